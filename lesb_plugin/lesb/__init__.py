@@ -1,0 +1,1 @@
+"""The Locally-Explainable Self-Blended detector, built on LFD."""

@@ -1,0 +1,1 @@
+"""Local Feature Discovery: local subspaces in the global embedding of any backbone."""

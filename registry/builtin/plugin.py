@@ -1,0 +1,1 @@
+"""Table of contents of what the host brings itself."""

@@ -1,0 +1,53 @@
+"""Errors a user can act on: each names the value, the alternatives and the fix."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "BenchError",
+    "ConfigError",
+    "DataError",
+    "PluginError",
+    "UndefinedMetricError",
+    "UnknownNameError",
+    "did_you_mean",
+]
+
+
+class BenchError(Exception):
+    """Base of every error that is the user's to fix; `bench` prints it and exits with code 2."""
+
+
+class PluginError(BenchError):
+    """A plugin does not load, breaks its contract, or claims a name that another plugin has."""
+
+
+class ConfigError(BenchError):
+    """An option, configuration key or combination of options that cannot be honoured."""
+
+
+class DataError(BenchError):
+    """Data or weights that are missing, unreadable or not what they were said to be."""
+
+
+class UndefinedMetricError(BenchError):
+    """A metric has no value on this sample (a single class, too few reals); str() is the reason."""
+
+
+class UnknownNameError(BenchError):
+    """A name that nothing is registered under."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind, self.name, self.known = kind, name, sorted(known)
+        listed = ", ".join(self.known) or "none"
+        super().__init__(
+            f"no {kind} named {name!r};{did_you_mean(name, self.known)} registered: {listed}"
+        )
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`" did you mean 'lesb'?"` for the closest of `known`, or an empty string."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" did you mean {close[0]!r}?" if close else ""

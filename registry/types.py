@@ -1,0 +1,469 @@
+"""The records and Protocols that cross plugin boundaries. Nothing heavy is imported here.
+
+Arrays are numpy arrays unless a docstring says tensor. B is a batch, H and W an image's rows and
+columns, S a backbone's input size, C channels, P landmarks, d the length of an embedding.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+from registry.errors import PluginError
+
+if TYPE_CHECKING:
+    import argparse
+
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+    from registry.inference import Embedder
+    from registry.result import Result
+
+__all__ = [
+    "ArtefactSpec",
+    "Backbone",
+    "BackboneSpec",
+    "CommandSpec",
+    "Crop",
+    "CropPolicy",
+    "DatasetRequest",
+    "DatasetSpec",
+    "Detector",
+    "DetectorContext",
+    "DetectorSpec",
+    "EmbeddingDetector",
+    "ExplainerSpec",
+    "Explanation",
+    "Face",
+    "FaceDetectorSpec",
+    "Features",
+    "FitContext",
+    "FitReport",
+    "Frame",
+    "LandmarkerSpec",
+    "Lazy",
+    "MetricSpec",
+    "ReporterSpec",
+    "Sample",
+    "Scores",
+    "Spec",
+    "Training",
+    "Video",
+    "WrapperSpec",
+    "lazy",
+]
+
+
+# --- lazy factories --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Lazy:
+    """A function or class by address; imported the first time it is called or loaded."""
+
+    target: str
+
+    def load(self) -> Any:
+        """The object itself; a PluginError says which half of the address is wrong."""
+        module_name, _, attribute = self.target.partition(":")
+        try:
+            module = importlib.import_module(module_name)
+        except ImportError as error:
+            raise PluginError(f"cannot import {module_name!r} of {self.target!r}: {error}") from error
+        try:
+            return getattr(module, attribute)
+        except AttributeError:
+            raise PluginError(f"module {module_name!r} has no {attribute!r}") from None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.load()(*args, **kwargs)
+
+
+def lazy(target: str) -> Lazy:
+    """`lazy("package.module:name")`: what a record holds in place of an import."""
+    module, colon, attribute = target.partition(":")
+    if not (module and colon and attribute):
+        raise PluginError(f"lazy({target!r}) is not of the form 'package.module:name'")
+    return Lazy(target)
+
+
+# --- data ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One image of a video.
+
+    `landmarks` is a .npy file of (68|81, 2) floats in pixels of the image; `mask` an image whose
+    non-zero pixels were manipulated. `index` is the frame's number in its video.
+    """
+
+    path: Path
+    index: int = 0
+    landmarks: Path | None = None
+    mask: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Video:
+    """The unit that is labelled: frames of one video, or a single image.
+
+    `id` is unique within `dataset` and comes from the data set's own index, never out of a path.
+    `label` is 0 for real and 1 for fake; `method` names the manipulation ("" for reals);
+    `identity` is the person, where known; `region` the manipulated part, where known.
+    """
+
+    dataset: str
+    id: str
+    label: Literal[0, 1]
+    frames: tuple[Frame, ...]
+    split: str = ""
+    method: str = ""
+    identity: str | None = None
+    region: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Face:
+    """A face found in a frame: box (x0, y0, x1, y1) in pixels, confidence, optional landmarks (P, 2)."""
+
+    box: tuple[float, float, float, float]
+    score: float = 1.0
+    landmarks: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crop:
+    """A face as a backbone sees it.
+
+    `image` is uint8 RGB (S, S, 3); `landmarks` are (P, 2) in pixels of `image`, or None; `box` is
+    the cropped rectangle (x0, y0, x1, y1) in pixels of the frame. The ids lead back to the data.
+    """
+
+    image: NDArray[np.uint8]
+    landmarks: NDArray[np.float32] | None
+    box: tuple[int, int, int, int]
+    dataset: str = ""
+    video: str = ""
+    frame: int = 0
+    face: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CropPolicy:
+    """How a face becomes a crop; it belongs to the backbone and is recorded in every result.
+
+    `name` picks the rule: `sbi` grows the face box by `margin` of its width and height on each
+    side, truncates to integers, clips to the frame and resizes to `size` without keeping the
+    aspect ratio (METHOD of SBI's inference).
+    """
+
+    name: str = "sbi"
+    size: int = 224
+    margin: float = 0.125
+
+
+class Sample(Protocol):
+    """One real face to learn from; picklable, so that worker processes can load it."""
+
+    @property
+    def key(self) -> str:
+        """Stable id, unique in its data: `dataset/video/frame`."""
+
+    @property
+    def identity(self) -> str: ...
+
+    def load(self) -> tuple[NDArray[np.uint8], Face]:
+        """The frame, uint8 RGB (H, W, 3), and its face with landmarks (P, 2) in frame pixels."""
+
+
+# --- backbones -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a backbone's trunk returns, as tensors.
+
+    `map` is (B, C, h, w) after the last activation (for a transformer the patch tokens laid out on
+    their grid); `tokens` is (B, T, C) with prefix tokens first, or None for a convolutional net.
+    """
+
+    map: torch.Tensor
+    tokens: torch.Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """One thing the weights were trained on; `task` says whether forgeries were to be told apart."""
+
+    dataset: str
+    task: Literal["forgery", "recognition", "unknown"]
+
+
+class Backbone(Protocol):
+    """A network that turns face crops into embeddings, in eval mode.
+
+    Images come as float tensors (B, 3, S, S), RGB in [0, 1]; the backbone applies its own mean and
+    std. `weights_sha256` identifies the weights; `mean_pooled` says that `embed` is the mean of
+    `Features.map` over its positions and nothing more (then maps of a linear head are closed-form).
+    """
+
+    name: str
+    crop: CropPolicy
+    dim: int
+    mean_pooled: bool
+    weights: str
+    weights_sha256: str
+    trained_on: tuple[Training, ...]
+
+    def features(self, images: torch.Tensor) -> Features: ...
+
+    def embed(self, features: Features) -> torch.Tensor:
+        """(B, d): for a timm model equal to `forward_head(x, pre_logits=True)`."""
+
+    def head(self, embedding: torch.Tensor) -> torch.Tensor | None:
+        """(B,) logit of fake, or None where the weights have no fake/real head."""
+
+    def head_direction(self) -> NDArray[np.float64] | None:
+        """(d,) gradient of the head's logit where the head is linear, else None."""
+
+    def to(self, device: str) -> Backbone: ...
+
+
+# --- detectors -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """What a detector says of B crops; every array is (B,) float64 in [0, 1], higher = more fake.
+
+    `regions` are scores of face parts by name; `variants` are other scores for the same crops, each
+    reported as a block of its own (the bare head, other fusions). NaN is never a score.
+    """
+
+    fake: NDArray[np.float64]
+    regions: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    variants: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Scores face crops. One method is all that is required."""
+
+    def score(self, crops: Sequence[Crop]) -> Scores: ...
+
+
+@runtime_checkable
+class EmbeddingDetector(Protocol):
+    """A detector whose costly half can be cached: `score(x) == score_embeddings(embed(x))`.
+
+    Detectors with equal `encoder` share embeddings, so a second one costs no forward pass.
+    A detector may also have `vote_variants: frozenset[str]`: variants that the host takes as a
+    majority of the video's region scores instead of a mean of the frames' scores.
+    """
+
+    encoder: str
+
+    def score(self, crops: Sequence[Crop]) -> Scores: ...
+
+    def embed(self, crops: Sequence[Crop]) -> NDArray[np.float32]:
+        """(B, d)."""
+
+    def score_embeddings(self, embeddings: NDArray[np.float32]) -> Scores: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorContext:
+    """What a detector is built from. `embedder` is None for a detector that needs no backbone."""
+
+    embedder: Embedder | None
+    options: Any
+    artefact: Path | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitContext:
+    """What a detector is fitted on: real faces of the train and the val split, and where to write."""
+
+    embedder: Embedder
+    train: Sequence[Sample]
+    val: Sequence[Sample]
+    options: Any
+    out: Path
+    data_fingerprint: str
+    datasets: tuple[str, ...]
+    seed: int = 0
+    workers: int = 0
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitReport:
+    """What a fit left behind: the artefact's path and tables to print, each (title, header, rows)."""
+
+    artefact: Path
+    tables: tuple[tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why a crop was scored as it was.
+
+    `maps` are (h, w) float arrays by target ("face" or a part), signed and on one absolute scale;
+    `regions` are numbers by part. Absent means that the explainer has nothing to say.
+    """
+
+    maps: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    regions: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""
+
+
+# --- what plugins register -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """A registered thing: unique name, one-line summary; the host stamps `source` (its package)."""
+
+    name: str
+    summary: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackboneSpec(Spec):
+    """`build(name, weights, seed) -> Backbone`; `weights` is a path, "random", or None for its own.
+
+    A name ending in `/*` is a family: every `family/<model>` is built by it, and
+    `members(glob) -> list[str]` lists them. Fields left None are the model's own.
+    """
+
+    build: Callable[..., Backbone]
+    input_size: int | None = None
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+    crop: str = "sbi"
+    trained_on: tuple[Training, ...] = ()
+    license: str = "unknown"
+    needs_weights: bool = False
+    members: Callable[[str], list[str]] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrapperSpec(Spec):
+    """`wrap(backbone, artefact_path) -> Backbone`: a backbone made from another one."""
+
+    wrap: Callable[[Backbone, Path], Backbone]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorSpec(Spec):
+    """`build(DetectorContext) -> Detector`; `fit(FitContext) -> FitReport` where it can be fitted.
+
+    `options` and `fit_options` load frozen dataclasses whose fields become flags of `bench eval`
+    and `bench fit`; the modules they live in must be cheap to import.
+    """
+
+    build: Callable[[DetectorContext], Detector]
+    fit: Callable[[FitContext], FitReport] | None = None
+    options: Lazy | None = None
+    fit_options: Lazy | None = None
+    needs_backbone: bool = True
+    needs_artefact: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtefactSpec(Spec):
+    """A fitted artefact that ships with a package; used where detector and weights agree.
+
+    `path() -> Path` of the file.
+    """
+
+    detector: str
+    backbone: str
+    weights_sha256: str
+    path: Callable[[], Path]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetRequest:
+    """What was asked for: the registered name (or the part after `kind:`), a root, a split."""
+
+    name: str
+    root: Path | None
+    split: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetSpec(Spec):
+    """`videos(DatasetRequest) -> Iterable[Video]`.
+
+    `recognises(path) -> bool` lets `--dataset PATH` find the reader of a folder or file;
+    `needs` says in a few words what must be on disk ("" for nothing).
+    """
+
+    videos: Callable[[DatasetRequest], Iterable[Video]]
+    recognises: Callable[[Path], bool] | None = None
+    needs: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaceDetectorSpec(Spec):
+    """`build() -> f(image uint8 RGB (H, W, 3)) -> list[Face]`."""
+
+    build: Callable[[], Callable[[NDArray[np.uint8]], list[Face]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandmarkerSpec(Spec):
+    """`build(predictor_path | None) -> f(image, face) -> (points, 2) float32`."""
+
+    points: Literal[68, 81]
+    build: Callable[[Path | None], Callable[[NDArray[np.uint8], Face], NDArray[np.float32]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainerSpec(Spec):
+    """`build(detector) -> f(crops) -> list[Explanation]`."""
+
+    build: Callable[[Detector], Callable[[Sequence[Crop]], list[Explanation]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSpec(Spec):
+    """`compute(labels (n,), scores (n,)) -> float`, UndefinedMetricError where it has no value.
+
+    `weighted(labels, scores, weights (D, n)) -> (D,)`, NaN where undefined, is the same metric for
+    D weightings of the sample at once; with it the bootstrap is vectorised, without it a loop.
+    """
+
+    compute: Callable[[NDArray[np.int64], NDArray[np.float64]], float]
+    higher_is_better: bool
+    weighted: (
+        Callable[
+            [NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]
+        ]
+        | None
+    ) = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReporterSpec(Spec):
+    """`write(result, folder) -> Path` of the file written."""
+
+    write: Callable[[Result, Path], Path]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandSpec(Spec):
+    """A subcommand of `bench`: `configure(parser)` adds its arguments, `run(args) -> exit code`."""
+
+    configure: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
