@@ -289,7 +289,10 @@ class DetectorContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitContext:
-    """What a detector is fitted on: real faces of the train and the val split, and where to write."""
+    """What a detector is fitted on: real faces of the train and the val split, and where to write.
+
+    `max_errors` is how many faces may fail to load: a fraction below 1, else a count.
+    """
 
     embedder: Embedder
     train: Sequence[Sample]
@@ -300,6 +303,7 @@ class FitContext:
     datasets: tuple[str, ...]
     seed: int = 0
     workers: int = 0
+    max_errors: float = 0.05
     quiet: bool = False
 
 

@@ -1,0 +1,154 @@
+"""The unit of work: a chunk of frames, stored whole or not at all, keyed by what it was made from.
+
+A finished chunk lies in the run folder, so an interrupted run goes on where it stopped. A chunk of
+embeddings also lies in the cache, so another detector on the same backbone computes none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.errors import DataError
+from registry.types import Frame, Video
+
+__all__ = ["Chunk", "ChunkStore", "Unit", "cut"]
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One frame of one video."""
+
+    video: Video
+    frame: Frame
+
+    def stamp(self) -> list[str | int]:
+        """What tells this frame on this disk from a changed one, without reading it."""
+        stamp: list[str | int] = [self.video.dataset, self.video.id, self.frame.index]
+        for path in (self.frame.path, self.frame.landmarks):
+            if path is not None:
+                stamp.append(str(path.absolute()))
+                if path.exists():
+                    status = path.stat()
+                    stamp += [status.st_size, status.st_mtime_ns]
+        return stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The rows of one chunk, one per face; a frame that failed is one row with its reason.
+
+    `unit` is the frame's place in the chunk, `status` "ok" or the reason; `values` maps the name of
+    an output (`embedding`, or scores by column) to an array with one entry per row that is ok.
+    """
+
+    unit: NDArray[np.int32]
+    face: NDArray[np.int32]
+    box: NDArray[np.int32]  # (rows, 4)
+    status: NDArray[np.str_]
+    values: dict[str, NDArray[np.float32] | NDArray[np.float64]]
+
+
+def cut(units: Sequence[Unit], size: int) -> list[Sequence[Unit]]:
+    """`units` in order, `size` at a time."""
+    return [units[start : start + size] for start in range(0, len(units), size)]
+
+
+class ChunkStore:
+    """Chunks of one evaluation, in its run folder and, if `cache` is given, shared between runs.
+
+    `maker` identifies what made the values: the encoder's fingerprint and the way faces are found.
+    """
+
+    def __init__(self, folder: Path, maker: Iterable[str], cache: Path | None) -> None:
+        self.folder = folder
+        self.cache = cache
+        self._maker = list(maker)
+
+    def key(self, units: Sequence[Unit]) -> str:
+        """sha256 over the maker and the frames."""
+        parts = [FORMAT, self._maker, [unit.stamp() for unit in units]]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def find(self, index: int, units: Sequence[Unit]) -> Chunk | None:
+        """The finished chunk, or None; one in the run folder that was made otherwise is refused."""
+        key = self.key(units)
+        path = self._path(index)
+        if path.exists():
+            chunk = _read(path, key)
+            if chunk == "other":
+                raise DataError(
+                    f"{path} was made with other weights, crops or frames than this run asks for;"
+                    " choose another --out, or --overwrite to start this one afresh"
+                )
+            if isinstance(chunk, Chunk):
+                return chunk
+        if self.cache is not None and (cached := self.cache / f"{key}.npz").exists():
+            chunk = _read(cached, key)
+            if isinstance(chunk, Chunk):
+                _copy(cached, path)
+                return chunk
+        return None
+
+    def put(self, index: int, units: Sequence[Unit], chunk: Chunk) -> None:
+        """Store a finished chunk."""
+        path = self._path(index)
+        _write(path, self.key(units), chunk)
+        if self.cache is not None:
+            _copy(path, self.cache / f"{self.key(units)}.npz")
+
+    def _path(self, index: int) -> Path:
+        return self.folder / f"{index:06d}.npz"
+
+
+def _write(path: Path, key: str, chunk: Chunk) -> None:
+    arrays = {f"value.{name}": array for name, array in chunk.values.items()}
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with partial.open("wb") as file:
+        np.savez(
+            file,
+            key=np.asarray(key),
+            unit=chunk.unit,
+            face=chunk.face,
+            box=chunk.box,
+            status=chunk.status,
+            **arrays,  # type: ignore[arg-type]
+        )
+    partial.replace(path)
+
+
+def _read(path: Path, key: str) -> Chunk | Literal["other", "damaged"]:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            if str(stored["key"]) != key:
+                return "other"
+            names = [name for name in stored.files if name.startswith("value.")]
+            return Chunk(
+                stored["unit"],
+                stored["face"],
+                stored["box"],
+                stored["status"],
+                {name.removeprefix("value."): stored[name] for name in names},
+            )
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return "damaged"  # cut short by a full disk: made again
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
+    shutil.copyfile(source, partial)
+    partial.replace(target)

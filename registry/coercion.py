@@ -1,0 +1,196 @@
+"""Builds a dataclass from plain values, each checked and converted by its field's annotation."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union
+
+from registry.errors import ConfigError, PluginError, did_you_mean
+
+T = TypeVar("T")
+
+__all__ = ["build", "coerce"]
+
+_BOOLS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def build(cls: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
+    """`cls(**values)` with every value coerced; ConfigError for an unknown or missing key.
+
+    A field's metadata may bound a number: {"min": 1, "max": 10}. `prefix` leads the keys in errors.
+    """
+    fields = {each.name: each for each in dataclasses.fields(cls) if each.init}  # type: ignore[arg-type]
+    for key in values:
+        if key not in fields:
+            hint = did_you_mean(str(key), fields)
+            raise ConfigError(f"unknown key {prefix + str(key)!r};{hint} keys: {', '.join(fields)}")
+    hints = typing.get_type_hints(cls)
+    given = {}
+    for key, value in values.items():
+        given[key] = coerce(value, hints[key], prefix + key)
+        _check_bounds(given[key], fields[key].metadata, prefix + key)
+    needed = (each for each in fields.values() if _is_required(each))
+    missing = [each.name for each in needed if each.name not in values]
+    if missing:
+        raise ConfigError(f"missing key {', '.join(prefix + each for each in missing)}")
+    return cls(**given)
+
+
+def coerce(value: Any, annotation: Any, key: str) -> Any:
+    """`value` as `annotation` asks, or a ConfigError that names `key`, the value and the fix."""
+    origin = typing.get_origin(annotation)
+    if annotation is Any:
+        return value
+    if origin in _GENERICS:
+        return _GENERICS[origin](value, typing.get_args(annotation), key)
+    if dataclasses.is_dataclass(annotation):
+        return _nested(value, annotation, key)
+    if annotation in _SCALARS:
+        return _SCALARS[annotation](value, key)
+    raise PluginError(f"the field {key} has the type {annotation}, which no configuration can give")
+
+
+def _union(value: Any, members: tuple[Any, ...], key: str) -> Any:
+    if type(None) in members and (value is None or _text(value) in {"none", "null"}):
+        return None
+    others = [member for member in members if member is not type(None)]
+    for member in others[:-1]:
+        try:
+            return coerce(value, member, key)
+        except ConfigError:
+            continue
+    return coerce(value, others[-1], key)
+
+
+def _literal(value: Any, choices: tuple[Any, ...], key: str) -> Any:
+    for choice in choices:
+        if value == choice and type(value) is type(choice):
+            return choice
+        if isinstance(value, str) and value == str(choice):
+            return choice
+    names = [str(choice) for choice in choices]
+    raise ConfigError(
+        f"{key} cannot be {value!r};{did_you_mean(str(value), names)} choices: {', '.join(names)}"
+    )
+
+
+def _tuple(value: Any, members: tuple[Any, ...], key: str) -> tuple[Any, ...]:
+    """A list or tuple; a single value stands for a tuple of one where any length is allowed."""
+    variadic = members[-1:] == (Ellipsis,)
+    if not isinstance(value, (list, tuple)):
+        if not variadic or isinstance(value, Mapping) or value is None:
+            raise _wrong(value, "a list", key)
+        value = (value,)
+    if variadic:
+        return tuple(coerce(each, members[0], f"{key}[{i}]") for i, each in enumerate(value))
+    if len(value) != len(members):
+        raise _wrong(value, f"a list of {len(members)} values", key)
+    pairs = enumerate(zip(value, members, strict=True))
+    return tuple(coerce(each, member, f"{key}[{i}]") for i, (each, member) in pairs)
+
+
+def _mapping(value: Any, members: tuple[Any, ...], key: str) -> dict[Any, Any]:
+    if not isinstance(value, Mapping):
+        raise _wrong(value, "a mapping", key)
+    return {
+        coerce(name, members[0], key): coerce(each, members[1], f"{key}.{name}")
+        for name, each in value.items()
+    }
+
+
+def _nested(value: Any, annotation: Any, key: str) -> Any:
+    if isinstance(value, annotation):
+        return value
+    if not isinstance(value, Mapping):
+        raise _wrong(value, "a mapping", key)
+    return build(annotation, value, f"{key}.")
+
+
+def _bool(value: Any, key: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    if _text(value) in _BOOLS:
+        return _BOOLS[_text(value)]
+    raise _wrong(value, "true or false", key)
+
+
+def _int(value: Any, key: str) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    try:
+        return int(value) if isinstance(value, str) else _no_number(value)
+    except ValueError:
+        raise _wrong(value, "a whole number", key) from None
+
+
+def _float(value: Any, key: str) -> float:
+    try:
+        plain = isinstance(value, (int, float, str)) and not isinstance(value, bool)
+        number = float(value) if plain else _no_number(value)
+    except ValueError:
+        raise _wrong(value, "a number", key) from None
+    if not math.isfinite(number):
+        raise _wrong(value, "a finite number", key)
+    return number
+
+
+def _str(value: Any, key: str) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise _wrong(value, "text (quote it)", key)
+    return value
+
+
+def _path(value: Any, key: str) -> Path:
+    return Path(_str(value, key))
+
+
+def _no_number(value: Any) -> Any:
+    raise ValueError(value)
+
+
+_GENERICS: dict[Any, Callable[[Any, tuple[Any, ...], str], Any]] = {
+    Union: _union,
+    types.UnionType: _union,
+    Literal: _literal,
+    tuple: _tuple,
+    dict: _mapping,
+    Mapping: _mapping,
+}
+_SCALARS: dict[Any, Callable[[Any, str], Any]] = {
+    bool: _bool,
+    int: _int,
+    float: _float,
+    str: _str,
+    Path: _path,
+}
+
+
+def _text(value: Any) -> str:
+    return value.strip().lower() if isinstance(value, str) else ""
+
+
+def _wrong(value: Any, wanted: str, key: str) -> ConfigError:
+    return ConfigError(f"{key} must be {wanted}, got {value!r}")
+
+
+def _is_required(each: dataclasses.Field[Any]) -> bool:
+    absent = dataclasses.MISSING
+    return each.init and each.default is absent and each.default_factory is absent
+
+
+def _check_bounds(value: Any, metadata: Mapping[str, Any], key: str) -> None:
+    if not isinstance(value, (int, float)):
+        return
+    if value < metadata.get("min", value):
+        raise ConfigError(f"{key} must be at least {metadata['min']}, got {value}")
+    if value > metadata.get("max", value):
+        raise ConfigError(f"{key} must be at most {metadata['max']}, got {value}")

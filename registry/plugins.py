@@ -1,0 +1,256 @@
+"""Finds plugins through the entry-point group `bench`, loads each alone, and looks names up.
+
+A plugin that cannot be loaded is a `Failure` in the answer and hurts nobody else. Two settings in
+the environment: BENCH_DISABLE_PLUGINS=a,b leaves plugins out, BENCH_STRICT_PLUGINS=1 makes every
+failure and every conflict an error.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import os
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pluggy
+
+from registry import hookspecs
+from registry.errors import PluginError, UnknownNameError, did_you_mean
+from registry.records import KINDS, brief, kind_of, stamp
+from registry.types import Spec
+
+__all__ = ["KINDS", "Failure", "PluginInfo", "Plugins", "discover", "kind_named", "load_plugins"]
+
+_HOOKS = {f"bench_{kind}s": kind for kind in KINDS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginInfo:
+    """A plugin that was loaded, and the hooks it implements."""
+
+    name: str
+    distribution: str
+    version: str
+    module: str
+    hooks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """What of a plugin could not be used, where it went wrong, and why.
+
+    `stage` is "import", "hooks" (unknown names, wrong arguments), the hook that failed when it was
+    called, "conflict" (two plugins, one name) or "disable" (a name that switches nothing off).
+    """
+
+    plugin: str
+    distribution: str
+    stage: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plugins:
+    """Everything registered, in the order in which it was found."""
+
+    records: tuple[Spec, ...]
+    infos: tuple[PluginInfo, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    disabled: tuple[str, ...] = ()
+    _claims: dict[str, dict[str, list[Spec]]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        claims: dict[str, dict[str, list[Spec]]] = {kind: {} for kind in KINDS}
+        for record in self.records:
+            claims[kind_of(record)].setdefault(record.name, []).append(record)
+        object.__setattr__(self, "_claims", claims)
+
+    def specs(self, kind: str) -> dict[str, Spec]:
+        """Records of a kind by name; PluginError where two plugins claim one of the names."""
+        conflicts = self.conflicts(kind)
+        if conflicts:
+            raise PluginError("; ".join(conflict.reason for conflict in conflicts))
+        return self.unambiguous(kind)
+
+    def unambiguous(self, kind: str) -> dict[str, Spec]:
+        """Records of a kind by name, without the names that are claimed twice."""
+        return {name: found[0] for name, found in self._claims[kind].items() if len(found) == 1}
+
+    def conflicts(self, kind: str | None = None) -> tuple[Failure, ...]:
+        """One failure for each name that is claimed twice, of one kind or of all."""
+        return tuple(
+            _conflict(each, name, found)
+            for each in ([kind] if kind else KINDS)
+            for name, found in self._claims[each].items()
+            if len(found) > 1
+        )
+
+    def get(self, kind: str, name: str) -> Any:
+        """The record of a name, or of its family: `timm/*` for `timm/resnet18`."""
+        specs = self.specs(kind)
+        family = name.partition("/")[0] + "/*"
+        if name in specs:
+            return specs[name]
+        if "/" in name and family in specs:
+            return specs[family]
+        error = UnknownNameError(kind.replace("_", " "), name, specs)
+        if self.failures:
+            failed = ", ".join(sorted({failure.plugin for failure in self.failures}))
+            error.add_note(f"plugins with failures: {failed}; `bench plugins` says why")
+        raise error
+
+
+def load_plugins() -> Plugins:
+    """All installed plugins; found once per process and setting of the environment."""
+    disabled = os.environ.get("BENCH_DISABLE_PLUGINS", "")
+    names = tuple(sorted({name.strip() for name in disabled.split(",") if name.strip()}))
+    strict = os.environ.get("BENCH_STRICT_PLUGINS", "0") not in {"", "0"}
+    return _load_once(names, strict)
+
+
+@functools.cache
+def _load_once(disabled: tuple[str, ...], strict: bool) -> Plugins:
+    return discover(disabled=disabled, strict=strict)
+
+
+def discover(*, disabled: Collection[str] = (), strict: bool = False) -> Plugins:
+    """Load every plugin on `sys.path` afresh; with `strict` the first PluginError lists all."""
+    found = sorted(
+        importlib.metadata.entry_points(group=hookspecs.PROJECT), key=lambda e: (_dist(e), e.name)
+    )
+    records: list[Spec] = []
+    infos: list[PluginInfo] = []
+    failures = _unknown_disabled(disabled, [entry.name for entry in found])
+    for entry in found:
+        if entry.name not in disabled:
+            loaded = _load(entry)
+            records += loaded[0]
+            infos += loaded[1]
+            failures += loaded[2]
+    plugins = Plugins(
+        records=tuple(records),
+        infos=tuple(infos),
+        failures=tuple(failures),
+        disabled=tuple(sorted({entry.name for entry in found} & set(disabled))),
+    )
+    if strict:
+        _raise_failures(plugins)
+    return plugins
+
+
+def kind_named(text: str) -> str:
+    """`face-detectors`, `face_detector` or `Face detectors` -> `face_detector`."""
+    kind = re.sub(r"[\s\-]+", "_", text.strip().lower()).removesuffix("s")
+    if kind not in KINDS:
+        raise UnknownNameError("kind", text, [f"{known}s" for known in KINDS])
+    return kind
+
+
+def _load(
+    entry: importlib.metadata.EntryPoint,
+) -> tuple[list[Spec], list[PluginInfo], list[Failure]]:
+    """Records, information and failures of one plugin; nothing that it does can raise here."""
+    dist = _dist(entry)
+
+    def failure(stage: str, reason: str) -> Failure:
+        return Failure(plugin=entry.name, distribution=dist, stage=stage, reason=reason)
+
+    try:
+        module = entry.load()
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the plugin boundary
+        return [], [], [failure("import", _describe(error))]
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    refusal = _refuse(manager, module, entry.name)
+    if refusal:
+        return [], [], [failure("hooks", refusal)]
+    records: list[Spec] = []
+    failures: list[Failure] = []
+    hooks = [name for name in _HOOKS if getattr(manager.hook, name).get_hookimpls()]
+    for hook in hooks:
+        try:
+            records += _call(manager, hook, dist)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the plugin boundary
+            failures.append(failure(hook, _describe(error)))
+    info = PluginInfo(
+        name=entry.name,
+        distribution=dist,
+        version=entry.dist.version if entry.dist else "",
+        module=entry.value,
+        hooks=tuple(hooks),
+    )
+    return records, [info], failures
+
+
+def _refuse(manager: pluggy.PluginManager, module: Any, name: str) -> str:
+    """Register a plugin's hooks; the reason why they cannot be taken, or an empty string."""
+    try:
+        manager.register(module, name)
+    except pluggy.PluginValidationError as error:
+        text = " ".join(str(error).split())
+        return f"{text} (hooks of bench take no arguments)"
+    callers = manager.get_hookcallers(module) or []
+    for caller in callers:
+        if not caller.has_spec():
+            hint = did_you_mean(caller.name, _HOOKS)
+            return f"unknown hook {caller.name!r};{hint} hooks: {', '.join(_HOOKS)}"
+    if not callers:
+        bare = next((hook for hook in _HOOKS if hasattr(module, hook)), "")
+        where = f"{bare} lacks the decorator" if bare else f"hooks: {', '.join(_HOOKS)}"
+        return f"no function is marked with @registry.hookimpl; {where}"
+    return ""
+
+
+def _call(manager: pluggy.PluginManager, hook: str, dist: str) -> list[Spec]:
+    """What one plugin's hook returns, checked and stamped with its package."""
+    kind = _HOOKS[hook]
+    records: list[Spec] = []
+    for returned in getattr(manager.hook, hook)() or [None]:  # pluggy leaves a None out
+        if isinstance(returned, (str, Spec)) or not isinstance(returned, Iterable):
+            wanted = KINDS[kind].__name__
+            raise PluginError(f"{hook} must return an iterable of {wanted}, got {brief(returned)}")
+        records += [stamp(record, kind, dist) for record in returned]
+    return records
+
+
+def _conflict(kind: str, name: str, found: Sequence[Spec]) -> Failure:
+    sources = sorted({spec.source or "an unnamed package" for spec in found})
+    claim = f"is claimed by {' and '.join(sources)}" if sources[1:] else f"is twice in {sources[0]}"
+    reason = (
+        f"{kind.replace('_', ' ')} {name!r} {claim}; uninstall one or switch one of their plugins "
+        "off with BENCH_DISABLE_PLUGINS (`bench plugins` lists them)"
+    )
+    return Failure(plugin=name, distribution=", ".join(sources), stage="conflict", reason=reason)
+
+
+def _unknown_disabled(disabled: Iterable[str], installed: Sequence[str]) -> list[Failure]:
+    return [
+        Failure(
+            plugin=name,
+            distribution="",
+            stage="disable",
+            reason=f"BENCH_DISABLE_PLUGINS names no installed plugin {name!r};"
+            f"{did_you_mean(name, installed)} installed: {', '.join(installed) or 'none'}",
+        )
+        for name in disabled
+        if name not in installed
+    ]
+
+
+def _raise_failures(plugins: Plugins) -> None:
+    problems = plugins.failures + plugins.conflicts()
+    if problems:
+        listed = "\n".join(f"  {each.plugin} ({each.stage}): {each.reason}" for each in problems)
+        raise PluginError(f"BENCH_STRICT_PLUGINS is set and plugins have failures:\n{listed}")
+
+
+def _dist(entry: importlib.metadata.EntryPoint) -> str:
+    return entry.dist.name if entry.dist else ""
+
+
+def _describe(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, PluginError) else f"{type(error).__name__}: {text}"
