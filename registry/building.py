@@ -8,21 +8,19 @@ from typing import Any, Protocol, TypeVar
 
 from registry.config import resolve_options
 from registry.data import FaceReader
-from registry.errors import BenchError, ConfigError, DataError, PluginError
+from registry.errors import BenchError, ConfigError, PluginError
 from registry.inference import Embedder, resolve_device
 from registry.plugins import Plugins
-from registry.types import ArtefactSpec, Backbone, BackboneSpec, Detector, DetectorContext, DetectorSpec
+from registry.types import Backbone, BackboneSpec, Detector, DetectorContext, DetectorSpec
 
 __all__ = [
     "Loading",
     "build_detector",
     "build_embedder",
     "build_reader",
-    "find_artefact",
     "guarded",
 ]
 
-ARTEFACT_FILE = "artefact.safetensors"
 T = TypeVar("T")
 
 
@@ -111,38 +109,6 @@ def build_reader(plugins: Plugins, config: Loading) -> FaceReader:
         predictor=None if config.landmarks is None else Path(config.landmarks),
         plugins=plugins,
     )
-
-
-def find_artefact(
-    plugins: Plugins, config: Loading, spec: DetectorSpec, given: str | None, backbone: Backbone
-) -> Path:
-    """The artefact that was given, else the one registered for this detector and these weights."""
-    if given is not None:
-        return _artefact_file(Path(given))
-    for candidate in plugins.specs("artefact").values():
-        if isinstance(candidate, ArtefactSpec) and (
-            (candidate.detector, candidate.weights_sha256) == (spec.name, backbone.weights_sha256)
-        ):
-            return _artefact_file(guarded(f"artefact {candidate.name!r}", candidate.source, candidate.path))
-    weights = "" if config.weights is None else f" --weights {config.weights}"
-    out = f"runs/{spec.name}_{backbone.name.replace('/', '_')}"
-    raise ConfigError(
-        f"detector {spec.name!r} has no fitted artefact for backbone {backbone.name!r} with weights"
-        f" {backbone.weights_sha256[:12]}. Fit one on real faces (DIR: a manifest or folder with train"
-        f" and val faces; the name `toy` tries it out):\n"
-        f"  bench fit --detector {spec.name} --backbone {backbone.name}{weights} --train DIR --out {out}\n"
-        f"then pass --artefact {out}, or let eval fit and keep one with --fit-on DIR"
-    )
-
-
-def _artefact_file(path: Path) -> Path:
-    file = path / ARTEFACT_FILE if path.is_dir() else path
-    if not file.is_file():
-        raise DataError(
-            f"no artefact at {file}; pass the folder that `bench fit --out` wrote, or the"
-            f" {ARTEFACT_FILE} in it"
-        )
-    return file
 
 
 def build_detector(

@@ -14,7 +14,7 @@ from registry.errors import ConfigError, PluginError, did_you_mean
 
 T = TypeVar("T")
 
-__all__ = ["build", "coerce"]
+__all__ = ["build", "check", "coerce"]
 
 _BOOLS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
@@ -30,15 +30,20 @@ def build(cls: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
             hint = did_you_mean(str(key), fields)
             raise ConfigError(f"unknown key {prefix + str(key)!r};{hint} keys: {', '.join(fields)}")
     hints = typing.get_type_hints(cls)
-    given = {}
-    for key, value in values.items():
-        given[key] = coerce(value, hints[key], prefix + key)
-        _check_bounds(given[key], fields[key].metadata, prefix + key)
+    given = {key: _value(fields[key], hints, value, prefix) for key, value in values.items()}
     needed = (each for each in fields.values() if _is_required(each))
     missing = [each.name for each in needed if each.name not in values]
     if missing:
         raise ConfigError(f"missing key {', '.join(prefix + each for each in missing)}")
     return cls(**given)
+
+
+def check(instance: Any) -> None:
+    """For the `__post_init__` of a frozen dataclass: every field coerced and checked in place."""
+    hints = typing.get_type_hints(type(instance))
+    for each in dataclasses.fields(instance):
+        value = _value(each, hints, getattr(instance, each.name), "")
+        object.__setattr__(instance, each.name, value)
 
 
 def coerce(value: Any, annotation: Any, key: str) -> Any:
@@ -185,6 +190,12 @@ def _wrong(value: Any, wanted: str, key: str) -> ConfigError:
 def _is_required(each: dataclasses.Field[Any]) -> bool:
     absent = dataclasses.MISSING
     return each.init and each.default is absent and each.default_factory is absent
+
+
+def _value(each: dataclasses.Field[Any], hints: Mapping[str, Any], value: Any, prefix: str) -> Any:
+    coerced = coerce(value, hints[each.name], prefix + each.name)
+    _check_bounds(coerced, each.metadata, prefix + each.name)
+    return coerced
 
 
 def _check_bounds(value: Any, metadata: Mapping[str, Any], key: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
-from registry.coercion import build
+from registry.coercion import build, check
 from registry.errors import ConfigError, did_you_mean
 
 T = TypeVar("T")
@@ -78,6 +78,9 @@ class EvalConfig:
     quiet: bool = _field(False, "no progress bars")
     options: Mapping[str, Any] = _options()
 
+    def __post_init__(self) -> None:
+        check(self)
+
 
 @dataclass(frozen=True, kw_only=True)
 class FitConfig:
@@ -107,6 +110,9 @@ class FitConfig:
     overwrite: bool = _field(False, "replace an artefact that is there")
     quiet: bool = _field(False, "no progress bars")
     options: Mapping[str, Any] = _options()
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 def resolve(

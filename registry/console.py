@@ -1,30 +1,98 @@
-"""What the terminal sees: one progress bar for everything that may take over two seconds."""
+"""What the terminal sees: progress bars for what may take over two seconds, tables, lines."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
 
-__all__ = ["progress"]
+__all__ = ["print_table", "progress", "progress_bar", "say", "table_text"]
 
 
 def progress(
-    items: Iterable[T], label: str, *, total: int | None = None, unit: str = "it", quiet: bool = False
+    items: Iterable[T],
+    label: str,
+    *,
+    total: int | None = None,
+    unit: str = "it",
+    quiet: bool = False,
 ) -> Iterator[T]:
     """Yield from `items` under a bar on standard error; in a log file a line every ten seconds."""
+    if total is None and isinstance(items, Sized):
+        total = len(items)
+    with progress_bar(label, total=total, unit=unit, quiet=quiet) as advance:
+        for item in items:
+            yield item
+            advance(1)
+
+
+@contextmanager
+def progress_bar(
+    label: str, *, total: int | None = None, done: int = 0, unit: str = "it", quiet: bool = False
+) -> Iterator[Callable[[int], object]]:
+    """A bar to be moved by hand: `with progress_bar("embed", total=9) as advance: advance(3)`.
+
+    `done` of `total` were finished before; the rate and the time left do not count them.
+    """
     from tqdm import tqdm
 
     interactive = sys.stderr.isatty()
-    yield from tqdm(
-        items,
+    with tqdm(
         desc=label,
         total=total,
+        initial=done,
         unit=unit,
         disable=quiet,
         dynamic_ncols=interactive,
         mininterval=0.1 if interactive else 10.0,
         file=sys.stderr,
+    ) as shown:
+        yield shown.update
+
+
+def say(text: str = "") -> None:
+    """One line on standard output."""
+    sys.stdout.write(text + "\n")
+
+
+def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on standard output: fitted to a terminal, never cut in a file or a pipe."""
+    from shutil import get_terminal_size
+
+    width = get_terminal_size().columns if sys.stdout.isatty() else None
+    say(table_text(title, header, rows, width=width))
+
+
+def table_text(
+    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None = None
+) -> str:
+    """A table as text; columns of numbers are aligned right, `width` None lets no line wrap."""
+    import io
+
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for index, name in enumerate(header):
+        numbers = all(_is_number(row[index]) for row in rows)
+        last = index == len(header) - 1
+        table.add_column(name, justify="right" if numbers else "left", no_wrap=not last)
+    for row in rows:
+        table.add_row(*row)
+    buffer = io.StringIO()
+    console = Console(
+        file=buffer, width=width or 10_000, markup=False, highlight=False, emoji=False
+    )
+    console.print(table)
+    lines = [title] if title else []
+    return "\n".join(lines + [line.rstrip() for line in buffer.getvalue().splitlines()])
+
+
+def _is_number(cell: str) -> bool:
+    return (
+        cell in {"", "-"} or cell[0] in "0123456789.+" or (cell[0] == "-" and cell[1:2].isdigit())
     )

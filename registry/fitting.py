@@ -5,27 +5,29 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from registry.building import ARTEFACT_FILE, build_embedder, build_reader, guarded
+from registry.building import build_embedder, build_reader, guarded
 from registry.config import FitConfig, as_yaml, resolve_options
 from registry.data import FaceReader, find_videos, fingerprint, samples
 from registry.errors import ConfigError, DataError
 from registry.plugins import Plugins, load_plugins
 from registry.types import DetectorSpec, FitContext, FitReport, Sample, Video
 
-__all__ = ["fit"]
+__all__ = ["ARTEFACT_FILE", "fit"]
+
+ARTEFACT_FILE = "artefact.safetensors"
 
 
 def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
     """Fit `detector` on `backbone` with the real faces of `train` and write its artefact to `out`.
 
-    Takes a FitConfig or its fields as keywords (the flags of `bench fit`). Raises a BenchError that
+    Takes a FitConfig, its fields as keywords (the flags of `bench fit`), or both. Raises a BenchError that
     says what to change; an artefact that is there already is kept unless `overwrite`.
     """
-    config = FitConfig(**settings) if config is None else config
+    config = replace(config or FitConfig(), **settings)
     plugins = load_plugins()
     spec = plugins.get("detector", config.detector)
     if not isinstance(spec, DetectorSpec) or spec.fit is None:
@@ -71,7 +73,9 @@ def _videos(config: FitConfig, plugins: Plugins) -> tuple[list[Video], list[Vide
             " --train toy to try it out"
         )
     train = [video for name in config.train for video in find_videos(name, "train", plugins)]
-    val = [video for name in config.val or config.train for video in find_videos(name, "val", plugins)]
+    val = [
+        video for name in config.val or config.train for video in find_videos(name, "val", plugins)
+    ]
     shared = sorted({_key(video) for video in train} & {_key(video) for video in val})
     if shared:
         raise DataError(

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["read_image"]
 
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*")
+_JPEG, _JPEG_SCAN, _JPEG_END = b"\xff\xd8\xff", 0xDA, b"\xff\xd9"
+
 
 def read_image(path: Path) -> NDArray[np.uint8]:
     """The image as uint8 RGB (H, W, 3), upright as its EXIF orientation says.
@@ -24,9 +27,11 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     import cv2
 
     data = _read_bytes(path)
+    if _is_cut_jpeg(data):  # a decoder would make up the missing rows in grey
+        raise DataError(f"cannot decode {path}: the JPEG is truncated")
     try:
-        # One flag does it all: IMREAD_UNCHANGED would leave CMYK, depth and orientation to us.
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        # IMREAD_COLOR converts CMYK, depth, greyscale and orientation; IMREAD_UNCHANGED would not.
+        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise DataError(f"cannot decode {path}: {error.err}") from None
     if image is None:
@@ -35,7 +40,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     return rgb
 
 
-def _read_bytes(path: Path) -> NDArray[np.uint8]:
+def _read_bytes(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -44,13 +49,24 @@ def _read_bytes(path: Path) -> NDArray[np.uint8]:
         raise DataError(f"cannot read {path}: {error.strerror}") from None
     if not data:
         raise DataError(f"{path} is an empty file")
-    return np.frombuffer(data, dtype=np.uint8)
+    return data
 
 
-def _diagnosis(data: NDArray[np.uint8]) -> str:
-    """Why the decoder gave up, told apart by whether it knows the file's first bytes."""
-    import cv2
+def _diagnosis(data: bytes) -> str:
+    if data.startswith(_SIGNATURES):
+        return "the image is truncated or damaged"
+    return "not an image, or of a format that OpenCV does not read"
 
-    if cv2.haveImageReader is None:
-        return ""
-    return ""
+
+def _is_cut_jpeg(data: bytes) -> bool:
+    """Whether no end marker follows the first scan; a thumbnail in the header has its own."""
+    if not data.startswith(_JPEG):
+        return False
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == _JPEG_SCAN:
+            return data.find(_JPEG_END, at) < 0
+        padding = marker == 0xFF
+        at += 1 if padding else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return at + 4 > len(data)

@@ -22,7 +22,16 @@ from registry.errors import PluginError, UnknownNameError, did_you_mean
 from registry.records import KINDS, brief, kind_of, stamp
 from registry.types import Spec
 
-__all__ = ["KINDS", "Failure", "PluginInfo", "Plugins", "discover", "kind_named", "load_plugins"]
+__all__ = [
+    "KINDS",
+    "Failure",
+    "PluginInfo",
+    "Plugins",
+    "discover",
+    "kind_named",
+    "load_module",
+    "load_plugins",
+]
 
 _HOOKS = {f"bench_{kind}s": kind for kind in KINDS}
 
@@ -68,14 +77,14 @@ class Plugins:
             claims[kind_of(record)].setdefault(record.name, []).append(record)
         object.__setattr__(self, "_claims", claims)
 
-    def specs(self, kind: str) -> dict[str, Spec]:
+    def specs(self, kind: str) -> dict[str, Any]:
         """Records of a kind by name; PluginError where two plugins claim one of the names."""
         conflicts = self.conflicts(kind)
         if conflicts:
             raise PluginError("; ".join(conflict.reason for conflict in conflicts))
         return self.unambiguous(kind)
 
-    def unambiguous(self, kind: str) -> dict[str, Spec]:
+    def unambiguous(self, kind: str) -> dict[str, Any]:
         """Records of a kind by name, without the names that are claimed twice."""
         return {name: found[0] for name, found in self._claims[kind].items() if len(found) == 1}
 

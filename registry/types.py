@@ -74,7 +74,9 @@ class Lazy:
         try:
             module = importlib.import_module(module_name)
         except ImportError as error:
-            raise PluginError(f"cannot import {module_name!r} of {self.target!r}: {error}") from error
+            raise PluginError(
+                f"cannot import {module_name!r} of {self.target!r}: {error}"
+            ) from error
         try:
             return getattr(module, attribute)
         except AttributeError:
@@ -451,9 +453,7 @@ class MetricSpec(Spec):
     compute: Callable[[NDArray[np.int64], NDArray[np.float64]], float]
     higher_is_better: bool
     weighted: (
-        Callable[
-            [NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]
-        ]
+        Callable[[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]]
         | None
     ) = None
 

@@ -6,61 +6,17 @@ here is a pure function of an image, its landmarks and a random generator.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.lesb.distort import Colour, Image, compress, draw_colour, draw_resolution
+from lesb_plugin.lesb.distort import Image, compress, draw_colour, draw_resolution
+from lesb_plugin.lesb.mask import Mask, Points, face_hull, soften, support, warp_mask
+from lesb_plugin.lesb.style import Style
 
-__all__ = ["HULLS", "Pair", "Style", "face_hull", "mirror", "self_blend", "soften", "warp_mask"]
-
-Points = NDArray[np.float32]
-Mask = NDArray[np.float32]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Style:
-    """The law pseudo-fakes are drawn from; the defaults are those of SBI in training."""
-
-    flip: float = 0.5  # probability of mirroring the whole sample
-    without_forehead: float = 0.25  # probability of using 68 of 81 landmarks
-    hulls: tuple[str, ...] = ("lower", "components", "brows", "full")  # equally likely
-    source: float = 0.5  # probability that the source is distorted; else the target is
-    colour: Colour = field(default_factory=Colour)  # of the distorted side
-    scale: float = 0.95  # scale per axis from `scale` to 1 / `scale`
-    shift: tuple[float, float] = (0.03, 0.015)  # of width and height
-    elastic: float = 50.0  # amplitude in pixels before smoothing
-    elastic_sigma: float = 7.0  # pixels
-    grid: tuple[int, int] = (192, 256)  # sides of the grid that the mask is softened on
-    kernel: tuple[int, int] = (5, 25)  # odd sizes of the two blurs
-    ratios: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0, 1.0, 1.0)  # opacity, equally likely
-    after: Colour | None = field(  # of both images of the pair
-        default_factory=lambda: Colour(hsv_p=0.3, tone=0.3, tone_p=0.3)
-    )
-    jpeg: tuple[int, int] = (40, 100)  # quality
-    jpeg_p: float = 0.5  # probability that both images are compressed
-
-    def __post_init__(self) -> None:
-        unknown = sorted(set(self.hulls) - set(HULLS))
-        if unknown or not self.hulls:
-            raise ValueError(f"hulls {unknown or '()'} are not among {', '.join(HULLS)}")
-
-    @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any]) -> Style:
-        """A style from configuration; ValueError names a key that no field has."""
-        values = {key: _plain(value) for key, value in mapping.items()}
-        for key in ("colour", "after"):
-            if isinstance(values.get(key), Mapping):
-                values[key] = Colour(**_known(Colour, values[key], f"{key}."))
-        return cls(**_known(cls, values))
-
-    def for_validation(self) -> Style:
-        """The same blends of unmirrored faces, without the distortions of both images."""
-        return replace(self, flip=0.0, after=None, jpeg_p=0.0)
+__all__ = ["Pair", "Style", "mirror", "self_blend"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,16 +45,15 @@ def self_blend(
     image, landmarks, matrix = _prepare(image, landmarks, mirrored=rng.random() < style.flip)
     mask = _draw_hull(image.shape[:2], landmarks, style, rng)
 
-    colour, resolution = draw_colour(style.colour, rng), draw_resolution(rng)
-    distorted = resolution(colour(image))
+    distorted = draw_colour(style.colour, rng)(image)
+    distorted = draw_resolution(style.resolution, rng)(distorted)
     on_source = rng.random() < style.source
     source, target = (distorted, image) if on_source else (image, distorted)
 
     source, mask = _draw_affine(source, mask, style, rng)
     mask = warp_mask(mask, rng, amplitude=style.elastic, sigma=style.elastic_sigma)
-    mask = soften(mask, rng, grid=style.grid, kernel=style.kernel) * np.float32(
-        rng.choice(style.ratios)
-    )
+    mask = soften(mask, rng, grid=style.grid, kernel=style.kernel)
+    mask = mask * np.float32(rng.choice(style.ratios))
     fake = _mix(source, target, mask)
     fake, real = _draw_after(fake, target, style, rng)
     return Pair(fake=fake, real=real, mask=mask, landmarks=landmarks, matrix=matrix)
@@ -107,16 +62,15 @@ def self_blend(
 # --- geometry of the whole sample --------------------------------------------------------------
 
 # Which landmark a mirrored face has in place of each of the 81 (the first 68 close on themselves).
-_MIRRORED = np.array(
-    [*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1)]
-    + [45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40]  # eyes
-    + [54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65]  # mouth
-    + [73, 72, 80, 71, 69, 68, 75, 74, 79, 78, 77, 76, 70]  # forehead
-)
+_EYES = (45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40)
+_LIPS = (54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65)
+_FOREHEAD = (73, 72, 80, 71, 69, 68, 75, 74, 79, 78, 77, 76, 70)
+_JAW_BROWS_NOSE = (*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1))
+_MIRRORED = np.array([*_JAW_BROWS_NOSE, *_EYES, *_LIPS, *_FOREHEAD])
 
 
 def mirror(landmarks: Points, width: int) -> Points:
-    """Landmarks (68 | 81, 2) of the image of `width` mirrored: x' = W - 1 - x, left and right swapped."""
+    """Landmarks (68 | 81, 2) of the mirrored image: x' = W - 1 - x, left and right swapped."""
     swapped = landmarks[_MIRRORED[: len(landmarks)]]
     return np.stack([width - 1 - swapped[:, 0], swapped[:, 1]], axis=-1).astype(np.float32)
 
@@ -153,38 +107,7 @@ def _around(points: Points, width: int, height: int) -> tuple[int, int, int, int
     return left, top, right, bottom
 
 
-# --- mask --------------------------------------------------------------------------------------
-
-
-def _raised_brows(points: Points) -> Points:
-    """Jaw and brows, the brows raised by half their distance to the eyes below them."""
-    jaw, brows = points[:17], points[17:27]
-    below = points[[36, 36, 37, 38, 39, 42, 43, 44, 45, 45]]
-    return np.concatenate([jaw, brows + (brows - below) / 2])
-
-
-_JAW, _BROWS = list(range(17)), list(range(17, 27))
-
-# Each family is a union of convex hulls of landmarks.
-HULLS = {
-    "lower": lambda points: [points[_JAW], points[[0, 16, *_BROWS]]],
-    "components": lambda points: [
-        points[[*range(9), 17]],  # cheek
-        points[[*range(8, 17), 26]],  # other cheek
-        points[[8, *_BROWS]],  # brows to chin, with eyes, nose and mouth
-    ],
-    "brows": lambda points: [_raised_brows(points)],
-    "full": lambda points: [points],  # forehead included, where 81 points are known
-}
-
-
-def face_hull(shape: tuple[int, int], landmarks: Points, family: str) -> Mask:
-    """The hard mask (h, w) in {0, 1} of one of the `HULLS` of `landmarks` (68 | 81, 2)."""
-    mask = np.zeros(shape, np.uint8)
-    for points in HULLS[family](landmarks):
-        hull = cv2.convexHull(np.rint(points).astype(np.int32))
-        cv2.fillConvexPoly(mask, hull, 1)
-    return mask.astype(np.float32)
+# --- source over target --------------------------------------------------------------------------
 
 
 def _draw_hull(
@@ -209,49 +132,14 @@ def _draw_affine(
     return np.asarray(moved, np.uint8), np.asarray(cv2.warpAffine(mask, matrix, size), np.float32)
 
 
-def warp_mask(mask: Mask, rng: np.random.Generator, *, amplitude: float, sigma: float) -> Mask:
-    """Elastic warp: every pixel moves by smoothed uniform noise in +-`amplitude` pixels."""
-    height, width = mask.shape
-    noise = rng.random((height, width, 2), dtype=np.float32) * 2.0 - 1.0
-    size = 2 * int(4.0 * sigma + 0.5) + 1  # out to four sigma, 57 for a sigma of 7
-    moves = amplitude * cv2.GaussianBlur(noise, (size, size), sigma, borderType=cv2.BORDER_REFLECT)
-    x = moves[..., 0] + np.arange(width, dtype=np.float32)
-    y = moves[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    warped = cv2.remap(mask, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    return np.asarray(warped, np.float32)
-
-
-def soften(
-    mask: Mask, rng: np.random.Generator, *, grid: tuple[int, int], kernel: tuple[int, int]
-) -> Mask:
-    """A soft-edged mask inside of a hard one, of peak 1, softened on a coarse grid of random size.
-
-    What a first blur leaves at 1 is kept, the rest dropped, and the result blurred again. "Left at
-    1" is where the kernel's window lies inside of the mask, which an erosion finds without
-    rounding errors.
-    """
-    height, width = mask.shape
-    sides = rng.integers(grid[0], grid[1] + 1, 2)
-    first, second = (int(k) for k in rng.choice(np.arange(kernel[0], kernel[1] + 1, 2), 2))
-    small = cv2.resize(mask, (int(sides[0]), int(sides[1])), interpolation=cv2.INTER_LINEAR)
-    inner = cv2.erode(small, np.ones((first, first), np.uint8))
-    inner = (inner > 1.0 - 1e-4).astype(np.float32)
-    soft = cv2.GaussianBlur(inner, (second, second), 0)
-    peak = float(soft.max())
-    if peak == 0.0:
-        raise ValueError("the landmarks span too little of the face for a mask with an interior")
-    soft = cv2.resize(soft / peak, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.clip(soft, 0.0, 1.0, dtype=np.float32)
-
-
-# --- pixels ------------------------------------------------------------------------------------
-
-
 def _mix(source: Image, target: Image, mask: Mask) -> Image:
-    """mask * source + (1 - mask) * target, rounded; exactly the target where the mask is 0."""
-    base = target.astype(np.float32)
-    base += mask[..., None] * (source.astype(np.float32) - base)
-    return np.rint(base, out=base).astype(np.uint8)
+    """The source over the target, opaque by `mask`, rounded; the exact target where it is 0."""
+    window = support(mask)
+    base = target[window].astype(np.float32)
+    base += mask[window][..., None] * (source[window] - base)
+    mixed = target.copy()
+    mixed[window] = np.rint(base, out=base)
+    return mixed
 
 
 def _draw_after(
@@ -265,18 +153,3 @@ def _draw_after(
         quality = int(rng.integers(style.jpeg[0], style.jpeg[1] + 1))
         fake, real = compress(fake, quality), compress(real, quality)
     return fake, real
-
-
-# --- configuration -----------------------------------------------------------------------------
-
-
-def _plain(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _known(cls: type, values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    names = [f.name for f in fields(cls)]
-    unknown = [prefix + key for key in values if key not in names]
-    if unknown:
-        raise ValueError(f"unknown {', '.join(unknown)}; known: {', '.join(names)}")
-    return dict(values)

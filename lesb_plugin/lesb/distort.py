@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 Image = NDArray[np.uint8]
+Triple = Sequence[float] | NDArray[np.float64]
 Distortion = Callable[[Image], Image]
 
 _LEVELS = np.arange(256, dtype=np.float64)
@@ -44,13 +45,13 @@ class Colour:
     tone_p: float = 1.0
 
 
-def shift_rgb(image: Image, shift: Sequence[float]) -> Image:
+def shift_rgb(image: Image, shift: Triple) -> Image:
     """Add `shift` (3,) levels to the channels; clipped, fractions cut off."""
     table = _table(_LEVELS[:, None] + np.asarray(shift, np.float64))  # (256, 3)
     return np.asarray(cv2.LUT(image, table[None]))
 
 
-def shift_hsv(image: Image, shift: Sequence[float]) -> Image:
+def shift_hsv(image: Image, shift: Triple) -> Image:
     """Add `shift` (3,) to hue, saturation and value in 8-bit units; fractions cut off.
 
     A shift of +-0.3 therefore acts as -1 (where negative) or 0, and on top of it comes the rounding
@@ -83,7 +84,7 @@ def pixelate(image: Image, factor: int) -> Image:
 
 
 def sharpen(image: Image, alpha: float, lightness: float) -> Image:
-    """Mix the image with its Laplacian-sharpened copy; the kernel sums to 1 - alpha (1 - lightness)."""
+    """Mix in a Laplacian-sharpened copy; the kernel sums to 1 - alpha (1 - lightness)."""
     kernel = np.full((3, 3), -alpha)
     kernel[1, 1] = (1.0 - alpha) + alpha * (8.0 + lightness)
     return np.asarray(cv2.filter2D(image, -1, kernel), np.uint8)
@@ -114,13 +115,18 @@ def draw_colour(law: Colour, rng: np.random.Generator) -> Distortion:
     return distort
 
 
-def draw_resolution(rng: np.random.Generator) -> Distortion:
-    """Either fewer pixels (by 2 or 4) or a sharper image (alpha .2-.5, lightness .5-1)."""
+def draw_resolution(probability: float, rng: np.random.Generator) -> Distortion:
+    """With `probability`: fewer pixels (by 2 or 4) or a sharper image (alpha .2-.5, lightness .5-1)."""
+    happens, fewer = rng.random(2) < (probability, 0.5)
     factor = int(rng.choice((2, 4)))
     alpha, lightness = rng.uniform((0.2, 0.5), (0.5, 1.0))
-    if rng.random() < 0.5:
-        return lambda image: pixelate(image, factor)
-    return lambda image: sharpen(image, alpha, lightness)
+
+    def distort(image: Image) -> Image:
+        if not happens:
+            return image
+        return pixelate(image, factor) if fewer else sharpen(image, alpha, lightness)
+
+    return distort
 
 
 def _table(levels: NDArray[np.float64]) -> Image:

@@ -27,7 +27,7 @@ MAX_LANDMARKS = 81
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A face part: the union of the convex hulls of `polygons`, each a tuple of landmark indices."""
+    """A face part: the union of the convex hulls of `polygons`, tuples of landmark indices."""
 
     name: str
     polygons: tuple[tuple[int, ...], ...]
@@ -64,7 +64,9 @@ class RegionSet:
 
     def to_mapping(self) -> dict[str, Any]:
         """What `load_regions` turns back into an equal set; plain enough for JSON and YAML."""
-        parts = {region.name: [list(polygon) for polygon in region.polygons] for region in self.parts}
+        parts = {
+            region.name: [list(polygon) for polygon in region.polygons] for region in self.parts
+        }
         jitter = {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in asdict(self.jitter).items()
@@ -76,7 +78,7 @@ class RegionSet:
 
 
 def load_regions(mapping: Mapping[str, Any]) -> RegionSet:
-    """A RegionSet from `{parts: {name: [[17-21, 36-41], ...]}, jitter: {...}}`; ValueError if wrong."""
+    """From `{parts: {name: [[17-21, 36-41], ...]}, jitter: {...}}`; ValueError if wrong."""
     _no_unknown_keys("key", mapping, ("parts", "jitter"))
     parts = mapping.get("parts")
     if not isinstance(parts, Mapping) or not parts:
@@ -98,7 +100,9 @@ def _polygon(part: str, items: Any) -> tuple[int, ...]:
         raise ValueError(f"part {part!r}: a polygon is a list of landmark indices, got {items!r}")
     indices = tuple(index for item in items for index in _indices(part, item))
     if len(set(indices)) < 3:
-        raise ValueError(f"part {part!r}: a polygon needs three landmarks or more, got {list(indices)}")
+        raise ValueError(
+            f"part {part!r}: a polygon needs three landmarks or more, got {list(indices)}"
+        )
     return indices
 
 
@@ -172,7 +176,9 @@ def part_mask(
     height, width = (size, size) if isinstance(size, int) else size
     iod = _checked_distance(landmarks, region)
     polygons = _jittered(np.asarray(landmarks, np.float64), region, jitter, iod, rng)
-    radius, sigma = (float(rng.uniform(*ends)) * iod for ends in (jitter.dilation, jitter.smoothing))
+    radius, sigma = (
+        float(rng.uniform(*ends)) * iod for ends in (jitter.dilation, jitter.smoothing)
+    )
     mask = np.zeros((height, width), np.float32)
     window = _window(polygons, radius + math.ceil(3 * sigma) + 2, (height, width))
     if window is not None:
@@ -242,7 +248,9 @@ _FRACTION = 4  # bits behind the binary point of drawn coordinates
 _FAR = 1 << 14  # a vertex further away than this overflows the drawing's integers
 
 
-def _draw(polygons: list[Points], window: Window, radius: float, sigma: float) -> NDArray[np.float32]:
+def _draw(
+    polygons: list[Points], window: Window, radius: float, sigma: float
+) -> NDArray[np.float32]:
     """The dilated, smoothed union of convex polygons, on the window's pixels."""
     x0, y0, x1, y1 = window
     canvas = np.zeros((y1 - y0, x1 - x0), np.uint8)

@@ -1,0 +1,165 @@
+"""A fitted LFD, and the one file it is kept in: safetensors with JSON metadata."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesb_plugin.lfd.regions import RegionSet, load_regions
+from registry import Backbone, DataError
+
+__all__ = ["SCHEMA", "Lfd", "check_matches", "describe_backbone", "load", "save"]
+
+FORMAT = "lesb-plugin artefact"
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lfd:
+    """Local subspaces of one backbone's embedding space, K parts of rank r.
+
+    `bases[part]` is (d, r) float32, `eigenvalues[part]` all d of them in descending order, `mean`
+    (d,) the mean embedding c of unchanged faces. `provenance` says what it was fitted on and with.
+    """
+
+    regions: RegionSet
+    bases: Mapping[str, NDArray[np.float32]]
+    eigenvalues: Mapping[str, NDArray[np.float64]]
+    mean: NDArray[np.float32]
+    diagnostics: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return self.regions.names
+
+    @property
+    def rank(self) -> int:
+        return int(self.bases[self.parts[0]].shape[1])
+
+    def project(self, embeddings: NDArray[np.floating[Any]]) -> dict[str, NDArray[np.float32]]:
+        """Eq. 6, 7 by part: V_k^T (e - c), (B, d) -> (B, r) each."""
+        centred = embeddings - self.mean  # (B, d)
+        return {part: (centred @ self.bases[part]).astype(np.float32) for part in self.parts}
+
+    def to_tensors(self) -> dict[str, NDArray[Any]]:
+        """The arrays by their names in the file."""
+        tensors: dict[str, NDArray[Any]] = {"lfd.mean": self.mean}
+        for part in self.parts:
+            tensors[f"lfd.{part}.basis"] = self.bases[part]
+            tensors[f"lfd.{part}.eigenvalues"] = self.eigenvalues[part]
+        return tensors
+
+    def to_metadata(self) -> dict[str, Any]:
+        """Everything else, as JSON has it, under the key `lfd`."""
+        return {
+            "lfd": {
+                "regions": self.regions.to_mapping(),
+                "diagnostics": dict(self.diagnostics),
+                "provenance": dict(self.provenance),
+            }
+        }
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> Lfd:
+        """The inverse of `to_tensors` and `to_metadata`; DataError for what is missing."""
+        try:
+            record = metadata["lfd"]
+            regions = load_regions(record["regions"])
+            return cls(
+                regions=regions,
+                bases={part: tensors[f"lfd.{part}.basis"] for part in regions.names},
+                eigenvalues={part: tensors[f"lfd.{part}.eigenvalues"] for part in regions.names},
+                mean=tensors["lfd.mean"],
+                diagnostics=record["diagnostics"],
+                provenance=record["provenance"],
+            )
+        except (KeyError, ValueError) as error:
+            raise DataError(f"the artefact holds no complete LFD: {error}; fit it again") from error
+
+
+# --- the file --------------------------------------------------------------------------------
+
+
+def save(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> Path:
+    """Write tensors and metadata to one file, whole or not at all; returns `path`."""
+    from safetensors.numpy import save as to_bytes
+
+    content = to_bytes(
+        {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()},
+        metadata={"format": FORMAT, "schema": str(SCHEMA), "json": json.dumps(metadata)},
+    )
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise DataError(f"cannot write artefact {path}: {error.strerror or error}") from error
+    return path
+
+
+def load(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Tensors and metadata of an artefact; DataError for a file that is missing, cut or foreign."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise DataError(f"no artefact at {path}; make one with `bench fit`")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise DataError(
+            f"{path} is no readable artefact ({error}); it is damaged or cut short: copy it again, "
+            "or fit it again"
+        ) from error
+    if header.get("format") != FORMAT:
+        raise DataError(
+            f"{path} is a safetensors file but no artefact of `bench fit`; weights go to --weights"
+        )
+    if header.get("schema") != str(SCHEMA):
+        raise DataError(
+            f"{path} has artefact schema {header.get('schema')}; this version reads {SCHEMA}: fit "
+            "it again, or install the version that wrote it"
+        )
+    return tensors, json.loads(header["json"])
+
+
+def describe_backbone(backbone: Backbone) -> dict[str, Any]:
+    """What an artefact remembers of the backbone it belongs to."""
+    return {
+        "name": backbone.name,
+        "weights": backbone.weights,
+        "weights_sha256": backbone.weights_sha256,
+        "dim": backbone.dim,
+        "crop": dataclasses.asdict(backbone.crop),
+    }
+
+
+def check_matches(metadata: Mapping[str, Any], backbone: Backbone) -> None:
+    """DataError, naming both sides, unless the artefact was fitted on this very backbone."""
+    fitted = metadata["lfd"]["provenance"]["backbone"]
+    given = describe_backbone(backbone)
+    for field in ("name", "weights_sha256", "crop", "dim"):
+        if fitted[field] != given[field]:
+            raise DataError(
+                f"the artefact belongs to {_title(fitted)}, not to {_title(given)} "
+                f"({field}: {fitted[field]} against {given[field]}); pass the backbone and weights "
+                "it was fitted on, or fit again with `bench fit`"
+            )
+
+
+def _title(description: Mapping[str, Any]) -> str:
+    return f"backbone {description['name']!r} with weights {description['weights_sha256'][:12]}"

@@ -1,0 +1,121 @@
+"""Fitting LFD: one pass over real faces accumulates the statistics of all parts."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import platform
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesb_plugin.lfd.artefact import Lfd, describe_backbone
+from lesb_plugin.lfd.augment import Psi
+from lesb_plugin.lfd.diagnostics import diagnose
+from lesb_plugin.lfd.regions import RegionSet
+from lesb_plugin.lfd.statistics import Statistics, collect
+from lesb_plugin.lfd.subspace import Reference, fit_subspace, largest_rank
+from lesb_plugin.lfd.variants import VariantDataset, stable_int
+from registry import ConfigError, Embedder, Sample
+
+__all__ = ["fit_lfd"]
+
+
+def fit_lfd(
+    embedder: Embedder,
+    samples: Sequence[Sample],
+    regions: RegionSet,
+    psi: Psi,
+    *,
+    images: int = 1440,
+    variants: int = 16,
+    rank: int = 128,
+    reference: Reference = "mean",
+    seed: int = 0,
+    workers: int = 0,
+    max_errors: float = 0.05,
+    data_fingerprint: str = "",
+    quiet: bool = False,
+) -> Lfd:
+    """Local subspaces of all parts from N = min(images, available) faces with M variants each.
+
+    More faces than `images`: a seeded choice. Faces that cannot be used are skipped and listed in
+    the result; more of them than `max_errors` (a share below 1, else a count) is a DataError. A
+    rank that N and M cannot support is a ConfigError, before anything is computed.
+    """
+    chosen = _choose(samples, images, seed)
+    _check_rank(rank, embedder.backbone.dim, len(chosen), variants, reference)
+    dataset = VariantDataset(chosen, regions, psi, embedder.backbone.crop, variants, seed)
+    statistics = collect(
+        embedder,
+        dataset,
+        reference=reference,
+        workers=workers,
+        max_errors=max_errors,
+        quiet=quiet,
+    )
+    lfd = _solve(statistics, regions, rank, embedder.backbone.head_direction(), seed)
+    settings = {"reference": reference, "variants": variants, "seed": seed, "psi": psi.config}
+    provenance = {
+        "backbone": describe_backbone(embedder.backbone),
+        "precision": embedder.precision,
+        **settings,
+        "images": statistics.faces,
+        "skipped": [dataclasses.asdict(skipped) for skipped in statistics.skipped],
+        "data_fingerprint": data_fingerprint,
+        "versions": _versions(),
+    }
+    return dataclasses.replace(lfd, provenance=provenance)
+
+
+def _choose(samples: Sequence[Sample], images: int, seed: int) -> list[Sample]:
+    if images < 1 or not samples:
+        raise ConfigError(f"LFD needs one face or more; asked for {images} of {len(samples)}")
+    if len(samples) <= images:
+        return list(samples)
+    rng = np.random.default_rng([seed, stable_int("lfd images")])
+    return [samples[i] for i in sorted(rng.choice(len(samples), images, replace=False))]
+
+
+def _check_rank(rank: int, dim: int, images: int, variants: int, reference: Reference) -> None:
+    if reference not in ("mean", "clean"):
+        raise ConfigError(f"no LFD reference named {reference!r}; known: mean, clean")
+    limit = largest_rank(dim, images, variants, reference)
+    if not 1 <= rank <= limit:
+        raise ConfigError(
+            f"rank {rank} is not between 1 and {limit}, which is what {images} faces with "
+            f"{variants} variants each and an embedding of length {dim} support; lower the rank or "
+            "raise the numbers of faces or variants"
+        )
+
+
+def _solve(
+    statistics: Statistics,
+    regions: RegionSet,
+    rank: int,
+    head_direction: NDArray[np.float64] | None,
+    seed: int,
+) -> Lfd:
+    subspaces = {}
+    for part, scatter in statistics.scatters.items():
+        try:
+            subspaces[part] = fit_subspace(scatter, rank)
+        except ValueError as error:
+            raise ConfigError(f"part {part!r}: {error}") from error
+    bases = {part: subspace.basis for part, subspace in subspaces.items()}
+    diagnostics = diagnose(statistics.scatters, bases, head_direction, seed)
+    return Lfd(
+        regions=regions,
+        bases={part: basis.astype(np.float32) for part, basis in bases.items()},
+        eigenvalues={part: subspace.eigenvalues for part, subspace in subspaces.items()},
+        mean=statistics.mean.astype(np.float32),
+        diagnostics={**diagnostics, "seconds": statistics.clock.spent},
+        provenance={},
+    )
+
+
+def _versions() -> dict[str, str]:
+    packages = ("lesb-plugin", "numpy", "scipy", "torch", "albumentations")
+    found = {package: importlib.metadata.version(package) for package in packages}
+    return {"python": platform.python_version(), **found}

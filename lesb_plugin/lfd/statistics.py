@@ -1,0 +1,143 @@
+"""One pass over real faces: what all parts' subspaces are computed from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesb_plugin.lfd.subspace import Reference, Scatter
+from lesb_plugin.lfd.variants import Skipped, VariantDataset, Variants, load_in_order
+from registry import DataError, Embedder, progress
+
+__all__ = ["Statistics", "collect"]
+
+BLOCK_ROWS = 256  # embeddings that a part collects before one large product adds them up
+
+
+class Statistics:
+    """A scatter per part, the sum of the clean embeddings, and the faces that could not be used."""
+
+    def __init__(self, dim: int, parts: Sequence[str], reference: Reference) -> None:
+        self.scatters = {part: Scatter(dim, reference) for part in parts}
+        self.clean_sum: NDArray[np.float64] = np.zeros(dim)
+        self.faces = 0
+        self.skipped: list[Skipped] = []
+        self.clock = Clock()
+        self._pending: list[_Face] = []
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """c of Eq. 6: the mean embedding of the unchanged faces, (d,)."""
+        return self.clean_sum / self.faces
+
+    def add(self, face: _Face) -> None:
+        self._pending.append(face)
+        if len(self._pending) * face.variants.shape[1] >= BLOCK_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        if not self._pending:
+            return
+        clean = np.stack([face.clean for face in self._pending])  # (n, d)
+        variants = np.stack([face.variants for face in self._pending])  # (n, K, M, d)
+        for k, scatter in enumerate(self.scatters.values()):
+            scatter.update(variants[:, k], clean)
+        self.clean_sum += clean.sum(axis=0, dtype=np.float64)
+        self.faces += len(clean)
+        self._pending = []
+
+    def skip(self, face: Skipped, max_errors: float, faces: int) -> None:
+        """Note a face that could not be used; DataError when there are too many."""
+        self.skipped.append(face)
+        allowed = max_errors * faces if max_errors < 1 else max_errors
+        if len(self.skipped) > allowed:
+            raise DataError(
+                f"{len(self.skipped)} of {faces} faces could not be used, more than max_errors "
+                f"{max_errors:g} allows; the last: {face.key}: {face.reason}"
+            )
+
+
+def collect(
+    embedder: Embedder,
+    dataset: VariantDataset,
+    *,
+    reference: Reference,
+    workers: int,
+    max_errors: float,
+    quiet: bool,
+) -> Statistics:
+    """Embed every face of `dataset` and its variants once, for all parts at the same time."""
+    found = Statistics(embedder.backbone.dim, dataset.regions.names, reference)
+    faces = _faces(embedder, dataset, workers, found.clock)
+    count = len(dataset.samples)
+    with found.clock.measure("total"):
+        for face in progress(faces, "LFD", total=count, unit="face", quiet=quiet):
+            if isinstance(face, Skipped):
+                found.skip(face, max_errors, count)
+            else:
+                with found.clock.measure("statistics"):
+                    found.add(face)
+        found.flush()
+    return found
+
+
+class Clock:
+    """Wall seconds per stage; `augmentation` is summed over workers, beside the other stages."""
+
+    def __init__(self) -> None:
+        stages = ("augmentation", "waiting", "forward", "statistics", "total")
+        self.spent = dict.fromkeys(stages, 0.0)
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.spent[stage] += time.perf_counter() - start
+
+
+@dataclass(frozen=True, slots=True)
+class _Face:
+    """Embeddings of one face: `clean` (d,), `variants` (K, M, d)."""
+
+    clean: NDArray[np.float32]
+    variants: NDArray[np.float32]
+
+
+def _faces(
+    embedder: Embedder, dataset: VariantDataset, workers: int, clock: Clock
+) -> Iterator[_Face | Skipped]:
+    items = load_in_order(dataset, workers)
+    for _ in dataset.samples:
+        embedded: list[_Face] = []
+        skipped: Skipped | None = None
+        for _ in range(dataset.items_per_sample):
+            with clock.measure("waiting"):
+                item = next(items)
+            if isinstance(item, Skipped):
+                skipped = item
+                continue
+            clock.spent["augmentation"] += item.seconds
+            with clock.measure("forward"):
+                embedded.append(_embed(embedder, item))
+        yield skipped or _joined(embedded)
+
+
+def _joined(pieces: list[_Face]) -> _Face:
+    return _Face(pieces[0].clean, np.concatenate([piece.variants for piece in pieces], axis=1))
+
+
+def _embed(embedder: Embedder, item: Variants) -> _Face:
+    parts, count = item.images.shape[:2]
+    flat = item.images.reshape(-1, *item.clean.shape)  # (K m, S, S, 3)
+    embeddings = embedder(np.concatenate([item.clean[None], flat]))  # (1 + K m, d)
+    if not np.isfinite(embeddings).all():
+        raise DataError(
+            f"backbone {embedder.backbone.name!r} gives NaN or infinite embeddings for {item.key}; "
+            "check its weights, or use --precision float32"
+        )
+    return _Face(embeddings[0], embeddings[1:].reshape(parts, count, -1))

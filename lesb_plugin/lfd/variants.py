@@ -1,0 +1,130 @@
+"""From one real face to its crop and the locally changed variants of every part (Eq. 1)."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lesb_plugin.lfd.augment import Psi, local_variant
+from lesb_plugin.lfd.regions import RegionSet, part_mask
+from registry import BenchError, CropPolicy, Sample, crop_face
+
+__all__ = ["Skipped", "VariantDataset", "Variants", "load_in_order", "stable_int"]
+
+MAX_PER_ITEM = 16  # variants made at a time, so that memory does not grow with M
+
+
+@dataclass(frozen=True, slots=True)
+class Variants:
+    """Images of one face, uint8: `clean` (S, S, 3) and `images` (K, m, S, S, 3)."""
+
+    key: str
+    clean: NDArray[np.uint8]
+    images: NDArray[np.uint8]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A face that could not be used, and why."""
+
+    key: str
+    reason: str
+
+
+def stable_int(text: str) -> int:
+    """The same 64 bits for the same text on every machine and in every process."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
+
+
+@dataclass(frozen=True)
+class VariantDataset(torch.utils.data.Dataset[Variants | Skipped]):
+    """The samples, cropped as the backbone wants them, with M variants of each of the K parts.
+
+    A sample's variants come in `items_per_sample` consecutive items of at most MAX_PER_ITEM. A
+    variant is a function of (seed, epoch, the sample's key, part, number of the variant) alone:
+    which process makes it, and after what, changes nothing.
+    """
+
+    samples: Sequence[Sample]
+    regions: RegionSet
+    psi: Psi
+    crop: CropPolicy
+    variants: int
+    seed: int = 0
+    epoch: int = 0
+
+    @property
+    def items_per_sample(self) -> int:
+        return -(-self.variants // MAX_PER_ITEM)
+
+    def __len__(self) -> int:
+        return len(self.samples) * self.items_per_sample
+
+    def __getitem__(self, index: int) -> Variants | Skipped:
+        sample = self.samples[index // self.items_per_sample]
+        first = index % self.items_per_sample * MAX_PER_ITEM
+        start = time.perf_counter()
+        try:
+            clean, images = self._images(
+                sample, range(first, min(first + MAX_PER_ITEM, self.variants))
+            )
+        except (BenchError, ValueError) as error:
+            return Skipped(sample.key, str(error))
+        return Variants(sample.key, clean, images, time.perf_counter() - start)
+
+    def _images(
+        self, sample: Sample, numbers: range
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        image, face = sample.load()
+        crop = crop_face(image, face, self.crop)
+        if crop.landmarks is None:
+            raise ValueError("a face without landmarks has no parts")
+        height, width, _ = crop.image.shape
+        images = np.empty((len(self.regions.parts), len(numbers), height, width, 3), np.uint8)
+        for k, region in enumerate(self.regions.parts):
+            for j, number in enumerate(numbers):
+                rng = self._rng(sample.key, region.name, number)
+                mask = part_mask(crop.landmarks, region, (height, width), self.regions.jitter, rng)
+                images[k, j] = local_variant(crop.image, mask, self.psi, rng)
+        return crop.image, images
+
+    def _rng(self, key: str, part: str, number: int) -> np.random.Generator:
+        return np.random.default_rng(
+            [self.seed, self.epoch, stable_int(key), stable_int(part), number]
+        )
+
+
+def load_in_order(dataset: VariantDataset, workers: int) -> Iterator[Variants | Skipped]:
+    """Every item, in order, the same whatever the number of workers; 0 makes them in this process.
+
+    Workers come from a server process, not from a fork of this one: torch and OpenCV have threads
+    by now, and a forked child may wait forever for locks that they held.
+    """
+    start_methods = torch.multiprocessing.get_all_start_methods()
+    start_method = "forkserver" if "forkserver" in start_methods else "spawn"
+    yield from torch.utils.data.DataLoader(
+        dataset,
+        batch_size=None,
+        num_workers=workers,
+        collate_fn=_as_it_is,
+        worker_init_fn=_single_threaded,
+        prefetch_factor=1 if workers else None,
+        multiprocessing_context=start_method if workers else None,
+    )
+
+
+def _as_it_is(item: Any) -> Any:
+    return item
+
+
+def _single_threaded(_worker: int) -> None:
+    cv2.setNumThreads(0)

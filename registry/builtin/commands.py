@@ -1,0 +1,129 @@
+"""The subcommands `eval`, `fit` and `report`."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+from registry.cli import CommandParser
+from registry.config import EvalConfig, FitConfig, merge, resolve
+from registry.console import print_table, say
+from registry.flags import add_config_flags, add_option_flags, given_flags
+from registry.plugins import load_plugins
+from registry.types import FitReport
+
+__all__ = [
+    "configure_eval",
+    "configure_fit",
+    "configure_report",
+    "run_eval",
+    "run_fit",
+    "run_report",
+]
+
+_EVAL_EXAMPLES = """\
+examples:
+  bench eval --detector random --dataset toy
+  bench eval --detector lesb --backbone efflite0_in1k --artefact runs/lesb --dataset DATA
+  bench eval --detector lesb --backbone sbi_effb4 --weights FFraw.tar --fit-on FACES --dataset DATA
+  bench eval --config my.yaml --set options.fusion=max --dataset A --dataset B --out runs/both
+
+A run that was interrupted goes on where it stopped when it is started again with the same --out."""
+
+_FIT_EXAMPLES = """\
+examples:
+  bench fit --detector lesb --backbone efflite0_in1k --train FACES --out runs/lesb
+  bench fit --detector lesb --backbone vit_s16 --weights random --train toy --out runs/try
+
+Only real faces are needed; the val split of --train decides when to stop, unless --val is given."""
+
+_REPORT_EXAMPLES = """\
+examples:
+  bench report runs/lesb           print the tables, computed again from predictions.parquet
+  bench report runs/lesb --write   and write results.json and the reports anew"""
+
+
+def configure_eval(parser: argparse.ArgumentParser) -> None:
+    """Flags of `bench eval`: those of EvalConfig and the chosen detector's own."""
+    _configure(parser, EvalConfig, "options", _EVAL_EXAMPLES)
+
+
+def configure_fit(parser: argparse.ArgumentParser) -> None:
+    """Flags of `bench fit`: those of FitConfig and what the chosen detector's fit takes."""
+    _configure(parser, FitConfig, "fit_options", _FIT_EXAMPLES)
+
+
+def run_eval(args: argparse.Namespace) -> int:
+    """Evaluate, print the tables, name the run folder."""
+    from registry.evaluation import evaluate
+
+    config = resolve(EvalConfig, args.config, args.set, given_flags(args, EvalConfig))
+    result = evaluate(config)
+    _print_result(result)
+    return 0
+
+
+def run_fit(args: argparse.Namespace) -> int:
+    """Fit, print what was learned and the line that evaluates it."""
+    from registry.fitting import fit
+
+    config = resolve(FitConfig, args.config, args.set, given_flags(args, FitConfig))
+    _print_fit(config, fit(config))
+    return 0
+
+
+def _configure(
+    parser: argparse.ArgumentParser, cls: type[Any], options: str, examples: str
+) -> None:
+    parser.usage = f"{parser.prog} [options]"
+    parser.epilog = examples
+    add_config_flags(parser, cls)
+    cast(CommandParser, parser).extend = partial(_add_detector_flags, cls, options)
+
+
+def _add_detector_flags(
+    cls: type[Any], options: str, parser: CommandParser, argv: Sequence[str]
+) -> None:
+    """First of two passes over the command line: which detector, hence which further flags."""
+    early = CommandParser(parser.prog, "")
+    early.add_argument("--detector", default=argparse.SUPPRESS)
+    early.add_argument("--config")
+    early.add_argument("--set", action="append", default=[])
+    args, _ = early.parse_known_args([each for each in argv if each not in {"-h", "--help"}])
+    chosen = merge(cls, args.config, args.set, given_flags(args, cls)).get("detector")
+    plugins = load_plugins()
+    if chosen is None and cls.detector not in plugins.specs("detector"):
+        return  # the default is not installed; --help must still work, running says what is wrong
+    spec = plugins.get("detector", cls.detector if chosen is None else str(chosen))
+    lazy_options = getattr(spec, options)
+    if lazy_options is not None:
+        add_option_flags(parser, spec.name, lazy_options.load())
+
+
+def _print_fit(config: FitConfig, report: FitReport) -> None:
+    for title, header, rows in report.tables:
+        print_table(title, header, rows)
+        say()
+    for note in report.notes:
+        say(f"note: {note}")
+    say(f"artefact: {report.artefact}")
+    say(f"next:     {shlex.join(_eval_line(config, report.artefact))} --dataset DATA")
+
+
+def _eval_line(config: FitConfig, artefact: Path) -> list[str]:
+    """`bench eval` with everything of the fit that changes what the detector sees."""
+    shared: Mapping[str, Any] = {
+        each: getattr(config, each)
+        for each in ("landmarks", "landmarker", "face_detector", "crop_from", "precision")
+        if getattr(config, each) != getattr(FitConfig, each)
+    }
+    line = ["bench", "eval", "--detector", config.detector, "--backbone", str(config.backbone)]
+    if config.weights is not None:
+        line += ["--weights", config.weights]
+    for key, value in shared.items():
+        line += ["--" + key.replace("_", "-"), str(value)]
+    return [*line, "--artefact", str(artefact.parent)]

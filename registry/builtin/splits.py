@@ -1,0 +1,44 @@
+"""The split of a data set that was asked for, or one made up by rule where the data has none."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+
+from registry.errors import DataError, did_you_mean
+from registry.types import Video
+
+__all__ = ["choose_split"]
+
+_MADE_UP = ("train", "val", "test")
+
+
+def choose_split(videos: Sequence[Video], split: str, dataset: str) -> list[Video]:
+    """Videos of one split, in their order; a DataError lists the splits there are.
+
+    Data without splits has these: `test` is all of it; `train` is 80 % and `val` 20 % of its people
+    (of its videos where people are not known), drawn by a hash of the name, so that the answer is
+    the same everywhere and does not change as data is added.
+    """
+    if any(video.split for video in videos):
+        chosen = [video for video in videos if video.split == split]
+        known = Counter(video.split or "(none)" for video in videos)
+        note = ""
+    else:
+        chosen = [video for video in videos if split in _made_up_splits(video)]
+        known = Counter(name for video in videos for name in _made_up_splits(video))
+        note = " (it has no splits of its own: test is all of it, train and val 80:20 of it)"
+    if not chosen:
+        listed = ", ".join(f"{name} {count}" for name, count in sorted(known.items()))
+        raise DataError(
+            f"no videos in split {split!r} of data set {dataset!r};"
+            f"{did_you_mean(split, known)} videos by split: {listed or 'none'}{note}"
+        )
+    return chosen
+
+
+def _made_up_splits(video: Video) -> tuple[str, str]:
+    digest = hashlib.sha256((video.identity or video.id).encode()).digest()
+    train, val, test = _MADE_UP
+    return (val if digest[0] % 5 == 0 else train), test

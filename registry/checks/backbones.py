@@ -1,0 +1,168 @@
+"""Contracts of backbones, and of wrappers that make a backbone from another one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.checks.samples import example_crops, require, same
+from registry.types import Backbone, BackboneSpec, CropPolicy, Features, Training, WrapperSpec
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["check_backbone", "check_wrapper"]
+
+
+def check_backbone(
+    spec: BackboneSpec, *, name: str | None = None, weights: str | None = None
+) -> Backbone:
+    """Build the backbone of a record (`name` picks a family's member) and hold it to the Protocol.
+
+    Returns it. Batches, repetition, other images in the batch: nothing of these changes an
+    embedding; `mean_pooled` and `head_direction` are what they claim to be.
+    """
+    backbone = spec.build(name or spec.name, weights, 0)
+    _check_attributes(backbone, f"backbone {spec.name!r}")
+    require(
+        spec.input_size in {None, backbone.crop.size},
+        f"backbone {spec.name!r} must crop to the input_size of its record, {spec.input_size}",
+        backbone.crop.size,
+    )
+    _check_numbers(backbone, f"backbone {spec.name!r}")
+    return backbone
+
+
+def check_wrapper(spec: WrapperSpec, backbone: Backbone, artefact: Path) -> Backbone:
+    """Wrap `backbone`: the result is a backbone too, and the one inside is left as it was."""
+    images = _images(backbone)
+    before = _embed(backbone, images)
+    wrapped = spec.wrap(backbone, artefact)
+    what = f"what wrapper {spec.name!r} makes"
+    _check_attributes(wrapped, what)
+    _check_numbers(wrapped, what)
+    after = _embed(backbone, images)
+    require(
+        np.array_equal(before, after),
+        f"wrapper {spec.name!r} must leave the backbone it wraps unchanged",
+        "other embeddings",
+    )
+    return wrapped
+
+
+def _check_attributes(backbone: Backbone, what: str) -> None:
+    kinds: dict[str, type[Any]] = {
+        "name": str,
+        "crop": CropPolicy,
+        "dim": int,
+        "mean_pooled": bool,
+        "weights": str,
+        "weights_sha256": str,
+        "trained_on": tuple,
+    }
+    for attribute, kind in kinds.items():
+        value = getattr(backbone, attribute, None)
+        require(isinstance(value, kind), f"{attribute} of {what} must be a {kind.__name__}", value)
+    require(
+        re.fullmatch("[0-9a-f]{64}", backbone.weights_sha256) is not None,
+        f"weights_sha256 of {what} must be 64 hexadecimal digits",
+        repr(backbone.weights_sha256),
+    )
+    for each in backbone.trained_on:
+        require(isinstance(each, Training), f"trained_on of {what} must hold Trainings", each)
+
+
+def _check_numbers(backbone: Backbone, what: str) -> None:
+    import torch
+
+    images = _images(backbone)
+    kept = images.clone()
+    with torch.inference_mode():
+        features = backbone.features(images)
+        _check_features(features, len(images), what)
+        embedded = backbone.embed(features)
+    together = embedded.numpy()
+    require(torch.equal(images, kept), f"{what} must not change its images", "changed images")
+    shape = (len(images), backbone.dim)
+    require(together.shape == shape, f"embed of {what} must be {shape} (B, dim)", together.shape)
+    require(bool(np.isfinite(together).all()), f"embed of {what} must be finite", "NaN or inf")
+    again = _embed(backbone, images)
+    require(
+        np.array_equal(together, again), f"{what} must repeat itself (eval mode)", "other values"
+    )
+    alone = np.concatenate([_embed(backbone, images[i : i + 1]) for i in range(len(images))])
+    require(
+        same(alone, together),
+        f"an embedding of {what} must not depend on the other images of its batch",
+        f"a difference of {np.abs(alone - together).max():.2g}",
+    )
+    if backbone.mean_pooled:
+        _check_mean_pooled(features, together, what)
+    _check_head(backbone, embedded, what)
+    require(hasattr(backbone.to("cpu"), "embed"), f"to() of {what} must return a backbone", "none")
+
+
+def _check_features(features: Features, count: int, what: str) -> None:
+    shape = tuple(features.map.shape)
+    require(
+        len(shape) == 4 and shape[0] == count,
+        f"Features.map of {what} must be (B, C, h, w) with B = {count}",
+        shape,
+    )
+    if features.tokens is not None:
+        tokens = tuple(features.tokens.shape)
+        require(
+            len(tokens) == 3 and tokens[0] == count and tokens[1] >= shape[2] * shape[3],
+            f"Features.tokens of {what} must be (B, T, C), prefix tokens and one per map position",
+            tokens,
+        )
+
+
+def _check_mean_pooled(features: Features, embedded: NDArray[Any], what: str) -> None:
+    mean = features.map.mean(dim=(2, 3)).numpy()
+    require(
+        same(mean, embedded),
+        f"{what} claims mean_pooled, so embed must be the mean of Features.map over positions",
+        "another embedding",
+    )
+
+
+def _check_head(backbone: Backbone, embedded: torch.Tensor, what: str) -> None:
+    """A logit per image where there is a head; a direction must be the gradient of that logit."""
+    import torch
+
+    with torch.inference_mode():
+        logits = backbone.head(embedded)
+    direction = backbone.head_direction()
+    if logits is None:
+        require(direction is None, f"{what} has no head, so head_direction must be None", direction)
+        return
+    shape = tuple(logits.shape)
+    require(shape == (len(embedded),), f"head of {what} must be (B,)", shape)
+    if direction is not None:
+        steps = np.diff(embedded.double().numpy(), axis=0) @ direction
+        require(
+            same(steps, np.diff(logits.double().numpy())),
+            f"head of {what} must be linear with the slope head_direction, or that must be None",
+            "another slope",
+        )
+
+
+def _images(backbone: Backbone) -> torch.Tensor:
+    """(3, 3, S, S) in [0, 1]."""
+    import torch
+
+    crops = example_crops(backbone.crop.size, 3)
+    stacked = np.stack([crop.image for crop in crops]).transpose(0, 3, 1, 2)
+    return torch.from_numpy(stacked.astype(np.float32) / 255)
+
+
+def _embed(backbone: Backbone, images: torch.Tensor) -> NDArray[np.float32]:
+    import torch
+
+    with torch.inference_mode():
+        return np.asarray(backbone.embed(backbone.features(images)).numpy(), dtype=np.float32)

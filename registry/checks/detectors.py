@@ -1,0 +1,149 @@
+"""Contracts of detectors and explainers."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.checks.samples import example_crops, require, same, unchanged
+from registry.types import Crop, Detector, EmbeddingDetector, ExplainerSpec, Explanation, Scores
+
+__all__ = ["check_detector", "check_explainer"]
+
+
+def check_detector(detector: Detector, crops: Sequence[Crop] | None = None) -> None:
+    """A crop's scores are finite, in [0, 1], repeatable, and its own: not its batch's."""
+    crops = list(crops or example_crops())
+    require(isinstance(detector, Detector), "a detector must have score(crops)", type(detector))
+    kept = copy.deepcopy(crops)
+    together = _columns(detector.score(crops), len(crops))
+    unchanged(crops, kept, "score(crops)")
+    _require_equal(
+        _columns(detector.score(crops), len(crops)), together, "must repeat from call to call"
+    )
+    _require_equal(
+        _joined([_columns(detector.score([crop]), 1) for crop in crops]),
+        together,
+        "of a crop must not depend on the other crops of its batch",
+    )
+    backwards = _columns(detector.score(crops[::-1]), len(crops))
+    _require_equal(
+        {name: values[::-1] for name, values in backwards.items()},
+        together,
+        "must come in the order of the crops",
+    )
+    votes = frozenset(getattr(detector, "vote_variants", ()))
+    known = {name.removeprefix("variant ") for name in together if name.startswith("variant ")}
+    require(votes <= known, f"vote_variants must be among the variants {sorted(known)}", votes)
+    if isinstance(detector, EmbeddingDetector):
+        _check_embedding(detector, crops, together)
+
+
+def check_explainer(
+    spec: ExplainerSpec, detector: Detector, crops: Sequence[Crop] | None = None
+) -> None:
+    """One Explanation per crop, of finite numbers, the same in every batch."""
+    crops = list(crops or example_crops())
+    explain = spec.build(detector)
+    what = f"explainer {spec.name!r}"
+    kept = copy.deepcopy(crops)
+    explained = explain(crops)
+    unchanged(crops, kept, what)
+    require(len(explained) == len(crops), f"{what} must explain each of {len(crops)} crops",
+            f"{len(explained)} explanations")  # fmt: skip
+    for crop, explanation in zip(crops, explained, strict=True):
+        _check_explanation(explanation, what)
+        (alone,) = explain([crop])
+        first, second = _numbers(explanation), _numbers(alone)
+        require(
+            first.keys() == second.keys() and all(same(first[k], second[k]) for k in first),
+            f"{what} must say the same of a crop in every batch",
+            "something else of the crop alone",
+        )
+
+
+def _columns(scores: Scores, count: int) -> dict[str, NDArray[np.float64]]:
+    """All scores by a name for errors, each checked."""
+    require(isinstance(scores, Scores), "score(crops) must return Scores", type(scores).__name__)
+    columns = {"fake": scores.fake}
+    columns |= {f"region {name}": values for name, values in scores.regions.items()}
+    columns |= {f"variant {name}": values for name, values in scores.variants.items()}
+    for name, values in columns.items():
+        array = np.asarray(values)
+        require(
+            array.dtype == np.float64, f"the scores {name!r} must be float64", array.dtype.name
+        )
+        require(
+            array.shape == (count,), f"the scores {name!r} of {count} crops must be ({count},)",
+            array.shape,
+        )  # fmt: skip
+        inside = np.isfinite(array) & (array >= 0) & (array <= 1)
+        require(
+            bool(inside.all()),
+            f"the scores {name!r} must be finite and in [0, 1], higher = more fake",
+            array[~inside][:1],
+        )
+    return columns
+
+
+def _joined(parts: list[dict[str, NDArray[np.float64]]]) -> dict[str, NDArray[np.float64]]:
+    names = parts[0]
+    require(
+        all(part.keys() == names.keys() for part in parts),
+        "every crop must have the same regions and variants",
+        "others for other crops",
+    )
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+
+def _require_equal(
+    found: dict[str, NDArray[np.float64]], wanted: dict[str, NDArray[np.float64]], contract: str
+) -> None:
+    require(found.keys() == wanted.keys(), "regions and variants must stay the same", list(found))
+    for name, values in found.items():
+        difference = float(np.abs(values - wanted[name]).max(initial=0))
+        require(
+            difference <= 1e-4, f"the scores {name!r} {contract}", f"a difference of {difference:.2g}"
+        )
+
+
+def _check_embedding(
+    detector: EmbeddingDetector, crops: list[Crop], together: dict[str, NDArray[np.float64]]
+) -> None:
+    require(
+        isinstance(detector.encoder, str) and detector.encoder != "",
+        "encoder must be text that identifies the embeddings",
+        repr(detector.encoder),
+    )
+    embeddings = np.asarray(detector.embed(crops))
+    require(
+        embeddings.ndim == 2 and len(embeddings) == len(crops) and embeddings.dtype == np.float32,
+        f"embed(crops) of {len(crops)} crops must be ({len(crops)}, d) of float32",
+        f"{embeddings.shape} of {embeddings.dtype.name}",
+    )
+    alone = np.concatenate([np.asarray(detector.embed([crop])) for crop in crops])
+    require(same(alone, embeddings), "embed must not depend on the batch", "other embeddings")
+    kept = embeddings.copy()
+    scored = _columns(detector.score_embeddings(embeddings), len(crops))
+    require(np.array_equal(kept, embeddings), "score_embeddings must not change them", "changes")
+    _require_equal(scored, together, "must be score_embeddings(embed(crops))")
+
+
+def _check_explanation(explanation: Any, what: str) -> None:
+    require(
+        isinstance(explanation, Explanation), f"{what} must return Explanations", explanation
+    )
+    for target, values in explanation.maps.items():
+        require(np.ndim(values) == 2, f"the map {target!r} of {what} must be (h, w)", np.shape(values))
+    for name, values in _numbers(explanation).items():
+        require(bool(np.isfinite(values).all()), f"{name!r} of {what} must be finite", "NaN or inf")
+
+
+def _numbers(explanation: Explanation) -> dict[str, NDArray[Any]]:
+    maps = {f"map {name}": np.asarray(values) for name, values in explanation.maps.items()}
+    regions = {f"region {name}": np.asarray(value) for name, value in explanation.regions.items()}
+    return {**maps, **regions}

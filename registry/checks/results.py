@@ -1,0 +1,81 @@
+"""Contracts of metrics and reporters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from registry.checks.samples import require
+from registry.errors import UndefinedMetricError
+from registry.result import Result
+from registry.types import MetricSpec, ReporterSpec
+
+__all__ = ["check_metric", "check_reporter"]
+
+
+def check_metric(spec: MetricSpec) -> None:
+    """Finite, blind to the order of the sample, better for right scores than for wrong ones.
+
+    A sample of one class has a finite value or is an UndefinedMetricError; `weighted`, where there
+    is one, agrees with `compute` on the repeated sample and is NaN where that has no value.
+    """
+    what = f"metric {spec.name!r}"
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.array([0, 1], dtype=np.int64), 40)
+    scores = np.round(rng.random(80), 1)  # rounded: ties are part of the contract
+    kept = labels.copy(), scores.copy()
+    value = spec.compute(labels, scores)
+    untouched = np.array_equal(labels, kept[0]) and np.array_equal(scores, kept[1])
+    require(untouched, f"{what} must not change its arguments", "changed arrays")
+    require(bool(np.isfinite(value)), f"{what} must be finite for two classes", value)
+    order = rng.permutation(80)
+    shuffled = spec.compute(labels[order], scores[order])
+    require(bool(np.isclose(shuffled, value)), f"{what} must not depend on order", shuffled)
+    right = spec.compute(labels, labels.astype(np.float64))
+    wrong = spec.compute(labels, 1.0 - labels)
+    better = right > wrong if spec.higher_is_better else right < wrong
+    word = "higher" if spec.higher_is_better else "lower"
+    require(better, f"{what} must be {word} for right than for wrong scores", (right, wrong))
+    for only in (0, 1):
+        one = labels == only
+        alone = _value(spec, labels[one], scores[one])
+        require(not np.isinf(alone), f"{what} must be finite or undefined for one class", alone)
+    if spec.weighted is not None:
+        _check_weighted(spec, what)
+
+
+def check_reporter(spec: ReporterSpec, result: Result, folder: Path) -> Path:
+    """Writes one file into the run folder and returns its path."""
+    path = spec.write(result, folder)
+    inside = isinstance(path, Path) and path.is_file() and path.resolve().is_relative_to(
+        folder.resolve()
+    )  # fmt: skip
+    require(inside, f"reporter {spec.name!r} must return the file it wrote in {folder}", path)
+    return path
+
+
+def _check_weighted(spec: MetricSpec, what: str) -> None:
+    assert spec.weighted is not None  # noqa: S101 - the caller has seen to it
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 2, 30)
+    scores = np.round(rng.random(30), 1)
+    weights = rng.integers(0, 4, (6, 30))  # (D, n)
+    weights[0] = 1
+    weights[1] = labels  # only fakes
+    values = np.asarray(spec.weighted(labels, scores, weights))
+    require(values.shape == (6,), f"weighted of {what} must return (D,) = (6,)", values.shape)
+    for weight, value in zip(weights, values, strict=True):
+        expected = _value(spec, np.repeat(labels, weight), np.repeat(scores, weight))
+        require(
+            bool(np.isclose(value, expected, equal_nan=True)),
+            f"weighted of {what} must equal compute on the repeated sample, here {expected}",
+            value,
+        )
+
+
+def _value(spec: MetricSpec, labels: np.ndarray, scores: np.ndarray) -> float:  # type: ignore[type-arg]
+    try:
+        return float(spec.compute(labels, scores))
+    except UndefinedMetricError:
+        return float("nan")

@@ -1,0 +1,162 @@
+"""From the name of a data set to its videos, frames and samples."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from registry.errors import ConfigError, DataError, did_you_mean
+from registry.faces import FaceReader, FaceSample
+from registry.types import DatasetRequest, DatasetSpec, Frame, Video
+
+if TYPE_CHECKING:
+    from registry.plugins import Plugins
+
+__all__ = [
+    "FaceReader",
+    "FaceSample",
+    "find_videos",
+    "fingerprint",
+    "samples",
+    "select_frames",
+]
+
+
+def find_videos(name: str, split: str, plugins: Plugins) -> list[Video]:
+    """Videos of `split` of the data set `name`: a path, a registered name, or `kind:NAME`.
+
+    Raises a BenchError where the name stands for nothing or for two things, or the split is empty.
+    """
+    spec, request = _resolve(name, split, plugins)
+    videos = list(spec.videos(request))
+    if not videos:
+        raise DataError(f"data set {name!r} has no videos in split {split!r}")
+    _check(videos, spec)
+    return videos
+
+
+def select_frames(video: Video, count: int) -> tuple[Frame, ...]:
+    """At most `count` frames, evenly spread from the first to the last."""
+    if count < 1:
+        raise ConfigError(f"frames is {count}; at least one frame of each video is needed")
+    chosen = np.unique(np.linspace(0, len(video.frames) - 1, count, dtype=np.int64))
+    return tuple(video.frames[at] for at in chosen)
+
+
+def samples(videos: Iterable[Video], reader: FaceReader) -> list[FaceSample]:
+    """Every frame of every real video as a sample to learn from."""
+    return [
+        FaceSample(
+            key=f"{video.dataset}/{video.id}/{frame.index}",
+            identity=f"{video.dataset}/{video.identity or video.id}",
+            frame=frame,
+            reader=reader,
+        )
+        for video in videos
+        if video.label == 0
+        for frame in video.frames
+    ]
+
+
+def fingerprint(videos: Iterable[Video]) -> str:
+    """sha256 of what the data is: ids, labels, file names and sizes, and the landmarks themselves.
+
+    The same on every machine and in every order of videos; images are not read.
+    """
+    lines = sorted(_line(video) for video in videos)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _line(video: Video) -> str:
+    frames = [
+        (frame.index, frame.path.name, _size(frame.path), _digest(frame.landmarks))
+        for frame in video.frames
+    ]
+    return json.dumps([video.dataset, video.id, video.label, video.method, frames])
+
+
+def _size(path: Path) -> int | None:
+    """Bytes, or None for a file that is not there: reading it will be an error row of its own."""
+    return path.stat().st_size if path.is_file() else None
+
+
+def _digest(path: Path | None) -> str | None:
+    if path is None or not path.is_file():
+        return None
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _resolve(name: str, split: str, plugins: Plugins) -> tuple[DatasetSpec, DatasetRequest]:
+    """What reads the data set, and what to ask of it."""
+    specs: dict[str, DatasetSpec] = plugins.specs("dataset")
+    path = Path(name).expanduser()
+    if path.exists():
+        if name in specs:
+            raise ConfigError(
+                f"{name!r} is a registered data set and a file or folder here; "
+                f"write './{name}' for the one here or '{name}:{name}' for the registered one"
+            )
+        return _reader_of(path, specs), DatasetRequest(name=name, root=path, split=split)
+    kind, colon, rest = name.partition(":")
+    if colon and kind in specs:
+        root = Path(rest).expanduser()
+        found = root if root.exists() else None
+        return specs[kind], DatasetRequest(name=rest, root=found, split=split)
+    if name not in specs and _looks_like_a_path(name):
+        raise DataError(_missing(path))
+    return plugins.get("dataset", name), DatasetRequest(name=name, root=None, split=split)
+
+
+def _check(videos: Sequence[Video], spec: DatasetSpec) -> None:
+    """What every reader owes: at least one frame per video, and no id twice."""
+    seen: set[tuple[str, str]] = set()
+    for video in videos:
+        key = (video.dataset, video.id)
+        fault = "no frames" if not video.frames else "an id that is taken" if key in seen else ""
+        if fault:
+            raise DataError(
+                f"video {video.id!r} of data set {video.dataset!r} has {fault}; "
+                f"it was read by {spec.name!r} of package {spec.source!r}"
+            )
+        seen.add(key)
+
+
+def _reader_of(path: Path, specs: dict[str, DatasetSpec]) -> DatasetSpec:
+    matching = [
+        spec for spec in specs.values() if spec.recognises is not None and spec.recognises(path)
+    ]
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        options = " or ".join(f"'{spec.name}:{path}'" for spec in matching)
+        raise ConfigError(f"{path} can be read in more than one way; write {options}")
+    layouts = "; ".join(
+        f"{spec.name}: {spec.needs}" for spec in specs.values() if spec.recognises is not None
+    )
+    raise DataError(f"no reader recognises the data in {path}; known layouts: {layouts or 'none'}")
+
+
+def _looks_like_a_path(name: str) -> bool:
+    return "/" in name or "\\" in name or name.startswith((".", "~")) or name.endswith(".csv")
+
+
+def _missing(path: Path) -> str:
+    """Which part of a path is not there, and what is there instead."""
+    there = path.absolute()
+    while not there.parent.exists():
+        there = there.parent
+    beside = _names_in(there.parent)
+    listed = ", ".join(sorted(beside)[:10]) or "nothing"
+    hint = did_you_mean(there.name, beside)
+    return f"no such file or folder: {path};{hint} in {there.parent}: {listed}"
+
+
+def _names_in(folder: Path) -> Sequence[str]:
+    if not folder.is_dir():
+        return []
+    return [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]

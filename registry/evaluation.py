@@ -1,0 +1,211 @@
+"""`evaluate`: a detector, a backbone and data in; scores, metrics and a complete run folder out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from registry.artefacts import find_artefact
+from registry.building import build_detector, build_embedder, build_reader
+from registry.cache import cache_dir
+from registry.chunks import Chunk, ChunkStore, Unit, cut
+from registry.config import EvalConfig, as_yaml
+from registry.console import progress_bar
+from registry.data import FaceReader, find_videos, select_frames
+from registry.errors import ConfigError, DataError
+from registry.inference import Embedder
+from registry.plugins import Plugins, load_plugins
+from registry.result import Result
+from registry.scoring import OK, Scorer, read_ahead
+from registry.types import CropPolicy, Detector, DetectorSpec, EmbeddingDetector, Video
+
+__all__ = ["evaluate"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """Everything that names stand for, built before the first frame is read."""
+
+    config: EvalConfig
+    plugins: Plugins
+    spec: DetectorSpec
+    videos: list[Video]
+    units: list[Unit]
+    folder: Path
+    reader: FaceReader
+    embedder: Embedder | None
+    artefact: Path | None
+    detector: Detector
+    crop: CropPolicy
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def evaluate(config: EvalConfig | None = None, /, **settings: Any) -> Result:
+    """Score every face of `dataset` with `detector` on `backbone` and measure it.
+
+    Takes an EvalConfig, its fields as keywords (the flags of `bench eval`), or both. Leaves
+    results.json, predictions.parquet, config.yaml and the reports in `out`. What was finished of an
+    interrupted run there is taken over. Raises a BenchError that says what to change.
+    """
+    started = time.perf_counter()
+    job = _prepare(replace(config or EvalConfig(), **settings))
+    job.seconds["prepare"] = time.perf_counter() - started
+    with _timed(job, "score"):
+        chunks = _score(job)
+    with _timed(job, "measure"):
+        result = _measure(job, chunks)
+    return result
+
+
+@contextmanager
+def _timed(job: _Job, stage: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    job.seconds[stage] = time.perf_counter() - started
+
+
+def _prepare(config: EvalConfig) -> _Job:
+    plugins = load_plugins()
+    spec: DetectorSpec = plugins.get("detector", config.detector)
+    for kind, names in (("metric", config.metrics), ("reporter", config.reporters)):
+        for name in names:
+            plugins.get(kind, name)
+    videos = _videos(config, plugins)
+    folder = _open_folder(config)
+    reader = build_reader(plugins, config)
+    embedder = build_embedder(plugins, config) if spec.needs_backbone else None
+    artefact = None if embedder is None else find_artefact(plugins, config, spec, embedder)
+    detector = build_detector(spec, embedder, config.options, artefact, config.seed)
+    (folder / "config.yaml").write_text(as_yaml(config), encoding="utf-8")
+    return _Job(
+        config=config,
+        plugins=plugins,
+        spec=spec,
+        videos=videos,
+        units=[Unit(v, frame) for v in videos for frame in select_frames(v, config.frames)],
+        folder=folder,
+        reader=reader,
+        embedder=embedder,
+        artefact=artefact,
+        detector=detector,
+        crop=CropPolicy() if embedder is None else embedder.backbone.crop,
+    )
+
+
+def _videos(config: EvalConfig, plugins: Plugins) -> list[Video]:
+    if not config.dataset:
+        raise ConfigError(
+            "no data to score; pass --dataset PATH (a manifest or folder), a name of"
+            " `bench list datasets`, or kind:NAME; --dataset toy needs nothing on disk"
+        )
+    videos: list[Video] = []
+    for name in config.dataset:
+        found = find_videos(name, config.split, plugins)
+        taken = {video.dataset for video in videos} & {video.dataset for video in found}
+        if taken:
+            raise ConfigError(
+                f"--dataset {name} is the second one named {taken.pop()!r}; their rows could not be"
+                " told apart. Evaluate them in two runs, or rename the folder"
+            )
+        videos += found
+    return videos
+
+
+def _open_folder(config: EvalConfig) -> Path:
+    names = [config.detector, config.backbone or "", *map(_stem, config.dataset), config.split]
+    folder = Path(config.out or "runs/" + "_".join(n.replace("/", "_") for n in names if n))
+    try:
+        if config.overwrite:
+            shutil.rmtree(folder / "chunks", ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".{os.getpid()}.partial"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise DataError(
+            f"cannot write to {folder}: {error.strerror}; choose another --out"
+        ) from error
+    return folder
+
+
+def _stem(dataset: str) -> str:
+    return Path(dataset).absolute().name.replace(":", "_")
+
+
+# --- scoring ---------------------------------------------------------------------------------
+
+
+def _score(job: _Job) -> list[tuple[Sequence[Unit], Chunk]]:
+    """All chunks in order: found finished, or computed while the next frames are being read."""
+    store = ChunkStore(job.folder / "chunks", _maker(job), _embedding_cache(job))
+    pieces = cut(job.units, job.config.chunk)
+    found = [store.find(index, units) for index, units in enumerate(pieces)]
+    missing = [index for index, chunk in enumerate(found) if chunk is None]
+    scorer = Scorer(job.detector, job.spec.name, job.spec.source, job.reader, job.crop)
+    with (
+        ThreadPoolExecutor(max(1, job.config.workers)) as pool,
+        progress_bar(
+            job.config.detector,
+            total=len(job.units),
+            done=sum(len(units) for units, chunk in zip(pieces, found, strict=True) if chunk),
+            unit="frame",
+            quiet=job.config.quiet,
+        ) as advance,
+    ):
+        waiting = (unit for index in missing for unit in pieces[index])
+        depth = 2 * job.config.batch_size + job.config.workers
+        crops = read_ahead(pool, scorer.crops, waiting, depth)
+        for index in missing:
+            for step in scorer.compute(crops, len(pieces[index]), job.config.batch_size):
+                if isinstance(step, int):
+                    advance(step)
+                else:
+                    found[index] = step
+                    store.put(index, pieces[index], step)
+            _stop_on_errors(job, [chunk for chunk in found if chunk is not None])
+    return [(units, chunk) for units, chunk in zip(pieces, found, strict=True) if chunk]
+
+
+def _maker(job: _Job) -> list[str]:
+    """What decides a chunk's values, apart from its frames."""
+    faces = [job.reader.fingerprint, repr(job.crop)]
+    if isinstance(job.detector, EmbeddingDetector):
+        return ["embedding", job.detector.encoder, *faces]
+    encoder = "" if job.embedder is None else job.embedder.encoder
+    return [
+        "scores",
+        job.spec.name,
+        job.spec.source,
+        encoder,
+        _sha256(job.artefact),
+        repr(sorted(job.config.options.items())),
+        str(job.config.seed),
+        *faces,
+    ]
+
+
+def _embedding_cache(job: _Job) -> Path | None:
+    if job.config.cache and isinstance(job.detector, EmbeddingDetector):
+        return cache_dir() / "embeddings"
+    return None
+
+
+def _stop_on_errors(job: _Job, chunks: Sequence[Chunk]) -> None:
+    reasons = Counter(str(s) for chunk in chunks for s in chunk.status if s != OK)
+    allowed = job.config.max_errors
+    allowed = allowed * len(job.units) if allowed < 1 else allowed
+    if reasons.total() > allowed:
+        worst = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common(3))
+        raise DataError(
+            f"{reasons.total()} of {len(job.units)} frames failed, more than --max-errors"
+            f" {job.config.max_errors:g} allows: {worst}. What is done is kept in {job.folder};"
+            " mend the data, or raise --max-errors and run the same line again"
+        )

@@ -1,0 +1,204 @@
+"""A frame to its faces: where the box and the landmarks of each come from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import numpy as np
+
+from registry.crops import LANDMARK_BOX, area, fraction_inside, iou, landmark_box
+from registry.errors import BenchError, ConfigError, DataError, PluginError, did_you_mean
+from registry.images import read_image
+from registry.types import Face, FaceDetectorSpec, Frame, LandmarkerSpec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from registry.plugins import Plugins
+
+__all__ = ["FaceReader", "FaceSample", "read_landmarks"]
+
+_CROP_FROM = ("auto", "landmarks", "detector")
+_KEPT_AREA = 0.5  # of the largest face's; smaller ones are bystanders (METHOD of SBI's inference)
+_INSIDE = 0.5  # share of the landmarks that must be in the image they are said to belong to
+T = TypeVar("T")
+
+
+class FaceReader:
+    """Reads a frame and finds its faces.
+
+    `crop_from` says where the box comes from: `landmarks` are those of the data, or of a landmarker
+    that was asked for by name or by its predictor file; `auto` is the same with dlib's 68 points as
+    the last resort; `detector` is the face detector's own box, with the data's landmarks where
+    there are any. Safe to use from threads; a pickled copy builds its detectors anew.
+    """
+
+    def __init__(
+        self,
+        *,
+        plugins: Plugins,
+        crop_from: str = "auto",
+        face_detector: str = "dlib",
+        landmarker: str | None = None,
+        predictor: Path | None = None,
+    ) -> None:
+        if crop_from not in _CROP_FROM:
+            raise ConfigError(
+                f"crop_from is {crop_from!r};{did_you_mean(crop_from, _CROP_FROM)} "
+                f"known: {', '.join(_CROP_FROM)}"
+            )
+        if predictor is not None and not predictor.is_file():
+            raise ConfigError(f"no landmark predictor at {predictor}; check --landmarks PATH")
+        self.crop_from: Final = crop_from
+        self._predictor = predictor
+        self._landmarker_asked_for = landmarker is not None or predictor is not None
+        self._face_detector: FaceDetectorSpec = plugins.get("face_detector", face_detector)
+        self._landmarker: LandmarkerSpec = plugins.get(
+            "landmarker", landmarker or ("dlib68" if predictor is None else "dlib81")
+        )
+        self.fingerprint: Final = self._fingerprint()
+        self._built = threading.local()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_built"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _built=threading.local())
+
+    def read(self, frame: Frame) -> tuple[NDArray[np.uint8], list[Face]]:
+        """The frame, uint8 RGB (H, W, 3), and its faces, the largest first.
+
+        A DataError if the frame or its landmarks cannot be used or hold no face.
+        """
+        image = read_image(frame.path)
+        given = None if frame.landmarks is None else _landmarks_of(frame.landmarks, image)
+        if self.crop_from == "detector":
+            return image, _attach(given, self._detect(image, frame))
+        if given is not None:
+            return image, [Face(box=landmark_box(given), landmarks=given)]
+        if self.crop_from == "landmarks" and not self._landmarker_asked_for:
+            raise DataError(
+                f"no landmarks are given for {frame.path}; name a landmarker with --landmarker, "
+                "or use --crop-from auto"
+            )
+        found = [self._with_landmarks(image, face) for face in self._detect(image, frame)]
+        return image, [replace(face, box=landmark_box(_points(face))) for face in found]
+
+    def read_one(self, frame: Frame) -> tuple[NDArray[np.uint8], Face]:
+        """The frame and its main face, which has landmarks: the data's where there are any."""
+        image, faces = self.read(frame)
+        given = [face for face in faces if face.landmarks is not None]
+        return image, given[0] if given else self._with_landmarks(image, faces[0])
+
+    def _detect(self, image: NDArray[np.uint8], frame: Frame) -> list[Face]:
+        """Faces of at least half the largest one's area, the largest first."""
+        spec = self._face_detector
+        found: list[Face] = _guarded(
+            f"face detector {spec.name!r}", spec.source, self._build("detect", spec.build), image
+        )
+        faces = sorted(found, key=lambda face: -area(face.box))
+        if not faces or not area(faces[0].box) > 0:
+            raise DataError(f"no face found in {frame.path} by face detector {spec.name!r}")
+        return [face for face in faces if area(face.box) >= _KEPT_AREA * area(faces[0].box)]
+
+    def _with_landmarks(self, image: NDArray[np.uint8], face: Face) -> Face:
+        spec, what = self._landmarker, f"landmarker {self._landmarker.name!r}"
+        locate = self._build("locate", lambda: spec.build(self._predictor))
+        points = np.asarray(_guarded(what, spec.source, locate, image, face), dtype=np.float32)
+        if points.shape != (spec.points, 2) or not np.isfinite(points).all():
+            raise PluginError(
+                f"{what} of package {spec.source!r} gave landmarks of shape {points.shape}; "
+                f"({spec.points}, 2) finite numbers are due"
+            )
+        return replace(face, landmarks=points)
+
+    def _build(self, name: str, build: Callable[[], Any]) -> Any:
+        """One per thread: what plugins build need not be thread-safe (dlib's detector is not)."""
+        if not hasattr(self._built, name):
+            setattr(self._built, name, build())
+        return getattr(self._built, name)
+
+    def _fingerprint(self) -> str:
+        digest = None
+        if self._predictor is not None:
+            digest = hashlib.sha256(self._predictor.read_bytes()).hexdigest()
+        parts = [self.crop_from, self._landmarker_asked_for, self._face_detector.name]
+        parts += [self._landmarker.name, digest, sorted(LANDMARK_BOX.items()), _KEPT_AREA]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaceSample:
+    """A frame to learn from; read when it is loaded."""
+
+    key: str
+    identity: str
+    frame: Frame
+    reader: FaceReader
+
+    def load(self) -> tuple[NDArray[np.uint8], Face]:
+        """The frame, uint8 RGB (H, W, 3), and its main face with landmarks."""
+        return self.reader.read_one(self.frame)
+
+
+def read_landmarks(path: Path) -> NDArray[np.float32]:
+    """Landmarks (68|81, 2) of a .npy file; a DataError says what is wrong with it."""
+    try:
+        points = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise DataError(f"no landmarks file {path}") from None
+    except (OSError, EOFError, ValueError) as error:
+        raise DataError(f"cannot read landmarks {path}: {error}") from None
+    if not isinstance(points, np.ndarray) or points.dtype.kind not in "fiu":
+        raise DataError(f"landmarks {path} are not an array of numbers")
+    if points.shape not in {(68, 2), (81, 2)}:
+        raise DataError(f"landmarks {path} have shape {points.shape}; (68, 2) or (81, 2) is due")
+    if not np.isfinite(points).all():
+        raise DataError(f"landmarks {path} hold NaN or infinity")
+    return points.astype(np.float32)
+
+
+def _landmarks_of(path: Path, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    points = read_landmarks(path)
+    if fraction_inside(points, image.shape) < _INSIDE:
+        height, width = image.shape[:2]
+        raise DataError(
+            f"landmarks {path} lie outside the {width}x{height} image; "
+            "they must be in pixels of this very image"
+        )
+    return points
+
+
+def _attach(given: NDArray[np.float32] | None, faces: list[Face]) -> list[Face]:
+    """The faces, the one that the given landmarks lie on (by IoU of boxes) with them."""
+    if given is None:
+        return faces
+    box = landmark_box(given)
+    overlaps = [iou(face.box, box) for face in faces]
+    best = int(np.argmax(overlaps))
+    if overlaps[best] == 0:
+        return faces
+    return [replace(f, landmarks=given) if i == best else f for i, f in enumerate(faces)]
+
+
+def _points(face: Face) -> NDArray[np.float32]:
+    assert face.landmarks is not None  # noqa: S101 - set by _with_landmarks
+    return face.landmarks
+
+
+def _guarded(what: str, source: str, call: Callable[..., T], *args: Any) -> T:
+    """Call into a plugin: its own BenchErrors pass, anything else becomes a PluginError."""
+    try:
+        return call(*args)
+    except BenchError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"{what} of package {source!r} failed: {type(error).__name__}: {error}"
+        ) from error

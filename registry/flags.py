@@ -1,0 +1,98 @@
+"""The fields of a configuration dataclass as flags of a command, and back."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, Literal, Union
+
+from registry.errors import PluginError
+
+__all__ = ["add_config_flags", "add_option_flags", "given_flags"]
+
+_OPTIONS = "options."
+_METAVARS = {int: "N", float: "X", str: "TEXT"}
+
+
+def add_config_flags(parser: argparse.ArgumentParser, cls: type[Any]) -> None:
+    """`--config`, `--set` and one flag for every field of `cls`."""
+    parser.add_argument(
+        "--config", metavar="FILE", help="YAML file with any of the keys below, or a shipped name"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="one key by its name, over the file: --set frames=8 --set options.fusion=max",
+    )
+    _add_fields(parser, cls, "")
+
+
+def add_option_flags(parser: argparse.ArgumentParser, owner: str, cls: type[Any]) -> None:
+    """One flag for every field of a detector's options, in a group of their own."""
+    group = parser.add_argument_group(f"options of {owner}")
+    try:
+        _add_fields(group, cls, _OPTIONS)
+    except argparse.ArgumentError as error:
+        raise PluginError(
+            f"an option of {owner} takes the name of a flag that `{parser.prog}` has: {error}"
+        ) from error
+
+
+def given_flags(args: argparse.Namespace, cls: type[Any]) -> dict[str, Any]:
+    """The flags that were given on the command line, by field; a detector's under `options`."""
+    names = {each.name for each in dataclasses.fields(cls)}
+    values = {key: value for key, value in vars(args).items() if key in names}
+    options = {
+        key.removeprefix(_OPTIONS): value
+        for key, value in vars(args).items()
+        if key.startswith(_OPTIONS)
+    }
+    return {**values, "options": options} if options else values
+
+
+def _add_fields(container: Any, cls: type[Any], prefix: str) -> None:
+    hints = typing.get_type_hints(cls)
+    for each in dataclasses.fields(cls):
+        how = _argument(hints[each.name])
+        if how is not None:
+            container.add_argument(
+                "--" + each.name.replace("_", "-"),
+                dest=prefix + each.name,
+                default=argparse.SUPPRESS,
+                help=_help(each),
+                **how,
+            )
+
+
+def _argument(annotation: Any) -> dict[str, Any] | None:
+    """How argparse takes a value of this type; None where only --set and --config can give it."""
+    origin, members = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in {Union, types.UnionType}:
+        return _argument(next(member for member in members if member is not type(None)))
+    if annotation is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    if origin is Literal:
+        return {"metavar": "{" + ",".join(str(member) for member in members) + "}"}
+    if origin is tuple:
+        metavar = _METAVARS.get(members[0], "VALUE")
+        how = {"action": "append"} if members[-1] is Ellipsis else {"nargs": len(members)}
+        return {"metavar": metavar, **how}
+    if dataclasses.is_dataclass(annotation) or (origin and issubclass(origin, Mapping)):
+        return None
+    return {"metavar": _METAVARS.get(annotation, "PATH")}
+
+
+def _help(each: dataclasses.Field[Any]) -> str:
+    default = each.default
+    text = str(each.metadata.get("help", ""))
+    if isinstance(default, tuple):
+        shown = ", ".join(str(value) for value in default)
+        text += "; may be repeated" + (f" (default: {shown})" if shown else "")
+    elif default not in {None, dataclasses.MISSING}:
+        text += f" (default: {default})"
+    return text.replace("%", "%%")
