@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Iterable, Sequence
@@ -19,6 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.atomic import replacing
 from registry.errors import DataError
 from registry.types import Frame, Video
 
@@ -115,9 +115,8 @@ class ChunkStore:
 
 def _write(path: Path, key: str, chunk: Chunk) -> None:
     arrays = {f"value.{name}": array for name, array in chunk.values.items()}
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with partial.open("wb") as file:
+    with replacing(path) as partial, partial.open("wb") as file:
         np.savez(
             file,
             key=np.asarray(key),
@@ -127,7 +126,6 @@ def _write(path: Path, key: str, chunk: Chunk) -> None:
             status=chunk.status,
             **arrays,  # type: ignore[arg-type]
         )
-    partial.replace(path)
 
 
 def _read(path: Path, key: str) -> Chunk | Literal["other", "damaged"]:
@@ -149,6 +147,5 @@ def _read(path: Path, key: str) -> Chunk | Literal["other", "damaged"]:
 
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
-    shutil.copyfile(source, partial)
-    partial.replace(target)
+    with replacing(target) as partial:
+        shutil.copyfile(source, partial)

@@ -60,7 +60,7 @@ class CommandParser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `bench`; 0 for success, 2 for an error that is the user's to fix, 130 when interrupted."""
+    """Run `bench`; 2 for an error that is the user's to fix, 130 when interrupted."""
     try:
         return _run(list(sys.argv[1:] if argv is None else argv))
     except BenchError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 T = TypeVar("T")
 
@@ -79,8 +79,8 @@ def table_text(
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for index, name in enumerate(header):
         numbers = all(_is_number(row[index]) for row in rows)
-        last = index == len(header) - 1
-        table.add_column(name, justify="right" if numbers else "left", no_wrap=not last)
+        justify: Literal["left", "right"] = "right" if numbers else "left"
+        table.add_column(name, justify=justify, no_wrap=numbers or index == 0)
     for row in rows:
         table.add_row(*row)
     buffer = io.StringIO()

@@ -130,19 +130,12 @@ def discover(*, disabled: Collection[str] = (), strict: bool = False) -> Plugins
     found = sorted(
         importlib.metadata.entry_points(group=hookspecs.PROJECT), key=lambda e: (_dist(e), e.name)
     )
-    records: list[Spec] = []
-    infos: list[PluginInfo] = []
+    loaded = [_load(entry) for entry in found if entry.name not in disabled]
     failures = _unknown_disabled(disabled, [entry.name for entry in found])
-    for entry in found:
-        if entry.name not in disabled:
-            loaded = _load(entry)
-            records += loaded[0]
-            infos += loaded[1]
-            failures += loaded[2]
     plugins = Plugins(
-        records=tuple(records),
-        infos=tuple(infos),
-        failures=tuple(failures),
+        records=tuple(record for each in loaded for record in each.records),
+        infos=tuple(info for each in loaded for info in each.infos),
+        failures=tuple(failure for each in loaded for failure in each.failures) + failures,
         disabled=tuple(sorted({entry.name for entry in found} & set(disabled))),
     )
     if strict:
@@ -150,48 +143,59 @@ def discover(*, disabled: Collection[str] = (), strict: bool = False) -> Plugins
     return plugins
 
 
+def load_module(
+    module: Any, *, name: str = "", distribution: str = "", version: str = "", address: str = ""
+) -> Plugins:
+    """What one plugin registers, or why it cannot; nothing that it does can raise here."""
+    name = name or str(getattr(module, "__name__", module))
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    refusal = _refuse(manager, module, name)
+    if refusal:
+        return _failed(name, distribution, "hooks", refusal)
+    records: list[Spec] = []
+    failures: tuple[Failure, ...] = ()
+    hooks = [hook for hook in _HOOKS if getattr(manager.hook, hook).get_hookimpls()]
+    for hook in hooks:
+        try:
+            records += _call(manager, hook, distribution)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the plugin boundary
+            failures += _failed(name, distribution, hook, _describe(error)).failures
+    info = PluginInfo(
+        name=name,
+        distribution=distribution,
+        version=version,
+        module=address or name,
+        hooks=tuple(hooks),
+    )
+    return Plugins(records=tuple(records), infos=(info,), failures=failures)
+
+
 def kind_named(text: str) -> str:
     """`face-detectors`, `face_detector` or `Face detectors` -> `face_detector`."""
     kind = re.sub(r"[\s\-]+", "_", text.strip().lower()).removesuffix("s")
     if kind not in KINDS:
-        raise UnknownNameError("kind", text, [f"{known}s" for known in KINDS])
+        raise UnknownNameError("kind", text, [f"{known}s".replace("_", "-") for known in KINDS])
     return kind
 
 
-def _load(
-    entry: importlib.metadata.EntryPoint,
-) -> tuple[list[Spec], list[PluginInfo], list[Failure]]:
-    """Records, information and failures of one plugin; nothing that it does can raise here."""
-    dist = _dist(entry)
-
-    def failure(stage: str, reason: str) -> Failure:
-        return Failure(plugin=entry.name, distribution=dist, stage=stage, reason=reason)
-
+def _load(entry: importlib.metadata.EntryPoint) -> Plugins:
     try:
         module = entry.load()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the plugin boundary
-        return [], [], [failure("import", _describe(error))]
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
-    manager.add_hookspecs(hookspecs)
-    refusal = _refuse(manager, module, entry.name)
-    if refusal:
-        return [], [], [failure("hooks", refusal)]
-    records: list[Spec] = []
-    failures: list[Failure] = []
-    hooks = [name for name in _HOOKS if getattr(manager.hook, name).get_hookimpls()]
-    for hook in hooks:
-        try:
-            records += _call(manager, hook, dist)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the plugin boundary
-            failures.append(failure(hook, _describe(error)))
-    info = PluginInfo(
+        return _failed(entry.name, _dist(entry), "import", _describe(error))
+    return load_module(
+        module,
         name=entry.name,
-        distribution=dist,
+        distribution=_dist(entry),
         version=entry.dist.version if entry.dist else "",
-        module=entry.value,
-        hooks=tuple(hooks),
+        address=entry.value,
     )
-    return records, [info], failures
+
+
+def _failed(name: str, distribution: str, stage: str, reason: str) -> Plugins:
+    failure = Failure(plugin=name, distribution=distribution, stage=stage, reason=reason)
+    return Plugins(records=(), failures=(failure,))
 
 
 def _refuse(manager: pluggy.PluginManager, module: Any, name: str) -> str:
@@ -201,16 +205,15 @@ def _refuse(manager: pluggy.PluginManager, module: Any, name: str) -> str:
     except pluggy.PluginValidationError as error:
         text = " ".join(str(error).split())
         return f"{text} (hooks of bench take no arguments)"
-    callers = manager.get_hookcallers(module) or []
-    for caller in callers:
-        if not caller.has_spec():
-            hint = did_you_mean(caller.name, _HOOKS)
-            return f"unknown hook {caller.name!r};{hint} hooks: {', '.join(_HOOKS)}"
-    if not callers:
-        bare = next((hook for hook in _HOOKS if hasattr(module, hook)), "")
-        where = f"{bare} lacks the decorator" if bare else f"hooks: {', '.join(_HOOKS)}"
-        return f"no function is marked with @registry.hookimpl; {where}"
-    return ""
+    marked = {caller.name: caller.has_spec() for caller in manager.get_hookcallers(module) or []}
+    for hook, known in marked.items():
+        if not known:
+            hint = did_you_mean(hook, _HOOKS)
+            return f"unknown hook {hook!r};{hint} hooks: {', '.join(_HOOKS)}"
+    for hook in _HOOKS:
+        if hook not in marked and callable(getattr(module, hook, None)):
+            return f"{hook} lacks the decorator @registry.hookimpl"
+    return "" if marked else f"no hook is implemented; hooks: {', '.join(_HOOKS)}"
 
 
 def _call(manager: pluggy.PluginManager, hook: str, dist: str) -> list[Spec]:
@@ -235,8 +238,8 @@ def _conflict(kind: str, name: str, found: Sequence[Spec]) -> Failure:
     return Failure(plugin=name, distribution=", ".join(sources), stage="conflict", reason=reason)
 
 
-def _unknown_disabled(disabled: Iterable[str], installed: Sequence[str]) -> list[Failure]:
-    return [
+def _unknown_disabled(disabled: Iterable[str], installed: Sequence[str]) -> tuple[Failure, ...]:
+    return tuple(
         Failure(
             plugin=name,
             distribution="",
@@ -246,7 +249,7 @@ def _unknown_disabled(disabled: Iterable[str], installed: Sequence[str]) -> list
         )
         for name in disabled
         if name not in installed
-    ]
+    )
 
 
 def _raise_failures(plugins: Plugins) -> None:

@@ -16,11 +16,11 @@ from registry.chunks import Chunk, Unit
 from registry.crops import crop_face
 from registry.data import FaceReader
 from registry.errors import DataError, PluginError
+from registry.predictions import OK
 from registry.types import Crop, CropPolicy, Detector, EmbeddingDetector, Scores
 
-__all__ = ["OK", "Scorer", "read_ahead", "score_columns"]
+__all__ = ["Scorer", "read_ahead", "score_columns"]
 
-OK = "ok"
 T = TypeVar("T")
 R = TypeVar("R")
 

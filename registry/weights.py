@@ -1,11 +1,12 @@
-"""Checkpoints: read without running code, recognised, renamed to timm's names, loaded strictly."""
+"""Checkpoints: read without running code, recognised, loaded strictly."""
 
 from __future__ import annotations
 
 import hashlib
-import math
 import pickle
 import re
+import struct
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,6 @@ from registry.errors import DataError
 
 __all__ = [
     "State",
-    "cadene_xception_to_timm",
-    "effnet_pytorch_to_timm",
     "load_state",
     "load_strict",
     "looks_like",
@@ -43,6 +42,18 @@ MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8", "a JPEG image"),
     (b"\x89HDF", "an HDF5 (Keras) file"),
     (b"\x93NUMPY", "a NumPy array"),
+)
+# What torch.load raises on bytes that are no pickle, or half of one.
+MALFORMED = (
+    RuntimeError,
+    EOFError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    OSError,
+    AssertionError,
+    struct.error,
 )
 TAR_MAGIC = slice(257, 262)  # `ustar` stands here in a real tar archive
 
@@ -93,20 +104,22 @@ def _read_torch(path: Path, head: bytes) -> Any:
     if head[TAR_MAGIC] == b"ustar":
         raise DataError(f"{path} is a tar archive; unpack it and pass the weights file in it")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # torch remarks on what is judged here anyway
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise DataError(_refused_pickle(path, str(error))) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except MALFORMED as error:
         raise DataError(_unreadable(path, str(error))) from error
 
 
 def _refused_pickle(path: Path, reason: str) -> str:
-    found = re.search(r"(?:GLOBAL|[Uu]nsupported (?:global|class|operand))[: ]+([\w.]+)", reason)
+    found = re.search(r"Unsupported global: GLOBAL ([\w.]+)", reason)
     if found is None:
         return _unreadable(path, reason)
     return (
-        f"{path} holds Python objects ({found[1]}), and reading those runs code from the file, which"
-        " is not done; where it was written, save the tensors alone:"
+        f"{path} holds Python objects ({found[1]}), and reading those runs code from the file,"
+        " which is not done; where it was written, save the tensors alone:"
         " torch.save(model.state_dict(), 'weights.pt') or safetensors.torch.save_file(...)"
     )
 
@@ -117,10 +130,9 @@ def _unreadable(path: Path, reason: str) -> str:
             f"{path} is a TorchScript program, not a state dict; save the tensors alone with"
             " torch.save(torch.jit.load(path).state_dict(), 'weights.pt')"
         )
-    first = reason.strip().splitlines()[0].split(". ")[0] if reason.strip() else "unexpected end"
     return (
-        f"{path} is neither a torch nor a safetensors file, or it is damaged or was cut short"
-        f" ({first}); fetch it again"
+        f"{path} is neither a torch nor a safetensors file, or it is damaged or was cut short while"
+        " it was copied; fetch it again"
     )
 
 
@@ -166,90 +178,6 @@ def state_sha256(state: Mapping[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
-# --- other libraries' names --------------------------------------------------------------------
-
-# Blocks per stage of EfficientNet B0 (also lite0); B1 to B7 deepen each stage by one factor.
-B0_REPEATS = (1, 2, 2, 3, 3, 4, 1)
-DEPTHS = (1.0, 1.1, 1.4, 1.8, 2.2, 2.6, 3.1)
-REPEATS = {
-    sum(repeats): repeats
-    for repeats in (tuple(math.ceil(depth * n) for n in B0_REPEATS) for depth in DEPTHS)
-}
-EFFNET_TOP = {
-    "_conv_stem": "conv_stem",
-    "_bn0": "bn1",
-    "_conv_head": "conv_head",
-    "_bn1": "bn2",
-    "_fc": "classifier",
-}
-# The first stage's blocks do not expand: their depthwise convolution comes first.
-EFFNET_FIRST_STAGE = {
-    "_depthwise_conv": "conv_dw",
-    "_bn1": "bn1",
-    "_se_reduce": "se.conv_reduce",
-    "_se_expand": "se.conv_expand",
-    "_project_conv": "conv_pw",
-    "_bn2": "bn2",
-}
-EFFNET_BLOCK = {
-    "_expand_conv": "conv_pw",
-    "_bn0": "bn1",
-    "_depthwise_conv": "conv_dw",
-    "_bn1": "bn2",
-    "_se_reduce": "se.conv_reduce",
-    "_se_expand": "se.conv_expand",
-    "_project_conv": "conv_pwl",
-    "_bn2": "bn3",
-}
-
-
-def effnet_pytorch_to_timm(state: State) -> State:
-    """A state dict with the names of `efficientnet_pytorch`, under timm's `tf_efficientnet_*` names.
-
-    A state dict that has no such names comes back as it is.
-    """
-    if "_conv_stem.weight" not in state:
-        return state
-    count = 1 + max(
-        (int(name.split(".")[1]) for name in state if name.startswith("_blocks.")), default=-1
-    )
-    if count not in REPEATS:
-        raise DataError(
-            f"an efficientnet_pytorch network of {count} blocks is not known; B0 to B7 and lite0"
-            f" have {', '.join(map(str, sorted(REPEATS)))}"
-        )
-    places = [(s, b) for s, blocks in enumerate(REPEATS[count]) for b in range(blocks)]
-    return {_timm_effnet_name(name, places): tensor for name, tensor in state.items()}
-
-
-def _timm_effnet_name(name: str, places: list[tuple[int, int]]) -> str:
-    if not name.startswith("_blocks."):
-        layer, _, tensor = name.partition(".")
-        return f"{EFFNET_TOP.get(layer, layer)}.{tensor}"
-    _, number, layer, tensor = name.split(".", 3)
-    stage, block = places[int(number)]
-    layers = EFFNET_BLOCK if stage else EFFNET_FIRST_STAGE
-    return f"blocks.{stage}.{block}.{layers.get(layer, layer)}.{tensor}"
-
-
-def cadene_xception_to_timm(state: State) -> State:
-    """A Cadene or DeepfakeBench Xception under the names of timm's `legacy_xception`.
-
-    A state dict that has no such names comes back as it is.
-    """
-    state = {name.removeprefix("backbone."): tensor for name, tensor in state.items()}
-    if not any(name.startswith("last_linear.") for name in state):
-        return state
-    renamed = {}
-    for name, tensor in state.items():
-        if name.startswith("adjust_channel."):
-            continue
-        pointwise = name.endswith("pointwise.weight") and tensor.ndim == 2
-        name = re.sub(r"^last_linear\.(?:1\.)?", "fc.", name)
-        renamed[name] = tensor[:, :, None, None] if pointwise else tensor
-    return renamed
-
-
 # --- loading -----------------------------------------------------------------------------------
 
 # (a name that tells the family, what to call it)
@@ -276,7 +204,8 @@ def looks_like(state: Mapping[str, torch.Tensor]) -> str:
     kind = next((k for p, k in FAMILIES if any(re.search(p, name) for name in state)), None)
     heads = [tensor for name, tensor in state.items() if HEADS.search(name) and tensor.ndim >= 2]
     classes = f" with {heads[-1].shape[0]} classes" if heads else ""
-    return f"{kind or 'a network this program does not know'}{classes} ({len(state)} tensors: {_few(state)})"
+    tensors = f"{len(state)} tensors: {_few(state)}"
+    return f"{kind or 'a network this program does not know'}{classes} ({tensors})"
 
 
 def load_strict(model: torch.nn.Module, state: State, what: str) -> None:

@@ -116,7 +116,7 @@ def draw_colour(law: Colour, rng: np.random.Generator) -> Distortion:
 
 
 def draw_resolution(probability: float, rng: np.random.Generator) -> Distortion:
-    """With `probability`: fewer pixels (by 2 or 4) or a sharper image (alpha .2-.5, lightness .5-1)."""
+    """Fewer pixels (by 2 or 4) or a sharper image (alpha .2-.5, lightness .5-1), equally likely."""
     happens, fewer = rng.random(2) < (probability, 0.5)
     factor = int(rng.choice((2, 4)))
     alpha, lightness = rng.uniform((0.2, 0.5), (0.5, 1.0))

@@ -90,7 +90,7 @@ class FoldedHeads:
         return np.asarray(np.einsum("bkh,kh->kb", units, self.weight2) + self.bias2[:, None])
 
 
-def fold(heads: Heads, bases: Array, centre: Array) -> FoldedHeads:
+def fold(heads: Heads, bases: NDArray[np.floating], centre: NDArray[np.floating]) -> FoldedHeads:
     """Heads over `bases[k].T @ (e - centre)`, (K, d, r) and (d,), as heads over e itself."""
     scaled = heads.weight1 / heads.scale[..., None].astype(np.float64)  # (K, r, h)
     weight1 = bases.astype(np.float64) @ scaled  # (K, d, h)

@@ -46,7 +46,7 @@ class Style:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Style:
-        """A style from configuration; ValueError names an unknown key or a value of a wrong kind."""
+        """A style from configuration; ValueError names an unknown key or an unfit value."""
         return cls(**_checked(cls(), mapping))
 
     def for_validation(self) -> Style:

@@ -6,6 +6,7 @@ import dataclasses
 import importlib.metadata
 import platform
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ from lesb_plugin.lfd.variants import VariantDataset, stable_int
 from registry import ConfigError, Embedder, Sample
 
 __all__ = ["fit_lfd"]
+
+Matrix = NDArray[np.float64]
 
 
 def fit_lfd(
@@ -55,18 +58,21 @@ def fit_lfd(
         max_errors=max_errors,
         quiet=quiet,
     )
-    lfd = _solve(statistics, regions, rank, embedder.backbone.head_direction(), seed)
+    bases, eigenvalues = _solve(statistics, rank)
+    diagnostics = diagnose(statistics.scatters, bases, embedder.backbone.head_direction(), seed)
     settings = {"reference": reference, "variants": variants, "seed": seed, "psi": psi.config}
-    provenance = {
-        "backbone": describe_backbone(embedder.backbone),
-        "precision": embedder.precision,
-        **settings,
-        "images": statistics.faces,
-        "skipped": [dataclasses.asdict(skipped) for skipped in statistics.skipped],
-        "data_fingerprint": data_fingerprint,
-        "versions": _versions(),
-    }
-    return dataclasses.replace(lfd, provenance=provenance)
+    return Lfd(
+        regions=regions,
+        bases={part: basis.astype(np.float32) for part, basis in bases.items()},
+        eigenvalues=eigenvalues,
+        mean=statistics.mean.astype(np.float32),
+        diagnostics={**diagnostics, "seconds": statistics.clock.spent},
+        provenance={
+            **_provenance(embedder, statistics),
+            **settings,
+            "data_fingerprint": data_fingerprint,
+        },
+    )
 
 
 def _choose(samples: Sequence[Sample], images: int, seed: int) -> list[Sample]:
@@ -90,32 +96,25 @@ def _check_rank(rank: int, dim: int, images: int, variants: int, reference: Refe
         )
 
 
-def _solve(
-    statistics: Statistics,
-    regions: RegionSet,
-    rank: int,
-    head_direction: NDArray[np.float64] | None,
-    seed: int,
-) -> Lfd:
-    subspaces = {}
+def _solve(statistics: Statistics, rank: int) -> tuple[dict[str, Matrix], dict[str, Matrix]]:
+    """Bases (d, r) and all eigenvalues (d,) by part."""
+    bases, eigenvalues = {}, {}
     for part, scatter in statistics.scatters.items():
         try:
-            subspaces[part] = fit_subspace(scatter, rank)
+            subspace = fit_subspace(scatter, rank)
         except ValueError as error:
             raise ConfigError(f"part {part!r}: {error}") from error
-    bases = {part: subspace.basis for part, subspace in subspaces.items()}
-    diagnostics = diagnose(statistics.scatters, bases, head_direction, seed)
-    return Lfd(
-        regions=regions,
-        bases={part: basis.astype(np.float32) for part, basis in bases.items()},
-        eigenvalues={part: subspace.eigenvalues for part, subspace in subspaces.items()},
-        mean=statistics.mean.astype(np.float32),
-        diagnostics={**diagnostics, "seconds": statistics.clock.spent},
-        provenance={},
-    )
+        bases[part], eigenvalues[part] = subspace.basis, subspace.eigenvalues
+    return bases, eigenvalues
 
 
-def _versions() -> dict[str, str]:
+def _provenance(embedder: Embedder, statistics: Statistics) -> dict[str, Any]:
     packages = ("lesb-plugin", "numpy", "scipy", "torch", "albumentations")
-    found = {package: importlib.metadata.version(package) for package in packages}
-    return {"python": platform.python_version(), **found}
+    versions = {package: importlib.metadata.version(package) for package in packages}
+    return {
+        "backbone": describe_backbone(embedder.backbone),
+        "precision": embedder.precision,
+        "images": statistics.faces,
+        "skipped": [dataclasses.asdict(skipped) for skipped in statistics.skipped],
+        "versions": {"python": platform.python_version(), **versions},
+    }

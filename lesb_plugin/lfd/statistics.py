@@ -32,7 +32,7 @@ class Statistics:
 
     @property
     def mean(self) -> NDArray[np.float64]:
-        """c of Eq. 6: the mean embedding of the unchanged faces, (d,)."""
+        """The mean embedding c of the unchanged faces (Eq. 6), (d,)."""
         return self.clean_sum / self.faces
 
     def add(self, face: _Face) -> None:

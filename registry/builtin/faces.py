@@ -105,7 +105,7 @@ def _load_once(path: Path) -> tuple[Any, int]:
 
 
 def _packaged(name: str) -> Path:
-    """A file of face-recognition-models, found without importing it: its code needs pkg_resources."""
+    """A file of face-recognition-models, found without an import: that needs pkg_resources."""
     spec = importlib.util.find_spec(_MODELS)
     for folder in (spec and spec.submodule_search_locations) or ():
         path = Path(folder) / "models" / name
@@ -128,11 +128,7 @@ def _shrink(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
 
 
 def _face(rectangle: Any, score: float, scale: float) -> Face:
-    """dlib's rectangles include their last row and column."""
-    left, top, right, bottom = (
-        rectangle.left(),
-        rectangle.top(),
-        rectangle.right() + 1,
-        rectangle.bottom() + 1,
-    )
-    return Face(box=(left * scale, top * scale, right * scale, bottom * scale), score=score)
+    """A rectangle of dlib's includes its last row and column."""
+    x0, y0 = rectangle.left() * scale, rectangle.top() * scale
+    x1, y1 = (rectangle.right() + 1) * scale, (rectangle.bottom() + 1) * scale
+    return Face(box=(x0, y0, x1, y1), score=score)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from registry.console import print_table, say
 from registry.errors import ConfigError, UnknownNameError
-from registry.plugins import Plugins, kind_named, load_plugins
+from registry.plugins import Failure, PluginInfo, Plugins, kind_named, load_plugins
 from registry.records import KINDS
 from registry.types import BackboneSpec, Spec
 
@@ -65,7 +65,7 @@ def run_plugins(args: argparse.Namespace) -> int:
     plugins = load_plugins()
     conflicts = plugins.conflicts()
     if args.json:
-        found = {
+        found: dict[str, Sequence[PluginInfo | Failure]] = {
             "plugins": plugins.infos,
             "failures": plugins.failures,
             "conflicts": conflicts,

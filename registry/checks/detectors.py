@@ -53,8 +53,8 @@ def check_explainer(
     kept = copy.deepcopy(crops)
     explained = explain(crops)
     unchanged(crops, kept, what)
-    require(len(explained) == len(crops), f"{what} must explain each of {len(crops)} crops",
-            f"{len(explained)} explanations")  # fmt: skip
+    contract = f"{what} must explain each of {len(crops)} crops"
+    require(len(explained) == len(crops), contract, f"{len(explained)} explanations")
     for crop, explanation in zip(crops, explained, strict=True):
         _check_explanation(explanation, what)
         (alone,) = explain([crop])
@@ -74,13 +74,9 @@ def _columns(scores: Scores, count: int) -> dict[str, NDArray[np.float64]]:
     columns |= {f"variant {name}": values for name, values in scores.variants.items()}
     for name, values in columns.items():
         array = np.asarray(values)
-        require(
-            array.dtype == np.float64, f"the scores {name!r} must be float64", array.dtype.name
-        )
-        require(
-            array.shape == (count,), f"the scores {name!r} of {count} crops must be ({count},)",
-            array.shape,
-        )  # fmt: skip
+        require(array.dtype == np.float64, f"the scores {name!r} must be float64", array.dtype.name)
+        shape = f"the scores {name!r} of {count} crops must be ({count},)"
+        require(array.shape == (count,), shape, array.shape)
         inside = np.isfinite(array) & (array >= 0) & (array <= 1)
         require(
             bool(inside.all()),
@@ -107,7 +103,9 @@ def _require_equal(
     for name, values in found.items():
         difference = float(np.abs(values - wanted[name]).max(initial=0))
         require(
-            difference <= 1e-4, f"the scores {name!r} {contract}", f"a difference of {difference:.2g}"
+            difference <= 1e-4,
+            f"the scores {name!r} {contract}",
+            f"a difference of {difference:.2g}",
         )
 
 
@@ -134,11 +132,11 @@ def _check_embedding(
 
 
 def _check_explanation(explanation: Any, what: str) -> None:
-    require(
-        isinstance(explanation, Explanation), f"{what} must return Explanations", explanation
-    )
+    require(isinstance(explanation, Explanation), f"{what} must return Explanations", explanation)
     for target, values in explanation.maps.items():
-        require(np.ndim(values) == 2, f"the map {target!r} of {what} must be (h, w)", np.shape(values))
+        require(
+            np.ndim(values) == 2, f"the map {target!r} of {what} must be (h, w)", np.shape(values)
+        )
     for name, values in _numbers(explanation).items():
         require(bool(np.isfinite(values).all()), f"{name!r} of {what} must be finite", "NaN or inf")
 

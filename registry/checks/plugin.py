@@ -62,7 +62,7 @@ def check_light_import(module: str) -> None:
 
 def check_options(cls: type[Any]) -> None:
     """A detector's options: a frozen dataclass whose fields have defaults, types and help."""
-    frozen = dataclasses.is_dataclass(cls) and cls.__dataclass_params__.frozen
+    frozen = getattr(getattr(cls, "__dataclass_params__", None), "frozen", False)
     require(frozen, "options must be a frozen dataclass", repr(cls))
     hints = typing.get_type_hints(cls)
     try:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from registry.checks.samples import require
 from registry.errors import UndefinedMetricError
-from registry.result import Result
 from registry.types import MetricSpec, ReporterSpec
+
+if TYPE_CHECKING:
+    from registry.result import Result
 
 __all__ = ["check_metric", "check_reporter"]
 
@@ -33,7 +37,7 @@ def check_metric(spec: MetricSpec) -> None:
     shuffled = spec.compute(labels[order], scores[order])
     require(bool(np.isclose(shuffled, value)), f"{what} must not depend on order", shuffled)
     right = spec.compute(labels, labels.astype(np.float64))
-    wrong = spec.compute(labels, 1.0 - labels)
+    wrong = spec.compute(labels, (1 - labels).astype(np.float64))
     better = right > wrong if spec.higher_is_better else right < wrong
     word = "higher" if spec.higher_is_better else "lower"
     require(better, f"{what} must be {word} for right than for wrong scores", (right, wrong))
@@ -48,9 +52,8 @@ def check_metric(spec: MetricSpec) -> None:
 def check_reporter(spec: ReporterSpec, result: Result, folder: Path) -> Path:
     """Writes one file into the run folder and returns its path."""
     path = spec.write(result, folder)
-    inside = isinstance(path, Path) and path.is_file() and path.resolve().is_relative_to(
-        folder.resolve()
-    )  # fmt: skip
+    written = isinstance(path, Path) and path.is_file()
+    inside = written and path.resolve().is_relative_to(folder.resolve())
     require(inside, f"reporter {spec.name!r} must return the file it wrote in {folder}", path)
     return path
 
@@ -74,7 +77,7 @@ def _check_weighted(spec: MetricSpec, what: str) -> None:
         )
 
 
-def _value(spec: MetricSpec, labels: np.ndarray, scores: np.ndarray) -> float:  # type: ignore[type-arg]
+def _value(spec: MetricSpec, labels: NDArray[np.int64], scores: NDArray[np.float64]) -> float:
     try:
         return float(spec.compute(labels, scores))
     except UndefinedMetricError:

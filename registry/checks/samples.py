@@ -62,13 +62,15 @@ def _smooth(size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     rows = coarse[low] * (1 - part) + coarse[low + 1] * part  # (S, 8, 3)
     part = (cells - low)[None, :, None]
     image = rows[:, low] * (1 - part) + rows[:, low + 1] * part  # (S, S, 3)
-    return image.astype(np.uint8)
+    return np.asarray(image, dtype=np.uint8)
 
 
 def _landmarks(size: int, rng: np.random.Generator) -> NDArray[np.float32]:
     """(68, 2): jaw, brows, nose, eyes and mouth as plain curves of a frontal face, jittered."""
 
-    def arc(count: int, centre: tuple[float, float], radii: tuple[float, float], turn: float) -> Any:
+    def arc(
+        count: int, centre: tuple[float, float], radii: tuple[float, float], turn: float
+    ) -> Any:
         angle = np.linspace(np.pi, np.pi + turn, count, endpoint=abs(turn) < 6)
         return np.stack([np.cos(angle), np.sin(angle)], axis=1) * radii + centre
 

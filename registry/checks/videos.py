@@ -22,7 +22,9 @@ def check_dataset(
     for video in videos:
         _check_video(video, what)
         key = (video.dataset, video.id)
-        require(key not in seen, f"the ids of videos in {what} must be unique", f"{video.id!r} twice")
+        require(
+            key not in seen, f"the ids of videos in {what} must be unique", f"{video.id!r} twice"
+        )
         seen.add(key)
     require(list(spec.videos(request)) == videos, f"{what} must repeat itself", "other videos")
     if spec.recognises is not None:

@@ -1,0 +1,78 @@
+"""LESB: every face part scores the face on its own, and the scores are fused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from lesb_plugin.lesb.fitted import FittedLesb, load_fitted
+from lesb_plugin.lesb.fusion import FUSIONS, fuse
+from lesb_plugin.lesb.heads import fold
+from lesb_plugin.lesb.options import LesbOptions
+from lesb_plugin.lesb.probe import head_logits
+from registry import ConfigError, Crop, DetectorContext, Embedder, Scores
+
+__all__ = ["NAME", "LesbDetector", "build_lesb"]
+
+NAME = "lesb"
+
+
+class LesbDetector:
+    """An EmbeddingDetector; `fake` is the fusion of the parts' scores p_k = sigmoid(logit_k).
+
+    Variants: `head`, the backbone's own head or the probe in its place, and with the option
+    `fusion="all"` every other fusion by its name.
+    """
+
+    def __init__(self, embedder: Embedder, fitted: FittedLesb, options: LesbOptions) -> None:
+        self.model = fitted
+        self.encoder: str = embedder.encoder
+        self.parts = fitted.lfd.parts
+        self.main = "mean" if options.fusion == "all" else options.fusion
+        self.others = tuple(f for f in FUSIONS if options.fusion == "all" and f != self.main)
+        self.vote_variants = frozenset(
+            (NAME if fusion == self.main else fusion)
+            for fusion in (self.main, *self.others)
+            if fusion == "vote"
+        )
+        self.head_kind: str = fitted.record["head"]
+        self.trained_on: tuple[str, ...] = tuple(fitted.record["datasets"])
+        self._embedder = embedder
+        bases = np.stack([fitted.lfd.bases[part] for part in self.parts])  # (K, d, r)
+        self._heads = fold(fitted.heads, bases, fitted.lfd.mean)
+
+    @property
+    def fitted(self) -> dict[str, Any]:
+        """Where the fit comes from: plain data for a result's record."""
+        return {"lfd": dict(self.model.lfd.provenance), NAME: dict(self.model.record)}
+
+    def score(self, crops: Sequence[Crop]) -> Scores:
+        return self.score_embeddings(self.embed(crops))
+
+    def embed(self, crops: Sequence[Crop]) -> NDArray[np.float32]:
+        """(B, d)."""
+        return self._embedder(np.stack([crop.image for crop in crops]))
+
+    def score_embeddings(self, embeddings: NDArray[np.float32]) -> Scores:
+        """Scores of embeddings (B, d): three small matrix products, in float64."""
+        parts = expit(self._heads.logits(embeddings))  # (K, B)
+        variants = {"head": expit(head_logits(self._embedder, self.model.probe, embeddings))}
+        variants |= {fusion: fuse(parts, fusion) for fusion in self.others}
+        return Scores(
+            fake=fuse(parts, self.main),
+            regions=dict(zip(self.parts, parts, strict=True)),
+            variants=variants,
+        )
+
+
+def build_lesb(context: DetectorContext) -> LesbDetector:
+    """LESB from its artefact, which must have been fitted on the very backbone it is given."""
+    if context.embedder is None or context.artefact is None:
+        missing = "a backbone" if context.embedder is None else "an artefact of `bench fit`"
+        raise ConfigError(f"detector {NAME!r} needs {missing}")
+    fitted = load_fitted(context.artefact, context.embedder.backbone)
+    return LesbDetector(context.embedder, fitted, context.options or LesbOptions())

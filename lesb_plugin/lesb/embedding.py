@@ -1,0 +1,81 @@
+"""Embeddings of faces and their pseudo-fakes, computed once and kept in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesb_plugin.lesb.dataset import PseudoFakes, Views
+from lesb_plugin.lfd.variants import Skipped, load_in_order
+from registry import DataError, Embedder, progress
+
+__all__ = ["Embedded", "embed_faces"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    """Embeddings of n faces: `clean` (n, d) unchanged, `pairs` (2 n draws, d) and their `labels`.
+
+    Every real of `pairs` (label 0) is followed by its fake (label 1). `skipped` could not be used.
+    """
+
+    clean: NDArray[np.float32]
+    pairs: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    skipped: tuple[Skipped, ...]
+
+
+def embed_faces(
+    embedder: Embedder, dataset: PseudoFakes, *, workers: int, max_errors: float, quiet: bool
+) -> Embedded:
+    """Embed every face of `dataset` and its pairs; more failures than `max_errors` is a DataError.
+
+    `max_errors` is a share of the faces below 1, else a count.
+    """
+    items = cast(Iterator[Views | Skipped], load_in_order(cast(Any, dataset), workers))
+    label = f"pseudo-fakes ({dataset.purpose})"
+    found: list[NDArray[np.float32]] = []  # (1 + 2 draws, d) each, the clean face first
+    skipped: list[Skipped] = []
+    for item in progress(items, label, total=len(dataset), unit="face", quiet=quiet):
+        if isinstance(item, Skipped):
+            skipped.append(item)
+            _check_errors(skipped, len(dataset), max_errors)
+        else:
+            found.append(_embed(embedder, item))
+    if not found:
+        raise DataError(
+            f"none of {len(dataset)} faces of the {dataset.purpose} split could be used"
+        )
+    every = np.stack(found)  # (n, 1 + 2 draws, d)
+    pairs = every[:, 1:].reshape(-1, every.shape[-1])  # (2 n draws, d)
+    return Embedded(
+        clean=every[:, 0],
+        pairs=pairs,
+        labels=np.tile(np.array([0, 1], np.int64), len(pairs) // 2),
+        skipped=tuple(skipped),
+    )
+
+
+def _embed(embedder: Embedder, views: Views) -> NDArray[np.float32]:
+    flat = views.pairs.reshape(-1, *views.clean.shape)  # (2 draws, S, S, 3)
+    embeddings = embedder(np.concatenate([views.clean[None], flat]))
+    if not np.isfinite(embeddings).all():
+        raise DataError(
+            f"backbone {embedder.backbone.name!r} gives NaN or infinite embeddings for {views.key}"
+            "; check its weights, or use --precision float32"
+        )
+    return embeddings
+
+
+def _check_errors(skipped: list[Skipped], faces: int, max_errors: float) -> None:
+    allowed = max_errors * faces if max_errors < 1 else max_errors
+    if len(skipped) > allowed:
+        last = skipped[-1]
+        raise DataError(
+            f"{len(skipped)} of {faces} faces could not be used, more than max_errors "
+            f"{max_errors:g} allows; the last: {last.key}: {last.reason}"
+        )

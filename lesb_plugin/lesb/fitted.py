@@ -1,0 +1,95 @@
+"""A fitted LESB: what its artefact holds beyond the LFD."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesb_plugin.lesb.fusion import FUSIONS, fuse
+from lesb_plugin.lesb.heads import Heads
+from lesb_plugin.lesb.probe import Probe
+from lesb_plugin.lfd.artefact import Lfd, check_matches, load, save
+from registry import Backbone, DataError
+
+__all__ = ["FittedLesb", "ValReals", "load_fitted"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValReals:
+    """Scores of the n unchanged real faces of the val split, what later verdicts compare with.
+
+    `parts` is (K, n) in the order of the LFD's parts, `fused` (7, n) in the order of `FUSIONS`,
+    `head` (n,) of the backbone's own head or the probe.
+    """
+
+    parts: Array
+    fused: Array
+    head: Array
+
+    @classmethod
+    def of(cls, parts: Array, head: Array) -> ValReals:
+        """From part scores (K, n) and the head's (n,)."""
+        return cls(parts=parts, fused=np.stack([fuse(parts, name) for name in FUSIONS]), head=head)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedLesb:
+    """Local subspaces, a head per part in the order of `lfd.parts`, and where they come from.
+
+    `probe` is the linear head of a backbone that has none of its own. `record` is plain data for
+    JSON: options, seeds, validation AUCs, data sets, counts.
+    """
+
+    lfd: Lfd
+    heads: Heads
+    probe: Probe | None
+    reals: ValReals
+    record: Mapping[str, Any]
+
+    def save(self, path: Path) -> Path:
+        """Write the one file that holds all of it."""
+        tensors: dict[str, NDArray[Any]] = dict(self.lfd.to_tensors())
+        tensors |= {f"lesb.heads.{name}": array for name, array in self.heads.tensors().items()}
+        for name in ("parts", "fused", "head"):
+            tensors[f"lesb.val_reals.{name}"] = getattr(self.reals, name)
+        probe = None
+        if self.probe is not None:
+            tensors["lesb.probe.weight"] = self.probe.weight
+            probe = {name: getattr(self.probe, name) for name in ("bias", "strength", "auc")}
+        record = {**self.record, "fusions": list(FUSIONS), "probe": probe}
+        return save(path, tensors, {**self.lfd.to_metadata(), "lesb": record})
+
+
+def load_fitted(path: Path, backbone: Backbone) -> FittedLesb:
+    """The LESB of an artefact; DataError if it is incomplete or of another backbone or weights."""
+    tensors, metadata = load(path)
+    lfd = Lfd.from_tensors(tensors, metadata)
+    check_matches(metadata, backbone)
+    try:
+        return _fitted(lfd, tensors, metadata["lesb"])
+    except KeyError as error:
+        raise DataError(
+            f"{path} holds no complete LESB, {error} is missing; fit it with `bench fit --detector "
+            "lesb`"
+        ) from error
+
+
+def _fitted(lfd: Lfd, tensors: Mapping[str, NDArray[Any]], record: Mapping[str, Any]) -> FittedLesb:
+    heads = "lesb.heads."
+    stored = {name[len(heads) :]: a for name, a in tensors.items() if name.startswith(heads)}
+    reals = {name: tensors[f"lesb.val_reals.{name}"] for name in ("parts", "fused", "head")}
+    probe = record["probe"]
+    return FittedLesb(
+        lfd=lfd,
+        heads=Heads.from_tensors(stored),
+        probe=None if probe is None else Probe(weight=tensors["lesb.probe.weight"], **probe),
+        reals=ValReals(**reals),
+        record=record,
+    )

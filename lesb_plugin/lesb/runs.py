@@ -1,0 +1,83 @@
+"""The heads of one LFD for several seeds, beside heads over random subspaces: the control."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from lesb_plugin.lesb.embedding import Embedded
+from lesb_plugin.lesb.fusion import fuse
+from lesb_plugin.lesb.heads import HeadLaw, Heads, Labelled, auc, train_heads
+from lesb_plugin.lfd.artefact import Lfd
+from lesb_plugin.lfd.diagnostics import random_subspace
+from lesb_plugin.lfd.variants import stable_int
+from registry import progress
+
+__all__ = ["Run", "Scored", "train_runs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Heads with their validation AUCs: per part (K,), and of the parts' mean score."""
+
+    heads: Heads
+    auc: NDArray[np.float64]
+    fused: float
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One seed: heads over LFD's subspaces, and over random subspaces of the same rank."""
+
+    seed: int
+    local: Scored
+    random: Scored
+
+
+def train_runs(
+    lfd: Lfd,
+    train: Embedded,
+    val: Embedded,
+    law: HeadLaw,
+    seeds: Sequence[int],
+    *,
+    quiet: bool = False,
+) -> list[Run]:
+    """Per seed the heads of all parts, trained alike on LFD's bases and on random ones."""
+    found = np.stack([lfd.bases[part] for part in lfd.parts])  # (K, d, r)
+    runs = []
+    for seed in progress(seeds, "heads", total=len(seeds), unit="seed", quiet=quiet):
+        local, random = (
+            _train(bases, lfd.mean, train, val, law, seed)
+            for bases in (found, _random_bases(lfd, seed))
+        )
+        runs.append(Run(seed, local, random))
+    return runs
+
+
+def _random_bases(lfd: Lfd, seed: int) -> NDArray[np.float32]:
+    """A random subspace (d, r) in the place of each part's own, (K, d, r)."""
+    rngs = [np.random.default_rng([seed, stable_int(f"random {part}")]) for part in lfd.parts]
+    bases = [random_subspace(len(lfd.mean), lfd.rank, rng) for rng in rngs]
+    return np.stack(bases).astype(np.float32)
+
+
+def _train(
+    bases: NDArray[np.float32],
+    centre: NDArray[np.float32],
+    train: Embedded,
+    val: Embedded,
+    law: HeadLaw,
+    seed: int,
+) -> Scored:
+    known, unseen = (
+        Labelled(np.asarray((split.pairs - centre) @ bases, np.float32), split.labels)
+        for split in (train, val)
+    )
+    trained = train_heads(known, unseen, law, seed)
+    fused = fuse(expit(trained.heads.logits(unseen.local)), "mean")
+    return Scored(trained.heads, trained.auc, auc(val.labels, fused))
