@@ -52,11 +52,11 @@ from registry.types import (
 
 if TYPE_CHECKING:
     from registry.config import load_yaml
+    from registry.console import progress
     from registry.crops import crop_face
     from registry.evaluation import evaluate
     from registry.fitting import fit
     from registry.inference import Embedder
-    from registry.console import progress
     from registry.result import Result
 
 __version__ = "0.1.0"

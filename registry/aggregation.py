@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from registry.errors import DataError
 from registry.predictions import OK, Settings, score_columns
 
-__all__ = ["Units", "aggregate", "check_videos"]
+__all__ = ["Units", "aggregate", "check_videos", "variant_columns"]
 
 _ORDER = [(name, "ascending") for name in ("dataset", "video", "frame", "face")]
 
@@ -63,19 +63,29 @@ def aggregate(table: pa.Table, settings: Settings) -> dict[str, Units]:
     check_videos(table)
     rows = table.filter(pc.equal(table["status"], OK)).sort_by(_ORDER).combine_chunks()
     keys = [_codes(rows[name]) for name, _ in _ORDER]
-    if len(rows) and not _starts(keys).size == len(rows):
-        twice = np.setdiff1d(np.arange(len(rows)), _starts(keys))[0]
-        face = rows.select([name for name, _ in _ORDER]).slice(twice, 1).to_pylist()[0]
-        raise DataError(f"two rows are the same face: {face}; ids must be unique in a data set")
-    faces = _faces(rows)
-    frame_starts = _starts(keys[:3])
-    frames = faces.take(frame_starts)
-    frames = _with_scores(frames, _of_frames(rows, keys[3], frame_starts, settings), settings)
-    starts = _starts([code[frame_starts] for code in keys[:2]])
+    _check_faces(rows, keys)
+    starts = _starts(keys[:3])
+    columns = variant_columns(rows, settings.detector)
+    frames = _units(rows).take(starts)
+    frames = _with_scores(frames, _of_frames(rows, starts, columns), columns, settings)
+    starts = _starts([code[starts] for code in keys[:2]])
     if starts.size == len(frames):  # images: a frame is its video
         return {"frame": frames, "video": frames}
     means = {name: _means(values, starts) for name, values in frames.scores.items()}
-    return {"frame": frames, "video": _with_scores(frames.take(starts), means, settings)}
+    return {"frame": frames, "video": _with_scores(frames.take(starts), means, columns, settings)}
+
+
+def variant_columns(table: pa.Table, detector: str) -> dict[str, str]:
+    """Each variant and its column: the detector, `<detector>:<part>`s, then the others."""
+    columns = sorted(score_columns(table), key=lambda name: (name != "fake", name[:2] != "p_"))
+    variants: dict[str, str] = {}
+    for column in columns:
+        kind, _, name = column.partition("_")
+        variant = name if name and kind == "fake" else f"{detector}:{name}" if name else detector
+        if variant in variants:
+            raise DataError(f"two variants are named {variant!r}; rename one in the detector")
+        variants[variant] = column
+    return variants
 
 
 def check_videos(table: pa.Table) -> None:
@@ -94,50 +104,54 @@ def check_videos(table: pa.Table) -> None:
             )
 
 
-def _faces(rows: pa.Table) -> Units:
+def _check_faces(rows: pa.Table, keys: list[NDArray[np.int64]]) -> None:
+    repeated = np.setdiff1d(np.arange(len(rows)), _starts(keys))
+    if repeated.size:
+        face = rows.select([name for name, _ in _ORDER]).slice(repeated[0], 1).to_pylist()[0]
+        raise DataError(f"two rows are the same face: {face}; ids must be unique in a data set")
+
+
+def _units(rows: pa.Table) -> Units:
     known = pc.not_equal(pc.fill_null(rows["identity"], ""), "")
-    video = pc.binary_join_element_wise(rows["dataset"], rows["video"], "/video/")
-    person = pc.binary_join_element_wise(rows["dataset"], rows["identity"], "/identity/")
+    person = pc.binary_join_element_wise(rows["dataset"], rows["identity"], "\0identity\0")
+    video = pc.binary_join_element_wise(rows["dataset"], rows["video"], "\0video\0")
     return Units(
         _objects(rows["dataset"]),
         _objects(rows["video"]),
         _objects(rows["method"]),
         rows["label"].to_numpy().astype(np.int64),
-        _sorted_codes(pc.if_else(known, person, video)),
+        _codes(pc.if_else(known, person, video)),
         {},
     )
 
 
 def _of_frames(
-    rows: pa.Table,
-    face: NDArray[np.int64],
-    starts: NDArray[np.int64],
-    settings: Settings,
+    rows: pa.Table, starts: NDArray[np.int64], columns: Mapping[str, str]
 ) -> dict[str, NDArray[np.float64]]:
-    """Frame scores by variant, votes not yet taken: the detector, its parts, then the others."""
-    values = {name: rows[name].to_numpy() for name in score_columns(rows)}
+    """Frame scores by variant, votes not yet taken; a frame's rows begin at each of `starts`."""
     frame = np.repeat(np.arange(starts.size), np.diff(np.append(starts, len(rows))))
-    best = np.lexsort((face, -values["fake"], frame))[starts]  # first of the highest in each frame
-    scores = {settings.detector: values.pop("fake")[best]}
-    for name in [name for name in values if name.startswith("p_")]:
-        scores[_part(settings, name.removeprefix("p_"))] = values.pop(name)[best]
-    for name, column in values.items():
-        variant = name.removeprefix("fake_")
-        if variant in scores:
-            raise DataError(f"two variants are named {variant!r}; rename one in the detector")
-        scores[variant] = np.maximum.reduceat(column, starts) if starts.size else column
+    fake = rows["fake"].to_numpy()
+    best = np.lexsort((-fake, frame))[starts]  # of each frame the highest; the first, if tied
+    scores = {}
+    for variant, column in columns.items():
+        values = rows[column].to_numpy()
+        own = column.startswith("fake_") and starts.size
+        scores[variant] = np.maximum.reduceat(values, starts) if own else values[best]
     return scores
 
 
 def _with_scores(
-    units: Units, scores: dict[str, NDArray[np.float64]], settings: Settings
+    units: Units,
+    scores: Mapping[str, NDArray[np.float64]],
+    columns: Mapping[str, str],
+    settings: Settings,
 ) -> Units:
     """`units` with these scores, votes taken from the part scores among them."""
-    parts = [values for name, values in scores.items() if name.startswith(_part(settings, ""))]
+    parts = [values for name, values in scores.items() if columns[name].startswith("p_")]
     votes = [name for name in scores if name in settings.vote_variants]
     if votes and not parts:
         raise DataError(f"{votes[0]!r} is a vote of face parts, but there are no p_<part> columns")
-    voted = scores | {name: _vote(np.stack(parts)) for name in votes}
+    voted = {**scores, **{name: _vote(np.stack(parts)) for name in votes}}
     return Units(units.dataset, units.video, units.method, units.label, units.cluster, voted)
 
 
@@ -145,11 +159,8 @@ def _vote(parts: NDArray[np.float64]) -> NDArray[np.float64]:
     """(K, n) part scores to (n,) verdicts, 1.0 for fake."""
     lead = 2 * (parts > 0.5).sum(axis=0) - len(parts)  # (n,)
     tied_fake = (lead == 0) & (parts.mean(axis=0) >= 0.5)
-    return ((lead > 0) | tied_fake).astype(np.float64)
-
-
-def _part(settings: Settings, part: str) -> str:
-    return f"{settings.detector}:{part}"
+    verdicts: NDArray[np.float64] = ((lead > 0) | tied_fake).astype(np.float64)
+    return verdicts
 
 
 def _means(values: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -167,17 +178,13 @@ def _starts(keys: list[NDArray[np.int64]]) -> NDArray[np.int64]:
 
 
 def _codes(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    """Numbers that are equal where the values are."""
+    """Numbers in the order of the values, equal where they are."""
     codes: NDArray[np.int64]
     if pa.types.is_integer(column.type):
         codes = column.to_numpy().astype(np.int64)
     else:
         codes = pc.rank(column, tiebreaker="dense").to_numpy().astype(np.int64)
     return codes
-
-
-def _sorted_codes(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    return _codes(column)
 
 
 def _objects(column: pa.ChunkedArray) -> NDArray[np.object_]:

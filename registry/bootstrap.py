@@ -8,18 +8,27 @@ a draw of a single class, which would have to be redrawn, cannot come up.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.errors import UndefinedMetricError
+from registry.errors import BenchError, PluginError, UndefinedMetricError
 from registry.types import MetricSpec
 
-__all__ = ["Interval", "draw_weights", "interval", "no_interval_because", "resample"]
+__all__ = [
+    "Interval",
+    "call_metric",
+    "draw_weights",
+    "interval",
+    "no_interval_because",
+    "resample",
+]
+
+T = TypeVar("T")
+Item = TypeVar("Item", bound=np.generic)
 
 _CONFIDENCE = 95.0
 # A block of draws: enough weights to pay for the sorting that a metric does once a block, few
@@ -49,14 +58,31 @@ def resample(
     All scores (each (n,), of the same samples) and metrics see the same draws.
     """
     functions = [metric.weighted or _looped(metric) for metric in metrics]
-    pairs = [(values, function) for values in scores for function in functions]
-    blocks = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for weights in draw_weights(labels, clusters, draws, rng):  # (b, n)
-            running = [pool.submit(function, labels, values, weights) for values, function in pairs]
-            blocks.append([future.result() for future in running])
-    values = np.concatenate([np.empty((len(pairs), 0)), *map(np.array, blocks)], axis=1)
-    return values.reshape(len(scores), len(metrics), draws)
+    fixed_labels = _read_only(labels)
+    fixed_scores = [_read_only(values) for values in scores]
+    out = np.empty((len(scores), len(metrics), draws))
+    done = 0
+    for weights in draw_weights(labels, clusters, draws, rng):  # (b, n)
+        block = slice(done, done + len(weights))
+        for i, values in enumerate(fixed_scores):
+            for j, (metric, function) in enumerate(zip(metrics, functions, strict=True)):
+                got = call_metric(metric, function, fixed_labels, values, weights)
+                out[i, j, block] = _checked(metric, got, len(weights))
+        done = block.stop
+    return out
+
+
+def call_metric(metric: MetricSpec, function: Callable[..., T], *args: Any) -> T:
+    """Call into a metric: its BenchErrors pass, anything else becomes a PluginError."""
+    try:
+        return function(*args)
+    except BenchError:
+        raise
+    except Exception as error:  # the plugin boundary
+        raise PluginError(
+            f"metric {metric.name!r} of package {metric.source or 'unknown'!r} failed:"
+            f" {type(error).__name__}: {error}"
+        ) from error
 
 
 def draw_weights(
@@ -76,7 +102,7 @@ def draw_weights(
         drawn = np.empty((min(rows, draws - start), count), dtype=np.int64)  # (b, C)
         for stratum, generator in zip(strata, generators, strict=True):
             drawn[:, stratum] = _multiplicities(len(drawn), stratum.size, generator)
-        yield drawn.take(member, axis=1)
+        yield _read_only(drawn.take(member, axis=1))
 
 
 def no_interval_because(labels: NDArray[np.int64], clusters: NDArray[np.int64]) -> str:
@@ -94,7 +120,7 @@ def no_interval_because(labels: NDArray[np.int64], clusters: NDArray[np.int64]) 
 
 
 def interval(values: NDArray[np.float64]) -> Interval:
-    """The central 95 % of the draws (D,); none where the metric is undefined in over 5 % of them."""
+    """The central 95 % of the draws (D,); none where over 5 % of them have no value."""
     if values.size == 0:
         return Interval(reason="no bootstrap draws")
     defined = values[~np.isnan(values)]
@@ -119,6 +145,22 @@ def _multiplicities(draws: int, size: int, generator: np.random.Generator) -> ND
     """(draws, size): how often each of `size` things comes up in `size` draws with replacement."""
     cell = generator.integers(size, size=(draws, size)) + size * np.arange(draws)[:, None]
     return np.bincount(cell.ravel(), minlength=draws * size).reshape(draws, size)
+
+
+def _read_only(array: NDArray[Item]) -> NDArray[Item]:
+    """A view that cannot be written to: metrics share what they are given."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _checked(metric: MetricSpec, got: NDArray[np.float64], draws: int) -> NDArray[np.float64]:
+    if np.shape(got) != (draws,):
+        raise PluginError(
+            f"`weighted` of metric {metric.name!r} gave shape {np.shape(got)} for {draws} draws;"
+            f" ({draws},) is due"
+        )
+    return got
 
 
 def _looped(

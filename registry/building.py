@@ -59,7 +59,7 @@ def guarded(what: str, source: str, call: Callable[..., T], *args: Any) -> T:
         return call(*args)
     except BenchError:
         raise
-    except Exception as error:  # noqa: BLE001 - the plugin boundary
+    except Exception as error:
         raise PluginError(
             f"{what} of package {source or 'unknown'!r} failed: {type(error).__name__}: {error}"
         ) from error
@@ -75,7 +75,7 @@ def build_embedder(plugins: Plugins, config: Loading) -> Embedder:
             f" Ready without a weights file: {', '.join(free) or 'none'};"
             f" registered: {', '.join(sorted(known))}"
         )
-    spec = plugins.get("backbone", config.backbone)
+    spec: BackboneSpec = plugins.get("backbone", config.backbone)
     if config.threads is not None:
         import torch
 
@@ -83,7 +83,7 @@ def build_embedder(plugins: Plugins, config: Loading) -> Embedder:
     backbone: Backbone = guarded(
         f"backbone {config.backbone!r}",
         spec.source,
-        spec.build,  # type: ignore[attr-defined]
+        spec.build,
         config.backbone,
         config.weights,
         config.seed,

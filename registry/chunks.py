@@ -130,7 +130,8 @@ def _write(path: Path, key: str, chunk: Chunk) -> None:
 
 def _read(path: Path, key: str) -> Chunk | Literal["other", "damaged"]:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # an open file, because numpy leaves one it opened itself open if the archive is cut short
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             if str(stored["key"]) != key:
                 return "other"
             names = [name for name in stored.files if name.startswith("value.")]

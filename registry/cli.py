@@ -62,7 +62,9 @@ class CommandParser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `bench`; 2 for an error that is the user's to fix, 130 when interrupted."""
     try:
-        return _run(list(sys.argv[1:] if argv is None else argv))
+        code = _run(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()  # here, where a closed pipe is still ours to notice
+        return code
     except BenchError as error:
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
         sys.stderr.write(f"error: {error}{notes}\n")

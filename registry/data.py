@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from registry.errors import ConfigError, DataError, did_you_mean
-from registry.faces import FaceReader, FaceSample
+from registry.reader import FaceReader, FaceSample
 from registry.types import DatasetRequest, DatasetSpec, Frame, Video
 
 if TYPE_CHECKING:

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from registry.artefacts import find_artefact
-from registry.building import build_detector, build_embedder, build_reader
+from registry.building import build_detector, build_embedder, build_reader, guarded
 from registry.cache import cache_dir
 from registry.chunks import Chunk, ChunkStore, Unit, cut
 from registry.config import EvalConfig, as_yaml
 from registry.console import progress_bar
-from registry.data import FaceReader, find_videos, select_frames
+from registry.data import FaceReader, find_videos, fingerprint, select_frames
 from registry.errors import ConfigError, DataError
 from registry.inference import Embedder
 from registry.plugins import Plugins, load_plugins
+from registry.predictions import OK, PREDICTIONS, Settings, write_predictions
+from registry.provenance import BackboneRecord, Provenance
 from registry.result import Result
-from registry.scoring import OK, Scorer, read_ahead
-from registry.types import CropPolicy, Detector, DetectorSpec, EmbeddingDetector, Video
+from registry.rows import rows_of
+from registry.scoring import Scorer, read_ahead
+from registry.types import (
+    CropPolicy,
+    Detector,
+    DetectorSpec,
+    EmbeddingDetector,
+    ReporterSpec,
+    Video,
+)
 
 __all__ = ["evaluate"]
 
@@ -58,18 +68,10 @@ def evaluate(config: EvalConfig | None = None, /, **settings: Any) -> Result:
     started = time.perf_counter()
     job = _prepare(replace(config or EvalConfig(), **settings))
     job.seconds["prepare"] = time.perf_counter() - started
-    with _timed(job, "score"):
-        chunks = _score(job)
-    with _timed(job, "measure"):
-        result = _measure(job, chunks)
-    return result
-
-
-@contextmanager
-def _timed(job: _Job, stage: str) -> Iterator[None]:
     started = time.perf_counter()
-    yield
-    job.seconds[stage] = time.perf_counter() - started
+    chunks = _score(job)
+    job.seconds["score"] = time.perf_counter() - started
+    return _measure(job, chunks)
 
 
 def _prepare(config: EvalConfig) -> _Job:
@@ -209,3 +211,88 @@ def _stop_on_errors(job: _Job, chunks: Sequence[Chunk]) -> None:
             f" {job.config.max_errors:g} allows: {worst}. What is done is kept in {job.folder};"
             " mend the data, or raise --max-errors and run the same line again"
         )
+
+
+# --- measuring -------------------------------------------------------------------------------
+
+
+def _measure(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -> Result:
+    table = rows_of(chunks, job.detector, job.spec)
+    settings = Settings(
+        detector=job.spec.name,
+        metrics=job.config.metrics,
+        draws=job.config.draws,
+        seed=job.config.seed,
+        vote_variants=frozenset(getattr(job.detector, "vote_variants", ())),
+    )
+    write_predictions(job.folder / PREDICTIONS, table, settings)
+    started = time.perf_counter()
+    metrics = {name: job.plugins.get("metric", name) for name in job.config.metrics}
+    domains = _domains(job)
+    result = Result.of(table, settings, metrics, _provenance(job, domains), _notes(job, domains))
+    job.seconds["measure"] = time.perf_counter() - started
+    result = replace(result, provenance=replace(result.provenance, timing=dict(job.seconds)))
+    result.save(job.folder)
+    for name in job.config.reporters:
+        reporter: ReporterSpec = job.plugins.get("reporter", name)
+        guarded(f"reporter {name!r}", reporter.source, reporter.write, result, job.folder)
+    return result
+
+
+def _provenance(job: _Job, domains: dict[str, str]) -> Provenance:
+    sources = {job.spec.source}
+    if job.embedder is not None:
+        sources.add(job.plugins.get("backbone", str(job.config.backbone)).source)
+    return Provenance.here_and_now(
+        packages=sorted(filter(None, sources)),
+        config=job.config,
+        backbone=None if job.embedder is None else BackboneRecord.of(job.embedder.backbone),
+        crop=job.crop,
+        artefact="" if job.artefact is None else str(job.artefact),
+        artefact_sha256=_sha256(job.artefact),
+        fitted=getattr(job.detector, "fitted", {}),
+        data_fingerprint=fingerprint(job.videos),
+        domains=domains,
+    )
+
+
+def _domains(job: _Job) -> dict[str, str]:
+    """Whether backbone or artefact have seen the data set they are evaluated on."""
+    trained = () if job.embedder is None else job.embedder.backbone.trained_on
+    seen = {each.dataset for each in trained} | set(getattr(job.detector, "trained_on", ()))
+    unknown = any(each.task == "unknown" for each in trained)
+    return {
+        dataset: "in-domain" if dataset in seen else "unknown" if unknown else "cross-dataset"
+        for dataset in dict.fromkeys(video.dataset for video in job.videos)
+    }
+
+
+def _notes(job: _Job, domains: dict[str, str]) -> tuple[str, ...]:
+    """What a reader of the numbers must know, in sentences."""
+    notes = [
+        f"{dataset}: {domain}, the detector or its backbone was trained or fitted on it"
+        for dataset, domain in domains.items()
+        if domain == "in-domain"
+    ]
+    if job.embedder is None:
+        return tuple(notes)
+    backbone = job.embedder.backbone
+    if backbone.weights == "random":
+        notes.append(f"backbone {backbone.name} has random weights: the scores mean nothing")
+    elif not any(each.task in ("forgery", "unknown") for each in backbone.trained_on):
+        seen = ", ".join(f"{each.dataset} ({each.task})" for each in backbone.trained_on)
+        notes.append(
+            f"backbone {backbone.name} was never trained to tell forgeries (trained on: "
+            f"{seen or 'nothing that is recorded'}); expect an AUC near .5 from it"
+        )
+    head = getattr(job.detector, "head_kind", "own")
+    if head != "own":
+        notes.append(
+            f"head is a {head}: the weights have no fake/real head, so a linear one was fitted on"
+            " self-blended faces"
+        )
+    return tuple(notes)
+
+
+def _sha256(path: Path | None) -> str:
+    return "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()

@@ -93,6 +93,8 @@ def _help(each: dataclasses.Field[Any]) -> str:
     if isinstance(default, tuple):
         shown = ", ".join(str(value) for value in default)
         text += "; may be repeated" + (f" (default: {shown})" if shown else "")
-    elif default not in {None, dataclasses.MISSING}:
+    elif isinstance(default, bool):
+        text += " (default: on)" if default else ""
+    elif default is not None and default is not dataclasses.MISSING:
         text += f" (default: {default})"
     return text.replace("%", "%%")

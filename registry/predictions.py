@@ -119,7 +119,7 @@ def predictions_table(columns: Mapping[str, Sequence[Any]]) -> pa.Table:
 
 
 def write_predictions(path: Path, table: pa.Table, settings: Settings) -> None:
-    """Write the table with its settings, whole or not at all; DataError where that is impossible."""
+    """Write the table and its settings, whole or not at all; DataError where that cannot be."""
     record = json.dumps({"format": _FORMAT, "settings": settings.to_json()})
     with replacing(path) as temporary:
         pq.write_table(
@@ -171,7 +171,8 @@ def _check(table: pa.Table, source: str) -> None:
         if table[name].null_count:
             raise DataError(f"{source}: column {name!r} has {table[name].null_count} empty cells")
     if not pc.all(pc.is_in(table["label"], pa.array([0, 1], pa.int8())), min_count=0).as_py():
-        raise DataError(f"{source}: labels are 0 (real) and 1 (fake), not {_values(table, 'label')}")
+        found = sorted(pc.unique(table["label"]).to_pylist())
+        raise DataError(f"{source}: labels are 0 (real) and 1 (fake), not {found}")
     scored = pc.equal(table["status"], OK)
     for name in score_columns(table):
         given = pc.fill_null(pc.is_finite(table[name]), False)
@@ -182,7 +183,3 @@ def _check(table: pa.Table, source: str) -> None:
                 f"{source}: {name} is {row[name]} in a row of status {row['status']!r} "
                 f"({row['dataset']}/{row['video']}); a row has scores if and only if it is {OK!r}"
             )
-
-
-def _values(table: pa.Table, name: str) -> list[Any]:
-    return sorted(pc.unique(table[name]).to_pylist())

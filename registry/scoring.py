@@ -61,8 +61,16 @@ class Scorer:
             crops = [crop_face(image, face, self._policy) for face in faces]
         except DataError as error:
             return _reason(error, unit)
-        ids = {"dataset": unit.video.dataset, "video": unit.video.id, "frame": unit.frame.index}
-        return [replace(crop, face=face, **ids) for face, crop in enumerate(crops)]
+        return [
+            replace(
+                crop,
+                dataset=unit.video.dataset,
+                video=unit.video.id,
+                frame=unit.frame.index,
+                face=face,
+            )
+            for face, crop in enumerate(crops)
+        ]
 
     def compute(
         self, crops_of: Iterator[list[Crop] | str], count: int, batch_size: int

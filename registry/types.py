@@ -132,7 +132,7 @@ class Video:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Face:
-    """A face found in a frame: box (x0, y0, x1, y1) in pixels, confidence, optional landmarks (P, 2)."""
+    """A face in a frame: box (x0, y0, x1, y1) in pixels, confidence, landmarks (P, 2) or None."""
 
     box: tuple[float, float, float, float]
     score: float = 1.0
@@ -201,7 +201,7 @@ class Features:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """One thing the weights were trained on; `task` says whether forgeries were to be told apart."""
+    """One thing the weights were trained on; `task` says whether to tell forgeries apart."""
 
     dataset: str
     task: Literal["forgery", "recognition", "unknown"]
@@ -311,7 +311,7 @@ class FitContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitReport:
-    """What a fit left behind: the artefact's path and tables to print, each (title, header, rows)."""
+    """What a fit left behind: the artefact, and tables to print, each (title, header, rows)."""
 
     artefact: Path
     tables: tuple[tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]], ...] = ()

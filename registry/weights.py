@@ -65,7 +65,7 @@ def load_state(path: Path | str) -> tuple[State, str]:
     `weights_only=True`. A container such as `{"model": ...}` is opened and prefixes such as
     `module.` or `net.` that every name has are taken off. DataError for all else.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     head = _first_bytes(path)
     held = _read_safetensors(path) if head[8:9] == b"{" else _read_torch(path, head)
     return _without_prefixes(_open_container(held, path)), _file_sha256(path)

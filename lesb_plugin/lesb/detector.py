@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from lesb_plugin.lesb.fitted import FittedLesb, load_fitted
+from lesb_plugin.lesb.fitted import FittedLesb, head_logits, load_fitted
 from lesb_plugin.lesb.fusion import FUSIONS, fuse
 from lesb_plugin.lesb.heads import fold
 from lesb_plugin.lesb.options import LesbOptions
-from lesb_plugin.lesb.probe import head_logits
 from registry import ConfigError, Crop, DetectorContext, Embedder, Scores
 
 __all__ = ["NAME", "LesbDetector", "build_lesb"]

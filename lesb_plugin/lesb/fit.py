@@ -14,10 +14,10 @@ from scipy.special import expit
 from lesb_plugin.lesb.blend import Style
 from lesb_plugin.lesb.dataset import PseudoFakes
 from lesb_plugin.lesb.embedding import Embedded, embed_faces
-from lesb_plugin.lesb.fitted import FittedLesb, ValReals
+from lesb_plugin.lesb.fitted import FittedLesb, ValReals, head_logits
 from lesb_plugin.lesb.heads import HeadLaw, Heads, auc
 from lesb_plugin.lesb.options import LesbFitOptions
-from lesb_plugin.lesb.probe import Probe, fit_probe, head_logits
+from lesb_plugin.lesb.probe import Probe, fit_probe
 from lesb_plugin.lesb.runs import Run, train_runs
 from lesb_plugin.lfd.artefact import Lfd
 from lesb_plugin.lfd.diagnostics import tables

@@ -14,9 +14,9 @@ from lesb_plugin.lesb.fusion import FUSIONS, fuse
 from lesb_plugin.lesb.heads import Heads
 from lesb_plugin.lesb.probe import Probe
 from lesb_plugin.lfd.artefact import Lfd, check_matches, load, save
-from registry import Backbone, DataError
+from registry import Backbone, DataError, Embedder
 
-__all__ = ["FittedLesb", "ValReals", "load_fitted"]
+__all__ = ["FittedLesb", "ValReals", "head_logits", "load_fitted"]
 
 Array = NDArray[np.float64]
 
@@ -93,3 +93,18 @@ def _fitted(lfd: Lfd, tensors: Mapping[str, NDArray[Any]], record: Mapping[str, 
         reals=ValReals(**reals),
         record=record,
     )
+
+
+def head_logits(
+    embedder: Embedder, probe: Probe | None, embeddings: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Logits of fake (B,) of whole embeddings: the probe's, else the backbone's own head's."""
+    if probe is not None:
+        return probe.logits(embeddings)
+    logits = embedder.logits(embeddings)
+    if logits is None:
+        raise DataError(
+            f"backbone {embedder.backbone.name!r} has no fake/real head and the artefact no probe; "
+            "fit it again with `bench fit`"
+        )
+    return logits

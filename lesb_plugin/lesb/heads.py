@@ -5,7 +5,8 @@ K parts are trained as one batched module: their parameters, losses, and early s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -26,7 +27,7 @@ class HeadLaw:
     learning_rate: float = 1e-3
     batch: int = 256
     epochs: int = 100
-    patience: int = 10  # epochs without a better validation AUC
+    patience: int = 10  # epochs that do not improve on validation
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,28 +115,53 @@ def auc(labels: NDArray[np.int64], scores: NDArray[np.floating]) -> float:
 def train_heads(train: Labelled, val: Labelled, law: HeadLaw, seed: int) -> Trained:
     """Heads trained with AdamW on binary cross-entropy, each stopped on its validation AUC.
 
-    Deterministic for a seed on one machine; torch's global generator is neither read nor moved.
+    Of epochs with the same AUC the one of lower validation loss is better. Deterministic for a seed
+    on one machine; torch's global generator is neither read nor moved.
     """
-    generator = torch.Generator().manual_seed(seed)
     mean, scale = _standardiser(train.local)
-    inputs = torch.from_numpy(_standardised(train.local, mean, scale))
-    val_inputs = torch.from_numpy(_standardised(val.local, mean, scale))
+    inputs, val_inputs = (
+        torch.from_numpy(_standardised(split.local, mean, scale)) for split in (train, val)
+    )
     targets = torch.from_numpy(train.labels.astype(np.float32))
-    module = _Perceptrons(inputs.shape[0], inputs.shape[2], law, generator)
-    optimiser = torch.optim.AdamW(module.parameters(), lr=law.learning_rate)
+    module = _Perceptrons(len(inputs), inputs.shape[2], law, torch.Generator().manual_seed(seed))
     best = _Best(module, law.patience)
-    for epoch in range(law.epochs):
-        order = torch.randperm(len(targets), generator=generator)
-        for rows in torch.split(order, law.batch):
-            optimiser.zero_grad()
-            module.loss(inputs[:, rows], targets[rows]).backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-        best.update(module, epoch, _aucs(module, val_inputs, val.labels))
-        if best.is_over(epoch):
-            break
+    with _one_thread():
+        optimiser = torch.optim.AdamW(module.parameters(), lr=law.learning_rate)
+        for epoch in range(law.epochs):
+            _train_epoch(module, optimiser, inputs, targets, law.batch)
+            best.update(module, epoch, *_validate(module, val_inputs, val.labels))
+            if best.is_over(epoch):
+                break
     return Trained(
         heads=Heads(mean=mean, scale=scale, **best.arrays()), auc=best.auc, epoch=best.epoch
     )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The matrices are so small that threads spend their time waiting for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _train_epoch(
+    module: _Perceptrons,
+    optimiser: torch.optim.Optimizer,
+    inputs: torch.Tensor,
+    targets: torch.Tensor,
+    batch: int,
+) -> None:
+    order = torch.randperm(len(targets), generator=module.generator)
+    for rows in torch.split(order, batch):
+        optimiser.zero_grad()
+        # Summed over parts, so that a part's gradient does not depend on how many there are.
+        loss = _losses(module(inputs[:, rows]), targets[rows]).sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
 
 
 class _Perceptrons(torch.nn.Module):
@@ -162,50 +188,61 @@ class _Perceptrons(torch.nn.Module):
             hidden = hidden * kept / (1.0 - self.dropout)
         return (hidden @ self.weight2[..., None])[..., 0] + self.bias2[:, None]
 
-    def loss(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Summed over parts, so that a part's gradient does not depend on how many there are."""
-        logits = self(inputs)
-        losses = torch.nn.functional.binary_cross_entropy_with_logits(
-            logits, targets.expand_as(logits), reduction="none"
-        )
-        return losses.mean(dim=1).sum()
-
 
 class _Best:
-    """Every part's parameters at its best epoch so far."""
+    """Every part's parameters at its best epoch so far: of highest AUC, and of lowest loss there.
+
+    The loss decides where heads tell all faces apart at once: the first of those is hardly trained.
+    """
 
     def __init__(self, module: _Perceptrons, patience: int) -> None:
         parts = len(module.bias2)
         self.patience = patience
         self.auc = np.full(parts, -np.inf)
+        self.loss = np.full(parts, np.inf)
         self.epoch = np.zeros(parts, np.int64)
         self._state = {name: value.detach().clone() for name, value in module.named_parameters()}
 
-    def update(self, module: _Perceptrons, epoch: int, aucs: Array) -> None:
-        better = (aucs > self.auc) & self._live(epoch)
+    def update(self, module: _Perceptrons, epoch: int, aucs: Array, losses: Array) -> None:
+        better = (aucs > self.auc) | ((aucs == self.auc) & (losses < self.loss))
+        better &= self._live(epoch)
         for part in np.flatnonzero(better):
             for name, value in module.named_parameters():
                 self._state[name][part] = value.detach()[part]
         self.auc = np.where(better, aucs, self.auc)
+        self.loss = np.where(better, losses, self.loss)
         self.epoch = np.where(better, epoch, self.epoch)
 
     def is_over(self, epoch: int) -> bool:
         return not self._live(epoch + 1).any()
 
     def _live(self, epoch: int) -> NDArray[np.bool_]:
-        """A part that went `patience` epochs without a better AUC is not looked at again."""
+        """A part that went `patience` epochs without a better one is not looked at again."""
         return np.asarray(epoch - self.epoch <= self.patience)
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         return {name: value.numpy() for name, value in self._state.items()}
 
 
-def _aucs(module: _Perceptrons, inputs: torch.Tensor, labels: NDArray[np.int64]) -> Array:
+def _validate(
+    module: _Perceptrons, inputs: torch.Tensor, labels: NDArray[np.int64]
+) -> tuple[Array, Array]:
+    """AUC and loss of every part, (K,) each."""
     module.eval()
     with torch.no_grad():
-        logits = module(inputs).numpy()
+        logits = module(inputs)
+        losses = _losses(logits, torch.from_numpy(labels.astype(np.float32))).numpy()
     module.train()
-    return np.array([auc(labels, row) for row in logits])
+    aucs = [auc(labels, row) for row in logits.numpy()]
+    return np.array(aucs), losses.astype(np.float64)
+
+
+def _losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Binary cross-entropy of logits (K, n) for targets (n,), averaged over images: (K,)."""
+    every = torch.nn.functional.binary_cross_entropy_with_logits(
+        logits, targets.expand_as(logits), reduction="none"
+    )
+    return every.mean(dim=1)
 
 
 def _standardiser(local: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesb_plugin.lesb.heads import auc
-from registry import DataError, Embedder
 
-__all__ = ["STRENGTHS", "Probe", "fit_probe", "head_logits"]
+__all__ = ["STRENGTHS", "Probe", "fit_probe"]
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Inverse regularisation strengths (scikit-learn's C) that the validation faces choose from."""
@@ -64,18 +63,3 @@ def _regression(
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(inputs, labels)
     return model.coef_[0], float(model.intercept_[0])
-
-
-def head_logits(
-    embedder: Embedder, probe: Probe | None, embeddings: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    """Logits of fake (B,) of whole embeddings: the probe's, else the backbone's own head's."""
-    if probe is not None:
-        return probe.logits(embeddings)
-    logits = embedder.logits(embeddings)
-    if logits is None:
-        raise DataError(
-            f"backbone {embedder.backbone.name!r} has no fake/real head and the artefact no probe; "
-            "fit it again with `bench fit`"
-        )
-    return logits

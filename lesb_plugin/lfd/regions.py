@@ -259,7 +259,8 @@ def _draw(
         corners = np.rint(inside * (1 << _FRACTION)).astype(np.int32)
         cv2.fillConvexPoly(canvas, corners, 1, shift=_FRACTION)
         # A convex polygon dilated by a disc is itself plus an outline as thick as the disc.
-        cv2.polylines(canvas, [corners], True, 1, 2 * round(radius) + 1, shift=_FRACTION)
+        thickness = max(1, round(2 * radius) - 1)  # OpenCV fills every pixel that a line touches
+        cv2.polylines(canvas, [corners], True, 1, thickness, shift=_FRACTION)
     kernel = 2 * math.ceil(3 * sigma) + 1
     soft: NDArray[np.float32] = cv2.GaussianBlur(canvas.astype(np.float32), (kernel, kernel), sigma)
     return soft

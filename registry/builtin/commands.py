@@ -7,14 +7,18 @@ import shlex
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from registry.cli import CommandParser
 from registry.config import EvalConfig, FitConfig, merge, resolve
 from registry.console import print_table, say
+from registry.errors import DataError
 from registry.flags import add_config_flags, add_option_flags, given_flags
 from registry.plugins import load_plugins
 from registry.types import FitReport
+
+if TYPE_CHECKING:
+    from registry.result import Result
 
 __all__ = [
     "configure_eval",
@@ -59,21 +63,74 @@ def configure_fit(parser: argparse.ArgumentParser) -> None:
 
 def run_eval(args: argparse.Namespace) -> int:
     """Evaluate, print the tables, name the run folder."""
-    from registry.evaluation import evaluate
-
     config = resolve(EvalConfig, args.config, args.set, given_flags(args, EvalConfig))
+    from registry.evaluation import evaluate  # loads torch: after what can go wrong without it
+
     result = evaluate(config)
-    _print_result(result)
+    from registry.tables import print_tables
+
+    print_tables(result)
+    say(f"run folder: {result.provenance.config['out']}")
     return 0
 
 
 def run_fit(args: argparse.Namespace) -> int:
     """Fit, print what was learned and the line that evaluates it."""
+    config = resolve(FitConfig, args.config, args.set, given_flags(args, FitConfig))
     from registry.fitting import fit
 
-    config = resolve(FitConfig, args.config, args.set, given_flags(args, FitConfig))
     _print_fit(config, fit(config))
     return 0
+
+
+def configure_report(parser: argparse.ArgumentParser) -> None:
+    """Flags of `bench report`."""
+    parser.epilog = _REPORT_EXAMPLES
+    parser.add_argument("run", type=Path, help="run folder that `bench eval` has written")
+    parser.add_argument(
+        "--write", action="store_true", help="write results.json and the run's reports anew"
+    )
+
+
+def run_report(args: argparse.Namespace) -> int:
+    """Print the tables of a run; 1 where results.json says something else and is left so."""
+    from registry.result import recompute
+    from registry.tables import print_tables
+
+    folder = args.run.parent if args.run.is_file() else args.run
+    result = recompute(folder)
+    print_tables(result)
+    if args.write:
+        for path in _write(result, folder):
+            say(f"wrote {path}")
+        return 0
+    differences = _differences(result, folder)
+    for line in differences:
+        say(f"results.json differs: {line}")
+    return int(bool(differences))
+
+
+def _differences(result: Result, folder: Path) -> tuple[str, ...]:
+    """What results.json says other than `result`; nothing where there is no such file."""
+    from registry.result import RESULTS, Result
+
+    if not (folder / RESULTS).is_file():
+        return ()
+    try:
+        stored = Result.load(folder)
+    except DataError as error:
+        return (str(error),)
+    found = stored.differences(result)
+    if not found:
+        say(f"{RESULTS} agrees exactly with what predictions.parquet gives")
+    return found
+
+
+def _write(result: Result, folder: Path) -> list[Path]:
+    plugins = load_plugins()
+    names = result.provenance.config.get("reporters", EvalConfig.reporters)
+    reporters = [plugins.get("reporter", name) for name in names]
+    return [result.save(folder), *(reporter.write(result, folder) for reporter in reporters)]
 
 
 def _configure(

@@ -9,7 +9,7 @@ it is NaN for a draw in which the metric has no value. Tied scores are one thres
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,8 +132,34 @@ def roc_points(labels: Ints, scores: Floats) -> tuple[Floats, Floats]:
 # --- what they share -------------------------------------------------------------------------
 
 
+class _LastCounts:
+    """The counts of the last sample, for the next metric of the very same sample.
+
+    Most of a metric's time goes into its counts, and the bootstrap asks one metric after the other
+    for the same draws. Only arrays that nobody can write to are remembered.
+    """
+
+    entry: tuple[tuple[Any, ...], tuple[Ints, Ints]] | None = None
+
+    def of(self, *sample: Any) -> tuple[Ints, Ints]:
+        entry = self.entry
+        if entry and all(new is old for new, old in zip(sample, entry[0], strict=True)):
+            return entry[1]
+        counts = _count(*sample)
+        if not any(array.flags.writeable for array in sample):
+            self.entry = (sample, counts)
+        return counts
+
+
+_last = _LastCounts()
+
+
 def _counts(labels: Ints, scores: Floats, weights: Ints) -> tuple[Ints, Ints]:
     """False and true positives (D, T + 1): none, then all at or above each of T unique scores."""
+    return _last.of(labels, scores, weights)
+
+
+def _count(labels: Ints, scores: Floats, weights: Ints) -> tuple[Ints, Ints]:
     thresholds = np.unique(scores)[::-1]  # (T,)
     fp, tp = (_reached(scores, np.flatnonzero(labels == c), thresholds, weights) for c in (0, 1))
     return fp, tp

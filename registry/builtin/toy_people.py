@@ -75,18 +75,24 @@ class Pose:
     ambient: float
 
     def project(self, points: Points) -> Points:
-        """Points (P, 2) or (P, 3) in face units to pixels (P, 2); without z they lie on the head."""
+        """Points (P, 2) on the head, or anywhere (P, 3), in face units to pixels (P, 2)."""
         if points.shape[1] == 2:
             points = np.column_stack([points, _depth(points)])
         x, y, z = points.T
         x = x * np.cos(self.yaw) + z * np.sin(self.yaw)
         y = y * np.cos(self.pitch) + z * np.sin(self.pitch)
-        cos, sin = np.cos(self.roll), np.sin(self.roll)
-        turned = np.stack([x * cos - y * sin, x * sin + y * cos], axis=1)
-        return turned * self.scale + np.array(self.centre)
+        return self.place(np.stack([x, y], axis=1))
 
-    def unproject(self, pixels: Points) -> Points:
-        """Pixels (..., 2) to face units, the turn of the head left out."""
+    def place(self, flat: Points) -> Points:
+        """Points (P, 2) in face units, of a head that is turned already, to pixels."""
+        x, y = flat.T
+        cos, sin = np.cos(self.roll), np.sin(self.roll)
+        tilted = np.stack([x * cos - y * sin, x * sin + y * cos], axis=1)
+        pixels: Points = tilted * self.scale + np.array(self.centre)
+        return pixels
+
+    def unplace(self, pixels: Points) -> Points:
+        """The inverse of `place`, for pixels (..., 2)."""
         x, y = np.moveaxis((pixels - np.array(self.centre)) / self.scale, -1, 0)
         cos, sin = np.cos(self.roll), np.sin(self.roll)
         return np.stack([x * cos + y * sin, y * cos - x * sin], axis=-1)
@@ -99,7 +105,7 @@ def draw_person(rng: np.random.Generator) -> Person:
         return float(np.clip(rng.normal(mean, spread), mean - 2 * spread, mean + 2 * spread))
 
     tone = rng.uniform(0.0, 1.0)
-    skin = _DARK_SKIN + tone * (_LIGHT_SKIN - _DARK_SKIN) + rng.normal(0, 5, 3)
+    skin = _DARK_SKIN + tone * (_LIGHT_SKIN - _DARK_SKIN) + rng.normal(0, 3, 3)
     hair = _HAIR[rng.integers(len(_HAIR) if tone > 0.4 else 3)] * rng.uniform(0.8, 1.2)
     return Person(
         jaw_width=around(1.15, 0.05),
@@ -120,14 +126,14 @@ def draw_person(rng: np.random.Generator) -> Person:
         upper_lip=around(0.085, 0.02),
         lower_lip=around(0.125, 0.025),
         hair_volume=around(0.22, 0.08),
-        hair_length=float(rng.choice([0.2, 0.7, 1.6, 2.2])),
+        hair_length=float(rng.choice([0.0, 0.9, 1.6, 2.2])),
         fringe=float(rng.choice([0.0, 0.0, 0.12, 0.25])),
         stubble=float(rng.choice([0.0, 0.0, 0.0, 0.12, 0.22])),
         skin=np.clip(skin, 20, 250),
         hair=hair,
         iris=_IRIS[rng.integers(len(_IRIS) if tone > 0.5 else 2)] * rng.uniform(0.8, 1.2),
         lips=np.clip(skin * np.array([0.9, 0.62, 0.62]) * rng.uniform(0.9, 1.05), 15, 235),
-        clothes=rng.uniform(20, 220, 3),
+        clothes=np.clip(rng.uniform(30, 200) + rng.normal(0, 30, 3), 10, 235),
     )
 
 
@@ -138,8 +144,8 @@ def draw_pose(rng: np.random.Generator, near: Pose | None = None) -> Pose:
     light = np.array([rng.uniform(-0.8, 0.8), rng.uniform(-0.9, -0.1), 1.0])
     x, y, z = (light / np.linalg.norm(light)).tolist()
     return Pose(
-        centre=(float(rng.uniform(114, 142)), float(rng.uniform(96, 114))),
-        scale=float(rng.uniform(44, 54)),
+        centre=(float(rng.uniform(114, 142)), float(rng.uniform(100, 116))),
+        scale=float(rng.uniform(49, 58)),
         roll=float(rng.normal(0, 0.06)),
         yaw=float(np.clip(rng.normal(0, 0.14), -0.3, 0.3)),
         pitch=float(rng.normal(0, 0.05)),
@@ -148,7 +154,7 @@ def draw_pose(rng: np.random.Generator, near: Pose | None = None) -> Pose:
         brow_raise=float(rng.normal(0, 0.02)),
         gaze=float(rng.normal(0, 0.03)),
         light=(x, y, z),
-        ambient=float(rng.uniform(0.5, 0.75)),
+        ambient=float(rng.uniform(0.55, 0.8)),
     )
 
 
@@ -186,9 +192,10 @@ def face_points(person: Person, pose: Pose) -> Points:
 
 
 def _depth(points: Points) -> Points:
-    """z of the head, an ellipsoid, under points (P, 2); 0 outside it."""
+    """How far (P,) the head, an ellipsoid, stands out at points (P, 2); 0 beside it."""
     x, y = points[:, 0] / 1.3, (points[:, 1] - 0.5) / 1.75
-    return 0.9 * np.sqrt(np.clip(1 - x * x - y * y, 0, None))
+    depth: Points = 0.9 * np.sqrt(np.clip(1 - x * x - y * y, 0, None))
+    return depth
 
 
 def _jaw(person: Person, pose: Pose) -> Points:
@@ -201,9 +208,7 @@ def _jaw(person: Person, pose: Pose) -> Points:
 
 def _forehead(person: Person) -> Points:
     angle = np.linspace(np.pi - 0.2, 0.2, 13)
-    return np.stack(
-        [np.cos(angle) * person.jaw_width, -np.sin(angle) * person.forehead], axis=1
-    )
+    return np.stack([np.cos(angle) * person.jaw_width, -np.sin(angle) * person.forehead], axis=1)
 
 
 def _brow(person: Person, pose: Pose) -> Points:
@@ -239,12 +244,13 @@ def _mouth(person: Person, pose: Pose) -> Points:
     corner = -0.5 * pose.smile
     upper, lower, gap = person.upper_lip, person.lower_lip, pose.mouth_open
     outer_x = np.array([-1, -0.62, -0.26, 0, 0.26, 0.62, 1, 0.64, 0.29, 0, -0.29, -0.64]) * half
-    outer_y = np.array(
-        [corner, -0.75 * upper, -1.1 * upper, -0.85 * upper, -1.1 * upper, -0.75 * upper, corner]
-        + [0.72 * lower + 0.7 * gap, lower + gap, 1.08 * lower + gap, lower + gap]
-        + [0.72 * lower + 0.7 * gap]
-    )
+    down = np.array([0, 0, 0, 0, 0, 0, 0, 0.72, 1.0, 1.08, 1.0, 0.72]) * lower
+    down += np.array([0, 0, 0, 0, 0, 0, 0, 0.7, 1.0, 1.0, 1.0, 0.7]) * gap
+    up = np.array([0, 0.75, 1.1, 0.85, 1.1, 0.75, 0, 0, 0, 0, 0, 0]) * upper
+    outer_y = down - up
+    outer_y[[0, 6]] = corner
     inner_x = np.array([-0.86, -0.28, 0, 0.28, 0.86, 0.28, 0, -0.28]) * half
     inner_y = np.array([corner * 0.8, 0, 0.01, 0, corner * 0.8, gap, 0.01 + gap, gap]) + 0.005
     outer, inner = np.stack([outer_x, outer_y], 1), np.stack([inner_x, inner_y], 1)
-    return np.concatenate([outer, inner]) + np.array([0.0, person.mouth_y])
+    mouth: Points = np.concatenate([outer, inner]) + np.array([0.0, person.mouth_y])
+    return mouth

@@ -96,6 +96,9 @@ def check_artefact(spec: ArtefactSpec) -> None:
 def check_command(spec: CommandSpec) -> None:
     """A subcommand: `configure` works on a fresh parser, and its help can be formatted."""
     parser = argparse.ArgumentParser(prog=f"bench {spec.name}")
-    spec.configure(parser)
-    require(f"bench {spec.name}" in parser.format_help(), "help must name the command", "no name")
+    try:
+        spec.configure(parser)
+        parser.format_help()
+    except (ValueError, TypeError, KeyError, argparse.ArgumentError) as error:
+        raise PluginError(f"help of command {spec.name!r} must be printable: {error}") from error
     require(callable(spec.run), f"run of command {spec.name!r} must be callable", repr(spec.run))

@@ -60,10 +60,7 @@ def test_sharpen_is_a_convolution_with_the_kernel_it_describes() -> None:
     kernel[1, 1] += 1 - alpha
     assert kernel.sum() == pytest.approx(1 - alpha * (1 - lightness))
     expected = np.stack(
-        [
-            ndimage.correlate(IMAGE[..., c].astype(float), kernel, mode="mirror")
-            for c in range(3)
-        ],
+        [ndimage.correlate(IMAGE[..., c].astype(float), kernel, mode="mirror") for c in range(3)],
         axis=-1,
     )
     found = sharpen(IMAGE, alpha, lightness)

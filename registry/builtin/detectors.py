@@ -1,0 +1,81 @@
+"""The detectors that the host brings: the backbone's own head, and noise."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from registry.errors import ConfigError
+from registry.inference import Embedder
+from registry.types import Backbone, Crop, DetectorContext, Scores
+
+__all__ = ["LinearDetector", "RandomDetector", "build_linear", "build_random"]
+
+
+class LinearDetector:
+    """The fake/real head that the backbone's weights bring along."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self.encoder = embedder.encoder
+        self._logits(np.zeros((1, embedder.backbone.dim), dtype=np.float32))
+
+    def score(self, crops: Sequence[Crop]) -> Scores:
+        return self.score_embeddings(self.embed(crops))
+
+    def embed(self, crops: Sequence[Crop]) -> NDArray[np.float32]:
+        """(B, d)."""
+        size = self._embedder.backbone.crop.size
+        images = [crop.image for crop in crops]
+        return self._embedder(
+            np.stack(images) if images else np.empty((0, size, size, 3), np.uint8)
+        )
+
+    def score_embeddings(self, embeddings: NDArray[np.float32]) -> Scores:
+        return Scores(fake=expit(self._logits(embeddings)))
+
+    def _logits(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+        logits = self._embedder.logits(embeddings)
+        if logits is None:
+            raise ConfigError(_headless(self._embedder.backbone))
+        return logits
+
+
+class RandomDetector:
+    """Uniform noise that depends on the seed and on which face it is, not on its batch."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def score(self, crops: Sequence[Crop]) -> Scores:
+        return Scores(fake=np.array([self._noise(crop) for crop in crops], dtype=np.float64))
+
+    def _noise(self, crop: Crop) -> float:
+        face = repr((self._seed, crop.dataset, crop.video, crop.frame, crop.face))
+        digest = hashlib.sha256(face.encode()).digest()
+        return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def build_linear(context: DetectorContext) -> LinearDetector:
+    """ConfigError where the backbone has no head."""
+    if context.embedder is None:
+        raise ConfigError("detector 'linear' needs a backbone; pass --backbone NAME")
+    return LinearDetector(context.embedder)
+
+
+def build_random(context: DetectorContext) -> RandomDetector:
+    """Needs no backbone."""
+    return RandomDetector(context.seed)
+
+
+def _headless(backbone: Backbone) -> str:
+    seen = ", ".join(f"{t.dataset} ({t.task})" for t in backbone.trained_on) or "nothing"
+    return (
+        f"backbone {backbone.name!r} has no fake/real head (weights {backbone.weights}, trained on"
+        f" {seen}), so detector 'linear' has nothing to apply; pass --weights with one or two"
+        " classes, or let `bench fit --detector lesb` train a linear probe on the embeddings"
+    )

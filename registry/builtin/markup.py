@@ -1,0 +1,42 @@
+"""HTML and SVG elements as values; every text that is not Markup is escaped."""
+
+from __future__ import annotations
+
+from html import escape
+
+__all__ = ["Markup", "joined", "tag"]
+
+_VOID = {"br", "hr", "meta"}
+
+
+class Markup(str):
+    """Text that is HTML already."""
+
+    __slots__ = ()
+
+
+def tag(name: str, *children: str, **attributes: str | float | bool | None) -> Markup:
+    """`<name attributes>children</name>`.
+
+    `class_` stands for `class` and `stroke_width` for `stroke-width`; None and False leave an
+    attribute out, True gives it no value.
+    """
+    given = "".join(
+        f" {key.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{_text(value)}"')
+        for key, value in attributes.items()
+        if value is not None and value is not False
+    )
+    if name in _VOID:
+        return Markup(f"<{name}{given}>")
+    return Markup(f"<{name}{given}>{joined(*children)}</{name}>")
+
+
+def joined(*children: str) -> Markup:
+    """The children one after the other, escaped where they are plain text."""
+    return Markup(
+        "".join(child if isinstance(child, Markup) else escape(child) for child in children)
+    )
+
+
+def _text(value: str | float) -> str:
+    return escape(value) if isinstance(value, str) else f"{value:g}"

@@ -1,0 +1,187 @@
+"""Any timm model as a backbone: feature map, embedding and fake/real head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isqrt
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from registry.errors import ConfigError
+from registry.types import CropPolicy, Features, Training
+
+__all__ = ["Provenance", "TimmBackbone"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Which weights a backbone has and what they were trained on."""
+
+    weights: str
+    weights_sha256: str
+    trained_on: tuple[Training, ...] = ()
+
+
+class TimmBackbone(nn.Module):
+    """A timm model that keeps the Backbone protocol; frozen and in eval mode.
+
+    What the model is (feature map or tokens, channels first or last, embedding a plain mean or
+    not, head a function of the embedding or not) is found out by running it once, not by its name.
+    `mean` and `std` are subtracted from and divided out of RGB in [0, 1].
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(
+        self,
+        name: str,
+        model: Any,
+        *,
+        size: int,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        provenance: Provenance,
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.crop = CropPolicy(size=size)
+        self.weights = provenance.weights
+        self.weights_sha256 = provenance.weights_sha256
+        self.trained_on = provenance.trained_on
+        self.model: Any = model  # timm's methods stand in no common class
+        self.register_buffer("mean", torch.tensor(mean).reshape(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).reshape(1, 3, 1, 1), persistent=False)
+        self._normalises = any(mean) or any(value != 1 for value in std)
+        self.eval().requires_grad_(requires_grad=False)
+        self._examine()
+
+    # --- the protocol --------------------------------------------------------------------------
+
+    def features(self, images: torch.Tensor) -> Features:
+        """Images (B, 3, S, S), RGB in [0, 1]."""
+        if self._normalises:
+            images = (images - self.mean) / self.std
+        return self._features_of(self.model.forward_features(images))
+
+    def embed(self, features: Features) -> torch.Tensor:
+        embedding: torch.Tensor = self.model.forward_head(self._raw(features), pre_logits=True)
+        return embedding  # (B, d)
+
+    def head(self, embedding: torch.Tensor) -> torch.Tensor | None:
+        """(B,) logit of fake: the second class over the first, or the only class there is."""
+        if not self._has_head:
+            return None
+        logits = self._classify(embedding)  # (B, 1 | 2)
+        return logits[:, -1] - logits[:, 0] if logits.shape[1] == 2 else logits[:, 0]
+
+    def head_direction(self) -> NDArray[np.float64] | None:
+        weight = self._classifier_weight() if self._has_head else None
+        if weight is None:
+            return None
+        rows: NDArray[np.float64] = weight.double().cpu().numpy()  # (1 | 2, d)
+        return rows[-1] - rows[0] if len(rows) == 2 else rows[0]
+
+    # --- layouts -------------------------------------------------------------------------------
+
+    def _features_of(self, raw: torch.Tensor) -> Features:
+        """What `forward_features` gave, (B, C, h, w), (B, h, w, C) or (B, T, C), as Features."""
+        if raw.ndim == 4:
+            return Features(raw.permute(0, 3, 1, 2) if self._nhwc else raw)
+        batch, tokens, channels = raw.shape
+        side = isqrt(tokens - self._prefix)
+        patches = raw[:, self._prefix :].transpose(1, 2)  # (B, C, h w)
+        return Features(patches.reshape(batch, channels, side, side), raw)
+
+    def _raw(self, features: Features) -> torch.Tensor:
+        """The inverse of `_features_of`."""
+        if features.tokens is not None:
+            return features.tokens
+        return features.map.permute(0, 2, 3, 1) if self._nhwc else features.map
+
+    # --- what the model is ---------------------------------------------------------------------
+
+    @torch.no_grad()
+    def _examine(self) -> None:
+        """Run the model once and set what depends on its layout."""
+        rng = torch.Generator().manual_seed(0)
+        size = self.crop.size
+        raw = self.model.forward_features(torch.rand(1, 3, size, size, generator=rng))
+        self._nhwc = getattr(self.model, "output_fmt", "NCHW") == "NHWC"
+        self._prefix = _prefix_tokens(self.name, self.model, raw)
+        if raw.ndim == 4 and not self._nhwc:
+            # Convolutions run up to a third faster on channels-last memory, the numbers are equal.
+            self.model.to(memory_format=torch.channels_last)
+        # One input about 1 and one about -1: an activation, a norm or a maximum would show.
+        noise = torch.randn((2, *raw.shape[1:]), generator=rng)
+        noise[0] += 1
+        noise[1] -= 1
+        features = self._features_of(noise)
+        embedding = self.embed(features)
+        self.dim = embedding.shape[1]
+        self.mean_pooled = _equal(embedding, features.map.mean((2, 3)), 2e-6)
+        self._has_head = self._head_follows(noise, embedding)
+
+    def _head_follows(self, raw: torch.Tensor, embedding: torch.Tensor) -> bool:
+        """Whether the model has one or two classes and its logits are its head of the embedding."""
+        if getattr(self.model, "num_classes", 0) not in {1, 2}:
+            return False
+        classifier = self.model.get_classifier()
+        return isinstance(classifier, nn.Module) and _equal(
+            self._classify(embedding), self.model.forward_head(raw), 1e-4
+        )
+
+    def _classify(self, embedding: torch.Tensor) -> torch.Tensor:
+        classifier = self.model.get_classifier()
+        if isinstance(classifier, nn.Conv2d):
+            embedding = embedding[:, :, None, None]
+        logits: torch.Tensor = classifier(embedding).flatten(1)
+        return logits  # (B, classes)
+
+    def _classifier_weight(self) -> torch.Tensor | None:
+        """(classes, d) of a linear head; None for any other."""
+        classifier = self.model.get_classifier()
+        if isinstance(classifier, nn.Linear) or _is_pointwise(classifier):
+            weight: torch.Tensor = classifier.weight
+            return weight.detach().flatten(1)
+        return None
+
+
+def _is_pointwise(layer: Any) -> bool:
+    return isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1) and layer.groups == 1
+
+
+def _equal(found: torch.Tensor, expected: torch.Tensor, tolerance: float) -> bool:
+    return found.shape == expected.shape and torch.allclose(
+        found, expected, rtol=tolerance, atol=tolerance
+    )
+
+
+def _prefix_tokens(name: str, model: nn.Module, raw: Any) -> int:
+    """How many class and register tokens stand before the patches; 0 for a feature map."""
+    if not isinstance(raw, torch.Tensor) or raw.ndim not in {3, 4}:
+        raise ConfigError(
+            f"backbone {name!r} gives {_describe(raw)}, not one feature map (B, C, h, w) or one"
+            " list of tokens (B, T, C), so it cannot be used here; choose another timm model"
+        )
+    if raw.ndim == 4:
+        return 0
+    declared = getattr(model, "num_prefix_tokens", None)
+    for prefix in (0, 1) if declared is None else (declared,):
+        patches = raw.shape[1] - prefix
+        if patches > 0 and isqrt(patches) ** 2 == patches:
+            return int(prefix)
+    raise ConfigError(
+        f"backbone {name!r} gives {raw.shape[1]} tokens, which do not lie on a square grid, so they"
+        " make no feature map; choose another timm model"
+    )
+
+
+def _describe(raw: Any) -> str:
+    if isinstance(raw, torch.Tensor):
+        return f"a tensor of shape {tuple(raw.shape)}"
+    return f"a {type(raw).__name__} of {len(raw)} outputs" if hasattr(raw, "__len__") else repr(raw)

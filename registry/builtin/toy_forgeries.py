@@ -1,0 +1,130 @@
+"""Forgeries of drawn faces, each with the pixels it changed. Images are uint8 RGB (256, 256, 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import cv2
+import numpy as np
+
+from registry.builtin.toy_render import SIZE, coverage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Image: TypeAlias = NDArray[np.float32]
+    Points: TypeAlias = NDArray[np.float64]
+
+__all__ = ["METHODS", "Forgery", "Shot", "forge"]
+
+_OUTLINES: dict[str, tuple[tuple[int, ...], ...]] = {
+    "eyes": ((*range(17, 22), *range(36, 42)), (*range(22, 27), *range(42, 48))),
+    "nose": (tuple(range(27, 36)),),
+    "mouth": (tuple(range(48, 60)),),
+    "face": ((*range(2, 15), *range(17, 27)),),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """What a camera took: image, and the face's landmarks (81, 2)."""
+
+    image: NDArray[np.uint8]
+    landmarks: Points
+
+
+@dataclass(frozen=True, slots=True)
+class Forgery:
+    """A forged image before its compression, the part that was changed, and where (0 or 255)."""
+
+    image: Image
+    region: str
+    mask: NDArray[np.uint8]
+
+
+def forge(method: str, target: Shot, donor: Shot, rng: np.random.Generator) -> Forgery:
+    """A forgery of `target`; `donor` is another person, where the method takes one."""
+    return _METHODS[method](target, donor, rng)
+
+
+def _transplant(region: str, size: float) -> Callable[[Shot, Shot, np.random.Generator], Forgery]:
+    """A part, or the inner face, of the donor, moved to its place and half matched in colour."""
+
+    def method(target: Shot, donor: Shot, rng: np.random.Generator) -> Forgery:
+        used = sorted({index for outline in _OUTLINES[region] for index in outline})
+        moved = _align(donor, target, used)
+        alpha = _soft_mask(target.landmarks, region, size, rng)
+        inside = alpha > 0.5
+        own = target.image[inside].mean(axis=0)
+        foreign = moved[inside].mean(axis=0)
+        matched = moved + rng.uniform(0.5, 0.9) * (own - foreign) + rng.normal(0, 5, 3)
+        blend = target.image + alpha[..., None] * (matched.astype(np.float32) - target.image)
+        return Forgery(blend, region, np.where(alpha > 0.02, 255, 0).astype(np.uint8))
+
+    return method
+
+
+def _warp(region: str) -> Callable[[Shot, Shot, np.random.Generator], Forgery]:
+    """The part made larger or smaller, higher or lower; no pixel comes from elsewhere."""
+
+    def method(target: Shot, _donor: Shot, rng: np.random.Generator) -> Forgery:
+        unit = _eye_distance(target.landmarks)
+        points = target.landmarks[[index for outline in _OUTLINES[region] for index in outline]]
+        centre, reach = points.mean(axis=0), np.ptp(points, axis=0) * 0.55 + 0.1 * unit
+        rows, columns = np.mgrid[0:SIZE, 0:SIZE]
+        offset = np.stack([columns, rows], axis=-1) - centre  # (256, 256, 2)
+        window = np.exp(-0.5 * ((offset / reach) ** 2).sum(axis=-1))[..., None]
+        factor = rng.uniform(0.15, 0.3, 2) * rng.choice([-1, 1], 2)
+        shift = window * (factor * offset + rng.uniform(-0.08, 0.08, 2) * unit)
+        source = (offset + centre + shift).astype(np.float32)
+        image = cv2.remap(
+            target.image, source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+        )
+        changed = np.abs(shift).max(axis=-1) > 0.25  # pixels of displacement
+        return Forgery(image.astype(np.float32), region, np.where(changed, 255, 0).astype(np.uint8))
+
+    return method
+
+
+_METHODS: dict[str, Callable[[Shot, Shot, np.random.Generator], Forgery]] = {
+    "swap_face": _transplant("face", 0.92),
+    "swap_eyes": _transplant("eyes", 1.15),
+    "swap_nose": _transplant("nose", 1.3),
+    "swap_mouth": _transplant("mouth", 1.25),
+    "warp_eyes": _warp("eyes"),
+    "warp_mouth": _warp("mouth"),
+}
+METHODS = tuple(_METHODS)
+
+
+def _align(donor: Shot, target: Shot, used: list[int]) -> NDArray[np.uint8]:
+    """The donor under the similarity that best takes its landmarks `used` to the target's."""
+    start = donor.landmarks[used] @ np.array([1, 1j])
+    end = target.landmarks[used] @ np.array([1, 1j])
+    spread = start - start.mean()
+    turn = np.vdot(spread, end - end.mean()) / np.vdot(spread, spread)
+    move = end.mean() - turn * start.mean()
+    matrix = np.array([[turn.real, -turn.imag, move.real], [turn.imag, turn.real, move.imag]])
+    moved: NDArray[np.uint8] = cv2.warpAffine(
+        donor.image, matrix, (SIZE, SIZE), borderMode=cv2.BORDER_REFLECT
+    )
+    return moved
+
+
+def _soft_mask(landmarks: Points, region: str, size: float, rng: np.random.Generator) -> Image:
+    """Opacity (256, 256) of the part's hulls, scaled about their centres, with a blurred edge."""
+    outlines = []
+    for outline in _OUTLINES[region]:
+        hull = cv2.convexHull(landmarks[list(outline)].astype(np.float32))[:, 0].astype(np.float64)
+        centre = hull.mean(axis=0)
+        outlines.append(centre + (hull - centre) * size * rng.uniform(0.95, 1.1))
+    edge = _eye_distance(landmarks) * rng.uniform(0.02, 0.06)
+    soft: Image = cv2.GaussianBlur(coverage(*outlines), (0, 0), edge)
+    return soft
+
+
+def _eye_distance(landmarks: Points) -> float:
+    apart = landmarks[42:48].mean(axis=0) - landmarks[36:42].mean(axis=0)
+    return float(np.hypot(*apart))

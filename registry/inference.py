@@ -1,0 +1,121 @@
+"""Crops to embeddings: batches, device and precision around a backbone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from registry.errors import ConfigError, did_you_mean
+from registry.types import Backbone
+
+__all__ = ["PRECISIONS", "Embedder", "encoder_fingerprint", "resolve_device"]
+
+PRECISIONS = ("float32", "bfloat16")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+class Embedder:
+    """A backbone on its device, fed with uint8 crops.
+
+    `encoder` identifies everything that decides what an embedding is, but the machine; embeddings
+    of equal `encoder` may be shared. `bfloat16` computes under autocast; results are float32.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        device: str = "cpu",
+        precision: str = "float32",
+        batch_size: int = 32,
+    ) -> None:
+        if precision not in PRECISIONS:
+            raise ConfigError(
+                f"precision is {precision!r};{did_you_mean(precision, PRECISIONS)}"
+                f" known: {', '.join(PRECISIONS)}"
+            )
+        if batch_size < 1:
+            raise ConfigError(f"batch_size is {batch_size}; it must be 1 or more")
+        self.backbone = backbone.to(device)
+        self.device = torch.device(device)
+        self.precision = precision
+        self.batch_size = batch_size
+        self.encoder = encoder_fingerprint(backbone, precision)
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Embeddings (B, d) of uint8 RGB crops (B, S, S, 3); NaN is left for the caller to see."""
+        self._check(images)
+        embeddings = np.empty((len(images), self.backbone.dim), dtype=np.float32)
+        for start in range(0, len(images), self.batch_size):
+            batch = slice(start, start + self.batch_size)
+            embeddings[batch] = self._embed(images[batch])
+        return embeddings
+
+    @torch.inference_mode()
+    def logits(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64] | None:
+        """(B,) logits of fake for embeddings (B, d); None where the backbone has no head."""
+        logits = self.backbone.head(_tensor(embeddings).float().to(self.device))
+        return None if logits is None else logits.cpu().double().numpy()
+
+    @torch.inference_mode()
+    def _embed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        pixels = _tensor(images).to(self.device).permute(0, 3, 1, 2)  # (B, 3, S, S), channels last
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+            embedding = self.backbone.embed(self.backbone.features(pixels.float() / 255))
+        array: NDArray[np.float32] = embedding.float().cpu().numpy()
+        return array
+
+    def _check(self, images: NDArray[np.uint8]) -> None:
+        size = self.backbone.crop.size
+        if images.dtype != np.uint8 or images.shape[1:] != (size, size, 3):
+            raise ConfigError(
+                f"backbone {self.backbone.name!r} takes crops (B, {size}, {size}, 3) of uint8, not"
+                f" {images.shape} of {images.dtype}; make them with the backbone's crop policy"
+            )
+
+
+def encoder_fingerprint(backbone: Backbone, precision: str) -> str:
+    """sha256 over the backbone's name, weights and crop policy, and the precision."""
+    parts = [backbone.name, backbone.weights_sha256, asdict(backbone.crop), precision]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def resolve_device(name: str) -> str:
+    """The device that `name` stands for; ConfigError if this machine does not have it.
+
+    `auto` is the first of cuda, mps and cpu that is there; `cuda:1` picks one of several.
+    """
+    kind, _, index = name.partition(":")
+    if kind not in DEVICES or (index and (kind != "cuda" or not index.isdigit())):
+        raise ConfigError(
+            f"device is {name!r};{did_you_mean(kind, DEVICES)}"
+            f" known: {', '.join(DEVICES)}, and cuda:N for one of several"
+        )
+    there = _available()
+    if kind == "auto":
+        return next(device for device in ("cuda", "mps", "cpu") if device in there)
+    if name not in there:
+        raise ConfigError(
+            f"device {name!r} is not available to torch {torch.__version__} on this machine;"
+            f" there is {', '.join(there)} (`auto` picks one)"
+        )
+    return name
+
+
+def _available() -> list[str]:
+    devices = ["cpu"]
+    if torch.cuda.is_available():
+        devices += ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    return devices
+
+
+def _tensor(array: NDArray[np.uint8] | NDArray[np.float32]) -> torch.Tensor:
+    """The array as a tensor; torch wants it contiguous and writable."""
+    return torch.from_numpy(np.require(array, requirements=("C", "W")))

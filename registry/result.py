@@ -1,0 +1,170 @@
+"""A finished evaluation: its measurements and counts, and where they come from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from registry.atomic import replacing
+from registry.errors import DataError
+from registry.measure import Count, Measurement, count, summarise
+from registry.predictions import Settings, read_predictions
+from registry.provenance import Provenance
+from registry.types import MetricSpec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["RESULTS", "Result", "recompute"]
+
+RESULTS = "results.json"
+
+_SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What `bench eval` finds and results.json holds.
+
+    `measurements` come by variant, data set, method, level and metric; `notes` are what a reader
+    of the numbers must know, in full sentences.
+    """
+
+    settings: Settings
+    measurements: tuple[Measurement, ...]
+    counts: tuple[Count, ...]
+    provenance: Provenance
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        table: pa.Table,
+        settings: Settings,
+        metrics: Mapping[str, MetricSpec],
+        provenance: Provenance,
+        notes: tuple[str, ...] = (),
+    ) -> Result:
+        """The result of a table of predictions; `metrics` maps names to specs."""
+        return cls(
+            settings=settings,
+            measurements=summarise(table, settings, metrics),
+            counts=count(table),
+            provenance=provenance,
+            notes=notes,
+        )
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The detector first, then its parts, then its other variants."""
+        return tuple(dict.fromkeys(each.variant for each in self.measurements))
+
+    def select(self, **wanted: str) -> tuple[Measurement, ...]:
+        """Measurements whose fields have these values: `select(metric="auc", method="all")`."""
+        return tuple(
+            each
+            for each in self.measurements
+            if all(getattr(each, name) == value for name, value in wanted.items())
+        )
+
+    def save(self, folder: Path) -> Path:
+        """Write results.json into the run folder, whole or not at all."""
+        path = folder / RESULTS
+        with replacing(path) as temporary:
+            temporary.write_text(_dumps(self), encoding="utf-8")
+        return path
+
+    @classmethod
+    def load(cls, folder: Path) -> Result:
+        """The result of a run folder, equal to what was saved; DataError where it is none."""
+        path = folder / RESULTS if folder.is_dir() else folder
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            schema = record["schema"]
+            if schema == _SCHEMA:
+                return _from_json(record)
+        except FileNotFoundError:
+            raise DataError(
+                f"no {RESULTS} at {folder}; name a folder that `bench eval` has written"
+            ) from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{path} is not a result of `bench eval` ({error!r}); `bench report --write` writes"
+                " it anew from predictions.parquet"
+            ) from error
+        raise DataError(
+            f"{path} has schema {schema}, this version of bench reads {_SCHEMA}; read it with the"
+            " version that wrote it"
+        )
+
+    def differences(self, other: Result) -> tuple[str, ...]:
+        """Every measurement or count that is not exactly equal in both; one line for each."""
+        return tuple(
+            f"{'/'.join(key)}: {_short(mine.get(key))} and {_short(theirs.get(key))}"
+            for mine, theirs in zip(_by_key(self), _by_key(other), strict=True)
+            for key in sorted(mine.keys() | theirs.keys())
+            if mine.get(key) != theirs.get(key)
+        )
+
+
+def recompute(folder: Path, metrics: Mapping[str, MetricSpec] | None = None) -> Result:
+    """A run's result with every number computed again from predictions.parquet alone.
+
+    results.json, where there is one, adds provenance and notes; no number is taken from it. By
+    default `metrics` are those that are registered.
+    """
+    table, settings = read_predictions(folder)
+    if metrics is None:
+        from registry.plugins import load_plugins
+
+        metrics = load_plugins().specs("metric")
+    try:
+        stored = Result.load(folder)
+    except DataError as error:
+        note = f"Weights, data and configuration of this run are not known: {error}."
+        return Result.of(table, settings, metrics, Provenance(), (note,))
+    return Result.of(table, settings, metrics, stored.provenance, stored.notes)
+
+
+def _dumps(result: Result) -> str:
+    record = {
+        "schema": _SCHEMA,
+        "settings": result.settings.to_json(),
+        "notes": result.notes,
+        "counts": [asdict(each) for each in result.counts],
+        "provenance": result.provenance.to_json(),
+        "measurements": [asdict(each) for each in result.measurements],
+    }
+    return json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def _from_json(record: Mapping[str, Any]) -> Result:
+    return Result(
+        settings=Settings.from_json(record["settings"]),
+        measurements=tuple(Measurement(**each) for each in record["measurements"]),
+        counts=tuple(Count(**each) for each in record["counts"]),
+        provenance=Provenance.from_json(record["provenance"]),
+        notes=tuple(record["notes"]),
+    )
+
+
+_KEY = ("dataset", "method", "variant", "level", "metric")
+
+
+def _by_key(result: Result) -> list[dict[tuple[str, ...], Measurement | Count]]:
+    """Measurements, then counts, by what each is about."""
+    return [
+        {tuple(getattr(each, name) for name in _KEY if hasattr(each, name)): each for each in kind}
+        for kind in (result.measurements, result.counts)
+    ]
+
+
+def _short(record: Measurement | Count | None) -> str:
+    """What a record says of its key."""
+    if record is None:
+        return "nothing"
+    named = ((each.name, getattr(record, each.name)) for each in fields(record))
+    return ", ".join(f"{name} {value!r}" for name, value in named if name not in _KEY)

@@ -1,0 +1,133 @@
+"""A result as tables for the terminal: one per variant, a row per data set and method."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from shutil import get_terminal_size
+from typing import TYPE_CHECKING, TextIO
+
+from registry.measure import ALL_METHODS, Count, Measurement
+from registry.result import Result
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["headline_metrics", "metric_title", "print_tables", "reasons"]
+
+_TITLES = {
+    "auc": "AUC",
+    "ap": "AP",
+    "eer": "EER",
+    "accuracy": "accuracy at .5",
+    "tpr_at_fpr_1": "TPR at FPR 1 %",
+    "tpr_at_fpr_5": "TPR at FPR 5 %",
+}
+_WIDE = 10_000
+
+
+def print_tables(result: Result, file: TextIO | None = None) -> None:
+    """Print per-video AUC, AP and EER with 95 % intervals, counts, errors and notes.
+
+    A terminal's width is kept by wrapping names; in a file or a pipe nothing is wrapped or cut.
+    """
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
+
+    stream = sys.stdout if file is None else file
+    width = get_terminal_size().columns if stream.isatty() else _WIDE
+    console = Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    for variant in result.variants:
+        console.print(Text(variant, style="bold"))
+        console.print(_table(result, variant))
+        console.print()
+    for line in _lines_below(result):
+        console.print(Padding(Text(line), 0, expand=False))
+
+
+def headline_metrics(result: Result) -> tuple[str, ...]:
+    """AUC, AP and EER, as far as they were asked for; without any of them the first three."""
+    metrics = result.settings.metrics
+    return tuple(name for name in ("auc", "ap", "eer") if name in metrics) or metrics[:3]
+
+
+def metric_title(name: str) -> str:
+    """A metric's name as tables print it."""
+    return _TITLES.get(name, name)
+
+
+def reasons(measurements: tuple[Measurement, ...]) -> tuple[str, ...]:
+    """Why values or intervals are missing, each reason once with the metrics it concerns."""
+    concerned: dict[tuple[str, str], dict[str, None]] = {}
+    for each in measurements:
+        if each.reason:
+            what = "no value" if each.value is None else "no interval"
+            where = f"{each.dataset}, {each.method}" if each.method != ALL_METHODS else each.dataset
+            title = f"{metric_title(each.metric)} of {where}"
+            concerned.setdefault((what, each.reason), {})[title] = None
+    return tuple(
+        f"{what} ({reason}): {_listed(list(titles))}"
+        for (what, reason), titles in concerned.items()
+    )
+
+
+def _table(result: Result, variant: str) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    table.add_column("data set, method", overflow="fold")
+    for name in headline_metrics(result):
+        table.add_column(metric_title(name), no_wrap=True)
+    for name in ("real/fake", "frames", "errors"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in result.counts:
+        cells = [_cell(result, variant, each, metric) for metric in headline_metrics(result)]
+        name = each.dataset if each.method == ALL_METHODS else f"  {each.method}"
+        videos = f"{each.reals}/{each.fakes}"
+        table.add_row(name, *cells, videos, str(each.frames), str(sum(each.errors.values())))
+    return table
+
+
+def _cell(result: Result, variant: str, row: Count, metric: str) -> str:
+    found = result.select(
+        variant=variant, dataset=row.dataset, method=row.method, level="video", metric=metric
+    )
+    if not found or found[0].value is None:
+        return "-"
+    value, low, high = found[0].value, found[0].low, found[0].high
+    if low is None or high is None:
+        return _number(value)
+    return f"{_number(value)} [{_number(low)} {_number(high)}]"
+
+
+def _number(value: float) -> str:
+    """Three decimals in four columns: .873, and 1.00 for what rounds to one."""
+    text = f"{value:.3f}"
+    return text.removeprefix("0") if abs(value) < 0.9995 else text[:-1]
+
+
+def _lines_below(result: Result) -> Iterator[str]:
+    yield "Per video; in brackets 95 % intervals from " + (
+        f"{result.settings.draws} bootstrap draws over identities, or videos without one."
+    )
+    shown = tuple(
+        each
+        for each in result.select(level="video", variant=result.settings.detector)
+        if each.metric in headline_metrics(result)
+    )
+    yield from reasons(shown)
+    for each in result.counts:
+        if each.method == ALL_METHODS and each.errors:
+            worst = (f"{number} x {text}" for text, number in Counter(each.errors).most_common(3))
+            more = f"; {len(each.errors) - 3} further reasons" if len(each.errors) > 3 else ""
+            yield f"errors in {each.dataset}: {'; '.join(worst)}{more}"
+        if each.method == ALL_METHODS and each.left_out:
+            yield f"videos of {each.dataset} without any scored frame, left out: {each.left_out}"
+    yield from (f"note: {note}" for note in result.notes)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

@@ -1,0 +1,170 @@
+"""The contract kit over everything that an install registers, with nothing but what it brings."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from registry import (
+    Backbone,
+    ConfigError,
+    DetectorContext,
+    Embedder,
+    Face,
+    Result,
+    checks,
+    evaluate,
+    fit,
+)
+from registry.plugins import load_plugins
+
+PLUGINS = load_plugins()
+SMALL = "timm/test_resnet"  # a network of timm's own tests: 0.5 million weights, any input size
+MEMBERS = {"timm/*": ("timm/test_vit", "timm/test_convnext", SMALL)}
+FIT_OPTIONS: dict[str, dict[str, Any]] = {
+    "lesb": {"images": 24, "variants": 3, "rank": 8, "pseudo_fakes": 2, "epochs": 3}
+}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def names(kind: str) -> list[str]:
+    return list(PLUGINS.specs(kind))
+
+
+def small_backbone() -> Backbone:
+    return PLUGINS.get("backbone", SMALL).build(SMALL, "random", 0)  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """A small real run."""
+    folder = tmp_path_factory.mktemp("run")
+    return evaluate(detector="random", dataset=("toy",), out=str(folder), draws=20, quiet=True)
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A small artefact of every detector that can be fitted, on the small backbone."""
+    return {
+        name: fit(
+            detector=name,
+            backbone=SMALL,
+            weights="random",
+            train=("toy",),
+            out=str(tmp_path_factory.mktemp(name)),
+            options=FIT_OPTIONS.get(name, {}),
+            quiet=True,
+        ).artefact
+        for name, spec in PLUGINS.specs("detector").items()
+        if spec.fit is not None
+    }
+
+
+@pytest.mark.parametrize("info", PLUGINS.infos, ids=lambda info: info.name)
+def test_plugins(info: Any) -> None:
+    checks.check_light_import(info.module)
+    for record in checks.check_plugin(importlib.import_module(info.module)).records:
+        for options in (getattr(record, "options", None), getattr(record, "fit_options", None)):
+            if options is not None:
+                checks.check_light_import(options.target.partition(":")[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("backbone", each) for name in names("backbone") for each in MEMBERS.get(name, (name,))],
+)
+def test_backbones(kind: str, name: str) -> None:
+    spec = PLUGINS.get(kind, name)
+    checks.check_backbone(spec, name=name, weights="random" if spec.needs_weights else None)
+
+
+@pytest.mark.parametrize("name", names("detector"))
+def test_detectors(name: str, fitted: dict[str, Path]) -> None:
+    spec = PLUGINS.get("detector", name)
+    embedder = Embedder(small_backbone()) if spec.needs_backbone else None
+    options = None if spec.options is None else spec.options.load()()
+    context = DetectorContext(embedder=embedder, options=options, artefact=fitted.get(name))
+    detector = spec.build(context)
+    crops = checks.example_crops(64 if embedder is None else embedder.backbone.crop.size)
+    checks.check_detector(detector, crops)
+    for explainer in PLUGINS.specs("explainer").values():
+        checks.check_explainer(explainer, detector, crops)
+
+
+@pytest.mark.parametrize("name", names("wrapper"))
+def test_wrappers(name: str, fitted: dict[str, Path]) -> None:
+    checks.check_wrapper(PLUGINS.get("wrapper", name), small_backbone(), fitted["lesb"])
+
+
+@pytest.mark.parametrize("name", names("artefact"))
+def test_artefacts(name: str) -> None:
+    checks.check_artefact(PLUGINS.get("artefact", name))
+
+
+@pytest.mark.parametrize("name", names("metric"))
+def test_metrics(name: str) -> None:
+    checks.check_metric(PLUGINS.get("metric", name))
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_data_sets_that_need_nothing_on_disk(split: str) -> None:
+    for spec in PLUGINS.specs("dataset").values():
+        if not spec.needs:
+            checks.check_dataset(spec, split=split)
+
+
+def test_data_sets_that_read_a_layout(tmp_path: Path) -> None:
+    image = cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
+    for name in ("real/a.png", "real/b/0.png", "real/b/1.png", "fake/c.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(image)
+    (tmp_path / "manifest.csv").write_text("path,label\nreal/a.png,0\nfake/c.png,1\n")
+    for name in ("folder", "manifest"):
+        checks.check_dataset(PLUGINS.get("dataset", name), name=str(tmp_path), root=tmp_path)
+
+
+@pytest.mark.parametrize("name", names("face_detector"))
+def test_face_detectors(name: str) -> None:
+    checks.check_face_detector(PLUGINS.get("face_detector", name))
+
+
+@pytest.mark.parametrize("name", names("face_detector"))
+def test_face_detectors_on_a_real_face(name: str, faces: Path) -> None:
+    path = sorted((faces / "portraits").rglob("*.jpg"))[0]
+    image = cv2.imread(str(path))[..., ::-1].copy()
+    checks.check_face_detector(PLUGINS.get("face_detector", name), image)
+
+
+@pytest.mark.parametrize("name", names("landmarker"))
+def test_landmarkers_whose_predictor_comes_with_the_install(name: str) -> None:
+    spec = PLUGINS.get("landmarker", name)
+    try:
+        spec.build(None)
+    except ConfigError as error:
+        pytest.skip(str(error))
+    image = checks.example_crops(120, 1)[0].image
+    checks.check_landmarker(spec, image, Face(box=(20.0, 20.0, 100.0, 100.0)))
+
+
+@pytest.mark.parametrize("name", names("reporter"))
+def test_reporters(name: str, result: Result, tmp_path: Path) -> None:
+    checks.check_reporter(PLUGINS.get("reporter", name), result, tmp_path)
+
+
+@pytest.mark.parametrize("name", names("command"))
+def test_commands(name: str) -> None:
+    checks.check_command(PLUGINS.get("command", name))

@@ -1,0 +1,93 @@
+"""Who may import whom, read from the sources."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import registry
+
+ROOT = Path(__file__).parents[1]
+# The paper's mathematics, to be read, tested and used without the host.
+ALONE = (
+    "lesb_plugin/lfd/subspace.py",
+    "lesb_plugin/lfd/regions.py",
+    "lesb_plugin/lesb/blend.py",
+)
+HEAVY = {"torch", "torchvision", "timm", "cv2", "numpy", "pandas", "scipy", "sklearn", "pyarrow"}
+
+
+def imports(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """(module, names) of every import statement of a file, wherever it stands."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, ()) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield node.module or "", tuple(alias.name for alias in node.names)
+
+
+def sources(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def test_the_layers_of_the_host_hold() -> None:
+    tool = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run(
+        [tool, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_host_imports_no_guest_and_its_builtin_only_inside_that_folder() -> None:
+    for path in sources("registry"):
+        for module, names in imports(path):
+            assert module.partition(".")[0] != "lesb_plugin", path
+            inside = path.is_relative_to(ROOT / "registry" / "builtin")
+            builtin = module.startswith("registry.builtin")
+            assert inside or not (builtin or (module == "registry" and "builtin" in names)), path
+
+
+def test_the_guest_imports_only_the_public_names_of_the_host() -> None:
+    for path in [*sources("lesb_plugin"), *sources("tests/sample_plugin/bench_sample")]:
+        for module, names in imports(path):
+            if module.partition(".")[0] == "registry":
+                assert module == "registry", f"{path}: {module}"
+                assert set(names) <= set(registry.__all__), f"{path}: {names}"
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_the_mathematics_needs_nothing_of_the_host(name: str) -> None:
+    """Neither the file nor what it imports of its own package."""
+    waiting, seen = [ROOT / name], set()
+    while waiting:
+        path = waiting.pop()
+        seen.add(path)
+        for module, _ in imports(path):
+            assert module.partition(".")[0] != "registry", path
+            own = ROOT / (module.replace(".", "/") + ".py")
+            if module.startswith("lesb_plugin") and own not in seen and own.is_file():
+                waiting.append(own)
+
+
+def test_every_public_name_exists() -> None:
+    for name in registry.__all__:
+        assert getattr(registry, name) is not None, name
+
+
+def test_importing_the_host_or_any_plugin_loads_nothing_heavy() -> None:
+    plugins = [
+        path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+        for folder in ("registry", "lesb_plugin")
+        for path in (ROOT / folder).rglob("*.py")
+        if path.name in {"plugin.py", "options.py"} and "checks" not in path.parts
+    ]
+    light = ["registry", "registry.cli", "registry.config", "registry.flags", *plugins]
+    code = f"import sys, {', '.join(light)}; print(*sorted({HEAVY!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
