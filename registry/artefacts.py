@@ -9,7 +9,7 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-from registry.building import guarded
+from registry.boundary import guarded
 from registry.cache import cache_dir
 from registry.config import EvalConfig, FitConfig, resolve_options
 from registry.data import find_videos, fingerprint
@@ -54,7 +54,8 @@ def _how_to_fit(config: EvalConfig, spec: DetectorSpec, weights_sha256: str) -> 
         f"detector {spec.name!r} has no fitted artefact for backbone {backbone!r} with weights"
         f" {weights_sha256[:12]}. Fit one on real faces (DIR: a manifest or folder with train and"
         f" val faces; `toy` tries it out):\n"
-        f"  bench fit --detector {spec.name} --backbone {backbone}{weights} --train DIR --out {out}\n"
+        f"  bench fit --detector {spec.name} --backbone {backbone}{weights} --train DIR"
+        f" --out {out}\n"
         f"then pass --artefact {out}, or let eval fit one and keep it with --fit-on DIR"
     )
 
@@ -72,7 +73,7 @@ def _artefact_file(path: Path) -> Path:
 def _fit_and_keep(
     plugins: Plugins, config: EvalConfig, spec: DetectorSpec, embedder: Embedder
 ) -> Path:
-    """Fit on `fit_on` unless that was done before, with the same weights, data, options and seed."""
+    """Fit on `fit_on` unless done before with the same weights, data, options and seed."""
     fit_config = FitConfig(
         detector=config.detector,
         backbone=config.backbone,

@@ -33,7 +33,7 @@ Item = TypeVar("Item", bound=np.generic)
 _CONFIDENCE = 95.0
 # A block of draws: enough weights to pay for the sorting that a metric does once a block, few
 # enough that what is computed from them stays in the processor's cache.
-_BLOCK_WEIGHTS, _BLOCK_ROWS = 1 << 17, 16
+_BLOCK_WEIGHTS, _BLOCK_ROWS = 1 << 17, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,8 @@ def no_interval_because(labels: NDArray[np.int64], clusters: NDArray[np.int64]) 
 
     Each label needs a stratum of two clusters or more, or its part of the sample never varies.
     """
+    if labels.size == 0:
+        return "no samples"
     _, member = np.unique(clusters, return_inverse=True)
     strata = _strata(labels, member)
     varying = [np.isin(member, stratum) for stratum in strata if stratum.size > 1]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
+from registry.boundary import guarded
 from registry.config import resolve_options
 from registry.data import FaceReader
-from registry.errors import BenchError, ConfigError, PluginError
+from registry.errors import ConfigError, PluginError
 from registry.inference import Embedder, resolve_device
 from registry.plugins import Plugins
 from registry.types import Backbone, BackboneSpec, Detector, DetectorContext, DetectorSpec
@@ -18,10 +18,7 @@ __all__ = [
     "build_detector",
     "build_embedder",
     "build_reader",
-    "guarded",
 ]
-
-T = TypeVar("T")
 
 
 class Loading(Protocol):
@@ -51,18 +48,6 @@ class Loading(Protocol):
     def device(self) -> str: ...
     @property
     def precision(self) -> str: ...
-
-
-def guarded(what: str, source: str, call: Callable[..., T], *args: Any) -> T:
-    """Call into a plugin: its own BenchErrors pass, anything else becomes a PluginError."""
-    try:
-        return call(*args)
-    except BenchError:
-        raise
-    except Exception as error:
-        raise PluginError(
-            f"{what} of package {source or 'unknown'!r} failed: {type(error).__name__}: {error}"
-        ) from error
 
 
 def build_embedder(plugins: Plugins, config: Loading) -> Embedder:

@@ -33,7 +33,7 @@ def progress(
 def progress_bar(
     label: str, *, total: int | None = None, done: int = 0, unit: str = "it", quiet: bool = False
 ) -> Iterator[Callable[[int], object]]:
-    """A bar to be moved by hand: `with progress_bar("embed", total=9) as advance: advance(3)`.
+    """A bar that is moved by hand, by calling what the context gives with a number of items.
 
     `done` of `total` were finished before; the rate and the time left do not count them.
     """

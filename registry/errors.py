@@ -46,6 +46,9 @@ class UnknownNameError(BenchError):
             f"no {kind} named {name!r};{did_you_mean(name, self.known)} registered: {listed}"
         )
 
+    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, list[str]]]:
+        return UnknownNameError, (self.kind, self.name, self.known)  # it crosses processes
+
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`" did you mean 'lesb'?"` for the closest of `known`, or an empty string."""

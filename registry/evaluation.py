@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from registry.artefacts import find_artefact
-from registry.building import build_detector, build_embedder, build_reader, guarded
+from registry.boundary import guarded
+from registry.building import build_detector, build_embedder, build_reader
 from registry.cache import cache_dir
 from registry.chunks import Chunk, ChunkStore, Unit, cut
 from registry.config import EvalConfig, as_yaml

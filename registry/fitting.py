@@ -9,7 +9,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from registry.building import build_embedder, build_reader, guarded
+from registry.boundary import guarded
+from registry.building import build_embedder, build_reader
 from registry.config import FitConfig, as_yaml, resolve_options
 from registry.data import FaceReader, find_videos, fingerprint, samples
 from registry.errors import ConfigError, DataError
@@ -24,8 +25,8 @@ ARTEFACT_FILE = "artefact.safetensors"
 def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
     """Fit `detector` on `backbone` with the real faces of `train` and write its artefact to `out`.
 
-    Takes a FitConfig, its fields as keywords (the flags of `bench fit`), or both. Raises a BenchError that
-    says what to change; an artefact that is there already is kept unless `overwrite`.
+    Takes a FitConfig, its fields as keywords (the flags of `bench fit`), or both. Raises a
+    BenchError that says what to change; an artefact that is there is kept unless `overwrite`.
     """
     config = replace(config or FitConfig(), **settings)
     plugins = load_plugins()

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
+from registry.boundary import guarded
 from registry.crops import LANDMARK_BOX, area, fraction_inside, iou, landmark_box
-from registry.errors import BenchError, ConfigError, DataError, PluginError, did_you_mean
+from registry.errors import ConfigError, DataError, PluginError, did_you_mean
 from registry.images import read_image
 from registry.types import Face, FaceDetectorSpec, Frame, LandmarkerSpec
 
@@ -98,10 +99,9 @@ class FaceReader:
 
     def _detect(self, image: NDArray[np.uint8], frame: Frame) -> list[Face]:
         """Faces of at least half the largest one's area, the largest first."""
-        spec = self._face_detector
-        found: list[Face] = _guarded(
-            f"face detector {spec.name!r}", spec.source, self._build("detect", spec.build), image
-        )
+        spec, what = self._face_detector, f"face detector {self._face_detector.name!r}"
+        detect = self._own("detect", lambda: guarded(what, spec.source, spec.build))
+        found: list[Face] = guarded(what, spec.source, detect, image)
         faces = sorted(found, key=lambda face: -area(face.box))
         if not faces or not area(faces[0].box) > 0:
             raise DataError(f"no face found in {frame.path} by face detector {spec.name!r}")
@@ -109,8 +109,10 @@ class FaceReader:
 
     def _with_landmarks(self, image: NDArray[np.uint8], face: Face) -> Face:
         spec, what = self._landmarker, f"landmarker {self._landmarker.name!r}"
-        locate = self._build("locate", lambda: spec.build(self._predictor))
-        points = np.asarray(_guarded(what, spec.source, locate, image, face), dtype=np.float32)
+        locate = self._own(
+            "locate", lambda: guarded(what, spec.source, spec.build, self._predictor)
+        )
+        points = np.asarray(guarded(what, spec.source, locate, image, face), dtype=np.float32)
         if points.shape != (spec.points, 2) or not np.isfinite(points).all():
             raise PluginError(
                 f"{what} of package {spec.source!r} gave landmarks of shape {points.shape}; "
@@ -118,7 +120,7 @@ class FaceReader:
             )
         return replace(face, landmarks=points)
 
-    def _build(self, name: str, build: Callable[[], Any]) -> Any:
+    def _own(self, name: str, build: Callable[[], Any]) -> Any:
         """One per thread: what plugins build need not be thread-safe (dlib's detector is not)."""
         if not hasattr(self._built, name):
             setattr(self._built, name, build())
@@ -190,15 +192,3 @@ def _attach(given: NDArray[np.float32] | None, faces: list[Face]) -> list[Face]:
 def _points(face: Face) -> NDArray[np.float32]:
     assert face.landmarks is not None  # noqa: S101 - set by _with_landmarks
     return face.landmarks
-
-
-def _guarded(what: str, source: str, call: Callable[..., T], *args: Any) -> T:
-    """Call into a plugin: its own BenchErrors pass, anything else becomes a PluginError."""
-    try:
-        return call(*args)
-    except BenchError:
-        raise
-    except Exception as error:
-        raise PluginError(
-            f"{what} of package {source!r} failed: {type(error).__name__}: {error}"
-        ) from error

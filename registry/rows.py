@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from registry.building import guarded
+from registry.boundary import guarded
 from registry.chunks import Chunk, Unit
 from registry.predictions import OK, predictions_table
 from registry.scoring import score_columns
@@ -25,7 +25,7 @@ def rows_of(
 ) -> pa.Table:
     """The table of all chunks; embeddings are scored here, chunk by chunk."""
     tables = [_table(units, chunk, _scores(chunk, detector, spec)) for units, chunk in chunks]
-    # A chunk without a single readable frame has no columns of variants and parts: filled with null.
+    # A chunk without a readable frame has no columns of variants and parts: filled with null.
     return pa.concat_tables(tables, promote_options="default")
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.building import guarded
+from registry.boundary import guarded
 from registry.chunks import Chunk, Unit
 from registry.crops import crop_face
 from registry.data import FaceReader
@@ -75,7 +75,7 @@ class Scorer:
     def compute(
         self, crops_of: Iterator[list[Crop] | str], count: int, batch_size: int
     ) -> Iterator[int | Chunk]:
-        """Score the next `count` frames of `crops_of`; yields frames done as it goes, then the chunk."""
+        """Score the next `count` frames of `crops_of`: yields frames done, last the chunk."""
         rows = _Rows()
         pending: list[Crop] = []
         outputs: list[dict[str, NDArray[np.float32] | NDArray[np.float64]]] = []
@@ -168,7 +168,8 @@ def score_columns(scores: Scores, count: int, name: str) -> dict[str, NDArray[np
         values = np.asarray(array, dtype=np.float64)
         if values.shape != (count,):
             raise PluginError(
-                f"{name} gave {column!r} of shape {values.shape} for {count} crops; ({count},) is due"
+                f"{name} gave {column!r} of shape {values.shape} for {count} crops;"
+                f" ({count},) is due"
             )
         outside = np.isfinite(values) & ((values < 0) | (values > 1))
         if outside.any():

@@ -33,7 +33,6 @@ def print_tables(result: Result, file: TextIO | None = None) -> None:
     A terminal's width is kept by wrapping names; in a file or a pipe nothing is wrapped or cut.
     """
     from rich.console import Console
-    from rich.padding import Padding
     from rich.text import Text
 
     stream = sys.stdout if file is None else file
@@ -44,7 +43,7 @@ def print_tables(result: Result, file: TextIO | None = None) -> None:
         console.print(_table(result, variant))
         console.print()
     for line in _lines_below(result):
-        console.print(Padding(Text(line), 0, expand=False))
+        console.print(Text(line))
 
 
 def headline_metrics(result: Result) -> tuple[str, ...]:
@@ -59,18 +58,15 @@ def metric_title(name: str) -> str:
 
 
 def reasons(measurements: tuple[Measurement, ...]) -> tuple[str, ...]:
-    """Why values or intervals are missing, each reason once with the metrics it concerns."""
-    concerned: dict[tuple[str, str], dict[str, None]] = {}
+    """Why values or intervals are missing: each metric and reason once, with the rows concerned."""
+    rows: dict[str, dict[str, None]] = {}
     for each in measurements:
         if each.reason:
             what = "no value" if each.value is None else "no interval"
-            where = f"{each.dataset}, {each.method}" if each.method != ALL_METHODS else each.dataset
-            title = f"{metric_title(each.metric)} of {where}"
-            concerned.setdefault((what, each.reason), {})[title] = None
-    return tuple(
-        f"{what} ({reason}): {_listed(list(titles))}"
-        for (what, reason), titles in concerned.items()
-    )
+            row = each.dataset if each.method == ALL_METHODS else f"{each.dataset}/{each.method}"
+            why = f"{metric_title(each.metric)}: {what}, {each.reason}"
+            rows.setdefault(why, {})[row] = None
+    return tuple(f"{why} ({_listed(list(names))})" for why, names in rows.items())
 
 
 def _table(result: Result, variant: str) -> Table:
@@ -110,7 +106,8 @@ def _number(value: float) -> str:
 
 
 def _lines_below(result: Result) -> Iterator[str]:
-    yield "Per video; in brackets 95 % intervals from " + (
+    yield (
+        "Per video; in brackets 95 % intervals from "
         f"{result.settings.draws} bootstrap draws over identities, or videos without one."
     )
     shown = tuple(

@@ -29,7 +29,8 @@ PLUGINS = load_plugins()
 SMALL = "timm/test_resnet"  # a network of timm's own tests: 0.5 million weights, any input size
 MEMBERS = {"timm/*": ("timm/test_vit", "timm/test_convnext", SMALL)}
 FIT_OPTIONS: dict[str, dict[str, Any]] = {
-    "lesb": {"images": 24, "variants": 3, "rank": 8, "pseudo_fakes": 2, "epochs": 3}
+    "lesb": {"images": 16, "variants": 3, "rank": 8, "pseudo_fakes": 1, "epochs": 2}
+    | {"control_seeds": 1}
 }
 
 
@@ -67,6 +68,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             train=("toy",),
             out=str(tmp_path_factory.mktemp(name)),
             options=FIT_OPTIONS.get(name, {}),
+            workers=0,
             quiet=True,
         ).artefact
         for name, spec in PLUGINS.specs("detector").items()
@@ -129,12 +131,18 @@ def test_data_sets_that_need_nothing_on_disk(split: str) -> None:
 
 def test_data_sets_that_read_a_layout(tmp_path: Path) -> None:
     image = cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
-    for name in ("real/a.png", "real/b/0.png", "real/b/1.png", "fake/c.png"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(image)
-    (tmp_path / "manifest.csv").write_text("path,label\nreal/a.png,0\nfake/c.png,1\n")
-    for name in ("folder", "manifest"):
-        checks.check_dataset(PLUGINS.get("dataset", name), name=str(tmp_path), root=tmp_path)
+    layouts = {
+        "folder": ("real/a.png", "real/b/0.png", "real/b/1.png", "fake/c.png"),
+        "manifest": ("a.png", "b.png"),
+    }
+    (tmp_path / "manifest").mkdir()
+    (tmp_path / "manifest" / "manifest.csv").write_text("path,label\na.png,0\nb.png,1\n")
+    for layout, files in layouts.items():
+        root = tmp_path / layout
+        for name in files:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(image)
+        checks.check_dataset(PLUGINS.get("dataset", layout), name=str(root), root=root)
 
 
 @pytest.mark.parametrize("name", names("face_detector"))

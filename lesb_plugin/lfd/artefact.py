@@ -18,7 +18,7 @@ from registry import Backbone, DataError
 
 __all__ = ["SCHEMA", "Lfd", "check_matches", "describe_backbone", "load", "save"]
 
-FORMAT = "lesb-plugin artefact"
+FORMAT = "lesb-plugin artefact"  # the one key of the header: several come in random order
 SCHEMA = 1
 
 
@@ -95,7 +95,7 @@ def save(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str,
 
     content = to_bytes(
         {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()},
-        metadata={"format": FORMAT, "schema": str(SCHEMA), "json": json.dumps(metadata)},
+        metadata={FORMAT: json.dumps({"schema": SCHEMA, "metadata": metadata})},
     )
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
@@ -125,16 +125,17 @@ def load(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
             f"{path} is no readable artefact ({error}); it is damaged or cut short: copy it again, "
             "or fit it again"
         ) from error
-    if header.get("format") != FORMAT:
+    if FORMAT not in header:
         raise DataError(
             f"{path} is a safetensors file but no artefact of `bench fit`; weights go to --weights"
         )
-    if header.get("schema") != str(SCHEMA):
+    record = json.loads(header[FORMAT])
+    if record["schema"] != SCHEMA:
         raise DataError(
-            f"{path} has artefact schema {header.get('schema')}; this version reads {SCHEMA}: fit "
-            "it again, or install the version that wrote it"
+            f"{path} has artefact schema {record['schema']}; this version reads {SCHEMA}: fit it "
+            "again, or install the version that wrote it"
         )
-    return tensors, json.loads(header["json"])
+    return tensors, record["metadata"]
 
 
 def describe_backbone(backbone: Backbone) -> dict[str, Any]:

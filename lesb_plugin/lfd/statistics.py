@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesb_plugin.lfd.subspace import Reference, Scatter
-from lesb_plugin.lfd.variants import Skipped, VariantDataset, Variants, load_in_order
+from lesb_plugin.lfd.variants import (
+    Skipped,
+    VariantDataset,
+    Variants,
+    check_skipped,
+    load_in_order,
+)
 from registry import DataError, Embedder, progress
 
 __all__ = ["Statistics", "collect"]
@@ -51,16 +57,6 @@ class Statistics:
         self.faces += len(clean)
         self._pending = []
 
-    def skip(self, face: Skipped, max_errors: float, faces: int) -> None:
-        """Note a face that could not be used; DataError when there are too many."""
-        self.skipped.append(face)
-        allowed = max_errors * faces if max_errors < 1 else max_errors
-        if len(self.skipped) > allowed:
-            raise DataError(
-                f"{len(self.skipped)} of {faces} faces could not be used, more than max_errors "
-                f"{max_errors:g} allows; the last: {face.key}: {face.reason}"
-            )
-
 
 def collect(
     embedder: Embedder,
@@ -78,7 +74,8 @@ def collect(
     with found.clock.measure("total"):
         for face in progress(faces, "LFD", total=count, unit="face", quiet=quiet):
             if isinstance(face, Skipped):
-                found.skip(face, max_errors, count)
+                found.skipped.append(face)
+                check_skipped(found.skipped, count, max_errors)
             else:
                 with found.clock.measure("statistics"):
                     found.add(face)

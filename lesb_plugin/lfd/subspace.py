@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 
 __all__ = ["Reference", "Scatter", "Subspace", "fit_subspace", "fix_signs", "largest_rank"]
@@ -122,7 +121,7 @@ def fit_subspace(scatter: Scatter, rank: int) -> Subspace:
             f"{scatter.dim} and the {scatter.freedom} degrees of freedom of {scatter.images} "
             f"images with {scatter.variants} variants in all; lower the rank or take more of them"
         )
-    values, vectors = scipy.linalg.eigh(scatter.within)  # ascending
+    values, vectors = np.linalg.eigh(scatter.within)  # ascending
     values, vectors = values[::-1], vectors[:, ::-1]
     varied = int((values > values[0] * scatter.dim * np.finfo(np.float64).eps).sum())
     if rank > varied:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -15,9 +16,18 @@ from numpy.typing import NDArray
 
 from lesb_plugin.lfd.augment import Psi, local_variant
 from lesb_plugin.lfd.regions import RegionSet, part_mask
-from registry import BenchError, CropPolicy, Sample, crop_face
+from registry import BenchError, CropPolicy, DataError, Sample, crop_face
 
-__all__ = ["Skipped", "VariantDataset", "Variants", "load_in_order", "stable_int"]
+__all__ = [
+    "Skipped",
+    "VariantDataset",
+    "Variants",
+    "check_skipped",
+    "load_in_order",
+    "stable_int",
+]
+
+T = TypeVar("T")
 
 MAX_PER_ITEM = 16  # variants made at a time, so that memory does not grow with M
 
@@ -38,6 +48,17 @@ class Skipped:
 
     key: str
     reason: str
+
+
+def check_skipped(skipped: Sequence[Skipped], faces: int, max_errors: float) -> None:
+    """DataError when more than `max_errors` (a share of `faces` below 1, else a count) failed."""
+    allowed = max_errors * faces if max_errors < 1 else max_errors
+    if len(skipped) > allowed:
+        last = skipped[-1]
+        raise DataError(
+            f"{len(skipped)} of {faces} faces could not be used, more than max_errors "
+            f"{max_errors:g} allows; the last: {last.key}: {last.reason}"
+        )
 
 
 def stable_int(text: str) -> int:
@@ -103,14 +124,8 @@ class VariantDataset(torch.utils.data.Dataset[Variants | Skipped]):
         )
 
 
-def load_in_order(dataset: VariantDataset, workers: int) -> Iterator[Variants | Skipped]:
-    """Every item, in order, the same whatever the number of workers; 0 makes them in this process.
-
-    Workers come from a server process, not from a fork of this one: torch and OpenCV have threads
-    by now, and a forked child may wait forever for locks that they held.
-    """
-    start_methods = torch.multiprocessing.get_all_start_methods()
-    start_method = "forkserver" if "forkserver" in start_methods else "spawn"
+def load_in_order(dataset: torch.utils.data.Dataset[T], workers: int) -> Iterator[T]:
+    """Every item, in order, the same for any number of workers; 0 makes them in this process."""
     yield from torch.utils.data.DataLoader(
         dataset,
         batch_size=None,
@@ -118,8 +133,21 @@ def load_in_order(dataset: VariantDataset, workers: int) -> Iterator[Variants | 
         collate_fn=_as_it_is,
         worker_init_fn=_single_threaded,
         prefetch_factor=1 if workers else None,
-        multiprocessing_context=start_method if workers else None,
+        multiprocessing_context=_start_method() if workers else None,
     )
+
+
+def _start_method() -> Any:
+    """Workers are forked from a server process that has loaded what they need, not from this one.
+
+    torch and OpenCV run threads here by now, and a forked child may wait forever for locks that
+    they held; starting from nothing costs seconds for every worker.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, "albumentations"])
+    return context
 
 
 def _as_it_is(item: Any) -> Any:

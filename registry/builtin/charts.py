@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from registry.builtin.markup import Markup, joined, tag
 from registry.builtin.metrics import roc_points
 
-__all__ = ["MAX_CURVES", "histogram", "legend_mark", "roc"]
+__all__ = ["MAX_CURVES", "bar_mark", "curve_mark", "histogram", "roc"]
 
 MAX_CURVES = 6  # as many as have a colour and a dash pattern of their own
 
@@ -53,24 +53,25 @@ def histogram(
         if share > 0
     ]
     axis = [_label(_x(tick), middle + _HALF + 18, f"{tick:g}", "middle") for tick in _TICKS]
-    counts = [int((labels == label).sum()) for label in (0, 1)]
     lines = [
         _line(_x(0), middle, _x(1), middle, "axis"),
         _line(_x(0.5), _TOP, _x(0.5), middle + _HALF, "chance"),
         _label(_LEFT - 6, _TOP + 9, f"{100 * top:.0f} %", "end"),
         _label(_LEFT - 6, middle + 4, "0", "end"),
         _label(_LEFT - 6, middle + _HALF, f"{100 * top:.0f} %", "end"),
-        _label(_x(1), _TOP + 9, f"real ({counts[0]})", "end", "strong"),
-        _label(_x(1), middle + _HALF - 2, f"fake ({counts[1]})", "end", "strong"),
-        _label(_x(0.5), middle + _HALF + 38, "score (right of .5: called fake)", "middle"),
+        _label(_x(0.5), middle + _HALF + 38, "score (.5 or more: called fake)", "middle"),
     ]
     return _svg(middle + _HALF + 46, title, name, _hatch(name), *bars, *lines, *axis)
 
 
-def legend_mark(index: int) -> Markup:
-    """A short line as the curve of this index is drawn."""
-    line = _line(1, 6, 35, 6, f"curve series-{index}")
-    return tag("svg", line, class_="mark", viewBox="0 0 36 12", aria_hidden="true")
+def curve_mark(index: int) -> Markup:
+    """A short line, drawn as the curve of this index is."""
+    return _mark(_line(1, 6, 35, 6, f"curve series-{index}"))
+
+
+def bar_mark(label: int, name: str) -> Markup:
+    """A small bar, filled as those of reals (0) or fakes (1) in the histogram `name`."""
+    return _mark(_rectangle(label, name, x=1, y=1, width=34, height=10))
 
 
 def _roc_path(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> list[tuple[float, float]]:
@@ -91,15 +92,23 @@ def _shares(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _bar(index: int, height: float, label: int, middle: float, name: str) -> Markup:
     width = _WIDE / _BINS
-    return tag(
-        "rect",
-        class_="fake-bar" if label else "real-bar",
-        fill=f"url(#{name}-hatch)" if label else None,
+    return _rectangle(
+        label,
+        name,
         x=round(_LEFT + index * width + 0.75, 2),
         y=round(middle if label else middle - height, 2),
         width=width - 1.5,
         height=round(height, 2),
     )
+
+
+def _rectangle(label: int, name: str, **place: float) -> Markup:
+    fill = f"url(#{name}-hatch)" if label else None
+    return tag("rect", class_="fake-bar" if label else "real-bar", fill=fill, **place)
+
+
+def _mark(shape: Markup) -> Markup:
+    return tag("svg", shape, class_="mark", viewBox="0 0 36 12", aria_hidden="true")
 
 
 def _hatch(name: str) -> Markup:
@@ -143,8 +152,8 @@ def _line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
     return tag("line", class_=class_, x1=x1, y1=y1, x2=x2, y2=y2)
 
 
-def _label(x: float, y: float, text: str, anchor: str, class_: str | None = None) -> Markup:
-    return tag("text", text, x=x, y=y, text_anchor=anchor, class_=class_)
+def _label(x: float, y: float, text: str, anchor: str) -> Markup:
+    return tag("text", text, x=x, y=y, text_anchor=anchor)
 
 
 def _turned_label(x: float, y: float, text: str) -> Markup:

@@ -15,7 +15,7 @@ class Markup(str):
     __slots__ = ()
 
 
-def tag(name: str, *children: str, **attributes: str | float | bool | None) -> Markup:
+def tag(name: str, /, *children: str, **attributes: str | float | bool | None) -> Markup:
     """`<name attributes>children</name>`.
 
     `class_` stands for `class` and `stroke_width` for `stroke-width`; None and False leave an

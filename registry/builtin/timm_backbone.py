@@ -83,8 +83,9 @@ class TimmBackbone(nn.Module):
         weight = self._classifier_weight() if self._has_head else None
         if weight is None:
             return None
-        rows: NDArray[np.float64] = weight.double().cpu().numpy()  # (1 | 2, d)
-        return rows[-1] - rows[0] if len(rows) == 2 else rows[0]
+        rows = weight.double().cpu().numpy()  # (1 | 2, d)
+        direction: NDArray[np.float64] = rows[-1] - rows[0] if len(rows) == 2 else rows[0]
+        return direction
 
     # --- layouts -------------------------------------------------------------------------------
 
@@ -173,7 +174,7 @@ def _prefix_tokens(name: str, model: nn.Module, raw: Any) -> int:
     declared = getattr(model, "num_prefix_tokens", None)
     for prefix in (0, 1) if declared is None else (declared,):
         patches = raw.shape[1] - prefix
-        if patches > 0 and isqrt(patches) ** 2 == patches:
+        if patches > 1 and isqrt(patches) ** 2 == patches:
             return int(prefix)
     raise ConfigError(
         f"backbone {name!r} gives {raw.shape[1]} tokens, which do not lie on a square grid, so they"

@@ -72,18 +72,18 @@ def _warp(region: str) -> Callable[[Shot, Shot, np.random.Generator], Forgery]:
     def method(target: Shot, _donor: Shot, rng: np.random.Generator) -> Forgery:
         unit = _eye_distance(target.landmarks)
         points = target.landmarks[[index for outline in _OUTLINES[region] for index in outline]]
-        centre, reach = points.mean(axis=0), np.ptp(points, axis=0) * 0.55 + 0.1 * unit
+        centre, reach = points.mean(axis=0), np.ptp(points, axis=0) / 2 + 0.35 * unit
         rows, columns = np.mgrid[0:SIZE, 0:SIZE]
         offset = np.stack([columns, rows], axis=-1) - centre  # (256, 256, 2)
-        window = np.exp(-0.5 * ((offset / reach) ** 2).sum(axis=-1))[..., None]
+        window = np.clip(1 - ((offset / reach) ** 2).sum(axis=-1), 0, None) ** 2
         factor = rng.uniform(0.15, 0.3, 2) * rng.choice([-1, 1], 2)
-        shift = window * (factor * offset + rng.uniform(-0.08, 0.08, 2) * unit)
-        source = (offset + centre + shift).astype(np.float32)
+        shift = factor * offset + rng.uniform(-0.08, 0.08, 2) * unit
+        source = (offset + centre + window[..., None] * shift).astype(np.float32)
         image = cv2.remap(
             target.image, source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
         )
-        changed = np.abs(shift).max(axis=-1) > 0.25  # pixels of displacement
-        return Forgery(image.astype(np.float32), region, np.where(changed, 255, 0).astype(np.uint8))
+        mask = np.where(window > 0, 255, 0).astype(np.uint8)
+        return Forgery(image.astype(np.float32), region, mask)
 
     return method
 

@@ -69,8 +69,6 @@ def coverage(*outlines: Points) -> Image:
     corners = np.concatenate(outlines)
     x0, y0 = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, SIZE - 1).tolist()
     x1, y1 = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, 1, SIZE).tolist()
-    if x1 <= x0 or y1 <= y0:
-        return shares
     fine = np.zeros(((y1 - y0) * _OVERSAMPLING, (x1 - x0) * _OVERSAMPLING), dtype=np.uint8)
     for outline in outlines:
         placed = ((outline - [x0, y0] + 0.5) * _OVERSAMPLING - 0.5) * (1 << _SHIFT)

@@ -21,19 +21,20 @@ __all__ = ["check_metric", "check_reporter"]
 def check_metric(spec: MetricSpec) -> None:
     """Finite, blind to the order of the sample, better for right scores than for wrong ones.
 
-    A sample of one class has a finite value or is an UndefinedMetricError; `weighted`, where there
-    is one, agrees with `compute` on the repeated sample and is NaN where that has no value.
+    The samples hold 150 reals and fakes each, enough for rates of 1 %. For a sample of one class
+    the value is finite or an UndefinedMetricError; `weighted`, where there is one, agrees with
+    `compute` on the repeated sample and is NaN where that has no value.
     """
     what = f"metric {spec.name!r}"
     rng = np.random.default_rng(0)
-    labels = np.repeat(np.array([0, 1], dtype=np.int64), 40)
-    scores = np.round(rng.random(80), 1)  # rounded: ties are part of the contract
+    labels = np.repeat(np.array([0, 1], dtype=np.int64), 150)
+    scores = np.round(rng.random(300), 2)  # rounded: ties are part of the contract
     kept = labels.copy(), scores.copy()
     value = spec.compute(labels, scores)
     untouched = np.array_equal(labels, kept[0]) and np.array_equal(scores, kept[1])
     require(untouched, f"{what} must not change its arguments", "changed arrays")
     require(bool(np.isfinite(value)), f"{what} must be finite for two classes", value)
-    order = rng.permutation(80)
+    order = rng.permutation(300)
     shuffled = spec.compute(labels[order], scores[order])
     require(bool(np.isclose(shuffled, value)), f"{what} must not depend on order", shuffled)
     right = spec.compute(labels, labels.astype(np.float64))
@@ -61,9 +62,9 @@ def check_reporter(spec: ReporterSpec, result: Result, folder: Path) -> Path:
 def _check_weighted(spec: MetricSpec, what: str) -> None:
     assert spec.weighted is not None  # noqa: S101 - the caller has seen to it
     rng = np.random.default_rng(1)
-    labels = rng.integers(0, 2, 30)
-    scores = np.round(rng.random(30), 1)
-    weights = rng.integers(0, 4, (6, 30))  # (D, n)
+    labels = rng.integers(0, 2, 200)
+    scores = np.round(rng.random(200), 2)
+    weights = rng.integers(0, 4, (6, 200))  # (D, n)
     weights[0] = 1
     weights[1] = labels  # only fakes
     values = np.asarray(spec.weighted(labels, scores, weights))

@@ -21,8 +21,8 @@ from retinaface import detect_faces
 
 from registry.builtin.datasets import manifest_videos
 from registry.crops import grow_box, iou
-from registry.reader import read_landmarks
 from registry.images import read_image
+from registry.reader import read_landmarks
 from registry.types import DatasetRequest, Frame
 
 CONFIDENCE = 0.7  # METHOD of SBI's inference

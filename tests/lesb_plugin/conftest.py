@@ -41,8 +41,8 @@ def planted_embedder(planted_backbone: PlantedBackbone) -> Embedder:
 
 @pytest.fixture(scope="session")
 def planted_lfd(regions: RegionSet, psi: Psi) -> Lfd:
-    """LFD of rank 32 on 24 drawn faces; read only."""
+    """LFD of rank 16 on 24 drawn faces; read only."""
     embedder = Embedder(PlantedBackbone(), batch_size=64)
     return fit_lfd(
-        embedder, planted_samples(24), regions, psi, rank=32, quiet=True, data_fingerprint="drawn"
+        embedder, planted_samples(24), regions, psi, rank=16, quiet=True, data_fingerprint="drawn"
     )

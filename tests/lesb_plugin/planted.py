@@ -88,13 +88,13 @@ def _draw(landmarks: NDArray[np.float64], rng: np.random.Generator) -> NDArray[n
 
 
 class PlantedBackbone:
-    """A Backbone: the means of grid x grid cells, three colours each, row by row, in 8-bit levels."""
+    """A Backbone: the mean colours of grid x grid cells, row by row, in 8-bit levels."""
 
     mean_pooled = False
     weights = "none"
     trained_on: tuple[Training, ...] = ()
 
-    def __init__(self, name: str = "planted", size: int = 96, grid: int = 12) -> None:
+    def __init__(self, name: str = "planted", size: int = 96, grid: int = 16) -> None:
         self.name, self.grid = name, grid
         self.crop = CropPolicy(size=size)
         self.dim = 3 * grid * grid
@@ -116,11 +116,11 @@ class PlantedBackbone:
     def to(self, device: str) -> PlantedBackbone:
         return self
 
-    def coordinates(self, masks: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
-        """Which of the d coordinates see a non-zero pixel of any mask (n, S, S)."""
+    def cover(self, masks: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """The share of each coordinate's cell that masks (n, S, S) cover on average, (d,)."""
         cell = self.crop.size // self.grid
-        touched = (masks > 0).any(axis=0).reshape(self.grid, cell, self.grid, cell).any(axis=(1, 3))
-        return np.repeat(touched.reshape(-1), 3)
+        tiles = masks.mean(axis=0).reshape(self.grid, cell, self.grid, cell)
+        return np.repeat(tiles.mean(axis=(1, 3)).reshape(-1), 3)  # (d,)
 
 
 def planted_samples(count: int, first: int = 0, points: int = 81) -> list[PlantedSample]:

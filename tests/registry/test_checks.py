@@ -134,7 +134,7 @@ def test_a_good_backbone_passes_and_is_returned() -> None:
         ({"weights_sha256": "abc"}, "must be 64 hexadecimal digits"),
         ({"trained_on": ("ff++",)}, "must hold Trainings"),
         ({"crop": CropPolicy(size=48)}, "must crop to the input_size of its record, 32; got 48"),
-        ({"dim": 4}, r"embed of backbone 'plain' must be \(3, 4\) \(B, dim\); got \(3, 3\)"),
+        ({"dim": 4}, r"embed of backbone 'plain' must be \(2, 4\) \(B, dim\); got \(2, 3\)"),
         ({"embed": lambda self, f: f.map.mean(dim=(2, 3)) * torch.nan}, "must be finite"),
         ({"embed": lambda self, f: f.map.mean(dim=(2, 3)) + next(CALLS)}, "must repeat itself"),
         ({"embed": centred}, "must not depend on the other images of its batch"),

@@ -98,6 +98,12 @@ def test_a_missing_path_names_what_is_there_instead(tmp_path: Path) -> None:
         find_videos(str(tmp_path / "portrait" / "manifest.csv"), "test", plugins(set=Asked()))
 
 
+def test_a_path_under_a_file_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").touch()
+    with pytest.raises(DataError, match=r"no such file or folder: .*in .*a\.csv: nothing"):
+        find_videos(str(tmp_path / "a.csv" / "b"), "test", plugins(set=Asked()))
+
+
 def test_a_path_that_no_reader_recognises_lists_the_layouts(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no reader recognises.*one: a \.one; two: a \.two"):
         find_videos(str(tmp_path), "test", plugins(one=Asked(), two=Asked()))
@@ -136,7 +142,7 @@ def test_a_video_without_frames_is_the_readers_fault() -> None:
 
 
 def test_two_videos_of_one_id_are_the_readers_fault() -> None:
-    with pytest.raises(DataError, match="'a' .* has an id that is taken"):
+    with pytest.raises(DataError, match=r"'a' .* has an id that is taken"):
         find_videos("set", "test", plugins(set=Asked(video(), video(label=1))))
 
 

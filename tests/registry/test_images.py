@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import cv2
@@ -135,6 +136,16 @@ def test_a_jpeg_whose_end_was_never_written_is_refused(
     half = len(data) - (len(data) - data.rfind(b"\xff\xda")) // 2
     path.write_bytes(data[:half] + bytes(len(data) - half))
     with pytest.raises(DataError, match="truncated"):
+        read_image(path)
+
+
+def test_an_image_too_large_to_decode_is_refused(tmp_path: Path, picture: Image.Image) -> None:
+    path = tmp_path / "a.bmp"
+    save(path, picture)
+    data = bytearray(path.read_bytes())
+    data[18:26] = struct.pack("<ii", 2**20, 2**20)  # width and height
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="cannot decode"):
         read_image(path)
 
 

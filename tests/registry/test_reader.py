@@ -72,6 +72,14 @@ def build_raising(_: Path | None) -> object:
     return locate
 
 
+def build_unconfigured(_: Path | None) -> object:
+    raise ConfigError("needs a predictor file")
+
+
+def build_nothing() -> object:
+    raise ValueError("no model")
+
+
 def specs(build: object = build_three) -> Plugins:
     detectors = {"dlib": build, "none": build_none}
     landmarkers = {
@@ -79,6 +87,7 @@ def specs(build: object = build_three) -> Plugins:
         "dlib81": build_68,
         "wrong": build_wrong,
         "bad": build_raising,
+        "bare": build_unconfigured,
     }
     return Plugins(
         records=(
@@ -151,7 +160,7 @@ def test_insisting_on_landmarks_uses_no_landmarker_that_was_not_asked_for(frame:
 
 def test_no_face_found_is_an_error(frame: Frame) -> None:
     for crop_from in ("auto", "detector"):
-        with pytest.raises(DataError, match="no face found .* by face detector 'none'"):
+        with pytest.raises(DataError, match=r"no face found .* by face detector 'none'"):
             FaceReader(plugins=specs(), crop_from=crop_from, face_detector="none").read(frame)
 
 
@@ -227,15 +236,22 @@ def test_names_are_looked_up_at_once() -> None:
 
 
 def test_a_missing_predictor_is_told_at_once(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no landmark predictor at .*gone.dat"):
+    with pytest.raises(ConfigError, match=r"no landmark predictor at .*gone\.dat"):
         FaceReader(plugins=specs(), predictor=tmp_path / "gone.dat")
 
 
 def test_a_landmarker_that_breaks_its_contract_is_a_plugin_error(frame: Frame) -> None:
     with pytest.raises(PluginError, match=r"'wrong' .* shape \(5, 2\); \(68, 2\)"):
         FaceReader(plugins=specs(), landmarker="wrong").read(frame)
-    with pytest.raises(PluginError, match="'bad' .* failed: RuntimeError: out of cheese"):
+    with pytest.raises(PluginError, match=r"'bad' .* failed: RuntimeError: out of cheese"):
         FaceReader(plugins=specs(), landmarker="bad").read(frame)
+
+
+def test_what_a_plugin_says_is_wrong_is_passed_on(frame: Frame) -> None:
+    with pytest.raises(ConfigError, match=r"^needs a predictor file$"):
+        FaceReader(plugins=specs(), landmarker="bare").read(frame)
+    with pytest.raises(PluginError, match=r"'dlib' .* failed: ValueError: no model"):
+        FaceReader(plugins=specs(build_nothing)).read(frame)
 
 
 def test_the_fingerprint_tells_configurations_apart(tmp_path: Path) -> None:

@@ -104,8 +104,7 @@ class Ramp(PlantedSample):
 
 
 def test_training_views_reach_5_to_20_per_cent_beyond_the_face_on_every_side() -> None:
-    image, face = Ramp(0).load()
-    x0, y0, x1, y1 = face.box
+    x0, y0, x1, y1 = Ramp(0).load()[1].box
     upright = replace(CLEAR, flip=0.0)
     found = views(pseudo_fakes(draws=200, samples=[Ramp(0)], style=upright)).pairs[:, 0].astype(int)
     red, green = found[..., 0], found[..., 1]
@@ -121,7 +120,6 @@ def test_training_views_reach_5_to_20_per_cent_beyond_the_face_on_every_side() -
 
 
 def test_a_mirrored_face_is_cropped_where_it_is_mirrored_to() -> None:
-    image, face = Ramp(0).load()
     upright, mirrored = (
         views(pseudo_fakes(draws=1, samples=[Ramp(0)], style=replace(CLEAR, flip=p, margin=None)))
         .pairs[0, 0]

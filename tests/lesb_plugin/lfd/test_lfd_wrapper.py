@@ -31,9 +31,9 @@ def test_the_embedding_is_the_concatenation_of_the_local_ones(
 ):
     embeddings = planted_embedder(images)
     local = Embedder(wrapped)(images)
-    assert local.shape == (5, 3 * 32)
-    assert wrapped.dim == 96
-    assert wrapped.parts == {"eyes": slice(0, 32), "nose": slice(32, 64), "mouth": slice(64, 96)}
+    assert local.shape == (5, 3 * 16)
+    assert wrapped.dim == 48
+    assert wrapped.parts == {"eyes": slice(0, 16), "nose": slice(16, 32), "mouth": slice(32, 48)}
     for part, where in wrapped.parts.items():
         exact = (embeddings.astype(np.float64) - planted_lfd.mean) @ planted_lfd.bases[part]
         np.testing.assert_allclose(local[:, where], exact, atol=2e-3)
@@ -51,7 +51,7 @@ def test_features_are_those_of_the_base(wrapped, planted_backbone, images):
 
 
 def test_a_wrapped_backbone_has_no_head_and_is_not_mean_pooled(wrapped):
-    assert wrapped.head(torch.zeros(2, 96)) is None
+    assert wrapped.head(torch.zeros(2, 48)) is None
     assert wrapped.head_direction() is None
     assert wrapped.mean_pooled is False
 
@@ -88,7 +88,7 @@ def test_wrapping_reads_the_artefact_of_this_backbone_and_no_other(
     file = save(tmp_path / "a.safetensors", planted_lfd.to_tensors(), planted_lfd.to_metadata())
     direct, loaded = LfdBackbone(planted_backbone, planted_lfd), wrap(planted_backbone, file)
     assert np.array_equal(Embedder(loaded)(images), Embedder(direct)(images))
-    with pytest.raises(DataError, match="'planted' with weights .* not to backbone 'elsewhere'"):
+    with pytest.raises(DataError, match=r"'planted' with weights .* not to backbone 'elsewhere'"):
         wrap(PlantedBackbone("elsewhere"), file)
 
 

@@ -1,0 +1,139 @@
+"""The tables of the HTML report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from registry.builtin.markup import Markup, joined, tag
+from registry.measure import ALL_METHODS, Count, Measurement
+from registry.result import Result
+from registry.tables import metric_title, reasons
+
+__all__ = ["counts_table", "errors_table", "interval_text", "variant_section"]
+
+
+def variant_section(result: Result, variant: str, anchor: str) -> Markup:
+    """Everything measured for one variant: per video, and folded away per frame."""
+    title = f"{variant} (the detector)" if variant == result.settings.detector else variant
+    levels = [each for each in ("video", "frame") if each in result.settings.levels]
+    found = {level: result.select(variant=variant, level=level) for level in levels}
+    blocks = [_level_block(result, found[level], level) for level in levels[:1]]
+    for level in levels[1:]:
+        if _same_numbers(found[levels[0]], found[level]):
+            text = "Every video is a single frame here, so the numbers per frame are the same."
+            blocks.append(tag("p", text, class_="soft"))
+        else:
+            block = _level_block(result, found[level], level)
+            blocks.append(tag("details", tag("summary", f"Per {level}"), block))
+    return tag("section", tag("h3", title), *blocks, id=anchor)
+
+
+def counts_table(result: Result) -> Markup:
+    """What every row of the other tables rests on."""
+    columns = ("real videos", "fake videos", "frames", "faces", "error rows", "videos left out")
+    rows = [
+        (each, [each.reals, each.fakes, each.frames, each.faces, _errors(each), each.left_out])
+        for each in result.counts
+    ]
+    body = [
+        tag(
+            "tr",
+            _row_head(each.dataset, each.method),
+            *(tag("td", f"{value:,}", class_="number") for value in values),
+            class_=_row_class(each.method),
+        )
+        for each, values in rows
+    ]
+    return _table(
+        "With a score, by data set; a method's row counts its fakes and all reals.",
+        ("data set, method", *columns),
+        body,
+    )
+
+
+def errors_table(result: Result) -> Markup:
+    """Rows without a score by data set and reason; a sentence where there are none."""
+    body = [
+        tag(
+            "tr",
+            tag("th", each.dataset, scope="row"),
+            tag("td", reason),
+            tag("td", f"{number:,}", class_="number"),
+        )
+        for each in result.counts
+        if each.method == ALL_METHODS
+        for reason, number in sorted(each.errors.items(), key=lambda item: (-item[1], item[0]))
+    ]
+    if not body:
+        return tag("p", "No errors: every frame was read and has a face with a score.")
+    caption = "Rows without a score. They count for nothing in the numbers above."
+    return _table(caption, ("data set", "reason", "rows"), body)
+
+
+def interval_text(each: Measurement) -> str:
+    """`0.613 to 0.714`, or an empty string."""
+    return "" if each.low is None or each.high is None else f"{each.low:.3f} to {each.high:.3f}"
+
+
+def _level_block(result: Result, found: tuple[Measurement, ...], level: str) -> Markup:
+    metrics = result.settings.metrics
+    body = []
+    for (dataset, method), group in groupby(found, key=lambda each: (each.dataset, each.method)):
+        cells = list(group)
+        body.append(
+            tag(
+                "tr",
+                _row_head(dataset, method),
+                *(_value(each) for each in cells),
+                tag("td", f"{cells[0].reals:,}", class_="number"),
+                tag("td", f"{cells[0].fakes:,}", class_="number"),
+                class_=_row_class(method),
+            )
+        )
+    caption = f"Per {level}, with 95 % intervals. A method is measured against all reals."
+    header = ("data set, method", *map(metric_title, metrics), "reals", "fakes")
+    missing = [tag("li", line) for line in reasons(found)]
+    return joined(
+        _table(caption, header, body),
+        tag("ul", *missing, class_="soft") if missing else "",
+    )
+
+
+def _value(each: Measurement) -> Markup:
+    if each.value is None:
+        return tag("td", tag("abbr", "n/a", title=each.reason))
+    interval = interval_text(each)
+    small = tag("small", interval, class_="interval") if interval else ""
+    return tag("td", f"{each.value:.3f}", small)
+
+
+def _table(caption: str, header: Sequence[str], body: Sequence[Markup]) -> Markup:
+    """A table that scrolls by itself where the page is narrow, by keyboard too."""
+    heads = [tag("th", name, scope="col") for name in header]
+    table = tag(
+        "table",
+        tag("caption", caption),
+        tag("thead", tag("tr", *heads)),
+        tag("tbody", *body),
+    )
+    return tag("div", table, class_="scroll", tabindex=0, role="region", aria_label=caption)
+
+
+def _row_head(dataset: str, method: str) -> Markup:
+    return tag("th", dataset if method == ALL_METHODS else method, scope="row")
+
+
+def _row_class(method: str) -> str:
+    return "whole" if method == ALL_METHODS else "part"
+
+
+def _errors(each: Count) -> int:
+    return sum(each.errors.values())
+
+
+def _same_numbers(first: Sequence[Measurement], second: Sequence[Measurement]) -> bool:
+    return all(
+        (a.value, a.low, a.high, a.reals, a.fakes) == (b.value, b.low, b.high, b.reals, b.fakes)
+        for a, b in zip(first, second, strict=True)
+    )
