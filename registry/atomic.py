@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, in folders that can be written."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from registry.errors import DataError
 
-__all__ = ["replacing"]
+__all__ = ["replacing", "writable_folder"]
 
 
 @contextmanager
@@ -32,3 +32,16 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def writable_folder(path: Path) -> Path:
+    """`path`, made if need be; DataError where nothing can be written into it."""
+    probe = path / f".{os.getpid()}.partial"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DataError(f"cannot write to {path}: {reason}; choose another --out") from error
+    return path

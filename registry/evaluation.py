@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import time
 from collections import Counter
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from registry.artefacts import find_artefact
+from registry.atomic import writable_folder
 from registry.boundary import guarded
 from registry.building import build_detector, build_embedder, build_reader
 from registry.cache import cache_dir
@@ -125,18 +125,9 @@ def _videos(config: EvalConfig, plugins: Plugins) -> list[Video]:
 def _open_folder(config: EvalConfig) -> Path:
     names = [config.detector, config.backbone or "", *map(_stem, config.dataset), config.split]
     folder = Path(config.out or "runs/" + "_".join(n.replace("/", "_") for n in names if n))
-    try:
-        if config.overwrite:
-            shutil.rmtree(folder / "chunks", ignore_errors=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".{os.getpid()}.partial"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise DataError(
-            f"cannot write to {folder}: {error.strerror}; choose another --out"
-        ) from error
-    return folder
+    if config.overwrite:
+        shutil.rmtree(folder / "chunks", ignore_errors=True)
+    return writable_folder(folder)
 
 
 def _stem(dataset: str) -> str:

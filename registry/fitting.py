@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from registry.atomic import writable_folder
 from registry.boundary import guarded
 from registry.building import build_embedder, build_reader
 from registry.config import FitConfig, as_yaml, resolve_options
@@ -102,13 +102,7 @@ def _samples(videos: Sequence[Video], reader: FaceReader, split: str) -> list[Sa
 
 def _open_folder(config: FitConfig) -> Path:
     name = f"{config.detector}_{(config.backbone or '').replace('/', '_')}"
-    out = Path(config.out or f"runs/{name}")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"cannot write to {out}: {error.strerror}; choose another --out") from error
-    if not os.access(out, os.W_OK):
-        raise DataError(f"cannot write to {out}: permission denied; choose another --out")
+    out = writable_folder(Path(config.out or f"runs/{name}"))
     artefact = out / ARTEFACT_FILE
     if artefact.exists() and not config.overwrite:
         raise ConfigError(

@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+collect_ignore = [
+    "plugins",
+    "sample_plugin",
+]  # packages that tests install, with tests of their own
+
 DATA = Path(os.environ.get("BENCH_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 

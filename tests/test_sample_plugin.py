@@ -74,7 +74,7 @@ def test_its_options_are_flags_of_eval(site: Path, tmp_path: Path) -> None:
 
 
 def test_its_own_contract_test_passes(site: Path, tmp_path: Path) -> None:
-    tests = str(SAMPLE / "tests")
+    tests = str(site.with_name("source") / "tests")
     arguments = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, tests)
     assert "1 passed" in python(site, *arguments, folder=tmp_path)
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from registry.checks.backbones import check_backbone, check_wrapper
 from registry.checks.detectors import check_detector, check_explainer
 from registry.checks.faces import check_face_detector, check_landmarker
-from registry.checks.plugin import (
+from registry.checks.plugins import (
     check_artefact,
     check_command,
     check_light_import,

@@ -23,9 +23,7 @@ Ints = NDArray[np.int64]
 
 
 def draws(labels: Ints, clusters: Ints, count: int = 500, seed: int = 0) -> Ints:
-    return np.concatenate(
-        list(draw_weights(labels, clusters, count, np.random.default_rng(seed)))
-    )
+    return np.concatenate(list(draw_weights(labels, clusters, count, np.random.default_rng(seed))))
 
 
 def binormal(n: int, rng: np.random.Generator) -> tuple[Ints, NDArray[np.float64]]:

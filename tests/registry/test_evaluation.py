@@ -128,12 +128,8 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
         DetectorSpec(name="cached", summary="-", build=GreyEmbedding, needs_backbone=False),
         DetectorSpec(name="cached2", summary="-", build=GreyEmbedding, needs_backbone=False),
         DetectorSpec(name="on_backbone", summary="-", build=Grey),
-        DetectorSpec(
-            name="fitted", summary="-", build=Grey, fit=fit_nothing, needs_artefact=True
-        ),
-        DetectorSpec(
-            name="shipped", summary="-", build=Grey, fit=fit_nothing, needs_artefact=True
-        ),
+        DetectorSpec(name="fitted", summary="-", build=Grey, fit=fit_nothing, needs_artefact=True),
+        DetectorSpec(name="shipped", summary="-", build=Grey, fit=fit_nothing, needs_artefact=True),
         DetectorSpec(name="not_one", summary="-", build=lambda _: object(), needs_backbone=False),
         BackboneSpec(name="still", summary="-", build=StillBackbone),
         ArtefactSpec(
@@ -190,9 +186,7 @@ def test_every_face_has_the_score_that_the_detector_gave_it(run: Run, tmp_path: 
         assert row["label"] == int(Path(row["path"]).stem[-1])
 
 
-def test_numbers_can_be_computed_again_from_the_predictions_alone(
-    run: Run, tmp_path: Path
-) -> None:
+def test_numbers_can_be_computed_again_from_the_predictions_alone(run: Run, tmp_path: Path) -> None:
     result = run(metrics=("auc", "ap", "eer", "accuracy"))
     (tmp_path / "run" / "results.json").unlink()
     assert recompute(tmp_path / "run").differences(result) == ()
@@ -285,7 +279,11 @@ def test_data_without_one_readable_face_is_reported_not_made_up(run: Run, tmp_pa
         ({"split": "tset"}, BenchError, "test"),
         ({"detector": "not_one"}, PluginError, r"built a object, which has no score"),
         ({"options": {"fusion": "max"}}, ConfigError, "no options"),
-        ({"artefact": "nothing_here", "detector": "fitted", "backbone": "still"}, DataError, "no a"),
+        (
+            {"artefact": "nothing_here", "detector": "fitted", "backbone": "still"},
+            DataError,
+            "no a",
+        ),
     ],
 )
 def test_a_name_that_is_wrong_ends_before_any_work(

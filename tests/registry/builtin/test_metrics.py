@@ -139,7 +139,9 @@ def test_the_order_of_the_sample_and_a_monotone_rescaling_change_nothing(name: s
         assert call(name, labels, scores**3) == value
 
 
-@pytest.mark.parametrize(("name", "best"), [("auc", 1.0), ("ap", 1.0), ("accuracy", 1.0), ("eer", 0.0)])
+@pytest.mark.parametrize(
+    ("name", "best"), [("auc", 1.0), ("ap", 1.0), ("accuracy", 1.0), ("eer", 0.0)]
+)
 def test_perfect_scores_get_the_best_value(name: str, best: float) -> None:
     labels = np.array([0, 0, 1, 1])
     assert call(name, labels, np.array([0.1, 0.2, 0.8, 0.9])) == best
