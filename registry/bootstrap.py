@@ -10,24 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.errors import BenchError, PluginError, UndefinedMetricError
+from registry.boundary import guarded
+from registry.errors import PluginError, UndefinedMetricError
 from registry.types import MetricSpec
 
 __all__ = [
     "Interval",
-    "call_metric",
     "draw_weights",
     "interval",
     "no_interval_because",
     "resample",
 ]
 
-T = TypeVar("T")
 Item = TypeVar("Item", bound=np.generic)
 
 _CONFIDENCE = 95.0
@@ -66,23 +65,11 @@ def resample(
         block = slice(done, done + len(weights))
         for i, values in enumerate(fixed_scores):
             for j, (metric, function) in enumerate(zip(metrics, functions, strict=True)):
-                got = call_metric(metric, function, fixed_labels, values, weights)
+                what = f"metric {metric.name!r}"
+                got = guarded(what, metric.source, function, fixed_labels, values, weights)
                 out[i, j, block] = _checked(metric, got, len(weights))
         done = block.stop
     return out
-
-
-def call_metric(metric: MetricSpec, function: Callable[..., T], *args: Any) -> T:
-    """Call into a metric: its BenchErrors pass, anything else becomes a PluginError."""
-    try:
-        return function(*args)
-    except BenchError:
-        raise
-    except Exception as error:  # the plugin boundary
-        raise PluginError(
-            f"metric {metric.name!r} of package {metric.source or 'unknown'!r} failed:"
-            f" {type(error).__name__}: {error}"
-        ) from error
 
 
 def draw_weights(

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from registry.aggregation import Units, aggregate
-from registry.bootstrap import Interval, call_metric, interval, no_interval_because, resample
+from registry.bootstrap import Interval, interval, no_interval_because, resample
+from registry.boundary import guarded
 from registry.errors import UndefinedMetricError, UnknownNameError
 from registry.predictions import OK, Settings
 from registry.types import MetricSpec
@@ -147,7 +148,9 @@ def _value(
     metric: MetricSpec, labels: NDArray[np.int64], scores: NDArray[np.float64]
 ) -> tuple[float | None, str]:
     try:
-        value = float(call_metric(metric, metric.compute, labels, scores))
+        value = float(
+            guarded(f"metric {metric.name!r}", metric.source, metric.compute, labels, scores)
+        )
     except UndefinedMetricError as error:
         return None, str(error)
     return (value, "") if math.isfinite(value) else (None, f"{metric.name} came out as {value}")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from registry.console import print_table, say
-from registry.errors import ConfigError, UnknownNameError
+from registry.errors import ConfigError
 from registry.plugins import Failure, PluginInfo, Plugins, kind_named, load_plugins
 from registry.records import KINDS
 from registry.types import BackboneSpec, Spec
@@ -91,7 +91,10 @@ def _list_kinds(plugins: Plugins, *, as_json: bool) -> None:
     if as_json:
         say(json.dumps(names, indent=1))
         return
-    rows = [(kind.replace("_", "-"), ", ".join(found) or "none") for kind, found in names.items()]
+    rows = [
+        (kind.replace("_", "-"), ", ".join(map(_shown, found)) or "none")
+        for kind, found in names.items()
+    ]
     print_table("", ("kind", "registered"), rows)
 
 
@@ -103,7 +106,7 @@ def _list_records(plugins: Plugins, kind: str, *, as_json: bool) -> None:
     extra = _EXTRA.get(kind, {})
     header = ("name", *extra, "package", "summary")
     rows = [
-        (spec.name, *(cell(spec) for cell in extra.values()), spec.source, spec.summary)
+        (_shown(spec.name), *(cell(spec) for cell in extra.values()), spec.source, spec.summary)
         for spec in specs
     ]
     if rows:
@@ -118,8 +121,13 @@ def _list_members(plugins: Plugins, args: argparse.Namespace) -> None:
     spec = plugins.get("backbone", "timm/*")
     names = spec.members(args.timm)
     if not names:
-        raise UnknownNameError("timm model matching", args.timm, ["a pattern such as 'tf_eff*'"])
+        raise ConfigError(f"no timm model matches {args.timm!r}; patterns look like 'tf_eff*'")
     say(json.dumps(names, indent=1) if args.json else "\n".join(names))
+
+
+def _shown(name: str) -> str:
+    """A family as it is typed: `timm/<name>` for `timm/*`."""
+    return name.removesuffix("*") + "<name>" if name.endswith("/*") else name
 
 
 def _plain(spec: Spec) -> dict[str, Any]:

@@ -193,6 +193,7 @@ def _provenance(result: Result) -> Markup:
         "artefact": origin.artefact,
         "artefact sha256": origin.artefact_sha256,
         "data fingerprint": origin.data_fingerprint,
+        "domain": ", ".join(f"{name}: {domain}" for name, domain in origin.domains.items()),
         "profile": settings.profile,
         "seed": str(settings.seed),
         "bootstrap draws": f"{settings.draws:,}",

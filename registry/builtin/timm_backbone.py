@@ -80,10 +80,9 @@ class TimmBackbone(nn.Module):
         return logits[:, -1] - logits[:, 0] if logits.shape[1] == 2 else logits[:, 0]
 
     def head_direction(self) -> NDArray[np.float64] | None:
-        weight = self._classifier_weight() if self._has_head else None
-        if weight is None:
+        if not self._has_head or not _is_linear(self._classifier):
             return None
-        rows = weight.double().cpu().numpy()  # (1 | 2, d)
+        rows = self._classifier.weight.double().flatten(1).cpu().numpy()  # (1 | 2, d)
         direction: NDArray[np.float64] = rows[-1] - rows[0] if len(rows) == 2 else rows[0]
         return direction
 
@@ -125,35 +124,31 @@ class TimmBackbone(nn.Module):
         embedding = self.embed(features)
         self.dim = embedding.shape[1]
         self.mean_pooled = _equal(embedding, features.map.mean((2, 3)), 2e-6)
+        self._classifier = _classifier_of(self.model)
         self._has_head = self._head_follows(noise, embedding)
 
     def _head_follows(self, raw: torch.Tensor, embedding: torch.Tensor) -> bool:
         """Whether the model has one or two classes and its logits are its head of the embedding."""
-        if getattr(self.model, "num_classes", 0) not in {1, 2}:
+        if self._classifier is None or getattr(self.model, "num_classes", 0) not in {1, 2}:
             return False
-        classifier = self.model.get_classifier()
-        return isinstance(classifier, nn.Module) and _equal(
-            self._classify(embedding), self.model.forward_head(raw), 1e-5
-        )
+        return _equal(self._classify(embedding), self.model.forward_head(raw), 1e-5)
 
     def _classify(self, embedding: torch.Tensor) -> torch.Tensor:
-        classifier = self.model.get_classifier()
-        if isinstance(classifier, nn.Conv2d):
+        if isinstance(self._classifier, nn.Conv2d):
             embedding = embedding[:, :, None, None]
-        logits: torch.Tensor = classifier(embedding).flatten(1)
+        logits: torch.Tensor = self._classifier(embedding).flatten(1)
         return logits  # (B, classes)
 
-    def _classifier_weight(self) -> torch.Tensor | None:
-        """(classes, d) of a linear head; None for any other."""
-        classifier = self.model.get_classifier()
-        if isinstance(classifier, nn.Linear) or _is_pointwise(classifier):
-            weight: torch.Tensor = classifier.weight
-            return weight.detach().flatten(1)
-        return None
+
+def _classifier_of(model: Any) -> Any:
+    """The last layer of a timm model; None where there is none, or one for each of two tokens."""
+    name = model.pretrained_cfg.get("classifier")
+    return model.get_submodule(name) if isinstance(name, str) else None
 
 
-def _is_pointwise(layer: Any) -> bool:
-    return isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1) and layer.groups == 1
+def _is_linear(layer: Any) -> bool:
+    pointwise = isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1) and layer.groups == 1
+    return pointwise or isinstance(layer, nn.Linear)
 
 
 def _equal(found: torch.Tensor, expected: torch.Tensor, tolerance: float) -> bool:

@@ -125,6 +125,7 @@ def provenance(**changes: Any) -> Provenance:
         "artefact": "runs/lesb/lesb.safetensors",
         "artefact_sha256": "cd" * 32,
         "data_fingerprint": "ef" * 32,
+        "domains": {"drawn": "cross-dataset"},
         "timing": {"score": 1 / 3, "measure": 0.1},
         "fitted": {"lesb": {"seed": 0, "loss": float("nan")}},
     }

@@ -165,9 +165,9 @@ def test_the_interval_covers_the_true_auc_about_95_times_in_100() -> None:
 def test_copies_of_a_video_under_one_identity_add_no_certainty() -> None:
     labels, scores = binormal(60, np.random.default_rng(8))
     alone = auc_interval(labels, np.arange(120), scores, 2000)
-    copied = [np.repeat(array, 9) for array in (labels, scores)]
-    clustered = auc_interval(copied[0], np.repeat(np.arange(120), 9), copied[1], 2000)
-    naive = auc_interval(copied[0], np.arange(1080), copied[1], 2000)
+    labels, scores = np.repeat(labels, 9), np.repeat(scores, 9)
+    clustered = auc_interval(labels, np.repeat(np.arange(120), 9), scores, 2000)
+    naive = auc_interval(labels, np.arange(1080), scores, 2000)
     width = {
         name: found.high - found.low
         for name, found in (("alone", alone), ("clustered", clustered), ("naive", naive))

@@ -58,7 +58,7 @@ def test_a_chunk_made_otherwise_is_refused(tmp_path: Path, change: str) -> None:
         units = units[::-1]
     if change == "file":
         units[0].frame.path.write_bytes(b"other content")
-    with pytest.raises(DataError, match="other weights, crops or frames.*--overwrite"):
+    with pytest.raises(DataError, match=r"other weights, crops or frames.*--overwrite"):
         ChunkStore(tmp_path / "chunks", [maker], None).find(0, units)
 
 

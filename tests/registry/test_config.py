@@ -21,6 +21,7 @@ from registry.config import (
     resolve_options,
 )
 from registry.errors import ConfigError, PluginError
+from registry.plugins import load_plugins
 
 
 @dataclass(frozen=True)
@@ -250,3 +251,14 @@ def test_every_shipped_yaml_is_a_mapping() -> None:
 def test_anchors_and_merges_of_yaml_work(tmp_path: Path) -> None:
     path = written(tmp_path, "a: &a {x: 1}\nb:\n  <<: *a\n  y: 2\n")
     assert load_yaml("eval", str(path)) == {"a": {"x": 1}, "b": {"x": 1, "y": 2}}
+
+
+@pytest.mark.parametrize(("folder", "cls"), [("fit", FitConfig), ("eval", EvalConfig)])
+def test_every_shipped_run_configuration_resolves_with_its_detectors_options(
+    folder: str, cls: type[Any]
+) -> None:
+    for path in sorted((config_dir() / folder).glob("*.yaml")):
+        config = resolve(cls, path.stem)
+        spec = load_plugins().get("detector", config.detector)
+        options = spec.fit_options if folder == "fit" else spec.options
+        resolve_options(None if options is None else options.load(), config.options)

@@ -296,7 +296,7 @@ def test_a_name_that_is_wrong_ends_before_any_work(
 
 def test_a_run_folder_that_cannot_be_written_is_an_error(run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="cannot write to .*choose another --out"):
+    with pytest.raises(DataError, match=r"cannot write to .*choose another --out"):
         run(out=str(tmp_path / "file" / "run"))
 
 

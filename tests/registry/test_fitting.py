@@ -90,7 +90,7 @@ def test_an_artefact_that_is_there_is_kept_unless_overwrite(data: Path) -> None:
 def test_a_person_in_train_and_val_is_refused(data: Path) -> None:
     rows = (data / "manifest.csv").read_text().replace("p3", "p0")
     (data / "manifest.csv").write_text(rows)
-    with pytest.raises(DataError, match="share 1 faces .*faces/p0"):
+    with pytest.raises(DataError, match=r"share 1 faces .*faces/p0"):
         _fit(data)
 
 
@@ -121,5 +121,5 @@ def test_what_is_wrong_is_named(
 
 def test_a_folder_that_cannot_be_written_is_an_error(data: Path) -> None:
     (data.parent / "file").touch()
-    with pytest.raises(DataError, match="cannot write to .*another --out"):
+    with pytest.raises(DataError, match=r"cannot write to .*another --out"):
         _fit(data, out=str(data.parent / "file" / "fit"))

@@ -110,7 +110,7 @@ def test_the_page_holds_every_value_note_count_and_origin(tmp_path: Path, result
             assert f"{each.value:.3f}" in text
         if each.low is not None and each.high is not None:
             assert f"{each.low:.3f} to {each.high:.3f}" in text
-    for each in (
+    for expected in (
         "lesb on some_net",
         "The backbone never saw a forgery.",
         "no face found",
@@ -118,12 +118,13 @@ def test_the_page_holds_every_value_note_count_and_origin(tmp_path: Path, result
         "cd" * 32,
         "ef" * 32,
         "FaceForensics++ (forgery)",
+        "drawn: cross-dataset",
         "sbi, 256 px, margin 10.0%",
         '"fusion": "mean"',
         "torch ",
         "60",
     ):
-        assert each in text
+        assert expected in text
 
 
 def test_whatever_a_name_holds_is_escaped(tmp_path: Path) -> None:
