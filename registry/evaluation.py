@@ -83,6 +83,7 @@ def _prepare(config: EvalConfig) -> _Job:
             plugins.get(kind, name)
     videos = _videos(config, plugins)
     folder = _open_folder(config)
+    config = replace(config, out=str(folder))
     reader = build_reader(plugins, config)
     embedder = build_embedder(plugins, config) if spec.needs_backbone else None
     artefact = None if embedder is None else find_artefact(plugins, config, spec, embedder)

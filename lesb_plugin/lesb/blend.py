@@ -43,18 +43,14 @@ def self_blend(
     """
     style = style or Style()
     image, landmarks, matrix = _prepare(image, landmarks, mirrored=rng.random() < style.flip)
-    mask = _draw_hull(image.shape[:2], landmarks, style, rng)
-
     distorted = draw_colour(style.colour, rng)(image)
     distorted = draw_resolution(style.resolution, rng)(distorted)
     on_source = rng.random() < style.source
     source, target = (distorted, image) if on_source else (image, distorted)
 
-    source, mask = _draw_affine(source, mask, style, rng)
-    mask = warp_mask(mask, rng, amplitude=style.elastic, sigma=style.elastic_sigma)
-    mask = soften(mask, rng, grid=style.grid, kernel=style.kernel)
-    mask = mask * np.float32(rng.choice(style.ratios))
-    fake = _mix(source, target, mask)
+    move = _draw_affine(image.shape[:2], style, rng)
+    mask = _draw_mask(image.shape[:2], landmarks, move, style, rng)
+    fake = _overlay(source, target, mask, move)
     fake, real = _draw_after(fake, target, style, rng)
     return Pair(fake=fake, real=real, mask=mask, landmarks=landmarks, matrix=matrix)
 
@@ -110,35 +106,45 @@ def _around(points: Points, width: int, height: int) -> tuple[int, int, int, int
 # --- source over target --------------------------------------------------------------------------
 
 
-def _draw_hull(
-    shape: tuple[int, int], landmarks: Points, style: Style, rng: np.random.Generator
-) -> Mask:
-    if rng.random() < style.without_forehead:
-        landmarks = landmarks[:68]
-    return face_hull(shape, landmarks, style.hulls[rng.integers(len(style.hulls))])
-
-
 def _draw_affine(
-    source: Image, mask: Mask, style: Style, rng: np.random.Generator
-) -> tuple[Image, Mask]:
-    """Source and mask scaled per axis about the centre and shifted, both alike."""
-    height, width = mask.shape
+    shape: tuple[int, int], style: Style, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """How source and mask are moved, (2, 3): scaled per axis about the centre, and shifted."""
+    size = np.array(shape[::-1], np.float64)
     scale = rng.uniform(style.scale, 1.0 / style.scale, 2)
-    shift = rng.uniform(-1.0, 1.0, 2) * style.shift * (width, height)
-    centre = np.array([width - 1, height - 1]) / 2.0
-    matrix = np.column_stack([np.diag(scale), centre - scale * centre + shift])
-    size = (width, height)
-    moved = cv2.warpAffine(source, matrix, size, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(moved, np.uint8), np.asarray(cv2.warpAffine(mask, matrix, size), np.float32)
+    shift = rng.uniform(-1.0, 1.0, 2) * style.shift * size
+    centre = (size - 1.0) / 2.0
+    return np.column_stack([np.diag(scale), centre - scale * centre + shift])
 
 
-def _mix(source: Image, target: Image, mask: Mask) -> Image:
-    """The source over the target, opaque by `mask`, rounded; the exact target where it is 0."""
-    window = support(mask)
-    base = target[window].astype(np.float32)
-    base += mask[window][..., None] * (source[window] - base)
+def _draw_mask(
+    shape: tuple[int, int],
+    landmarks: Points,
+    move: NDArray[np.float64],
+    style: Style,
+    rng: np.random.Generator,
+) -> Mask:
+    """The source's opacity; the hull of moved landmarks is the moved hull of landmarks."""
+    moved = (landmarks @ move[:, :2].T + move[:, 2]).astype(np.float32)
+    if rng.random() < style.without_forehead:
+        moved = moved[:68]
+    mask = face_hull(shape, moved, style.hulls[rng.integers(len(style.hulls))])
+    mask = warp_mask(mask, rng, amplitude=style.elastic, sigma=style.elastic_sigma)
+    mask = soften(mask, rng, grid=style.grid, kernel=style.kernel)
+    return np.asarray(mask * np.float32(rng.choice(style.ratios)))
+
+
+def _overlay(source: Image, target: Image, mask: Mask, move: NDArray[np.float64]) -> Image:
+    """The moved source over the target, rounded; exactly the target where the mask is 0."""
+    rows, columns = window = support(mask)
     mixed = target.copy()
-    mixed[window] = np.rint(base, out=base)
+    if mask[window].size:
+        local = move - [[0, 0, columns.start], [0, 0, rows.start]]  # pixels of the window
+        size = mask[window].shape[::-1]
+        moved = cv2.warpAffine(source, local, size, borderMode=cv2.BORDER_REPLICATE)
+        base = target[window].astype(np.float32)
+        base += mask[window][..., None] * (moved - base)
+        mixed[window] = np.rint(base, out=base)
     return mixed
 
 
