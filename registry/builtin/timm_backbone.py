@@ -143,7 +143,7 @@ class TimmBackbone(nn.Module):
 def _classifier_of(model: Any) -> Any:
     """The last layer of a timm model; None where there is none, or one for each of two tokens."""
     name = model.pretrained_cfg.get("classifier")
-    return model.get_submodule(name) if isinstance(name, str) else None
+    return dict(model.named_modules()).get(name) if isinstance(name, str) else None
 
 
 def _is_linear(layer: Any) -> bool:
