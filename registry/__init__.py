@@ -44,6 +44,8 @@ from registry.types import (
     ReporterSpec,
     Sample,
     Scores,
+    TrainableBackbone,
+    TrainableNetwork,
     Training,
     Video,
     WrapperSpec,
@@ -51,13 +53,16 @@ from registry.types import (
 )
 
 if TYPE_CHECKING:
-    from registry.config import load_yaml
-    from registry.console import progress
+    from registry.atomic import replacing, writable_folder
+    from registry.config import as_yaml, load_yaml, resolve
+    from registry.console import print_table, progress, progress_bar, say
     from registry.crops import crop_face
     from registry.evaluation import evaluate
     from registry.fitting import fit
+    from registry.flags import add_config_flags, given_flags
     from registry.inference import Embedder
     from registry.result import Result
+    from registry.training import prepare_training
 
 __version__ = "0.1.0"
 
@@ -93,29 +98,51 @@ __all__ = [
     "Result",
     "Sample",
     "Scores",
+    "TrainableBackbone",
+    "TrainableNetwork",
     "Training",
     "UndefinedMetricError",
     "UnknownNameError",
     "Video",
     "WrapperSpec",
     "__version__",
+    "add_config_flags",
+    "as_yaml",
     "crop_face",
     "evaluate",
     "fit",
+    "given_flags",
     "hookimpl",
     "lazy",
     "load_yaml",
+    "prepare_training",
+    "print_table",
     "progress",
+    "progress_bar",
+    "replacing",
+    "resolve",
+    "say",
+    "writable_folder",
 ]
 
 _ON_FIRST_USE = {
     "Embedder": "registry.inference",
     "Result": "registry.result",
+    "add_config_flags": "registry.flags",
+    "as_yaml": "registry.config",
     "crop_face": "registry.crops",
     "evaluate": "registry.evaluation",
     "fit": "registry.fitting",
+    "given_flags": "registry.flags",
     "load_yaml": "registry.config",
+    "prepare_training": "registry.training",
+    "print_table": "registry.console",
     "progress": "registry.console",
+    "progress_bar": "registry.console",
+    "replacing": "registry.atomic",
+    "resolve": "registry.config",
+    "say": "registry.console",
+    "writable_folder": "registry.atomic",
 }
 
 

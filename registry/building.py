@@ -15,21 +15,17 @@ from registry.types import Backbone, BackboneSpec, Detector, DetectorContext, De
 
 __all__ = [
     "Loading",
+    "Reading",
+    "build_backbone",
     "build_detector",
     "build_embedder",
     "build_reader",
 ]
 
 
-class Loading(Protocol):
-    """The fields that `bench eval` and `bench fit` have in common."""
+class Reading(Protocol):
+    """The fields that say how faces are found in frames."""
 
-    @property
-    def detector(self) -> str: ...
-    @property
-    def backbone(self) -> str | None: ...
-    @property
-    def weights(self) -> str | None: ...
     @property
     def landmarks(self) -> str | None: ...
     @property
@@ -38,6 +34,17 @@ class Loading(Protocol):
     def face_detector(self) -> str: ...
     @property
     def crop_from(self) -> str: ...
+
+
+class Loading(Reading, Protocol):
+    """The fields that `bench eval` and `bench fit` have in common."""
+
+    @property
+    def detector(self) -> str: ...
+    @property
+    def backbone(self) -> str | None: ...
+    @property
+    def weights(self) -> str | None: ...
     @property
     def seed(self) -> int: ...
     @property
@@ -60,19 +67,7 @@ def build_embedder(plugins: Plugins, config: Loading) -> Embedder:
             f" Ready without a weights file: {', '.join(free) or 'none'};"
             f" registered: {', '.join(sorted(known))}"
         )
-    spec: BackboneSpec = plugins.get("backbone", config.backbone)
-    if config.threads is not None:
-        import torch
-
-        torch.set_num_threads(config.threads)
-    backbone: Backbone = guarded(
-        f"backbone {config.backbone!r}",
-        spec.source,
-        spec.build,
-        config.backbone,
-        config.weights,
-        config.seed,
-    )
+    backbone = build_backbone(plugins, config.backbone, config.weights, config.seed, config.threads)
     return Embedder(
         backbone,
         device=resolve_device(config.device),
@@ -81,11 +76,24 @@ def build_embedder(plugins: Plugins, config: Loading) -> Embedder:
     )
 
 
+def build_backbone(
+    plugins: Plugins, name: str, weights: str | None, seed: int, threads: int | None = None
+) -> Backbone:
+    """The backbone of a name with its weights; torch gets `threads` threads before that."""
+    spec: BackboneSpec = plugins.get("backbone", name)
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+    backbone: Backbone = guarded(f"backbone {name!r}", spec.source, spec.build, name, weights, seed)
+    return backbone
+
+
 def _runs_alone(spec: object) -> bool:
     return isinstance(spec, BackboneSpec) and not spec.needs_weights and spec.members is None
 
 
-def build_reader(plugins: Plugins, config: Loading) -> FaceReader:
+def build_reader(plugins: Plugins, config: Reading) -> FaceReader:
     """What turns a frame into faces with landmarks."""
     return FaceReader(
         crop_from=config.crop_from,

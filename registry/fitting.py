@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,11 @@ from registry.atomic import writable_folder
 from registry.boundary import guarded
 from registry.building import build_embedder, build_reader
 from registry.config import FitConfig, as_yaml, resolve_options
-from registry.data import FaceReader, find_videos, fingerprint, samples
-from registry.errors import ConfigError, DataError
-from registry.plugins import Plugins, load_plugins
-from registry.types import DetectorSpec, FitContext, FitReport, Sample, Video
+from registry.data import fingerprint
+from registry.errors import ConfigError
+from registry.plugins import load_plugins
+from registry.real_faces import find_splits, real_samples
+from registry.types import DetectorSpec, FitContext, FitReport
 
 __all__ = ["ARTEFACT_FILE", "fit"]
 
@@ -44,10 +44,13 @@ def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
     options = resolve_options(
         None if spec.fit_options is None else spec.fit_options.load(), config.options
     )
-    train_videos, val_videos = _videos(config, plugins)
+    train_videos, val_videos = find_splits(config, plugins)
     out = _open_folder(config)
     reader = build_reader(plugins, config)
-    train, val = _samples(train_videos, reader, "train"), _samples(val_videos, reader, "val")
+    train, val = (
+        real_samples(videos, reader, split)
+        for videos, split in ((train_videos, "train"), (val_videos, "val"))
+    )
     context = FitContext(
         embedder=build_embedder(plugins, config),
         train=train,
@@ -65,39 +68,6 @@ def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
     report: FitReport = guarded(f"fit of detector {spec.name!r}", spec.source, spec.fit, context)
     (out / "fit.json").write_text(json.dumps(_record(report), indent=1), encoding="utf-8")
     return report
-
-
-def _videos(config: FitConfig, plugins: Plugins) -> tuple[list[Video], list[Video]]:
-    if not config.train:
-        raise ConfigError(
-            "nothing to fit on; pass --train DIR (a manifest or folder with real faces), or"
-            " --train toy to try it out"
-        )
-    train = [video for name in config.train for video in find_videos(name, "train", plugins)]
-    val = [
-        video for name in config.val or config.train for video in find_videos(name, "val", plugins)
-    ]
-    shared = sorted({_key(video) for video in train} & {_key(video) for video in val})
-    if shared:
-        raise DataError(
-            f"train and val share {len(shared)} faces of the same person or video (first:"
-            f" {'/'.join(shared[0])}); the val split must hold other people"
-        )
-    return train, val
-
-
-def _key(video: Video) -> tuple[str, str]:
-    return video.dataset, video.identity or video.id
-
-
-def _samples(videos: Sequence[Video], reader: FaceReader, split: str) -> list[Sample]:
-    found: list[Sample] = list(samples(videos, reader))
-    if not found:
-        raise DataError(
-            f"the {split} split holds {len(videos)} videos and none is real (label 0);"
-            " fitting learns from real faces only"
-        )
-    return found
 
 
 def _open_folder(config: FitConfig) -> Path:

@@ -52,6 +52,8 @@ __all__ = [
     "Sample",
     "Scores",
     "Spec",
+    "TrainableBackbone",
+    "TrainableNetwork",
     "Training",
     "Video",
     "WrapperSpec",
@@ -235,6 +237,32 @@ class Backbone(Protocol):
         """(d,) gradient of the head's logit where the head is linear, else None."""
 
     def to(self, device: str) -> Backbone: ...
+
+
+class TrainableNetwork(Protocol):
+    """A torch module: images (B, 3, S, S), RGB in [0, 1], to logits (B, classes).
+
+    `head()` is the module that makes logits of embeddings; `weights()` the tensors by the names
+    under which `--weights FILE` of the same backbone reads them back.
+    """
+
+    def head(self) -> torch.nn.Module: ...
+
+    def weights(self) -> dict[str, torch.Tensor]: ...
+
+
+@runtime_checkable
+class TrainableBackbone(Protocol):
+    """A backbone that can be trained further.
+
+    `trainable(classes, seed)` is a torch module (a TrainableNetwork) in train mode with weights of
+    its own. A head that has as many classes is kept, any other replaced by one drawn from `seed`.
+    """
+
+    name: str
+    crop: CropPolicy
+
+    def trainable(self, classes: int, seed: int) -> TrainableNetwork: ...
 
 
 # --- detectors -------------------------------------------------------------------------------

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +34,7 @@ def embed_faces(
 
     `max_errors` is a share of the faces below 1, else a count.
     """
-    items = cast(Iterator[Views | Skipped], load_in_order(cast(Any, dataset), workers))
+    items = load_in_order(dataset, workers)
     label = f"pseudo-fakes ({dataset.purpose})"
     found: list[NDArray[np.float32]] = []  # (1 + 2 draws, d) each, the clean face first
     skipped: list[Skipped] = []

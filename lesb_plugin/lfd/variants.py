@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
+import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -131,7 +133,7 @@ def load_in_order(dataset: torch.utils.data.Dataset[T], workers: int) -> Iterato
         batch_size=None,
         num_workers=workers,
         collate_fn=_as_it_is,
-        worker_init_fn=_single_threaded,
+        worker_init_fn=_prepare_worker,
         prefetch_factor=1 if workers else None,
         multiprocessing_context=_start_method() if workers else None,
     )
@@ -154,5 +156,14 @@ def _as_it_is(item: Any) -> Any:
     return item
 
 
-def _single_threaded(_worker: int) -> None:
+def _prepare_worker(_worker: int) -> None:
     cv2.setNumThreads(0)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker of a server process does not notice by itself that the fit was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,1 +1,1 @@
-"""The host's own plugin: backbones, detectors, data sets, metrics and reporters that come with it."""
+"""The host's own plugin: the backbones, detectors, data, metrics and reports that it brings."""

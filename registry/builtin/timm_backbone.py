@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from registry.builtin.timm_network import TimmNetwork
 from registry.errors import ConfigError
 from registry.types import CropPolicy, Features, Training
 
@@ -85,6 +86,12 @@ class TimmBackbone(nn.Module):
         rows = self._classifier.weight.double().flatten(1).cpu().numpy()  # (1 | 2, d)
         direction: NDArray[np.float64] = rows[-1] - rows[0] if len(rows) == 2 else rows[0]
         return direction
+
+    # --- training ------------------------------------------------------------------------------
+
+    def trainable(self, classes: int, seed: int) -> TimmNetwork:
+        """A copy to train; a head of other than `classes` classes is replaced."""
+        return TimmNetwork(self.model, self.mean, self.std, classes=classes, seed=seed)
 
     # --- layouts -------------------------------------------------------------------------------
 

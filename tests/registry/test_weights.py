@@ -233,7 +233,10 @@ def test_a_file_from_before_batch_counters_fits() -> None:
 @pytest.mark.parametrize(
     ("names", "told"),
     [
-        (["_conv_stem.weight", "_fc.weight"], "an efficientnet_pytorch EfficientNet with 5 classes"),
+        (
+            ["_conv_stem.weight", "_fc.weight"],
+            "an efficientnet_pytorch EfficientNet with 5 classes",
+        ),
         (["backbone.efficientnet._bn0.weight", "backbone.last_layer.weight"], "DeepfakeBench"),
         (["patch_embed.proj.weight", "blocks.0.attn.qkv.weight"], "a vision transformer (2"),
         (["layer1.0.conv1.weight", "fc.weight"], "a ResNet with 5 classes"),

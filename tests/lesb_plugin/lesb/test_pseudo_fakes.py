@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,8 +35,7 @@ def views(dataset: PseudoFakes, index: int = 0) -> Views:
 
 
 def load(dataset: PseudoFakes, workers: int) -> list[Views]:
-    items = load_in_order(cast(Any, dataset), workers)
-    return [item for item in cast(Iterator[Any], items) if isinstance(item, Views)]
+    return [item for item in load_in_order(dataset, workers) if isinstance(item, Views)]
 
 
 def test_an_item_holds_a_face_and_its_pairs_at_the_backbones_input_size() -> None:

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -86,6 +90,37 @@ def test_workers_make_the_same_samples_in_the_same_order_and_share_none(dataset)
     assert np.array_equal(from_workers, inline)
     # With two workers even and odd items come from different processes.
     assert distinct(from_workers) == 4 * 3 * 5
+
+
+ENDLESS = """
+import os, sys, time
+import torch
+from lesb_plugin.lfd.variants import load_in_order
+
+class Pids(torch.utils.data.Dataset):
+    def __len__(self): return 10**9
+    def __getitem__(self, index):
+        time.sleep(0.02)
+        return os.getpid()
+
+if __name__ == "__main__":
+    for pid in load_in_order(Pids(), 1):
+        print(pid, flush=True)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for the worker in /proc")
+def test_workers_end_when_the_process_that_asked_for_them_is_killed(tmp_path):
+    script = tmp_path / "endless.py"
+    script.write_text(ENDLESS)
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as process:
+        worker = int(process.stdout.readline())
+        process.kill()
+    assert worker != process.pid
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{worker}").exists():
+        assert time.monotonic() < deadline, "the worker outlived its parent"
+        time.sleep(0.1)
 
 
 def test_a_sample_does_not_depend_on_the_others_or_on_the_number_of_variants(dataset):

@@ -18,6 +18,7 @@ from registry.builtin.backbones import (
     build_xception,
 )
 from registry.builtin.renaming import cadene_xception_to_timm, effnet_pytorch_to_timm
+from registry.builtin.timm_backbone import TimmBackbone
 from registry.errors import DataError
 from registry.weights import load_state
 
@@ -53,20 +54,18 @@ def effnet_pytorch_names(scale: float, *, squeeze: bool = True) -> Iterator[str]
     yield from ("_fc.weight", "_fc.bias")
 
 
-def calibrate(model: nn.Module, size: int) -> None:
+def images(size: int) -> torch.Tensor:
+    return torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(2))
+
+
+def calibrate(model: nn.Module, batch: torch.Tensor) -> None:
     """Statistics of real activations: with those of a fresh model an image hardly matters."""
     for layer in model.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.momentum = None
-    rng = torch.Generator().manual_seed(1)
-    model.train()
     with torch.no_grad():
-        model(torch.rand(8, 3, size, size, generator=rng))
+        model.train()(batch)
     model.eval()
-
-
-def images(size: int) -> torch.Tensor:
-    return torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(2))
 
 
 def save_as_released(model_state: dict[str, torch.Tensor], path: Path) -> Path:
@@ -76,37 +75,47 @@ def save_as_released(model_state: dict[str, torch.Tensor], path: Path) -> Path:
     return path
 
 
-def test_the_released_b4_layout_gives_the_logits_of_the_network_it_came_from(tmp_path: Path) -> None:
+def agree(backbone: TimmBackbone, batch: torch.Tensor, expected: torch.Tensor) -> None:
+    """The backbone's logit is that of two-class logits (B, 2), here in double precision."""
+    with torch.inference_mode():
+        found = backbone.head(backbone.embed(backbone.features(batch)))
+    assert found is not None
+    assert (expected[0] - expected[1]).abs().max() > 1e-3  # the images matter
+    torch.testing.assert_close(found, expected[:, 1] - expected[:, 0], rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(found.sigmoid(), expected.softmax(1)[:, 1], rtol=0, atol=1e-9)
+
+
+def test_the_released_b4_layout_gives_the_logits_of_the_network_it_came_from(
+    tmp_path: Path,
+) -> None:
     source = timm.create_model("tf_efficientnet_b4", num_classes=2)
-    calibrate(source, 96)
+    batch = images(96)
+    calibrate(source, batch)
     tensors = list(source.state_dict().values())
     names = list(effnet_pytorch_names(SCALES["b4"]))
     assert len(names) == len(tensors) == 706
     path = save_as_released(dict(zip(names, tensors, strict=True)), tmp_path / "FFraw.tar")
-
-    backbone = build_sbi_effb4("sbi_effb4", str(path), 0)
-
-    batch = images(380)
+    backbone = build_sbi_effb4("sbi_effb4", str(path), 0).double()
     with torch.inference_mode():
-        expected = source(batch)
-        found = backbone.head(backbone.embed(backbone.features(batch)))
-    assert found is not None
-    assert (expected[0] - expected[1]).abs().max() > 1e-3  # the images matter
-    torch.testing.assert_close(found, expected[:, 1] - expected[:, 0], rtol=0, atol=1e-5)
-    torch.testing.assert_close(found.sigmoid(), expected.softmax(1)[:, 1], rtol=0, atol=1e-6)
+        expected = source.double()(batch.double())
+    agree(backbone, batch.double(), expected)
 
 
 def test_efficientnet_pytorch_itself_gives_the_same_logits(tmp_path: Path) -> None:
     package = pytest.importorskip("efficientnet_pytorch")
     source = package.EfficientNet.from_name("efficientnet-b4", num_classes=2, image_size=380)
-    calibrate(source, 380)
+    batch = images(380)
+    calibrate(source, batch)
     path = save_as_released(source.state_dict(), tmp_path / "FFc23.tar")
     backbone = build_sbi_effb4("sbi_effb4", str(path), 0)
-    batch = images(380)
     with torch.inference_mode():
-        expected = source(batch)
         found = backbone.head(backbone.embed(backbone.features(batch)))
-    torch.testing.assert_close(found, expected[:, 1] - expected[:, 0], rtol=0, atol=1e-5)
+        expected = source(batch)
+    scale = float(expected.abs().max())
+    torch.testing.assert_close(
+        found, expected[:, 1] - expected[:, 0], rtol=0, atol=1e-5 * max(scale, 1)
+    )
+    agree(backbone.double(), batch.double(), source.double()(batch.double()).detach())
 
 
 @pytest.mark.parametrize("size", SCALES)
@@ -122,7 +131,9 @@ def test_every_efficientnet_gets_timms_own_names(size: str) -> None:
 
 def test_an_efficientnet_of_unknown_depth_is_refused() -> None:
     state = {"_conv_stem.weight": torch.ones(1), "_blocks.6._bn1.weight": torch.ones(1)}
-    with pytest.raises(DataError, match=r"7 blocks is not known; B0 to B7 and lite0 have 16, 23, 2"):
+    with pytest.raises(
+        DataError, match=r"7 blocks is not known; B0 to B7 and lite0 have 16, 23, 2"
+    ):
         effnet_pytorch_to_timm(state)
 
 
@@ -176,7 +187,8 @@ def test_the_packaged_lite0_sees_a_palace_and_a_daisy(photo: str, label: int) ->
 
 def test_a_deepfakebench_xception_gives_the_logits_of_timms(tmp_path: Path) -> None:
     source = timm.create_model("legacy_xception", num_classes=2)
-    calibrate(source, 96)
+    batch = images(96)
+    calibrate(source, batch * 2 - 1)
     theirs = {}
     for name, tensor in source.state_dict().items():
         flat = tensor[:, :, 0, 0] if name.endswith("pointwise.weight") else tensor
@@ -184,9 +196,7 @@ def test_a_deepfakebench_xception_gives_the_logits_of_timms(tmp_path: Path) -> N
     theirs["backbone.adjust_channel.0.weight"] = torch.ones(512, 2048, 1, 1)
     path = tmp_path / "xception_best.pth"
     torch.save(theirs, path)
-    backbone = build_xception("xception", str(path), 0)
-    batch = images(256)
+    backbone = build_xception("xception", str(path), 0).double()
     with torch.inference_mode():
-        expected = source(batch * 2 - 1)
-        found = backbone.head(backbone.embed(backbone.features(batch)))
-    torch.testing.assert_close(found, expected[:, 1] - expected[:, 0], rtol=0, atol=1e-5)
+        expected = source.double()(batch.double() * 2 - 1)
+    agree(backbone, batch.double(), expected)

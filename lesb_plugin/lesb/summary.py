@@ -1,0 +1,115 @@
+"""What a fit of LESB leaves for people to read and for its artefact to remember."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from lesb_plugin.lesb.embedding import Embedded
+from lesb_plugin.lesb.options import LesbFitOptions
+from lesb_plugin.lesb.probe import Probe
+from lesb_plugin.lesb.runs import Run
+from lesb_plugin.lesb.style import Style
+from registry import FitContext
+
+__all__ = ["Outcome", "auc_table", "notes", "record"]
+
+Table = tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]
+PACKAGES = ("lesb-plugin", "numpy", "torch", "scikit-learn", "opencv-python-headless")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was trained, and on what; `head_auc` is that of the backbone's own head or the probe."""
+
+    parts: tuple[str, ...]
+    runs: tuple[Run, ...]
+    train: Embedded
+    val: Embedded
+    probe: Probe | None
+    head_auc: float
+
+    @property
+    def head(self) -> str:
+        return "own" if self.probe is None else "probe"
+
+
+def record(
+    context: FitContext, options: LesbFitOptions, style: Style, outcome: Outcome
+) -> dict[str, Any]:
+    """Where the fit comes from, as JSON has it."""
+    splits = {"train": outcome.train, "val": outcome.val}
+    return {
+        "head": outcome.head,
+        "options": asdict(options),
+        "style": asdict(style),
+        "datasets": list(context.datasets),
+        "data_fingerprint": context.data_fingerprint,
+        "seed": context.seed,
+        "shipped_seed": outcome.runs[0].seed,
+        "val_auc": [_aucs(run) for run in outcome.runs],
+        "val_auc_head": outcome.head_auc,
+        "faces": {name: len(split.clean) for name, split in splits.items()},
+        "skipped": [asdict(each) for split in splits.values() for each in split.skipped],
+        "versions": {package: importlib.metadata.version(package) for package in PACKAGES},
+    }
+
+
+def _aucs(run: Run) -> dict[str, Any]:
+    return {
+        "seed": run.seed,
+        "parts": run.local.auc.tolist(),
+        "fused": run.local.fused,
+        "random_parts": run.random.auc.tolist(),
+        "random_fused": run.random.fused,
+    }
+
+
+def auc_table(outcome: Outcome) -> Table:
+    """Validation AUCs beside those of random subspaces: mean and spread over the seeds."""
+    runs = outcome.runs
+    rows = [
+        (
+            part,
+            _spread([float(run.local.auc[k]) for run in runs]),
+            _spread([float(run.random.auc[k]) for run in runs]),
+        )
+        for k, part in enumerate(outcome.parts)
+    ]
+    local, random = [run.local.fused for run in runs], [run.random.fused for run in runs]
+    rows.append(("mean of parts", _spread(local), _spread(random)))
+    rows.append((f"head ({outcome.head})", f"{outcome.head_auc:.3f}", ""))
+    seeds = f", {len(runs)} seeds" if len(runs) > 1 else ""
+    title = f"LESB: validation AUC on pseudo-fakes{seeds}"
+    return title, ("scores of", "local subspace", "random subspace"), tuple(rows)
+
+
+def _spread(values: Sequence[float]) -> str:
+    if len(values) == 1:
+        return f"{values[0]:.3f}"
+    return f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
+
+
+def notes(outcome: Outcome) -> tuple[str, ...]:
+    """What a reader of the table must know, in sentences."""
+    train, val, runs = outcome.train, outcome.val, outcome.runs
+    found = [f"{len(train.clean)} faces to train on, {len(val.clean)} to validate on"]
+    if len(runs) > 1:
+        found.append(f"the artefact holds the heads of seed {runs[0].seed}; the others show spread")
+    if outcome.probe is not None:
+        found.append(
+            "head: probe, a linear head on the whole embedding, as the weights have no fake/real "
+            f"head (C = {outcome.probe.strength:g})"
+        )
+    for name, split in (("train", train), ("val", val)):
+        if split.skipped:
+            first = split.skipped[0]
+            found.append(
+                f"{len(split.skipped)} faces of {name} could not be used; the first: {first.key}: "
+                f"{first.reason}"
+            )
+    return tuple(found)

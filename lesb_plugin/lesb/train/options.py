@@ -1,0 +1,78 @@
+"""What `bench train` does: every field is a flag, a key of configs/train/*.yaml and an argument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+__all__ = ["TrainConfig"]
+
+
+def _field(default: Any, help_text: str, **limits: float) -> Any:
+    """A field with its line of help; `min` and `max` bound a number."""
+    return field(default=default, metadata={"help": help_text, **limits})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """One training run; build it with `resolve`, which checks every value."""
+
+    folder: ClassVar[str] = "train"
+
+    # What is trained, on what, and where it goes.
+    backbone: str = _field("efflite0_in1k", "backbone to train (`bench list backbones`)")
+    weights: str | None = _field(
+        None, "weights to start from: a file, of an earlier run too, or 'random' for none"
+    )
+    train: tuple[str, ...] = _field((), "real faces to learn from: a path, a name, or kind:NAME")
+    val: tuple[str, ...] = _field((), "data to select on; by default the val split of --train")
+    out: str | None = _field(None, "folder of the run; by default one named after the backbone")
+    landmarks: str | None = _field(None, "landmark predictor file for data without landmarks")
+    landmarker: str | None = _field(None, "landmarker to use (`bench list landmarkers`)")
+    face_detector: str = _field("dlib", "face detector to use (`bench list face-detectors`)")
+    crop_from: Literal["auto", "landmarks", "detector"] = _field(
+        "auto", "where the face box comes from; auto takes landmarks where there are any"
+    )
+
+    # Pseudo-fakes.
+    style: str = _field("clean", "how pairs are made: a YAML file, or one of configs/style")
+    val_style: str = _field("clean", "how the pairs that the weights are selected on are made")
+    val_fakes: int = _field(16, "fixed pseudo-fakes of each face of the val split", min=1)
+    val_reals: int = _field(4, "of how many of them the real is scored as well", min=1)
+    shuffled_labels: bool = _field(False, "negative control: labels by chance; AUC must stay .5")
+
+    # Optimisation.
+    epochs: int = _field(30, "passes over the real faces", min=1)
+    pairs: int = _field(16, "pairs of real and fake per step", min=1)
+    optimiser: Literal["adamw", "sam"] = _field("adamw", "AdamW, or SAM over SGD with momentum")
+    learning_rate: float = _field(1e-3, "largest step size", min=1e-9)
+    head_rate: float = _field(1.0, "the head's step size as a multiple of the trunk's", min=0)
+    weight_decay: float = _field(0.01, "of weights of two or more dimensions", min=0)
+    momentum: float = _field(0.9, "of SGD under SAM", min=0, max=0.999)
+    rho: float = _field(0.05, "radius of SAM", min=1e-6)
+    schedule: Literal["cosine", "linear"] = _field("cosine", "how the step size falls to 0")
+    warmup: float = _field(0.1, "share of the steps in which the step size rises", min=0, max=0.9)
+    flat: float = _field(0.0, "share of the steps before it starts to fall", min=0, max=0.99)
+    smoothing: float = _field(0.0, "label smoothing", min=0, max=0.5)
+    clip: float = _field(0.0, "largest norm of the gradient; 0 for no clipping", min=0)
+    ema: float = _field(0.0, "decay per step of the averaged weights; 0 for no average", max=0.9999)
+
+    # Selection, checkpoints, time.
+    val_every: int = _field(1, "epochs from one validation to the next", min=1)
+    checkpoint_minutes: float = _field(5.0, "minutes from one checkpoint to the next", min=0)
+    minutes: float | None = _field(None, "stop in good order after so many minutes", min=0)
+    resume: bool = _field(False, "go on from the checkpoint in --out")
+    overwrite: bool = _field(False, "replace a run that is there")
+
+    # The machine.
+    seed: int = _field(0, "seed of everything random", min=0)
+    workers: int = _field(1, "worker processes that make pairs", min=0)
+    threads: int | None = _field(None, "threads of the network; by default torch's", min=1)
+    device: str = _field("auto", "cpu, cuda, cuda:N, mps, or auto")
+    precision: Literal["float32", "bfloat16"] = _field(
+        "float32", "precision of a training step; bfloat16 is autocast"
+    )
+    val_precision: Literal["float32", "bfloat16"] = _field("float32", "precision of validation")
+    max_errors: float = _field(0.05, "faces that may fail: a fraction below 1, else a count", min=0)
+    tensorboard: bool = _field(True, "write scalars and images for TensorBoard")
+    quiet: bool = _field(False, "no progress bars")

@@ -1,0 +1,248 @@
+"""Pairs of real and fake as the network sees them, each a function of its seed alone."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lesb_plugin.lesb.blend import Style
+from lesb_plugin.lesb.train.forgeries import FAMILIES, Forged, Scene, forge
+from lesb_plugin.lesb.train.law import Law
+from lesb_plugin.lesb.train.quality import draw_quality
+from lesb_plugin.lesb.train.store import FaceStore
+from lesb_plugin.lesb.train.view import View, place
+from lesb_plugin.lfd.presets import region_preset
+from lesb_plugin.lfd.regions import RegionSet
+from lesb_plugin.lfd.variants import Skipped, stable_int
+from registry import ConfigError, CropPolicy, DataError, Face, crop_face, load_yaml, resolve
+
+__all__ = ["Batch", "Made", "Order", "PairMaker", "batches", "load_law", "pair_maker"]
+
+_ATTEMPTS = 12  # draws of one pair before its face is given up for this epoch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Made:
+    """A pair: `images` uint8 (2, S, S, 3), real before fake, the fake's `mask` (S, S), its family."""
+
+    images: NDArray[np.uint8]
+    mask: NDArray[np.uint8]
+    family: str
+
+
+@dataclass(frozen=True)
+class PairMaker(torch.utils.data.Dataset[Made | Skipped]):
+    """Item (epoch, i): a pair made of face i of `store`.
+
+    It is a function of (seed, purpose, epoch, the face's key) alone: which process makes it, and
+    after what, changes nothing. A draw that is impossible for this face is drawn again.
+    `shuffled` swaps real and fake by chance.
+    """
+
+    store: FaceStore
+    crop: CropPolicy
+    law: Law
+    blend: Style
+    regions: RegionSet
+    purpose: str
+    seed: int = 0
+    shuffled: bool = False
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def __getitem__(self, item: tuple[int, int]) -> Made | Skipped:
+        return self.make(*item)
+
+    def make(self, epoch: int, index: int, family: str | None = None) -> Made | Skipped:
+        """One pair; of the family given, or of one that is drawn by its weight."""
+        key = self.store.entries[index].key
+        reason = ""
+        for attempt in range(_ATTEMPTS):
+            rng = np.random.default_rng(
+                [self.seed, stable_int(self.purpose), epoch, stable_int(key), attempt]
+            )
+            try:
+                return self._draw(index, family or self._family(rng), rng)
+            except (ValueError, cv2.error) as error:
+                reason = str(error)
+        return Skipped(key, f"{_ATTEMPTS} draws failed, the last: {reason}")
+
+    def _family(self, rng: np.random.Generator) -> str:
+        weights = self.law.weights()
+        return str(rng.choice(list(weights), p=list(weights.values())))
+
+    def _draw(self, index: int, family: str, rng: np.random.Generator) -> Made:
+        view = place(self.store.view(index), self.law.placement, rng)
+        made = forge(family, view, self._scene(index), rng)
+        views = [made.real, made.fake]
+        if self.law.quality is not None:
+            distort = draw_quality(self.law.quality, rng)
+            views = [distort(image) for image in views]
+        if self.shuffled and rng.random() < 0.5:
+            views.reverse()
+        return self._crop(views, made, family, rng)
+
+    def _crop(
+        self, views: list[NDArray[np.uint8]], made: Forged, family: str, rng: np.random.Generator
+    ) -> Made:
+        face = Face(box=made.view.box, landmarks=made.view.landmarks)
+        margin = None
+        if self.law.placement.margin is not None:
+            left, top, right, bottom = rng.uniform(*self.law.placement.margin, 4).tolist()
+            margin = (left, top, right, bottom)
+        mask = np.rint(made.mask * 255).astype(np.uint8)
+        cut = partial(crop_face, face=face, policy=self.crop, margin=margin)
+        images = np.stack([cut(image).image for image in views])  # (2, S, S, 3)
+        return Made(images, cut(mask).image, family)
+
+    def _scene(self, index: int) -> Scene:
+        def donor(_view: View, rng: np.random.Generator) -> View:
+            return self.store.donor(index, self.law.swap.candidates, rng)
+
+        return Scene(self.law, self.blend, self.regions, donor)
+
+
+def load_law(style: str) -> Law:
+    """The law in a style file; ConfigError says what is wrong with it."""
+    law: Law = resolve(Law, style)
+    fault = law.check(FAMILIES)
+    if fault:
+        raise ConfigError(f"style {style!r}: {fault}")
+    return law
+
+
+def pair_maker(
+    store: FaceStore,
+    crop: CropPolicy,
+    style: str,
+    *,
+    purpose: str,
+    seed: int = 0,
+    shuffled: bool = False,
+) -> PairMaker:
+    """What makes pairs of a store's faces after a style file."""
+    law = load_law(style)
+    try:
+        blend = Style.from_mapping(load_yaml("blend", law.blend))
+    except ValueError as error:
+        raise ConfigError(f"style {style!r}, blend {law.blend!r}: {error}") from error
+    regions = region_preset(law.regions)
+    return PairMaker(store, crop, law, blend, regions, purpose, seed, shuffled)
+
+
+# --- batches ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The pairs of one step: `images` uint8 tensor (n, 2, S, S, 3), real before fake."""
+
+    images: torch.Tensor
+    families: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+    seconds: float  # that making them took, in one process
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which face is seen when: every epoch a new permutation, cut into steps of `pairs` faces.
+
+    The faces left over by an epoch's last whole step are not seen in it.
+    """
+
+    faces: int
+    pairs: int
+    epochs: int
+    seed: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Per epoch."""
+        return max(1, self.faces // self.pairs)
+
+    def __len__(self) -> int:
+        return self.epochs * self.steps
+
+    def after(self, done: int) -> Iterator[list[tuple[int, int]]]:
+        """The steps that follow `done` steps, as (epoch, face) of each pair."""
+        for epoch in range(done // self.steps, self.epochs):
+            rng = np.random.default_rng([self.seed, stable_int("order"), epoch])
+            faces = rng.permutation(self.faces).tolist()
+            first = done % self.steps if epoch == done // self.steps else 0
+            for step in range(first, self.steps):
+                chosen = faces[step * self.pairs : (step + 1) * self.pairs]
+                yield [(epoch, face) for face in chosen]
+
+
+@dataclass(frozen=True)
+class _Batches(torch.utils.data.Dataset[Batch]):
+    """A step's pairs as one item, so that a worker hands over few large arrays."""
+
+    maker: PairMaker
+
+    def __getitem__(self, step: Sequence[tuple[int, int]]) -> Batch:
+        start = time.perf_counter()
+        items = [self.maker[each] for each in step]
+        made = [item for item in items if isinstance(item, Made)]
+        skipped = tuple(item for item in items if isinstance(item, Skipped))
+        if not made:
+            raise DataError(
+                f"no pair of a step could be made; {skipped[0].key}: {skipped[0].reason}"
+            )
+        images = torch.from_numpy(np.stack([each.images for each in made]))
+        families = tuple(each.family for each in made)
+        return Batch(images, families, skipped, time.perf_counter() - start)
+
+
+def batches(
+    maker: PairMaker, order: Iterator[list[tuple[int, int]]], workers: int
+) -> Iterator[Batch]:
+    """The batches of an order, the same for any number of workers; 0 makes them in this process."""
+    yield from torch.utils.data.DataLoader(
+        _Batches(maker),
+        sampler=_Sampler(order),
+        batch_size=None,
+        num_workers=workers,
+        collate_fn=_as_it_is,
+        worker_init_fn=_quiet_worker,
+        prefetch_factor=2 if workers else None,
+        multiprocessing_context=_start_method() if workers else None,
+    )
+
+
+class _Sampler(torch.utils.data.Sampler[Any]):
+    def __init__(self, order: Iterator[list[tuple[int, int]]]) -> None:
+        self._order = order
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._order
+
+
+def _start_method() -> Any:
+    """Workers come from a server process with this module loaded, never from a fork of threads."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
+def _as_it_is(item: Any) -> Any:
+    return item
+
+
+def _quiet_worker(_worker: int) -> None:
+    """One thread, and no reaction to Ctrl-C: the trainer finishes its step and ends the workers."""
+    cv2.setNumThreads(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

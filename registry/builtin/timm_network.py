@@ -1,0 +1,52 @@
+"""A timm model in training."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import nn
+
+from registry.errors import ConfigError
+
+__all__ = ["TimmNetwork"]
+
+
+class TimmNetwork(nn.Module):
+    """A copy of a timm model: images (B, 3, S, S), RGB in [0, 1], to logits (B, classes).
+
+    A head that has as many classes is kept, any other replaced by one drawn from `seed`.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(
+        self, model: Any, mean: torch.Tensor, std: torch.Tensor, *, classes: int, seed: int
+    ) -> None:
+        super().__init__()
+        self.model: Any = copy.deepcopy(model)
+        if getattr(model, "num_classes", 0) != classes:
+            with torch.random.fork_rng(devices=[]):
+                torch.default_generator.manual_seed(seed)
+                self.model.reset_classifier(classes)
+        if not isinstance(self.model.get_classifier(), nn.Module):
+            raise ConfigError("a model with several classifiers cannot be trained; choose another")
+        self.register_buffer("mean", mean.clone(), persistent=False)
+        self.register_buffer("std", std.clone(), persistent=False)
+        self.train().requires_grad_(requires_grad=True)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.model((images - self.mean) / self.std)
+        return logits
+
+    def head(self) -> nn.Module:
+        """What makes logits of embeddings."""
+        head: nn.Module = self.model.get_classifier()
+        return head
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """The model's tensors by their names in timm."""
+        tensors: dict[str, torch.Tensor] = self.model.state_dict()
+        return tensors

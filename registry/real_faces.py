@@ -1,0 +1,57 @@
+"""Real faces to learn from: a train and a val split that share nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from registry.data import FaceReader, find_videos, samples
+from registry.errors import ConfigError, DataError
+from registry.plugins import Plugins
+from registry.types import Sample, Video
+
+__all__ = ["Learning", "find_splits", "real_samples"]
+
+
+class Learning(Protocol):
+    """The fields that say which data is learned from."""
+
+    @property
+    def train(self) -> tuple[str, ...]: ...
+    @property
+    def val(self) -> tuple[str, ...]: ...
+
+
+def find_splits(config: Learning, plugins: Plugins) -> tuple[list[Video], list[Video]]:
+    """Videos of the train and the val split; DataError where both hold the same person."""
+    if not config.train:
+        raise ConfigError(
+            "nothing to fit on; pass --train DIR (a manifest or folder with real faces), or"
+            " --train toy to try it out"
+        )
+    train = [video for name in config.train for video in find_videos(name, "train", plugins)]
+    val = [
+        video for name in config.val or config.train for video in find_videos(name, "val", plugins)
+    ]
+    shared = sorted({_key(video) for video in train} & {_key(video) for video in val})
+    if shared:
+        raise DataError(
+            f"train and val share {len(shared)} faces of the same person or video (first:"
+            f" {'/'.join(shared[0])}); the val split must hold other people"
+        )
+    return train, val
+
+
+def real_samples(videos: Sequence[Video], reader: FaceReader, split: str) -> list[Sample]:
+    """The real faces of `videos`; DataError where there are none."""
+    found: list[Sample] = list(samples(videos, reader))
+    if not found:
+        raise DataError(
+            f"the {split} split holds {len(videos)} videos and none is real (label 0);"
+            " fitting learns from real faces only"
+        )
+    return found
+
+
+def _key(video: Video) -> tuple[str, str]:
+    return video.dataset, video.identity or video.id

@@ -1,0 +1,66 @@
+"""What a plugin that trains a network gets of the host: the network, real faces, a device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from registry.building import Reading, build_backbone, build_reader
+from registry.data import fingerprint
+from registry.errors import ConfigError
+from registry.inference import resolve_device
+from registry.plugins import load_plugins
+from registry.real_faces import Learning, find_splits, real_samples
+from registry.types import Sample, TrainableBackbone
+
+__all__ = ["TrainingInputs", "TrainingSettings", "prepare_training"]
+
+
+class TrainingSettings(Learning, Reading, Protocol):
+    """The fields of a training configuration that the host understands."""
+
+    @property
+    def backbone(self) -> str: ...
+    @property
+    def weights(self) -> str | None: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def threads(self) -> int | None: ...
+    @property
+    def device(self) -> str: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingInputs:
+    """What is trained, and the real faces that it is trained and selected on."""
+
+    backbone: TrainableBackbone
+    device: str
+    train: Sequence[Sample]
+    val: Sequence[Sample]
+    datasets: tuple[str, ...]
+    data_fingerprint: str
+
+
+def prepare_training(config: TrainingSettings) -> TrainingInputs:
+    """The backbone, the data and the device that `config` names; BenchErrors say what is wrong."""
+    plugins = load_plugins()
+    train, val = find_splits(config, plugins)
+    device = resolve_device(config.device)
+    backbone = build_backbone(plugins, config.backbone, config.weights, config.seed, config.threads)
+    if not isinstance(backbone, TrainableBackbone):
+        raise ConfigError(
+            f"backbone {config.backbone!r} cannot be trained: its {type(backbone).__name__} has no"
+            " trainable(classes, seed); choose another (`bench list backbones`)"
+        )
+    reader = build_reader(plugins, config)
+    return TrainingInputs(
+        backbone=backbone,
+        device=device,
+        train=real_samples(train, reader, "train"),
+        val=real_samples(val, reader, "val"),
+        datasets=tuple(sorted({video.dataset for video in [*train, *val]})),
+        data_fingerprint=fingerprint([*train, *val]),
+    )
