@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from registry import DetectorSpec, hookimpl, lazy
+from registry import CommandSpec, DetectorSpec, hookimpl, lazy
 
 
 @hookimpl
@@ -18,5 +18,17 @@ def bench_detectors() -> Iterable[DetectorSpec]:
             options=lazy("lesb_plugin.lesb.options:LesbOptions"),
             fit_options=lazy("lesb_plugin.lesb.options:LesbFitOptions"),
             needs_artefact=True,
+        )
+    ]
+
+
+@hookimpl
+def bench_commands() -> Iterable[CommandSpec]:
+    return [
+        CommandSpec(
+            name="train",
+            summary="train a backbone on pseudo-fakes made of real faces; keep the best weights",
+            configure=lazy("lesb_plugin.lesb.train.command:configure_train"),
+            run=lazy("lesb_plugin.lesb.train.command:run_train"),
         )
     ]

@@ -34,7 +34,7 @@ def video_frame(image: Image, codec: Codec, strength: float) -> Image:
     encoder.thread_count = 1  # the result must not depend on the machine
     frame = av.VideoFrame.from_ndarray(even, format="rgb24").reformat(format="yuv420p")
     packets = [*encoder.encode(frame), *encoder.encode(None)]
-    decoder = cast(VideoCodecContext, av.CodecContext.create(codec, "r"))
+    decoder = av.CodecContext.create(codec, "r")
     decoder.thread_count = 1
     decoder.extradata = encoder.extradata
     frames = [decoded for packet in [*packets, None] for decoded in decoder.decode(packet)]

@@ -60,7 +60,9 @@ class TrainConfig:
     # Selection, checkpoints, time.
     val_every: int = _field(1, "epochs from one validation to the next", min=1)
     checkpoint_minutes: float = _field(5.0, "minutes from one checkpoint to the next", min=0)
-    minutes: float | None = _field(None, "stop in good order after so many minutes", min=0)
+    minutes: float | None = _field(
+        None, "stop in good order after so many minutes of training", min=0
+    )
     resume: bool = _field(False, "go on from the checkpoint in --out")
     overwrite: bool = _field(False, "replace a run that is there")
 

@@ -33,7 +33,7 @@ _ATTEMPTS = 12  # draws of one pair before its face is given up for this epoch
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Made:
-    """A pair: `images` uint8 (2, S, S, 3), real before fake, the fake's `mask` (S, S), its family."""
+    """A pair, real before fake, uint8 (2, S, S, 3); the fake's mask (S, S) and its family."""
 
     images: NDArray[np.uint8]
     mask: NDArray[np.uint8]

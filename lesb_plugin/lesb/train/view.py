@@ -21,7 +21,7 @@ _AROUND = 0.35  # of the face box, kept on each side: room for crops and for fil
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """`image` uint8 RGB (H, W, 3); in its pixels `landmarks` (68 | 81, 2) and `box` (x0 y0 x1 y1)."""
+    """uint8 RGB (H, W, 3), and in its pixels landmarks (68 | 81, 2) and box (x0, y0, x1, y1)."""
 
     image: Image
     landmarks: Points

@@ -1,0 +1,84 @@
+"""Everything a run needs to go on, in one file that is there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save as to_bytes
+
+from lesb_plugin.lesb.train.options import TrainConfig
+from registry import ConfigError, DataError, TrainableNetwork, replacing
+
+__all__ = ["check_same_run", "load_checkpoint", "run_identity", "save_checkpoint", "save_weights"]
+
+# What may change between the parts of a run: it decides when and where, not what is computed.
+FREE = (
+    "checkpoint_minutes",
+    "device",
+    "max_errors",
+    "minutes",
+    "out",
+    "overwrite",
+    "quiet",
+    "resume",
+    "tensorboard",
+    "threads",
+    "workers",
+)
+
+
+def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
+    """`state` holds tensors, numbers, text, lists and dicts of them."""
+    with replacing(path) as temporary:
+        torch.save(dict(state), temporary)
+
+
+def load_checkpoint(path: Path, device: str) -> dict[str, Any]:
+    """The state that was saved; DataError for a file that is missing or none of ours."""
+    if not path.is_file():
+        raise DataError(f"nothing to resume: no checkpoint at {path}; leave out --resume")
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (RuntimeError, EOFError, ValueError, OSError, pickle.UnpicklingError) as error:
+        raise DataError(f"cannot read the checkpoint {path}: {error}") from error
+    return state
+
+
+def check_same_run(state: Mapping[str, Any], config: TrainConfig, data_fingerprint: str) -> None:
+    """ConfigError where a checkpoint is of a run with other settings or data."""
+    now, then = _settings(config), state["config"]
+    changed = sorted(key for key in now if now[key] != then.get(key))
+    if changed:
+        told = ", ".join(f"{key} was {then.get(key)!r}, is {now[key]!r}" for key in changed)
+        raise ConfigError(f"cannot resume with other settings ({told}); train with --overwrite")
+    if state["data_fingerprint"] != data_fingerprint:
+        raise ConfigError("cannot resume: the data has changed since; train with --overwrite")
+
+
+def run_identity(config: TrainConfig, data_fingerprint: str) -> dict[str, Any]:
+    """What `check_same_run` compares."""
+    return {"config": _settings(config), "data_fingerprint": data_fingerprint}
+
+
+def save_weights(path: Path, network: TrainableNetwork, metadata: Mapping[str, Any]) -> None:
+    """Weights as safetensors for `--weights`: float16, with norms, biases and head in float32."""
+    head = {parameter.data_ptr() for parameter in network.head().parameters()}
+    tensors = {}
+    for name, tensor in network.weights().items():
+        small = tensor.is_floating_point() and tensor.ndim > 1 and tensor.data_ptr() not in head
+        tensors[name] = tensor.detach().to("cpu", torch.float16 if small else tensor.dtype)
+    contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    with replacing(path) as temporary:
+        temporary.write_bytes(to_bytes(contiguous, metadata={"training": json.dumps(metadata)}))
+
+
+def _settings(config: TrainConfig) -> dict[str, Any]:
+    """Plain values, as a checkpoint gives them back."""
+    kept = {key: value for key, value in asdict(config).items() if key not in FREE}
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in kept.items()}

@@ -1,0 +1,151 @@
+"""From a configuration to a finished, stopped or resumed run."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from lesb_plugin.lesb.train.loop import CHECKPOINT, LOG, WEIGHTS, Trainer
+from lesb_plugin.lesb.train.monitor import pair_sheet, stopping, write_png
+from lesb_plugin.lesb.train.options import TrainConfig
+from lesb_plugin.lesb.train.pairs import load_law, pair_maker
+from lesb_plugin.lesb.train.store import build_store
+from lesb_plugin.lesb.train.validation import ValSet, build_val_set
+from registry import (
+    ConfigError,
+    CropPolicy,
+    as_yaml,
+    prepare_training,
+    writable_folder,
+)
+
+__all__ = ["TrainResult", "train"]
+
+CLASSES = 2  # real, fake
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainResult:
+    """How a run ended: `stopped` says why before its time, "" for all epochs done."""
+
+    out: Path
+    weights: Path | None
+    log: dict[str, Any]
+    stopped: str
+    interrupted: bool
+
+
+def train(config: TrainConfig) -> TrainResult:
+    """Train as `config` says; BenchErrors say what to change.
+
+    `out` holds weights.safetensors (the best on val), checkpoint.pt, log.json, config.yaml,
+    pairs.png and TensorBoard's files.
+    """
+    load_law(config.style), load_law(config.val_style)  # what is wrong there is said at once
+    out = _open_folder(config)
+    inputs = prepare_training(config)
+    crop = inputs.backbone.crop
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-train-") as scratch,
+        torch.random.fork_rng(devices=[]),
+    ):
+        torch.default_generator.manual_seed(config.seed)
+        stored = _store(config, inputs.train, Path(scratch) / "train", "reading train faces")
+        maker = pair_maker(
+            stored,
+            crop,
+            config.style,
+            purpose="train",
+            seed=config.seed,
+            shuffled=config.shuffled_labels,
+        )
+        trainer = Trainer(
+            config=config,
+            network=cast(nn.Module, inputs.backbone.trainable(CLASSES, config.seed)),
+            maker=maker,
+            val=_val_set(config, inputs.val, crop, Path(scratch)),
+            out=out,
+            device=inputs.device,
+            data_fingerprint=inputs.data_fingerprint,
+            log=_log(config, inputs.datasets, inputs.data_fingerprint, len(stored)),
+        )
+        if config.resume:
+            trainer.resume()
+        else:
+            (out / "config.yaml").write_text(as_yaml(config), encoding="utf-8")
+            write_png(out / "pairs.png", pair_sheet(maker, 0, range(min(12, len(maker)))))
+        with stopping(config.minutes) as stop:
+            stopped = trainer.run(stop)
+    return TrainResult(
+        out=out,
+        weights=out / WEIGHTS if (out / WEIGHTS).is_file() else None,
+        log=trainer.log,
+        stopped=stopped,
+        interrupted=stop.interrupted,
+    )
+
+
+def _open_folder(config: TrainConfig) -> Path:
+    out = writable_folder(Path(config.out or f"runs/train_{config.backbone.replace('/', '_')}"))
+    there = [name for name in (CHECKPOINT, WEIGHTS, LOG) if (out / name).exists()]
+    if there and not (config.resume or config.overwrite):
+        raise ConfigError(
+            f"{out / there[0]} exists already; pass --resume to go on with that run, --overwrite to"
+            " start it anew, or another --out"
+        )
+    if config.overwrite and not config.resume:
+        for name in there:
+            (out / name).unlink()
+    return out
+
+
+def _store(config: TrainConfig, samples: Any, path: Path, label: str) -> Any:
+    return build_store(
+        samples,
+        path,
+        label=label,
+        workers=config.workers,
+        max_errors=config.max_errors,
+        quiet=config.quiet,
+    )
+
+
+def _val_set(config: TrainConfig, samples: Any, crop: CropPolicy, scratch: Path) -> ValSet:
+    """The same images in every run: their seed is no setting."""
+    stored = _store(config, samples, scratch / "val", "reading val faces")
+    return build_val_set(
+        pair_maker(stored, crop, config.val_style, purpose="val"),
+        scratch / "val_images",
+        fakes=config.val_fakes,
+        reals=min(config.val_reals, config.val_fakes),
+        workers=config.workers,
+        quiet=config.quiet,
+    )
+
+
+def _log(
+    config: TrainConfig, datasets: tuple[str, ...], fingerprint: str, faces: int
+) -> dict[str, Any]:
+    plain = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(config).items()}
+    packages = ("lesb-plugin", "torch", "timm", "numpy", "opencv-python-headless", "av")
+    return {
+        "config": plain,
+        "style": _plain(asdict(load_law(config.style))),
+        "datasets": list(datasets),
+        "data_fingerprint": fingerprint,
+        "faces": faces,
+        "versions": {name: importlib.metadata.version(name) for name in packages},
+        "epochs": [],
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, (tuple, list)) else value
