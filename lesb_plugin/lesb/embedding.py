@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesb_plugin.lesb.dataset import PseudoFakes, Views
-from lesb_plugin.lfd.variants import Skipped, load_in_order
+from lesb_plugin.lfd.variants import Skipped, check_skipped, load_in_order
 from registry import DataError, Embedder, progress
 
 __all__ = ["Embedded", "embed_faces"]
@@ -41,7 +41,7 @@ def embed_faces(
     for item in progress(items, label, total=len(dataset), unit="face", quiet=quiet):
         if isinstance(item, Skipped):
             skipped.append(item)
-            _check_errors(skipped, len(dataset), max_errors)
+            check_skipped(skipped, len(dataset), max_errors)
         else:
             found.append(_embed(embedder, item))
     if not found:
@@ -67,13 +67,3 @@ def _embed(embedder: Embedder, views: Views) -> NDArray[np.float32]:
             "; check its weights, or use --precision float32"
         )
     return embeddings
-
-
-def _check_errors(skipped: list[Skipped], faces: int, max_errors: float) -> None:
-    allowed = max_errors * faces if max_errors < 1 else max_errors
-    if len(skipped) > allowed:
-        last = skipped[-1]
-        raise DataError(
-            f"{len(skipped)} of {faces} faces could not be used, more than max_errors "
-            f"{max_errors:g} allows; the last: {last.key}: {last.reason}"
-        )

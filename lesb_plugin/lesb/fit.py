@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.special import expit
 
@@ -15,7 +17,7 @@ from lesb_plugin.lesb.probe import Probe, fit_probe
 from lesb_plugin.lesb.runs import train_runs
 from lesb_plugin.lesb.summary import Outcome, auc_table, notes, record
 from lesb_plugin.lfd.artefact import Lfd
-from lesb_plugin.lfd.diagnostics import tables
+from lesb_plugin.lfd.diagnostics import alignment, tables
 from lesb_plugin.lfd.fit import fit_lfd
 from lesb_plugin.lfd.presets import psi_preset, region_preset
 from registry import ConfigError, DataError, Embedder, FitContext, FitReport, load_yaml
@@ -37,6 +39,7 @@ def fit_lesb(context: FitContext) -> FitReport:
     seeds = range(context.seed, context.seed + options.control_seeds)
     runs = train_runs(lfd, train, val, _law(options), seeds, quiet=context.quiet)
     probe = _probe(context.embedder, train, val)
+    lfd = _aligned(lfd, probe, context.seed)
     head_auc = auc(val.labels, head_logits(context.embedder, probe, val.pairs))
     outcome = Outcome(lfd.parts, tuple(runs), train, val, probe, head_auc)
     fitted = FittedLesb(
@@ -49,6 +52,15 @@ def fit_lesb(context: FitContext) -> FitReport:
     path = fitted.save(context.out / ARTEFACT)
     found = (auc_table(outcome), *tables(lfd.diagnostics))
     return FitReport(artefact=path, tables=found, notes=notes(outcome))
+
+
+def _aligned(lfd: Lfd, probe: Probe | None, seed: int) -> Lfd:
+    """Diagnostics with the share of the probe's direction that the parts hold, if there is one."""
+    if probe is None:
+        return lfd
+    bases = {part: basis.astype(np.float64) for part, basis in lfd.bases.items()}
+    found = alignment(bases, probe.weight, seed)
+    return replace(lfd, diagnostics={**lfd.diagnostics, "alignment": found})
 
 
 # --- configuration and data --------------------------------------------------------------------

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import timm
 import torch
+from timm.models import PretrainedCfg
 from torch import nn
 
 from registry.builtin.renaming import cadene_xception_to_timm, effnet_pytorch_to_timm
@@ -88,8 +89,11 @@ def build_vit_b16(name: str, weights: str | None, seed: int = 0) -> TimmBackbone
 def build_timm(name: str, weights: str | None, seed: int = 0) -> TimmBackbone:
     """`timm/<model>` with the model's own input size, mean and std."""
     arch = name.removeprefix(FAMILY)
-    if not timm.is_model(arch):
-        raise UnknownNameError("timm model", arch, _similar(arch))
+    model, _, tag = arch.partition(".")
+    if model not in timm.list_models():
+        raise UnknownNameError("timm model", arch, _similar(model))
+    if tag and arch not in (tagged := timm.list_pretrained(f"{model}.*")):
+        raise UnknownNameError("timm model", arch, [model, *tagged])
     return _build(name, _own_recipe(arch), weights, seed)
 
 
@@ -122,27 +126,30 @@ def _build(name: str, recipe: Recipe, weights: str | None, seed: int) -> TimmBac
             f"backbone {name!r} needs a weights file: pass --weights PATH with {recipe.file}."
             f" --weights {RANDOM} runs it untrained; backbone 'efflite0_in1k' needs no file"
         )
+    own = timm.get_pretrained_cfg(recipe.arch) or PretrainedCfg()
+    size = recipe.size or _square(name, own.input_size)
     if weights == RANDOM:
         model = _create(recipe.arch, 2, seed)
         provenance = Provenance(weights=RANDOM, weights_sha256=state_sha256(model.state_dict()))
     else:
-        model, provenance = _load(name, recipe, Path(weights))
-    config = timm.data.resolve_model_data_config(model)
+        model, provenance = _load(name, recipe, own, Path(weights))
     return TimmBackbone(
         name,
         model,
-        size=recipe.size or _square(name, config["input_size"]),
-        mean=recipe.mean or config["mean"],
-        std=recipe.std or config["std"],
+        size=size,
+        mean=recipe.mean or own.mean,
+        std=recipe.std or own.std,
         provenance=provenance,
     )
 
 
-def _load(name: str, recipe: Recipe, path: Path) -> tuple[nn.Module, Provenance]:
+def _load(
+    name: str, recipe: Recipe, own: PretrainedCfg, path: Path
+) -> tuple[nn.Module, Provenance]:
     """The model with the tensors of a file, and with as many classes as the file has."""
     held, sha256 = load_state(path)
     state = _renaming(recipe.arch)(held)
-    classes = _classes(recipe.arch, state)
+    classes = _classes(own.classifier, state)
     if recipe.classes not in {None, classes}:
         raise DataError(
             f"{path} has {classes or 'no'} classes where backbone {name!r} has {recipe.classes};"
@@ -157,13 +164,7 @@ def _create(arch: str, classes: int, seed: int) -> nn.Module:
     """A freshly initialised model; the caller's random state stays as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        try:
-            model: nn.Module = timm.create_model(arch, pretrained=False, num_classes=classes)
-        except RuntimeError as error:
-            if "pretrained tag" not in str(error):
-                raise
-            known = timm.list_pretrained(f"{arch.partition('.')[0]}.*")
-            raise UnknownNameError("timm model", arch, known) from error
+        model: nn.Module = timm.create_model(arch, pretrained=False, num_classes=classes)
     return model
 
 
@@ -174,9 +175,8 @@ def _renaming(arch: str) -> Callable[[State], State]:
     return cadene_xception_to_timm if arch.startswith("legacy_xception") else dict
 
 
-def _classes(arch: str, state: State) -> int:
+def _classes(classifier: str | tuple[str, ...] | None, state: State) -> int:
     """Rows of the classifier in a state dict; 0 where there is none."""
-    classifier = timm.get_pretrained_cfg(arch).classifier
     for layer in (classifier,) if isinstance(classifier, str) else classifier or ():
         if f"{layer}.weight" in state:
             return int(state[f"{layer}.weight"].shape[0])
@@ -195,8 +195,7 @@ def _square(name: str, shape: tuple[int, int, int]) -> int:
 
 def _similar(arch: str) -> list[str]:
     """A few model names to offer in place of one that does not exist."""
-    known = timm.list_models()
-    close = difflib.get_close_matches(arch, known, n=5, cutoff=0.5)
+    close = difflib.get_close_matches(arch, timm.list_models(), n=5, cutoff=0.5)
     return close + [model for model in timm.list_models(f"*{arch}*")[:5] if model not in close]
 
 

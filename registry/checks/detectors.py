@@ -38,7 +38,12 @@ def check_detector(detector: Detector, crops: Sequence[Crop] | None = None) -> N
     )
     votes = frozenset(getattr(detector, "vote_variants", ()))
     known = {name.removeprefix("variant ") for name in together if name.startswith("variant ")}
-    require(votes <= known, f"vote_variants must be among the variants {sorted(known)}", votes)
+    # One name more is the detector's own: its main score may be a vote too.
+    require(
+        len(votes - known) <= 1,
+        f"vote_variants must be among the variants {sorted(known)} and the detector's own name",
+        votes,
+    )
     if isinstance(detector, EmbeddingDetector):
         _check_embedding(detector, crops, together)
 

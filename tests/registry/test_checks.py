@@ -201,6 +201,7 @@ def test_a_good_detector_passes() -> None:
         value = brightness(crops)
         return Scores(fake=value, regions={"nose": value**2}, variants={"vote": value})
 
+    checks.check_detector(Scoring(score, vote_variants=frozenset({"vote", "the_detector"})))
     checks.check_detector(Scoring(score, vote_variants=frozenset({"vote"})))
 
 
@@ -228,7 +229,8 @@ def test_a_detector_without_score_or_with_votes_that_do_not_exist() -> None:
     with pytest.raises(PluginError, match=r"must have score\(crops\)"):
         checks.check_detector(object())  # type: ignore[arg-type]
     with pytest.raises(PluginError, match="vote_variants must be among the variants"):
-        checks.check_detector(Scoring(fake(lambda v: v), vote_variants=frozenset({"vote"})))
+        votes = frozenset({"own", "vote"})
+        checks.check_detector(Scoring(fake(lambda v: v), vote_variants=votes))
 
 
 def embedding_detector(**changes: Any) -> Scoring:

@@ -86,6 +86,7 @@ def test_a_missing_file_a_folder_and_an_empty_file_are_told_apart(tmp_path: Path
     assert "no weights file at" in refusal(tmp_path / "nowhere.pt")
     assert "is a folder" in refusal(tmp_path)
     assert "is empty" in refusal(empty)
+    assert "cannot read the weights file" in refusal(empty / "weights.pt")
 
 
 @pytest.mark.parametrize("kind", ["zip", "legacy", "safetensors"])

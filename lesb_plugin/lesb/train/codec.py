@@ -44,5 +44,5 @@ def video_frame(image: Image, codec: Codec, strength: float) -> Image:
 def _options(codec: Codec, strength: float) -> dict[str, str]:
     if codec == "h264":
         return {"crf": f"{18 + 20 * strength:.1f}", "preset": "ultrafast", "tune": "zerolatency"}
-    quantiser = f"{2 + 14 * strength:.1f}"
-    return {"flags": "+qscale", "global_quality": str(int(118 * float(quantiser)))}
+    quantiser = str(round(2 + 14 * strength))
+    return {"qmin": quantiser, "qmax": quantiser}

@@ -119,7 +119,9 @@ def _poisson(
     if min(width, height) < 4:
         raise ValueError("the mask is too small to be cloned into")
     centre = (x + width // 2, y + height // 2)
-    fake = cv2.seamlessClone(source, target, hard * 255, centre, cv2.NORMAL_CLONE)
+    cloned = cv2.seamlessClone(source, target, hard * 255, centre, cv2.NORMAL_CLONE)
+    # The solver rounds its whole rectangle anew: kept, that box would mark every fake of this kind.
+    fake = np.where(hard[..., None] > 0, cloned, target)
     return np.asarray(fake, np.uint8), hard.astype(np.float32)
 
 

@@ -15,7 +15,10 @@ def _field(default: Any, help_text: str, **limits: float) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """One training run; build it with `resolve`, which checks every value."""
+    """One training run; build it with `resolve`, which checks every value.
+
+    The defaults are those of configs/train/clean.yaml.
+    """
 
     folder: ClassVar[str] = "train"
 
@@ -46,19 +49,19 @@ class TrainConfig:
     pairs: int = _field(16, "pairs of real and fake per step", min=1)
     optimiser: Literal["adamw", "sam"] = _field("adamw", "AdamW, or SAM over SGD with momentum")
     learning_rate: float = _field(1e-3, "largest step size", min=1e-9)
-    head_rate: float = _field(1.0, "the head's step size as a multiple of the trunk's", min=0)
-    weight_decay: float = _field(0.01, "of weights of two or more dimensions", min=0)
+    head_rate: float = _field(3.0, "the head's step size as a multiple of the trunk's", min=0)
+    weight_decay: float = _field(0.02, "of weights of two or more dimensions", min=0)
     momentum: float = _field(0.9, "of SGD under SAM", min=0, max=0.999)
     rho: float = _field(0.05, "radius of SAM", min=1e-6)
     schedule: Literal["cosine", "linear"] = _field("cosine", "how the step size falls to 0")
     warmup: float = _field(0.1, "share of the steps in which the step size rises", min=0, max=0.9)
     flat: float = _field(0.0, "share of the steps before it starts to fall", min=0, max=0.99)
-    smoothing: float = _field(0.0, "label smoothing", min=0, max=0.5)
-    clip: float = _field(0.0, "largest norm of the gradient; 0 for no clipping", min=0)
-    ema: float = _field(0.0, "decay per step of the averaged weights; 0 for no average", max=0.9999)
+    smoothing: float = _field(0.05, "label smoothing", min=0, max=0.5)
+    clip: float = _field(2.0, "largest norm of the gradient; 0 for no clipping", min=0)
+    ema: float = _field(0.995, "decay per step of the averaged weights; 0 for no average", max=0.9999)
 
     # Selection, checkpoints, time.
-    val_every: int = _field(1, "epochs from one validation to the next", min=1)
+    val_every: int = _field(2, "epochs from one validation to the next", min=1)
     checkpoint_minutes: float = _field(5.0, "minutes from one checkpoint to the next", min=0)
     minutes: float | None = _field(
         None, "stop in good order after so many minutes of training", min=0
@@ -74,7 +77,7 @@ class TrainConfig:
     precision: Literal["float32", "bfloat16"] = _field(
         "float32", "precision of a training step; bfloat16 is autocast"
     )
-    val_precision: Literal["float32", "bfloat16"] = _field("float32", "precision of validation")
+    val_precision: Literal["float32", "bfloat16"] = _field("bfloat16", "precision of validation")
     max_errors: float = _field(0.05, "faces that may fail: a fraction below 1, else a count", min=0)
     tensorboard: bool = _field(True, "write scalars and images for TensorBoard")
     quiet: bool = _field(False, "no progress bars")

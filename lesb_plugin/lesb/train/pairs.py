@@ -89,7 +89,8 @@ class PairMaker(torch.utils.data.Dataset[Made | Skipped]):
         if self.law.quality is not None:
             distort = draw_quality(self.law.quality, rng)
             views = [distort(image) for image in views]
-        if self.shuffled and rng.random() < 0.5:
+        swapped = rng.random() < 0.5  # drawn in any case: a control sees the pairs of its run
+        if self.shuffled and swapped:
             views.reverse()
         return self._crop(views, made, family, rng)
 

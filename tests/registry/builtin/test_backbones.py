@@ -10,6 +10,7 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
+from timm.models.metaformer import MetaFormer
 from torch import nn
 
 from registry.builtin import backbones
@@ -102,20 +103,25 @@ def enliven(model: nn.Module, size: int) -> None:
         model(pictures(size, 4))
 
 
+def wrapped(name: str, model: nn.Module, size: int) -> TimmBackbone:
+    return TimmBackbone(
+        name,
+        model,
+        size=size,
+        mean=(0.5, 0.4, 0.3),
+        std=(0.2, 0.3, 0.4),
+        provenance=Provenance(weights="x", weights_sha256="0" * 64),
+    )
+
+
 def make(kind: str, classes: int = 2) -> TimmBackbone:
     name, options, _, _ = KINDS[kind]
     with torch.random.fork_rng():
         torch.manual_seed(3)
         model = timm.create_model(name, num_classes=classes, **options).eval()
-        enliven(model, options.get("img_size", model.default_cfg["input_size"][-1]))
-    return TimmBackbone(
-        f"timm/{name}",
-        model,
-        size=options.get("img_size", model.default_cfg["input_size"][-1]),
-        mean=(0.5, 0.4, 0.3),
-        std=(0.2, 0.3, 0.4),
-        provenance=Provenance(weights="x", weights_sha256="0" * 64),
-    )
+        size = options.get("img_size", model.default_cfg["input_size"][-1])
+        enliven(model, size)
+    return wrapped(f"timm/{name}", model, size)
 
 
 @pytest.fixture(scope="module")
@@ -265,6 +271,14 @@ def test_a_model_without_a_feature_map_is_refused(name: str, told: str) -> None:
         build_timm(f"timm/{name}", "random", 0)
 
 
+def test_a_model_of_oblong_images_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    oblong = timm.get_pretrained_cfg(TINY)
+    oblong.input_size = (3, 64, 48)
+    monkeypatch.setattr(timm, "get_pretrained_cfg", lambda name: oblong)
+    with pytest.raises(ConfigError, match="takes images of 48x64; crops are square"):
+        build_timm(f"timm/{TINY}", "random", 0)
+
+
 # --- heads -------------------------------------------------------------------------------------
 
 
@@ -318,6 +332,35 @@ def test_a_single_class_is_the_logit_of_fake() -> None:
 def test_any_other_number_of_classes_is_no_fake_head(classes: int) -> None:
     backbone = make("conv", classes=classes)
     assert backbone.head(embedding(backbone, pictures(backbone.crop.size))) is None
+    assert backbone.head_direction() is None
+
+
+def test_a_head_that_is_a_convolution_is_linear_too() -> None:
+    model = timm.create_model("resnetv2_18", num_classes=2).eval()
+    backbone = wrapped("resnetv2", model, 64)
+    images = pictures(64)
+    found = embedding(backbone, images)
+    direction, logit = backbone.head_direction(), backbone.head(found)
+    with torch.inference_mode():
+        logits = model(normalised(images))
+    assert direction is not None
+    assert logit is not None
+    torch.testing.assert_close(logit, logits[:, 1] - logits[:, 0], rtol=1e-4, atol=1e-5)
+    slope = (found[1] - found[0]).double().numpy() @ direction
+    assert slope == pytest.approx(float(logit[1] - logit[0]), abs=1e-5)
+
+
+def test_a_head_that_is_not_linear_has_no_direction() -> None:
+    model = MetaFormer(num_classes=2, depths=(1, 1, 1, 1), dims=(8, 8, 16, 16)).eval()
+    model.pretrained_cfg = {"classifier": "head.fc"}
+    enliven(model, 64)
+    backbone = wrapped("metaformer", model, 64)
+    images = pictures(64)
+    logit = backbone.head(embedding(backbone, images))
+    with torch.inference_mode():
+        logits = model(normalised(images))
+    assert logit is not None
+    torch.testing.assert_close(logit, logits[:, 1] - logits[:, 0], rtol=1e-4, atol=1e-5)
     assert backbone.head_direction() is None
 
 

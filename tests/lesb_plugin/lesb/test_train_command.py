@@ -1,0 +1,73 @@
+"""`bench train` from the command line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from drawn_training import BACKBONE, EASY
+
+from lesb_plugin.lesb.train.monitor import stopping
+from lesb_plugin.lesb.train.options import TrainConfig
+from registry import resolve
+from registry.cli import main
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> list[str]:
+    style = tmp_path / "easy.yaml"
+    style.write_text(EASY)
+    return [
+        "train", "--backbone", BACKBONE, "--weights", "random", "--train", "toy",
+        "--style", str(style), "--val-style", str(style), "--val-fakes", "1", "--epochs", "2",
+        "--pairs", "24", "--workers", "0", "--quiet", "--no-tensorboard", "--out",
+        str(tmp_path / "run"),
+    ]  # fmt: skip
+
+
+def test_a_run_starts_stops_and_goes_on(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "--minutes", "0"]) == 0
+    assert "--resume goes on" in capsys.readouterr().out
+    assert main(command) == 2
+    assert "pass --resume to go on with that run" in capsys.readouterr().err
+    assert main([*command, "--resume"]) == 0
+    said = capsys.readouterr().out
+    assert "best val AUC" in said
+    assert f"--weights {tmp_path / 'run' / 'weights.safetensors'}" in said
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {"checkpoint.pt", "config.yaml", "log.json", "pairs.png", "weights.safetensors"}
+
+
+def test_a_wrong_style_is_told_before_any_work(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "--style", "claen"]) == 2
+    assert "did you mean 'clean'?" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["sbi", "clean"])
+def test_shipped_configurations_resolve(name: str) -> None:
+    assert resolve(TrainConfig, name).style == name
+
+
+def test_without_a_configuration_the_recipe_of_this_project_is_used() -> None:
+    assert resolve(TrainConfig, "clean") == TrainConfig()
+
+
+def test_an_interrupt_asks_once_and_insists_the_second_time() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with stopping(None) as stop:
+        assert stop.reason == ""
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+        assert stop.interrupted
+        assert stop.reason == "interrupted"
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before

@@ -1,0 +1,155 @@
+"""Runs: they learn what is there, nothing that is not, and go on exactly where they stopped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from drawn_training import BACKBONE, trainer
+from safetensors import safe_open
+
+from lesb_plugin.lesb.train.loop import CHECKPOINT, LOG, WEIGHTS, Trainer
+from lesb_plugin.lesb.train.monitor import Stop
+from registry import ConfigError, DataError
+from registry.plugins import load_plugins
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Any:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+class StopAfter(Stop):
+    """Asks to stop once a run has made `steps` steps."""
+
+    def __init__(self, run: Trainer, steps: int) -> None:
+        super().__init__(None)
+        self._run, self._steps = run, steps
+
+    @property
+    def reason(self) -> str:
+        return "enough" if self._run.done >= self._steps else ""
+
+
+def test_loss_falls_and_val_auc_rises_on_fakes_that_are_easy(tmp_path: Path) -> None:
+    run = trainer(tmp_path, faces=24, epochs=16, pairs=8)
+    run.run(Stop(None))
+    epochs = run.log["epochs"]
+    losses = [epoch["loss"] for epoch in epochs]
+    assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:2])
+    assert run.best > 0.85
+
+
+def test_shuffled_labels_teach_nothing(tmp_path: Path) -> None:
+    run = trainer(tmp_path, faces=24, epochs=8, pairs=8, shuffled_labels=True)
+    run.run(Stop(None))
+    aucs = [epoch["val"]["auc"] for epoch in run.log["epochs"]]
+    assert 0.3 < float(np.mean(aucs)) < 0.7
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "sam"])
+def test_a_resumed_run_equals_one_that_was_never_stopped(tmp_path: Path, optimiser: str) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    for folder in (whole, parts):
+        folder.mkdir()
+    straight = trainer(whole, optimiser=optimiser, epochs=3)
+    assert straight.run(Stop(None)) == ""
+    first = trainer(parts, optimiser=optimiser, epochs=3)
+    assert first.run(StopAfter(first, 3)) == "enough"  # in the middle of the second epoch
+    second = trainer(parts, optimiser=optimiser, epochs=3)
+    second.resume()
+    assert second.done == 3
+    second.run(Stop(None))
+    for name, tensor in straight.network.state_dict().items():
+        assert torch.equal(tensor, second.network.state_dict()[name]), name
+    for name, tensor in straight.average.network.state_dict().items():
+        assert torch.equal(tensor, second.average.network.state_dict()[name]), name
+    assert straight.best == second.best
+    assert learned(straight) == learned(second)
+
+
+def learned(run: Trainer) -> list[Any]:
+    """What does not depend on the clock."""
+    return [
+        (epoch["loss"], epoch["accuracy"], epoch["val"]["auc"], epoch["val"]["families"])
+        for epoch in run.log["epochs"]
+    ]
+
+
+def test_the_best_weights_are_read_back_by_the_backbone(tmp_path: Path) -> None:
+    run = trainer(tmp_path, epochs=1)
+    run.run(Stop(None))
+    path = run.out / WEIGHTS
+    backbone = load_plugins().get("backbone", BACKBONE).build(BACKBONE, str(path), 0)
+    images = torch.rand(3, 3, backbone.crop.size, backbone.crop.size)
+    with torch.inference_mode():
+        logits = run.average.network(images)
+        head = backbone.head(backbone.embed(backbone.features(images)))
+    torch.testing.assert_close(head, logits[:, 1] - logits[:, 0], atol=0.02, rtol=0.02)
+    assert {parameter.dtype for parameter in backbone.parameters()} == {torch.float32}
+
+
+def test_weights_are_in_float16_but_for_norms_and_head(tmp_path: Path) -> None:
+    run = trainer(tmp_path, epochs=1)
+    run.run(Stop(None))
+    with safe_open(run.out / WEIGHTS, "pt") as file:
+        kinds = {name: file.get_tensor(name).dtype for name in file.keys()}  # noqa: SIM118
+        record = json.loads(file.metadata()["training"])
+    assert kinds["conv_stem.weight"] == torch.float16
+    assert kinds["bn1.running_var"] == kinds["classifier.weight"] == torch.float32
+    assert record["best"]["epoch"] == 1
+
+
+def test_the_log_holds_an_entry_for_each_epoch(tmp_path: Path) -> None:
+    run = trainer(tmp_path, epochs=2, tensorboard=True)
+    run.run(Stop(None))
+    log = json.loads((run.out / LOG).read_text("utf-8"))
+    assert [epoch["epoch"] for epoch in log["epochs"]] == [1, 2]
+    assert log["epochs"][0]["val"]["families"].keys() == {"inpaint"}
+    assert log["epochs"][0]["pairs_made_per_second_by_one_worker"] > 0
+    assert any((run.out / "tensorboard").iterdir())
+
+
+def test_a_run_stops_when_its_minutes_are_over_and_leaves_a_checkpoint(tmp_path: Path) -> None:
+    run = trainer(tmp_path, epochs=50)
+    assert run.run(Stop(0)) == "the minutes are over"
+    assert run.done == 1
+    assert (run.out / CHECKPOINT).is_file()
+
+
+def test_resuming_with_other_settings_or_data_is_refused(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    run.run(Stop(0))
+    with pytest.raises(ConfigError, match=r"learning_rate was 0.003, is 0.5"):
+        trainer(tmp_path, learning_rate=0.5).resume()
+    other = trainer(tmp_path)
+    other.data_fingerprint = "another"
+    with pytest.raises(ConfigError, match="the data has changed"):
+        other.resume()
+
+
+def test_resuming_nothing_and_half_a_checkpoint_are_errors(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    with pytest.raises(DataError, match="nothing to resume"):
+        run.resume()
+    run.run(Stop(0))
+    whole = (run.out / CHECKPOINT).read_bytes()
+    (run.out / CHECKPOINT).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match="cannot read the checkpoint"):
+        run.resume()
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_advice(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    with torch.no_grad():
+        next(iter(run.network.parameters())).fill_(float("nan"))
+    with pytest.raises(DataError, match=r"the loss is nan at step 0; lower --learning-rate"):
+        run.run(Stop(None))
+    assert not (run.out / CHECKPOINT).exists()

@@ -1,0 +1,145 @@
+"""What training pairs are, and that they depend on nothing but their seed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from drawn_training import CROP, maker, store
+
+from lesb_plugin.lesb.train.forgeries import FAMILIES, forge
+from lesb_plugin.lesb.train.law import Law
+from lesb_plugin.lesb.train.pairs import Batch, Made, Order, PairMaker, batches, load_law
+from lesb_plugin.lfd.variants import Skipped
+from registry import ConfigError
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> PairMaker:
+    return maker(tmp_path_factory.mktemp("pairs"), "clean")
+
+
+def made(pairs: PairMaker, epoch: int, index: int, family: str | None = None) -> Made:
+    found = pairs.make(epoch, index, family)
+    assert isinstance(found, Made), found
+    return found
+
+
+def plain(pairs: PairMaker) -> PairMaker:
+    """The same without what is done to both images of a pair."""
+    return replace(pairs, law=replace(pairs.law, quality=None, mock=0.0))
+
+
+def all_batches(pairs: PairMaker, workers: int) -> list[Batch]:
+    return list(batches(pairs, Order(len(pairs), 2, 2).after(0), workers))
+
+
+def test_batches_are_the_same_for_any_number_of_workers(clean: PairMaker) -> None:
+    alone = all_batches(clean, 0)
+    for workers in (1, 2):
+        for one, other in zip(alone, all_batches(clean, workers), strict=True):
+            assert torch.equal(one.images, other.images)
+            assert one.families == other.families
+
+
+def test_a_pair_depends_on_seed_epoch_and_face_and_not_on_what_was_made_before(
+    clean: PairMaker,
+) -> None:
+    first = made(clean, 1, 2).images
+    for epoch, index in ((0, 0), (3, 1)):
+        clean.make(epoch, index)
+    np.testing.assert_array_equal(made(clean, 1, 2).images, first)
+    for other in (made(clean, 2, 2), made(clean, 1, 3), made(replace(clean, seed=1), 1, 2)):
+        assert not np.array_equal(other.images, first)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_changes_the_face_within_its_mask(clean: PairMaker, family: str) -> None:
+    pair = made(plain(clean), 0, 1, family)
+    assert pair.family == family
+    assert pair.images.shape == (2, CROP.size, CROP.size, 3)
+    assert pair.images.dtype == np.uint8
+    real, fake = pair.images.astype(int)
+    inside = pair.mask > 127 * (pair.mask.max() / 255)
+    assert 0 < inside.mean() < 0.9
+    assert np.abs(real - fake)[inside].mean() > 1
+
+
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "sbi"])
+def test_real_and_fake_are_equal_outside_of_the_mask(clean: PairMaker, family: str) -> None:
+    pairs = plain(clean)
+    forged = forge(family, pairs.store.view(2), pairs._scene(2), np.random.default_rng(0))
+    outside = forged.mask == 0
+    np.testing.assert_array_equal(forged.fake[outside], forged.real[outside])
+
+
+def test_quality_is_the_same_for_both_of_a_pair(clean: PairMaker) -> None:
+    """A fake that is its real stays it, through noise, codecs and crops."""
+    law = replace(clean.law, mock=0.0, least_change=0.0, ratios=(0.0,))
+    quality = replace(
+        law.quality, colour_p=1.0, blur_p=1.0, rescale_p=1.0, noise_p=1.0, codec_p=1.0
+    )  # fmt: skip
+    # With an opacity of 0 nothing is blended, and masks that are empty count as no change.
+    pairs = replace(clean, law=replace(law, quality=quality))
+    from lesb_plugin.lesb.train import forgeries
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forgeries, "_check_change", lambda *_: None)
+        for index in range(4):
+            real, fake = made(pairs, 0, index, "face_alpha").images
+            np.testing.assert_array_equal(real, fake)
+
+
+def test_donors_are_other_people(tmp_path: Path) -> None:
+    faces = store(tmp_path, 4)
+    own = faces.view(1).image
+    for seed in range(8):
+        donor = faces.donor(1, 2, np.random.default_rng(seed))
+        assert not np.array_equal(donor.image, own)
+
+
+def test_a_face_that_allows_no_draw_is_skipped_with_the_reason(tmp_path: Path) -> None:
+    alone = maker(tmp_path, "clean", count=1)
+    found = alone.make(0, 0, "swap_alpha")
+    assert isinstance(found, Skipped)
+    assert "another person" in found.reason
+
+
+def test_shuffled_labels_swap_about_half_of_the_pairs(clean: PairMaker) -> None:
+    shuffled = replace(plain(clean), shuffled=True)
+    same = [
+        np.array_equal(made(shuffled, epoch, 1).images, made(plain(clean), epoch, 1).images)
+        for epoch in range(30)
+    ]
+    assert 5 < sum(same) < 25
+
+
+def test_each_epoch_is_a_permutation_that_starts_anywhere(clean: PairMaker) -> None:
+    order = Order(faces=10, pairs=3, epochs=4, seed=5)
+    steps = list(order.after(0))
+    assert len(steps) == len(order) == 12
+    for epoch in range(4):
+        seen = [face for step in steps[3 * epoch : 3 * epoch + 3] for _, face in step]
+        assert len(set(seen)) == 9
+        assert {each for step in steps[3 * epoch : 3 * epoch + 3] for each, _ in step} == {epoch}
+    for done in range(12):
+        assert list(order.after(done)) == steps[done:]
+
+
+def test_a_family_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "style.yaml"
+    path.write_text("families: {face_swap: 1}")
+    with pytest.raises(
+        ConfigError, match=r"no family of pseudo-fakes named 'face_swap'; known: .*sbi"
+    ):
+        load_law(str(path))
+
+
+@pytest.mark.parametrize("style", ["sbi", "clean"])
+def test_shipped_styles_load(style: str) -> None:
+    law = load_law(style)
+    assert isinstance(law, Law)
+    assert sum(law.weights().values()) == pytest.approx(1)
