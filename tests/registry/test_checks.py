@@ -228,9 +228,9 @@ def test_a_detector_that_breaks_its_contract(score: Any, message: str) -> None:
 def test_a_detector_without_score_or_with_votes_that_do_not_exist() -> None:
     with pytest.raises(PluginError, match=r"must have score\(crops\)"):
         checks.check_detector(object())  # type: ignore[arg-type]
+    two_votes = Scoring(fake(lambda v: v), vote_variants=frozenset({"own", "vote"}))
     with pytest.raises(PluginError, match="vote_variants must be among the variants"):
-        votes = frozenset({"own", "vote"})
-        checks.check_detector(Scoring(fake(lambda v: v), vote_variants=votes))
+        checks.check_detector(two_votes)
 
 
 def embedding_detector(**changes: Any) -> Scoring:

@@ -58,7 +58,7 @@ class TrainConfig:
     flat: float = _field(0.0, "share of the steps before it starts to fall", min=0, max=0.99)
     smoothing: float = _field(0.05, "label smoothing", min=0, max=0.5)
     clip: float = _field(2.0, "largest norm of the gradient; 0 for no clipping", min=0)
-    ema: float = _field(0.995, "decay per step of the averaged weights; 0 for no average", max=0.9999)
+    ema: float = _field(0.995, "decay per step of averaged weights; 0 for no average", max=0.9999)
 
     # Selection, checkpoints, time.
     val_every: int = _field(2, "epochs from one validation to the next", min=1)
