@@ -22,6 +22,9 @@ __all__ = [
     "build_reader",
 ]
 
+_METHODS = {"features", "embed", "head", "head_direction", "to"}
+_PROTOCOL = sorted({*Backbone.__annotations__, *_METHODS})
+
 
 class Reading(Protocol):
     """The fields that say how faces are found in frames."""
@@ -86,6 +89,12 @@ def build_backbone(
 
         torch.set_num_threads(threads)
     backbone: Backbone = guarded(f"backbone {name!r}", spec.source, spec.build, name, weights, seed)
+    missing = [attribute for attribute in _PROTOCOL if not hasattr(backbone, attribute)]
+    if missing:
+        raise PluginError(
+            f"backbone {name!r} of package {spec.source or 'unknown'!r} lacks {', '.join(missing)};"
+            f" a backbone has {', '.join(_PROTOCOL)} (see registry.Backbone)"
+        )
     return backbone
 
 

@@ -78,19 +78,22 @@ class ChunkStore:
         self._maker = list(maker)
 
     def key(self, units: Sequence[Unit]) -> str:
-        """sha256 over the maker and the frames."""
-        parts = [FORMAT, self._maker, [unit.stamp() for unit in units]]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        """sha256 of the maker, a dot, sha256 of the frames."""
+        return f"{_sha256([FORMAT, self._maker])}.{_sha256([unit.stamp() for unit in units])}"
 
     def find(self, index: int, units: Sequence[Unit]) -> Chunk | None:
-        """The finished chunk, or None; one in the run folder that was made otherwise is refused."""
+        """The finished chunk, or None where it must be made.
+
+        One in the run folder with another maker is a DataError: results would be mixed. One of
+        other frames, because files were mended, added or taken away, is made again.
+        """
         key = self.key(units)
         path = self._path(index)
         if path.exists():
             chunk = _read(path, key)
-            if chunk == "other":
+            if chunk == "maker":
                 raise DataError(
-                    f"{path} was made with other weights, crops or frames than this run asks for;"
+                    f"{path} was made with other weights, crops or options than this run asks for;"
                     " choose another --out, or --overwrite to start this one afresh"
                 )
             if isinstance(chunk, Chunk):
@@ -128,12 +131,18 @@ def _write(path: Path, key: str, chunk: Chunk) -> None:
         )
 
 
-def _read(path: Path, key: str) -> Chunk | Literal["other", "damaged"]:
+def _sha256(parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _read(path: Path, key: str) -> Chunk | Literal["maker", "frames", "damaged"]:
+    """The chunk, or what is wrong with it."""
     try:
         # an open file, because numpy leaves one it opened itself open if the archive is cut short
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             if str(stored["key"]) != key:
-                return "other"
+                same_maker = str(stored["key"]).split(".")[0] == key.split(".", maxsplit=1)[0]
+                return "frames" if same_maker else "maker"
             names = [name for name in stored.files if name.startswith("value.")]
             return Chunk(
                 stored["unit"],

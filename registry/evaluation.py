@@ -82,12 +82,12 @@ def _prepare(config: EvalConfig) -> _Job:
         for name in names:
             plugins.get(kind, name)
     videos = _videos(config, plugins)
-    folder = _open_folder(config)
-    config = replace(config, out=str(folder))
     reader = build_reader(plugins, config)
     embedder = build_embedder(plugins, config) if spec.needs_backbone else None
     artefact = None if embedder is None else find_artefact(plugins, config, spec, embedder)
     detector = build_detector(spec, embedder, config.options, artefact, config.seed)
+    folder = _open_folder(config)  # last: what is wrong with the rest leaves no empty folder
+    config = replace(config, out=str(folder))
     (folder / "config.yaml").write_text(as_yaml(config), encoding="utf-8")
     return _Job(
         config=config,
@@ -165,7 +165,8 @@ def _score(job: _Job) -> list[tuple[Sequence[Unit], Chunk]]:
                 else:
                     found[index] = step
                     store.put(index, pieces[index], step)
-            _stop_on_errors(job, [chunk for chunk in found if chunk is not None])
+            done = [(u, c) for u, c in zip(pieces, found, strict=True) if c is not None]
+            _stop_on_errors(job, done)
     return [(units, chunk) for units, chunk in zip(pieces, found, strict=True) if chunk]
 
 
@@ -193,12 +194,21 @@ def _embedding_cache(job: _Job) -> Path | None:
     return None
 
 
-def _stop_on_errors(job: _Job, chunks: Sequence[Chunk]) -> None:
-    reasons = Counter(str(s) for chunk in chunks for s in chunk.status if s != OK)
+def _stop_on_errors(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -> None:
+    failed = [
+        (str(status), units[at].frame.path)
+        for units, chunk in chunks
+        for at, status in zip(chunk.unit, chunk.status, strict=True)
+        if status != OK
+    ]
+    reasons = Counter(reason for reason, _ in failed)
     allowed = job.config.max_errors
     allowed = allowed * len(job.units) if allowed < 1 else allowed
     if reasons.total() > allowed:
-        worst = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common(3))
+        first = dict(reversed(failed))
+        worst = "; ".join(
+            f"{count} x {reason}, first {first[reason]}" for reason, count in reasons.most_common(3)
+        )
         raise DataError(
             f"{reasons.total()} of {len(job.units)} frames failed, more than --max-errors"
             f" {job.config.max_errors:g} allows: {worst}. What is done is kept in {job.folder};"
@@ -263,7 +273,8 @@ def _domains(job: _Job) -> dict[str, str]:
 def _notes(job: _Job, domains: dict[str, str]) -> tuple[str, ...]:
     """What a reader of the numbers must know, in sentences."""
     notes = [
-        f"{dataset}: {domain}, the detector or its backbone was trained or fitted on it"
+        f"{dataset}: {domain}, the detector or its backbone learned from this data set; the same"
+        " people may be among those scored"
         for dataset, domain in domains.items()
         if domain == "in-domain"
     ]

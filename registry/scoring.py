@@ -186,5 +186,5 @@ def _reason(error: DataError, unit: Unit) -> str:
     reason = str(error)
     for path in (unit.frame.path, unit.frame.landmarks):
         if path is not None:
-            reason = reason.replace(str(path), "the file")
+            reason = reason.replace(str(path), "FILE")
     return reason

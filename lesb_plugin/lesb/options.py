@@ -29,7 +29,7 @@ class LesbFitOptions:
     regions: str = _field("eyes_nose_mouth", "face parts: a YAML file, or one of configs/regions")
     psi: str = _field("paper", "local augmentations: a YAML file, or one of configs/psi")
     blend: str = _field("sbi", "law of the pseudo-fakes: a YAML file, or one of configs/blend")
-    images: int = _field(1440, "faces that LFD learns from, at most", min=1)
+    images: int = _field(1440, "faces that LFD learns from, at most; the heads see all", min=1)
     variants: int = _field(16, "augmented variants of each face per part", min=2)
     rank: int = _field(128, "directions kept per part", min=1)
     reference: Literal["mean", "clean"] = _field(

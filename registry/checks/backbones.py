@@ -26,6 +26,7 @@ def check_backbone(
     Returns it. Batches, repetition, other images in the batch: nothing of these changes an
     embedding; `mean_pooled` and `head_direction` are what they claim to be.
     """
+    require(isinstance(spec, BackboneSpec), "check_backbone takes a BackboneSpec", spec)
     backbone = spec.build(name or spec.name, weights, 0)
     _check_attributes(backbone, f"backbone {spec.name!r}")
     require(

@@ -49,17 +49,25 @@ def test_a_finished_chunk_comes_back_as_it_was(tmp_path: Path) -> None:
     assert found.values["embedding"].dtype == np.float32
 
 
-@pytest.mark.parametrize("change", ["maker", "frame", "file"])
-def test_a_chunk_made_otherwise_is_refused(tmp_path: Path, change: str) -> None:
+def test_a_chunk_of_another_maker_is_refused(tmp_path: Path) -> None:
     units = _units(tmp_path, 2)
     ChunkStore(tmp_path / "chunks", ["encoder a"], None).put(0, units, _chunk(2))
-    maker = "encoder b" if change == "maker" else "encoder a"
+    with pytest.raises(DataError, match=r"other weights, crops or options.*--overwrite"):
+        ChunkStore(tmp_path / "chunks", ["encoder b"], None).find(0, units)
+
+
+@pytest.mark.parametrize("change", ["frame", "file", "missing"])
+def test_a_chunk_of_frames_that_have_changed_is_made_again(tmp_path: Path, change: str) -> None:
+    units = _units(tmp_path, 2)
+    store = ChunkStore(tmp_path / "chunks", ["encoder"], None)
+    store.put(0, units, _chunk(2))
     if change == "frame":
         units = units[::-1]
-    if change == "file":
+    elif change == "file":
         units[0].frame.path.write_bytes(b"other content")
-    with pytest.raises(DataError, match=r"other weights, crops or frames.*--overwrite"):
-        ChunkStore(tmp_path / "chunks", [maker], None).find(0, units)
+    else:
+        units[0].frame.path.unlink()
+    assert store.find(0, units) is None
 
 
 def test_a_chunk_cut_short_is_made_again(tmp_path: Path) -> None:

@@ -103,6 +103,22 @@ class StillBackbone:
     def to(self, device: str) -> StillBackbone:
         return self
 
+    def features(self, images: Any) -> Any: ...
+
+    def embed(self, features: Any) -> Any: ...
+
+    def head(self, embedding: Any) -> Any: ...
+
+    def head_direction(self) -> None: ...
+
+
+class HalfBackbone:
+    """Not a backbone: most of the protocol is missing."""
+
+    def __init__(self, name: str, weights: str | None, seed: int) -> None:
+        self.name = name
+        self.crop = CropPolicy(size=32)
+
 
 FITS: list[FitContext] = []
 
@@ -132,6 +148,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
         DetectorSpec(name="shipped", summary="-", build=Grey, fit=fit_nothing, needs_artefact=True),
         DetectorSpec(name="not_one", summary="-", build=lambda _: object(), needs_backbone=False),
         BackboneSpec(name="still", summary="-", build=StillBackbone),
+        BackboneSpec(name="half", summary="-", build=HalfBackbone),
         ArtefactSpec(
             name="shipped_still",
             summary="-",
@@ -224,14 +241,15 @@ def test_a_second_detector_on_the_same_encoder_embeds_nothing(run: Run, tmp_path
     assert GreyEmbedding.calls == 24
 
 
-def test_changed_data_in_an_old_run_folder_is_refused_and_overwrite_starts_afresh(
-    run: Run, tmp_path: Path
-) -> None:
+def test_the_chunk_of_a_changed_file_is_scored_again_and_no_other(run: Run, tmp_path: Path) -> None:
     run()
     cv2.imwrite(str(tmp_path / "data" / "0_0.png"), np.zeros((SIZE, SIZE, 3), np.uint8))
-    with pytest.raises(DataError, match="--overwrite"):
-        run()
-    run(overwrite=True)
+    Grey.calls = 0
+    run()
+    assert Grey.calls == 5
+    table, _ = read_predictions(tmp_path / "run")
+    (row,) = [row for row in table.to_pylist() if row["path"].endswith("0_0.png")]
+    assert row["fake"] == 0
 
 
 def test_an_unreadable_image_is_a_counted_row_and_no_score(run: Run, tmp_path: Path) -> None:
@@ -251,8 +269,11 @@ def test_too_many_errors_end_the_run_with_a_count_and_keep_what_is_done(
 ) -> None:
     for person in (3, 4):
         (tmp_path / "data" / f"{person}_0.png").write_bytes(b"no image")
-    with pytest.raises(DataError, match=r"2 of 12 frames failed.*--max-errors 0\.05.*2 x"):
+    with pytest.raises(
+        DataError, match=r"2 of 12 frames failed.*--max-errors 0\.05.*2 x"
+    ) as caught:
         run()
+    assert "3_0.png" in str(caught.value)
     assert len(list((tmp_path / "run" / "chunks").iterdir())) == 2
     Grey.calls = 0
     run(max_errors=0.5)
@@ -278,6 +299,11 @@ def test_data_without_one_readable_face_is_reported_not_made_up(run: Run, tmp_pa
         ({"dataset": ("./nowhere",)}, DataError, "no such file or folder"),
         ({"split": "tset"}, BenchError, "test"),
         ({"detector": "not_one"}, PluginError, r"built a object, which has no score"),
+        (
+            {"detector": "on_backbone", "backbone": "half"},
+            PluginError,
+            "backbone 'half' of package .* lacks dim, embed, features, head",
+        ),
         ({"options": {"fusion": "max"}}, ConfigError, "no options"),
         (
             {"artefact": "nothing_here", "detector": "fitted", "backbone": "still"},
@@ -287,11 +313,12 @@ def test_data_without_one_readable_face_is_reported_not_made_up(run: Run, tmp_pa
     ],
 )
 def test_a_name_that_is_wrong_ends_before_any_work(
-    run: Run, settings: dict[str, Any], error: type[BenchError], message: str
+    run: Run, tmp_path: Path, settings: dict[str, Any], error: type[BenchError], message: str
 ) -> None:
     with pytest.raises(error, match=message):
         run(**settings)
     assert Grey.calls == 0
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_folder_that_cannot_be_written_is_an_error(run: Run, tmp_path: Path) -> None:
@@ -349,8 +376,9 @@ def test_another_artefact_in_an_old_run_folder_is_refused(run: Run, tmp_path: Pa
         (tmp_path / name).write_bytes(name.encode())
     settings = {"detector": "fitted", "backbone": "still"}
     run(**settings, artefact=str(tmp_path / "a"))
-    with pytest.raises(DataError, match="other weights, crops or frames"):
+    with pytest.raises(DataError, match="other weights, crops or options"):
         run(**settings, artefact=str(tmp_path / "b"))
+    run(**settings, artefact=str(tmp_path / "b"), overwrite=True)
 
 
 def test_notes_say_what_the_numbers_are_worth(run: Run, tmp_path: Path) -> None:
