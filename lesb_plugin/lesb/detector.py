@@ -74,4 +74,11 @@ def build_lesb(context: DetectorContext) -> LesbDetector:
         missing = "a backbone" if context.embedder is None else "an artefact of `bench fit`"
         raise ConfigError(f"detector {NAME!r} needs {missing}")
     fitted = load_fitted(context.artefact, context.embedder.backbone)
+    at = fitted.lfd.provenance["precision"]
+    if at != context.embedder.precision:
+        # bfloat16 moves an embedding by some percent: as much as what the subspaces tell apart.
+        raise ConfigError(
+            f"{context.artefact} was fitted at precision {at}, not {context.embedder.precision};"
+            f" pass --precision {at}, or fit again"
+        )
     return LesbDetector(context.embedder, fitted, context.options or LesbOptions())

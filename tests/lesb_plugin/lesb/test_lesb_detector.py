@@ -212,6 +212,13 @@ def test_other_weights_are_refused_by_both_hashes(artefact: Path) -> None:
         detector(artefact, embedder)
 
 
+def test_another_precision_is_refused_with_the_flag_to_pass(artefact: Path) -> None:
+    embedder = planted_embedder()
+    embedder.precision = "bfloat16"
+    with pytest.raises(ConfigError, match=r"precision float32, not bfloat16.*--precision float32"):
+        detector(artefact, embedder)
+
+
 @pytest.mark.parametrize("kept", [0, 7, 100, 5000, -1])
 def test_a_truncated_artefact_is_refused(artefact: Path, tmp_path: Path, kept: int) -> None:
     cut = tmp_path / "cut.safetensors"
