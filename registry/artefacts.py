@@ -12,11 +12,12 @@ from pathlib import Path
 from registry.boundary import guarded
 from registry.cache import cache_dir
 from registry.config import EvalConfig, FitConfig, resolve_options
-from registry.data import find_videos, fingerprint
+from registry.data import fingerprint
 from registry.errors import ConfigError, DataError
 from registry.fitting import ARTEFACT_FILE, fit
 from registry.inference import Embedder
 from registry.plugins import Plugins
+from registry.real_faces import find_splits
 from registry.types import ArtefactSpec, DetectorSpec
 
 __all__ = ["find_artefact"]
@@ -107,18 +108,13 @@ def _fit_key(plugins: Plugins, config: FitConfig, spec: DetectorSpec, embedder: 
     options = resolve_options(
         None if spec.fit_options is None else spec.fit_options.load(), config.options
     )
-    videos = [
-        video
-        for split in ("train", "val")
-        for name in config.train
-        for video in find_videos(name, split, plugins)
-    ]
+    train, val = find_splits(config, plugins)
     parts = [
         spec.name,
         spec.source,
         embedder.encoder,
         None if options is None else asdict(options),
-        fingerprint(videos),
+        fingerprint([*train, *val]),
         [config.seed, config.crop_from, config.face_detector, config.landmarker, config.landmarks],
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
