@@ -10,6 +10,7 @@ from registry.config import resolve_options
 from registry.data import FaceReader
 from registry.errors import ConfigError, PluginError
 from registry.inference import Embedder, resolve_device
+from registry.memory import reuse_freed_memory
 from registry.plugins import Plugins
 from registry.types import Backbone, BackboneSpec, Detector, DetectorContext, DetectorSpec
 
@@ -84,6 +85,7 @@ def build_backbone(
 ) -> Backbone:
     """The backbone of a name with its weights; torch gets `threads` threads before that."""
     spec: BackboneSpec = plugins.get("backbone", name)
+    reuse_freed_memory()
     if threads is not None:
         import torch
 

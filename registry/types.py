@@ -243,12 +243,15 @@ class TrainableNetwork(Protocol):
     """A torch module: images (B, 3, S, S), RGB in [0, 1], to logits (B, classes).
 
     `head()` is the module that makes logits of embeddings; `weights()` the tensors by the names
-    under which `--weights FILE` of the same backbone reads them back.
+    under which `--weights FILE` of the same backbone reads them back. `with_map(images)` gives the
+    logits and a feature map (B, C, h, w), of about a sixteenth of the side, that they depend on.
     """
 
     def head(self) -> torch.nn.Module: ...
 
     def weights(self) -> dict[str, torch.Tensor]: ...
+
+    def with_map(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]: ...
 
 
 @runtime_checkable

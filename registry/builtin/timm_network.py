@@ -12,6 +12,8 @@ from registry.errors import ConfigError
 
 __all__ = ["TimmNetwork"]
 
+STRIDE = 16  # of the map that masks are learned on
+
 
 class TimmNetwork(nn.Module):
     """A copy of a timm model: images (B, 3, S, S), RGB in [0, 1], to logits (B, classes).
@@ -36,6 +38,21 @@ class TimmNetwork(nn.Module):
         self.register_buffer("mean", mean.clone(), persistent=False)
         self.register_buffer("std", std.clone(), persistent=False)
         self.train().requires_grad_(requires_grad=True)
+
+    def with_map(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits, and the last feature map (B, C, h, w) of at least a sixteenth of the side.
+
+        ConfigError for a model of timm's that does not give its intermediate maps.
+        """
+        if not hasattr(self.model, "forward_intermediates"):
+            raise ConfigError(
+                f"{type(self.model).__name__} does not give its intermediate feature maps, so no"
+                " mask can be learned on them; pass --mask-weight 0"
+            )
+        raw, maps = self.model.forward_intermediates((images - self.mean) / self.std)
+        least = images.shape[-1] // STRIDE
+        fine = [each for each in maps if each.shape[-1] >= least] or maps
+        return self.model.forward_head(raw), fine[-1]
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.model((images - self.mean) / self.std)

@@ -90,7 +90,7 @@ class Quality:
     noise_p: float = 0.25
     jpeg: tuple[int, int] = (20, 95)
     jpeg_passes: tuple[float, ...] = (0.25, 0.5, 0.25)  # chances of none, one, two
-    codec_p: float = 0.15  # one frame of H.264 or MPEG-4
+    codec_p: float = 0.25  # one frame of H.264 or MPEG-4
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ from lesb_plugin.lesb.train.checkpoint import (
     save_checkpoint,
     save_weights,
 )
+from lesb_plugin.lesb.train.masks import MaskLearner, mask_loss
 from lesb_plugin.lesb.train.monitor import Board, Stop, pair_sheet, write_log
 from lesb_plugin.lesb.train.optimiser import (
     Average,
@@ -72,6 +73,8 @@ class Trainer:
 
     def __post_init__(self) -> None:
         config = self.config
+        if config.mask_weight > 0:
+            self.network = MaskLearner(self.network, self.maker.crop.size, config.seed)
         self.network.to(self.device)
         self.order = Order(len(self.maker), config.pairs, config.epochs, config.seed)
         self.average = Average(self.network, config.ema)
@@ -128,11 +131,12 @@ class Trainer:
     def _step(self, batch: Batch) -> None:
         start = time.perf_counter()
         images = batch.images.to(self.device).flatten(0, 1)  # (2n, S, S, 3), real before fake
+        masks = batch.masks.to(self.device).flatten(0, 1)  # (2n, S, S)
         labels = torch.arange(len(images), device=self.device) % 2
         set_rate(self.optimiser, rate(self.config, self.done, len(self.order)))
         self.network.train()
         loss, right = step_gradients(
-            self.network, images.permute(0, 3, 1, 2).float() / 255, labels, self.config
+            self.network, images.permute(0, 3, 1, 2).float() / 255, labels, masks, self.config
         )
         if not math.isfinite(loss):
             raise DataError(
@@ -241,19 +245,28 @@ class Trainer:
 
 
 def step_gradients(
-    network: nn.Module, images: torch.Tensor, labels: torch.Tensor, config: TrainConfig
+    network: nn.Module,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    masks: torch.Tensor,
+    config: TrainConfig,
 ) -> tuple[float, float]:
     """Leave the gradients of one step in the parameters; the loss and the share of right answers.
 
+    The loss is that of the labels; a MaskLearner's gradients are also those of its masks.
     With SAM they are those at the worst point near by; the loss is that of the weights themselves.
     """
     device = images.device.type
 
     def backward() -> tuple[float, float]:
         with torch.autocast(device, torch.bfloat16, enabled=config.precision == "bfloat16"):
-            logits = network(images)  # (2n, 2)
+            if isinstance(network, MaskLearner):
+                logits, drawn = network.with_mask(images)  # (2n, 2), (2n, h, w)
+            else:
+                logits, drawn = network(images), None
         loss = nn.functional.cross_entropy(logits.float(), labels, label_smoothing=config.smoothing)
-        loss.backward()  # type: ignore[no-untyped-call]
+        whole = loss if drawn is None else loss + config.mask_weight * mask_loss(drawn, masks)
+        whole.backward()  # type: ignore[no-untyped-call]
         right = (logits.argmax(dim=1) == labels).float().mean()
         return float(loss.detach()), float(right)
 

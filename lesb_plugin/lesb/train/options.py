@@ -45,7 +45,7 @@ class TrainConfig:
     shuffled_labels: bool = _field(False, "negative control: labels by chance; AUC must stay .5")
 
     # Optimisation.
-    epochs: int = _field(30, "passes over the real faces", min=1)
+    epochs: int = _field(28, "passes over the real faces", min=1)
     pairs: int = _field(16, "pairs of real and fake per step", min=1)
     optimiser: Literal["adamw", "sam"] = _field("adamw", "AdamW, or SAM over SGD with momentum")
     learning_rate: float = _field(1e-3, "largest step size", min=1e-9)
@@ -57,11 +57,14 @@ class TrainConfig:
     warmup: float = _field(0.1, "share of the steps in which the step size rises", min=0, max=0.9)
     flat: float = _field(0.0, "share of the steps before it starts to fall", min=0, max=0.99)
     smoothing: float = _field(0.05, "label smoothing", min=0, max=0.5)
+    mask_weight: float = _field(
+        2.0, "weight of a second loss: where a fake was changed, on a feature map; 0 for none", min=0
+    )
     clip: float = _field(2.0, "largest norm of the gradient; 0 for no clipping", min=0)
     ema: float = _field(0.995, "decay per step of averaged weights; 0 for no average", max=0.9999)
 
     # Selection, checkpoints, time.
-    val_every: int = _field(2, "epochs from one validation to the next", min=1)
+    val_every: int = _field(4, "epochs from one validation to the next", min=1)
     checkpoint_minutes: float = _field(5.0, "minutes from one checkpoint to the next", min=0)
     minutes: float | None = _field(
         None, "stop in good order after so many minutes of training", min=0

@@ -33,11 +33,15 @@ _ATTEMPTS = 12  # draws of one pair before its face is given up for this epoch
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Made:
-    """A pair, real before fake, uint8 (2, S, S, 3); the fake's mask (S, S) and its family."""
+    """A pair, real before fake, uint8 (2, S, S, 3); the fake's mask (S, S) and its family.
+
+    `masks` (2, S, S) belong to `images`; a control that has swapped them has swapped these too.
+    """
 
     images: NDArray[np.uint8]
     mask: NDArray[np.uint8]
     family: str
+    masks: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -90,22 +94,29 @@ class PairMaker(torch.utils.data.Dataset[Made | Skipped]):
             distort = draw_quality(self.law.quality, rng)
             views = [distort(image) for image in views]
         swapped = rng.random() < 0.5  # drawn in any case: a control sees the pairs of its run
-        if self.shuffled and swapped:
-            views.reverse()
-        return self._crop(views, made, family, rng)
+        return self._crop(views, made, family, rng, swap=self.shuffled and swapped)
 
     def _crop(
-        self, views: list[NDArray[np.uint8]], made: Forged, family: str, rng: np.random.Generator
+        self,
+        views: list[NDArray[np.uint8]],
+        made: Forged,
+        family: str,
+        rng: np.random.Generator,
+        *,
+        swap: bool,
     ) -> Made:
         face = Face(box=made.view.box, landmarks=made.view.landmarks)
         margin = None
         if self.law.placement.margin is not None:
             left, top, right, bottom = rng.uniform(*self.law.placement.margin, 4).tolist()
             margin = (left, top, right, bottom)
-        mask = np.rint(made.mask * 255).astype(np.uint8)
         cut = partial(crop_face, face=face, policy=self.crop, margin=margin)
         images = np.stack([cut(image).image for image in views])  # (2, S, S, 3)
-        return Made(images, cut(mask).image, family)
+        mask = cut(np.rint(made.mask * 255).astype(np.uint8)).image
+        masks = np.stack([np.zeros_like(mask), mask])
+        if swap:
+            images, masks = images[::-1].copy(), masks[::-1].copy()
+        return Made(images, mask, family, masks)
 
     def _scene(self, index: int) -> Scene:
         def donor(_view: View, rng: np.random.Generator) -> View:
@@ -147,9 +158,13 @@ def pair_maker(
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The pairs of one step: `images` uint8 tensor (n, 2, S, S, 3), real before fake."""
+    """The pairs of one step: `images` uint8 tensor (n, 2, S, S, 3), real before fake.
+
+    `masks` (n, 2, S, S) uint8 says where each was changed: 0 throughout for the reals.
+    """
 
     images: torch.Tensor
+    masks: torch.Tensor
     families: tuple[str, ...]
     skipped: tuple[Skipped, ...]
     seconds: float  # that making them took, in one process
@@ -202,8 +217,9 @@ class _Batches(torch.utils.data.Dataset[Batch]):
                 f"no pair of a step could be made; {skipped[0].key}: {skipped[0].reason}"
             )
         images = torch.from_numpy(np.stack([each.images for each in made]))
+        masks = torch.from_numpy(np.stack([each.masks for each in made]))
         families = tuple(each.family for each in made)
-        return Batch(images, families, skipped, time.perf_counter() - start)
+        return Batch(images, masks, families, skipped, time.perf_counter() - start)
 
 
 def batches(
