@@ -244,7 +244,8 @@ class TrainableNetwork(Protocol):
 
     `head()` is the module that makes logits of embeddings; `weights()` the tensors by the names
     under which `--weights FILE` of the same backbone reads them back. `with_map(images)` gives the
-    logits and a feature map (B, C, h, w), of about a sixteenth of the side, that they depend on.
+    logits and a feature map (B, C, h, w) on the way to them, h about a sixteenth of S; a ConfigError
+    where there is none.
     """
 
     def head(self) -> torch.nn.Module: ...

@@ -46,10 +46,10 @@ class TimmNetwork(nn.Module):
         """
         if not hasattr(self.model, "forward_intermediates"):
             raise ConfigError(
-                f"{type(self.model).__name__} does not give its intermediate feature maps, so no"
-                " mask can be learned on them; pass --mask-weight 0"
+                f"timm's {type(self.model).__name__} does not give its intermediate feature maps"
             )
-        raw, maps = self.model.forward_intermediates((images - self.mean) / self.std)
+        images = (images - self.mean) / self.std
+        raw, maps = self.model.forward_intermediates(images)
         least = images.shape[-1] // STRIDE
         fine = [each for each in maps if each.shape[-1] >= least] or maps
         return self.model.forward_head(raw), fine[-1]

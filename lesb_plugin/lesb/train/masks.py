@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from registry import TrainableNetwork
+from registry import ConfigError, TrainableNetwork
 
 __all__ = ["MaskLearner", "mask_loss", "mask_targets"]
 
@@ -28,13 +28,22 @@ class MaskLearner(nn.Module):
         """`size` is the side of the images; `seed` draws the layer's weights."""
         super().__init__()
         self.network = network
-        network.eval()  # so that looking at it leaves no trace in batch norms
-        with torch.no_grad():
-            channels = self._trainable.with_map(torch.zeros(1, 3, size, size))[1].shape[1]
-        network.train()
+        channels = self._channels(size)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             self.painter = nn.Conv2d(channels, 1, 1)
+
+    def _channels(self, size: int) -> int:
+        self.network.eval()  # so that looking at it leaves no trace in batch norms
+        try:
+            with torch.no_grad():
+                shape = self._trainable.with_map(torch.zeros(1, 3, size, size))[1].shape
+        except (AttributeError, ConfigError) as error:
+            raise ConfigError(
+                f"no masks can be learned on this backbone ({error}); pass --mask-weight 0"
+            ) from error
+        self.network.train()
+        return int(shape[1])
 
     @property
     def _trainable(self) -> TrainableNetwork:

@@ -46,7 +46,8 @@ def test_sam_leaves_running_statistics_of_the_second_pass_out() -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 2))
     images, labels = torch.rand(6, 3, 8, 8), torch.arange(6) % 2
-    step_gradients(network, images, labels, config(optimiser="sam"))
+    masks = torch.zeros(6, 8, 8, dtype=torch.uint8)
+    step_gradients(network, images, labels, masks, config(optimiser="sam"))
     norm: Any = network[1]
     seen = nn.functional.conv2d(images, network[0].weight, network[0].bias)  # type: ignore[arg-type, union-attr]
     torch.testing.assert_close(norm.running_mean, 0.1 * seen.mean((0, 2, 3)))
@@ -127,7 +128,11 @@ def test_head_and_trunk_have_step_sizes_of_their_own_and_norms_do_not_decay() ->
 def test_gradients_are_clipped_to_the_norm_asked_for() -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
     step_gradients(
-        network, 50 * torch.rand(4, 3, 2, 2), torch.tensor([0, 1, 0, 1]), config(clip=0.1)
+        network,
+        50 * torch.rand(4, 3, 2, 2),
+        torch.tensor([0, 1, 0, 1]),
+        torch.zeros(4, 2, 2, dtype=torch.uint8),
+        config(clip=0.1),
     )
     total = torch.nn.utils.get_total_norm(
         [p.grad for p in network.parameters() if p.grad is not None]

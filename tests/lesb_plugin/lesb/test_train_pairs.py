@@ -110,11 +110,24 @@ def test_a_face_that_allows_no_draw_is_skipped_with_the_reason(tmp_path: Path) -
 
 def test_shuffled_labels_swap_about_half_of_the_pairs(clean: PairMaker) -> None:
     shuffled = replace(plain(clean), shuffled=True)
-    same = [
-        np.array_equal(made(shuffled, epoch, 1).images, made(plain(clean), epoch, 1).images)
-        for epoch in range(30)
-    ]
-    assert 5 < sum(same) < 25
+    swapped = 0
+    for epoch in range(30):
+        one, other = made(shuffled, epoch, 1), made(plain(clean), epoch, 1)
+        if not np.array_equal(one.images, other.images):
+            swapped += 1
+            np.testing.assert_array_equal(one.images[::-1], other.images)
+            np.testing.assert_array_equal(one.masks[::-1], other.masks)
+    assert 5 < swapped < 25
+
+
+def test_masks_are_those_of_the_fakes_and_reals_have_none(clean: PairMaker) -> None:
+    pair = made(clean, 0, 3)
+    np.testing.assert_array_equal(pair.masks[1], pair.mask)
+    assert not pair.masks[0].any()
+    batch = all_batches(clean, 0)[0]
+    assert batch.masks.shape == (2, 2, CROP.size, CROP.size)
+    assert not batch.masks[:, 0].any()
+    assert batch.masks[:, 1].amax(dim=(1, 2)).min() > 0
 
 
 def test_each_epoch_is_a_permutation_that_starts_anywhere(clean: PairMaker) -> None:
