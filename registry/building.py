@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from registry.boundary import guarded
+from registry.cache import weights_dir
 from registry.config import resolve_options
 from registry.data import FaceReader
 from registry.errors import ConfigError, PluginError
@@ -64,12 +65,10 @@ class Loading(Reading, Protocol):
 def build_embedder(plugins: Plugins, config: Loading) -> Embedder:
     """The backbone that `config` names, with its weights, on its device."""
     if config.backbone is None:
-        known = plugins.specs("backbone")
-        free = [name for name, spec in known.items() if _runs_alone(spec)]
         raise ConfigError(
             f"detector {config.detector!r} needs a backbone; pass --backbone NAME."
-            f" Ready without a weights file: {', '.join(free) or 'none'};"
-            f" registered: {', '.join(sorted(known))}"
+            f" Ready without a weights file: {_free(plugins)};"
+            f" registered: {', '.join(sorted(plugins.specs('backbone')))}"
         )
     backbone = build_backbone(plugins, config.backbone, config.weights, config.seed, config.threads)
     return Embedder(
@@ -86,6 +85,8 @@ def build_backbone(
     """The backbone of a name with its weights; torch gets `threads` threads before that."""
     spec: BackboneSpec = plugins.get("backbone", name)
     reuse_freed_memory()
+    if weights is None and spec.needs_weights:
+        weights = _find_weights(plugins, name, spec)
     if threads is not None:
         import torch
 
@@ -98,6 +99,26 @@ def build_backbone(
             f" a backbone has {', '.join(_PROTOCOL)} (see registry.Backbone)"
         )
     return backbone
+
+
+def _find_weights(plugins: Plugins, name: str, spec: BackboneSpec) -> str:
+    """The file in the folder for weights that is meant for `name`; a ConfigError tells of it."""
+    places = [weights_dir() / file for file in spec.weights_names]
+    for path in places:
+        if path.is_file():
+            return str(path)
+    found_at = f"Put it at {' or '.join(map(str, places))}, or pass" if places else "Pass"
+    raise ConfigError(
+        f"backbone {name!r} needs a weights file: {spec.weights_file or 'see its documentation'}."
+        f" {found_at} --weights PATH. Ready without a file: {_free(plugins)};"
+        " --weights random runs it untrained"
+    )
+
+
+def _free(plugins: Plugins) -> str:
+    """Backbones that run without a weights file."""
+    names = [name for name, spec in plugins.specs("backbone").items() if _runs_alone(spec)]
+    return ", ".join(names) or "none"
 
 
 def _runs_alone(spec: object) -> bool:

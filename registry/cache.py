@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["cache_dir"]
+__all__ = ["cache_dir", "weights_dir"]
 
 
 def cache_dir() -> Path:
@@ -14,6 +14,13 @@ def cache_dir() -> Path:
     if chosen := os.environ.get("BENCH_CACHE"):
         return Path(chosen).expanduser()
     return _platform_cache() / "lesb-plugin"
+
+
+def weights_dir() -> Path:
+    """Where weights files are looked for: `$BENCH_WEIGHTS`, or `weights` in the cache folder."""
+    if chosen := os.environ.get("BENCH_WEIGHTS"):
+        return Path(chosen).expanduser()
+    return cache_dir() / "weights"
 
 
 def _platform_cache() -> Path:

@@ -17,8 +17,8 @@ def reuse_freed_memory() -> bool:
     """Let this process keep what it frees; False where the C library is not glibc.
 
     By default glibc maps every array above 32 MiB anew and unmaps it again, so that each activation
-    of a batch costs a page fault per 4 KiB: half of the time of a training step of EfficientNet-Lite0
-    (tests/benchmarks/train_step.py). The process stays as large as it was at its largest.
+    of a batch costs a page fault per 4 KiB: half of the time of a training step of
+    EfficientNet-Lite0 (tests/benchmarks/train_step.py). The process stays as large as it once was.
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -244,8 +244,8 @@ class TrainableNetwork(Protocol):
 
     `head()` is the module that makes logits of embeddings; `weights()` the tensors by the names
     under which `--weights FILE` of the same backbone reads them back. `with_map(images)` gives the
-    logits and a feature map (B, C, h, w) on the way to them, h about a sixteenth of S; a ConfigError
-    where there is none.
+    logits and a feature map (B, C, h, w) on the way to them, h about a sixteenth of S; a
+    ConfigError where there is none.
     """
 
     def head(self) -> torch.nn.Module: ...
@@ -380,7 +380,9 @@ class BackboneSpec(Spec):
     """`build(name, weights, seed) -> Backbone`; `weights` is a path, "random", or None for its own.
 
     A name ending in `/*` is a family: every `family/<model>` is built by it, and
-    `members(glob) -> list[str]` lists them. Fields left None are the model's own.
+    `members(glob) -> list[str]` lists them. Fields left None are the model's own. A backbone that
+    `needs_weights` is never built with None: `weights_file` says which file is meant and where to
+    get it; one of `weights_names` in the folder for weights is used without being asked for.
     """
 
     build: Callable[..., Backbone]
@@ -391,6 +393,8 @@ class BackboneSpec(Spec):
     trained_on: tuple[Training, ...] = ()
     license: str = "unknown"
     needs_weights: bool = False
+    weights_file: str = ""
+    weights_names: tuple[str, ...] = ()
     members: Callable[[str], list[str]] | None = None
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesb_plugin.lesb.dataset import PseudoFakes, Views
+from lesb_plugin.lesb.styled import StyledFakes
 from lesb_plugin.lfd.variants import Skipped, check_skipped, load_in_order
 from registry import DataError, Embedder, progress
 
@@ -28,7 +29,12 @@ class Embedded:
 
 
 def embed_faces(
-    embedder: Embedder, dataset: PseudoFakes, *, workers: int, max_errors: float, quiet: bool
+    embedder: Embedder,
+    dataset: PseudoFakes | StyledFakes,
+    *,
+    workers: int,
+    max_errors: float,
+    quiet: bool,
 ) -> Embedded:
     """Embed every face of `dataset` and its pairs; more failures than `max_errors` is a DataError.
 

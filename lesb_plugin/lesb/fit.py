@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from scipy.special import expit
@@ -14,13 +16,24 @@ from lesb_plugin.lesb.fitted import FittedLesb, ValReals, head_logits
 from lesb_plugin.lesb.heads import HeadLaw, Heads, auc
 from lesb_plugin.lesb.options import LesbFitOptions
 from lesb_plugin.lesb.probe import Probe, fit_probe
-from lesb_plugin.lesb.runs import train_runs
-from lesb_plugin.lesb.summary import Outcome, auc_table, notes, record
+from lesb_plugin.lesb.runs import train_heads_of, train_runs
+from lesb_plugin.lesb.styled import StyledFakes, for_validation
+from lesb_plugin.lesb.summary import Outcome, auc_table, notes, rank_tables, record
+from lesb_plugin.lesb.train.pairs import pair_maker
+from lesb_plugin.lesb.train.store import build_store
 from lesb_plugin.lfd.artefact import Lfd
 from lesb_plugin.lfd.diagnostics import alignment, tables
-from lesb_plugin.lfd.fit import fit_lfd
+from lesb_plugin.lfd.fit import Collected, collect_lfd
 from lesb_plugin.lfd.presets import psi_preset, region_preset
-from registry import ConfigError, DataError, Embedder, FitContext, FitReport, load_yaml
+from registry import (
+    ConfigError,
+    DataError,
+    Embedder,
+    FitContext,
+    FitReport,
+    load_yaml,
+    progress,
+)
 
 __all__ = ["ARTEFACT", "fit_lesb"]
 
@@ -33,9 +46,11 @@ def fit_lesb(context: FitContext) -> FitReport:
     options: LesbFitOptions = context.options or LesbFitOptions()
     style = _style(options.blend)
     _check_faces(context)
-    lfd = _fit_lfd(context, options)
+    collected = _collect_lfd(context, options)
     train = _embed(context, options, style, "train")
     val = _embed(context, options, style.for_validation(), "val")
+    by_rank = _by_rank(context, options, collected, train, val)
+    lfd = collected.at(max(by_rank, key=by_rank.__getitem__) if by_rank else options.rank)
     seeds = range(context.seed, context.seed + options.control_seeds)
     runs = train_runs(lfd, train, val, _law(options), seeds, quiet=context.quiet)
     probe = _probe(context.embedder, train, val)
@@ -47,10 +62,10 @@ def fit_lesb(context: FitContext) -> FitReport:
         heads=runs[0].local.heads,
         probe=probe,
         reals=_reals(lfd, runs[0].local.heads, probe, context.embedder, val),
-        record=record(context, options, style, outcome),
+        record={**record(context, options, style, outcome), "val_auc_by_rank": by_rank},
     )
     path = fitted.save(context.out / ARTEFACT)
-    found = (auc_table(outcome), *tables(lfd.diagnostics))
+    found = (auc_table(outcome), *rank_tables(by_rank, lfd.rank), *tables(lfd.diagnostics))
     return FitReport(artefact=path, tables=found, notes=notes(outcome))
 
 
@@ -81,15 +96,15 @@ def _check_faces(context: FitContext) -> None:
         )
 
 
-def _fit_lfd(context: FitContext, options: LesbFitOptions) -> Lfd:
-    return fit_lfd(
+def _collect_lfd(context: FitContext, options: LesbFitOptions) -> Collected:
+    return collect_lfd(
         context.embedder,
         context.train,
         region_preset(options.regions),
         psi_preset(options.psi),
         images=options.images,
         variants=options.variants,
-        rank=options.rank,
+        ranks=options.ranks or (options.rank,),
         reference=options.reference,
         seed=context.seed,
         workers=context.workers,
@@ -99,22 +114,63 @@ def _fit_lfd(context: FitContext, options: LesbFitOptions) -> Lfd:
     )
 
 
-def _embed(context: FitContext, options: LesbFitOptions, style: Style, purpose: str) -> Embedded:
-    dataset = PseudoFakes(
-        samples=context.train if purpose == "train" else context.val,
-        crop=context.embedder.backbone.crop,
-        style=style,
-        draws=options.pseudo_fakes,
-        purpose=purpose,
-        seed=context.seed,
+def _by_rank(
+    context: FitContext,
+    options: LesbFitOptions,
+    collected: Collected,
+    train: Embedded,
+    val: Embedded,
+) -> dict[int, float]:
+    """Validation AUC of the fused scores at each rank there is to choose from."""
+    found = {}
+    ranks = progress(
+        options.ranks, "ranks", total=len(options.ranks), unit="rank", quiet=context.quiet
     )
-    return embed_faces(
-        context.embedder,
-        dataset,
+    for rank in ranks:
+        heads = train_heads_of(collected.at(rank), train, val, _law(options), context.seed)
+        found[rank] = heads.fused
+    return found
+
+
+def _embed(context: FitContext, options: LesbFitOptions, style: Style, purpose: str) -> Embedded:
+    with tempfile.TemporaryDirectory(prefix="bench-fit-") as scratch:
+        if options.style is None:
+            dataset: PseudoFakes | StyledFakes = PseudoFakes(
+                samples=context.train if purpose == "train" else context.val,
+                crop=context.embedder.backbone.crop,
+                style=style,
+                draws=options.pseudo_fakes,
+                purpose=purpose,
+                seed=context.seed,
+            )
+        else:
+            dataset = _styled(context, options, options.style, purpose, Path(scratch))
+        return embed_faces(
+            context.embedder,
+            dataset,
+            workers=context.workers,
+            max_errors=context.max_errors,
+            quiet=context.quiet,
+        )
+
+
+def _styled(
+    context: FitContext, options: LesbFitOptions, style: str, purpose: str, scratch: Path
+) -> StyledFakes:
+    samples = context.train if purpose == "train" else context.val
+    store = build_store(
+        samples,
+        scratch / purpose,
+        label=f"reading {purpose} faces",
         workers=context.workers,
         max_errors=context.max_errors,
         quiet=context.quiet,
     )
+    crop = context.embedder.backbone.crop
+    maker = pair_maker(store, crop, style, purpose=f"fit {purpose}", seed=context.seed)
+    if purpose == "val":
+        maker = for_validation(maker)
+    return StyledFakes(samples, maker, options.pseudo_fakes)
 
 
 def _law(options: LesbFitOptions) -> HeadLaw:

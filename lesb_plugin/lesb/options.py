@@ -29,9 +29,17 @@ class LesbFitOptions:
     regions: str = _field("eyes_nose_mouth", "face parts: a YAML file, or one of configs/regions")
     psi: str = _field("paper", "local augmentations: a YAML file, or one of configs/psi")
     blend: str = _field("sbi", "law of the pseudo-fakes: a YAML file, or one of configs/blend")
+    style: str | None = _field(
+        None,
+        "instead of self-blends alone, every family of pseudo-fakes of a style: a YAML file, or one"
+        " of configs/style",
+    )
     images: int = _field(1440, "faces that LFD learns from, at most; the heads see all", min=1)
     variants: int = _field(16, "augmented variants of each face per part", min=2)
     rank: int = _field(128, "directions kept per part", min=1)
+    ranks: tuple[int, ...] = _field(
+        (), "ranks to choose from: the one whose fused scores do best on val is kept, not `rank`"
+    )
     reference: Literal["mean", "clean"] = _field(
         "mean", "what variants are compared with: their mean, or the face before augmentation"
     )

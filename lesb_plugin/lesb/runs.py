@@ -17,7 +17,7 @@ from lesb_plugin.lfd.diagnostics import random_subspace
 from lesb_plugin.lfd.variants import stable_int
 from registry import progress
 
-__all__ = ["Run", "Scored", "train_runs"]
+__all__ = ["Run", "Scored", "train_heads_of", "train_runs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +48,23 @@ def train_runs(
     quiet: bool = False,
 ) -> list[Run]:
     """Per seed the heads of all parts, trained alike on LFD's bases and on random ones."""
-    found = np.stack([lfd.bases[part] for part in lfd.parts])  # (K, d, r)
     runs = []
     for seed in progress(seeds, "heads", total=len(seeds), unit="seed", quiet=quiet):
         local, random = (
             _train(bases, lfd.mean, train, val, law, seed)
-            for bases in (found, _random_bases(lfd, seed))
+            for bases in (_bases(lfd), _random_bases(lfd, seed))
         )
         runs.append(Run(seed, local, random))
     return runs
+
+
+def train_heads_of(lfd: Lfd, train: Embedded, val: Embedded, law: HeadLaw, seed: int) -> Scored:
+    """The heads of all parts over LFD's subspaces."""
+    return _train(_bases(lfd), lfd.mean, train, val, law, seed)
+
+
+def _bases(lfd: Lfd) -> NDArray[np.float32]:
+    return np.stack([lfd.bases[part] for part in lfd.parts])  # (K, d, r)
 
 
 def _random_bases(lfd: Lfd, seed: int) -> NDArray[np.float32]:

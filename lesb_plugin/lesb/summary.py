@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from lesb_plugin.lesb.runs import Run
 from lesb_plugin.lesb.style import Style
 from registry import FitContext
 
-__all__ = ["Outcome", "auc_table", "notes", "record"]
+__all__ = ["Outcome", "auc_table", "notes", "rank_tables", "record"]
 
 Table = tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]
 PACKAGES = ("lesb-plugin", "numpy", "torch", "scikit-learn", "opencv-python-headless")
@@ -86,6 +86,16 @@ def auc_table(outcome: Outcome) -> Table:
     seeds = f", {len(runs)} seeds" if len(runs) > 1 else ""
     title = f"LESB: validation AUC on pseudo-fakes{seeds}"
     return title, ("scores of", "local subspace", "random subspace"), tuple(rows)
+
+
+def rank_tables(by_rank: Mapping[int, float], chosen: int) -> tuple[Table, ...]:
+    """The ranks there were to choose from; no table where there was no choice."""
+    if len(by_rank) < 2:
+        return ()
+    rows = tuple(
+        (str(rank), f"{auc:.4f}", "kept" if rank == chosen else "") for rank, auc in by_rank.items()
+    )
+    return (("LESB: validation AUC of the fused scores by rank", ("rank", "AUC", ""), rows),)
 
 
 def _spread(values: Sequence[float]) -> str:

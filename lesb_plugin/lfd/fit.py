@@ -20,9 +20,33 @@ from lesb_plugin.lfd.subspace import Reference, fit_subspace, largest_rank
 from lesb_plugin.lfd.variants import VariantDataset, stable_int
 from registry import ConfigError, Embedder, Sample
 
-__all__ = ["fit_lfd"]
+__all__ = ["Collected", "collect_lfd", "fit_lfd"]
 
 Matrix = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Collected:
+    """What one pass over the faces has found; local subspaces of any rank follow from it."""
+
+    embedder: Embedder
+    regions: RegionSet
+    statistics: Statistics
+    settings: dict[str, Any]  # what else was decided, for the record
+
+    def at(self, rank: int) -> Lfd:
+        """Local subspaces of `rank` directions each."""
+        statistics, direction = self.statistics, self.embedder.backbone.head_direction()
+        bases, eigenvalues = _solve(statistics, rank)
+        diagnostics = diagnose(statistics.scatters, bases, direction, self.settings["seed"])
+        return Lfd(
+            regions=self.regions,
+            bases={part: basis.astype(np.float32) for part, basis in bases.items()},
+            eigenvalues=eigenvalues,
+            mean=statistics.mean.astype(np.float32),
+            diagnostics={**diagnostics, "seconds": statistics.clock.spent},
+            provenance={**_provenance(self.embedder, statistics), **self.settings},
+        )
 
 
 def fit_lfd(
@@ -31,24 +55,38 @@ def fit_lfd(
     regions: RegionSet,
     psi: Psi,
     *,
+    rank: int = 128,
+    **settings: Any,
+) -> Lfd:
+    """Local subspaces of `rank` directions; `settings` are those of `collect_lfd`."""
+    return collect_lfd(embedder, samples, regions, psi, ranks=(rank,), **settings).at(rank)
+
+
+def collect_lfd(
+    embedder: Embedder,
+    samples: Sequence[Sample],
+    regions: RegionSet,
+    psi: Psi,
+    *,
+    ranks: Sequence[int],
     images: int = 1440,
     variants: int = 16,
-    rank: int = 128,
     reference: Reference = "mean",
     seed: int = 0,
     workers: int = 0,
     max_errors: float = 0.05,
     data_fingerprint: str = "",
     quiet: bool = False,
-) -> Lfd:
-    """Local subspaces of all parts from N = min(images, available) faces with M variants each.
+) -> Collected:
+    """Statistics of all parts from N = min(images, available) faces with M variants each.
 
     More faces than `images`: a seeded choice. Faces that cannot be used are skipped and listed in
-    the result; more of them than `max_errors` (a share below 1, else a count) is a DataError. A
-    rank that N and M cannot support is a ConfigError, before anything is computed.
+    the result; more of them than `max_errors` (a share below 1, else a count) is a DataError. One
+    of `ranks` that N and M cannot support is a ConfigError, before anything is computed.
     """
     chosen = _choose(samples, images, seed)
-    _check_rank(rank, embedder.backbone.dim, len(chosen), variants, reference)
+    for rank in ranks:
+        _check_rank(rank, embedder.backbone.dim, len(chosen), variants, reference)
     dataset = VariantDataset(chosen, regions, psi, embedder.backbone.crop, variants, seed)
     statistics = collect(
         embedder,
@@ -58,21 +96,14 @@ def fit_lfd(
         max_errors=max_errors,
         quiet=quiet,
     )
-    bases, eigenvalues = _solve(statistics, rank)
-    diagnostics = diagnose(statistics.scatters, bases, embedder.backbone.head_direction(), seed)
-    settings = {"reference": reference, "variants": variants, "seed": seed, "psi": psi.config}
-    return Lfd(
-        regions=regions,
-        bases={part: basis.astype(np.float32) for part, basis in bases.items()},
-        eigenvalues=eigenvalues,
-        mean=statistics.mean.astype(np.float32),
-        diagnostics={**diagnostics, "seconds": statistics.clock.spent},
-        provenance={
-            **_provenance(embedder, statistics),
-            **settings,
-            "data_fingerprint": data_fingerprint,
-        },
-    )
+    settings = {
+        "reference": reference,
+        "variants": variants,
+        "seed": seed,
+        "psi": psi.config,
+        "data_fingerprint": data_fingerprint,
+    }
+    return Collected(embedder, regions, statistics, settings)
 
 
 def _choose(samples: Sequence[Sample], images: int, seed: int) -> list[Sample]:

@@ -32,6 +32,10 @@ def bench_backbones() -> list[BackboneSpec]:
             trained_on=(Training(dataset="FaceForensics++", task="forgery"),),
             license="SBI: research only",
             needs_weights=True,
+            weights_file="FFraw.tar or FFc23.tar, the pretrained weights of the repository"
+            " https://github.com/mapooon/SelfBlendedImages (links in its README), or a state dict"
+            " of timm's tf_efficientnet_b4 with two classes, the second of them fake",
+            weights_names=("FFraw.tar", "FFc23.tar"),
         ),
         BackboneSpec(
             name="xception",
@@ -41,6 +45,10 @@ def bench_backbones() -> list[BackboneSpec]:
             mean=_HALF,
             std=_HALF,
             needs_weights=True,
+            weights_file="xception_best.pth of DeepfakeBench (the releases of"
+            " https://github.com/SCLBD/DeepfakeBench), a Cadene Xception, or a state dict of timm's"
+            " legacy_xception",
+            weights_names=("xception_best.pth",),
         ),
         BackboneSpec(
             name="vit_s16",
@@ -50,6 +58,7 @@ def bench_backbones() -> list[BackboneSpec]:
             mean=_HALF,
             std=_HALF,
             needs_weights=True,
+            weights_file="a state dict of timm's vit_small_patch16_224 with any number of classes",
         ),
         BackboneSpec(
             name="vit_b16",
@@ -59,6 +68,7 @@ def bench_backbones() -> list[BackboneSpec]:
             mean=_HALF,
             std=_HALF,
             needs_weights=True,
+            weights_file="a state dict of timm's vit_base_patch16_224 with any number of classes",
         ),
         BackboneSpec(
             name="efflite0_in1k",
@@ -76,6 +86,7 @@ def bench_backbones() -> list[BackboneSpec]:
             build=lazy("registry.builtin.backbones:build_timm"),
             license="the model's own",
             needs_weights=True,
+            weights_file="a state dict of that timm model with any number of classes",
             members=lazy("registry.builtin.backbones:timm_members"),
         ),
     ]

@@ -1,8 +1,8 @@
 """A second lesson beside real or fake: where the fake was changed.
 
-Few faces teach more when every position of a feature map is an example of its own (as in Face X-ray,
-Li et al., CVPR 2020, and LAA-Net, Nguyen et al., CVPR 2024); what is learned stays in the trunk, and
-the layer that draws the mask is dropped with the end of training.
+Few faces teach more when every position of a feature map is an example of its own (as in Face
+X-ray, Li et al., CVPR 2020, and LAA-Net, Nguyen et al., CVPR 2024). What is learned stays in the
+trunk; the layer that draws the mask is dropped with the end of training.
 """
 
 from __future__ import annotations

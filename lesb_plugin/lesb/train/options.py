@@ -58,7 +58,7 @@ class TrainConfig:
     flat: float = _field(0.0, "share of the steps before it starts to fall", min=0, max=0.99)
     smoothing: float = _field(0.05, "label smoothing", min=0, max=0.5)
     mask_weight: float = _field(
-        2.0, "weight of a second loss: where a fake was changed, on a feature map; 0 for none", min=0
+        2.0, "weight of a second loss, on a feature map: where was it changed? 0: none", min=0
     )
     clip: float = _field(2.0, "largest norm of the gradient; 0 for no clipping", min=0)
     ema: float = _field(0.995, "decay per step of averaged weights; 0 for no average", max=0.9999)
@@ -80,7 +80,7 @@ class TrainConfig:
     precision: Literal["float32", "bfloat16"] = _field(
         "float32", "precision of a training step; bfloat16 is autocast"
     )
-    val_precision: Literal["float32", "bfloat16"] = _field("bfloat16", "precision of validation")
+    val_precision: Literal["float32", "bfloat16"] = _field("float32", "precision of validation")
     max_errors: float = _field(0.05, "faces that may fail: a fraction below 1, else a count", min=0)
     tensorboard: bool = _field(True, "write scalars and images for TensorBoard")
     quiet: bool = _field(False, "no progress bars")

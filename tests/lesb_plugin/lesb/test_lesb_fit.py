@@ -15,17 +15,24 @@ from lesb_plugin.lesb.fit import fit_lesb
 from lesb_plugin.lesb.fitted import load_fitted
 from lesb_plugin.lesb.options import LesbFitOptions
 from lesb_plugin.lesb.style import Style
+from lesb_plugin.lesb.styled import StyledFakes, for_validation
+from lesb_plugin.lesb.train.pairs import pair_maker
+from lesb_plugin.lesb.train.store import build_store
 from lesb_plugin.lfd.artefact import load
+from lesb_plugin.lfd.variants import load_in_order
 from registry import (
     BenchError,
     ConfigError,
+    CropPolicy,
     DataError,
     Embedder,
     FitContext,
     FitReport,
+    crop_face,
     load_yaml,
 )
 from registry.builtin.backbones import build_timm
+from registry.config import resolve_options
 
 QUICK = {"rank": 4, "epochs": 2, "pseudo_fakes": 2, "variants": 4}
 
@@ -106,6 +113,61 @@ def _folder(parent: Path, name: str) -> Path:
     return folder
 
 
+# --- choices ---------------------------------------------------------------------------------
+
+
+def test_of_several_ranks_the_one_with_the_best_val_auc_is_kept(tmp_path: Path) -> None:
+    chosen = fit_lesb(quick(_folder(tmp_path, "choice"), ranks=(2, 6), epochs=4))
+    title, _, rows = chosen.tables[1]
+    assert "by rank" in title
+    best = max(rows, key=lambda row: float(row[1]))
+    assert [row[2] for row in rows] == ["kept" if row is best else "" for row in rows]
+    alone = fit_lesb(quick(_folder(tmp_path, "alone"), rank=int(best[0]), epochs=4))
+    ours, theirs = load(chosen.artefact), load(alone.artefact)
+    for name, array in theirs[0].items():
+        np.testing.assert_array_equal(ours[0][name], array)
+    by_rank = ours[1]["lesb"]["val_auc_by_rank"]
+    assert {rank: f"{auc:.4f}" for rank, auc in by_rank.items()} == {r[0]: r[1] for r in rows}
+    assert theirs[1]["lesb"]["val_auc_by_rank"] == {}
+
+
+def test_a_style_brings_its_families_of_pseudo_fakes(tmp_path: Path) -> None:
+    style = tmp_path / "two.yaml"
+    style.write_text("families: {inpaint: 1, transplant_alpha: 1}\nleast_change: 0.5\n")
+    train = [*planted_samples(8), BrokenSample(99)]
+    report = fit_lesb(quick(tmp_path, style=str(style), train=train, max_errors=1, epochs=8))
+    record = load(report.artefact)[1]["lesb"]
+    assert record["options"]["style"] == str(style)
+    assert record["faces"] == {"train": 8, "val": 4}
+    assert [each["key"] for each in record["skipped"]] == ["planted/99/0"]
+    with pytest.raises(ConfigError, match="no configuration 'claen'; did you mean 'clean'"):
+        fit_lesb(quick(_folder(tmp_path, "wrong"), style="claen"))
+
+
+def test_pairs_of_a_style_are_the_same_for_any_number_of_workers(tmp_path: Path) -> None:
+    samples = planted_samples(3)
+    store = build_store(samples, tmp_path / "faces", label="", workers=0, max_errors=0, quiet=True)
+    maker = pair_maker(store, CropPolicy(size=64), "clean", purpose="fit train")
+    dataset = StyledFakes(samples, maker, draws=2)
+    alone, together = (list(load_in_order(dataset, workers)) for workers in (0, 2))
+    for sample, one, other in zip(samples, alone, together, strict=True):
+        assert isinstance(one, Views)
+        assert isinstance(other, Views)
+        np.testing.assert_array_equal(one.pairs, other.pairs)
+        np.testing.assert_array_equal(one.clean, crop_face(*sample.load(), maker.crop).image)
+
+
+def test_validation_crops_a_style_as_faces_are_scored(tmp_path: Path) -> None:
+    store = build_store(
+        planted_samples(2), tmp_path / "faces", label="", workers=0, max_errors=0, quiet=True
+    )
+    maker = pair_maker(store, CropPolicy(size=64), "sbi", purpose="fit val")
+    validation = for_validation(maker)
+    assert maker.law.placement.margin == (0.05, 0.2)
+    assert validation.law.placement.margin is None
+    assert (validation.blend.after, validation.blend.jpeg_p) == (None, 0.0)
+
+
 # --- what cannot be fitted -------------------------------------------------------------------
 
 
@@ -154,7 +216,7 @@ def test_the_shipped_style_is_the_default_one() -> None:
 
 def test_the_shipped_fit_configuration_is_the_default_one() -> None:
     values = load_yaml("fit", "lesb")
-    assert LesbFitOptions(**values["options"]) == LesbFitOptions()
+    assert resolve_options(LesbFitOptions, values["options"]) == LesbFitOptions()
 
 
 # --- embedding -------------------------------------------------------------------------------

@@ -23,8 +23,8 @@ from registry.builtin.backbones import (
     build_xception,
     timm_members,
 )
-from registry.builtin.timm_backbone import Provenance, TimmBackbone
 from registry.errors import ConfigError, DataError, UnknownNameError
+from registry.timm_backbone import Provenance, TimmBackbone
 from registry.types import CropPolicy, Features, Training
 from registry.weights import state_sha256
 
@@ -419,31 +419,6 @@ def test_named_backbones_have_the_size_of_their_model(
     assert (backbone.dim, backbone.mean_pooled) == (dim, mean_pooled)
     assert torch.equal(backbone.mean.flatten(), torch.full((3,), 0.5))
     assert torch.equal(backbone.std.flatten(), torch.full((3,), 0.5))
-
-
-@pytest.mark.parametrize(
-    ("build", "name", "file"),
-    [
-        (
-            build_sbi_effb4,
-            "sbi_effb4",
-            "FFraw.tar or FFc23.tar of the SelfBlendedImages repository",
-        ),
-        (build_xception, "xception", "a state dict of timm's legacy_xception"),
-        (build_vit_s16, "vit_s16", "a state dict of timm's vit_small_patch16_224"),
-        (build_vit_b16, "vit_b16", "a state dict of timm's vit_base_patch16_224"),
-        (build_timm, f"timm/{TINY}", f"a state dict of timm's {TINY}"),
-    ],
-)
-def test_missing_weights_are_asked_for_by_name(
-    build: Callable[..., TimmBackbone], name: str, file: str
-) -> None:
-    with pytest.raises(ConfigError) as refused:
-        build(name, None, 0)
-    told = str(refused.value)
-    assert f"backbone {name!r} needs a weights file: pass --weights PATH with {file}" in told
-    assert "--weights random runs it untrained" in told
-    assert "'efflite0_in1k' needs no file" in told
 
 
 def test_lite0_runs_as_installed_and_says_what_it_learned() -> None:

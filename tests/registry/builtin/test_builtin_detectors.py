@@ -15,9 +15,9 @@ from registry.builtin.detectors import (
     build_linear,
     build_random,
 )
-from registry.builtin.timm_backbone import TimmBackbone
 from registry.errors import ConfigError
 from registry.inference import Embedder
+from registry.timm_backbone import TimmBackbone
 from registry.types import Crop, Detector, DetectorContext, EmbeddingDetector
 
 

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from registry.builtin.timm_network import TimmNetwork
 from registry.errors import ConfigError
+from registry.timm_network import TimmNetwork
 from registry.types import CropPolicy, Features, Training
 
 __all__ = ["Provenance", "TimmBackbone"]

@@ -1,0 +1,59 @@
+"""From names to backbones: which file is asked for, and where one is found without asking."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+
+from registry.building import build_backbone
+from registry.errors import ConfigError
+from registry.plugins import load_plugins
+
+PLUGINS = load_plugins()
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("sbi_effb4", "FFraw.tar or FFc23.tar, the pretrained weights of the repository"),
+        ("xception", "xception_best.pth of DeepfakeBench"),
+        ("vit_s16", "a state dict of timm's vit_small_patch16_224"),
+        ("vit_b16", "a state dict of timm's vit_base_patch16_224"),
+        ("timm/test_efficientnet", "a state dict of that timm model"),
+    ],
+)
+def test_missing_weights_are_asked_for_by_name(name: str, file: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        build_backbone(PLUGINS, name, None, 0)
+    told = str(refused.value)
+    assert f"backbone {name!r} needs a weights file: {file}" in told
+    assert "--weights random runs it untrained" in told
+    assert "Ready without a file: " in told
+    assert "sbi_efflite0" in told.partition("Ready without a file: ")[2]
+
+
+def test_the_places_where_a_released_file_may_be_put_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
+    with pytest.raises(ConfigError) as refused:
+        build_backbone(PLUGINS, "sbi_effb4", None, 0)
+    places = f"Put it at {tmp_path / 'FFraw.tar'} or {tmp_path / 'FFc23.tar'}, or pass --weights"
+    assert places in str(refused.value)
+
+
+def test_a_file_in_the_folder_for_weights_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
+    model = timm.create_model("legacy_xception", num_classes=2)
+    torch.save(model.state_dict(), tmp_path / "xception_best.pth")
+    backbone = build_backbone(PLUGINS, "xception", None, 0)
+    assert backbone.weights == "xception_best.pth"
+    direction = backbone.head_direction()
+    assert direction is not None
+    rows = model.get_classifier().weight.detach().numpy()
+    assert direction == pytest.approx(rows[1] - rows[0])
