@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from registry.flags import add_config_flags, given_flags
     from registry.inference import Embedder
     from registry.result import Result
+    from registry.timm_recipe import TimmRecipe, build_timm_backbone
     from registry.training import prepare_training
 
 __version__ = "0.1.0"
@@ -98,6 +99,7 @@ __all__ = [
     "Result",
     "Sample",
     "Scores",
+    "TimmRecipe",
     "TrainableBackbone",
     "TrainableNetwork",
     "Training",
@@ -108,6 +110,7 @@ __all__ = [
     "__version__",
     "add_config_flags",
     "as_yaml",
+    "build_timm_backbone",
     "crop_face",
     "evaluate",
     "fit",
@@ -128,8 +131,10 @@ __all__ = [
 _ON_FIRST_USE = {
     "Embedder": "registry.inference",
     "Result": "registry.result",
+    "TimmRecipe": "registry.timm_recipe",
     "add_config_flags": "registry.flags",
     "as_yaml": "registry.config",
+    "build_timm_backbone": "registry.timm_recipe",
     "crop_face": "registry.crops",
     "evaluate": "registry.evaluation",
     "fit": "registry.fitting",

@@ -45,11 +45,13 @@ class EvalConfig:
     folder: ClassVar[str] = "eval"
 
     detector: str = _field("lesb", "detector to evaluate (`bench list detectors`)")
-    backbone: str | None = _field(None, "backbone to use (`bench list backbones`)")
+    backbone: str | None = _field("sbi_efflite0", "backbone to use (`bench list backbones`)")
     weights: str | None = _field(None, "weights of the backbone: a file, or 'random' for none")
     artefact: str | None = _field(None, "what `bench fit` wrote: its folder or file")
     fit_on: tuple[str, ...] = _field((), "fit on this data first where no artefact is given")
-    dataset: tuple[str, ...] = _field((), "data to score: a path, a registered name, or kind:NAME")
+    dataset: tuple[str, ...] = _field(
+        ("toy",), "data to score: a path, a registered name, or kind:NAME"
+    )
     split: str = _field("test", "split of the data to score")
     out: str | None = _field(None, "folder of the run; by default a name of its own under runs/")
     frames: int = _field(32, "frames taken evenly from each video", min=1)

@@ -83,6 +83,8 @@ def _prepare(config: EvalConfig) -> _Job:
             plugins.get(kind, name)
     videos = _videos(config, plugins)
     reader = build_reader(plugins, config)
+    if not spec.needs_backbone:
+        config = replace(config, backbone=None, weights=None)  # a result names what was used
     embedder = build_embedder(plugins, config) if spec.needs_backbone else None
     artefact = None if embedder is None else find_artefact(plugins, config, spec, embedder)
     detector = build_detector(spec, embedder, config.options, artefact, config.seed)

@@ -4,7 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from registry import CommandSpec, DetectorSpec, hookimpl, lazy
+from lesb_plugin.weights import LICENSE, TRAINED_ON, WEIGHTS_SHA256
+from registry import (
+    ArtefactSpec,
+    BackboneSpec,
+    CommandSpec,
+    DetectorSpec,
+    hookimpl,
+    lazy,
+)
+
+
+@hookimpl
+def bench_backbones() -> Iterable[BackboneSpec]:
+    return [
+        BackboneSpec(
+            name="sbi_efflite0",
+            summary="EfficientNet-Lite0 trained with self-blended images by this project, 224 px",
+            build=lazy("lesb_plugin.weights.shipped:build_sbi_efflite0"),
+            input_size=224,
+            mean=(0.5, 0.5, 0.5),
+            std=(0.5, 0.5, 0.5),
+            trained_on=TRAINED_ON,
+            license=LICENSE,
+        )
+    ]
 
 
 @hookimpl
@@ -18,6 +42,20 @@ def bench_detectors() -> Iterable[DetectorSpec]:
             options=lazy("lesb_plugin.lesb.options:LesbOptions"),
             fit_options=lazy("lesb_plugin.lesb.options:LesbFitOptions"),
             needs_artefact=True,
+        )
+    ]
+
+
+@hookimpl
+def bench_artefacts() -> Iterable[ArtefactSpec]:
+    return [
+        ArtefactSpec(
+            name="lesb_sbi_efflite0",
+            summary="LESB fitted on sbi_efflite0 with the faces that it was trained on",
+            detector="lesb",
+            backbone="sbi_efflite0",
+            weights_sha256=WEIGHTS_SHA256,
+            path=lazy("lesb_plugin.weights.shipped:lesb_artefact"),
         )
     ]
 

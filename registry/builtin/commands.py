@@ -31,7 +31,7 @@ __all__ = [
 
 _EVAL_EXAMPLES = """\
 examples:
-  bench eval --detector random --dataset toy
+  bench eval                       LESB on its own backbone over faces of people who do not exist
   bench eval --detector lesb --backbone efflite0_in1k --artefact runs/lesb --dataset DATA
   bench eval --detector lesb --backbone sbi_effb4 --weights FFraw.tar --fit-on FACES --dataset DATA
   bench eval --config my.yaml --set options.fusion=max --dataset A --dataset B --out runs/both
@@ -67,10 +67,14 @@ def run_eval(args: argparse.Namespace) -> int:
     from registry.evaluation import evaluate  # loads torch: after what can go wrong without it
 
     result = evaluate(config)
+    from registry.builtin.reporters import REPORT
     from registry.tables import print_tables
 
     print_tables(result)
-    say(f"run folder: {result.provenance.config['out']}")
+    folder = Path(result.provenance.config["out"])
+    say(f"run folder: {folder}")
+    if "html" in config.reporters:
+        say(f"report:     {(folder / REPORT).resolve().as_uri()}")
     return 0
 
 

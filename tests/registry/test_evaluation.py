@@ -294,7 +294,11 @@ def test_data_without_one_readable_face_is_reported_not_made_up(run: Run, tmp_pa
         ({"metrics": ("auk",)}, UnknownNameError, "did you mean 'auc'"),
         ({"reporters": ("htm",)}, UnknownNameError, "did you mean 'html'"),
         ({"backbone": "stil", "detector": "on_backbone"}, UnknownNameError, "'still'"),
-        ({"detector": "on_backbone"}, ConfigError, "needs a backbone.*efflite0_in1k"),
+        (
+            {"detector": "on_backbone", "backbone": None},
+            ConfigError,
+            "needs a backbone.*efflite0_in1k",
+        ),
         ({"dataset": ()}, ConfigError, "--dataset"),
         ({"dataset": ("./nowhere",)}, DataError, "no such file or folder"),
         ({"split": "tset"}, BenchError, "test"),

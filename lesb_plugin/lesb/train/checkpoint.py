@@ -66,16 +66,32 @@ def run_identity(config: TrainConfig, data_fingerprint: str) -> dict[str, Any]:
     return {"config": _settings(config), "data_fingerprint": data_fingerprint}
 
 
-def save_weights(path: Path, network: TrainableNetwork, metadata: Mapping[str, Any]) -> None:
-    """Weights as safetensors for `--weights`: float16, with norms, biases and head in float32."""
+def save_weights(
+    path: Path, network: TrainableNetwork, metadata: Mapping[str, Any], shift: float = 0.0
+) -> None:
+    """Weights as safetensors for `--weights`: float16, with norms, biases and head in float32.
+
+    A logit of fake of `shift` becomes 0, a score of .5, by way of the bias of the second class.
+    """
     head = {parameter.data_ptr() for parameter in network.head().parameters()}
     tensors = {}
     for name, tensor in network.weights().items():
         small = tensor.is_floating_point() and tensor.ndim > 1 and tensor.data_ptr() not in head
         tensors[name] = tensor.detach().to("cpu", torch.float16 if small else tensor.dtype)
+    if shift:
+        name = _bias(network, head)
+        tensors[name] = tensors[name] - torch.tensor([0.0, shift])
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
     with replacing(path) as temporary:
         temporary.write_bytes(to_bytes(contiguous, metadata={"training": json.dumps(metadata)}))
+
+
+def _bias(network: TrainableNetwork, head: set[int]) -> str:
+    """The name of the bias of the head's two classes."""
+    for name, tensor in network.weights().items():
+        if tensor.shape == (2,) and tensor.data_ptr() in head:
+            return name
+    raise ConfigError("this backbone's head has no bias to move its scores by; pass --flagged 0")
 
 
 def _settings(config: TrainConfig) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -209,7 +210,9 @@ class Trainer:
             self.log["best"] = {"epoch": record["epoch"], "val": record["val"]}
             metadata = {key: value for key, value in self.log.items() if key != "epochs"}
             trainable = cast(TrainableNetwork, self.average.network)
-            save_weights(self.out / WEIGHTS, trainable, metadata)
+            flagged = self.config.flagged
+            shift = float(np.quantile(found.reals, 1.0 - flagged)) if flagged else 0.0
+            save_weights(self.out / WEIGHTS, trainable, metadata, shift)
 
     def _sheet(self, epoch: int) -> Any:
         return pair_sheet(self.maker, epoch, range(min(_SHOWN, len(self.maker))))

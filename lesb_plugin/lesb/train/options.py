@@ -64,6 +64,12 @@ class TrainConfig:
     ema: float = _field(0.995, "decay per step of averaged weights; 0 for no average", max=0.9999)
 
     # Selection, checkpoints, time.
+    flagged: float = _field(
+        0.05,
+        "share of val's reals that score above .5 with the weights that are kept; 0: as trained",
+        min=0,
+        max=0.5,
+    )
     val_every: int = _field(4, "epochs from one validation to the next", min=1)
     checkpoint_minutes: float = _field(5.0, "minutes from one checkpoint to the next", min=0)
     minutes: float | None = _field(

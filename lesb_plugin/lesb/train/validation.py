@@ -38,12 +38,16 @@ class ValSet:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """AUC overall with the 95 % interval of a bootstrap over people, and by family."""
+    """AUC overall with the 95 % interval of a bootstrap over people, and by family.
+
+    `reals` (n,) are the logits of fake of the real images.
+    """
 
     auc: float
     low: float
     high: float
     families: dict[str, float]
+    reals: NDArray[np.float64]
 
 
 def build_val_set(
@@ -92,7 +96,7 @@ def verdict(
         str(name): _auc_of(val, scores, real | (val.families == name))
         for name in np.unique(val.families[~real])
     }
-    return Verdict(auc(val.labels, scores), low, high, families)
+    return Verdict(auc(val.labels, scores), low, high, families, scores[real])
 
 
 def auc(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> float:

@@ -92,7 +92,7 @@ def learned(run: Trainer) -> list[Any]:
 
 
 def test_the_best_weights_are_read_back_by_the_backbone(tmp_path: Path) -> None:
-    run = trainer(tmp_path, epochs=1)
+    run = trainer(tmp_path, epochs=1, flagged=0)
     run.run(Stop(None))
     path = run.out / WEIGHTS
     backbone = load_plugins().get("backbone", BACKBONE).build(BACKBONE, str(path), 0)
@@ -113,6 +113,17 @@ def test_weights_are_in_float16_but_for_norms_and_head(tmp_path: Path) -> None:
     assert kinds["conv_stem.weight"] == torch.float16
     assert kinds["bn1.running_var"] == kinds["classifier.weight"] == torch.float32
     assert record["best"]["epoch"] == 1
+
+
+def test_of_vals_reals_the_share_asked_for_scores_above_one_half(tmp_path: Path) -> None:
+    run = trainer(tmp_path, faces=24, epochs=4, pairs=8, flagged=0.25)
+    run.run(Stop(None))
+    as_kept = load_plugins().get("backbone", BACKBONE).build(BACKBONE, str(run.out / WEIGHTS), 0)
+    reals = torch.from_numpy(np.array(run.val.images[run.val.labels == 0]))
+    with torch.inference_mode():
+        images = reals.permute(0, 3, 1, 2).float() / 255
+        logits = as_kept.head(as_kept.embed(as_kept.features(images)))
+    assert float((logits > 0).float().mean()) == pytest.approx(0.25, abs=1.5 / len(reals))
 
 
 def test_the_log_holds_an_entry_for_each_epoch(tmp_path: Path) -> None:
