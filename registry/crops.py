@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from registry.aligned_crop import ALIGNED, aligned_crop
 from registry.errors import ConfigError, DataError, did_you_mean
 from registry.types import Crop, CropPolicy, Face
 
@@ -92,10 +93,12 @@ def crop_face(
     """
     import cv2
 
+    if policy.name == ALIGNED:
+        return aligned_crop(image, face, policy)
     rule = _RULES.get(policy.name)
     if rule is None:
         raise ConfigError(
-            f"no crop policy named {policy.name!r};{did_you_mean(policy.name, _RULES)} "
+            f"no crop policy named {policy.name!r};{did_you_mean(policy.name, crop_policies())} "
             f"known: {', '.join(crop_policies())}"
         )
     box = rule(image.shape, face.box, policy.margin if margin is None else margin)
@@ -108,7 +111,7 @@ def crop_face(
 
 def crop_policies() -> tuple[str, ...]:
     """Names of the crop policies."""
-    return tuple(sorted(_RULES))
+    return tuple(sorted([*_RULES, ALIGNED]))
 
 
 def _sbi_rectangle(shape: tuple[int, ...], box: Box, margin: Margin) -> tuple[int, int, int, int]:

@@ -6,9 +6,9 @@ import math
 import re
 
 from registry.errors import DataError
-from registry.weights import State
+from registry.weights import State, looks_like
 
-__all__ = ["cadene_xception_to_timm", "effnet_pytorch_to_timm"]
+__all__ = ["cadene_xception_to_timm", "dfb_effnet_to_timm", "effnet_pytorch_to_timm"]
 
 # Blocks per stage of EfficientNet B0 (also lite0); B1 to B7 deepen each stage by one factor.
 B0_REPEATS = (1, 2, 2, 3, 3, 4, 1)
@@ -62,6 +62,25 @@ def effnet_pytorch_to_timm(state: State) -> State:
         )
     places = [(stage, block) for stage, n in enumerate(REPEATS[count]) for block in range(n)]
     return {_timm_effnet_name(name, places): tensor for name, tensor in state.items()}
+
+
+def dfb_effnet_to_timm(state: State) -> State:
+    """A DeepfakeBench `efficientnetb4` under timm's names; DataError for anything else.
+
+    Its head stands apart, as `last_layer`; a layer for another number of channels is not used.
+    """
+    state = {name.removeprefix("backbone."): tensor for name, tensor in state.items()}
+    if "efficientnet._conv_stem.weight" not in state:
+        raise DataError(
+            f"no DeepfakeBench efficientnetb4 but {looks_like(state)}; its names start with"
+            " 'backbone.efficientnet.'"
+        )
+    inner = {
+        name.removeprefix("efficientnet.").replace("last_layer.", "_fc."): tensor
+        for name, tensor in state.items()
+        if not name.startswith(("efficientnet._fc.", "adjust_channel."))
+    }
+    return effnet_pytorch_to_timm(inner)
 
 
 def _timm_effnet_name(name: str, places: list[tuple[int, int]]) -> str:

@@ -43,20 +43,22 @@ class TimmBackbone(nn.Module):
         name: str,
         model: Any,
         *,
-        size: int,
+        crop: CropPolicy,
         mean: tuple[float, ...],
         std: tuple[float, ...],
         provenance: Provenance,
+        many_classes: bool = False,
     ) -> None:
         super().__init__()
         self.name = name
-        self.crop = CropPolicy(size=size)
+        self.crop = crop
         self.weights = provenance.weights
         self.weights_sha256 = provenance.weights_sha256
         self.trained_on = provenance.trained_on
         self.model: Any = model  # timm's methods stand in no common class
         self.register_buffer("mean", torch.tensor(mean).reshape(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).reshape(1, 3, 1, 1), persistent=False)
+        self._many_classes = many_classes
         self._normalises = any(mean) or any(value != 1 for value in std)
         self.eval().requires_grad_(requires_grad=False)
         self._examine()
@@ -74,16 +76,21 @@ class TimmBackbone(nn.Module):
         return embedding  # (B, d)
 
     def head(self, embedding: torch.Tensor) -> torch.Tensor | None:
-        """(B,) logit of fake: the second class over the first, or the only class there is."""
+        """(B,) logit of fake: the second class over all others, or the only class there is."""
         if not self._has_head:
             return None
-        logits = self._classify(embedding)  # (B, 1 | 2)
-        return logits[:, -1] - logits[:, 0] if logits.shape[1] == 2 else logits[:, 0]
+        logits = self._classify(embedding)  # (B, 1 | 2 | more)
+        if logits.shape[1] == 1:
+            return logits[:, 0]
+        others = torch.cat([logits[:, :1], logits[:, 2:]], dim=1)
+        return logits[:, 1] - others.logsumexp(dim=1)
 
     def head_direction(self) -> NDArray[np.float64] | None:
         if not self._has_head or not _is_linear(self._classifier):
             return None
-        rows = self._classifier.weight.double().flatten(1).cpu().numpy()  # (1 | 2, d)
+        rows = self._classifier.weight.double().flatten(1).cpu().numpy()  # (classes, d)
+        if len(rows) > 2:
+            return None  # over several other classes the logit is not linear
         direction: NDArray[np.float64] = rows[-1] - rows[0] if len(rows) == 2 else rows[0]
         return direction
 
@@ -135,8 +142,9 @@ class TimmBackbone(nn.Module):
         self._has_head = self._head_follows(noise, embedding)
 
     def _head_follows(self, raw: torch.Tensor, embedding: torch.Tensor) -> bool:
-        """Whether the model has one or two classes and its logits are its head of the embedding."""
-        if self._classifier is None or getattr(self.model, "num_classes", 0) not in {1, 2}:
+        """Whether its classes are real and fake, and its logits its head of the embedding."""
+        classes = getattr(self.model, "num_classes", 0)
+        if self._classifier is None or classes < 1 or (classes > 2 and not self._many_classes):
             return False
         return _equal(self._classify(embedding), self.model.forward_head(raw), 1e-5)
 

@@ -14,7 +14,7 @@ from torch import nn
 from registry.errors import ConfigError, DataError
 from registry.renaming import cadene_xception_to_timm, effnet_pytorch_to_timm
 from registry.timm_backbone import Provenance, TimmBackbone
-from registry.types import Training
+from registry.types import CropPolicy, Training
 from registry.weights import State, load_state, load_strict, looks_like, state_sha256
 
 __all__ = ["RANDOM", "TimmRecipe", "build_timm_backbone"]
@@ -36,6 +36,11 @@ class TimmRecipe:
     std: tuple[float, ...] | None = None
     trained_on: tuple[Training, ...] = (Training(dataset="unknown", task="unknown"),)
     classes: int | None = None  # that the file must have
+    crop: str = "sbi"  # crop policy that the weights were trained with
+    margin: float = 0.125  # of that policy
+    rename: Callable[[State], State] | None = None  # of tensors in the file to timm's names
+    change: Callable[[nn.Module], None] | None = None  # of the model before it is filled
+    many_classes: bool = False  # class 1 is fake and all others are not, however many there are
 
 
 def build_timm_backbone(
@@ -48,17 +53,18 @@ def build_timm_backbone(
     own = timm.get_pretrained_cfg(recipe.arch) or PretrainedCfg()
     size = recipe.size or _square(name, own.input_size)
     if weights == RANDOM:
-        model = _create(recipe.arch, 2, seed)
+        model = _create(recipe, 2, seed)
         provenance = Provenance(weights=RANDOM, weights_sha256=state_sha256(model.state_dict()))
     else:
         model, provenance = _load(name, recipe, own, Path(weights))
     return TimmBackbone(
         name,
         model,
-        size=size,
+        crop=CropPolicy(name=recipe.crop, size=size, margin=recipe.margin),
         mean=recipe.mean or own.mean,
         std=recipe.std or own.std,
         provenance=provenance,
+        many_classes=recipe.many_classes,
     )
 
 
@@ -67,23 +73,25 @@ def _load(
 ) -> tuple[nn.Module, Provenance]:
     """The model with the tensors of a file, and with as many classes as the file has."""
     held, sha256 = load_state(path)
-    state = _renaming(recipe.arch)(held)
+    state = (recipe.rename or _renaming(recipe.arch))(held)
     classes = _classes(own.classifier, state)
     if recipe.classes not in {None, classes}:
         raise DataError(
             f"{path} has {classes or 'no'} classes where backbone {name!r} has {recipe.classes};"
             f" the file looks like {looks_like(held)}; pass {recipe.file}"
         )
-    model = _create(recipe.arch, classes, seed=0)
+    model = _create(recipe, classes, seed=0)
     load_strict(model, state, f"{path} as weights of backbone {name!r} (timm {recipe.arch})")
     return model, Provenance(weights=path.name, weights_sha256=sha256, trained_on=recipe.trained_on)
 
 
-def _create(arch: str, classes: int, seed: int) -> nn.Module:
+def _create(recipe: TimmRecipe, classes: int, seed: int) -> nn.Module:
     """A freshly initialised model; the caller's random state stays as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        model: nn.Module = timm.create_model(arch, pretrained=False, num_classes=classes)
+        model: nn.Module = timm.create_model(recipe.arch, num_classes=classes).eval()
+    if recipe.change is not None:
+        recipe.change(model)
     return model
 
 

@@ -164,7 +164,9 @@ class CropPolicy:
 
     `name` picks the rule: `sbi` grows the face box by `margin` of its width and height on each
     side, truncates to integers, clips to the frame and resizes to `size` without keeping the
-    aspect ratio (METHOD of SBI's inference).
+    aspect ratio (METHOD of SBI's inference). `deepfakebench` moves five landmarks onto ArcFace's
+    template by a similarity and leaves `margin` of the template's side around it, half on each
+    side.
     """
 
     name: str = "sbi"

@@ -19,6 +19,7 @@ from registry.errors import DataError
 
 __all__ = [
     "State",
+    "kind_of",
     "load_state",
     "load_strict",
     "looks_like",
@@ -114,7 +115,7 @@ def _read_torch(path: Path, head: bytes) -> Any:
 
 
 def _refused_pickle(path: Path, reason: str) -> str:
-    found = re.search(r"Unsupported global: GLOBAL ([\w.]+)", reason)
+    found = re.search(r"[Uu]nsupported (?:global: )?GLOBAL ([\w.]+)", reason)
     if found is None:
         return _unreadable(path, reason)
     return (
@@ -201,11 +202,16 @@ HEADS = re.compile(r"(^|\.)(classifier|_fc|fc|head|last_linear(\.1)?|last_layer|
 
 def looks_like(state: Mapping[str, torch.Tensor]) -> str:
     """What a state dict seems to be, for error texts."""
-    kind = next((k for p, k in FAMILIES if any(re.search(p, name) for name in state)), None)
     heads = [tensor for name, tensor in state.items() if HEADS.search(name) and tensor.ndim >= 2]
     classes = f" with {heads[-1].shape[0]} classes" if heads else ""
     tensors = f"{len(state)} tensors: {_few(state)}"
-    return f"{kind or 'a network this program does not know'}{classes} ({tensors})"
+    return f"{kind_of(state)}{classes} ({tensors})"
+
+
+def kind_of(state: Mapping[str, torch.Tensor]) -> str:
+    """The network that the names of a state dict belong to."""
+    kinds = (k for pattern, k in FAMILIES if any(re.search(pattern, name) for name in state))
+    return next(kinds, "a network this program does not know")
 
 
 def load_strict(model: torch.nn.Module, state: State, what: str) -> None:

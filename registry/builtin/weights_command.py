@@ -1,0 +1,108 @@
+"""The subcommand `bench weights`: what a checkpoint is, told without running anything in it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from registry.console import print_table, say
+
+if TYPE_CHECKING:
+    from registry.weights import State
+
+__all__ = ["configure_weights", "run_weights"]
+
+_EXAMPLES = """\
+examples:
+  bench weights inspect FFraw.tar
+  bench weights inspect xception_best.pth --json
+
+Files are read as safetensors or with torch's weights_only: nothing in them is executed. What is
+named is what the tensors' names and shapes say; a backbone is offered where the file fits it
+strictly, as `bench eval --weights` will load it."""
+
+# Which backbones a network, as `looks_like` names it, may be meant for; the first is preferred.
+_CANDIDATES = (
+    ("DeepfakeBench efficientnetb4", ("dfb_effb4",)),
+    ("efficientnet_pytorch", ("sbi_effb4", "efflite0_in1k")),
+    ("timm EfficientNet", ("sbi_efflite0", "efflite0_in1k", "sbi_effb4")),
+    ("Xception", ("xception", "dfb_xception")),
+    ("vision transformer", ("vit_s16", "vit_b16")),
+)
+
+
+def configure_weights(parser: argparse.ArgumentParser) -> None:
+    """`inspect FILE`, with `--json`."""
+    parser.epilog = _EXAMPLES
+    parser.add_argument("action", choices=["inspect"], help="what to do with the file")
+    parser.add_argument(
+        "file", type=Path, help="a checkpoint: safetensors, or a file of torch.save"
+    )
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run_weights(args: argparse.Namespace) -> int:
+    """Print kind, backbones, classes, tensors and sha256 of a file."""
+    found = inspect(args.file)
+    if args.json:
+        say(json.dumps(found, indent=1))
+        return 0
+    rows = [(key.replace("_", " "), _text(value)) for key, value in found.items()]
+    print_table("", ("", ""), rows)
+    if not found["backbones"]:
+        say("no registered backbone takes this file as it is")
+    return 0
+
+
+def inspect(path: Path) -> dict[str, Any]:
+    """What the file holds, as JSON has it; DataError for a file that is no checkpoint."""
+    from registry.weights import HEADS, kind_of, load_state
+
+    state, sha256 = load_state(path)
+    heads = [
+        tensor.shape[0] for name, tensor in state.items() if HEADS.search(name) and tensor.ndim > 1
+    ]
+    kind = kind_of(state)
+    return {
+        "file": str(path),
+        "kind": kind,
+        "backbones": _fitting(kind, path),
+        "classes": int(heads[-1]) if heads else None,
+        "tensors": len(state),
+        "parameters": _parameters(state),
+        "bytes": path.stat().st_size,
+        "sha256": sha256,
+    }
+
+
+def _fitting(kind: str, path: Path) -> list[str]:
+    """Backbones that load the file strictly."""
+    from registry.errors import BenchError
+    from registry.plugins import load_plugins
+
+    plugins = load_plugins()
+    names = next((names for part, names in _CANDIDATES if part in kind), ())
+    fitting = []
+    for name in names:
+        if name not in plugins.specs("backbone"):
+            continue
+        try:
+            plugins.get("backbone", name).build(name, str(path), 0)
+        except BenchError:
+            continue  # it does not fit, which is the answer
+        fitting.append(name)
+    return fitting
+
+
+def _parameters(state: State) -> int:
+    """Numbers in the file but for batch norms' statistics and counters."""
+    left_out = ("running_mean", "running_var", "num_batches_tracked")
+    return sum(tensor.numel() for name, tensor in state.items() if not name.endswith(left_out))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(value) or "none"
+    return "unknown" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

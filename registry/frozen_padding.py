@@ -1,0 +1,59 @@
+"""Convolutions that keep the padding of another image size, as some checkpoints were trained."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from timm.layers import Conv2dSame
+from torch import nn
+from torch.nn import functional
+
+__all__ = ["FrozenPadding", "freeze_padding"]
+
+
+class FrozenPadding(nn.Conv2d):
+    """A convolution with a fixed padding (left, right, top, bottom) of zeros."""
+
+    frozen: tuple[int, int, int, int]
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - torch's own name
+        padded = functional.pad(input, self.frozen)
+        return functional.conv2d(
+            padded, self.weight, self.bias, self.stride, (0, 0), self.dilation, self.groups
+        )
+
+
+def freeze_padding(model: nn.Module, size: int) -> None:
+    """Let every "same" convolution pad as it would for images of `size` pixels, whatever comes.
+
+    TensorFlow's "same" padding depends on the size of the input where the stride is above 1, and
+    efficientnet_pytorch computes it once, for the size that a network is named with.
+    """
+    padding: dict[str, tuple[int, int, int, int]] = {}
+    found = {n: layer for n, layer in model.named_modules() if isinstance(layer, Conv2dSame)}
+    hooks = [
+        layer.register_forward_pre_hook(
+            lambda own, inputs, name=name: padding.__setitem__(name, _same(own, inputs[0]))
+        )
+        for name, layer in found.items()
+    ]
+    with torch.no_grad():
+        model(torch.zeros(1, 3, size, size))
+    for hook in hooks:
+        hook.remove()
+    for name, layer in found.items():
+        layer.__class__ = FrozenPadding  # its weights and its place in the model stay
+        cast(FrozenPadding, layer).frozen = padding[name]
+
+
+def _same(layer: nn.Conv2d, images: torch.Tensor) -> tuple[int, int, int, int]:
+    """TensorFlow's rule for one input: as little as gives ceil(side / stride), the odd one last."""
+    sides = []
+    for axis in (1, 0):  # width before height, as torch pads
+        side, stride = images.shape[2 + axis], layer.stride[axis]
+        reach = (layer.kernel_size[axis] - 1) * layer.dilation[axis] + 1
+        whole = max(0, (-(-side // stride) - 1) * stride + reach - side)
+        sides += [whole // 2, whole - whole // 2]
+    left, right, top, bottom = sides
+    return left, right, top, bottom
