@@ -46,7 +46,7 @@ _COLUMNS = (
     "split",
     "landmarks",
 )
-_PERSON, _POSE, _SCENE, _CAMERA, _FORGERY, _ENCODING = range(6)  # what a generator is for
+_PERSON, _POSE, _SCENE, _CAMERA, _GRAIN, _FORGERY, _ENCODING = range(7)  # what a generator is for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,10 +118,11 @@ def _draw_people(folder: Path, plan: Plan) -> Iterator[list[Cells]]:
         for split, count in plan.people:
             people = range(first, first + count)
             shots = [*pool.map(lambda person: _shoot(model, person, plan.frames(person)), people)]
-            donors = shots[1:] + shots[:1]
+            files = [_published(person, own[0]) for person, own in zip(people, shots, strict=True)]
+            donors = files[1:] + files[:1]
             yield from pool.map(
                 lambda person, own, donor, split=split: _write_person(
-                    folder, split, person, plan.methods(person), own, donor[0]
+                    folder, split, person, plan.methods(person), own, donor
                 ),
                 people,
                 shots,
@@ -137,9 +138,14 @@ def _shoot(model: FaceModel, person: int, frames: int) -> list[Shot]:
     for frame in range(frames):
         pose = draw_pose(_rng(_POSE, person, frame), model.rank, pose)
         scene, landmarks = render(model, who, pose, _rng(_SCENE, person))
-        image = camera(scene, _rng(_CAMERA, person, frame))
+        image = camera(scene, _rng(_CAMERA, person), _rng(_GRAIN, person, frame))
         shots.append(Shot(np.rint(np.clip(image, 0, 255)).astype(np.uint8), landmarks))
     return shots
+
+
+def _published(person: int, shot: Shot) -> Shot:
+    """The first frame as it is in the person's real video: donors are compressed pictures."""
+    return Shot(encode(shot.image, _rng(_ENCODING, person, 0)), shot.landmarks)
 
 
 def _write_person(

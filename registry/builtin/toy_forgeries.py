@@ -146,7 +146,7 @@ def _match(
     """`source` with most of its difference in mean colour from the target's taken away."""
     inside = alpha > 0.5
     apart = target[inside].mean(axis=0) - source[inside].mean(axis=0)
-    shifted = source + rng.uniform(0.5, 0.9) * apart + rng.normal(0, 4, 3)
+    shifted = source + rng.uniform(0.4, 0.8) * apart + rng.normal(0, 4, 3)
     matched: Image = shifted.astype(np.float32)
     return matched
 

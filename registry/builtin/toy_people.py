@@ -20,6 +20,7 @@ __all__ = ["Person", "Pose", "draw_person", "draw_pose", "frame_points", "mirror
 
 _REACH = 1.8  # standard deviations, the furthest that a latent variable goes
 _EXPRESSION = 0.25  # standard deviations, how far a frame's shape is from its person's
+_HEAD_SHAPE, _BODY_SHAPE = 0.85, 0.6  # shares of the model's variation: less of it folds nothing
 # The forehead's points 68-80 from left to right; the usual order is not.
 _FOREHEAD = (77, 75, 76, 68, 69, 70, 71, 80, 72, 73, 79, 74, 78)
 
@@ -76,6 +77,8 @@ def draw_pose(rng: np.random.Generator, rank: int, near: Pose | None = None) -> 
 def frame_points(model: FaceModel, person: Person, pose: Pose) -> Points:
     """All points (P, 2) of the model in the pixels of a frame, before it is mirrored."""
     points = model.points(person.latent + pose.expression)
+    points[:HEAD] += (_HEAD_SHAPE - 1) * (points - model.mean_points)[:HEAD]
+    points[HEAD:] += (_BODY_SHAPE - 1) * (points - model.mean_points)[HEAD:]
     head = points[:HEAD]
     unit = float(np.hypot(*(points[42:48].mean(axis=0) - points[36:42].mean(axis=0))))
     pivot = head[8] + [0, 0.4 * unit]  # the neck

@@ -41,15 +41,19 @@ def render(
     return scene, landmarks
 
 
-def camera(scene: Image, rng: np.random.Generator) -> Image:
-    """The scene as a sensor takes it: exposure, white balance, lens blur, vignette, noise."""
+def camera(scene: Image, rng: np.random.Generator, grain: np.random.Generator) -> Image:
+    """The scene as a camera takes it: exposure, lens blur, sharpening, vignette, sensor noise.
+
+    rng: for what a camera is like; grain: for the noise, another in each frame.
+    """
     gain = rng.uniform(0.88, 1.1) * rng.uniform(0.96, 1.04, 3)
     image = cv2.GaussianBlur(scene * gain.astype(np.float32), (5, 5), rng.uniform(0.3, 0.7))
+    image += np.float32(rng.uniform(0, 0.7)) * (image - cv2.GaussianBlur(image, (0, 0), 1))
     grid = np.linspace(-1, 1, SIZE, dtype=np.float32) ** 2
     image *= (1 - np.float32(rng.uniform(0, 0.12)) * (grid[:, None] + grid))[..., None]
     np.clip(image, 0, 255, out=image)
-    noise = cv2.GaussianBlur(rng.standard_normal(scene.shape, dtype=np.float32), (3, 3), 0.45)
-    strength = np.float32(rng.uniform(2.0, 4.0))  # levels, at white
+    noise = cv2.GaussianBlur(grain.standard_normal(scene.shape, dtype=np.float32), (3, 3), 0.45)
+    strength = np.float32(rng.uniform(1.5, 5.0))  # levels, at white
     noisy: Image = image + noise * cv2.sqrt(image / 255 + 0.1) * strength
     return noisy
 

@@ -18,9 +18,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 from toy_portraits import Portrait, filled, read_portraits
 
 from registry.builtin.toy_model import HEAD, LANDMARKS, split_planes
+from registry.builtin.toy_people import draw_person
 from registry.builtin.toy_warp import SIZE, spline_map, warp
 
 RANK = 120
@@ -55,7 +57,8 @@ def main() -> None:
         steps=steps.astype(np.float32),
     )
     say(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB")
-    say_distances(scores)
+    say_distances(scores, np.ones(RANK), "in standard deviations")
+    say_distances(scores, np.sqrt(values[:RANK] / values[:RANK].mean()), "by the modes' sizes")
 
 
 def complete_points(shapes: NDArray[np.float64], hidden: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -110,6 +113,8 @@ def modes(
     both = np.hstack([apart * weight, moved * POINT_WEIGHT])
     values, vectors = np.linalg.eigh((both @ both.T).astype(np.float64))
     values, vectors = values[::-1], vectors[:, ::-1][:, :RANK]
+    largest = np.abs(vectors).argmax(axis=0)
+    vectors = vectors * np.sign(vectors[largest, np.arange(RANK)])  # one of two signs
     scores = (vectors * np.sqrt(len(shapes))).astype(np.float32)
     return values, scores, scores.T @ moved / len(shapes), scores.T @ apart / len(shapes)
 
@@ -137,19 +142,17 @@ def per_plane(mask: Matrix, opacity: float | None = None) -> Matrix:
     return np.concatenate([mask.ravel(), half, half, last]).astype(np.float32)
 
 
-def say_distances(scores: Matrix) -> None:
-    """Distances in the space of latent vectors, where every mode counts the same."""
-    rng = np.random.default_rng(0)
-    draws = np.clip(rng.standard_normal((1000, scores.shape[1])), -2, 2)
-    to_people = np.linalg.norm(draws[:, None] - scores, axis=-1).min(axis=1)
-    apart = np.linalg.norm(scores[:, None] - scores, axis=-1)
+def say_distances(scores: Matrix, size: NDArray[np.float64], unit: str) -> None:
+    """How far draws are from the people, and these from each other; `size` (K,) weighs modes."""
+    draws = [draw_person(np.random.default_rng(seed), RANK).latent for seed in range(1000)]
+    to_people = cdist(np.array(draws) * size, scores * size).min(axis=1)
+    apart = cdist(scores * size, scores * size)
     np.fill_diagonal(apart, np.inf)
     nearest = apart.min(axis=1)
     say(
-        f"from a draw to the nearest person: least {to_people.min():.1f}, "
-        f"median {np.median(to_people):.1f}; "
-        f"from a person to the nearest other: least {nearest.min():.1f}, "
-        f"median {np.median(nearest):.1f}"
+        f"{unit}: from a draw to the nearest person {to_people.min():.1f} at least, "
+        f"{np.median(to_people):.1f} in the median; from a person to the nearest other "
+        f"{nearest.min():.1f} and {np.median(nearest):.1f}"
     )
 
 

@@ -40,7 +40,7 @@ def shot(person: int) -> Shot:
     model, rng = load_faces(), np.random.default_rng(person)
     who, pose = draw_person(rng, model.rank), draw_pose(rng, model.rank)
     scene, landmarks = render(model, who, pose, rng)
-    return Shot(np.clip(camera(scene, rng), 0, 255).astype(np.uint8), landmarks)
+    return Shot(np.clip(camera(scene, rng, rng), 0, 255).astype(np.uint8), landmarks)
 
 
 def test_it_reads_as_any_manifest(drawn: Path) -> None:
