@@ -95,8 +95,8 @@ def _warp(region: str) -> Callable[[Shot, Shot, np.random.Generator], Forgery]:
         rows, columns = np.mgrid[0:SIZE, 0:SIZE]
         offset = np.stack([columns, rows], axis=-1) - centre  # (256, 256, 2)
         window = np.clip(1 - ((offset / reach) ** 2).sum(axis=-1), 0, None) ** 2
-        factor = rng.uniform(0.15, 0.3, 2) * rng.choice([-1, 1], 2)
-        shift = factor * offset + rng.uniform(-0.08, 0.08, 2) * unit
+        factor = rng.uniform(0.2, 0.35, 2) * rng.choice([-1, 1], 2)
+        shift = factor * offset + rng.uniform(-0.1, 0.1, 2) * unit
         source = (offset + centre + window[..., None] * shift).astype(np.float32)
         image = warp(target.image.astype(np.float32), source)
         inside = window > 0
@@ -143,10 +143,10 @@ def _fit_face(donor: Shot, target: Shot) -> Image:
 def _match(
     source: Image, target: NDArray[np.uint8], alpha: Image, rng: np.random.Generator
 ) -> Image:
-    """`source` with most of its difference in mean colour from the target's taken away."""
+    """`source` with about half of its difference in mean colour from the target's taken away."""
     inside = alpha > 0.5
     apart = target[inside].mean(axis=0) - source[inside].mean(axis=0)
-    shifted = source + rng.uniform(0.4, 0.8) * apart + rng.normal(0, 4, 3)
+    shifted = source + rng.uniform(0.3, 0.7) * apart + rng.normal(0, 5, 3)
     matched: Image = shifted.astype(np.float32)
     return matched
 
@@ -164,7 +164,7 @@ def _soft_mask(landmarks: Points, region: str, size: float, rng: np.random.Gener
         hull = cv2.convexHull(landmarks[list(outline)].astype(np.float32))[:, 0].astype(np.float64)
         centre = hull.mean(axis=0)
         outlines.append(centre + (hull - centre) * size * rng.uniform(0.95, 1.1))
-    edge = _eye_distance(landmarks) * rng.uniform(0.02, 0.06)
+    edge = _eye_distance(landmarks) * rng.uniform(0.02, 0.05)
     soft = cv2.GaussianBlur(coverage(*outlines), (0, 0), edge)
     ended: Image = np.clip(1.04 * soft - 0.02, 0, 1)  # the blur's long tails cut off
     return ended
