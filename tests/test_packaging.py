@@ -105,6 +105,7 @@ def test_the_wheel_holds_the_yaml_and_not_the_build_hook(wheel: Path) -> None:
     names = contents(wheel, "").keys()
     assert "registry/_build.py" not in names
     assert {"registry/py.typed", "lesb_plugin/py.typed", "registry/cli.py"} <= names
+    assert {"registry/builtin/toy_faces.npz", "registry/builtin/toy_faces.txt"} <= names
     top = {name.split("/")[0] for name in names}
     assert {name for name in top if not name.endswith(".dist-info")} == {"registry", "lesb_plugin"}
 

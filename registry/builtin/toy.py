@@ -1,4 +1,4 @@
-"""The data set `toy`: drawn faces, real and forged, made on first use and kept in the cache."""
+"""The data set `toy`: people who do not exist, real and forged, drawn on first use and cached."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from registry.builtin.datasets import MANIFEST, read_manifest
 from registry.builtin.toy_forgeries import METHODS, Shot, forge
+from registry.builtin.toy_model import FaceModel, load_faces
 from registry.builtin.toy_people import draw_person, draw_pose
 from registry.builtin.toy_render import camera, encode, render
 from registry.cache import cache_dir
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Plan", "draw_toy", "toy_videos"]
 
 NAME = "toy"
-FORMAT = 1  # of what is drawn; another number is another folder in the cache
+FORMAT = 2  # of what is drawn; another number is another folder in the cache
 _SEED = 20240501
 _COLUMNS = (
     "path",
@@ -45,7 +46,7 @@ _COLUMNS = (
     "split",
     "landmarks",
 )
-_PERSON, _POSE, _SCENE, _CAMERA, _FORGERY, _ENCODING = range(6)  # what a generator is for
+_PERSON, _POSE, _SCENE, _CAMERA, _GRAIN, _FORGERY, _ENCODING = range(7)  # what a generator is for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,15 +113,16 @@ def draw_toy(folder: Path, plan: Plan, *, quiet: bool = False) -> None:
 
 def _draw_people(folder: Path, plan: Plan) -> Iterator[list[Cells]]:
     """Rows of one person after another; a split's people are each other's donors."""
-    first = 0
+    model, first = load_faces(), 0
     with ThreadPoolExecutor() as pool:
         for split, count in plan.people:
             people = range(first, first + count)
-            shots = list(pool.map(_shoot, people, map(plan.frames, people)))
-            donors = shots[1:] + shots[:1]
+            shots = [*pool.map(lambda person: _shoot(model, person, plan.frames(person)), people)]
+            files = [_published(person, own[0]) for person, own in zip(people, shots, strict=True)]
+            donors = files[1:] + files[:1]
             yield from pool.map(
                 lambda person, own, donor, split=split: _write_person(
-                    folder, split, person, plan.methods(person), own, donor[0]
+                    folder, split, person, plan.methods(person), own, donor
                 ),
                 people,
                 shots,
@@ -129,16 +131,21 @@ def _draw_people(folder: Path, plan: Plan) -> Iterator[list[Cells]]:
             first += count
 
 
-def _shoot(person: int, frames: int) -> list[Shot]:
+def _shoot(model: FaceModel, person: int, frames: int) -> list[Shot]:
     """The frames of a person's video as the camera took them."""
-    who = draw_person(_rng(_PERSON, person))
+    who = draw_person(_rng(_PERSON, person), model.rank)
     shots, pose = [], None
     for frame in range(frames):
-        pose = draw_pose(_rng(_POSE, person, frame), pose)
-        scene, landmarks = render(who, pose, _rng(_SCENE, person))
-        image = camera(scene, _rng(_CAMERA, person, frame))
+        pose = draw_pose(_rng(_POSE, person, frame), model.rank, pose)
+        scene, landmarks = render(model, who, pose, _rng(_SCENE, person))
+        image = camera(scene, _rng(_CAMERA, person), _rng(_GRAIN, person, frame))
         shots.append(Shot(np.rint(np.clip(image, 0, 255)).astype(np.uint8), landmarks))
     return shots
+
+
+def _published(person: int, shot: Shot) -> Shot:
+    """The first frame as it is in the person's real video: donors are compressed pictures."""
+    return Shot(encode(shot.image, _rng(_ENCODING, person, 0)), shot.landmarks)
 
 
 def _write_person(
