@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from registry.errors import ConfigError, DataError, did_you_mean
 from registry.reader import FaceReader, FaceSample
-from registry.types import DatasetRequest, DatasetSpec, Frame, Video
+from registry.types import DataOptions, DatasetRequest, DatasetSpec, Frame, Video, VideoIndex
 
 if TYPE_CHECKING:
     from registry.plugins import Plugins
@@ -20,24 +21,37 @@ if TYPE_CHECKING:
 __all__ = [
     "FaceReader",
     "FaceSample",
+    "find_index",
     "find_videos",
     "fingerprint",
     "samples",
     "select_frames",
 ]
 
+_NO_OPTIONS = DataOptions()
 
-def find_videos(name: str, split: str, plugins: Plugins) -> list[Video]:
+
+def find_videos(
+    name: str, split: str, plugins: Plugins, options: DataOptions = _NO_OPTIONS
+) -> list[Video]:
+    """The videos of `find_index`."""
+    return list(find_index(name, split, plugins, options).videos)
+
+
+def find_index(
+    name: str, split: str, plugins: Plugins, options: DataOptions = _NO_OPTIONS
+) -> VideoIndex:
     """Videos of `split` of the data set `name`: a path, a registered name, or `kind:NAME`.
 
     Raises a BenchError where the name stands for nothing or for two things, or the split is empty.
     """
     spec, request = _resolve(name, split, plugins)
-    videos = list(spec.videos(request))
-    if not videos:
+    found = spec.videos(replace(request, options=options))
+    index = found if isinstance(found, VideoIndex) else VideoIndex(videos=tuple(found))
+    if not index.videos:
         raise DataError(f"data set {name!r} has no videos in split {split!r}")
-    _check(videos, spec)
-    return videos
+    _check(index.videos, spec)
+    return index
 
 
 def select_frames(video: Video, count: int) -> tuple[Frame, ...]:
@@ -107,7 +121,8 @@ def _resolve(name: str, split: str, plugins: Plugins) -> tuple[DatasetSpec, Data
         root = Path(rest).expanduser()
         found = root if root.exists() else None
         return specs[kind], DatasetRequest(name=rest, root=found, split=split)
-    if name not in specs and _looks_like_a_path(name):
+    family = name.partition("/")[0] + "/*"
+    if name not in specs and family not in specs and _looks_like_a_path(name):
         raise DataError(_missing(path))
     return plugins.get("dataset", name), DatasetRequest(name=name, root=None, split=split)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from registry.builtin.deepfakebench_sets import SETS
 from registry.hookspecs import hookimpl
 from registry.types import (
     BackboneSpec,
@@ -120,7 +123,29 @@ def bench_datasets() -> list[DatasetSpec]:
             summary="drawn faces, real and spliced, made on the spot; for trying things out",
             videos=lazy("registry.builtin.toy:toy_videos"),
         ),
+        DatasetSpec(
+            name="deepfakebench",
+            summary="a JSON of DeepfakeBench as deepfakebench:NAME, its stem; paths of any dialect",
+            videos=lazy("registry.builtin.deepfakebench:deepfakebench_videos"),
+            recognises=lazy("registry.builtin.deepfakebench:recognises_deepfakebench"),
+            needs="--data-root with the frames, and NAME.json there or in --json DIR",
+        ),
+        *(_known(each.name, each.title, each.needs) for each in SETS),
+        _known(
+            "df40/*",
+            "DF40, one JSON per method: df40/simswap_ff is simswap_ff.json",
+            "--data-root with the frames, and <name>.json there or in --json DIR",
+        ),
     ]
+
+
+def _known(name: str, title: str, needs: str) -> DatasetSpec:
+    return DatasetSpec(
+        name=name,
+        summary=f"{title}; in DeepfakeBench's layout",
+        videos=partial(lazy("registry.builtin.deepfakebench:known_videos"), name),
+        needs=needs,
+    )
 
 
 @hookimpl
