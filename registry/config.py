@@ -64,7 +64,10 @@ class EvalConfig:
     )
     label_map: str | None = _field(None, "YAML file: which labels of an index are fake")
     out: str | None = _field(None, "folder of the run; by default a name of its own under runs/")
-    frames: int = _field(32, "frames taken evenly from each video", min=1)
+    frames: int = _field(32, "frames taken of each video", min=1)
+    frame_policy: Literal["linspace", "first", "all"] = _field(
+        "linspace", "which: evenly spread, the first, or all whatever --frames says"
+    )
     landmarks: str | None = _field(None, "landmark predictor file for data without landmarks")
     landmarker: str | None = _field(None, "landmarker to use (`bench list landmarkers`)")
     face_detector: str = _field("dlib", "face detector to use (`bench list face-detectors`)")

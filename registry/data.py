@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FaceReader",
     "FaceSample",
+    "FramePolicy",
     "find_index",
     "find_videos",
     "fingerprint",
@@ -54,10 +55,17 @@ def find_index(
     return index
 
 
-def select_frames(video: Video, count: int) -> tuple[Frame, ...]:
-    """At most `count` frames, evenly spread from the first to the last."""
+FramePolicy = Literal["linspace", "first", "all"]
+
+
+def select_frames(video: Video, count: int, policy: FramePolicy = "linspace") -> tuple[Frame, ...]:
+    """At most `count` frames: evenly spread from the first to the last, or the first; or all."""
     if count < 1:
         raise ConfigError(f"frames is {count}; at least one frame of each video is needed")
+    if policy == "all":
+        return video.frames
+    if policy == "first":
+        return video.frames[:count]
     chosen = np.unique(np.linspace(0, len(video.frames) - 1, count, dtype=np.int64))
     return tuple(video.frames[at] for at in chosen)
 

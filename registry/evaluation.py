@@ -99,7 +99,11 @@ def _prepare(config: EvalConfig) -> _Job:
         spec=spec,
         data=data,
         videos=videos,
-        units=[Unit(v, frame) for v in videos for frame in select_frames(v, config.frames)],
+        units=[
+            Unit(v, frame)
+            for v in videos
+            for frame in select_frames(v, config.frames, config.frame_policy)
+        ],
         folder=folder,
         reader=reader,
         embedder=embedder,

@@ -11,6 +11,7 @@ from registry.builtin.deepfakebench_index import Entry, Index, find_json, is_ind
 from registry.builtin.deepfakebench_labels import Labels, load_labels
 from registry.builtin.deepfakebench_paths import PathFinder
 from registry.builtin.deepfakebench_sets import DF40, KnownSet, known_set
+from registry.builtin.folder_names import merged_by_folder
 from registry.errors import DataError
 from registry.types import DataOptions, DatasetRequest, Frame, Resolved, Video, VideoIndex
 
@@ -69,7 +70,7 @@ def _of_the_set(
             notes.append(f"{known.stem}: label groups that do not belong to it left out: {named}")
     empty = [each.id for each in entries if not each.frames]
     if empty:
-        notes.append(f"{len(empty)} videos list no frames and are left out, first: {empty[0]}")
+        notes.append(f"videos that list no frames, left out: {len(empty)}, first {empty[0]}")
     return [each for each in entries if each.frames], tuple(notes)
 
 
@@ -92,10 +93,13 @@ def _assemble(
         videos.append(_video(index.name, split, entry, labels, _frames(entry, paths, finder)))
     for tally in tallies.values():
         tally.check(options.min_resolved, finder)
+    merged = merged_by_folder(
+        (video, text) for video, entry in zip(videos, entries, strict=True) for text in entry.frames
+    )
     return VideoIndex(
         videos=tuple(videos),
         resolved=tuple(each.resolved() for each in tallies.values()),
-        notes=notes,
+        notes=(*notes, *merged),
         part_of="" if known is None else known.part_of,
     )
 

@@ -66,6 +66,9 @@ def test_one_name_under_two_manipulations_is_two_videos(tmp_path: Path) -> None:
         ("FF-DF/c23/000_003", "Deepfakes"),
         ("FF-NT/c23/000_003", "NeuralTextures"),
     ]
+    (note,) = index.notes
+    assert "would make 2 videos of these 3, as 2 of them fall under 1 name;" in note
+    assert "'000_003' is FF-DF/c23/000_003, FF-NT/c23/000_003." in note
 
 
 def test_a_mask_belongs_to_the_frame_of_its_name(tmp_path: Path) -> None:
@@ -107,7 +110,7 @@ def test_a_video_without_frames_is_left_out_and_said_so(tmp_path: Path) -> None:
     write_json(tmp_path / "X.json", {"X_real": flat("X_real", {"a": frames, "b": []})})
     index = deepfakebench_videos(request("X", data_root=tmp_path))
     assert [each.id for each in index.videos] == ["X_real/a"]
-    assert index.notes == ("1 videos list no frames and are left out, first: X_real/b",)
+    assert index.notes == ("videos that list no frames, left out: 1, first X_real/b",)
 
 
 @pytest.mark.parametrize(
