@@ -14,6 +14,7 @@ import numpy as np
 from registry.errors import ConfigError, DataError, did_you_mean
 from registry.reader import FaceReader, FaceSample
 from registry.types import DataOptions, DatasetRequest, DatasetSpec, Frame, Video, VideoIndex
+from registry.video_files import count_frames
 
 if TYPE_CHECKING:
     from registry.plugins import Plugins
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 _NO_OPTIONS = DataOptions()
+_OF_A_FILE = 32  # frames to learn from: neighbours in a video are all but the same
 
 
 def find_videos(
@@ -59,19 +61,24 @@ FramePolicy = Literal["linspace", "first", "all"]
 
 
 def select_frames(video: Video, count: int, policy: FramePolicy = "linspace") -> tuple[Frame, ...]:
-    """At most `count` frames: evenly spread from the first to the last, or the first; or all."""
+    """At most `count` frames: evenly spread from the first to the last, or the first; or all.
+
+    A video file is opened to see how many there are; one that is damaged has the frame that fails.
+    """
     if count < 1:
         raise ConfigError(f"frames is {count}; at least one frame of each video is needed")
-    if policy == "all":
-        return video.frames
-    if policy == "first":
-        return video.frames[:count]
-    chosen = np.unique(np.linspace(0, len(video.frames) - 1, count, dtype=np.int64))
-    return tuple(video.frames[at] for at in chosen)
+    total = len(video.frames) if video.file is None else count_frames(video.file)
+    if policy == "linspace":
+        chosen = np.unique(np.linspace(0, total - 1, count, dtype=np.int64)).tolist()
+    else:
+        chosen = range(total if policy == "all" else min(count, total))
+    if video.file is None:
+        return tuple(video.frames[at] for at in chosen)
+    return tuple(Frame(path=video.file, index=at) for at in chosen)
 
 
 def samples(videos: Iterable[Video], reader: FaceReader) -> list[FaceSample]:
-    """Every frame of every real video as a sample to learn from."""
+    """Every frame of every real video as a sample to learn from; 32 of a video file."""
     return [
         FaceSample(
             key=f"{video.dataset}/{video.id}/{frame.index}",
@@ -81,7 +88,7 @@ def samples(videos: Iterable[Video], reader: FaceReader) -> list[FaceSample]:
         )
         for video in videos
         if video.label == 0
-        for frame in video.frames
+        for frame in (video.frames if video.file is None else select_frames(video, _OF_A_FILE))
     ]
 
 
@@ -95,9 +102,10 @@ def fingerprint(videos: Iterable[Video]) -> str:
 
 
 def _line(video: Video) -> str:
+    listed = video.frames if video.file is None else (Frame(path=video.file),)
     frames = [
         (frame.index, frame.path.name, _size(frame.path), _digest(frame.landmarks))
-        for frame in video.frames
+        for frame in listed
     ]
     return json.dumps([video.dataset, video.id, video.label, video.method, frames])
 
@@ -140,7 +148,16 @@ def _check(videos: Sequence[Video], spec: DatasetSpec) -> None:
     seen: set[tuple[str, str]] = set()
     for video in videos:
         key = (video.dataset, video.id)
-        fault = "no frames" if not video.frames else "an id that is taken" if key in seen else ""
+        held = bool(video.frames) + (video.file is not None)
+        fault = (
+            "no frames"
+            if held == 0
+            else "frames and a file"
+            if held == 2
+            else "an id that is taken"
+            if key in seen
+            else ""
+        )
         if fault:
             raise DataError(
                 f"video {video.id!r} of data set {video.dataset!r} has {fault}; "

@@ -19,7 +19,7 @@ from registry.building import build_detector, build_embedder, build_reader
 from registry.cache import cache_dir
 from registry.chunks import Chunk, ChunkStore, Unit, cut
 from registry.config import EvalConfig, as_yaml
-from registry.console import progress_bar, say
+from registry.console import progress, progress_bar, say
 from registry.data import FaceReader, find_index, fingerprint, select_frames
 from registry.errors import ConfigError, DataError
 from registry.inference import Embedder
@@ -28,13 +28,14 @@ from registry.predictions import OK, PREDICTIONS, Settings, write_predictions
 from registry.provenance import BackboneRecord, Provenance
 from registry.result import Result
 from registry.rows import rows_of
-from registry.scoring import Scorer, read_ahead
+from registry.scoring import Scorer, by_file, read_ahead
 from registry.sources import data_options, resolved_lines
 from registry.types import (
     CropPolicy,
     Detector,
     DetectorSpec,
     EmbeddingDetector,
+    Frame,
     ReporterSpec,
     Video,
     VideoIndex,
@@ -90,6 +91,7 @@ def _prepare(config: EvalConfig) -> _Job:
     embedder = build_embedder(plugins, config) if spec.needs_backbone else None
     artefact = None if embedder is None else find_artefact(plugins, config, spec, embedder)
     detector = build_detector(spec, embedder, config.options, artefact, config.seed)
+    units = _units(config, videos)
     folder = _open_folder(config)  # last: what is wrong with the rest leaves no empty folder
     config = replace(config, out=str(folder))
     (folder / "config.yaml").write_text(as_yaml(config), encoding="utf-8")
@@ -99,11 +101,7 @@ def _prepare(config: EvalConfig) -> _Job:
         spec=spec,
         data=data,
         videos=videos,
-        units=[
-            Unit(v, frame)
-            for v in videos
-            for frame in select_frames(v, config.frames, config.frame_policy)
-        ],
+        units=units,
         folder=folder,
         reader=reader,
         embedder=embedder,
@@ -135,6 +133,26 @@ def _data(config: EvalConfig, plugins: Plugins) -> list[VideoIndex]:
         for line in resolved_lines(data):
             say(line)
     return data
+
+
+def _units(config: EvalConfig, videos: Sequence[Video]) -> list[Unit]:
+    """The frames to score; video files are opened to see how many they hold."""
+    chosen: dict[int, tuple[Frame, ...]] = {}
+    files = [at for at, video in enumerate(videos) if video.file is not None]
+    with ThreadPoolExecutor(max(1, config.workers)) as pool:
+        opened = pool.map(lambda at: _frames(config, videos[at]), files)
+        counted = zip(files, opened, strict=True)
+        quiet = config.quiet or not files
+        chosen |= progress(counted, "opening", total=len(files), unit="video", quiet=quiet)
+    return [
+        Unit(video, frame)
+        for at, video in enumerate(videos)
+        for frame in chosen.get(at) or _frames(config, video)
+    ]
+
+
+def _frames(config: EvalConfig, video: Video) -> tuple[Frame, ...]:
+    return select_frames(video, config.frames, config.frame_policy)
 
 
 def _open_folder(config: EvalConfig) -> Path:
@@ -169,9 +187,9 @@ def _score(job: _Job) -> list[tuple[Sequence[Unit], Chunk]]:
             quiet=job.config.quiet,
         ) as advance,
     ):
-        waiting = (unit for index in missing for unit in pieces[index])
+        waiting = (group for index in missing for group in by_file(pieces[index]))
         depth = 2 * job.config.batch_size + job.config.workers
-        crops = read_ahead(pool, scorer.crops, waiting, depth)
+        crops = read_ahead(pool, scorer.crops_of, waiting, depth, job.config.workers)
         for index in missing:
             for step in scorer.compute(crops, len(pieces[index]), job.config.batch_size):
                 if isinstance(step, int):

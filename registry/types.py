@@ -104,7 +104,7 @@ def lazy(target: str) -> Lazy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """One image of a video.
+    """One image of a video; `path` is an image file, or a video file whose frame `index` it is.
 
     `landmarks` is a .npy file of (68|81, 2) floats in pixels of the image; `mask` an image whose
     non-zero pixels were manipulated. `index` is the frame's number in its video.
@@ -118,8 +118,9 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Video:
-    """The unit that is labelled: frames of one video, or a single image.
+    """The unit that is labelled: frames of one video, a single image, or a video `file`.
 
+    A video file has no `frames`: which of its frames are read is settled when it is evaluated.
     `id` is unique within `dataset` and comes from the data set's own index, never out of a path.
     `label` is 0 for real and 1 for fake; `method` names the manipulation ("" for reals);
     `identity` is the person, where known; `region` the manipulated part, where known.
@@ -128,11 +129,12 @@ class Video:
     dataset: str
     id: str
     label: Literal[0, 1]
-    frames: tuple[Frame, ...]
+    frames: tuple[Frame, ...] = ()
     split: str = ""
     method: str = ""
     identity: str | None = None
     region: str | None = None
+    file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

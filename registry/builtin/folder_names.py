@@ -31,9 +31,10 @@ def merged_by_folder(frames: Iterable[tuple[Video, str]]) -> tuple[str, ...]:
     name, first = next(iter(shared.items()))
     which = ", ".join(list(first)[:_SHOWN]) + (", ..." if len(first) > _SHOWN else "")
     both = f", {mixed} of which would mix reals and fakes" if mixed else ""
-    return (
+    note = (
         f"parent folders share names: DeepfakeBench would make {len(named)} videos of these"
         f" {len(total)}, as {len(lost)} of them fall under"
         f" {len(shared)} name{'s' * (len(shared) > 1)}{both}; {name!r} is"
-        f" {which}. Here every video of the index is one",
+        f" {which}. Here every video of the index is one"
     )
+    return (note,)

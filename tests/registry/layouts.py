@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
+from av.video.stream import VideoStream
 
 from registry.types import DataOptions, DatasetRequest
 
@@ -26,6 +28,34 @@ def write_image(path: Path, seed: int = 0) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.random.default_rng(seed).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
     assert cv2.imwrite(str(path), pixels)
+    return path
+
+
+def write_video(path: Path, frames: int = 12, codec: str = "libx264", **options: str) -> Path:
+    """A video whose frame i is grey of 20 + 5 i, with noise in the left third to fill the file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w", options=options) as container:
+        stream = container.add_stream(codec, rate=25)
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt, stream.gop_size = SIZE, 48, "yuv420p", 12
+        stream.bit_rate = 4_000_000
+        for index in range(frames):
+            image = np.full((48, SIZE, 3), 20 + 5 * index, np.uint8)
+            noise = np.random.default_rng(index).integers(0, 256, (48, 20, 3), dtype=np.uint8)
+            image[:, :20] = noise
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def number_of(image: np.ndarray) -> int:
+    """The number of a frame of `write_video`."""
+    return round((float(image[:, 30:].mean()) - 20) / 5)
+
+
+def cut(path: Path, share: float) -> Path:
+    """The file without its end."""
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
     return path
 
 
