@@ -165,7 +165,7 @@ def find_json(name: str, options: DataOptions) -> Path:
     raise DataError(
         f"no {wanted}.json in {', '.join(map(str, folders))};{did_you_mean(wanted, files)}"
         f" there: {', '.join(sorted(files)) or 'no JSON file'}."
-        " Name the folder of DeepfakeBench's JSON files with --json DIR"
+        " Name the folder of DeepfakeBench's JSON files with --json-dir DIR"
     )
 
 
@@ -176,12 +176,12 @@ def _stems(name: str, known: KnownSet | None) -> list[str]:
 def _folders(json_dir: Path | None, data_root: Path | None) -> list[Path]:
     if json_dir is not None:
         if not json_dir.is_dir():
-            raise ConfigError(f"no folder {json_dir}; check --json DIR")
+            raise ConfigError(f"no folder {json_dir}; check --json-dir DIR")
         return [json_dir]
     if data_root is None:
         raise ConfigError(
             "a data set of DeepfakeBench needs --data-root DIR, the folder of its frames, and"
-            " --json DIR where its JSON files lie elsewhere"
+            " --json-dir DIR where its JSON files lie elsewhere"
         )
     if not data_root.is_dir():
         raise ConfigError(f"no folder {data_root}; check --data-root DIR")

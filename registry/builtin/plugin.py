@@ -128,13 +128,13 @@ def bench_datasets() -> list[DatasetSpec]:
             summary="a JSON of DeepfakeBench as deepfakebench:NAME, its stem; paths of any dialect",
             videos=lazy("registry.builtin.deepfakebench:deepfakebench_videos"),
             recognises=lazy("registry.builtin.deepfakebench:recognises_deepfakebench"),
-            needs="--data-root with the frames, and NAME.json there or in --json DIR",
+            needs="--data-root with the frames, and NAME.json there or in --json-dir DIR",
         ),
         *(_known(each.name, each.title, each.needs) for each in SETS),
         _known(
             "df40/*",
             "DF40, one JSON per method: df40/simswap_ff is simswap_ff.json",
-            "--data-root with the frames, and <name>.json there or in --json DIR",
+            "--data-root with the frames, and <name>.json there or in --json-dir DIR",
         ),
     ]
 
@@ -216,6 +216,7 @@ def bench_commands() -> list[CommandSpec]:
         _command("commands", "eval", "score data with a detector; print tables, keep a run folder"),
         _command("commands", "fit", "fit a detector on real faces; keep what it learned"),
         _command("commands", "report", "compute a run's numbers again from its predictions alone"),
+        _command("data_command", "data", "check data: what is there, missing, damaged, doubled"),
         _command("listing", "list", "what is registered: backbones, detectors, datasets, ..."),
         _command("listing", "plugins", "which plugins are installed, and why one does not load"),
     ]

@@ -146,7 +146,7 @@ def test_every_known_set_is_registered_with_what_it_needs() -> None:
     for each in SETS:
         assert f"{each.stem}.json" in specs[each.name].needs
         assert "--data-root" in specs[each.name].needs
-    assert "--json DIR" in specs["df40/*"].needs
+    assert "--json-dir DIR" in specs["df40/*"].needs
 
 
 def test_a_stem_in_snake_case() -> None:
