@@ -21,6 +21,7 @@ __all__ = [
     "read_manifest",
     "recognises_folder",
     "recognises_manifest",
+    "scan_folder",
 ]
 
 MANIFEST = "manifest.csv"
@@ -229,7 +230,7 @@ def _class_videos(root: Path, folder: Path) -> Iterator[Video]:
     for name, label in _CLASSES.items():
         if not (folder / name).is_dir():
             continue
-        images, files, folders = _scan(folder / name)
+        images, files, folders = scan_folder(folder / name)
         for image in images:
             yield _video(root, image.with_suffix(""), label, [image])
         for file in files:
@@ -240,7 +241,7 @@ def _class_videos(root: Path, folder: Path) -> Iterator[Video]:
 
 def _videos_of(root: Path, folder: Path, label: Literal[0, 1]) -> Iterator[Video]:
     """The video that a folder is, or the videos of the manipulation that it is."""
-    images, files, folders = _scan(folder)
+    images, files, folders = scan_folder(folder)
     if images and (folders or files):
         raise DataError(
             f"{folder} holds images and {'folders' if folders else 'video files'};"
@@ -252,7 +253,7 @@ def _videos_of(root: Path, folder: Path, label: Literal[0, 1]) -> Iterator[Video
     for file in files:
         yield _file(root, file, label, method)
     for inner in folders:
-        images, files, deeper = _scan(inner)
+        images, files, deeper = scan_folder(inner)
         if deeper or files:
             found = (deeper or files)[0]
             raise DataError(f"{found} is too deep; videos are real|fake[/manipulation]/video")
@@ -274,7 +275,7 @@ def _file(root: Path, path: Path, label: Literal[0, 1], method: str = "") -> Vid
     return Video(dataset="", id=name, label=label, file=path, method=method)
 
 
-def _scan(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
+def scan_folder(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
     """Images, video files and folders in natural order; hidden and other files are no data."""
     images, files, folders = [], [], []
     with os.scandir(folder) as entries:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from registry.builtin.deepfakebench_index import Entry, Index, find_json, is_index, read_index
@@ -12,12 +12,11 @@ from registry.builtin.deepfakebench_labels import Labels, load_labels
 from registry.builtin.deepfakebench_paths import PathFinder
 from registry.builtin.deepfakebench_sets import DF40, KnownSet, known_set
 from registry.builtin.folder_names import merged_by_folder
+from registry.builtin.resolution import Tally
 from registry.errors import DataError
-from registry.types import DataOptions, DatasetRequest, Frame, Resolved, Video, VideoIndex
+from registry.types import DataOptions, DatasetRequest, Frame, Video, VideoIndex
 
 __all__ = ["deepfakebench_videos", "known_videos", "recognises_deepfakebench"]
-
-_SHOWN = 3  # unresolved paths, and places tried for the first, in an error
 
 
 def recognises_deepfakebench(path: Path) -> bool:
@@ -84,10 +83,10 @@ def _assemble(
 ) -> VideoIndex:
     labels = load_labels(options.label_map)
     finder = PathFinder(options.data_root or index.path.parent, options.path_map)
-    tallies: dict[str, _Tally] = {}
+    tallies: dict[str, Tally] = {}
     videos = []
     for entry in entries:
-        tally = tallies.setdefault(entry.group, _Tally(entry.group))
+        tally = tallies.setdefault(entry.group, Tally(entry.group))
         paths = finder.find(entry.frames)
         tally.add(entry.frames, paths)
         videos.append(_video(index.name, split, entry, labels, _frames(entry, paths, finder)))
@@ -148,44 +147,3 @@ class _Landmarks:
             self._names[folder] = frozenset(there)
         name = f"{frame.stem}.npy"
         return folder / name if name in self._names[folder] else None
-
-
-@dataclass(slots=True)
-class _Tally:
-    """Listed and found files of one label group."""
-
-    group: str
-    listed: int = 0
-    found: int = 0
-    missing: tuple[str, ...] = ()
-
-    def add(self, listed: Sequence[str], paths: Sequence[Path | None]) -> None:
-        absent = [text for text, path in zip(listed, paths, strict=True) if path is None]
-        self.listed += len(listed)
-        self.found += len(listed) - len(absent)
-        self.missing = (*self.missing, *absent)[:_SHOWN]
-
-    def resolved(self) -> Resolved:
-        return Resolved(label=self.group, found=self.found, listed=self.listed)
-
-    def check(self, least: float, finder: PathFinder) -> None:
-        if self.found >= least * self.listed:
-            return
-        lines = [f"  {text}" for text in self.missing]
-        tried = finder.tried(self.missing[0])
-        lines += [f"  tried for the first: {path}" for path in tried[:_SHOWN]]
-        if len(tried) > _SHOWN:
-            lines.append(f"  and {len(tried) - _SHOWN} more places")
-        raise DataError(
-            f"{self.found} of the {self.listed} frames listed under {self.group} are there"
-            f" ({self.found / self.listed:.1%}), fewer than --min-resolved {least:g} asks for."
-            " Not found, first:\n" + "\n".join(lines) + "\nPoint --data-root at the folder that"
-            " these paths start from, or rewrite their start:"
-            f" --path-map '{_start(self.missing[0])}=DIR'"
-        )
-
-
-def _start(listed: str) -> str:
-    r"""The start of a listed path that a map would most likely rewrite: `Celeb-DF-v2` or `T:\x`."""
-    cut = min((at for at in map(listed.find, ("/frames/", "\\frames\\")) if at > 0), default=0)
-    return listed[:cut] or listed

@@ -28,7 +28,9 @@ class KnownSet:
     def needs(self) -> str:
         """What must be on disk."""
         other = f" or {self.part_of}.json" if self.part_of else ""
-        return f"--data-root with the frames, and {self.stem}.json{other} there or in --json-dir DIR"
+        return (
+            f"--data-root with the frames, and {self.stem}.json{other} there or in --json-dir DIR"
+        )
 
 
 def _manipulation(short: str, title: str) -> KnownSet:
