@@ -19,23 +19,22 @@ from registry.building import build_detector, build_embedder, build_reader
 from registry.cache import cache_dir
 from registry.chunks import Chunk, ChunkStore, Unit, cut
 from registry.config import EvalConfig, as_yaml
-from registry.console import progress, progress_bar, say
-from registry.data import FaceReader, find_index, fingerprint, select_frames
-from registry.errors import ConfigError, DataError
+from registry.console import progress_bar
+from registry.data import FaceReader, fingerprint
+from registry.errors import DataError
 from registry.inference import Embedder
+from registry.inputs import choose_units, find_data
 from registry.plugins import Plugins, load_plugins
 from registry.predictions import OK, PREDICTIONS, Settings, write_predictions
 from registry.provenance import BackboneRecord, Provenance
 from registry.result import Result
 from registry.rows import rows_of
 from registry.scoring import Scorer, by_file, read_ahead
-from registry.sources import data_options, resolved_lines
 from registry.types import (
     CropPolicy,
     Detector,
     DetectorSpec,
     EmbeddingDetector,
-    Frame,
     ReporterSpec,
     Video,
     VideoIndex,
@@ -85,13 +84,13 @@ def _prepare(config: EvalConfig) -> _Job:
     for kind, names in (("metric", config.metrics), ("reporter", config.reporters)):
         for name in names:
             plugins.get(kind, name)
-    data = _data(config, plugins)
+    data = find_data(config, plugins)
     videos = [video for index in data for video in index.videos]
     reader = build_reader(plugins, config)
     embedder = build_embedder(plugins, config) if spec.needs_backbone else None
     artefact = None if embedder is None else find_artefact(plugins, config, spec, embedder)
     detector = build_detector(spec, embedder, config.options, artefact, config.seed)
-    units = _units(config, videos)
+    units = choose_units(config, videos)
     folder = _open_folder(config)  # last: what is wrong with the rest leaves no empty folder
     config = replace(config, out=str(folder))
     (folder / "config.yaml").write_text(as_yaml(config), encoding="utf-8")
@@ -109,50 +108,6 @@ def _prepare(config: EvalConfig) -> _Job:
         detector=detector,
         crop=CropPolicy() if embedder is None else embedder.backbone.crop,
     )
-
-
-def _data(config: EvalConfig, plugins: Plugins) -> list[VideoIndex]:
-    if not config.dataset:
-        raise ConfigError(
-            "no data to score; pass --dataset PATH (a manifest or folder), a name of"
-            " `bench list datasets`, or kind:NAME; --dataset toy needs nothing on disk"
-        )
-    data: list[VideoIndex] = []
-    names: set[str] = set()
-    for name in config.dataset:
-        found = find_index(name, config.split, plugins, data_options(config))
-        taken = names & {video.dataset for video in found}
-        if taken:
-            raise ConfigError(
-                f"--dataset {name} is the second one named {taken.pop()!r}; their rows could not be"
-                " told apart. Evaluate them in two runs, or rename the folder"
-            )
-        names |= {video.dataset for video in found}
-        data.append(found)
-    if not config.quiet:
-        for line in resolved_lines(data):
-            say(line)
-    return data
-
-
-def _units(config: EvalConfig, videos: Sequence[Video]) -> list[Unit]:
-    """The frames to score; video files are opened to see how many they hold."""
-    chosen: dict[int, tuple[Frame, ...]] = {}
-    files = [at for at, video in enumerate(videos) if video.file is not None]
-    with ThreadPoolExecutor(max(1, config.workers)) as pool:
-        opened = pool.map(lambda at: _frames(config, videos[at]), files)
-        counted = zip(files, opened, strict=True)
-        quiet = config.quiet or not files
-        chosen |= progress(counted, "opening", total=len(files), unit="video", quiet=quiet)
-    return [
-        Unit(video, frame)
-        for at, video in enumerate(videos)
-        for frame in chosen.get(at) or _frames(config, video)
-    ]
-
-
-def _frames(config: EvalConfig, video: Video) -> tuple[Frame, ...]:
-    return select_frames(video, config.frames, config.frame_policy)
 
 
 def _open_folder(config: EvalConfig) -> Path:

@@ -34,18 +34,25 @@ def is_video(path: Path) -> bool:
 def count_frames(path: Path) -> int:
     """Frames that the container says it holds, or else that a decoder finds in it.
 
-    A frame that cannot be decoded ends such a count and is counted: reading it says why.
+    A frame that cannot be decoded ends such a count and is counted: reading it says why. So is one
+    frame after the last where a silent video ends with a tenth or more of its length to go.
     """
-    count = 0
+    count, last = 0, 0.0
     try:
         with _opened(path) as container:
-            if container.streams.video[0].frames > 0:
-                return int(container.streams.video[0].frames)
-            for _ in _decoded(container, path):
+            stream = container.streams.video[0]
+            if stream.frames > 0:
+                return int(stream.frames)
+            for frame in _decoded(container, path):
                 count += 1
+                last = frame.time or 0.0  # seconds, of its start
+            # Sound may be longer than the picture, so that the length says nothing of it.
+            silent = len(container.streams) == 1
+            length = 1e-6 * (container.duration or 0)
+            cut_short = silent and count > 1 and last * count / (count - 1) < 0.9 * length
     except DataError:
         return count + 1
-    return max(1, count)
+    return max(1, count + cut_short)
 
 
 class VideoCursor:

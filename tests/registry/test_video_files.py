@@ -49,6 +49,11 @@ def test_frames_are_counted_whether_or_not_the_container_knows(clips: Path, name
     assert count_frames(clips / name) == 30
 
 
+@pytest.mark.parametrize("frames", [1, 2, 3, 5])
+def test_a_short_film_is_not_taken_for_one_cut_short(tmp_path: Path, frames: int) -> None:
+    assert count_frames(write_video(tmp_path / "a.mkv", frames)) == frames
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_a_frame_is_the_one_that_was_asked_for(clips: Path, name: str) -> None:
     cursor = VideoCursor()
@@ -113,6 +118,17 @@ def test_a_file_cut_short_gives_what_is_whole_and_an_error_for_the_rest(
         with pytest.raises(DataError, match=r"up to this frame: it is truncated or damaged"):
             cursor.read(path, 29)
     assert number_of(cursor.read(path, 1)) == 1
+
+
+def test_a_cut_file_of_a_container_that_counts_nothing_is_known_by_its_length(
+    tmp_path: Path,
+) -> None:
+    path = cut(write_video(tmp_path / "a.mkv", 30), 0.6)
+    numbers = readable(path)
+    assert 0 < len(numbers) < 30
+    assert count_frames(path) == len(numbers) + 1
+    with pytest.raises(DataError, match="ends before this frame; it is cut short"):
+        VideoCursor().read(path, len(numbers))
 
 
 def test_damage_in_the_middle_is_no_picture(tmp_path: Path) -> None:
