@@ -125,7 +125,7 @@ def _frames(entry: Entry, paths: Sequence[Path | None], finder: PathFinder) -> t
             path=finder.expected(listed) if path is None else path,
             index=at,
             landmarks=None if path is None else beside.of(path),
-            mask=None if path is None else masks.get(path.stem),
+            mask=None if path is None or not masks else masks.get(path.stem),
         )
         for at, (listed, path) in enumerate(zip(entry.frames, paths, strict=True))
     )
@@ -135,15 +135,17 @@ class _Landmarks:
     """`landmarks/<video>/<frame>.npy` beside `frames/<video>/<frame>.png`, by folder."""
 
     def __init__(self) -> None:
-        self._names: dict[Path, frozenset[str]] = {}
+        self._files: dict[str, dict[str, Path]] = {}  # by folder of frames, by frame
 
     def of(self, frame: Path) -> Path | None:
-        video = frame.parent
-        if video.parent.name != "frames":
-            return None
-        folder = video.parent.with_name("landmarks") / video.name
-        if folder not in self._names:
-            there = os.listdir(folder) if folder.is_dir() else ()  # noqa: PTH208 - names are enough
-            self._names[folder] = frozenset(there)
-        name = f"{frame.stem}.npy"
-        return folder / name if name in self._names[folder] else None
+        folder, name = os.path.split(frame)
+        if folder not in self._files:  # once for a video, not once for each frame
+            self._files[folder] = _landmarks_beside(Path(folder))
+        return self._files[folder].get(os.path.splitext(name)[0])  # noqa: PTH122 - as above
+
+
+def _landmarks_beside(video: Path) -> dict[str, Path]:
+    if video.parent.name != "frames":
+        return {}
+    folder = video.parent.with_name("landmarks") / video.name
+    return {path.stem: path for path in folder.glob("*.npy")}

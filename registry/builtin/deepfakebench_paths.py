@@ -41,21 +41,26 @@ class PathFinder:
 
     def find(self, listed: Sequence[str]) -> list[Path | None]:
         """The file of each path, or None. DataError if two listed folders come out as one."""
-        folders: dict[tuple[str, ...], list[tuple[Path, frozenset[str]]]] = {}
+        folders: dict[str, list[tuple[Path, frozenset[str]]]] = {}  # few, while paths are many
+        used: dict[str, Path] = {}
         found: list[Path | None] = []
         for text in listed:
-            *above, name = self._parts(text) or ("",)
-            key = tuple(above)
-            if key not in folders:
-                folders[key] = list(self._folders(key))
-            hit = next((folder for folder, names in folders[key] if name in names), None)
-            if hit is not None and self._owners.setdefault(hit, key) != key:
-                raise DataError(
-                    f"{'/'.join(self._owners[hit])} and {'/'.join(key)} both come out as {hit};"
-                    " tell them apart with --path-map OLD=NEW or another --data-root"
-                )
+            above, _, name = _plain(text).rpartition("/")
+            if above not in folders:
+                folders[above] = list(self._folders(self._parts(above)))
+            hit = next((folder for folder, names in folders[above] if name in names), None)
+            if hit is not None and used.get(above) is not hit:
+                used[above] = hit
+                self._claim(hit, self._parts(above))
             found.append(None if hit is None else hit / name)
         return found
+
+    def _claim(self, folder: Path, parts: tuple[str, ...]) -> None:
+        if self._owners.setdefault(folder, parts) != parts:
+            raise DataError(
+                f"{'/'.join(self._owners[folder])} and {'/'.join(parts)} both come out as {folder};"
+                " tell them apart with --path-map OLD=NEW or another --data-root"
+            )
 
     def expected(self, listed: str) -> Path:
         """Where a file that was not found should lie."""
