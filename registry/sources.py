@@ -42,7 +42,7 @@ def data_options(config: Sources) -> DataOptions:
 
 
 def resolved_lines(found: Sequence[VideoIndex]) -> list[str]:
-    """One line for each data set with an index: which share of its files is there, by label."""
+    """One line for each data set with an index: which share of what it lists is there, by label."""
     lines = []
     for index in found:
         shares = ", ".join(
@@ -51,7 +51,7 @@ def resolved_lines(found: Sequence[VideoIndex]) -> list[str]:
         )
         if shares:
             name, split = index.videos[0].dataset, index.videos[0].split
-            lines.append(f"{name}, split {split}: frames that are there: {shares}")
+            lines.append(f"{name}, split {split or 'made up'}, listed and there: {shares}")
     return lines
 
 

@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-from layouts import request, write_image, write_video
+from layouts import celeb_df, request, write_image, write_video
 
 from registry.builtin.celeb_df import celeb_df_videos
 from registry.builtin.dfdc import dfdc_videos
 from registry.builtin.ffpp_splits import ffpp_videos
 from registry.builtin.path_lists import path_list_videos
+from registry.checks import check_dataset
 from registry.data import find_index
 from registry.errors import ConfigError, DataError
 from registry.plugins import load_plugins
@@ -276,6 +277,30 @@ def test_other_text_files_are_no_lists(celeb: Path, tmp_path: Path) -> None:
     recognises = load_plugins().get("dataset", "path_lists").recognises
     assert not recognises(celeb)
     assert not recognises(tmp_path)
+
+
+# --- the contract of every reader -------------------------------------------------------------
+
+
+def test_every_reader_keeps_the_contract(celeb: Path, lists: Path, tmp_path: Path) -> None:
+    dfdc = touch(tmp_path / "dfdc", "a.mp4")
+    (dfdc / "labels.csv").write_text("filename,label\na.mp4,0\n")
+    (lists.parent / "data").rename(lists / "data")
+    celeb_df(tmp_path / "bench")
+    roots = {
+        "celeb_df_videos": celeb,
+        "dfdc_videos": dfdc,
+        "path_lists": lists,
+        "deepfakebench": tmp_path / "bench/dataset_json/Celeb-DF-v2.json",
+    }
+    (tmp_path / "bench/Celeb-DF-v2").rename(tmp_path / "bench/dataset_json/Celeb-DF-v2")
+    for name, root in roots.items():
+        assert check_dataset(load_plugins().get("dataset", name), name=str(root), root=root)
+
+
+def test_the_tree_of_faceforensics_keeps_the_contract(ffpp: Path) -> None:
+    spec = load_plugins().get("dataset", "ffpp_videos")
+    assert len(check_dataset(spec, name=str(ffpp), root=ffpp)) == 10
 
 
 # --- as a user --------------------------------------------------------------------------------
