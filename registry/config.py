@@ -29,9 +29,9 @@ __all__ = [
 ]
 
 
-def _field(default: Any, help_text: str, **limits: float) -> Any:
-    """A field with its line of help; `min` and `max` bound a number."""
-    return field(default=default, metadata={"help": help_text, **limits})
+def _field(default: Any, help_text: str, *aliases: str, **limits: float) -> Any:
+    """A field with its line of help; `min` and `max` bound a number, `aliases` are more flags."""
+    return field(default=default, metadata={"help": help_text, "aliases": aliases, **limits})
 
 
 def _options() -> Any:
@@ -53,8 +53,23 @@ class EvalConfig:
         ("toy",), "data to score: a path, a registered name, or kind:NAME"
     )
     split: str = _field("test", "split of the data to score")
+    data_root: str | None = _field(None, "folder that the paths in an index of the data start from")
+    json_dir: str | None = _field(
+        None, "folder of DeepfakeBench's JSON files; by default at --data-root", "--json"
+    )
+    compression: Literal["raw", "c23", "c40"] | None = _field(
+        None, "compression level of FaceForensics++ and its kin; by default the JSON's own, or c23"
+    )
+    path_map: tuple[str, ...] = _field((), "OLD=NEW: rewrite the start of listed paths")
+    min_resolved: float = _field(
+        0.95, "share of the listed frames of each label that must be there", min=0, max=1
+    )
+    label_map: str | None = _field(None, "YAML file: which labels of an index are fake")
     out: str | None = _field(None, "folder of the run; by default a name of its own under runs/")
-    frames: int = _field(32, "frames taken evenly from each video", min=1)
+    frames: int = _field(32, "frames taken of each video", min=1)
+    frame_policy: Literal["linspace", "first", "all"] = _field(
+        "linspace", "which: evenly spread, the first, or all whatever --frames says"
+    )
     landmarks: str | None = _field(None, "landmark predictor file for data without landmarks")
     landmarker: str | None = _field(None, "landmarker to use (`bench list landmarkers`)")
     face_detector: str = _field("dlib", "face detector to use (`bench list face-detectors`)")
@@ -95,6 +110,18 @@ class FitConfig:
     weights: str | None = _field(None, "weights of the backbone: a file, or 'random' for none")
     train: tuple[str, ...] = _field((), "real faces to learn from: a path, a name, or kind:NAME")
     val: tuple[str, ...] = _field((), "data to stop on; by default the val split of --train")
+    data_root: str | None = _field(None, "folder that the paths in an index of the data start from")
+    json_dir: str | None = _field(
+        None, "folder of DeepfakeBench's JSON files; by default at --data-root", "--json"
+    )
+    compression: Literal["raw", "c23", "c40"] | None = _field(
+        None, "compression level of FaceForensics++ and its kin; by default the JSON's own, or c23"
+    )
+    path_map: tuple[str, ...] = _field((), "OLD=NEW: rewrite the start of listed paths")
+    min_resolved: float = _field(
+        0.95, "share of the listed frames of each label that must be there", min=0, max=1
+    )
+    label_map: str | None = _field(None, "YAML file: which labels of an index are fake")
     out: str | None = _field(None, "folder of the artefact; by default runs/DETECTOR_BACKBONE")
     landmarks: str | None = _field(None, "landmark predictor file for data without landmarks")
     landmarker: str | None = _field(None, "landmarker to use (`bench list landmarkers`)")

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from registry.errors import ConfigError, DataError, did_you_mean
 from registry.reader import FaceReader, FaceSample
-from registry.types import DatasetRequest, DatasetSpec, Frame, Video
+from registry.types import DataOptions, DatasetRequest, DatasetSpec, Frame, Video, VideoIndex
+from registry.video_files import count_frames
 
 if TYPE_CHECKING:
     from registry.plugins import Plugins
@@ -20,36 +22,63 @@ if TYPE_CHECKING:
 __all__ = [
     "FaceReader",
     "FaceSample",
+    "FramePolicy",
+    "find_index",
     "find_videos",
     "fingerprint",
     "samples",
     "select_frames",
 ]
 
+_NO_OPTIONS = DataOptions()
+_OF_A_FILE = 32  # frames to learn from: neighbours in a video are all but the same
 
-def find_videos(name: str, split: str, plugins: Plugins) -> list[Video]:
+
+def find_videos(
+    name: str, split: str, plugins: Plugins, options: DataOptions = _NO_OPTIONS
+) -> list[Video]:
+    """The videos of `find_index`."""
+    return list(find_index(name, split, plugins, options).videos)
+
+
+def find_index(
+    name: str, split: str, plugins: Plugins, options: DataOptions = _NO_OPTIONS
+) -> VideoIndex:
     """Videos of `split` of the data set `name`: a path, a registered name, or `kind:NAME`.
 
     Raises a BenchError where the name stands for nothing or for two things, or the split is empty.
     """
     spec, request = _resolve(name, split, plugins)
-    videos = list(spec.videos(request))
-    if not videos:
+    found = spec.videos(replace(request, options=options))
+    index = found if isinstance(found, VideoIndex) else VideoIndex(videos=tuple(found))
+    if not index.videos:
         raise DataError(f"data set {name!r} has no videos in split {split!r}")
-    _check(videos, spec)
-    return videos
+    _check(index.videos, spec)
+    return index
 
 
-def select_frames(video: Video, count: int) -> tuple[Frame, ...]:
-    """At most `count` frames, evenly spread from the first to the last."""
+FramePolicy = Literal["linspace", "first", "all"]
+
+
+def select_frames(video: Video, count: int, policy: FramePolicy = "linspace") -> tuple[Frame, ...]:
+    """At most `count` frames: evenly spread from the first to the last, or the first; or all.
+
+    A video file is opened to see how many there are; one that is damaged has the frame that fails.
+    """
     if count < 1:
         raise ConfigError(f"frames is {count}; at least one frame of each video is needed")
-    chosen = np.unique(np.linspace(0, len(video.frames) - 1, count, dtype=np.int64))
-    return tuple(video.frames[at] for at in chosen)
+    total = len(video.frames) if video.file is None else count_frames(video.file)
+    if policy == "linspace":
+        chosen = np.unique(np.linspace(0, total - 1, count, dtype=np.int64)).tolist()
+    else:
+        chosen = range(total if policy == "all" else min(count, total))
+    if video.file is None:
+        return tuple(video.frames[at] for at in chosen)
+    return tuple(Frame(path=video.file, index=at) for at in chosen)
 
 
 def samples(videos: Iterable[Video], reader: FaceReader) -> list[FaceSample]:
-    """Every frame of every real video as a sample to learn from."""
+    """Every frame of every real video as a sample to learn from; 32 of a video file."""
     return [
         FaceSample(
             key=f"{video.dataset}/{video.id}/{frame.index}",
@@ -59,7 +88,7 @@ def samples(videos: Iterable[Video], reader: FaceReader) -> list[FaceSample]:
         )
         for video in videos
         if video.label == 0
-        for frame in video.frames
+        for frame in (video.frames if video.file is None else select_frames(video, _OF_A_FILE))
     ]
 
 
@@ -73,9 +102,10 @@ def fingerprint(videos: Iterable[Video]) -> str:
 
 
 def _line(video: Video) -> str:
+    listed = video.frames if video.file is None else (Frame(path=video.file),)
     frames = [
         (frame.index, frame.path.name, _size(frame.path), _digest(frame.landmarks))
-        for frame in video.frames
+        for frame in listed
     ]
     return json.dumps([video.dataset, video.id, video.label, video.method, frames])
 
@@ -107,7 +137,8 @@ def _resolve(name: str, split: str, plugins: Plugins) -> tuple[DatasetSpec, Data
         root = Path(rest).expanduser()
         found = root if root.exists() else None
         return specs[kind], DatasetRequest(name=rest, root=found, split=split)
-    if name not in specs and _looks_like_a_path(name):
+    family = name.partition("/")[0] + "/*"
+    if name not in specs and family not in specs and _looks_like_a_path(name):
         raise DataError(_missing(path))
     return plugins.get("dataset", name), DatasetRequest(name=name, root=None, split=split)
 
@@ -117,7 +148,16 @@ def _check(videos: Sequence[Video], spec: DatasetSpec) -> None:
     seen: set[tuple[str, str]] = set()
     for video in videos:
         key = (video.dataset, video.id)
-        fault = "no frames" if not video.frames else "an id that is taken" if key in seen else ""
+        held = bool(video.frames) + (video.file is not None)
+        fault = (
+            "no frames"
+            if held == 0
+            else "frames and a file"
+            if held == 2
+            else "an id that is taken"
+            if key in seen
+            else ""
+        )
         if fault:
             raise DataError(
                 f"video {video.id!r} of data set {video.dataset!r} has {fault}; "

@@ -20,15 +20,16 @@ from registry.cache import cache_dir
 from registry.chunks import Chunk, ChunkStore, Unit, cut
 from registry.config import EvalConfig, as_yaml
 from registry.console import progress_bar
-from registry.data import FaceReader, find_videos, fingerprint, select_frames
-from registry.errors import ConfigError, DataError
+from registry.data import FaceReader, fingerprint
+from registry.errors import DataError
 from registry.inference import Embedder
+from registry.inputs import choose_units, find_data
 from registry.plugins import Plugins, load_plugins
 from registry.predictions import OK, PREDICTIONS, Settings, write_predictions
 from registry.provenance import BackboneRecord, Provenance
 from registry.result import Result
 from registry.rows import rows_of
-from registry.scoring import Scorer, read_ahead
+from registry.scoring import Scorer, by_file, read_ahead
 from registry.types import (
     CropPolicy,
     Detector,
@@ -36,6 +37,7 @@ from registry.types import (
     EmbeddingDetector,
     ReporterSpec,
     Video,
+    VideoIndex,
 )
 
 __all__ = ["evaluate"]
@@ -48,6 +50,7 @@ class _Job:
     config: EvalConfig
     plugins: Plugins
     spec: DetectorSpec
+    data: list[VideoIndex]
     videos: list[Video]
     units: list[Unit]
     folder: Path
@@ -81,13 +84,15 @@ def _prepare(config: EvalConfig) -> _Job:
     for kind, names in (("metric", config.metrics), ("reporter", config.reporters)):
         for name in names:
             plugins.get(kind, name)
-    videos = _videos(config, plugins)
+    data = find_data(config, plugins)
+    videos = [video for index in data for video in index.videos]
     reader = build_reader(plugins, config)
     if not spec.needs_backbone:
         config = replace(config, backbone=None, weights=None)  # a result names what was used
     embedder = build_embedder(plugins, config) if spec.needs_backbone else None
     artefact = None if embedder is None else find_artefact(plugins, config, spec, embedder)
     detector = build_detector(spec, embedder, config.options, artefact, config.seed)
+    units = choose_units(config, videos)
     folder = _open_folder(config)  # last: what is wrong with the rest leaves no empty folder
     config = replace(config, out=str(folder))
     (folder / "config.yaml").write_text(as_yaml(config), encoding="utf-8")
@@ -95,8 +100,9 @@ def _prepare(config: EvalConfig) -> _Job:
         config=config,
         plugins=plugins,
         spec=spec,
+        data=data,
         videos=videos,
-        units=[Unit(v, frame) for v in videos for frame in select_frames(v, config.frames)],
+        units=units,
         folder=folder,
         reader=reader,
         embedder=embedder,
@@ -104,25 +110,6 @@ def _prepare(config: EvalConfig) -> _Job:
         detector=detector,
         crop=CropPolicy() if embedder is None else embedder.backbone.crop,
     )
-
-
-def _videos(config: EvalConfig, plugins: Plugins) -> list[Video]:
-    if not config.dataset:
-        raise ConfigError(
-            "no data to score; pass --dataset PATH (a manifest or folder), a name of"
-            " `bench list datasets`, or kind:NAME; --dataset toy needs nothing on disk"
-        )
-    videos: list[Video] = []
-    for name in config.dataset:
-        found = find_videos(name, config.split, plugins)
-        taken = {video.dataset for video in videos} & {video.dataset for video in found}
-        if taken:
-            raise ConfigError(
-                f"--dataset {name} is the second one named {taken.pop()!r}; their rows could not be"
-                " told apart. Evaluate them in two runs, or rename the folder"
-            )
-        videos += found
-    return videos
 
 
 def _open_folder(config: EvalConfig) -> Path:
@@ -157,9 +144,9 @@ def _score(job: _Job) -> list[tuple[Sequence[Unit], Chunk]]:
             quiet=job.config.quiet,
         ) as advance,
     ):
-        waiting = (unit for index in missing for unit in pieces[index])
+        waiting = (group for index in missing for group in by_file(pieces[index]))
         depth = 2 * job.config.batch_size + job.config.workers
-        crops = read_ahead(pool, scorer.crops, waiting, depth)
+        crops = read_ahead(pool, scorer.crops_of, waiting, depth, job.config.workers)
         for index in missing:
             for step in scorer.compute(crops, len(pieces[index]), job.config.batch_size):
                 if isinstance(step, int):
@@ -257,6 +244,7 @@ def _provenance(job: _Job, domains: dict[str, str]) -> Provenance:
         artefact_sha256=_sha256(job.artefact),
         fitted=getattr(job.detector, "fitted", {}),
         data_fingerprint=fingerprint(job.videos),
+        resolved=_resolved(job),
         domains=domains,
     )
 
@@ -266,9 +254,19 @@ def _domains(job: _Job) -> dict[str, str]:
     trained = () if job.embedder is None else job.embedder.backbone.trained_on
     seen = {each.dataset for each in trained} | set(getattr(job.detector, "trained_on", ()))
     unknown = any(each.task == "unknown" for each in trained)
+    names = {video.dataset: {video.dataset, index.part_of} for index in job.data for video in index}
     return {
-        dataset: "in-domain" if dataset in seen else "unknown" if unknown else "cross-dataset"
-        for dataset in dict.fromkeys(video.dataset for video in job.videos)
+        dataset: "in-domain" if either & seen else "unknown" if unknown else "cross-dataset"
+        for dataset, either in names.items()
+    }
+
+
+def _resolved(job: _Job) -> dict[str, dict[str, tuple[int, int]]]:
+    """Listed files that were there and all that are listed, by data set and label."""
+    return {
+        index.videos[0].dataset: {each.label: (each.found, each.listed) for each in index.resolved}
+        for index in job.data
+        if index.resolved
     }
 
 
@@ -280,6 +278,7 @@ def _notes(job: _Job, domains: dict[str, str]) -> tuple[str, ...]:
         for dataset, domain in domains.items()
         if domain == "in-domain"
     ]
+    notes += [note for index in job.data for note in index.notes]
     if job.embedder is None:
         return tuple(notes)
     backbone = job.embedder.backbone

@@ -62,6 +62,7 @@ def _add_fields(container: Any, cls: type[Any], prefix: str) -> None:
         if how is not None:
             container.add_argument(
                 "--" + each.name.replace("_", "-"),
+                *each.metadata.get("aliases", ()),
                 dest=prefix + each.name,
                 default=argparse.SUPPRESS,
                 help=_help(each),

@@ -6,7 +6,7 @@ import json
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -58,7 +58,8 @@ class Provenance:
 
     `backbone` is None for a detector without one, then `crop` alone says how faces were cut.
     `config` and `fitted` (what the detector's artefact records) are plain JSON values; `domains`
-    says of each data set whether it is "in-domain", "cross-dataset" or "unknown"; `timing` is
+    says of each data set whether it is "in-domain", "cross-dataset" or "unknown"; `resolved` says
+    by data set and label how many files of its index were there, and of how many; `timing` is
     in seconds by stage; `git` is the commit of the checkout the package ran from, if it did.
     """
 
@@ -70,6 +71,7 @@ class Provenance:
     fitted: Mapping[str, Any] = field(default_factory=dict)
     data_fingerprint: str = ""
     domains: Mapping[str, str] = field(default_factory=dict)
+    resolved: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
     timing: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str | None] = field(default_factory=dict)
     git: str | None = None

@@ -17,6 +17,7 @@ from registry.crops import LANDMARK_BOX, area, fraction_inside, iou, landmark_bo
 from registry.errors import ConfigError, DataError, PluginError, did_you_mean
 from registry.images import read_image
 from registry.types import Face, FaceDetectorSpec, Frame, LandmarkerSpec
+from registry.video_files import VideoCursor, is_video
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,7 +78,7 @@ class FaceReader:
 
         A DataError if the frame or its landmarks cannot be used or hold no face.
         """
-        image = read_image(frame.path)
+        image = self._image(frame)
         given = None if frame.landmarks is None else _landmarks_of(frame.landmarks, image)
         if self.crop_from == "detector":
             return image, _attach(given, self._detect(image, frame))
@@ -96,6 +97,12 @@ class FaceReader:
         image, faces = self.read(frame)
         given = [face for face in faces if face.landmarks is not None]
         return image, given[0] if given else self._with_landmarks(image, faces[0])
+
+    def _image(self, frame: Frame) -> NDArray[np.uint8]:
+        if not is_video(frame.path):
+            return read_image(frame.path)
+        cursor: VideoCursor = self._own("cursor", VideoCursor)
+        return cursor.read(frame.path, frame.index)
 
     def _detect(self, image: NDArray[np.uint8], frame: Frame) -> list[Face]:
         """Faces of at least half the largest one's area, the largest first."""

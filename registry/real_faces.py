@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from registry.data import FaceReader, find_videos, samples
+from registry.console import say
+from registry.data import FaceReader, find_index, samples
 from registry.errors import ConfigError, DataError
 from registry.plugins import Plugins
-from registry.types import Sample, Video
+from registry.sources import Sources, data_options, resolved_lines
+from registry.types import Sample, Video, VideoIndex
 
 __all__ = ["Learning", "find_splits", "real_samples"]
 
 
-class Learning(Protocol):
+class Learning(Sources, Protocol):
     """The fields that say which data is learned from."""
 
     @property
     def train(self) -> tuple[str, ...]: ...
     @property
     def val(self) -> tuple[str, ...]: ...
+    @property
+    def quiet(self) -> bool: ...
 
 
 def find_splits(config: Learning, plugins: Plugins) -> tuple[list[Video], list[Video]]:
@@ -29,10 +33,13 @@ def find_splits(config: Learning, plugins: Plugins) -> tuple[list[Video], list[V
             "nothing to fit on; pass --train DIR (a manifest or folder with real faces), or"
             " --train toy to try it out"
         )
-    train = [video for name in config.train for video in find_videos(name, "train", plugins)]
-    val = [
-        video for name in config.val or config.train for video in find_videos(name, "val", plugins)
-    ]
+    options = data_options(config)
+    trains = [find_index(name, "train", plugins, options) for name in config.train]
+    vals = [find_index(name, "val", plugins, options) for name in config.val or config.train]
+    if not config.quiet:
+        _announce([*trains, *vals])
+    train = [video for index in trains for video in index.videos]
+    val = [video for index in vals for video in index.videos]
     shared = sorted({_key(video) for video in train} & {_key(video) for video in val})
     if shared:
         raise DataError(
@@ -51,6 +58,13 @@ def real_samples(videos: Sequence[Video], reader: FaceReader, split: str) -> lis
             " fitting learns from real faces only"
         )
     return found
+
+
+def _announce(found: Sequence[VideoIndex]) -> None:
+    """What a reader had to say of the data, each thing once."""
+    notes = [f"note: {note}" for index in found for note in index.notes]
+    for line in dict.fromkeys([*resolved_lines(found), *notes]):
+        say(line)
 
 
 def _key(video: Video) -> tuple[str, str]:

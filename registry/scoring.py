@@ -18,28 +18,52 @@ from registry.data import FaceReader
 from registry.errors import DataError, PluginError
 from registry.predictions import OK
 from registry.types import Crop, CropPolicy, Detector, EmbeddingDetector, Scores
+from registry.video_files import is_video
 
-__all__ = ["Scorer", "read_ahead", "score_columns"]
+__all__ = ["Scorer", "by_file", "read_ahead", "score_columns"]
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 def read_ahead(
-    pool: ThreadPoolExecutor, call: Callable[[T], R], items: Iterable[T], depth: int
+    pool: ThreadPoolExecutor,
+    call: Callable[[Sequence[T]], Sequence[R]],
+    groups: Iterable[Sequence[T]],
+    depth: int,
+    least: int = 1,
 ) -> Iterator[R]:
-    """`map(call, items)` in order, at most `depth` results in flight or waiting."""
-    waiting: deque[Future[R]] = deque()
+    """`call` on each group, its results in order, one by one.
+
+    About `depth` results are in flight or waiting, but no fewer than `least` groups.
+    """
+    waiting: deque[tuple[int, Future[Sequence[R]]]] = deque()
+    ahead = 0
     try:
-        for item in items:
-            waiting.append(pool.submit(call, item))
-            if len(waiting) >= depth:
-                yield waiting.popleft().result()
+        for group in groups:
+            waiting.append((len(group), pool.submit(call, group)))
+            ahead += len(group)
+            while ahead >= depth and len(waiting) >= least:
+                yield from waiting[0][1].result()
+                ahead -= waiting.popleft()[0]
         while waiting:
-            yield waiting.popleft().result()
+            yield from waiting.popleft()[1].result()
     finally:
-        for future in waiting:
+        for _, future in waiting:
             future.cancel()
+
+
+def by_file(units: Iterable[Unit]) -> Iterator[list[Unit]]:
+    """Units in order, those of one video file together: a file is decoded once, by one thread."""
+    group: list[Unit] = []
+    for unit in units:
+        path = unit.frame.path
+        if group and not (is_video(path) and path == group[-1].frame.path):
+            yield group
+            group = []
+        group.append(unit)
+    if group:
+        yield group
 
 
 class Scorer:
@@ -53,6 +77,10 @@ class Scorer:
         self._source = source
         self._reader = reader
         self._policy = policy
+
+    def crops_of(self, units: Sequence[Unit]) -> list[list[Crop] | str]:
+        """`crops` of each unit, in order."""
+        return [self.crops(unit) for unit in units]
 
     def crops(self, unit: Unit) -> list[Crop] | str:
         """The faces of a frame, or the reason why there is none."""

@@ -7,7 +7,7 @@ columns, S a backbone's input size, C channels, P landmarks, d the length of an 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -31,6 +31,7 @@ __all__ = [
     "CommandSpec",
     "Crop",
     "CropPolicy",
+    "DataOptions",
     "DatasetRequest",
     "DatasetSpec",
     "Detector",
@@ -49,6 +50,7 @@ __all__ = [
     "Lazy",
     "MetricSpec",
     "ReporterSpec",
+    "Resolved",
     "Sample",
     "Scores",
     "Spec",
@@ -56,6 +58,7 @@ __all__ = [
     "TrainableNetwork",
     "Training",
     "Video",
+    "VideoIndex",
     "WrapperSpec",
     "lazy",
 ]
@@ -101,7 +104,7 @@ def lazy(target: str) -> Lazy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """One image of a video.
+    """One image of a video; `path` is an image file, or a video file whose frame `index` it is.
 
     `landmarks` is a .npy file of (68|81, 2) floats in pixels of the image; `mask` an image whose
     non-zero pixels were manipulated. `index` is the frame's number in its video.
@@ -115,8 +118,9 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Video:
-    """The unit that is labelled: frames of one video, or a single image.
+    """The unit that is labelled: frames of one video, a single image, or a video `file`.
 
+    A video file has no `frames`: which of its frames are read is settled when it is evaluated.
     `id` is unique within `dataset` and comes from the data set's own index, never out of a path.
     `label` is 0 for real and 1 for fake; `method` names the manipulation ("" for reals);
     `identity` is the person, where known; `region` the manipulated part, where known.
@@ -125,11 +129,12 @@ class Video:
     dataset: str
     id: str
     label: Literal[0, 1]
-    frames: tuple[Frame, ...]
+    frames: tuple[Frame, ...] = ()
     split: str = ""
     method: str = ""
     identity: str | None = None
     region: str | None = None
+    file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -437,17 +442,62 @@ class ArtefactSpec(Spec):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataOptions:
+    """What a user may say of data beside its name; a reader takes what concerns it.
+
+    `data_root` is the folder that relative paths start from, `json_dir` the folder of index files;
+    `compression` is a level such as c23, None for the data's default; `path_map` rewrites starts of
+    listed paths; `min_resolved` is the share of listed files that must be there; `label_map` is a
+    file that says which labels are fake.
+    """
+
+    data_root: Path | None = None
+    json_dir: Path | None = None
+    compression: str | None = None
+    path_map: tuple[tuple[str, str], ...] = ()
+    min_resolved: float = 0.95
+    label_map: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetRequest:
     """What was asked for: the registered name (or the part after `kind:`), a root, a split."""
 
     name: str
     root: Path | None
     split: str
+    options: DataOptions = DataOptions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """How many of the files that an index lists under a label are there."""
+
+    label: str
+    found: int
+    listed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoIndex:
+    """Videos, and what their reader has to say of them; a reader may return it for plain videos.
+
+    `resolved` counts listed files by label; `notes` are sentences for the reader of a result;
+    `part_of` names the data set that these videos are a part of, where it has another name.
+    """
+
+    videos: tuple[Video, ...]
+    resolved: tuple[Resolved, ...] = ()
+    notes: tuple[str, ...] = ()
+    part_of: str = ""
+
+    def __iter__(self) -> Iterator[Video]:
+        return iter(self.videos)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSpec(Spec):
-    """`videos(DatasetRequest) -> Iterable[Video]`.
+    """`videos(DatasetRequest) -> Iterable[Video]`, which may be a VideoIndex.
 
     `recognises(path) -> bool` lets `--dataset PATH` find the reader of a folder or file;
     `needs` says in a few words what must be on disk ("" for nothing).

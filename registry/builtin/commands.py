@@ -32,6 +32,7 @@ __all__ = [
 _EVAL_EXAMPLES = """\
 examples:
   bench eval                       LESB on its own backbone over faces of people who do not exist
+  bench eval --detector random --dataset celeb_df_v2 --data-root /data/rgb --json /data/json
   bench eval --detector lesb --backbone efflite0_in1k --artefact runs/lesb --dataset DATA
   bench eval --detector lesb --backbone sbi_effb4 --weights FFraw.tar --fit-on FACES --dataset DATA
   bench eval --config my.yaml --set options.fusion=max --dataset A --dataset B --out runs/both

@@ -1,4 +1,4 @@
-"""Readers of two layouts: a CSV manifest, and folders real/ and fake/."""
+"""Readers of two layouts, of images or video files: a manifest, and folders real/ and fake/."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Literal
 from registry.builtin.splits import choose_split
 from registry.errors import DataError, did_you_mean
 from registry.types import DatasetRequest, Frame, Video
+from registry.video_files import is_video
 
 __all__ = [
     "folder_videos",
@@ -20,6 +21,7 @@ __all__ = [
     "read_manifest",
     "recognises_folder",
     "recognises_manifest",
+    "scan_folder",
 ]
 
 MANIFEST = "manifest.csv"
@@ -55,7 +57,8 @@ def read_manifest(path: Path, dataset: str, split: str) -> list[Video]:
     Columns: path and label (0 real, 1 fake); of the video: identity, method, region, split; of the
     frame: landmarks, mask, frame (its number). Paths are relative to the file. Rows with one value
     of `video` are one video, in order of `frame`, else in natural order of their paths; a row
-    without is a video of its own, named by its path without suffix.
+    without is a video of its own, named by its path without suffix. A path may be a video file:
+    with a number in `frame` it stands for that frame, without one for the whole video.
     """
     videos: dict[str, _Rows] = {}
     for line, row in _rows(path):
@@ -82,16 +85,34 @@ class _Rows:
 
     def video(self, path: Path, dataset: str) -> Video:
         first, label = self.first, _LABELS[self.first["label"]]
+        file = self._file(path)
+        ordered = self._ordered(path) if file is None else ()
         return Video(
             dataset=dataset,
             id=self.name,
             label=label,
-            frames=tuple(_frame(path.parent, row, index) for index, row in self._ordered(path)),
+            file=file,
+            frames=tuple(_frame(path.parent, row, index) for index, row in ordered),
             split=first.get("split", ""),
             method=first.get("method", "") if label else "",
             identity=first.get("identity") or None,
             region=first.get("region") or None,
         )
+
+    def _file(self, path: Path) -> Path | None:
+        """The video file that the row names as a whole, without the number of a frame."""
+        for line, row in self.frames:
+            if not is_video(Path(row["path"])) or row.get("frame"):
+                continue
+            given = [name for name in ("landmarks", "mask") if row.get(name)]
+            if len(self.frames) > 1 or given:
+                what = f"{', '.join(given)} of one frame" if given else "further rows"
+                raise DataError(
+                    f"{path}, line {line}: {row['path']} is a whole video and has {what}; give"
+                    " frames of a video file their numbers in a column `frame`"
+                )
+            return path.parent / row["path"]
+        return None
 
     def _ordered(self, path: Path) -> Iterable[tuple[int, dict[str, str]]]:
         """Rows with the numbers of their frames, in order."""
@@ -182,8 +203,9 @@ def recognises_folder(path: Path) -> bool:
 def folder_videos(request: DatasetRequest) -> list[Video]:
     """Videos under real/ and fake/, which may lie under train/, val/ and test/.
 
-    An image there is a video of its own; a sub-folder of images is one video; in a sub-folder of
-    sub-folders each of those is a video, and the outer one names the manipulation.
+    An image or video file there is a video of its own; a sub-folder of images is one video; in a
+    sub-folder of sub-folders or of video files each of those is a video, and the outer one names
+    the manipulation.
     """
     root = _root(request, "folder:PATH of a folder that holds real/ and fake/")
     dataset = root.resolve().name
@@ -208,25 +230,34 @@ def _class_videos(root: Path, folder: Path) -> Iterator[Video]:
     for name, label in _CLASSES.items():
         if not (folder / name).is_dir():
             continue
-        images, folders = _scan(folder / name)
+        images, files, folders = scan_folder(folder / name)
         for image in images:
             yield _video(root, image.with_suffix(""), label, [image])
+        for file in files:
+            yield _file(root, file, label)
         for inner in folders:
             yield from _videos_of(root, inner, label)
 
 
 def _videos_of(root: Path, folder: Path, label: Literal[0, 1]) -> Iterator[Video]:
     """The video that a folder is, or the videos of the manipulation that it is."""
-    images, folders = _scan(folder)
-    if images and folders:
-        raise DataError(f"{folder} holds images and folders; it must be a video or hold videos")
-    if not folders:
+    images, files, folders = scan_folder(folder)
+    if images and (folders or files):
+        raise DataError(
+            f"{folder} holds images and {'folders' if folders else 'video files'};"
+            " it must be a video or hold videos"
+        )
+    if not folders and not files:
         yield _video(root, folder, label, images)
+    method = folder.name if label else ""
+    for file in files:
+        yield _file(root, file, label, method)
     for inner in folders:
-        images, deeper = _scan(inner)
-        if deeper:
-            raise DataError(f"{deeper[0]} is too deep; videos are real|fake[/manipulation]/video")
-        yield _video(root, inner, label, images, method=folder.name if label else "")
+        images, files, deeper = scan_folder(inner)
+        if deeper or files:
+            found = (deeper or files)[0]
+            raise DataError(f"{found} is too deep; videos are real|fake[/manipulation]/video")
+        yield _video(root, inner, label, images, method)
 
 
 def _video(
@@ -239,9 +270,14 @@ def _video(
     return Video(dataset="", id=name, label=label, frames=frames, method=method)
 
 
-def _scan(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Images and folders in natural order; hidden ones and other files are no data."""
-    images, folders = [], []
+def _file(root: Path, path: Path, label: Literal[0, 1], method: str = "") -> Video:
+    name = path.relative_to(root).with_suffix("").as_posix()
+    return Video(dataset="", id=name, label=label, file=path, method=method)
+
+
+def scan_folder(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
+    """Images, video files and folders in natural order; hidden and other files are no data."""
+    images, files, folders = [], [], []
     with os.scandir(folder) as entries:
         names = {entry.name: entry.is_dir() for entry in entries}
     for name in sorted(names, key=_natural):
@@ -251,7 +287,9 @@ def _scan(folder: Path) -> tuple[list[Path], list[Path]]:
             folders.append(folder / name)
         elif os.path.splitext(name)[1].lower() in _IMAGES:  # noqa: PTH122 - ten times as fast
             images.append(folder / name)
-    return images, folders
+        elif is_video(Path(name)):
+            files.append(folder / name)
+    return images, files, folders
 
 
 def _has_class(folder: Path) -> bool:

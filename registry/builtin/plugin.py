@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from registry.builtin.deepfakebench_sets import SETS
 from registry.hookspecs import hookimpl
 from registry.types import (
     BackboneSpec,
@@ -163,7 +166,57 @@ def bench_datasets() -> list[DatasetSpec]:
             summary="drawn faces, real and spliced, made on the spot; for trying things out",
             videos=lazy("registry.builtin.toy:toy_videos"),
         ),
+        DatasetSpec(
+            name="celeb_df_videos",
+            summary="Celeb-DF as published: videos in folders, and the list of those to test on",
+            videos=lazy("registry.builtin.celeb_df:celeb_df_videos"),
+            recognises=lazy("registry.builtin.celeb_df:recognises_celeb_df"),
+            needs="a folder that holds List_of_testing_videos.txt",
+        ),
+        DatasetSpec(
+            name="dfdc_videos",
+            summary="Deepfake Detection Challenge as published: videos beside a table of labels",
+            videos=lazy("registry.builtin.dfdc:dfdc_videos"),
+            recognises=lazy("registry.builtin.dfdc:recognises_dfdc"),
+            needs="a folder that holds labels.csv or metadata.json, or folders with the latter",
+        ),
+        DatasetSpec(
+            name="ffpp_videos",
+            summary="FaceForensics++ as published: its tree of videos (or frames), and split files",
+            videos=lazy("registry.builtin.ffpp_splits:ffpp_videos"),
+            recognises=lazy("registry.builtin.ffpp_splits:recognises_ffpp"),
+            needs="its tree, with test.json, train.json, val.json there or in --json-dir DIR",
+        ),
+        DatasetSpec(
+            name="path_lists",
+            summary="text lists of paths (GenD): *real*.txt holds reals, other lists hold fakes",
+            videos=lazy("registry.builtin.path_lists:path_list_videos"),
+            recognises=lazy("registry.builtin.path_lists:recognises_path_lists"),
+            needs="a folder of .txt lists, one path a line, from --data-root or the folder itself",
+        ),
+        DatasetSpec(
+            name="deepfakebench",
+            summary="a JSON of DeepfakeBench as deepfakebench:NAME, its stem; paths of any dialect",
+            videos=lazy("registry.builtin.deepfakebench:deepfakebench_videos"),
+            recognises=lazy("registry.builtin.deepfakebench:recognises_deepfakebench"),
+            needs="--data-root with the frames, and NAME.json there or in --json-dir DIR",
+        ),
+        *(_known(each.name, each.title, each.needs) for each in SETS),
+        _known(
+            "df40/*",
+            "DF40, one JSON per method: df40/simswap_ff is simswap_ff.json",
+            "--data-root with the frames, and <name>.json there or in --json-dir DIR",
+        ),
     ]
+
+
+def _known(name: str, title: str, needs: str) -> DatasetSpec:
+    return DatasetSpec(
+        name=name,
+        summary=f"{title}; in DeepfakeBench's layout",
+        videos=partial(lazy("registry.builtin.deepfakebench:known_videos"), name),
+        needs=needs,
+    )
 
 
 @hookimpl
@@ -234,6 +287,7 @@ def bench_commands() -> list[CommandSpec]:
         _command("commands", "eval", "score data with a detector; print tables, keep a run folder"),
         _command("commands", "fit", "fit a detector on real faces; keep what it learned"),
         _command("commands", "report", "compute a run's numbers again from its predictions alone"),
+        _command("data_command", "data", "check data: what is there, missing, damaged, doubled"),
         _command("listing", "list", "what is registered: backbones, detectors, datasets, ..."),
         _command("weights_command", "weights", "what a checkpoint is, without running code in it"),
         _command("listing", "plugins", "which plugins are installed, and why one does not load"),

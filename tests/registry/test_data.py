@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from registry.data import find_videos, fingerprint, samples, select_frames
+from registry.data import FramePolicy, find_videos, fingerprint, samples, select_frames
 from registry.errors import BenchError, ConfigError, DataError, UnknownNameError
 from registry.plugins import Plugins
 from registry.reader import FaceReader
@@ -178,6 +178,16 @@ def test_frames_are_evenly_spread_and_never_repeated(
 def test_the_published_32_frames_are_linspace() -> None:
     chosen = select_frames(video(frames=467), 32)
     assert [frame.index for frame in chosen] == [int(i) for i in np.linspace(0, 466, 32)]
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [("linspace", [0, 3, 6, 9]), ("first", [0, 1, 2, 3]), ("all", list(range(10)))],
+)
+def test_the_policy_says_which_frames(policy: FramePolicy, expected: list[int]) -> None:
+    chosen = select_frames(video(frames=10), 4, policy)
+    assert [frame.index for frame in chosen] == expected
+    assert len(select_frames(video(frames=3), 4, policy)) == 3
 
 
 def test_no_frames_at_all_is_a_config_error() -> None:

@@ -2,16 +2,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from registry.chunks import Chunk
+from registry.chunks import Chunk, Unit
 from registry.errors import PluginError
-from registry.scoring import Scorer, read_ahead, score_columns
-from registry.types import Crop, CropPolicy, Scores
+from registry.scoring import Scorer, by_file, read_ahead, score_columns
+from registry.types import Crop, CropPolicy, Frame, Scores, Video
 
 
 def _crop(value: int) -> Crop:
@@ -121,13 +122,39 @@ def test_a_detector_that_raises_is_a_plugin_error_with_its_package() -> None:
 def test_reading_ahead_is_bounded_and_in_order() -> None:
     started: list[int] = []
 
-    def items() -> Iterator[int]:
+    def items() -> Iterator[list[int]]:
         for item in range(20):
             started.append(item)
-            yield item
+            yield [item]
 
     with ThreadPoolExecutor(2) as pool:
-        results = read_ahead(pool, lambda item: item * item, items(), depth=4)
+        results = read_ahead(pool, lambda group: [group[0] ** 2], items(), depth=4)
         assert next(results) == 0
         assert len(started) == 4
         assert list(results) == [item * item for item in range(1, 20)]
+
+
+def test_reading_ahead_keeps_every_worker_busy_however_large_the_groups() -> None:
+    started: list[int] = []
+
+    def groups() -> Iterator[list[int]]:
+        for item in range(9):
+            started.append(item)
+            yield [item] * 5
+
+    with ThreadPoolExecutor(3) as pool:
+        results = read_ahead(pool, lambda group: group, groups(), depth=4, least=3)
+        assert next(results) == 0
+        assert len(started) == 3
+        assert list(results) == [item for item in range(9) for _ in range(5)][1:]
+
+
+def test_frames_of_one_video_file_are_read_together() -> None:
+    def units(*frames: tuple[str, int]) -> list[Unit]:
+        video = Video(dataset="set", id="v", label=0)
+        return [Unit(video, Frame(path=Path(name), index=at)) for name, at in frames]
+
+    given = units(("a.png", 0), ("a.png", 1), ("b.mp4", 0), ("b.mp4", 9), ("c.MP4", 0))
+    groups = list(by_file(given))
+    assert [len(group) for group in groups] == [1, 1, 2, 1]
+    assert [unit for group in groups for unit in group] == given

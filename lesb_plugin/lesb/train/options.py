@@ -29,6 +29,18 @@ class TrainConfig:
     )
     train: tuple[str, ...] = _field((), "real faces to learn from: a path, a name, or kind:NAME")
     val: tuple[str, ...] = _field((), "data to select on; by default the val split of --train")
+    data_root: str | None = _field(None, "folder that the paths in an index of the data start from")
+    json_dir: str | None = _field(
+        None, "folder of DeepfakeBench's JSON files; by default at --data-root"
+    )
+    compression: Literal["raw", "c23", "c40"] | None = _field(
+        None, "compression level of FaceForensics++ and its kin; by default the JSON's own, or c23"
+    )
+    path_map: tuple[str, ...] = _field((), "OLD=NEW: rewrite the start of listed paths")
+    min_resolved: float = _field(
+        0.95, "share of the listed frames of each label that must be there", min=0, max=1
+    )
+    label_map: str | None = _field(None, "YAML file: which labels of an index are fake")
     out: str | None = _field(None, "folder of the run; by default one named after the backbone")
     landmarks: str | None = _field(None, "landmark predictor file for data without landmarks")
     landmarker: str | None = _field(None, "landmarker to use (`bench list landmarkers`)")
