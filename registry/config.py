@@ -62,7 +62,7 @@ class EvalConfig:
     )
     path_map: tuple[str, ...] = _field((), "OLD=NEW: rewrite the start of listed paths")
     min_resolved: float = _field(
-        0.95, "share of the listed frames of each label that must be there", min=0, max=1
+        0.99, "share of the listed frames of each label that must be there", min=0, max=1
     )
     label_map: str | None = _field(None, "YAML file: which labels of an index are fake")
     out: str | None = _field(None, "folder of the run; by default a name of its own under runs/")
@@ -106,7 +106,7 @@ class FitConfig:
     folder: ClassVar[str] = "fit"
 
     detector: str = _field("lesb", "detector to fit (`bench list detectors`)")
-    backbone: str | None = _field(None, "backbone to fit it on (`bench list backbones`)")
+    backbone: str | None = _field("sbi_efflite0", "backbone to fit it on (`bench list backbones`)")
     weights: str | None = _field(None, "weights of the backbone: a file, or 'random' for none")
     train: tuple[str, ...] = _field((), "real faces to learn from: a path, a name, or kind:NAME")
     val: tuple[str, ...] = _field((), "data to stop on; by default the val split of --train")
@@ -119,7 +119,7 @@ class FitConfig:
     )
     path_map: tuple[str, ...] = _field((), "OLD=NEW: rewrite the start of listed paths")
     min_resolved: float = _field(
-        0.95, "share of the listed frames of each label that must be there", min=0, max=1
+        0.99, "share of the listed frames of each label that must be there", min=0, max=1
     )
     label_map: str | None = _field(None, "YAML file: which labels of an index are fake")
     out: str | None = _field(None, "folder of the artefact; by default runs/DETECTOR_BACKBONE")

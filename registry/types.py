@@ -455,7 +455,7 @@ class DataOptions:
     json_dir: Path | None = None
     compression: str | None = None
     path_map: tuple[tuple[str, str], ...] = ()
-    min_resolved: float = 0.95
+    min_resolved: float = 0.99
     label_map: Path | None = None
 
 

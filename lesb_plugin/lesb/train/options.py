@@ -38,7 +38,7 @@ class TrainConfig:
     )
     path_map: tuple[str, ...] = _field((), "OLD=NEW: rewrite the start of listed paths")
     min_resolved: float = _field(
-        0.95, "share of the listed frames of each label that must be there", min=0, max=1
+        0.99, "share of the listed frames of each label that must be there", min=0, max=1
     )
     label_map: str | None = _field(None, "YAML file: which labels of an index are fake")
     out: str | None = _field(None, "folder of the run; by default one named after the backbone")
