@@ -63,6 +63,9 @@ class EvalConfig:
         ("auc", "ap", "eer", "accuracy", "tpr_at_fpr_1", "tpr_at_fpr_5"),
         "metrics to compute (`bench list metrics`)",
     )
+    profile: Literal["strict", "deepfakebench"] = _field(
+        "strict", "how metrics are computed; deepfakebench as that benchmark does, faults included"
+    )
     draws: int = _field(2000, "bootstrap draws of an interval; 0 for none", min=0)
     seed: int = _field(0, "seed of everything random", min=0)
     batch_size: int = _field(32, "face crops per forward pass", min=1)

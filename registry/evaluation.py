@@ -226,6 +226,7 @@ def _measure(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -> Resul
         metrics=job.config.metrics,
         draws=job.config.draws,
         seed=job.config.seed,
+        profile=job.config.profile,
         vote_variants=frozenset(getattr(job.detector, "vote_variants", ())),
     )
     write_predictions(job.folder / PREDICTIONS, table, settings)
