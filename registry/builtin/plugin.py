@@ -191,6 +191,9 @@ def bench_commands() -> list[CommandSpec]:
         _command("commands", "eval", "score data with a detector; print tables, keep a run folder"),
         _command("commands", "fit", "fit a detector on real faces; keep what it learned"),
         _command("commands", "report", "compute a run's numbers again from its predictions alone"),
+        _command(
+            "compare", "compare", "test whether one run is better on the videos that two share"
+        ),
         _command("listing", "list", "what is registered: backbones, detectors, datasets, ..."),
         _command("listing", "plugins", "which plugins are installed, and why one does not load"),
     ]
