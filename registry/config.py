@@ -47,6 +47,9 @@ class EvalConfig:
     detector: str = _field("lesb", "detector to evaluate (`bench list detectors`)")
     backbone: str | None = _field(None, "backbone to use (`bench list backbones`)")
     weights: str | None = _field(None, "weights of the backbone: a file, or 'random' for none")
+    checkpoint_selection: Literal["unknown", "val", "last", "test"] = _field(
+        "unknown", "data on which --weights was chosen among checkpoints, as its makers say"
+    )
     artefact: str | None = _field(None, "what `bench fit` wrote: its folder or file")
     fit_on: tuple[str, ...] = _field((), "fit on this data first where no artefact is given")
     dataset: tuple[str, ...] = _field((), "data to score: a path, a registered name, or kind:NAME")

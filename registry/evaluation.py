@@ -57,6 +57,7 @@ class _Job:
     detector: Detector
     crop: CropPolicy
     seconds: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
 
 
 def evaluate(config: EvalConfig | None = None, /, **settings: Any) -> Result:
@@ -144,6 +145,7 @@ def _score(job: _Job) -> list[tuple[Sequence[Unit], Chunk]]:
     pieces = cut(job.units, job.config.chunk)
     found = [store.find(index, units) for index, units in enumerate(pieces)]
     missing = [index for index, chunk in enumerate(found) if chunk is None]
+    job.counts["frames"] = sum(len(pieces[index]) for index in missing)
     scorer = Scorer(job.detector, job.spec.name, job.spec.source, job.reader, job.crop)
     with (
         ThreadPoolExecutor(max(1, job.config.workers)) as pool,
@@ -257,6 +259,8 @@ def _provenance(job: _Job, domains: dict[str, str]) -> Provenance:
         fitted=getattr(job.detector, "fitted", {}),
         data_fingerprint=fingerprint(job.videos),
         domains=domains,
+        frames_scored=job.counts["frames"],
+        checkpoint_selection=job.config.checkpoint_selection,
     )
 
 
@@ -279,6 +283,10 @@ def _notes(job: _Job, domains: dict[str, str]) -> tuple[str, ...]:
         for dataset, domain in domains.items()
         if domain == "in-domain"
     ]
+    if job.config.checkpoint_selection == "test":
+        notes.append(
+            "the weights were chosen on test data: the numbers are too good to be compared"
+        )
     if job.embedder is None:
         return tuple(notes)
     backbone = job.embedder.backbone

@@ -194,6 +194,9 @@ def bench_commands() -> list[CommandSpec]:
         _command(
             "compare", "compare", "test whether one run is better on the videos that two share"
         ),
+        _command(
+            "leaderboard", "leaderboard", "runs beside published numbers: Markdown, CSV, HTML"
+        ),
         _command("listing", "list", "what is registered: backbones, detectors, datasets, ..."),
         _command("listing", "plugins", "which plugins are installed, and why one does not load"),
     ]

@@ -194,6 +194,7 @@ def _provenance(result: Result) -> Markup:
         "detector": settings.detector,
         **_backbone_facts(origin.backbone),
         "crops": _crop_text(origin.backbone.crop if origin.backbone else origin.crop),
+        "checkpoint selection": origin.checkpoint_selection,
         "artefact": origin.artefact,
         "artefact sha256": origin.artefact_sha256,
         "data fingerprint": origin.data_fingerprint,
@@ -224,6 +225,7 @@ def _backbone_facts(backbone: BackboneRecord | None) -> dict[str, str]:
         "weights": backbone.weights,
         "weights sha256": backbone.weights_sha256,
         "trained on": trained,
+        "parameters": "" if backbone.parameters is None else f"{backbone.parameters:,}",
     }
 
 

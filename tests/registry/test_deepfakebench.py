@@ -9,7 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.metrics import roc_curve
-from synthetic_run import METRICS, Row, drawn_rows, failed, row, run_folder, settings, table
+from synthetic_run import (
+    METRICS,
+    Row,
+    drawn_rows,
+    failed,
+    manifest,
+    row,
+    run_folder,
+    settings,
+    table,
+)
 
 from registry import deepfakebench
 from registry.cli import main
@@ -286,12 +296,16 @@ def test_report_prints_both_profiles_of_one_file_and_why_they_differ(
 
 
 def test_eval_keeps_the_listed_paths_and_measures_by_the_profile(tmp_path: Path) -> None:
-    out = str(tmp_path / "run")
+    data, out = str(manifest(tmp_path / "data")), str(tmp_path / "run")
     result = evaluate(
-        detector="random", dataset=("toy",), out=out, frames=1, profile="deepfakebench", quiet=True
+        detector="random", dataset=(data,), out=out, profile="deepfakebench", quiet=True
     )
     assert result.settings.profile == "deepfakebench"
-    assert "listed" in read_predictions(tmp_path / "run")[0].column_names
+    made, _ = read_predictions(tmp_path / "run")
+    assert made["listed"].to_pylist()[:2] == ["real/0/0.png", "real/1/0.png"]
+    # Four real and four fake videos; folders 0 to 3 hold one of each and count as real.
+    videos = result.select(variant="random", level="video", metric="auc")
+    assert [(each.reals, each.fakes, each.value) for each in videos] == [(4, 0, None)]
     report = (tmp_path / "run" / "report.html").read_text("utf-8")
     assert "there are no intervals" in report
     assert "with 95 % intervals" not in report
