@@ -10,6 +10,7 @@ from registry.coercion import build
 from registry.config import config_dir, load_yaml
 from registry.errors import ConfigError
 from registry.measure import ALL_METHODS
+from registry.profiles import STRICT
 from registry.result import Result
 from registry.types import Training
 
@@ -78,7 +79,7 @@ def measured(result: Result, run: str, variant: str | None = None) -> Entry:
         kind="measured",
         name=f"{chosen}{on} ({run})",
         cells=_cells(result, chosen),
-        level="video",
+        level="video" if settings.profile == STRICT else f"video, profile {settings.profile}",
         protocol=f"profile {settings.profile}, {config.get('frames', UNKNOWN)} frames a video,"
         f" split {config.get('split', UNKNOWN)}",
         source=f"run {run}",

@@ -121,7 +121,7 @@ def test_version(bench: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("evl",), "no command named 'evl'; did you mean 'eval'? registered: eval, fit,"),
+        (("evl",), "no command named 'evl'; did you mean 'eval'? registered: compare, eval, fit,"),
         (("--versoin",), "unknown argument '--versoin'; did you mean '--version'?"),
         (("list", "detctors"), "no kind named 'detctors'; did you mean 'detectors'?"),
         (("list", "--jsn"), "unknown argument '--jsn'; did you mean '--json'?"),

@@ -153,6 +153,18 @@ def test_manipulations_that_share_folder_names_become_one_video() -> None:
     )
 
 
+def test_the_560_fakes_of_faceforensics_become_140() -> None:
+    rows = [each for n in range(140) for each in video(f"real/{n:03d}", 0.2)]
+    for method in ("DF", "F2F", "FS", "NT"):
+        for n in range(140):
+            rows += video(f"{method}/{n:03d}_{n + 1:03d}", 0.7, label=1, method=method)
+    found = measure(table(rows), DFB, METRICS)
+    counted = {each.level: (each.reals, each.fakes) for each in found}
+    assert counted == {"video": (140, 140), "frame": (140, 560)}
+    (line,) = differences(table(rows), DFB, METRICS)
+    assert "so that 560 fake and 140 real videos become 140 and 140 under" in line
+
+
 def test_mixed_separators_are_grouped_as_the_index_writes_them() -> None:
     """Of three paths cut at the backslash, all lie in `rgb`; the file read does not matter."""
     rows = [

@@ -140,6 +140,9 @@ def test_a_run_becomes_an_entry_with_all_that_results_json_says(tmp_path: Path) 
     assert (found.crop, found.weights_sha256) == ("sbi 256 px margin 10.0%", "ab" * 32)
     assert (found.checkpoint_selection, found.date) == ("val", "2026-03-04")
     assert measured(made, "mine", "lesb:eyes").name == "lesb:eyes on some_net (mine)"
+    assert found.level == "video"
+    theirs = replace(made, settings=replace(made.settings, profile="deepfakebench"))
+    assert measured(theirs, "mine").level == "video, profile deepfakebench"
 
 
 def test_a_data_set_that_the_backbone_learned_from_is_in_domain_under_any_name(
