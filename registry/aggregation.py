@@ -9,7 +9,7 @@ where exactly half do, fake if their mean is .5 or more.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -28,8 +28,9 @@ _ORDER = [(name, "ascending") for name in ("dataset", "video", "frame", "face")]
 class Units:
     """The frames or the videos that have a score, in the order of their names.
 
-    `cluster` numbers the identity, or the video where no identity is known; `scores` maps each
-    variant to values (n,).
+    `cluster` numbers the identity, or the video where no identity is known; `path` is the frame's,
+    for a video its first frame's, as the data set's index writes it where there is one; `scores`
+    maps each variant to values (n,).
     """
 
     dataset: NDArray[np.object_]
@@ -37,6 +38,7 @@ class Units:
     method: NDArray[np.object_]
     label: NDArray[np.int64]
     cluster: NDArray[np.int64]
+    path: NDArray[np.object_]
     scores: Mapping[str, NDArray[np.float64]]
 
     def __len__(self) -> int:
@@ -50,6 +52,7 @@ class Units:
             self.method[chosen],
             self.label[chosen],
             self.cluster[chosen],
+            self.path[chosen],
             {name: values[chosen] for name, values in self.scores.items()},
         )
 
@@ -121,7 +124,15 @@ def _units(rows: pa.Table) -> Units:
         _objects(rows["method"]),
         rows["label"].to_numpy().astype(np.int64),
         _codes(pc.if_else(known, person, video)),
+        _objects(_paths(rows)),
         {},
+    )
+
+
+def _paths(rows: pa.Table) -> pa.ChunkedArray:
+    """What the index lists, else the file that was read."""
+    return (
+        pc.coalesce(rows["listed"], rows["path"]) if "listed" in rows.schema.names else rows["path"]
     )
 
 
@@ -152,7 +163,7 @@ def _with_scores(
     if votes and not parts:
         raise DataError(f"{votes[0]!r} is a vote of face parts, but there are no p_<part> columns")
     voted = {**scores, **{name: _vote(np.stack(parts)) for name in votes}}
-    return Units(units.dataset, units.video, units.method, units.label, units.cluster, voted)
+    return replace(units, scores=voted)
 
 
 def _vote(parts: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -47,6 +47,9 @@ class EvalConfig:
     detector: str = _field("lesb", "detector to evaluate (`bench list detectors`)")
     backbone: str | None = _field("sbi_efflite0", "backbone to use (`bench list backbones`)")
     weights: str | None = _field(None, "weights of the backbone: a file, or 'random' for none")
+    checkpoint_selection: Literal["unknown", "val", "last", "test"] = _field(
+        "unknown", "data on which --weights was chosen among checkpoints, as its makers say"
+    )
     artefact: str | None = _field(None, "what `bench fit` wrote: its folder or file")
     fit_on: tuple[str, ...] = _field((), "fit on this data first where no artefact is given")
     dataset: tuple[str, ...] = _field(
@@ -79,6 +82,9 @@ class EvalConfig:
     metrics: tuple[str, ...] = _field(
         ("auc", "ap", "eer", "accuracy", "tpr_at_fpr_1", "tpr_at_fpr_5"),
         "metrics to compute (`bench list metrics`)",
+    )
+    profile: Literal["strict", "deepfakebench"] = _field(
+        "strict", "how metrics are computed; deepfakebench as that benchmark does, faults included"
     )
     draws: int = _field(2000, "bootstrap draws of an interval; 0 for none", min=0)
     seed: int = _field(0, "seed of everything random", min=0)

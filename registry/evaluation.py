@@ -60,6 +60,7 @@ class _Job:
     detector: Detector
     crop: CropPolicy
     seconds: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
 
 
 def evaluate(config: EvalConfig | None = None, /, **settings: Any) -> Result:
@@ -133,6 +134,7 @@ def _score(job: _Job) -> list[tuple[Sequence[Unit], Chunk]]:
     pieces = cut(job.units, job.config.chunk)
     found = [store.find(index, units) for index, units in enumerate(pieces)]
     missing = [index for index, chunk in enumerate(found) if chunk is None]
+    job.counts["frames"] = sum(len(pieces[index]) for index in missing)
     scorer = Scorer(job.detector, job.spec.name, job.spec.source, job.reader, job.crop)
     with (
         ThreadPoolExecutor(max(1, job.config.workers)) as pool,
@@ -215,6 +217,7 @@ def _measure(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -> Resul
         metrics=job.config.metrics,
         draws=job.config.draws,
         seed=job.config.seed,
+        profile=job.config.profile,
         vote_variants=frozenset(getattr(job.detector, "vote_variants", ())),
     )
     write_predictions(job.folder / PREDICTIONS, table, settings)
@@ -246,6 +249,8 @@ def _provenance(job: _Job, domains: dict[str, str]) -> Provenance:
         data_fingerprint=fingerprint(job.videos),
         resolved=_resolved(job),
         domains=domains,
+        frames_scored=job.counts["frames"],
+        checkpoint_selection=job.config.checkpoint_selection,
     )
 
 
@@ -279,6 +284,10 @@ def _notes(job: _Job, domains: dict[str, str]) -> tuple[str, ...]:
         if domain == "in-domain"
     ]
     notes += [note for index in job.data for note in index.notes]
+    if job.config.checkpoint_selection == "test":
+        notes.append(
+            "the weights were chosen on test data: the numbers are too good to be compared"
+        )
     if job.embedder is None:
         return tuple(notes)
     backbone = job.embedder.backbone

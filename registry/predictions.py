@@ -1,10 +1,11 @@
 """predictions.parquet: one row per face, and with it every number can be computed again.
 
-Columns: dataset, video, frame, face, identity, label, method, region, split, path, the crop's box
-x0 y0 x1 y1, status, then the scores: `fake` of the detector itself, `fake_<variant>` of its other
-variants, `p_<part>` of face parts. `status` is "ok", or the reason why there are no scores; a
-frame that could not be read or holds no face is one row with such a reason. The file's metadata
-holds the `Settings`, so that it needs no other file beside it.
+Columns: dataset, video, frame, face, identity, label, method, region, split, path, listed (the path
+as the data set's index writes it, if it has one), the crop's box x0 y0 x1 y1, status, then the
+scores: `fake` of the detector itself, `fake_<variant>` of its other variants, `p_<part>` of face
+parts. `status` is "ok", or the reason why there are no scores; a frame that could not be read or
+holds no face is one row with such a reason. The file's metadata holds the `Settings`, so that it
+needs no other file beside it.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ _COLUMNS: dict[str, pa.DataType] = {
     "region": pa.string(),
     "split": pa.string(),
     "path": pa.string(),
+    "listed": pa.string(),
     "x0": pa.int32(),
     "y0": pa.int32(),
     "x1": pa.int32(),
@@ -55,7 +57,8 @@ _COLUMNS: dict[str, pa.DataType] = {
     "status": pa.string(),
     "fake": pa.float64(),
 }
-_NULLABLE = {"identity", "region", "x0", "y0", "x1", "y1", "fake"}
+_NULLABLE = {"identity", "region", "listed", "x0", "y0", "x1", "y1", "fake"}
+_LATER = {"listed"}  # columns that files of earlier versions lack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +97,8 @@ class Settings:
 def predictions_table(columns: Mapping[str, Sequence[Any]]) -> pa.Table:
     """The table of `columns` by name, equally long: typed, ordered and checked.
 
-    `identity`, `region` and the box may be left out; None stands for unknown. A row whose status is
-    not "ok" holds None for every score. A DataError names what does not fit.
+    `identity`, `region`, `listed` and the box may be left out; None stands for unknown. A row whose
+    status is not "ok" holds None for every score. A DataError names what does not fit.
     """
     known = [name for name in columns if name in _COLUMNS or _is_score(name)]
     if len(known) < len(columns):
@@ -164,9 +167,9 @@ def _settings(file: Path, metadata: Mapping[bytes, bytes]) -> Settings:
 
 def _check(table: pa.Table, source: str) -> None:
     """DataError unless columns, labels, scores and rows are what the module says they are."""
-    missing = [name for name in _COLUMNS if name not in table.column_names]
+    missing = [name for name in _COLUMNS.keys() - _LATER if name not in table.column_names]
     if missing:
-        raise DataError(f"{source} lacks the columns {missing}")
+        raise DataError(f"{source} lacks the columns {sorted(missing)}")
     for name in _COLUMNS.keys() - _NULLABLE:
         if table[name].null_count:
             raise DataError(f"{source}: column {name!r} has {table[name].null_count} empty cells")

@@ -28,13 +28,14 @@ _PACKAGES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackboneRecord:
-    """What a result keeps of a backbone."""
+    """What a result keeps of a backbone; `parameters` is their number, None where not known."""
 
     name: str
     weights: str
     weights_sha256: str
     crop: CropPolicy
     trained_on: tuple[Training, ...] = ()
+    parameters: int | None = None
 
     @classmethod
     def of(cls, backbone: Backbone) -> BackboneRecord:
@@ -44,6 +45,7 @@ class BackboneRecord:
             weights_sha256=backbone.weights_sha256,
             crop=backbone.crop,
             trained_on=tuple(backbone.trained_on),
+            parameters=_parameter_count(backbone),
         )
 
     @classmethod
@@ -61,6 +63,9 @@ class Provenance:
     says of each data set whether it is "in-domain", "cross-dataset" or "unknown"; `resolved` says
     by data set and label how many files of its index were there, and of how many; `timing` is
     in seconds by stage; `git` is the commit of the checkout the package ran from, if it did.
+    `frames_scored` are the frames that the stage "score" was spent on, fewer than all where
+    finished work was taken over; `checkpoint_selection` says on what data the weights were chosen
+    among checkpoints ("val", "last", "test" or "unknown"), as the run was told.
     """
 
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -76,6 +81,8 @@ class Provenance:
     versions: Mapping[str, str | None] = field(default_factory=dict)
     git: str | None = None
     created: str = ""
+    frames_scored: int | None = None
+    checkpoint_selection: str = "unknown"
 
     @classmethod
     def here_and_now(cls, *, packages: Iterable[str] = (), **known: Any) -> Provenance:
@@ -139,6 +146,12 @@ def git_hash() -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() or None
+
+
+def _parameter_count(backbone: Backbone) -> int | None:
+    """Numbers in the parameters of a backbone that is a torch module."""
+    parameters = getattr(backbone, "parameters", None)
+    return sum(each.numel() for each in parameters()) if callable(parameters) else None
 
 
 def _version(candidates: tuple[str, ...]) -> str | None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.atomic import replacing
 from registry.errors import DataError
-from registry.measure import Count, Measurement, count, summarise
+from registry.measure import Count, Measurement, count
 from registry.predictions import Settings, read_predictions
+from registry.profiles import DEEPFAKEBENCH, differences, measure
 from registry.provenance import Provenance
 from registry.types import MetricSpec
 
@@ -48,13 +49,18 @@ class Result:
         provenance: Provenance,
         notes: tuple[str, ...] = (),
     ) -> Result:
-        """The result of a table of predictions; `metrics` maps names to specs."""
+        """The result of a table of predictions; `metrics` maps names to specs.
+
+        Under profile deepfakebench the notes also say why its numbers are not those of `strict`.
+        """
+        other = settings.profile == DEEPFAKEBENCH
+        why = differences(table, settings, metrics) if other else ()
         return cls(
             settings=settings,
-            measurements=summarise(table, settings, metrics),
+            measurements=measure(table, settings, metrics),
             counts=count(table),
             provenance=provenance,
-            notes=notes,
+            notes=tuple(dict.fromkeys((*notes, *why))),
         )
 
     @property
@@ -110,13 +116,17 @@ class Result:
         )
 
 
-def recompute(folder: Path, metrics: Mapping[str, MetricSpec] | None = None) -> Result:
+def recompute(
+    folder: Path, metrics: Mapping[str, MetricSpec] | None = None, profile: str | None = None
+) -> Result:
     """A run's result with every number computed again from predictions.parquet alone.
 
     results.json, where there is one, adds provenance and notes; no number is taken from it. By
-    default `metrics` are those that are registered.
+    default `metrics` are those that are registered and `profile` is the run's own.
     """
     table, settings = read_predictions(folder)
+    if profile is not None:
+        settings = replace(settings, profile=profile)
     if metrics is None:
         from registry.plugins import load_plugins
 

@@ -77,4 +77,5 @@ def _ids(units: Sequence[Unit]) -> dict[str, list[Any]]:
         "region": [video.region for video in videos],
         "split": [video.split for video in videos],
         "path": [str(unit.frame.path) for unit in units],
+        "listed": [unit.frame.listed for unit in units],
     }

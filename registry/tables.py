@@ -9,6 +9,7 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING, TextIO
 
 from registry.measure import ALL_METHODS, Count, Measurement
+from registry.profiles import STRICT
 from registry.result import Result
 
 if TYPE_CHECKING:
@@ -47,9 +48,14 @@ def print_tables(result: Result, file: TextIO | None = None) -> None:
 
 
 def headline_metrics(result: Result) -> tuple[str, ...]:
-    """AUC, AP and EER, as far as they were asked for; without any of them the first three."""
+    """AUC, AP and EER, as far as they were asked for; without any of them the first three.
+
+    With accuracy under profile deepfakebench: these four are what that benchmark prints.
+    """
     metrics = result.settings.metrics
-    return tuple(name for name in ("auc", "ap", "eer") if name in metrics) or metrics[:3]
+    usual = ("auc", "ap", "eer")
+    wanted = usual if result.settings.profile == STRICT else (*usual, "accuracy")
+    return tuple(name for name in wanted if name in metrics) or metrics[:3]
 
 
 def metric_title(name: str) -> str:
@@ -79,24 +85,42 @@ def _table(result: Result, variant: str) -> Table:
         table.add_column(metric_title(name), no_wrap=True)
     for name in ("real/fake", "frames", "errors"):
         table.add_column(name, justify="right", no_wrap=True)
-    for each in result.counts:
-        cells = [_cell(result, variant, each, metric) for metric in headline_metrics(result)]
+    for each, level in _rows(result):
+        found = result.select(
+            variant=variant, dataset=each.dataset, method=each.method, level=level
+        )
         name = each.dataset if each.method == ALL_METHODS else f"  {each.method}"
-        videos = f"{each.reals}/{each.fakes}"
-        table.add_row(name, *cells, videos, str(each.frames), str(sum(each.errors.values())))
+        table.add_row(
+            name if result.settings.profile == STRICT else f"{name} per {level}",
+            *(_cell(found, metric) for metric in headline_metrics(result)),
+            _units(each, found),
+            str(each.frames),
+            str(sum(each.errors.values())),
+        )
     return table
 
 
-def _cell(result: Result, variant: str, row: Count, metric: str) -> str:
-    found = result.select(
-        variant=variant, dataset=row.dataset, method=row.method, level="video", metric=metric
-    )
-    if not found or found[0].value is None:
+def _rows(result: Result) -> list[tuple[Count, str]]:
+    """Counts and levels: videos of every method, or both levels where methods have no rows."""
+    if result.settings.profile == STRICT:
+        return [(each, "video") for each in result.counts]
+    whole = [each for each in result.counts if each.method == ALL_METHODS]
+    return [(each, level) for each in whole for level in result.settings.levels]
+
+
+def _units(row: Count, found: tuple[Measurement, ...]) -> str:
+    """Reals and fakes that the row's values rest on: a profile may count other videos."""
+    counted = found[0] if found else row
+    return f"{counted.reals}/{counted.fakes}"
+
+
+def _cell(found: tuple[Measurement, ...], metric: str) -> str:
+    (each,) = (each for each in found if each.metric == metric) if found else (None,)
+    if each is None or each.value is None:
         return "-"
-    value, low, high = found[0].value, found[0].low, found[0].high
-    if low is None or high is None:
-        return _number(value)
-    return f"{_number(value)} [{_number(low)} {_number(high)}]"
+    if each.low is None or each.high is None:
+        return _number(each.value)
+    return f"{_number(each.value)} [{_number(each.low)} {_number(each.high)}]"
 
 
 def _number(value: float) -> str:
@@ -106,16 +130,22 @@ def _number(value: float) -> str:
 
 
 def _lines_below(result: Result) -> Iterator[str]:
-    yield (
-        "Per video; in brackets 95 % intervals from "
-        f"{result.settings.draws} bootstrap draws over identities, or videos without one."
-    )
-    shown = tuple(
-        each
-        for each in result.select(level="video", variant=result.settings.detector)
-        if each.metric in headline_metrics(result)
-    )
-    yield from reasons(shown)
+    if result.settings.profile == STRICT:
+        yield (
+            "Per video; in brackets 95 % intervals from "
+            f"{result.settings.draws} bootstrap draws over identities, or videos without one."
+        )
+        shown = tuple(
+            each
+            for each in result.select(level="video", variant=result.settings.detector)
+            if each.metric in headline_metrics(result)
+        )
+        yield from reasons(shown)
+    else:
+        yield (
+            f"Profile {result.settings.profile}: a video is what lies under one folder name; per"
+            " video there is an AUC alone, and there are no intervals."
+        )
     for each in result.counts:
         if each.method == ALL_METHODS and each.errors:
             worst = (f"{number} x {text}" for text, number in Counter(each.errors).most_common(3))

@@ -107,13 +107,15 @@ class Frame:
     """One image of a video; `path` is an image file, or a video file whose frame `index` it is.
 
     `landmarks` is a .npy file of (68|81, 2) floats in pixels of the image; `mask` an image whose
-    non-zero pixels were manipulated. `index` is the frame's number in its video.
+    non-zero pixels were manipulated. `index` is the frame's number in its video; `listed` is the
+    path as the data set's index writes it, where it has an index.
     """
 
     path: Path
     index: int = 0
     landmarks: Path | None = None
     mask: Path | None = None
+    listed: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from registry.cli import CommandParser
 from registry.config import EvalConfig, FitConfig, merge, resolve
 from registry.console import print_table, say
-from registry.errors import DataError
+from registry.errors import ConfigError, DataError
 from registry.flags import add_config_flags, add_option_flags, given_flags
 from registry.plugins import load_plugins
 from registry.types import FitReport
@@ -49,7 +49,8 @@ Only real faces are needed; the val split of --train decides when to stop, unles
 _REPORT_EXAMPLES = """\
 examples:
   bench report runs/lesb           print the tables, computed again from predictions.parquet
-  bench report runs/lesb --write   and write results.json and the reports anew"""
+  bench report runs/lesb --write   and write results.json and the reports anew
+  bench report runs/lesb --profile both   and what DeepfakeBench would print, and why it differs"""
 
 
 def configure_eval(parser: argparse.ArgumentParser) -> None:
@@ -95,6 +96,11 @@ def configure_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write", action="store_true", help="write results.json and the run's reports anew"
     )
+    parser.add_argument(
+        "--profile",
+        choices=("strict", "deepfakebench", "both"),
+        help="how metrics are computed (default: the run's own profile)",
+    )
 
 
 def run_report(args: argparse.Namespace) -> int:
@@ -103,20 +109,32 @@ def run_report(args: argparse.Namespace) -> int:
     from registry.tables import print_tables
 
     folder = args.run.parent if args.run.is_file() else args.run
-    result = recompute(folder)
-    print_tables(result)
+    if args.write and args.profile is not None:
+        raise ConfigError(
+            f"--write keeps the run's own profile and cannot be told --profile {args.profile};"
+            " leave one of them out, or run `bench eval --profile` with another --out"
+        )
+    results = [recompute(folder, profile=profile) for profile in _profiles(args.profile)]
+    for result in results:
+        if len(results) > 1:
+            say(f"=== profile {result.settings.profile} ===\n")
+        print_tables(result)
     if args.write:
-        for path in _write(result, folder):
+        for path in _write(results[0], folder):
             say(f"wrote {path}")
         return 0
-    differences = _differences(result, folder)
+    differences = [line for result in results for line in _differences(result, folder)]
     for line in differences:
         say(f"results.json differs: {line}")
     return int(bool(differences))
 
 
+def _profiles(asked: str | None) -> tuple[str | None, ...]:
+    return ("strict", "deepfakebench") if asked == "both" else (asked,)
+
+
 def _differences(result: Result, folder: Path) -> tuple[str, ...]:
-    """What results.json says other than `result`; nothing where there is no such file."""
+    """What results.json says other than `result`, if it is there and of the same profile."""
     from registry.result import RESULTS, Result
 
     if not (folder / RESULTS).is_file():
@@ -125,6 +143,8 @@ def _differences(result: Result, folder: Path) -> tuple[str, ...]:
         stored = Result.load(folder)
     except DataError as error:
         return (str(error),)
+    if stored.settings.profile != result.settings.profile:
+        return ()
     found = stored.differences(result)
     if not found:
         say(f"{RESULTS} agrees exactly with what predictions.parquet gives")

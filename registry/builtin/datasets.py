@@ -187,6 +187,7 @@ def _frame(root: Path, row: dict[str, str], index: int) -> Frame:
         index=index,
         landmarks=root / landmarks if landmarks else None,
         mask=root / mask if mask else None,
+        listed=row["path"],
     )
 
 

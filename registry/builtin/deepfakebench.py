@@ -123,6 +123,7 @@ def _frames(entry: Entry, paths: Sequence[Path | None], finder: PathFinder) -> t
     return tuple(
         Frame(
             path=finder.expected(listed) if path is None else path,
+            listed=listed,
             index=at,
             landmarks=None if path is None else beside.of(path),
             mask=None if path is None or not masks else masks.get(path.stem),

@@ -288,6 +288,12 @@ def bench_commands() -> list[CommandSpec]:
         _command("commands", "fit", "fit a detector on real faces; keep what it learned"),
         _command("commands", "report", "compute a run's numbers again from its predictions alone"),
         _command("data_command", "data", "check data: what is there, missing, damaged, doubled"),
+        _command(
+            "compare", "compare", "test whether one run is better on the videos that two share"
+        ),
+        _command(
+            "leaderboard", "leaderboard", "runs beside published numbers: Markdown, CSV, HTML"
+        ),
         _command("listing", "list", "what is registered: backbones, detectors, datasets, ..."),
         _command("weights_command", "weights", "what a checkpoint is, without running code in it"),
         _command("listing", "plugins", "which plugins are installed, and why one does not load"),

@@ -7,6 +7,7 @@ from itertools import groupby
 
 from registry.builtin.markup import Markup, joined, tag
 from registry.measure import ALL_METHODS, Count, Measurement
+from registry.profiles import STRICT
 from registry.result import Result
 from registry.tables import metric_title, reasons
 
@@ -91,9 +92,11 @@ def _level_block(result: Result, found: tuple[Measurement, ...], level: str) -> 
                 class_=_row_class(method),
             )
         )
-    caption = f"Per {level}, with 95 % intervals. A method is measured against all reals."
+    strict = result.settings.profile == STRICT
+    rest = ", with 95 % intervals. A method is measured against all reals." if strict else "."
+    caption = f"Per {level}{rest}"
     header = ("data set, method", *map(metric_title, metrics), "reals", "fakes")
-    missing = [tag("li", line) for line in reasons(found)]
+    missing = [tag("li", line) for line in reasons(found)] if strict else []
     return joined(
         _table(caption, header, body),
         tag("ul", *missing, class_="soft") if missing else "",

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from registry.aggregation import Units, aggregate
+from registry.aggregation import Units
 from registry.atomic import replacing
 from registry.builtin.charts import MAX_CURVES, bar_mark, curve_mark, histogram, roc
 from registry.builtin.markup import Markup, joined, tag
@@ -20,6 +20,7 @@ from registry.builtin.report_tables import (
 )
 from registry.measure import ALL_METHODS
 from registry.predictions import PREDICTIONS, read_predictions
+from registry.profiles import STRICT, scored_units
 from registry.provenance import BackboneRecord
 from registry.result import Result
 from registry.tables import headline_metrics, metric_title
@@ -46,7 +47,7 @@ def _videos(result: Result, folder: Path) -> Units | None:
     if not (folder / PREDICTIONS).is_file():
         return None
     table, _ = read_predictions(folder)
-    return aggregate(table, result.settings)["video"]
+    return scored_units(table, result.settings)["video"]
 
 
 def _page(result: Result, videos: Units | None) -> str:
@@ -118,6 +119,9 @@ def _reading(result: Result) -> Markup:
     intervals = (
         f"Intervals come from {result.settings.draws:,} bootstrap draws over identities, or over"
         " videos where no identity is known."
+        if result.settings.profile == STRICT
+        else "Profile deepfakebench: a video is what lies under one folder name, and there are no"
+        " intervals."
     )
     return tag(
         "p",
@@ -190,6 +194,7 @@ def _provenance(result: Result) -> Markup:
         "detector": settings.detector,
         **_backbone_facts(origin.backbone),
         "crops": _crop_text(origin.backbone.crop if origin.backbone else origin.crop),
+        "checkpoint selection": origin.checkpoint_selection,
         "artefact": origin.artefact,
         "artefact sha256": origin.artefact_sha256,
         "data fingerprint": origin.data_fingerprint,
@@ -220,6 +225,7 @@ def _backbone_facts(backbone: BackboneRecord | None) -> dict[str, str]:
         "weights": backbone.weights,
         "weights sha256": backbone.weights_sha256,
         "trained on": trained,
+        "parameters": "" if backbone.parameters is None else f"{backbone.parameters:,}",
     }
 
 

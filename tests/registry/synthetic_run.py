@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pyarrow as pa
 
@@ -142,3 +143,21 @@ def run_folder(
     result = Result.of(made, chosen, METRICS, provenance(), notes)
     result.save(folder)
     return result
+
+
+def manifest(folder: Path, people: int = 4) -> Path:
+    """A manifest of one real and one fake image of noise per person, with landmarks."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    angles = np.linspace(0, 2 * np.pi, 68, endpoint=False)
+    points = 32 + 14 * np.stack([np.cos(angles), np.sin(angles)], axis=1)  # (68, 2)
+    np.save(folder / "landmarks.npy", points.astype(np.float32))
+    lines = ["path,label,landmarks"]
+    for kind, label in (("real", 0), ("fake", 1)):
+        for person in range(people):
+            image = folder / kind / str(person) / "0.png"
+            image.parent.mkdir(parents=True)
+            cv2.imwrite(str(image), rng.integers(0, 255, (64, 64, 3)).astype(np.uint8))
+            lines.append(f"{kind}/{person}/0.png,{label},landmarks.npy")
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
+    return folder

@@ -75,6 +75,8 @@ def loaded_by(*arguments: str) -> set[str]:
         ("eval", "--help"),
         ("fit", "--help"),
         ("report", "--help"),
+        ("compare", "--help"),
+        ("leaderboard", "--help"),
     ],
 )
 def test_answers_that_need_no_computing_load_nothing_heavy(arguments: tuple[str, ...]) -> None:
@@ -103,7 +105,9 @@ def test_help_lists_every_command_and_a_first_line_to_try(bench: Run) -> None:
         assert "bench eval --detector random --dataset toy" in out
 
 
-@pytest.mark.parametrize("command", ["eval", "fit", "report", "list", "plugins"])
+@pytest.mark.parametrize(
+    "command", ["eval", "fit", "report", "compare", "leaderboard", "list", "plugins"]
+)
 def test_the_help_of_every_command_has_examples(bench: Run, command: str) -> None:
     code, out, _ = bench(command, "--help")
     assert code == 0
@@ -117,7 +121,7 @@ def test_version(bench: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("evl",), "no command named 'evl'; did you mean 'eval'? registered: data, eval, fit,"),
+        (("evl",), "no command named 'evl'; did you mean 'eval'? registered: compare, data, eval,"),
         (("--versoin",), "unknown argument '--versoin'; did you mean '--version'?"),
         (("list", "detctors"), "no kind named 'detctors'; did you mean 'detectors'?"),
         (("list", "--jsn"), "unknown argument '--jsn'; did you mean '--json'?"),

@@ -107,6 +107,9 @@ def test_headline_metrics_are_those_asked_for() -> None:
         result = Result.of(made, chosen, METRICS, provenance())
         assert headline_metrics(result) == expected
         assert metric_title(expected[0]) in printed(result)
+    chosen = settings(draws=0, profile="deepfakebench")
+    result = Result.of(made, chosen, METRICS, provenance())
+    assert headline_metrics(result) == ("auc", "ap", "eer", "accuracy")
 
 
 def test_a_metric_of_a_third_party_is_titled_by_its_name() -> None:

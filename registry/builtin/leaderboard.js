@@ -1,0 +1,107 @@
+// Sorts within each kind, filters by kind and data set, and keeps the view in the page's address:
+// #sort=average&order=descending&kind=measured&dataset=DFDC opens the page that way.
+(() => {
+  "use strict";
+  const form = document.getElementById("filters");
+  const status = document.getElementById("status");
+  const table = document.querySelector("table");
+  const heads = [...table.tHead.rows[0].cells];
+  const bodies = [...table.tBodies];
+  const boxes = (name) => [...form.elements].filter((each) => each.name === name);
+  const chosen = (name) => boxes(name).filter((each) => each.checked).map((each) => each.value);
+  const rowsOf = (body) => [...body.rows].filter((row) => !row.classList.contains("group"));
+  const averageAt = heads.findIndex((head) => head.dataset.key === "average");
+  let sort = null;
+  let order = "descending";
+
+  const readAddress = () => {
+    const given = new URLSearchParams(location.hash.slice(1));
+    for (const name of ["kind", "dataset"]) {
+      const wanted = given.getAll(name);
+      boxes(name).forEach((box) => { box.checked = !wanted.length || wanted.includes(box.value); });
+    }
+    sort = heads.some((head) => head.dataset.key === given.get("sort")) ? given.get("sort") : null;
+    order = given.get("order") === "ascending" ? "ascending" : "descending";
+  };
+
+  const writeAddress = () => {
+    const view = new URLSearchParams();
+    if (sort) { view.set("sort", sort); view.set("order", order); }
+    for (const name of ["kind", "dataset"]) {
+      if (chosen(name).length < boxes(name).length) {
+        // An empty value stands for "none", which an absent one would not.
+        const kept = chosen(name);
+        (kept.length ? kept : [""]).forEach((value) => view.append(name, value));
+      }
+    }
+    history.replaceState(null, "", `#${view}`);
+  };
+
+  const average = (row, shown) => {
+    const values = heads.flatMap((head, at) =>
+      shown.includes(head.dataset.dataset) && row.cells[at].dataset.value !== undefined
+        ? [Number(row.cells[at].dataset.value)] : []);
+    const cell = row.cells[averageAt];
+    cell.textContent = "-";
+    delete cell.dataset.value;
+    if (values.length) {
+      const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+      const small = document.createElement("small");
+      small.className = "interval";
+      small.textContent = `over ${values.length}`;
+      cell.dataset.value = mean.toFixed(6);
+      cell.textContent = (100 * mean).toFixed(2);
+      cell.append(small);
+    }
+    return values.length;
+  };
+
+  const compare = (at, sign) => (first, second) => {
+    const a = first.cells[at].dataset.value;
+    const b = second.cells[at].dataset.value;
+    if (a === undefined || b === undefined) { return (a === undefined) - (b === undefined); }
+    const numbers = [Number(a), Number(b)];
+    const numeric = a !== "" && b !== "" && numbers.every(Number.isFinite);
+    return sign * (numeric ? numbers[0] - numbers[1] : a.localeCompare(b));
+  };
+
+  const apply = () => {
+    const shown = chosen("dataset");
+    const kinds = chosen("kind");
+    const hidden = heads.map((head) => Boolean(head.dataset.dataset) && !shown.includes(head.dataset.dataset));
+    heads.forEach((head, at) => {
+      head.hidden = hidden[at];
+      if (head.dataset.key === sort) { head.setAttribute("aria-sort", order); }
+      else { head.removeAttribute("aria-sort"); }
+    });
+    const at = heads.findIndex((head) => head.dataset.key === sort);
+    let visible = 0;
+    for (const body of bodies) {
+      body.hidden = !kinds.includes(body.dataset.kind);
+      const rows = rowsOf(body);
+      for (const row of rows) {
+        [...row.cells].forEach((cell, column) => { cell.hidden = hidden[column]; });
+        row.hidden = average(row, shown) === 0;
+        visible += !row.hidden && !body.hidden;
+      }
+      if (at >= 0) { rows.sort(compare(at, order === "ascending" ? 1 : -1)).forEach((row) => body.append(row)); }
+    }
+    const by = sort ? `, each kind sorted by ${heads[at].textContent}, ${order}` : "";
+    status.textContent = `${visible} rows${by}`;
+  };
+
+  heads.forEach((head) => head.querySelector("button").addEventListener("click", () => {
+    const numbers = head.dataset.dataset || head.dataset.key === "average";
+    const turned = order === "descending" ? "ascending" : "descending";
+    order = sort === head.dataset.key ? turned : numbers ? "descending" : "ascending";
+    sort = head.dataset.key;
+    writeAddress();
+    apply();
+  }));
+  form.addEventListener("change", () => { writeAddress(); apply(); });
+  form.addEventListener("submit", (event) => event.preventDefault());
+  window.addEventListener("hashchange", () => { readAddress(); apply(); });
+  form.hidden = false;
+  readAddress();
+  apply();
+})();

@@ -1,0 +1,137 @@
+"""The subcommand `leaderboard`: runs beside published numbers, never in one rank with them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from registry.builtin.compare import run_names
+from registry.console import print_table, say
+from registry.errors import ConfigError
+
+if TYPE_CHECKING:
+    from registry.leaderboard import Entry, Published
+    from registry.result import Result
+
+__all__ = ["configure_leaderboard", "run_leaderboard"]
+
+_ROUNDING = 0.0051  # what two decimals hide
+
+_EXAMPLES = """\
+examples:
+  bench leaderboard runs/* --out board      board/leaderboard.html, .md and .csv
+  bench leaderboard --out board             published numbers alone
+  bench leaderboard runs/lesb --paper table1   the paper's table, the run's rows under it"""
+
+
+def configure_leaderboard(parser: argparse.ArgumentParser) -> None:
+    """Flags of `bench leaderboard`."""
+    parser.epilog = _EXAMPLES
+    parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="run folders")
+    parser.add_argument("--out", type=Path, help="folder to write leaderboard.html, .md, .csv into")
+    parser.add_argument(
+        "--paper",
+        metavar="TABLE",
+        help="print a published table (table1, table2) with the runs' rows under it",
+    )
+
+
+def run_leaderboard(args: argparse.Namespace) -> int:
+    """Write the three files, print a published table, or both."""
+    if args.out is None and args.paper is None:
+        raise ConfigError("nothing to do; pass --out FOLDER, or --paper table1 to print a table")
+    from registry.leaderboard import measured, published, reported
+    from registry.result import Result
+
+    names = run_names(args.runs)
+    runs = [(name, Result.load(path)) for name, path in zip(names, args.runs, strict=True)]
+    tables = published()
+    if args.paper is not None:
+        _print_paper(_paper(args.paper, tables), runs)
+    if args.out is not None:
+        rows = [measured(result, name) for name, result in runs]
+        for path in _write([*rows, *reported(tables)], args.out):
+            say(f"wrote {path}")
+    return 0
+
+
+def _write(entries: Sequence[Entry], folder: Path) -> list[Path]:
+    from registry.atomic import replacing
+    from registry.builtin.leaderboard_page import page
+    from registry.builtin.leaderboard_text import as_csv, as_markdown
+
+    written = []
+    for suffix, text in (("html", page), ("md", as_markdown), ("csv", as_csv)):
+        path = folder / f"leaderboard.{suffix}"
+        with replacing(path) as temporary:
+            temporary.write_text(text(entries), encoding="utf-8")
+        written.append(path)
+    return written
+
+
+# --- a published table -----------------------------------------------------------------------
+
+
+def _paper(name: str, tables: Sequence[Published]) -> Published:
+    from registry.errors import UnknownNameError
+
+    known = {table.paper: table for table in tables if table.paper is not None}
+    if name not in known:
+        raise UnknownNameError("published table", name, known)
+    return known[name]
+
+
+def _print_paper(table: Published, runs: Sequence[tuple[str, Result]]) -> None:
+    with_average = any(row.average is not None for row in table.rows)
+    header = ("kind", "method", *table.columns, *(["Average"] if with_average else []))
+    rows = [
+        (
+            "reported",
+            row.name,
+            *(_percent(row.auc.get(name)) for name in table.columns.values()),
+            *([_percent(row.average)] if with_average else []),
+        )
+        for row in table.rows
+    ]
+    rows += [
+        _measured_row(result, run, variant, table, with_average)
+        for run, result in runs
+        for variant in result.variants
+        if _belongs(variant, result, with_average)
+    ]
+    print_table(f"{table.source} (AUC in %, level: {table.level})", header, rows)
+    say()
+    say("Reported rows are the paper's own numbers; measured rows are AUCs per video of the runs.")
+    for row in table.rows:
+        mean = sum(row.auc.values()) / len(row.auc)
+        if row.average is not None and abs(row.average - mean) > _ROUNDING:
+            say(f"{row.name}: the average is {row.average:.2f} in print, {mean:.3f} of its row.")
+
+
+def _belongs(variant: str, result: Result, with_average: bool) -> bool:
+    """Face parts stand in the table of parts, other fusions in the table with averages."""
+    is_part = variant.startswith(f"{result.settings.detector}:")
+    return variant in {result.settings.detector, "head"} or is_part != with_average
+
+
+def _measured_row(
+    result: Result, run: str, variant: str, table: Published, with_average: bool
+) -> tuple[str, ...]:
+    from registry.leaderboard import measured
+
+    cells = measured(result, run, variant).cells
+    values = [cells[name].auc if name in cells else None for name in table.columns.values()]
+    known = [value for value in values if value is not None]
+    whole = sum(known) / len(known) if len(known) == len(values) else None
+    shown = [*values, whole] if with_average else values
+    return (
+        "measured",
+        f"{variant} ({run})",
+        *(_percent(None if value is None else 100 * value) for value in shown),
+    )
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
