@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from registry.deepfakebench import folder_name
 from registry.types import Video
 
 __all__ = ["merged_by_folder"]
@@ -12,16 +13,16 @@ _SHOWN = 3
 
 
 def merged_by_folder(frames: Iterable[tuple[Video, str]]) -> tuple[str, ...]:
-    r"""One sentence if DeepfakeBench would take several videos for one, else nothing.
+    """One sentence if DeepfakeBench would take several videos for one, else nothing.
 
     It takes frames (here with their path as it is listed) whose parent folders have one name for
-    one video: the last folder after a split at `\` if the path has one, else at `/`.
+    one video.
     """
     named: dict[str, dict[str, Video]] = {}
     total: set[str] = set()
     for video, listed in frames:
-        parts = listed.split("\\" if "\\" in listed else "/")
-        named.setdefault(parts[-2] if len(parts) > 1 else "", {})[video.id] = video
+        apart = "/" in listed or "\\" in listed
+        named.setdefault(folder_name(listed) if apart else "", {})[video.id] = video
         total.add(video.id)
     shared = {name: videos for name, videos in named.items() if len(videos) > 1}
     if not shared:
