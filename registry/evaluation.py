@@ -27,6 +27,7 @@ from registry.inputs import choose_units, find_data
 from registry.plugins import Plugins, load_plugins
 from registry.predictions import OK, PREDICTIONS, Settings, write_predictions
 from registry.provenance import BackboneRecord, Provenance
+from registry.remarks import domains_of, remarks
 from registry.result import Result
 from registry.rows import rows_of
 from registry.scoring import Scorer, by_file, read_ahead
@@ -223,8 +224,10 @@ def _measure(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -> Resul
     write_predictions(job.folder / PREDICTIONS, table, settings)
     started = time.perf_counter()
     metrics = {name: job.plugins.get("metric", name) for name in job.config.metrics}
-    domains = _domains(job)
-    result = Result.of(table, settings, metrics, _provenance(job, domains), _notes(job, domains))
+    backbone = None if job.embedder is None else job.embedder.backbone
+    domains = domains_of(job.data, backbone, job.detector)
+    notes = remarks(job.data, domains, backbone, job.detector, job.config.checkpoint_selection)
+    result = Result.of(table, settings, metrics, _provenance(job, domains), notes)
     job.seconds["measure"] = time.perf_counter() - started
     result = replace(result, provenance=replace(result.provenance, timing=dict(job.seconds)))
     result.save(job.folder)
@@ -254,18 +257,6 @@ def _provenance(job: _Job, domains: dict[str, str]) -> Provenance:
     )
 
 
-def _domains(job: _Job) -> dict[str, str]:
-    """Whether backbone or artefact have seen the data set they are evaluated on."""
-    trained = () if job.embedder is None else job.embedder.backbone.trained_on
-    seen = {each.dataset for each in trained} | set(getattr(job.detector, "trained_on", ()))
-    unknown = any(each.task == "unknown" for each in trained)
-    names = {video.dataset: {video.dataset, index.part_of} for index in job.data for video in index}
-    return {
-        dataset: "in-domain" if either & seen else "unknown" if unknown else "cross-dataset"
-        for dataset, either in names.items()
-    }
-
-
 def _resolved(job: _Job) -> dict[str, dict[str, tuple[int, int]]]:
     """Listed files that were there and all that are listed, by data set and label."""
     return {
@@ -273,39 +264,6 @@ def _resolved(job: _Job) -> dict[str, dict[str, tuple[int, int]]]:
         for index in job.data
         if index.resolved
     }
-
-
-def _notes(job: _Job, domains: dict[str, str]) -> tuple[str, ...]:
-    """What a reader of the numbers must know, in sentences."""
-    notes = [
-        f"{dataset}: {domain}, the detector or its backbone learned from this data set; the same"
-        " people may be among those scored"
-        for dataset, domain in domains.items()
-        if domain == "in-domain"
-    ]
-    notes += [note for index in job.data for note in index.notes]
-    if job.config.checkpoint_selection == "test":
-        notes.append(
-            "the weights were chosen on test data: the numbers are too good to be compared"
-        )
-    if job.embedder is None:
-        return tuple(notes)
-    backbone = job.embedder.backbone
-    if backbone.weights == "random":
-        notes.append(f"backbone {backbone.name} has random weights: the scores mean nothing")
-    elif not any(each.task in ("forgery", "unknown") for each in backbone.trained_on):
-        seen = ", ".join(f"{each.dataset} ({each.task})" for each in backbone.trained_on)
-        notes.append(
-            f"backbone {backbone.name} was never trained to tell forgeries (trained on: "
-            f"{seen or 'nothing that is recorded'}); expect an AUC near .5 from it"
-        )
-    head = getattr(job.detector, "head_kind", "own")
-    if head != "own":
-        notes.append(
-            f"head is a {head}: the weights have no fake/real head, so a linear one was fitted on"
-            " self-blended faces"
-        )
-    return tuple(notes)
 
 
 def _sha256(path: Path | None) -> str:
