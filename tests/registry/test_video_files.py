@@ -235,7 +235,9 @@ def test_a_manifest_names_whole_videos_or_frames_of_them(tmp_path: Path) -> None
     whole, part = find_videos(manifest(tmp_path, *lines), "test", load_plugins())
     assert (whole.id, whole.file, whole.frames) == ("a", tmp_path / "a.mp4", ())
     assert part.file is None
-    assert part.frames == tuple(Frame(path=tmp_path / "b.mp4", index=at) for at in (2, 7))
+    assert part.frames == tuple(
+        Frame(path=tmp_path / "b.mp4", index=at, listed="b.mp4") for at in (2, 7)
+    )
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def wrapped(name: str, model: nn.Module, size: int) -> TimmBackbone:
     return TimmBackbone(
         name,
         model,
-        size=size,
+        crop=CropPolicy(size=size),
         mean=(0.5, 0.4, 0.3),
         std=(0.2, 0.3, 0.4),
         provenance=Provenance(weights="x", weights_sha256="0" * 64),
