@@ -16,10 +16,13 @@ from registry.types import CommandSpec
 __all__ = ["CommandParser", "main"]
 
 _EPILOG = """\
-a first run, on faces drawn on the spot:
-  bench eval --detector random --dataset toy
+a first run, on faces of people who do not exist:
+  bench eval
 
-with your own data (a manifest.csv, or folders real/ and fake/):
+with your own data (a manifest.csv, folders real/ and fake/, or `bench list datasets`):
+  bench eval --dataset DATA
+
+with a backbone of your own choice:
   bench fit  --detector lesb --backbone efflite0_in1k --train FACES --out runs/lesb
   bench eval --detector lesb --backbone efflite0_in1k --artefact runs/lesb --dataset DATA
 
