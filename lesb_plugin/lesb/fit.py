@@ -19,7 +19,7 @@ from lesb_plugin.lesb.probe import Probe, fit_probe
 from lesb_plugin.lesb.runs import train_heads_of, train_runs
 from lesb_plugin.lesb.styled import StyledFakes, for_validation
 from lesb_plugin.lesb.summary import Outcome, auc_table, notes, rank_tables, record
-from lesb_plugin.lesb.train.pairs import pair_maker
+from lesb_plugin.lesb.train.pairs import load_law, pair_maker
 from lesb_plugin.lesb.train.store import build_store
 from lesb_plugin.lfd.artefact import Lfd
 from lesb_plugin.lfd.diagnostics import alignment, tables
@@ -45,6 +45,8 @@ def fit_lesb(context: FitContext) -> FitReport:
     """Fit LFD and LESB on real faces and write one artefact; BenchErrors say what to change."""
     options: LesbFitOptions = context.options or LesbFitOptions()
     style = _style(options.blend)
+    if options.style is not None:
+        load_law(options.style)  # what is wrong there is said before the long work
     _check_faces(context)
     collected = _collect_lfd(context, options)
     train = _embed(context, options, style, "train")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib import resources
 
 from registry.builtin.leaderboard_text import (
+    FACTS,
     datasets_of,
     in_order,
     milliseconds,
@@ -19,18 +20,6 @@ from registry.builtin.markup import Markup, joined, tag
 from registry.leaderboard import Cell, Entry
 
 __all__ = ["page"]
-
-_FACTS = (
-    "level",
-    "checkpoint selection",
-    "parameters",
-    "time per frame",
-    "crop",
-    "weights sha256",
-    "date",
-    "protocol",
-    "source",
-)
 
 
 def page(entries: Sequence[Entry]) -> str:
@@ -93,7 +82,7 @@ def _table(entries: Sequence[Entry], datasets: Sequence[str]) -> Markup:
         _head("detector", "detector"),
         *(_head(name, f"dataset:{name}", dataset=name) for name in datasets),
         _head("average", "average"),
-        *(_head(name, name) for name in _FACTS),
+        *(_head(name, name) for name in FACTS),
     ]
     bodies = [
         _body(kind, in_order(entries, kind), datasets, len(heads))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from registry.leaderboard import Cell, Entry
 
 __all__ = [
+    "FACTS",
     "as_csv",
     "as_markdown",
     "datasets_of",
@@ -18,6 +19,19 @@ __all__ = [
     "percent",
     "selection",
 ]
+
+FACTS = (
+    "level",
+    "checkpoint selection",
+    "parameters",
+    "time per frame",
+    "crop",
+    "weights sha256",
+    "date",
+    "protocol",
+    "source",
+)
+
 
 _FIRST = ("FaceForensics++", "Celeb-DF-v2", "DFDC", "DFDCP", "FFIW", "DFD")
 
@@ -71,21 +85,8 @@ def as_markdown(entries: Sequence[Entry]) -> str:
     return "\n".join(lines) + "\n"
 
 
-_TAIL = (
-    "level",
-    "checkpoint selection",
-    "parameters",
-    "time per frame",
-    "crop",
-    "weights sha256",
-    "date",
-    "protocol",
-    "source",
-)
-
-
 def _markdown_table(rows: Sequence[Entry], datasets: Sequence[str]) -> list[str]:
-    header = ["detector", *datasets, "average", *_TAIL]
+    header = ["detector", *datasets, "average", *FACTS]
     body = [
         [
             entry.name,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import cv2
 import numpy as np
 
+from registry.aligned_crop import similarity
 from registry.builtin.toy_render import SIZE, coverage
 from registry.builtin.toy_warp import spline_map, warp
 
@@ -123,12 +124,7 @@ METHODS = tuple(_METHODS)
 
 def _align(donor: Shot, target: Shot, used: list[int]) -> Image:
     """The donor under the similarity that best takes its landmarks `used` to the target's."""
-    start = donor.landmarks[used] @ np.array([1, 1j])
-    end = target.landmarks[used] @ np.array([1, 1j])
-    spread = start - start.mean()
-    turn = np.vdot(spread, end - end.mean()) / np.vdot(spread, spread)
-    move = end.mean() - turn * start.mean()
-    matrix = np.array([[turn.real, -turn.imag, move.real], [turn.imag, turn.real, move.imag]])
+    matrix = similarity(donor.landmarks[used], target.landmarks[used])
     moved: Image = cv2.warpAffine(
         donor.image.astype(np.float32), matrix, (SIZE, SIZE), borderMode=cv2.BORDER_REFLECT
     )
