@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 import torch
+from timm.models import group_parameters
 from torch import nn
 
 from registry.errors import ConfigError
@@ -37,7 +38,36 @@ class TimmNetwork(nn.Module):
             raise ConfigError("a model with several classifiers cannot be trained; choose another")
         self.register_buffer("mean", mean.clone(), persistent=False)
         self.register_buffer("std", std.clone(), persistent=False)
+        self._frozen: tuple[nn.Module, ...] = ()
         self.train().requires_grad_(requires_grad=True)
+
+    def freeze(self, stages: int) -> None:
+        """Keep the first `stages` stages, the stem among them, as they are, norms included.
+
+        ConfigError for a model of timm's that names no stages, or has too few.
+        """
+        if not hasattr(self.model, "group_matcher"):
+            raise ConfigError(f"timm's {type(self.model).__name__} names no stages to freeze")
+        matcher = self.model.group_matcher(coarse=True)
+        stage_of: dict[str, int] = group_parameters(self.model, matcher, reverse=True)
+        count = max(stage_of.values())  # the last one holds the head
+        if stages > count:
+            raise ConfigError(f"{stages} stages cannot be frozen: before the head it has {count}")
+        for name, parameter in self.model.named_parameters():
+            parameter.requires_grad_(stage_of[name] >= stages)
+        self._frozen = tuple(
+            module
+            for module in self.model.modules()
+            if (own := list(module.parameters())) and not any(each.requires_grad for each in own)
+        )
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> TimmNetwork:
+        """Frozen modules stay in eval mode, or their norms would go on learning statistics."""
+        super().train(mode)
+        for module in self._frozen:
+            module.eval()
+        return self
 
     def with_map(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits, and the last feature map (B, C, h, w) of at least a sixteenth of the side.

@@ -265,6 +265,13 @@ class TrainableNetwork(Protocol):
 
 
 @runtime_checkable
+class FreezableNetwork(Protocol):
+    """A TrainableNetwork whose first stages can be kept as they are, norms included."""
+
+    def freeze(self, stages: int) -> None: ...
+
+
+@runtime_checkable
 class TrainableBackbone(Protocol):
     """A backbone that can be trained further.
 

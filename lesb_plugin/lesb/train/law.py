@@ -17,6 +17,7 @@ class Placement:
 
     flip: float = 0.0  # probability of mirroring
     width: Span | None = None  # pixels of the face box, log-uniform, never enlarged; None: as it is
+    width_p: float = 1.0  # how often a width is drawn at all
     rotation: float = 0.0  # degrees, either way
     rotation_p: float = 0.0
     margin: Span | None = None  # of the crop beyond the face box, per side; None: the backbone's
@@ -73,6 +74,8 @@ class Swap:
 class Quality:
     """What happens to a finished image, drawn once for real and fake; probabilities end in _p."""
 
+    spared_p: float = 0.0  # nothing but, in half of the draws, one JPEG pass
+    spared_jpeg: tuple[int, int] = (75, 98)
     tone: float = 0.2  # contrast factor 1 +- tone
     brightness: float = 0.1  # of full scale, either way
     gamma: Span = (0.8, 1.25)

@@ -72,6 +72,9 @@ class TrainConfig:
     mask_weight: float = _field(
         2.0, "weight of a second loss, on a feature map: where was it changed? 0: none", min=0
     )
+    frozen: int = _field(
+        0, "first stages of the network, its stem among them, that stay as they are", min=0
+    )
     clip: float = _field(2.0, "largest norm of the gradient; 0 for no clipping", min=0)
     ema: float = _field(0.995, "decay per step of averaged weights; 0 for no average", max=0.9999)
 

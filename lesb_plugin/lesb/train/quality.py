@@ -32,7 +32,13 @@ _CODECS: tuple[Codec, ...] = ("h264", "mpeg4")
 
 
 def draw_quality(law: Quality, rng: np.random.Generator) -> Distortion:
-    """One draw: tone and colour, then sharpness, size and noise in any order, then compression."""
+    """One draw: tone and colour, then sharpness, size and noise in any order, then compression.
+
+    Some are spared nearly all of it: traces that compression wipes out are learned from those.
+    """
+    if rng.random() < law.spared_p:
+        light = partial(compress, quality=int(rng.integers(*law.spared_jpeg, endpoint=True)))
+        return light if rng.random() < 0.5 else np.copy
     middle = [*_sharpness(law, rng), *_size(law, rng), *_noise(law, rng)]
     order = rng.permutation(len(middle))
     steps = [*_colours(law, rng), *(middle[at] for at in order), *_compression(law, rng)]

@@ -20,6 +20,8 @@ from lesb_plugin.lesb.train.validation import ValSet, build_val_set
 from registry import (
     ConfigError,
     CropPolicy,
+    FreezableNetwork,
+    TrainableBackbone,
     as_yaml,
     prepare_training,
     writable_folder,
@@ -67,7 +69,7 @@ def train(config: TrainConfig) -> TrainResult:
         )
         trainer = Trainer(
             config=config,
-            network=cast(nn.Module, inputs.backbone.trainable(CLASSES, config.seed)),
+            network=_network(config, inputs.backbone),
             maker=maker,
             val=_val_set(config, inputs.val, crop, Path(scratch)),
             out=out,
@@ -89,6 +91,17 @@ def train(config: TrainConfig) -> TrainResult:
         stopped=stopped,
         interrupted=stop.interrupted,
     )
+
+
+def _network(config: TrainConfig, backbone: TrainableBackbone) -> nn.Module:
+    network = backbone.trainable(CLASSES, config.seed)
+    if config.frozen:
+        if not isinstance(network, FreezableNetwork):
+            raise ConfigError(
+                f"stages of backbone {backbone.name!r} cannot be frozen; pass --frozen 0"
+            )
+        network.freeze(config.frozen)
+    return cast(nn.Module, network)
 
 
 def _open_folder(config: TrainConfig) -> Path:

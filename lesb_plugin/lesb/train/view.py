@@ -38,7 +38,7 @@ def place(face: View, law: Placement, rng: np.random.Generator) -> View:
     mirrored, turned = rng.random(2) < (law.flip, law.rotation_p)
     width, angle = _draw_width(law, rng), rng.uniform(-law.rotation, law.rotation)
     cubic = rng.random() < 0.5
-    view = face if width is None else _cut(face)
+    view = face if law.width is None else _cut(face)
     if mirrored:
         view = _mirrored(view)
     if width is not None and width < view.width:
@@ -60,7 +60,7 @@ def resize_view(view: View, factor: float) -> View:
 
 
 def _draw_width(law: Placement, rng: np.random.Generator) -> float | None:
-    if law.width is None:
+    if law.width is None or rng.random() >= law.width_p:
         return None
     return float(np.exp(rng.uniform(*np.log(law.width))))
 
