@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from planted import MEAN_FACE
 
+from lesb_plugin.lesb.distort import compress
 from lesb_plugin.lesb.train.changes import match_colour
 from lesb_plugin.lesb.train.codec import Codec, video_frame
 from lesb_plugin.lesb.train.geometry import (
@@ -129,6 +130,14 @@ def test_quality_with_probabilities_of_zero_changes_nothing(image: NDArray[np.ui
         np.testing.assert_array_equal(distort(image), image)
 
 
+def test_what_is_spared_is_the_image_or_one_good_jpeg_of_it(image: NDArray[np.uint8]) -> None:
+    law = Quality(spared_p=1.0, spared_jpeg=(90, 90))
+    found = [draw_quality(law, np.random.default_rng(seed))(image) for seed in range(40)]
+    jpeg = compress(image, 90)
+    kinds = [(np.array_equal(each, image), np.array_equal(each, jpeg)) for each in found]
+    assert set(kinds) == {(True, False), (False, True)}
+
+
 @pytest.mark.parametrize("codec", ["h264", "mpeg4"])
 def test_a_stronger_codec_loses_more_of_an_image(image: NDArray[np.uint8], codec: Codec) -> None:
     errors = [
@@ -163,3 +172,10 @@ def test_a_face_is_never_enlarged() -> None:
     face = View(np.zeros((100, 100, 3), np.uint8), POINTS / 2, (20.0, 15.0, 60.0, 60.0))
     view = place(face, Placement(width=(200, 400)), np.random.default_rng(0))
     assert view.width == pytest.approx(40)
+
+
+def test_a_width_is_drawn_as_often_as_asked() -> None:
+    face = View(np.zeros((300, 320, 3), np.uint8), POINTS, (80.0, 60.0, 220.0, 220.0))
+    law = Placement(width=(64, 100), width_p=0.5)
+    widths = [place(face, law, np.random.default_rng(seed)).width for seed in range(200)]
+    assert 70 < sum(width == 140.0 for width in widths) < 130
