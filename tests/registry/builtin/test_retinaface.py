@@ -46,9 +46,7 @@ def test_offsets_are_tenths_of_a_side_and_fifths_of_a_logarithm() -> None:
 
 
 def test_of_boxes_that_overlap_the_surest_is_kept() -> None:
-    boxes = np.array(
-        [[0, 0, 10, 10], [1, 0, 11, 10], [30, 0, 40, 10], [60, 0, 70, 10]], np.float32
-    )
+    boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [30, 0, 40, 10], [60, 0, 70, 10]], np.float32)
     faces = keep_best(boxes, np.array([0.8, 0.9, 0.95, 0.69], np.float32))
     assert [face.box for face in faces] == [(30, 0, 40, 10), (1, 0, 11, 10)]
     assert [round(face.score, 3) for face in faces] == [0.95, 0.9]
