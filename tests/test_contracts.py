@@ -146,12 +146,13 @@ def test_data_sets_that_read_a_layout(tmp_path: Path) -> None:
 
 
 def face_detector(name: str) -> Any:
-    """Its record, unless it needs files that no install brings."""
+    """Its record; `retinaface` runs on a model pack that no install brings."""
     spec = PLUGINS.get("face_detector", name)
-    try:
-        spec.build()
-    except ConfigError as error:
-        pytest.skip(str(error))
+    if name == "retinaface":
+        try:
+            spec.build()
+        except ConfigError as error:
+            pytest.skip(str(error))
     return spec
 
 

