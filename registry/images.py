@@ -12,8 +12,9 @@ from registry.errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["read_image"]
+__all__ = ["read_image", "shrink"]
 
+_LONGEST_SIDE = 2048  # larger frames are searched for faces at this size (SBI's inference)
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*")
 _JPEG, _JPEG_SCAN, _JPEG_END = b"\xff\xd8\xff", 0xDA, b"\xff\xd9"
 
@@ -38,6 +39,17 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         raise DataError(f"cannot decode {path}: {_diagnosis(data)}")
     rgb: NDArray[np.uint8] = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     return rgb
+
+
+def shrink(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
+    """The image with its longest side at most 2048, and old over new pixels."""
+    import cv2
+
+    scale = max(image.shape[:2]) / _LONGEST_SIDE
+    if scale <= 1:
+        return np.ascontiguousarray(image), 1.0
+    size = (round(image.shape[1] / scale), round(image.shape[0] / scale))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA), scale
 
 
 def _read_bytes(path: Path) -> bytes:

