@@ -26,6 +26,4 @@ def detector_context(config: EvalConfig | None = None, /, **settings: Any) -> De
     embedder = build_embedder(plugins, config) if spec.needs_backbone else None
     artefact = None if embedder is None else find_artefact(plugins, config, spec, embedder)
     options = resolve_options(None if spec.options is None else spec.options.load(), config.options)
-    return DetectorContext(
-        embedder=embedder, options=options, artefact=artefact, seed=config.seed
-    )
+    return DetectorContext(embedder=embedder, options=options, artefact=artefact, seed=config.seed)
