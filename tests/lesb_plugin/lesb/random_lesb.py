@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from lesb_plugin.lesb.heads import Heads
 from lesb_plugin.lesb.probe import Probe
 from lesb_plugin.lfd.artefact import Lfd, describe_backbone
 from lesb_plugin.lfd.presets import region_preset
-from registry import Backbone, Crop
+from registry import Backbone, Crop, Embedder
 from registry.plugins import load_plugins
 
 __all__ = ["BACKBONE", "backbone", "fitted", "pictures", "save_artefact", "to_crops"]
@@ -28,41 +27,53 @@ def backbone() -> Any:
 
 
 def fitted(built: Backbone, *, probe: bool = False, precision: str = "float32") -> FittedLesb:
+    """Standardised on pictures, so that their scores spread."""
     rng = np.random.default_rng(0)
+    embeddings = Embedder(built)(pictures(16, built.crop.size, seed=9))  # (16, d)
     regions = region_preset("eyes_nose_mouth")
-    parts = len(regions.names)
+    bases = {
+        name: np.linalg.qr(rng.normal(size=(built.dim, RANK)))[0].astype(np.float32)
+        for name in regions.names
+    }
     lfd = Lfd(
         regions=regions,
-        bases={
-            name: np.linalg.qr(rng.normal(size=(built.dim, RANK)))[0].astype(np.float32)
-            for name in regions.names
-        },
+        bases=bases,
         eigenvalues={name: np.ones(built.dim) for name in regions.names},
-        mean=rng.normal(size=built.dim, scale=0.01).astype(np.float32),
+        mean=embeddings.mean(axis=0),
         diagnostics={},
-        provenance={
-            "backbone": describe_backbone(built),
-            "precision": precision,
-            "versions": {"lesb-plugin": importlib.metadata.version("lesb-plugin")},
-        },
+        provenance={"backbone": describe_backbone(built), "precision": precision},
     )
-    shapes = {
-        "mean": (RANK,), "scale": (RANK,), "weight1": (RANK, HIDDEN), "bias1": (HIDDEN,),
-        "weight2": (HIDDEN,), "bias2": (),
-    }  # fmt: skip
-    arrays = {
-        name: rng.normal(size=(parts, *shape)).astype(np.float32) for name, shape in shapes.items()
-    }
-    arrays["scale"] = np.abs(arrays["scale"]) + 0.05
+    parts = len(regions.names)
     return FittedLesb(
         lfd=lfd,
-        heads=Heads(**arrays),
-        probe=Probe(weight=rng.normal(size=built.dim), bias=0.3, strength=1.0, auc=0.5)
-        if probe
-        else None,
+        heads=_heads(np.stack(list(lfd.project(embeddings).values())), rng),
+        probe=_probe(embeddings, rng) if probe else None,
         reals=ValReals.of(rng.random((parts, 5)), rng.random(5)),
         record={"head": "probe" if probe else "own", "datasets": ["drawn"]},
     )
+
+
+def _heads(local: NDArray[np.float32], rng: np.random.Generator) -> Heads:
+    """Of local embeddings (K, n, r)."""
+    parts = len(local)
+
+    def drawn(*shape: int, scale: float) -> NDArray[np.float32]:
+        return rng.normal(size=(parts, *shape), scale=scale).astype(np.float32)
+
+    return Heads(
+        mean=local.mean(axis=1),
+        scale=local.std(axis=1),
+        weight1=drawn(RANK, HIDDEN, scale=RANK**-0.5),
+        bias1=drawn(HIDDEN, scale=0.1),
+        weight2=drawn(HIDDEN, scale=HIDDEN**-0.5),
+        bias2=drawn(scale=0.1),
+    )
+
+
+def _probe(embeddings: NDArray[np.float32], rng: np.random.Generator) -> Probe:
+    weight = rng.normal(size=embeddings.shape[1]) / np.linalg.norm(embeddings.std(axis=0))
+    bias = -float(embeddings.mean(axis=0) @ weight)
+    return Probe(weight=weight, bias=bias, strength=1.0, auc=0.5)
 
 
 def save_artefact(folder: Path, **settings: Any) -> Path:

@@ -154,7 +154,7 @@ def test_importing_it_in_a_checkout_registers_a_complete_detector(module: Module
 
 
 def test_importing_it_elsewhere_says_where_it_belongs() -> None:
-    with pytest.raises(ConfigError, match="no package `detectors` can be imported.*checkout"):
+    with pytest.raises(ConfigError, match=r"no package `detectors` can be imported.*checkout"):
         importlib.import_module("lesb_plugin.deepfakebench")
 
 
@@ -162,7 +162,7 @@ def test_a_checkout_whose_own_imports_fail_is_told_apart(
     module: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "detectors.base_detector", None)
-    with pytest.raises(ConfigError, match="own detectors cannot be imported.*base_detector"):
+    with pytest.raises(ConfigError, match=r"own detectors cannot be imported.*base_detector"):
         module.register()
 
 
@@ -204,7 +204,7 @@ def test_the_state_dict_brings_every_weight_and_is_read_without_running_code(
 def test_a_state_dict_of_other_parts_does_not_load(model: LesbModel, exported: Path) -> None:
     state = torch.load(exported / "lesb.pth", weights_only=True)
     other = {name.replace("p_nose", "p_brows"): tensor for name, tensor in state.items()}
-    with pytest.raises(RuntimeError, match=r"Missing key.*p_nose.*Unexpected key.*p_brows"):
+    with pytest.raises(RuntimeError, match=r"(?s)Missing key.*p_nose.*Unexpected key.*p_brows"):
         model.load_state_dict({k: v.clone() for k, v in other.items()}, strict=True)
 
 
@@ -246,7 +246,7 @@ def test_it_is_not_trained_there_and_takes_no_other_resolution(
 ) -> None:
     with pytest.raises(ConfigError, match="not trained by DeepfakeBench's trainer"):
         model.train()
-    with pytest.raises(ConfigError, match="resolution is 256.*set `resolution: 160`"):
+    with pytest.raises(ConfigError, match=r"resolution is 256.*set `resolution: 160`"):
         LesbModel({**config, "resolution": 256})
 
 

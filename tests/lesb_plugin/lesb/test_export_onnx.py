@@ -91,7 +91,7 @@ def quick(graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("quick")
 def test_a_graph_that_computes_something_else_is_not_kept(artefact: Path, tmp_path: Path) -> None:
     other = load_source(BACKBONE, "random", str(artefact), fusion="max")
-    with pytest.raises(DataError, match="differ from torch's by up to .* was not written"):
+    with pytest.raises(DataError, match=r"differ from torch's by up to .* was not written"):
         onnx_graph.write_onnx(other, tmp_path / "lesb.onnx")
     assert not list(tmp_path.iterdir())
 
