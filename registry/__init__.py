@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from registry.atomic import replacing, writable_folder
     from registry.config import as_yaml, load_yaml, resolve
     from registry.console import print_table, progress, progress_bar, say
+    from registry.context import detector_context
     from registry.crops import crop_face
     from registry.evaluation import evaluate
     from registry.fitting import fit
@@ -120,6 +121,7 @@ __all__ = [
     "as_yaml",
     "build_timm_backbone",
     "crop_face",
+    "detector_context",
     "evaluate",
     "fit",
     "given_flags",
@@ -144,6 +146,7 @@ _ON_FIRST_USE = {
     "as_yaml": "registry.config",
     "build_timm_backbone": "registry.timm_recipe",
     "crop_face": "registry.crops",
+    "detector_context": "registry.context",
     "evaluate": "registry.evaluation",
     "fit": "registry.fitting",
     "given_flags": "registry.flags",

@@ -68,5 +68,11 @@ def bench_commands() -> Iterable[CommandSpec]:
             summary="train a backbone on pseudo-fakes made of real faces; keep the best weights",
             configure=lazy("lesb_plugin.lesb.train.command:configure_train"),
             run=lazy("lesb_plugin.lesb.train.command:run_train"),
-        )
+        ),
+        CommandSpec(
+            name="export",
+            summary="write a fitted LESB as an ONNX graph, or for a DeepfakeBench checkout",
+            configure=lazy("lesb_plugin.lesb.export.command:configure_export"),
+            run=lazy("lesb_plugin.lesb.export.command:run_export"),
+        ),
     ]

@@ -1,0 +1,94 @@
+"""LESB in a DeepfakeBench checkout, whose files stay as they are.
+
+Imported where the checkout's `detectors` can be imported, this module registers LESB there under
+the name `lesb`. As a program it does so and then runs one of the checkout's scripts:
+
+    python -m lesb_plugin.deepfakebench training/test.py --detector_path lesb.yaml ...
+"""
+
+from __future__ import annotations
+
+import importlib
+import runpy
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from registry import BenchError, ConfigError
+
+__all__ = ["NAME", "main", "register"]
+
+NAME = "lesb"
+
+_USAGE = """\
+usage: python -m lesb_plugin.deepfakebench SCRIPT ARGS...
+
+Runs a script of a DeepfakeBench checkout, unmodified, with the detector `lesb` registered. To be
+run in the checkout's folder, with Python and packages that run the script itself:
+
+  bench export deepfakebench --out lesb/
+  python -m lesb_plugin.deepfakebench training/test.py --detector_path lesb/lesb.yaml \\
+      --weights_path lesb/lesb.pth --test_dataset Celeb-DF-v2
+"""
+
+
+def register() -> type[Any]:
+    """Add LESB to the checkout's DETECTOR registry; a ConfigError says why that cannot be done."""
+    try:
+        detectors = importlib.import_module("detectors")
+        contract = importlib.import_module("detectors.base_detector")
+        registry, abstract = detectors.DETECTOR, contract.AbstractDetector
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(_why_not(error)) from error
+    from lesb_plugin.lesb.export.checkout_model import LesbModel
+
+    model = type("LesbDetector", (LesbModel, abstract), {"__doc__": LesbModel.__doc__})
+    registry.register_module(module_name=NAME)(model)
+    return model
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run `argv[0]` as a script with the rest as its arguments; 2 for an error that is the user's.
+
+    What the script itself raises, SystemExit among it, goes on to the caller.
+    """
+    if not argv or argv[0] in {"-h", "--help"}:
+        (sys.stdout if argv else sys.stderr).write(_USAGE)
+        return 0 if argv else 2
+    try:
+        _run(Path(argv[0]), list(argv))
+    except BenchError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    return 0
+
+
+def _run(script: Path, argv: list[str]) -> None:
+    if not script.is_file():
+        raise ConfigError(
+            f"no script {script} in {Path.cwd()}; run this in the folder of a DeepfakeBench"
+            " checkout, with the script's path first: training/test.py"
+        )
+    sys.path.insert(0, str(script.resolve().parent))  # as Python does for a script
+    register()
+    sys.argv = argv
+    runpy.run_path(str(script), run_name="__main__")
+
+
+def _why_not(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name == "detectors":
+        return (
+            "no package `detectors` can be imported: it is the folder training/detectors of a"
+            " DeepfakeBench checkout; in the checkout, run `python -m lesb_plugin.deepfakebench"
+            " training/test.py ...`, or put training/ on PYTHONPATH"
+        )
+    return (
+        f"the checkout's own detectors cannot be imported ({error}); `python training/test.py"
+        " --help` fails alike: install what DeepfakeBench requires"
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
+register()

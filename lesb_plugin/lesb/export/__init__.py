@@ -1,0 +1,1 @@
+"""`bench export`: a fitted LESB for programs that know nothing of this package."""
