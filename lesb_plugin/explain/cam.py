@@ -76,7 +76,8 @@ def eigencam(activation: Tensor, gradient: Tensor) -> Tensor:  # noqa: ARG001 - 
     _, _, directions = torch.linalg.svd(centred, full_matrices=False)
     projected = (centred @ directions[:, 0, :, None])[..., 0]  # (B, h w)
     along = (projected * centred.sum(dim=2)).sum(dim=1, keepdim=True)
-    return (projected * torch.where(along < 0, -1.0, 1.0)).unflatten(1, activation.shape[2:])
+    oriented: Tensor = projected * torch.where(along < 0, -1.0, 1.0)
+    return oriented.reshape(len(activation), *activation.shape[2:])
 
 
 METHODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

@@ -35,7 +35,7 @@ def on_grid(tokens: torch.Tensor, features: Features) -> torch.Tensor:
             " on its grid; name another layer"
         )
     patches = tokens[:, count - height * width :]  # (B, h w, C)
-    return patches.transpose(1, 2).unflatten(2, (height, width))
+    return patches.transpose(1, 2).reshape(len(tokens), -1, height, width)
 
 
 def outliers(tokens: torch.Tensor) -> torch.Tensor:
@@ -46,7 +46,8 @@ def outliers(tokens: torch.Tensor) -> torch.Tensor:
     norms = tokens.float().norm(dim=1).flatten(1)  # (B, h w)
     median = norms.median(dim=1, keepdim=True).values
     spread = (norms - median).abs().median(dim=1, keepdim=True).values
-    return (norms > median + _MADS * spread).unflatten(1, tokens.shape[2:])
+    found: torch.Tensor = norms > median + _MADS * spread
+    return found.reshape(len(tokens), *tokens.shape[2:])
 
 
 def describe_outliers(outlying: torch.Tensor, crop: Crop, *, kept: bool) -> str:

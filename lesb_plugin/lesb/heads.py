@@ -121,7 +121,7 @@ class TorchHeads:
     def logits(self, embeddings: torch.Tensor) -> torch.Tensor:
         """Logits of fake (K, B) of global embeddings (B, d)."""
         units = (embeddings.to(self.weight1.dtype) @ self.weight1 + self.bias1).relu()  # (B, K h)
-        units = units.unflatten(1, self.weight2.shape)  # (B, K, h)
+        units = units.reshape(-1, *self.weight2.shape)  # (B, K, h)
         return torch.einsum("bkh,kh->kb", units, self.weight2) + self.bias2[:, None]
 
 
