@@ -19,8 +19,8 @@ SOFT = Jitter(
     scale=(1.0, 1.0),
     rotation=0.0,
     shift=0.0,
-    dilation=(0.08, 0.08),
-    smoothing=(0.05, 0.05),
+    dilation=(0.1, 0.1),
+    smoothing=(0.04, 0.04),
 )
 """The part and a little around it, fading out: a sharp border would be evidence of its own."""
 

@@ -13,7 +13,6 @@ from registry import Backbone, ConfigError, Crop, Features
 __all__ = ["describe_outliers", "on_grid", "outliers", "transformer_blocks"]
 
 _MADS = 6.0  # median absolute deviations above the median: further out is an outlier
-_WORTH_TELLING = 0.005  # share of the tokens
 
 
 def transformer_blocks(backbone: Backbone) -> list[Any]:
@@ -51,9 +50,9 @@ def outliers(tokens: torch.Tensor) -> torch.Tensor:
 
 
 def describe_outliers(outlying: torch.Tensor, crop: Crop, *, kept: bool) -> str:
-    """One sentence on a crop's outliers (h, w), or "" for too few to matter."""
+    """One sentence on a crop's outliers (h, w), or "" where it has none."""
     count, cells = int(outlying.sum()), outlying.numel()
-    if count <= _WORTH_TELLING * cells:
+    if not count:
         return ""
     text = f"{count} of {cells} tokens have outlying norms ({count / cells:.1%})"
     if crop.landmarks is not None:

@@ -57,7 +57,7 @@ def test_the_explainer_shows_the_real_faces_and_knows_a_stranger(tmp_path: Path)
 
 def test_an_explainer_of_few_or_of_no_embeddings_is_an_error(tmp_path: Path) -> None:
     options = ExplainOptions(reference=write_reals(tmp_path, count=2))
-    with pytest.raises(DataError, match="2 real faces of .* at least 3 are needed"):
+    with pytest.raises(DataError, match=r"2 real faces of .* at least 3 are needed"):
         build_contrastive(TinyDetector(TinyBackbone()), options)
     with pytest.raises(ConfigError, match="MeanColour has none; occlusion"):
         build_contrastive(MeanColour(np.ones((SIZE, SIZE), np.float32)), options)

@@ -80,10 +80,9 @@ def test_gradcam_plus_plus_is_the_default_of_a_feature_map() -> None:
 
 
 def test_maps_are_neither_cut_off_nor_normalised() -> None:
-    one, ten = (TinyDetector(TinyBackbone(), scale) for scale in (1.0, 10.0))
-    first, second = (by_target(build_cam(d, options())(CROPS), "face") for d in (one, ten))
-    assert first.min() < 0 < first.max()
-    assert_close(second, 10 * first)
+    one, against = (TinyDetector(TinyBackbone(), scale) for scale in (1.0, -10.0))
+    first, second = (by_target(build_cam(d, options())(CROPS), "face") for d in (one, against))
+    assert_close(second, -10 * first)
 
 
 def test_the_sum_of_the_last_map_of_a_linear_head_is_its_logit_without_the_bias() -> None:
@@ -102,12 +101,12 @@ def test_a_hook_is_gone_after_the_map() -> None:
 def test_a_detector_without_logits_is_told_which_explainers_it_has() -> None:
     detector: Detector = MeanColour(np.ones((SIZE, SIZE), np.float32))
     assert not isinstance(detector, DifferentiableDetector)
-    with pytest.raises(ConfigError, match="MeanColour has none .* occlusion, occlusion_grid and"):
+    with pytest.raises(ConfigError, match=r"MeanColour has none .* occlusion, occlusion_grid and"):
         build_cam(detector)
 
 
 def test_a_layer_that_is_not_there_is_told_with_its_neighbours() -> None:
-    with pytest.raises(ConfigError, match="no layer 'stam'; layers of similar names: .*stem"):
+    with pytest.raises(ConfigError, match=r"no layer 'stam'; layers of similar names: .*stem"):
         build_cam(TinyDetector(TinyBackbone()), options(layer="stam"))
 
 
