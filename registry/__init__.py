@@ -31,6 +31,7 @@ from registry.types import (
     Detector,
     DetectorContext,
     DetectorSpec,
+    DifferentiableDetector,
     EmbeddingDetector,
     ExplainerSpec,
     Explanation,
@@ -42,6 +43,7 @@ from registry.types import (
     Frame,
     FreezableNetwork,
     LandmarkerSpec,
+    LocalDetector,
     MetricSpec,
     ReporterSpec,
     Resolved,
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
     from registry.fitting import fit
     from registry.flags import add_config_flags, given_flags
     from registry.inference import Embedder
+    from registry.reference import real_crops
     from registry.result import Result
     from registry.timm_recipe import TimmRecipe, build_timm_backbone
     from registry.training import prepare_training
@@ -88,6 +91,7 @@ __all__ = [
     "Detector",
     "DetectorContext",
     "DetectorSpec",
+    "DifferentiableDetector",
     "Embedder",
     "EmbeddingDetector",
     "ExplainerSpec",
@@ -100,6 +104,7 @@ __all__ = [
     "Frame",
     "FreezableNetwork",
     "LandmarkerSpec",
+    "LocalDetector",
     "MetricSpec",
     "PluginError",
     "ReporterSpec",
@@ -132,6 +137,7 @@ __all__ = [
     "print_table",
     "progress",
     "progress_bar",
+    "real_crops",
     "replacing",
     "resolve",
     "say",
@@ -155,6 +161,7 @@ _ON_FIRST_USE = {
     "print_table": "registry.console",
     "progress": "registry.console",
     "progress_bar": "registry.console",
+    "real_crops": "registry.reference",
     "replacing": "registry.atomic",
     "resolve": "registry.config",
     "say": "registry.console",

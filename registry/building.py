@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,7 +14,16 @@ from registry.errors import ConfigError, PluginError
 from registry.inference import Embedder, resolve_device
 from registry.memory import reuse_freed_memory
 from registry.plugins import Plugins
-from registry.types import Backbone, BackboneSpec, Detector, DetectorContext, DetectorSpec
+from registry.types import (
+    Backbone,
+    BackboneSpec,
+    Crop,
+    Detector,
+    DetectorContext,
+    DetectorSpec,
+    ExplainerSpec,
+    Explanation,
+)
 
 __all__ = [
     "Loading",
@@ -21,6 +31,7 @@ __all__ = [
     "build_backbone",
     "build_detector",
     "build_embedder",
+    "build_explainer",
     "build_reader",
 ]
 
@@ -149,3 +160,15 @@ def build_detector(
             f" {type(detector).__name__}, which has no score(crops)"
         )
     return detector
+
+
+def build_explainer(
+    spec: ExplainerSpec, detector: Detector, options: Mapping[str, Any]
+) -> Callable[[Sequence[Crop]], list[Explanation]]:
+    """What explains a detector's scores; a ConfigError for a detector that it cannot explain."""
+    resolved = resolve_options(None if spec.options is None else spec.options.load(), options)
+    arguments = (detector,) if resolved is None else (detector, resolved)
+    explain: Callable[[Sequence[Crop]], list[Explanation]] = guarded(
+        f"explainer {spec.name!r}", spec.source, spec.build, *arguments
+    )
+    return explain

@@ -174,11 +174,11 @@ def merge(
 
 
 def resolve_options(cls: type[T] | None, options: Mapping[str, Any]) -> T | None:
-    """An instance of a detector's options; `cls` is None where it has none."""
+    """An instance of a detector's or explainer's options; `cls` is None where it has none."""
     if cls is not None:
         return build(cls, options, prefix="options.")
     if options:
-        raise ConfigError(f"this detector has no options, got {', '.join(sorted(options))}")
+        raise ConfigError(f"there are no options to set, got {', '.join(sorted(options))}")
     return None
 
 

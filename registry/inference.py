@@ -62,11 +62,21 @@ class Embedder:
         logits = self.backbone.head(_tensor(embeddings).float().to(self.device))
         return None if logits is None else logits.cpu().double().numpy()
 
+    def pixels(self, images: NDArray[np.uint8]) -> torch.Tensor:
+        """What the backbone takes, (B, 3, S, S) in [0, 1] on the device, of uint8 (B, S, S, 3)."""
+        self._check(images)
+        pixels = _tensor(images).to(self.device).permute(0, 3, 1, 2)  # channels last in memory
+        return pixels.float() / 255
+
+    def autocast(self) -> torch.autocast:
+        """The context in which the backbone computes at this precision."""
+        enabled = self.precision == "bfloat16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+
     @torch.inference_mode()
     def _embed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        pixels = _tensor(images).to(self.device).permute(0, 3, 1, 2)  # (B, 3, S, S), channels last
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
-            embedding = self.backbone.embed(self.backbone.features(pixels.float() / 255))
+        with self.autocast():
+            embedding = self.backbone.embed(self.backbone.features(self.pixels(images)))
         array: NDArray[np.float32] = embedding.float().cpu().numpy()
         return array
 

@@ -37,6 +37,7 @@ __all__ = [
     "Detector",
     "DetectorContext",
     "DetectorSpec",
+    "DifferentiableDetector",
     "EmbeddingDetector",
     "ExplainerSpec",
     "Explanation",
@@ -48,6 +49,7 @@ __all__ = [
     "Frame",
     "LandmarkerSpec",
     "Lazy",
+    "LocalDetector",
     "MetricSpec",
     "ReporterSpec",
     "Resolved",
@@ -327,6 +329,34 @@ class EmbeddingDetector(Protocol):
     def score_embeddings(self, embeddings: NDArray[np.float32]) -> Scores: ...
 
 
+@runtime_checkable
+class DifferentiableDetector(Protocol):
+    """A detector whose logits of fake torch can differentiate; explainers by gradient need it.
+
+    `embedder` holds the backbone that it scores with.
+    """
+
+    embedder: Embedder
+
+    def score(self, crops: Sequence[Crop]) -> Scores: ...
+
+    def logits(self, embedding: torch.Tensor) -> Mapping[str, torch.Tensor]:
+        """Logits of fake (B,), before the sigmoid, by target, of a tensor of embeddings (B, d).
+
+        Targets are "face", the head on the whole embedding, and the parts with heads of their own.
+        """
+
+
+@runtime_checkable
+class LocalDetector(Protocol):
+    """An EmbeddingDetector that looks at each part of a face in a space of its own."""
+
+    def embed(self, crops: Sequence[Crop]) -> NDArray[np.float32]: ...
+
+    def project(self, embeddings: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
+        """Local embeddings (B, r) by part, of embeddings (B, d)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorContext:
     """What a detector is built from. `embedder` is None for a detector that needs no backbone."""
@@ -371,12 +401,14 @@ class Explanation:
     """Why a crop was scored as it was.
 
     `maps` are (h, w) float arrays by target ("face" or a part), signed and on one absolute scale;
-    `regions` are numbers by part. Absent means that the explainer has nothing to say.
+    `regions` are numbers by part; `references` are real faces by part to be looked at beside the
+    crop. Absent means that the explainer has nothing to say; `note` may say why.
     """
 
     maps: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     regions: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
+    references: Mapping[str, tuple[Crop, ...]] = field(default_factory=dict)
 
 
 # --- what plugins register -------------------------------------------------------------------
@@ -534,9 +566,14 @@ class LandmarkerSpec(Spec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainerSpec(Spec):
-    """`build(detector) -> f(crops) -> list[Explanation]`."""
+    """`build(detector) -> f(crops) -> list[Explanation]`; a ConfigError for a detector it cannot.
 
-    build: Callable[[Detector], Callable[[Sequence[Crop]], list[Explanation]]]
+    Where `options` loads a frozen dataclass, `build(detector, options)` takes one too and does with
+    the defaults where it is left out.
+    """
+
+    build: Callable[..., Callable[[Sequence[Crop]], list[Explanation]]]
+    options: Lazy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,8 +103,15 @@ def test_detectors(name: str, fitted: dict[str, Path]) -> None:
     detector = spec.build(context)
     crops = checks.example_crops(64 if embedder is None else embedder.backbone.crop.size)
     checks.check_detector(detector, crops)
+    explained = set()
     for explainer in PLUGINS.specs("explainer").values():
+        try:
+            explainer.build(detector)
+        except ConfigError:  # says what this detector lacks; see the explainers' own tests
+            continue
         checks.check_explainer(explainer, detector, crops)
+        explained.add(explainer.name)
+    assert {"occlusion", "occlusion_grid", "shapley"} <= explained
 
 
 @pytest.mark.parametrize("name", names("wrapper"))

@@ -18,6 +18,7 @@ ALONE = (
     "lesb_plugin/lfd/subspace.py",
     "lesb_plugin/lfd/regions.py",
     "lesb_plugin/lesb/blend.py",
+    "lesb_plugin/explain/cam.py",
 )
 HEAVY = {"torch", "torchvision", "timm", "cv2", "numpy", "pandas", "scipy", "sklearn", "pyarrow"}
 

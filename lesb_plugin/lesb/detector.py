@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from lesb_plugin.lesb.fitted import FittedLesb, head_logits, load_fitted
+from lesb_plugin.lesb.fitted import FittedLesb, face_logits, head_logits, load_fitted
 from lesb_plugin.lesb.fusion import FUSIONS, fuse
 from lesb_plugin.lesb.heads import fold
 from lesb_plugin.lesb.options import LesbOptions
+from lesb_plugin.lfd.regions import RegionSet
 from registry import ConfigError, Crop, DetectorContext, Embedder, Scores
 
 __all__ = ["NAME", "LesbDetector", "build_lesb"]
@@ -40,32 +42,48 @@ class LesbDetector:
         )
         self.head_kind: str = fitted.record["head"]
         self.trained_on: tuple[str, ...] = tuple(fitted.record["datasets"])
-        self._embedder = embedder
+        self.embedder = embedder
         bases = np.stack([fitted.lfd.bases[part] for part in self.parts])  # (K, d, r)
         self._heads = fold(fitted.heads, bases, fitted.lfd.mean)
+        self._tensors = self._heads.to(embedder.device)
 
     @property
     def fitted(self) -> dict[str, Any]:
         """Where the fit comes from: plain data for a result's record."""
         return {"lfd": dict(self.model.lfd.provenance), NAME: dict(self.model.record)}
 
+    @property
+    def regions(self) -> RegionSet:
+        """The parts that it was fitted with."""
+        return self.model.lfd.regions
+
     def score(self, crops: Sequence[Crop]) -> Scores:
         return self.score_embeddings(self.embed(crops))
 
     def embed(self, crops: Sequence[Crop]) -> NDArray[np.float32]:
         """(B, d)."""
-        return self._embedder(np.stack([crop.image for crop in crops]))
+        return self.embedder(np.stack([crop.image for crop in crops]))
 
     def score_embeddings(self, embeddings: NDArray[np.float32]) -> Scores:
         """Scores of embeddings (B, d): three small matrix products, in float64."""
         parts = expit(self._heads.logits(embeddings))  # (K, B)
-        variants = {"head": expit(head_logits(self._embedder, self.model.probe, embeddings))}
+        variants = {"head": expit(head_logits(self.embedder, self.model.probe, embeddings))}
         variants |= {fusion: fuse(parts, fusion) for fusion in self.others}
         return Scores(
             fake=fuse(parts, self.main),
             regions=dict(zip(self.parts, parts, strict=True)),
             variants=variants,
         )
+
+    def logits(self, embedding: torch.Tensor) -> Mapping[str, torch.Tensor]:
+        """Logits (B,) of the parts' heads, and as "face" of the head on the whole embedding."""
+        parts = self._tensors.logits(embedding)  # (K, B)
+        face = face_logits(self.embedder.backbone, self.model.probe, embedding)
+        return {**dict(zip(self.parts, parts, strict=True)), "face": face}
+
+    def project(self, embeddings: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
+        """Local embeddings (B, r) by part."""
+        return self.model.lfd.project(embeddings)
 
 
 def build_lesb(context: DetectorContext) -> LesbDetector:

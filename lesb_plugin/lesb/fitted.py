@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from lesb_plugin.lesb.fusion import FUSIONS, fuse
@@ -16,7 +17,7 @@ from lesb_plugin.lesb.probe import Probe
 from lesb_plugin.lfd.artefact import Lfd, check_matches, load, save
 from registry import Backbone, DataError, Embedder
 
-__all__ = ["FittedLesb", "ValReals", "head_logits", "load_fitted"]
+__all__ = ["FittedLesb", "ValReals", "face_logits", "head_logits", "load_fitted"]
 
 Array = NDArray[np.float64]
 
@@ -103,8 +104,23 @@ def head_logits(
         return probe.logits(embeddings)
     logits = embedder.logits(embeddings)
     if logits is None:
-        raise DataError(
-            f"backbone {embedder.backbone.name!r} has no fake/real head and the artefact no probe; "
-            "fit it again with `bench fit`"
-        )
+        raise DataError(_headless(embedder.backbone))
     return logits
+
+
+def face_logits(backbone: Backbone, probe: Probe | None, embedding: torch.Tensor) -> torch.Tensor:
+    """`head_logits` for tensors (B, d), which torch can differentiate."""
+    if probe is not None:
+        weight = torch.tensor(probe.weight, dtype=embedding.dtype, device=embedding.device)
+        return embedding @ weight + probe.bias
+    logits = backbone.head(embedding)
+    if logits is None:
+        raise DataError(_headless(backbone))
+    return logits
+
+
+def _headless(backbone: Backbone) -> str:
+    return (
+        f"backbone {backbone.name!r} has no fake/real head and the artefact no probe; fit it again"
+        " with `bench fit`"
+    )

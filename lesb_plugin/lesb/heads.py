@@ -13,7 +13,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-__all__ = ["FoldedHeads", "HeadLaw", "Heads", "Labelled", "Trained", "auc", "fold", "train_heads"]
+__all__ = [
+    "FoldedHeads",
+    "HeadLaw",
+    "Heads",
+    "Labelled",
+    "TorchHeads",
+    "Trained",
+    "auc",
+    "fold",
+    "train_heads",
+]
 
 Array = NDArray[np.float64]
 
@@ -89,6 +99,30 @@ class FoldedHeads:
         np.maximum(units, 0.0, out=units)
         units = units.reshape(-1, parts, hidden)  # (B, K, h)
         return np.asarray(np.einsum("bkh,kh->kb", units, self.weight2) + self.bias2[:, None])
+
+    def to(self, device: torch.device) -> TorchHeads:
+        """The same for tensors on a device, in float64 wherever the device has it."""
+        dtype = torch.float32 if device.type == "mps" else torch.float64
+        arrays = {f.name: getattr(self, f.name) for f in fields(self)}
+        return TorchHeads(
+            **{n: torch.tensor(array, dtype=dtype, device=device) for n, array in arrays.items()}
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TorchHeads:
+    """FoldedHeads whose logits torch can differentiate; for explanations."""
+
+    weight1: torch.Tensor  # (d, K h)
+    bias1: torch.Tensor  # (K h,)
+    weight2: torch.Tensor  # (K, h)
+    bias2: torch.Tensor  # (K,)
+
+    def logits(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """Logits of fake (K, B) of global embeddings (B, d)."""
+        units = (embeddings.to(self.weight1.dtype) @ self.weight1 + self.bias1).relu()  # (B, K h)
+        units = units.reshape(-1, *self.weight2.shape)  # (B, K, h)
+        return torch.einsum("bkh,kh->kb", units, self.weight2) + self.bias2[:, None]
 
 
 def fold(heads: Heads, bases: NDArray[np.floating], centre: NDArray[np.floating]) -> FoldedHeads:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from registry.errors import ConfigError
 from registry.inference import Embedder
 from registry.types import Backbone, Crop, DetectorContext, Scores
 
+if TYPE_CHECKING:
+    import torch
+
 __all__ = ["LinearDetector", "RandomDetector", "build_linear", "build_random"]
 
 
@@ -20,7 +24,7 @@ class LinearDetector:
     """The fake/real head that the backbone's weights bring along."""
 
     def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
+        self.embedder = embedder
         self.encoder = embedder.encoder
         self._logits(np.zeros((1, embedder.backbone.dim), dtype=np.float32))
 
@@ -29,19 +33,24 @@ class LinearDetector:
 
     def embed(self, crops: Sequence[Crop]) -> NDArray[np.float32]:
         """(B, d)."""
-        size = self._embedder.backbone.crop.size
+        size = self.embedder.backbone.crop.size
         images = [crop.image for crop in crops]
-        return self._embedder(
-            np.stack(images) if images else np.empty((0, size, size, 3), np.uint8)
-        )
+        return self.embedder(np.stack(images) if images else np.empty((0, size, size, 3), np.uint8))
 
     def score_embeddings(self, embeddings: NDArray[np.float32]) -> Scores:
         return Scores(fake=expit(self._logits(embeddings)))
 
+    def logits(self, embedding: torch.Tensor) -> Mapping[str, torch.Tensor]:
+        """The logit (B,) of the head, as "face", of a tensor of embeddings (B, d)."""
+        logit = self.embedder.backbone.head(embedding)
+        if logit is None:
+            raise ConfigError(_headless(self.embedder.backbone))
+        return {"face": logit}
+
     def _logits(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
-        logits = self._embedder.logits(embeddings)
+        logits = self.embedder.logits(embeddings)
         if logits is None:
-            raise ConfigError(_headless(self._embedder.backbone))
+            raise ConfigError(_headless(self.embedder.backbone))
         return logits
 
 

@@ -162,7 +162,7 @@ def test_options_are_checked_too(options: dict[str, Any], message: str) -> None:
 
 def test_options_of_a_detector_that_has_none_are_an_error() -> None:
     assert resolve_options(None, {}) is None
-    with pytest.raises(ConfigError, match="this detector has no options, got fusion, rank"):
+    with pytest.raises(ConfigError, match="there are no options to set, got fusion, rank"):
         resolve_options(None, {"rank": 1, "fusion": "max"})
 
 

@@ -21,9 +21,11 @@ from registry import (
     ConfigError,
     DataError,
     DetectorContext,
+    DifferentiableDetector,
     Embedder,
     EmbeddingDetector,
     FitReport,
+    LocalDetector,
 )
 from registry.checks import check_detector
 
@@ -250,3 +252,31 @@ def test_a_missing_artefact_or_backbone_is_named() -> None:
         build_lesb(DetectorContext(embedder=planted_embedder(), options=None))
     with pytest.raises(ConfigError, match="needs a backbone"):
         build_lesb(DetectorContext(embedder=None, options=None))
+
+
+# --- what explainers ask -------------------------------------------------------------------------
+
+
+def test_the_logits_that_torch_can_differentiate_are_those_of_the_scores(artefact: Path) -> None:
+    lesb = detector(artefact)
+    assert isinstance(lesb, DifferentiableDetector)
+    embeddings = lesb.embed(crops(UNSEEN[:4]))
+    scores = lesb.score_embeddings(embeddings)
+    leaf = torch.from_numpy(embeddings).requires_grad_()
+    logits = lesb.logits(leaf)
+    assert list(logits) == ["eyes", "nose", "mouth", "face"]
+    wanted = {**scores.regions, "face": scores.variants["head"]}
+    for target, logit in logits.items():
+        assert expit(logit.detach().double().numpy()) == pytest.approx(wanted[target], abs=1e-6)
+        (gradient,) = torch.autograd.grad(logit.sum(), leaf, retain_graph=True)
+        assert gradient.abs().sum(dim=1).min() > 0
+
+
+def test_local_embeddings_are_those_of_its_lfd_and_regions_too(artefact: Path) -> None:
+    lesb = detector(artefact)
+    assert isinstance(lesb, LocalDetector)
+    embeddings = lesb.embed(crops(UNSEEN[:2]))
+    for part, local in lesb.project(embeddings).items():
+        centred = embeddings - lesb.model.lfd.mean
+        assert local == pytest.approx(centred @ lesb.model.lfd.bases[part], abs=1e-4)
+    assert lesb.regions.names == lesb.parts

@@ -18,7 +18,13 @@ from registry.builtin.detectors import (
 from registry.errors import ConfigError
 from registry.inference import Embedder
 from registry.timm_backbone import TimmBackbone
-from registry.types import Crop, Detector, DetectorContext, EmbeddingDetector
+from registry.types import (
+    Crop,
+    Detector,
+    DetectorContext,
+    DifferentiableDetector,
+    EmbeddingDetector,
+)
 
 
 def crop(size: int, **ids: Any) -> Crop:
@@ -86,6 +92,15 @@ def test_linear_saturates_without_a_warning(backbone: TimmBackbone) -> None:
     far = (1e6 * direction / np.linalg.norm(direction)).astype(np.float32)
     fake = build_linear(context(Embedder(backbone))).score_embeddings(np.stack([far, -far])).fake
     np.testing.assert_array_equal(fake, [1.0, 0.0])
+
+
+def test_the_gradient_of_linears_logit_is_the_direction_of_its_head(backbone: TimmBackbone) -> None:
+    detector = build_linear(context(Embedder(backbone)))
+    assert isinstance(detector, DifferentiableDetector)
+    embedding = torch.zeros(2, backbone.dim, requires_grad=True)
+    (gradient,) = torch.autograd.grad(detector.logits(embedding)["face"].sum(), embedding)
+    for row in gradient:
+        np.testing.assert_allclose(row.numpy(), backbone.head_direction(), atol=1e-6)
 
 
 def test_linear_without_a_head_says_where_to_get_one() -> None:
