@@ -33,7 +33,7 @@ class Calibration:
     intercept: float
 
     def standardise(self, logits: Array) -> Array:
-        """z = (logit - mean) / deviation, (K, n) of (K, n)."""
+        """The logits as z = (logit - mean) / deviation, (K, n) of (K, n)."""
         return np.asarray((logits - self.mean[:, None]) / self.deviation[:, None])
 
     def scores(self, logits: Array) -> Array:
@@ -69,9 +69,7 @@ def fit_calibration(reals: Array, logits: Array, labels: NDArray[np.floating]) -
     if slope <= 0:
         share = float(truth.mean())
         slope, intercept = 0.0, float(np.log(share / (1 - share)))
-    return Calibration(
-        mean=found.mean, deviation=found.deviation, slope=slope, intercept=intercept
-    )
+    return Calibration(mean=found.mean, deviation=found.deviation, slope=slope, intercept=intercept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""A crop as `lesb_roi` keeps it: the backbone's embedding, and beside it the features of each part."""
+"""A crop as `lesb_roi` keeps it: the embedding, and beside it the features of each part."""
 
 from __future__ import annotations
 
