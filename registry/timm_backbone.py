@@ -84,8 +84,11 @@ class TimmBackbone(nn.Module):
             features = self.features(images)
         finally:
             handle.remove()
-        fine = kept[0].permute(0, 3, 1, 2) if self._nhwc else kept[0]
-        return features if _side(fine) <= _side(features.map) else replace(features, fine=fine)
+        fine = kept[0] if kept else None
+        if not isinstance(fine, torch.Tensor) or fine.ndim != 4:
+            return features  # tokens lie on the grid that the map has
+        fine = fine.permute(0, 3, 1, 2) if self._nhwc else fine
+        return replace(features, fine=fine) if _side(fine) > _side(features.map) else features
 
     def embed(self, features: Features) -> torch.Tensor:
         embedding: torch.Tensor = self.model.forward_head(self._raw(features), pre_logits=True)
@@ -186,7 +189,7 @@ def _fine_stage(model: Any) -> nn.Module | None:
 
 
 def _side(grid: torch.Tensor) -> int:
-    return grid.shape[-1] if grid.ndim == 4 else 0  # tokens have no side: no finer than the map
+    return grid.shape[-1]
 
 
 def _is_linear(layer: Any) -> bool:
