@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from registry.errors import ConfigError, did_you_mean
-from registry.types import Backbone
+from registry.types import Backbone, FineBackbone
 
 __all__ = ["PRECISIONS", "Embedder", "encoder_fingerprint", "resolve_device"]
 
@@ -56,6 +56,21 @@ class Embedder:
             embeddings[batch] = self._embed(images[batch])
         return embeddings
 
+    def with_map(
+        self, images: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Embeddings (B, d) as above, and the finest feature map of the same pass, (B, C, h, w).
+
+        It is the map of a FineBackbone's finer stage where there is one, else the last map.
+        """
+        self._check(images)
+        if not len(images):
+            raise ConfigError("a feature map needs at least one crop")
+        starts = range(0, len(images), self.batch_size)
+        pairs = [self._embed_with_map(images[at : at + self.batch_size]) for at in starts]
+        embeddings, maps = (np.concatenate(arrays) for arrays in zip(*pairs, strict=True))
+        return embeddings, maps
+
     @torch.inference_mode()
     def logits(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64] | None:
         """(B,) logits of fake for embeddings (B, d); None where the backbone has no head."""
@@ -76,9 +91,20 @@ class Embedder:
     @torch.inference_mode()
     def _embed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         with self.autocast():
-            embedding = self.backbone.embed(self.backbone.features(self.pixels(images)))
-        array: NDArray[np.float32] = embedding.float().cpu().numpy()
-        return array
+            return _array(self.backbone.embed(self.backbone.features(self.pixels(images))))
+
+    @torch.inference_mode()
+    def _embed_with_map(
+        self, images: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        backbone = self.backbone
+        fine = isinstance(backbone, FineBackbone)
+        with self.autocast():
+            features_of = backbone.fine_features if fine else backbone.features
+            features = features_of(self.pixels(images))
+            embedding = backbone.embed(features)
+        finest = features.map if features.fine is None else features.fine
+        return _array(embedding), _array(finest)
 
     def _check(self, images: NDArray[np.uint8]) -> None:
         size = self.backbone.crop.size
@@ -124,6 +150,11 @@ def _available() -> list[str]:
     if torch.backends.mps.is_available():
         devices.append("mps")
     return devices
+
+
+def _array(tensor: torch.Tensor) -> NDArray[np.float32]:
+    array: NDArray[np.float32] = tensor.float().cpu().numpy()
+    return array
 
 
 def _tensor(array: NDArray[np.uint8] | NDArray[np.float32]) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isqrt
 from typing import Any
 
@@ -16,6 +16,8 @@ from registry.timm_network import TimmNetwork
 from registry.types import CropPolicy, Features, Training
 
 __all__ = ["Provenance", "TimmBackbone"]
+
+FINE_STRIDE = 16  # pixels of an image to a position of the map that parts are told apart on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,23 @@ class TimmBackbone(nn.Module):
         if self._normalises:
             images = (images - self.mean) / self.std
         return self._features_of(self.model.forward_features(images))
+
+    def fine_features(self, images: torch.Tensor) -> Features:
+        """The last stage of stride 16 beside the features, where the map itself is coarser."""
+        stage = _fine_stage(self.model)
+        if stage is None:
+            return self.features(images)
+        kept: list[torch.Tensor] = []
+        handle = stage.register_forward_hook(lambda _module, _inputs, output: kept.append(output))
+        try:
+            features = self.features(images)
+        finally:
+            handle.remove()
+        fine = kept[0] if kept else None
+        if not isinstance(fine, torch.Tensor) or fine.ndim != 4:
+            return features  # tokens lie on the grid that the map has
+        fine = fine.permute(0, 3, 1, 2) if self._nhwc else fine
+        return replace(features, fine=fine) if _side(fine) > _side(features.map) else features
 
     def embed(self, features: Features) -> torch.Tensor:
         embedding: torch.Tensor = self.model.forward_head(self._raw(features), pre_logits=True)
@@ -159,6 +178,18 @@ def _classifier_of(model: Any) -> Any:
     """The last layer of a timm model; None where there is none, or one for each of two tokens."""
     name = model.pretrained_cfg.get("classifier")
     return dict(model.named_modules()).get(name) if isinstance(name, str) else None
+
+
+def _fine_stage(model: Any) -> nn.Module | None:
+    """The last stage of a convolutional model whose map is no coarser than FINE_STRIDE."""
+    listed = getattr(model, "feature_info", None) or []
+    stages: list[dict[str, Any]] = getattr(listed, "info", listed)
+    fine = [stage["module"] for stage in stages if stage["reduction"] <= FINE_STRIDE]
+    return dict(model.named_modules()).get(fine[-1]) if fine else None
+
+
+def _side(grid: torch.Tensor) -> int:
+    return grid.shape[-1]
 
 
 def _is_linear(layer: Any) -> bool:

@@ -44,9 +44,11 @@ __all__ = [
     "Face",
     "FaceDetectorSpec",
     "Features",
+    "FineBackbone",
     "FitContext",
     "FitReport",
     "Frame",
+    "FreezableNetwork",
     "LandmarkerSpec",
     "Lazy",
     "LocalDetector",
@@ -206,10 +208,13 @@ class Features:
 
     `map` is (B, C, h, w) after the last activation (for a transformer the patch tokens laid out on
     their grid); `tokens` is (B, T, C) with prefix tokens first, or None for a convolutional net.
+    `fine` is (B, C', h', w') of an earlier stage with more positions, where a FineBackbone was
+    asked for it and has one.
     """
 
     map: torch.Tensor
     tokens: torch.Tensor | None = None
+    fine: torch.Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +253,14 @@ class Backbone(Protocol):
         """(d,) gradient of the head's logit where the head is linear, else None."""
 
     def to(self, device: str) -> Backbone: ...
+
+
+@runtime_checkable
+class FineBackbone(Protocol):
+    """A backbone that also gives a finer feature map, out of the same forward pass."""
+
+    def fine_features(self, images: torch.Tensor) -> Features:
+        """`features(images)`, with `fine` of h' about a sixteenth of S, or None if `map` is so."""
 
 
 class TrainableNetwork(Protocol):

@@ -30,7 +30,8 @@ SMALL = "timm/test_resnet"  # a network of timm's own tests: 0.5 million weights
 MEMBERS = {"timm/*": ("timm/test_vit", "timm/test_convnext", SMALL)}
 FIT_OPTIONS: dict[str, dict[str, Any]] = {
     "lesb": {"images": 16, "variants": 3, "rank": 8, "pseudo_fakes": 1, "epochs": 2}
-    | {"control_seeds": 1}
+    | {"control_seeds": 1},
+    "lesb_roi": {"pseudo_fakes": 1, "epochs": 2},
 }
 
 

@@ -14,6 +14,7 @@ from lesb_plugin.lesb.fitted import FittedLesb, face_logits, head_logits, load_f
 from lesb_plugin.lesb.fusion import FUSIONS, fuse
 from lesb_plugin.lesb.heads import fold
 from lesb_plugin.lesb.options import LesbOptions
+from lesb_plugin.lfd.artefact import check_precision
 from lesb_plugin.lfd.regions import RegionSet
 from registry import ConfigError, Crop, DetectorContext, Embedder, Scores
 
@@ -92,11 +93,5 @@ def build_lesb(context: DetectorContext) -> LesbDetector:
         missing = "a backbone" if context.embedder is None else "an artefact of `bench fit`"
         raise ConfigError(f"detector {NAME!r} needs {missing}")
     fitted = load_fitted(context.artefact, context.embedder.backbone)
-    at = fitted.lfd.provenance["precision"]
-    if at != context.embedder.precision:
-        # bfloat16 moves an embedding by some percent: as much as what the subspaces tell apart.
-        raise ConfigError(
-            f"{context.artefact} was fitted at precision {at}, not {context.embedder.precision};"
-            f" pass --precision {at}, or fit again"
-        )
+    check_precision(context.artefact, fitted.lfd.provenance["precision"], context.embedder)
     return LesbDetector(context.embedder, fitted, context.options or LesbOptions())

@@ -17,10 +17,9 @@ from lesb_plugin.lesb.heads import HeadLaw, Heads, auc
 from lesb_plugin.lesb.options import LesbFitOptions
 from lesb_plugin.lesb.probe import Probe, fit_probe
 from lesb_plugin.lesb.runs import train_heads_of, train_runs
-from lesb_plugin.lesb.styled import StyledFakes, for_validation
+from lesb_plugin.lesb.styled import StyledFakes, styled_fakes
 from lesb_plugin.lesb.summary import Outcome, auc_table, notes, rank_tables, record
-from lesb_plugin.lesb.train.pairs import load_law, pair_maker
-from lesb_plugin.lesb.train.store import build_store
+from lesb_plugin.lesb.train.pairs import load_law
 from lesb_plugin.lfd.artefact import Lfd
 from lesb_plugin.lfd.diagnostics import alignment, tables
 from lesb_plugin.lfd.fit import Collected, collect_lfd
@@ -146,7 +145,9 @@ def _embed(context: FitContext, options: LesbFitOptions, style: Style, purpose: 
                 seed=context.seed,
             )
         else:
-            dataset = _styled(context, options, options.style, purpose, Path(scratch))
+            dataset = styled_fakes(
+                context, options.style, options.pseudo_fakes, purpose, Path(scratch)
+            )
         return embed_faces(
             context.embedder,
             dataset,
@@ -154,25 +155,6 @@ def _embed(context: FitContext, options: LesbFitOptions, style: Style, purpose: 
             max_errors=context.max_errors,
             quiet=context.quiet,
         )
-
-
-def _styled(
-    context: FitContext, options: LesbFitOptions, style: str, purpose: str, scratch: Path
-) -> StyledFakes:
-    samples = context.train if purpose == "train" else context.val
-    store = build_store(
-        samples,
-        scratch / purpose,
-        label=f"reading {purpose} faces",
-        workers=context.workers,
-        max_errors=context.max_errors,
-        quiet=context.quiet,
-    )
-    crop = context.embedder.backbone.crop
-    maker = pair_maker(store, crop, style, purpose=f"fit {purpose}", seed=context.seed)
-    if purpose == "val":
-        maker = for_validation(maker)
-    return StyledFakes(samples, maker, options.pseudo_fakes)
 
 
 def _law(options: LesbFitOptions) -> HeadLaw:

@@ -42,7 +42,15 @@ def bench_detectors() -> Iterable[DetectorSpec]:
             options=lazy("lesb_plugin.lesb.options:LesbOptions"),
             fit_options=lazy("lesb_plugin.lesb.options:LesbFitOptions"),
             needs_artefact=True,
-        )
+        ),
+        DetectorSpec(
+            name="lesb_roi",
+            summary="LESB that localises: features pooled in the parts, part-contrastive heads",
+            build=lazy("lesb_plugin.roi.detector:build_roi"),
+            fit=lazy("lesb_plugin.roi.fit:fit_roi"),
+            fit_options=lazy("lesb_plugin.roi.options:RoiFitOptions"),
+            needs_artefact=True,
+        ),
     ]
 
 

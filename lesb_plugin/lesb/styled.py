@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from lesb_plugin.lesb.dataset import Views
-from lesb_plugin.lesb.train.pairs import Made, PairMaker
+from lesb_plugin.lesb.train.pairs import Made, PairMaker, pair_maker
+from lesb_plugin.lesb.train.store import build_store
 from lesb_plugin.lfd.variants import Skipped
-from registry import BenchError, Sample, crop_face
+from registry import BenchError, Crop, FitContext, Sample, crop_face
 
-__all__ = ["StyledFakes", "for_validation"]
+__all__ = ["Drawn", "StyledFakes", "for_validation", "styled_fakes"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """The pairs of one face, and its own crop."""
+
+    key: str
+    made: tuple[Made, ...]
+    clean: Crop
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,14 @@ class StyledFakes(torch.utils.data.Dataset[Views | Skipped]):
         return len(self.samples)
 
     def __getitem__(self, index: int) -> Views | Skipped:
+        drawn = self.draw(index)
+        if isinstance(drawn, Skipped):
+            return drawn
+        pairs = np.stack([each.images for each in drawn.made])
+        return Views(drawn.key, pairs, drawn.clean.image)
+
+    def draw(self, index: int) -> Drawn | Skipped:
+        """Everything that is known of item i."""
         sample = self.samples[index]
         at = self._places.get(sample.key)
         if at is None:
@@ -44,16 +63,36 @@ class StyledFakes(torch.utils.data.Dataset[Views | Skipped]):
         for each in made:
             if isinstance(each, Skipped):
                 return each
-        pairs = np.stack([each.images for each in made if isinstance(each, Made)])
         try:
-            clean = crop_face(*sample.load(), self.maker.crop).image
+            clean = crop_face(*sample.load(), self.maker.crop)
         except (BenchError, ValueError) as error:
             return Skipped(sample.key, str(error))
-        return Views(sample.key, pairs, clean)
+        pairs = tuple(each for each in made if isinstance(each, Made))
+        return Drawn(sample.key, pairs, clean)
 
     @cached_property
     def _places(self) -> dict[str, int]:
         return {entry.key: at for at, entry in enumerate(self.maker.store.entries)}
+
+
+def styled_fakes(
+    context: FitContext, style: str, draws: int, purpose: str, scratch: Path
+) -> StyledFakes:
+    """`draws` pairs of every face of the split `purpose`; `scratch` holds the faces meanwhile."""
+    samples = context.train if purpose == "train" else context.val
+    store = build_store(
+        samples,
+        scratch / purpose,
+        label=f"reading {purpose} faces",
+        workers=context.workers,
+        max_errors=context.max_errors,
+        quiet=context.quiet,
+    )
+    crop = context.embedder.backbone.crop
+    maker = pair_maker(store, crop, style, purpose=f"fit {purpose}", seed=context.seed)
+    if purpose == "val":
+        maker = for_validation(maker)
+    return StyledFakes(samples, maker, draws)
 
 
 def for_validation(maker: PairMaker) -> PairMaker:

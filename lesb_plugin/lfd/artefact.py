@@ -14,9 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesb_plugin.lfd.regions import RegionSet, load_regions
-from registry import Backbone, DataError
+from registry import Backbone, ConfigError, DataError, Embedder
 
-__all__ = ["SCHEMA", "Lfd", "check_matches", "describe_backbone", "load", "save"]
+__all__ = [
+    "SCHEMA",
+    "Lfd",
+    "check_fitted_on",
+    "check_matches",
+    "check_precision",
+    "describe_backbone",
+    "load",
+    "save",
+]
 
 FORMAT = "lesb-plugin artefact"  # the one key of the header: several come in random order
 SCHEMA = 1
@@ -150,8 +159,12 @@ def describe_backbone(backbone: Backbone) -> dict[str, Any]:
 
 
 def check_matches(metadata: Mapping[str, Any], backbone: Backbone) -> None:
-    """DataError, naming both sides, unless the artefact was fitted on this very backbone."""
-    fitted = metadata["lfd"]["provenance"]["backbone"]
+    """DataError, naming both sides, unless the LFD was fitted on this very backbone."""
+    check_fitted_on(metadata["lfd"]["provenance"]["backbone"], backbone)
+
+
+def check_fitted_on(fitted: Mapping[str, Any], backbone: Backbone) -> None:
+    """DataError, naming both sides, unless `fitted` is what `describe_backbone` says of this."""
     given = describe_backbone(backbone)
     for field in ("name", "weights_sha256", "crop", "dim"):
         if fitted[field] != given[field]:
@@ -160,6 +173,18 @@ def check_matches(metadata: Mapping[str, Any], backbone: Backbone) -> None:
                 f"({field}: {fitted[field]} against {given[field]}); pass the backbone and weights "
                 "it was fitted on, or fit again with `bench fit`"
             )
+
+
+def check_precision(artefact: Path, fitted: str, embedder: Embedder) -> None:
+    """ConfigError unless embeddings have the precision that the artefact was fitted with.
+
+    bfloat16 moves an embedding by some percent: as much as what the subspaces tell apart.
+    """
+    if fitted != embedder.precision:
+        raise ConfigError(
+            f"{artefact} was fitted at precision {fitted}, not {embedder.precision};"
+            f" pass --precision {fitted}, or fit again"
+        )
 
 
 def _title(description: Mapping[str, Any]) -> str:

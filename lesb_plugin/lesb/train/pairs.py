@@ -36,12 +36,14 @@ class Made:
     """A pair, real before fake, uint8 (2, S, S, 3); the fake's mask (S, S) and its family.
 
     `masks` (2, S, S) belong to `images`; a control that has swapped them has swapped these too.
+    `landmarks` (P, 2) lie in pixels of both images.
     """
 
     images: NDArray[np.uint8]
     mask: NDArray[np.uint8]
     family: str
     masks: NDArray[np.uint8]
+    landmarks: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -111,12 +113,14 @@ class PairMaker(torch.utils.data.Dataset[Made | Skipped]):
             left, top, right, bottom = rng.uniform(*self.law.placement.margin, 4).tolist()
             margin = (left, top, right, bottom)
         cut = partial(crop_face, face=face, policy=self.crop, margin=margin)
-        images = np.stack([cut(image).image for image in views])  # (2, S, S, 3)
+        crops = [cut(image) for image in views]
+        images = np.stack([crop.image for crop in crops])  # (2, S, S, 3)
         mask = cut(np.rint(made.mask * 255).astype(np.uint8)).image
         masks = np.stack([np.zeros_like(mask), mask])
         if swap:
             images, masks = images[::-1].copy(), masks[::-1].copy()
-        return Made(images, mask, family, masks)
+        landmarks = np.asarray(crops[0].landmarks, np.float32)
+        return Made(images, mask, family, masks, landmarks)
 
     def _scene(self, index: int) -> Scene:
         def donor(_view: View, rng: np.random.Generator) -> View:

@@ -1,0 +1,1 @@
+"""LESB on features pooled inside of the face's parts."""

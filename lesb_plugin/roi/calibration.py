@@ -1,0 +1,101 @@
+"""From logits to scores: parts on one scale, and one score of the face, all found on val faces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from lesb_plugin.lesb.heads import auc
+
+__all__ = ["WEIGHTS", "Calibration", "Fusion", "choose_fusion", "fit_calibration"]
+
+Array = NDArray[np.float64]
+
+WEIGHTS = (0.0, 0.125, 0.25, 0.5, 1.0)
+"""What the most suspicious part may add to the head's logit, per standard deviation of reals."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """Part logits measured by those of unchanged real faces, then one sigmoid for all parts.
+
+    The sigmoid is the same for every part and rises, so parts of a face are ranked by how unusual
+    each is among its own kind: a part whose logits are high on every face gains nothing by it.
+    """
+
+    mean: Array  # (K,) of the logits of real faces
+    deviation: Array  # (K,)
+    slope: float
+    intercept: float
+
+    def standardise(self, logits: Array) -> Array:
+        """The logits as z = (logit - mean) / deviation, (K, n) of (K, n)."""
+        return np.asarray((logits - self.mean[:, None]) / self.deviation[:, None])
+
+    def scores(self, logits: Array) -> Array:
+        """Scores (K, n) in [0, 1]: the chance that the part was changed, in faces like val's."""
+        return np.asarray(expit(self.slope * self.standardise(logits) + self.intercept))
+
+    def tensors(self) -> dict[str, Array]:
+        line = np.array([self.slope, self.intercept])
+        return {"mean": self.mean, "deviation": self.deviation, "line": line}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Array]) -> Calibration:
+        slope, intercept = tensors["line"].tolist()
+        return cls(
+            mean=tensors["mean"], deviation=tensors["deviation"], slope=slope, intercept=intercept
+        )
+
+
+def fit_calibration(reals: Array, logits: Array, labels: NDArray[np.floating]) -> Calibration:
+    """Of logits (K, r) of unchanged reals, and of logits (K, n) with labels (n, K); NaN is unknown.
+
+    Heads that know nothing would be turned around; they get the slope 0: every score is the same.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    deviation = reals.std(axis=1)
+    deviation = np.where(deviation > 0, deviation, 1.0)
+    found = Calibration(mean=reals.mean(axis=1), deviation=deviation, slope=1.0, intercept=0.0)
+    known = ~np.isnan(labels.T)  # (K, n)
+    z, truth = found.standardise(logits)[known], labels.T[known]
+    model = LogisticRegression(C=1e3).fit(z[:, None], truth)
+    slope, intercept = float(model.coef_[0, 0]), float(model.intercept_[0])
+    if slope <= 0:
+        share = float(truth.mean())
+        slope, intercept = 0.0, float(np.log(share / (1 - share)))
+    return Calibration(mean=found.mean, deviation=found.deviation, slope=slope, intercept=intercept)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fusion:
+    """logit = head + weight * max_k z_k + offset; `aucs` are those of `WEIGHTS` on val."""
+
+    weight: float
+    offset: float
+    aucs: tuple[float, ...]
+
+    def logits(self, head: Array, z: Array) -> Array:
+        """(n,) of the head's logits (n,) and standardised part logits (K, n)."""
+        return np.asarray(head + self.weight * z.max(axis=0) + self.offset)
+
+
+def choose_fusion(
+    head: Array, z: Array, labels: NDArray[np.int64], real_head: Array, real_z: Array
+) -> Fusion:
+    """The weight that tells real from fake best; of equal ones the smallest.
+
+    `offset` leaves as many of the unchanged reals above .5 as the head has there.
+    """
+    top = z.max(axis=0)
+    aucs = tuple(auc(labels, head + weight * top) for weight in WEIGHTS)
+    weight = WEIGHTS[int(np.argmax(aucs))]
+    share = float((real_head <= 0).mean())
+    fused = real_head + weight * real_z.max(axis=0)
+    offset = float(np.quantile(real_head, share) - np.quantile(fused, share))
+    return Fusion(weight=weight, offset=offset, aucs=aucs)

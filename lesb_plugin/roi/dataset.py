@@ -1,0 +1,79 @@
+"""Pseudo-fakes as part-contrastive heads need them: with landmarks, and which parts changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lesb_plugin.lesb.styled import StyledFakes
+from lesb_plugin.lesb.train.pairs import Made
+from lesb_plugin.lfd.regions import RegionSet
+from lesb_plugin.lfd.variants import Skipped
+from lesb_plugin.roi.labels import part_labels
+from lesb_plugin.roi.pooling import fine_masks, on_grid
+
+__all__ = ["PartFakes", "PartViews"]
+
+LABEL_GRID = 16  # cells a side that changes and parts are compared on
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PartViews:
+    """One face: its own crop first, then `draws` pairs, real before fake.
+
+    `images` is uint8 (1 + 2 draws, S, S, 3), `landmarks` (1 + 2 draws, P, 2) in their pixels,
+    `labels` (1 + 2 draws, K) says which parts were changed (`part_labels`), `families` (1 + 2
+    draws) by which family of pseudo-fakes, "" for reals.
+    """
+
+    key: str
+    images: NDArray[np.uint8]
+    landmarks: NDArray[np.float32]
+    labels: NDArray[np.float32]
+    families: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PartFakes(torch.utils.data.Dataset[PartViews | Skipped]):
+    """Item i: what `fakes` draws of face i, told apart by the parts of `regions`."""
+
+    fakes: StyledFakes
+    regions: RegionSet
+
+    @property
+    def purpose(self) -> str:
+        return self.fakes.purpose
+
+    def __len__(self) -> int:
+        return len(self.fakes)
+
+    def __getitem__(self, index: int) -> PartViews | Skipped:
+        drawn = self.fakes.draw(index)
+        if isinstance(drawn, Skipped):
+            return drawn
+        try:
+            labels = [self._labels(each) for each in drawn.made]
+        except ValueError as error:
+            return Skipped(drawn.key, str(error))
+        reals = np.zeros((1, len(self.regions.parts)), np.float32)
+        own = np.asarray(drawn.clean.landmarks, np.float32)
+        return PartViews(
+            key=drawn.key,
+            images=np.concatenate([drawn.clean.image[None], *(m.images for m in drawn.made)]),
+            landmarks=np.stack([own, *(m.landmarks for m in drawn.made for _ in range(2))]),
+            labels=np.concatenate([reals, *(np.stack([reals[0], each]) for each in labels)]),
+            families=("", *(name for m in drawn.made for name in ("", m.family))),
+        )
+
+    def _labels(self, made: Made) -> NDArray[np.float32]:
+        """(K,), found on a grid that is the same for every backbone."""
+        grid = (LABEL_GRID, LABEL_GRID)
+        size = made.mask.shape[0]
+        masks = fine_masks(made.landmarks, self.regions, size, grid)[:-1]
+        columns = np.linspace(0, size, LABEL_GRID + 1).astype(int)[:-1]
+        rows = np.add.reduceat(made.mask.astype(np.float64), columns, axis=0)
+        change = np.add.reduceat(rows, columns, axis=1) / (size / LABEL_GRID) ** 2
+        return part_labels(change, on_grid(masks, grid))

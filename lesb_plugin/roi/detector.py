@@ -1,0 +1,77 @@
+"""`lesb_roi`: LESB whose part scores say where. A part's head sees the part and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesb_plugin.lfd.artefact import check_precision
+from lesb_plugin.roi.encoding import RoiEncoder
+from lesb_plugin.roi.fitted import FittedRoi, load_fitted
+from registry import ConfigError, Crop, DataError, DetectorContext, Embedder, Scores
+
+__all__ = ["DETECTOR", "RoiDetector", "build_roi"]
+
+DETECTOR = "lesb_roi"
+
+
+class RoiDetector:
+    """An EmbeddingDetector; `fake` is the head's logit with the most suspicious part's added.
+
+    `regions` are calibrated chances that a part was changed. Variant: `head`, the backbone's own
+    head or the probe in its place. A crop that a part lies outside of has an embedding of NaN.
+    """
+
+    def __init__(self, embedder: Embedder, fitted: FittedRoi) -> None:
+        self.model = fitted
+        self.parts = fitted.model.regions.names
+        self.head_kind: str = fitted.record["head"]
+        self.trained_on: tuple[str, ...] = tuple(fitted.record["datasets"])
+        self._embedder = embedder
+        self._encode = RoiEncoder(embedder, fitted.model.regions)
+        self.encoder: str = self._encode.encoder
+
+    @property
+    def fitted(self) -> dict[str, Any]:
+        """Where the fit comes from: plain data for a result's record."""
+        return {DETECTOR: dict(self.model.record)}
+
+    def score(self, crops: Sequence[Crop]) -> Scores:
+        return self.score_embeddings(self.embed(crops))
+
+    def embed(self, crops: Sequence[Crop]) -> NDArray[np.float32]:
+        """(B, d + (K + 1) C); DataError for a crop without landmarks."""
+        landmarks = [_landmarks(crop) for crop in crops]
+        return self._encode(np.stack([crop.image for crop in crops]), landmarks)
+
+    def score_embeddings(self, embeddings: NDArray[np.float32]) -> Scores:
+        said = self.model.model.say(embeddings, self._embedder)
+        return Scores(
+            fake=said.fused,
+            regions=dict(zip(self.parts, said.parts, strict=True)),
+            variants={"head": said.head},
+        )
+
+
+def build_roi(context: DetectorContext) -> RoiDetector:
+    """`lesb_roi` from its artefact, fitted on the very backbone it is given."""
+    if context.embedder is None or context.artefact is None:
+        missing = "a backbone" if context.embedder is None else "an artefact of `bench fit`"
+        raise ConfigError(f"detector {DETECTOR!r} needs {missing}")
+    fitted = load_fitted(context.artefact, context.embedder.backbone)
+    check_precision(context.artefact, fitted.record["precision"], context.embedder)
+    return RoiDetector(context.embedder, fitted)
+
+
+def _landmarks(crop: Crop) -> NDArray[np.float32]:
+    if crop.landmarks is None:
+        raise DataError(
+            f"detector {DETECTOR!r} scores face parts and needs landmarks, which the face in"
+            f" {crop.dataset}/{crop.video} frame {crop.frame} lacks; with --crop-from auto they are"
+            " read from the data, or found where it has none: --landmarks FILE names the landmark"
+            " predictor, --face-detector what finds the faces"
+        )
+    return crop.landmarks

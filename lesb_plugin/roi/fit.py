@@ -1,0 +1,159 @@
+"""Fitting `lesb_roi`: pooled features of pseudo-fakes, a head per part, calibration, fusion."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesb_plugin.lesb.fitted import head_logits
+from lesb_plugin.lesb.probe import Probe, fit_probe
+from lesb_plugin.lesb.styled import styled_fakes
+from lesb_plugin.lesb.train.pairs import load_law
+from lesb_plugin.lfd.presets import region_preset
+from lesb_plugin.lfd.regions import RegionSet
+from lesb_plugin.lfd.variants import Skipped, check_skipped, load_in_order
+from lesb_plugin.roi.calibration import choose_fusion, fit_calibration
+from lesb_plugin.roi.dataset import PartFakes
+from lesb_plugin.roi.encoding import RoiEncoder, global_embedding, part_features
+from lesb_plugin.roi.fitted import FittedRoi, RoiModel, head_inputs
+from lesb_plugin.roi.heads import Examples, PartLaw, train_part_heads
+from lesb_plugin.roi.options import RoiFitOptions
+from lesb_plugin.roi.summary import notes, record, tables
+from registry import DataError, Embedder, FitContext, FitReport, progress
+
+__all__ = ["ARTEFACT", "Encoded", "encode_fakes", "fit_roi", "model_of"]
+
+ARTEFACT = "artefact.safetensors"
+FEWEST = 2  # faces of a split, below which nothing can be told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded:
+    """What the encoder gave for n crops of a split, and what is known of each.
+
+    `labels` (n, K) are those of parts (`part_labels`), `fake` (n,) those of faces; `clean` (n,)
+    marks the unchanged faces, which are in no pair.
+    """
+
+    rows: NDArray[np.float32]  # (n, d + (K + 1) C)
+    labels: NDArray[np.float32]
+    fake: NDArray[np.int64]
+    clean: NDArray[np.bool_]
+    skipped: tuple[Skipped, ...]
+
+    @property
+    def faces(self) -> int:
+        return int(self.clean.sum())
+
+
+def fit_roi(context: FitContext) -> FitReport:
+    """Fit `lesb_roi` on real faces and write its artefact; BenchErrors say what to change."""
+    options: RoiFitOptions = context.options or RoiFitOptions()
+    regions = region_preset(load_law(options.style).regions)
+    _check_faces(context)
+    train, val = (encode_fakes(context, options, regions, split) for split in ("train", "val"))
+    model = model_of(context.embedder, regions, train, val, _law(options), context.seed)
+    reals = model.say(val.rows[val.clean], context.embedder)
+    said = model.say(val.rows[~val.clean], context.embedder)
+    kept = record(context, options, model, (train, val), said)
+    path = FittedRoi(model=model, reals=reals, record=kept).save(context.out / ARTEFACT)
+    return FitReport(
+        artefact=path, tables=tables(model, val, reals, said), notes=notes(model, train, val)
+    )
+
+
+def encode_fakes(
+    context: FitContext, options: RoiFitOptions, regions: RegionSet, split: str
+) -> Encoded:
+    """The encoded pairs of every face of a split; more failures than max_errors is a DataError."""
+    encode = RoiEncoder(context.embedder, regions)
+    with tempfile.TemporaryDirectory(prefix="bench-fit-") as scratch:
+        fakes = styled_fakes(context, options.style, options.pseudo_fakes, split, Path(scratch))
+        dataset = PartFakes(fakes, regions)
+        items = load_in_order(dataset, context.workers)
+        found: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+        skipped: list[Skipped] = []
+        label = f"pseudo-fakes ({split})"
+        for item in progress(items, label, total=len(dataset), unit="face", quiet=context.quiet):
+            if isinstance(item, Skipped):
+                skipped.append(item)
+                check_skipped(skipped, len(dataset), context.max_errors)
+                continue
+            rows = encode(item.images, item.landmarks)
+            _check_finite(rows, item.key, context.embedder)
+            found.append((rows, item.labels))
+    if not found:
+        raise DataError(f"none of {len(dataset)} faces of the {split} split could be used")
+    each = len(found[0][0])  # the face itself, then real and fake of every pair
+    place = np.tile(np.arange(each), len(found))
+    return Encoded(
+        rows=np.concatenate([rows for rows, _ in found]),
+        labels=np.concatenate([labels for _, labels in found]),
+        fake=((place > 0) & (place % 2 == 0)).astype(np.int64),
+        clean=place == 0,
+        skipped=tuple(skipped),
+    )
+
+
+def model_of(
+    embedder: Embedder, regions: RegionSet, train: Encoded, val: Encoded, law: PartLaw, seed: int
+) -> RoiModel:
+    """Heads that learn from `train`; all that is chosen or calibrated is so on `val`."""
+    dim, parts = embedder.backbone.dim, len(regions.parts)
+    known, unseen = (
+        Examples(head_inputs(part_features(split.rows, dim, parts)), split.labels)
+        for split in (train, val)
+    )
+    heads = train_part_heads(known, unseen, law, seed)
+    probe = _probe(embedder, train, val)
+    head = head_logits(embedder, probe, global_embedding(val.rows, dim))
+    logits = heads.logits(unseen.inputs)  # (K, n)
+    pairs, clean = ~val.clean, val.clean
+    calibration = fit_calibration(logits[:, clean], logits[:, pairs], val.labels[pairs])
+    z = calibration.standardise(logits)
+    fusion = choose_fusion(head[pairs], z[:, pairs], val.fake[pairs], head[clean], z[:, clean])
+    return RoiModel(
+        regions=regions, heads=heads, calibration=calibration, fusion=fusion, probe=probe
+    )
+
+
+def _law(options: RoiFitOptions) -> PartLaw:
+    return PartLaw(
+        margin=options.margin,
+        learning_rate=options.learning_rate,
+        weight_decay=options.weight_decay,
+        batch=options.batch,
+        epochs=options.epochs,
+        patience=options.patience,
+    )
+
+
+def _probe(embedder: Embedder, train: Encoded, val: Encoded) -> Probe | None:
+    """None where the backbone's weights have a fake/real head of their own."""
+    dim = embedder.backbone.dim
+    known, unseen = (global_embedding(split.rows, dim) for split in (train, val))
+    if embedder.logits(unseen[:1]) is not None:
+        return None
+    pairs, val_pairs = ~train.clean, ~val.clean
+    return fit_probe(known[pairs], train.fake[pairs], unseen[val_pairs], val.fake[val_pairs])
+
+
+def _check_faces(context: FitContext) -> None:
+    if min(len(context.train), len(context.val)) < FEWEST:
+        raise DataError(
+            f"lesb_roi needs {FEWEST} or more real faces to train on and as many to validate on, "
+            f"got {len(context.train)} and {len(context.val)}; add data with --train and --val"
+        )
+
+
+def _check_finite(rows: NDArray[np.float32], key: str, embedder: Embedder) -> None:
+    if not np.isfinite(rows).all():
+        raise DataError(
+            f"backbone {embedder.backbone.name!r} gives NaN or infinite features for {key}, or a"
+            " face part lies outside of its crop; check the weights and landmarks, or use"
+            " --precision float32"
+        )

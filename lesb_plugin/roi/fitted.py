@@ -1,0 +1,127 @@
+"""A fitted `lesb_roi`: what its artefact holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from lesb_plugin.lesb.fitted import head_logits
+from lesb_plugin.lesb.probe import Probe
+from lesb_plugin.lfd.artefact import check_fitted_on, load, save
+from lesb_plugin.lfd.regions import RegionSet, load_regions
+from lesb_plugin.roi.calibration import Calibration, Fusion
+from lesb_plugin.roi.encoding import global_embedding, part_features
+from lesb_plugin.roi.heads import PartHeads
+from registry import Backbone, DataError, Embedder
+
+__all__ = ["FittedRoi", "RealScores", "RoiModel", "Said", "head_inputs", "load_fitted"]
+
+Array = NDArray[np.float64]
+NAME = "roi"  # of the artefact's tensors and record
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Scores of n crops in [0, 1]: `parts` (K, n), `fused` (n,), `head` (n,)."""
+
+    parts: Array
+    fused: Array
+    head: Array
+
+
+RealScores = Said
+"""Scores of the unchanged real faces of the val split, what verdicts compare with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoiModel:
+    """Heads, calibration and fusion over what the encoder gives."""
+
+    regions: RegionSet
+    heads: PartHeads
+    calibration: Calibration
+    fusion: Fusion
+    probe: Probe | None  # of a backbone without a fake/real head of its own
+
+    def say(self, encoded: NDArray[np.float32], embedder: Embedder) -> Said:
+        """Scores of what the encoder gave, (n, d + (K + 1) C)."""
+        dim, parts = embedder.backbone.dim, len(self.regions.parts)
+        logits = self.heads.logits(head_inputs(part_features(encoded, dim, parts)))
+        head = head_logits(embedder, self.probe, global_embedding(encoded, dim))
+        fused = self.fusion.logits(head, self.calibration.standardise(logits))
+        return Said(self.calibration.scores(logits), expit(fused), expit(head))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedRoi:
+    """A model, its scores of unchanged reals, and a record of where it comes from, for JSON."""
+
+    model: RoiModel
+    reals: RealScores
+    record: Mapping[str, Any]
+
+    def save(self, path: Path) -> Path:
+        """Write the one file that holds all of it."""
+        model = self.model
+        groups = {
+            "heads": model.heads.tensors(),
+            "calibration": model.calibration.tensors(),
+            "val_reals": {name: getattr(self.reals, name) for name in ("parts", "fused", "head")},
+        }
+        tensors: dict[str, NDArray[Any]] = {
+            f"{NAME}.{group}.{name}": array
+            for group, arrays in groups.items()
+            for name, array in arrays.items()
+        }
+        probe = None
+        if model.probe is not None:
+            tensors[f"{NAME}.probe.weight"] = model.probe.weight
+            probe = {name: getattr(model.probe, name) for name in ("bias", "strength", "auc")}
+        fusion = {name: getattr(model.fusion, name) for name in ("weight", "offset", "aucs")}
+        record = {
+            **self.record, "regions": model.regions.to_mapping(), "fusion": fusion, "probe": probe
+        }  # fmt: skip
+        return save(path, tensors, {NAME: record})
+
+
+def head_inputs(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What each part's head sees, (K, n, c), of pooled features (n, K + 1, C)."""
+    return np.ascontiguousarray(features[:, :-1].transpose(1, 0, 2))
+
+
+def load_fitted(path: Path, backbone: Backbone) -> FittedRoi:
+    """The model of an artefact; DataError if it is incomplete or of another backbone or weights."""
+    tensors, metadata = load(path)
+    try:
+        record = metadata[NAME]
+        check_fitted_on(record["backbone"], backbone)
+        return _fitted(tensors, record)
+    except KeyError as error:
+        raise DataError(
+            f"{path} holds no complete lesb_roi, {error} is missing; fit it with `bench fit"
+            " --detector lesb_roi`"
+        ) from error
+
+
+def _fitted(tensors: Mapping[str, NDArray[Any]], record: Mapping[str, Any]) -> FittedRoi:
+    def group(name: str) -> dict[str, NDArray[Any]]:
+        prefix = f"{NAME}.{name}."
+        return {key.removeprefix(prefix): a for key, a in tensors.items() if key.startswith(prefix)}
+
+    probe, fusion = record["probe"], record["fusion"]
+    reals = group("val_reals")
+    model = RoiModel(
+        regions=load_regions(record["regions"]),
+        heads=PartHeads.from_tensors(group("heads")),
+        calibration=Calibration.from_tensors(group("calibration")),
+        fusion=Fusion(weight=fusion["weight"], offset=fusion["offset"], aucs=tuple(fusion["aucs"])),
+        probe=None if probe is None else Probe(weight=group("probe")["weight"], **probe),
+    )
+    reals = RealScores(parts=reals["parts"], fused=reals["fused"], head=reals["head"])
+    return FittedRoi(model=model, reals=reals, record=record)

@@ -1,0 +1,71 @@
+"""Face parts on a feature grid: how much of each cell is whose, and the features' means there.
+
+K parts, and last the rest of the image, share every cell of a grid (h, w): weights sum to one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesb_plugin.lfd.regions import Jitter, RegionSet, part_mask
+
+__all__ = ["fine_masks", "on_grid", "part_weights", "pool"]
+
+FINENESS = 4  # pixels a side that masks are drawn with for each cell
+
+
+def part_weights(
+    landmarks: NDArray[np.floating[Any]], regions: RegionSet, size: int, grid: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Weights (K + 1, h, w) of landmarks (P, 2) in pixels of a crop of side `size`.
+
+    ValueError where a part lies outside of the crop.
+    """
+    return on_grid(fine_masks(landmarks, regions, size, grid), grid)
+
+
+def fine_masks(
+    landmarks: NDArray[np.floating[Any]], regions: RegionSet, size: int, grid: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Soft masks (K + 1, 4h, 4w) that sum to one at every pixel; where parts meet they share."""
+    shape = (FINENESS * grid[0], FINENESS * grid[1])
+    scale = np.array(shape[::-1]) / size
+    points = (landmarks + 0.5) * scale - 0.5  # pixel centres are integers in both
+    middle, rng = _middle(regions.jitter), np.random.default_rng(0)
+    parts = np.stack([part_mask(points, part, shape, middle, rng) for part in regions.parts])
+    parts /= np.maximum(parts.sum(axis=0), 1.0)
+    rest = np.maximum(1.0 - parts.sum(axis=0, keepdims=True), 0.0)
+    return np.concatenate([parts, rest])
+
+
+def on_grid(masks: NDArray[np.float32], grid: tuple[int, int]) -> NDArray[np.float32]:
+    """The means (..., h, w) of masks (..., n h, n w) over the pixels of each cell."""
+    height, width = grid
+    cells = masks.reshape(*masks.shape[:-2], height, -1, width, masks.shape[-1] // width)
+    return np.asarray(cells.mean(axis=(-3, -1)), np.float32)
+
+
+def pool(
+    maps: NDArray[np.floating[Any]], weights: NDArray[np.floating[Any]]
+) -> NDArray[np.float32]:
+    """e_k = sum_u m_k(u) A(u) / sum_u m_k(u): (B, K + 1, C) of maps (B, C, h, w)."""
+    flat = weights.reshape(*weights.shape[:2], -1)  # (B, K + 1, h w)
+    total = flat.sum(axis=2, keepdims=True)
+    features = maps.reshape(*maps.shape[:2], -1).transpose(0, 2, 1)  # (B, h w, C)
+    return np.asarray((flat / total) @ features, np.float32)
+
+
+def _middle(jitter: Jitter) -> Jitter:
+    """The mask that those of training vary about."""
+    pairs = ((name, getattr(jitter, name)) for name in ("scale", "dilation", "smoothing"))
+    return replace(
+        jitter,
+        points=0.0,
+        rotation=0.0,
+        shift=0.0,
+        **{name: (sum(pair) / 2,) * 2 for name, pair in pairs},
+    )

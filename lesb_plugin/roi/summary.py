@@ -1,0 +1,124 @@
+"""What a fit of `lesb_roi` leaves for people to read and for its artefact to remember."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lesb_plugin.lesb.heads import auc
+from lesb_plugin.lesb.summary import PACKAGES
+from lesb_plugin.lfd.artefact import describe_backbone
+from lesb_plugin.roi.calibration import WEIGHTS
+from lesb_plugin.roi.fitted import RoiModel, Said
+from lesb_plugin.roi.localisation import Localisation, localisation
+from lesb_plugin.roi.options import RoiFitOptions
+from registry import FitContext
+
+if TYPE_CHECKING:
+    from lesb_plugin.roi.fit import Encoded
+
+__all__ = ["notes", "record", "tables"]
+
+Table = tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]
+
+
+def record(
+    context: FitContext,
+    options: RoiFitOptions,
+    model: RoiModel,
+    splits: tuple[Encoded, Encoded],
+    said: Said,
+) -> dict[str, Any]:
+    """Where the fit comes from, as JSON has it; `said` are the scores of val's pairs."""
+    named = dict(zip(("train", "val"), splits, strict=True))
+    val = splits[1]
+    fake = val.fake[~val.clean]
+    found = _localisation(val, said)
+    return {
+        "backbone": describe_backbone(context.embedder.backbone),
+        "precision": context.embedder.precision,
+        "head": "own" if model.probe is None else "probe",
+        "options": asdict(options),
+        "datasets": list(context.datasets),
+        "data_fingerprint": context.data_fingerprint,
+        "seed": context.seed,
+        "val": {**_plain(found), "auc": auc(fake, said.fused), "auc_head": auc(fake, said.head)},
+        "faces": {name: split.faces for name, split in named.items()},
+        "skipped": [asdict(each) for split in splits for each in split.skipped],
+        "versions": {package: importlib.metadata.version(package) for package in PACKAGES},
+    }
+
+
+def _localisation(val: Encoded, said: Said) -> Localisation:
+    pairs = ~val.clean
+    reals = said.parts[:, val.fake[pairs] == 0]
+    return localisation(said.parts, val.labels[pairs], reals)
+
+
+def _plain(found: Localisation) -> dict[str, Any]:
+    """JSON has no NaN."""
+    values = {**asdict(found), "part_auc": found.part_auc.tolist()}
+    return {
+        name: [_or_none(each) for each in value] if isinstance(value, list) else _or_none(value)
+        for name, value in values.items()
+    }
+
+
+def _or_none(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def tables(model: RoiModel, val: Encoded, reals: Said, said: Said) -> tuple[Table, ...]:
+    """How well parts and faces are told apart on val's pseudo-fakes."""
+    found = _localisation(val, said)
+    fake = val.fake[~val.clean]
+    parts = [
+        (part, f"{found.part_auc[k]:.3f}", f"{np.quantile(reals.parts[k], 0.95):.2f}")
+        for k, part in enumerate(model.regions.names)
+    ]
+    faces = [
+        ("right part first", f"{found.right_part:.3f}", f"{1 / len(parts):.3f} by chance"),
+        ("correlation of two parts' scores", f"{found.redundancy:.2f}", ""),
+        ("AUC, head and parts fused", f"{auc(fake, said.fused):.3f}", _flagged(reals.fused)),
+        ("AUC, head alone", f"{auc(fake, said.head):.3f}", _flagged(reals.head)),
+    ]
+    weights = [
+        (f"{weight:g}", f"{value:.4f}", "kept" if weight == model.fusion.weight else "")
+        for weight, value in zip(WEIGHTS, model.fusion.aucs, strict=True)
+    ]
+    return (
+        (
+            "lesb_roi: a changed part against reals (val)",
+            ("part", "AUC", "95 % of reals score below"),
+            tuple(parts),
+        ),
+        (f"lesb_roi: {found.singles} fakes of one part (val)", ("", "", ""), tuple(faces)),
+        ("lesb_roi: validation AUC by weight of the parts", ("weight", "AUC", ""), tuple(weights)),
+    )
+
+
+def _flagged(reals: np.ndarray[Any, np.dtype[np.float64]]) -> str:
+    return f"{100 * float((reals > 0.5).mean()):.1f} % of reals above .5"
+
+
+def notes(model: RoiModel, train: Encoded, val: Encoded) -> tuple[str, ...]:
+    """What a reader of the tables must know, in sentences."""
+    found = [f"{train.faces} faces to train on, {val.faces} to validate on"]
+    if model.calibration.slope == 0:
+        found.append("on val the part scores say nothing: they are the same for every face")
+    if model.probe is not None:
+        found.append(
+            "head: probe, a linear head on the whole embedding, as the weights have no fake/real "
+            f"head (C = {model.probe.strength:g})"
+        )
+    for name, split in (("train", train), ("val", val)):
+        if split.skipped:
+            first = split.skipped[0]
+            found.append(
+                f"{len(split.skipped)} faces of {name} could not be used; the first: {first.key}: "
+                f"{first.reason}"
+            )
+    return tuple(found)
