@@ -68,5 +68,11 @@ def bench_commands() -> Iterable[CommandSpec]:
             summary="train a backbone on pseudo-fakes made of real faces; keep the best weights",
             configure=lazy("lesb_plugin.lesb.train.command:configure_train"),
             run=lazy("lesb_plugin.lesb.train.command:run_train"),
-        )
+        ),
+        CommandSpec(
+            name="audit",
+            summary="measure how good an explanation is, beside what knows nothing of the face",
+            configure=lazy("lesb_plugin.audit.command:configure_audit"),
+            run=lazy("lesb_plugin.audit.command:run_audit_command"),
+        ),
     ]
