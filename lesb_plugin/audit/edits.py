@@ -1,4 +1,4 @@
-"""Edits of a face part that are known pixel by pixel: what LFD learns from, and what it never sees."""
+"""Edits of face parts, known pixel by pixel: what LFD learns from, and what it never sees."""
 
 from __future__ import annotations
 

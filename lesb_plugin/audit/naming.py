@@ -93,7 +93,8 @@ def alarms(z: Array, fold: NDArray[np.int64]) -> Array:
 def kappa(flags: Flags, truth: Flags, weights: Array) -> Array:
     """Cohen's kappa of parts pointed out and parts changed, over all faces and parts.
 
-    Range [-1, 1], higher is better, 0 is chance; scikit-learn's cohen_kappa_score of both, ravelled.
+    Range [-1, 1], higher is better, 0 is chance; scikit-learn's cohen_kappa_score of both
+    as flat arrays.
     """
     total = weights.sum(axis=1) * flags.shape[1]
     agree = weights @ (flags == truth).sum(axis=1) / total

@@ -67,8 +67,8 @@ def _card(row: Row) -> Markup:
 def _reading() -> Markup:
     return tag(
         "p",
-        "Part scores are counted in standard deviations of the real faces' scores. Below each figure"
-        " stands its 95 % interval, from draws over identities. Controls are scored like the"
+        "Part scores are counted in standard deviations of the real faces' scores. Below each"
+        " figure stands its 95 % interval, from draws over identities. Controls are scored like the"
         " explanation: an oracle that knows what was changed, noise, a part that is always named,"
         " the part nearest to the centre, the largest part, the explanation's own scores under the"
         " names of other parts and, where the detector has subspaces, random ones.",
@@ -107,13 +107,12 @@ def _matrix(audit: Audit) -> Markup:
     if audit.matrix is None:
         return Markup()
     parts = audit.found.names
-    head = tag("thead", tag("tr", tag("th", "score of", scope="col"),
-                            *(tag("th", f"{part} changed", scope="col") for part in parts)))  # fmt: skip
-    rows = [
-        tag("tr", tag("th", part, scope="row"),
-            *(tag("td", "-" if np.isnan(v) else f"{v:.3f}", class_="number") for v in values))
-        for part, values in zip(parts, audit.matrix, strict=True)
-    ]  # fmt: skip
+    heads = ("score of", *(f"{part} changed" for part in parts))
+    head = tag("thead", tag("tr", *(tag("th", name, scope="col") for name in heads)))
+    rows = []
+    for part, values in zip(parts, audit.matrix, strict=True):
+        cells = [tag("td", "-" if np.isnan(v) else f"{v:.3f}", class_="number") for v in values]
+        rows.append(tag("tr", tag("th", part, scope="row"), *cells))
     caption = tag("caption", "AUC of a part's score, faces with one part changed against reals")
     return _scrolling(tag("table", caption, head, tag("tbody", *rows)), "AUC matrix")
 

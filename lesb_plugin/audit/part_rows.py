@@ -47,11 +47,11 @@ def part_rows(
     evidence = part_controls(z, found.truth, found.areas, found.centrality, rng)
     if found.subspaces is not None:
         evidence[SUBSPACES] = naming.standardised(found.subspaces, found.real)
-    rows = []
-    for question in _questions(found):
-        if wanted(question.key) and question.n:
-            rows.append(_answer(question, z, evidence if question.compared else {}, draws))
-    return rows
+    return [
+        _answer(question, z, evidence if question.compared else {}, draws)
+        for question in _questions(found)
+        if wanted(question.key) and question.n
+    ]
 
 
 def _answer(question: _Question, z: Array, evidence: Evidence, draws: Draws) -> Row:

@@ -41,10 +41,12 @@ class Aim:
 
 
 def at_least(value: float) -> Aim:
+    """What a figure should reach."""
     return Aim(f">= {value:g}", least=value)
 
 
 def at_most(value: float) -> Aim:
+    """What a figure should stay below."""
     return Aim(f"<= {value:g}", most=value)
 
 

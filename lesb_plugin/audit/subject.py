@@ -1,4 +1,4 @@
-"""What is audited: a detector and, if asked for, an explainer, seen as numbers per part and maps."""
+"""What is audited: a detector and an explainer, seen as numbers per part and maps."""
 
 from __future__ import annotations
 
