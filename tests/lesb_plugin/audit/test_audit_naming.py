@@ -85,10 +85,8 @@ def test_kappa_is_that_of_scikit_learn() -> None:
     flags, truth = RNG.random((50, 3)) < 0.4, RNG.random((50, 3)) < 0.5
     counts = RNG.integers(0, 3, (3, 50))
     for value, times in zip(kappa(flags, truth, counts.astype(float)), counts, strict=True):
-        want = cohen_kappa_score(
-            np.repeat(truth, times, 0).ravel(), np.repeat(flags, times, 0).ravel()
-        )
-        assert value == pytest.approx(want)
+        one, other = (np.repeat(each, times, axis=0).ravel() for each in (truth, flags))
+        assert value == pytest.approx(cohen_kappa_score(one, other))
 
 
 def test_a_part_is_raised_above_the_95th_percentile_of_its_reals() -> None:

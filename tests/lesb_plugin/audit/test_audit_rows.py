@@ -112,11 +112,12 @@ def collected(faces: list[AuditFace], detector: Any, explain: Explain | None = N
 def rows_of(found: Collected, draws: int = 200) -> dict[str, Row]:
     rng = np.random.default_rng(1)
     drawn = Draws((~found.real).astype(np.int64), found.identity, draws, rng)
-    rows = [
-        *part_rows(found, lambda _: True, drawn, rng),
-        *map_rows(found, lambda _: True, drawn, rng),
-    ]
+    rows = [row for make in (part_rows, map_rows) for row in make(found, _everything, drawn, rng)]
     return {row.key: row for row in rows}
+
+
+def _everything(_key: str) -> bool:
+    return True
 
 
 @pytest.fixture(scope="module")
@@ -222,13 +223,13 @@ def test_a_detector_without_parts_needs_an_explainer(faces: list[AuditFace]) -> 
         def score(self, crops: Sequence[Crop]) -> Scores:
             return Scores(fake=np.zeros(len(crops)))
 
-    with pytest.raises(ConfigError, match="scores no 'eyes'; it scores no parts.*--explainer"):
+    with pytest.raises(ConfigError, match=r"scores no 'eyes'; it scores no parts.*--explainer"):
         collected(faces, Plain())
 
 
 def test_data_without_known_changes_is_refused(faces: list[AuditFace]) -> None:
     unknown = [replace(face, truth=None) for face in faces]
-    with pytest.raises(DataError, match="no fake with a known region.*--make-edits"):
+    with pytest.raises(DataError, match=r"no fake with a known region.*--make-edits"):
         collected(unknown, GreenDetector())
 
 
