@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "MAP_CONTROLS",
+    "CONSTANT",
     "ORACLE",
     "PART_CONTROLS",
     "SUBSPACES",
     "centre_map",
+    "commonest",
+    "constant_part",
     "map_controls",
     "part_controls",
     "random_subspaces",
@@ -21,9 +23,8 @@ __all__ = [
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-ORACLE, SUBSPACES = "oracle", "random subspaces"
-PART_CONTROLS = (ORACLE, "random", "constant part", "centre", "part area", "shuffled parts")
-MAP_CONTROLS = (ORACLE, "random", "constant part", "centre")
+ORACLE, CONSTANT, SUBSPACES = "oracle", "constant part", "random subspaces"
+PART_CONTROLS = (ORACLE, "random", CONSTANT, "centre", "part area", "shuffled parts")
 
 
 def part_controls(
@@ -37,17 +38,22 @@ def part_controls(
     explanation's own scores, each face's under the names of parts drawn anew.
     """
     count, parts = truth.shape
-    constant = np.zeros((count, parts))
-    constant[:, commonest(truth)] = 1.0
     order = rng.permuted(np.tile(np.arange(parts), (count, 1)), axis=1)
     return {
         ORACLE: truth.astype(np.float64),
         "random": rng.standard_normal((count, parts)),
-        "constant part": constant,
+        CONSTANT: constant_part(truth),
         "centre": centrality,
         "part area": areas,
         "shuffled parts": np.take_along_axis(z, order, axis=1),
     }
+
+
+def constant_part(truth: Flags) -> Array:
+    """(n, K) scores that always name the part that was changed most often."""
+    scores = np.zeros(truth.shape)
+    scores[:, commonest(truth)] = 1.0
+    return scores
 
 
 def commonest(truth: Flags) -> int:
@@ -69,7 +75,7 @@ def map_controls(
     return {
         ORACLE: mask.astype(np.float32),
         "random": np.asarray(cv2.resize(noise, (size, size)), np.float32),
-        "constant part": constant.astype(np.float32),
+        CONSTANT: constant.astype(np.float32),
         "centre": centre_map(size),
     }
 

@@ -34,6 +34,7 @@ def audit_page(audit: Audit) -> str:
              for line in (*audit.called_out, *audit.notes)]  # fmt: skip
     main = tag(
         "main",
+        tag("p", tag("strong", audit.summary)) if audit.summary else "",
         _cards(audit),
         *notes,
         _section("Results", _reading(), _table(audit), _matrix(audit)),

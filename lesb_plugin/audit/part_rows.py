@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lesb_plugin.audit import discrimination, naming
 from lesb_plugin.audit.agreement import kendall, spearman
 from lesb_plugin.audit.collect import Collected
-from lesb_plugin.audit.controls import SUBSPACES, part_controls
+from lesb_plugin.audit.controls import CONSTANT, ORACLE, SUBSPACES, constant_part, part_controls
 from lesb_plugin.audit.intervals import Draws, Statistic
 from lesb_plugin.audit.row import Aim, Row, at_least, at_most
 
@@ -26,7 +26,10 @@ _FOLDS = 2
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """`ask(z)` is the statistic of part scores; `n` faces decide it."""
+    """`ask(z)` is the statistic of part scores; `n` faces decide it.
+
+    `controls` replace those of the same name, where a row has a better oracle or constant answer.
+    """
 
     key: str
     title: str
@@ -35,6 +38,7 @@ class _Question:
     ask: Callable[[Array], Statistic]
     higher_is_better: bool = True
     compared: bool = True  # with controls
+    controls: Evidence = field(default_factory=dict)
 
 
 def part_rows(
@@ -55,7 +59,8 @@ def part_rows(
 
 
 def _answer(question: _Question, z: Array, evidence: Evidence, draws: Draws) -> Row:
-    controls = {name: draws.figure(question.ask(each)) for name, each in evidence.items()}
+    seen = {**evidence, **question.controls} if evidence else {}
+    controls = {name: draws.figure(question.ask(each)) for name, each in seen.items()}
     return Row(
         key=question.key,
         title=question.title,
@@ -103,7 +108,8 @@ def _named(key: str, title: str, aim: Aim, found: Collected, rows: Flags) -> _Qu
         share = naming.named_share(z, truth)
         return lambda weights: naming.macro_recall(share, truth, weights)
 
-    return _Question(key, title, aim, int(rows.sum()), ask)
+    constant = constant_part(truth)  # of the parts that this row is about
+    return _Question(key, title, aim, int(rows.sum()), ask, controls={CONSTANT: constant})
 
 
 # --- single scores ---------------------------------------------------------------------------
@@ -211,6 +217,7 @@ def _exchanges(found: Collected) -> Iterator[_Question]:
             at_least(0.8),
             int((~np.isnan(effect)).all(axis=1).sum()),
             lambda z, effect=effect: _mean_of(spearman(z, effect)),  # type: ignore[misc]
+            controls={ORACLE: effect},
         )
 
 

@@ -80,9 +80,12 @@ class Row:
 
 
 def called_out(row: Row) -> str:
-    """A sentence where controls score like the explanation or better; "" where none does."""
+    """A sentence where controls score like the explanation or better; "" where none does.
+
+    Like it means that the intervals overlap; a row without an interval says nothing.
+    """
     value = row.figure.value
-    if value is None:
+    if value is None or row.figure.low is None:
         return ""
     alike, better = [], []
     for name, control in row.controls.items():

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesb_plugin.audit.collect import Collected, collect
-from lesb_plugin.audit.controls import SUBSPACES
+from lesb_plugin.audit.controls import CONSTANT, SUBSPACES
 from lesb_plugin.audit.discrimination import auc_matrix
 from lesb_plugin.audit.faces import FaceSet, read_faces
 from lesb_plugin.audit.intervals import Draws, Figure
@@ -23,7 +23,7 @@ from lesb_plugin.audit.map_rows import map_rows
 from lesb_plugin.audit.naming import standardised
 from lesb_plugin.audit.options import ROWS, AuditConfig
 from lesb_plugin.audit.part_rows import part_rows
-from lesb_plugin.audit.row import Row, at_most, called_out
+from lesb_plugin.audit.row import Row, at_most, called_out, number
 from lesb_plugin.audit.subject import Subject
 from lesb_plugin.lfd.presets import region_preset
 from registry import AuditInputs, ConfigError, UnknownNameError, prepare_audit
@@ -50,15 +50,40 @@ class Audit:
     matrix: NDArray[np.float64] | None
     record: dict[str, Any]
 
+    @property
+    def first(self) -> Row | None:
+        """Right part first, the row that decides whether an explanation localises."""
+        return next((row for row in self.rows if row.key == "right_part"), None)
+
+    @property
+    def localises(self) -> bool | None:
+        """Whether it names changed parts better than one constant answer; None where unknown."""
+        return None if self.first is None else self.first.met
+
+    @property
+    def summary(self) -> str:
+        """The audit in a sentence, for whoever reads the explanations themselves."""
+        if self.first is None or self.localises is None:
+            return ""
+        figure, control = self.first.figure, self.first.controls[CONSTANT]
+        said = f"{number(figure.value)} [{number(figure.low)}, {number(figure.high)}]"
+        chance = number(control.value)
+        tells, where = ("tells", "where") if self.localises else ("does not tell", "and")
+        return (
+            f"The explanation {tells} where a face was changed: it names the right part first with"
+            f" a recall of {said}, {where} always naming the same part gets {chance}."
+        )
+
     def to_json(self) -> dict[str, Any]:
         """`right_part` is the figure of the first row; everything else stands under its name."""
-        first = next((row for row in self.rows if row.key == "right_part"), None)
         matrix = None if self.matrix is None else np.where(
             np.isnan(self.matrix), None, self.matrix.astype(object)
         ).tolist()  # fmt: skip
         return {
             "schema": SCHEMA,
-            "right_part": None if first is None else first.figure.value,
+            "right_part": None if self.first is None else self.first.figure.value,
+            "localises": self.localises,
+            "summary": self.summary,
             "parts": list(self.found.names),
             "rows": [row.to_json() for row in self.rows],
             "auc_matrix": matrix,

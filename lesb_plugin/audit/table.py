@@ -26,6 +26,8 @@ def print_audit(audit: Audit) -> None:
         print_table("", header, matrix)
     for line in (*audit.called_out, *audit.notes):
         say(f"note: {line}")
+    if audit.summary:
+        say(audit.summary)
 
 
 def headline(audit: Audit) -> str:

@@ -66,6 +66,8 @@ def test_one_command_leaves_figures_and_a_page(
     first = report["rows"][0]
     assert (first["key"], first["value"]) == ("right_part", report["right_part"])
     assert {"low", "high", "aim", "met", "controls"} <= set(first)
+    assert report["localises"] is first["met"]
+    assert report["summary"] in said
     assert report["reals"] == 6
     assert sum(report["fakes"].values()) == 18
     assert np.shape(report["auc_matrix"]) == (3, 3)
