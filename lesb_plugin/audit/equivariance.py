@@ -65,16 +65,18 @@ def move_points(points: NDArray[np.float32], move: Move, size: int) -> NDArray[n
 def same_map(before: Map, after: Map, move: Move) -> float:
     """Equivariance: Pearson correlation of the moved map of x and the map of the moved x.
 
-    Both (S, S), on pixels that were in the image before. Range [-1, 1], higher is better; 0 where a
-    map is even. The condition T H(x) = H(T x).
+    Both (S, S), on pixels that were in the image before. Range [-1, 1], higher is better; 0 where
+    one of the two is even, NaN where both are. The condition T H(x) = H(T x).
     """
     valid = _valid(len(before), move)
     one, other = np.asarray(move_image(before, move))[valid], after[valid]
-    deviations = float(one.std()) * float(other.std())
-    if deviations <= 1e-12:
-        return 0.0
+    deviations = [float(each.std()) for each in (one, other)]
+    even = [spread <= 1e-7 * float(abs(each).max()) for spread, each in
+            zip(deviations, (one, other), strict=True)]  # fmt: skip
+    if any(even):
+        return float("nan") if all(even) else 0.0
     centred = (one - one.mean()) * (other - other.mean())
-    return float(centred.mean()) / deviations
+    return float(centred.mean()) / (deviations[0] * deviations[1])
 
 
 def border_share(heat: Map, move: Move) -> float:

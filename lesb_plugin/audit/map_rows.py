@@ -21,7 +21,7 @@ __all__ = ["enlarged", "map_rows"]
 Array = NDArray[np.float64]
 Map = NDArray[np.float32]
 _OWN = "explanation"
-_ABOVE = Aim("interval above constant part", above="constant part")
+_ABOVE = Aim("beats constant part", above="constant part")
 _LOCALISATION: tuple[tuple[str, str, Callable[[Map, NDArray[np.bool_]], float], Aim], ...] = (
     ("rank", "relevance rank in the mask", localisation.relevance_rank, at_least(0.6)),
     ("mass", "relevance mass in the mask", localisation.relevance_mass, _ABOVE),

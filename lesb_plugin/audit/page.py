@@ -22,7 +22,7 @@ _STYLE = """
 .faces figure { max-width: none; }
 .faces img { width: 32%; height: auto; margin-right: 1%; vertical-align: top; }
 .bar img { width: 16rem; height: .9rem; margin: 0 .6rem; vertical-align: middle; }
-td { white-space: nowrap; } td .interval { white-space: nowrap; }
+.wide th, .wide td { padding-right: .6rem; } .wide tbody th { min-width: 15rem; }
 """
 _PER_METHOD, _REALS = 1, 2
 
@@ -30,14 +30,13 @@ _PER_METHOD, _REALS = 1, 2
 def audit_page(audit: Audit) -> str:
     """The whole page, self-contained."""
     title = f"Audit of {headline(audit)}"
-    notes = [tag("p", tag("strong", "Note: "), line, class_="note")
-             for line in (*audit.called_out, *audit.notes)]  # fmt: skip
+    notes = [tag("p", tag("strong", "Note: "), line, class_="note") for line in audit.notes]
     main = tag(
         "main",
-        tag("p", tag("strong", audit.summary)) if audit.summary else "",
+        tag("p", tag("strong", audit.summary), class_="note") if audit.summary else "",
         _cards(audit),
         *notes,
-        _section("Results", _reading(), _table(audit), _matrix(audit)),
+        _section("Results", _reading(), _table(audit), _controls(audit), _matrix(audit)),
         _section("Faces", *_faces(audit)),
         _section("Provenance", _details("Everything in audit.json", audit)),
     )
@@ -95,7 +94,15 @@ def _table(audit: Audit) -> Markup:
             )
         )
     head = tag("thead", tag("tr", *(tag("th", name, scope="col") for name in heads)))
-    return _scrolling(tag("table", head, tag("tbody", *rows)), "Results")
+    return _scrolling(tag("table", head, tag("tbody", *rows), class_="wide"), "Results")
+
+
+def _controls(audit: Audit) -> Markup:
+    """What knows nothing of the face and scores as well."""
+    if not audit.called_out:
+        return Markup()
+    items = [tag("li", line) for line in audit.called_out]
+    return joined(tag("h3", "Controls that score as well or better"), tag("ul", *items))
 
 
 def _number(figure: Figure) -> Markup:

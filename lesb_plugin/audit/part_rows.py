@@ -20,7 +20,7 @@ __all__ = ["part_rows"]
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Evidence = Mapping[str, Array]  # part scores (n, K) by who gives them
-_BEATS = Aim("interval above constant part", above="constant part")
+_BEATS = Aim("beats constant part", above="constant part")
 _FOLDS = 2
 
 

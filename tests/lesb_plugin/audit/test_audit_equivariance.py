@@ -65,7 +65,9 @@ def test_the_correlation_is_pearsons_on_the_pixels_that_stay() -> None:
 
 
 def test_an_even_map_says_nothing_of_moves() -> None:
-    assert same_map(np.ones((SIZE, SIZE), np.float32), blobs(), MOVES["shift"]) == 0.0
+    even = np.full((SIZE, SIZE), 0.3, np.float32)
+    assert same_map(even, blobs(), MOVES["flip"]) == 0.0
+    assert np.isnan(same_map(even, even, MOVES["flip"]))
 
 
 def test_mass_on_the_border_is_counted_over_its_area() -> None:

@@ -24,6 +24,7 @@ from lesb_plugin.audit.row import Aim, Row, at_least, called_out
 from lesb_plugin.audit.subject import Subject
 from lesb_plugin.audit.truth import part_masks
 from lesb_plugin.lfd.presets import region_preset
+from lesb_plugin.lfd.regions import STILL, part_mask
 from registry import AuditInputs, ConfigError, Crop, CropPolicy, DataError, Explanation, Scores
 from registry import crop_face as cut
 
@@ -145,9 +146,13 @@ def test_a_detector_that_sees_parts_names_them(seeing: dict[str, Row]) -> None:
     assert seeing["agreement.auc"].figure.value == 1.0
 
 
-def test_what_it_scores_is_what_moves_it(seeing: dict[str, Row], faces: list[AuditFace]) -> None:
+def test_what_it_scores_is_what_moves_it(
+    seeing: dict[str, Row], blind: dict[str, Row], faces: list[AuditFace]
+) -> None:
     assert seeing["restore"].n == seeing["insert"].n == 20
-    assert seeing["restore"].figure.value > 0.7  # type: ignore[operator]
+    for key in ("restore", "insert"):
+        assert seeing[key].figure.low > 0.2, key  # type: ignore[operator]
+        assert blind[key].figure.value == 0.0, key
     found = collected(faces, GreenDetector())
     single = found.single
     np.testing.assert_array_equal(
