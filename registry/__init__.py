@@ -61,6 +61,8 @@ from registry.types import (
 
 if TYPE_CHECKING:
     from registry.atomic import replacing, writable_folder
+    from registry.auditing import AuditInputs, prepare_audit
+    from registry.bootstrap import draw_weights, interval
     from registry.config import as_yaml, load_yaml, resolve
     from registry.console import print_table, progress, progress_bar, say
     from registry.context import detector_context
@@ -69,6 +71,8 @@ if TYPE_CHECKING:
     from registry.fitting import fit
     from registry.flags import add_config_flags, given_flags
     from registry.inference import Embedder
+    from registry.markup import Markup, joined, tag
+    from registry.page import html_page
     from registry.reference import real_crops
     from registry.result import Result
     from registry.timm_recipe import TimmRecipe, build_timm_backbone
@@ -78,6 +82,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ArtefactSpec",
+    "AuditInputs",
     "Backbone",
     "BackboneSpec",
     "BenchError",
@@ -107,6 +112,7 @@ __all__ = [
     "FreezableNetwork",
     "LandmarkerSpec",
     "LocalDetector",
+    "Markup",
     "MetricSpec",
     "PluginError",
     "ReporterSpec",
@@ -129,12 +135,17 @@ __all__ = [
     "build_timm_backbone",
     "crop_face",
     "detector_context",
+    "draw_weights",
     "evaluate",
     "fit",
     "given_flags",
     "hookimpl",
+    "html_page",
+    "interval",
+    "joined",
     "lazy",
     "load_yaml",
+    "prepare_audit",
     "prepare_training",
     "print_table",
     "progress",
@@ -143,11 +154,14 @@ __all__ = [
     "replacing",
     "resolve",
     "say",
+    "tag",
     "writable_folder",
 ]
 
 _ON_FIRST_USE = {
+    "AuditInputs": "registry.auditing",
     "Embedder": "registry.inference",
+    "Markup": "registry.markup",
     "Result": "registry.result",
     "TimmRecipe": "registry.timm_recipe",
     "add_config_flags": "registry.flags",
@@ -155,10 +169,15 @@ _ON_FIRST_USE = {
     "build_timm_backbone": "registry.timm_recipe",
     "crop_face": "registry.crops",
     "detector_context": "registry.context",
+    "draw_weights": "registry.bootstrap",
     "evaluate": "registry.evaluation",
     "fit": "registry.fitting",
     "given_flags": "registry.flags",
+    "html_page": "registry.page",
+    "interval": "registry.bootstrap",
+    "joined": "registry.markup",
     "load_yaml": "registry.config",
+    "prepare_audit": "registry.auditing",
     "prepare_training": "registry.training",
     "print_table": "registry.console",
     "progress": "registry.console",
@@ -167,6 +186,7 @@ _ON_FIRST_USE = {
     "replacing": "registry.atomic",
     "resolve": "registry.config",
     "say": "registry.console",
+    "tag": "registry.markup",
     "writable_folder": "registry.atomic",
 }
 

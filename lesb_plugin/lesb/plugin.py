@@ -83,4 +83,10 @@ def bench_commands() -> Iterable[CommandSpec]:
             configure=lazy("lesb_plugin.lesb.export.command:configure_export"),
             run=lazy("lesb_plugin.lesb.export.command:run_export"),
         ),
+        CommandSpec(
+            name="audit",
+            summary="measure how good an explanation is, beside what knows nothing of the face",
+            configure=lazy("lesb_plugin.audit.command:configure_audit"),
+            run=lazy("lesb_plugin.audit.command:run_audit_command"),
+        ),
     ]

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.builtin.markup import Markup, joined, tag
 from registry.builtin.metrics import roc_points
+from registry.markup import Markup, joined, tag
 
 __all__ = ["MAX_CURVES", "bar_mark", "curve_mark", "histogram", "roc"]
 

@@ -16,8 +16,8 @@ from registry.builtin.leaderboard_text import (
     percent,
     selection,
 )
-from registry.builtin.markup import Markup, joined, tag
 from registry.leaderboard import Cell, Entry
+from registry.markup import Markup, joined, tag
 
 __all__ = ["page"]
 
@@ -33,7 +33,7 @@ def page(entries: Sequence[Entry]) -> str:
         tag("meta", http_equiv="Content-Security-Policy", content=policy),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("title", "Leaderboard"),
-        tag("style", Markup(_resource("report.css") + _resource("leaderboard.css"))),
+        tag("style", Markup(_shared_style() + _resource("leaderboard.css"))),
     )
     datasets = datasets_of(entries)
     body = tag(
@@ -47,6 +47,10 @@ def page(entries: Sequence[Entry]) -> str:
 
 def _resource(name: str) -> str:
     return resources.files("registry.builtin").joinpath(name).read_text("utf-8")
+
+
+def _shared_style() -> str:
+    return resources.files("registry").joinpath("page.css").read_text("utf-8")
 
 
 def _introduction() -> list[Markup]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from registry.builtin.markup import Markup, joined, tag
+from registry.markup import Markup, joined, tag
 from registry.measure import ALL_METHODS, Count, Measurement
 from registry.profiles import STRICT
 from registry.result import Result

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from registry.aggregation import Units
 from registry.atomic import replacing
 from registry.builtin.charts import MAX_CURVES, bar_mark, curve_mark, histogram, roc
-from registry.builtin.markup import Markup, joined, tag
 from registry.builtin.report_tables import (
     counts_table,
     errors_table,
     interval_text,
     variant_section,
 )
+from registry.markup import Markup, joined, tag
 from registry.measure import ALL_METHODS
+from registry.page import html_page
 from registry.predictions import PREDICTIONS, read_predictions
 from registry.profiles import STRICT, scored_units
 from registry.provenance import BackboneRecord
@@ -29,9 +29,6 @@ from registry.types import CropPolicy
 __all__ = ["REPORT", "write_html"]
 
 REPORT = "report.html"
-
-# The page asks for nothing from anywhere, and a browser holds it to that.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def write_html(result: Result, folder: Path) -> Path:
@@ -52,15 +49,6 @@ def _videos(result: Result, folder: Path) -> Units | None:
 
 def _page(result: Result, videos: Units | None) -> str:
     title = _title(result)
-    style = resources.files("registry.builtin").joinpath("report.css").read_text("utf-8")
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", title),
-        tag("style", Markup(style)),
-    )
     main = tag(
         "main",
         *(tag("p", tag("strong", "Note: "), note, class_="note") for note in result.notes),
@@ -71,8 +59,7 @@ def _page(result: Result, videos: Units | None) -> str:
         _section("Counts and errors", "counts", counts_table(result), errors_table(result)),
         _provenance(result),
     )
-    body = tag("body", _header(result, title), main, _footer(result))
-    return "<!doctype html>\n" + tag("html", head, body, lang="en") + "\n"
+    return html_page(title, _header(result, title), main, _footer(result))
 
 
 # --- what a reader wants first ---------------------------------------------------------------

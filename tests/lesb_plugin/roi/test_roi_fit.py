@@ -121,9 +121,7 @@ def test_an_artefact_holds_all_of_the_model(report: FitReport) -> None:
 
 
 def test_an_artefact_is_refused_by_another_backbone(report: FitReport) -> None:
-    with pytest.raises(
-        DataError, match=r"belongs to .*'texture' .* not to .*'other'"
-    ):
+    with pytest.raises(DataError, match=r"belongs to .*'texture' .* not to .*'other'"):
         detector(report.artefact, texture_embedder("other"))
 
 

@@ -6,7 +6,7 @@ from html import escape
 
 __all__ = ["Markup", "joined", "tag"]
 
-_VOID = {"br", "hr", "input", "meta"}
+_VOID = {"br", "hr", "img", "input", "meta"}
 
 
 class Markup(str):

@@ -1,0 +1,210 @@
+"""Runs the detector and the explainer over the faces and their changed copies, once each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lesb_plugin.audit.controls import centre_map
+from lesb_plugin.audit.equivariance import MOVES, move_image, move_points
+from lesb_plugin.audit.faces import AuditFace
+from lesb_plugin.audit.subject import Reading, Subject
+from lesb_plugin.audit.truth import part_masks
+from lesb_plugin.lfd.regions import RegionSet
+from registry import Crop, DataError
+
+__all__ = ["PERTURBATIONS", "Collected", "collect"]
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Image = NDArray[np.uint8]
+
+_STABILITY_FACES, _MOVED_FACES, _COST_FACES = 64, 32, 16
+
+
+def _jpeg(image: Image, quality: int) -> Image:
+    code = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.ascontiguousarray(cv2.imdecode(code, cv2.IMREAD_COLOR)[..., ::-1])
+
+
+def _resized(image: Image, factor: float) -> Image:
+    size = image.shape[0]
+    side = round(size * factor)
+    return np.asarray(cv2.resize(cv2.resize(image, (side, side)), (size, size)), np.uint8)
+
+
+PERTURBATIONS: Mapping[str, Callable[[Image], Image]] = {
+    "JPEG 60": lambda image: _jpeg(image, 60),
+    "JPEG 80": lambda image: _jpeg(image, 80),
+    "JPEG 95": lambda image: _jpeg(image, 95),
+    "resized -5 %": lambda image: _resized(image, 0.95),
+    "resized +5 %": lambda image: _resized(image, 1.05),
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Collected:
+    """Everything that is measured from, of n faces with K parts named `names`.
+
+    `truth` (n, K) is all False for reals and for fakes of which nobody `known` (n,) what changed.
+    `restored` and `inserted` (n, K) are how much the score of fake falls where pristine pixels are
+    put back into a part, and rises where the changed ones are put into the source; NaN without one.
+    `perturbed` are part scores (m, K) of the faces `perturbed_rows`, `moved` maps (m, h, w) of the
+    faces `moved_rows`.
+    """
+
+    names: tuple[str, ...]
+    faces: tuple[AuditFace, ...]
+    real: Flags
+    truth: Flags
+    known: Flags
+    identity: NDArray[np.int64]
+    areas: Array
+    centrality: Array
+    reading: Reading
+    restored: Array
+    inserted: Array
+    perturbed_rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    perturbed: Mapping[str, Array] = field(default_factory=dict)
+    moved_rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    moved: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    subspaces: Array | None = None
+    cost: float | None = None
+
+    @property
+    def single(self) -> Flags:
+        """Fakes with one part changed."""
+        return cast(Flags, self.known & (self.truth.sum(axis=1) == 1))
+
+    @property
+    def whole(self) -> Flags:
+        """Fakes with every part changed."""
+        return cast(Flags, self.known & self.truth.all(axis=1))
+
+
+def collect(
+    subject: Subject,
+    faces: Sequence[AuditFace],
+    regions: RegionSet,
+    wanted: Collection[str],
+    rng: np.random.Generator,
+) -> Collected:
+    """All that the rows `wanted` need; DataError without reals, fakes or a known change."""
+    found = _facts(faces, subject)
+    if "restore" in wanted:
+        found = replace(found, restored=_exchanged(subject, found, "restored"))
+    if "insert" in wanted:
+        found = replace(found, inserted=_exchanged(subject, found, "inserted"))
+    if "stability" in wanted and found.reading.parts is not None:
+        rows = _spread(np.flatnonzero(found.known), _STABILITY_FACES)
+        found = replace(found, perturbed_rows=rows, perturbed=_perturbed(subject, found, rows))
+    if {"equivariance", "outside"} & set(wanted) and found.reading.maps is not None:
+        rows = _spread(np.arange(len(faces)), _MOVED_FACES)
+        found = replace(found, moved_rows=rows, moved=_moved(subject, found, rows, regions))
+    if found.reading.parts is not None:
+        crops = [face.crop for face in faces]
+        found = replace(found, subspaces=subject.random_subspaces(crops, rng))
+    if "cost" in wanted:
+        some = [faces[row].crop for row in _spread(np.arange(len(faces)), _COST_FACES)]
+        found = replace(found, cost=subject.cost(some))
+    return found
+
+
+def _facts(faces: Sequence[AuditFace], subject: Subject) -> Collected:
+    real = np.array([not face.fake for face in faces], np.bool_)
+    known = np.array([face.truth is not None and bool(face.truth.any()) for face in faces])
+    for there, what in ((real, "real face"), (~real, "fake"), (known, "fake with a known region")):
+        if not there.any():
+            raise DataError(
+                f"the data holds no {what}; an audit needs reals and fakes whose changed parts are"
+                " known (columns region or mask of a manifest), or --make-edits of real faces"
+            )
+    nothing = np.zeros(len(subject.names), np.bool_)
+    empty = np.full((len(faces), len(subject.names)), np.nan)
+    masks = [face.parts for face in faces]
+    centre = centre_map(faces[0].parts.shape[1])
+    crops = [face.crop for face in faces]
+    return Collected(
+        names=subject.names,
+        faces=tuple(faces),
+        real=real,
+        truth=np.stack([nothing if face.truth is None else face.truth for face in faces]),
+        known=known,
+        identity=np.unique([face.identity for face in faces], return_inverse=True)[1],
+        areas=np.array([mask.mean(axis=(1, 2)) for mask in masks]),
+        centrality=np.array([[centre[part].mean() for part in mask] for mask in masks], np.float64),
+        reading=subject.read(crops, masks, "explaining"),
+        restored=empty,
+        inserted=empty,
+    )
+
+
+def _spread(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """At most `count` of them, evenly spread."""
+    if len(rows) <= count:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, count).astype(int)]
+
+
+def _exchanged(subject: Subject, found: Collected, label: str) -> Array:
+    """(n, K): s(x) - s(x with x0's part k), or for "inserted" s(x0 with x's part k) - s(x0)."""
+    out = np.full(found.truth.shape, np.nan)
+    pairs = [
+        (row, face.crop, face.source)
+        for row, face in enumerate(found.faces)
+        if face.source is not None and found.known[row]
+    ]
+    if not pairs:
+        return out
+    back = label == "restored"
+    bases = [crop if back else source for _, crop, source in pairs]
+    mixed = [
+        _patched(base, source if back else crop, mask)
+        for base, (row, crop, source) in zip(bases, pairs, strict=True)
+        for mask in found.faces[row].parts
+    ]
+    rows = np.array([row for row, _, _ in pairs])
+    scores = subject.fakes(mixed, label).reshape(len(pairs), -1)
+    plain = found.reading.fake[rows] if back else subject.fakes(bases, "sources")
+    out[rows] = plain[:, None] - scores if back else scores - plain[:, None]
+    return out
+
+
+def _patched(base: Crop, patch: Crop, mask: Flags) -> Crop:
+    return replace(base, image=np.where(mask[..., None], patch.image, base.image))
+
+
+def _perturbed(subject: Subject, found: Collected, rows: NDArray[np.int64]) -> dict[str, Array]:
+    masks = [found.faces[row].parts for row in rows]
+    out = {}
+    for name, change in PERTURBATIONS.items():
+        crops = [found.faces[row].crop for row in rows]
+        changed = [replace(crop, image=change(crop.image)) for crop in crops]
+        parts = subject.read(changed, masks, name).parts
+        out[name] = np.full((len(rows), len(found.names)), np.nan) if parts is None else parts
+    return out
+
+
+def _moved(
+    subject: Subject, found: Collected, rows: NDArray[np.int64], regions: RegionSet
+) -> dict[str, NDArray[np.float32]]:
+    """Maps (m, h, w) of the moved faces by move."""
+    out = {}
+    size = found.faces[0].parts.shape[1]
+    for name, move in MOVES.items():
+        crops, masks = [], []
+        for row in rows:
+            crop = found.faces[row].crop
+            points = move_points(cast(NDArray[np.float32], crop.landmarks), move, size)
+            image = cast(Image, move_image(crop.image, move))
+            crops.append(replace(crop, image=image, landmarks=points))
+            masks.append(part_masks(points, regions, size))
+        maps = subject.read(crops, masks, name).maps
+        if maps is not None:
+            out[name] = maps
+    return out

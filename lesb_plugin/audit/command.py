@@ -1,0 +1,59 @@
+"""The subcommand `bench audit`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from lesb_plugin.audit.options import AuditConfig
+from registry import add_config_flags, given_flags, replacing, resolve, say, writable_folder
+
+__all__ = ["configure_audit", "run_audit_command"]
+
+REPORT, PAGE = "audit.json", "audit.html"
+_EXAMPLES = """\
+examples:
+  bench audit --dataset MANIFEST --out runs/audit
+  bench audit --detector lesb --backbone sbi_efflite0 --dataset MANIFEST --only right_part,restore
+  bench audit --detector linear --explainer cam --dataset MANIFEST
+  bench audit --dataset FACES --split val --make-edits
+
+The data needs reals, and fakes whose changed part is known: a manifest with a column region (eyes,
+nose, mouth, eyes+mouth, face) or mask. A fake's source is the one real image of its identity.
+--make-edits needs nothing but real faces. OUT/audit.json holds every figure; the first one, right
+part first, stands under right_part."""
+
+
+def configure_audit(parser: argparse.ArgumentParser) -> None:
+    """Flags of `bench audit`: those of AuditConfig."""
+    parser.usage = f"{parser.prog} [options]"
+    parser.epilog = _EXAMPLES
+    add_config_flags(parser, AuditConfig)
+
+
+def run_audit_command(args: argparse.Namespace) -> int:
+    """Audit, print the table, write audit.json and audit.html."""
+    config = resolve(AuditConfig, args.config, args.set, given_flags(args, AuditConfig))
+    from lesb_plugin.audit.page import audit_page  # loads torch: after what can fail without it
+    from lesb_plugin.audit.run import run_audit
+    from lesb_plugin.audit.table import print_audit
+
+    out = writable_folder(Path(config.out or _default_folder(config)))
+    audit = run_audit(config)
+    print_audit(audit)
+    _write(out / REPORT, json.dumps(audit.to_json(), indent=1) + "\n")
+    _write(out / PAGE, audit_page(audit))
+    say(f"figures: {out / REPORT}")
+    say(f"report:  {(out / PAGE).resolve().as_uri()}")
+    return 0
+
+
+def _default_folder(config: AuditConfig) -> str:
+    names = ["audit", config.detector, config.explainer or "", config.backbone or ""]
+    return "runs/" + "_".join(name.replace("/", "_") for name in names if name)
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -1,0 +1,57 @@
+"""Figures with 95 % intervals, from one set of bootstrap draws over identities for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry import draw_weights, interval
+
+__all__ = ["Draws", "Figure", "Statistic", "overlap"]
+
+Array = NDArray[np.float64]
+Statistic = Callable[[Array], Array]  # weights (D, n) of faces -> (D,), NaN where undefined
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A value and its interval; None where there is none, and why."""
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""
+
+
+class Draws:
+    """How often each of n faces is in each draw; a cluster is all faces of one identity."""
+
+    def __init__(
+        self,
+        fake: NDArray[np.int64],
+        identity: NDArray[np.int64],
+        draws: int,
+        rng: np.random.Generator,
+    ) -> None:
+        blocks = list(draw_weights(fake, identity, draws, rng)) if draws else []
+        self._weights = [block.astype(np.float64) for block in blocks]
+        self._ones = np.ones((1, len(fake)))
+
+    def figure(self, statistic: Statistic) -> Figure:
+        """The statistic of the sample itself, and where 95 % of the draws put it."""
+        value = float(statistic(self._ones)[0])
+        if np.isnan(value):
+            return Figure(reason="no face says anything about it")
+        values = [statistic(block) for block in self._weights]
+        found = interval(np.concatenate(values) if values else np.empty(0))
+        return Figure(value, found.low, found.high, found.reason)
+
+
+def overlap(one: Figure, other: Figure) -> bool:
+    """Whether two intervals have a point in common; False where one is missing."""
+    if one.low is None or one.high is None or other.low is None or other.high is None:
+        return False
+    return one.low <= other.high and other.low <= one.high

@@ -1,0 +1,119 @@
+"""Does an explanation name the part that was changed?
+
+Everything is of n faces with K parts. `truth` (n, K) says which parts were changed, z (n, K) are
+part scores on the scale of real faces. Statistics take weights (D, n), how often each face is in
+each of D draws, and give (D,), NaN where undefined; weights of ones give the figure itself.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "alarms",
+    "jaccard",
+    "kappa",
+    "macro_recall",
+    "mean",
+    "named_share",
+    "raised",
+    "standardised",
+]
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+_RAISED = 95.0  # percentile of the reals above which a part counts as pointed out
+
+
+def standardised(scores: Array, real: Flags) -> Array:
+    """Z (n, K) = (score - mean of the reals) / their standard deviation, part by part.
+
+    Where an explanation has no score (NaN) z is 0: nothing said of a part is what is said of a real
+    face. Where all reals have the same score, the standard deviation counts as 1.
+    """
+    reals = scores[real]
+    count = np.maximum((~np.isnan(reals)).sum(axis=0), 1)
+    centre = np.nansum(reals, axis=0) / count
+    spread = np.sqrt(np.nansum((reals - centre) ** 2, axis=0) / count)
+    scale = np.where(spread > 1e-12 * (1.0 + np.abs(centre)), spread, 1.0)
+    return np.asarray(np.nan_to_num((scores - centre) / scale, nan=0.0), np.float64)
+
+
+def named_share(z: Array, truth: Flags) -> Array:
+    """(n,) in [0, 1]: 1 where the part with the highest z was changed, m parts alike share it."""
+    top = z == z.max(axis=1, keepdims=True)
+    return np.asarray((top & truth).sum(axis=1) / top.sum(axis=1), np.float64)
+
+
+def macro_recall(share: Array, truth: Flags, weights: Array) -> Array:
+    """Right part first: `share` (n,) averaged per part, then over the parts that occur.
+
+    Faces with one part changed. Range [0, 1], higher is better, chance and every constant answer
+    1/K. With one part named per face it is scikit-learn's recall_score(average="macro").
+    """
+    found = weights @ (share[:, None] * truth)  # (D, K)
+    there = weights @ truth.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        return _mean_of_defined(np.where(there > 0, found / there, np.nan))
+
+
+def raised(z: Array, real: Flags) -> Flags:
+    """(n, K): which parts score above the 95th percentile that their reals have."""
+    return np.asarray(z > np.percentile(z[real], _RAISED, axis=0))
+
+
+def jaccard(flags: Flags, truth: Flags) -> Array:
+    """(n,): parts both pointed out and changed, over parts that are either; 1 where none is.
+
+    Range [0, 1], higher is better; scikit-learn's jaccard_score(average="samples", zero_division=1)
+    is its mean.
+    """
+    either = (flags | truth).sum(axis=1)
+    both = (flags & truth).sum(axis=1)
+    return np.where(either > 0, both / np.maximum(either, 1), 1.0)
+
+
+def alarms(z: Array, fold: NDArray[np.int64]) -> Array:
+    """(n,) of real faces, 0 or 1: max_k z_k above its 95th percentile on the other fold.
+
+    The threshold comes from other people than it is applied to. The mean is the share of real faces
+    in which a part would be singled out: range [0, 1], .05 is what is promised.
+    """
+    highest = z.max(axis=1)
+    out = np.full(len(z), np.nan)
+    for own in np.unique(fold):
+        others = highest[fold != own]
+        if others.size:
+            out[fold == own] = highest[fold == own] > np.percentile(others, _RAISED)
+    return out
+
+
+def kappa(flags: Flags, truth: Flags, weights: Array) -> Array:
+    """Cohen's kappa of parts pointed out and parts changed, over all faces and parts.
+
+    Range [-1, 1], higher is better, 0 is chance; scikit-learn's cohen_kappa_score of both
+    as flat arrays.
+    """
+    total = weights.sum(axis=1) * flags.shape[1]
+    agree = weights @ (flags == truth).sum(axis=1) / total
+    said = weights @ flags.sum(axis=1) / total
+    true = weights @ truth.sum(axis=1) / total
+    chance = said * true + (1.0 - said) * (1.0 - true)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(chance < 1.0, (agree - chance) / (1.0 - chance), np.nan)
+
+
+def mean(values: Array, weights: Array) -> Array:
+    """The mean of values (n,) over faces that have one."""
+    there = ~np.isnan(values)
+    total = weights[:, there].sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(weights[:, there] @ values[there] / total, np.float64)
+
+
+def _mean_of_defined(values: Array) -> Array:
+    count = (~np.isnan(values)).sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.nansum(values, axis=1) / np.where(count > 0, count, np.nan))

@@ -1,0 +1,87 @@
+"""What `bench audit` does: every field is a flag, a key of a YAML file and an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+__all__ = ["ROWS", "AuditConfig"]
+
+ROWS = (
+    "right_part",
+    "auc_matrix",
+    "redundancy",
+    "several_parts",
+    "agreement",
+    "no_part_on_real",
+    "restore",
+    "insert",
+    "localisation",
+    "equivariance",
+    "outside",
+    "stability",
+    "sanity",
+    "cost",
+)
+
+
+def _field(default: Any, help_text: str, *aliases: str, **limits: float) -> Any:
+    """A field with its line of help; `min` and `max` bound a number."""
+    return field(default=default, metadata={"help": help_text, "aliases": aliases, **limits})
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditConfig:
+    """One audit; build it with `resolve`, which checks every value."""
+
+    folder: ClassVar[str] = "audit"
+
+    # What is audited, and on what.
+    detector: str = _field("lesb", "detector to audit (`bench list detectors`)")
+    backbone: str | None = _field("sbi_efflite0", "backbone to use (`bench list backbones`)")
+    weights: str | None = _field(None, "weights of the backbone: a file, or 'random' for none")
+    artefact: str | None = _field(None, "what `bench fit` wrote: its folder or file")
+    fit_on: tuple[str, ...] = _field((), "fit on this data first where no artefact is given")
+    explainer: str | None = _field(
+        None,
+        "explainer to audit (`bench list explainers`); by default the detector's own part scores",
+    )
+    dataset: tuple[str, ...] = _field(
+        (), "reals and fakes with changed regions: a path, a registered name, or kind:NAME"
+    )
+    split: str = _field("test", "split of the data")
+    data_root: str | None = _field(None, "folder that the paths in an index of the data start from")
+    json_dir: str | None = _field(
+        None, "folder of DeepfakeBench's JSON files; by default at --data-root", "--json"
+    )
+    regions: str = _field(
+        "eyes_nose_mouth", "face parts: a YAML file, or one of configs/regions, by its name"
+    )
+    make_edits: bool = _field(False, "audit on edits made of the real faces, not on given fakes")
+    edits: int = _field(3, "edits of each real face, with --make-edits", min=1)
+    faces: int | None = _field(None, "no more faces than this, of evenly chosen people", min=2)
+
+    # How it is measured.
+    only: tuple[str, ...] = _field((), f"rows to measure, of {', '.join(ROWS)}; commas join them")
+    draws: int = _field(1000, "bootstrap draws of an interval; 0 for none", min=0)
+    seed: int = _field(0, "seed of everything random", min=0)
+
+    # How it runs.
+    out: str | None = _field(None, "folder of audit.json and audit.html; by default under runs/")
+    landmarks: str | None = _field(None, "landmark predictor file for data without landmarks")
+    landmarker: str | None = _field(None, "landmarker to use (`bench list landmarkers`)")
+    face_detector: str = _field("dlib", "face detector to use (`bench list face-detectors`)")
+    crop_from: Literal["auto", "landmarks", "detector"] = _field(
+        "auto", "where the face box comes from; auto takes landmarks where there are any"
+    )
+    frames: int = _field(1, "frames taken of each video", min=1)
+    batch_size: int = _field(32, "face crops per forward pass", min=1)
+    threads: int | None = _field(None, "threads of the computation; by default torch's", min=1)
+    device: str = _field("auto", "cpu, cuda, cuda:N, mps, or auto")
+    precision: Literal["float32", "bfloat16"] = _field("float32", "precision of the backbone")
+    max_errors: float = _field(0.05, "faces that may fail: a fraction below 1, else a count", min=0)
+    quiet: bool = _field(False, "no progress bars")
+    options: Mapping[str, Any] = field(
+        default_factory=dict, metadata={"help": "the detector's own options"}
+    )

@@ -1,0 +1,201 @@
+"""audit.html: the table, what has to be said of it, and faces to look at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import numpy as np
+
+from lesb_plugin.audit.intervals import Figure
+from lesb_plugin.audit.map_rows import enlarged
+from lesb_plugin.audit.picture import SCALE, colour_bar, data_uri, mapped, outlined, scored
+from lesb_plugin.audit.row import Row, number
+from lesb_plugin.audit.run import Audit
+from lesb_plugin.audit.table import control_names, headline, interval_text, verdict
+from registry import Markup, html_page, joined, tag
+
+__all__ = ["audit_page"]
+
+_STYLE = """
+.faces { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 1.5rem; }
+.faces figure { max-width: none; }
+.faces img { width: 32%; height: auto; margin-right: 1%; vertical-align: top; }
+.bar img { width: 16rem; height: .9rem; margin: 0 .6rem; vertical-align: middle; }
+.wide th, .wide td { padding-right: .6rem; } .wide tbody th { min-width: 15rem; }
+"""
+_PER_METHOD, _REALS = 1, 2
+
+
+def audit_page(audit: Audit) -> str:
+    """The whole page, self-contained."""
+    title = f"Audit of {headline(audit)}"
+    notes = [tag("p", tag("strong", "Note: "), line, class_="note") for line in audit.notes]
+    main = tag(
+        "main",
+        tag("p", tag("strong", audit.summary), class_="note") if audit.summary else "",
+        _cards(audit),
+        *notes,
+        _section("Results", _reading(), _table(audit), _controls(audit), _matrix(audit)),
+        _section("Faces", *_faces(audit)),
+        _section("Provenance", _details("Everything in audit.json", audit)),
+    )
+    header = tag("header", tag("h1", title), tag("p", _subtitle(audit), class_="soft"))
+    footer = tag("footer", f"Written by bench {audit.record['version']}.")
+    return html_page(title, header, main, footer, style=_STYLE)
+
+
+def _subtitle(audit: Audit) -> str:
+    data = ", ".join(audit.config.dataset)
+    return f"How good the explanation is, measured on {data}, split {audit.config.split}"
+
+
+def _cards(audit: Audit) -> Markup:
+    first = [row for row in audit.rows if row.key.startswith("right_part")]
+    cards = [_card(row) for row in first if row.n]
+    return tag("ul", *cards, class_="cards", aria_label="Right part first") if cards else Markup()
+
+
+def _card(row: Row) -> Markup:
+    constant = row.controls.get("constant part", Figure())
+    value = tag("span", number(row.figure.value), class_="value")
+    below = f"95 % interval {interval_text(row.figure)}"
+    control = f"always the same part: {number(constant.value)}; n = {row.n}"
+    return tag("li", row.title, value, below, tag("br"), control)
+
+
+def _reading() -> Markup:
+    return tag(
+        "p",
+        "Part scores are counted in standard deviations of the real faces' scores. Below each"
+        " figure stands its 95 % interval, from draws over identities. Controls are scored like the"
+        " explanation: an oracle that knows what was changed, noise, a part that is always named,"
+        " the part nearest to the centre, the largest part, the explanation's own scores under the"
+        " names of other parts and, where the detector has subspaces, random ones.",
+        class_="soft",
+    )
+
+
+def _table(audit: Audit) -> Markup:
+    names = control_names(audit)
+    heads = ("row", "n", "value", "aim", "met", *names)
+    rows = []
+    for row in audit.rows:
+        cells = [_number(row.controls.get(name, Figure())) for name in names]
+        rows.append(
+            tag(
+                "tr",
+                tag("th", row.title, scope="row"),
+                tag("td", str(row.n) if row.n else "-", class_="number"),
+                _number(row.figure),
+                tag("td", row.aim.text or "-"),
+                tag("td", verdict(row)),
+                *cells,
+            )
+        )
+    head = tag("thead", tag("tr", *(tag("th", name, scope="col") for name in heads)))
+    return _scrolling(tag("table", head, tag("tbody", *rows), class_="wide"), "Results")
+
+
+def _controls(audit: Audit) -> Markup:
+    """What knows nothing of the face and scores as well."""
+    if not audit.called_out:
+        return Markup()
+    items = [tag("li", line) for line in audit.called_out]
+    return joined(tag("h3", "Controls that score as well or better"), tag("ul", *items))
+
+
+def _number(figure: Figure) -> Markup:
+    interval = interval_text(figure)
+    below = "" if interval == "-" else tag("small", interval, class_="interval")
+    return tag("td", number(figure.value), below, class_="number")
+
+
+def _matrix(audit: Audit) -> Markup:
+    if audit.matrix is None:
+        return Markup()
+    parts = audit.found.names
+    heads = ("score of", *(f"{part} changed" for part in parts))
+    head = tag("thead", tag("tr", *(tag("th", name, scope="col") for name in heads)))
+    rows = []
+    for part, values in zip(parts, audit.matrix, strict=True):
+        cells = [tag("td", "-" if np.isnan(v) else f"{v:.3f}", class_="number") for v in values]
+        rows.append(tag("tr", tag("th", part, scope="row"), *cells))
+    caption = tag("caption", "AUC of a part's score, faces with one part changed against reals")
+    return _scrolling(tag("table", caption, head, tag("tbody", *rows)), "AUC matrix")
+
+
+def _scrolling(table: Markup, label: str) -> Markup:
+    return tag("div", table, class_="scroll", tabindex=0, role="region", aria_label=label)
+
+
+# --- pictures --------------------------------------------------------------------------------
+
+
+def _faces(audit: Audit) -> Iterator[Markup]:
+    low, high = SCALE
+    if audit.z is not None:
+        bar = tag("img", src=data_uri(colour_bar()), alt="colours from blue to yellow")
+        yield tag("p", f"score of a part: {low:g} ", bar, f" {high:g} standard deviations of reals",
+                  class_="bar")  # fmt: skip
+    maps = audit.found.reading.maps
+    limit = 0.0 if maps is None else float(np.percentile(maps.max(axis=(1, 2)), 95))
+    yield tag("div", *(_figure(audit, row, limit) for row in _shown(audit)), class_="faces")
+
+
+def _shown(audit: Audit) -> list[int]:
+    """The first face of each method, and two reals."""
+    left: dict[str, int] = {}
+    rows = []
+    for row, face in enumerate(audit.found.faces):
+        most = _PER_METHOD if face.fake else _REALS
+        left.setdefault(face.method, most)
+        if left[face.method] > 0:
+            left[face.method] -= 1
+            rows.append(row)
+    return sorted(rows, key=lambda row: audit.found.faces[row].method)
+
+
+def _figure(audit: Audit, row: int, limit: float) -> Markup:
+    face, found = audit.found.faces[row], audit.found
+    image = face.crop.image
+    pictures = [(outlined(image, face.mask), "the face, what was changed outlined")]
+    if audit.z is not None:
+        pictures.append((scored(image, face.parts, audit.z[row]), "its parts by their scores"))
+    if found.reading.maps is not None:
+        heat = enlarged(found.reading.maps[row], len(image))
+        pictures.append((mapped(image, heat, limit), "the map of the explanation"))
+    shown = [tag("img", src=data_uri(picture), alt=text, loading="lazy")
+             for picture, text in pictures]  # fmt: skip
+    return tag("figure", *shown, tag("figcaption", _truth(audit, row)), tag("p", _said(audit, row)))
+
+
+def _truth(audit: Audit, row: int) -> str:
+    face, names = audit.found.faces[row], audit.found.names
+    if not face.fake:
+        return "real"
+    if face.truth is None or not face.truth.any():
+        return f"{face.method}: changed part unknown"
+    changed = [name for name, is_changed in zip(names, face.truth, strict=True) if is_changed]
+    what = "the whole face" if len(changed) == len(names) > 1 else " and ".join(changed)
+    return f"{face.method}: {what} changed"
+
+
+def _said(audit: Audit, row: int) -> str:
+    """The scores in words beside the colours."""
+    score = f"score of fake {audit.found.reading.fake[row]:.2f}"
+    if audit.z is None:
+        return score
+    z = audit.z[row]
+    order = np.argsort(-z, kind="stable")
+    parts = ", ".join(f"{audit.found.names[k]} {z[k]:+.1f}" for k in order)
+    return f"{score}; parts {parts}"
+
+
+def _section(title: str, *children: str) -> Markup:
+    return tag("section", tag("h2", title), joined(*children))
+
+
+def _details(title: str, audit: Audit) -> Markup:
+    text = json.dumps(audit.to_json(), indent=1)
+    return tag("details", tag("summary", title), tag("pre", text))

@@ -1,0 +1,204 @@
+"""From a configuration to a finished audit."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import time
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesb_plugin.audit.collect import Collected, collect
+from lesb_plugin.audit.controls import CONSTANT, SUBSPACES
+from lesb_plugin.audit.discrimination import auc_matrix
+from lesb_plugin.audit.faces import FaceSet, read_faces
+from lesb_plugin.audit.intervals import Draws, Figure
+from lesb_plugin.audit.made import with_edits
+from lesb_plugin.audit.map_rows import map_rows
+from lesb_plugin.audit.naming import standardised
+from lesb_plugin.audit.options import ROWS, AuditConfig
+from lesb_plugin.audit.part_rows import part_rows
+from lesb_plugin.audit.row import Row, at_most, called_out, number
+from lesb_plugin.audit.subject import Subject
+from lesb_plugin.lfd.presets import region_preset
+from registry import AuditInputs, ConfigError, UnknownNameError, prepare_audit
+
+__all__ = ["Audit", "run_audit"]
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Audit:
+    """What was found: the rows, what has to be said of them, and what they were made from.
+
+    `z` (n, K) are part scores on the scale of real faces and `matrix` (K, K) AUCs of part k's score
+    for a change of part j; None for an explanation without part scores.
+    """
+
+    config: AuditConfig
+    rows: tuple[Row, ...]
+    called_out: tuple[str, ...]
+    notes: tuple[str, ...]
+    found: Collected
+    z: NDArray[np.float64] | None
+    matrix: NDArray[np.float64] | None
+    record: dict[str, Any]
+
+    @property
+    def first(self) -> Row | None:
+        """Right part first, the row that decides whether an explanation localises."""
+        return next((row for row in self.rows if row.key == "right_part"), None)
+
+    @property
+    def localises(self) -> bool | None:
+        """Whether it names changed parts better than one constant answer; None where unknown."""
+        return None if self.first is None else self.first.met
+
+    @property
+    def summary(self) -> str:
+        """The audit in a sentence, for whoever reads the explanations themselves."""
+        if self.first is None or self.localises is None:
+            return ""
+        figure, control = self.first.figure, self.first.controls[CONSTANT]
+        said = f"{number(figure.value)} [{number(figure.low)}, {number(figure.high)}]"
+        chance = number(control.value)
+        tells, where = ("tells", "where") if self.localises else ("does not tell", "and")
+        return (
+            f"The explanation {tells} where a face was changed: it names the right part first with"
+            f" a recall of {said}, {where} always naming the same part gets {chance}."
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """`right_part` is the figure of the first row; everything else stands under its name."""
+        matrix = None if self.matrix is None else np.where(
+            np.isnan(self.matrix), None, self.matrix.astype(object)
+        ).tolist()  # fmt: skip
+        return {
+            "schema": SCHEMA,
+            "right_part": None if self.first is None else self.first.figure.value,
+            "localises": self.localises,
+            "summary": self.summary,
+            "parts": list(self.found.names),
+            "rows": [row.to_json() for row in self.rows],
+            "auc_matrix": matrix,
+            "called_out": list(self.called_out),
+            "notes": list(self.notes),
+            **self.record,
+        }
+
+
+def run_audit(config: AuditConfig) -> Audit:
+    """Audit as `config` says; BenchErrors say what to change."""
+    started = time.perf_counter()
+    rows_wanted = _wanted(config.only)
+    regions = region_preset(config.regions)
+    inputs = prepare_audit(config)
+    read = read_faces(inputs, regions, config.faces, config.max_errors, quiet=config.quiet)
+    faces = read.faces
+    if config.make_edits:
+        faces = with_edits(faces, config.edits, config.seed, quiet=config.quiet)
+    subject = Subject(inputs, regions.names, config.batch_size, quiet=config.quiet)
+    rng = np.random.default_rng(config.seed)
+    found = collect(subject, faces, regions, rows_wanted, rng)
+    collected = time.perf_counter()
+    rows = _rows(found, lambda key: key.partition(".")[0] in rows_wanted, config.draws, rng)
+    if not rows:
+        raise ConfigError(
+            "nothing that was asked for can be measured: the explanation has"
+            f" {'no part scores' if found.reading.parts is None else 'no maps'}"
+        )
+    z = None
+    if found.reading.parts is not None:
+        z = standardised(found.reading.parts, found.real)
+    timing = {"collect": collected - started, "measure": time.perf_counter() - collected}
+    return Audit(
+        config=config,
+        rows=rows,
+        called_out=tuple(filter(None, map(called_out, rows))),
+        notes=_notes(read, found, rows_wanted),
+        found=found,
+        z=z,
+        matrix=_matrix(found, z) if z is not None and "auc_matrix" in rows_wanted else None,
+        record=_record(config, inputs, found, timing),
+    )
+
+
+def _wanted(only: Collection[str]) -> frozenset[str]:
+    names = [name.strip() for each in only for name in each.split(",") if name.strip()]
+    for name in names:
+        if name not in ROWS:
+            raise UnknownNameError("row of the audit", name, ROWS)
+    return frozenset(names or ROWS)
+
+
+def _rows(
+    found: Collected, wanted: Callable[[str], bool], count: int, rng: np.random.Generator
+) -> tuple[Row, ...]:
+    draws = Draws((~found.real).astype(np.int64), found.identity, count, rng)
+    rows = part_rows(found, wanted, draws, rng) + map_rows(found, wanted, draws, rng)
+    if found.cost is not None:
+        rows.append(
+            Row(
+                key="cost",
+                title="explaining over one bare forward pass, seconds",
+                n=0,
+                figure=Figure(found.cost, reason="measured once, on this machine"),
+                aim=at_most(1.05),
+                higher_is_better=False,
+            )
+        )
+    return tuple(rows)
+
+
+def _matrix(found: Collected, z: NDArray[np.float64]) -> NDArray[np.float64]:
+    ones = np.ones((1, len(z)))
+    matrix: NDArray[np.float64] = auc_matrix(z, found.truth, found.real, ones)[0]
+    return matrix
+
+
+def _notes(read: FaceSet, found: Collected, wanted: Collection[str]) -> tuple[str, ...]:
+    notes = []
+    if read.failed:
+        notes.append(f"{len(read.failed)} faces were left out; the first: {read.failed[0]}")
+    unknown = int((~found.real & ~found.known).sum())
+    if unknown:
+        notes.append(f"Of {unknown} fakes nobody says where they were changed; they name no part.")
+    parts = found.reading.parts
+    if parts is None:
+        notes.append("The explanation has no part scores; only its maps are audited.")
+    else:
+        silent = int(np.isnan(parts).all(axis=1).sum())
+        if silent:
+            notes.append(f"Of {silent} faces the explanation says nothing; that names no part.")
+    if found.reading.maps is None:
+        notes.append("The explanation has no maps; rows about maps are left out.")
+    if {"restore", "insert"} & set(wanted) and not any(face.source for face in found.faces):
+        notes.append("No fake has a known source (the one real image of its identity, of the same"
+                     " size): restore and insert are left out.")  # fmt: skip
+    if found.subspaces is None and parts is not None:
+        notes.append(f"The detector has no subspaces: no control with {SUBSPACES}.")
+    return tuple(notes)
+
+
+def _record(
+    config: AuditConfig, inputs: AuditInputs, found: Collected, timing: dict[str, float]
+) -> dict[str, Any]:
+    methods = Counter(face.method for face in found.faces if face.fake)
+    return {
+        "config": asdict(config),
+        "weights_sha256": inputs.weights_sha256,
+        "artefact_sha256": inputs.artefact_sha256,
+        "data_fingerprint": inputs.data_fingerprint,
+        "reals": int(found.real.sum()),
+        "fakes": dict(sorted(methods.items())),
+        "identities": int(found.identity.max()) + 1,
+        "seconds": {name: round(value, 2) for name, value in timing.items()},
+        "version": importlib.metadata.version("lesb-plugin"),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,180 @@
+"""What is audited: a detector and an explainer, seen as numbers per part and maps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logit
+
+from lesb_plugin.audit.controls import random_subspaces
+from registry import (
+    AuditInputs,
+    ConfigError,
+    Crop,
+    EmbeddingDetector,
+    Explanation,
+    progress,
+)
+
+__all__ = ["Reading", "Subject"]
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+_EDGE = 1e-6  # scores of parts are clipped to [_EDGE, 1 - _EDGE] before their log-odds are taken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What is said of n faces: scores of fake (n,), of parts (n, K), and maps (n, h, w) of fake.
+
+    NaN is a part that nothing is said of; None stands for an explanation that never has any.
+    """
+
+    fake: Array
+    parts: Array | None
+    maps: NDArray[np.float32] | None
+
+
+class _Batch(NamedTuple):
+    """A reading of one batch; parts are NaN where nothing is said."""
+
+    fake: Array
+    parts: Array
+    maps: NDArray[np.float32] | None
+
+
+@runtime_checkable
+class _WithLfd(Protocol):
+    """A detector made of local subspaces of a backbone's embedding: LESB."""
+
+    model: Any
+
+
+class Subject:
+    """A detector and an explainer, fed with crops in batches."""
+
+    def __init__(
+        self, inputs: AuditInputs, names: Sequence[str], batch_size: int, *, quiet: bool = False
+    ) -> None:
+        self.inputs = inputs
+        self.names = tuple(names)
+        self._batch, self._quiet = batch_size, quiet
+
+    def fakes(self, crops: Sequence[Crop], label: str) -> Array:
+        """Scores of fake (n,) in [0, 1]."""
+        batches = self._batches(crops, label)
+        scores = [self.inputs.detector.score(batch).fake for batch in batches]
+        return np.concatenate(scores) if scores else np.empty(0)
+
+    def read(self, crops: Sequence[Crop], masks: Sequence[Flags], label: str) -> Reading:
+        """Scores and explanations of crops whose parts have `masks` (K, S, S).
+
+        Parts are scored by the explainer, by the mean of its map inside of each part where it has
+        maps alone, or without an explainer by the detector, in log-odds.
+        """
+        readings, done = [], 0
+        for batch in self._batches(crops, label):
+            readings.append(self._read(batch, masks[done : done + len(batch)]))
+            done += len(batch)
+        parts = np.concatenate([each.parts for each in readings])
+        maps = [each.maps for each in readings if each.maps is not None]
+        return Reading(
+            fake=np.concatenate([each.fake for each in readings]),
+            parts=None if np.isnan(parts).all() else parts,
+            maps=np.concatenate(maps) if len(maps) == len(readings) else None,
+        )
+
+    def _batches(self, crops: Sequence[Crop], label: str) -> Any:
+        starts = range(0, len(crops), self._batch)
+        slices = [crops[start : start + self._batch] for start in starts]
+        return progress(slices, label, unit="batch", quiet=self._quiet)
+
+    def _read(self, crops: Sequence[Crop], masks: Sequence[Flags]) -> _Batch:
+        scores = self.inputs.detector.score(crops)
+        if self.inputs.explain is None:
+            missing = [name for name in self.names if name not in scores.regions]
+            if missing:
+                raise ConfigError(
+                    f"the detector scores no {missing[0]!r}; it scores"
+                    f" {', '.join(scores.regions) or 'no parts'}. Name what explains it with"
+                    " --explainer (`bench list explainers`), or its parts with --regions"
+                )
+            columns = [np.clip(scores.regions[n], _EDGE, 1 - _EDGE) for n in self.names]
+            return _Batch(scores.fake, logit(np.stack(columns, axis=1)), None)
+        explained = self.inputs.explain(crops)
+        if any(name in each.regions for each in explained for name in self.names):
+            parts = [[each.regions.get(n, np.nan) for n in self.names] for each in explained]
+        else:
+            parts = [self._means(each, m) for each, m in zip(explained, masks, strict=True)]
+        return _Batch(scores.fake, np.array(parts, np.float64), _maps(explained))
+
+    def _means(self, explanation: Explanation, masks: Flags) -> list[float]:
+        """The mean inside of each part of that part's own map, or else of the face's."""
+        size, out = masks.shape[1], []
+        for name, mask in zip(self.names, masks, strict=True):
+            heat = explanation.maps.get(name, explanation.maps.get("face"))
+            whole = None if heat is None else cv2.resize(heat, (size, size))
+            out.append(float("nan") if whole is None else float(whole[mask].mean()))
+        return out
+
+    # --- the controls and costs that only a detector can give ------------------------------------
+
+    def random_subspaces(self, crops: Sequence[Crop], rng: np.random.Generator) -> Array | None:
+        """Scores (n, K) of random subspaces in the place of fitted ones; None without any."""
+        detector, embedder = self.inputs.detector, self.inputs.embedder
+        if not (isinstance(detector, EmbeddingDetector) and isinstance(detector, _WithLfd)):
+            return None
+        lfd, probe = getattr(detector.model, "lfd", None), getattr(detector.model, "probe", None)
+        if lfd is None or embedder is None:
+            return None
+        direction = embedder.backbone.head_direction() if probe is None else probe.weight
+        batches = self._batches(crops, "random subspaces")
+        embeddings = np.concatenate([detector.embed(batch) for batch in batches])
+        if direction is None or embeddings.shape[1:] != np.shape(lfd.mean):
+            return None
+        return random_subspaces(
+            embeddings, lfd.mean, np.asarray(direction, np.float64), lfd.rank, len(self.names), rng
+        )
+
+    def cost(self, crops: Sequence[Crop], repeats: int = 3) -> float | None:
+        """Seconds of explaining over seconds of the bare backbone, each the least of `repeats`."""
+        if self.inputs.embedder is None:
+            return None
+        images = np.stack([crop.image for crop in crops])
+        embedder, explain = self.inputs.embedder, self.inputs.explain
+        calls = (
+            lambda: embedder(images),
+            (lambda: self.inputs.detector.score(crops)) if explain is None else
+            (lambda: explain(crops)),
+        )  # fmt: skip
+        seconds = [min(_seconds(call) for _ in range(repeats)) for call in calls]
+        return seconds[1] / seconds[0]
+
+
+def _seconds(call: Any) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+def _maps(explained: Sequence[Explanation]) -> NDArray[np.float32] | None:
+    """(n, h, w): each face's map, or the mean of its parts' maps; zeros where one has none."""
+    found = [_map_of(each) for each in explained]
+    shape = next((each.shape for each in found if each is not None), None)
+    if shape is None:
+        return None
+    return np.stack([np.zeros(shape, np.float32) if each is None else each for each in found])
+
+
+def _map_of(explanation: Explanation) -> NDArray[np.float32] | None:
+    maps = explanation.maps
+    if "face" in maps:
+        return np.asarray(maps["face"], np.float32)
+    return np.mean(list(maps.values()), axis=0, dtype=np.float32) if maps else None

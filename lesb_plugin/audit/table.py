@@ -1,0 +1,75 @@
+"""The audit in the terminal: one table with the controls beside the figures."""
+
+from __future__ import annotations
+
+from lesb_plugin.audit.intervals import Figure
+from lesb_plugin.audit.row import Row, number
+from lesb_plugin.audit.run import Audit
+from registry import print_table, say
+
+__all__ = ["control_names", "headline", "interval_text", "print_audit", "verdict"]
+
+
+def print_audit(audit: Audit) -> None:
+    """The table, the AUC matrix, and in words what controls do as well."""
+    names = control_names(audit)
+    header = ("row", "n", "value", "95 % interval", "aim", "met", *names)
+    print_table(headline(audit), header, [_cells(row, names) for row in audit.rows])
+    if audit.matrix is not None:
+        parts = audit.found.names
+        matrix = [
+            (f"score of {part}", *(number(_or_none(value)) for value in row))
+            for part, row in zip(parts, audit.matrix.tolist(), strict=True)
+        ]
+        say()
+        header = ("AUC against reals", *(f"{part} changed" for part in parts))
+        print_table("", header, matrix)
+    for line in (*audit.called_out, *audit.notes):
+        say(f"note: {line}")
+    if audit.summary:
+        say(audit.summary)
+
+
+def headline(audit: Audit) -> str:
+    """What was audited on what."""
+    config = audit.config
+    what = f"{config.detector} on {config.backbone}" if config.backbone else config.detector
+    if config.explainer:
+        what += f", explained by {config.explainer}"
+    real = int(audit.found.real.sum())
+    made = "edits of real faces" if config.make_edits else "fakes"
+    return f"{what}: {real} reals and {len(audit.found.real) - real} {made}"
+
+
+def control_names(audit: Audit) -> tuple[str, ...]:
+    """Every control that a row has, in the order in which they come up."""
+    return tuple(dict.fromkeys(name for row in audit.rows for name in row.controls))
+
+
+def verdict(row: Row) -> str:
+    """Whether the aim is met, in a word."""
+    return {True: "yes", False: "no", None: "-"}[row.met]
+
+
+def interval_text(figure: Figure) -> str:
+    """`0.21 to 0.35`, or nothing."""
+    if figure.low is None or figure.high is None:
+        return "-"
+    return f"{figure.low:.3f} to {figure.high:.3f}"
+
+
+def _cells(row: Row, names: tuple[str, ...]) -> tuple[str, ...]:
+    controls = [number(row.controls.get(name, Figure()).value) for name in names]
+    return (
+        row.title,
+        str(row.n) if row.n else "-",
+        number(row.figure.value),
+        interval_text(row.figure),
+        row.aim.text or "-",
+        verdict(row),
+        *controls,
+    )
+
+
+def _or_none(value: float) -> float | None:
+    return None if value != value else value  # noqa: PLR0124 - NaN

@@ -1,0 +1,65 @@
+"""What a data set says of where a face was changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesb_plugin.lfd.regions import Jitter, RegionSet, part_mask
+from registry import DataError
+
+__all__ = ["WHOLE", "changed_parts", "covered_parts", "group_of", "part_masks"]
+
+Flags = NDArray[np.bool_]
+WHOLE = frozenset({"face", "whole", "whole_face", "all"})
+
+# A part's polygon ends at the landmarks, what is done to it does not.
+_AROUND = Jitter(
+    points=0.0, scale=(1.0, 1.0), rotation=0.0, shift=0.0, dilation=(0.1, 0.1), smoothing=(0.0, 0.0)
+)
+_GROUPS = {
+    "warps": ("warp",),
+    "in-painting": ("inpaint",),
+    "transplants": ("alpha", "poisson", "transplant"),
+}
+
+
+def changed_parts(region: str, parts: Sequence[str]) -> Flags:
+    """(K,) of a manifest's `region`: one part, several (`eyes+mouth`), or the whole face.
+
+    A DataError for a word that is none of them.
+    """
+    words = [word for word in re.split(r"[\s+,;|&]+", region.strip().lower()) if word]
+    unknown = [word for word in words if word not in parts and word not in WHOLE]
+    if unknown or not words:
+        raise DataError(
+            f"region {region!r} names no part; known: {', '.join(parts)}, several joined by +, and"
+            " face for the whole of it. Other parts come with --regions"
+        )
+    if any(word in WHOLE for word in words):
+        return np.ones(len(parts), np.bool_)
+    return np.array([part in words for part in parts])
+
+
+def covered_parts(mask: Flags, masks: Flags) -> Flags:
+    """(K,) of a mask of changed pixels (S, S): parts (K, S, S) more than half inside of it."""
+    inside = (masks & mask).sum(axis=(1, 2))
+    return np.asarray(2 * inside > masks.sum(axis=(1, 2)))
+
+
+def part_masks(landmarks: NDArray[np.floating], regions: RegionSet, size: int) -> Flags:
+    """(K, S, S): each part and a tenth of an inter-ocular distance around it."""
+    rng = np.random.default_rng(0)  # nothing is drawn from it
+    masks = [part_mask(landmarks, part, size, _AROUND, rng) > 0 for part in regions.parts]
+    return np.stack(masks)
+
+
+def group_of(method: str) -> str:
+    """What is reported together: transplants, warps, in-painting, else the method by its name."""
+    for group, words in _GROUPS.items():
+        if any(word in method.lower() for word in words):
+            return group
+    return method or "unnamed methods"

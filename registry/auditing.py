@@ -1,0 +1,97 @@
+"""What a plugin that examines a detector gets of the host: the detector, faces, an explainer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from registry.artefacts import find_artefact
+from registry.boundary import guarded
+from registry.building import build_detector, build_embedder, build_reader
+from registry.config import EvalConfig
+from registry.data import fingerprint
+from registry.inference import Embedder
+from registry.inputs import choose_units, find_data
+from registry.plugins import Plugins, load_plugins
+from registry.reader import FaceReader
+from registry.types import (
+    Crop,
+    CropPolicy,
+    Detector,
+    DetectorSpec,
+    ExplainerSpec,
+    Explanation,
+    Frame,
+    Video,
+)
+
+__all__ = ["AuditInputs", "prepare_audit"]
+
+Explain = Callable[[Sequence[Crop]], list[Explanation]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditInputs:
+    """What is examined, the frames that it is examined on, and how faces in them are found.
+
+    `explain` is None where no explainer was asked for, `embedder` where the detector has none.
+    """
+
+    detector: Detector
+    explain: Explain | None
+    embedder: Embedder | None
+    crop: CropPolicy
+    reader: FaceReader
+    frames: tuple[tuple[Video, Frame], ...]
+    data_fingerprint: str
+    weights_sha256: str
+    artefact_sha256: str
+
+
+def prepare_audit(settings: Any) -> AuditInputs:
+    """The detector, the explainer and the data that a configuration names.
+
+    `settings` is a dataclass; its fields mean what they mean in `bench eval` (others are left
+    alone), and `explainer` is the name of one, or None. BenchErrors say what is wrong.
+    """
+    plugins = load_plugins()
+    config = _as_eval(settings)
+    spec: DetectorSpec = plugins.get("detector", config.detector)
+    explainer = getattr(settings, "explainer", None)
+    if explainer is not None:
+        plugins.get("explainer", explainer)  # a wrong name is told before weights are read
+    videos = [video for index in find_data(config, plugins) for video in index.videos]
+    reader = build_reader(plugins, config)
+    embedder = build_embedder(plugins, config) if spec.needs_backbone else None
+    artefact = None if embedder is None else find_artefact(plugins, config, spec, embedder)
+    detector = build_detector(spec, embedder, config.options, artefact, config.seed)
+    return AuditInputs(
+        detector=detector,
+        explain=None if explainer is None else _explain(plugins, explainer, detector),
+        embedder=embedder,
+        crop=CropPolicy() if embedder is None else embedder.backbone.crop,
+        reader=reader,
+        frames=tuple((unit.video, unit.frame) for unit in choose_units(config, videos)),
+        data_fingerprint=fingerprint(videos),
+        weights_sha256="" if embedder is None else embedder.backbone.weights_sha256,
+        artefact_sha256=_sha256(artefact),
+    )
+
+
+def _as_eval(settings: Any) -> EvalConfig:
+    known = {each.name for each in fields(EvalConfig)}
+    shared = {each.name for each in fields(settings)} & known
+    return EvalConfig(**{name: getattr(settings, name) for name in shared})
+
+
+def _explain(plugins: Plugins, name: str, detector: Detector) -> Explain:
+    spec: ExplainerSpec = plugins.get("explainer", name)
+    explain: Explain = guarded(f"explainer {name!r}", spec.source, spec.build, detector)
+    return explain
+
+
+def _sha256(path: Path | None) -> str:
+    return "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()

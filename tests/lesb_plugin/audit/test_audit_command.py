@@ -1,0 +1,120 @@
+"""`bench audit` from the command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lesb_plugin.audit.options import AuditConfig
+from registry import resolve
+from registry.cli import main
+
+
+class _Outside(HTMLParser):
+    """Addresses that a page asks for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pictures: list[str] = []
+        self.others: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in {"src", "href"}:
+                (self.pictures if tag == "img" else self.others).append(value or "")
+
+
+@pytest.fixture
+def few(faces: Path, tmp_path: Path) -> Path:
+    """A manifest of six people of the manipulated portraits."""
+    source = faces / "manipulated"
+    with (source / "manifest.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == "dev"]
+    people = sorted({row["identity"] for row in rows})[:6]
+    manifest = tmp_path / "few" / "manifest.csv"
+    manifest.parent.mkdir()
+    with manifest.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        for row in rows:
+            if row["identity"] in people:
+                for column in ("path", "mask", "landmarks"):
+                    row[column] = row[column] and str((source / row[column]).resolve())
+                writer.writerow(row)
+    return manifest.parent
+
+
+def audit(dataset: Path, out: Path, *more: str) -> int:
+    line = ["audit", "--dataset", str(dataset), "--split", "dev", "--out", str(out), "--quiet"]
+    return main([*line, "--draws", "50", *more])
+
+
+def test_one_command_leaves_figures_and_a_page(
+    few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert audit(few, tmp_path / "out") == 0
+    said = capsys.readouterr().out
+    for name in ("right part first", "95 % interval", "oracle", "random subspaces", "shuffled"):
+        assert name in said
+    report = json.loads((tmp_path / "out" / "audit.json").read_text())
+    assert 0 <= report["right_part"] <= 1
+    first = report["rows"][0]
+    assert (first["key"], first["value"]) == ("right_part", report["right_part"])
+    assert {"low", "high", "aim", "met", "controls"} <= set(first)
+    assert report["localises"] is first["met"]
+    assert report["summary"] in said
+    assert report["reals"] == 6
+    assert sum(report["fakes"].values()) == 18
+    assert np.shape(report["auc_matrix"]) == (3, 3)
+    keys = {row["key"].partition(".")[0] for row in report["rows"]}
+    assert keys >= {"restore", "insert", "stability", "sanity", "cost", "no_part_on_real"}
+    parser = _Outside()
+    parser.feed((tmp_path / "out" / "audit.html").read_text())
+    assert len(parser.pictures) > 6
+    assert all(address.startswith("data:image/") for address in parser.pictures)
+    assert parser.others == []
+
+
+def test_edits_need_real_faces_only_and_rows_can_be_chosen(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ("--make-edits", "--edits", "2", "--faces", "8", "--only", "right_part,auc_matrix")
+    assert audit(faces / "portraits", tmp_path / "out", *more) == 0
+    assert "8 reals and 16 edits of real faces" in capsys.readouterr().out
+    report = json.loads((tmp_path / "out" / "audit.json").read_text())
+    keys = {row["key"] for row in report["rows"]}
+    assert "right_part.families LFD never sees" in keys
+    assert {key.partition(".")[0] for key in keys} == {"right_part", "auc_matrix"}
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (("--only", "right_prat"), "did you mean 'right_part'?"),
+        (("--explainer", "cma"), "no explainer named 'cma'"),
+        (("--detector", "linear"), "--explainer"),
+        (("--regions", "eyes_nose"), "no configuration 'eyes_nose'"),
+    ],
+)
+def test_what_cannot_be_audited_is_told(
+    more: tuple[str, ...], told: str, few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert audit(few, tmp_path / "out", *more) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_reals_alone_are_refused(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert audit(faces / "portraits", tmp_path / "out", "--faces", "4") == 2
+    assert "the data holds no fake" in capsys.readouterr().err
+
+
+def test_defaults_are_the_shipped_detector() -> None:
+    config = resolve(AuditConfig)
+    assert (config.detector, config.backbone, config.explainer) == ("lesb", "sbi_efflite0", None)

@@ -1,0 +1,307 @@
+"""Rows and controls of detectors of which it is known what they see."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from planted import planted_samples
+
+from lesb_plugin.audit.collect import Collected, collect
+from lesb_plugin.audit.controls import PART_CONTROLS, random_subspaces
+from lesb_plugin.audit.faces import AuditFace
+from lesb_plugin.audit.intervals import Draws, Figure
+from lesb_plugin.audit.map_rows import map_rows
+from lesb_plugin.audit.options import ROWS
+from lesb_plugin.audit.part_rows import part_rows
+from lesb_plugin.audit.row import Aim, Row, at_least, called_out
+from lesb_plugin.audit.subject import Subject
+from lesb_plugin.audit.truth import part_masks
+from lesb_plugin.lfd.presets import region_preset
+from lesb_plugin.lfd.regions import STILL, part_mask
+from registry import AuditInputs, ConfigError, Crop, CropPolicy, DataError, Explanation, Scores
+from registry import crop_face as cut
+
+SIZE, NAMES = 96, ("eyes", "nose", "mouth")
+Explain = Callable[[Sequence[Crop]], list[Explanation]]
+
+
+def _greenness(crop: Crop) -> NDArray[np.float64]:
+    """(S, S): how far green lies above red; edits here are green, faces are not."""
+    image = crop.image.astype(float)
+    return np.clip(image[..., 1] - image[..., 0] - 40, 0, None) / 255
+
+
+def _hulls(crop: Crop) -> NDArray[np.bool_]:
+    """(K, S, S) of the parts proper: no two of them touch."""
+    assert crop.landmarks is not None
+    rng = np.random.default_rng(0)
+    parts = region_preset().parts
+    return np.stack([part_mask(crop.landmarks, part, SIZE, STILL, rng) > 0 for part in parts])
+
+
+@dataclass(frozen=True)
+class GreenDetector:
+    """Sees green: as fake anywhere, and in each part; `blind` gives all parts the face's score."""
+
+    blind: bool = False
+
+    def score(self, crops: Sequence[Crop]) -> Scores:
+        heats, masks = [_greenness(crop) for crop in crops], [_hulls(crop) for crop in crops]
+        fake = np.array([min(1.0, 8 * heat.mean() + 0.01) for heat in heats])
+        parts = {
+            name: fake if self.blind else np.array(
+                [0.01 + 0.9 * heat[mask[k]].mean() for heat, mask in zip(heats, masks, strict=True)]
+            )
+            for k, name in enumerate(NAMES)
+        }  # fmt: skip
+        return Scores(fake=fake, regions=parts)
+
+
+def green_map(crops: Sequence[Crop]) -> list[Explanation]:
+    heats = [cv2.resize(_greenness(crop), (24, 24), interpolation=cv2.INTER_AREA) for crop in crops]
+    return [Explanation(maps={"face": heat.astype(np.float32)}) for heat in heats]
+
+
+def inputs(detector: Any, explain: Explain | None = None) -> AuditInputs:
+    unused: Any = None
+    return AuditInputs(
+        detector=detector,
+        explain=explain,
+        embedder=None,
+        crop=CropPolicy(size=SIZE),
+        reader=unused,
+        frames=(),
+        data_fingerprint="",
+        weights_sha256="",
+        artefact_sha256="",
+    )
+
+
+@pytest.fixture(scope="module")
+def faces() -> list[AuditFace]:
+    """Ten people: each as a real, with one part and with all parts made greener."""
+    out = []
+    for number, sample in enumerate(planted_samples(10)):
+        crop = cut(*sample.load(), CropPolicy(size=SIZE))
+        parts = part_masks(crop.landmarks, region_preset(), SIZE)  # type: ignore[arg-type]
+        out.append(AuditFace(crop=crop, fake=False, identity=str(number), parts=parts))
+        for truth in (np.arange(3) == number % 3, np.ones(3, bool)):
+            image, mask = crop.image.copy(), _hulls(crop)[truth].any(axis=0)
+            image[mask] = (40, 200 - 5 * number, 60)
+            out.append(
+                AuditFace(
+                    crop=replace(crop, image=image),
+                    fake=True,
+                    identity=str(number),
+                    parts=parts,
+                    method="paint",
+                    group="paint",
+                    truth=truth,
+                    mask=mask,
+                    source=crop,
+                )
+            )
+    return out
+
+
+def collected(faces: list[AuditFace], detector: Any, explain: Explain | None = None) -> Collected:
+    subject = Subject(inputs(detector, explain), NAMES, 16, quiet=True)
+    return collect(subject, faces, region_preset(), ROWS, np.random.default_rng(0))
+
+
+def rows_of(found: Collected, draws: int = 200) -> dict[str, Row]:
+    rng = np.random.default_rng(1)
+    drawn = Draws((~found.real).astype(np.int64), found.identity, draws, rng)
+    rows = [row for make in (part_rows, map_rows) for row in make(found, _everything, drawn, rng)]
+    return {row.key: row for row in rows}
+
+
+def _everything(_key: str) -> bool:
+    return True
+
+
+@pytest.fixture(scope="module")
+def seeing(faces: list[AuditFace]) -> dict[str, Row]:
+    return rows_of(collected(faces, GreenDetector()))
+
+
+@pytest.fixture(scope="module")
+def blind(faces: list[AuditFace]) -> dict[str, Row]:
+    return rows_of(collected(faces, GreenDetector(blind=True)))
+
+
+def test_a_detector_that_sees_parts_names_them(seeing: dict[str, Row]) -> None:
+    for key in ("right_part", "right_part.paint", "auc_matrix.diagonal"):
+        assert seeing[key].figure.value == 1.0, key
+        assert seeing[key].met is True, key
+    assert seeing["right_part"].n == 10
+    assert seeing["auc_matrix.selectivity"].figure.value == 0.5
+    assert seeing["agreement.auc"].figure.value == 1.0
+
+
+def test_what_it_scores_is_what_moves_it(
+    seeing: dict[str, Row], blind: dict[str, Row], faces: list[AuditFace]
+) -> None:
+    assert seeing["restore"].n == seeing["insert"].n == 20
+    for key in ("restore", "insert"):
+        assert seeing[key].figure.low > 0.2, key  # type: ignore[operator]
+        assert blind[key].figure.value == 0.0, key
+    found = collected(faces, GreenDetector())
+    single = found.single
+    np.testing.assert_array_equal(
+        found.restored[single].argmax(axis=1), found.truth[single].argmax(axis=1)
+    )
+    np.testing.assert_array_equal(
+        found.inserted[single].argmax(axis=1), found.truth[single].argmax(axis=1)
+    )
+
+
+def test_restoring_is_captums_ablation_with_the_source_as_baseline(faces: list[AuditFace]) -> None:
+    """The fall of the score when one part is replaced, part by part, computed the long way."""
+    face = faces[1]
+    found = collected(faces, GreenDetector())
+    for k, part in enumerate(face.parts):
+        image = face.crop.image.copy()
+        image[part] = face.source.image[part]  # type: ignore[union-attr]
+        scores = GreenDetector().score([face.crop, replace(face.crop, image=image)]).fake
+        assert found.restored[1, k] == pytest.approx(scores[0] - scores[1])
+
+
+def test_a_detector_that_says_the_same_of_all_parts_is_at_chance(blind: dict[str, Row]) -> None:
+    assert blind["right_part"].figure.value == pytest.approx(1 / 3)
+    assert blind["right_part"].met is False
+    assert blind["auc_matrix.selectivity"].figure.value == 0.0
+    assert blind["redundancy.single_part"].figure.value == pytest.approx(1.0)
+    said = called_out(blind["right_part"])
+    assert said.startswith("right part first (0.333) is no better than")
+    assert "constant part (0.333)" in said
+    assert "oracle" not in said
+
+
+def test_every_compared_row_has_every_control(seeing: dict[str, Row]) -> None:
+    assert set(seeing["right_part"].controls) == set(PART_CONTROLS)
+    assert seeing["right_part"].controls["oracle"].value == 1.0
+    assert seeing["right_part"].controls["constant part"].value == pytest.approx(1 / 3)
+    assert seeing["several_parts"].controls["oracle"].value == 1.0
+    assert seeing["restore"].controls["oracle"].value == 1.0
+    assert called_out(seeing["right_part"]) == ""
+
+
+def test_parts_are_stable_where_edits_outlive_compression(seeing: dict[str, Row]) -> None:
+    assert seeing["stability"].figure.value > 0.5  # type: ignore[operator]
+
+
+def test_maps_on_the_change_are_localised_and_move_with_it(faces: list[AuditFace]) -> None:
+    rows = rows_of(collected(faces, GreenDetector(), green_map))
+    assert rows["right_part"].figure.value == 1.0  # by the mean of the map in each part
+    assert rows["localisation.rank"].figure.value > 0.6  # type: ignore[operator]
+    assert rows["localisation.pointing"].figure.value == 1.0
+    assert rows["localisation.mass"].controls["oracle"].value == 1.0
+    assert rows["localisation.mass"].met is True
+    assert rows["equivariance.flip"].figure.value > 0.9  # type: ignore[operator]
+    assert rows["outside.mass"].figure.value == pytest.approx(0.0, abs=0.02)
+    assert rows["outside.corner"].met is True
+
+
+def test_an_explainer_that_says_nothing_names_no_part(faces: list[AuditFace]) -> None:
+    def mute(crops: Sequence[Crop]) -> list[Explanation]:
+        return [Explanation(regions={"eyes": 1.0} if at % 2 else {}) for at in range(len(crops))]
+
+    found = collected(faces, GreenDetector(), mute)
+    assert rows_of(found)["right_part"].figure.value == pytest.approx(1 / 3)
+    silent = collected(faces, GreenDetector(), lambda crops: [Explanation() for _ in crops])
+    assert silent.reading.parts is None
+    assert rows_of(silent) == {}
+
+
+def test_an_explainers_regions_are_taken_before_its_maps(faces: list[AuditFace]) -> None:
+    def both(crops: Sequence[Crop]) -> list[Explanation]:
+        return [replace(each, regions={"nose": 2.0}) for each in green_map(crops)]
+
+    parts = collected(faces, GreenDetector(), both).reading.parts
+    assert parts is not None
+    np.testing.assert_array_equal(parts[0], [np.nan, 2.0, np.nan])
+
+
+def test_a_detector_without_parts_needs_an_explainer(faces: list[AuditFace]) -> None:
+    class Plain:
+        def score(self, crops: Sequence[Crop]) -> Scores:
+            return Scores(fake=np.zeros(len(crops)))
+
+    with pytest.raises(ConfigError, match=r"scores no 'eyes'; it scores no parts.*--explainer"):
+        collected(faces, Plain())
+
+
+def test_data_without_known_changes_is_refused(faces: list[AuditFace]) -> None:
+    unknown = [replace(face, truth=None) for face in faces]
+    with pytest.raises(DataError, match=r"no fake with a known region.*--make-edits"):
+        collected(unknown, GreenDetector())
+
+
+# --- controls, intervals and aims ------------------------------------------------------------
+
+
+def test_random_subspaces_of_full_rank_are_the_head_itself() -> None:
+    rng = np.random.default_rng(0)
+    embeddings, direction = rng.normal(size=(30, 6)), rng.normal(size=6)
+    scores = random_subspaces(embeddings, embeddings.mean(axis=0), direction, 6, 3, rng)
+    want = (embeddings - embeddings.mean(axis=0)) @ direction
+    np.testing.assert_allclose(scores, np.repeat(want[:, None], 3, axis=1))
+    fewer = random_subspaces(embeddings, embeddings.mean(axis=0), direction, 2, 3, rng)
+    assert np.linalg.matrix_rank(fewer) == 3
+
+
+def test_an_interval_is_of_identities() -> None:
+    fake = np.tile([0, 1], 200).astype(np.int64)
+    values = np.repeat(np.random.default_rng(0).normal(size=20), 20)
+    rng = np.random.default_rng(1)
+    widths = []
+    for identity in (np.repeat(np.arange(20), 20), np.arange(400)):
+        figure = Draws(fake, identity, 500, rng).figure(lambda w: w @ values / w.sum(axis=1))
+        assert figure.value == pytest.approx(values.mean())
+        widths.append(figure.high - figure.low)  # type: ignore[operator]
+    assert widths[0] > 3 * widths[1]  # 20 people, not 400 faces
+
+
+def test_no_draws_no_interval() -> None:
+    draws = Draws(np.array([0, 1]), np.array([0, 1]), 0, np.random.default_rng(0))
+    figure = draws.figure(lambda weights: weights[:, 0])
+    assert (figure.value, figure.low, figure.high) == (1.0, None, None)
+
+
+@pytest.mark.parametrize(
+    ("aim", "met"),
+    [
+        (at_least(0.5), True),
+        (at_least(0.7), False),
+        (Aim(most=0.5), False),
+        (Aim(holds=0.45), True),
+        (Aim(holds=0.9), False),
+        (Aim(above="random"), True),
+        (Aim(above="absent"), None),
+        (Aim(), None),
+    ],
+)
+def test_aims(aim: Aim, met: bool | None) -> None:
+    assert aim.met(Figure(0.6, 0.4, 0.8), {"random": Figure(0.3)}) is met
+    assert aim.met(Figure(), {}) is None
+
+
+def test_a_better_control_is_called_out_too_and_rows_are_plain_json() -> None:
+    row = Row(
+        key="a",
+        title="a figure",
+        n=3,
+        figure=Figure(0.2, 0.1, 0.3),
+        aim=at_least(0.5),
+        controls={"centre": Figure(0.6, 0.5, 0.7), "oracle": Figure(0.2, 0.1, 0.3)},
+    )
+    assert called_out(row) == "a figure (0.200) is worse than centre (0.600)."
+    assert json.loads(json.dumps(row.to_json()))["met"] is False
