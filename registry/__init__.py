@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from registry.fitting import fit
     from registry.flags import add_config_flags, given_flags
     from registry.inference import Embedder
+    from registry.predicting import predict
     from registry.result import Result
     from registry.timm_recipe import TimmRecipe, build_timm_backbone
     from registry.training import prepare_training
@@ -126,6 +127,7 @@ __all__ = [
     "hookimpl",
     "lazy",
     "load_yaml",
+    "predict",
     "prepare_training",
     "print_table",
     "progress",
@@ -148,6 +150,7 @@ _ON_FIRST_USE = {
     "fit": "registry.fitting",
     "given_flags": "registry.flags",
     "load_yaml": "registry.config",
+    "predict": "registry.predicting",
     "prepare_training": "registry.training",
     "print_table": "registry.console",
     "progress": "registry.console",

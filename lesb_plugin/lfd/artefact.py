@@ -150,10 +150,14 @@ def describe_backbone(backbone: Backbone) -> dict[str, Any]:
 
 
 def check_matches(metadata: Mapping[str, Any], backbone: Backbone) -> None:
-    """DataError, naming both sides, unless the artefact was fitted on this very backbone."""
+    """DataError, naming both sides, unless the artefact was fitted on this very backbone.
+
+    Frames that are taken whole are crops of other making; that they do for it is the caller's word.
+    """
     fitted = metadata["lfd"]["provenance"]["backbone"]
     given = describe_backbone(backbone)
-    for field in ("name", "weights_sha256", "crop", "dim"):
+    whole = given["crop"]["name"] == "frame" and given["crop"]["size"] == fitted["crop"]["size"]
+    for field in ("name", "weights_sha256", *(() if whole else ("crop",)), "dim"):
         if fitted[field] != given[field]:
             raise DataError(
                 f"the artefact belongs to {_title(fitted)}, not to {_title(given)} "
