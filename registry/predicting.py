@@ -241,7 +241,12 @@ def _frame(
         for row in rows
         if row["status"] == OK
     )
-    return FrameScore(index=index, faces=faces, error="" if faces else rows[0]["status"], **scores)
+    return FrameScore(index=index, faces=faces, error="" if faces else _reason(rows[0]), **scores)
+
+
+def _reason(row: Row) -> str:
+    """Why a row has no score, with the name that rows leave out so as to be counted together."""
+    return str(row["status"]).replace("FILE", row["path"])
 
 
 def _file(path: Path, frames: tuple[FrameScore, ...], scores: Mapping[str, Any]) -> Prediction:
