@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from registry.inference import Embedder
     from registry.markup import Markup, joined, tag
     from registry.page import html_page
+    from registry.predicting import predict
     from registry.reference import real_crops
     from registry.result import Result
     from registry.timm_recipe import TimmRecipe, build_timm_backbone
@@ -145,6 +146,7 @@ __all__ = [
     "joined",
     "lazy",
     "load_yaml",
+    "predict",
     "prepare_audit",
     "prepare_training",
     "print_table",
@@ -178,6 +180,7 @@ _ON_FIRST_USE = {
     "joined": "registry.markup",
     "load_yaml": "registry.config",
     "prepare_audit": "registry.auditing",
+    "predict": "registry.predicting",
     "prepare_training": "registry.training",
     "print_table": "registry.console",
     "progress": "registry.console",

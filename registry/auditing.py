@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
-from registry.artefacts import find_artefact
 from registry.boundary import guarded
-from registry.building import build_detector, build_embedder, build_reader
+from registry.building import build_reader
 from registry.config import EvalConfig
 from registry.data import fingerprint
 from registry.inference import Embedder
 from registry.inputs import choose_units, find_data
+from registry.model import build_model
 from registry.plugins import Plugins, load_plugins
 from registry.reader import FaceReader
 from registry.types import (
     Crop,
     CropPolicy,
     Detector,
-    DetectorSpec,
     ExplainerSpec,
     Explanation,
     Frame,
@@ -59,25 +56,23 @@ def prepare_audit(settings: Any) -> AuditInputs:
     """
     plugins = load_plugins()
     config = _as_eval(settings)
-    spec: DetectorSpec = plugins.get("detector", config.detector)
     explainer = getattr(settings, "explainer", None)
     if explainer is not None:
         plugins.get("explainer", explainer)  # a wrong name is told before weights are read
     videos = [video for index in find_data(config, plugins) for video in index.videos]
     reader = build_reader(plugins, config)
-    embedder = build_embedder(plugins, config) if spec.needs_backbone else None
-    artefact = None if embedder is None else find_artefact(plugins, config, spec, embedder)
-    detector = build_detector(spec, embedder, config.options, artefact, config.seed)
+    model = build_model(plugins, config)
+    embedder = model.embedder
     return AuditInputs(
-        detector=detector,
-        explain=None if explainer is None else _explain(plugins, explainer, detector),
+        detector=model.detector,
+        explain=None if explainer is None else _explain(plugins, explainer, model.detector),
         embedder=embedder,
-        crop=CropPolicy() if embedder is None else embedder.backbone.crop,
+        crop=model.crop,
         reader=reader,
         frames=tuple((unit.video, unit.frame) for unit in choose_units(config, videos)),
         data_fingerprint=fingerprint(videos),
         weights_sha256="" if embedder is None else embedder.backbone.weights_sha256,
-        artefact_sha256=_sha256(artefact),
+        artefact_sha256=model.artefact_sha256,
     )
 
 
@@ -91,7 +86,3 @@ def _explain(plugins: Plugins, name: str, detector: Detector) -> Explain:
     spec: ExplainerSpec = plugins.get("explainer", name)
     explain: Explain = guarded(f"explainer {name!r}", spec.source, spec.build, detector)
     return explain
-
-
-def _sha256(path: Path | None) -> str:
-    return "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()

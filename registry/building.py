@@ -9,11 +9,13 @@ from typing import Any, Protocol
 from registry.boundary import guarded
 from registry.cache import weights_dir
 from registry.config import resolve_options
+from registry.crops import FRAME, whole_frame
 from registry.data import FaceReader
 from registry.errors import ConfigError, PluginError
 from registry.inference import Embedder, resolve_device
 from registry.memory import reuse_freed_memory
 from registry.plugins import Plugins
+from registry.precision import warn_if_emulated
 from registry.types import (
     Backbone,
     BackboneSpec,
@@ -53,7 +55,7 @@ class Reading(Protocol):
 
 
 class Loading(Reading, Protocol):
-    """The fields that `bench eval` and `bench fit` have in common."""
+    """The fields that `bench eval`, `bench fit` and `bench predict` have in common."""
 
     @property
     def detector(self) -> str: ...
@@ -81,19 +83,37 @@ def build_embedder(plugins: Plugins, config: Loading) -> Embedder:
             f" Ready without a weights file: {_free(plugins)};"
             f" registered: {', '.join(sorted(plugins.specs('backbone')))}"
         )
-    backbone = build_backbone(plugins, config.backbone, config.weights, config.seed, config.threads)
+    backbone = build_backbone(
+        plugins,
+        config.backbone,
+        config.weights,
+        config.seed,
+        config.threads,
+        crop_from=config.crop_from,
+    )
+    device = resolve_device(config.device)
+    warn_if_emulated(device, config.precision)
     return Embedder(
         backbone,
-        device=resolve_device(config.device),
+        device=device,
         precision=config.precision,
         batch_size=config.batch_size,
     )
 
 
 def build_backbone(
-    plugins: Plugins, name: str, weights: str | None, seed: int, threads: int | None = None
+    plugins: Plugins,
+    name: str,
+    weights: str | None,
+    seed: int,
+    threads: int | None = None,
+    *,
+    crop_from: str = "auto",
 ) -> Backbone:
-    """The backbone of a name with its weights; torch gets `threads` threads before that."""
+    """The backbone of a name with its weights; torch gets `threads` threads before that.
+
+    With crop_from "frame" its crop policy is to take frames whole, and every record says so.
+    """
     spec: BackboneSpec = plugins.get("backbone", name)
     reuse_freed_memory()
     if weights is None and spec.needs_weights:
@@ -108,6 +128,10 @@ def build_backbone(
         raise PluginError(
             f"backbone {name!r} of package {spec.source or 'unknown'!r} lacks {', '.join(missing)};"
             f" a backbone has {', '.join(_PROTOCOL)} (see registry.Backbone)"
+        )
+    if crop_from == FRAME:
+        guarded(
+            f"backbone {name!r}", spec.source, setattr, backbone, "crop", whole_frame(backbone.crop)
         )
     return backbone
 

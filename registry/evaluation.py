@@ -2,44 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from registry.artefacts import find_artefact
 from registry.atomic import writable_folder
 from registry.boundary import guarded
-from registry.building import build_detector, build_embedder, build_reader
+from registry.building import build_reader
 from registry.cache import cache_dir
 from registry.chunks import Chunk, ChunkStore, Unit, cut
 from registry.config import EvalConfig, as_yaml
 from registry.console import progress_bar
 from registry.data import FaceReader, fingerprint
 from registry.errors import DataError
-from registry.inference import Embedder
 from registry.inputs import choose_units, find_data
+from registry.model import Model, build_model
 from registry.plugins import Plugins, load_plugins
-from registry.predictions import OK, PREDICTIONS, Settings, write_predictions
+from registry.predictions import OK, PREDICTIONS, write_predictions
 from registry.provenance import BackboneRecord, Provenance
 from registry.remarks import domains_of, remarks
 from registry.result import Result
 from registry.rows import rows_of
-from registry.scoring import Scorer, by_file, read_ahead
-from registry.types import (
-    CropPolicy,
-    Detector,
-    DetectorSpec,
-    EmbeddingDetector,
-    ReporterSpec,
-    Video,
-    VideoIndex,
-)
+from registry.scoring import Scorer
+from registry.types import DetectorSpec, EmbeddingDetector, ReporterSpec, Video, VideoIndex
 
 __all__ = ["evaluate"]
 
@@ -50,16 +40,12 @@ class _Job:
 
     config: EvalConfig
     plugins: Plugins
-    spec: DetectorSpec
+    model: Model
     data: list[VideoIndex]
     videos: list[Video]
     units: list[Unit]
     folder: Path
     reader: FaceReader
-    embedder: Embedder | None
-    artefact: Path | None
-    detector: Detector
-    crop: CropPolicy
     seconds: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -91,9 +77,7 @@ def _prepare(config: EvalConfig) -> _Job:
     reader = build_reader(plugins, config)
     if not spec.needs_backbone:
         config = replace(config, backbone=None, weights=None)  # a result names what was used
-    embedder = build_embedder(plugins, config) if spec.needs_backbone else None
-    artefact = None if embedder is None else find_artefact(plugins, config, spec, embedder)
-    detector = build_detector(spec, embedder, config.options, artefact, config.seed)
+    model = build_model(plugins, config)
     units = choose_units(config, videos)
     folder = _open_folder(config)  # last: what is wrong with the rest leaves no empty folder
     config = replace(config, out=str(folder))
@@ -101,16 +85,12 @@ def _prepare(config: EvalConfig) -> _Job:
     return _Job(
         config=config,
         plugins=plugins,
-        spec=spec,
+        model=model,
         data=data,
         videos=videos,
         units=units,
         folder=folder,
         reader=reader,
-        embedder=embedder,
-        artefact=artefact,
-        detector=detector,
-        crop=CropPolicy() if embedder is None else embedder.backbone.crop,
     )
 
 
@@ -131,14 +111,18 @@ def _stem(dataset: str) -> str:
 
 def _score(job: _Job) -> list[tuple[Sequence[Unit], Chunk]]:
     """All chunks in order: found finished, or computed while the next frames are being read."""
+    model = job.model
     store = ChunkStore(job.folder / "chunks", _maker(job), _embedding_cache(job))
     pieces = cut(job.units, job.config.chunk)
     found = [store.find(index, units) for index, units in enumerate(pieces)]
     missing = [index for index, chunk in enumerate(found) if chunk is None]
     job.counts["frames"] = sum(len(pieces[index]) for index in missing)
-    scorer = Scorer(job.detector, job.spec.name, job.spec.source, job.reader, job.crop)
+    scorer = Scorer(model.detector, model.spec.name, model.spec.source, job.reader, model.crop)
+    steps = scorer.run(
+        [pieces[index] for index in missing], job.config.batch_size, job.config.workers
+    )
     with (
-        ThreadPoolExecutor(max(1, job.config.workers)) as pool,
+        closing(steps),
         progress_bar(
             job.config.detector,
             total=len(job.units),
@@ -147,16 +131,14 @@ def _score(job: _Job) -> list[tuple[Sequence[Unit], Chunk]]:
             quiet=job.config.quiet,
         ) as advance,
     ):
-        waiting = (group for index in missing for group in by_file(pieces[index]))
-        depth = 2 * job.config.batch_size + job.config.workers
-        crops = read_ahead(pool, scorer.crops_of, waiting, depth, job.config.workers)
-        for index in missing:
-            for step in scorer.compute(crops, len(pieces[index]), job.config.batch_size):
-                if isinstance(step, int):
-                    advance(step)
-                else:
-                    found[index] = step
-                    store.put(index, pieces[index], step)
+        remaining = iter(missing)
+        for step in steps:
+            if isinstance(step, int):
+                advance(step)
+                continue
+            index = next(remaining)
+            found[index] = step
+            store.put(index, pieces[index], step)
             done = [(u, c) for u, c in zip(pieces, found, strict=True) if c is not None]
             _stop_on_errors(job, done)
     return [(units, chunk) for units, chunk in zip(pieces, found, strict=True) if chunk]
@@ -164,16 +146,16 @@ def _score(job: _Job) -> list[tuple[Sequence[Unit], Chunk]]:
 
 def _maker(job: _Job) -> list[str]:
     """What decides a chunk's values, apart from its frames."""
-    faces = [job.reader.fingerprint, repr(job.crop)]
-    if isinstance(job.detector, EmbeddingDetector):
-        return ["embedding", job.detector.encoder, *faces]
-    encoder = "" if job.embedder is None else job.embedder.encoder
+    faces = [job.reader.fingerprint, repr(job.model.crop)]
+    if isinstance(job.model.detector, EmbeddingDetector):
+        return ["embedding", job.model.detector.encoder, *faces]
+    encoder = "" if job.model.embedder is None else job.model.embedder.encoder
     return [
         "scores",
-        job.spec.name,
-        job.spec.source,
+        job.model.spec.name,
+        job.model.spec.source,
         encoder,
-        _sha256(job.artefact),
+        job.model.artefact_sha256,
         repr(sorted(job.config.options.items())),
         str(job.config.seed),
         *faces,
@@ -181,7 +163,7 @@ def _maker(job: _Job) -> list[str]:
 
 
 def _embedding_cache(job: _Job) -> Path | None:
-    if job.config.cache and isinstance(job.detector, EmbeddingDetector):
+    if job.config.cache and isinstance(job.model.detector, EmbeddingDetector):
         return cache_dir() / "embeddings"
     return None
 
@@ -212,21 +194,22 @@ def _stop_on_errors(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -
 
 
 def _measure(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -> Result:
-    table = rows_of(chunks, job.detector, job.spec)
-    settings = Settings(
-        detector=job.spec.name,
+    table = rows_of(chunks, job.model.detector, job.model.spec)
+    settings = replace(
+        job.model.settings,
         metrics=job.config.metrics,
         draws=job.config.draws,
         seed=job.config.seed,
         profile=job.config.profile,
-        vote_variants=frozenset(getattr(job.detector, "vote_variants", ())),
     )
     write_predictions(job.folder / PREDICTIONS, table, settings)
     started = time.perf_counter()
     metrics = {name: job.plugins.get("metric", name) for name in job.config.metrics}
-    backbone = None if job.embedder is None else job.embedder.backbone
-    domains = domains_of(job.data, backbone, job.detector)
-    notes = remarks(job.data, domains, backbone, job.detector, job.config.checkpoint_selection)
+    backbone = None if job.model.embedder is None else job.model.embedder.backbone
+    domains = domains_of(job.data, backbone, job.model.detector)
+    notes = remarks(
+        job.data, domains, backbone, job.model.detector, job.config.checkpoint_selection
+    )
     result = Result.of(table, settings, metrics, _provenance(job, domains), notes)
     job.seconds["measure"] = time.perf_counter() - started
     result = replace(result, provenance=replace(result.provenance, timing=dict(job.seconds)))
@@ -238,17 +221,19 @@ def _measure(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -> Resul
 
 
 def _provenance(job: _Job, domains: dict[str, str]) -> Provenance:
-    sources = {job.spec.source}
-    if job.embedder is not None:
+    sources = {job.model.spec.source}
+    if job.model.embedder is not None:
         sources.add(job.plugins.get("backbone", str(job.config.backbone)).source)
     return Provenance.here_and_now(
         packages=sorted(filter(None, sources)),
         config=job.config,
-        backbone=None if job.embedder is None else BackboneRecord.of(job.embedder.backbone),
-        crop=job.crop,
-        artefact="" if job.artefact is None else str(job.artefact),
-        artefact_sha256=_sha256(job.artefact),
-        fitted=getattr(job.detector, "fitted", {}),
+        backbone=None
+        if job.model.embedder is None
+        else BackboneRecord.of(job.model.embedder.backbone),
+        crop=job.model.crop,
+        artefact="" if job.model.artefact is None else str(job.model.artefact),
+        artefact_sha256=job.model.artefact_sha256,
+        fitted=getattr(job.model.detector, "fitted", {}),
         data_fingerprint=fingerprint(job.videos),
         resolved=_resolved(job),
         domains=domains,
@@ -264,7 +249,3 @@ def _resolved(job: _Job) -> dict[str, dict[str, tuple[int, int]]]:
         for index in job.data
         if index.resolved
     }
-
-
-def _sha256(path: Path | None) -> str:
-    return "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()

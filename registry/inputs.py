@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
 
 from registry.chunks import Unit
 from registry.config import EvalConfig
 from registry.console import progress, say
-from registry.data import find_index, select_frames
+from registry.data import FramePolicy, find_index, select_frames
 from registry.errors import ConfigError
 from registry.plugins import Plugins
 from registry.sources import data_options, resolved_lines
 from registry.types import Frame, Video, VideoIndex
 
-__all__ = ["choose_units", "find_data"]
+__all__ = ["Choice", "choose_units", "find_data"]
+
+
+class Choice(Protocol):
+    """The fields that say which frames are scored."""
+
+    @property
+    def frames(self) -> int: ...
+    @property
+    def frame_policy(self) -> FramePolicy: ...
+    @property
+    def workers(self) -> int: ...
+    @property
+    def quiet(self) -> bool: ...
 
 
 def find_data(config: EvalConfig, plugins: Plugins) -> list[VideoIndex]:
@@ -42,7 +56,7 @@ def find_data(config: EvalConfig, plugins: Plugins) -> list[VideoIndex]:
     return data
 
 
-def choose_units(config: EvalConfig, videos: Sequence[Video]) -> list[Unit]:
+def choose_units(config: Choice, videos: Sequence[Video]) -> list[Unit]:
     """The frames to score; video files are opened to see how many they hold."""
     chosen: dict[int, tuple[Frame, ...]] = {}
     files = [at for at, video in enumerate(videos) if video.file is not None]
@@ -58,5 +72,5 @@ def choose_units(config: EvalConfig, videos: Sequence[Video]) -> list[Unit]:
     ]
 
 
-def _frames(config: EvalConfig, video: Video) -> tuple[Frame, ...]:
+def _frames(config: Choice, video: Video) -> tuple[Frame, ...]:
     return select_frames(video, config.frames, config.frame_policy)

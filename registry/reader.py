@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import numpy as np
 
 from registry.boundary import guarded
-from registry.crops import LANDMARK_BOX, area, fraction_inside, iou, landmark_box
+from registry.crops import FRAME, LANDMARK_BOX, area, fraction_inside, iou, landmark_box
 from registry.errors import ConfigError, DataError, PluginError, did_you_mean
 from registry.images import read_image
 from registry.types import Face, FaceDetectorSpec, Frame, LandmarkerSpec
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FaceReader", "FaceSample", "read_landmarks", "reason_without_path"]
 
-_CROP_FROM = ("auto", "landmarks", "detector")
+_CROP_FROM = ("auto", "landmarks", "detector", FRAME)
 _KEPT_AREA = 0.5  # of the largest face's; smaller ones are bystanders (METHOD of SBI's inference)
 _INSIDE = 0.5  # share of the landmarks that must be in the image they are said to belong to
 T = TypeVar("T")
@@ -38,7 +38,8 @@ class FaceReader:
     `crop_from` says where the box comes from: `landmarks` are those of the data, or of a landmarker
     that was asked for by name or by its predictor file; `auto` is the same with dlib's 68 points as
     the last resort; `detector` is the face detector's own box, with the data's landmarks where
-    there are any. Safe to use from threads; a pickled copy builds its detectors anew.
+    there are any; `frame` is the whole frame as the one face, and no face is searched for. Safe to
+    use from threads; a pickled copy builds its detectors anew.
     """
 
     def __init__(
@@ -89,15 +90,15 @@ class FaceReader:
         """
         image = self._image(frame)
         given = None if frame.landmarks is None else _landmarks_of(frame.landmarks, image)
+        if self.crop_from == FRAME:
+            height, width = image.shape[:2]
+            return image, [Face(box=(0.0, 0.0, width, height), landmarks=given)]
         if self.crop_from == "detector":
             return image, _attach(given, self._detect(image, frame))
         if given is not None:
             return image, [Face(box=landmark_box(given), landmarks=given)]
-        if self.crop_from == "landmarks" and not self._landmarker_asked_for:
-            raise DataError(
-                f"no landmarks are given for {frame.path}; name a landmarker with --landmarker, "
-                "or use --crop-from auto"
-            )
+        if self.crop_from == "landmarks":
+            self._check_asked_for(frame)
         found = [self._with_landmarks(image, face) for face in self._detect(image, frame)]
         return image, [replace(face, box=landmark_box(_points(face))) for face in found]
 
@@ -105,7 +106,19 @@ class FaceReader:
         """The frame and its main face, which has landmarks: the data's where there are any."""
         image, faces = self.read(frame)
         given = [face for face in faces if face.landmarks is not None]
-        return image, given[0] if given else self._with_landmarks(image, faces[0])
+        if given:
+            return image, given[0]
+        if self.crop_from == FRAME:
+            self._check_asked_for(frame)
+        return image, self._with_landmarks(image, faces[0])
+
+    def _check_asked_for(self, frame: Frame) -> None:
+        """DataError where landmarks are missing and no landmarker may make them up unasked."""
+        if not self._landmarker_asked_for:
+            raise DataError(
+                f"no landmarks are given for {frame.path}; name a landmarker with --landmarker, "
+                "or use --crop-from auto"
+            )
 
     def read_marked(self, frame: Frame) -> tuple[NDArray[np.uint8], list[Face]]:
         """The frame and its faces as `read` finds them, each with landmarks."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from registry.crops import FRAME
 from registry.types import Backbone, Detector, VideoIndex
 
-__all__ = ["domains_of", "remarks"]
+__all__ = ["domains_of", "model_remarks", "remarks"]
 
 
 def domains_of(
@@ -42,11 +43,17 @@ def remarks(
         notes.append(
             "the weights were chosen on test data: the numbers are too good to be compared"
         )
-    return (*notes, *(() if backbone is None else _of_backbone(backbone, detector)))
+    return (*notes, *(() if backbone is None else model_remarks(backbone, detector)))
 
 
-def _of_backbone(backbone: Backbone, detector: Detector) -> list[str]:
+def model_remarks(backbone: Backbone, detector: Detector) -> list[str]:
+    """Sentences on weights and crops, whatever the data."""
     notes = []
+    if backbone.crop.name == FRAME:
+        notes.append(
+            "no face was searched for or cropped: every frame was taken whole, as --crop-from frame"
+            " says of images that are face crops already"
+        )
     if backbone.weights == "random":
         notes.append(f"backbone {backbone.name} has random weights: the scores mean nothing")
     elif not any(each.task in ("forgery", "unknown") for each in backbone.trained_on):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from typing import TypeVar
 
@@ -33,7 +34,7 @@ def read_ahead(
     groups: Iterable[Sequence[T]],
     depth: int,
     least: int = 1,
-) -> Iterator[R]:
+) -> Generator[R, None, None]:
     """`call` on each group, its results in order, one by one.
 
     About `depth` results are in flight or waiting, but no fewer than `least` groups.
@@ -78,6 +79,19 @@ class Scorer:
         self._source = source
         self._reader = reader
         self._policy = policy
+
+    def run(
+        self, pieces: Sequence[Sequence[Unit]], batch_size: int, workers: int
+    ) -> Generator[int | Chunk, None, None]:
+        """Score pieces in order while threads read ahead: yields frames done, then each chunk."""
+        waiting = (group for piece in pieces for group in by_file(piece))
+        depth = 2 * batch_size + workers
+        with (
+            ThreadPoolExecutor(max(1, workers)) as pool,
+            closing(read_ahead(pool, self.crops_of, waiting, depth, workers)) as crops,
+        ):
+            for piece in pieces:
+                yield from self.compute(crops, len(piece), batch_size)
 
     def crops_of(self, units: Sequence[Unit]) -> list[list[Crop] | str]:
         """`crops` of each unit, in order."""

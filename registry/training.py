@@ -11,6 +11,7 @@ from registry.data import fingerprint
 from registry.errors import ConfigError
 from registry.inference import resolve_device
 from registry.plugins import load_plugins
+from registry.precision import warn_if_emulated
 from registry.real_faces import Learning, find_splits, real_samples
 from registry.types import Sample, TrainableBackbone
 
@@ -30,6 +31,10 @@ class TrainingSettings(Learning, Reading, Protocol):
     def threads(self) -> int | None: ...
     @property
     def device(self) -> str: ...
+    @property
+    def precision(self) -> str: ...
+    @property
+    def val_precision(self) -> str: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +54,16 @@ def prepare_training(config: TrainingSettings) -> TrainingInputs:
     plugins = load_plugins()
     train, val = find_splits(config, plugins)
     device = resolve_device(config.device)
-    backbone = build_backbone(plugins, config.backbone, config.weights, config.seed, config.threads)
+    for precision in dict.fromkeys((config.precision, config.val_precision)):
+        warn_if_emulated(device, precision)
+    backbone = build_backbone(
+        plugins,
+        config.backbone,
+        config.weights,
+        config.seed,
+        config.threads,
+        crop_from=config.crop_from,
+    )
     if not isinstance(backbone, TrainableBackbone):
         raise ConfigError(
             f"backbone {config.backbone!r} cannot be trained: its {type(backbone).__name__} has no"

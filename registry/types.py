@@ -177,7 +177,7 @@ class CropPolicy:
     side, truncates to integers, clips to the frame and resizes to `size` without keeping the
     aspect ratio (METHOD of SBI's inference). `deepfakebench` moves five landmarks onto ArcFace's
     template by a similarity and leaves `margin` of the template's side around it, half on each
-    side.
+    side. `frame` takes the image whole, for images that are face crops already.
     """
 
     name: str = "sbi"
@@ -228,9 +228,10 @@ class Training:
 class Backbone(Protocol):
     """A network that turns face crops into embeddings, in eval mode.
 
-    Images come as float tensors (B, 3, S, S), RGB in [0, 1]; the backbone applies its own mean and
-    std. `weights_sha256` identifies the weights; `mean_pooled` says that `embed` is the mean of
-    `Features.map` over its positions and nothing more (then maps of a linear head are closed-form).
+    `crop` can be set: the host does where frames are to be taken whole. Images come as float
+    tensors (B, 3, S, S), RGB in [0, 1]; the backbone applies its own mean and std. `weights_sha256`
+    identifies the weights; `mean_pooled` says that `embed` is the mean of `Features.map` over its
+    positions and nothing more (then maps of a linear head are closed-form).
     """
 
     name: str

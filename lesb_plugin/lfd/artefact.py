@@ -164,9 +164,13 @@ def check_matches(metadata: Mapping[str, Any], backbone: Backbone) -> None:
 
 
 def check_fitted_on(fitted: Mapping[str, Any], backbone: Backbone) -> None:
-    """DataError, naming both sides, unless `fitted` is what `describe_backbone` says of this."""
+    """DataError, naming both sides, unless `fitted` is what `describe_backbone` says of this.
+
+    Frames that are taken whole are crops of other making; that they do for it is the caller's word.
+    """
     given = describe_backbone(backbone)
-    for field in ("name", "weights_sha256", "crop", "dim"):
+    whole = given["crop"]["name"] == "frame" and given["crop"]["size"] == fitted["crop"]["size"]
+    for field in ("name", "weights_sha256", *(() if whole else ("crop",)), "dim"):
         if fitted[field] != given[field]:
             raise DataError(
                 f"the artefact belongs to {_title(fitted)}, not to {_title(given)} "

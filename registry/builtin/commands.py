@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "configure_eval",
     "configure_fit",
+    "configure_for_detectors",
     "configure_report",
     "run_eval",
     "run_fit",
@@ -55,12 +56,12 @@ examples:
 
 def configure_eval(parser: argparse.ArgumentParser) -> None:
     """Flags of `bench eval`: those of EvalConfig and the chosen detector's own."""
-    _configure(parser, EvalConfig, "options", _EVAL_EXAMPLES)
+    configure_for_detectors(parser, EvalConfig, "options", _EVAL_EXAMPLES)
 
 
 def configure_fit(parser: argparse.ArgumentParser) -> None:
     """Flags of `bench fit`: those of FitConfig and what the chosen detector's fit takes."""
-    _configure(parser, FitConfig, "fit_options", _FIT_EXAMPLES)
+    configure_for_detectors(parser, FitConfig, "fit_options", _FIT_EXAMPLES)
 
 
 def run_eval(args: argparse.Namespace) -> int:
@@ -158,9 +159,10 @@ def _write(result: Result, folder: Path) -> list[Path]:
     return [result.save(folder), *(reporter.write(result, folder) for reporter in reporters)]
 
 
-def _configure(
+def configure_for_detectors(
     parser: argparse.ArgumentParser, cls: type[Any], options: str, examples: str
 ) -> None:
+    """Flags of `cls`, and of the dataclass that the chosen detector's `options` names."""
     parser.usage = f"{parser.prog} [options]"
     parser.epilog = examples
     add_config_flags(parser, cls)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,11 +11,11 @@ from typing import Literal
 
 from registry.builtin.splits import choose_split
 from registry.errors import DataError, did_you_mean
+from registry.media import IMAGE_SUFFIXES, natural
 from registry.types import DatasetRequest, Frame, Video
 from registry.video_files import is_video
 
 __all__ = [
-    "IMAGE_SUFFIXES",
     "folder_videos",
     "manifest_videos",
     "read_manifest",
@@ -31,7 +30,6 @@ _OF_VIDEO = ("label", "split", "method", "identity", "region")  # one value for 
 _LABELS: dict[str, Literal[0, 1]] = {"0": 0, "1": 1}
 _CLASSES: dict[str, Literal[0, 1]] = {"real": 0, "fake": 1}
 _SPLITS = ("train", "val", "test")
-IMAGE_SUFFIXES = frozenset({".avif", ".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
 # --- manifest --------------------------------------------------------------------------------
@@ -282,7 +280,7 @@ def scan_folder(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
     images, files, folders = [], [], []
     with os.scandir(folder) as entries:
         names = {entry.name: entry.is_dir() for entry in entries}
-    for name in sorted(names, key=_natural):
+    for name in sorted(names, key=natural):
         if name.startswith("."):
             continue
         if names[name]:
@@ -322,9 +320,4 @@ def _stem(path: str) -> str:
 
 
 def _natural_path(row: dict[str, str]) -> list[str | int]:
-    return _natural(row["path"])
-
-
-def _natural(text: str) -> list[str | int]:
-    """Sort key with the numbers in a name as numbers: frame2 before frame10."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", text)]
+    return natural(row["path"])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from registry.builtin.deepfakebench_index import Entry, Index, find_json, is_index, read_index
@@ -14,6 +16,7 @@ from registry.builtin.deepfakebench_sets import DF40, KnownSet, known_set
 from registry.builtin.folder_names import merged_by_folder
 from registry.builtin.resolution import Tally
 from registry.errors import DataError
+from registry.images import read_image
 from registry.types import DataOptions, DatasetRequest, Frame, Video, VideoIndex
 
 __all__ = ["deepfakebench_videos", "known_videos", "recognises_deepfakebench"]
@@ -98,9 +101,23 @@ def _assemble(
     return VideoIndex(
         videos=tuple(videos),
         resolved=tuple(each.resolved() for each in tallies.values()),
-        notes=(*notes, *merged),
+        notes=(*notes, *merged, *_crops_already(videos)),
         part_of="" if known is None else known.part_of,
     )
+
+
+def _crops_already(videos: Sequence[Video]) -> Iterator[str]:
+    """DeepfakeBench keeps faces that it has cut out, square; a film's frame is hardly ever that."""
+    there = (frame.path for video in videos for frame in video.frames if frame.path.is_file())
+    with suppress(DataError):  # one that cannot be read will be a row with an error
+        for path in islice(there, 1):
+            height, width = read_image(path).shape[:2]
+            if height == width:
+                yield (
+                    f"the first frame is {width}x{height}: face crops already, it seems;"
+                    " --crop-from frame takes them whole, as DeepfakeBench does, anything else"
+                    " crops the face in them once more"
+                )
 
 
 def _video(

@@ -9,8 +9,10 @@ import timm
 import torch
 
 from registry.building import build_backbone
-from registry.errors import ConfigError
-from registry.plugins import load_plugins
+from registry.errors import ConfigError, PluginError
+from registry.inference import encoder_fingerprint
+from registry.plugins import Plugins, load_plugins
+from registry.types import BackboneSpec, CropPolicy
 
 PLUGINS = load_plugins()
 
@@ -57,3 +59,30 @@ def test_a_file_in_the_folder_for_weights_is_used(
     assert direction is not None
     rows = model.get_classifier().weight.detach().numpy()
     assert direction == pytest.approx(rows[1] - rows[0])
+
+
+def test_frames_are_taken_whole_at_the_backbones_own_size_where_asked_for() -> None:
+    name = "timm/test_efficientnet"
+    usual, whole = (
+        build_backbone(PLUGINS, name, "random", 0, crop_from=each) for each in ("auto", "frame")
+    )
+    assert usual.crop.name == "sbi"
+    assert whole.crop == CropPolicy(name="frame", size=usual.crop.size, margin=0.0)
+    assert encoder_fingerprint(usual, "float32") != encoder_fingerprint(whole, "float32")
+
+
+class Fixed:
+    """Everything that a backbone has by name, and a crop that is its own affair."""
+
+    name, dim, mean_pooled, weights, weights_sha256, trained_on = "fixed", 1, True, "", "", ()
+    features = embed = head = head_direction = to = print
+
+    @property
+    def crop(self) -> CropPolicy:
+        return CropPolicy()
+
+
+def test_a_backbone_whose_crop_cannot_be_set_is_a_plugin_error() -> None:
+    spec = BackboneSpec(name="fixed", summary="s", build=lambda *_: Fixed())  # type: ignore[arg-type,return-value]
+    with pytest.raises(PluginError, match=r"'fixed'.* failed: AttributeError"):
+        build_backbone(Plugins(records=(spec,)), "fixed", None, 0, crop_from="frame")

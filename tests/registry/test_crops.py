@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from registry.crops import LANDMARK_BOX, crop_face, fraction_inside, grow_box, iou, landmark_box
+from registry.crops import (
+    LANDMARK_BOX,
+    crop_face,
+    fraction_inside,
+    grow_box,
+    iou,
+    landmark_box,
+    whole_frame,
+)
 from registry.errors import ConfigError, DataError
 from registry.types import CropPolicy, Face
 
@@ -100,6 +108,21 @@ def test_a_dot_drawn_at_a_landmark_is_where_the_crop_says(size: int) -> None:
     rows, columns = np.mgrid[0:size, 0:size]
     centre = [(weights * columns).sum() / weights.sum(), (weights * rows).sum() / weights.sum()]
     assert crop.landmarks[0] == pytest.approx(centre, abs=0.02)
+
+
+def test_a_whole_frame_is_resized_as_it_is_whatever_the_box_and_the_margin() -> None:
+    image = np.random.default_rng(1).integers(0, 256, (200, 300, 3), dtype=np.uint8)
+    landmarks = np.tile(np.float32([[-0.5, -0.5], [299.5, 199.5]]), (34, 1))  # the corners
+    face = Face(box=(100, 20, 180, 180), landmarks=landmarks)
+    policy = whole_frame(CropPolicy(name="deepfakebench", size=64, margin=0.3))
+    assert policy == CropPolicy(name="frame", size=64, margin=0.0)
+    crop = crop_face(image, face, policy, margin=(0.1, 0.2, 0.1, 0.2))
+    assert crop.box == (0, 0, 300, 200)
+    np.testing.assert_array_equal(crop.image, cv2.resize(image, (64, 64)))
+    assert crop.landmarks is not None
+    np.testing.assert_allclose(crop.landmarks[:2], [[-0.5, -0.5], [63.5, 63.5]], atol=1e-4)
+    square = image[:64, :64]
+    np.testing.assert_array_equal(crop_face(square, Face(box=(0, 0, 1, 1)), policy).image, square)
 
 
 def test_landmarks_stay_none_where_the_face_has_none() -> None:

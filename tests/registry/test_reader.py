@@ -164,6 +164,29 @@ def test_no_face_found_is_an_error(frame: Frame) -> None:
             FaceReader(plugins=specs(), crop_from=crop_from, face_detector="none").read(frame)
 
 
+def test_a_whole_frame_is_one_face_and_nothing_is_searched_for(frame: Frame, marked: Frame) -> None:
+    built = Built()
+    reader = FaceReader(plugins=specs(built), crop_from="frame")
+    (face,) = reader.read(frame)[1]
+    assert (face.box, face.landmarks) == ((0, 0, WIDTH, HEIGHT), None)
+    (face,) = reader.read(marked)[1]
+    assert face.box == (0, 0, WIDTH, HEIGHT)
+    np.testing.assert_array_equal(face.landmarks, in_box(81, LARGE))
+    assert not built.threads
+
+
+def test_learning_from_whole_frames_takes_landmarks_that_were_given_or_asked_for(
+    frame: Frame, marked: Frame
+) -> None:
+    reader = FaceReader(plugins=specs(), crop_from="frame")
+    np.testing.assert_array_equal(reader.read_one(marked)[1].landmarks, in_box(81, LARGE))
+    with pytest.raises(DataError, match="name a landmarker with --landmarker"):
+        reader.read_one(frame)
+    asked = FaceReader(plugins=specs(), crop_from="frame", landmarker="dlib68")
+    expected = in_box(68, (0, 0, WIDTH, HEIGHT))
+    np.testing.assert_array_equal(asked.read_one(frame)[1].landmarks, expected)
+
+
 # --- bad landmarks ----------------------------------------------------------------------------
 
 

@@ -45,8 +45,10 @@ class TrainConfig:
     landmarks: str | None = _field(None, "landmark predictor file for data without landmarks")
     landmarker: str | None = _field(None, "landmarker to use (`bench list landmarkers`)")
     face_detector: str = _field("dlib", "face detector to use (`bench list face-detectors`)")
-    crop_from: Literal["auto", "landmarks", "detector"] = _field(
-        "auto", "where the face box comes from; auto takes landmarks where there are any"
+    crop_from: Literal["auto", "landmarks", "detector", "frame"] = _field(
+        "auto",
+        "where the face box comes from; auto: landmarks where there are any; frame: images are face"
+        " crops already and taken whole",
     )
 
     # Pseudo-fakes.

@@ -124,6 +124,15 @@ def test_another_backbone_or_other_weights_are_refused_by_both_names(planted_lfd
     assert f"{other.name!r} with weights {other.weights_sha256[:12]}" in text
 
 
+def test_frames_taken_whole_may_be_scored_but_are_not_mistaken_for_the_fitted_crops(planted_lfd):
+    whole = PlantedBackbone()
+    whole.crop = type(whole.crop)(name="frame", size=96, margin=0.0)
+    check_matches(planted_lfd.to_metadata(), whole)
+    whole.crop = type(whole.crop)(name="frame", size=64, margin=0.0)
+    with pytest.raises(DataError, match=r"crop: "):
+        check_matches(planted_lfd.to_metadata(), whole)
+
+
 def test_another_crop_is_refused(planted_lfd):
     other = PlantedBackbone()
     other.crop = type(other.crop)(size=96, margin=0.3)

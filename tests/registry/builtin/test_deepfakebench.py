@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from layouts import (
@@ -66,7 +67,7 @@ def test_one_name_under_two_manipulations_is_two_videos(tmp_path: Path) -> None:
         ("FF-DF/c23/000_003", "Deepfakes"),
         ("FF-NT/c23/000_003", "NeuralTextures"),
     ]
-    (note,) = index.notes
+    note, _ = index.notes
     assert "would make 2 videos of these 3, as 2 of them fall under 1 name;" in note
     assert "'000_003' is FF-DF/c23/000_003, FF-NT/c23/000_003." in note
 
@@ -110,7 +111,18 @@ def test_a_video_without_frames_is_left_out_and_said_so(tmp_path: Path) -> None:
     write_json(tmp_path / "X.json", {"X_real": flat("X_real", {"a": frames, "b": []})})
     index = deepfakebench_videos(request("X", data_root=tmp_path))
     assert [each.id for each in index.videos] == ["X_real/a"]
-    assert index.notes == ("videos that list no frames, left out: 1, first X_real/b",)
+    assert index.notes[0] == "videos that list no frames, left out: 1, first X_real/b"
+
+
+def test_frames_that_are_square_are_said_to_be_crops(tmp_path: Path) -> None:
+    frames = write_frames(tmp_path, "X/real/frames/a", 2)
+    write_json(tmp_path / "X.json", {"X_real": flat("X_real", {"a": frames})})
+    (note,) = deepfakebench_videos(request("X", data_root=tmp_path)).notes
+    assert note.startswith("the first frame is 64x64: face crops already")
+    assert "--crop-from frame" in note
+    for content in (cv2.imencode(".png", np.zeros((36, 64, 3), np.uint8))[1].tobytes(), b"no"):
+        (tmp_path / frames[0]).write_bytes(content)
+        assert deepfakebench_videos(request("X", data_root=tmp_path)).notes == ()
 
 
 @pytest.mark.parametrize(
@@ -193,7 +205,7 @@ def test_a_manipulation_without_a_json_of_its_own_is_taken_from_the_whole(tmp_pa
     assert [each.id for each in index.videos] == ["FF-real/c23/000", "FF-NT/c23/000_003"]
     assert {each.dataset for each in index.videos} == {"FF-NT"}
     assert index.part_of == "FaceForensics++"
-    assert index.notes == ("FF-NT: label groups that do not belong to it left out: FF-DF",)
+    assert index.notes[0] == "FF-NT: label groups that do not belong to it left out: FF-DF"
 
 
 def test_without_a_data_root_the_flag_is_named() -> None:

@@ -1,0 +1,57 @@
+"""What scores faces: a detector with its backbone, artefact and crops, built from their names."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from registry.artefacts import find_artefact
+from registry.building import build_detector, build_embedder
+from registry.config import EvalConfig, PredictConfig
+from registry.crops import FRAME, whole_frame
+from registry.inference import Embedder
+from registry.plugins import Plugins
+from registry.predictions import Settings
+from registry.types import CropPolicy, Detector, DetectorSpec
+
+__all__ = ["Model", "build_model"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A detector, and what it was built from; `crop` is how faces are cut for it."""
+
+    spec: DetectorSpec
+    detector: Detector
+    embedder: Embedder | None
+    artefact: Path | None
+    crop: CropPolicy
+
+    @property
+    def artefact_sha256(self) -> str:
+        """Of the file; "" where there is none."""
+        return (
+            "" if self.artefact is None else hashlib.sha256(self.artefact.read_bytes()).hexdigest()
+        )
+
+    @property
+    def settings(self) -> Settings:
+        """How this detector's face scores become scores of frames and of videos."""
+        votes = frozenset(getattr(self.detector, "vote_variants", ()))
+        return Settings(detector=self.spec.name, metrics=(), vote_variants=votes)
+
+
+def build_model(plugins: Plugins, config: EvalConfig | PredictConfig) -> Model:
+    """The detector that `config` names, ready to score."""
+    spec: DetectorSpec = plugins.get("detector", config.detector)
+    embedder = build_embedder(plugins, config) if spec.needs_backbone else None
+    artefact = None if embedder is None else find_artefact(plugins, config, spec, embedder)
+    crop = CropPolicy() if embedder is None else embedder.backbone.crop
+    return Model(
+        spec=spec,
+        detector=build_detector(spec, embedder, config.options, artefact, config.seed),
+        embedder=embedder,
+        artefact=artefact,
+        crop=whole_frame(crop) if config.crop_from == FRAME else crop,
+    )
