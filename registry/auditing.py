@@ -6,20 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from registry.boundary import guarded
-from registry.building import build_reader
+from registry.building import build_explainer, build_reader
 from registry.config import EvalConfig
 from registry.data import fingerprint
 from registry.inference import Embedder
 from registry.inputs import choose_units, find_data
 from registry.model import build_model
-from registry.plugins import Plugins, load_plugins
+from registry.plugins import load_plugins
 from registry.reader import FaceReader
 from registry.types import (
     Crop,
     CropPolicy,
     Detector,
-    ExplainerSpec,
     Explanation,
     Frame,
     Video,
@@ -65,7 +63,9 @@ def prepare_audit(settings: Any) -> AuditInputs:
     embedder = model.embedder
     return AuditInputs(
         detector=model.detector,
-        explain=None if explainer is None else _explain(plugins, explainer, model.detector),
+        explain=None
+        if explainer is None
+        else build_explainer(plugins.get("explainer", explainer), model.detector, {}),
         embedder=embedder,
         crop=model.crop,
         reader=reader,
@@ -80,9 +80,3 @@ def _as_eval(settings: Any) -> EvalConfig:
     known = {each.name for each in fields(EvalConfig)}
     shared = {each.name for each in fields(settings)} & known
     return EvalConfig(**{name: getattr(settings, name) for name in shared})
-
-
-def _explain(plugins: Plugins, name: str, detector: Detector) -> Explain:
-    spec: ExplainerSpec = plugins.get("explainer", name)
-    explain: Explain = guarded(f"explainer {name!r}", spec.source, spec.build, detector)
-    return explain
