@@ -29,7 +29,8 @@ _STABILITY_FACES, _MOVED_FACES, _COST_FACES = 64, 32, 16
 
 def _jpeg(image: Image, quality: int) -> Image:
     code = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.ascontiguousarray(cv2.imdecode(code, cv2.IMREAD_COLOR)[..., ::-1])
+    decoded = np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), np.uint8)
+    return np.ascontiguousarray(decoded[..., ::-1])
 
 
 def _resized(image: Image, factor: float) -> Image:

@@ -22,7 +22,7 @@ _TRIES = 4
 def with_edits(
     faces: Sequence[AuditFace], per_face: int, seed: int, *, quiet: bool
 ) -> tuple[AuditFace, ...]:
-    """The real faces, and `per_face` edits of each in the place of the fakes that were there.
+    """The real faces among `faces`, and `per_face` edits of each.
 
     Families, strengths and single parts take turns; every draw depends on (seed, face, edit) alone.
     """

@@ -99,7 +99,14 @@ def run_audit(config: AuditConfig) -> Audit:
     rows_wanted = _wanted(config.only)
     regions = region_preset(config.regions)
     inputs = prepare_audit(config)
-    read = read_faces(inputs, regions, config.faces, config.max_errors, quiet=config.quiet)
+    read = read_faces(
+        inputs,
+        regions,
+        config.faces,
+        config.max_errors,
+        reals_only=config.make_edits,
+        quiet=config.quiet,
+    )
     faces = read.faces
     if config.make_edits:
         faces = with_edits(faces, config.edits, config.seed, quiet=config.quiet)
