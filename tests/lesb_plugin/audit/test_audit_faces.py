@@ -82,7 +82,7 @@ def test_faces_that_cannot_be_used_are_told_of(folder: Path) -> None:
     found = read(folder, *rows)
     assert len(found.faces) == 2
     assert "region 'chin' names no part" in found.failed[0]
-    with pytest.raises(DataError, match="1 of 3 faces cannot be used.*chin"):
+    with pytest.raises(DataError, match=r"1 of 3 faces cannot be used.*chin"):
         read(folder, *rows, max_errors=0.1)
 
 
