@@ -80,7 +80,7 @@ class Collected:
     @property
     def single(self) -> Flags:
         """Fakes with one part changed."""
-        return cast(Flags, self.known & (self.truth.sum(axis=1) == 1))
+        return self.known & (self.truth.sum(axis=1) == 1)
 
     @property
     def whole(self) -> Flags:
@@ -149,7 +149,7 @@ def _spread(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """At most `count` of them, evenly spread."""
     if len(rows) <= count:
         return rows
-    return rows[np.linspace(0, len(rows) - 1, count).astype(int)]
+    return np.asarray(rows[np.linspace(0, len(rows) - 1, count).astype(int)])
 
 
 def _exchanged(subject: Subject, found: Collected, label: str) -> Array:

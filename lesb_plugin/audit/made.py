@@ -48,7 +48,7 @@ def _edit(face: AuditFace, donor: AuditFace, seed: tuple[int, int, int], turn: i
     families = list(FAMILIES)
     masks = matched_masks(face.parts)
     truth = _parts(len(masks), turn, rng)
-    mask = masks[truth].any(axis=0)
+    mask = np.asarray(masks[truth].any(axis=0))
     canvas = _canvas(face, donor)
     for attempt in range(_TRIES):
         family = families[(turn + attempt) % len(families)]
