@@ -85,7 +85,7 @@ class Collected:
     @property
     def whole(self) -> Flags:
         """Fakes with every part changed."""
-        return cast(Flags, self.known & self.truth.all(axis=1))
+        return np.asarray(self.known & self.truth.all(axis=1))
 
 
 def collect(
