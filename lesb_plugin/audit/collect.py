@@ -80,7 +80,7 @@ class Collected:
     @property
     def single(self) -> Flags:
         """Fakes with one part changed."""
-        return self.known & (self.truth.sum(axis=1) == 1)
+        return np.asarray(self.known & (self.truth.sum(axis=1) == 1))
 
     @property
     def whole(self) -> Flags:
