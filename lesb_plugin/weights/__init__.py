@@ -16,4 +16,4 @@ TRAINED_ON = (
     Training(dataset="ffhq512", task="forgery"),
     Training(dataset="ffhq256", task="forgery"),
 )
-WEIGHTS_SHA256 = "f42436248356328e68a70605f81fd50da9d153e854b080ab83d5a49d3cf84812"
+WEIGHTS_SHA256 = "21b7dd08ed20e1ac724cf143ab9fb1ac54e646d48c9513d7433adcde66b1607c"
