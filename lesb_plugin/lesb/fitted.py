@@ -111,8 +111,9 @@ def head_logits(
 def face_logits(backbone: Backbone, probe: Probe | None, embedding: torch.Tensor) -> torch.Tensor:
     """`head_logits` for tensors (B, d), which torch can differentiate."""
     if probe is not None:
-        weight = torch.tensor(probe.weight, dtype=embedding.dtype, device=embedding.device)
-        return embedding @ weight + probe.bias
+        dtype = torch.float32 if embedding.device.type == "mps" else torch.float64
+        weight = torch.tensor(probe.weight, dtype=dtype, device=embedding.device)
+        return embedding.to(dtype) @ weight + probe.bias
     logits = backbone.head(embedding)
     if logits is None:
         raise DataError(_headless(backbone))

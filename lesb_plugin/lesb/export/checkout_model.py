@@ -117,7 +117,8 @@ class LesbModel(nn.Module):
 
 def _labels(data_dict: Batch) -> torch.Tensor:
     """(B,) 0 for real, 1 for fake; some of their data sets number the kinds of fakes."""
-    return (data_dict["label"].reshape(-1) != 0).long()
+    labels: torch.Tensor = data_dict["label"]
+    return (labels.reshape(-1) != 0).long()
 
 
 def _two_logits(fake: torch.Tensor) -> torch.Tensor:
