@@ -18,8 +18,8 @@ def spearman(one: Array, other: Array) -> Array:
     alike, which ranks nothing. Elsewhere scipy.stats.spearmanr.
     """
     ranks = [rankdata(each, axis=1) for each in (one, other)]
-    centred = [each - each.mean(axis=1, keepdims=True) for each in ranks]
-    return _cosine(*centred, missing=np.isnan(one).any(axis=1) | np.isnan(other).any(axis=1))
+    first, second = (each - each.mean(axis=1, keepdims=True) for each in ranks)
+    return _cosine(first, second, _missing(one, other))
 
 
 def kendall(one: Array, other: Array) -> Array:
@@ -30,7 +30,11 @@ def kendall(one: Array, other: Array) -> Array:
     """
     first, second = np.triu_indices(one.shape[1], 1)
     signs = [np.sign(each[:, first] - each[:, second]) for each in (one, other)]
-    return _cosine(*signs, missing=np.isnan(one).any(axis=1) | np.isnan(other).any(axis=1))
+    return _cosine(signs[0], signs[1], _missing(one, other))
+
+
+def _missing(one: Array, other: Array) -> NDArray[np.bool_]:
+    return np.asarray(np.isnan(one + other).any(axis=1))
 
 
 def _cosine(one: Array, other: Array, missing: NDArray[np.bool_]) -> Array:

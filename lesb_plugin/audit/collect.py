@@ -29,7 +29,8 @@ _STABILITY_FACES, _MOVED_FACES, _COST_FACES = 64, 32, 16
 
 def _jpeg(image: Image, quality: int) -> Image:
     code = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.ascontiguousarray(cv2.imdecode(code, cv2.IMREAD_COLOR)[..., ::-1])
+    decoded = np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), np.uint8)
+    return np.ascontiguousarray(decoded[..., ::-1])
 
 
 def _resized(image: Image, factor: float) -> Image:
@@ -79,12 +80,12 @@ class Collected:
     @property
     def single(self) -> Flags:
         """Fakes with one part changed."""
-        return cast(Flags, self.known & (self.truth.sum(axis=1) == 1))
+        return np.asarray(self.known & (self.truth.sum(axis=1) == 1))
 
     @property
     def whole(self) -> Flags:
         """Fakes with every part changed."""
-        return cast(Flags, self.known & self.truth.all(axis=1))
+        return np.asarray(self.known & self.truth.all(axis=1))
 
 
 def collect(
@@ -148,7 +149,7 @@ def _spread(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """At most `count` of them, evenly spread."""
     if len(rows) <= count:
         return rows
-    return rows[np.linspace(0, len(rows) - 1, count).astype(int)]
+    return np.asarray(rows[np.linspace(0, len(rows) - 1, count).astype(int)])
 
 
 def _exchanged(subject: Subject, found: Collected, label: str) -> Array:

@@ -58,7 +58,7 @@ def edited(
     changed = FAMILIES[family](canvas, soft, strength, rng)
     share = soft if family == "warp" else soft * np.float32(strength)
     mixed = canvas.image + share[..., None] * (changed.astype(np.float32) - canvas.image)
-    out = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+    out: Image = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
     if float(np.abs(out.astype(np.float32) - canvas.image)[mask].mean()) < 0.5:
         raise ValueError(f"{family} changes next to nothing of this face")
     return out
@@ -84,7 +84,8 @@ def _recompression(
     canvas: Canvas, _soft: Mask, _strength: float, _rng: np.random.Generator
 ) -> Image:
     code = cv2.imencode(".jpg", canvas.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 20])[1]
-    return np.ascontiguousarray(cv2.imdecode(code, cv2.IMREAD_COLOR)[..., ::-1])
+    decoded = np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), np.uint8)
+    return np.ascontiguousarray(decoded[..., ::-1])
 
 
 def _warp(canvas: Canvas, soft: Mask, strength: float, rng: np.random.Generator) -> Image:

@@ -47,10 +47,19 @@ class FaceSet:
 
 
 def read_faces(
-    inputs: AuditInputs, regions: RegionSet, limit: int | None, max_errors: float, *, quiet: bool
+    inputs: AuditInputs,
+    regions: RegionSet,
+    limit: int | None,
+    max_errors: float,
+    *,
+    reals_only: bool,
+    quiet: bool,
 ) -> FaceSet:
     """Every frame's main face, or those of as many evenly chosen identities as `limit` allows."""
-    frames = _chosen(inputs.frames, limit)
+    given = [each for each in inputs.frames if each[0].label == 0 or not reals_only]
+    if not given:
+        raise DataError("the data holds no real face to make edits of")
+    frames = _chosen(given, limit)
     sources = _sources(frames)
     faces, failed = [], []
     for video, frame in progress(frames, "reading faces", unit="face", quiet=quiet):

@@ -19,8 +19,8 @@ def relevance_mass(heat: Map, mask: Mask) -> float:
     """Share of the map's mass inside of the mask (Kohlbrenner et al., 2020; Arras et al., 2022).
 
     Range [0, 1], higher is better; an even map has the mask's share of the area. 0 for a map that
-    nowhere speaks for fake. Quantus: AttributionLocalisation, and for maps without negative values
-    RelevanceMassAccuracy.
+    nowhere speaks for fake. Quantus: AttributionLocalisation(positive_attributions=True), and for
+    maps without negative values RelevanceMassAccuracy.
     """
     positive = np.maximum(heat, 0.0)
     total = float(positive.sum())
@@ -39,7 +39,7 @@ def relevance_rank(heat: Map, mask: Mask) -> float:
     """Share of the mask among its own number of highest pixels (Arras et al., 2022).
 
     Range [0, 1], higher is better, chance is the mask's share of the area. Pixels that tie at the
-    threshold count with the share of them that fits. Quantus: RelevanceRankAccuracy.
+    threshold count with the share of them that fits. Without ties Quantus: RelevanceRankAccuracy.
     """
     size = int(mask.sum())
     values = heat.ravel()
@@ -52,7 +52,7 @@ def relevance_rank(heat: Map, mask: Mask) -> float:
 def pointing(heat: Map, mask: Mask) -> float:
     """The pointing game (Zhang et al., 2018): share of the map's highest pixels inside of the mask.
 
-    0 or 1 where one pixel is the highest; higher is better. Quantus: PointingGame.
+    0 or 1 where one pixel is the highest, and then Quantus: PointingGame; higher is better.
     """
     top = heat == heat.max()
     return float((top & mask).sum() / top.sum())

@@ -22,7 +22,7 @@ _TRIES = 4
 def with_edits(
     faces: Sequence[AuditFace], per_face: int, seed: int, *, quiet: bool
 ) -> tuple[AuditFace, ...]:
-    """The real faces, and `per_face` edits of each in the place of the fakes that were there.
+    """The real faces among `faces`, and `per_face` edits of each.
 
     Families, strengths and single parts take turns; every draw depends on (seed, face, edit) alone.
     """
@@ -48,7 +48,7 @@ def _edit(face: AuditFace, donor: AuditFace, seed: tuple[int, int, int], turn: i
     families = list(FAMILIES)
     masks = matched_masks(face.parts)
     truth = _parts(len(masks), turn, rng)
-    mask = masks[truth].any(axis=0)
+    mask = np.asarray(masks[truth].any(axis=0))
     canvas = _canvas(face, donor)
     for attempt in range(_TRIES):
         family = families[(turn + attempt) % len(families)]

@@ -54,7 +54,7 @@ def _localised(
     found: Collected, maps: Map, draws: Draws, rng: np.random.Generator
 ) -> Iterator[Row]:
     named = commonest(found.truth)
-    values = {key: {} for key, *_ in _LOCALISATION}  # type: dict[str, dict[str, Array]]
+    values: dict[str, dict[str, Array]] = {key: {} for key, *_ in _LOCALISATION}
     for row, face in enumerate(found.faces):
         if face.mask is None or not found.known[row]:
             continue

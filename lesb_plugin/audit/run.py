@@ -76,9 +76,8 @@ class Audit:
 
     def to_json(self) -> dict[str, Any]:
         """`right_part` is the figure of the first row; everything else stands under its name."""
-        matrix = None if self.matrix is None else np.where(
-            np.isnan(self.matrix), None, self.matrix.astype(object)
-        ).tolist()  # fmt: skip
+        cells = [] if self.matrix is None else self.matrix.tolist()
+        matrix = [[None if np.isnan(cell) else cell for cell in row] for row in cells]
         return {
             "schema": SCHEMA,
             "right_part": None if self.first is None else self.first.figure.value,
@@ -86,7 +85,7 @@ class Audit:
             "summary": self.summary,
             "parts": list(self.found.names),
             "rows": [row.to_json() for row in self.rows],
-            "auc_matrix": matrix,
+            "auc_matrix": matrix or None,
             "called_out": list(self.called_out),
             "notes": list(self.notes),
             **self.record,
@@ -99,7 +98,14 @@ def run_audit(config: AuditConfig) -> Audit:
     rows_wanted = _wanted(config.only)
     regions = region_preset(config.regions)
     inputs = prepare_audit(config)
-    read = read_faces(inputs, regions, config.faces, config.max_errors, quiet=config.quiet)
+    read = read_faces(
+        inputs,
+        regions,
+        config.faces,
+        config.max_errors,
+        reals_only=config.make_edits,
+        quiet=config.quiet,
+    )
     faces = read.faces
     if config.make_edits:
         faces = with_edits(faces, config.edits, config.seed, quiet=config.quiet)

@@ -1,4 +1,7 @@
-"""The subcommand `bench weights`: what a checkpoint is, told without running anything in it."""
+"""The subcommand `bench weights`: what a checkpoint is, and the mean of several.
+
+Nothing in a file is run.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.console import print_table, say
+from registry.errors import ConfigError
 
 if TYPE_CHECKING:
     from registry.weights import State
@@ -18,6 +22,7 @@ _EXAMPLES = """\
 examples:
   bench weights inspect FFraw.tar
   bench weights inspect xception_best.pth --json
+  bench weights average one.safetensors two.safetensors --out mean.safetensors
 
 Files are read as safetensors or with torch's weights_only: nothing in them is executed. What is
 named is what the tensors' names and shapes say; a backbone is offered where the file fits it
@@ -34,18 +39,31 @@ _CANDIDATES = (
 
 
 def configure_weights(parser: argparse.ArgumentParser) -> None:
-    """`inspect FILE`, with `--json`."""
+    """`inspect FILE`, with `--json`, and `average FILE FILE ... --out FILE`."""
     parser.epilog = _EXAMPLES
-    parser.add_argument("action", choices=["inspect"], help="what to do with the file")
     parser.add_argument(
-        "file", type=Path, help="a checkpoint: safetensors, or a file of torch.save"
+        "action",
+        choices=["inspect", "average"],
+        help="say what a file is, or take the mean of several with one origin",
     )
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument(
+        "files",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="a checkpoint: safetensors, or a file of torch.save",
+    )
+    parser.add_argument("--json", action="store_true", help="inspect: as JSON")
+    parser.add_argument("--out", type=Path, help="average: the file to write, .safetensors")
 
 
 def run_weights(args: argparse.Namespace) -> int:
-    """Print kind, backbones, classes, tensors and sha256 of a file."""
-    found = inspect(args.file)
+    """Print kind, backbones, classes, tensors and sha256 of a file, or write a mean."""
+    if args.action == "average":
+        return _average(args)
+    if len(args.files) > 1:
+        raise ConfigError(f"`bench weights inspect` takes one file, not {len(args.files)}")
+    found = inspect(args.files[0])
     if args.json:
         say(json.dumps(found, indent=1))
         return 0
@@ -53,6 +71,16 @@ def run_weights(args: argparse.Namespace) -> int:
     print_table("", ("", ""), rows)
     if not found["backbones"]:
         say("no registered backbone takes this file as it is")
+    return 0
+
+
+def _average(args: argparse.Namespace) -> int:
+    from registry.builtin.weights_average import average_weights
+
+    if args.out is None:
+        raise ConfigError("`bench weights average` needs --out FILE.safetensors")
+    sha256 = average_weights(args.files, args.out)
+    say(f"weights: {args.out}, the mean of {len(args.files)} files, sha256 {sha256}")
     return 0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-__all__ = ["Law", "Placement", "Quality", "Source", "Swap", "Warp"]
+__all__ = ["Cutout", "Law", "Placement", "Quality", "Source", "Swap", "Warp"]
 
 Span = tuple[float, float]
 
@@ -97,6 +97,15 @@ class Quality:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Cutout:
+    """A rectangle of one colour over both of a pair."""
+
+    p: float = 0.0
+    share: Span = (0.05, 0.3)  # of the crop's area
+    visible: float = 0.6  # share of the changed area that must stay in sight
+
+
+@dataclass(frozen=True, kw_only=True)
 class Law:
     """Families of pseudo-fakes by weight, and everything that is drawn around them."""
 
@@ -115,6 +124,7 @@ class Law:
     warp: Warp = field(default_factory=Warp)
     swap: Swap = field(default_factory=Swap)
     quality: Quality | None = None
+    cutout: Cutout = field(default_factory=Cutout)
 
     def weights(self) -> dict[str, float]:
         """Probabilities by family, in a fixed order."""

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from lesb_plugin.lesb.blend import Style
+from lesb_plugin.lesb.train.cutout import draw_cutout
 from lesb_plugin.lesb.train.forgeries import FAMILIES, Forged, Scene, forge
 from lesb_plugin.lesb.train.law import Law
 from lesb_plugin.lesb.train.quality import draw_quality
@@ -116,6 +117,10 @@ class PairMaker(torch.utils.data.Dataset[Made | Skipped]):
         crops = [cut(image) for image in views]
         images = np.stack([crop.image for crop in crops])  # (2, S, S, 3)
         mask = cut(np.rint(made.mask * 255).astype(np.uint8)).image
+        cutout = draw_cutout(self.law.cutout, mask, rng)
+        if cutout is not None:
+            (rows, columns), colour = cutout
+            images[:, rows, columns], mask[rows, columns] = colour, 0
         masks = np.stack([np.zeros_like(mask), mask])
         if swap:
             images, masks = images[::-1].copy(), masks[::-1].copy()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.metadata
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import nn
 
+from lesb_plugin.lesb.train.law import Cutout
 from lesb_plugin.lesb.train.loop import CHECKPOINT, LOG, WEIGHTS, Trainer
 from lesb_plugin.lesb.train.monitor import pair_sheet, stopping, write_png
 from lesb_plugin.lesb.train.options import TrainConfig
@@ -130,10 +131,11 @@ def _store(config: TrainConfig, samples: Any, path: Path, label: str) -> Any:
 
 
 def _val_set(config: TrainConfig, samples: Any, crop: CropPolicy, scratch: Path) -> ValSet:
-    """The same images in every run: their seed is no setting."""
+    """The same images in every run: their seed is no setting. None has a piece cut out."""
     stored = _store(config, samples, scratch / "val", "reading val faces")
+    maker = pair_maker(stored, crop, config.val_style, purpose="val")
     return build_val_set(
-        pair_maker(stored, crop, config.val_style, purpose="val"),
+        replace(maker, law=replace(maker.law, cutout=Cutout())),
         scratch / "val_images",
         fakes=config.val_fakes,
         reals=min(config.val_reals, config.val_fakes),
