@@ -75,7 +75,7 @@ class PartFakes(torch.utils.data.Dataset[PartViews | Skipped]):
             return np.ones(len(self.regions.parts), np.float32)
         grid = (LABEL_GRID, LABEL_GRID)
         size = made.mask.shape[0]
-        masks = fine_masks(made.landmarks, self.regions, size, grid)[:-1]
+        masks = fine_masks(made.landmarks, self.regions, size, grid)
         columns = np.linspace(0, size, LABEL_GRID + 1).astype(int)[:-1]
         rows = np.add.reduceat(made.mask.astype(np.float64), columns, axis=0)
         change = np.add.reduceat(rows, columns, axis=1) / (size / LABEL_GRID) ** 2

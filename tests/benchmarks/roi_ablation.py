@@ -31,7 +31,6 @@ from lesb_plugin.lfd.subspace import Scatter, fit_subspace
 from lesb_plugin.lfd.variants import Skipped, VariantDataset
 from lesb_plugin.roi.calibration import choose_fusion, fit_calibration
 from lesb_plugin.roi.dataset import PartFakes
-from lesb_plugin.roi.fitted import head_inputs
 from lesb_plugin.roi.heads import Examples, PartLaw, train_part_heads
 from lesb_plugin.roi.localisation import localisation
 from lesb_plugin.roi.pooling import part_weights, pool
@@ -41,6 +40,7 @@ from registry.plugins import load_plugins
 
 REAL = ("portraits", "ffhq512", "ffhq256")
 PARTS = region_preset("eyes_nose_mouth")
+RANK = 32
 
 
 def main() -> None:
@@ -95,7 +95,7 @@ def seen(
     logit = backbone.head(torch.from_numpy(embedding))
     for i, points in enumerate(landmarks):
         weights = {
-            name: part_weights(points, PARTS, images.shape[1], grid.shape[2:])
+            name: with_rest(part_weights(points, PARTS, images.shape[1], grid.shape[2:]))
             for name, grid in (("fine", fine), ("last", last))
         }
         rows.append({
@@ -105,6 +105,11 @@ def seen(
             "last": pool(last[i : i + 1], weights["last"][None])[0],
         })  # fmt: skip
     return rows
+
+
+def with_rest(parts: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What belongs to no part, as one more part."""
+    return np.concatenate([parts, 1.0 - parts.sum(axis=0, keepdims=True)])
 
 
 def rows_of_manipulated(args: argparse.Namespace, backbone: Any) -> list[dict[str, Any]]:
@@ -208,41 +213,29 @@ def variants_of(
     train: Rows, changes: NDArray[np.float32]
 ) -> dict[str, tuple[Inputs, PartLaw, NDArray[np.float32]]]:
     """Inputs, law and labels by the name of the variant."""
-    law, y = PartLaw(), train["y"]
+    y = train["y"]
     spread = np.random.default_rng(0).permutation(len(y))
     faces = np.repeat(np.nanmax(y, axis=1)[:, None], 3, axis=1)
-    subspaces = local_subspaces(changes, 48)
-    random = np.stack([random_subspace(112, 48, np.random.default_rng(k)) for k in range(3)])
+    subspaces = local_subspaces(changes, RANK)
+    rngs = (np.random.default_rng(k) for k in range(3))
+    random = np.stack([random_subspace(changes.shape[3], RANK, rng) for rng in rngs])
+    fine, last, law = stage("fine"), stage("last"), PartLaw()
     return {
-        "as shipped": (contrast, law, y),
-        "without the rest taken away": (stage("fine"), law, y),
-        "without the margin": (contrast, replace(law, margin=0.0), y),
-        "last stage": (lambda rows: subtracted(stage("last")(rows), rows["last"]), law, y),
-        "both stages": (
-            lambda rows: np.concatenate(
-                [contrast(rows), subtracted(stage("last")(rows), rows["last"])], axis=2
-            ),
-            law,
-            y,
-        ),
-        "in LFD's subspaces, rank 48": (lambda rows: contrast(rows) @ subspaces, law, y),
-        "in random subspaces, rank 48": (lambda rows: contrast(rows) @ random, law, y),
+        "as shipped": (fine, law, y),
+        "without the margin": (fine, replace(law, margin=0.0), y),
+        "less the rest of the face": (lambda rows: fine(rows) - rows["fine"][None, :, -1], law, y),
+        "last stage": (last, law, y),
+        "both stages": (lambda rows: np.concatenate([fine(rows), last(rows)], axis=2), law, y),
+        f"in LFD's subspaces, rank {RANK}": (lambda rows: fine(rows) @ subspaces, law, y),
+        f"in random subspaces, rank {RANK}": (lambda rows: fine(rows) @ random, law, y),
         "of the whole embedding": (lambda rows: np.stack([rows["embedding"]] * 3), law, y),
-        "labels of whole faces": (contrast, law, faces),
-        "labels shuffled": (contrast, law, y[spread]),
+        "labels of whole faces": (fine, law, faces),
+        "labels shuffled": (fine, law, y[spread]),
     }
 
 
 def stage(name: str) -> Inputs:
     return lambda rows: np.ascontiguousarray(rows[name][:, :-1].transpose(1, 0, 2))
-
-
-def contrast(rows: Rows) -> NDArray[np.float32]:
-    return head_inputs(rows["fine"])
-
-
-def subtracted(parts: NDArray[np.float32], pooled: NDArray[np.float32]) -> NDArray[np.float32]:
-    return parts - pooled[None, :, -1]
 
 
 def local_subspaces(changes: NDArray[np.float32], rank: int) -> NDArray[np.float32]:
@@ -261,20 +254,21 @@ def measured(
     pairs, clean = ~val["clean"], val["clean"]
     calibration = fit_calibration(unseen[:, clean], unseen[:, pairs], val["y"][pairs])
     z_val, z = calibration.standardise(unseen), calibration.standardise(found)
+    parts_val, parts = calibration.contrast(unseen), calibration.contrast(found)
     fake = (val["family"] != "").astype(np.int64)
     fusion = choose_fusion(
         val["logit"][pairs], z_val[:, pairs], fake[pairs], val["logit"][clean], z_val[:, clean]
     )
-    reals = z[:, real["label"] == 0]
+    reals = parts[:, real["label"] == 0]
     single = np.isin(real["region"], PARTS.names)
     labels = (real["region"][:, None] == np.array(PARTS.names)).astype(float)
-    whole = localisation(z[:, single], labels[single], reals)
+    whole = localisation(parts[:, single], labels[single], reals)
     by_group = [
-        localisation(z[:, kept], labels[kept], reals).right_part
+        localisation(parts[:, kept], labels[kept], reals).right_part
         for words in GROUPS.values()
         for kept in [single & np.array([any(w in m for w in words) for m in real["method"]])]
     ]
-    on_val = localisation(z_val[:, pairs], val["y"][pairs], z_val[:, clean]).right_part
+    on_val = localisation(parts_val[:, pairs], val["y"][pairs], parts_val[:, clean]).right_part
     detection = [
         auc(real["label"], scores) for scores in (fusion.logits(real["logit"], z), real["logit"])
     ]
