@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
 from lesb_plugin.lesb.heads import auc
+from lesb_plugin.roi.localisation import localisation
 
-__all__ = ["WEIGHTS", "Calibration", "Fusion", "choose_fusion", "fit_calibration"]
+__all__ = ["SHARED", "WEIGHTS", "Calibration", "Fusion", "choose_fusion", "fit_calibration"]
 
 Array = NDArray[np.float64]
 
-WEIGHTS = (0.0, 0.125, 0.25, 0.5, 1.0)
+SHARED = (0.0, 0.125, 0.25, 0.375, 0.5)
+"""How much of what all parts of a face say together may be taken from each."""
+
+WEIGHTS = (0.0, 0.125, 0.25, 0.5, 1.0, 2.0)
 """What the most suspicious part may add to the head's logit, per standard deviation of reals."""
 
 
@@ -24,13 +28,16 @@ class Calibration:
     """Part logits measured by those of unchanged real faces, then one sigmoid for all parts.
 
     The sigmoid is the same for every part and rises, so parts of a face are ranked by how unusual
-    each is among its own kind: a part whose logits are high on every face gains nothing by it.
+    each is among its own kind: a part whose logits are high on every face gains nothing by it. A
+    share of the parts' mean is taken away first, which changes no ranking: what a face says as a
+    whole (a poor image, say) is no news of a part.
     """
 
     mean: Array  # (K,) of the logits of real faces
     deviation: Array  # (K,)
-    slope: float
-    intercept: float
+    shared: float = 0.0
+    slope: float = 1.0
+    intercept: float = 0.0
 
     def standardise(self, logits: Array) -> Array:
         """The logits as z = (logit - mean) / deviation, (K, n) of (K, n)."""
@@ -38,38 +45,59 @@ class Calibration:
 
     def scores(self, logits: Array) -> Array:
         """Scores (K, n) in [0, 1]: the chance that the part was changed, in faces like val's."""
-        return np.asarray(expit(self.slope * self.standardise(logits) + self.intercept))
+        return np.asarray(expit(self.slope * self.contrast(logits) + self.intercept))
+
+    def contrast(self, logits: Array) -> Array:
+        """The standardised logits less `shared` times their mean over the parts, (K, n)."""
+        z = self.standardise(logits)
+        return np.asarray(z - self.shared * z.mean(axis=0))
 
     def tensors(self) -> dict[str, Array]:
-        line = np.array([self.slope, self.intercept])
-        return {"mean": self.mean, "deviation": self.deviation, "line": line}
+        scalars = np.array([self.shared, self.slope, self.intercept])
+        return {"mean": self.mean, "deviation": self.deviation, "scalars": scalars}
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Array]) -> Calibration:
-        slope, intercept = tensors["line"].tolist()
+        shared, slope, intercept = tensors["scalars"].tolist()
         return cls(
-            mean=tensors["mean"], deviation=tensors["deviation"], slope=slope, intercept=intercept
+            mean=tensors["mean"],
+            deviation=tensors["deviation"],
+            shared=shared,
+            slope=slope,
+            intercept=intercept,
         )
 
 
 def fit_calibration(reals: Array, logits: Array, labels: NDArray[np.floating]) -> Calibration:
     """Of logits (K, r) of unchanged reals, and of logits (K, n) with labels (n, K); NaN is unknown.
 
-    Heads that know nothing would be turned around; they get the slope 0: every score is the same.
+    Of the shares in `SHARED` the one is taken with which a changed part is told best from the same
+    part of reals; of equal ones the smallest. Heads that know nothing would be turned around; they
+    get the slope 0: every score is the same.
     """
     from sklearn.linear_model import LogisticRegression
 
     deviation = reals.std(axis=1)
     deviation = np.where(deviation > 0, deviation, 1.0)
-    found = Calibration(mean=reals.mean(axis=1), deviation=deviation, slope=1.0, intercept=0.0)
+    plain = Calibration(mean=reals.mean(axis=1), deviation=deviation)
+    candidates = [replace(plain, shared=share) for share in SHARED]
+    found = max(candidates, key=lambda each: _told_apart(each, logits, labels))
     known = ~np.isnan(labels.T)  # (K, n)
-    z, truth = found.standardise(logits)[known], labels.T[known]
-    model = LogisticRegression(C=1e3).fit(z[:, None], truth)
+    contrast, truth = found.contrast(logits)[known], labels.T[known]
+    model = LogisticRegression(C=1e3).fit(contrast[:, None], truth)
     slope, intercept = float(model.coef_[0, 0]), float(model.intercept_[0])
     if slope <= 0:
         share = float(truth.mean())
         slope, intercept = 0.0, float(np.log(share / (1 - share)))
-    return Calibration(mean=found.mean, deviation=found.deviation, slope=slope, intercept=intercept)
+    return replace(found, slope=slope, intercept=intercept)
+
+
+def _told_apart(calibration: Calibration, logits: Array, labels: NDArray[np.floating]) -> float:
+    """Mean AUC over the parts, on fakes of one part against reals; 0 where there are none."""
+    contrast = calibration.contrast(logits)
+    reals = contrast[:, (labels == 0).all(axis=1)]
+    aucs = localisation(contrast, labels, reals).part_auc
+    return float(np.nanmean(aucs)) if np.isfinite(aucs).any() else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from lesb_plugin.lesb.styled import StyledFakes
+from lesb_plugin.lesb.train.forgeries import WHOLE_FACE
 from lesb_plugin.lesb.train.pairs import Made
 from lesb_plugin.lfd.regions import RegionSet
 from lesb_plugin.lfd.variants import Skipped
@@ -70,9 +71,11 @@ class PartFakes(torch.utils.data.Dataset[PartViews | Skipped]):
 
     def _labels(self, made: Made) -> NDArray[np.float32]:
         """(K,), found on a grid that is the same for every backbone."""
+        if made.family in WHOLE_FACE:
+            return np.ones(len(self.regions.parts), np.float32)
         grid = (LABEL_GRID, LABEL_GRID)
         size = made.mask.shape[0]
-        masks = fine_masks(made.landmarks, self.regions, size, grid)[:-1]
+        masks = fine_masks(made.landmarks, self.regions, size, grid)
         columns = np.linspace(0, size, LABEL_GRID + 1).astype(int)[:-1]
         rows = np.add.reduceat(made.mask.astype(np.float64), columns, axis=0)
         change = np.add.reduceat(rows, columns, axis=1) / (size / LABEL_GRID) ** 2

@@ -43,7 +43,7 @@ class RoiDetector:
         return self.score_embeddings(self.embed(crops))
 
     def embed(self, crops: Sequence[Crop]) -> NDArray[np.float32]:
-        """(B, d + (K + 1) C); DataError for a crop without landmarks."""
+        """(B, d + K C); DataError for a crop without landmarks."""
         landmarks = [_landmarks(crop) for crop in crops]
         return self._encode(np.stack([crop.image for crop in crops]), landmarks)
 

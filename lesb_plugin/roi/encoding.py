@@ -18,10 +18,10 @@ __all__ = ["RoiEncoder", "global_embedding", "part_features"]
 
 
 class RoiEncoder:
-    """Images with landmarks to vectors (d + (K + 1) C), in one forward pass.
+    """Images with landmarks to vectors (d + K C), in one forward pass.
 
-    First the backbone's embedding, then the means of its finest map over each part and over the
-    rest of the image. A crop that a part lies outside of has NaN there: it has no part scores.
+    First the backbone's embedding, then the means of its finest map over each part. A crop that a
+    part lies outside of has NaN there: it has no part scores.
     """
 
     def __init__(self, embedder: Embedder, regions: RegionSet) -> None:
@@ -32,11 +32,11 @@ class RoiEncoder:
     def __call__(
         self, images: NDArray[np.uint8], landmarks: Sequence[NDArray[np.floating[Any]]]
     ) -> NDArray[np.float32]:
-        """(B, d + (K + 1) C) of images (B, S, S, 3) with landmarks (P, 2) in their pixels."""
+        """(B, d + K C) of images (B, S, S, 3) with landmarks (P, 2) in their pixels."""
         embeddings, maps = self.embedder.with_map(images)
         size, grid = images.shape[1], (maps.shape[2], maps.shape[3])
         weights = np.stack([self._weights(points, size, grid) for points in landmarks])
-        pooled = pool(maps, weights)  # (B, K + 1, C)
+        pooled = pool(maps, weights)  # (B, K, C)
         return np.concatenate([embeddings, pooled.reshape(len(pooled), -1)], axis=1)
 
     def _weights(
@@ -45,7 +45,7 @@ class RoiEncoder:
         try:
             return part_weights(landmarks, self.regions, size, grid)
         except ValueError:
-            return np.full((len(self.regions.parts) + 1, *grid), np.nan, np.float32)
+            return np.full((len(self.regions.parts), *grid), np.nan, np.float32)
 
 
 def global_embedding(encoded: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
@@ -54,5 +54,6 @@ def global_embedding(encoded: NDArray[np.float32], dim: int) -> NDArray[np.float
 
 
 def part_features(encoded: NDArray[np.float32], dim: int, parts: int) -> NDArray[np.float32]:
-    """The features (B, K + 1, C) in what the encoder gave."""
-    return encoded[:, dim:].reshape(len(encoded), parts + 1, -1)
+    """The features of each part, (K, B, C), in what the encoder gave."""
+    pooled = encoded[:, dim:].reshape(len(encoded), parts, -1)  # (B, K, C)
+    return np.ascontiguousarray(pooled.transpose(1, 0, 2))

@@ -19,7 +19,7 @@ from lesb_plugin.lfd.variants import Skipped, check_skipped, load_in_order
 from lesb_plugin.roi.calibration import choose_fusion, fit_calibration
 from lesb_plugin.roi.dataset import PartFakes
 from lesb_plugin.roi.encoding import RoiEncoder, global_embedding, part_features
-from lesb_plugin.roi.fitted import FittedRoi, RoiModel, head_inputs
+from lesb_plugin.roi.fitted import FittedRoi, RoiModel
 from lesb_plugin.roi.heads import Examples, PartLaw, train_part_heads
 from lesb_plugin.roi.options import RoiFitOptions
 from lesb_plugin.roi.summary import notes, record, tables
@@ -39,7 +39,7 @@ class Encoded:
     marks the unchanged faces, which are in no pair.
     """
 
-    rows: NDArray[np.float32]  # (n, d + (K + 1) C)
+    rows: NDArray[np.float32]  # (n, d + K C)
     labels: NDArray[np.float32]
     fake: NDArray[np.int64]
     clean: NDArray[np.bool_]
@@ -105,8 +105,7 @@ def model_of(
     """Heads that learn from `train`; all that is chosen or calibrated is so on `val`."""
     dim, parts = embedder.backbone.dim, len(regions.parts)
     known, unseen = (
-        Examples(head_inputs(part_features(split.rows, dim, parts)), split.labels)
-        for split in (train, val)
+        Examples(part_features(split.rows, dim, parts), split.labels) for split in (train, val)
     )
     heads = train_part_heads(known, unseen, law, seed)
     probe = _probe(embedder, train, val)

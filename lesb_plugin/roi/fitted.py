@@ -20,7 +20,7 @@ from lesb_plugin.roi.encoding import global_embedding, part_features
 from lesb_plugin.roi.heads import PartHeads
 from registry import Backbone, DataError, Embedder
 
-__all__ = ["FittedRoi", "RealScores", "RoiModel", "Said", "head_inputs", "load_fitted"]
+__all__ = ["FittedRoi", "RealScores", "RoiModel", "Said", "load_fitted"]
 
 Array = NDArray[np.float64]
 NAME = "roi"  # of the artefact's tensors and record
@@ -50,9 +50,9 @@ class RoiModel:
     probe: Probe | None  # of a backbone without a fake/real head of its own
 
     def say(self, encoded: NDArray[np.float32], embedder: Embedder) -> Said:
-        """Scores of what the encoder gave, (n, d + (K + 1) C)."""
+        """Scores of what the encoder gave, (n, d + K C)."""
         dim, parts = embedder.backbone.dim, len(self.regions.parts)
-        logits = self.heads.logits(head_inputs(part_features(encoded, dim, parts)))
+        logits = self.heads.logits(part_features(encoded, dim, parts))
         head = head_logits(embedder, self.probe, global_embedding(encoded, dim))
         fused = self.fusion.logits(head, self.calibration.standardise(logits))
         return Said(self.calibration.scores(logits), expit(fused), expit(head))
@@ -88,11 +88,6 @@ class FittedRoi:
             **self.record, "regions": model.regions.to_mapping(), "fusion": fusion, "probe": probe
         }  # fmt: skip
         return save(path, tensors, {NAME: record})
-
-
-def head_inputs(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What each part's head sees, (K, n, c), of pooled features (n, K + 1, C)."""
-    return np.ascontiguousarray(features[:, :-1].transpose(1, 0, 2))
 
 
 def load_fitted(path: Path, backbone: Backbone) -> FittedRoi:

@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 class PartLaw:
     """How part-contrastive heads are trained."""
 
-    margin: float = 2.0  # logits between a changed part and the others; 0: cross-entropy alone
+    margin: float = 4.0  # logits between a changed part and the others; 0: cross-entropy alone
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
     batch: int = 128

@@ -23,7 +23,7 @@ class RoiFitOptions:
     )
     pseudo_fakes: int = _field(16, "pairs of pseudo-fake and real per face", min=1)
     margin: float = _field(
-        2.0, "logits by which a changed part is to exceed the unchanged ones", min=0.0
+        4.0, "logits by which a changed part is to exceed the unchanged ones", min=0.0
     )
     learning_rate: float = _field(1e-3, "step size of AdamW", min=1e-8)
     weight_decay: float = _field(0.01, "of the heads' weights", min=0.0)

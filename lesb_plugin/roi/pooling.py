@@ -1,6 +1,6 @@
 """Face parts on a feature grid: how much of each cell is whose, and the features' means there.
 
-K parts, and last the rest of the image, share every cell of a grid (h, w): weights sum to one.
+K parts share the cells of a grid (h, w): no cell is given away more than once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FINENESS = 4  # pixels a side that masks are drawn with for each cell
 def part_weights(
     landmarks: NDArray[np.floating[Any]], regions: RegionSet, size: int, grid: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """Weights (K + 1, h, w) of landmarks (P, 2) in pixels of a crop of side `size`.
+    """Weights (K, h, w) in [0, 1] of landmarks (P, 2) in pixels of a crop of side `size`.
 
     ValueError where a part lies outside of the crop.
     """
@@ -31,15 +31,13 @@ def part_weights(
 def fine_masks(
     landmarks: NDArray[np.floating[Any]], regions: RegionSet, size: int, grid: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """Soft masks (K + 1, 4h, 4w) that sum to one at every pixel; where parts meet they share."""
+    """Soft masks (K, 4h, 4w) that sum to one at most; where parts meet they share."""
     shape = (FINENESS * grid[0], FINENESS * grid[1])
     scale = np.array(shape[::-1]) / size
     points = (landmarks + 0.5) * scale - 0.5  # pixel centres are integers in both
     middle, rng = _middle(regions.jitter), np.random.default_rng(0)
     parts = np.stack([part_mask(points, part, shape, middle, rng) for part in regions.parts])
-    parts /= np.maximum(parts.sum(axis=0), 1.0)
-    rest = np.maximum(1.0 - parts.sum(axis=0, keepdims=True), 0.0)
-    return np.concatenate([parts, rest])
+    return np.asarray(parts / np.maximum(parts.sum(axis=0), 1.0), np.float32)
 
 
 def on_grid(masks: NDArray[np.float32], grid: tuple[int, int]) -> NDArray[np.float32]:
@@ -52,8 +50,8 @@ def on_grid(masks: NDArray[np.float32], grid: tuple[int, int]) -> NDArray[np.flo
 def pool(
     maps: NDArray[np.floating[Any]], weights: NDArray[np.floating[Any]]
 ) -> NDArray[np.float32]:
-    """e_k = sum_u m_k(u) A(u) / sum_u m_k(u): (B, K + 1, C) of maps (B, C, h, w)."""
-    flat = weights.reshape(*weights.shape[:2], -1)  # (B, K + 1, h w)
+    """e_k = sum_u m_k(u) A(u) / sum_u m_k(u): (B, K, C) of maps (B, C, h, w)."""
+    flat = weights.reshape(*weights.shape[:2], -1)  # (B, K, h w)
     total = flat.sum(axis=2, keepdims=True)
     features = maps.reshape(*maps.shape[:2], -1).transpose(0, 2, 1)  # (B, h w, C)
     return np.asarray((flat / total) @ features, np.float32)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +21,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lesb_plugin.lesb.heads import auc
 from lesb_plugin.lesb.styled import StyledFakes, for_validation
 from lesb_plugin.lesb.train.pairs import pair_maker
 from lesb_plugin.lesb.train.store import build_store
+from lesb_plugin.lfd.diagnostics import random_subspace
 from lesb_plugin.lfd.presets import psi_preset, region_preset
+from lesb_plugin.lfd.subspace import Scatter, fit_subspace
 from lesb_plugin.lfd.variants import Skipped, VariantDataset
+from lesb_plugin.roi.calibration import choose_fusion, fit_calibration
 from lesb_plugin.roi.dataset import PartFakes
+from lesb_plugin.roi.heads import Examples, PartLaw, train_part_heads
+from lesb_plugin.roi.localisation import localisation
 from lesb_plugin.roi.pooling import part_weights, pool
-from registry import crop_face, progress
+from registry import crop_face, print_table, progress
 from registry.data import FaceReader, find_videos, samples
 from registry.plugins import load_plugins
 
 REAL = ("portraits", "ffhq512", "ffhq256")
 PARTS = region_preset("eyes_nose_mouth")
+RANK = 32
 
 
 def main() -> None:
@@ -48,8 +56,10 @@ def main() -> None:
     collecting.add_argument("--val-faces", type=int, default=60)
     collecting.add_argument("--fakes", type=int, default=8, help="pairs per face")
     collecting.add_argument("--variants", type=int, default=4, help="psi variants for LFD")
+    tabulating = commands.add_parser("table")
+    tabulating.add_argument("out", type=Path)
     args = parser.parse_args()
-    collect(args)
+    {"collect": collect, "table": table}[args.what](args)
 
 
 def collect(args: argparse.Namespace) -> None:
@@ -85,7 +95,7 @@ def seen(
     logit = backbone.head(torch.from_numpy(embedding))
     for i, points in enumerate(landmarks):
         weights = {
-            name: part_weights(points, PARTS, images.shape[1], grid.shape[2:])
+            name: with_rest(part_weights(points, PARTS, images.shape[1], grid.shape[2:]))
             for name, grid in (("fine", fine), ("last", last))
         }
         rows.append({
@@ -95,6 +105,11 @@ def seen(
             "last": pool(last[i : i + 1], weights["last"][None])[0],
         })  # fmt: skip
     return rows
+
+
+def with_rest(parts: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What belongs to no part, as one more part."""
+    return np.concatenate([parts, 1.0 - parts.sum(axis=0, keepdims=True)])
 
 
 def rows_of_manipulated(args: argparse.Namespace, backbone: Any) -> list[dict[str, Any]]:
@@ -166,6 +181,99 @@ def lfd_variants(args: argparse.Namespace, backbone: Any) -> list[dict[str, Any]
             per_part.append(np.stack([row["fine"][k] for row in rows]))
         found.append({"variants": np.stack(per_part)})
     return found
+
+
+# --- the table -------------------------------------------------------------------------------
+
+Rows = dict[str, NDArray[Any]]
+Inputs = Callable[[Rows], NDArray[np.float32]]  # (K, n, c)
+GROUPS = {"transplants": ("alpha", "poisson"), "warps": ("warp",), "in-painting": ("inpaint",)}
+
+
+def table(args: argparse.Namespace) -> None:
+    """Right part first on val, then on `manipulated` as a whole and by group, and the rest."""
+    train, val, real, lfd = (
+        dict(np.load(args.out / f"{name}.npz")) for name in ("train", "val", "manipulated", "lfd")
+    )
+    rows = []
+    variants = variants_of(train, lfd["variants"])
+    for name, (inputs, law, labels) in progress(
+        variants.items(), "variants", total=len(variants), unit="fit", quiet=False
+    ):
+        known = Examples(inputs(train), labels)
+        heads = train_part_heads(known, Examples(inputs(val), val["y"]), law, 0)
+        rows.append(
+            (name, *measured(heads.logits(inputs(val)), heads.logits(inputs(real)), val, real))
+        )
+    header = ("variant", "val", "all", *GROUPS, "corr.", "part AUC", "AUC", "head AUC")
+    print_table(f"manipulated, {len(real['label'])} faces", header, rows)
+
+
+def variants_of(
+    train: Rows, changes: NDArray[np.float32]
+) -> dict[str, tuple[Inputs, PartLaw, NDArray[np.float32]]]:
+    """Inputs, law and labels by the name of the variant."""
+    y = train["y"]
+    spread = np.random.default_rng(0).permutation(len(y))
+    faces = np.repeat(np.nanmax(y, axis=1)[:, None], 3, axis=1)
+    subspaces = local_subspaces(changes, RANK)
+    rngs = (np.random.default_rng(k) for k in range(3))
+    random = np.stack([random_subspace(changes.shape[3], RANK, rng) for rng in rngs])
+    fine, last, law = stage("fine"), stage("last"), PartLaw()
+    return {
+        "as shipped": (fine, law, y),
+        "without the margin": (fine, replace(law, margin=0.0), y),
+        "less the rest of the face": (lambda rows: fine(rows) - rows["fine"][None, :, -1], law, y),
+        "last stage": (last, law, y),
+        "both stages": (lambda rows: np.concatenate([fine(rows), last(rows)], axis=2), law, y),
+        f"in LFD's subspaces, rank {RANK}": (lambda rows: fine(rows) @ subspaces, law, y),
+        f"in random subspaces, rank {RANK}": (lambda rows: fine(rows) @ random, law, y),
+        "of the whole embedding": (lambda rows: np.stack([rows["embedding"]] * 3), law, y),
+        "labels of whole faces": (fine, law, faces),
+        "labels shuffled": (fine, law, y[spread]),
+    }
+
+
+def stage(name: str) -> Inputs:
+    return lambda rows: np.ascontiguousarray(rows[name][:, :-1].transpose(1, 0, 2))
+
+
+def local_subspaces(changes: NDArray[np.float32], rank: int) -> NDArray[np.float32]:
+    """(K, C, r) of what psi does to the features of each part, (N, K, M, C)."""
+    bases = []
+    for part in range(changes.shape[1]):
+        scatter = Scatter(changes.shape[3]).update(changes[:, part])
+        bases.append(fit_subspace(scatter, rank).basis)
+    return np.stack(bases).astype(np.float32)
+
+
+def measured(
+    unseen: NDArray[np.float64], found: NDArray[np.float64], val: Rows, real: Rows
+) -> tuple[str, ...]:
+    """The cells of a row, of logits (K, n) of val and of `manipulated`."""
+    pairs, clean = ~val["clean"], val["clean"]
+    calibration = fit_calibration(unseen[:, clean], unseen[:, pairs], val["y"][pairs])
+    z_val, z = calibration.standardise(unseen), calibration.standardise(found)
+    parts_val, parts = calibration.contrast(unseen), calibration.contrast(found)
+    fake = (val["family"] != "").astype(np.int64)
+    fusion = choose_fusion(
+        val["logit"][pairs], z_val[:, pairs], fake[pairs], val["logit"][clean], z_val[:, clean]
+    )
+    reals = parts[:, real["label"] == 0]
+    single = np.isin(real["region"], PARTS.names)
+    labels = (real["region"][:, None] == np.array(PARTS.names)).astype(float)
+    whole = localisation(parts[:, single], labels[single], reals)
+    by_group = [
+        localisation(parts[:, kept], labels[kept], reals).right_part
+        for words in GROUPS.values()
+        for kept in [single & np.array([any(w in m for w in words) for m in real["method"]])]
+    ]
+    on_val = localisation(parts_val[:, pairs], val["y"][pairs], parts_val[:, clean]).right_part
+    detection = [
+        auc(real["label"], scores) for scores in (fusion.logits(real["logit"], z), real["logit"])
+    ]
+    numbers = [on_val, whole.right_part, *by_group, whole.redundancy, whole.part_auc.mean()]
+    return tuple(f"{value:.3f}" for value in [*numbers, *detection])
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from lesb_plugin.lesb.train.law import Law
 from lesb_plugin.lesb.train.view import View, resize_view
 from lesb_plugin.lfd.regions import RegionSet, interocular_distance, part_mask
 
-__all__ = ["FAMILIES", "Forged", "Scene", "forge"]
+__all__ = ["FAMILIES", "WHOLE_FACE", "Forged", "Scene", "forge"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -231,3 +231,6 @@ FAMILIES: dict[str, Family] = {
     "warp": _warp,
     "inpaint": _inpaint,
 }
+
+WHOLE_FACE = frozenset({"sbi", "face_alpha", "face_poisson", "swap_alpha", "swap_poisson"})
+"""Families that change a face as a whole, however much of its parts the mask's soft edge covers."""

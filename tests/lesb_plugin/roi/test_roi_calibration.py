@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -7,7 +9,7 @@ from scipy.special import expit
 from scipy.stats import zscore
 from sklearn.metrics import roc_auc_score
 
-from lesb_plugin.roi.calibration import WEIGHTS, Calibration, choose_fusion, fit_calibration
+from lesb_plugin.roi.calibration import SHARED, WEIGHTS, Calibration, choose_fusion, fit_calibration
 
 RNG = np.random.default_rng(0)
 REALS = RNG.normal([[-3.0], [2.0], [0.0]], [[0.5], [2.0], [1.0]], (3, 400))
@@ -22,12 +24,32 @@ def test_logits_are_measured_by_those_of_reals() -> None:
 
 
 def test_scores_are_the_chance_that_a_part_was_changed() -> None:
-    """By Bayes' rule for two normals a distance of 2 apart, 3 of 10 changed."""
+    """By Bayes' rule for two normals a distance of 2 apart, 3 of 10 changed, parts independent."""
     found = fit_calibration(REALS, LOGITS, LABELS)
+    assert found.shared == 0
     z = np.linspace(-1, 3, 9)
     expected = expit(2 * z - 2 + np.log(0.3 / 0.7))
     logits = z * found.deviation[:, None] + found.mean[:, None]
     assert_allclose(found.scores(logits), np.tile(expected, (3, 1)), atol=0.06)
+
+
+def test_what_a_face_says_as_a_whole_is_taken_from_its_parts() -> None:
+    rng = np.random.default_rng(4)
+    mood = rng.normal(0, 2, 500) * REALS.std(axis=1)[:, None]  # of the image, alike for all parts
+    found = fit_calibration(REALS, LOGITS + mood, LABELS)
+    assert found.shared == max(SHARED)
+    plain = replace(found, shared=0.0)
+    for k in range(3):
+        aucs = [
+            roc_auc_score(LABELS[:, k], each.contrast(LOGITS + mood)[k]) for each in (plain, found)
+        ]
+        assert aucs[1] > aucs[0] + 0.02
+
+
+def test_no_share_changes_which_part_of_a_face_scores_highest() -> None:
+    found = fit_calibration(REALS, LOGITS, LABELS)
+    first = [replace(found, shared=share).scores(LOGITS).argmax(axis=0) for share in SHARED]
+    assert all(np.array_equal(each, first[0]) for each in first)
 
 
 def test_a_label_that_is_not_known_changes_nothing() -> None:

@@ -20,18 +20,23 @@ def test_pooling_is_the_weighted_mean_over_positions() -> None:
     assert_allclose(pool(maps, weights), [by_hand], rtol=1e-6)
 
 
-def test_parts_and_rest_share_every_cell(regions: RegionSet) -> None:
-    weights = part_weights(LANDMARKS, regions, SIZE, GRID)
-    assert weights.shape == (4, *GRID)
-    assert (weights >= 0).all()
-    assert_allclose(weights.sum(axis=0), 1.0, atol=1e-6)
+def test_no_cell_is_given_away_twice(regions: RegionSet) -> None:
+    masks = fine_masks(LANDMARKS, regions, SIZE, GRID)
+    assert masks.shape == (3, 56, 56)
+    assert (masks >= 0).all()
+    assert masks.sum(axis=0).max() <= 1 + 1e-6
+    assert (masks.sum(axis=0) > 0.99).any()
+    assert ((masks > 0).sum(axis=0) > 1).any()  # eyes and nose meet, and share
 
 
-def test_the_parts_shares_of_a_linear_head_add_up_to_its_logit(regions: RegionSet) -> None:
+def test_parts_and_the_rest_of_the_image_add_up_to_a_linear_heads_logit(
+    regions: RegionSet,
+) -> None:
     """The decomposition of a mean-pooled detector: sum_k pi_k w.e_k = w.mean(A)."""
     rng = np.random.default_rng(0)
     maps, direction = rng.normal(size=(1, 5, *GRID)), rng.normal(size=5)
     weights = part_weights(LANDMARKS, regions, SIZE, GRID)
+    weights = np.concatenate([weights, 1 - weights.sum(axis=0, keepdims=True)])
     shares = weights.mean(axis=(1, 2))  # pi_k
     parts = shares * (pool(maps, weights[None])[0] @ direction)
     assert_allclose(parts.sum(), maps[0].mean(axis=(1, 2)) @ direction, rtol=1e-5)

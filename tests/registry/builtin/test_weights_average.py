@@ -28,7 +28,9 @@ def weights(value: float, steps: int) -> dict[str, torch.Tensor]:
 def test_every_tensor_is_the_mean_and_keeps_its_type(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    files = [written(tmp_path, f"{at}", weights(value, at)) for at, value in enumerate((1.0, 2.0, 6.0))]
+    files = [
+        written(tmp_path, f"{at}", weights(value, at)) for at, value in enumerate((1.0, 2.0, 6.0))
+    ]
     out = tmp_path / "mean.safetensors"
     assert main(["weights", "average", *map(str, files), "--out", str(out)]) == 0
     found = load_file(out)
