@@ -1,4 +1,4 @@
-"""Colours on a face: a signed map over it, its parts filled by their scores; scales are absolute."""
+"""Colours on a face: a signed map over it, its parts filled by their scores, absolute scales."""
 
 from __future__ import annotations
 
