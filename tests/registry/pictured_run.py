@@ -1,4 +1,4 @@
-"""A run folder whose faces can be found again: images of noise with landmarks, and scores of parts."""
+"""A run whose faces can be found again: images of noise with landmarks, scores of parts."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def test_a_face_that_lies_elsewhere_now_is_refused(run: Path, tmp_path: Path) ->
     points = np.load(tmp_path / "data" / "landmarks.npy")
     np.save(tmp_path / "data" / "landmarks.npy", points + 5)
     found = FinishedRun(run)
-    with pytest.raises(DataError, match="found at .* and the run scored"):
+    with pytest.raises(DataError, match=r"found at .* and the run scored"):
         found.crop(found.faces[0])
 
 
