@@ -50,10 +50,16 @@ def configure_figure(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--explainer", default="cam", metavar="NAME", help="of maps (default: cam)")
     one.add_argument("--method", help="how cam makes a map: gradcam, layercam and so on")
     one.add_argument(
+        "--scale",
+        choices=("all", "head"),
+        default="all",
+        help="one colour scale for all maps, or one for each head (default: all)",
+    )
+    one.add_argument(
         "--limit",
         type=_positive,
         metavar="X",
-        help="value at the ends of the scale, to compare figures (default: the largest shown)",
+        help="value at the ends of every scale, to compare figures (default: the largest shown)",
     )
     two = parser.add_argument_group("outcomes and datasets")
     two.add_argument(
@@ -103,6 +109,7 @@ def _sheet(args: argparse.Namespace) -> Sheet:
             style=args.style,
             explainer=args.explainer,
             options={} if args.method is None else {"method": args.method},
+            scale=args.scale,
             limit=args.limit,
             quiet=args.quiet,
         )

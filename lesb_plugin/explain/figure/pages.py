@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,11 @@ from lesb_plugin.explain.polygons import part_polygons
 from lesb_plugin.lfd.regions import RegionSet
 from registry import ConfigError, Crop, DataError, Explanation, FinishedRun, ScoredFace, progress
 
-__all__ = ["datasets_sheet", "outcomes_sheet", "parts_sheet"]
+__all__ = ["Scale", "datasets_sheet", "outcomes_sheet", "parts_sheet"]
 
-_FACE = "face"  # the target that is the whole face; it comes last, as in Figure 5
+Scale: TypeAlias = Literal["all", "head"]
+
+_FACE = "face"  # the target that is the whole face
 _TITLES: Mapping[Outcome, tuple[str, str]] = {
     "TP": ("true positives", "fake, called fake"),
     "FN": ("false negatives", "fake, called real"),
@@ -41,30 +43,41 @@ def parts_sheet(
     style: Style,
     explainer: str = "cam",
     options: Mapping[str, Any] | None = None,
+    scale: Scale = "all",
     limit: float | None = None,
     quiet: bool = False,
 ) -> Sheet:
-    """Figure 5: the photo and the map of every part's head and of the face, on one scale."""
+    """Figure 5: the photo and the map of every part's head and of the face.
+
+    The ends of the colour scale are `limit`, or the largest value of all maps, or of the head's own
+    maps with scale "head".
+    """
     fakes = any(face.label for face in run.faces)
     shown = [face for face in run.faces if face.label or not fakes]
     chosen = strongest(sorted(shown, key=lambda face: -face.score), count)
     crops = _crops(run, chosen, quiet=quiet)
     found = run.explainer(explainer, options or {})(list(crops.values()))
-    names = _targets(found, explainer)
-    scale = limit or max(float(np.abs(heat).max()) for each in found for heat in each.maps.values())
+    largest = _largest(found, explainer)
+    limits = {name: limit or max(largest.values()) for name in largest}
+    if scale == "head" and limit is None:
+        limits = largest
     rows = []
     for (face, crop), each in zip(crops.items(), found, strict=True):
-        tiles = [_mapped(crop.image, each.maps.get(name), scale, style) for name in names]
+        tiles = [_mapped(crop.image, each.maps.get(name), limits[name], style) for name in limits]
         rows.append(Row(_label(face, run.name), (Tile(crop.image), *tiles)))
-    ends = (f"-{scale:.3g}, real", f"{scale:.3g}, fake")
-    bar = Bar(colour_bar(style, signed=True), *ends, "value of the map")
-    note = (
-        f"{explainer} of the logits of {run.name}'s heads, signed, on one scale for all maps:"
-        " what has no colour says nothing. The faces are the highest-scored"
-        f" {'fakes' if fakes else 'reals, for the run has no fakes'}, one of a video."
-        + "".join(f" {text}" for text in dict.fromkeys(each.note for each in found if each.note))
+    ends = {f"{each:.3g}" for each in limits.values()}
+    end = ends.pop() if len(ends) == 1 else "largest of the head"
+    bar = Bar(colour_bar(style, signed=True), f"-{end}, real", f"{end}, fake", "value of the map")
+    kind = "fakes" if fakes else "reals, as no fake has a score"
+    note = " ".join(
+        (
+            f"{explainer} of the logits of {run.name}'s heads, signed: no colour, no evidence.",
+            f"The faces are the highest-scored {kind}, one of a video. Largest value by head:",
+            ", ".join(f"{name} {top:.3g}" for name, top in largest.items()) + ".",
+            *dict.fromkeys(each.note for each in found if each.note),
+        )
     )
-    return Sheet(tuple(rows), bar, note, ("Photo", *(name.capitalize() for name in names)))
+    return Sheet(tuple(rows), bar, note, ("Photo", *(name.capitalize() for name in limits)))
 
 
 def outcomes_sheet(
@@ -187,15 +200,19 @@ def _mapped(
     return Tile(overlay(image, heat, limit=scale, style=style))
 
 
-def _targets(found: Sequence[Explanation], explainer: str) -> list[str]:
-    names = list(dict.fromkeys(name for each in found for name in each.maps))
-    if not names:
+def _largest(found: Sequence[Explanation], explainer: str) -> dict[str, float]:
+    """The largest magnitude in the maps of every target, the face's last as in Figure 5."""
+    largest: dict[str, float] = {}
+    for each in found:
+        for name, heat in each.maps.items():
+            largest[name] = max(largest.get(name, 0.0), float(np.abs(heat).max()))
+    if not largest:
         why = "; ".join(dict.fromkeys(each.note for each in found if each.note))
         raise ConfigError(
             f"explainer {explainer!r} gives no maps{f' ({why})' if why else ''};"
             " cam, occlusion_grid and rollout do"
         )
-    return sorted(names, key=lambda name: name == _FACE)
+    return dict(sorted(largest.items(), key=lambda item: item[0] == _FACE))
 
 
 def _label(face: ScoredFace, detector: str) -> str:
@@ -204,7 +221,7 @@ def _label(face: ScoredFace, detector: str) -> str:
 
 
 def _parts_text(parts: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:.2f}" for name, value in parts.items())
+    return ", ".join(f"{name}\u00a0{value:.2f}" for name, value in parts.items())
 
 
 def _nobody(run: FinishedRun, outcome: Outcome, threshold: float) -> str:

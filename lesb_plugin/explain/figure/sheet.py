@@ -21,8 +21,8 @@ __all__ = ["FORMATS", "Bar", "Row", "Sheet", "Tile", "check_format", "write_shee
 FORMATS = (".png", ".svg", ".pdf")
 
 _TILE, _GAP, _LABEL, _EDGE = 1.6, 0.12, 1.45, 0.15  # inches
-_LINE, _POINTS = 0.125, 7.0  # height of a line of text in inches, its size in points
-_LABEL_CHARACTERS, _TILE_CHARACTERS = 26, 30  # of such text in a row's label and under a tile
+_LINE, _POINTS = 0.12, 6.5  # height of a line of text in inches, its size in points
+_LABEL_CHARACTERS, _TILE_CHARACTERS = 28, 33  # of such text in a row's label and under a tile
 _INFO = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # equal runs, bytes
 
 
@@ -105,7 +105,7 @@ def _drawn(sheet: Sheet) -> Figure:
     page = _Page(Figure(figsize=(width, 2 * _EDGE + head + sum(heights) + foot)))
     top = _EDGE
     for column, name in enumerate(sheet.columns):
-        page.text(_left(column) + _TILE / 2, top, [name], align="center", bold=True)
+        page.heading(_left(column) + _TILE / 2, top + _LINE, name)
     top += head
     for row, height in zip(sheet.rows, heights, strict=True):
         _draw_row(page, row, top)
@@ -122,19 +122,17 @@ class _Page:
         self.figure = figure
         self.width, self.height = figure.get_size_inches()
 
-    def text(
-        self, x: float, y: float, lines: Sequence[str], *, align: str = "left", bold: bool = False
-    ) -> None:
-        self.figure.text(
-            x / self.width,
-            1 - y / self.height,
-            "\n".join(lines),
-            ha=align,
-            va="top",
-            weight="bold" if bold else "normal",
-            linespacing=1.25,
-            parse_math=False,  # a $ in a name is a $
-        )
+    def text(self, x: float, y: float, lines: Sequence[str], *, align: str = "left") -> None:
+        """Lines from `y` down."""
+        self._write(x, y, "\n".join(lines), ha=align, va="top", linespacing=1.25)
+
+    def heading(self, x: float, y: float, text: str) -> None:
+        """Bold and centred, with its baseline at `y`."""
+        self._write(x, y, text, ha="center", va="baseline", weight="bold")
+
+    def _write(self, x: float, y: float, text: str, **how: Any) -> None:
+        # A $ in a name is a $, not the start of a formula.
+        self.figure.text(x / self.width, 1 - y / self.height, text, parse_math=False, **how)
 
     def image(self, pixels: NDArray[np.uint8], x: float, y: float, w: float, h: float) -> None:
         box = (x / self.width, 1 - (y + h) / self.height, w / self.width, h / self.height)

@@ -18,7 +18,7 @@ from lesb_plugin.explain.figure.sheet import Bar, Row, Sheet, Tile, write_sheet
 from lesb_plugin.explain.overlay import colour_bar, overlay, region_fill
 from lesb_plugin.explain.polygons import part_polygons
 from lesb_plugin.lfd.regions import RegionSet
-from registry import ConfigError, FinishedRun, ScoredFace
+from registry import ConfigError, CropPolicy, FinishedRun, ScoredFace
 from registry.cli import main
 
 
@@ -43,6 +43,13 @@ def scores(found: list[ScoredFace]) -> list[float]:
 @pytest.fixture
 def run(tmp_path: Path) -> FinishedRun:
     return FinishedRun(pictured_run(tmp_path))
+
+
+def give_detector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network so small that its maps take no time, in place of the run's own."""
+    backbone = TinyBackbone()
+    backbone.crop = CropPolicy(size=256, margin=0.1)
+    monkeypatch.setattr(FinishedRun, "detector", TinyDetector(backbone))
 
 
 # --- which faces -------------------------------------------------------------------------------
@@ -96,7 +103,7 @@ def test_outcomes_show_the_parts_in_the_colours_of_the_runs_own_scores(
     expected = region_fill(crop.image, part_polygons(crop, regions), best.parts)
     assert (sheet.rows[0].tiles[0].image == expected).all()
     for part, value in best.parts.items():
-        assert f"{part} {value:.2f}" in sheet.rows[0].tiles[0].caption
+        assert f"{part}\u00a0{value:.2f}" in sheet.rows[0].tiles[0].caption
 
 
 def test_an_outcome_that_nobody_has_says_so(tmp_path: Path, regions: RegionSet) -> None:
@@ -117,24 +124,29 @@ def test_a_row_of_fakes_gives_the_means_over_all_its_faces(
     (row,) = sheet.rows
     assert len(row.tiles) == 3
     mean = np.mean([each.parts["nose"] for each in run.faces if each.label])
-    assert f"nose {mean:.2f}" in row.label
+    assert f"nose\u00a0{mean:.2f}" in row.label
     assert "4 faces" in row.label
 
 
 def test_maps_of_all_heads_share_one_scale_and_the_face_comes_last(
     run: FinishedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(FinishedRun, "detector", TinyDetector(TinyBackbone()))
+    give_detector(monkeypatch)
     sheet = pages.parts_sheet(run, count=2, style="default", quiet=True)
     assert sheet.columns == ("Photo", "Mouth", "Face")
     chosen = sorted((each for each in run.faces if each.label), key=lambda each: -each.score)[:2]
     crops = [run.crop(each) for each in chosen]
     found = run.explainer("cam", {})(crops)
-    limit = max(np.abs(heat).max() for each in found for heat in each.maps.values())
+    limit = max(float(np.abs(heat).max()) for each in found for heat in each.maps.values())
     for row, crop, each in zip(sheet.rows, crops, found, strict=True):
         assert (row.tiles[0].image == crop.image).all()
         for tile, name in zip(row.tiles[1:], ("mouth", "face"), strict=True):
             assert (tile.image == overlay(crop.image, each.maps[name], limit=limit)).all()
+    apart = pages.parts_sheet(run, count=2, style="default", scale="head", quiet=True)
+    own = max(float(np.abs(each.maps["face"]).max()) for each in found)
+    expected = overlay(crops[0].image, found[0].maps["face"], limit=own)
+    assert (apart.rows[0].tiles[2].image == expected).all()
+    assert f"face {own:.3g}" in sheet.note
     fixed = pages.parts_sheet(run, count=2, style="default", limit=123.0, quiet=True)
     assert fixed.bar.high == "123, fake"
 
@@ -142,7 +154,7 @@ def test_maps_of_all_heads_share_one_scale_and_the_face_comes_last(
 def test_an_explainer_without_maps_is_told_of_those_that_have_some(
     run: FinishedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(FinishedRun, "detector", TinyDetector(TinyBackbone()))
+    give_detector(monkeypatch)
     with pytest.raises(ConfigError, match="'shapley' gives no maps"):
         pages.parts_sheet(run, count=1, style="default", explainer="shapley", quiet=True)
 
