@@ -61,13 +61,16 @@ def parts_sheet(
     limits = {name: limit or max(largest.values()) for name in largest}
     if scale == "head" and limit is None:
         limits = largest
-    rows = []
-    for (face, crop), each in zip(crops.items(), found, strict=True):
-        tiles = [_mapped(crop.image, each.maps.get(name), limits[name], style) for name in limits]
-        rows.append(Row(_label(face, run.name), (Tile(crop.image), *tiles)))
-    ends = {f"{each:.3g}" for each in limits.values()}
-    end = ends.pop() if len(ends) == 1 else "largest of the head"
-    bar = Bar(colour_bar(style, signed=True), f"-{end}, real", f"{end}, fake", "value of the map")
+    rows = tuple(
+        Row(
+            _label(face, run.name),
+            (
+                Tile(crop.image),
+                *(_mapped(crop.image, each.maps.get(name), limits[name], style) for name in limits),
+            ),
+        )
+        for (face, crop), each in zip(crops.items(), found, strict=True)
+    )
     kind = "fakes" if fakes else "reals, as no fake has a score"
     note = " ".join(
         (
@@ -77,7 +80,8 @@ def parts_sheet(
             *dict.fromkeys(each.note for each in found if each.note),
         )
     )
-    return Sheet(tuple(rows), bar, note, ("Photo", *(name.capitalize() for name in limits)))
+    columns = ("Photo", *(name.capitalize() for name in limits))
+    return Sheet(rows, _map_bar(style, limits), note, columns)
 
 
 def outcomes_sheet(
@@ -230,6 +234,12 @@ def _nobody(run: FinishedRun, outcome: Outcome, threshold: float) -> str:
         return f"the run has no {kind} face"
     side = f"{threshold:g} or more" if outcome in {"TP", "FP"} else f"less than {threshold:g}"
     return f"no {kind} face scores {side}"
+
+
+def _map_bar(style: Style, limits: Mapping[str, float]) -> Bar:
+    ends = {f"{each:.3g}" for each in limits.values()}
+    end = ends.pop() if len(ends) == 1 else "largest of the head"
+    return Bar(colour_bar(style, signed=True), f"-{end}, real", f"{end}, fake", "value of the map")
 
 
 def _part_bar(style: Style) -> Bar:
