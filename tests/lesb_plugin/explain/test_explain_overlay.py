@@ -33,10 +33,10 @@ def test_a_map_of_nothing_leaves_the_photograph_as_it_is(style: Style) -> None:
 @pytest.mark.parametrize(
     ("heat", "style", "colour"),
     [
-        (3.0, "default", (174, 96, 35)),  # 101 + .65 (213, 94, 0 - 101)
+        (3.0, "default", (201, 175, 35)),  # 101 + .65 (255, 215, 0 - 101)
         (-3.0, "default", (35, 109, 151)),  # 101 + .65 (0, 114, 178 - 101)
-        (1.5, "default", (137, 99, 68)),  # 101 + .325 (213, 94, 0 - 101)
-        (9.0, "default", (174, 96, 35)),  # beyond the scale
+        (1.5, "default", (151, 138, 68)),  # 101 + .325 (255, 215, 0 - 101)
+        (9.0, "default", (201, 175, 35)),  # beyond the scale
         (3.0, "paper", (68, 124, 158)),  # 101 + .65 (50, 136, 189 - 101): blue is fake
         (3.0, "jet", (119, 35, 35)),  # 101 + .65 (128, 0, 0 - 101)
         (-3.0, "jet", (35, 35, 119)),
@@ -59,7 +59,7 @@ def test_heat_lies_over_its_own_cells_and_the_image_is_kept() -> None:
     assert not changed[24:].any()  # a bilinear cell reaches half a cell beyond its edge
     assert not changed[:, :40].any()
     assert (image == GREY).all()
-    assert made[0, 63].tolist() == [174, 96, 35]
+    assert made[0, 63].tolist() == [201, 175, 35]
 
 
 @pytest.mark.parametrize(("heat", "limit"), [(np.nan, 1.0), (np.inf, 1.0), (0.0, np.nan)])
