@@ -88,8 +88,8 @@ def _blended(image: Image, colours: NDArray[np.uint8], opacity: NDArray[np.float
 
 # --- colours: rows (256, 3) from real to fake --------------------------------------------------
 
-# Blue and yellow, as the ends of cividis: colour-blind readers tell them apart, and both are seen on
-# skin, where orange is not.
+# Blue and yellow, as the ends of cividis: colour-blind readers tell them apart, and both are seen
+# on skin, where orange is not.
 _REAL, _FAKE = (0, 114, 178), (255, 215, 0)
 # ColorBrewer's Spectral of nine: red and light green for real, blue for fake, as in Figure 6.
 _SPECTRAL = "d53e4f f46d43 fdae61 fee08b ffffbf e6f598 abdda4 66c2a5 3288bd"

@@ -58,9 +58,9 @@ def _page(result: Result, table: pa.Table | None) -> str:
         _headline(result),
         _reading(result),
         _figures(result, videos),
-        _measurements(result),
         _parts(result, videos),
         _errors(result, table),
+        _measurements(result),
         _section("Counts and errors", "counts", counts_table(result), errors_table(result)),
         _provenance(result),
     )
@@ -77,8 +77,13 @@ def _title(result: Result) -> str:
 
 def _header(result: Result, title: str) -> Markup:
     names = ", ".join(dict.fromkeys(each.dataset for each in result.counts))
-    links = {"figures": "Curves", "results": "Results", "errors": "Errors", "counts": "Counts"}
-    links["origin"] = "Provenance"
+    links = {
+        "figures": "Curves",
+        "errors": "Errors",
+        "results": "Results",
+        "counts": "Counts",
+        "origin": "Provenance",
+    }
     items = [tag("li", tag("a", text, href=f"#{anchor}")) for anchor, text in links.items()]
     return tag(
         "header",
