@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from registry.predicting import predict
     from registry.reference import real_crops
     from registry.result import Result
+    from registry.revisiting import FinishedRun, ScoredFace
     from registry.timm_recipe import TimmRecipe, build_timm_backbone
     from registry.training import prepare_training
 
@@ -107,6 +108,7 @@ __all__ = [
     "FaceDetectorSpec",
     "Features",
     "FineBackbone",
+    "FinishedRun",
     "FitContext",
     "FitReport",
     "Frame",
@@ -120,6 +122,7 @@ __all__ = [
     "Resolved",
     "Result",
     "Sample",
+    "ScoredFace",
     "Scores",
     "TimmRecipe",
     "TrainableBackbone",
@@ -163,8 +166,10 @@ __all__ = [
 _ON_FIRST_USE = {
     "AuditInputs": "registry.auditing",
     "Embedder": "registry.inference",
+    "FinishedRun": "registry.revisiting",
     "Markup": "registry.markup",
     "Result": "registry.result",
+    "ScoredFace": "registry.revisiting",
     "TimmRecipe": "registry.timm_recipe",
     "add_config_flags": "registry.flags",
     "as_yaml": "registry.config",

@@ -1,10 +1,10 @@
-"""Registers the explainers."""
+"""Registers the explainers and `bench figure`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from registry import ExplainerSpec, hookimpl, lazy
+from registry import CommandSpec, ExplainerSpec, hookimpl, lazy
 
 _OPTIONS = lazy("lesb_plugin.explain.options:ExplainOptions")
 _EXPLAINERS = {
@@ -44,4 +44,16 @@ def bench_explainers() -> Iterable[ExplainerSpec]:
     return [
         ExplainerSpec(name=name, summary=summary, build=lazy(target), options=_OPTIONS)
         for name, (summary, target) in _EXPLAINERS.items()
+    ]
+
+
+@hookimpl
+def bench_commands() -> Iterable[CommandSpec]:
+    return [
+        CommandSpec(
+            name="figure",
+            summary="pictures of a run: maps by part, faces by outcome, fakes by manipulation",
+            configure=lazy("lesb_plugin.explain.figure.command:configure_figure"),
+            run=lazy("lesb_plugin.explain.figure.command:run_figure"),
+        ),
     ]
