@@ -75,7 +75,7 @@ if TYPE_CHECKING:
     from registry.inference import Embedder
     from registry.markup import Markup, joined, tag
     from registry.page import html_page
-    from registry.predicting import Prediction, Predictor, predict
+    from registry.predicting import FaceScore, Prediction, Predictor, predict
     from registry.reference import real_crops
     from registry.result import Result
     from registry.timm_recipe import TimmRecipe, build_timm_backbone
@@ -107,6 +107,7 @@ __all__ = [
     "Explanation",
     "Face",
     "FaceDetectorSpec",
+    "FaceScore",
     "Features",
     "FineBackbone",
     "FitContext",
@@ -172,6 +173,7 @@ __all__ = [
 _ON_FIRST_USE = {
     "AuditInputs": "registry.auditing",
     "Embedder": "registry.inference",
+    "FaceScore": "registry.predicting",
     "Markup": "registry.markup",
     "Prediction": "registry.predicting",
     "Predictor": "registry.predicting",

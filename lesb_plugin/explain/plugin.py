@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from registry import ExplainerSpec, hookimpl, lazy
+from registry import CommandSpec, ExplainerSpec, hookimpl, lazy
 
 _OPTIONS = lazy("lesb_plugin.explain.options:ExplainOptions")
 _EXPLAINERS = {
@@ -44,4 +44,16 @@ def bench_explainers() -> Iterable[ExplainerSpec]:
     return [
         ExplainerSpec(name=name, summary=summary, build=lazy(target), options=_OPTIONS)
         for name, (summary, target) in _EXPLAINERS.items()
+    ]
+
+
+@hookimpl
+def bench_commands() -> Iterable[CommandSpec]:
+    return [
+        CommandSpec(
+            name="explain",
+            summary="say of images and videos whether and where they were changed; one page each",
+            configure=lazy("lesb_plugin.explain.command:configure_explain"),
+            run=lazy("lesb_plugin.explain.command:run_explain"),
+        )
     ]
