@@ -190,6 +190,8 @@ class Explaining:
             polygons = part_polygons(crop, self.regions)
         except NoPartsError as error:
             faults.append(str(error))
+        maps = {target: heat for target, heat in said.maps.items() if np.isfinite(heat).all()}
+        faults += [f"the map of {each} is not finite" for each in said.maps if each not in maps]
         if said.note:
             faults.append(said.note)
         return View(
@@ -199,7 +201,7 @@ class Explaining:
             picture=picture,
             boxes=boxes,
             polygons=polygons,
-            maps=dict(said.maps) or None,
+            maps=maps or None,
             regions=dict(said.regions) or None,
             references=said.references,
             notes=tuple(dict.fromkeys(faults)),
@@ -231,9 +233,7 @@ def _regions_option(config: ExplainConfig) -> ExplainOptions:
     return ExplainOptions() if given is None else ExplainOptions(regions=str(given))
 
 
-def _shown(
-    found: Prediction, config: ExplainConfig
-) -> list[tuple[Path, int, Sequence[FaceScore]]]:
+def _shown(found: Prediction, config: ExplainConfig) -> list[tuple[Path, int, Sequence[FaceScore]]]:
     """Frames, in the order of time, and the faces of them that are drawn.
 
     Of an image the highest-scored faces, of a video the highest of each highest-scored frame.

@@ -93,6 +93,7 @@ def as_record(found: Explained, by: Explaining, name: str, drawn: list[Pictures]
 
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
+    """The record as a file that is there whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 

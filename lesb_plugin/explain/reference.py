@@ -56,9 +56,7 @@ def score_reals(predictor: Predictor, explain: Explain | None, config: ExplainCo
 
     A detector without a backbone has no weights to be known by and is never cached.
     """
-    crops = real_crops(
-        config.reference, predictor.crop, config.reference_faces, quiet=config.quiet
-    )
+    crops = real_crops(config.reference, predictor.crop, config.reference_faces, quiet=config.quiet)
     path = None
     if predictor.embedder is not None:
         path = cache_dir() / "explain" / f"{_key(predictor, config, crops)}.npz"
@@ -115,9 +113,7 @@ def _strength(explain: Explain, crops: Sequence[Crop], quiet: bool) -> float:
 
 def _key(predictor: Predictor, config: ExplainConfig, crops: Sequence[Crop]) -> str:
     """sha256 of what decides the scores and of the crops themselves."""
-    origin = {
-        key: value for key, value in predictor.origin.items() if not key.startswith("frame")
-    }
+    origin = {key: value for key, value in predictor.origin.items() if not key.startswith("frame")}
     parts = [_FORMAT, origin, config.explainer, dict(config.explain), config.reference]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
     for crop in crops:
