@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from registry.predicting import FaceScore, Prediction, Predictor, predict
     from registry.reference import real_crops
     from registry.result import Result
+    from registry.revisiting import FinishedRun, ScoredFace
     from registry.timm_recipe import TimmRecipe, build_timm_backbone
     from registry.training import prepare_training
 
@@ -110,6 +111,7 @@ __all__ = [
     "FaceScore",
     "Features",
     "FineBackbone",
+    "FinishedRun",
     "FitContext",
     "FitReport",
     "Frame",
@@ -125,6 +127,7 @@ __all__ = [
     "Resolved",
     "Result",
     "Sample",
+    "ScoredFace",
     "Scores",
     "ScoringConfig",
     "TimmRecipe",
@@ -174,11 +177,13 @@ _ON_FIRST_USE = {
     "AuditInputs": "registry.auditing",
     "Embedder": "registry.inference",
     "FaceScore": "registry.predicting",
+    "FinishedRun": "registry.revisiting",
     "Markup": "registry.markup",
     "Prediction": "registry.predicting",
     "Predictor": "registry.predicting",
     "Result": "registry.result",
     "ScoringConfig": "registry.config",
+    "ScoredFace": "registry.revisiting",
     "TimmRecipe": "registry.timm_recipe",
     "add_config_flags": "registry.flags",
     "as_yaml": "registry.config",

@@ -1,4 +1,4 @@
-"""Colours on a face: a signed map over it, its parts filled by their scores; scales are absolute."""
+"""Colours on a face: a signed map over it, its parts filled by their scores, absolute scales."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def overlay(
     height, width = image.shape[:2]
     smooth = cv2.resize(np.asarray(heat, np.float32), (width, height))  # bilinear: no overshoot
     share = np.clip(smooth / limit, -1.0, 1.0)
-    return _blended(image, _signed_colours(style)[_level((share + 1) / 2)], _opacity(share))
+    colours = _signed_colours(style)[_level((share + 1) / 2)]
+    return _blended(image, colours, _OPAQUE * np.abs(share))
 
 
 def region_fill(
@@ -72,13 +73,7 @@ def colour_bar(
     if not signed:
         return np.repeat(_colours(style)[_level(share)][None], thickness, axis=0)
     white = np.full((1, length, 3), 255, np.uint8)
-    opacity = _opacity(2 * share - 1)[None]
-    line = _blended(white, _signed_colours(style)[_level(share)][None], opacity)
-    return np.repeat(line, thickness, axis=0)
-
-
-def _opacity(share: NDArray[np.floating]) -> NDArray[np.float32]:
-    return np.asarray(_OPAQUE * np.abs(share), np.float32)
+    return np.repeat(overlay(white, 2 * share[None] - 1, limit=1.0, style=style), thickness, axis=0)
 
 
 def _level(share: NDArray[np.floating]) -> NDArray[np.int64]:

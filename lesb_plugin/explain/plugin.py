@@ -1,4 +1,4 @@
-"""Registers the explainers."""
+"""Registers the explainers and `bench figure`."""
 
 from __future__ import annotations
 
@@ -55,5 +55,11 @@ def bench_commands() -> Iterable[CommandSpec]:
             summary="say of images and videos whether and where they were changed; one page each",
             configure=lazy("lesb_plugin.explain.command:configure_explain"),
             run=lazy("lesb_plugin.explain.command:run_explain"),
-        )
+        ),
+        CommandSpec(
+            name="figure",
+            summary="pictures of a run: maps by part, faces by outcome, fakes by manipulation",
+            configure=lazy("lesb_plugin.explain.figure.command:configure_figure"),
+            run=lazy("lesb_plugin.explain.figure.command:run_figure"),
+        ),
     ]

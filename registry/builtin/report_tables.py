@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import combinations, groupby
 
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.aggregation import Units
 from registry.markup import Markup, joined, tag
 from registry.measure import ALL_METHODS, Count, Measurement
 from registry.profiles import STRICT
 from registry.result import Result
 from registry.tables import metric_title, reasons
 
-__all__ = ["counts_table", "errors_table", "interval_text", "variant_section"]
+__all__ = ["correlation_table", "counts_table", "errors_table", "interval_text", "variant_section"]
 
 
 def variant_section(result: Result, variant: str, anchor: str) -> Markup:
@@ -70,6 +74,36 @@ def errors_table(result: Result) -> Markup:
         return tag("p", "No errors: every frame was read and has a face with a score.")
     caption = "Rows without a score. They count for nothing in the numbers above."
     return _table(caption, ("data set", "reason", "rows"), body)
+
+
+def correlation_table(videos: Units, detector: str) -> Markup | None:
+    """Pearson's r of every two part scores over videos; None where there are no two parts."""
+    prefix = f"{detector}:"
+    parts = [name for name in videos.scores if name.startswith(prefix)]
+    if len(parts) < 2:
+        return None
+    body = []
+    for dataset in dict.fromkeys(videos.dataset.tolist()):
+        own = videos.take(videos.dataset == dataset)
+        for one, other in combinations(parts, 2):
+            names = f"{one.removeprefix(prefix)}, {other.removeprefix(prefix)}"
+            cells = [
+                _correlation(own.scores[one][chosen], own.scores[other][chosen])
+                for chosen in (own.label >= 0, own.label == 0, own.label == 1)
+            ]
+            body.append(tag("tr", tag("th", dataset, scope="row"), tag("td", names), *cells))
+    caption = (
+        "Correlation (Pearson's r) of part scores over videos. Near 1 the parts rise and fall"
+        " together: their scores then say how fake the face is, and not which part of it."
+    )
+    return _table(caption, ("data set", "parts", "all", "reals", "fakes"), body)
+
+
+def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> Markup:
+    if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
+        reason = "fewer than three videos, or scores that are all equal"
+        return tag("td", tag("abbr", "n/a", title=reason), class_="number")
+    return tag("td", f"{np.corrcoef(one, other)[0, 1]:.2f}", class_="number")
 
 
 def interval_text(each: Measurement) -> str:

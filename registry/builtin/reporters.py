@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry.aggregation import Units
 from registry.atomic import replacing
 from registry.builtin.charts import MAX_CURVES, bar_mark, curve_mark, histogram, roc
+from registry.builtin.gallery import error_gallery
 from registry.builtin.report_tables import (
+    correlation_table,
     counts_table,
     errors_table,
     interval_text,
@@ -26,6 +28,9 @@ from registry.result import Result
 from registry.tables import headline_metrics, metric_title
 from registry.types import CropPolicy
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 __all__ = ["REPORT", "write_html"]
 
 REPORT = "report.html"
@@ -34,21 +39,19 @@ REPORT = "report.html"
 def write_html(result: Result, folder: Path) -> Path:
     """Write report.html into the run folder; the curves come from the predictions beside it."""
     path = folder / REPORT
-    page = _page(result, _videos(result, folder))
+    page = _page(result, _predictions(folder))
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return path
 
 
-def _videos(result: Result, folder: Path) -> Units | None:
-    if not (folder / PREDICTIONS).is_file():
-        return None
-    table, _ = read_predictions(folder)
-    return scored_units(table, result.settings)["video"]
+def _predictions(folder: Path) -> pa.Table | None:
+    return read_predictions(folder)[0] if (folder / PREDICTIONS).is_file() else None
 
 
-def _page(result: Result, videos: Units | None) -> str:
+def _page(result: Result, table: pa.Table | None) -> str:
     title = _title(result)
+    videos = None if table is None else scored_units(table, result.settings)["video"]
     main = tag(
         "main",
         *(tag("p", tag("strong", "Note: "), note, class_="note") for note in result.notes),
@@ -56,6 +59,8 @@ def _page(result: Result, videos: Units | None) -> str:
         _reading(result),
         _figures(result, videos),
         _measurements(result),
+        _parts(result, videos),
+        _errors(result, table),
         _section("Counts and errors", "counts", counts_table(result), errors_table(result)),
         _provenance(result),
     )
@@ -72,7 +77,8 @@ def _title(result: Result) -> str:
 
 def _header(result: Result, title: str) -> Markup:
     names = ", ".join(dict.fromkeys(each.dataset for each in result.counts))
-    links = {"figures": "Curves", "results": "Results", "counts": "Counts", "origin": "Provenance"}
+    links = {"figures": "Curves", "results": "Results", "errors": "Errors", "counts": "Counts"}
+    links["origin"] = "Provenance"
     items = [tag("li", tag("a", text, href=f"#{anchor}")) for anchor, text in links.items()]
     return tag(
         "header",
@@ -127,6 +133,22 @@ def _measurements(result: Result) -> Markup:
     jump = tag("nav", tag("ul", *links), aria_label="Variants") if len(variants) > 1 else ""
     sections = [variant_section(result, name, f"variant-{index}") for index, name in variants]
     return _section("Results", "results", jump, *sections)
+
+
+# --- parts and errors ------------------------------------------------------------------------
+
+
+def _parts(result: Result, videos: Units | None) -> Markup:
+    table = correlation_table(videos, result.settings.detector) if videos is not None else None
+    return _section("Do the parts differ?", "parts", table) if table else Markup("")
+
+
+def _errors(result: Result, table: pa.Table | None) -> Markup:
+    if table is None:
+        text = f"There is no {PREDICTIONS} beside this report to find errors in."
+        return _section("Most confident errors", "errors", tag("p", text))
+    quiet = bool(result.provenance.config.get("quiet", True))
+    return _section("Most confident errors", "errors", error_gallery(table, quiet=quiet))
 
 
 # --- curves ----------------------------------------------------------------------------------
