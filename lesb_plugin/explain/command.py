@@ -9,8 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lesb_plugin.explain.config import ExplainConfig
-from registry import configure_for_detectors, given_flags, resolve, say_above_bar, writable_folder
-from registry import tell as tell_on_stderr
+from registry import (
+    configure_for_detectors,
+    given_flags,
+    resolve,
+    say_above_bar,
+    tell,
+    writable_folder,
+)
 
 if TYPE_CHECKING:
     from lesb_plugin.explain.explained import Explained, Explaining
@@ -51,7 +57,7 @@ def run_explain(args: argparse.Namespace) -> int:
     out = writable_folder(Path(config.out))
     explaining = Explaining(config)
     for note in explaining.predictor.notes:
-        tell_on_stderr(f"note: {note}")
+        tell(f"note: {note}")
     names, count, failed = _Names(), 0, 0
     with closing(explaining(args.inputs)) as found:
         for each in found:
@@ -61,7 +67,7 @@ def run_explain(args: argparse.Namespace) -> int:
             count += 1
             failed += each.word is None
     if failed and count > 1:
-        tell_on_stderr(f"{failed} of {count} files have no score")
+        tell(f"{failed} of {count} files have no score")
     return int(failed > 0)
 
 
@@ -77,19 +83,26 @@ def _write(found: Explained, by: Explaining, out: Path, name: str) -> None:
 
 
 class _Names:
-    """Names of reports: the file's own without its suffix, numbered where it is taken."""
+    """Names of reports: the file's own without its suffix; where taken, its folder's before it."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
     def of(self, path: Path) -> str:
-        plain = re.sub(r"[^\w.-]+", "_", path.stem).strip("._")[:60] or "input"
+        plain = _plain(path.stem)
         name, number = plain, 1
+        if name.casefold() in self._taken:
+            name = plain = f"{_plain(path.absolute().parent.name)}_{plain}"
         while name.casefold() in self._taken:
             number += 1
             name = f"{plain}-{number}"
         self._taken.add(name.casefold())
         return name
+
+
+def _plain(text: str) -> str:
+    """Letters, digits, underscores, dots and dashes, at most 60."""
+    return re.sub(r"[^\w.-]+", "_", text).strip("._")[:60] or "input"
 
 
 def _line(found: Explained, report: Path) -> str:

@@ -73,10 +73,9 @@ def _score(
 ) -> RealScores:
     size = min(config.batch_size, _BATCH)
     batches = [crops[at : at + size] for at in range(0, len(crops), size)]
-    label = f"real faces of {config.reference}"
     scores = [
         predictor.detector.score(batch)
-        for batch in progress(batches, label, unit="batch", quiet=config.quiet)
+        for batch in progress(batches, "their scores", unit="batch", quiet=config.quiet)
     ]
     names = tuple(scores[0].regions)
     table = np.stack(
@@ -101,7 +100,7 @@ def _strength(explain: Explain, crops: Sequence[Crop], quiet: bool) -> float:
     batches = [crops[at : at + _BATCH] for at in range(0, len(crops), _BATCH)]
     largest = [
         max(float(np.abs(heat).max()) for heat in each.maps.values())
-        for batch in progress(batches, "maps of real faces", unit="batch", quiet=quiet)
+        for batch in progress(batches, "their maps", unit="batch", quiet=quiet)
         for each in explain(batch)
         if each.maps
     ]
