@@ -134,7 +134,7 @@ def test_a_red_face_is_manipulated_and_a_usual_one_is_authentic(bench: Run, tmp_
 
 def test_a_part_that_alone_is_red_is_singled_out(bench: Run, tmp_path: Path) -> None:
     image = portrait(100)
-    image[130:145, :, 0] = 255  # the mouth
+    image[115:138, 65:115, 0] = 255  # the mouth
     bench(write(tmp_path / "a.png", image), detector="redness")
     found = record(tmp_path, "a")
     assert found["part"]["singled_out"] == "mouth"
@@ -150,7 +150,7 @@ def test_a_detector_with_local_subspaces_singles_no_part_out(
         monkeypatch.setattr(Redness, name, lambda *_: None, raising=False)
     assert isinstance(Redness(), LocalDetector)
     image = portrait(100)
-    image[130:145, :, 0] = 255
+    image[115:138, 65:115, 0] = 255  # the mouth
     bench(write(tmp_path / "a.png", image), detector="redness")
     found = record(tmp_path, "a")["part"]
     assert found["singled_out"] is None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -24,7 +23,7 @@ NAME = "<img src=x onerror=alert(1)>.png"
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Reports of a picture, of a video and of a file that cannot be read."""
     folder = tmp_path_factory.mktemp("reports")
     reals = write_reals(tmp_path_factory.mktemp("reals"), 20)
@@ -40,10 +39,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]
         for module in (registry.predicting, registry.detector_flags):
             patch.setattr(module, "load_plugins", lambda: plugins)
         assert main(["explain", *how, *map(str, inputs)]) == 1
-    found = sorted((folder / "out").glob("*.html"))
-    names = ("error", "clip", "photo") if found[0].stem.startswith("img") else None
-    assert names is not None, found
-    yield dict(zip(names, found, strict=True))
+    found = {path.stem: path for path in (folder / "out").glob("*.html")}
+    return {kind: found.pop(kind) for kind in ("photo", "clip")} | {"error": found.popitem()[1]}
 
 
 class Page(HTMLParser):
