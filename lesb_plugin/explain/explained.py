@@ -7,7 +7,6 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from lesb_plugin.explain.config import ExplainConfig
 from lesb_plugin.explain.masks import NoPartsError, regions_of
 from lesb_plugin.explain.options import ExplainOptions
 from lesb_plugin.explain.polygons import part_polygons
-from lesb_plugin.explain.reference import RealScores, score_reals
+from lesb_plugin.explain.reference import Explain, RealScores, score_reals
 from lesb_plugin.explain.verdict import (
     Choice,
     PartScale,
@@ -216,7 +215,9 @@ class Explaining:
             return Explanation(note=f"no map: {error}")
 
 
-def _explainer(predictor: Predictor, config: ExplainConfig) -> tuple[Any, str | None, str]:
+def _explainer(
+    predictor: Predictor, config: ExplainConfig
+) -> tuple[Explain | None, str | None, str]:
     """What explains, its name, and why there is none; one asked for that cannot is an error."""
     offered = {"reference": config.reference}
     try:

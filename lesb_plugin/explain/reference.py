@@ -24,7 +24,7 @@ from registry import (
     replacing,
 )
 
-__all__ = ["RealScores", "score_reals"]
+__all__ = ["Explain", "RealScores", "score_reals"]
 
 Array = NDArray[np.float64]
 Explain = Callable[[Sequence[Crop]], list[Explanation]]

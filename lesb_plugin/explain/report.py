@@ -52,7 +52,7 @@ def report_page(
     title = found.prediction.path.name.encode(errors="backslashreplace").decode()
     notes = [tag("p", tag("strong", "Note: "), note, class_="note") for note in found.notes]
     body = (
-        tag("p", f"No face of this file has a score: {found.prediction.error}.", class_="note")
+        tag("p", f"This file has no score: {found.prediction.error}.", class_="note")
         if found.word is None
         else Markup()
     )
@@ -92,14 +92,15 @@ def _section(title: str, anchor: str, *children: str) -> Markup:
 
 
 def _verdict(found: Explained, by: Explaining) -> Markup:
-    if found.word is None or found.p is None or found.choice is None:
+    score = found.prediction.score
+    if score is None or found.word is None or found.p is None or found.choice is None:
         word = tag("p", tag("span", "\u25a1", aria_hidden="true"), " NO VERDICT", class_="word")
         return tag("section", word, class_="verdict none", aria_label="Verdict")
     sign = tag("span", _SIGNS[found.word], aria_hidden="true")
     return tag(
         "section",
         tag("p", sign, f" {found.word}", class_="word"),
-        tag("p", _sentence(found, by)),
+        tag("p", _sentence(found, score, found.p, by)),
         tag("p", tag("strong", found.choice.text)),
         tag("p", _meaning(found, by), class_="soft"),
         class_=f"verdict {found.word.lower()}",
@@ -107,13 +108,13 @@ def _verdict(found: Explained, by: Explaining) -> Markup:
     )
 
 
-def _sentence(found: Explained, by: Explaining) -> str:
+def _sentence(found: Explained, score: float, p: float, by: Explaining) -> str:
     count = len(by.reals)
-    higher = int(np.count_nonzero(by.reals.fake >= found.prediction.score))
+    higher = int(np.count_nonzero(by.reals.fake >= score))
     what = "The mean score of its frames is" if found.video else "Its score is"
     return (
-        f"{what} {found.prediction.score:.3f} (0 real, 1 fake). Of {count} real faces, {higher}"
-        f" {'scores' if higher == 1 else 'score'} as high or higher: p = {found.p:.3f}."
+        f"{what} {score:.3f} (0 real, 1 fake). Of {count} real faces, {higher}"
+        f" {'scores' if higher == 1 else 'score'} as high or higher: p = {p:.3f}."
     )
 
 

@@ -111,7 +111,7 @@ def _figures(view: View, pictures: Pictures, limit: float) -> Iterator[Markup]:
         words = ", ".join(f"{name} {score:.2f}" for name, score in view.parts.items())
         alt = f"the parts of the face filled with the colours of their scores: {words}"
         yield _stack("Parts by their scores", words, photo, pictures["regions"], alt)
-    for target, heat in (view.maps or {}).items():
+    for target, heat in sorted((view.maps or {}).items(), key=lambda each: each[0] != "face"):
         words = _words(view, heat, limit)
         title = "Map of the whole face" if target == "face" else f"Map of the head: {target}"
         alt = f"{title} over the photograph: {words}"
