@@ -63,17 +63,19 @@ if TYPE_CHECKING:
     from registry.atomic import replacing, writable_folder
     from registry.auditing import AuditInputs, prepare_audit
     from registry.bootstrap import draw_weights, interval
-    from registry.config import as_yaml, load_yaml, resolve
-    from registry.console import print_table, progress, progress_bar, say
+    from registry.cache import cache_dir
+    from registry.config import ScoringConfig, as_yaml, load_yaml, resolve
+    from registry.console import print_table, progress, progress_bar, say, say_above_bar, tell
     from registry.context import detector_context
     from registry.crops import crop_face
+    from registry.detector_flags import configure_for_detectors
     from registry.evaluation import evaluate
     from registry.fitting import fit
     from registry.flags import add_config_flags, given_flags
     from registry.inference import Embedder
     from registry.markup import Markup, joined, tag
     from registry.page import html_page
-    from registry.predicting import predict
+    from registry.predicting import FaceScore, Prediction, Predictor, predict
     from registry.reference import real_crops
     from registry.result import Result
     from registry.revisiting import FinishedRun, ScoredFace
@@ -106,6 +108,7 @@ __all__ = [
     "Explanation",
     "Face",
     "FaceDetectorSpec",
+    "FaceScore",
     "Features",
     "FineBackbone",
     "FinishedRun",
@@ -118,12 +121,15 @@ __all__ = [
     "Markup",
     "MetricSpec",
     "PluginError",
+    "Prediction",
+    "Predictor",
     "ReporterSpec",
     "Resolved",
     "Result",
     "Sample",
     "ScoredFace",
     "Scores",
+    "ScoringConfig",
     "TimmRecipe",
     "TrainableBackbone",
     "TrainableNetwork",
@@ -137,6 +143,8 @@ __all__ = [
     "add_config_flags",
     "as_yaml",
     "build_timm_backbone",
+    "cache_dir",
+    "configure_for_detectors",
     "crop_face",
     "detector_context",
     "draw_weights",
@@ -159,21 +167,29 @@ __all__ = [
     "replacing",
     "resolve",
     "say",
+    "say_above_bar",
     "tag",
+    "tell",
     "writable_folder",
 ]
 
 _ON_FIRST_USE = {
     "AuditInputs": "registry.auditing",
     "Embedder": "registry.inference",
+    "FaceScore": "registry.predicting",
     "FinishedRun": "registry.revisiting",
     "Markup": "registry.markup",
+    "Prediction": "registry.predicting",
+    "Predictor": "registry.predicting",
     "Result": "registry.result",
+    "ScoringConfig": "registry.config",
     "ScoredFace": "registry.revisiting",
     "TimmRecipe": "registry.timm_recipe",
     "add_config_flags": "registry.flags",
     "as_yaml": "registry.config",
     "build_timm_backbone": "registry.timm_recipe",
+    "cache_dir": "registry.cache",
+    "configure_for_detectors": "registry.detector_flags",
     "crop_face": "registry.crops",
     "detector_context": "registry.context",
     "draw_weights": "registry.bootstrap",
@@ -184,8 +200,8 @@ _ON_FIRST_USE = {
     "interval": "registry.bootstrap",
     "joined": "registry.markup",
     "load_yaml": "registry.config",
-    "prepare_audit": "registry.auditing",
     "predict": "registry.predicting",
+    "prepare_audit": "registry.auditing",
     "prepare_training": "registry.training",
     "print_table": "registry.console",
     "progress": "registry.console",
@@ -194,7 +210,9 @@ _ON_FIRST_USE = {
     "replacing": "registry.atomic",
     "resolve": "registry.config",
     "say": "registry.console",
+    "say_above_bar": "registry.console",
     "tag": "registry.markup",
+    "tell": "registry.console",
     "writable_folder": "registry.atomic",
 }
 

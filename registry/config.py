@@ -21,6 +21,7 @@ __all__ = [
     "EvalConfig",
     "FitConfig",
     "PredictConfig",
+    "ScoringConfig",
     "as_yaml",
     "config_dir",
     "load_yaml",
@@ -156,10 +157,10 @@ class FitConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictConfig:
-    """What `bench predict` does; the same names are flags, YAML keys and arguments of `predict`."""
+class ScoringConfig:
+    """What scores the faces in files, and how; a command adds fields of its own."""
 
-    folder: ClassVar[str] = "predict"
+    folder: ClassVar[str]
 
     detector: str = _field("lesb", "detector that scores (`bench list detectors`)")
     backbone: str | None = _field("sbi_efflite0", "backbone to use (`bench list backbones`)")
@@ -177,8 +178,6 @@ class PredictConfig:
         "where the face box comes from; auto: landmarks, by dlib where no other landmarker is"
         " named; frame: images are face crops already and taken whole",
     )
-    json: bool = _field(False, "JSON lines: one object per file, with every frame and face")
-    out: str | None = _field(None, "file to write the lines to, instead of standard output")
     seed: int = _field(0, "seed of everything random", min=0)
     batch_size: int = _field(32, "face crops per forward pass", min=1)
     workers: int = _field(2, "workers that read and crop frames", min=0)
@@ -190,6 +189,16 @@ class PredictConfig:
 
     def __post_init__(self) -> None:
         check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictConfig(ScoringConfig):
+    """What `bench predict` does; the same names are flags, YAML keys and arguments of `predict`."""
+
+    folder: ClassVar[str] = "predict"
+
+    json: bool = _field(False, "JSON lines: one object per file, with every frame and face")
+    out: str | None = _field(None, "file to write the lines to, instead of standard output")
 
 
 def resolve(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from registry.artefacts import find_artefact
 from registry.building import build_detector, build_embedder
-from registry.config import EvalConfig, PredictConfig
+from registry.config import EvalConfig, ScoringConfig
 from registry.crops import FRAME, whole_frame
 from registry.inference import Embedder
 from registry.plugins import Plugins
@@ -42,7 +42,7 @@ class Model:
         return Settings(detector=self.spec.name, metrics=(), vote_variants=votes)
 
 
-def build_model(plugins: Plugins, config: EvalConfig | PredictConfig) -> Model:
+def build_model(plugins: Plugins, config: EvalConfig | ScoringConfig) -> Model:
     """The detector that `config` names, ready to score."""
     spec: DetectorSpec = plugins.get("detector", config.detector)
     embedder = build_embedder(plugins, config) if spec.needs_backbone else None

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from registry import __version__
 from registry.aggregation import Units, aggregate, variant_columns
-from registry.building import build_reader
+from registry.building import build_explainer, build_reader
 from registry.chunks import Unit
-from registry.config import PredictConfig
+from registry.config import PredictConfig, ScoringConfig
 from registry.console import progress_bar
+from registry.crops import crop_face
+from registry.inference import Embedder
 from registry.inputs import choose_units
 from registry.media import find_media
 from registry.model import build_model
@@ -25,7 +29,7 @@ from registry.predictions import OK, Settings
 from registry.remarks import model_remarks
 from registry.rows import rows_of
 from registry.scoring import Scorer
-from registry.types import Frame, Video
+from registry.types import Crop, CropPolicy, Detector, Explanation, Frame, Video
 from registry.video_files import is_video
 
 __all__ = ["FaceScore", "FrameScore", "Prediction", "Predictor", "predict"]
@@ -101,11 +105,30 @@ def predict(
 class Predictor:
     """What scores files, built once for any number of them."""
 
-    def __init__(self, config: PredictConfig) -> None:
-        plugins = load_plugins()
+    def __init__(self, config: ScoringConfig) -> None:
         self.config = config
-        self._reader = build_reader(plugins, config)
-        self._model = build_model(plugins, config)
+        self._plugins = load_plugins()
+        self._reader = build_reader(self._plugins, config)
+        self._model = build_model(self._plugins, config)
+
+    @property
+    def detector(self) -> Detector:
+        return self._model.detector
+
+    @property
+    def embedder(self) -> Embedder | None:
+        """What the detector's backbone is fed by; None where it has none."""
+        return self._model.embedder
+
+    @property
+    def crop(self) -> CropPolicy:
+        """How faces are cut for the detector."""
+        return self._model.crop
+
+    @property
+    def summary(self) -> str:
+        """The detector in a line, as its plugin describes it."""
+        return self._model.spec.summary
 
     @property
     def notes(self) -> list[str]:
@@ -142,6 +165,35 @@ class Predictor:
         with closing(scored):
             for path, fault in files.items():
                 yield Prediction(path=path, error=fault) if fault else next(scored)
+
+    def faces(
+        self, path: Path, index: int = 0, *, landmarks: bool = True
+    ) -> tuple[NDArray[np.uint8], list[Crop]]:
+        """A frame, upright RGB (H, W, 3), and the crops of its faces, in the order of their scores.
+
+        With `landmarks` every one has them, wherever its box came from; BenchErrors say what stands
+        in the way.
+        """
+        read = self._reader.read_marked if landmarks else self._reader.read
+        image, faces = read(Frame(path=path, index=index))
+        crops = [crop_face(image, face, self.crop) for face in faces]
+        return image, [
+            replace(crop, video=str(path), frame=index, face=number)
+            for number, crop in enumerate(crops)
+        ]
+
+    def explainer(
+        self, name: str, options: Mapping[str, Any], **offered: Any
+    ) -> Callable[[Sequence[Crop]], list[Explanation]]:
+        """What explains the scores; `offered` are options for an explainer that has such ones.
+
+        A ConfigError where it cannot explain this detector.
+        """
+        spec = self._plugins.get("explainer", name)
+        cls = None if spec.options is None else spec.options.load()
+        known = () if cls is None else {each.name for each in fields(cls)}
+        taken = {key: value for key, value in offered.items() if key in known}
+        return build_explainer(spec, self._model.detector, {**taken, **options})
 
     def _score(self, videos: Sequence[Video]) -> Generator[Prediction, None, None]:
         config, model = self.config, self._model

@@ -51,6 +51,12 @@ def bench_explainers() -> Iterable[ExplainerSpec]:
 def bench_commands() -> Iterable[CommandSpec]:
     return [
         CommandSpec(
+            name="explain",
+            summary="say of images and videos whether and where they were changed; one page each",
+            configure=lazy("lesb_plugin.explain.command:configure_explain"),
+            run=lazy("lesb_plugin.explain.command:run_explain"),
+        ),
+        CommandSpec(
             name="figure",
             summary="pictures of a run: maps by part, faces by outcome, fakes by manipulation",
             configure=lazy("lesb_plugin.explain.figure.command:configure_figure"),

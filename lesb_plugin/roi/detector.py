@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from lesb_plugin.lesb.fitted import face_logits
 from lesb_plugin.lfd.artefact import check_precision
+from lesb_plugin.lfd.regions import RegionSet
 from lesb_plugin.roi.encoding import RoiEncoder
 from lesb_plugin.roi.fitted import FittedRoi, load_fitted
 from registry import ConfigError, Crop, DataError, DetectorContext, Embedder, Scores
@@ -30,7 +33,7 @@ class RoiDetector:
         self.parts = fitted.model.regions.names
         self.head_kind: str = fitted.record["head"]
         self.trained_on: tuple[str, ...] = tuple(fitted.record["datasets"])
-        self._embedder = embedder
+        self.embedder = embedder
         self._encode = RoiEncoder(embedder, fitted.model.regions)
         self.encoder: str = self._encode.encoder
 
@@ -38,6 +41,11 @@ class RoiDetector:
     def fitted(self) -> dict[str, Any]:
         """Where the fit comes from: plain data for a result's record."""
         return {DETECTOR: dict(self.model.record)}
+
+    @property
+    def regions(self) -> RegionSet:
+        """The parts that it was fitted with."""
+        return self.model.model.regions
 
     def score(self, crops: Sequence[Crop]) -> Scores:
         return self.score_embeddings(self.embed(crops))
@@ -48,12 +56,16 @@ class RoiDetector:
         return self._encode(np.stack([crop.image for crop in crops]), landmarks)
 
     def score_embeddings(self, embeddings: NDArray[np.float32]) -> Scores:
-        said = self.model.model.say(embeddings, self._embedder)
+        said = self.model.model.say(embeddings, self.embedder)
         return Scores(
             fake=said.fused,
             regions=dict(zip(self.parts, said.parts, strict=True)),
             variants={"head": said.head},
         )
+
+    def logits(self, embedding: torch.Tensor) -> Mapping[str, torch.Tensor]:
+        """The logit (B,), as "face", of the head on the whole embedding (B, d)."""
+        return {"face": face_logits(self.embedder.backbone, self.model.model.probe, embedding)}
 
 
 def build_roi(context: DetectorContext) -> RoiDetector:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from registry.cli import CommandParser
-from registry.config import EvalConfig, FitConfig, merge, resolve
+from registry.config import EvalConfig, FitConfig, resolve
 from registry.console import print_table, say
+from registry.detector_flags import configure_for_detectors
 from registry.errors import ConfigError, DataError
-from registry.flags import add_config_flags, add_option_flags, given_flags
+from registry.flags import given_flags
 from registry.plugins import load_plugins
 from registry.types import FitReport
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = [
     "configure_eval",
     "configure_fit",
-    "configure_for_detectors",
     "configure_report",
     "run_eval",
     "run_fit",
@@ -157,35 +155,6 @@ def _write(result: Result, folder: Path) -> list[Path]:
     names = result.provenance.config.get("reporters", EvalConfig.reporters)
     reporters = [plugins.get("reporter", name) for name in names]
     return [result.save(folder), *(reporter.write(result, folder) for reporter in reporters)]
-
-
-def configure_for_detectors(
-    parser: argparse.ArgumentParser, cls: type[Any], options: str, examples: str
-) -> None:
-    """Flags of `cls`, and of the dataclass that the chosen detector's `options` names."""
-    parser.usage = f"{parser.prog} [options]"
-    parser.epilog = examples
-    add_config_flags(parser, cls)
-    cast(CommandParser, parser).extend = partial(_add_detector_flags, cls, options)
-
-
-def _add_detector_flags(
-    cls: type[Any], options: str, parser: CommandParser, argv: Sequence[str]
-) -> None:
-    """First of two passes over the command line: which detector, hence which further flags."""
-    early = CommandParser(parser.prog, "")
-    early.add_argument("--detector", default=argparse.SUPPRESS)
-    early.add_argument("--config")
-    early.add_argument("--set", action="append", default=[])
-    args, _ = early.parse_known_args([each for each in argv if each not in {"-h", "--help"}])
-    chosen = merge(cls, args.config, args.set, given_flags(args, cls)).get("detector")
-    plugins = load_plugins()
-    if chosen is None and cls.detector not in plugins.specs("detector"):
-        return  # the default is not installed; --help must still work, running says what is wrong
-    spec = plugins.get("detector", cls.detector if chosen is None else str(chosen))
-    lazy_options = getattr(spec, options)
-    if lazy_options is not None:
-        add_option_flags(parser, spec.name, lazy_options.load())
 
 
 def _print_fit(config: FitConfig, report: FitReport) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.atomic import replacing
-from registry.builtin.commands import configure_for_detectors
 from registry.config import PredictConfig, resolve
 from registry.console import say_above_bar, tell
+from registry.detector_flags import configure_for_detectors
 from registry.flags import given_flags
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from layouts import cut, write_video
 from numpy.typing import NDArray
 from PIL import Image
 
-import registry.builtin.commands
+import registry.detector_flags
 import registry.predicting
 from lesb_plugin.weights import WEIGHTS_SHA256
 from lesb_plugin.weights.shipped import lesb_artefact
@@ -65,7 +65,7 @@ def _patches(monkeypatch: pytest.MonkeyPatch) -> None:
             LandmarkerSpec(name="dlib68", summary="s", points=68, build=lambda _: None),  # type: ignore[arg-type,return-value]
         )
     )
-    for module in (registry.predicting, registry.builtin.commands):
+    for module in (registry.predicting, registry.detector_flags):
         monkeypatch.setattr(module, "load_plugins", lambda: plugins)
 
 

@@ -1,0 +1,116 @@
+"""The subcommand `bench explain`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lesb_plugin.explain.config import ExplainConfig
+from registry import (
+    configure_for_detectors,
+    given_flags,
+    resolve,
+    say_above_bar,
+    tell,
+    writable_folder,
+)
+
+if TYPE_CHECKING:
+    from lesb_plugin.explain.explained import Explained, Explaining
+
+__all__ = ["configure_explain", "run_explain"]
+
+_EXAMPLES = """\
+examples:
+  bench explain photo.jpg
+  bench explain holiday/ clip.mp4 --out reports --reference MY_REAL_PHOTOS
+  bench explain photo.jpg --detector linear --explainer parts
+  bench explain photo.jpg --set explain.method=layercam --style jet
+
+One report per file, OUT/NAME.html, which needs no network and no other file; beside it NAME.json
+(every number), NAME.maps.npz (the maps, raw) and the pictures. The verdict compares the score with
+those of real faces: of toy, which are drawn, or of --reference. MANIPULATED: at most 5 % of real
+faces score as high; AUTHENTIC: more than 20 % do; else UNDETERMINED.
+
+A file without a score (no face, damaged, no image) has a report with the reason, and the others go
+on. The exit code is 0 when every file has a score, 1 when one has none, and 2 when nothing was
+scored because something is to be changed first."""
+
+
+def configure_explain(parser: argparse.ArgumentParser) -> None:
+    """Flags of `bench explain`: those of ExplainConfig and the chosen detector's own."""
+    configure_for_detectors(parser, ExplainConfig, "options", _EXAMPLES)
+    parser.usage = f"{parser.prog} INPUT... [options]"
+    parser.add_argument(
+        "inputs", nargs="+", type=Path, metavar="INPUT", help="an image, a video, or a folder"
+    )
+
+
+def run_explain(args: argparse.Namespace) -> int:
+    """Write a report of each file and print a line; 1 where one has no score."""
+    config = resolve(ExplainConfig, args.config, args.set, given_flags(args, ExplainConfig))
+    from lesb_plugin.explain.explained import Explaining  # loads torch: after what fails without it
+
+    out = writable_folder(Path(config.out))
+    explaining = Explaining(config)
+    for note in explaining.predictor.notes:
+        tell(f"note: {note}")
+    names, count, failed = _Names(), 0, 0
+    with closing(explaining(args.inputs)) as found:
+        for each in found:
+            name = names.of(each.prediction.path)
+            _write(each, explaining, out, name)
+            say_above_bar(_line(each, out / f"{name}.html"))
+            count += 1
+            failed += each.word is None
+    if failed and count > 1:
+        tell(f"{failed} of {count} files have no score")
+    return int(failed > 0)
+
+
+def _write(found: Explained, by: Explaining, out: Path, name: str) -> None:
+    from lesb_plugin.explain.record import as_record, draw, write_json, write_pictures
+    from lesb_plugin.explain.report import write_report
+
+    drawn = [draw(view, found.limit, by.config.style) for view in found.views]
+    record = as_record(found, by, name, drawn)
+    write_pictures(out, name, drawn, found.views)
+    write_json(out / f"{name}.json", record)
+    write_report(out / f"{name}.html", found, by, drawn, record)
+
+
+class _Names:
+    """Names of reports: the file's own without its suffix; where taken, its folder's before it."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def of(self, path: Path) -> str:
+        plain = _plain(path.stem)
+        name, number = plain, 1
+        if name.casefold() in self._taken:
+            name = plain = f"{_plain(path.absolute().parent.name)}_{plain}"
+        while name.casefold() in self._taken:
+            number += 1
+            name = f"{plain}-{number}"
+        self._taken.add(name.casefold())
+        return name
+
+
+def _plain(text: str) -> str:
+    """Letters, digits, underscores, dots and dashes, at most 60."""
+    return re.sub(r"[^\w.-]+", "_", text).strip("._")[:60] or "input"
+
+
+def _line(found: Explained, report: Path) -> str:
+    """Cells between tabs, the file first."""
+    name = str(found.prediction.path).encode(errors="backslashreplace").decode()
+    if found.word is None or found.choice is None:
+        return f"{name}\terror: {found.prediction.error}\treport {report}"
+    cells = [f"score {found.prediction.score:.4f}", f"p {found.p:.3f}"]
+    cells += [f"{row.name} {row.score:.4f}" for row in found.parts]
+    part = f"part {found.choice.part or 'none singled out'}"
+    return "\t".join([name, found.word, *cells, part, f"report {report}"])

@@ -1,0 +1,247 @@
+"""A file explained: its verdict, its parts against real faces, and faces to look at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesb_plugin.explain.config import ExplainConfig
+from lesb_plugin.explain.masks import NoPartsError, regions_of
+from lesb_plugin.explain.options import ExplainOptions
+from lesb_plugin.explain.polygons import part_polygons
+from lesb_plugin.explain.reference import Explain, RealScores, score_reals
+from lesb_plugin.explain.verdict import (
+    Choice,
+    PartScale,
+    Word,
+    conformal_p,
+    single_out,
+    verdict_word,
+)
+from registry import (
+    BenchError,
+    ConfigError,
+    Crop,
+    Explanation,
+    FaceScore,
+    LocalDetector,
+    Prediction,
+    Predictor,
+)
+
+__all__ = ["Explained", "Explaining", "PartRow", "View"]
+
+_TELLING = 3  # frames of a video that are drawn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartRow:
+    """A part's score and conformal p, and `low` to `high`, where 95 % of real faces lie."""
+
+    name: str
+    score: float
+    p: float
+    z: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class View:
+    """One face of one frame. `maps` (h, w) by target, `polygons` by part; None where absent."""
+
+    crop: Crop
+    score: float
+    parts: Mapping[str, float]
+    picture: NDArray[np.uint8]
+    boxes: tuple[tuple[int, int, int, int], ...]
+    polygons: Mapping[str, Sequence[NDArray[np.float32]]] | None
+    maps: Mapping[str, NDArray[np.float32]] | None
+    regions: Mapping[str, float] | None
+    references: Mapping[str, tuple[Crop, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Explained:
+    """A file: without a score it has an error, and neither a verdict nor views."""
+
+    prediction: Prediction
+    word: Word | None = None
+    p: float | None = None
+    parts: tuple[PartRow, ...] = ()
+    choice: Choice | None = None
+    views: tuple[View, ...] = ()
+    limit: float = 0.0  # the magnitude at which a map has its full colour
+    notes: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def video(self) -> bool:
+        """Whether there are several frames."""
+        return len(self.prediction.frames) > 1
+
+
+class Explaining:
+    """What explains files, built once for any number of them."""
+
+    def __init__(self, config: ExplainConfig) -> None:
+        self.config = config
+        self.predictor = Predictor(config)
+        self._explain, self.explainer, self._without_maps = _explainer(self.predictor, config)
+        self.reals: RealScores = score_reals(self.predictor, self._explain, config)
+        self.scale = PartScale.of(self.reals.parts)
+        self.regions = regions_of(self.predictor.detector, _regions_option(config))
+
+    @property
+    def cannot_tell(self) -> str:
+        """Why the detector's part scores never say where, or ""."""
+        if not isinstance(self.predictor.detector, LocalDetector):
+            return ""
+        return (
+            f"part scores of {self.config.detector} do not say where a face was changed. Every part"
+            " looks at one embedding of the whole face and learned the label of the whole face, so"
+            " all parts answer much the same question."
+        )
+
+    def __call__(self, inputs: Iterable[Path]) -> Generator[Explained, None, None]:
+        """Every file, in order, each as soon as it is there."""
+        with closing(self.predictor(inputs)) as found:
+            started = time.perf_counter()
+            for prediction in found:
+                yield self._one(prediction, time.perf_counter() - started)
+                started = time.perf_counter()
+
+    def _one(self, found: Prediction, scored: float) -> Explained:
+        if found.score is None:
+            return Explained(prediction=found, seconds={"score": scored})
+        started = time.perf_counter()
+        p = conformal_p(found.score, self.reals.fake)
+        word = verdict_word(p)
+        z = self.scale.standardise(found.parts)
+        views = tuple(view for each in _shown(found, self.config) for view in self._views(*each))
+        own = [float(np.abs(m).max()) for view in views for m in (view.maps or {}).values()]
+        return Explained(
+            prediction=found,
+            word=word,
+            p=p,
+            parts=self._rows(found.parts, z),
+            choice=single_out(word, z, self.scale.limit, self.cannot_tell),
+            views=views,
+            limit=max([self.reals.strength, *own]),
+            notes=tuple(self._notes(found, len(views))),
+            seconds={"score": scored, "explain": time.perf_counter() - started},
+        )
+
+    def _rows(self, parts: Mapping[str, float], z: Mapping[str, float]) -> tuple[PartRow, ...]:
+        return tuple(
+            PartRow(
+                name=name,
+                score=parts[name],
+                p=conformal_p(parts[name], self.reals.parts[name]),
+                z=z[name],
+                low=float(self.scale.low[at]),
+                high=float(self.scale.high[at]),
+            )
+            for at, name in enumerate(self.scale.names)
+        )
+
+    def _notes(self, found: Prediction, shown: int) -> Iterable[str]:
+        yield from self.predictor.notes
+        if self._without_maps:
+            yield f"no maps: {self._without_maps}"
+        for reason, count in found.frame_errors.most_common():
+            yield f"{count} of {len(found.frames)} frames have no score: {reason}"
+        if len(found.frames) == 1 and found.faces > 1:
+            yield (
+                f"{found.faces} faces were scored, and the verdict is on the one with the highest"
+                f" score; {'all' if shown == found.faces else f'the {shown} highest'} are drawn"
+            )
+
+    def _views(self, path: Path, frame: int, faces: Sequence[FaceScore]) -> list[View]:
+        """These faces of a frame, which is read once more."""
+        notes: list[str] = []
+        try:
+            picture, crops = self.predictor.faces(path, frame)
+        except BenchError as error:
+            picture, crops = self.predictor.faces(path, frame, landmarks=False)
+            notes.append(f"no landmarks: {error}")
+        by_box = {crop.box: crop for crop in crops}
+        return [self._view(by_box[face.box], face, picture, tuple(by_box), notes) for face in faces]
+
+    def _view(
+        self,
+        crop: Crop,
+        face: FaceScore,
+        picture: NDArray[np.uint8],
+        boxes: tuple[tuple[int, int, int, int], ...],
+        notes: Sequence[str],
+    ) -> View:
+        said, faults = self._said(crop), list(notes)
+        polygons = None
+        try:
+            polygons = part_polygons(crop, self.regions)
+        except NoPartsError as error:
+            faults.append(str(error))
+        maps = {target: heat for target, heat in said.maps.items() if np.isfinite(heat).all()}
+        faults += [f"the map of {each} is not finite" for each in said.maps if each not in maps]
+        if said.note:
+            faults.append(said.note)
+        return View(
+            crop=crop,
+            score=face.score,
+            parts=face.parts,
+            picture=picture,
+            boxes=boxes,
+            polygons=polygons,
+            maps=maps or None,
+            regions=dict(said.regions) or None,
+            references=said.references,
+            notes=tuple(dict.fromkeys(faults)),
+        )
+
+    def _said(self, crop: Crop) -> Explanation:
+        if self._explain is None:
+            return Explanation()
+        try:
+            return self._explain([crop])[0]
+        except BenchError as error:
+            return Explanation(note=f"no map: {error}")
+
+
+def _explainer(
+    predictor: Predictor, config: ExplainConfig
+) -> tuple[Explain | None, str | None, str]:
+    """What explains, its name, and why there is none; one asked for that cannot is an error."""
+    offered = {"reference": config.reference}
+    try:
+        name = config.explainer or "cam"
+        return predictor.explainer(name, config.explain, **offered), name, ""
+    except ConfigError as error:
+        if config.explainer is not None:
+            raise
+        return None, None, str(error)
+
+
+def _regions_option(config: ExplainConfig) -> ExplainOptions:
+    given = config.explain.get("regions")
+    return ExplainOptions() if given is None else ExplainOptions(regions=str(given))
+
+
+def _shown(found: Prediction, config: ExplainConfig) -> list[tuple[Path, int, Sequence[FaceScore]]]:
+    """Frames, in the order of time, and the faces of them that are drawn.
+
+    Of an image the highest-scored faces, of a video the highest of each highest-scored frame.
+    """
+    scored = [frame for frame in found.frames if frame.faces]
+    ranked = {frame.index: sorted(frame.faces, key=lambda face: -face.score) for frame in scored}
+    if len(found.frames) == 1:
+        return [(found.path, index, faces[: config.pictures]) for index, faces in ranked.items()]
+    highest = sorted(ranked, key=lambda index: -ranked[index][0].score)[:_TELLING]
+    return [(found.path, index, ranked[index][:1]) for index in sorted(highest)]

@@ -1,0 +1,171 @@
+"""What is written beside a report: the numbers as JSON, the raw maps, and the pictures."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lesb_plugin.explain.explained import Explained, Explaining, View
+from lesb_plugin.explain.overlay import overlay, region_fill
+from lesb_plugin.explain.verdict import AUTHENTIC_ABOVE, MANIPULATED_UP_TO, REALS_WITHIN
+from registry import replacing
+
+__all__ = ["SCHEMA", "Pictures", "as_record", "draw", "sha256", "write_json", "write_pictures"]
+
+SCHEMA = 1  # of the JSON; another number means that a field has changed or gone
+_PACKAGES = ("lesb-plugin", "numpy", "opencv-python-headless", "torch", "timm")
+
+Pictures = Mapping[str, NDArray[np.uint8]]
+"""Of one view: `photo`, `regions` where the parts have places, `map_TARGET` for every map."""
+
+
+def draw(view: View, limit: float, style: Any) -> Pictures:
+    """The pictures of a view; what cannot be drawn is not there."""
+    image = view.crop.image
+    found: dict[str, NDArray[np.uint8]] = {"photo": image}
+    placed = {name: p for name, p in view.parts.items() if name in (view.polygons or {})}
+    if view.polygons is not None and placed:
+        found["regions"] = region_fill(image, view.polygons, placed, style)
+    for target, heat in (view.maps or {}).items():
+        found[f"map_{target}"] = overlay(image, heat, limit=limit, style=style)
+    return found
+
+
+def write_pictures(folder: Path, name: str, drawn: list[Pictures], views: tuple[View, ...]) -> None:
+    """NAME.VIEW.PICTURE.png of every picture, and NAME.maps.npz where there are maps."""
+    for number, pictures in enumerate(drawn, 1):
+        for key, image in pictures.items():
+            with replacing(folder / picture_name(name, number, key)) as temporary:
+                temporary.write_bytes(cv2.imencode(".png", image[..., ::-1])[1].tobytes())
+    maps = {
+        f"{number}/{target}": heat
+        for number, view in enumerate(views, 1)
+        for target, heat in (view.maps or {}).items()
+    }
+    if maps:
+        with replacing(folder / f"{name}.maps.npz") as temporary, temporary.open("wb") as file:
+            np.savez(file, **maps)  # type: ignore[arg-type]
+
+
+def picture_name(name: str, number: int, key: str) -> str:
+    return f"{name}.{number}.{key}.png"
+
+
+def as_record(found: Explained, by: Explaining, name: str, drawn: list[Pictures]) -> dict[str, Any]:
+    """Everything that is known of a file, as plain data; what is absent is null, never empty."""
+    prediction = found.prediction
+    return {
+        "schema": SCHEMA,
+        "path": str(prediction.path),
+        "sha256": sha256(prediction.path),
+        "error": prediction.error or None,
+        "verdict": _verdict(found, by),
+        "score": prediction.score,
+        "variants": dict(prediction.variants) or None,
+        "parts": {row.name: _without_name(asdict(row)) for row in found.parts} or None,
+        "part": _part(found, by),
+        "faces": prediction.faces,
+        "frames_used": prediction.frames_used,
+        "views": [
+            _view(view, name, number, pictures)
+            for number, (view, pictures) in enumerate(zip(found.views, drawn, strict=True), 1)
+        ],
+        "map_limit": found.limit or None,
+        "frames": [asdict(frame) for frame in prediction.frames],
+        "notes": list(found.notes),
+        "origin": {
+            **by.predictor.origin,
+            "explainer": by.explainer,
+            "explainer_options": dict(by.config.explain),
+            "versions": versions(),
+        },
+        "seconds": {stage: round(value, 3) for stage, value in found.seconds.items()},
+    }
+
+
+def write_json(path: Path, record: Mapping[str, Any]) -> None:
+    """The record as a file that is there whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def sha256(path: Path) -> str | None:
+    """None for what cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that decide what a network and a picture are."""
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except ImportError:  # a build of OpenCV under another name
+            continue
+    return found
+
+
+def _verdict(found: Explained, by: Explaining) -> dict[str, Any] | None:
+    if found.word is None:
+        return None
+    return {
+        "word": found.word,
+        "p": found.p,
+        "manipulated_up_to": MANIPULATED_UP_TO,
+        "authentic_above": AUTHENTIC_ABOVE,
+        "reference": by.reals.name,
+        "reference_faces": len(by.reals),
+    }
+
+
+def _part(found: Explained, by: Explaining) -> dict[str, Any] | None:
+    if found.choice is None:
+        return None
+    return {
+        "singled_out": found.choice.part,
+        "why": found.choice.text,
+        "lead": found.choice.lead,
+        "lead_limit": by.scale.limit,
+        "reals_within": REALS_WITHIN,
+    }
+
+
+def _without_name(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != "name"}
+
+
+def _view(view: View, name: str, number: int, pictures: Pictures) -> dict[str, Any]:
+    """Landmarks and polygons are in pixels of the crop, the box in those of the upright frame."""
+    crop = view.crop
+    maps = {
+        target: {"array": f"{number}/{target}", "least": float(m.min()), "most": float(m.max())}
+        for target, m in (view.maps or {}).items()
+    }
+    polygons = {part: [each.tolist() for each in p] for part, p in (view.polygons or {}).items()}
+    return {
+        "frame": crop.frame,
+        "face": crop.face,
+        "score": view.score,
+        "parts": dict(view.parts) or None,
+        "box": list(crop.box),
+        "crop_size": crop.image.shape[0],
+        "landmarks": None if crop.landmarks is None else crop.landmarks.tolist(),
+        "polygons": polygons or None,
+        "maps": maps or None,
+        "explainer_parts": None if view.regions is None else dict(view.regions),
+        "pictures": {key: picture_name(name, number, key) for key in pictures},
+        "notes": list(view.notes),
+    }

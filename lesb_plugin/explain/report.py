@@ -1,0 +1,272 @@
+"""The report of a file: one page that needs no network and no other file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lesb_plugin.explain.explained import Explained, Explaining, PartRow
+from lesb_plugin.explain.overlay import colour_bar
+from lesb_plugin.explain.record import Pictures
+from lesb_plugin.explain.report_charts import MAX_SERIES, part_bar, series_mark, timeline
+from lesb_plugin.explain.report_views import data_uri, view_sections
+from lesb_plugin.explain.verdict import REALS_WITHIN, conformal_p
+from registry import Markup, html_page, replacing, tag
+
+__all__ = ["report_page", "write_report"]
+
+_SIGNS = {"MANIPULATED": "\u25b2", "AUTHENTIC": "\u25cf", "UNDETERMINED": "\u25c6"}
+_NO_PROOF = (
+    "A verdict is no proof: it says how a face compares with the real faces named above, and a face"
+    " unlike them (another camera, make-up, strong compression) can look suspicious without having"
+    " been changed."
+)
+_NO_TRACE = (
+    "Colours show what the detector's score rests on, which need not be what was changed, and a"
+    " forgery of a kind that the detector has never met can pass for real."
+)
+
+
+def write_report(
+    path: Path,
+    found: Explained,
+    by: Explaining,
+    drawn: Sequence[Pictures],
+    record: Mapping[str, Any],
+) -> None:
+    """Write the page; `record` is what stands in the JSON beside it."""
+    page = report_page(found, by, drawn, record)
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def report_page(
+    found: Explained, by: Explaining, drawn: Sequence[Pictures], record: Mapping[str, Any]
+) -> str:
+    """The whole page."""
+    title = found.prediction.path.name.encode(errors="backslashreplace").decode()
+    notes = [tag("p", tag("strong", "Note: "), note, class_="note") for note in found.notes]
+    body = (
+        tag("p", f"This file has no score: {found.prediction.error}.", class_="note")
+        if found.word is None
+        else Markup()
+    )
+    main = tag(
+        "main",
+        _verdict(found, by),
+        body,
+        *notes,
+        _parts(found, by),
+        _timeline(found),
+        _views(found, by, drawn),
+        _section("Limits", "limits", tag("p", _NO_PROOF), tag("p", _NO_TRACE)),
+        _fingerprints(by, record),
+    )
+    made = f"Written by bench explain {record['origin']['bench']}; every number is in the JSON file"
+    footer = tag("footer", f"{made} of the same name.")
+    style, script = _resource("report.css"), _resource("report.js")
+    return html_page(title, _header(title, by), main, footer, style=style, script=script)
+
+
+def _resource(name: str) -> str:
+    return resources.files("lesb_plugin.explain").joinpath(name).read_text("utf-8")
+
+
+def _header(title: str, by: Explaining) -> Markup:
+    origin = by.predictor.origin
+    network = f" on {origin['backbone']}" if origin["backbone"] else ""
+    text = f"Examined by detector {origin['detector']}{network}: {by.predictor.summary}"
+    return tag("header", tag("h1", title), tag("p", text, class_="soft"))
+
+
+def _section(title: str, anchor: str, *children: str) -> Markup:
+    return tag("section", tag("h2", title), *children, id=anchor)
+
+
+# --- the verdict -----------------------------------------------------------------------------
+
+
+def _verdict(found: Explained, by: Explaining) -> Markup:
+    score = found.prediction.score
+    if score is None or found.word is None or found.p is None or found.choice is None:
+        word = tag("p", tag("span", "\u25a1", aria_hidden="true"), " NO VERDICT", class_="word")
+        return tag("section", word, class_="verdict none", aria_label="Verdict")
+    sign = tag("span", _SIGNS[found.word], aria_hidden="true")
+    return tag(
+        "section",
+        tag("p", sign, f" {found.word}", class_="word"),
+        tag("p", _sentence(found, score, found.p, by)),
+        tag("p", tag("strong", found.choice.text)),
+        tag("p", _meaning(found, by), class_="soft"),
+        class_=f"verdict {found.word.lower()}",
+        aria_label="Verdict",
+    )
+
+
+def _sentence(found: Explained, score: float, p: float, by: Explaining) -> str:
+    count = len(by.reals)
+    higher = int(np.count_nonzero(by.reals.fake >= score))
+    what = "The mean score of its frames is" if found.video else "Its score is"
+    return (
+        f"{what} {score:.3f} (0 real, 1 fake). Of {count} real faces, {higher}"
+        f" {'scores' if higher == 1 else 'score'} as high or higher: p = {p:.3f}."
+    )
+
+
+def _meaning(found: Explained, by: Explaining) -> str:
+    faces = f"The real faces are {len(by.reals)} of the data {by.reals.name}"
+    if by.reals.name == "toy":
+        faces += ", which are drawn, not photographed; name photographs with --reference"
+    video = " A video's mean is compared with scores of single faces." if found.video else ""
+    return (
+        "MANIPULATED is said up to p = 0.05, AUTHENTIC above p = 0.20, UNDETERMINED in between."
+        f" {faces}.{video}"
+    )
+
+
+# --- parts -----------------------------------------------------------------------------------
+
+
+def _parts(found: Explained, by: Explaining) -> Markup:
+    if found.word is None or found.prediction.score is None:
+        return Markup()
+    tail = (1 - REALS_WITHIN) / 2
+    low, high = np.quantile(by.reals.fake, (tail, 1 - tail))
+    score = found.prediction.score
+    p = conformal_p(score, by.reals.fake)
+    rows = [_row("whole face", score, float(low), float(high), p, None)]
+    rows += [_row_of(part) for part in found.parts]
+    heads = ("", "score", "from 0 to 1", "95 % of real faces", "p", "above their mean")
+    head = tag("thead", tag("tr", *(tag("th", text, scope="col") for text in heads)))
+    caption = tag(
+        "caption",
+        "The broad band is where 95 % of real faces lie, the thin bar and its end the score."
+        " Last, by how many standard deviations of real faces it lies above their mean.",
+    )
+    table = tag("table", caption, head, tag("tbody", *rows), class_="parts")
+    without = tag("p", f"Detector {by.config.detector} scores the face as a whole and no parts.")
+    return _section(
+        "Scores",
+        "scores",
+        tag("div", table, class_="scroll", tabindex=0, role="region", aria_label="Scores"),
+        Markup() if found.parts else without,
+    )
+
+
+def _row_of(part: PartRow) -> Markup:
+    return _row(part.name, part.score, part.low, part.high, part.p, part.z)
+
+
+def _row(name: str, score: float, low: float, high: float, p: float, z: float | None) -> Markup:
+    text = f"{name}: {score:.2f}; 95 % of real faces lie between {low:.2f} and {high:.2f}"
+    cells = [
+        tag("td", f"{score:.3f}", class_="number"),
+        tag("td", part_bar(score, low, high, text)),
+        tag("td", f"{low:.2f} to {high:.2f}"),
+        tag("td", f"{p:.3f}", class_="number"),
+        tag("td", "-" if z is None else f"{z:+.1f} sd", class_="number"),
+    ]
+    return tag("tr", tag("th", name, scope="row"), *cells)
+
+
+# --- frames ----------------------------------------------------------------------------------
+
+
+def _timeline(found: Explained) -> Markup:
+    if not found.video or found.word is None:
+        return Markup()
+    frames = found.prediction.frames
+    names = [row.name for row in found.parts]
+    series = {"whole face": [(each.index, each.score) for each in frames]}
+    series |= {name: [(each.index, each.parts.get(name)) for each in frames] for name in names}
+    shown = list(series)[:MAX_SERIES]
+    telling = [view.crop.frame for view in found.views]
+    text = f"Scores of {', '.join(shown)} over {len(frames)} frames"
+    legend = [tag("li", series_mark(number), name) for number, name in enumerate(shown)]
+    rows = [
+        tag(
+            "tr",
+            tag("th", str(each.index), scope="row"),
+            *(
+                tag("td", "-" if value is None else f"{value:.3f}", class_="number")
+                for value in (each.score, *(each.parts.get(name) for name in names))
+            ),
+            tag("td", each.error),
+        )
+        for each in frames
+    ]
+    heads = ("frame", "whole face", *names, "error")
+    head = tag("thead", tag("tr", *(tag("th", each, scope="col") for each in heads)))
+    table = tag("div", tag("table", head, tag("tbody", *rows)), class_="scroll", tabindex=0,
+                role="region", aria_label="Scores by frame")  # fmt: skip
+    return _section(
+        "Frames",
+        "frames",
+        timeline(series, telling, text),
+        tag("ul", *legend, class_="legend series"),
+        tag("p", "The numbers above the curves are the frames shown below.", class_="soft"),
+        tag("details", tag("summary", "The same as a table"), table),
+    )
+
+
+def _views(found: Explained, by: Explaining, drawn: Sequence[Pictures]) -> Markup:
+    if not found.views:
+        return Markup()
+    lead = []
+    if found.video:
+        lead.append(tag("p", "The frames with the highest scores, in the order of time."))
+    if any("regions" in each for each in drawn):
+        bar = colour_bar(by.config.style)
+        lead.append(_bar("Parts: score 0, real ", bar, " 1, fake", "colours of part scores"))
+    if any(view.maps for view in found.views):
+        bar = colour_bar(by.config.style, signed=True)
+        lead.append(_bar("Maps: towards real ", bar, " towards fake", "colours of maps"))
+        lead.append(
+            tag(
+                "p",
+                f"Maps are those of explainer {by.explainer}. One scale holds for all of this page:"
+                f" full colour is {found.limit:.3g}, the strongest of these maps or what 95 % of"
+                " real faces stay within, whichever is more.",
+                class_="soft",
+            )
+        )
+    title = "The most telling frames" if found.video else "Faces"
+    return _section(title, "faces", *lead, *view_sections(found, drawn, by.explainer))
+
+
+def _bar(before: str, bar: Any, after: str, alt: str) -> Markup:
+    return tag("p", before, tag("img", src=data_uri(bar), alt=alt), after, class_="scale")
+
+
+# --- fingerprints ----------------------------------------------------------------------------
+
+
+def _fingerprints(by: Explaining, record: Mapping[str, Any]) -> Markup:
+    origin = record["origin"]
+    crop = origin["crop"]
+    facts = {
+        "file": record["path"],
+        "sha256 of the file": record["sha256"],
+        "detector": f"{origin['detector']} {json.dumps(origin['options'])}",
+        "backbone": origin["backbone"],
+        "weights": origin["weights"],
+        "sha256 of the weights": origin["weights_sha256"],
+        "sha256 of the artefact": origin["artefact_sha256"],
+        "crop": f"{crop['name']}, {crop['size']} px, margin {crop['margin']:.1%}",
+        "face detector": origin["face_detector"],
+        "explainer": origin["explainer"] and _explainer(origin),
+        "real faces": f"{len(by.reals)} of {by.reals.name}",
+        "versions": ", ".join(f"{name} {each}" for name, each in origin["versions"].items()),
+        "time": ", ".join(f"{stage} {t:.2f} s" for stage, t in record["seconds"].items()),
+    }
+    rows = [Markup(tag("dt", key) + tag("dd", str(text or "none"))) for key, text in facts.items()]
+    return _section("Fingerprints", "origin", tag("dl", *rows))
+
+
+def _explainer(origin: Mapping[str, Any]) -> str:
+    return f"{origin['explainer']} {json.dumps(origin['explainer_options'])}"

@@ -1,0 +1,133 @@
+"""What is said of a face: a verdict against real faces, and the part that stands out, if one does.
+
+Nothing here needs the host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "AUTHENTIC_ABOVE",
+    "MANIPULATED_UP_TO",
+    "REALS_WITHIN",
+    "Choice",
+    "PartScale",
+    "Word",
+    "conformal_p",
+    "log_odds",
+    "single_out",
+    "verdict_word",
+]
+
+Array: TypeAlias = NDArray[np.float64]
+Word: TypeAlias = Literal["MANIPULATED", "AUTHENTIC", "UNDETERMINED"]
+
+MANIPULATED_UP_TO, AUTHENTIC_ABOVE = 0.05, 0.20
+REALS_WITHIN = 0.95  # share of real faces inside of the interval that is shown
+_CONFIDENT = 0.95  # share of real faces whose first part leads by no more than the limit
+_EDGE = 1e-6  # scores are clipped to [_EDGE, 1 - _EDGE] before their log-odds are taken
+
+
+def conformal_p(score: float, reals: Array) -> float:
+    """(1 + #{reals >= score}) / (n + 1): how often a real face would score as high, or higher.
+
+    For a real face that is drawn as the n `reals` were, P(p <= a) <= a for every a.
+    """
+    return float((1 + np.count_nonzero(reals >= score)) / (len(reals) + 1))
+
+
+def verdict_word(p: float) -> Word:
+    """MANIPULATED up to .05, AUTHENTIC above .20, else UNDETERMINED."""
+    if p <= MANIPULATED_UP_TO:
+        return "MANIPULATED"
+    return "AUTHENTIC" if p > AUTHENTIC_ABOVE else "UNDETERMINED"
+
+
+def log_odds(scores: Array) -> Array:
+    """log(p / (1 - p)) of scores in [0, 1], bounded."""
+    clipped = np.clip(scores, _EDGE, 1 - _EDGE)
+    return np.asarray(np.log(clipped) - np.log1p(-clipped))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartScale:
+    """Part scores of real faces: what a part's score is measured by.
+
+    Arrays are (K,): mean and standard deviation of the log-odds, and the interval that holds 95 %
+    of the scores themselves. `limit` is the 95th percentile of the first part's lead over the
+    second in standard deviations; None with less than two parts.
+    """
+
+    names: tuple[str, ...]
+    mean: Array
+    deviation: Array
+    low: Array
+    high: Array
+    limit: float | None
+
+    @classmethod
+    def of(cls, scores: Mapping[str, Array]) -> PartScale:
+        """Of scores (n,) in [0, 1] by part, n >= 2."""
+        values = np.stack(list(scores.values())) if scores else np.empty((0, 2))  # (K, n)
+        odds = log_odds(values)
+        deviation = odds.std(axis=1, ddof=1)
+        deviation = np.where(deviation > 0, deviation, np.inf)  # a constant part never stands out
+        mean = odds.mean(axis=1)
+        tail = (1 - REALS_WITHIN) / 2
+        limit = None
+        if len(values) > 1:
+            ranked = np.sort((odds - mean[:, None]) / deviation[:, None], axis=0)  # (K, n)
+            limit = float(np.quantile(ranked[-1] - ranked[-2], _CONFIDENT, method="higher"))
+        return cls(
+            names=tuple(scores),
+            mean=mean,
+            deviation=deviation,
+            low=np.quantile(values, tail, axis=1),
+            high=np.quantile(values, 1 - tail, axis=1),
+            limit=limit,
+        )
+
+    def standardise(self, scores: Mapping[str, float]) -> dict[str, float]:
+        """Log-odds by part in standard deviations of real faces, 0 their mean."""
+        odds = log_odds(np.array([scores[name] for name in self.names], np.float64))
+        z = (odds - self.mean) / self.deviation
+        return dict(zip(self.names, z.tolist(), strict=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The part that stands out, or None; `text` says why, `lead` by how much the first leads."""
+
+    part: str | None
+    text: str
+    lead: float | None = None
+
+
+def single_out(
+    word: Word, z: Mapping[str, float], limit: float | None, cannot_tell: str = ""
+) -> Choice:
+    """Of standardised part scores; `cannot_tell` says why a detector's parts never say where."""
+    none = "No part can be singled out: "
+    if not z:
+        return Choice(part=None, text=f"{none}the detector scores the face as a whole only.")
+    if len(z) < 2 or limit is None:
+        return Choice(part=None, text=f"{none}the detector scores one part only.")
+    first, second = sorted(z, key=lambda name: -z[name])[:2]
+    lead = z[first] - z[second]
+    if cannot_tell:
+        return Choice(part=None, text=none + cannot_tell, lead=lead)
+    if word == "AUTHENTIC":
+        return Choice(part=None, text=f"{none}the face passes for real.", lead=lead)
+    by = (
+        f"{first} leads {second} by {lead:.2f} standard deviations of real faces, and of those 95 %"
+        f" have a lead of up to {limit:.2f}"
+    )
+    if lead <= limit:
+        return Choice(part=None, text=f"{none}{by}.", lead=lead)
+    return Choice(part=first, text=f"{first.capitalize()} stands out: {by}.", lead=lead)
