@@ -77,7 +77,7 @@ def colour_bar(
 
 
 def _level(share: NDArray[np.floating]) -> NDArray[np.int64]:
-    return np.rint(share * (_LEVELS - 1)).astype(np.int64)
+    return np.asarray(np.rint(share * (_LEVELS - 1)), np.int64)
 
 
 def _blended(image: Image, colours: NDArray[np.uint8], opacity: NDArray[np.float32]) -> Image:
@@ -101,7 +101,7 @@ def _colours(style: Style) -> Image:
         anchors = np.array([list(bytes.fromhex(each)) for each in _SPECTRAL.split()], np.float64)
         at = np.linspace(0, len(anchors) - 1, _LEVELS)
         channels = [np.interp(at, np.arange(len(anchors)), each) for each in anchors.T]
-        return np.rint(np.stack(channels, axis=1)).astype(np.uint8)
+        return np.asarray(np.rint(np.stack(channels, axis=1)), np.uint8)
     ramp = np.arange(_LEVELS, dtype=np.uint8)[:, None]
     table = cv2.COLORMAP_JET if style == "jet" else cv2.COLORMAP_CIVIDIS  # cividis: for all eyes
     return np.asarray(cv2.applyColorMap(ramp, table)[:, 0, ::-1], np.uint8)
