@@ -11,7 +11,7 @@ from pathlib import Path
 
 from registry.boundary import guarded
 from registry.cache import cache_dir
-from registry.config import EvalConfig, FitConfig, PredictConfig, resolve_options
+from registry.config import EvalConfig, FitConfig, ScoringConfig, resolve_options
 from registry.data import fingerprint
 from registry.errors import ConfigError, DataError
 from registry.fitting import ARTEFACT_FILE, fit
@@ -24,7 +24,7 @@ __all__ = ["find_artefact"]
 
 
 def find_artefact(
-    plugins: Plugins, config: EvalConfig | PredictConfig, spec: DetectorSpec, embedder: Embedder
+    plugins: Plugins, config: EvalConfig | ScoringConfig, spec: DetectorSpec, embedder: Embedder
 ) -> Path | None:
     """`--artefact`, else the one registered for these weights, else what `--fit-on` fits.
 
@@ -47,7 +47,7 @@ def find_artefact(
     return None
 
 
-def _how_to_fit(config: EvalConfig | PredictConfig, spec: DetectorSpec, weights_sha256: str) -> str:
+def _how_to_fit(config: EvalConfig | ScoringConfig, spec: DetectorSpec, weights_sha256: str) -> str:
     backbone = config.backbone or ""
     weights = "" if config.weights is None else f" --weights {config.weights}"
     out = f"runs/{spec.name}_{backbone.replace('/', '_')}"

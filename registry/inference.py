@@ -98,9 +98,10 @@ class Embedder:
         self, images: NDArray[np.uint8]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         backbone = self.backbone
-        fine = isinstance(backbone, FineBackbone)
+        features_of = (
+            backbone.fine_features if isinstance(backbone, FineBackbone) else backbone.features
+        )
         with self.autocast():
-            features_of = backbone.fine_features if fine else backbone.features
             features = features_of(self.pixels(images))
             embedding = backbone.embed(features)
         finest = features.map if features.fine is None else features.fine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ class RoiEncoder:
         self.encoder = hashlib.sha256(f"roi {embedder.encoder} {parts}".encode()).hexdigest()
 
     def __call__(
-        self, images: NDArray[np.uint8], landmarks: Sequence[NDArray[np.floating[Any]]]
+        self, images: NDArray[np.uint8], landmarks: Iterable[NDArray[np.floating[Any]]]
     ) -> NDArray[np.float32]:
         """(B, d + K C) of images (B, S, S, 3) with landmarks (P, 2) in their pixels."""
         embeddings, maps = self.embedder.with_map(images)

@@ -110,7 +110,7 @@ def _fitted(tensors: Mapping[str, NDArray[Any]], record: Mapping[str, Any]) -> F
         return {key.removeprefix(prefix): a for key, a in tensors.items() if key.startswith(prefix)}
 
     probe, fusion = record["probe"], record["fusion"]
-    reals = group("val_reals")
+    val = group("val_reals")
     model = RoiModel(
         regions=load_regions(record["regions"]),
         heads=PartHeads.from_tensors(group("heads")),
@@ -118,5 +118,5 @@ def _fitted(tensors: Mapping[str, NDArray[Any]], record: Mapping[str, Any]) -> F
         fusion=Fusion(weight=fusion["weight"], offset=fusion["offset"], aucs=tuple(fusion["aucs"])),
         probe=None if probe is None else Probe(weight=group("probe")["weight"], **probe),
     )
-    reals = RealScores(parts=reals["parts"], fused=reals["fused"], head=reals["head"])
+    reals = RealScores(parts=val["parts"], fused=val["fused"], head=val["head"])
     return FittedRoi(model=model, reals=reals, record=record)

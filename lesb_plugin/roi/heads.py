@@ -47,7 +47,8 @@ class PartHeads:
 
     def logits(self, inputs: NDArray[np.floating]) -> Array:
         """(K, n) of inputs (K, n, c)."""
-        return np.einsum("knc,kc->kn", inputs.astype(np.float64), self.weight) + self.bias[:, None]
+        products = np.einsum("knc,kc->kn", inputs.astype(np.float64), self.weight)
+        return np.asarray(products + self.bias[:, None])
 
     def tensors(self) -> dict[str, Array]:
         return {f.name: getattr(self, f.name) for f in fields(self)}

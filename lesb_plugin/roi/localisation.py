@@ -50,7 +50,7 @@ def _redundancy(scores: Array) -> float:
     """NaN where there are fewer than two parts, three images, or a part that says nothing."""
     if len(scores) < 2 or scores.shape[1] < 3 or (scores.std(axis=1) == 0).any():
         return float("nan")
-    correlation = np.corrcoef(scores)
+    correlation = np.asarray(np.corrcoef(scores))
     return float(np.mean([correlation[j, k] for j, k in combinations(range(len(scores)), 2)]))
 
 
