@@ -160,7 +160,9 @@ def test_landmarks_outside_the_image_are_an_error() -> None:
 
 
 def test_an_unknown_policy_names_those_known() -> None:
-    with pytest.raises(ConfigError, match=r"'sbl'; did you mean 'sbi'\? known: deepfakebench, sbi"):
+    with pytest.raises(
+        ConfigError, match=r"'sbl'; did you mean 'sbi'\? known: deepfakebench, frame, sbi"
+    ):
         crop_face(blank(), Face(box=(10, 10, 50, 50)), CropPolicy(name="sbl"))
 
 

@@ -300,6 +300,7 @@ def test_a_run_over_video_files_scores_their_frames_and_counts_the_broken(
         draws=0,
         quiet=True,
         metrics=("auc",),
+        reporters=(),  # a report opens files for its pictures
         workers=3,
     )
     table, _ = read_predictions(tmp_path / "run")
