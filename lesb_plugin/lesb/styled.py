@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from lesb_plugin.lesb.dataset import Views
+from lesb_plugin.lesb.train.law import Cutout
 from lesb_plugin.lesb.train.pairs import Made, PairMaker, pair_maker
 from lesb_plugin.lesb.train.store import build_store
 from lesb_plugin.lfd.variants import Skipped
@@ -96,10 +97,10 @@ def styled_fakes(
 
 
 def for_validation(maker: PairMaker) -> PairMaker:
-    """The same families on faces cut as they are when they are scored."""
-    placement = replace(maker.law.placement, margin=None)
+    """The same families on faces as they are when they are scored: cut so, whole and unbent."""
+    placement = replace(maker.law.placement, margin=None, bend_p=0.0)
     return replace(
         maker,
         blend=maker.blend.for_validation(),
-        law=replace(maker.law, placement=placement),
+        law=replace(maker.law, placement=placement, cutout=Cutout()),
     )

@@ -14,9 +14,11 @@ __all__ = [
     "apply_map",
     "bend_map",
     "piecewise_map",
+    "reshape_map",
     "shape_distance",
     "similarity",
     "similarity_map",
+    "where_to",
 ]
 
 Map = NDArray[np.float32]  # (H, W, 2): where each pixel of the result comes from, x and y
@@ -88,6 +90,33 @@ def bend_map(
     mapped = pixels.copy()
     mapped[window] += moves * weight[window]
     return mapped
+
+
+def reshape_map(
+    shape: tuple[int, int], rng: np.random.Generator, *, bend: float, stretch: float
+) -> Map:
+    """A warp of the whole image, smooth on the scale of a face; its corners move too.
+
+    `bend` in pixels is the standard deviation of a field of 4 x 4 random moves; `stretch` makes
+    the image by that share wider and as much less high about its centre.
+    """
+    height, width = shape
+    pixels = _pixels(shape)
+    centre = np.array([(width - 1) / 2, (height - 1) / 2], np.float32)
+    factors = np.exp(np.array([-stretch, stretch], np.float32) / 2)
+    coarse = rng.normal(0.0, bend, (4, 4, 2)).astype(np.float32)
+    moves = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(centre + (pixels - centre) * factors + moves, np.float32)
+
+
+def where_to(where: Map, points: Points) -> Points:
+    """Where points (n, 2) of an image lie after `apply_map`: a fixed point of the smooth map."""
+    found = points.astype(np.float32)
+    for _ in range(8):
+        x, y = (np.ascontiguousarray(each).reshape(-1, 1) for each in found.T)
+        seen = cv2.remap(where, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        found = found + points - seen[:, 0]
+    return np.asarray(found, np.float32)
 
 
 def apply_map(image: Image, where: Map, interpolation: int) -> Image:

@@ -20,6 +20,9 @@ class Placement:
     width_p: float = 1.0  # how often a width is drawn at all
     rotation: float = 0.0  # degrees, either way
     rotation_p: float = 0.0
+    bend: float = 0.0  # of the whole face into another: standard deviation of a coarse field, IOD
+    stretch: float = 0.0  # of width against height, either way
+    bend_p: float = 0.0
     margin: Span | None = None  # of the crop beyond the face box, per side; None: the backbone's
 
 
@@ -74,7 +77,7 @@ class Swap:
 class Quality:
     """What happens to a finished image, drawn once for real and fake; probabilities end in _p."""
 
-    spared_p: float = 0.0  # nothing but, in half of the draws, one JPEG pass
+    spared_p: float = 0.0  # no more than colours and, in half of the draws, a JPEG pass
     spared_jpeg: tuple[int, int] = (75, 98)
     tone: float = 0.2  # contrast factor 1 +- tone
     brightness: float = 0.1  # of full scale, either way

@@ -6,7 +6,7 @@ both of a pair it is the same function, noise included.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import cv2
@@ -34,21 +34,29 @@ _CODECS: tuple[Codec, ...] = ("h264", "mpeg4")
 def draw_quality(law: Quality, rng: np.random.Generator) -> Distortion:
     """One draw: tone and colour, then sharpness, size and noise in any order, then compression.
 
-    Some are spared nearly all of it: traces that compression wipes out are learned from those.
+    Some are spared all but the colours: traces that compression wipes out are learned from those.
     """
     if rng.random() < law.spared_p:
-        light = partial(compress, quality=int(rng.integers(*law.spared_jpeg, endpoint=True)))
-        return light if rng.random() < 0.5 else np.copy
+        return _in_turn([*_colours(law, rng), *_light(law, rng)])
     middle = [*_sharpness(law, rng), *_size(law, rng), *_noise(law, rng)]
     order = rng.permutation(len(middle))
-    steps = [*_colours(law, rng), *(middle[at] for at in order), *_compression(law, rng)]
+    colours = _colours(law, rng)
+    return _in_turn([*colours, *(middle[at] for at in order), *_compression(law, rng)])
 
+
+def _in_turn(steps: Sequence[Distortion]) -> Distortion:
     def distort(image: Image) -> Image:
         for step in steps:
             image = step(image)
         return image
 
     return distort
+
+
+def _light(law: Quality, rng: np.random.Generator) -> list[Distortion]:
+    """In half of the draws a JPEG pass of good quality."""
+    happens, quality = rng.random() < 0.5, int(rng.integers(*law.spared_jpeg, endpoint=True))
+    return [partial(compress, quality=quality)] if happens else []
 
 
 def _colours(law: Quality, rng: np.random.Generator) -> list[Distortion]:

@@ -131,11 +131,13 @@ def _store(config: TrainConfig, samples: Any, path: Path, label: str) -> Any:
 
 
 def _val_set(config: TrainConfig, samples: Any, crop: CropPolicy, scratch: Path) -> ValSet:
-    """The same images in every run: their seed is no setting. None has a piece cut out."""
+    """The same images in every run: their seed is no setting; nothing in them hides or bends."""
     stored = _store(config, samples, scratch / "val", "reading val faces")
     maker = pair_maker(stored, crop, config.val_style, purpose="val")
+    placement = replace(maker.law.placement, bend_p=0.0)
+    law = replace(maker.law, cutout=Cutout(), placement=placement)
     return build_val_set(
-        replace(maker, law=replace(maker.law, cutout=Cutout())),
+        replace(maker, law=law),
         scratch / "val_images",
         fakes=config.val_fakes,
         reals=min(config.val_reals, config.val_fakes),

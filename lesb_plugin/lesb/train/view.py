@@ -10,7 +10,9 @@ import numpy as np
 from lesb_plugin.lesb.blend import mirror
 from lesb_plugin.lesb.distort import Image
 from lesb_plugin.lesb.mask import Points
+from lesb_plugin.lesb.train.geometry import apply_map, reshape_map, where_to
 from lesb_plugin.lesb.train.law import Placement
+from lesb_plugin.lfd.regions import interocular_distance
 
 __all__ = ["Box", "View", "place", "resize_view"]
 
@@ -34,7 +36,7 @@ class View:
 
 
 def place(face: View, law: Placement, rng: np.random.Generator) -> View:
-    """The face cut out, mirrored, made smaller and turned as one draw of `law` says."""
+    """The face cut out, mirrored, made smaller, turned and bent as one draw of `law` says."""
     mirrored, turned = rng.random(2) < (law.flip, law.rotation_p)
     width, angle = _draw_width(law, rng), rng.uniform(-law.rotation, law.rotation)
     cubic = rng.random() < 0.5
@@ -45,6 +47,8 @@ def place(face: View, law: Placement, rng: np.random.Generator) -> View:
         view = resize_view(view, width / view.width)
     if turned:
         view = _turned(view, angle, cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR)
+    if law.bend_p > 0 and rng.random() < law.bend_p:
+        view = _bent(view, law, rng)
     return view
 
 
@@ -98,3 +102,12 @@ def _turned(view: View, angle: float, interpolation: int) -> View:
     )
     landmarks = view.landmarks @ matrix[:, :2].T + matrix[:, 2]
     return View(np.asarray(image, np.uint8), landmarks.astype(np.float32), view.box)
+
+
+def _bent(view: View, law: Placement, rng: np.random.Generator) -> View:
+    """Somebody else's face: a few faces seen often enough are known by heart, their shape too."""
+    iod = interocular_distance(view.landmarks)
+    stretch = float(rng.uniform(-law.stretch, law.stretch))
+    where = reshape_map(view.image.shape[:2], rng, bend=law.bend * iod, stretch=stretch)
+    landmarks = where_to(where, view.landmarks)
+    return View(apply_map(view.image, where, cv2.INTER_CUBIC), landmarks, view.box)
