@@ -12,7 +12,8 @@ import torch
 
 from lesb_plugin.lesb.dataset import Views
 from lesb_plugin.lesb.train.law import Cutout
-from lesb_plugin.lesb.train.pairs import Made, PairMaker, pair_maker
+from lesb_plugin.lesb.train.made import Made
+from lesb_plugin.lesb.train.pairs import PairMaker, pair_maker
 from lesb_plugin.lesb.train.store import build_store
 from lesb_plugin.lfd.variants import Skipped
 from registry import BenchError, Crop, FitContext, Sample, crop_face

@@ -20,7 +20,7 @@ from lesb_plugin.lesb.train.checkpoint import (
     save_checkpoint,
     save_weights,
 )
-from lesb_plugin.lesb.train.masks import MaskLearner, mask_loss
+from lesb_plugin.lesb.train.lessons import Learner, Truth, build_learner
 from lesb_plugin.lesb.train.monitor import Board, Stop, pair_sheet, write_log
 from lesb_plugin.lesb.train.optimiser import (
     Average,
@@ -74,8 +74,9 @@ class Trainer:
 
     def __post_init__(self) -> None:
         config = self.config
-        if config.mask_weight > 0:
-            self.network = MaskLearner(self.network, self.maker.crop.size, config.seed)
+        if config.aux != "none":
+            size, parts = self.maker.crop.size, len(self.maker.regions.parts)
+            self.network = build_learner(config.aux, self.network, size, config.seed, parts)
         self.network.to(self.device)
         self.order = Order(len(self.maker), config.pairs, config.epochs, config.seed)
         self.average = Average(self.network, config.ema)
@@ -95,7 +96,12 @@ class Trainer:
         """Train until all steps are done or `stop` says so; why it ended, "" for all done."""
         board = Board(self.out / "tensorboard" if self.config.tensorboard else None, self.done)
         saved = time.monotonic()
-        source = batches(self.maker, self.order.after(self.done), self.config.workers)
+        source = batches(
+            self.maker,
+            self.order.after(self.done),
+            self.config.workers,
+            with_parts=self.config.aux == "parts",
+        )
         try:
             with progress_bar(
                 "training", total=len(self.order), done=self.done, unit="step",
@@ -132,12 +138,12 @@ class Trainer:
     def _step(self, batch: Batch) -> None:
         start = time.perf_counter()
         images = batch.images.to(self.device).flatten(0, 1)  # (2n, S, S, 3), real before fake
-        masks = batch.masks.to(self.device).flatten(0, 1)  # (2n, S, S)
+        truth = _truth(batch, self.device)
         labels = torch.arange(len(images), device=self.device) % 2
         set_rate(self.optimiser, rate(self.config, self.done, len(self.order)))
         self.network.train()
         loss, right = step_gradients(
-            self.network, images.permute(0, 3, 1, 2).float() / 255, labels, masks, self.config
+            self.network, images.permute(0, 3, 1, 2).float() / 255, labels, truth, self.config
         )
         if not math.isfinite(loss):
             raise DataError(
@@ -247,28 +253,40 @@ class Trainer:
         self.tally, self.log = Tally(**state["tally"]), state["log"]
 
 
+def _truth(batch: Batch, device: str) -> Truth:
+    """Of the images of a batch in a row, real before fake."""
+    parts = changed = None
+    if batch.parts is not None and batch.changed is not None:
+        parts, changed = (
+            batch.parts.to(device).flatten(0, 1),
+            batch.changed.to(device).flatten(0, 1),
+        )
+    return Truth(batch.masks.to(device).flatten(0, 1), parts, changed)
+
+
 def step_gradients(
     network: nn.Module,
     images: torch.Tensor,
     labels: torch.Tensor,
-    masks: torch.Tensor,
+    truth: Truth,
     config: TrainConfig,
 ) -> tuple[float, float]:
     """Leave the gradients of one step in the parameters; the loss and the share of right answers.
 
-    The loss is that of the labels; a MaskLearner's gradients are also those of its masks.
+    The loss is that of the labels; a Learner's gradients are also those of its second lesson.
     With SAM they are those at the worst point near by; the loss is that of the weights themselves.
     """
     device = images.device.type
 
     def backward() -> tuple[float, float]:
         with torch.autocast(device, torch.bfloat16, enabled=config.precision == "bfloat16"):
-            if isinstance(network, MaskLearner):
-                logits, drawn = network.with_mask(images)  # (2n, 2), (2n, h, w)
+            if isinstance(network, Learner):
+                logits, answer = network.with_answer(images)  # (2n, 2), (2n, outputs, h, w)
+                lesson = config.aux_weight * network.loss(answer, truth)
             else:
-                logits, drawn = network(images), None
+                logits, lesson = network(images), 0.0
         loss = nn.functional.cross_entropy(logits.float(), labels, label_smoothing=config.smoothing)
-        whole = loss if drawn is None else loss + config.mask_weight * mask_loss(drawn, masks)
+        whole = loss + lesson
         whole.backward()  # type: ignore[no-untyped-call]
         right = (logits.argmax(dim=1) == labels).float().mean()
         return float(loss.detach()), float(right)

@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.lesb.train.pairs import Made, PairMaker
+from lesb_plugin.lesb.train.made import Made
+from lesb_plugin.lesb.train.pairs import PairMaker
 from registry import replacing
 
 __all__ = ["Board", "Stop", "pair_sheet", "stopping", "write_log", "write_png"]

@@ -71,9 +71,12 @@ class TrainConfig:
     warmup: float = _field(0.1, "share of the steps in which the step size rises", min=0, max=0.9)
     flat: float = _field(0.0, "share of the steps before it starts to fall", min=0, max=0.99)
     smoothing: float = _field(0.05, "label smoothing", min=0, max=0.5)
-    mask_weight: float = _field(
-        2.0, "weight of a second loss, on a feature map: where was it changed? 0: none", min=0
+    aux: Literal["masks", "parts", "none"] = _field(
+        "masks",
+        "second lesson, on a feature map: where was it changed? masks: at every position; parts:"
+        " which of the face's parts; none",
     )
+    aux_weight: float = _field(2.0, "weight of the second lesson's loss", min=0)
     frozen: int = _field(
         0, "first stages of the network, its stem among them, that stay as they are", min=0
     )

@@ -15,9 +15,11 @@ from lesb_plugin.lesb.train.geometry import (
     apply_map,
     bend_map,
     piecewise_map,
+    reshape_map,
     shape_distance,
     similarity,
     similarity_map,
+    where_to,
 )
 from lesb_plugin.lesb.train.law import Placement, Quality
 from lesb_plugin.lesb.train.quality import draw_quality
@@ -179,3 +181,40 @@ def test_a_width_is_drawn_as_often_as_asked() -> None:
     law = Placement(width=(64, 100), width_p=0.5)
     widths = [place(face, law, np.random.default_rng(seed)).width for seed in range(200)]
     assert 70 < sum(width == 140.0 for width in widths) < 130
+
+
+def test_points_go_where_a_reshaped_image_shows_them() -> None:
+    """A dot drawn at each point is found again at the point's new place."""
+    rng = np.random.default_rng(3)
+    where = reshape_map((200, 180), rng, bend=3.0, stretch=0.1)
+    points = rng.uniform(50, 130, (12, 2)).astype(np.float32)
+    moved = where_to(where, points)
+    assert np.abs(moved - points).max() > 2
+    for point, goal in zip(points, moved, strict=True):
+        y, x = np.mgrid[:200, :180]
+        dot = 250 * np.exp(-((x - point[0]) ** 2 + (y - point[1]) ** 2) / 18)
+        seen = apply_map(np.repeat(dot[..., None], 3, 2).astype(np.uint8), where, cv2.INTER_LINEAR)
+        weight = seen[..., 0].astype(float)
+        centre = np.array([(weight * x).sum(), (weight * y).sum()]) / weight.sum()
+        assert np.abs(centre - goal).max() < 0.6
+
+
+def test_stretching_alone_makes_wider_and_less_high() -> None:
+    where = reshape_map((101, 101), np.random.default_rng(0), bend=0.0, stretch=0.2)
+    points = np.array([[50, 50], [70, 50], [50, 70]], np.float32)
+    factor = np.exp(0.1)
+    expected = [[50, 50], [50 + 20 * factor, 50], [50, 50 + 20 / factor]]
+    np.testing.assert_allclose(where_to(where, points), expected, atol=1e-2)
+
+
+def test_faces_are_bent_as_often_as_asked_and_keep_their_box(image: NDArray[np.uint8]) -> None:
+    view = View(image, POINTS, (40.0, 30.0, 120.0, 120.0))
+    law = Placement(bend=0.05, stretch=0.08, bend_p=0.3)
+    bent = 0
+    for seed in range(200):
+        placed = place(view, law, np.random.default_rng(seed))
+        assert placed.box == view.box
+        moved = np.abs(placed.landmarks - view.landmarks).max()
+        assert (moved > 0) == (placed.image != view.image).any()
+        bent += moved > 0
+    assert 40 < bent < 82
