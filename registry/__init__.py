@@ -60,7 +60,7 @@ from registry.types import (
 )
 
 if TYPE_CHECKING:
-    from registry.atomic import replacing, writable_folder
+    from registry.atomic import replacing, writable_folder, write_text
     from registry.auditing import AuditInputs, prepare_audit
     from registry.bootstrap import draw_weights, interval
     from registry.cache import cache_dir
@@ -74,7 +74,7 @@ if TYPE_CHECKING:
     from registry.flags import add_config_flags, given_flags
     from registry.inference import Embedder
     from registry.markup import Markup, joined, tag
-    from registry.page import html_page
+    from registry.page import html_page, picture_uri
     from registry.predicting import FaceScore, Prediction, Predictor, predict
     from registry.reference import real_crops
     from registry.result import Result
@@ -157,6 +157,7 @@ __all__ = [
     "joined",
     "lazy",
     "load_yaml",
+    "picture_uri",
     "predict",
     "prepare_audit",
     "prepare_training",
@@ -171,6 +172,7 @@ __all__ = [
     "tag",
     "tell",
     "writable_folder",
+    "write_text",
 ]
 
 _ON_FIRST_USE = {
@@ -200,6 +202,7 @@ _ON_FIRST_USE = {
     "interval": "registry.bootstrap",
     "joined": "registry.markup",
     "load_yaml": "registry.config",
+    "picture_uri": "registry.page",
     "predict": "registry.predicting",
     "prepare_audit": "registry.auditing",
     "prepare_training": "registry.training",
@@ -214,6 +217,7 @@ _ON_FIRST_USE = {
     "tag": "registry.markup",
     "tell": "registry.console",
     "writable_folder": "registry.atomic",
+    "write_text": "registry.atomic",
 }
 
 

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from lesb_plugin.audit.options import AuditConfig
-from registry import add_config_flags, given_flags, replacing, resolve, say, writable_folder
+from registry import add_config_flags, given_flags, resolve, say, writable_folder, write_text
 
 __all__ = ["configure_audit", "run_audit_command"]
 
@@ -42,8 +42,8 @@ def run_audit_command(args: argparse.Namespace) -> int:
     out = writable_folder(Path(config.out or _default_folder(config)))
     audit = run_audit(config)
     print_audit(audit)
-    _write(out / REPORT, json.dumps(audit.to_json(), indent=1) + "\n")
-    _write(out / PAGE, audit_page(audit))
+    write_text(out / REPORT, json.dumps(audit.to_json(), indent=1) + "\n")
+    write_text(out / PAGE, audit_page(audit))
     say(f"figures: {out / REPORT}")
     say(f"report:  {(out / PAGE).resolve().as_uri()}")
     return 0
@@ -52,8 +52,3 @@ def run_audit_command(args: argparse.Namespace) -> int:
 def _default_folder(config: AuditConfig) -> str:
     names = ["audit", config.detector, config.explainer or "", config.backbone or ""]
     return "runs/" + "_".join(name.replace("/", "_") for name in names if name)
-
-
-def _write(path: Path, text: str) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")

@@ -9,11 +9,11 @@ import numpy as np
 
 from lesb_plugin.audit.intervals import Figure
 from lesb_plugin.audit.map_rows import enlarged
-from lesb_plugin.audit.picture import SCALE, colour_bar, data_uri, mapped, outlined, scored
+from lesb_plugin.audit.picture import SCALE, colour_bar, mapped, outlined, scored
 from lesb_plugin.audit.row import Row, number
 from lesb_plugin.audit.run import Audit
 from lesb_plugin.audit.table import control_names, headline, interval_text, verdict
-from registry import Markup, html_page, joined, tag
+from registry import Markup, html_page, joined, picture_uri, tag
 
 __all__ = ["audit_page"]
 
@@ -135,7 +135,7 @@ def _scrolling(table: Markup, label: str) -> Markup:
 def _faces(audit: Audit) -> Iterator[Markup]:
     low, high = SCALE
     if audit.z is not None:
-        bar = tag("img", src=data_uri(colour_bar()), alt="colours from blue to yellow")
+        bar = tag("img", src=picture_uri(colour_bar()), alt="colours from blue to yellow")
         yield tag("p", f"score of a part: {low:g} ", bar, f" {high:g} standard deviations of reals",
                   class_="bar")  # fmt: skip
     maps = audit.found.reading.maps
@@ -165,7 +165,7 @@ def _figure(audit: Audit, row: int, limit: float) -> Markup:
     if found.reading.maps is not None:
         heat = enlarged(found.reading.maps[row], len(image))
         pictures.append((mapped(image, heat, limit), "the map of the explanation"))
-    shown = [tag("img", src=data_uri(picture), alt=text, loading="lazy")
+    shown = [tag("img", src=picture_uri(picture), alt=text, loading="lazy")
              for picture, text in pictures]  # fmt: skip
     return tag("figure", *shown, tag("figcaption", _truth(audit, row)), tag("p", _said(audit, row)))
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lesb_plugin.explain.explained import Explained, Explaining, View
 from lesb_plugin.explain.overlay import overlay, region_fill
 from lesb_plugin.explain.verdict import AUTHENTIC_ABOVE, MANIPULATED_UP_TO, REALS_WITHIN
-from registry import replacing
+from registry import replacing, write_text
 
 __all__ = ["SCHEMA", "Pictures", "as_record", "draw", "sha256", "write_json", "write_pictures"]
 
@@ -94,8 +94,7 @@ def as_record(found: Explained, by: Explaining, name: str, drawn: list[Pictures]
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
     """The record as a file that is there whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(record, indent=1, allow_nan=False) + "\n")
 
 
 def sha256(path: Path) -> str | None:

@@ -14,9 +14,9 @@ from lesb_plugin.explain.explained import Explained, Explaining, PartRow
 from lesb_plugin.explain.overlay import colour_bar
 from lesb_plugin.explain.record import Pictures
 from lesb_plugin.explain.report_charts import MAX_SERIES, part_bar, series_mark, timeline
-from lesb_plugin.explain.report_views import data_uri, view_sections
+from lesb_plugin.explain.report_views import view_sections
 from lesb_plugin.explain.verdict import REALS_WITHIN, conformal_p
-from registry import Markup, html_page, replacing, tag
+from registry import Markup, html_page, picture_uri, tag, write_text
 
 __all__ = ["report_page", "write_report"]
 
@@ -41,8 +41,7 @@ def write_report(
 ) -> None:
     """Write the page; `record` is what stands in the JSON beside it."""
     page = report_page(found, by, drawn, record)
-    with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_text(path, page)
 
 
 def report_page(
@@ -240,7 +239,7 @@ def _views(found: Explained, by: Explaining, drawn: Sequence[Pictures]) -> Marku
 
 
 def _bar(before: str, bar: Any, after: str, alt: str) -> Markup:
-    return tag("p", before, tag("img", src=data_uri(bar), alt=alt), after, class_="scale")
+    return tag("p", before, tag("img", src=picture_uri(bar), alt=alt), after, class_="scale")
 
 
 # --- fingerprints ----------------------------------------------------------------------------

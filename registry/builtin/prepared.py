@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from registry.atomic import replacing
+from registry.atomic import replacing, write_text
 from registry.errors import ConfigError, DataError
 from registry.types import Crop, Video
 
@@ -145,15 +145,13 @@ class Store:
             )
         if file.is_file() and not overwrite:
             _refuse_other(file, settings)
-        with replacing(file) as temporary:
-            temporary.write_text(json.dumps(settings, indent=1), "utf-8")
+        write_text(file, json.dumps(settings, indent=1))
 
     def write_index(self, settings: str) -> list[Record]:
         """The JSON and the list of failures, from every record of these settings, old and new."""
         paths = sorted(self.root.glob("*/records/*.json"))
         records = [each for path in paths if (each := read_record(path)).settings == settings]
-        with replacing(self.index) as file:
-            file.write_text(json.dumps({self.name: _groups(self.root, records)}, indent=1), "utf-8")
+        write_text(self.index, json.dumps({self.name: _groups(self.root, records)}, indent=1))
         with replacing(self.failures) as file, file.open("w", newline="", encoding="utf-8") as to:
             rows = csv.writer(to)
             rows.writerow(["input", "video", "frame", "reason"])
@@ -167,8 +165,7 @@ class Store:
 
 def save_record(target: Target, record: Record) -> None:
     """Mark the video as finished."""
-    with replacing(target.record) as file:
-        file.write_text(json.dumps(asdict(record)), "utf-8")
+    write_text(target.record, json.dumps(asdict(record)))
 
 
 def _refuse_other(file: Path, settings: dict[str, Any]) -> None:

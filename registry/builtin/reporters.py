@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.aggregation import Units
-from registry.atomic import replacing
+from registry.atomic import write_text
 from registry.builtin.charts import MAX_CURVES, bar_mark, curve_mark, histogram, roc
 from registry.builtin.gallery import error_gallery
 from registry.builtin.report_tables import (
@@ -40,8 +40,7 @@ def write_html(result: Result, folder: Path) -> Path:
     """Write report.html into the run folder; the curves come from the predictions beside it."""
     path = folder / REPORT
     page = _page(result, _predictions(folder))
-    with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_text(path, page)
     return path
 
 

@@ -131,7 +131,9 @@ def part_loss(answer: torch.Tensor, parts: torch.Tensor, changed: torch.Tensor) 
 
     A part's logit is its channel of `answer` (B, K, h, w) averaged over the part.
     """
-    weights = functional.adaptive_avg_pool2d(parts, answer.shape[2:])  # (B, K, h, w)
+    weights = functional.adaptive_avg_pool2d(
+        parts, (answer.shape[2], answer.shape[3])
+    )  # (B, K, h, w)
     total = weights.sum(dim=(2, 3))
     logits = (answer.float() * weights).sum(dim=(2, 3)) / total.clamp(min=1e-6)
     known = ~changed.isnan() & (total > 0)

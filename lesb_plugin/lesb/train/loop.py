@@ -280,13 +280,15 @@ def step_gradients(
 
     def backward() -> tuple[float, float]:
         with torch.autocast(device, torch.bfloat16, enabled=config.precision == "bfloat16"):
+            answer = None
             if isinstance(network, Learner):
                 logits, answer = network.with_answer(images)  # (2n, 2), (2n, outputs, h, w)
-                lesson = config.aux_weight * network.loss(answer, truth)
             else:
-                logits, lesson = network(images), 0.0
+                logits = network(images)
         loss = nn.functional.cross_entropy(logits.float(), labels, label_smoothing=config.smoothing)
-        whole = loss + lesson
+        whole = loss
+        if isinstance(network, Learner) and answer is not None:
+            whole = loss + config.aux_weight * network.loss(answer, truth)
         whole.backward()  # type: ignore[no-untyped-call]
         right = (logits.argmax(dim=1) == labels).float().mean()
         return float(loss.detach()), float(right)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lesb_plugin.lesb.train.made import Made
 from lesb_plugin.lesb.train.pairs import PairMaker
-from registry import replacing
+from registry import replacing, write_text
 
 __all__ = ["Board", "Stop", "pair_sheet", "stopping", "write_log", "write_png"]
 
@@ -108,5 +108,4 @@ def write_log(path: Path, log: Mapping[str, Any]) -> None:
     head = {key: value for key, value in log.items() if key != "epochs"}
     lines = ",\n".join("  " + json.dumps(epoch) for epoch in log["epochs"])
     text = json.dumps(head, indent=1)[:-2] + f',\n "epochs": [\n{lines}\n ]\n}}\n'
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, text)

@@ -133,7 +133,7 @@ def test_quality_with_probabilities_of_zero_changes_nothing(image: NDArray[np.ui
 
 
 def test_what_is_spared_is_the_image_or_one_good_jpeg_of_it(image: NDArray[np.uint8]) -> None:
-    law = Quality(spared_p=1.0, spared_jpeg=(90, 90))
+    law = Quality(spared_p=1.0, spared_jpeg=(90, 90), colour_p=0.0, grey_p=0.0)
     found = [draw_quality(law, np.random.default_rng(seed))(image) for seed in range(40)]
     jpeg = compress(image, 90)
     kinds = [(np.array_equal(each, image), np.array_equal(each, jpeg)) for each in found]
@@ -181,6 +181,19 @@ def test_a_width_is_drawn_as_often_as_asked() -> None:
     law = Placement(width=(64, 100), width_p=0.5)
     widths = [place(face, law, np.random.default_rng(seed)).width for seed in range(200)]
     assert 70 < sum(width == 140.0 for width in widths) < 130
+
+
+def test_colours_of_spared_images_change_too_and_pixel_by_pixel(image: NDArray[np.uint8]) -> None:
+    law = Quality(spared_p=1.0, spared_jpeg=(100, 100), colour_p=1.0, grey_p=0.0)
+    shuffled = np.random.default_rng(0).permutation(image.shape[0] * image.shape[1])
+    mixed = image.reshape(-1, 3)[shuffled].reshape(image.shape)
+    alike = changed = 0
+    for seed in range(20):
+        first, second = (draw_quality(law, np.random.default_rng(seed))(x) for x in (image, mixed))
+        changed += bool((first != image).any())
+        alike += np.array_equal(first.reshape(-1, 3)[shuffled].reshape(image.shape), second)
+    assert changed == 20
+    assert 4 < alike < 16  # the others have gone through a JPEG pass
 
 
 def test_points_go_where_a_reshaped_image_shows_them() -> None:
