@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from registry.auditing import AuditInputs, prepare_audit
     from registry.bootstrap import draw_weights, interval
     from registry.cache import cache_dir
-    from registry.config import ScoringConfig, as_yaml, load_yaml, resolve
+    from registry.config import ScoringConfig, as_yaml, load_yaml, option, resolve
     from registry.console import print_table, progress, progress_bar, say, say_above_bar, tell
     from registry.context import detector_context
     from registry.crops import crop_face
@@ -157,6 +157,7 @@ __all__ = [
     "joined",
     "lazy",
     "load_yaml",
+    "option",
     "predict",
     "prepare_audit",
     "prepare_training",
@@ -200,6 +201,7 @@ _ON_FIRST_USE = {
     "interval": "registry.bootstrap",
     "joined": "registry.markup",
     "load_yaml": "registry.config",
+    "option": "registry.config",
     "predict": "registry.predicting",
     "prepare_audit": "registry.auditing",
     "prepare_training": "registry.training",
