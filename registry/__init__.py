@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from registry.auditing import AuditInputs, prepare_audit
     from registry.bootstrap import draw_weights, interval
     from registry.cache import cache_dir
+    from registry.checksum import file_sha256
     from registry.config import ScoringConfig, as_yaml, load_yaml, option, resolve
     from registry.console import print_table, progress, progress_bar, say, say_above_bar, tell
     from registry.context import detector_context
@@ -149,6 +150,7 @@ __all__ = [
     "detector_context",
     "draw_weights",
     "evaluate",
+    "file_sha256",
     "fit",
     "given_flags",
     "hookimpl",
@@ -195,6 +197,7 @@ _ON_FIRST_USE = {
     "detector_context": "registry.context",
     "draw_weights": "registry.bootstrap",
     "evaluate": "registry.evaluation",
+    "file_sha256": "registry.checksum",
     "fit": "registry.fitting",
     "given_flags": "registry.flags",
     "html_page": "registry.page",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -105,7 +104,7 @@ def _json_line(found: Prediction, predictor: Predictor) -> str:
     record = {
         "schema": SCHEMA,
         "path": str(values.pop("path")),
-        "sha256": _sha256(found.path),
+        "sha256": found.sha256,
         "score": values.pop("score"),
         "faces": found.faces,
         "frames_used": found.frames_used,
@@ -113,12 +112,3 @@ def _json_line(found: Prediction, predictor: Predictor) -> str:
         "origin": predictor.origin,
     }
     return json.dumps(record, allow_nan=False)
-
-
-def _sha256(path: Path) -> str | None:
-    """None for what cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
