@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from registry.crops import crop_face
     from registry.detector_flags import configure_for_detectors
     from registry.evaluation import evaluate
+    from registry.file_command import configure_for_files, unscored
     from registry.fitting import fit
     from registry.flags import add_config_flags, given_flags
     from registry.inference import Embedder
@@ -146,6 +147,7 @@ __all__ = [
     "build_timm_backbone",
     "cache_dir",
     "configure_for_detectors",
+    "configure_for_files",
     "crop_face",
     "detector_context",
     "draw_weights",
@@ -173,6 +175,7 @@ __all__ = [
     "say_above_bar",
     "tag",
     "tell",
+    "unscored",
     "writable_folder",
 ]
 
@@ -193,6 +196,7 @@ _ON_FIRST_USE = {
     "build_timm_backbone": "registry.timm_recipe",
     "cache_dir": "registry.cache",
     "configure_for_detectors": "registry.detector_flags",
+    "configure_for_files": "registry.file_command",
     "crop_face": "registry.crops",
     "detector_context": "registry.context",
     "draw_weights": "registry.bootstrap",
@@ -218,6 +222,7 @@ _ON_FIRST_USE = {
     "say_above_bar": "registry.console",
     "tag": "registry.markup",
     "tell": "registry.console",
+    "unscored": "registry.file_command",
     "writable_folder": "registry.atomic",
 }
 
