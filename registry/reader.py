@@ -205,7 +205,7 @@ def read_landmarks(path: Path) -> NDArray[np.float32]:
 def reason_without_path(error: DataError, frame: Frame) -> str:
     """The error without the file's own name, so that equal failures are counted together."""
     reason = str(error)
-    for path in (frame.path, frame.landmarks):
+    for path in (frame.path, frame.landmarks, frame.mask):
         if path is not None:
             reason = reason.replace(str(path), "FILE")
     return reason
