@@ -125,11 +125,15 @@ def targets(root: Path, videos: Iterable[Video]) -> list[Target]:
         other = taken.setdefault(key, video)
         if other is not video:
             raise DataError(
-                f"{other.dataset}/{other.id} and {video.dataset}/{video.id} would both be {key},"
-                " and one video to DeepfakeBench; rename one, or give each an --out of its own"
+                f"{_place(other)} and {_place(video)} would both be {key}, and one video to"
+                " DeepfakeBench; rename one, or give each an --out of its own"
             )
         found.append(Target(root=root, group=f"{root.name}_{middle}{word}", key=key))
     return found
+
+
+def _place(video: Video) -> Path:
+    return video.file or video.frames[0].path
 
 
 class Store:
