@@ -64,12 +64,14 @@ if TYPE_CHECKING:
     from registry.auditing import AuditInputs, prepare_audit
     from registry.bootstrap import draw_weights, interval
     from registry.cache import cache_dir
-    from registry.config import ScoringConfig, as_yaml, load_yaml, resolve
+    from registry.checksum import file_sha256
+    from registry.config import ScoringConfig, as_yaml, load_yaml, option, resolve
     from registry.console import print_table, progress, progress_bar, say, say_above_bar, tell
     from registry.context import detector_context
     from registry.crops import crop_face
     from registry.detector_flags import configure_for_detectors
     from registry.evaluation import evaluate
+    from registry.file_command import configure_for_files, unscored
     from registry.fitting import fit
     from registry.flags import add_config_flags, given_flags
     from registry.inference import Embedder
@@ -145,10 +147,12 @@ __all__ = [
     "build_timm_backbone",
     "cache_dir",
     "configure_for_detectors",
+    "configure_for_files",
     "crop_face",
     "detector_context",
     "draw_weights",
     "evaluate",
+    "file_sha256",
     "fit",
     "given_flags",
     "hookimpl",
@@ -157,6 +161,7 @@ __all__ = [
     "joined",
     "lazy",
     "load_yaml",
+    "option",
     "picture_uri",
     "predict",
     "prepare_audit",
@@ -171,6 +176,7 @@ __all__ = [
     "say_above_bar",
     "tag",
     "tell",
+    "unscored",
     "writable_folder",
     "write_text",
 ]
@@ -192,16 +198,19 @@ _ON_FIRST_USE = {
     "build_timm_backbone": "registry.timm_recipe",
     "cache_dir": "registry.cache",
     "configure_for_detectors": "registry.detector_flags",
+    "configure_for_files": "registry.file_command",
     "crop_face": "registry.crops",
     "detector_context": "registry.context",
     "draw_weights": "registry.bootstrap",
     "evaluate": "registry.evaluation",
+    "file_sha256": "registry.checksum",
     "fit": "registry.fitting",
     "given_flags": "registry.flags",
     "html_page": "registry.page",
     "interval": "registry.bootstrap",
     "joined": "registry.markup",
     "load_yaml": "registry.config",
+    "option": "registry.config",
     "picture_uri": "registry.page",
     "predict": "registry.predicting",
     "prepare_audit": "registry.auditing",
@@ -216,6 +225,7 @@ _ON_FIRST_USE = {
     "say_above_bar": "registry.console",
     "tag": "registry.markup",
     "tell": "registry.console",
+    "unscored": "registry.file_command",
     "writable_folder": "registry.atomic",
     "write_text": "registry.atomic",
 }

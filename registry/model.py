@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from registry.artefacts import find_artefact
 from registry.building import build_detector, build_embedder
+from registry.checksum import file_sha256
 from registry.config import EvalConfig, ScoringConfig
 from registry.crops import FRAME, whole_frame
 from registry.inference import Embedder
@@ -31,9 +31,7 @@ class Model:
     @property
     def artefact_sha256(self) -> str:
         """Of the file; "" where there is none."""
-        return (
-            "" if self.artefact is None else hashlib.sha256(self.artefact.read_bytes()).hexdigest()
-        )
+        return "" if self.artefact is None else file_sha256(self.artefact)
 
     @property
     def settings(self) -> Settings:

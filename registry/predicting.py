@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from registry import __version__
 from registry.aggregation import Units, aggregate, variant_columns
 from registry.building import build_explainer, build_reader
+from registry.checksum import file_sha256
 from registry.chunks import Unit
 from registry.config import PredictConfig, ScoringConfig
 from registry.console import progress_bar
@@ -73,6 +74,14 @@ class Prediction:
     variants: Mapping[str, float] = field(default_factory=dict)
     frames: tuple[FrameScore, ...] = ()
     error: str = ""
+
+    @property
+    def sha256(self) -> str | None:
+        """Of the file; None where it cannot be read."""
+        try:
+            return file_sha256(self.path)
+        except OSError:
+            return None
 
     @property
     def frames_used(self) -> int:

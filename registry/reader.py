@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import numpy as np
 
 from registry.boundary import guarded
+from registry.checksum import file_sha256
 from registry.crops import FRAME, LANDMARK_BOX, area, fraction_inside, iou, landmark_box
 from registry.errors import ConfigError, DataError, PluginError, did_you_mean
 from registry.images import read_image
@@ -164,9 +165,7 @@ class FaceReader:
         return getattr(self._built, name)
 
     def _fingerprint(self) -> str:
-        digest = None
-        if self._predictor is not None:
-            digest = hashlib.sha256(self._predictor.read_bytes()).hexdigest()
+        digest = None if self._predictor is None else file_sha256(self._predictor)
         parts = [self.crop_from, self._landmarker_asked_for, self._face_detector.name]
         parts += [self._landmarker.name, digest, sorted(LANDMARK_BOX.items()), _KEPT_AREA]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
@@ -206,7 +205,7 @@ def read_landmarks(path: Path) -> NDArray[np.float32]:
 def reason_without_path(error: DataError, frame: Frame) -> str:
     """The error without the file's own name, so that equal failures are counted together."""
     reason = str(error)
-    for path in (frame.path, frame.landmarks):
+    for path in (frame.path, frame.landmarks, frame.mask):
         if path is not None:
             reason = reason.replace(str(path), "FILE")
     return reason

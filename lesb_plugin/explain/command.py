@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from lesb_plugin.explain.config import ExplainConfig
 from registry import (
-    configure_for_detectors,
+    configure_for_files,
     given_flags,
     resolve,
     say_above_bar,
     tell,
+    unscored,
     writable_folder,
 )
 
@@ -42,11 +43,7 @@ scored because something is to be changed first."""
 
 def configure_explain(parser: argparse.ArgumentParser) -> None:
     """Flags of `bench explain`: those of ExplainConfig and the chosen detector's own."""
-    configure_for_detectors(parser, ExplainConfig, "options", _EXAMPLES)
-    parser.usage = f"{parser.prog} INPUT... [options]"
-    parser.add_argument(
-        "inputs", nargs="+", type=Path, metavar="INPUT", help="an image, a video, or a folder"
-    )
+    configure_for_files(parser, ExplainConfig, _EXAMPLES)
 
 
 def run_explain(args: argparse.Namespace) -> int:
@@ -66,9 +63,7 @@ def run_explain(args: argparse.Namespace) -> int:
             say_above_bar(_line(each, out / f"{name}.html"))
             count += 1
             failed += each.word is None
-    if failed and count > 1:
-        tell(f"{failed} of {count} files have no score")
-    return int(failed > 0)
+    return unscored(failed, count)
 
 
 def _write(found: Explained, by: Explaining, out: Path, name: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -19,7 +18,7 @@ from lesb_plugin.explain.overlay import overlay, region_fill
 from lesb_plugin.explain.verdict import AUTHENTIC_ABOVE, MANIPULATED_UP_TO, REALS_WITHIN
 from registry import replacing, write_text
 
-__all__ = ["SCHEMA", "Pictures", "as_record", "draw", "sha256", "write_json", "write_pictures"]
+__all__ = ["SCHEMA", "Pictures", "as_record", "draw", "write_json", "write_pictures"]
 
 SCHEMA = 1  # of the JSON; another number means that a field has changed or gone
 _PACKAGES = ("lesb-plugin", "numpy", "opencv-python-headless", "torch", "timm")
@@ -66,7 +65,7 @@ def as_record(found: Explained, by: Explaining, name: str, drawn: list[Pictures]
     return {
         "schema": SCHEMA,
         "path": str(prediction.path),
-        "sha256": sha256(prediction.path),
+        "sha256": prediction.sha256,
         "error": prediction.error or None,
         "verdict": _verdict(found, by),
         "score": prediction.score,
@@ -95,15 +94,6 @@ def as_record(found: Explained, by: Explaining, name: str, drawn: list[Pictures]
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
     """The record as a file that is there whole or not at all."""
     write_text(path, json.dumps(record, indent=1, allow_nan=False) + "\n")
-
-
-def sha256(path: Path) -> str | None:
-    """None for what cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
 
 
 def versions() -> dict[str, str]:
