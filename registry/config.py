@@ -149,6 +149,7 @@ class FitConfig:
     precision: Literal["float32", "bfloat16"] = _field("float32", "precision of the backbone")
     max_errors: float = _field(0.05, "faces that may fail: a fraction below 1, else a count", min=0)
     overwrite: bool = _field(False, "replace an artefact that is there")
+    tensorboard: bool = _field(True, "write curves, pictures and embeddings for TensorBoard")
     quiet: bool = _field(False, "no progress bars")
     options: Mapping[str, Any] = _options()
 

@@ -16,7 +16,7 @@ from lesb_plugin.lfd.variants import Skipped
 from lesb_plugin.roi.labels import part_labels
 from lesb_plugin.roi.pooling import fine_masks, on_grid
 
-__all__ = ["PartFakes", "PartViews"]
+__all__ = ["LABEL_GRID", "PartFakes", "PartViews"]
 
 LABEL_GRID = 16  # cells a side that changes and parts are compared on
 
@@ -35,6 +35,17 @@ class PartViews:
     landmarks: NDArray[np.float32]
     labels: NDArray[np.float32]
     families: tuple[str, ...]
+
+    def first_pair(self) -> PartViews:
+        """The face itself and its first pair, in memory of their own."""
+        few = slice(3)
+        return PartViews(
+            key=self.key,
+            images=self.images[few].copy(),
+            landmarks=self.landmarks[few].copy(),
+            labels=self.labels[few].copy(),
+            families=self.families[few],
+        )
 
 
 @dataclass(frozen=True)
