@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import time
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -83,10 +84,12 @@ def _write(found: Explained, by: Explaining, out: Path, name: str) -> None:
     with by.predictor.clock.measure("pictures"):
         drawn = [draw(view, found.limit, by.config.style) for view in found.views]
         write_pictures(out, name, drawn, found.views)
-    record = as_record(found, by, name, drawn)
+    stages = Counter(by.stages())
+    record = with_stages(as_record(found, by, name, drawn), stages)
     with by.predictor.clock.measure("report"):
         write_report(out / f"{name}.html", found, by, drawn, record)
-    write_json(out / f"{name}.json", with_stages(record, by.stages()))
+    stages.update(by.stages())
+    write_json(out / f"{name}.json", with_stages(record, stages))
 
 
 def _times(ready: float, spent: Mapping[str, float], total: float, config: ExplainConfig) -> str:

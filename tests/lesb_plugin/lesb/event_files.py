@@ -38,7 +38,9 @@ def curve(run: Path, name: str) -> tuple[list[int], NDArray[np.float64]]:
 def image(run: Path, name: str) -> NDArray[np.uint8]:
     """The last of its pictures, RGB (H, W, 3)."""
     coded = read_events(run).Images(name)[-1].encoded_image_string
-    return np.asarray(cv2.imdecode(np.frombuffer(coded, np.uint8), 1)[..., ::-1], np.uint8)
+    found = cv2.imdecode(np.frombuffer(coded, np.uint8), cv2.IMREAD_COLOR)
+    assert found is not None
+    return np.asarray(found[..., ::-1], np.uint8)
 
 
 def points(run: Path, name: str) -> tuple[NDArray[np.float64], list[dict[str, str]]]:
