@@ -92,6 +92,7 @@ def _fit_and_keep(
         precision=config.precision,
         max_errors=config.max_errors,
         overwrite=True,
+        tensorboard=False,
         quiet=config.quiet,
     )
     kept = cache_dir() / "artefacts" / _fit_key(plugins, fit_config, spec, embedder)

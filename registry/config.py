@@ -150,6 +150,7 @@ class FitConfig:
     precision: Literal["float32", "bfloat16"] = option("float32", "precision of the backbone")
     max_errors: float = option(0.05, "faces that may fail: a fraction below 1, else a count", min=0)
     overwrite: bool = option(False, "replace an artefact that is there")
+    tensorboard: bool = option(True, "write curves, pictures and embeddings for TensorBoard")
     quiet: bool = option(False, "no progress bars")
     options: Mapping[str, Any] = _options()
 

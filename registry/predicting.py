@@ -30,6 +30,7 @@ from registry.predictions import OK, Settings
 from registry.remarks import model_remarks
 from registry.rows import rows_of
 from registry.scoring import Scorer
+from registry.stages import StageClock
 from registry.types import Crop, CropPolicy, Detector, Explanation, Frame, Video
 from registry.video_files import is_video
 
@@ -128,6 +129,11 @@ class Predictor:
     def embedder(self) -> Embedder | None:
         """What the detector's backbone is fed by; None where it has none."""
         return self._model.embedder
+
+    @property
+    def clock(self) -> StageClock:
+        """Where the time of all that it has scored went: decode, detect, landmarks, forward."""
+        return self._reader.clock
 
     @property
     def crop(self) -> CropPolicy:

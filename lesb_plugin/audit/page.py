@@ -18,11 +18,20 @@ from registry import Markup, html_page, joined, picture_uri, tag
 __all__ = ["audit_page"]
 
 _STYLE = """
-.faces { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 1.5rem; }
+.faces { display: grid; gap: 1.5rem; }
+.faces { grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr)); }
 .faces figure { max-width: none; }
 .faces img { width: 32%; height: auto; margin-right: 1%; vertical-align: top; }
 .bar img { width: 16rem; height: .9rem; margin: 0 .6rem; vertical-align: middle; }
 .wide th, .wide td { padding-right: .6rem; } .wide tbody th { min-width: 15rem; }
+@media print {
+  @page { size: A4 landscape; margin: 1cm; }
+  .wide { font-size: .6rem; }
+  .wide tbody th { min-width: 9rem; }
+  .wide th, .wide td { padding-right: .3rem; }
+  .wide small { white-space: normal; }
+  .faces figure { break-inside: avoid; }
+}
 """
 _PER_METHOD, _REALS = 1, 2
 
@@ -198,4 +207,5 @@ def _section(title: str, *children: str) -> Markup:
 
 def _details(title: str, audit: Audit) -> Markup:
     text = json.dumps(audit.to_json(), indent=1)
-    return tag("details", tag("summary", title), tag("pre", text))
+    block = tag("pre", text, tabindex=0, role="region", aria_label=title)  # it scrolls
+    return tag("details", tag("summary", title), block)

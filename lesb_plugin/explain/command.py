@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
+import time
+from collections import Counter
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,7 +55,9 @@ def run_explain(args: argparse.Namespace) -> int:
     from lesb_plugin.explain.explained import Explaining  # loads torch: after what fails without it
 
     out = writable_folder(Path(config.out))
+    started = time.perf_counter()
     explaining = Explaining(config)
+    ready = time.perf_counter() - started
     for note in explaining.predictor.notes:
         tell(f"note: {note}")
     names, count, failed = _Names(), 0, 0
@@ -63,18 +68,33 @@ def run_explain(args: argparse.Namespace) -> int:
             say_above_bar(_line(each, out / f"{name}.html"))
             count += 1
             failed += each.word is None
+    tell(_times(ready, explaining.predictor.clock.spent, time.perf_counter() - started, config))
     return unscored(failed, count)
 
 
 def _write(found: Explained, by: Explaining, out: Path, name: str) -> None:
-    from lesb_plugin.explain.record import as_record, draw, write_json, write_pictures
+    from lesb_plugin.explain.record import as_record, draw, with_stages, write_json, write_pictures
     from lesb_plugin.explain.report import write_report
 
-    drawn = [draw(view, found.limit, by.config.style) for view in found.views]
-    record = as_record(found, by, name, drawn)
-    write_pictures(out, name, drawn, found.views)
-    write_json(out / f"{name}.json", record)
-    write_report(out / f"{name}.html", found, by, drawn, record)
+    with by.predictor.clock.measure("pictures"):
+        drawn = [draw(view, found.limit, by.config.style) for view in found.views]
+        write_pictures(out, name, drawn, found.views)
+    stages = Counter(by.stages())
+    record = with_stages(as_record(found, by, name, drawn), stages)
+    with by.predictor.clock.measure("report"):
+        write_report(out / f"{name}.html", found, by, drawn, record)
+    stages.update(by.stages())
+    write_json(out / f"{name}.json", with_stages(record, stages))
+
+
+def _times(ready: float, spent: Mapping[str, float], total: float, config: ExplainConfig) -> str:
+    """Seconds by stage; frames are read beside the forward pass, by several workers."""
+    cells = [f"{stage} {seconds:.2f}" for stage, seconds in spent.items()]
+    readers = max(1, config.workers)
+    return (
+        f"seconds: model and real faces {ready:.2f}, {', '.join(cells)}; {total:.2f} in all"
+        f" (frames are read by {readers} worker{'s' * (readers > 1)} during the forward pass)"
+    )
 
 
 class _Names:

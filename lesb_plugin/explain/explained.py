@@ -94,6 +94,7 @@ class Explaining:
     def __init__(self, config: ExplainConfig) -> None:
         self.config = config
         self.predictor = Predictor(config)
+        self._counted: dict[str, float] = {}
         self._explain, self.explainer, self._without_maps = _explainer(self.predictor, config)
         self.reals: RealScores = score_reals(self.predictor, self._explain, config)
         self.scale = PartScale.of(self.reals.parts)
@@ -109,6 +110,12 @@ class Explaining:
             " looks at one embedding of the whole face and learned the label of the whole face, so"
             " all parts answer much the same question."
         )
+
+    def stages(self) -> dict[str, float]:
+        """Seconds by stage since this was last asked; those of a file read ahead count as well."""
+        spent, before = self.predictor.clock.spent, self._counted
+        self._counted = spent
+        return {stage: seconds - before.get(stage, 0.0) for stage, seconds in spent.items()}
 
     def __call__(self, inputs: Iterable[Path]) -> Generator[Explained, None, None]:
         """Every file, in order, each as soon as it is there."""
@@ -210,7 +217,8 @@ class Explaining:
         if self._explain is None:
             return Explanation()
         try:
-            return self._explain([crop])[0]
+            with self.predictor.clock.measure("maps"):
+                return self._explain([crop])[0]
         except BenchError as error:
             return Explanation(note=f"no map: {error}")
 

@@ -18,7 +18,15 @@ from lesb_plugin.explain.overlay import overlay, region_fill
 from lesb_plugin.explain.verdict import AUTHENTIC_ABOVE, MANIPULATED_UP_TO, REALS_WITHIN
 from registry import replacing, write_text
 
-__all__ = ["SCHEMA", "Pictures", "as_record", "draw", "write_json", "write_pictures"]
+__all__ = [
+    "SCHEMA",
+    "Pictures",
+    "as_record",
+    "draw",
+    "with_stages",
+    "write_json",
+    "write_pictures",
+]
 
 SCHEMA = 1  # of the JSON; another number means that a field has changed or gone
 _PACKAGES = ("lesb-plugin", "numpy", "opencv-python-headless", "torch", "timm")
@@ -89,6 +97,11 @@ def as_record(found: Explained, by: Explaining, name: str, drawn: list[Pictures]
         },
         "seconds": {stage: round(value, 3) for stage, value in found.seconds.items()},
     }
+
+
+def with_stages(record: Mapping[str, Any], stages: Mapping[str, float]) -> dict[str, Any]:
+    """The record with the seconds of each stage of the work, rounded."""
+    return {**record, "stages": {stage: round(value, 3) for stage, value in stages.items()}}
 
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:

@@ -140,7 +140,7 @@ def _parts(found: Explained, by: Explaining) -> Markup:
     p = conformal_p(score, by.reals.fake)
     rows = [_row("whole face", score, float(low), float(high), p, None)]
     rows += [_row_of(part) for part in found.parts]
-    heads = ("", "score", "from 0 to 1", "95 % of real faces", "p", "above their mean")
+    heads = ("face or part", "score", "from 0 to 1", "95 % of real faces", "p", "above their mean")
     head = tag("thead", tag("tr", *(tag("th", text, scope="col") for text in heads)))
     caption = tag(
         "caption",
@@ -206,11 +206,12 @@ def _timeline(found: Explained) -> Markup:
     return _section(
         "Frames",
         "frames",
-        timeline(series, telling, text),
+        tag("div", timeline(series, telling, text), class_="scroll", tabindex=0, role="region",
+            aria_label="Curves by frame"),
         tag("ul", *legend, class_="legend series"),
         tag("p", "The numbers above the curves are the frames shown below.", class_="soft"),
         tag("details", tag("summary", "The same as a table"), table),
-    )
+    )  # fmt: skip
 
 
 def _views(found: Explained, by: Explaining, drawn: Sequence[Pictures]) -> Markup:
@@ -261,7 +262,7 @@ def _fingerprints(by: Explaining, record: Mapping[str, Any]) -> Markup:
         "explainer": origin["explainer"] and _explainer(origin),
         "real faces": f"{len(by.reals)} of {by.reals.name}",
         "versions": ", ".join(f"{name} {each}" for name, each in origin["versions"].items()),
-        "time": ", ".join(f"{stage} {t:.2f} s" for stage, t in record["seconds"].items()),
+        "time": ", ".join(f"{stage} {t:.2f} s" for stage, t in record["stages"].items()),
     }
     rows = [Markup(tag("dt", key) + tag("dd", str(text or "none"))) for key, text in facts.items()]
     return _section("Fingerprints", "origin", tag("dl", *rows))

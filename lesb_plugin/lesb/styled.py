@@ -53,7 +53,8 @@ class StyledFakes(torch.utils.data.Dataset[Views | Skipped]):
         if isinstance(drawn, Skipped):
             return drawn
         pairs = np.stack([each.images for each in drawn.made])
-        return Views(drawn.key, pairs, drawn.clean.image)
+        families = tuple(each.family for each in drawn.made)
+        return Views(drawn.key, pairs, drawn.clean.image, families)
 
     def draw(self, index: int) -> Drawn | Skipped:
         """Everything that is known of item i."""

@@ -31,6 +31,17 @@ class PartViews:
     labels: NDArray[np.float32]
     families: tuple[str, ...]
 
+    def first_pair(self) -> PartViews:
+        """The face itself and its first pair, in memory of their own."""
+        few = slice(3)
+        return PartViews(
+            key=self.key,
+            images=self.images[few].copy(),
+            landmarks=self.landmarks[few].copy(),
+            labels=self.labels[few].copy(),
+            families=self.families[few],
+        )
+
 
 @dataclass(frozen=True)
 class PartFakes(torch.utils.data.Dataset[PartViews | Skipped]):

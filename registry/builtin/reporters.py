@@ -252,7 +252,8 @@ def _facts(facts: Mapping[str, str]) -> Markup:
 
 def _json_block(title: str, values: Mapping[str, Any], *, opened: bool = False) -> Markup:
     text = json.dumps(values, indent=2, ensure_ascii=False)
-    return tag("details", tag("summary", title), tag("pre", text), open=opened)
+    block = tag("pre", text, tabindex=0, role="region", aria_label=title)  # it scrolls
+    return tag("details", tag("summary", title), block, open=opened)
 
 
 def _section(title: str, anchor: str, *children: str) -> Markup:

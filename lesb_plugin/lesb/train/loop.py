@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from lesb_plugin.lesb.board import FOLDER, Board
 from lesb_plugin.lesb.train.checkpoint import (
     check_same_run,
     load_checkpoint,
@@ -21,7 +22,7 @@ from lesb_plugin.lesb.train.checkpoint import (
     save_weights,
 )
 from lesb_plugin.lesb.train.lessons import Learner, Truth, build_learner
-from lesb_plugin.lesb.train.monitor import Board, Stop, pair_sheet, write_log
+from lesb_plugin.lesb.train.monitor import Stop, write_log
 from lesb_plugin.lesb.train.optimiser import (
     Average,
     perturbed,
@@ -32,13 +33,13 @@ from lesb_plugin.lesb.train.optimiser import (
 )
 from lesb_plugin.lesb.train.options import TrainConfig
 from lesb_plugin.lesb.train.pairs import Batch, Order, PairMaker, batches
+from lesb_plugin.lesb.train.shown import show_embeddings, show_pairs
 from lesb_plugin.lesb.train.validation import ValSet, verdict
 from registry import DataError, TrainableNetwork, progress_bar, say
 
 __all__ = ["CHECKPOINT", "LOG", "WEIGHTS", "Trainer", "step_gradients"]
 
 CHECKPOINT, WEIGHTS, LOG = "checkpoint.pt", "weights.safetensors", "log.json"
-_SHOWN = 8  # pairs in a picture
 
 
 @dataclass
@@ -94,7 +95,7 @@ class Trainer:
 
     def run(self, stop: Stop) -> str:
         """Train until all steps are done or `stop` says so; why it ended, "" for all done."""
-        board = Board(self.out / "tensorboard" if self.config.tensorboard else None, self.done)
+        board = Board(self.out / FOLDER if self.config.tensorboard else None, self.done)
         saved = time.monotonic()
         source = batches(
             self.maker,
@@ -171,7 +172,11 @@ class Trainer:
         last = self.done == len(self.order)
         if epoch % self.config.val_every == 0 or last:
             self._validate(record)
-            board.image("pairs", self._sheet(epoch), self.done)
+            show_pairs(
+                board, self.maker, self.average.network, self.device, epoch=epoch, step=self.done
+            )
+        if last:
+            show_embeddings(board, self.average.network, self.val, self.device, self.config.seed)
         board.scalars(_flat(record), self.done)
         self.log["epochs"].append(record)
         self.log["seconds"] = round(self.seconds, 1)
@@ -219,9 +224,6 @@ class Trainer:
             flagged = self.config.flagged
             shift = float(np.quantile(found.reals, 1.0 - flagged)) if flagged else 0.0
             save_weights(self.out / WEIGHTS, trainable, metadata, shift)
-
-    def _sheet(self, epoch: int) -> Any:
-        return pair_sheet(self.maker, epoch, range(min(_SHOWN, len(self.maker))))
 
     # --- checkpoints -------------------------------------------------------------------------
 
