@@ -13,6 +13,7 @@ from registry.errors import (
     BenchError,
     ConfigError,
     DataError,
+    NotFittedError,
     PluginError,
     UndefinedMetricError,
     UnknownNameError,
@@ -61,6 +62,7 @@ from registry.types import (
 
 if TYPE_CHECKING:
     from registry.atomic import replacing, writable_folder
+    from registry.audit_summary import AuditFigure, AuditSummary, PartAudit, keep_audit
     from registry.auditing import AuditInputs, prepare_audit
     from registry.bootstrap import draw_weights, interval
     from registry.cache import cache_dir
@@ -86,7 +88,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ArtefactSpec",
+    "AuditFigure",
     "AuditInputs",
+    "AuditSummary",
     "Backbone",
     "BackboneSpec",
     "BenchError",
@@ -120,6 +124,8 @@ __all__ = [
     "LocalDetector",
     "Markup",
     "MetricSpec",
+    "NotFittedError",
+    "PartAudit",
     "PluginError",
     "Prediction",
     "Predictor",
@@ -155,6 +161,7 @@ __all__ = [
     "html_page",
     "interval",
     "joined",
+    "keep_audit",
     "lazy",
     "load_yaml",
     "predict",
@@ -174,11 +181,14 @@ __all__ = [
 ]
 
 _ON_FIRST_USE = {
+    "AuditFigure": "registry.audit_summary",
     "AuditInputs": "registry.auditing",
+    "AuditSummary": "registry.audit_summary",
     "Embedder": "registry.inference",
     "FaceScore": "registry.predicting",
     "FinishedRun": "registry.revisiting",
     "Markup": "registry.markup",
+    "PartAudit": "registry.audit_summary",
     "Prediction": "registry.predicting",
     "Predictor": "registry.predicting",
     "Result": "registry.result",
@@ -199,6 +209,7 @@ _ON_FIRST_USE = {
     "html_page": "registry.page",
     "interval": "registry.bootstrap",
     "joined": "registry.markup",
+    "keep_audit": "registry.audit_summary",
     "load_yaml": "registry.config",
     "predict": "registry.predicting",
     "prepare_audit": "registry.auditing",

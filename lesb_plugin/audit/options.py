@@ -68,6 +68,11 @@ class AuditConfig:
     seed: int = _field(0, "seed of everything random", min=0)
 
     # How it runs.
+    keep: bool = _field(
+        False,
+        "keep a summary beside the artefact: reports that name its parts then say how far to trust"
+        " them",
+    )
     out: str | None = _field(None, "folder of audit.json and audit.html; by default under runs/")
     landmarks: str | None = _field(None, "landmark predictor file for data without landmarks")
     landmarker: str | None = _field(None, "landmarker to use (`bench list landmarkers`)")

@@ -8,7 +8,9 @@ from typing import Any, ClassVar, Literal
 
 from registry import ScoringConfig
 
-__all__ = ["ExplainConfig"]
+__all__ = ["AUTO", "ExplainConfig"]
+
+AUTO = "auto"
 
 
 def _field(default: Any, help_text: str, **limits: float) -> Any:
@@ -22,6 +24,11 @@ class ExplainConfig(ScoringConfig):
 
     folder: ClassVar[str] = "explain"
 
+    detector: str = _field(
+        AUTO,
+        "detector that scores (`bench list detectors`); auto: lesb_roi where it is fitted for the"
+        " backbone, else lesb",
+    )
     out: str = _field("runs/explain", "folder of the reports")
     explainer: str | None = _field(
         None,
