@@ -13,6 +13,7 @@ from registry.errors import (
     BenchError,
     ConfigError,
     DataError,
+    NotFittedError,
     PluginError,
     UndefinedMetricError,
     UnknownNameError,
@@ -61,6 +62,7 @@ from registry.types import (
 
 if TYPE_CHECKING:
     from registry.atomic import replacing, writable_folder, write_text
+    from registry.audit_summary import AuditFigure, AuditSummary, PartAudit, keep_audit
     from registry.auditing import AuditInputs, prepare_audit
     from registry.bootstrap import draw_weights, interval
     from registry.cache import cache_dir
@@ -88,7 +90,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ArtefactSpec",
+    "AuditFigure",
     "AuditInputs",
+    "AuditSummary",
     "Backbone",
     "BackboneSpec",
     "BenchError",
@@ -122,6 +126,8 @@ __all__ = [
     "LocalDetector",
     "Markup",
     "MetricSpec",
+    "NotFittedError",
+    "PartAudit",
     "PluginError",
     "Prediction",
     "Predictor",
@@ -159,6 +165,7 @@ __all__ = [
     "html_page",
     "interval",
     "joined",
+    "keep_audit",
     "lazy",
     "load_yaml",
     "option",
@@ -182,11 +189,14 @@ __all__ = [
 ]
 
 _ON_FIRST_USE = {
+    "AuditFigure": "registry.audit_summary",
     "AuditInputs": "registry.auditing",
+    "AuditSummary": "registry.audit_summary",
     "Embedder": "registry.inference",
     "FaceScore": "registry.predicting",
     "FinishedRun": "registry.revisiting",
     "Markup": "registry.markup",
+    "PartAudit": "registry.audit_summary",
     "Prediction": "registry.predicting",
     "Predictor": "registry.predicting",
     "Result": "registry.result",
@@ -209,6 +219,7 @@ _ON_FIRST_USE = {
     "html_page": "registry.page",
     "interval": "registry.bootstrap",
     "joined": "registry.markup",
+    "keep_audit": "registry.audit_summary",
     "load_yaml": "registry.config",
     "option": "registry.config",
     "picture_uri": "registry.page",

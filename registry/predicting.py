@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from registry import __version__
 from registry.aggregation import Units, aggregate, variant_columns
+from registry.audit_summary import PartAudit
 from registry.building import build_explainer, build_reader
 from registry.checksum import file_sha256
 from registry.chunks import Unit
@@ -24,7 +26,7 @@ from registry.crops import crop_face
 from registry.inference import Embedder
 from registry.inputs import choose_units
 from registry.media import find_media
-from registry.model import build_model
+from registry.model import audit_of, build_model
 from registry.plugins import load_plugins
 from registry.predictions import OK, Settings
 from registry.remarks import model_remarks
@@ -150,6 +152,11 @@ class Predictor:
         """What a reader of the scores must know of the weights."""
         embedder = self._model.embedder
         return [] if embedder is None else model_remarks(embedder.backbone, self._model.detector)
+
+    @cached_property
+    def audit(self) -> PartAudit:
+        """What a reader of part scores must know of them, where the detector gives any."""
+        return audit_of(self._model, self.config)
 
     @property
     def origin(self) -> dict[str, Any]:

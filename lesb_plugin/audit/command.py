@@ -18,11 +18,14 @@ examples:
   bench audit --detector lesb --backbone sbi_efflite0 --dataset MANIFEST --only right_part,restore
   bench audit --detector linear --explainer cam --dataset MANIFEST
   bench audit --dataset FACES --split val --make-edits
+  bench audit --detector lesb_roi --dataset MANIFEST --keep
 
 The data needs reals, and fakes whose changed part is known: a manifest with a column region (eyes,
 nose, mouth, eyes+mouth, face) or mask. A fake's source is the one real image of its identity.
 --make-edits needs nothing but real faces. OUT/audit.json holds every figure; the first one, right
-part first, stands under right_part."""
+part first, stands under right_part. --keep writes the first rows beside the artefact, into
+NAME.audit.json: from then on bench explain, predict and eval say with the scores of parts how often
+the right part comes first. It counts for that artefact and no other."""
 
 
 def configure_audit(parser: argparse.ArgumentParser) -> None:
@@ -35,10 +38,13 @@ def configure_audit(parser: argparse.ArgumentParser) -> None:
 def run_audit_command(args: argparse.Namespace) -> int:
     """Audit, print the table, write audit.json and audit.html."""
     config = resolve(AuditConfig, args.config, args.set, given_flags(args, AuditConfig))
-    from lesb_plugin.audit.page import audit_page  # loads torch: after what can fail without it
+    from lesb_plugin.audit.kept import check_keeps, keep  # loads torch: after what fails without it
+    from lesb_plugin.audit.page import audit_page
     from lesb_plugin.audit.run import run_audit
     from lesb_plugin.audit.table import print_audit
 
+    if config.keep:
+        check_keeps(config)
     out = writable_folder(Path(config.out or _default_folder(config)))
     audit = run_audit(config)
     print_audit(audit)
@@ -46,6 +52,8 @@ def run_audit_command(args: argparse.Namespace) -> int:
     write_text(out / PAGE, audit_page(audit))
     say(f"figures: {out / REPORT}")
     say(f"report:  {(out / PAGE).resolve().as_uri()}")
+    if config.keep:
+        say(f"kept:    {keep(audit)}")
     return 0
 
 

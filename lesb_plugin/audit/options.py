@@ -65,6 +65,11 @@ class AuditConfig:
     seed: int = option(0, "seed of everything random", min=0)
 
     # How it runs.
+    keep: bool = option(
+        False,
+        "keep a summary beside the artefact: reports that name its parts then say how far to trust"
+        " them",
+    )
     out: str | None = option(None, "folder of audit.json and audit.html; by default under runs/")
     landmarks: str | None = option(None, "landmark predictor file for data without landmarks")
     landmarker: str | None = option(None, "landmarker to use (`bench list landmarkers`)")

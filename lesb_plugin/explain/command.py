@@ -39,6 +39,10 @@ One report per file, OUT/NAME.html, which needs no network and no other file; be
 those of real faces: of toy, which are drawn, or of --reference. MANIPULATED: at most 5 % of real
 faces score as high; AUTHENTIC: more than 20 % do; else UNDETERMINED.
 
+Without --detector it is lesb_roi that explains, where it is fitted for the backbone, else lesb. A
+report says how often the detector's parts were right when they were audited, or that nobody has
+audited them yet (`bench audit --keep`).
+
 A file without a score (no face, damaged, no image) has a report with the reason, and the others go
 on. The exit code is 0 when every file has a score, 1 when one has none, and 2 when nothing was
 scored because something is to be changed first."""
@@ -58,7 +62,8 @@ def run_explain(args: argparse.Namespace) -> int:
     started = time.perf_counter()
     explaining = Explaining(config)
     ready = time.perf_counter() - started
-    for note in explaining.predictor.notes:
+    audited = [] if explaining.audit is None else [explaining.audit.words]
+    for note in (*explaining.notes, *audited):
         tell(f"note: {note}")
     names, count, failed = _Names(), 0, 0
     with closing(explaining(args.inputs)) as found:

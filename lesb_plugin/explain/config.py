@@ -8,7 +8,9 @@ from typing import Any, ClassVar, Literal
 
 from registry import ScoringConfig, option
 
-__all__ = ["ExplainConfig"]
+__all__ = ["AUTO", "ExplainConfig"]
+
+AUTO = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +19,11 @@ class ExplainConfig(ScoringConfig):
 
     folder: ClassVar[str] = "explain"
 
+    detector: str = option(
+        AUTO,
+        "detector that scores (`bench list detectors`); auto: lesb_roi where it is fitted for the"
+        " backbone, else lesb",
+    )
     out: str = option("runs/explain", "folder of the reports")
     explainer: str | None = option(
         None,

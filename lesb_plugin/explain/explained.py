@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lesb_plugin.explain.chosen import choose
 from lesb_plugin.explain.config import ExplainConfig
 from lesb_plugin.explain.masks import NoPartsError, regions_of
 from lesb_plugin.explain.options import ExplainOptions
@@ -31,6 +32,7 @@ from registry import (
     Explanation,
     FaceScore,
     LocalDetector,
+    PartAudit,
     Prediction,
     Predictor,
 )
@@ -92,17 +94,26 @@ class Explaining:
     """What explains files, built once for any number of them."""
 
     def __init__(self, config: ExplainConfig) -> None:
+        config, self.predictor, note = choose(config)
         self.config = config
-        self.predictor = Predictor(config)
         self._counted: dict[str, float] = {}
+        self.notes = [note] * bool(note) + self.predictor.notes
         self._explain, self.explainer, self._without_maps = _explainer(self.predictor, config)
         self.reals: RealScores = score_reals(self.predictor, self._explain, config)
         self.scale = PartScale.of(self.reals.parts)
         self.regions = regions_of(self.predictor.detector, _regions_option(config))
 
     @property
+    def audit(self) -> PartAudit | None:
+        """What is known of how well part scores say where; None without part scores."""
+        return self.predictor.audit if self.scale.names else None
+
+    @property
     def cannot_tell(self) -> str:
-        """Why the detector's part scores never say where, or ""."""
+        """Why the detector's part scores do not say where, or "": as measured, else as built."""
+        if self.audit is not None and self.audit.summary is not None:
+            summary = self.audit.summary
+            return "" if summary.localises else f"as audited, {summary.detector} {summary.finding}."
         if not isinstance(self.predictor.detector, LocalDetector):
             return ""
         return (
@@ -160,7 +171,7 @@ class Explaining:
         )
 
     def _notes(self, found: Prediction, shown: int) -> Iterable[str]:
-        yield from self.predictor.notes
+        yield from self.notes
         if self._without_maps:
             yield f"no maps: {self._without_maps}"
         for reason, count in found.frame_errors.most_common():

@@ -80,6 +80,7 @@ def as_record(found: Explained, by: Explaining, name: str, drawn: list[Pictures]
         "variants": dict(prediction.variants) or None,
         "parts": {row.name: _without_name(asdict(row)) for row in found.parts} or None,
         "part": _part(found, by),
+        "audit": None if by.audit is None or found.word is None else by.audit.to_json(),
         "faces": prediction.faces,
         "frames_used": prediction.frames_used,
         "views": [

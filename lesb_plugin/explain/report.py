@@ -218,6 +218,9 @@ def _views(found: Explained, by: Explaining, drawn: Sequence[Pictures]) -> Marku
     if not found.views:
         return Markup()
     lead = []
+    if by.audit is not None:
+        words = tag("strong", "Scores of parts: "), by.audit.words
+        lead.append(tag("p", *words, class_="note"))
     if found.video:
         lead.append(tag("p", "The frames with the highest scores, in the order of time."))
     if any("regions" in each for each in drawn):

@@ -12,7 +12,6 @@ from lesb_plugin.explain.overlay import overlay, region_fill
 from lesb_plugin.explain.polygons import part_polygons
 from lesb_plugin.lesb.board import POINTS, SIDE, Board, changed, chosen, grid
 from lesb_plugin.roi.calibration import WEIGHTS
-from lesb_plugin.roi.dataset import LABEL_GRID
 from lesb_plugin.roi.encoding import RoiEncoder, part_features
 from lesb_plugin.roi.fitted import RoiModel
 from lesb_plugin.roi.pooling import fine_masks
@@ -58,7 +57,7 @@ def show_faces(board: Board, model: RoiModel, val: Encoded, embedder: Embedder) 
     filled: list[list[Image]] = []
     for each in val.shown:
         clean, real, fake = each.images
-        parts = fine_masks(each.landmarks[0], model.regions, len(clean), (LABEL_GRID, LABEL_GRID))
+        parts = fine_masks(each.landmarks[0], model.regions, len(clean), (GRID, GRID))
         masks.append([clean, *(overlay(clean, part, limit=1.0) for part in parts)])
         pairs.append([real, fake, changed(real, fake)])
         said = model.say(encode(each.images[1:], each.landmarks[1:]), embedder).parts  # (K, 2)

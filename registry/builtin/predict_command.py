@@ -42,8 +42,9 @@ scored because something is to be changed first.
 
 --json: one object per line with schema, path, sha256, score, parts, variants, faces, frames_used,
 error, frames (index, score, parts, variants, error, and faces with score, parts, variants and box,
-the rectangle that was cropped, x0 y0 x1 y1 in pixels of the upright frame) and origin (weights,
-artefact, crops and settings)."""
+the rectangle that was cropped, x0 y0 x1 y1 in pixels of the upright frame), audit (how well the
+scores of parts say where a face was changed, in words and figures; null without such scores) and
+origin (weights, artefact, crops and settings)."""
 
 
 def configure_predict(parser: argparse.ArgumentParser) -> None:
@@ -60,6 +61,7 @@ def run_predict(args: argparse.Namespace) -> int:
     for note in predictor.notes:
         tell(f"note: {note}")
     count = failed = 0
+    of_parts = False
     with (
         _output(config.out) as write,
         closing(predictor(args.inputs)) as found,
@@ -68,6 +70,9 @@ def run_predict(args: argparse.Namespace) -> int:
             write(_json_line(prediction, predictor) if config.json else _text_line(prediction))
             count += 1
             failed += prediction.score is None
+            of_parts |= bool(prediction.parts)
+    if of_parts:
+        tell(f"note: {predictor.audit.words}")
     return unscored(failed, count)
 
 
@@ -103,6 +108,7 @@ def _json_line(found: Prediction, predictor: Predictor) -> str:
         "faces": found.faces,
         "frames_used": found.frames_used,
         **values,
+        "audit": predictor.audit.to_json() if found.parts else None,
         "origin": predictor.origin,
     }
     return json.dumps(record, allow_nan=False)

@@ -152,7 +152,10 @@ def _errors(result: Result, table: pa.Table | None) -> Markup:
         text = f"There is no {PREDICTIONS} beside this report to find errors in."
         return _section("Most confident errors", "errors", tag("p", text))
     quiet = bool(result.provenance.config.get("quiet", True))
-    return _section("Most confident errors", "errors", error_gallery(table, quiet=quiet))
+    words = result.provenance.audit.get("words", "")
+    parts = tag("p", tag("strong", "Scores of parts: "), words, class_="note") if words else ""
+    gallery = error_gallery(table, quiet=quiet)
+    return _section("Most confident errors", "errors", parts, gallery)
 
 
 # --- curves ----------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from lesb_plugin.lesb.train.made import Made
 from lesb_plugin.lfd.part_grid import part_weights
 from lesb_plugin.lfd.regions import RegionSet
 
-__all__ = ["CHANGED", "UNCHANGED", "changed_parts", "part_labels"]
+__all__ = ["CHANGED", "GRID", "UNCHANGED", "changed_parts", "part_labels"]
 
 CHANGED, UNCHANGED = 0.5, 0.1
 """Shares of a part's own mask: from the one on it counts as changed, up to the other as not."""

@@ -89,8 +89,8 @@ def test_the_numbers_of_a_file_are_complete(bench: Run, tmp_path: Path, reals: s
     found = record(tmp_path, "a")
     assert set(found) == {
         "schema", "path", "sha256", "error", "verdict", "score", "variants", "parts", "part",
-        "faces", "frames_used", "views", "map_limit", "frames", "notes", "origin", "seconds",
-        "stages",
+        "audit", "faces", "frames_used", "views", "map_limit", "frames", "notes", "origin",
+        "seconds", "stages",
     }  # fmt: skip
     assert found["schema"] == SCHEMA
     assert found["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
