@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-__all__ = ["ROWS", "AuditConfig"]
+__all__ = ["EXTENDED_ROWS", "ROWS", "AuditConfig"]
 
 ROWS = (
     "right_part",
@@ -24,6 +24,7 @@ ROWS = (
     "sanity",
     "cost",
 )
+EXTENDED_ROWS = ("curves", "shapley", "methods", "attack", "cascade", "labels")
 
 
 def _field(default: Any, help_text: str, *aliases: str, **limits: float) -> Any:
@@ -47,6 +48,10 @@ class AuditConfig:
         None,
         "explainer to audit (`bench list explainers`); by default the detector's own part scores",
     )
+    explain: Mapping[str, Any] = field(
+        default_factory=dict,
+        metadata={"help": "the explainer's own options, as in --set explain.method=layercam"},
+    )
     dataset: tuple[str, ...] = _field(
         (), "reals and fakes with changed regions: a path, a registered name, or kind:NAME"
     )
@@ -63,7 +68,14 @@ class AuditConfig:
     faces: int | None = _field(None, "no more faces than this, of evenly chosen people", min=2)
 
     # How it is measured.
-    only: tuple[str, ...] = _field((), f"rows to measure, of {', '.join(ROWS)}; commas join them")
+    only: tuple[str, ...] = _field(
+        (), f"rows to measure, of {', '.join((*ROWS, *EXTENDED_ROWS))}; commas join them"
+    )
+    extended: bool = _field(False, f"also the rows {', '.join(EXTENDED_ROWS)}, which take longer")
+    extended_faces: int = _field(64, "fakes that the extended rows are measured on", min=2)
+    attack_top: int = _field(1, "attack the first, up to the first so many parts", min=1, max=3)
+    attack_steps: int = _field(50, "steps of an attack at most; each takes 41 scores", min=1)
+    lime_samples: int = _field(500, "images that LIME is fitted on, for each face", min=50)
     draws: int = _field(1000, "bootstrap draws of an interval; 0 for none", min=0)
     seed: int = _field(0, "seed of everything random", min=0)
 
