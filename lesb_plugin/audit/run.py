@@ -99,6 +99,8 @@ def run_audit(config: AuditConfig) -> Audit:
     """Audit as `config` says; BenchErrors say what to change."""
     started = time.perf_counter()
     rows_wanted = _wanted(config)
+    if config.explain and config.explainer is None:
+        raise ConfigError(f"options {dict(config.explain)} are an explainer's; name --explainer")
     regions = region_preset(config.regions)
     inputs = prepare_audit(config)
     read = read_faces(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import cv2
 import numpy as np
@@ -54,13 +55,13 @@ def cascade_rows(study: Study) -> list[Row]:
     return said
 
 
-def resettable(network: nn.Module) -> list[nn.Module]:
+def resettable(network: nn.Module) -> list[Any]:
     """The layers that have `reset_parameters`, the last defined first, as Quantus walks them."""
     return [each for each in network.modules() if hasattr(each, "reset_parameters")][::-1]
 
 
 @contextmanager
-def randomised(network: nn.Module, layers: Sequence[nn.Module], seed: int) -> Iterator[None]:
+def randomised(network: nn.Module, layers: Sequence[Any], seed: int) -> Iterator[None]:
     """The network with some layers as before any training, for as long as the context lasts."""
     kept = {name: value.clone() for name, value in network.state_dict().items()}
     devices = sorted({each.device.index for each in kept.values() if each.device.type == "cuda"})

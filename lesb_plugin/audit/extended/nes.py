@@ -55,7 +55,8 @@ def attacked(
 
 
 def _noise(shape: tuple[int, ...], sigma: float, rng: np.random.Generator) -> Levels:
-    return np.rint(sigma * rng.standard_normal(shape, np.float32)).astype(np.int16)
+    noise = sigma * rng.standard_normal(shape, np.float32)
+    return np.asarray(np.rint(noise), np.int16)
 
 
 def _filled(image: Image, inside: NDArray[np.int64], values: Levels) -> Image:
