@@ -76,8 +76,13 @@ def randomised(network: nn.Module, layers: Sequence[Any], seed: int) -> Iterator
 
 
 def map_correlation(before: Map, after: Map) -> Array:
-    """(n,) Spearman's correlation over the cells of maps (n, h, w); 0 where one is even."""
-    return spearman(*(each.reshape(len(each), -1).astype(np.float64) for each in (before, after)))
+    """(n,) Spearman's correlation over the cells of maps (n, h, w).
+
+    NaN where the map was even before, which nothing can be compared with; 0 where it has become so.
+    """
+    one, other = (each.reshape(len(each), -1).astype(np.float64) for each in (before, after))
+    even = one.min(axis=1) == one.max(axis=1)
+    return np.where(even, np.nan, spearman(one, other))
 
 
 def _row(study: Study, depth: float, rows: NDArray[np.int64]) -> Row:

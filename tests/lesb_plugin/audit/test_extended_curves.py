@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from green import GreenDetector, collected, green_map, painted_faces, study_of
+from green import NAMES, GreenDetector, collected, green_map, painted_faces, study_of
 from scipy.stats import spearmanr
 
 from lesb_plugin.audit.extended.curves import curve_area, curve_rows, exchanged, ranked
@@ -15,6 +16,7 @@ from lesb_plugin.audit.extended.shapley_rows import part_values, shapley_rows
 from lesb_plugin.audit.extended.study import painted
 from lesb_plugin.audit.faces import AuditFace
 from lesb_plugin.audit.row import Row
+from registry import Crop, Explanation
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +119,13 @@ def test_shapley_values_and_restoring_are_captums(faces: list[AuditFace]) -> Non
 
 
 def test_the_row_is_scipys_correlation_with_those_values(faces: list[AuditFace]) -> None:
-    study = study_of(faces, GreenDetector())
+    rng = np.random.default_rng(3)
+
+    def noise(crops: Sequence[Crop]) -> list[Explanation]:
+        return [Explanation(regions=dict(zip(NAMES, rng.normal(size=3), strict=True)))
+                for _ in crops]  # fmt: skip
+
+    study = study_of(faces, GreenDetector(), noise)
     row, named = shapley_rows(study)
     assert study.z is not None
     wanted = [spearmanr(study.z[at], part_values(study, faces[at])).statistic for at in study.fakes]

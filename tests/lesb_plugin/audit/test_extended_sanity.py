@@ -106,6 +106,7 @@ def test_maps_are_compared_by_scipys_spearman() -> None:
     np.testing.assert_allclose(map_correlation(one, other), wanted)
     assert map_correlation(one, one) == pytest.approx(1)
     assert (map_correlation(one, np.zeros_like(one)) == 0).all()
+    assert np.isnan(map_correlation(np.zeros_like(one), one)).all()
 
 
 def _edges(crops: Sequence[Crop]) -> list[Explanation]:
