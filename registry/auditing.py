@@ -52,7 +52,8 @@ def prepare_audit(settings: Any) -> AuditInputs:
     """The detector, the explainer and the data that a configuration names.
 
     `settings` is a dataclass; its fields mean what they mean in `bench eval` (others are left
-    alone), and `explainer` is the name of one, or None. BenchErrors say what is wrong.
+    alone), `explainer` is the name of one, or None, and `explain` its options where there is such a
+    field. BenchErrors say what is wrong.
     """
     plugins = load_plugins()
     config = _as_eval(settings)
@@ -67,7 +68,9 @@ def prepare_audit(settings: Any) -> AuditInputs:
         detector=model.detector,
         explain=None
         if explainer is None
-        else build_explainer(plugins.get("explainer", explainer), model.detector, {}),
+        else build_explainer(
+            plugins.get("explainer", explainer), model.detector, getattr(settings, "explain", {})
+        ),
         embedder=embedder,
         crop=model.crop,
         reader=reader,

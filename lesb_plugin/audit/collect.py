@@ -19,7 +19,7 @@ from lesb_plugin.lesb.distort import compress
 from lesb_plugin.lfd.regions import RegionSet
 from registry import Crop, DataError
 
-__all__ = ["PERTURBATIONS", "Collected", "collect"]
+__all__ = ["PERTURBATIONS", "Collected", "collect", "spread"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -97,16 +97,16 @@ def collect(
     if "insert" in wanted:
         found = replace(found, inserted=_exchanged(subject, found, "inserted"))
     if "stability" in wanted and found.reading.parts is not None:
-        rows = _spread(np.flatnonzero(found.known), _STABILITY_FACES)
+        rows = spread(np.flatnonzero(found.known), _STABILITY_FACES)
         found = replace(found, perturbed_rows=rows, perturbed=_perturbed(subject, found, rows))
     if {"equivariance", "outside"} & set(wanted) and found.reading.maps is not None:
-        rows = _spread(np.arange(len(faces)), _MOVED_FACES)
+        rows = spread(np.arange(len(faces)), _MOVED_FACES)
         found = replace(found, moved_rows=rows, moved=_moved(subject, found, rows, regions))
     if found.reading.parts is not None:
         crops = [face.crop for face in faces]
         found = replace(found, subspaces=subject.random_subspaces(crops, rng))
     if "cost" in wanted:
-        some = [faces[row].crop for row in _spread(np.arange(len(faces)), _COST_FACES)]
+        some = [faces[row].crop for row in spread(np.arange(len(faces)), _COST_FACES)]
         found = replace(found, cost=subject.cost(some))
     return found
 
@@ -140,7 +140,7 @@ def _facts(faces: Sequence[AuditFace], subject: Subject) -> Collected:
     )
 
 
-def _spread(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+def spread(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """At most `count` of them, evenly spread."""
     if len(rows) <= count:
         return rows

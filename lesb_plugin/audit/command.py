@@ -17,8 +17,10 @@ examples:
   bench audit --dataset MANIFEST --out runs/audit
   bench audit --detector lesb --backbone sbi_efflite0 --dataset MANIFEST --only right_part,restore
   bench audit --detector linear --explainer cam --dataset MANIFEST
+  bench audit --dataset MANIFEST --explainer cam --set explain.method=layercam
   bench audit --dataset FACES --split val --make-edits
   bench audit --detector lesb_roi --dataset MANIFEST --keep
+  bench audit --dataset MANIFEST --extended --extended-faces 32
 
 The data needs reals, and fakes whose changed part is known: a manifest with a column region (eyes,
 nose, mouth, eyes+mouth, face) or mask. A fake's source is the one real image of its identity.

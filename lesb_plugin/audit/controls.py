@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 __all__ = [
     "CONSTANT",
     "ORACLE",
+    "OWN",
     "PART_CONTROLS",
     "SUBSPACES",
     "centre_map",
@@ -24,6 +25,7 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 ORACLE, CONSTANT, SUBSPACES = "oracle", "constant part", "random subspaces"
+OWN = "explanation"  # what is audited, where it stands among controls
 PART_CONTROLS = (ORACLE, "random", CONSTANT, "centre", "part area", "shuffled parts")
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
-__all__ = ["auc", "auc_matrix", "diagonal", "redundancy", "selectivity"]
+__all__ = ["auc", "auc_matrix", "diagonal", "rank_correlation", "redundancy", "selectivity"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -84,3 +85,14 @@ def redundancy(scores: Array, weights: Array) -> Array:
     upper = np.triu_indices(scores.shape[1], 1)
     spread = (deviation > 1e-9 * (1.0 + np.abs(centre))).all(axis=1)
     return np.where(spread, correlation[:, upper[0], upper[1]].mean(axis=1), np.nan)
+
+
+def rank_correlation(one: Array, other: Array, weights: Array) -> Array:
+    """(D,) mean over parts of the Spearman correlation over faces of two (n, K); ranks are of all.
+
+    Range [-1, 1]; NaN where a part has the same score on all faces.
+    """
+    pairs = [
+        np.stack([rankdata(one[:, k]), rankdata(other[:, k])], axis=1) for k in range(one.shape[1])
+    ]
+    return np.asarray(np.mean([redundancy(pair, weights) for pair in pairs], axis=0), np.float64)

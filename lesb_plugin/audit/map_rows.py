@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
@@ -10,17 +10,16 @@ from numpy.typing import NDArray
 
 from lesb_plugin.audit import localisation
 from lesb_plugin.audit.collect import Collected
-from lesb_plugin.audit.controls import centre_map, commonest, map_controls
+from lesb_plugin.audit.compared import mean_row
+from lesb_plugin.audit.controls import OWN, centre_map, commonest, map_controls
 from lesb_plugin.audit.equivariance import MOVES, border_share, in_corner, same_map
-from lesb_plugin.audit.intervals import Draws, Figure
-from lesb_plugin.audit.naming import mean
+from lesb_plugin.audit.intervals import Draws
 from lesb_plugin.audit.row import Aim, Row, at_least, at_most
 
 __all__ = ["enlarged", "map_rows"]
 
 Array = NDArray[np.float64]
 Map = NDArray[np.float32]
-_OWN = "explanation"
 _ABOVE = Aim("beats constant part", above="constant part")
 _LOCALISATION: tuple[tuple[str, str, Callable[[Map, NDArray[np.bool_]], float], Aim], ...] = (
     ("rank", "relevance rank in the mask", localisation.relevance_rank, at_least(0.6)),
@@ -58,7 +57,7 @@ def _localised(
     for row, face in enumerate(found.faces):
         if face.mask is None or not found.known[row]:
             continue
-        heats = {_OWN: enlarged(maps[row], len(face.mask))}
+        heats = {OWN: enlarged(maps[row], len(face.mask))}
         heats |= map_controls(face.mask, face.parts[named], maps.shape[1:], rng)
         for key, _, measure, _ in _LOCALISATION:
             for who, heat in heats.items():
@@ -66,7 +65,7 @@ def _localised(
                 column[row] = measure(heat, face.mask)
     for key, title, _, aim in _LOCALISATION:
         if values[key]:
-            yield _row(f"localisation.{key}", title, aim, values[key], draws)
+            yield mean_row(f"localisation.{key}", title, aim, values[key], draws)
 
 
 def _moving(found: Collected, maps: Map, draws: Draws, rng: np.random.Generator) -> list[Row]:
@@ -75,11 +74,11 @@ def _moving(found: Collected, maps: Map, draws: Draws, rng: np.random.Generator)
     still = centre_map(size)
     by_move: dict[str, dict[str, Array]] = {}
     for name, moved in found.moved.items():
-        columns = {who: np.full(len(found.faces), np.nan) for who in (_OWN, "random", "centre")}
+        columns = {who: np.full(len(found.faces), np.nan) for who in (OWN, "random", "centre")}
         for at, row in enumerate(found.moved_rows):
             noise = [enlarged(rng.random(maps.shape[1:], np.float32), size) for _ in range(2)]
             pairs = {
-                _OWN: (enlarged(maps[row], size), enlarged(moved[at], size)),
+                OWN: (enlarged(maps[row], size), enlarged(moved[at], size)),
                 "random": (noise[0], noise[1]),
                 "centre": (still, still),
             }
@@ -90,12 +89,12 @@ def _moving(found: Collected, maps: Map, draws: Draws, rng: np.random.Generator)
         return []
     whole = {
         who: np.mean([columns[who] for columns in by_move.values()], axis=0)
-        for who in (_OWN, "random", "centre")
+        for who in (OWN, "random", "centre")
     }
     title = "map moves with the image (Pearson)"
-    rows = [_row("equivariance", title, at_least(0.8), whole, draws)]
+    rows = [mean_row("equivariance", title, at_least(0.8), whole, draws)]
     rows += [
-        _row(f"equivariance.{name}", f"the same, {name}", Aim(), columns, draws)
+        mean_row(f"equivariance.{name}", f"the same, {name}", Aim(), columns, draws)
         for name, columns in by_move.items()
     ]
     return rows
@@ -111,34 +110,11 @@ def _outside(found: Collected, maps: Map, draws: Draws) -> list[Row]:
     adds_border = ~np.isnan(mass).all(axis=1)
     rows = []
     if adds_border.any():
-        share = {_OWN: mass[adds_border].mean(axis=0)}
+        share = {OWN: mass[adds_border].mean(axis=0)}
         title = "mass on the border a move adds, over its area"
-        rows.append(_row("outside.mass", title, at_most(0.1), share, draws, higher=False))
+        rows.append(mean_row("outside.mass", title, at_most(0.1), share, draws, higher=False))
     title = "map has its maximum in a corner"
-    rows.append(_row("outside.corner", title, at_most(0.02), {_OWN: corner}, draws, higher=False))
-    return rows
-
-
-def _row(
-    key: str,
-    title: str,
-    aim: Aim,
-    values: Mapping[str, Array],
-    draws: Draws,
-    *,
-    higher: bool = True,
-) -> Row:
-    figures = {who: _figure(column, draws) for who, column in values.items()}
-    return Row(
-        key=key,
-        title=title,
-        n=int((~np.isnan(values[_OWN])).sum()),
-        figure=figures.pop(_OWN),
-        aim=aim,
-        higher_is_better=higher,
-        controls=figures,
+    rows.append(
+        mean_row("outside.corner", title, at_most(0.02), {OWN: corner}, draws, higher=False)
     )
-
-
-def _figure(values: Array, draws: Draws) -> Figure:
-    return draws.figure(lambda weights: mean(values, weights))
+    return rows

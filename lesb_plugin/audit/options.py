@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from registry import option
 
-__all__ = ["ROWS", "AuditConfig"]
+__all__ = ["EXTENDED_ROWS", "ROWS", "AuditConfig"]
 
 ROWS = (
     "right_part",
@@ -26,6 +26,7 @@ ROWS = (
     "sanity",
     "cost",
 )
+EXTENDED_ROWS = ("curves", "shapley", "methods", "attack", "cascade", "labels")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,10 @@ class AuditConfig:
         None,
         "explainer to audit (`bench list explainers`); by default the detector's own part scores",
     )
+    explain: Mapping[str, Any] = field(
+        default_factory=dict,
+        metadata={"help": "the explainer's own options, as in --set explain.method=layercam"},
+    )
     dataset: tuple[str, ...] = option(
         (), "reals and fakes with changed regions: a path, a registered name, or kind:NAME"
     )
@@ -60,7 +65,14 @@ class AuditConfig:
     faces: int | None = option(None, "no more faces than this, of evenly chosen people", min=2)
 
     # How it is measured.
-    only: tuple[str, ...] = option((), f"rows to measure, of {', '.join(ROWS)}; commas join them")
+    only: tuple[str, ...] = option(
+        (), f"rows to measure, of {', '.join((*ROWS, *EXTENDED_ROWS))}; commas join them"
+    )
+    extended: bool = option(False, f"also the rows {', '.join(EXTENDED_ROWS)}, which take longer")
+    extended_faces: int = option(64, "fakes that the extended rows are measured on", min=2)
+    attack_top: int = option(1, "attack the first, up to the first so many parts", min=1, max=3)
+    attack_steps: int = option(50, "steps of an attack at most; each takes 41 scores", min=1)
+    lime_samples: int = option(500, "images that LIME is fitted on, for each face", min=50)
     draws: int = option(1000, "bootstrap draws of an interval; 0 for none", min=0)
     seed: int = option(0, "seed of everything random", min=0)
 

@@ -248,7 +248,9 @@ def _sanity(found: Collected, subspaces: Array) -> _Question:
     fakes = ~found.real
 
     def ask(z: Array) -> Statistic:
-        return lambda weights: _rank_correlation(z[fakes], chance[fakes], weights[:, fakes])
+        return lambda weights: discrimination.rank_correlation(
+            z[fakes], chance[fakes], weights[:, fakes]
+        )
 
     return _Question(
         "sanity",
@@ -258,18 +260,6 @@ def _sanity(found: Collected, subspaces: Array) -> _Question:
         ask,
         higher_is_better=False,
         compared=False,
-    )
-
-
-def _rank_correlation(one: Array, other: Array, weights: Array) -> Array:
-    """(D,) mean over parts of the Spearman correlation over faces; ranks are of all faces."""
-    from scipy.stats import rankdata
-
-    pairs = [
-        np.stack([rankdata(one[:, k]), rankdata(other[:, k])], axis=1) for k in range(one.shape[1])
-    ]
-    return np.asarray(
-        np.mean([discrimination.redundancy(pair, weights) for pair in pairs], axis=0), np.float64
     )
 
 

@@ -17,12 +17,15 @@ from numpy.typing import NDArray
 from lesb_plugin.audit.collect import Collected, collect
 from lesb_plugin.audit.controls import CONSTANT, SUBSPACES
 from lesb_plugin.audit.discrimination import auc_matrix
+from lesb_plugin.audit.extended.methods import rivals
+from lesb_plugin.audit.extended.rows import extended_rows
+from lesb_plugin.audit.extended.study import Study
 from lesb_plugin.audit.faces import FaceSet, read_faces
 from lesb_plugin.audit.intervals import Draws, Figure
 from lesb_plugin.audit.made import with_edits
 from lesb_plugin.audit.map_rows import map_rows
 from lesb_plugin.audit.naming import standardised
-from lesb_plugin.audit.options import ROWS, AuditConfig
+from lesb_plugin.audit.options import EXTENDED_ROWS, ROWS, AuditConfig
 from lesb_plugin.audit.part_rows import part_rows
 from lesb_plugin.audit.row import Row, at_most, called_out, number
 from lesb_plugin.audit.subject import Subject
@@ -97,7 +100,9 @@ class Audit:
 def run_audit(config: AuditConfig) -> Audit:
     """Audit as `config` says; BenchErrors say what to change."""
     started = time.perf_counter()
-    rows_wanted = _wanted(config.only)
+    rows_wanted = _wanted(config)
+    if config.explain and config.explainer is None:
+        raise ConfigError(f"options {dict(config.explain)} are an explainer's; name --explainer")
     regions = region_preset(config.regions)
     inputs = prepare_audit(config)
     read = read_faces(
@@ -115,7 +120,10 @@ def run_audit(config: AuditConfig) -> Audit:
     rng = np.random.default_rng(config.seed)
     found = collect(subject, faces, regions, rows_wanted, rng)
     collected = time.perf_counter()
-    rows = _rows(found, lambda key: key.partition(".")[0] in rows_wanted, config.draws, rng)
+    draws = Draws((~found.real).astype(np.int64), found.identity, config.draws, rng)
+    core = _rows(found, lambda key: key.partition(".")[0] in rows_wanted, draws, rng)
+    measured = time.perf_counter()
+    rows = (*core, *extended_rows(Study.of(subject, found, draws, config), rows_wanted))
     if not rows:
         raise ConfigError(
             "nothing that was asked for can be measured: the explanation has"
@@ -124,12 +132,16 @@ def run_audit(config: AuditConfig) -> Audit:
     z = None
     if found.reading.parts is not None:
         z = standardised(found.reading.parts, found.real)
-    timing = {"collect": collected - started, "measure": time.perf_counter() - collected}
+    timing = {
+        "collect": collected - started,
+        "measure": measured - collected,
+        "extended": time.perf_counter() - measured,
+    }
     return Audit(
         config=config,
         rows=rows,
         called_out=tuple(filter(None, map(called_out, rows))),
-        notes=_notes(read, found, rows_wanted),
+        notes=(*_notes(read, found, rows_wanted), *_notes_of(rows)),
         found=found,
         z=z,
         matrix=_matrix(found, z) if z is not None and "auc_matrix" in rows_wanted else None,
@@ -138,18 +150,20 @@ def run_audit(config: AuditConfig) -> Audit:
     )
 
 
-def _wanted(only: Collection[str]) -> frozenset[str]:
-    names = [name.strip() for each in only for name in each.split(",") if name.strip()]
+def _wanted(config: AuditConfig) -> frozenset[str]:
+    """Without names all core rows; the extended ones where they are asked for, or named."""
+    every = (*ROWS, *EXTENDED_ROWS)
+    names = [name.strip() for each in config.only for name in each.split(",") if name.strip()]
     for name in names:
-        if name not in ROWS:
-            raise UnknownNameError("row of the audit", name, ROWS)
-    return frozenset(names or ROWS)
+        if name not in every:
+            raise UnknownNameError("row of the audit", name, every)
+    extended = EXTENDED_ROWS if config.extended else ()
+    return frozenset((*(names or ROWS), *extended))
 
 
 def _rows(
-    found: Collected, wanted: Callable[[str], bool], count: int, rng: np.random.Generator
+    found: Collected, wanted: Callable[[str], bool], draws: Draws, rng: np.random.Generator
 ) -> tuple[Row, ...]:
-    draws = Draws((~found.real).astype(np.int64), found.identity, count, rng)
     rows = part_rows(found, wanted, draws, rng) + map_rows(found, wanted, draws, rng)
     if found.cost is not None:
         rows.append(
@@ -193,6 +207,13 @@ def _notes(read: FaceSet, found: Collected, wanted: Collection[str]) -> tuple[st
     if found.subspaces is None and parts is not None:
         notes.append(f"The detector has no subspaces: no control with {SUBSPACES}.")
     return tuple(notes)
+
+
+def _notes_of(rows: Collection[Row]) -> list[str]:
+    """What extended rows need to have said of them: rivals that are better, and what is missing."""
+    missing = [row for row in rows if row.figure.value is None and not row.n]
+    said = [f"No figure for {row.title}: {row.figure.reason}." for row in missing]
+    return [*filter(None, [rivals(list(rows))]), *said]
 
 
 def _record(

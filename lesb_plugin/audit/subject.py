@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import cv2
@@ -70,6 +70,13 @@ class Subject:
         batches = self._batches(crops, label)
         scores = [self.inputs.detector.score(batch).fake for batch in batches]
         return np.concatenate(scores) if scores else np.empty(0)
+
+    def of_images(self, crop: Crop, images: NDArray[np.uint8]) -> Array:
+        """Scores of fake (n,) of images (n, S, S, 3) in place of a crop's."""
+        crops = [replace(crop, image=image) for image in images]
+        starts = range(0, len(crops), self._batch)
+        batches = [crops[start : start + self._batch] for start in starts]
+        return np.concatenate([self.inputs.detector.score(batch).fake for batch in batches])
 
     def read(self, crops: Sequence[Crop], masks: Sequence[Flags], label: str) -> Reading:
         """Scores and explanations of crops whose parts have `masks` (K, S, S).

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from lesb_plugin.explain.overlay import overlay, region_fill
 from lesb_plugin.explain.polygons import part_polygons
 from lesb_plugin.lesb.board import POINTS, SIDE, Board, changed, chosen, grid
+from lesb_plugin.lesb.train.part_labels import GRID
+from lesb_plugin.lfd.part_grid import fine_masks
 from lesb_plugin.roi.calibration import WEIGHTS
 from lesb_plugin.roi.encoding import RoiEncoder, part_features
 from lesb_plugin.roi.fitted import RoiModel
-from lesb_plugin.roi.pooling import fine_masks
 from registry import Crop, Embedder
 
 if TYPE_CHECKING:

@@ -95,6 +95,21 @@ def test_edits_need_real_faces_only_and_rows_can_be_chosen(
     assert {key.partition(".")[0] for key in keys} == {"right_part", "auc_matrix"}
 
 
+def test_an_extended_row_is_measured_where_it_is_named(
+    few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ("--detector", "linear", "--explainer", "cam", "--set", "explain.method=gradcam")
+    rows = ("--only", "right_part,shapley,labels", "--extended-faces", "3")
+    assert audit(few, tmp_path / "out", *more, *rows) == 0
+    said = capsys.readouterr().out
+    assert "an explainer was audited, not the detector's own heads" in said
+    report = json.loads((tmp_path / "out" / "audit.json").read_text())
+    found = {row["key"]: row for row in report["rows"]}
+    assert {"right_part", "shapley", "shapley.right_part", "labels"} <= set(found)
+    assert found["shapley"]["n"] == 3
+    assert found["labels"]["value"] is None
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [
@@ -102,6 +117,8 @@ def test_edits_need_real_faces_only_and_rows_can_be_chosen(
         (("--explainer", "cma"), "no explainer named 'cma'"),
         (("--detector", "linear"), "--explainer"),
         (("--regions", "eyes_nose"), "no configuration 'eyes_nose'"),
+        (("--set", "explain.method=layercam"), "name --explainer"),
+        (("--explainer", "cam", "--set", "explain.method=layercm"), "did you mean 'layercam'?"),
     ],
 )
 def test_what_cannot_be_audited_is_told(

@@ -1,0 +1,1 @@
+"""The rows of `bench audit --extended`: what takes many forward passes for each face."""

@@ -1,0 +1,160 @@
+"""Attacks on what an explanation points at: if that is what counts, little noise there suffices."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesb_plugin.audit.compared import mean_row, unmeasured
+from lesb_plugin.audit.controls import CONSTANT, ORACLE, OWN, commonest
+from lesb_plugin.audit.extended.lime import (
+    coalition_samples,
+    lime_weights,
+    segment_means,
+    slic_segments,
+)
+from lesb_plugin.audit.extended.nes import NesLaw, attacked
+from lesb_plugin.audit.extended.study import Image, Study
+from lesb_plugin.audit.faces import AuditFace
+from lesb_plugin.audit.row import Aim, Row
+from lesb_plugin.explain.perturbation import blurred, log_odds
+
+__all__ = ["attack_rows"]
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Order = NDArray[np.int64]
+Values = dict[str, dict[str, Array]]  # columns (n,) by row and by who ranks
+
+_LIME, _RANDOM = "LIME", "random"
+_TITLE = "fall of the score, attack on the top {count} {what}"
+_PARTS, _SEGMENTS = "parts", "segments"
+_NO_SLIC = "segments need scikit-image: pip install 'lesb-plugin[audit]'"
+
+
+def attack_rows(study: Study) -> list[Row]:
+    """s(x) - s(x attacked) of fakes that score above .5, the NES attack of `NesLaw` in a region.
+
+    In units of the score, range about [-1, 1], higher is better: where the region is what made the
+    score, an attack there undoes it. Regions are the 1 to `attack_top` parts, or SLIC segments,
+    that the explanation ranks highest. Controls rank at random, by LIME (segments; hidden ones
+    are blurred), always the same part, and the changed part (parts).
+    """
+    whats = [_SEGMENTS] if importlib.util.find_spec("skimage") else []
+    if study.z is not None:
+        whats.append(_PARTS)
+    values: Values = {}
+    for row, face in study.faces("attacks"):
+        before = float(study.found.reading.fake[row])
+        if before > 0.5:
+            for what in whats:
+                _attack(study, row, face, what, before, values)
+    rows = [_row(study, key, what, count, values) for key, what, count in _wanted(study, whats)]
+    if _SEGMENTS not in whats:
+        rows.append(unmeasured("attack.segments", "attack on the top segments", _NO_SLIC))
+    return rows
+
+
+def _wanted(study: Study, whats: list[str]) -> list[tuple[str, str, int]]:
+    """Key, kind and count of each row; all parts together are nobody's choice."""
+    most = {_SEGMENTS: study.config.attack_top, _PARTS: _most_parts(study)}
+    return [
+        (f"attack.{what}_{count}", what, count)
+        for what in whats
+        for count in range(1, most[what] + 1)
+    ]
+
+
+def _most_parts(study: Study) -> int:
+    return min(study.config.attack_top, len(study.found.names) - 1)
+
+
+def _row(study: Study, key: str, what: str, count: int, values: Values) -> Row:
+    title = _TITLE.format(count=count, what=what if count > 1 else what[:-1])
+    if key not in values:
+        return unmeasured(key, title, "no fake scores above .5")
+    rival = _LIME if what == _SEGMENTS else _RANDOM
+    aim = Aim(f"beats {rival}", above=rival)
+    return mean_row(key, title, aim, values[key], study.draws)
+
+
+def _attack(
+    study: Study, row: int, face: AuditFace, what: str, before: float, values: Values
+) -> None:
+    """The falls of one face, put into `values`."""
+    # A face's draws are its own, so that they do not depend on how long other attacks went on.
+    rng = study.rng(f"attack {what} {row}")
+    if what == _SEGMENTS:
+        segments = slic_segments(face.crop.image)
+        orders = _segment_orders(study, row, face, segments, rng)
+        masks = segments == np.arange(segments.max() + 1)[:, None, None]
+        most = min(study.config.attack_top, len(masks) - 1)
+    else:
+        masks, most = face.parts, _most_parts(study)
+        orders = _part_orders(study, row, rng)
+    falls: dict[bytes, float] = {}  # by region: the same one is attacked once
+    for count in range(1, most + 1):
+        columns = values.setdefault(f"attack.{what}_{count}", {})
+        for who, order in orders.items():
+            region = np.asarray(masks[order[:count]].any(axis=0))
+            name = region.tobytes()
+            if name not in falls:
+                falls[name] = before - _score_after(study, face, region, rng)
+            columns.setdefault(who, study.column())[row] = falls[name]
+
+
+def _score_after(study: Study, face: AuditFace, region: Flags, rng: np.random.Generator) -> float:
+    law = NesLaw(steps=study.config.attack_steps)
+    image = attacked(lambda images: _log_odds(study, face, images), face.crop.image, region, law,
+                     rng)  # fmt: skip
+    return float(study.subject.of_images(face.crop, image[None])[0])
+
+
+def _log_odds(study: Study, face: AuditFace, images: Image) -> Array:
+    return log_odds(study.subject.of_images(face.crop, images))
+
+
+def _segment_orders(
+    study: Study,
+    row: int,
+    face: AuditFace,
+    segments: NDArray[np.int64],
+    rng: np.random.Generator,
+) -> Mapping[str, Order]:
+    count = int(segments.max()) + 1
+    return {
+        OWN: np.argsort(-segment_means(study.heat(row), segments), kind="stable"),
+        _LIME: np.argsort(-_lime(study, face, segments, rng), kind="stable"),
+        _RANDOM: rng.permutation(count),
+    }
+
+
+def _lime(
+    study: Study, face: AuditFace, segments: NDArray[np.int64], rng: np.random.Generator
+) -> Array:
+    kept = coalition_samples(study.config.lime_samples, int(segments.max()) + 1, rng)
+    image, hidden = face.crop.image, blurred(face.crop)
+    chunk = study.config.batch_size
+    scores = [
+        _log_odds(
+            study,
+            face,
+            np.where(kept[at : at + chunk, segments][..., None], image, hidden),
+        )
+        for at in range(0, len(kept), chunk)
+    ]
+    return lime_weights(kept, np.concatenate(scores))
+
+
+def _part_orders(study: Study, row: int, rng: np.random.Generator) -> Mapping[str, Order]:
+    """Ties are broken at random."""
+    z = cast(Array, study.z)[row]
+    constant = np.zeros(len(z))
+    constant[commonest(study.found.truth)] = 1.0
+    scores = {OWN: z, ORACLE: study.found.truth[row].astype(np.float64), CONSTANT: constant}
+    orders = {who: np.lexsort((rng.random(len(z)), -each)) for who, each in scores.items()}
+    return {**orders, _RANDOM: rng.permutation(len(z))}

@@ -1,0 +1,124 @@
+"""Sanity: does an explanation change as the network forgets, from its last layer to its first?
+
+Model parameter randomisation (Adebayo et al., 2018), cascading from the top down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from lesb_plugin.audit.agreement import spearman
+from lesb_plugin.audit.compared import mean_row, unmeasured
+from lesb_plugin.audit.controls import OWN
+from lesb_plugin.audit.discrimination import rank_correlation
+from lesb_plugin.audit.extended.study import Map, Study
+from lesb_plugin.audit.naming import standardised
+from lesb_plugin.audit.row import Row, at_most
+from registry import progress
+
+__all__ = ["cascade_rows", "map_correlation", "randomised", "resettable"]
+
+Array = NDArray[np.float64]
+DEPTHS = (0.25, 0.5, 0.75, 1.0)
+_AIM = at_most(0.2)
+_EDGES = "edges of the image"
+
+
+def cascade_rows(study: Study) -> list[Row]:
+    """Rank correlation with what is said once a share of the layers, from the top, is random.
+
+    For maps the mean over faces of Spearman's correlation over the map's cells; for part scores
+    alone the correlation over faces, averaged over the parts. Range [-1, 1], lower is better: an
+    explanation that outlives the network's weights does not explain them. The control is a map that
+    only sees the image. Layers are the backbone's; heads that a detector has beside it stay.
+    """
+    embedder = study.subject.inputs.embedder
+    network = None if embedder is None else embedder.backbone
+    if not isinstance(network, nn.Module) or not resettable(network):
+        reason = "the detector has no backbone with layers that can be randomised"
+        return [unmeasured("cascade", "Spearman after randomising layers", reason)]
+    layers = resettable(network)
+    said: list[Row] = []
+    rows = np.concatenate([study.fakes, study.reals])
+    for depth in progress(DEPTHS, "randomising layers", unit="depth", quiet=study.config.quiet):
+        top = layers[: max(1, round(depth * len(layers)))]
+        with randomised(network, top, study.config.seed):
+            said.append(_row(study, depth, rows))
+    return said
+
+
+def resettable(network: nn.Module) -> list[Any]:
+    """The layers that have `reset_parameters`, the last defined first, as Quantus walks them."""
+    return [each for each in network.modules() if hasattr(each, "reset_parameters")][::-1]
+
+
+@contextmanager
+def randomised(network: nn.Module, layers: Sequence[Any], seed: int) -> Iterator[None]:
+    """The network with some layers as before any training, for as long as the context lasts."""
+    kept = {name: value.clone() for name, value in network.state_dict().items()}
+    devices = sorted({each.device.index for each in kept.values() if each.device.type == "cuda"})
+    try:
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(seed)
+            for layer in layers:
+                layer.reset_parameters()
+        yield
+    finally:
+        network.load_state_dict(kept)
+
+
+def map_correlation(before: Map, after: Map) -> Array:
+    """(n,) Spearman's correlation over the cells of maps (n, h, w).
+
+    NaN where the map was even before, which nothing can be compared with; 0 where it has become so.
+    """
+    one, other = (each.reshape(len(each), -1).astype(np.float64) for each in (before, after))
+    even = one.min(axis=1) == one.max(axis=1)
+    return np.where(even, np.nan, spearman(one, other))
+
+
+def _row(study: Study, depth: float, rows: NDArray[np.int64]) -> Row:
+    key = f"cascade.{round(100 * depth)}"
+    title = f"Spearman after the top {round(100 * depth)} % of layers are random"
+    reading = study.read_again(rows, f"{round(100 * depth)} % of layers random")
+    maps, parts = study.found.reading.maps, study.found.reading.parts
+    if maps is not None and reading.maps is not None:
+        values = {OWN: study.column(), _EDGES: study.column()}
+        values[OWN][rows] = map_correlation(maps[rows], reading.maps)
+        edges = np.stack([_edges(study, row, maps.shape[1:]) for row in rows])
+        values[_EDGES][rows] = map_correlation(edges, edges)
+        return mean_row(key, title, _AIM, values, study.draws, higher=False)
+    if parts is None or reading.parts is None:
+        return unmeasured(key, title, "nothing is said any more of any face")
+    after = standardised(reading.parts, study.found.real[rows])
+    before = standardised(parts, study.found.real)[rows]
+    silent = bool((after.std(axis=0) == 0).any())
+
+    def correlation(weights: Array) -> Array:
+        if silent:  # a part that scores all faces alike keeps nothing of how they were ranked
+            return np.zeros(len(weights))
+        return rank_correlation(before, after, weights[:, rows])
+
+    return Row(
+        key=key,
+        title=title,
+        n=len(rows),
+        figure=study.draws.figure(correlation),
+        aim=_AIM,
+        higher_is_better=False,
+    )
+
+
+def _edges(study: Study, row: int, shape: tuple[int, ...]) -> Map:
+    """(h, w) magnitude of the image's gradient."""
+    grey = cv2.cvtColor(study.found.faces[row].crop.image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    slope = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
+    return np.asarray(cv2.resize(slope, shape[::-1], interpolation=cv2.INTER_AREA), np.float32)

@@ -1,0 +1,67 @@
+"""Shapley values of the parts, with pristine pixels where a part is absent: what really counts."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesb_plugin.audit.agreement import spearman
+from lesb_plugin.audit.compared import mean_row, unmeasured
+from lesb_plugin.audit.controls import ORACLE, OWN, part_controls
+from lesb_plugin.audit.extended.naming_row import naming_row
+from lesb_plugin.audit.extended.study import Study
+from lesb_plugin.audit.faces import AuditFace
+from lesb_plugin.audit.row import Row, at_least
+from lesb_plugin.explain.perturbation import mixed
+from lesb_plugin.explain.shapley import coalitions, shapley_values
+
+__all__ = ["part_values", "shapley_rows"]
+
+Array = NDArray[np.float64]
+_MOST_PARTS = 8
+_KEY, _TITLE = "shapley", "Spearman with Shapley values, pristine baseline"
+
+
+def shapley_rows(study: Study) -> list[Row]:
+    """Two rows, of fakes whose source is known.
+
+    `shapley`: the mean over faces of the Spearman correlation of a face's part scores with the
+    exact Shapley values of its parts in the score of fake. Range [-1, 1], higher is better; between
+    `insert`, which counts a part alone, and `restore`, which counts it among all others. Controls
+    are those of the other part rows; the oracle is the values themselves.
+    `shapley.right_part`: the part that those values name; see `naming_row`.
+    """
+    found = study.found
+    sourced = np.array([found.faces[row].source is not None for row in study.fakes])
+    parts = len(found.names)
+    if not sourced.any():
+        return [unmeasured(_KEY, _TITLE, "no fake has a known source")]
+    if parts > _MOST_PARTS:
+        reason = f"{parts} parts have {2**parts} sets, which are not all scored"
+        return [unmeasured(_KEY, _TITLE, reason)]
+    values = np.full(found.truth.shape, np.nan)
+    for row, face in study.faces("Shapley values of parts"):
+        if face.source is not None:
+            values[row] = part_values(study, face)
+    rows = study.fakes[sourced]
+    title = "right part first, Shapley values, pristine baseline"
+    named = naming_row(study, f"{_KEY}.right_part", title, rows, values[rows])
+    if study.z is None:
+        return [named]
+    z = study.z
+    evidence = part_controls(
+        z, found.truth, found.areas, found.centrality, study.rng(_KEY)
+    ) | {OWN: z, ORACLE: values}  # fmt: skip
+    columns = {who: spearman(each, values) for who, each in evidence.items()}
+    return [mean_row(_KEY, _TITLE, at_least(0.8), columns, study.draws), named]
+
+
+def part_values(study: Study, face: AuditFace) -> Array:
+    """(K,) Shapley values of the parts; they sum to s(x) - s(x with all parts restored).
+
+    The players are the parts; what is in none of them stays as it is in the fake.
+    """
+    assert face.source is not None  # noqa: S101 - only faces with one are asked about
+    hidden = coalitions(face.parts.astype(np.float32))  # (2^K, S, S)
+    images = mixed(face.crop.image, face.source.image, hidden)
+    return shapley_values(study.subject.of_images(face.crop, images))

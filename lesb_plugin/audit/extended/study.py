@@ -1,0 +1,103 @@
+"""What the extended rows work on: an explanation, and some of the faces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesb_plugin.audit.collect import Collected, spread
+from lesb_plugin.audit.faces import AuditFace
+from lesb_plugin.audit.intervals import Draws
+from lesb_plugin.audit.map_rows import enlarged
+from lesb_plugin.audit.naming import standardised
+from lesb_plugin.audit.options import AuditConfig
+from lesb_plugin.audit.subject import Reading, Subject
+from registry import Crop, Explanation, progress
+
+__all__ = ["Explain", "Image", "Map", "Study", "painted"]
+
+Array = NDArray[np.float64]
+Image = NDArray[np.uint8]
+Map = NDArray[np.float32]
+Rows = NDArray[np.int64]
+Explain = Callable[[Sequence[Crop]], list[Explanation]]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Study:
+    """`fakes` (m,) are the rows of faces that extended rows are about, evenly spread over the fakes
+    whose changed parts are known; `reals` those that other methods' part scores are measured by.
+
+    `z` (n, K) are part scores of the explanation on the scale of reals, None where it has none.
+    """
+
+    subject: Subject
+    found: Collected
+    draws: Draws
+    config: AuditConfig
+    fakes: Rows
+    reals: Rows
+    z: Array | None
+
+    @classmethod
+    def of(cls, subject: Subject, found: Collected, draws: Draws, config: AuditConfig) -> Study:
+        """`config.extended_faces` fakes, and half as many reals."""
+        count = config.extended_faces
+        parts = found.reading.parts
+        return cls(
+            subject=subject,
+            found=found,
+            draws=draws,
+            config=config,
+            fakes=spread(np.flatnonzero(found.known), count),
+            reals=spread(np.flatnonzero(found.real), max(2, count // 2)),
+            z=None if parts is None else standardised(parts, found.real),
+        )
+
+    def rng(self, key: str) -> np.random.Generator:
+        """Of one row: what a row draws does not depend on which others are measured."""
+        return np.random.default_rng([self.config.seed, *key.encode()])
+
+    def faces(self, label: str) -> Iterator[tuple[int, AuditFace]]:
+        """The chosen fakes and their rows, under a bar."""
+        pairs = [(int(row), self.found.faces[row]) for row in self.fakes]
+        return progress(pairs, label, unit="face", quiet=self.config.quiet)
+
+    def column(self) -> Array:
+        """(n,) of NaN, to be filled for some faces."""
+        return np.full(len(self.found.faces), np.nan)
+
+    def heat(self, row: int) -> Map:
+        """(S, S): the explanation of a face by pixel.
+
+        Its map, or part scores painted into their parts, the greater one where two overlap; what is
+        in no part lies one standard deviation below the lowest part.
+        """
+        face, maps = self.found.faces[row], self.found.reading.maps
+        size = face.parts.shape[1]
+        if maps is not None:
+            return enlarged(maps[row], size)
+        assert self.z is not None  # noqa: S101 - an explanation has parts or maps
+        return painted(face.parts, self.z[row])
+
+    def read(self, explain: Explain, rows: Rows, label: str) -> Reading:
+        """What another explainer of the same detector says of the faces of some rows."""
+        inputs = replace(self.subject.inputs, explain=explain)
+        other = Subject(inputs, self.subject.names, self.config.batch_size, quiet=self.config.quiet)
+        return self.read_again(rows, label, other)
+
+    def read_again(self, rows: Rows, label: str, subject: Subject | None = None) -> Reading:
+        """The same explanation anew, for a detector that has changed."""
+        faces = [self.found.faces[row] for row in rows]
+        return (subject or self.subject).read(
+            [face.crop for face in faces], [face.parts for face in faces], label
+        )
+
+
+def painted(masks: NDArray[np.bool_], z: Array) -> Map:
+    """(S, S): scores (K,) inside of masks (K, S, S), and one below the lowest outside of all."""
+    inside = np.where(masks, z[:, None, None], float(z.min()) - 1.0)
+    return np.asarray(inside.max(axis=0), np.float32)
