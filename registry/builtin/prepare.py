@@ -63,7 +63,7 @@ class Recipe:
         return [
             (
                 crop_face(image, face, self.crop),
-                frame.mask and crop_mask(frame.mask, image, face, self.crop),
+                None if frame.mask is None else crop_mask(frame.mask, image, face, self.crop),
             )
             for face in faces[: self.faces]
         ]
