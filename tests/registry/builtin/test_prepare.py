@@ -422,7 +422,11 @@ def test_what_cannot_be_labelled_or_told_apart_is_an_error(
     (tmp_path / "empty").mkdir()
     cases: list[tuple[tuple[Path, ...], dict[str, Any], str]] = [
         ((clips / "a.mp4",), {"label": None}, "have no label; .*--label real"),
-        ((clips / "a.mp4", tmp_path / "a.mp4"), {}, r"clips\d*/a\.mp4 and .*/a\.mp4 would both be fake_a"),
+        (
+            (clips / "a.mp4", tmp_path / "a.mp4"),
+            {},
+            r"clips\d*/a\.mp4 and .*/a\.mp4 would both be fake_a",
+        ),
         ((tmp_path / "data",), {}, "data with labels of its own"),
         ((tmp_path / "empty",), {}, "no video and no image"),
         ((clips / "a.mp4",), {"name": "a/b"}, "--name 'a/b' may hold"),
