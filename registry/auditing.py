@@ -7,14 +7,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from registry.building import build_explainer, build_reader
+from registry.building import build_explainer
 from registry.config import EvalConfig
 from registry.data import fingerprint
 from registry.inference import Embedder
 from registry.inputs import choose_units, find_data
 from registry.model import build_model
 from registry.plugins import load_plugins
-from registry.reader import FaceReader
+from registry.reader import FaceReader, build_reader
 from registry.types import (
     Crop,
     CropPolicy,

@@ -10,12 +10,12 @@ from registry.boundary import guarded
 from registry.cache import weights_dir
 from registry.config import resolve_options
 from registry.crops import FRAME, whole_frame
-from registry.data import FaceReader
 from registry.errors import ConfigError, PluginError
 from registry.inference import Embedder, resolve_device
 from registry.memory import reuse_freed_memory
 from registry.plugins import Plugins
 from registry.precision import warn_if_emulated
+from registry.reader import Reading
 from registry.types import (
     Backbone,
     BackboneSpec,
@@ -29,29 +29,14 @@ from registry.types import (
 
 __all__ = [
     "Loading",
-    "Reading",
     "build_backbone",
     "build_detector",
     "build_embedder",
     "build_explainer",
-    "build_reader",
 ]
 
 _METHODS = {"features", "embed", "head", "head_direction", "to"}
 _PROTOCOL = sorted({*Backbone.__annotations__, *_METHODS})
-
-
-class Reading(Protocol):
-    """The fields that say how faces are found in frames."""
-
-    @property
-    def landmarks(self) -> str | None: ...
-    @property
-    def landmarker(self) -> str | None: ...
-    @property
-    def face_detector(self) -> str: ...
-    @property
-    def crop_from(self) -> str: ...
 
 
 class Loading(Reading, Protocol):
@@ -158,17 +143,6 @@ def _free(plugins: Plugins) -> str:
 
 def _runs_alone(spec: object) -> bool:
     return isinstance(spec, BackboneSpec) and not spec.needs_weights and spec.members is None
-
-
-def build_reader(plugins: Plugins, config: Reading) -> FaceReader:
-    """What turns a frame into faces with landmarks."""
-    return FaceReader(
-        crop_from=config.crop_from,
-        face_detector=config.face_detector,
-        landmarker=config.landmarker,
-        predictor=None if config.landmarks is None else Path(config.landmarks),
-        plugins=plugins,
-    )
 
 
 def build_detector(

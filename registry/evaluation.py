@@ -13,7 +13,6 @@ from typing import Any
 
 from registry.atomic import writable_folder
 from registry.boundary import guarded
-from registry.building import build_reader
 from registry.cache import cache_dir
 from registry.chunks import Chunk, ChunkStore, Unit, cut
 from registry.config import EvalConfig, as_yaml
@@ -25,6 +24,7 @@ from registry.model import Model, audit_of, build_model
 from registry.plugins import Plugins, load_plugins
 from registry.predictions import OK, PREDICTIONS, write_predictions
 from registry.provenance import BackboneRecord, Provenance
+from registry.reader import build_reader
 from registry.remarks import domains_of, remarks
 from registry.result import Result
 from registry.rows import rows_of

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from registry import __version__
 from registry.aggregation import Units, aggregate, variant_columns
 from registry.audit_summary import PartAudit
-from registry.building import build_explainer, build_reader
+from registry.building import build_explainer
 from registry.checksum import file_sha256
 from registry.chunks import Unit
 from registry.config import PredictConfig, ScoringConfig
@@ -29,6 +29,7 @@ from registry.media import find_media
 from registry.model import audit_of, build_model
 from registry.plugins import load_plugins
 from registry.predictions import OK, Settings
+from registry.reader import build_reader
 from registry.remarks import model_remarks
 from registry.rows import rows_of
 from registry.scoring import Scorer

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import numpy as np
 
@@ -26,13 +26,33 @@ if TYPE_CHECKING:
 
     from registry.plugins import Plugins
 
-__all__ = ["FaceReader", "FaceSample", "read_landmarks", "reason_without_path"]
+__all__ = [
+    "FaceReader",
+    "FaceSample",
+    "Reading",
+    "build_reader",
+    "read_landmarks",
+    "reason_without_path",
+]
 
 _CROP_FROM = ("auto", "landmarks", "detector", FRAME)
 _KEPT_AREA = 0.5  # of the largest face's; smaller ones are bystanders (METHOD of SBI's inference)
 _INSIDE = 0.5  # share of the landmarks that must be in the image they are said to belong to
 _OWN = {"_built", "clock"}  # what a pickled copy has anew
 T = TypeVar("T")
+
+
+class Reading(Protocol):
+    """The fields that say how faces are found in frames."""
+
+    @property
+    def landmarks(self) -> str | None: ...
+    @property
+    def landmarker(self) -> str | None: ...
+    @property
+    def face_detector(self) -> str: ...
+    @property
+    def crop_from(self) -> str: ...
 
 
 class FaceReader:
@@ -189,6 +209,17 @@ class FaceSample:
     def load(self) -> tuple[NDArray[np.uint8], Face]:
         """The frame, uint8 RGB (H, W, 3), and its main face with landmarks."""
         return self.reader.read_one(self.frame)
+
+
+def build_reader(plugins: Plugins, config: Reading) -> FaceReader:
+    """What turns a frame into faces with landmarks."""
+    return FaceReader(
+        crop_from=config.crop_from,
+        face_detector=config.face_detector,
+        landmarker=config.landmarker,
+        predictor=None if config.landmarks is None else Path(config.landmarks).expanduser(),
+        plugins=plugins,
+    )
 
 
 def read_landmarks(path: Path) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from registry.building import build_explainer, build_reader
+from registry.building import build_explainer
 from registry.config import EvalConfig, resolve
 from registry.crops import crop_face
 from registry.errors import BenchError, DataError
@@ -16,7 +16,7 @@ from registry.inputs import find_data
 from registry.model import Model, build_model
 from registry.plugins import load_plugins
 from registry.predictions import OK, read_predictions
-from registry.reader import FaceReader
+from registry.reader import FaceReader, build_reader
 from registry.result import Result
 from registry.types import Crop, CropPolicy, Detector, Explanation, Frame, Video
 

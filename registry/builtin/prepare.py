@@ -22,7 +22,7 @@ from registry.data import FramePolicy, fingerprint, select_frames
 from registry.errors import DataError
 from registry.masks import crop_mask
 from registry.plugins import Plugins
-from registry.reader import FaceReader, reason_without_path
+from registry.reader import FaceReader, build_reader, reason_without_path
 from registry.types import Crop, CropPolicy, Frame, Video
 
 if TYPE_CHECKING:
@@ -119,15 +119,8 @@ def prepare(videos: Sequence[Video], config: PrepareConfig, out: Path, plugins: 
 
 
 def _recipe(config: PrepareConfig, plugins: Plugins) -> Recipe:
-    reader = FaceReader(
-        plugins=plugins,
-        crop_from=config.crop_from,
-        face_detector=config.face_detector,
-        landmarker=config.landmarker,
-        predictor=None if config.landmarks is None else Path(config.landmarks).expanduser(),
-    )
     return Recipe(
-        reader=reader,
+        reader=build_reader(plugins, config),
         crop=config.crop,
         faces=None if config.policy == "sbi" else 1,
         frames=config.frames,
