@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,14 @@ from registry.model import build_model
 from registry.plugins import load_plugins
 from registry.reader import FaceReader, build_reader
 from registry.types import (
-    Crop,
     CropPolicy,
     Detector,
-    Explanation,
+    Explain,
     Frame,
     Video,
 )
 
 __all__ = ["AuditInputs", "prepare_audit"]
-
-Explain = Callable[[Sequence[Crop]], list[Explanation]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from registry.boundary import guarded
@@ -19,12 +18,11 @@ from registry.reader import Reading
 from registry.types import (
     Backbone,
     BackboneSpec,
-    Crop,
     Detector,
     DetectorContext,
     DetectorSpec,
+    Explain,
     ExplainerSpec,
-    Explanation,
 )
 
 __all__ = [
@@ -145,12 +143,8 @@ def _runs_alone(spec: object) -> bool:
     return isinstance(spec, BackboneSpec) and not spec.needs_weights and spec.members is None
 
 
-def build_detector(
-    spec: DetectorSpec, embedder: Embedder | None, options: Any, artefact: Path | None, seed: int
-) -> Detector:
+def build_detector(spec: DetectorSpec, context: DetectorContext) -> Detector:
     """The detector itself; one that does not keep the contract is a PluginError."""
-    resolved = resolve_options(None if spec.options is None else spec.options.load(), options)
-    context = DetectorContext(embedder=embedder, options=resolved, artefact=artefact, seed=seed)
     detector = guarded(f"detector {spec.name!r}", spec.source, spec.build, context)
     if not isinstance(detector, Detector):
         raise PluginError(
@@ -160,13 +154,9 @@ def build_detector(
     return detector
 
 
-def build_explainer(
-    spec: ExplainerSpec, detector: Detector, options: Mapping[str, Any]
-) -> Callable[[Sequence[Crop]], list[Explanation]]:
+def build_explainer(spec: ExplainerSpec, detector: Detector, options: Mapping[str, Any]) -> Explain:
     """What explains a detector's scores; a ConfigError for a detector that it cannot explain."""
     resolved = resolve_options(None if spec.options is None else spec.options.load(), options)
     arguments = (detector,) if resolved is None else (detector, resolved)
-    explain: Callable[[Sequence[Crop]], list[Explanation]] = guarded(
-        f"explainer {spec.name!r}", spec.source, spec.build, *arguments
-    )
+    explain: Explain = guarded(f"explainer {spec.name!r}", spec.source, spec.build, *arguments)
     return explain

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from registry.artefacts import find_artefact
-from registry.building import build_embedder
-from registry.config import EvalConfig, resolve_options
+from registry.config import EvalConfig
+from registry.model import build_context
 from registry.plugins import load_plugins
-from registry.types import DetectorContext, DetectorSpec
+from registry.types import DetectorContext
 
 __all__ = ["detector_context"]
 
@@ -22,8 +21,4 @@ def detector_context(config: EvalConfig | None = None, /, **settings: Any) -> De
     """
     config = replace(config or EvalConfig(), **settings)
     plugins = load_plugins()
-    spec: DetectorSpec = plugins.get("detector", config.detector)
-    embedder = build_embedder(plugins, config) if spec.needs_backbone else None
-    artefact = None if embedder is None else find_artefact(plugins, config, spec, embedder)
-    options = resolve_options(None if spec.options is None else spec.options.load(), config.options)
-    return DetectorContext(embedder=embedder, options=options, artefact=artefact, seed=config.seed)
+    return build_context(plugins, plugins.get("detector", config.detector), config)

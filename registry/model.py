@@ -10,14 +10,14 @@ from registry.artefacts import find_artefact
 from registry.audit_summary import PartAudit, find_audit
 from registry.building import build_detector, build_embedder
 from registry.checksum import file_sha256
-from registry.config import EvalConfig, ScoringConfig
+from registry.config import EvalConfig, ScoringConfig, resolve_options
 from registry.crops import FRAME, whole_frame
 from registry.inference import Embedder
 from registry.plugins import Plugins
 from registry.predictions import Settings
-from registry.types import CropPolicy, Detector, DetectorSpec
+from registry.types import CropPolicy, Detector, DetectorContext, DetectorSpec
 
-__all__ = ["Model", "audit_of", "build_model"]
+__all__ = ["Model", "audit_of", "build_context", "build_model"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,17 +42,27 @@ class Model:
         return Settings(detector=self.spec.name, metrics=(), vote_variants=votes)
 
 
+def build_context(
+    plugins: Plugins, spec: DetectorSpec, config: EvalConfig | ScoringConfig
+) -> DetectorContext:
+    """What the detector of a record is built from."""
+    embedder = build_embedder(plugins, config) if spec.needs_backbone else None
+    artefact = None if embedder is None else find_artefact(plugins, config, spec, embedder)
+    options = resolve_options(None if spec.options is None else spec.options.load(), config.options)
+    return DetectorContext(embedder=embedder, options=options, artefact=artefact, seed=config.seed)
+
+
 def build_model(plugins: Plugins, config: EvalConfig | ScoringConfig) -> Model:
     """The detector that `config` names, ready to score."""
     spec: DetectorSpec = plugins.get("detector", config.detector)
-    embedder = build_embedder(plugins, config) if spec.needs_backbone else None
-    artefact = None if embedder is None else find_artefact(plugins, config, spec, embedder)
+    context = build_context(plugins, spec, config)
+    embedder = context.embedder
     crop = CropPolicy() if embedder is None else embedder.backbone.crop
     return Model(
         spec=spec,
-        detector=build_detector(spec, embedder, config.options, artefact, config.seed),
+        detector=build_detector(spec, context),
         embedder=embedder,
-        artefact=artefact,
+        artefact=context.artefact,
         crop=whole_frame(crop) if config.crop_from == FRAME else crop,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
@@ -34,7 +34,7 @@ from registry.remarks import model_remarks
 from registry.rows import rows_of
 from registry.scoring import Scorer
 from registry.stages import StageClock
-from registry.types import Crop, CropPolicy, Detector, Explanation, Frame, Video
+from registry.types import Crop, CropPolicy, Detector, Explain, Frame, Video
 from registry.video_files import is_video
 
 __all__ = ["FaceScore", "FrameScore", "Prediction", "Predictor", "predict"]
@@ -205,9 +205,7 @@ class Predictor:
             for number, crop in enumerate(crops)
         ]
 
-    def explainer(
-        self, name: str, options: Mapping[str, Any], **offered: Any
-    ) -> Callable[[Sequence[Crop]], list[Explanation]]:
+    def explainer(self, name: str, options: Mapping[str, Any], **offered: Any) -> Explain:
         """What explains the scores; `offered` are options for an explainer that has such ones.
 
         A ConfigError where it cannot explain this detector.

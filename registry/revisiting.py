@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from registry.plugins import load_plugins
 from registry.predictions import OK, read_predictions
 from registry.reader import FaceReader, build_reader
 from registry.result import Result
-from registry.types import Crop, CropPolicy, Detector, Explanation, Frame, Video
+from registry.types import Crop, CropPolicy, Detector, Explain, Frame, Video
 
 __all__ = ["FinishedRun", "ScoredFace"]
 
@@ -96,9 +96,7 @@ class FinishedRun:
         """The detector of the run."""
         return self._model.detector
 
-    def explainer(
-        self, name: str, options: Mapping[str, Any]
-    ) -> Callable[[Sequence[Crop]], list[Explanation]]:
+    def explainer(self, name: str, options: Mapping[str, Any]) -> Explain:
         """The explainer `name` of the run's detector."""
         spec = self._plugins.get("explainer", name)  # a wrong name is told before weights are read
         return build_explainer(spec, self.detector, options)

@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from registry.errors import PluginError
 
@@ -39,6 +39,7 @@ __all__ = [
     "DetectorSpec",
     "DifferentiableDetector",
     "EmbeddingDetector",
+    "Explain",
     "ExplainerSpec",
     "Explanation",
     "Face",
@@ -580,15 +581,19 @@ class LandmarkerSpec(Spec):
     build: Callable[[Path | None], Callable[[NDArray[np.uint8], Face], NDArray[np.float32]]]
 
 
+Explain: TypeAlias = Callable[[Sequence[Crop]], list[Explanation]]
+"""What an explainer is once it is built."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainerSpec(Spec):
-    """`build(detector) -> f(crops) -> list[Explanation]`; a ConfigError for a detector it cannot.
+    """`build(detector) -> Explain`; a ConfigError for a detector that it cannot explain.
 
     Where `options` loads a frozen dataclass, `build(detector, options)` takes one too and does with
     the defaults where it is left out.
     """
 
-    build: Callable[..., Callable[[Sequence[Crop]], list[Explanation]]]
+    build: Callable[..., Explain]
     options: Lazy | None = None
 
 

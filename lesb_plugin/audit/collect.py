@@ -14,7 +14,7 @@ from lesb_plugin.audit.controls import centre_map
 from lesb_plugin.audit.equivariance import MOVES, move_image, move_points
 from lesb_plugin.audit.faces import AuditFace
 from lesb_plugin.audit.subject import Reading, Subject
-from lesb_plugin.audit.truth import part_masks
+from lesb_plugin.audit.truth import wide_masks
 from lesb_plugin.lesb.distort import compress
 from lesb_plugin.lfd.regions import RegionSet
 from registry import Crop, DataError
@@ -199,7 +199,7 @@ def _moved(
             points = move_points(cast(NDArray[np.float32], crop.landmarks), move, size)
             image = cast(Image, move_image(crop.image, move))
             crops.append(replace(crop, image=image, landmarks=points))
-            masks.append(part_masks(points, regions, size))
+            masks.append(wide_masks(points, regions, size))
         maps = subject.read(crops, masks, name).maps
         if maps is not None:
             out[name] = maps

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.audit.truth import changed_parts, covered_parts, group_of, part_masks
+from lesb_plugin.audit.truth import changed_parts, covered_parts, group_of, wide_masks
 from lesb_plugin.lfd.regions import RegionSet
 from registry import AuditInputs, Crop, DataError, Face, Frame, Video, crop_face, progress
 
@@ -111,7 +111,7 @@ def _read(
     crop = crop_face(image, face, inputs.crop)
     if crop.landmarks is None:
         raise DataError("no landmarks, so no parts; name a landmarker with --landmarker")
-    parts = part_masks(crop.landmarks, regions, inputs.crop.size)
+    parts = wide_masks(crop.landmarks, regions, inputs.crop.size)
     if video.label == 0:
         return AuditFace(crop=crop, fake=False, identity=_identity(video), parts=parts)
     mask = None if frame.mask is None else _mask(frame.mask, image, face, inputs)

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.lfd.regions import Jitter, RegionSet, part_mask
+from lesb_plugin.lfd.regions import Jitter, RegionSet, part_masks
 from registry import DataError
 
-__all__ = ["WHOLE", "changed_parts", "covered_parts", "group_of", "part_masks"]
+__all__ = ["WHOLE", "changed_parts", "covered_parts", "group_of", "wide_masks"]
 
 Flags = NDArray[np.bool_]
 WHOLE = frozenset({"face", "whole", "whole_face", "all"})
@@ -50,11 +50,9 @@ def covered_parts(mask: Flags, masks: Flags) -> Flags:
     return np.asarray(2 * inside > masks.sum(axis=(1, 2)))
 
 
-def part_masks(landmarks: NDArray[np.floating], regions: RegionSet, size: int) -> Flags:
+def wide_masks(landmarks: NDArray[np.floating], regions: RegionSet, size: int) -> Flags:
     """(K, S, S): each part and a tenth of an inter-ocular distance around it."""
-    rng = np.random.default_rng(0)  # nothing is drawn from it
-    masks = [part_mask(landmarks, part, size, _AROUND, rng) > 0 for part in regions.parts]
-    return np.stack(masks)
+    return part_masks(landmarks, regions, size, _AROUND) > 0
 
 
 def group_of(method: str) -> str:

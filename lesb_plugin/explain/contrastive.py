@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from lesb_plugin.explain.options import ExplainOptions
 from lesb_plugin.explain.target import ANY_DETECTOR, differentiable
-from registry import ConfigError, Crop, DataError, Detector, Explanation, LocalDetector, real_crops
+from registry import (
+    ConfigError,
+    Crop,
+    DataError,
+    Detector,
+    Explain,
+    Explanation,
+    LocalDetector,
+    real_crops,
+)
 
 __all__ = ["Contrast", "RealFaces", "build_contrastive"]
 
@@ -76,9 +85,7 @@ def _length(offsets: Array) -> Array:
     return np.asarray(np.sqrt((offsets**2).mean(axis=-1)))
 
 
-def build_contrastive(
-    detector: Detector, options: ExplainOptions | None = None
-) -> Callable[[Sequence[Crop]], list[Explanation]]:
+def build_contrastive(detector: Detector, options: ExplainOptions | None = None) -> Explain:
     """`regions`: the excess by part; `references`: the nearest real faces of the reference data.
 
     A detector without subspaces is compared in its whole embedding, as "face".

@@ -9,7 +9,7 @@ sum exactly to the logit minus the mean logit of real faces. Nothing is trained.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,16 +26,23 @@ from lesb_plugin.explain.target import (
     pixels,
 )
 from lesb_plugin.lfd.regions import RegionSet
-from registry import ConfigError, Crop, DataError, Detector, Embedder, Explanation, real_crops
+from registry import (
+    ConfigError,
+    Crop,
+    DataError,
+    Detector,
+    Embedder,
+    Explain,
+    Explanation,
+    real_crops,
+)
 
 __all__ = ["build_parts"]
 
 Array = NDArray[np.float64]
 
 
-def build_parts(
-    detector: Detector, options: ExplainOptions | None = None
-) -> Callable[[Sequence[Crop]], list[Explanation]]:
+def build_parts(detector: Detector, options: ExplainOptions | None = None) -> Explain:
     """`regions`: C_k by part and of the `rest`; the map "face" is the same by position.
 
     Both are in units of the logit, and 0 is what real faces of `options.reference` have on average.

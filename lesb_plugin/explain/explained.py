@@ -16,7 +16,7 @@ from lesb_plugin.explain.config import ExplainConfig
 from lesb_plugin.explain.masks import NoPartsError, regions_of
 from lesb_plugin.explain.options import ExplainOptions
 from lesb_plugin.explain.polygons import part_polygons
-from lesb_plugin.explain.reference import Explain, RealScores, score_reals
+from lesb_plugin.explain.reference import RealScores, score_reals
 from lesb_plugin.explain.verdict import (
     Choice,
     PartScale,
@@ -29,6 +29,7 @@ from registry import (
     BenchError,
     ConfigError,
     Crop,
+    Explain,
     Explanation,
     FaceScore,
     LocalDetector,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
 import torch
@@ -13,11 +13,9 @@ from lesb_plugin.explain.layers import Traced, at_features, at_layer, find_layer
 from lesb_plugin.explain.options import ExplainOptions
 from lesb_plugin.explain.target import batches, differentiable, gradients, pixels
 from lesb_plugin.explain.tokens import describe_outliers, on_grid, outliers, transformer_blocks
-from registry import Backbone, Crop, Detector, DifferentiableDetector, Explanation
+from registry import Backbone, Crop, Detector, DifferentiableDetector, Explain, Explanation
 
 __all__ = ["as_explanations", "build_cam", "without_outliers"]
-
-Explain = Callable[[Sequence[Crop]], list[Explanation]]
 
 
 def build_cam(detector: Detector, options: ExplainOptions | None = None) -> Explain:

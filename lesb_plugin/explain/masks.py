@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from lesb_plugin.explain.options import ExplainOptions
 from lesb_plugin.lfd.presets import region_preset
-from lesb_plugin.lfd.regions import STILL, Jitter, RegionSet, part_mask
+from lesb_plugin.lfd.regions import STILL, Jitter, RegionSet
+from lesb_plugin.lfd.regions import part_masks as regions_masks
 from registry import Crop, Detector
 
 __all__ = ["REST", "SOFT", "NoPartsError", "face_cells", "part_masks", "partition", "regions_of"]
@@ -39,13 +40,11 @@ def part_masks(crop: Crop, regions: RegionSet, jitter: Jitter = SOFT) -> NDArray
     """(K, S, S) in [0, 1], one for each part."""
     if crop.landmarks is None:
         raise NoPartsError("the face has no landmarks, so its parts cannot be told apart")
-    rng = np.random.default_rng(0)  # of a jitter that leaves nothing to chance
-    size = crop.image.shape[:2]
+    height, width = crop.image.shape[:2]
     try:
-        masks = [part_mask(crop.landmarks, part, size, jitter, rng) for part in regions.parts]
+        return regions_masks(crop.landmarks, regions, (height, width), jitter)
     except ValueError as error:
         raise NoPartsError(f"the parts cannot be told apart: {error}") from error
-    return np.stack(masks)
 
 
 def partition(crop: Crop, regions: RegionSet, grid: tuple[int, int]) -> NDArray[np.float32]:

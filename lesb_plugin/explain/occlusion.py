@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 import cv2
 import numpy as np
 
 from lesb_plugin.explain.masks import NoPartsError, part_masks, regions_of
 from lesb_plugin.explain.options import ExplainOptions
 from lesb_plugin.explain.perturbation import Baseline, Masks, blurred, mixed, scores
-from registry import Crop, Detector, Explanation
+from registry import Crop, Detector, Explain, Explanation
 
 __all__ = ["build_occlusion", "build_occlusion_grid", "drops"]
-
-Explain = Callable[[Sequence[Crop]], list[Explanation]]
 
 
 def build_occlusion(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from lesb_plugin.explain.config import ExplainConfig
 from registry import (
     Crop,
     DataError,
-    Explanation,
+    Explain,
     Predictor,
     cache_dir,
     progress,
@@ -24,11 +24,9 @@ from registry import (
     replacing,
 )
 
-__all__ = ["Explain", "RealScores", "score_reals"]
+__all__ = ["RealScores", "score_reals"]
 
 Array = NDArray[np.float64]
-Explain = Callable[[Sequence[Crop]], list[Explanation]]
-
 _FORMAT = 1
 _FEWEST = 19  # with fewer no score could be at or below p = .05
 _MAPPED = 32  # real faces whose maps are drawn to see how strong theirs are

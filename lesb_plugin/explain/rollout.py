@@ -5,7 +5,7 @@ After Chefer, Gur and Wolf, "Generic Attention-model Explainability" (ICCV 2021)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -16,7 +16,15 @@ from lesb_plugin.explain.maps import without_outliers
 from lesb_plugin.explain.options import ExplainOptions
 from lesb_plugin.explain.target import ANY_DETECTOR, batches, differentiable, pixels
 from lesb_plugin.explain.tokens import on_grid, outliers, transformer_blocks
-from registry import Backbone, ConfigError, Crop, Detector, DifferentiableDetector, Explanation
+from registry import (
+    Backbone,
+    ConfigError,
+    Crop,
+    Detector,
+    DifferentiableDetector,
+    Explain,
+    Explanation,
+)
 
 __all__ = ["build_rollout", "gradient_rollout"]
 
@@ -37,9 +45,7 @@ def gradient_rollout(attention: Sequence[Tensor], gradient: Sequence[Tensor]) ->
     return relevance
 
 
-def build_rollout(
-    detector: Detector, options: ExplainOptions | None = None
-) -> Callable[[Sequence[Crop]], list[Explanation]]:
+def build_rollout(detector: Detector, options: ExplainOptions | None = None) -> Explain:
     """Maps (h, w) >= 0 by target on the grid of patch tokens; prefix tokens have no place."""
     options = options or ExplainOptions()
     target = differentiable(detector, "rollout")

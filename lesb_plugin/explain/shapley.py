@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from math import comb
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from lesb_plugin.explain.masks import NoPartsError, part_masks, regions_of
 from lesb_plugin.explain.options import ExplainOptions
 from lesb_plugin.explain.perturbation import Baseline, Masks, blurred, mixed, scores
-from registry import ConfigError, Crop, Detector, Explanation
+from registry import ConfigError, Crop, Detector, Explain, Explanation
 
 __all__ = ["build_shapley", "coalitions", "shapley_values"]
 
@@ -22,7 +21,7 @@ def build_shapley(
     detector: Detector,
     options: ExplainOptions | None = None,
     baseline: Baseline = blurred,
-) -> Callable[[Sequence[Crop]], list[Explanation]]:
+) -> Explain:
     """`regions`: values in log-odds of fake, which sum to what all parts together add to them."""
     regions = regions_of(detector, options or ExplainOptions())
     if len(regions.names) > _MOST_PARTS:

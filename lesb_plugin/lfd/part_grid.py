@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.lfd.regions import Jitter, RegionSet, part_mask
+from lesb_plugin.lfd.regions import Jitter, RegionSet, part_masks
 
 __all__ = ["fine_masks", "on_grid", "part_weights", "pool"]
 
@@ -35,8 +35,7 @@ def fine_masks(
     shape = (FINENESS * grid[0], FINENESS * grid[1])
     scale = np.array(shape[::-1]) / size
     points = (landmarks + 0.5) * scale - 0.5  # pixel centres are integers in both
-    middle, rng = _middle(regions.jitter), np.random.default_rng(0)
-    parts = np.stack([part_mask(points, part, shape, middle, rng) for part in regions.parts])
+    parts = part_masks(points, regions, shape, _middle(regions.jitter))
     return np.asarray(parts / np.maximum(parts.sum(axis=0), 1.0), np.float32)
 
 

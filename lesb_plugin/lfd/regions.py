@@ -19,6 +19,7 @@ __all__ = [
     "interocular_distance",
     "load_regions",
     "part_mask",
+    "part_masks",
 ]
 
 Points = NDArray[np.float64]
@@ -191,6 +192,17 @@ def part_mask(
         )
     mask /= peak
     return mask
+
+
+def part_masks(
+    landmarks: NDArray[np.floating[Any]],
+    regions: RegionSet,
+    size: int | tuple[int, int],
+    jitter: Jitter,
+) -> NDArray[np.float32]:
+    """`part_mask` of every part, (K, H, W), for a jitter that leaves nothing to chance."""
+    rng = np.random.default_rng(0)
+    return np.stack([part_mask(landmarks, part, size, jitter, rng) for part in regions.parts])
 
 
 def _checked_distance(landmarks: NDArray[np.floating[Any]], region: Region) -> float:

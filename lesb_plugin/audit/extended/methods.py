@@ -11,7 +11,7 @@ from lesb_plugin.audit import localisation
 from lesb_plugin.audit.compared import mean_row, unmeasured
 from lesb_plugin.audit.controls import CONSTANT, OWN, map_controls
 from lesb_plugin.audit.extended.naming_row import naming_row
-from lesb_plugin.audit.extended.study import Explain, Map, Study
+from lesb_plugin.audit.extended.study import Map, Study
 from lesb_plugin.audit.map_rows import enlarged
 from lesb_plugin.audit.naming import standardised
 from lesb_plugin.audit.row import Aim, Row, number
@@ -22,7 +22,7 @@ from lesb_plugin.explain.options import ExplainOptions
 from lesb_plugin.explain.rollout import build_rollout
 from lesb_plugin.explain.shapley import build_shapley
 from lesb_plugin.explain.tokens import transformer_blocks
-from registry import ConfigError, Detector, DifferentiableDetector
+from registry import ConfigError, Detector, DifferentiableDetector, Explain
 
 __all__ = ["method_rows", "rivals"]
 

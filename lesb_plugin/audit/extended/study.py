@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,15 +15,14 @@ from lesb_plugin.audit.map_rows import enlarged
 from lesb_plugin.audit.naming import standardised
 from lesb_plugin.audit.options import AuditConfig
 from lesb_plugin.audit.subject import Reading, Subject
-from registry import Crop, Explanation, progress
+from registry import Explain, progress
 
-__all__ = ["Explain", "Image", "Map", "Study", "painted"]
+__all__ = ["Image", "Map", "Study", "painted"]
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
 Map = NDArray[np.float32]
 Rows = NDArray[np.int64]
-Explain = Callable[[Sequence[Crop]], list[Explanation]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

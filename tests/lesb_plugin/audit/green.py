@@ -17,7 +17,7 @@ from lesb_plugin.audit.faces import AuditFace
 from lesb_plugin.audit.intervals import Draws
 from lesb_plugin.audit.options import ROWS, AuditConfig
 from lesb_plugin.audit.subject import Subject
-from lesb_plugin.audit.truth import part_masks
+from lesb_plugin.audit.truth import wide_masks
 from lesb_plugin.lfd.presets import region_preset
 from lesb_plugin.lfd.regions import STILL, part_mask
 from registry import AuditInputs, Crop, CropPolicy, Explanation, Scores
@@ -96,7 +96,7 @@ def painted_faces(people: int = 10) -> list[AuditFace]:
     out = []
     for number, sample in enumerate(planted_samples(people)):
         crop = cut(*sample.load(), CropPolicy(size=SIZE))
-        parts = part_masks(crop.landmarks, region_preset(), SIZE)  # type: ignore[arg-type]
+        parts = wide_masks(crop.landmarks, region_preset(), SIZE)  # type: ignore[arg-type]
         out.append(AuditFace(crop=crop, fake=False, identity=str(number), parts=parts))
         for truth in (np.arange(3) == number % 3, np.ones(3, bool)):
             image, mask = crop.image.copy(), hulls(crop)[truth].any(axis=0)

@@ -9,7 +9,7 @@ from planted import planted_samples
 from lesb_plugin.audit.edits import FAMILIES, Canvas, edited, matched_masks
 from lesb_plugin.audit.faces import AuditFace
 from lesb_plugin.audit.made import with_edits
-from lesb_plugin.audit.truth import part_masks
+from lesb_plugin.audit.truth import wide_masks
 from lesb_plugin.lfd.regions import RegionSet
 from registry import CropPolicy, DataError, crop_face
 
@@ -23,7 +23,7 @@ def drawn_faces(regions: RegionSet, count: int = 4) -> list[AuditFace]:
             crop=crop,
             fake=False,
             identity=str(number),
-            parts=part_masks(crop.landmarks, regions, 96),  # type: ignore[arg-type]
+            parts=wide_masks(crop.landmarks, regions, 96),  # type: ignore[arg-type]
         )
         for number, crop in enumerate(crops)
     ]

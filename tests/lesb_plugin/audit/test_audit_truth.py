@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from planted import MEAN_FACE
 
-from lesb_plugin.audit.truth import changed_parts, covered_parts, group_of, part_masks
+from lesb_plugin.audit.truth import changed_parts, covered_parts, group_of, wide_masks
 from lesb_plugin.lfd.regions import RegionSet
 from registry import DataError
 
@@ -34,7 +34,7 @@ def test_an_unknown_region_is_told_with_the_known_ones(region: str) -> None:
 
 
 def test_parts_are_read_off_a_mask_that_covers_more_than_half_of_them(regions: RegionSet) -> None:
-    masks = part_masks((MEAN_FACE * 80 + 8).astype(np.float32), regions, 96)
+    masks = wide_masks((MEAN_FACE * 80 + 8).astype(np.float32), regions, 96)
     np.testing.assert_array_equal(covered_parts(masks[2], masks), [False, False, True])
     np.testing.assert_array_equal(covered_parts(masks[0] | masks[1], masks), [True, True, False])
     np.testing.assert_array_equal(covered_parts(np.ones((96, 96), bool), masks), [True] * 3)
