@@ -160,7 +160,9 @@ class PlantedParts:
     def embed(self, crops: Sequence[Crop]) -> NDArray[np.float32]:
         parts = GreenDetector().score(crops).regions
         noise = np.random.default_rng(0).normal(size=(len(crops), 3))
-        return np.concatenate([np.stack([parts[n] for n in NAMES], axis=1), noise], 1, np.float32)
+        return np.concatenate([np.stack([parts[n] for n in NAMES], axis=1), noise], axis=1).astype(
+            np.float32
+        )
 
     def project(self, embeddings: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
         return {name: embeddings[:, [k, 3 + k]] for k, name in enumerate(NAMES)}
@@ -181,7 +183,9 @@ def test_part_contrastive_heads_are_refitted_on_the_features_of_parts() -> None:
     rng = np.random.default_rng(0)
     truth = np.tile(np.eye(3, dtype=bool), (20, 1))
     features = truth[:, :, None] + 0.1 * rng.normal(size=(60, 3, 4))
-    encoded = np.concatenate([rng.normal(size=(60, 5)), features.reshape(60, 12)], 1, np.float32)
+    encoded = np.concatenate([rng.normal(size=(60, 5)), features.reshape(60, 12)], axis=1).astype(
+        np.float32
+    )
     detector: Any = SimpleNamespace(embedder=SimpleNamespace(backbone=SimpleNamespace(dim=5)))
     refit = _of_roi(detector, encoded, truth)
     rows = np.arange(60)
