@@ -13,6 +13,7 @@ from registry.errors import (
     BenchError,
     ConfigError,
     DataError,
+    NotFittedError,
     PluginError,
     UndefinedMetricError,
     UnknownNameError,
@@ -60,21 +61,24 @@ from registry.types import (
 )
 
 if TYPE_CHECKING:
-    from registry.atomic import replacing, writable_folder
+    from registry.atomic import replacing, writable_folder, write_text
+    from registry.audit_summary import AuditFigure, AuditSummary, PartAudit, keep_audit
     from registry.auditing import AuditInputs, prepare_audit
     from registry.bootstrap import draw_weights, interval
     from registry.cache import cache_dir
-    from registry.config import ScoringConfig, as_yaml, load_yaml, resolve
+    from registry.checksum import file_sha256
+    from registry.config import ScoringConfig, as_yaml, load_yaml, option, resolve
     from registry.console import print_table, progress, progress_bar, say, say_above_bar, tell
     from registry.context import detector_context
     from registry.crops import crop_face
     from registry.detector_flags import configure_for_detectors
     from registry.evaluation import evaluate
+    from registry.file_command import configure_for_files, unscored
     from registry.fitting import fit
     from registry.flags import add_config_flags, given_flags
     from registry.inference import Embedder
     from registry.markup import Markup, joined, tag
-    from registry.page import html_page
+    from registry.page import html_page, picture_uri
     from registry.predicting import FaceScore, Prediction, Predictor, predict
     from registry.reference import real_crops
     from registry.result import Result
@@ -86,7 +90,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ArtefactSpec",
+    "AuditFigure",
     "AuditInputs",
+    "AuditSummary",
     "Backbone",
     "BackboneSpec",
     "BenchError",
@@ -120,6 +126,8 @@ __all__ = [
     "LocalDetector",
     "Markup",
     "MetricSpec",
+    "NotFittedError",
+    "PartAudit",
     "PluginError",
     "Prediction",
     "Predictor",
@@ -145,18 +153,23 @@ __all__ = [
     "build_timm_backbone",
     "cache_dir",
     "configure_for_detectors",
+    "configure_for_files",
     "crop_face",
     "detector_context",
     "draw_weights",
     "evaluate",
+    "file_sha256",
     "fit",
     "given_flags",
     "hookimpl",
     "html_page",
     "interval",
     "joined",
+    "keep_audit",
     "lazy",
     "load_yaml",
+    "option",
+    "picture_uri",
     "predict",
     "prepare_audit",
     "prepare_training",
@@ -170,15 +183,20 @@ __all__ = [
     "say_above_bar",
     "tag",
     "tell",
+    "unscored",
     "writable_folder",
+    "write_text",
 ]
 
 _ON_FIRST_USE = {
+    "AuditFigure": "registry.audit_summary",
     "AuditInputs": "registry.auditing",
+    "AuditSummary": "registry.audit_summary",
     "Embedder": "registry.inference",
     "FaceScore": "registry.predicting",
     "FinishedRun": "registry.revisiting",
     "Markup": "registry.markup",
+    "PartAudit": "registry.audit_summary",
     "Prediction": "registry.predicting",
     "Predictor": "registry.predicting",
     "Result": "registry.result",
@@ -190,16 +208,21 @@ _ON_FIRST_USE = {
     "build_timm_backbone": "registry.timm_recipe",
     "cache_dir": "registry.cache",
     "configure_for_detectors": "registry.detector_flags",
+    "configure_for_files": "registry.file_command",
     "crop_face": "registry.crops",
     "detector_context": "registry.context",
     "draw_weights": "registry.bootstrap",
     "evaluate": "registry.evaluation",
+    "file_sha256": "registry.checksum",
     "fit": "registry.fitting",
     "given_flags": "registry.flags",
     "html_page": "registry.page",
     "interval": "registry.bootstrap",
     "joined": "registry.markup",
+    "keep_audit": "registry.audit_summary",
     "load_yaml": "registry.config",
+    "option": "registry.config",
+    "picture_uri": "registry.page",
     "predict": "registry.predicting",
     "prepare_audit": "registry.auditing",
     "prepare_training": "registry.training",
@@ -213,7 +236,9 @@ _ON_FIRST_USE = {
     "say_above_bar": "registry.console",
     "tag": "registry.markup",
     "tell": "registry.console",
+    "unscored": "registry.file_command",
     "writable_folder": "registry.atomic",
+    "write_text": "registry.atomic",
 }
 
 

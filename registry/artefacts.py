@@ -13,7 +13,7 @@ from registry.boundary import guarded
 from registry.cache import cache_dir
 from registry.config import EvalConfig, FitConfig, ScoringConfig, resolve_options
 from registry.data import fingerprint
-from registry.errors import ConfigError, DataError
+from registry.errors import DataError, NotFittedError
 from registry.fitting import ARTEFACT_FILE, fit
 from registry.inference import Embedder
 from registry.plugins import Plugins
@@ -28,8 +28,8 @@ def find_artefact(
 ) -> Path | None:
     """`--artefact`, else the one registered for these weights, else what `--fit-on` fits.
 
-    None for a detector that needs none and was given none; a ConfigError with the line to run where
-    one is needed.
+    None for a detector that needs none and was given none; a NotFittedError with the line to run
+    where one is needed.
     """
     if config.artefact is not None:
         return _artefact_file(Path(config.artefact))
@@ -43,7 +43,7 @@ def find_artefact(
             name = f"artefact {candidate.name!r}"
             return _artefact_file(guarded(name, candidate.source, candidate.path))
     if spec.needs_artefact:
-        raise ConfigError(_how_to_fit(config, spec, weights))
+        raise NotFittedError(_how_to_fit(config, spec, weights))
     return None
 
 
@@ -92,6 +92,7 @@ def _fit_and_keep(
         precision=config.precision,
         max_errors=config.max_errors,
         overwrite=True,
+        tensorboard=False,
         quiet=config.quiet,
     )
     kept = cache_dir() / "artefacts" / _fit_key(plugins, fit_config, spec, embedder)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from registry.errors import DataError
 
-__all__ = ["replacing", "writable_folder"]
+__all__ = ["replacing", "writable_folder", "write_text"]
 
 
 @contextmanager
@@ -32,6 +32,12 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """A text file in UTF-8 that is there whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def writable_folder(path: Path) -> Path:

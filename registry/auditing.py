@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from registry.building import build_explainer, build_reader
@@ -44,6 +45,7 @@ class AuditInputs:
     data_fingerprint: str
     weights_sha256: str
     artefact_sha256: str
+    artefact: Path | None = None
 
 
 def prepare_audit(settings: Any) -> AuditInputs:
@@ -76,6 +78,7 @@ def prepare_audit(settings: Any) -> AuditInputs:
         data_fingerprint=fingerprint(videos),
         weights_sha256="" if embedder is None else embedder.backbone.weights_sha256,
         artefact_sha256=model.artefact_sha256,
+        artefact=model.artefact,
     )
 
 

@@ -26,12 +26,13 @@ __all__ = [
     "config_dir",
     "load_yaml",
     "merge",
+    "option",
     "resolve",
     "resolve_options",
 ]
 
 
-def _field(default: Any, help_text: str, *aliases: str, **limits: float) -> Any:
+def option(default: Any, help_text: str, *aliases: str, **limits: float) -> Any:
     """A field with its line of help; `min` and `max` bound a number, `aliases` are more flags."""
     return field(default=default, metadata={"help": help_text, "aliases": aliases, **limits})
 
@@ -46,63 +47,63 @@ class EvalConfig:
 
     folder: ClassVar[str] = "eval"
 
-    detector: str = _field("lesb", "detector to evaluate (`bench list detectors`)")
-    backbone: str | None = _field("sbi_efflite0", "backbone to use (`bench list backbones`)")
-    weights: str | None = _field(None, "weights of the backbone: a file, or 'random' for none")
-    checkpoint_selection: Literal["unknown", "val", "last", "test"] = _field(
+    detector: str = option("lesb", "detector to evaluate (`bench list detectors`)")
+    backbone: str | None = option("sbi_efflite0", "backbone to use (`bench list backbones`)")
+    weights: str | None = option(None, "weights of the backbone: a file, or 'random' for none")
+    checkpoint_selection: Literal["unknown", "val", "last", "test"] = option(
         "unknown", "data on which --weights was chosen among checkpoints, as its makers say"
     )
-    artefact: str | None = _field(None, "what `bench fit` wrote: its folder or file")
-    fit_on: tuple[str, ...] = _field((), "fit on this data first where no artefact is given")
-    dataset: tuple[str, ...] = _field(
+    artefact: str | None = option(None, "what `bench fit` wrote: its folder or file")
+    fit_on: tuple[str, ...] = option((), "fit on this data first where no artefact is given")
+    dataset: tuple[str, ...] = option(
         ("toy",), "data to score: a path, a registered name, or kind:NAME"
     )
-    split: str = _field("test", "split of the data to score")
-    data_root: str | None = _field(None, "folder that the paths in an index of the data start from")
-    json_dir: str | None = _field(
+    split: str = option("test", "split of the data to score")
+    data_root: str | None = option(None, "folder that the paths in an index of the data start from")
+    json_dir: str | None = option(
         None, "folder of DeepfakeBench's JSON files; by default at --data-root", "--json"
     )
-    compression: Literal["raw", "c23", "c40"] | None = _field(
+    compression: Literal["raw", "c23", "c40"] | None = option(
         None, "compression level of FaceForensics++ and its kin; by default the JSON's own, or c23"
     )
-    path_map: tuple[str, ...] = _field((), "OLD=NEW: rewrite the start of listed paths")
-    min_resolved: float = _field(
+    path_map: tuple[str, ...] = option((), "OLD=NEW: rewrite the start of listed paths")
+    min_resolved: float = option(
         0.99, "share of the listed frames of each label that must be there", min=0, max=1
     )
-    label_map: str | None = _field(None, "YAML file: which labels of an index are fake")
-    out: str | None = _field(None, "folder of the run; by default a name of its own under runs/")
-    frames: int = _field(32, "frames taken of each video", min=1)
-    frame_policy: Literal["linspace", "first", "all"] = _field(
+    label_map: str | None = option(None, "YAML file: which labels of an index are fake")
+    out: str | None = option(None, "folder of the run; by default a name of its own under runs/")
+    frames: int = option(32, "frames taken of each video", min=1)
+    frame_policy: Literal["linspace", "first", "all"] = option(
         "linspace", "which: evenly spread, the first, or all whatever --frames says"
     )
-    landmarks: str | None = _field(None, "landmark predictor file for data without landmarks")
-    landmarker: str | None = _field(None, "landmarker to use (`bench list landmarkers`)")
-    face_detector: str = _field("dlib", "face detector to use (`bench list face-detectors`)")
-    crop_from: Literal["auto", "landmarks", "detector", "frame"] = _field(
+    landmarks: str | None = option(None, "landmark predictor file for data without landmarks")
+    landmarker: str | None = option(None, "landmarker to use (`bench list landmarkers`)")
+    face_detector: str = option("dlib", "face detector to use (`bench list face-detectors`)")
+    crop_from: Literal["auto", "landmarks", "detector", "frame"] = option(
         "auto",
         "where the face box comes from; auto: landmarks where there are any; frame: images are face"
         " crops already and taken whole",
     )
-    metrics: tuple[str, ...] = _field(
+    metrics: tuple[str, ...] = option(
         ("auc", "ap", "eer", "accuracy", "tpr_at_fpr_1", "tpr_at_fpr_5"),
         "metrics to compute (`bench list metrics`)",
     )
-    profile: Literal["strict", "deepfakebench"] = _field(
+    profile: Literal["strict", "deepfakebench"] = option(
         "strict", "how metrics are computed; deepfakebench as that benchmark does, faults included"
     )
-    draws: int = _field(2000, "bootstrap draws of an interval; 0 for none", min=0)
-    seed: int = _field(0, "seed of everything random", min=0)
-    batch_size: int = _field(32, "face crops per forward pass", min=1)
-    chunk: int = _field(256, "frames per chunk, the unit in which a run resumes", min=1)
-    workers: int = _field(2, "workers that read and crop frames", min=0)
-    threads: int | None = _field(None, "threads of the computation; by default torch's", min=1)
-    device: str = _field("auto", "cpu, cuda, cuda:N, mps, or auto")
-    precision: Literal["float32", "bfloat16"] = _field("float32", "precision of the backbone")
-    max_errors: float = _field(0.05, "faces that may fail: a fraction below 1, else a count", min=0)
-    cache: bool = _field(True, "keep embeddings, so that another detector needs no forward pass")
-    overwrite: bool = _field(False, "score afresh where --out holds finished work of other weights")
-    reporters: tuple[str, ...] = _field(("html",), "reports to write (`bench list reporters`)")
-    quiet: bool = _field(False, "no progress bars")
+    draws: int = option(2000, "bootstrap draws of an interval; 0 for none", min=0)
+    seed: int = option(0, "seed of everything random", min=0)
+    batch_size: int = option(32, "face crops per forward pass", min=1)
+    chunk: int = option(256, "frames per chunk, the unit in which a run resumes", min=1)
+    workers: int = option(2, "workers that read and crop frames", min=0)
+    threads: int | None = option(None, "threads of the computation; by default torch's", min=1)
+    device: str = option("auto", "cpu, cuda, cuda:N, mps, or auto")
+    precision: Literal["float32", "bfloat16"] = option("float32", "precision of the backbone")
+    max_errors: float = option(0.05, "faces that may fail: a fraction below 1, else a count", min=0)
+    cache: bool = option(True, "keep embeddings, so that another detector needs no forward pass")
+    overwrite: bool = option(False, "score afresh where --out holds finished work of other weights")
+    reporters: tuple[str, ...] = option(("html",), "reports to write (`bench list reporters`)")
+    quiet: bool = option(False, "no progress bars")
     options: Mapping[str, Any] = _options()
 
     def __post_init__(self) -> None:
@@ -115,41 +116,42 @@ class FitConfig:
 
     folder: ClassVar[str] = "fit"
 
-    detector: str = _field("lesb", "detector to fit (`bench list detectors`)")
-    backbone: str | None = _field("sbi_efflite0", "backbone to fit it on (`bench list backbones`)")
-    weights: str | None = _field(None, "weights of the backbone: a file, or 'random' for none")
-    train: tuple[str, ...] = _field((), "real faces to learn from: a path, a name, or kind:NAME")
-    val: tuple[str, ...] = _field((), "data to stop on; by default the val split of --train")
-    data_root: str | None = _field(None, "folder that the paths in an index of the data start from")
-    json_dir: str | None = _field(
+    detector: str = option("lesb", "detector to fit (`bench list detectors`)")
+    backbone: str | None = option("sbi_efflite0", "backbone to fit it on (`bench list backbones`)")
+    weights: str | None = option(None, "weights of the backbone: a file, or 'random' for none")
+    train: tuple[str, ...] = option((), "real faces to learn from: a path, a name, or kind:NAME")
+    val: tuple[str, ...] = option((), "data to stop on; by default the val split of --train")
+    data_root: str | None = option(None, "folder that the paths in an index of the data start from")
+    json_dir: str | None = option(
         None, "folder of DeepfakeBench's JSON files; by default at --data-root", "--json"
     )
-    compression: Literal["raw", "c23", "c40"] | None = _field(
+    compression: Literal["raw", "c23", "c40"] | None = option(
         None, "compression level of FaceForensics++ and its kin; by default the JSON's own, or c23"
     )
-    path_map: tuple[str, ...] = _field((), "OLD=NEW: rewrite the start of listed paths")
-    min_resolved: float = _field(
+    path_map: tuple[str, ...] = option((), "OLD=NEW: rewrite the start of listed paths")
+    min_resolved: float = option(
         0.99, "share of the listed frames of each label that must be there", min=0, max=1
     )
-    label_map: str | None = _field(None, "YAML file: which labels of an index are fake")
-    out: str | None = _field(None, "folder of the artefact; by default runs/DETECTOR_BACKBONE")
-    landmarks: str | None = _field(None, "landmark predictor file for data without landmarks")
-    landmarker: str | None = _field(None, "landmarker to use (`bench list landmarkers`)")
-    face_detector: str = _field("dlib", "face detector to use (`bench list face-detectors`)")
-    crop_from: Literal["auto", "landmarks", "detector", "frame"] = _field(
+    label_map: str | None = option(None, "YAML file: which labels of an index are fake")
+    out: str | None = option(None, "folder of the artefact; by default runs/DETECTOR_BACKBONE")
+    landmarks: str | None = option(None, "landmark predictor file for data without landmarks")
+    landmarker: str | None = option(None, "landmarker to use (`bench list landmarkers`)")
+    face_detector: str = option("dlib", "face detector to use (`bench list face-detectors`)")
+    crop_from: Literal["auto", "landmarks", "detector", "frame"] = option(
         "auto",
         "where the face box comes from; auto: landmarks where there are any; frame: images are face"
         " crops already and taken whole",
     )
-    seed: int = _field(0, "seed of everything random", min=0)
-    batch_size: int = _field(32, "face crops per forward pass", min=1)
-    workers: int = _field(2, "workers that read, augment and crop", min=0)
-    threads: int | None = _field(None, "threads of the computation; by default torch's", min=1)
-    device: str = _field("auto", "cpu, cuda, cuda:N, mps, or auto")
-    precision: Literal["float32", "bfloat16"] = _field("float32", "precision of the backbone")
-    max_errors: float = _field(0.05, "faces that may fail: a fraction below 1, else a count", min=0)
-    overwrite: bool = _field(False, "replace an artefact that is there")
-    quiet: bool = _field(False, "no progress bars")
+    seed: int = option(0, "seed of everything random", min=0)
+    batch_size: int = option(32, "face crops per forward pass", min=1)
+    workers: int = option(2, "workers that read, augment and crop", min=0)
+    threads: int | None = option(None, "threads of the computation; by default torch's", min=1)
+    device: str = option("auto", "cpu, cuda, cuda:N, mps, or auto")
+    precision: Literal["float32", "bfloat16"] = option("float32", "precision of the backbone")
+    max_errors: float = option(0.05, "faces that may fail: a fraction below 1, else a count", min=0)
+    overwrite: bool = option(False, "replace an artefact that is there")
+    tensorboard: bool = option(True, "write curves, pictures and embeddings for TensorBoard")
+    quiet: bool = option(False, "no progress bars")
     options: Mapping[str, Any] = _options()
 
     def __post_init__(self) -> None:
@@ -162,29 +164,29 @@ class ScoringConfig:
 
     folder: ClassVar[str]
 
-    detector: str = _field("lesb", "detector that scores (`bench list detectors`)")
-    backbone: str | None = _field("sbi_efflite0", "backbone to use (`bench list backbones`)")
-    weights: str | None = _field(None, "weights of the backbone: a file, or 'random' for none")
-    artefact: str | None = _field(None, "what `bench fit` wrote: its folder or file")
-    frames: int = _field(32, "frames taken of each video", min=1)
-    frame_policy: Literal["linspace", "first", "all"] = _field(
+    detector: str = option("lesb", "detector that scores (`bench list detectors`)")
+    backbone: str | None = option("sbi_efflite0", "backbone to use (`bench list backbones`)")
+    weights: str | None = option(None, "weights of the backbone: a file, or 'random' for none")
+    artefact: str | None = option(None, "what `bench fit` wrote: its folder or file")
+    frames: int = option(32, "frames taken of each video", min=1)
+    frame_policy: Literal["linspace", "first", "all"] = option(
         "linspace", "which: evenly spread, the first, or all whatever --frames says"
     )
-    landmarks: str | None = _field(None, "landmark predictor file")
-    landmarker: str | None = _field(None, "landmarker to use (`bench list landmarkers`)")
-    face_detector: str = _field("dlib", "face detector to use (`bench list face-detectors`)")
-    crop_from: Literal["auto", "landmarks", "detector", "frame"] = _field(
+    landmarks: str | None = option(None, "landmark predictor file")
+    landmarker: str | None = option(None, "landmarker to use (`bench list landmarkers`)")
+    face_detector: str = option("dlib", "face detector to use (`bench list face-detectors`)")
+    crop_from: Literal["auto", "landmarks", "detector", "frame"] = option(
         "auto",
         "where the face box comes from; auto: landmarks, by dlib where no other landmarker is"
         " named; frame: images are face crops already and taken whole",
     )
-    seed: int = _field(0, "seed of everything random", min=0)
-    batch_size: int = _field(32, "face crops per forward pass", min=1)
-    workers: int = _field(2, "workers that read and crop frames", min=0)
-    threads: int | None = _field(None, "threads of the computation; by default torch's", min=1)
-    device: str = _field("auto", "cpu, cuda, cuda:N, mps, or auto")
-    precision: Literal["float32", "bfloat16"] = _field("float32", "precision of the backbone")
-    quiet: bool = _field(False, "no progress bars")
+    seed: int = option(0, "seed of everything random", min=0)
+    batch_size: int = option(32, "face crops per forward pass", min=1)
+    workers: int = option(2, "workers that read and crop frames", min=0)
+    threads: int | None = option(None, "threads of the computation; by default torch's", min=1)
+    device: str = option("auto", "cpu, cuda, cuda:N, mps, or auto")
+    precision: Literal["float32", "bfloat16"] = option("float32", "precision of the backbone")
+    quiet: bool = option(False, "no progress bars")
     options: Mapping[str, Any] = _options()
 
     def __post_init__(self) -> None:
@@ -197,8 +199,8 @@ class PredictConfig(ScoringConfig):
 
     folder: ClassVar[str] = "predict"
 
-    json: bool = _field(False, "JSON lines: one object per file, with every frame and face")
-    out: str | None = _field(None, "file to write the lines to, instead of standard output")
+    json: bool = option(False, "JSON lines: one object per file, with every frame and face")
+    out: str | None = option(None, "file to write the lines to, instead of standard output")
 
 
 def resolve(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from registry.checksum import file_sha256
 from registry.errors import ConfigError, DataError, did_you_mean
 from registry.reader import FaceReader, FaceSample
 from registry.types import DataOptions, DatasetRequest, DatasetSpec, Frame, Video, VideoIndex
@@ -118,7 +119,7 @@ def _size(path: Path) -> int | None:
 def _digest(path: Path | None) -> str | None:
     if path is None or not path.is_file():
         return None
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return file_sha256(path)
 
 
 def _resolve(name: str, split: str, plugins: Plugins) -> tuple[DatasetSpec, DatasetRequest]:

@@ -36,8 +36,8 @@ def _add_detector_flags(
     args, _ = early.parse_known_args([each for each in argv if each not in {"-h", "--help"}])
     chosen = merge(cls, args.config, args.set, given_flags(args, cls)).get("detector")
     plugins = load_plugins()
-    if chosen is None and cls.detector not in plugins.specs("detector"):
-        return  # the default is not installed; --help must still work, running says what is wrong
+    if chosen in (None, cls.detector) and cls.detector not in plugins.specs("detector"):
+        return  # "auto", or it is not installed: --help must still work, running says what is wrong
     spec = plugins.get("detector", cls.detector if chosen is None else str(chosen))
     lazy_options = getattr(spec, options)
     if lazy_options is not None:

@@ -9,6 +9,7 @@ __all__ = [
     "BenchError",
     "ConfigError",
     "DataError",
+    "NotFittedError",
     "PluginError",
     "UndefinedMetricError",
     "UnknownNameError",
@@ -26,6 +27,10 @@ class PluginError(BenchError):
 
 class ConfigError(BenchError):
     """An option, configuration key or combination of options that cannot be honoured."""
+
+
+class NotFittedError(ConfigError):
+    """A detector that has to be fitted has no artefact for its backbone's weights."""
 
 
 class DataError(BenchError):

@@ -21,7 +21,7 @@ from registry.console import progress_bar
 from registry.data import FaceReader, fingerprint
 from registry.errors import DataError
 from registry.inputs import choose_units, find_data
-from registry.model import Model, build_model
+from registry.model import Model, audit_of, build_model
 from registry.plugins import Plugins, load_plugins
 from registry.predictions import OK, PREDICTIONS, write_predictions
 from registry.provenance import BackboneRecord, Provenance
@@ -210,7 +210,9 @@ def _measure(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -> Resul
     notes = remarks(
         job.data, domains, backbone, job.model.detector, job.config.checkpoint_selection
     )
-    result = Result.of(table, settings, metrics, _provenance(job, domains), notes)
+    has_parts = any(name.startswith("p_") for name in table.column_names)
+    origin = _provenance(job, domains, has_parts=has_parts)
+    result = Result.of(table, settings, metrics, origin, notes)
     job.seconds["measure"] = time.perf_counter() - started
     result = replace(result, provenance=replace(result.provenance, timing=dict(job.seconds)))
     result.save(job.folder)
@@ -220,7 +222,7 @@ def _measure(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -> Resul
     return result
 
 
-def _provenance(job: _Job, domains: dict[str, str]) -> Provenance:
+def _provenance(job: _Job, domains: dict[str, str], *, has_parts: bool) -> Provenance:
     sources = {job.model.spec.source}
     if job.model.embedder is not None:
         sources.add(job.plugins.get("backbone", str(job.config.backbone)).source)
@@ -239,6 +241,7 @@ def _provenance(job: _Job, domains: dict[str, str]) -> Provenance:
         domains=domains,
         frames_scored=job.counts["frames"],
         checkpoint_selection=job.config.checkpoint_selection,
+        audit=audit_of(job.model, job.config).to_json() if has_parts else {},
     )
 
 

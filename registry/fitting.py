@@ -63,6 +63,7 @@ def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
         workers=config.workers,
         max_errors=config.max_errors,
         quiet=config.quiet,
+        tensorboard=config.tensorboard,
     )
     (out / "config.yaml").write_text(as_yaml(config), encoding="utf-8")
     report: FitReport = guarded(f"fit of detector {spec.name!r}", spec.source, spec.fit, context)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from registry.artefacts import find_artefact
+from registry.audit_summary import PartAudit, find_audit
 from registry.building import build_detector, build_embedder
+from registry.checksum import file_sha256
 from registry.config import EvalConfig, ScoringConfig
 from registry.crops import FRAME, whole_frame
 from registry.inference import Embedder
@@ -15,7 +17,7 @@ from registry.plugins import Plugins
 from registry.predictions import Settings
 from registry.types import CropPolicy, Detector, DetectorSpec
 
-__all__ = ["Model", "build_model"]
+__all__ = ["Model", "audit_of", "build_model"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +33,7 @@ class Model:
     @property
     def artefact_sha256(self) -> str:
         """Of the file; "" where there is none."""
-        return (
-            "" if self.artefact is None else hashlib.sha256(self.artefact.read_bytes()).hexdigest()
-        )
+        return "" if self.artefact is None else file_sha256(self.artefact)
 
     @property
     def settings(self) -> Settings:
@@ -55,3 +55,27 @@ def build_model(plugins: Plugins, config: EvalConfig | ScoringConfig) -> Model:
         artefact=artefact,
         crop=whole_frame(crop) if config.crop_from == FRAME else crop,
     )
+
+
+def audit_of(model: Model, config: EvalConfig | ScoringConfig) -> PartAudit:
+    """What is known of how well the detector's part scores say where a face was changed."""
+    return find_audit(
+        model.artefact,
+        detector=model.spec.name,
+        weights_sha256="" if model.embedder is None else model.embedder.backbone.weights_sha256,
+        artefact_sha256=model.artefact_sha256,
+        command=_audit_line(model, config),
+    )
+
+
+def _audit_line(model: Model, config: EvalConfig | ScoringConfig) -> str:
+    """What audits this very detector, and keeps the audit where there is an artefact for it."""
+    line = ["bench", "audit", "--detector", model.spec.name]
+    if model.embedder is not None:
+        line += ["--backbone", str(config.backbone)]
+        line += [] if config.weights is None else ["--weights", config.weights]
+    fitted_here = isinstance(config, EvalConfig) and bool(config.fit_on)
+    if model.artefact is not None and (fitted_here or config.artefact is not None):
+        line += ["--artefact", str(model.artefact)]
+    keep = [] if model.artefact is None else ["--keep"]
+    return shlex.join([*line, "--dataset", "DATA", *keep])

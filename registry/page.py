@@ -5,10 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 from importlib import resources
+from typing import TYPE_CHECKING
 
 from registry.markup import Markup, tag
 
-__all__ = ["html_page"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["html_page", "picture_uri"]
 
 # The page asks for nothing from anywhere, and a browser holds it to that; pictures are in it.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -34,3 +39,11 @@ def html_page(title: str, *body: str, style: str = "", script: str = "") -> str:
         tag("style", Markup(shared + style)),
     )
     return "<!doctype html>\n" + tag("html", head, tag("body", *body), lang="en") + "\n"
+
+
+def picture_uri(image: NDArray[np.uint8], quality: int = 88) -> str:
+    """An RGB image (H, W, 3) as the address of a JPEG that is in the page itself."""
+    import cv2
+
+    code = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return "data:image/jpeg;base64," + base64.b64encode(code.tobytes()).decode()

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 
 from registry import __version__
 from registry.aggregation import Units, aggregate, variant_columns
+from registry.audit_summary import PartAudit
 from registry.building import build_explainer, build_reader
+from registry.checksum import file_sha256
 from registry.chunks import Unit
 from registry.config import PredictConfig, ScoringConfig
 from registry.console import progress_bar
@@ -23,12 +26,13 @@ from registry.crops import crop_face
 from registry.inference import Embedder
 from registry.inputs import choose_units
 from registry.media import find_media
-from registry.model import build_model
+from registry.model import audit_of, build_model
 from registry.plugins import load_plugins
 from registry.predictions import OK, Settings
 from registry.remarks import model_remarks
 from registry.rows import rows_of
 from registry.scoring import Scorer
+from registry.stages import StageClock
 from registry.types import Crop, CropPolicy, Detector, Explanation, Frame, Video
 from registry.video_files import is_video
 
@@ -73,6 +77,14 @@ class Prediction:
     variants: Mapping[str, float] = field(default_factory=dict)
     frames: tuple[FrameScore, ...] = ()
     error: str = ""
+
+    @property
+    def sha256(self) -> str | None:
+        """Of the file; None where it cannot be read."""
+        try:
+            return file_sha256(self.path)
+        except OSError:
+            return None
 
     @property
     def frames_used(self) -> int:
@@ -121,6 +133,11 @@ class Predictor:
         return self._model.embedder
 
     @property
+    def clock(self) -> StageClock:
+        """Where the time of all that it has scored went: decode, detect, landmarks, forward."""
+        return self._reader.clock
+
+    @property
     def crop(self) -> CropPolicy:
         """How faces are cut for the detector."""
         return self._model.crop
@@ -135,6 +152,11 @@ class Predictor:
         """What a reader of the scores must know of the weights."""
         embedder = self._model.embedder
         return [] if embedder is None else model_remarks(embedder.backbone, self._model.detector)
+
+    @cached_property
+    def audit(self) -> PartAudit:
+        """What a reader of part scores must know of them, where the detector gives any."""
+        return audit_of(self._model, self.config)
 
     @property
     def origin(self) -> dict[str, Any]:

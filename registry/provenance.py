@@ -65,7 +65,9 @@ class Provenance:
     in seconds by stage; `git` is the commit of the checkout the package ran from, if it did.
     `frames_scored` are the frames that the stage "score" was spent on, fewer than all where
     finished work was taken over; `checkpoint_selection` says on what data the weights were chosen
-    among checkpoints ("val", "last", "test" or "unknown"), as the run was told.
+    among checkpoints ("val", "last", "test" or "unknown"), as the run was told. `audit` holds
+    `words` on how well part scores say where a face was changed, and the `summary` that they come
+    from or None; it is empty where there are no part scores.
     """
 
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -83,6 +85,7 @@ class Provenance:
     created: str = ""
     frames_scored: int | None = None
     checkpoint_selection: str = "unknown"
+    audit: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def here_and_now(cls, *, packages: Iterable[str] = (), **known: Any) -> Provenance:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import numpy as np
 
 from registry.boundary import guarded
+from registry.checksum import file_sha256
 from registry.crops import FRAME, LANDMARK_BOX, area, fraction_inside, iou, landmark_box
 from registry.errors import ConfigError, DataError, PluginError, did_you_mean
 from registry.images import read_image
+from registry.stages import StageClock
 from registry.types import Face, FaceDetectorSpec, Frame, LandmarkerSpec
 from registry.video_files import VideoCursor, is_video
 
@@ -29,6 +31,7 @@ __all__ = ["FaceReader", "FaceSample", "read_landmarks", "reason_without_path"]
 _CROP_FROM = ("auto", "landmarks", "detector", FRAME)
 _KEPT_AREA = 0.5  # of the largest face's; smaller ones are bystanders (METHOD of SBI's inference)
 _INSIDE = 0.5  # share of the landmarks that must be in the image they are said to belong to
+_OWN = {"_built", "clock"}  # what a pickled copy has anew
 T = TypeVar("T")
 
 
@@ -67,12 +70,13 @@ class FaceReader:
         )
         self.fingerprint: Final = self._fingerprint()
         self._built = threading.local()
+        self.clock = StageClock()  # of this process alone
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_built"}
+        return {name: value for name, value in vars(self).items() if name not in _OWN}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _built=threading.local())
+        vars(self).update(state, _built=threading.local(), clock=StageClock())
 
     @property
     def choices(self) -> dict[str, str]:
@@ -129,16 +133,18 @@ class FaceReader:
         ]
 
     def _image(self, frame: Frame) -> NDArray[np.uint8]:
-        if not is_video(frame.path):
-            return read_image(frame.path)
-        cursor: VideoCursor = self._own("cursor", VideoCursor)
-        return cursor.read(frame.path, frame.index)
+        with self.clock.measure("decode"):
+            if not is_video(frame.path):
+                return read_image(frame.path)
+            cursor: VideoCursor = self._own("cursor", VideoCursor)
+            return cursor.read(frame.path, frame.index)
 
     def _detect(self, image: NDArray[np.uint8], frame: Frame) -> list[Face]:
         """Faces of at least half the largest one's area, the largest first."""
         spec, what = self._face_detector, f"face detector {self._face_detector.name!r}"
         detect = self._own("detect", lambda: guarded(what, spec.source, spec.build))
-        found: list[Face] = guarded(what, spec.source, detect, image)
+        with self.clock.measure("detect"):
+            found: list[Face] = guarded(what, spec.source, detect, image)
         faces = sorted(found, key=lambda face: -area(face.box))
         if not faces or not area(faces[0].box) > 0:
             raise DataError(f"no face found in {frame.path} by face detector {spec.name!r}")
@@ -149,7 +155,8 @@ class FaceReader:
         locate = self._own(
             "locate", lambda: guarded(what, spec.source, spec.build, self._predictor)
         )
-        points = np.asarray(guarded(what, spec.source, locate, image, face), dtype=np.float32)
+        with self.clock.measure("landmarks"):
+            points = np.asarray(guarded(what, spec.source, locate, image, face), dtype=np.float32)
         if points.shape != (spec.points, 2) or not np.isfinite(points).all():
             raise PluginError(
                 f"{what} of package {spec.source!r} gave landmarks of shape {points.shape}; "
@@ -164,9 +171,7 @@ class FaceReader:
         return getattr(self._built, name)
 
     def _fingerprint(self) -> str:
-        digest = None
-        if self._predictor is not None:
-            digest = hashlib.sha256(self._predictor.read_bytes()).hexdigest()
+        digest = None if self._predictor is None else file_sha256(self._predictor)
         parts = [self.crop_from, self._landmarker_asked_for, self._face_detector.name]
         parts += [self._landmarker.name, digest, sorted(LANDMARK_BOX.items()), _KEPT_AREA]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
@@ -206,7 +211,7 @@ def read_landmarks(path: Path) -> NDArray[np.float32]:
 def reason_without_path(error: DataError, frame: Frame) -> str:
     """The error without the file's own name, so that equal failures are counted together."""
     reason = str(error)
-    for path in (frame.path, frame.landmarks):
+    for path in (frame.path, frame.landmarks, frame.mask):
         if path is not None:
             reason = reason.replace(str(path), "FILE")
     return reason

@@ -67,6 +67,11 @@ class FinishedRun:
         """Names of the parts that have scores."""
         return tuple(self.faces[0].parts) if self.faces else ()
 
+    @property
+    def part_words(self) -> str:
+        """How well scores of parts say where a face was changed; "" where the run does not know."""
+        return str(Result.load(self.folder).provenance.audit.get("words", ""))
+
     def crop(self, face: ScoredFace) -> Crop:
         """The face as it was cropped, with landmarks; DataError where it is not what was scored."""
         frame = self._frame(face)

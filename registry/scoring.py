@@ -141,10 +141,12 @@ class Scorer:
         yield rows.chunk(outputs)
 
     def _score(self, crops: Sequence[Crop]) -> dict[str, NDArray[np.float32] | NDArray[np.float64]]:
-        if isinstance(self._detector, EmbeddingDetector):
-            embedding = guarded(self._name, self._source, self._detector.embed, crops)
-            return {"embedding": np.asarray(embedding, dtype=np.float32)}
-        scores = guarded(self._name, self._source, self._detector.score, crops)
+        detector = self._detector
+        with self._reader.clock.measure("forward"):
+            if isinstance(detector, EmbeddingDetector):
+                embedding = guarded(self._name, self._source, detector.embed, crops)
+                return {"embedding": np.asarray(embedding, dtype=np.float32)}
+            scores = guarded(self._name, self._source, detector.score, crops)
         return {**score_columns(scores, len(crops), self._name)}
 
 

@@ -385,7 +385,8 @@ class DetectorContext:
 class FitContext:
     """What a detector is fitted on: real faces of the train and the val split, and where to write.
 
-    `max_errors` is how many faces may fail to load: a fraction below 1, else a count.
+    `max_errors` is how many faces may fail to load: a fraction below 1, else a count. With
+    `tensorboard` a fit that has something to show writes it for TensorBoard into `out`.
     """
 
     embedder: Embedder
@@ -399,6 +400,7 @@ class FitContext:
     workers: int = 0
     max_errors: float = 0.05
     quiet: bool = False
+    tensorboard: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from registry.checksum import file_sha256
 from registry.errors import DataError
 
 __all__ = [
@@ -69,7 +70,7 @@ def load_state(path: Path | str) -> tuple[State, str]:
     path = Path(path).expanduser()
     head = _first_bytes(path)
     held = _read_safetensors(path) if head[8:9] == b"{" else _read_torch(path, head)
-    return _without_prefixes(_open_container(held, path)), _file_sha256(path)
+    return _without_prefixes(_open_container(held, path)), file_sha256(path)
 
 
 def _first_bytes(path: Path) -> bytes:
@@ -162,11 +163,6 @@ def _without_prefixes(state: State) -> State:
 
 
 # --- identity ----------------------------------------------------------------------------------
-
-
-def _file_sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def state_sha256(state: Mapping[str, torch.Tensor]) -> str:

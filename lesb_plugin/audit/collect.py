@@ -15,6 +15,7 @@ from lesb_plugin.audit.equivariance import MOVES, move_image, move_points
 from lesb_plugin.audit.faces import AuditFace
 from lesb_plugin.audit.subject import Reading, Subject
 from lesb_plugin.audit.truth import part_masks
+from lesb_plugin.lesb.distort import compress
 from lesb_plugin.lfd.regions import RegionSet
 from registry import Crop, DataError
 
@@ -27,12 +28,6 @@ Image = NDArray[np.uint8]
 _STABILITY_FACES, _MOVED_FACES, _COST_FACES = 64, 32, 16
 
 
-def _jpeg(image: Image, quality: int) -> Image:
-    code = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    decoded = np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), np.uint8)
-    return np.ascontiguousarray(decoded[..., ::-1])
-
-
 def _resized(image: Image, factor: float) -> Image:
     size = image.shape[0]
     side = round(size * factor)
@@ -40,9 +35,9 @@ def _resized(image: Image, factor: float) -> Image:
 
 
 PERTURBATIONS: Mapping[str, Callable[[Image], Image]] = {
-    "JPEG 60": lambda image: _jpeg(image, 60),
-    "JPEG 80": lambda image: _jpeg(image, 80),
-    "JPEG 95": lambda image: _jpeg(image, 95),
+    "JPEG 60": lambda image: compress(image, 60),
+    "JPEG 80": lambda image: compress(image, 80),
+    "JPEG 95": lambda image: compress(image, 95),
     "resized -5 %": lambda image: _resized(image, 0.95),
     "resized +5 %": lambda image: _resized(image, 1.05),
 }

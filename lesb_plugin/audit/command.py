@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from lesb_plugin.audit.options import AuditConfig
-from registry import add_config_flags, given_flags, replacing, resolve, say, writable_folder
+from registry import add_config_flags, given_flags, resolve, say, writable_folder, write_text
 
 __all__ = ["configure_audit", "run_audit_command"]
 
@@ -19,12 +19,15 @@ examples:
   bench audit --detector linear --explainer cam --dataset MANIFEST
   bench audit --dataset MANIFEST --explainer cam --set explain.method=layercam
   bench audit --dataset FACES --split val --make-edits
+  bench audit --detector lesb_roi --dataset MANIFEST --keep
   bench audit --dataset MANIFEST --extended --extended-faces 32
 
 The data needs reals, and fakes whose changed part is known: a manifest with a column region (eyes,
 nose, mouth, eyes+mouth, face) or mask. A fake's source is the one real image of its identity.
 --make-edits needs nothing but real faces. OUT/audit.json holds every figure; the first one, right
-part first, stands under right_part."""
+part first, stands under right_part. --keep writes the first rows beside the artefact, into
+NAME.audit.json: from then on bench explain, predict and eval say with the scores of parts how often
+the right part comes first. It counts for that artefact and no other."""
 
 
 def configure_audit(parser: argparse.ArgumentParser) -> None:
@@ -37,25 +40,25 @@ def configure_audit(parser: argparse.ArgumentParser) -> None:
 def run_audit_command(args: argparse.Namespace) -> int:
     """Audit, print the table, write audit.json and audit.html."""
     config = resolve(AuditConfig, args.config, args.set, given_flags(args, AuditConfig))
-    from lesb_plugin.audit.page import audit_page  # loads torch: after what can fail without it
+    from lesb_plugin.audit.kept import check_keeps, keep  # loads torch: after what fails without it
+    from lesb_plugin.audit.page import audit_page
     from lesb_plugin.audit.run import run_audit
     from lesb_plugin.audit.table import print_audit
 
+    if config.keep:
+        check_keeps(config)
     out = writable_folder(Path(config.out or _default_folder(config)))
     audit = run_audit(config)
     print_audit(audit)
-    _write(out / REPORT, json.dumps(audit.to_json(), indent=1) + "\n")
-    _write(out / PAGE, audit_page(audit))
+    write_text(out / REPORT, json.dumps(audit.to_json(), indent=1) + "\n")
+    write_text(out / PAGE, audit_page(audit))
     say(f"figures: {out / REPORT}")
     say(f"report:  {(out / PAGE).resolve().as_uri()}")
+    if config.keep:
+        say(f"kept:    {keep(audit)}")
     return 0
 
 
 def _default_folder(config: AuditConfig) -> str:
     names = ["audit", config.detector, config.explainer or "", config.backbone or ""]
     return "runs/" + "_".join(name.replace("/", "_") for name in names if name)
-
-
-def _write(path: Path, text: str) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")

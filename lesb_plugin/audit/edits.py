@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.lesb.distort import shift_hsv
+from lesb_plugin.lesb.distort import compress, shift_hsv
 from lesb_plugin.lesb.train.filters import add_noise, resample
+from lesb_plugin.lesb.train.forgeries import clone
 from lesb_plugin.lesb.train.geometry import apply_map, bend_map, similarity_map
 
 __all__ = ["FAMILIES", "SEEN", "Canvas", "edited", "matched_masks"]
@@ -83,9 +84,7 @@ def _median(canvas: Canvas, _soft: Mask, _strength: float, _rng: np.random.Gener
 def _recompression(
     canvas: Canvas, _soft: Mask, _strength: float, _rng: np.random.Generator
 ) -> Image:
-    code = cv2.imencode(".jpg", canvas.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 20])[1]
-    decoded = np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), np.uint8)
-    return np.ascontiguousarray(decoded[..., ::-1])
+    return compress(canvas.image, 20)
 
 
 def _warp(canvas: Canvas, soft: Mask, strength: float, rng: np.random.Generator) -> Image:
@@ -105,14 +104,7 @@ def _poisson(canvas: Canvas, soft: Mask, _strength: float, _rng: np.random.Gener
     """Another person's part, its gradients solved into this face (Perez et al., 2003)."""
     where = similarity_map(soft.shape, canvas.landmarks, canvas.donor_landmarks)
     donor = apply_map(canvas.donor, where, cv2.INTER_LINEAR)
-    hard = np.zeros(soft.shape, np.uint8)
-    hard[2:-2, 2:-2] = soft[2:-2, 2:-2] > 0
-    x, y, width, height = cv2.boundingRect(hard)
-    if min(width, height) < 4:
-        raise ValueError("the part is too small to be cloned into")
-    centre = (x + width // 2, y + height // 2)
-    cloned = cv2.seamlessClone(donor, canvas.image, hard * 255, centre, cv2.NORMAL_CLONE)
-    return np.asarray(cloned, np.uint8)
+    return clone(donor, canvas.image, (soft > 0).astype(np.uint8))
 
 
 SEEN = ("blur", "colour")  # what LFD's psi draws from: frequency and colour

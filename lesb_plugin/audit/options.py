@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from registry import option
+
 __all__ = ["EXTENDED_ROWS", "ROWS", "AuditConfig"]
 
 ROWS = (
@@ -27,11 +29,6 @@ ROWS = (
 EXTENDED_ROWS = ("curves", "shapley", "methods", "attack", "cascade", "labels")
 
 
-def _field(default: Any, help_text: str, *aliases: str, **limits: float) -> Any:
-    """A field with its line of help; `min` and `max` bound a number."""
-    return field(default=default, metadata={"help": help_text, "aliases": aliases, **limits})
-
-
 @dataclass(frozen=True, kw_only=True)
 class AuditConfig:
     """One audit; build it with `resolve`, which checks every value."""
@@ -39,12 +36,12 @@ class AuditConfig:
     folder: ClassVar[str] = "audit"
 
     # What is audited, and on what.
-    detector: str = _field("lesb", "detector to audit (`bench list detectors`)")
-    backbone: str | None = _field("sbi_efflite0", "backbone to use (`bench list backbones`)")
-    weights: str | None = _field(None, "weights of the backbone: a file, or 'random' for none")
-    artefact: str | None = _field(None, "what `bench fit` wrote: its folder or file")
-    fit_on: tuple[str, ...] = _field((), "fit on this data first where no artefact is given")
-    explainer: str | None = _field(
+    detector: str = option("lesb", "detector to audit (`bench list detectors`)")
+    backbone: str | None = option("sbi_efflite0", "backbone to use (`bench list backbones`)")
+    weights: str | None = option(None, "weights of the backbone: a file, or 'random' for none")
+    artefact: str | None = option(None, "what `bench fit` wrote: its folder or file")
+    fit_on: tuple[str, ...] = option((), "fit on this data first where no artefact is given")
+    explainer: str | None = option(
         None,
         "explainer to audit (`bench list explainers`); by default the detector's own part scores",
     )
@@ -52,48 +49,53 @@ class AuditConfig:
         default_factory=dict,
         metadata={"help": "the explainer's own options, as in --set explain.method=layercam"},
     )
-    dataset: tuple[str, ...] = _field(
+    dataset: tuple[str, ...] = option(
         (), "reals and fakes with changed regions: a path, a registered name, or kind:NAME"
     )
-    split: str = _field("test", "split of the data")
-    data_root: str | None = _field(None, "folder that the paths in an index of the data start from")
-    json_dir: str | None = _field(
+    split: str = option("test", "split of the data")
+    data_root: str | None = option(None, "folder that the paths in an index of the data start from")
+    json_dir: str | None = option(
         None, "folder of DeepfakeBench's JSON files; by default at --data-root", "--json"
     )
-    regions: str = _field(
+    regions: str = option(
         "eyes_nose_mouth", "face parts: a YAML file, or one of configs/regions, by its name"
     )
-    make_edits: bool = _field(False, "audit on edits made of the real faces, not on given fakes")
-    edits: int = _field(3, "edits of each real face, with --make-edits", min=1)
-    faces: int | None = _field(None, "no more faces than this, of evenly chosen people", min=2)
+    make_edits: bool = option(False, "audit on edits made of the real faces, not on given fakes")
+    edits: int = option(3, "edits of each real face, with --make-edits", min=1)
+    faces: int | None = option(None, "no more faces than this, of evenly chosen people", min=2)
 
     # How it is measured.
-    only: tuple[str, ...] = _field(
+    only: tuple[str, ...] = option(
         (), f"rows to measure, of {', '.join((*ROWS, *EXTENDED_ROWS))}; commas join them"
     )
-    extended: bool = _field(False, f"also the rows {', '.join(EXTENDED_ROWS)}, which take longer")
-    extended_faces: int = _field(64, "fakes that the extended rows are measured on", min=2)
-    attack_top: int = _field(1, "attack the first, up to the first so many parts", min=1, max=3)
-    attack_steps: int = _field(50, "steps of an attack at most; each takes 41 scores", min=1)
-    lime_samples: int = _field(500, "images that LIME is fitted on, for each face", min=50)
-    draws: int = _field(1000, "bootstrap draws of an interval; 0 for none", min=0)
-    seed: int = _field(0, "seed of everything random", min=0)
+    extended: bool = option(False, f"also the rows {', '.join(EXTENDED_ROWS)}, which take longer")
+    extended_faces: int = option(64, "fakes that the extended rows are measured on", min=2)
+    attack_top: int = option(1, "attack the first, up to the first so many parts", min=1, max=3)
+    attack_steps: int = option(50, "steps of an attack at most; each takes 41 scores", min=1)
+    lime_samples: int = option(500, "images that LIME is fitted on, for each face", min=50)
+    draws: int = option(1000, "bootstrap draws of an interval; 0 for none", min=0)
+    seed: int = option(0, "seed of everything random", min=0)
 
     # How it runs.
-    out: str | None = _field(None, "folder of audit.json and audit.html; by default under runs/")
-    landmarks: str | None = _field(None, "landmark predictor file for data without landmarks")
-    landmarker: str | None = _field(None, "landmarker to use (`bench list landmarkers`)")
-    face_detector: str = _field("dlib", "face detector to use (`bench list face-detectors`)")
-    crop_from: Literal["auto", "landmarks", "detector"] = _field(
+    keep: bool = option(
+        False,
+        "keep a summary beside the artefact: reports that name its parts then say how far to trust"
+        " them",
+    )
+    out: str | None = option(None, "folder of audit.json and audit.html; by default under runs/")
+    landmarks: str | None = option(None, "landmark predictor file for data without landmarks")
+    landmarker: str | None = option(None, "landmarker to use (`bench list landmarkers`)")
+    face_detector: str = option("dlib", "face detector to use (`bench list face-detectors`)")
+    crop_from: Literal["auto", "landmarks", "detector"] = option(
         "auto", "where the face box comes from; auto takes landmarks where there are any"
     )
-    frames: int = _field(1, "frames taken of each video", min=1)
-    batch_size: int = _field(32, "face crops per forward pass", min=1)
-    threads: int | None = _field(None, "threads of the computation; by default torch's", min=1)
-    device: str = _field("auto", "cpu, cuda, cuda:N, mps, or auto")
-    precision: Literal["float32", "bfloat16"] = _field("float32", "precision of the backbone")
-    max_errors: float = _field(0.05, "faces that may fail: a fraction below 1, else a count", min=0)
-    quiet: bool = _field(False, "no progress bars")
+    frames: int = option(1, "frames taken of each video", min=1)
+    batch_size: int = option(32, "face crops per forward pass", min=1)
+    threads: int | None = option(None, "threads of the computation; by default torch's", min=1)
+    device: str = option("auto", "cpu, cuda, cuda:N, mps, or auto")
+    precision: Literal["float32", "bfloat16"] = option("float32", "precision of the backbone")
+    max_errors: float = option(0.05, "faces that may fail: a fraction below 1, else a count", min=0)
+    quiet: bool = option(False, "no progress bars")
     options: Mapping[str, Any] = field(
         default_factory=dict, metadata={"help": "the detector's own options"}
     )

@@ -9,20 +9,29 @@ import numpy as np
 
 from lesb_plugin.audit.intervals import Figure
 from lesb_plugin.audit.map_rows import enlarged
-from lesb_plugin.audit.picture import SCALE, colour_bar, data_uri, mapped, outlined, scored
+from lesb_plugin.audit.picture import SCALE, colour_bar, mapped, outlined, scored
 from lesb_plugin.audit.row import Row, number
 from lesb_plugin.audit.run import Audit
 from lesb_plugin.audit.table import control_names, headline, interval_text, verdict
-from registry import Markup, html_page, joined, tag
+from registry import Markup, html_page, joined, picture_uri, tag
 
 __all__ = ["audit_page"]
 
 _STYLE = """
-.faces { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 1.5rem; }
+.faces { display: grid; gap: 1.5rem; }
+.faces { grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr)); }
 .faces figure { max-width: none; }
 .faces img { width: 32%; height: auto; margin-right: 1%; vertical-align: top; }
 .bar img { width: 16rem; height: .9rem; margin: 0 .6rem; vertical-align: middle; }
 .wide th, .wide td { padding-right: .6rem; } .wide tbody th { min-width: 15rem; }
+@media print {
+  @page { size: A4 landscape; margin: 1cm; }
+  .wide { font-size: .6rem; }
+  .wide tbody th { min-width: 9rem; }
+  .wide th, .wide td { padding-right: .3rem; }
+  .wide small { white-space: normal; }
+  .faces figure { break-inside: avoid; }
+}
 """
 _PER_METHOD, _REALS = 1, 2
 
@@ -135,7 +144,7 @@ def _scrolling(table: Markup, label: str) -> Markup:
 def _faces(audit: Audit) -> Iterator[Markup]:
     low, high = SCALE
     if audit.z is not None:
-        bar = tag("img", src=data_uri(colour_bar()), alt="colours from blue to yellow")
+        bar = tag("img", src=picture_uri(colour_bar()), alt="colours from blue to yellow")
         yield tag("p", f"score of a part: {low:g} ", bar, f" {high:g} standard deviations of reals",
                   class_="bar")  # fmt: skip
     maps = audit.found.reading.maps
@@ -165,7 +174,7 @@ def _figure(audit: Audit, row: int, limit: float) -> Markup:
     if found.reading.maps is not None:
         heat = enlarged(found.reading.maps[row], len(image))
         pictures.append((mapped(image, heat, limit), "the map of the explanation"))
-    shown = [tag("img", src=data_uri(picture), alt=text, loading="lazy")
+    shown = [tag("img", src=picture_uri(picture), alt=text, loading="lazy")
              for picture, text in pictures]  # fmt: skip
     return tag("figure", *shown, tag("figcaption", _truth(audit, row)), tag("p", _said(audit, row)))
 
@@ -198,4 +207,5 @@ def _section(title: str, *children: str) -> Markup:
 
 def _details(title: str, audit: Audit) -> Markup:
     text = json.dumps(audit.to_json(), indent=1)
-    return tag("details", tag("summary", title), tag("pre", text))
+    block = tag("pre", text, tabindex=0, role="region", aria_label=title)  # it scrolls
+    return tag("details", tag("summary", title), block)

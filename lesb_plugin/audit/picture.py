@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SCALE", "colour_bar", "data_uri", "mapped", "outlined", "scored"]
+__all__ = ["SCALE", "colour_bar", "mapped", "outlined", "scored"]
 
 Image = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
@@ -48,12 +46,6 @@ def mapped(image: Image, heat: NDArray[np.float32], limit: float) -> Image:
 def colour_bar() -> Image:
     """The colours of `SCALE` from its lower to its upper end."""
     return np.repeat(_coloured(np.linspace(*SCALE, 256))[None], 12, axis=0)
-
-
-def data_uri(image: Image) -> str:
-    """An RGB image as the address of a picture that is in the page."""
-    code = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])[1]
-    return "data:image/jpeg;base64," + base64.b64encode(code.tobytes()).decode()
 
 
 def _coloured(z: NDArray[np.float64]) -> Image:

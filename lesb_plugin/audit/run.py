@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,7 @@ class Audit:
     z: NDArray[np.float64] | None
     matrix: NDArray[np.float64] | None
     record: dict[str, Any]
+    artefact: Path | None = None
 
     @property
     def first(self) -> Row | None:
@@ -144,6 +146,7 @@ def run_audit(config: AuditConfig) -> Audit:
         z=z,
         matrix=_matrix(found, z) if z is not None and "auc_matrix" in rows_wanted else None,
         record=_record(config, inputs, found, timing),
+        artefact=inputs.artefact,
     )
 
 
@@ -221,6 +224,7 @@ def _record(
         "config": asdict(config),
         "weights_sha256": inputs.weights_sha256,
         "artefact_sha256": inputs.artefact_sha256,
+        "datasets": sorted({video.dataset for video, _ in inputs.frames}),
         "data_fingerprint": inputs.data_fingerprint,
         "reals": int(found.real.sum()),
         "fakes": dict(sorted(methods.items())),

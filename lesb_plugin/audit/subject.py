@@ -10,9 +10,9 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logit
 
 from lesb_plugin.audit.controls import random_subspaces
+from lesb_plugin.explain.verdict import log_odds
 from registry import (
     AuditInputs,
     ConfigError,
@@ -26,8 +26,6 @@ __all__ = ["Reading", "Subject"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-
-_EDGE = 1e-6  # scores of parts are clipped to [_EDGE, 1 - _EDGE] before their log-odds are taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +111,8 @@ class Subject:
                     f" {', '.join(scores.regions) or 'no parts'}. Name what explains it with"
                     " --explainer (`bench list explainers`), or its parts with --regions"
                 )
-            columns = [np.clip(scores.regions[n], _EDGE, 1 - _EDGE) for n in self.names]
-            return _Batch(scores.fake, logit(np.stack(columns, axis=1)), None)
+            columns = [log_odds(scores.regions[n]) for n in self.names]
+            return _Batch(scores.fake, np.stack(columns, axis=1), None)
         explained = self.inputs.explain(crops)
         if any(name in each.regions for each in explained for name in self.names):
             parts = [[each.regions.get(n, np.nan) for n in self.names] for each in explained]

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import re
+import time
+from collections import Counter
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lesb_plugin.explain.config import ExplainConfig
 from registry import (
-    configure_for_detectors,
+    configure_for_files,
     given_flags,
     resolve,
     say_above_bar,
     tell,
+    unscored,
     writable_folder,
 )
 
@@ -35,6 +39,10 @@ One report per file, OUT/NAME.html, which needs no network and no other file; be
 those of real faces: of toy, which are drawn, or of --reference. MANIPULATED: at most 5 % of real
 faces score as high; AUTHENTIC: more than 20 % do; else UNDETERMINED.
 
+Without --detector it is lesb_roi that explains, where it is fitted for the backbone, else lesb. A
+report says how often the detector's parts were right when they were audited, or that nobody has
+audited them yet (`bench audit --keep`).
+
 A file without a score (no face, damaged, no image) has a report with the reason, and the others go
 on. The exit code is 0 when every file has a score, 1 when one has none, and 2 when nothing was
 scored because something is to be changed first."""
@@ -42,11 +50,7 @@ scored because something is to be changed first."""
 
 def configure_explain(parser: argparse.ArgumentParser) -> None:
     """Flags of `bench explain`: those of ExplainConfig and the chosen detector's own."""
-    configure_for_detectors(parser, ExplainConfig, "options", _EXAMPLES)
-    parser.usage = f"{parser.prog} INPUT... [options]"
-    parser.add_argument(
-        "inputs", nargs="+", type=Path, metavar="INPUT", help="an image, a video, or a folder"
-    )
+    configure_for_files(parser, ExplainConfig, _EXAMPLES)
 
 
 def run_explain(args: argparse.Namespace) -> int:
@@ -55,8 +59,11 @@ def run_explain(args: argparse.Namespace) -> int:
     from lesb_plugin.explain.explained import Explaining  # loads torch: after what fails without it
 
     out = writable_folder(Path(config.out))
+    started = time.perf_counter()
     explaining = Explaining(config)
-    for note in explaining.predictor.notes:
+    ready = time.perf_counter() - started
+    audited = [] if explaining.audit is None else [explaining.audit.words]
+    for note in (*explaining.notes, *audited):
         tell(f"note: {note}")
     names, count, failed = _Names(), 0, 0
     with closing(explaining(args.inputs)) as found:
@@ -66,20 +73,33 @@ def run_explain(args: argparse.Namespace) -> int:
             say_above_bar(_line(each, out / f"{name}.html"))
             count += 1
             failed += each.word is None
-    if failed and count > 1:
-        tell(f"{failed} of {count} files have no score")
-    return int(failed > 0)
+    tell(_times(ready, explaining.predictor.clock.spent, time.perf_counter() - started, config))
+    return unscored(failed, count)
 
 
 def _write(found: Explained, by: Explaining, out: Path, name: str) -> None:
-    from lesb_plugin.explain.record import as_record, draw, write_json, write_pictures
+    from lesb_plugin.explain.record import as_record, draw, with_stages, write_json, write_pictures
     from lesb_plugin.explain.report import write_report
 
-    drawn = [draw(view, found.limit, by.config.style) for view in found.views]
-    record = as_record(found, by, name, drawn)
-    write_pictures(out, name, drawn, found.views)
-    write_json(out / f"{name}.json", record)
-    write_report(out / f"{name}.html", found, by, drawn, record)
+    with by.predictor.clock.measure("pictures"):
+        drawn = [draw(view, found.limit, by.config.style) for view in found.views]
+        write_pictures(out, name, drawn, found.views)
+    stages = Counter(by.stages())
+    record = with_stages(as_record(found, by, name, drawn), stages)
+    with by.predictor.clock.measure("report"):
+        write_report(out / f"{name}.html", found, by, drawn, record)
+    stages.update(by.stages())
+    write_json(out / f"{name}.json", with_stages(record, stages))
+
+
+def _times(ready: float, spent: Mapping[str, float], total: float, config: ExplainConfig) -> str:
+    """Seconds by stage; frames are read beside the forward pass, by several workers."""
+    cells = [f"{stage} {seconds:.2f}" for stage, seconds in spent.items()]
+    readers = max(1, config.workers)
+    return (
+        f"seconds: model and real faces {ready:.2f}, {', '.join(cells)}; {total:.2f} in all"
+        f" (frames are read by {readers} worker{'s' * (readers > 1)} during the forward pass)"
+    )
 
 
 class _Names:

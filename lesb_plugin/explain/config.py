@@ -6,14 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from registry import ScoringConfig
+from registry import ScoringConfig, option
 
-__all__ = ["ExplainConfig"]
+__all__ = ["AUTO", "ExplainConfig"]
 
-
-def _field(default: Any, help_text: str, **limits: float) -> Any:
-    """A field with its line of help; `min` and `max` bound a number."""
-    return field(default=default, metadata={"help": help_text, **limits})
+AUTO = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +19,13 @@ class ExplainConfig(ScoringConfig):
 
     folder: ClassVar[str] = "explain"
 
-    out: str = _field("runs/explain", "folder of the reports")
-    explainer: str | None = _field(
+    detector: str = option(
+        AUTO,
+        "detector that scores (`bench list detectors`); auto: lesb_roi where it is fitted for the"
+        " backbone, else lesb",
+    )
+    out: str = option("runs/explain", "folder of the reports")
+    explainer: str | None = option(
         None,
         "explainer that draws the maps (`bench list explainers`); by default cam, or none where the"
         " detector has no gradient",
@@ -32,11 +34,11 @@ class ExplainConfig(ScoringConfig):
         default_factory=dict,
         metadata={"help": "the explainer's own options, as in --set explain.method=layercam"},
     )
-    reference: str = _field(
+    reference: str = option(
         "toy", "data with the real faces that scores are compared with: a path, or a name"
     )
-    reference_faces: int = _field(100, "how many of them, at most", min=19)
-    pictures: int = _field(4, "faces of an image that are drawn, the highest-scored first", min=1)
-    style: Literal["default", "paper", "jet"] = _field(
+    reference_faces: int = option(100, "how many of them, at most", min=19)
+    pictures: int = option(4, "faces of an image that are drawn, the highest-scored first", min=1)
+    style: Literal["default", "paper", "jet"] = option(
         "default", "colours; paper: blue is fake, as in the paper's figures"
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lesb_plugin.explain.chosen import choose
 from lesb_plugin.explain.config import ExplainConfig
 from lesb_plugin.explain.masks import NoPartsError, regions_of
 from lesb_plugin.explain.options import ExplainOptions
@@ -31,6 +32,7 @@ from registry import (
     Explanation,
     FaceScore,
     LocalDetector,
+    PartAudit,
     Prediction,
     Predictor,
 )
@@ -92,16 +94,26 @@ class Explaining:
     """What explains files, built once for any number of them."""
 
     def __init__(self, config: ExplainConfig) -> None:
+        config, self.predictor, note = choose(config)
         self.config = config
-        self.predictor = Predictor(config)
+        self._counted: dict[str, float] = {}
+        self.notes = [note] * bool(note) + self.predictor.notes
         self._explain, self.explainer, self._without_maps = _explainer(self.predictor, config)
         self.reals: RealScores = score_reals(self.predictor, self._explain, config)
         self.scale = PartScale.of(self.reals.parts)
         self.regions = regions_of(self.predictor.detector, _regions_option(config))
 
     @property
+    def audit(self) -> PartAudit | None:
+        """What is known of how well part scores say where; None without part scores."""
+        return self.predictor.audit if self.scale.names else None
+
+    @property
     def cannot_tell(self) -> str:
-        """Why the detector's part scores never say where, or ""."""
+        """Why the detector's part scores do not say where, or "": as measured, else as built."""
+        if self.audit is not None and self.audit.summary is not None:
+            summary = self.audit.summary
+            return "" if summary.localises else f"as audited, {summary.detector} {summary.finding}."
         if not isinstance(self.predictor.detector, LocalDetector):
             return ""
         return (
@@ -109,6 +121,12 @@ class Explaining:
             " looks at one embedding of the whole face and learned the label of the whole face, so"
             " all parts answer much the same question."
         )
+
+    def stages(self) -> dict[str, float]:
+        """Seconds by stage since this was last asked; those of a file read ahead count as well."""
+        spent, before = self.predictor.clock.spent, self._counted
+        self._counted = spent
+        return {stage: seconds - before.get(stage, 0.0) for stage, seconds in spent.items()}
 
     def __call__(self, inputs: Iterable[Path]) -> Generator[Explained, None, None]:
         """Every file, in order, each as soon as it is there."""
@@ -153,7 +171,7 @@ class Explaining:
         )
 
     def _notes(self, found: Prediction, shown: int) -> Iterable[str]:
-        yield from self.predictor.notes
+        yield from self.notes
         if self._without_maps:
             yield f"no maps: {self._without_maps}"
         for reason, count in found.frame_errors.most_common():
@@ -210,7 +228,8 @@ class Explaining:
         if self._explain is None:
             return Explanation()
         try:
-            return self._explain([crop])[0]
+            with self.predictor.clock.measure("maps"):
+                return self._explain([crop])[0]
         except BenchError as error:
             return Explanation(note=f"no map: {error}")
 

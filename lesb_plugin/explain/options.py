@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
+
+from registry import option
 
 __all__ = ["ExplainOptions"]
-
-
-def _field(default: Any, help_text: str, **limits: float) -> Any:
-    """A field with its line of help; `min` and `max` bound a number."""
-    return field(default=default, metadata={"help": help_text, **limits})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,23 +23,23 @@ class ExplainOptions:
         "layercam",
         "xgradcam",
         "eigencam",
-    ] = _field(
+    ] = option(
         "auto", "cam: how activations and gradients become a map; auto: gradcam++, tokens hirescam"
     )
-    layer: str | None = _field(
+    layer: str | None = option(
         None, "cam: a module of the backbone by name; none: its last feature map"
     )
-    keep_outlier_tokens: bool = _field(
+    keep_outlier_tokens: bool = option(
         False, "cam, rollout: leave tokens of outlying norm in a transformer's map"
     )
-    regions: str = _field(
+    regions: str = option(
         "eyes_nose_mouth",
         "parts, for detectors without their own: a YAML file, or one of configs/regions",
     )
-    grid: int = _field(7, "occlusion_grid: cells per side", min=2, max=64)
-    reference: str = _field(
+    grid: int = option(7, "occlusion_grid: cells per side", min=2, max=64)
+    reference: str = option(
         "toy", "parts, contrastive: data with the real faces that a face is compared with"
     )
-    reference_faces: int = _field(
+    reference_faces: int = option(
         64, "parts, contrastive: how many real faces are compared with, at most", min=2
     )

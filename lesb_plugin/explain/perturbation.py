@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lesb_plugin.explain.verdict import log_odds
 from registry import Crop, Detector
 
-__all__ = ["Baseline", "Image", "Masks", "blurred", "log_odds", "mixed", "scores"]
+__all__ = ["Baseline", "Image", "Masks", "blurred", "mixed", "scores"]
 
 Image: TypeAlias = NDArray[np.uint8]
 Masks: TypeAlias = NDArray[np.float32]
@@ -20,7 +21,6 @@ Baseline: TypeAlias = Callable[[Crop], Image]
 """What a region is replaced by: the crop blurred, or the untouched image of a known forgery."""
 
 _SIGMA = 0.04  # of the crop's side: details of a part are gone, its light and colour stay
-_SMALLEST = 1e-9  # a score nearer to 0 or 1 has no larger log-odds
 
 
 def blurred(crop: Crop) -> Image:
@@ -47,9 +47,3 @@ def scores(detector: Detector, crop: Crop, images: Image) -> dict[str, NDArray[n
     return {"face": log_odds(found.fake)} | {
         part: log_odds(values) for part, values in found.regions.items()
     }
-
-
-def log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
-    """log(p / (1 - p)), bounded: a score of 1 has no finite one."""
-    p = np.clip(probability, _SMALLEST, 1.0 - _SMALLEST)
-    return np.asarray(np.log(p) - np.log1p(-p))

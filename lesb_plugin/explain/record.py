@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -17,9 +16,17 @@ from numpy.typing import NDArray
 from lesb_plugin.explain.explained import Explained, Explaining, View
 from lesb_plugin.explain.overlay import overlay, region_fill
 from lesb_plugin.explain.verdict import AUTHENTIC_ABOVE, MANIPULATED_UP_TO, REALS_WITHIN
-from registry import replacing
+from registry import replacing, write_text
 
-__all__ = ["SCHEMA", "Pictures", "as_record", "draw", "sha256", "write_json", "write_pictures"]
+__all__ = [
+    "SCHEMA",
+    "Pictures",
+    "as_record",
+    "draw",
+    "with_stages",
+    "write_json",
+    "write_pictures",
+]
 
 SCHEMA = 1  # of the JSON; another number means that a field has changed or gone
 _PACKAGES = ("lesb-plugin", "numpy", "opencv-python-headless", "torch", "timm")
@@ -66,13 +73,14 @@ def as_record(found: Explained, by: Explaining, name: str, drawn: list[Pictures]
     return {
         "schema": SCHEMA,
         "path": str(prediction.path),
-        "sha256": sha256(prediction.path),
+        "sha256": prediction.sha256,
         "error": prediction.error or None,
         "verdict": _verdict(found, by),
         "score": prediction.score,
         "variants": dict(prediction.variants) or None,
         "parts": {row.name: _without_name(asdict(row)) for row in found.parts} or None,
         "part": _part(found, by),
+        "audit": None if by.audit is None or found.word is None else by.audit.to_json(),
         "faces": prediction.faces,
         "frames_used": prediction.frames_used,
         "views": [
@@ -92,19 +100,14 @@ def as_record(found: Explained, by: Explaining, name: str, drawn: list[Pictures]
     }
 
 
+def with_stages(record: Mapping[str, Any], stages: Mapping[str, float]) -> dict[str, Any]:
+    """The record with the seconds of each stage of the work, rounded."""
+    return {**record, "stages": {stage: round(value, 3) for stage, value in stages.items()}}
+
+
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
     """The record as a file that is there whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def sha256(path: Path) -> str | None:
-    """None for what cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
+    write_text(path, json.dumps(record, indent=1, allow_nan=False) + "\n")
 
 
 def versions() -> dict[str, str]:

@@ -14,9 +14,9 @@ from lesb_plugin.explain.explained import Explained, Explaining, PartRow
 from lesb_plugin.explain.overlay import colour_bar
 from lesb_plugin.explain.record import Pictures
 from lesb_plugin.explain.report_charts import MAX_SERIES, part_bar, series_mark, timeline
-from lesb_plugin.explain.report_views import data_uri, view_sections
+from lesb_plugin.explain.report_views import view_sections
 from lesb_plugin.explain.verdict import REALS_WITHIN, conformal_p
-from registry import Markup, html_page, replacing, tag
+from registry import Markup, html_page, picture_uri, tag, write_text
 
 __all__ = ["report_page", "write_report"]
 
@@ -41,8 +41,7 @@ def write_report(
 ) -> None:
     """Write the page; `record` is what stands in the JSON beside it."""
     page = report_page(found, by, drawn, record)
-    with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_text(path, page)
 
 
 def report_page(
@@ -141,7 +140,7 @@ def _parts(found: Explained, by: Explaining) -> Markup:
     p = conformal_p(score, by.reals.fake)
     rows = [_row("whole face", score, float(low), float(high), p, None)]
     rows += [_row_of(part) for part in found.parts]
-    heads = ("", "score", "from 0 to 1", "95 % of real faces", "p", "above their mean")
+    heads = ("face or part", "score", "from 0 to 1", "95 % of real faces", "p", "above their mean")
     head = tag("thead", tag("tr", *(tag("th", text, scope="col") for text in heads)))
     caption = tag(
         "caption",
@@ -207,17 +206,21 @@ def _timeline(found: Explained) -> Markup:
     return _section(
         "Frames",
         "frames",
-        timeline(series, telling, text),
+        tag("div", timeline(series, telling, text), class_="scroll", tabindex=0, role="region",
+            aria_label="Curves by frame"),
         tag("ul", *legend, class_="legend series"),
         tag("p", "The numbers above the curves are the frames shown below.", class_="soft"),
         tag("details", tag("summary", "The same as a table"), table),
-    )
+    )  # fmt: skip
 
 
 def _views(found: Explained, by: Explaining, drawn: Sequence[Pictures]) -> Markup:
     if not found.views:
         return Markup()
     lead = []
+    if by.audit is not None:
+        words = tag("strong", "Scores of parts: "), by.audit.words
+        lead.append(tag("p", *words, class_="note"))
     if found.video:
         lead.append(tag("p", "The frames with the highest scores, in the order of time."))
     if any("regions" in each for each in drawn):
@@ -240,7 +243,7 @@ def _views(found: Explained, by: Explaining, drawn: Sequence[Pictures]) -> Marku
 
 
 def _bar(before: str, bar: Any, after: str, alt: str) -> Markup:
-    return tag("p", before, tag("img", src=data_uri(bar), alt=alt), after, class_="scale")
+    return tag("p", before, tag("img", src=picture_uri(bar), alt=alt), after, class_="scale")
 
 
 # --- fingerprints ----------------------------------------------------------------------------
@@ -262,7 +265,7 @@ def _fingerprints(by: Explaining, record: Mapping[str, Any]) -> Markup:
         "explainer": origin["explainer"] and _explainer(origin),
         "real faces": f"{len(by.reals)} of {by.reals.name}",
         "versions": ", ".join(f"{name} {each}" for name, each in origin["versions"].items()),
-        "time": ", ".join(f"{stage} {t:.2f} s" for stage, t in record["seconds"].items()),
+        "time": ", ".join(f"{stage} {t:.2f} s" for stage, t in record["stages"].items()),
     }
     rows = [Markup(tag("dt", key) + tag("dd", str(text or "none"))) for key, text in facts.items()]
     return _section("Fingerprints", "origin", tag("dl", *rows))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
 
 import cv2
@@ -11,14 +10,13 @@ from numpy.typing import NDArray
 
 from lesb_plugin.explain.explained import Explained, View
 from lesb_plugin.explain.record import Pictures
-from registry import Markup, tag
+from registry import Markup, picture_uri, tag
 
-__all__ = ["data_uri", "view_sections"]
+__all__ = ["view_sections"]
 
 Image = NDArray[np.uint8]
 
 _LONGEST = 640  # side of a whole frame in the page
-_QUALITY = 88
 
 
 def view_sections(
@@ -29,12 +27,6 @@ def view_sections(
         _section(found, number, view, pictures, explainer)
         for number, (view, pictures) in enumerate(zip(found.views, drawn, strict=True), 1)
     ]
-
-
-def data_uri(image: Image) -> str:
-    """An RGB image as the address of a picture that is in the page."""
-    code = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1]
-    return "data:image/jpeg;base64," + base64.b64encode(code.tobytes()).decode()
 
 
 def _section(
@@ -90,7 +82,7 @@ def _frame(found: Explained, view: View) -> Markup:
     what = f"frame {view.crop.frame}" if found.video else "the picture"
     others = f", {count - 1} more in thin outline" if count > 1 else ""
     alt = f"{what} as a whole; a rectangle around the face from {box[:2]} to {box[2:]}{others}"
-    picture = tag("img", src=data_uri(_outlined(view)), alt=alt)
+    picture = tag("img", src=picture_uri(_outlined(view)), alt=alt)
     return tag("figure", tag("figcaption", "Where the face is"), picture, class_="whole")
 
 
@@ -106,7 +98,7 @@ def _outlined(view: View) -> Image:
 
 
 def _figures(view: View, pictures: Pictures, limit: float) -> Iterator[Markup]:
-    photo = data_uri(pictures["photo"])
+    photo = picture_uri(pictures["photo"])
     if "regions" in pictures:
         words = ", ".join(f"{name} {score:.2f}" for name, score in view.parts.items())
         alt = f"the parts of the face filled with the colours of their scores: {words}"
@@ -123,7 +115,7 @@ def _figures(view: View, pictures: Pictures, limit: float) -> Iterator[Markup]:
 
 def _stack(title: str, words: str, photo: str, coloured: Image, alt: str) -> Markup:
     under = tag("img", src=photo, alt="the face, cropped, without colours")
-    over = tag("img", src=data_uri(coloured), alt=alt, class_="over")
+    over = tag("img", src=picture_uri(coloured), alt=alt, class_="over")
     pair = tag("div", under, over, class_="stack")
     return tag("figure", tag("figcaption", title), pair, tag("p", words, class_="soft"))
 
@@ -174,7 +166,7 @@ def _said(regions: Mapping[str, float] | None, explainer: str | None) -> Markup:
 def _references(view: View) -> Iterator[Markup]:
     for part, crops in view.references.items():
         pictures = [
-            tag("img", src=data_uri(crop.image), alt=f"real face {number}, near in {part}")
+            tag("img", src=picture_uri(crop.image), alt=f"real face {number}, near in {part}")
             for number, crop in enumerate(crops, 1)
         ]
         caption = tag("figcaption", f"Nearest real faces: {part}")

@@ -15,14 +15,20 @@ from registry import BenchError, CropPolicy, DataError, Face, Sample, crop_face
 
 __all__ = ["PseudoFakes", "Views"]
 
+SELF_BLEND = "sbi"  # as `bench train` names this family
+
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """One face: `pairs` uint8 (draws, 2, S, S, 3), real before fake, and `clean` (S, S, 3)."""
+    """One face: `pairs` uint8 (draws, 2, S, S, 3), real before fake, and `clean` (S, S, 3).
+
+    `families` says of each draw what kind of pseudo-fake it is.
+    """
 
     key: str
     pairs: NDArray[np.uint8]
     clean: NDArray[np.uint8]
+    families: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class PseudoFakes(torch.utils.data.Dataset[Views | Skipped]):
             clean = crop_face(image, face, self.crop).image
         except (BenchError, ValueError) as error:
             return Skipped(sample.key, str(error))
-        return Views(sample.key, np.stack(pairs), clean)
+        return Views(sample.key, np.stack(pairs), clean, (SELF_BLEND,) * self.draws)
 
     def _pair(self, key: str, image: NDArray[np.uint8], face: Face, draw: int) -> NDArray[np.uint8]:
         """Real and fake, (2, S, S, 3)."""

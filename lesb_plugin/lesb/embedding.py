@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lesb_plugin.lesb.board import SHOWN
 from lesb_plugin.lesb.dataset import PseudoFakes, Views
 from lesb_plugin.lesb.styled import StyledFakes
 from lesb_plugin.lfd.variants import Skipped, check_skipped, load_in_order
@@ -19,13 +20,16 @@ __all__ = ["Embedded", "embed_faces"]
 class Embedded:
     """Embeddings of n faces: `clean` (n, d) unchanged, `pairs` (2 n draws, d) and their `labels`.
 
-    Every real of `pairs` (label 0) is followed by its fake (label 1). `skipped` could not be used.
+    Every real of `pairs` (label 0) is followed by its fake (label 1). `families` (2 n draws,) are
+    of the fakes, "" for reals. `skipped` could not be used; `shown` are a few faces with one pair.
     """
 
     clean: NDArray[np.float32]
     pairs: NDArray[np.float32]
     labels: NDArray[np.int64]
+    families: NDArray[np.str_]
     skipped: tuple[Skipped, ...]
+    shown: tuple[Views, ...]
 
 
 def embed_faces(
@@ -44,12 +48,17 @@ def embed_faces(
     label = f"pseudo-fakes ({dataset.purpose})"
     found: list[NDArray[np.float32]] = []  # (1 + 2 draws, d) each, the clean face first
     skipped: list[Skipped] = []
+    families: list[str] = []
+    shown: list[Views] = []
     for item in progress(items, label, total=len(dataset), unit="face", quiet=quiet):
         if isinstance(item, Skipped):
             skipped.append(item)
             check_skipped(skipped, len(dataset), max_errors)
-        else:
-            found.append(_embed(embedder, item))
+            continue
+        found.append(_embed(embedder, item))
+        families += [name for family in item.families for name in ("", family)]
+        if len(shown) < SHOWN:
+            shown.append(replace(item, pairs=item.pairs[:1].copy(), families=item.families[:1]))
     if not found:
         raise DataError(
             f"none of {len(dataset)} faces of the {dataset.purpose} split could be used"
@@ -60,7 +69,9 @@ def embed_faces(
         clean=every[:, 0],
         pairs=pairs,
         labels=np.tile(np.array([0, 1], np.int64), len(pairs) // 2),
+        families=np.array(families),
         skipped=tuple(skipped),
+        shown=tuple(shown),
     )
 
 

@@ -10,13 +10,16 @@ import numpy as np
 from scipy.special import expit
 
 from lesb_plugin.lesb.blend import Style
+from lesb_plugin.lesb.board import Board, board_in
 from lesb_plugin.lesb.dataset import PseudoFakes
+from lesb_plugin.lesb.detector import LesbDetector
 from lesb_plugin.lesb.embedding import Embedded, embed_faces
 from lesb_plugin.lesb.fitted import FittedLesb, ValReals, head_logits
 from lesb_plugin.lesb.heads import HeadLaw, Heads, auc
-from lesb_plugin.lesb.options import LesbFitOptions
+from lesb_plugin.lesb.options import LesbFitOptions, LesbOptions
 from lesb_plugin.lesb.probe import Probe, fit_probe
 from lesb_plugin.lesb.runs import train_heads_of, train_runs
+from lesb_plugin.lesb.shown import show_fit, show_pairs, show_subspaces, show_variants
 from lesb_plugin.lesb.styled import StyledFakes, styled_fakes
 from lesb_plugin.lesb.summary import Outcome, auc_table, notes, rank_tables, record
 from lesb_plugin.lesb.train.pairs import load_law
@@ -42,11 +45,17 @@ FEWEST = 2  # faces of a split, below which nothing can be told
 
 def fit_lesb(context: FitContext) -> FitReport:
     """Fit LFD and LESB on real faces and write one artefact; BenchErrors say what to change."""
+    with board_in(context.out, wanted=context.tensorboard) as board:
+        return _fit(context, board)
+
+
+def _fit(context: FitContext, board: Board) -> FitReport:
     options: LesbFitOptions = context.options or LesbFitOptions()
     style = _style(options.blend)
     if options.style is not None:
         load_law(options.style)  # what is wrong there is said before the long work
     _check_faces(context)
+    show_variants(board, context, options)
     collected = _collect_lfd(context, options)
     train = _embed(context, options, style, "train")
     val = _embed(context, options, style.for_validation(), "val")
@@ -66,6 +75,9 @@ def fit_lesb(context: FitContext) -> FitReport:
         record={**record(context, options, style, outcome), "val_auc_by_rank": by_rank},
     )
     path = fitted.save(context.out / ARTEFACT)
+    show_fit(board, outcome, lfd, by_rank)
+    show_subspaces(board, lfd, val, context.seed)
+    show_pairs(board, val, LesbDetector(context.embedder, fitted, LesbOptions()))
     found = (auc_table(outcome), *rank_tables(by_rank, lfd.rank), *tables(lfd.diagnostics))
     return FitReport(artefact=path, tables=found, notes=notes(outcome))
 

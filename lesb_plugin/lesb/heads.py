@@ -76,11 +76,15 @@ class Heads:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """Heads as they were at their best epoch, which it was, and the validation AUC there: (K,)."""
+    """Heads as they were at their best epoch, which it was, and the validation AUC there: (K,).
+
+    `history` (epochs, 2, K) holds AUC and loss on validation after every epoch.
+    """
 
     heads: Heads
     auc: Array
     epoch: NDArray[np.int64]
+    history: Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,15 +163,20 @@ def train_heads(train: Labelled, val: Labelled, law: HeadLaw, seed: int) -> Trai
     targets = torch.from_numpy(train.labels.astype(np.float32))
     module = _Perceptrons(len(inputs), inputs.shape[2], law, torch.Generator().manual_seed(seed))
     best = _Best(module, law.patience)
+    history = []
     with _one_thread():
         optimiser = torch.optim.AdamW(module.parameters(), lr=law.learning_rate)
         for epoch in range(law.epochs):
             _train_epoch(module, optimiser, inputs, targets, law.batch)
-            best.update(module, epoch, *_validate(module, val_inputs, val.labels))
+            history.append(_validate(module, val_inputs, val.labels))
+            best.update(module, epoch, *history[-1])
             if best.is_over(epoch):
                 break
     return Trained(
-        heads=Heads(mean=mean, scale=scale, **best.arrays()), auc=best.auc, epoch=best.epoch
+        heads=Heads(mean=mean, scale=scale, **best.arrays()),
+        auc=best.auc,
+        epoch=best.epoch,
+        history=np.array(history),
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
-from lesb_plugin.weights import LICENSE, TRAINED_ON, WEIGHTS_SHA256
+from lesb_plugin.weights import ARTEFACTS, LICENSE, TRAINED_ON, WEIGHTS_SHA256
 from registry import (
     ArtefactSpec,
     BackboneSpec,
@@ -58,13 +59,14 @@ def bench_detectors() -> Iterable[DetectorSpec]:
 def bench_artefacts() -> Iterable[ArtefactSpec]:
     return [
         ArtefactSpec(
-            name="lesb_sbi_efflite0",
-            summary="LESB fitted on sbi_efflite0 with the faces that it was trained on",
-            detector="lesb",
+            name=f"{detector}_sbi_efflite0",
+            summary=summary,
+            detector=detector,
             backbone="sbi_efflite0",
             weights_sha256=WEIGHTS_SHA256,
-            path=lazy("lesb_plugin.weights.shipped:lesb_artefact"),
+            path=partial(lazy("lesb_plugin.weights.shipped:shipped_artefact"), detector),
         )
+        for detector, summary in ARTEFACTS.items()
     ]
 
 

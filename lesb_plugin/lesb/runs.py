@@ -22,11 +22,15 @@ __all__ = ["Run", "Scored", "train_heads_of", "train_runs"]
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Heads with their validation AUCs: per part (K,), and of the parts' mean score."""
+    """Heads with their validation AUCs: per part (K,), and of the parts' mean score.
+
+    `history` is that of `Trained`.
+    """
 
     heads: Heads
     auc: NDArray[np.float64]
     fused: float
+    history: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +92,4 @@ def _train(
     )
     trained = train_heads(known, unseen, law, seed)
     fused = fuse(expit(trained.heads.logits(unseen.local)), "mean")
-    return Scored(trained.heads, trained.auc, auc(val.labels, fused))
+    return Scored(trained.heads, trained.auc, auc(val.labels, fused), trained.history)

@@ -12,7 +12,8 @@ import torch
 
 from lesb_plugin.lesb.dataset import Views
 from lesb_plugin.lesb.train.law import Cutout
-from lesb_plugin.lesb.train.pairs import Made, PairMaker, pair_maker
+from lesb_plugin.lesb.train.made import Made
+from lesb_plugin.lesb.train.pairs import PairMaker, pair_maker
 from lesb_plugin.lesb.train.store import build_store
 from lesb_plugin.lfd.variants import Skipped
 from registry import BenchError, Crop, FitContext, Sample, crop_face
@@ -52,7 +53,8 @@ class StyledFakes(torch.utils.data.Dataset[Views | Skipped]):
         if isinstance(drawn, Skipped):
             return drawn
         pairs = np.stack([each.images for each in drawn.made])
-        return Views(drawn.key, pairs, drawn.clean.image)
+        families = tuple(each.family for each in drawn.made)
+        return Views(drawn.key, pairs, drawn.clean.image, families)
 
     def draw(self, index: int) -> Drawn | Skipped:
         """Everything that is known of item i."""

@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 from lesb_plugin.lfd.augment import Psi, local_variant
-from lesb_plugin.lfd.regions import RegionSet, part_mask
-from registry import BenchError, CropPolicy, DataError, Sample, crop_face
+from lesb_plugin.lfd.regions import Region, RegionSet, part_mask
+from registry import BenchError, Crop, CropPolicy, DataError, Sample, crop_face
 
 __all__ = [
     "Skipped",
@@ -109,16 +109,22 @@ class VariantDataset(torch.utils.data.Dataset[Variants | Skipped]):
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         image, face = sample.load()
         crop = crop_face(image, face, self.crop)
-        if crop.landmarks is None:
-            raise ValueError("a face without landmarks has no parts")
         height, width, _ = crop.image.shape
         images = np.empty((len(self.regions.parts), len(numbers), height, width, 3), np.uint8)
         for k, region in enumerate(self.regions.parts):
             for j, number in enumerate(numbers):
-                rng = self._rng(sample.key, region.name, number)
-                mask = part_mask(crop.landmarks, region, (height, width), self.regions.jitter, rng)
-                images[k, j] = local_variant(crop.image, mask, self.psi, rng)
+                images[k, j] = self.draw(sample.key, crop, region, number)[1]
         return crop.image, images
+
+    def draw(
+        self, key: str, crop: Crop, region: Region, number: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """The mask (S, S) and the image (S, S, 3) of one variant; ValueError: without landmarks."""
+        if crop.landmarks is None:
+            raise ValueError("a face without landmarks has no parts")
+        rng = self._rng(key, region.name, number)
+        mask = part_mask(crop.landmarks, region, crop.image.shape[:2], self.regions.jitter, rng)
+        return mask, local_variant(crop.image, mask, self.psi, rng)
 
     def _rng(self, key: str, part: str, number: int) -> np.random.Generator:
         return np.random.default_rng(

@@ -9,16 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from lesb_plugin.lesb.styled import StyledFakes
-from lesb_plugin.lesb.train.forgeries import WHOLE_FACE
-from lesb_plugin.lesb.train.pairs import Made
+from lesb_plugin.lesb.train.part_labels import changed_parts
 from lesb_plugin.lfd.regions import RegionSet
 from lesb_plugin.lfd.variants import Skipped
-from lesb_plugin.roi.labels import part_labels
-from lesb_plugin.roi.pooling import fine_masks, on_grid
 
 __all__ = ["PartFakes", "PartViews"]
-
-LABEL_GRID = 16  # cells a side that changes and parts are compared on
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +30,17 @@ class PartViews:
     landmarks: NDArray[np.float32]
     labels: NDArray[np.float32]
     families: tuple[str, ...]
+
+    def first_pair(self) -> PartViews:
+        """The face itself and its first pair, in memory of their own."""
+        few = slice(3)
+        return PartViews(
+            key=self.key,
+            images=self.images[few].copy(),
+            landmarks=self.landmarks[few].copy(),
+            labels=self.labels[few].copy(),
+            families=self.families[few],
+        )
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class PartFakes(torch.utils.data.Dataset[PartViews | Skipped]):
         if isinstance(drawn, Skipped):
             return drawn
         try:
-            labels = [self._labels(each) for each in drawn.made]
+            labels = [changed_parts(each, self.regions) for each in drawn.made]
         except ValueError as error:
             return Skipped(drawn.key, str(error))
         reals = np.zeros((1, len(self.regions.parts)), np.float32)
@@ -68,15 +74,3 @@ class PartFakes(torch.utils.data.Dataset[PartViews | Skipped]):
             labels=np.concatenate([reals, *(np.stack([reals[0], each]) for each in labels)]),
             families=("", *(name for m in drawn.made for name in ("", m.family))),
         )
-
-    def _labels(self, made: Made) -> NDArray[np.float32]:
-        """(K,), found on a grid that is the same for every backbone."""
-        if made.family in WHOLE_FACE:
-            return np.ones(len(self.regions.parts), np.float32)
-        grid = (LABEL_GRID, LABEL_GRID)
-        size = made.mask.shape[0]
-        masks = fine_masks(made.landmarks, self.regions, size, grid)
-        columns = np.linspace(0, size, LABEL_GRID + 1).astype(int)[:-1]
-        rows = np.add.reduceat(made.mask.astype(np.float64), columns, axis=0)
-        change = np.add.reduceat(rows, columns, axis=1) / (size / LABEL_GRID) ** 2
-        return part_labels(change, on_grid(masks, grid))

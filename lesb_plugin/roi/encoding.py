@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lesb_plugin.lfd.part_grid import part_weights, pool
 from lesb_plugin.lfd.regions import RegionSet
-from lesb_plugin.roi.pooling import part_weights, pool
 from registry import Embedder
 
 __all__ = ["RoiEncoder", "global_embedding", "part_features"]

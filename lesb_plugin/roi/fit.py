@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lesb_plugin.lesb.board import SHOWN, Board, board_in
 from lesb_plugin.lesb.fitted import head_logits
 from lesb_plugin.lesb.probe import Probe, fit_probe
 from lesb_plugin.lesb.styled import styled_fakes
@@ -17,11 +18,12 @@ from lesb_plugin.lfd.presets import region_preset
 from lesb_plugin.lfd.regions import RegionSet
 from lesb_plugin.lfd.variants import Skipped, check_skipped, load_in_order
 from lesb_plugin.roi.calibration import choose_fusion, fit_calibration
-from lesb_plugin.roi.dataset import PartFakes
+from lesb_plugin.roi.dataset import PartFakes, PartViews
 from lesb_plugin.roi.encoding import RoiEncoder, global_embedding, part_features
 from lesb_plugin.roi.fitted import FittedRoi, RoiModel
 from lesb_plugin.roi.heads import Examples, PartLaw, train_part_heads
 from lesb_plugin.roi.options import RoiFitOptions
+from lesb_plugin.roi.shown import show_faces, show_fit, show_parts
 from lesb_plugin.roi.summary import notes, record, tables
 from registry import DataError, Embedder, FitContext, FitReport, progress
 
@@ -36,14 +38,17 @@ class Encoded:
     """What the encoder gave for n crops of a split, and what is known of each.
 
     `labels` (n, K) are those of parts (`part_labels`), `fake` (n,) those of faces; `clean` (n,)
-    marks the unchanged faces, which are in no pair.
+    marks the unchanged faces, which are in no pair. `families` (n,) are of the fakes, "" for reals.
+    `shown` are the first few faces with one pair.
     """
 
     rows: NDArray[np.float32]  # (n, d + K C)
     labels: NDArray[np.float32]
     fake: NDArray[np.int64]
     clean: NDArray[np.bool_]
+    families: NDArray[np.str_]
     skipped: tuple[Skipped, ...]
+    shown: tuple[PartViews, ...]
 
     @property
     def faces(self) -> int:
@@ -52,15 +57,23 @@ class Encoded:
 
 def fit_roi(context: FitContext) -> FitReport:
     """Fit `lesb_roi` on real faces and write its artefact; BenchErrors say what to change."""
+    with board_in(context.out, wanted=context.tensorboard) as board:
+        return _fit(context, board)
+
+
+def _fit(context: FitContext, board: Board) -> FitReport:
     options: RoiFitOptions = context.options or RoiFitOptions()
     regions = region_preset(load_law(options.style).regions)
     _check_faces(context)
     train, val = (encode_fakes(context, options, regions, split) for split in ("train", "val"))
-    model = model_of(context.embedder, regions, train, val, _law(options), context.seed)
+    model = model_of(context.embedder, regions, train, val, _law(options), context.seed, board)
     reals = model.say(val.rows[val.clean], context.embedder)
     said = model.say(val.rows[~val.clean], context.embedder)
     kept = record(context, options, model, (train, val), said)
     path = FittedRoi(model=model, reals=reals, record=kept).save(context.out / ARTEFACT)
+    show_fit(board, model, kept["val"])
+    show_faces(board, model, val, context.embedder)
+    show_parts(board, model, val, context.embedder.backbone.dim, context.seed)
     return FitReport(
         artefact=path, tables=tables(model, val, reals, said), notes=notes(model, train, val)
     )
@@ -77,6 +90,8 @@ def encode_fakes(
         items = load_in_order(dataset, context.workers)
         found: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
         skipped: list[Skipped] = []
+        families: list[str] = []
+        shown: list[PartViews] = []
         label = f"pseudo-fakes ({split})"
         for item in progress(items, label, total=len(dataset), unit="face", quiet=context.quiet):
             if isinstance(item, Skipped):
@@ -86,6 +101,9 @@ def encode_fakes(
             rows = encode(item.images, item.landmarks)
             _check_finite(rows, item.key, context.embedder)
             found.append((rows, item.labels))
+            families += item.families
+            if len(shown) < SHOWN:
+                shown.append(item.first_pair())
     if not found:
         raise DataError(f"none of {len(dataset)} faces of the {split} split could be used")
     each = len(found[0][0])  # the face itself, then real and fake of every pair
@@ -95,19 +113,33 @@ def encode_fakes(
         labels=np.concatenate([labels for _, labels in found]),
         fake=((place > 0) & (place % 2 == 0)).astype(np.int64),
         clean=place == 0,
+        families=np.array(families),
         skipped=tuple(skipped),
+        shown=tuple(shown),
     )
 
 
 def model_of(
-    embedder: Embedder, regions: RegionSet, train: Encoded, val: Encoded, law: PartLaw, seed: int
+    embedder: Embedder,
+    regions: RegionSet,
+    train: Encoded,
+    val: Encoded,
+    law: PartLaw,
+    seed: int,
+    board: Board,
 ) -> RoiModel:
     """Heads that learn from `train`; all that is chosen or calibrated is so on `val`."""
     dim, parts = embedder.backbone.dim, len(regions.parts)
     known, unseen = (
         Examples(part_features(split.rows, dim, parts), split.labels) for split in (train, val)
     )
-    heads = train_part_heads(known, unseen, law, seed)
+    heads = train_part_heads(
+        known,
+        unseen,
+        law,
+        seed,
+        watch=lambda epoch, loss: board.scalars({"heads/val_loss": loss}, epoch),
+    )
     probe = _probe(embedder, train, val)
     head = head_logits(embedder, probe, global_embedding(val.rows, dim))
     logits = heads.logits(unseen.inputs)  # (K, n)

@@ -6,7 +6,7 @@ head alone, and a margin between the least of the changed parts and the greatest
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -59,9 +59,16 @@ class PartHeads:
         return cls(**{f.name: tensors[f.name] for f in fields(cls)})
 
 
-def train_part_heads(train: Examples, val: Examples, law: PartLaw, seed: int) -> PartHeads:
+def train_part_heads(
+    train: Examples,
+    val: Examples,
+    law: PartLaw,
+    seed: int,
+    watch: Callable[[int, float], object] | None = None,
+) -> PartHeads:
     """Heads trained with AdamW, as they were when the validation loss was lowest.
 
+    `watch` is told that loss after every epoch, the first being 1.
     Deterministic for a seed on one machine; torch's global generator is neither read nor moved.
     """
     mean = train.inputs.mean(axis=1, keepdims=True, dtype=np.float64)  # (K, 1, c)
@@ -72,7 +79,7 @@ def train_part_heads(train: Examples, val: Examples, law: PartLaw, seed: int) ->
         for split in (train, val)
     )
     labels, val_labels = (torch.from_numpy(split.labels) for split in (train, val))
-    weight, bias = _trained((inputs, labels), (val_inputs, val_labels), law, seed)
+    weight, bias = _trained((inputs, labels), (val_inputs, val_labels), law, seed, watch)
     weight /= scale[:, 0]
     return PartHeads(weight=weight, bias=bias - (weight * mean[:, 0]).sum(axis=1))
 
@@ -99,7 +106,13 @@ def contrastive_loss(logits: torch.Tensor, labels: torch.Tensor, margin: float) 
 Split = tuple[torch.Tensor, torch.Tensor]  # inputs (K, n, c) and labels (n, K)
 
 
-def _trained(train: Split, val: Split, law: PartLaw, seed: int) -> tuple[Array, Array]:
+def _trained(
+    train: Split,
+    val: Split,
+    law: PartLaw,
+    seed: int,
+    watch: Callable[[int, float], object] | None,
+) -> tuple[Array, Array]:
     inputs, labels = train
     generator = torch.Generator().manual_seed(seed)
     weight = torch.zeros(inputs.shape[::2], requires_grad=True)  # (K, c)
@@ -120,6 +133,8 @@ def _trained(train: Split, val: Split, law: PartLaw, seed: int) -> tuple[Array, 
             optimiser.step()
         with torch.no_grad():
             found = loss(val).item()
+        if watch is not None:
+            watch(epoch + 1, found)
         if found < lowest:
             lowest, best_epoch = found, epoch
             best = (weight.detach().clone(), bias.detach().clone())

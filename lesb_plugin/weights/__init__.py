@@ -5,10 +5,13 @@ Nothing heavy is imported here: plugin records are made of these values.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from registry import Training
 
-__all__ = ["LICENSE", "TRAINED_ON", "WEIGHTS_SHA256"]
+__all__ = ["ARTEFACTS", "HERE", "LICENSE", "TRAINED_ON", "WEIGHTS_SHA256", "artefact_name"]
 
+HERE = Path(__file__).resolve().parent
 LICENSE = "CC BY-NC-SA 4.0: research, non-commercial"
 TRAINED_ON = (
     Training(dataset="imagenet-1k", task="recognition"),
@@ -17,3 +20,20 @@ TRAINED_ON = (
     Training(dataset="ffhq256", task="forgery"),
 )
 WEIGHTS_SHA256 = "21b7dd08ed20e1ac724cf143ab9fb1ac54e646d48c9513d7433adcde66b1607c"
+_FITTED = {
+    "lesb": "LESB fitted on sbi_efflite0 with the faces that it was trained on",
+    "lesb_roi": "LESB that localises, fitted on sbi_efflite0 with the faces that it was trained on",
+}
+
+
+def artefact_name(detector: str) -> str:
+    """File of a detector as it was fitted on `sbi_efflite0`."""
+    return f"{detector}_sbi_efflite0.safetensors"
+
+
+ARTEFACTS = {
+    detector: summary
+    for detector, summary in _FITTED.items()
+    if (HERE / artefact_name(detector)).is_file()
+}
+"""Detectors that come fitted on `sbi_efflite0`, and a line on each: those whose file is there."""

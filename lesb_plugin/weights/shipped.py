@@ -1,16 +1,15 @@
-"""The backbone `sbi_efflite0`, and LESB as it was fitted on it."""
+"""The backbone `sbi_efflite0`, and detectors as they were fitted on it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from lesb_plugin.weights import TRAINED_ON
+from lesb_plugin.weights import HERE, TRAINED_ON, artefact_name
 from registry import Backbone, TimmRecipe, Training, build_timm_backbone
 
-__all__ = ["build_sbi_efflite0", "lesb_artefact"]
+__all__ = ["build_sbi_efflite0", "shipped_artefact"]
 
-HERE = Path(__file__).resolve().parent
-WEIGHTS, ARTEFACT = "sbi_efflite0.safetensors", "lesb_sbi_efflite0.safetensors"
+WEIGHTS = "sbi_efflite0.safetensors"
 
 
 def build_sbi_efflite0(name: str, weights: str | None, seed: int = 0) -> Backbone:
@@ -28,6 +27,6 @@ def build_sbi_efflite0(name: str, weights: str | None, seed: int = 0) -> Backbon
     return build_timm_backbone(name, recipe, weights or HERE / WEIGHTS, seed)
 
 
-def lesb_artefact() -> Path:
-    """What `bench fit --detector lesb --backbone sbi_efflite0` wrote."""
-    return HERE / ARTEFACT
+def shipped_artefact(detector: str) -> Path:
+    """What `bench fit --detector DETECTOR --backbone sbi_efflite0` wrote."""
+    return HERE / artefact_name(detector)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from registry.builtin.data_options import CheckConfig
+from registry.checksum import file_sha256
 from registry.console import progress
 from registry.data import find_index, select_frames
 from registry.errors import BenchError, DataError
@@ -122,8 +122,7 @@ def _fault(frame: Frame, cursor: VideoCursor, look: _Look) -> tuple[str, str]:
         return "empty", str(path)
     try:
         if path not in look.digests:
-            with path.open("rb") as file:
-                look.digests[path] = hashlib.file_digest(file, "sha256").hexdigest()
+            look.digests[path] = file_sha256(path)
         cursor.read(path, frame.index) if is_video(path) else read_image(path)
         if frame.landmarks is not None:
             read_landmarks(frame.landmarks)

@@ -23,7 +23,7 @@ _EXAMPLES = """\
 examples:
   bench data check DATA
   bench data check celeb_df_v2 dfdc --data-root /data/rgb --json-dir /data/dataset_json
-  bench data check deepfakebench:FF-DF --data-root /data/rgb --frame-policy all --json
+  bench data check deepfakebench:FF-DF --data-root /data/rgb --frame-policy all --as-json
 
 Reads every frame that `bench eval` would read with the same flags. The exit code is 1 where a data
 set cannot be read or has files that are missing, empty, unreadable, or the same in two videos.
@@ -38,7 +38,7 @@ def configure_data(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EXAMPLES
     parser.add_argument("action", choices=["check"], help="what to do")
     parser.add_argument("dataset", nargs="+", help="a path, a registered name, or kind:NAME")
-    parser.add_argument("--json", action="store_true", help="as JSON, with every file")
+    parser.add_argument("--as-json", action="store_true", help="print JSON, with every file")
     add_config_flags(parser, CheckConfig)
 
 
@@ -49,7 +49,7 @@ def run_data(args: argparse.Namespace) -> int:
 
     plugins = load_plugins()
     reports = [check_data(name, config, plugins) for name in args.dataset]
-    if args.json:
+    if args.as_json:
         plain = [{**dataclasses.asdict(each), "wrong": each.wrong} for each in reports]
         say(json.dumps(plain, indent=1))
     else:
@@ -83,4 +83,4 @@ def _print_kind(kind: str, lines: Sequence[str]) -> None:
     for line in lines[:_SHOWN]:
         say(f"    {line}")
     if len(lines) > _SHOWN:
-        say(f"    and {len(lines) - _SHOWN} more (--json lists all)")
+        say(f"    and {len(lines) - _SHOWN} more (--as-json lists all)")

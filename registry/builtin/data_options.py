@@ -27,7 +27,7 @@ class CheckConfig:
 
     split: str = of_eval("split")
     data_root: str | None = of_eval("data_root")
-    json_dir: str | None = of_eval("json_dir", aliases=())
+    json_dir: str | None = of_eval("json_dir")
     compression: Literal["raw", "c23", "c40"] | None = of_eval("compression")
     path_map: tuple[str, ...] = of_eval("path_map")
     min_resolved: float = of_eval("min_resolved")

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 from registry.builtin.deepfakebench_index import Entry, Index, find_json, is_index, read_index
@@ -109,15 +108,17 @@ def _assemble(
 def _crops_already(videos: Sequence[Video]) -> Iterator[str]:
     """DeepfakeBench keeps faces that it has cut out, square; a film's frame is hardly ever that."""
     there = (frame.path for video in videos for frame in video.frames if frame.path.is_file())
+    first = next(there, None)
+    if first is None:
+        return
     with suppress(DataError):  # one that cannot be read will be a row with an error
-        for path in islice(there, 1):
-            height, width = read_image(path).shape[:2]
-            if height == width:
-                yield (
-                    f"the first frame is {width}x{height}: face crops already, it seems;"
-                    " --crop-from frame takes them whole, as DeepfakeBench does, anything else"
-                    " crops the face in them once more"
-                )
+        height, width = read_image(first).shape[:2]
+        if height == width:
+            yield (
+                f"the first frame is {width}x{height}: face crops already, it seems; --crop-from"
+                " frame takes them whole, as DeepfakeBench does, anything else crops the face in"
+                " them once more"
+            )
 
 
 def _video(

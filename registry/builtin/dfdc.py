@@ -66,7 +66,8 @@ def _is_labels(path: Path) -> bool:
     if not path.is_file():
         return False
     with path.open(encoding="utf-8-sig", errors="replace") as file:
-        return {"filename", "label"} <= {name.strip() for name in file.readline().split(",")}
+        named = next(csv.reader([file.readline(4096)], skipinitialspace=True), [])
+    return {"filename", "label"} <= {name.strip() for name in named}
 
 
 def _is_metadata(path: Path) -> bool:
@@ -77,16 +78,21 @@ def _is_metadata(path: Path) -> bool:
 
 
 def _of_csv(path: Path) -> Iterator[Listed]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, skipinitialspace=True)
-        for row in reader:
-            flag = (row["label"] or "").strip()
-            if flag not in _FLAGS:
-                raise DataError(
-                    f"{path}, line {reader.line_num}: label is {flag!r}; it must be 0 (real) or 1"
-                    " (fake)"
-                )
-            yield _video(path.parent, row["filename"].strip(), _FLAGS[flag], "", None)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, skipinitialspace=True)
+            header = [name.strip() for name in next(reader)]
+            for cells in filter(None, reader):
+                row = dict(zip(header, map(str.strip, cells), strict=False))
+                name, flag = row["filename"], row.get("label")
+                if not name or flag not in _FLAGS:
+                    raise DataError(
+                        f"{path}, line {reader.line_num}: {name!r} has the label {flag!r}; a file"
+                        " name is due, and 0 (real) or 1 (fake)"
+                    )
+                yield _video(path.parent, name, _FLAGS[flag], "", None)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"cannot read {path}: {error}") from None
 
 
 def _of_json(path: Path) -> Iterator[Listed]:
@@ -96,10 +102,12 @@ def _of_json(path: Path) -> Iterator[Listed]:
         raise DataError(f"cannot read {path}: {error}") from None
     for name, said in content.items():
         word = said.get("label") if isinstance(said, dict) else None
-        if word not in _WORDS:
+        if not isinstance(word, str) or word not in _WORDS:
             raise DataError(f"{path}: {name} has the label {word!r}; it must be REAL or FAKE")
-        identity = Path(said.get("original") or name).stem
-        yield _video(path.parent, name, _WORDS[word], said.get("split", ""), identity)
+        original, split = said.get("original") or name, said.get("split") or ""
+        if not (isinstance(original, str) and isinstance(split, str)):
+            raise DataError(f"{path}: {name} has an original or a split that is no name")
+        yield _video(path.parent, name, _WORDS[word], split, Path(original).stem)
 
 
 def _video(

@@ -70,9 +70,12 @@ def _split_file(root: Path, request: DatasetRequest) -> Path:
 def _pairs(path: Path) -> list[tuple[str, str]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return [(str(first), str(second)) for first, second in content]
+        pairs = [(first, second) for first, second in content]
+        if not isinstance(content, list) or not all(isinstance(i, str) for p in pairs for i in p):
+            raise TypeError('an id is a text such as "003"')
     except (OSError, UnicodeDecodeError, ValueError, TypeError) as error:
         raise DataError(f"{path} is not a list of pairs [id1, id2]: {error}") from None
+    return pairs
 
 
 def _folder(above: Path, level: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from registry.console import progress
 from registry.errors import DataError
 from registry.images import read_image
 from registry.markup import Markup, joined, tag
+from registry.page import picture_uri
 from registry.predictions import OK
 from registry.video_files import VideoCursor, is_video
 
@@ -122,8 +122,7 @@ def _thumbnail(row: Mapping[str, Any], cursor: VideoCursor) -> str:
     if face.size == 0:
         raise DataError(f"{path} is smaller than it was: it has nothing at {box}")
     small = cv2.resize(face, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-    code = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])[1]
-    return "data:image/jpeg;base64," + base64.b64encode(code.tobytes()).decode()
+    return picture_uri(np.asarray(small, np.uint8), quality=80)
 
 
 def _cut(image: NDArray[np.uint8], box: list[int]) -> NDArray[np.uint8]:

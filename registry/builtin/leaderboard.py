@@ -58,15 +58,14 @@ def run_leaderboard(args: argparse.Namespace) -> int:
 
 
 def _write(entries: Sequence[Entry], folder: Path) -> list[Path]:
-    from registry.atomic import replacing
+    from registry.atomic import write_text
     from registry.builtin.leaderboard_page import page
     from registry.builtin.leaderboard_text import as_csv, as_markdown
 
     written = []
     for suffix, text in (("html", page), ("md", as_markdown), ("csv", as_csv)):
         path = folder / f"leaderboard.{suffix}"
-        with replacing(path) as temporary:
-            temporary.write_text(text(entries), encoding="utf-8")
+        write_text(path, text(entries))
         written.append(path)
     return written
 

@@ -130,7 +130,7 @@ def _video(
 def _lists(folder: Path) -> list[Path]:
     """Lists in a folder and in its train/, val/ and test/."""
     inside = [folder, *(folder / split for split in _SPLITS)]
-    found = [path for each in inside for path in sorted(each.glob("*.txt"))]
+    found = [path for each in inside for path in sorted(each.glob("*.txt")) if path.is_file()]
     return [path for path in found if _is_media(_first_line(path))]
 
 

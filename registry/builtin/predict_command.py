@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 from registry.atomic import replacing
 from registry.config import PredictConfig, resolve
 from registry.console import say_above_bar, tell
-from registry.detector_flags import configure_for_detectors
+from registry.file_command import configure_for_files, unscored
 from registry.flags import given_flags
 
 if TYPE_CHECKING:
@@ -43,17 +42,14 @@ scored because something is to be changed first.
 
 --json: one object per line with schema, path, sha256, score, parts, variants, faces, frames_used,
 error, frames (index, score, parts, variants, error, and faces with score, parts, variants and box,
-the rectangle that was cropped, x0 y0 x1 y1 in pixels of the upright frame) and origin (weights,
-artefact, crops and settings)."""
+the rectangle that was cropped, x0 y0 x1 y1 in pixels of the upright frame), audit (how well the
+scores of parts say where a face was changed, in words and figures; null without such scores) and
+origin (weights, artefact, crops and settings)."""
 
 
 def configure_predict(parser: argparse.ArgumentParser) -> None:
     """Flags of `bench predict`: those of PredictConfig and the chosen detector's own."""
-    configure_for_detectors(parser, PredictConfig, "options", _EXAMPLES)
-    parser.usage = f"{parser.prog} INPUT... [options]"
-    parser.add_argument(
-        "inputs", nargs="+", type=Path, metavar="INPUT", help="an image, a video, or a folder"
-    )
+    configure_for_files(parser, PredictConfig, _EXAMPLES)
 
 
 def run_predict(args: argparse.Namespace) -> int:
@@ -65,6 +61,7 @@ def run_predict(args: argparse.Namespace) -> int:
     for note in predictor.notes:
         tell(f"note: {note}")
     count = failed = 0
+    of_parts = False
     with (
         _output(config.out) as write,
         closing(predictor(args.inputs)) as found,
@@ -73,9 +70,10 @@ def run_predict(args: argparse.Namespace) -> int:
             write(_json_line(prediction, predictor) if config.json else _text_line(prediction))
             count += 1
             failed += prediction.score is None
-    if failed and count > 1:
-        tell(f"{failed} of {count} files have no score")
-    return int(failed > 0)
+            of_parts |= bool(prediction.parts)
+    if of_parts:
+        tell(f"note: {predictor.audit.words}")
+    return unscored(failed, count)
 
 
 @contextmanager
@@ -105,20 +103,12 @@ def _json_line(found: Prediction, predictor: Predictor) -> str:
     record = {
         "schema": SCHEMA,
         "path": str(values.pop("path")),
-        "sha256": _sha256(found.path),
+        "sha256": found.sha256,
         "score": values.pop("score"),
         "faces": found.faces,
         "frames_used": found.frames_used,
         **values,
+        "audit": predictor.audit.to_json() if found.parts else None,
         "origin": predictor.origin,
     }
     return json.dumps(record, allow_nan=False)
-
-
-def _sha256(path: Path) -> str | None:
-    """None for what cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None

@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry.builtin.prepare_options import PrepareConfig
 from registry.builtin.prepared import Record, Store, Target, save_record, targets
@@ -20,9 +20,14 @@ from registry.console import progress_bar
 from registry.crops import crop_face
 from registry.data import FramePolicy, fingerprint, select_frames
 from registry.errors import DataError
+from registry.masks import crop_mask
 from registry.plugins import Plugins
 from registry.reader import FaceReader, reason_without_path
 from registry.types import Crop, CropPolicy, Frame, Video
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["Job", "Recipe", "Summary", "prepare"]
 
@@ -49,10 +54,19 @@ class Recipe:
             "reader": self.reader.fingerprint,
         }
 
-    def crops(self, frame: Frame) -> list[Crop]:
-        """The faces of a frame, the largest first; a DataError where there is none."""
+    def crops(self, frame: Frame) -> list[tuple[Crop, NDArray[np.bool_] | None]]:
+        """The faces of a frame, the largest first, each with what was changed of it where known.
+
+        A DataError where there is no face.
+        """
         image, faces = self.reader.read_marked(frame)
-        return [crop_face(image, face, self.crop) for face in faces[: self.faces]]
+        return [
+            (
+                crop_face(image, face, self.crop),
+                None if frame.mask is None else crop_mask(frame.mask, image, face, self.crop),
+            )
+            for face in faces[: self.faces]
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +146,7 @@ class _Worker:
         job.target.clear()
         frames = select_frames(job.video, self.recipe.frames, self.recipe.frame_policy)
         names: list[str] = []
+        masks: list[str] = []
         failures: list[tuple[int, str]] = []
         for frame in frames:
             try:
@@ -139,10 +154,11 @@ class _Worker:
             except DataError as error:
                 failures.append((frame.index, reason_without_path(error, frame)))
                 continue
-            for face, crop in enumerate(crops):
+            for face, (crop, mask) in enumerate(crops):
                 name = f"{frame.index:03d}" + (f"_{face}" if face else "")
-                job.target.write(name, crop)
+                job.target.write(name, crop, mask)
                 names.append(name)
+                masks += [] if mask is None else [name]
         record = Record(
             settings=self.settings,
             source=job.source,
@@ -152,6 +168,7 @@ class _Worker:
             split=job.video.split,
             frames=len(frames),
             crops=names,
+            masks=masks,
             failures=failures,
         )
         save_record(job.target, record)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from registry.builtin.data_options import of_eval
 from registry.coercion import check
+from registry.config import option
 from registry.types import CropPolicy
 
 __all__ = ["PrepareConfig"]
@@ -17,29 +18,25 @@ _DEFAULTS = {  # crop policy: what published results were made with
 }
 
 
-def _field(default: Any, help_text: str, **limits: float) -> Any:
-    return field(default=default, metadata={"help": help_text, **limits})
-
-
 @dataclass(frozen=True, kw_only=True)
 class PrepareConfig:
     """Which faces are cut out of which frames, and how."""
 
     folder: ClassVar[str] = "prepare"
 
-    out: str | None = _field(None, "folder of the crops and of the JSON that lists them; required")
-    name: str | None = _field(None, "name of the data set; by default that of --out")
-    policy: Literal["sbi", "deepfakebench"] = _field("sbi", "how a face becomes a crop")
-    size: int | None = _field(
+    out: str | None = option(None, "folder of the crops and of the JSON that lists them; required")
+    name: str | None = option(None, "name of the data set; by default that of --out")
+    policy: Literal["sbi", "deepfakebench"] = option("sbi", "how a face becomes a crop")
+    size: int | None = option(
         None, "side of a crop in pixels; by default 380 for sbi, 256 for deepfakebench", min=16
     )
-    margin: float | None = _field(
+    margin: float | None = option(
         None, "by default .125 per side for sbi, .3 in all for deepfakebench", min=0
     )
-    label: Literal["real", "fake"] | None = _field(
+    label: Literal["real", "fake"] | None = option(
         None, "what videos and images are that no data set has labelled"
     )
-    labels: str | None = _field(
+    labels: str | None = option(
         None, "the same one by one: CSV file with the columns path, label and maybe method"
     )
     split: str = of_eval("split", help="split to read, and to write")
@@ -56,7 +53,7 @@ class PrepareConfig:
     min_resolved: float = of_eval("min_resolved")
     label_map: str | None = of_eval("label_map")
     workers: int = of_eval("workers", help="processes that work side by side", min=1)
-    overwrite: bool = _field(False, "make crops anew that are there, or that differ in settings")
+    overwrite: bool = option(False, "make crops anew that are there, or that differ in settings")
     quiet: bool = of_eval("quiet")
 
     def __post_init__(self) -> None:

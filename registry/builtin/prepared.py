@@ -5,6 +5,7 @@
     DIR/NAME/prepare.json                   the settings that all crops share
     DIR/NAME/GROUP/frames/KEY/012.png       the crop of frame 12; further faces are 012_1.png, ...
     DIR/NAME/GROUP/landmarks/KEY/012.npy    its landmarks (68|81, 2) in pixels of the crop
+    DIR/NAME/GROUP/masks/KEY/012.png        white where it was changed, if the data has masks
     DIR/NAME/GROUP/records/KEY.json         written last: a video that has one is finished
 
 GROUP is NAME_real, NAME_fake or NAME_METHOD_fake. KEY starts with the same word, as DeepfakeBench
@@ -21,13 +22,16 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from registry.atomic import replacing
+from registry.atomic import replacing, write_text
 from registry.errors import ConfigError, DataError
 from registry.types import Crop, Video
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Record", "Store", "Target", "targets"]
 
@@ -40,7 +44,8 @@ _SETTINGS = "prepare.json"
 class Record:
     """What became of one video; `crops` are file names without suffix, in order.
 
-    `settings` and `source` identify how it was made and what it was made of.
+    `masks` are those that have one. `settings` and `source` identify how it was made and what it
+    was made of.
     """
 
     settings: str
@@ -52,6 +57,7 @@ class Record:
     frames: int
     crops: Sequence[str]
     failures: Sequence[tuple[int, str]]
+    masks: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +69,7 @@ class Target:
     key: str
 
     def folder(self, kind: str) -> Path:
-        """`frames` or `landmarks` of the video."""
+        """`frames`, `landmarks` or `masks` of the video."""
         return self.root / self.group / kind / self.key
 
     @property
@@ -74,18 +80,15 @@ class Target:
     def clear(self) -> None:
         """Take away what an earlier or interrupted run has left of the video."""
         self.record.unlink(missing_ok=True)
-        for kind in ("frames", "landmarks"):
+        for kind in ("frames", "landmarks", "masks"):
             shutil.rmtree(self.folder(kind), ignore_errors=True)
 
-    def write(self, name: str, crop: Crop) -> None:
-        """A crop as a PNG file, and its landmarks."""
-        import cv2
-
-        done, data = cv2.imencode(".png", cv2.cvtColor(crop.image, cv2.COLOR_RGB2BGR))
-        if not done:
-            raise DataError(f"cannot encode a crop of shape {crop.image.shape} as PNG")
-        with replacing(self.folder("frames") / f"{name}.png") as file:
-            file.write_bytes(data.tobytes())
+    def write(self, name: str, crop: Crop, mask: NDArray[np.bool_] | None = None) -> None:
+        """A crop as a PNG file, its landmarks, and (S, S) what was changed of it."""
+        _write_png(self.folder("frames") / f"{name}.png", crop.image[..., ::-1])
+        if mask is not None:
+            white = np.where(mask, 255, 0).astype(np.uint8)
+            _write_png(self.folder("masks") / f"{name}.png", white)
         if crop.landmarks is not None:
             with replacing(self.folder("landmarks") / f"{name}.npy") as file, file.open("wb") as to:
                 np.save(to, crop.landmarks)
@@ -122,11 +125,15 @@ def targets(root: Path, videos: Iterable[Video]) -> list[Target]:
         other = taken.setdefault(key, video)
         if other is not video:
             raise DataError(
-                f"{other.dataset}/{other.id} and {video.dataset}/{video.id} would both be {key},"
-                " and one video to DeepfakeBench; rename one, or give each an --out of its own"
+                f"{_place(other)} and {_place(video)} would both be {key}, and one video to"
+                " DeepfakeBench; rename one, or give each an --out of its own"
             )
         found.append(Target(root=root, group=f"{root.name}_{middle}{word}", key=key))
     return found
+
+
+def _place(video: Video) -> Path:
+    return video.file or video.frames[0].path
 
 
 class Store:
@@ -145,15 +152,13 @@ class Store:
             )
         if file.is_file() and not overwrite:
             _refuse_other(file, settings)
-        with replacing(file) as temporary:
-            temporary.write_text(json.dumps(settings, indent=1), "utf-8")
+        write_text(file, json.dumps(settings, indent=1))
 
     def write_index(self, settings: str) -> list[Record]:
         """The JSON and the list of failures, from every record of these settings, old and new."""
         paths = sorted(self.root.glob("*/records/*.json"))
         records = [each for path in paths if (each := read_record(path)).settings == settings]
-        with replacing(self.index) as file:
-            file.write_text(json.dumps({self.name: _groups(self.root, records)}, indent=1), "utf-8")
+        write_text(self.index, json.dumps({self.name: _groups(self.root, records)}, indent=1))
         with replacing(self.failures) as file, file.open("w", newline="", encoding="utf-8") as to:
             rows = csv.writer(to)
             rows.writerow(["input", "video", "frame", "reason"])
@@ -165,10 +170,20 @@ class Store:
         return records
 
 
+def _write_png(path: Path, image: NDArray[np.uint8]) -> None:
+    """An image (H, W) or (H, W, 3), BGR."""
+    import cv2
+
+    done, data = cv2.imencode(".png", image)
+    if not done:
+        raise DataError(f"cannot encode an image of shape {image.shape} as PNG")
+    with replacing(path) as file:
+        file.write_bytes(data.tobytes())
+
+
 def save_record(target: Target, record: Record) -> None:
     """Mark the video as finished."""
-    with replacing(target.record) as file:
-        file.write_text(json.dumps(asdict(record)), "utf-8")
+    write_text(target.record, json.dumps(asdict(record)))
 
 
 def _refuse_other(file: Path, settings: dict[str, Any]) -> None:
@@ -190,12 +205,19 @@ def _groups(root: Path, records: Sequence[Record]) -> dict[str, Any]:
     for record in records:
         splits = groups.setdefault(record.group, {split: {} for split in _SPLITS})
         if record.crops:
-            folder = f"{root.name}/{record.group}/frames/{record.key}"
-            splits.setdefault(record.split, {})[record.key] = {
+            entry: dict[str, Any] = {
                 "label": record.group,
-                "frames": [f"{folder}/{name}.png" for name in record.crops],
+                "frames": _listed(root, record, "frames", record.crops),
             }
+            if record.masks:
+                entry["masks"] = _listed(root, record, "masks", record.masks)
+            splits.setdefault(record.split, {})[record.key] = entry
     return groups
+
+
+def _listed(root: Path, record: Record, kind: str, names: Sequence[str]) -> list[str]:
+    folder = f"{root.name}/{record.group}/{kind}/{record.key}"
+    return [f"{folder}/{name}.png" for name in names]
 
 
 def _plain(text: str) -> str:

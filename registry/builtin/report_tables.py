@@ -132,7 +132,7 @@ def _level_block(result: Result, found: tuple[Measurement, ...], level: str) -> 
     header = ("data set, method", *map(metric_title, metrics), "reals", "fakes")
     missing = [tag("li", line) for line in reasons(found)] if strict else []
     return joined(
-        _table(caption, header, body),
+        _table(caption, header, body, f"{found[0].variant} per {level}"),
         tag("ul", *missing, class_="soft") if missing else "",
     )
 
@@ -145,8 +145,13 @@ def _value(each: Measurement) -> Markup:
     return tag("td", f"{each.value:.3f}", small)
 
 
-def _table(caption: str, header: Sequence[str], body: Sequence[Markup]) -> Markup:
-    """A table that scrolls by itself where the page is narrow, by keyboard too."""
+def _table(
+    caption: str, header: Sequence[str], body: Sequence[Markup], label: str | None = None
+) -> Markup:
+    """A table that scrolls by itself where the page is narrow, by keyboard too.
+
+    No two tables of a page may have one `label`, which is the caption where none is given.
+    """
     heads = [tag("th", name, scope="col") for name in header]
     table = tag(
         "table",
@@ -154,7 +159,9 @@ def _table(caption: str, header: Sequence[str], body: Sequence[Markup]) -> Marku
         tag("thead", tag("tr", *heads)),
         tag("tbody", *body),
     )
-    return tag("div", table, class_="scroll", tabindex=0, role="region", aria_label=caption)
+    return tag(
+        "div", table, class_="scroll", tabindex=0, role="region", aria_label=label or caption
+    )
 
 
 def _row_head(dataset: str, method: str) -> Markup:

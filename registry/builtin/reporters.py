@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.aggregation import Units
-from registry.atomic import replacing
+from registry.atomic import write_text
 from registry.builtin.charts import MAX_CURVES, bar_mark, curve_mark, histogram, roc
 from registry.builtin.gallery import error_gallery
 from registry.builtin.report_tables import (
@@ -40,8 +40,7 @@ def write_html(result: Result, folder: Path) -> Path:
     """Write report.html into the run folder; the curves come from the predictions beside it."""
     path = folder / REPORT
     page = _page(result, _predictions(folder))
-    with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_text(path, page)
     return path
 
 
@@ -153,7 +152,10 @@ def _errors(result: Result, table: pa.Table | None) -> Markup:
         text = f"There is no {PREDICTIONS} beside this report to find errors in."
         return _section("Most confident errors", "errors", tag("p", text))
     quiet = bool(result.provenance.config.get("quiet", True))
-    return _section("Most confident errors", "errors", error_gallery(table, quiet=quiet))
+    words = result.provenance.audit.get("words", "")
+    parts = tag("p", tag("strong", "Scores of parts: "), words, class_="note") if words else ""
+    gallery = error_gallery(table, quiet=quiet)
+    return _section("Most confident errors", "errors", parts, gallery)
 
 
 # --- curves ----------------------------------------------------------------------------------
@@ -253,7 +255,8 @@ def _facts(facts: Mapping[str, str]) -> Markup:
 
 def _json_block(title: str, values: Mapping[str, Any], *, opened: bool = False) -> Markup:
     text = json.dumps(values, indent=2, ensure_ascii=False)
-    return tag("details", tag("summary", title), tag("pre", text), open=opened)
+    block = tag("pre", text, tabindex=0, role="region", aria_label=title)  # it scrolls
+    return tag("details", tag("summary", title), block, open=opened)
 
 
 def _section(title: str, anchor: str, *children: str) -> Markup:

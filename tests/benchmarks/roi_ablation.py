@@ -26,6 +26,7 @@ from lesb_plugin.lesb.styled import StyledFakes, for_validation
 from lesb_plugin.lesb.train.pairs import pair_maker
 from lesb_plugin.lesb.train.store import build_store
 from lesb_plugin.lfd.diagnostics import random_subspace
+from lesb_plugin.lfd.part_grid import part_weights, pool
 from lesb_plugin.lfd.presets import psi_preset, region_preset
 from lesb_plugin.lfd.subspace import Scatter, fit_subspace
 from lesb_plugin.lfd.variants import Skipped, VariantDataset
@@ -33,7 +34,6 @@ from lesb_plugin.roi.calibration import choose_fusion, fit_calibration
 from lesb_plugin.roi.dataset import PartFakes
 from lesb_plugin.roi.heads import Examples, PartLaw, train_part_heads
 from lesb_plugin.roi.localisation import localisation
-from lesb_plugin.roi.pooling import part_weights, pool
 from registry import crop_face, print_table, progress
 from registry.data import FaceReader, find_videos, samples
 from registry.plugins import load_plugins

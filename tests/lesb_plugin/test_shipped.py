@@ -12,10 +12,13 @@ import torch
 from safetensors import safe_open
 from sklearn.metrics import roc_auc_score
 
+from lesb_plugin.lesb import plugin
 from lesb_plugin.lfd.artefact import load
-from lesb_plugin.weights import TRAINED_ON, WEIGHTS_SHA256
-from lesb_plugin.weights.shipped import HERE, WEIGHTS, build_sbi_efflite0, lesb_artefact
+from lesb_plugin.weights import ARTEFACTS, HERE, TRAINED_ON, WEIGHTS_SHA256, artefact_name
+from lesb_plugin.weights.shipped import WEIGHTS, build_sbi_efflite0, shipped_artefact
 from registry import evaluate
+from registry.audit_summary import audit_file, find_audit
+from registry.checks import check_plugin
 from registry.types import Training
 
 TOY_AUC = 0.70  # measured: lesb .766 [.721 .816]; below this something is broken
@@ -25,8 +28,26 @@ LOG = json.loads((HERE / "sbi_efflite0.json").read_text("utf-8"))
 
 def test_the_weights_are_those_that_the_artefact_and_the_record_belong_to() -> None:
     assert hashlib.sha256((HERE / WEIGHTS).read_bytes()).hexdigest() == WEIGHTS_SHA256
-    backbone = load(lesb_artefact())[1]["lfd"]["provenance"]["backbone"]
-    assert (backbone["name"], backbone["weights_sha256"]) == ("sbi_efflite0", WEIGHTS_SHA256)
+    for detector in ARTEFACTS:
+        held = load(shipped_artefact(detector))[1]
+        backbone = (held["lfd"]["provenance"] if detector == "lesb" else held["roi"])["backbone"]
+        assert (backbone["name"], backbone["weights_sha256"]) == ("sbi_efflite0", WEIGHTS_SHA256)
+
+
+def test_every_fitted_file_is_registered_and_every_audit_is_of_the_file_beside_it() -> None:
+    files = {path.name for path in HERE.glob("*_sbi_efflite0.safetensors")}
+    assert files == {artefact_name(detector) for detector in ARTEFACTS}
+    registered = check_plugin(plugin).specs("artefact").values()
+    assert {each.path().name for each in registered} == files
+    for each in registered:
+        audit = find_audit(
+            each.path(),
+            detector=each.detector,
+            weights_sha256=each.weights_sha256,
+            artefact_sha256=hashlib.sha256(each.path().read_bytes()).hexdigest(),
+            command="",
+        )
+        assert (audit.summary is not None) == audit_file(each.path()).is_file(), audit.words
 
 
 def test_the_weights_are_small_and_their_norms_and_head_exact() -> None:

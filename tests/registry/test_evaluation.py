@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ import registry.evaluation
 import registry.fitting
 from registry import (
     ArtefactSpec,
+    AuditFigure,
+    AuditSummary,
     BackboneSpec,
     BenchError,
     ConfigError,
@@ -31,6 +34,7 @@ from registry import (
     Training,
     UnknownNameError,
     evaluate,
+    keep_audit,
 )
 from registry.plugins import Plugins, load_plugins
 from registry.predictions import read_predictions
@@ -357,6 +361,60 @@ def test_a_registered_artefact_is_used_where_the_weights_agree(run: Run, tmp_pat
     result = run(detector="shipped", backbone="still")
     assert result.provenance.artefact == str(tmp_path / "shipped.safetensors")
     assert len(result.provenance.artefact_sha256) == 64
+
+
+def test_a_run_says_how_far_scores_of_parts_are_to_be_trusted(run: Run, tmp_path: Path) -> None:
+    artefact = tmp_path / "shipped.safetensors"
+    artefact.write_bytes(b"fitted")
+    settings = {"detector": "shipped", "backbone": "still"}
+    line = "bench audit --detector shipped --backbone still --dataset DATA --keep"
+    words = run(**settings).provenance.audit["words"]
+    assert words.endswith(line)
+    chunks = sorted((tmp_path / "run" / "chunks").iterdir())
+    scored = Grey.calls
+    figure = AuditFigure(value=0.5, low=0.2, high=0.8, control=0.4)
+    summary = AuditSummary(
+        detector="shipped",
+        weights_sha256="ab" * 32,
+        artefact_sha256=hashlib.sha256(b"fitted").hexdigest(),
+        parts=("nose",),
+        right_part=figure,
+        groups={},
+        auc_diagonal=None,
+        redundancy={},
+        datasets=("data",),
+        split="test",
+        made_edits=False,
+        reals=6,
+        fakes=6,
+        identities=6,
+        data_fingerprint="",
+        created="2026-11-25",
+        version="0",
+    )
+    keep_audit(artefact, summary)
+    result = run(**settings)
+    assert (sorted((tmp_path / "run" / "chunks").iterdir()), Grey.calls) == (chunks, scored)
+    assert result.provenance.audit["summary"]["right_part"]["low"] == 0.2
+    assert Result.load(tmp_path / "run") == result
+    page = (tmp_path / "run" / "report.html").read_text("utf-8")
+    gallery = page.partition('id="errors"')[2]
+    assert "do not read its parts as places" in gallery.partition("<img")[0]
+    elsewhere = run(**settings, artefact=str(artefact), out=str(tmp_path / "other"))
+    assert elsewhere.provenance.audit["summary"] is not None
+
+
+def test_the_line_that_audits_names_an_artefact_that_was_given(run: Run, tmp_path: Path) -> None:
+    given = tmp_path / "given.safetensors"
+    given.write_bytes(b"fitted")
+    settings = {"detector": "fitted", "backbone": "still", "artefact": str(given)}
+    words = run(**settings, weights="w.pt").provenance.audit["words"]
+    assert words.endswith(
+        "bench audit --detector fitted --backbone still --weights w.pt --artefact"
+        f" {given} --dataset DATA --keep"
+    )
+    bare = run(out=str(tmp_path / "bare")).provenance.audit["words"]
+    assert bare.endswith("bench audit --detector grey --dataset DATA")  # nothing to keep it with
 
 
 def test_fit_on_fits_once_and_keeps_the_artefact(run: Run, tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def outcomes_sheet(
         f"Parts in the colour of their scores by {run.name}; a face is called fake from a score of"
         f" {threshold:g} on. Of every outcome the faces furthest from that, one of a video."
     )
-    return Sheet(tuple(rows), _part_bar(style), note)
+    return Sheet(tuple(rows), _part_bar(style), f"{note} {run.part_words}".rstrip())
 
 
 def datasets_sheet(
@@ -150,7 +150,7 @@ def datasets_sheet(
         f"Fakes, parts in the colour of their scores by {run.name}. Of every row, evenly spread"
         " over the ranks of the score, highest left, one of a video; means are over all its faces."
     )
-    return Sheet(tuple(rows), _part_bar(style), note)
+    return Sheet(tuple(rows), _part_bar(style), f"{note} {run.part_words}".rstrip())
 
 
 # --- what they share ---------------------------------------------------------------------------

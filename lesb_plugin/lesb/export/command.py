@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lesb_plugin.lesb.fusion import FUSIONS
-from registry import ConfigError, progress_bar, replacing, say
+from registry import ConfigError, progress_bar, say, write_text
 
 if TYPE_CHECKING:
     from lesb_plugin.lesb.export.source import Source
@@ -103,8 +103,7 @@ def _export_deepfakebench(source: Source, args: argparse.Namespace) -> None:
         say(text.removesuffix("\n"))
         return
     path = args.out if args.out.suffix in {".yaml", ".yml"} else args.out / YAML
-    with replacing(path) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
+    write_text(path, text)
     state = write_state(source, path.with_name(STATE))
     line = ["python", "-m", "lesb_plugin.deepfakebench", "training/test.py"]
     line += ["--detector_path", str(path.resolve()), "--weights_path", str(state.resolve())]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from lesb_plugin.lesb.fitted import load_fitted
 from lesb_plugin.lesb.network import LesbNetwork
 from lesb_plugin.weights import LICENSE, WEIGHTS_SHA256
-from registry import Backbone, ConfigError, detector_context
+from registry import Backbone, ConfigError, detector_context, file_sha256
 
 __all__ = ["Source", "load_source"]
 
@@ -53,5 +52,5 @@ def load_source(
         network=LesbNetwork(built, fitted, fusion),
         backbone=built,
         artefact=context.artefact,
-        artefact_sha256=hashlib.sha256(context.artefact.read_bytes()).hexdigest(),
+        artefact_sha256=file_sha256(context.artefact),
     )

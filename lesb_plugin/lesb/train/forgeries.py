@@ -12,6 +12,7 @@ from functools import partial
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from lesb_plugin.lesb.blend import Style, self_blend
 from lesb_plugin.lesb.distort import Image
@@ -28,7 +29,7 @@ from lesb_plugin.lesb.train.law import Law
 from lesb_plugin.lesb.train.view import View, resize_view
 from lesb_plugin.lfd.regions import RegionSet, interocular_distance, part_mask
 
-__all__ = ["FAMILIES", "WHOLE_FACE", "Forged", "Scene", "forge"]
+__all__ = ["FAMILIES", "WHOLE_FACE", "Forged", "Scene", "clone", "forge"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,16 +114,25 @@ def _poisson(
     source: Image, target: Image, mask: Mask, _scene: Scene, _rng: np.random.Generator
 ) -> tuple[Image, Mask]:
     """The source's gradients inside the target's border (Perez et al., 2003)."""
-    hard = np.zeros(mask.shape, np.uint8)
-    hard[2:-2, 2:-2] = mask[2:-2, 2:-2] > 0.5
+    hard = (mask > 0.5).astype(np.uint8)
+    cloned = clone(source, target, hard)
+    # The solver rounds its whole rectangle anew: kept, that box would mark every fake of this kind.
+    fake = np.where(hard[..., None] > 0, cloned, target)
+    return np.asarray(fake, np.uint8), hard.astype(np.float32)
+
+
+def clone(source: Image, target: Image, hard: NDArray[np.uint8]) -> Image:
+    """The source's gradients where `hard` (H, W) is 1, which keeps off the border from then on.
+
+    ValueError where next to nothing is left of it.
+    """
+    hard[:2] = hard[-2:] = hard[:, :2] = hard[:, -2:] = 0
     x, y, width, height = cv2.boundingRect(hard)
     if min(width, height) < 4:
         raise ValueError("the mask is too small to be cloned into")
     centre = (x + width // 2, y + height // 2)
     cloned = cv2.seamlessClone(source, target, hard * 255, centre, cv2.NORMAL_CLONE)
-    # The solver rounds its whole rectangle anew: kept, that box would mark every fake of this kind.
-    fake = np.where(hard[..., None] > 0, cloned, target)
-    return np.asarray(fake, np.uint8), hard.astype(np.float32)
+    return np.asarray(cloned, np.uint8)
 
 
 def _over(source: Image, target: Image, mask: Mask) -> Image:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from lesb_plugin.lesb.board import FOLDER, Board
 from lesb_plugin.lesb.train.checkpoint import (
     check_same_run,
     load_checkpoint,
@@ -20,8 +21,8 @@ from lesb_plugin.lesb.train.checkpoint import (
     save_checkpoint,
     save_weights,
 )
-from lesb_plugin.lesb.train.masks import MaskLearner, mask_loss
-from lesb_plugin.lesb.train.monitor import Board, Stop, pair_sheet, write_log
+from lesb_plugin.lesb.train.lessons import Learner, Truth, build_learner
+from lesb_plugin.lesb.train.monitor import Stop, write_log
 from lesb_plugin.lesb.train.optimiser import (
     Average,
     perturbed,
@@ -32,13 +33,13 @@ from lesb_plugin.lesb.train.optimiser import (
 )
 from lesb_plugin.lesb.train.options import TrainConfig
 from lesb_plugin.lesb.train.pairs import Batch, Order, PairMaker, batches
+from lesb_plugin.lesb.train.shown import show_embeddings, show_pairs
 from lesb_plugin.lesb.train.validation import ValSet, verdict
 from registry import DataError, TrainableNetwork, progress_bar, say
 
 __all__ = ["CHECKPOINT", "LOG", "WEIGHTS", "Trainer", "step_gradients"]
 
 CHECKPOINT, WEIGHTS, LOG = "checkpoint.pt", "weights.safetensors", "log.json"
-_SHOWN = 8  # pairs in a picture
 
 
 @dataclass
@@ -74,8 +75,9 @@ class Trainer:
 
     def __post_init__(self) -> None:
         config = self.config
-        if config.mask_weight > 0:
-            self.network = MaskLearner(self.network, self.maker.crop.size, config.seed)
+        if config.aux != "none":
+            size, parts = self.maker.crop.size, len(self.maker.regions.parts)
+            self.network = build_learner(config.aux, self.network, size, config.seed, parts)
         self.network.to(self.device)
         self.order = Order(len(self.maker), config.pairs, config.epochs, config.seed)
         self.average = Average(self.network, config.ema)
@@ -93,9 +95,14 @@ class Trainer:
 
     def run(self, stop: Stop) -> str:
         """Train until all steps are done or `stop` says so; why it ended, "" for all done."""
-        board = Board(self.out / "tensorboard" if self.config.tensorboard else None, self.done)
+        board = Board(self.out / FOLDER if self.config.tensorboard else None, self.done)
         saved = time.monotonic()
-        source = batches(self.maker, self.order.after(self.done), self.config.workers)
+        source = batches(
+            self.maker,
+            self.order.after(self.done),
+            self.config.workers,
+            with_parts=self.config.aux == "parts",
+        )
         try:
             with progress_bar(
                 "training", total=len(self.order), done=self.done, unit="step",
@@ -132,12 +139,12 @@ class Trainer:
     def _step(self, batch: Batch) -> None:
         start = time.perf_counter()
         images = batch.images.to(self.device).flatten(0, 1)  # (2n, S, S, 3), real before fake
-        masks = batch.masks.to(self.device).flatten(0, 1)  # (2n, S, S)
+        truth = _truth(batch, self.device)
         labels = torch.arange(len(images), device=self.device) % 2
         set_rate(self.optimiser, rate(self.config, self.done, len(self.order)))
         self.network.train()
         loss, right = step_gradients(
-            self.network, images.permute(0, 3, 1, 2).float() / 255, labels, masks, self.config
+            self.network, images.permute(0, 3, 1, 2).float() / 255, labels, truth, self.config
         )
         if not math.isfinite(loss):
             raise DataError(
@@ -165,7 +172,11 @@ class Trainer:
         last = self.done == len(self.order)
         if epoch % self.config.val_every == 0 or last:
             self._validate(record)
-            board.image("pairs", self._sheet(epoch), self.done)
+            show_pairs(
+                board, self.maker, self.average.network, self.device, epoch=epoch, step=self.done
+            )
+        if last:
+            show_embeddings(board, self.average.network, self.val, self.device, self.config.seed)
         board.scalars(_flat(record), self.done)
         self.log["epochs"].append(record)
         self.log["seconds"] = round(self.seconds, 1)
@@ -214,9 +225,6 @@ class Trainer:
             shift = float(np.quantile(found.reals, 1.0 - flagged)) if flagged else 0.0
             save_weights(self.out / WEIGHTS, trainable, metadata, shift)
 
-    def _sheet(self, epoch: int) -> Any:
-        return pair_sheet(self.maker, epoch, range(min(_SHOWN, len(self.maker))))
-
     # --- checkpoints -------------------------------------------------------------------------
 
     def save(self) -> None:
@@ -247,28 +255,42 @@ class Trainer:
         self.tally, self.log = Tally(**state["tally"]), state["log"]
 
 
+def _truth(batch: Batch, device: str) -> Truth:
+    """Of the images of a batch in a row, real before fake."""
+    parts = changed = None
+    if batch.parts is not None and batch.changed is not None:
+        parts, changed = (
+            batch.parts.to(device).flatten(0, 1),
+            batch.changed.to(device).flatten(0, 1),
+        )
+    return Truth(batch.masks.to(device).flatten(0, 1), parts, changed)
+
+
 def step_gradients(
     network: nn.Module,
     images: torch.Tensor,
     labels: torch.Tensor,
-    masks: torch.Tensor,
+    truth: Truth,
     config: TrainConfig,
 ) -> tuple[float, float]:
     """Leave the gradients of one step in the parameters; the loss and the share of right answers.
 
-    The loss is that of the labels; a MaskLearner's gradients are also those of its masks.
+    The loss is that of the labels; a Learner's gradients are also those of its second lesson.
     With SAM they are those at the worst point near by; the loss is that of the weights themselves.
     """
     device = images.device.type
 
     def backward() -> tuple[float, float]:
         with torch.autocast(device, torch.bfloat16, enabled=config.precision == "bfloat16"):
-            if isinstance(network, MaskLearner):
-                logits, drawn = network.with_mask(images)  # (2n, 2), (2n, h, w)
+            answer = None
+            if isinstance(network, Learner):
+                logits, answer = network.with_answer(images)  # (2n, 2), (2n, outputs, h, w)
             else:
-                logits, drawn = network(images), None
+                logits = network(images)
         loss = nn.functional.cross_entropy(logits.float(), labels, label_smoothing=config.smoothing)
-        whole = loss if drawn is None else loss + config.mask_weight * mask_loss(drawn, masks)
+        whole = loss
+        if isinstance(network, Learner) and answer is not None:
+            whole = loss + config.aux_weight * network.loss(answer, truth)
         whole.backward()  # type: ignore[no-untyped-call]
         right = (logits.argmax(dim=1) == labels).float().mean()
         return float(loss.detach()), float(right)

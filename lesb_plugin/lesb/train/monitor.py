@@ -1,11 +1,11 @@
-"""What is seen of a run: log.json, TensorBoard, pictures of pairs, and when to stop."""
+"""What is seen of a run: log.json, a picture, and when to stop."""
 
 from __future__ import annotations
 
 import json
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.lesb.train.pairs import Made, PairMaker
-from registry import replacing
+from registry import replacing, write_text
 
-__all__ = ["Board", "Stop", "pair_sheet", "stopping", "write_log", "write_png"]
+__all__ = ["Stop", "stopping", "write_log", "write_png"]
 
 
 class Stop:
@@ -56,46 +55,6 @@ def stopping(minutes: float | None) -> Iterator[Stop]:
             signal.signal(each, handler)
 
 
-class Board:
-    """TensorBoard's files in a folder, or nothing at all."""
-
-    def __init__(self, folder: Path | None, first_step: int = 0) -> None:
-        self._writer: Any = None
-        if folder is not None:
-            from torch.utils.tensorboard import SummaryWriter
-
-            # Off what a run that is resumed wrote after its checkpoint.
-            self._writer = SummaryWriter(str(folder), purge_step=first_step or None)
-
-    def scalars(self, values: Mapping[str, float], step: int) -> None:
-        """One point of each curve."""
-        if self._writer is not None:
-            for name, value in values.items():
-                self._writer.add_scalar(name, value, step)
-
-    def image(self, name: str, image: NDArray[np.uint8], step: int) -> None:
-        """uint8 RGB (H, W, 3)."""
-        if self._writer is not None:
-            self._writer.add_image(name, image, step, dataformats="HWC")
-
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-
-
-def pair_sheet(maker: PairMaker, epoch: int, faces: Sequence[int]) -> NDArray[np.uint8]:
-    """Real, fake and mask of one pair per row, two rows beside each other; uint8 RGB."""
-    made = [maker.make(epoch, face) for face in faces]
-    rows = [
-        np.concatenate([*each.images, np.repeat(each.mask[..., None], 3, axis=2)], axis=1)
-        for each in made
-        if isinstance(each, Made)
-    ]
-    half = max(1, len(rows) // 2)
-    columns = [np.concatenate(rows[:half]), np.concatenate(rows[half : 2 * half] or rows[:half])]
-    return np.concatenate(columns, axis=1)
-
-
 def write_png(path: Path, image: NDArray[np.uint8]) -> None:
     """A PNG of an RGB image."""
     with replacing(path) as temporary:
@@ -107,5 +66,4 @@ def write_log(path: Path, log: Mapping[str, Any]) -> None:
     head = {key: value for key, value in log.items() if key != "epochs"}
     lines = ",\n".join("  " + json.dumps(epoch) for epoch in log["epochs"])
     text = json.dumps(head, indent=1)[:-2] + f',\n "epochs": [\n{lines}\n ]\n}}\n'
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, text)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from registry import option
 
 __all__ = ["TrainConfig"]
-
-
-def _field(default: Any, help_text: str, **limits: float) -> Any:
-    """A field with its line of help; `min` and `max` bound a number."""
-    return field(default=default, metadata={"help": help_text, **limits})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,87 +20,90 @@ class TrainConfig:
     folder: ClassVar[str] = "train"
 
     # What is trained, on what, and where it goes.
-    backbone: str = _field("efflite0_in1k", "backbone to train (`bench list backbones`)")
-    weights: str | None = _field(
+    backbone: str = option("efflite0_in1k", "backbone to train (`bench list backbones`)")
+    weights: str | None = option(
         None, "weights to start from: a file, of an earlier run too, or 'random' for none"
     )
-    train: tuple[str, ...] = _field((), "real faces to learn from: a path, a name, or kind:NAME")
-    val: tuple[str, ...] = _field((), "data to select on; by default the val split of --train")
-    data_root: str | None = _field(None, "folder that the paths in an index of the data start from")
-    json_dir: str | None = _field(
-        None, "folder of DeepfakeBench's JSON files; by default at --data-root"
+    train: tuple[str, ...] = option((), "real faces to learn from: a path, a name, or kind:NAME")
+    val: tuple[str, ...] = option((), "data to select on; by default the val split of --train")
+    data_root: str | None = option(None, "folder that the paths in an index of the data start from")
+    json_dir: str | None = option(
+        None, "folder of DeepfakeBench's JSON files; by default at --data-root", "--json"
     )
-    compression: Literal["raw", "c23", "c40"] | None = _field(
+    compression: Literal["raw", "c23", "c40"] | None = option(
         None, "compression level of FaceForensics++ and its kin; by default the JSON's own, or c23"
     )
-    path_map: tuple[str, ...] = _field((), "OLD=NEW: rewrite the start of listed paths")
-    min_resolved: float = _field(
+    path_map: tuple[str, ...] = option((), "OLD=NEW: rewrite the start of listed paths")
+    min_resolved: float = option(
         0.99, "share of the listed frames of each label that must be there", min=0, max=1
     )
-    label_map: str | None = _field(None, "YAML file: which labels of an index are fake")
-    out: str | None = _field(None, "folder of the run; by default one named after the backbone")
-    landmarks: str | None = _field(None, "landmark predictor file for data without landmarks")
-    landmarker: str | None = _field(None, "landmarker to use (`bench list landmarkers`)")
-    face_detector: str = _field("dlib", "face detector to use (`bench list face-detectors`)")
-    crop_from: Literal["auto", "landmarks", "detector", "frame"] = _field(
+    label_map: str | None = option(None, "YAML file: which labels of an index are fake")
+    out: str | None = option(None, "folder of the run; by default one named after the backbone")
+    landmarks: str | None = option(None, "landmark predictor file for data without landmarks")
+    landmarker: str | None = option(None, "landmarker to use (`bench list landmarkers`)")
+    face_detector: str = option("dlib", "face detector to use (`bench list face-detectors`)")
+    crop_from: Literal["auto", "landmarks", "detector", "frame"] = option(
         "auto",
         "where the face box comes from; auto: landmarks where there are any; frame: images are face"
         " crops already and taken whole",
     )
 
     # Pseudo-fakes.
-    style: str = _field("clean", "how pairs are made: a YAML file, or one of configs/style")
-    val_style: str = _field("clean", "how the pairs that the weights are selected on are made")
-    val_fakes: int = _field(16, "fixed pseudo-fakes of each face of the val split", min=1)
-    val_reals: int = _field(4, "of how many of them the real is scored as well", min=1)
-    shuffled_labels: bool = _field(False, "negative control: labels by chance; AUC must stay .5")
+    style: str = option("clean", "how pairs are made: a YAML file, or one of configs/style")
+    val_style: str = option("clean", "how the pairs that the weights are selected on are made")
+    val_fakes: int = option(16, "fixed pseudo-fakes of each face of the val split", min=1)
+    val_reals: int = option(4, "of how many of them the real is scored as well", min=1)
+    shuffled_labels: bool = option(False, "negative control: labels by chance; AUC must stay .5")
 
     # Optimisation.
-    epochs: int = _field(28, "passes over the real faces", min=1)
-    pairs: int = _field(16, "pairs of real and fake per step", min=1)
-    optimiser: Literal["adamw", "sam"] = _field("adamw", "AdamW, or SAM over SGD with momentum")
-    learning_rate: float = _field(1e-3, "largest step size", min=1e-9)
-    head_rate: float = _field(3.0, "the head's step size as a multiple of the trunk's", min=0)
-    weight_decay: float = _field(0.02, "of weights of two or more dimensions", min=0)
-    momentum: float = _field(0.9, "of SGD under SAM", min=0, max=0.999)
-    rho: float = _field(0.05, "radius of SAM", min=1e-6)
-    schedule: Literal["cosine", "linear"] = _field("cosine", "how the step size falls to 0")
-    warmup: float = _field(0.1, "share of the steps in which the step size rises", min=0, max=0.9)
-    flat: float = _field(0.0, "share of the steps before it starts to fall", min=0, max=0.99)
-    smoothing: float = _field(0.05, "label smoothing", min=0, max=0.5)
-    mask_weight: float = _field(
-        2.0, "weight of a second loss, on a feature map: where was it changed? 0: none", min=0
+    epochs: int = option(28, "passes over the real faces", min=1)
+    pairs: int = option(16, "pairs of real and fake per step", min=1)
+    optimiser: Literal["adamw", "sam"] = option("adamw", "AdamW, or SAM over SGD with momentum")
+    learning_rate: float = option(1e-3, "largest step size", min=1e-9)
+    head_rate: float = option(3.0, "the head's step size as a multiple of the trunk's", min=0)
+    weight_decay: float = option(0.02, "of weights of two or more dimensions", min=0)
+    momentum: float = option(0.9, "of SGD under SAM", min=0, max=0.999)
+    rho: float = option(0.05, "radius of SAM", min=1e-6)
+    schedule: Literal["cosine", "linear"] = option("cosine", "how the step size falls to 0")
+    warmup: float = option(0.1, "share of the steps in which the step size rises", min=0, max=0.9)
+    flat: float = option(0.0, "share of the steps before it starts to fall", min=0, max=0.99)
+    smoothing: float = option(0.05, "label smoothing", min=0, max=0.5)
+    aux: Literal["masks", "parts", "none"] = option(
+        "masks",
+        "second lesson, on a feature map: where was it changed? masks: at every position; parts:"
+        " which of the face's parts; none",
     )
-    frozen: int = _field(
+    aux_weight: float = option(2.0, "weight of the second lesson's loss", min=0)
+    frozen: int = option(
         0, "first stages of the network, its stem among them, that stay as they are", min=0
     )
-    clip: float = _field(2.0, "largest norm of the gradient; 0 for no clipping", min=0)
-    ema: float = _field(0.995, "decay per step of averaged weights; 0 for no average", max=0.9999)
+    clip: float = option(2.0, "largest norm of the gradient; 0 for no clipping", min=0)
+    ema: float = option(0.995, "decay per step of averaged weights; 0 for no average", max=0.9999)
 
     # Selection, checkpoints, time.
-    flagged: float = _field(
+    flagged: float = option(
         0.05,
         "share of val's reals that score above .5 with the weights that are kept; 0: as trained",
         min=0,
         max=0.5,
     )
-    val_every: int = _field(4, "epochs from one validation to the next", min=1)
-    checkpoint_minutes: float = _field(5.0, "minutes from one checkpoint to the next", min=0)
-    minutes: float | None = _field(
+    val_every: int = option(4, "epochs from one validation to the next", min=1)
+    checkpoint_minutes: float = option(5.0, "minutes from one checkpoint to the next", min=0)
+    minutes: float | None = option(
         None, "stop in good order after so many minutes of training", min=0
     )
-    resume: bool = _field(False, "go on from the checkpoint in --out")
-    overwrite: bool = _field(False, "replace a run that is there")
+    resume: bool = option(False, "go on from the checkpoint in --out")
+    overwrite: bool = option(False, "replace a run that is there")
 
     # The machine.
-    seed: int = _field(0, "seed of everything random", min=0)
-    workers: int = _field(1, "worker processes that make pairs", min=0)
-    threads: int | None = _field(None, "threads of the network; by default torch's", min=1)
-    device: str = _field("auto", "cpu, cuda, cuda:N, mps, or auto")
-    precision: Literal["float32", "bfloat16"] = _field(
+    seed: int = option(0, "seed of everything random", min=0)
+    workers: int = option(1, "worker processes that make pairs", min=0)
+    threads: int | None = option(None, "threads of the network; by default torch's", min=1)
+    device: str = option("auto", "cpu, cuda, cuda:N, mps, or auto")
+    precision: Literal["float32", "bfloat16"] = option(
         "float32", "precision of a training step; bfloat16 is autocast"
     )
-    val_precision: Literal["float32", "bfloat16"] = _field("float32", "precision of validation")
-    max_errors: float = _field(0.05, "faces that may fail: a fraction below 1, else a count", min=0)
-    tensorboard: bool = _field(True, "write scalars and images for TensorBoard")
-    quiet: bool = _field(False, "no progress bars")
+    val_precision: Literal["float32", "bfloat16"] = option("float32", "precision of validation")
+    max_errors: float = option(0.05, "faces that may fail: a fraction below 1, else a count", min=0)
+    tensorboard: bool = option(True, "write scalars and images for TensorBoard")
+    quiet: bool = option(False, "no progress bars")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import signal
 import time
@@ -19,32 +20,21 @@ from lesb_plugin.lesb.blend import Style
 from lesb_plugin.lesb.train.cutout import draw_cutout
 from lesb_plugin.lesb.train.forgeries import FAMILIES, Forged, Scene, forge
 from lesb_plugin.lesb.train.law import Law
+from lesb_plugin.lesb.train.made import Made
+from lesb_plugin.lesb.train.part_labels import changed_parts
 from lesb_plugin.lesb.train.quality import draw_quality
 from lesb_plugin.lesb.train.store import FaceStore
 from lesb_plugin.lesb.train.view import View, place
+from lesb_plugin.lfd.part_grid import FINENESS, fine_masks
 from lesb_plugin.lfd.presets import region_preset
 from lesb_plugin.lfd.regions import RegionSet
 from lesb_plugin.lfd.variants import Skipped, stable_int
 from registry import ConfigError, CropPolicy, DataError, Face, crop_face, load_yaml, resolve
 
-__all__ = ["Batch", "Made", "Order", "PairMaker", "batches", "load_law", "pair_maker"]
+__all__ = ["Batch", "Order", "PairMaker", "batches", "load_law", "pair_maker"]
 
+PART_GRID = 16  # a quarter of the side that masks of parts have
 _ATTEMPTS = 12  # draws of one pair before its face is given up for this epoch
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Made:
-    """A pair, real before fake, uint8 (2, S, S, 3); the fake's mask (S, S) and its family.
-
-    `masks` (2, S, S) belong to `images`; a control that has swapped them has swapped these too.
-    `landmarks` (P, 2) lie in pixels of both images.
-    """
-
-    images: NDArray[np.uint8]
-    mask: NDArray[np.uint8]
-    family: str
-    masks: NDArray[np.uint8]
-    landmarks: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -169,11 +159,15 @@ def pair_maker(
 class Batch:
     """The pairs of one step: `images` uint8 tensor (n, 2, S, S, 3), real before fake.
 
-    `masks` (n, 2, S, S) uint8 says where each was changed: 0 throughout for the reals.
+    `masks` (n, 2, S, S) uint8 says where each was changed: 0 throughout for the reals. `parts`
+    (n, 2, K, h, w) are the soft masks of the face's parts, and `changed` (n, 2, K) says which of
+    them were changed: 1, 0 or NaN for unknown; both are None unless they were asked for.
     """
 
     images: torch.Tensor
     masks: torch.Tensor
+    parts: torch.Tensor | None
+    changed: torch.Tensor | None
     families: tuple[str, ...]
     skipped: tuple[Skipped, ...]
     seconds: float  # that making them took, in one process
@@ -215,6 +209,7 @@ class _Batches(torch.utils.data.Dataset[Batch]):
     """A step's pairs as one item, so that a worker hands over few large arrays."""
 
     maker: PairMaker
+    with_parts: bool
 
     def __getitem__(self, step: Sequence[tuple[int, int]]) -> Batch:
         start = time.perf_counter()
@@ -227,16 +222,38 @@ class _Batches(torch.utils.data.Dataset[Batch]):
             )
         images = torch.from_numpy(np.stack([each.images for each in made]))
         masks = torch.from_numpy(np.stack([each.masks for each in made]))
+        parts, changed = _parts(made, self.maker.regions) if self.with_parts else (None, None)
         families = tuple(each.family for each in made)
-        return Batch(images, masks, families, skipped, time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        return Batch(images, masks, parts, changed, families, skipped, seconds)
+
+
+def _parts(made: Sequence[Made], regions: RegionSet) -> tuple[torch.Tensor, torch.Tensor]:
+    """Soft masks and labels of a batch; parts that lie outside of a crop are unknown."""
+    count, side = len(regions.parts), FINENESS * PART_GRID
+    parts = np.zeros((len(made), 2, count, side, side), np.float32)
+    changed = np.full((len(made), 2, count), np.nan, np.float32)
+    for at, each in enumerate(made):
+        with contextlib.suppress(ValueError):
+            size = each.mask.shape[0]
+            masks = fine_masks(each.landmarks, regions, size, (PART_GRID, PART_GRID))
+            labels = changed_parts(each, regions)
+            swapped = each.masks[0].any()  # by a control with labels by chance
+            parts[at] = masks
+            changed[at] = np.stack([labels, 0 * labels] if swapped else [0 * labels, labels])
+    return torch.from_numpy(parts), torch.from_numpy(changed)
 
 
 def batches(
-    maker: PairMaker, order: Iterator[list[tuple[int, int]]], workers: int
+    maker: PairMaker,
+    order: Iterator[list[tuple[int, int]]],
+    workers: int,
+    *,
+    with_parts: bool = False,
 ) -> Iterator[Batch]:
     """The batches of an order, the same for any number of workers; 0 makes them in this process."""
     yield from torch.utils.data.DataLoader(
-        _Batches(maker),
+        _Batches(maker, with_parts),
         sampler=_Sampler(order),
         batch_size=None,
         num_workers=workers,

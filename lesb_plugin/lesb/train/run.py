@@ -13,9 +13,10 @@ from torch import nn
 
 from lesb_plugin.lesb.train.law import Cutout
 from lesb_plugin.lesb.train.loop import CHECKPOINT, LOG, WEIGHTS, Trainer
-from lesb_plugin.lesb.train.monitor import pair_sheet, stopping, write_png
+from lesb_plugin.lesb.train.monitor import stopping, write_png
 from lesb_plugin.lesb.train.options import TrainConfig
 from lesb_plugin.lesb.train.pairs import load_law, pair_maker
+from lesb_plugin.lesb.train.shown import pair_sheet, shown_pairs
 from lesb_plugin.lesb.train.store import build_store
 from lesb_plugin.lesb.train.validation import ValSet, build_val_set
 from registry import (
@@ -82,7 +83,8 @@ def train(config: TrainConfig) -> TrainResult:
             trainer.resume()
         else:
             (out / "config.yaml").write_text(as_yaml(config), encoding="utf-8")
-            write_png(out / "pairs.png", pair_sheet(maker, 0, range(min(12, len(maker)))))
+            if pairs := shown_pairs(maker, 0, 12):
+                write_png(out / "pairs.png", pair_sheet(pairs))
         with stopping(config.minutes) as stop:
             stopped = trainer.run(stop)
     return TrainResult(

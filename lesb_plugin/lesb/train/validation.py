@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from torch import nn
 
-from lesb_plugin.lesb.train.pairs import Made, PairMaker
+from lesb_plugin.lesb.train.made import Made
+from lesb_plugin.lesb.train.pairs import PairMaker
 from lesb_plugin.lfd.variants import Skipped, load_in_order
 from registry import DataError, progress
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from page_checks import faults
 
 from lesb_plugin.audit.options import AuditConfig
 from registry import resolve
@@ -73,8 +74,10 @@ def test_one_command_leaves_figures_and_a_page(
     assert np.shape(report["auc_matrix"]) == (3, 3)
     keys = {row["key"].partition(".")[0] for row in report["rows"]}
     assert keys >= {"restore", "insert", "stability", "sanity", "cost", "no_part_on_real"}
+    page = (tmp_path / "out" / "audit.html").read_text()
+    assert faults(page) == []
     parser = _Outside()
-    parser.feed((tmp_path / "out" / "audit.html").read_text())
+    parser.feed(page)
     assert len(parser.pictures) > 6
     assert all(address.startswith("data:image/") for address in parser.pictures)
     assert parser.others == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,8 @@ def test_the_numbers_of_a_file_are_complete(bench: Run, tmp_path: Path, reals: s
     found = record(tmp_path, "a")
     assert set(found) == {
         "schema", "path", "sha256", "error", "verdict", "score", "variants", "parts", "part",
-        "faces", "frames_used", "views", "map_limit", "frames", "notes", "origin", "seconds",
+        "audit", "faces", "frames_used", "views", "map_limit", "frames", "notes", "origin",
+        "seconds", "stages",
     }  # fmt: skip
     assert found["schema"] == SCHEMA
     assert found["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
@@ -105,6 +107,21 @@ def test_the_numbers_of_a_file_are_complete(bench: Run, tmp_path: Path, reals: s
     assert view["box"] == found["frames"][0]["faces"][0]["box"]
     assert np.shape(view["landmarks"]) == (68, 2)
     assert [len(view["polygons"][part]) for part in ("eyes", "nose", "mouth")] == [2, 1, 1]
+
+
+def test_the_time_of_every_stage_is_kept_and_told(bench: Run, tmp_path: Path) -> None:
+    first, second = (write(tmp_path / f"{each}.png", portrait()) for each in "ab")
+    code, out, err = bench(first, second)
+    assert code == 0
+    stages = [record(tmp_path, each)["stages"] for each in "ab"]
+    names = {"decode", "detect", "landmarks", "forward", "maps", "pictures", "report"}
+    assert set(stages[0]) == names
+    assert all(seconds >= 0 for each in stages for seconds in each.values())
+    assert len(out.splitlines()) == 2
+    told = dict(re.findall(r"(\w+) (\d+\.\d+)", err.splitlines()[-1]))
+    assert set(told) >= names
+    for name in names:
+        assert float(told[name]) == pytest.approx(sum(each[name] for each in stages), abs=0.01)
 
 
 def test_the_verdict_and_the_parts_are_worked_out_from_the_reals(

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn_files import drawn_plugins, film, portrait, write
+from page_checks import axe_violations, faults
 from tiny import write_reals
 
 import registry.detector_flags
@@ -113,6 +114,20 @@ def test_every_image_has_an_alt_every_input_a_label_and_headings_go_down_one_by_
     if kind != "error":
         assert len(page.inputs) == {"photo": 2, "clip": 3}[kind]
         assert len(page.images) > 10
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_keeps_anybody_from_using_the_page(kind: str, pages: dict[str, Path]) -> None:
+    assert faults(pages[kind].read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 500)])
+def test_axe_finds_nothing_either(
+    kind: str, scheme: str, width: int, pages: dict[str, Path], tmp_path: Path
+) -> None:
+    page = pages[kind].read_text("utf-8")
+    assert axe_violations(page, tmp_path, scheme=scheme, width=width) == []
 
 
 def test_a_name_is_text_and_nothing_else(pages: dict[str, Path]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from lesb_plugin.explain.figure.sheet import Bar, Row, Sheet, Tile, write_sheet
 from lesb_plugin.explain.overlay import colour_bar, overlay, region_fill
 from lesb_plugin.explain.polygons import part_polygons
 from lesb_plugin.lfd.regions import RegionSet
-from registry import ConfigError, CropPolicy, FinishedRun, ScoredFace
+from registry import ConfigError, CropPolicy, FinishedRun, Result, ScoredFace
 from registry.cli import main
 
 
@@ -115,6 +116,17 @@ def test_an_outcome_that_nobody_has_says_so(tmp_path: Path, regions: RegionSet) 
     assert [bool(row.tiles) for row in sheet.rows] == [True, False, True, False]
     assert sheet.rows[1].instead == "none: no fake face scores less than 0.5"
     assert sheet.rows[3].instead == "none: no real face scores 0.5 or more"
+
+
+def test_what_an_audit_said_of_parts_stands_under_their_colours(
+    run: FinishedRun, regions: RegionSet
+) -> None:
+    result = Result.load(run.folder)
+    audit = {"words": "Do not read its parts as places."}
+    replace(result, provenance=replace(result.provenance, audit=audit)).save(run.folder)
+    for draw in (pages.outcomes_sheet, pages.datasets_sheet):
+        sheet = draw(run, regions, count=1, style="default", quiet=True)
+        assert sheet.note.endswith(". Do not read its parts as places.")
 
 
 def test_a_row_of_fakes_gives_the_means_over_all_its_faces(

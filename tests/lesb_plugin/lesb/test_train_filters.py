@@ -15,9 +15,11 @@ from lesb_plugin.lesb.train.geometry import (
     apply_map,
     bend_map,
     piecewise_map,
+    reshape_map,
     shape_distance,
     similarity,
     similarity_map,
+    where_to,
 )
 from lesb_plugin.lesb.train.law import Placement, Quality
 from lesb_plugin.lesb.train.quality import draw_quality
@@ -131,7 +133,7 @@ def test_quality_with_probabilities_of_zero_changes_nothing(image: NDArray[np.ui
 
 
 def test_what_is_spared_is_the_image_or_one_good_jpeg_of_it(image: NDArray[np.uint8]) -> None:
-    law = Quality(spared_p=1.0, spared_jpeg=(90, 90))
+    law = Quality(spared_p=1.0, spared_jpeg=(90, 90), colour_p=0.0, grey_p=0.0)
     found = [draw_quality(law, np.random.default_rng(seed))(image) for seed in range(40)]
     jpeg = compress(image, 90)
     kinds = [(np.array_equal(each, image), np.array_equal(each, jpeg)) for each in found]
@@ -179,3 +181,53 @@ def test_a_width_is_drawn_as_often_as_asked() -> None:
     law = Placement(width=(64, 100), width_p=0.5)
     widths = [place(face, law, np.random.default_rng(seed)).width for seed in range(200)]
     assert 70 < sum(width == 140.0 for width in widths) < 130
+
+
+def test_colours_of_spared_images_change_too_and_pixel_by_pixel(image: NDArray[np.uint8]) -> None:
+    law = Quality(spared_p=1.0, spared_jpeg=(100, 100), colour_p=1.0, grey_p=0.0)
+    shuffled = np.random.default_rng(0).permutation(image.shape[0] * image.shape[1])
+    mixed = image.reshape(-1, 3)[shuffled].reshape(image.shape)
+    alike = changed = 0
+    for seed in range(20):
+        first, second = (draw_quality(law, np.random.default_rng(seed))(x) for x in (image, mixed))
+        changed += bool((first != image).any())
+        alike += np.array_equal(first.reshape(-1, 3)[shuffled].reshape(image.shape), second)
+    assert changed == 20
+    assert 4 < alike < 16  # the others have gone through a JPEG pass
+
+
+def test_points_go_where_a_reshaped_image_shows_them() -> None:
+    """A dot drawn at each point is found again at the point's new place."""
+    rng = np.random.default_rng(3)
+    where = reshape_map((200, 180), rng, bend=3.0, stretch=0.1)
+    points = rng.uniform(50, 130, (12, 2)).astype(np.float32)
+    moved = where_to(where, points)
+    assert np.abs(moved - points).max() > 2
+    for point, goal in zip(points, moved, strict=True):
+        y, x = np.mgrid[:200, :180]
+        dot = 250 * np.exp(-((x - point[0]) ** 2 + (y - point[1]) ** 2) / 18)
+        seen = apply_map(np.repeat(dot[..., None], 3, 2).astype(np.uint8), where, cv2.INTER_LINEAR)
+        weight = seen[..., 0].astype(float)
+        centre = np.array([(weight * x).sum(), (weight * y).sum()]) / weight.sum()
+        assert np.abs(centre - goal).max() < 0.6
+
+
+def test_stretching_alone_makes_wider_and_less_high() -> None:
+    where = reshape_map((101, 101), np.random.default_rng(0), bend=0.0, stretch=0.2)
+    points = np.array([[50, 50], [70, 50], [50, 70]], np.float32)
+    factor = np.exp(0.1)
+    expected = [[50, 50], [50 + 20 * factor, 50], [50, 50 + 20 / factor]]
+    np.testing.assert_allclose(where_to(where, points), expected, atol=1e-2)
+
+
+def test_faces_are_bent_as_often_as_asked_and_keep_their_box(image: NDArray[np.uint8]) -> None:
+    view = View(image, POINTS, (40.0, 30.0, 120.0, 120.0))
+    law = Placement(bend=0.05, stretch=0.08, bend_p=0.3)
+    bent = 0
+    for seed in range(200):
+        placed = place(view, law, np.random.default_rng(seed))
+        assert placed.box == view.box
+        moved = np.abs(placed.landmarks - view.landmarks).max()
+        assert (moved > 0) == (placed.image != view.image).any()
+        bent += moved > 0
+    assert 40 < bent < 82

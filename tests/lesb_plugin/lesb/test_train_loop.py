@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 import torch
 from drawn_training import BACKBONE, trainer
+from event_files import curve, image, points
+from numpy.testing import assert_allclose, assert_array_equal
 from safetensors import safe_open
 
 from lesb_plugin.lesb.train.loop import CHECKPOINT, LOG, WEIGHTS, Trainer
+from lesb_plugin.lesb.train.made import Made
 from lesb_plugin.lesb.train.monitor import Stop
 from registry import ConfigError, DataError
 from registry.plugins import load_plugins
@@ -133,7 +136,37 @@ def test_the_log_holds_an_entry_for_each_epoch(tmp_path: Path) -> None:
     assert [epoch["epoch"] for epoch in log["epochs"]] == [1, 2]
     assert log["epochs"][0]["val"]["families"].keys() == {"inpaint"}
     assert log["epochs"][0]["pairs_made_per_second_by_one_worker"] > 0
-    assert any((run.out / "tensorboard").iterdir())
+
+
+def test_tensorboard_shows_the_log_the_pairs_and_what_the_head_sees(tmp_path: Path) -> None:
+    run = trainer(tmp_path, epochs=2, tensorboard=True)
+    run.run(Stop(None))
+    log = json.loads((run.out / LOG).read_text("utf-8"))
+    steps, aucs = curve(run.out, "val/auc")
+    assert steps == [run.order.steps, 2 * run.order.steps]
+    assert aucs == pytest.approx([epoch["val"]["auc"] for epoch in log["epochs"]])
+
+    made = [run.maker.make(2, face) for face in range(len(run.maker))]
+    fakes = np.concatenate([each.images[1] for each in made if isinstance(each, Made)])
+    masks = np.concatenate([each.masks[1] for each in made if isinstance(each, Made)])
+    sheet = image(run.out, "overlays")
+    fake, masked, learned = np.split(sheet, 3, axis=1)
+    assert_array_equal(fake, fakes)
+    coloured = (masked != fake).any(axis=2)
+    assert not coloured[masks == 0].any()
+    assert coloured[masks > 128].mean() > 0.9
+    assert (learned != fake).any()
+
+    vectors, labels = points(run.out, "val")
+    model = run.average.network.network.model.eval()
+    with torch.no_grad():
+        pixels = torch.from_numpy(np.array(run.val.images)).permute(0, 3, 1, 2).float() / 255
+        kept = run.average.network.network
+        mapped = model.forward_features((pixels - kept.mean) / kept.std)
+        expected = model.forward_head(mapped, pre_logits=True)
+    assert_allclose(vectors, expected.numpy(), atol=1e-4)
+    assert [each["label"] == "fake" for each in labels] == (run.val.labels == 1).tolist()
+    assert {each["method"] for each in labels} == {"real", "inpaint"}
 
 
 def test_a_run_stops_when_its_minutes_are_over_and_leaves_a_checkpoint(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
+from lesb_plugin.lesb.train.lessons import Truth
 from lesb_plugin.lesb.train.loop import step_gradients
 from lesb_plugin.lesb.train.optimiser import (
     Average,
@@ -47,7 +48,7 @@ def test_sam_leaves_running_statistics_of_the_second_pass_out() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 2))
     images, labels = torch.rand(6, 3, 8, 8), torch.arange(6) % 2
     masks = torch.zeros(6, 8, 8, dtype=torch.uint8)
-    step_gradients(network, images, labels, masks, config(optimiser="sam"))
+    step_gradients(network, images, labels, Truth(masks), config(optimiser="sam"))
     norm: Any = network[1]
     seen = nn.functional.conv2d(images, network[0].weight, network[0].bias)  # type: ignore[arg-type, union-attr]
     torch.testing.assert_close(norm.running_mean, 0.1 * seen.mean((0, 2, 3)))
@@ -131,7 +132,7 @@ def test_gradients_are_clipped_to_the_norm_asked_for() -> None:
         network,
         50 * torch.rand(4, 3, 2, 2),
         torch.tensor([0, 1, 0, 1]),
-        torch.zeros(4, 2, 2, dtype=torch.uint8),
+        Truth(torch.zeros(4, 2, 2, dtype=torch.uint8)),
         config(clip=0.1),
     )
     total = torch.nn.utils.get_total_norm(

@@ -12,7 +12,8 @@ from drawn_training import CROP, maker, store
 
 from lesb_plugin.lesb.train.forgeries import FAMILIES, forge
 from lesb_plugin.lesb.train.law import Law
-from lesb_plugin.lesb.train.pairs import Batch, Made, Order, PairMaker, batches, load_law
+from lesb_plugin.lesb.train.made import Made
+from lesb_plugin.lesb.train.pairs import Batch, Order, PairMaker, batches, load_law
 from lesb_plugin.lfd.variants import Skipped
 from registry import ConfigError
 

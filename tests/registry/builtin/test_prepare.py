@@ -134,6 +134,48 @@ def test_an_aligned_crop_is_found_again_by_its_own_landmarks(
     assert np.hypot(*(points[36:48].mean(axis=0) - [128, 120.3])) < 6
 
 
+@pytest.fixture
+def masked(tmp_path: Path) -> Path:
+    """A real image, a fake one with its mask, and a fake one whose mask is of another size."""
+    for seed, name in enumerate(("real", "fake", "odd")):
+        write_image(tmp_path / f"{name}.png", seed)
+    mask = np.zeros((64, 64), np.uint8)
+    mask[10:20, 12:40] = 1  # whatever is not 0 was changed
+    cv2.imwrite(str(tmp_path / "mask.png"), mask)
+    cv2.imwrite(str(tmp_path / "small.png"), mask[:48])
+    rows = ["path,label,mask", "real.png,0,", "fake.png,1,mask.png", "odd.png,1,small.png"]
+    (tmp_path / "manifest.csv").write_text("\n".join(rows))
+    return tmp_path
+
+
+def test_masks_are_cut_as_the_faces_are_and_listed_in_the_index(
+    masked: Path, plugins: Plugins, tmp_path: Path
+) -> None:
+    summary = run(masked, tmp_path / "out/set", plugins, label=None)
+    index = json.loads(summary.store.index.read_text())["set"]
+    assert "masks" not in next(iter(index["set_real"]["test"].values()))
+    (entry,) = index["set_fake"]["test"].values()
+    assert [path.replace("/frames/", "/masks/") for path in entry["frames"]] == entry["masks"]
+    options = DataOptions(data_root=summary.store.out)
+    (video,) = (v for v in find_index("deepfakebench:set", "test", plugins, options) if v.label)
+    assert video.frames[0].mask is not None
+    stored = cv2.imread(str(video.frames[0].mask), cv2.IMREAD_UNCHANGED)
+    expected = np.zeros((64, 64), np.uint8)
+    expected[10:20, 12:40] = 255
+    np.testing.assert_array_equal(stored, expected[2:28, 8:34])
+    assert list(summary.reasons) == ["mask FILE is 64x48, its image 64x64 pixels"]
+
+
+def test_a_mask_is_aligned_with_its_face(masked: Path, plugins: Plugins, tmp_path: Path) -> None:
+    summary = run(masked, tmp_path / "out/set", plugins, label=None, policy="deepfakebench")
+    (file,) = summary.store.root.glob("set_fake/masks/*/000.png")
+    image, face = read_image(masked / "fake.png"), Face(box=BOX)
+    placed = Face(box=BOX, landmarks=locate(image, face))
+    white = 255 * (read_image(masked / "mask.png") > 0).astype(np.uint8)
+    moved = aligned_crop(white, placed, settings(policy="deepfakebench").crop).image
+    np.testing.assert_array_equal(read_image(file) == 255, moved > 127)
+
+
 def test_published_crops_are_the_default() -> None:
     sbi = PrepareConfig().crop
     aligned = PrepareConfig(policy="deepfakebench").crop
@@ -380,7 +422,11 @@ def test_what_cannot_be_labelled_or_told_apart_is_an_error(
     (tmp_path / "empty").mkdir()
     cases: list[tuple[tuple[Path, ...], dict[str, Any], str]] = [
         ((clips / "a.mp4",), {"label": None}, "have no label; .*--label real"),
-        ((clips / "a.mp4", tmp_path / "a.mp4"), {}, "would both be fake_a"),
+        (
+            (clips / "a.mp4", tmp_path / "a.mp4"),
+            {},
+            r"clips\d*/a\.mp4 and .*/a\.mp4 would both be fake_a",
+        ),
         ((tmp_path / "data",), {}, "data with labels of its own"),
         ((tmp_path / "empty",), {}, "no video and no image"),
         ((clips / "a.mp4",), {"name": "a/b"}, "--name 'a/b' may hold"),

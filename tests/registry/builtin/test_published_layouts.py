@@ -104,6 +104,13 @@ def test_labels_csv_has_1_for_fake(tmp_path: Path) -> None:
     assert {each.dataset for each in index.videos} == {"DFDC"}
 
 
+def test_labels_csv_may_have_blanks_quotes_and_empty_lines(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4")
+    (tmp_path / "labels.csv").write_text('"filename" , "label"\n"a.mp4",0\n\nb.mp4 , 1\n')
+    index = find_index(str(tmp_path), "test", load_plugins())
+    assert brief(index) == [("a", 0, ""), ("b", 1, "")]
+
+
 def test_metadata_json_gives_split_and_original(tmp_path: Path) -> None:
     for part in (0, 1):
         folder = touch(tmp_path / f"dfdc_train_part_{part}", "a.mp4", "b.mp4")
@@ -125,15 +132,22 @@ def test_metadata_json_gives_split_and_original(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("labels.csv", "filename,label\na.mp4,FAKE\n", r"line 2: label is 'FAKE'"),
+        ("labels.csv", "filename,label\na.mp4,FAKE\n", r"line 2: 'a\.mp4' has the label 'FAKE'"),
+        ("labels.csv", "filename,label\na.mp4\n", r"line 2: 'a\.mp4' has the label None"),
+        ("labels.csv", "filename,label\n,1\n", "line 2: '' has the label '1'; a file name is due"),
+        ("labels.csv", b"filename,label\n\xff.mp4,1\n", "cannot read .*labels.csv"),
         ("labels.csv", "filename,label\na.mp4,0\na.mp4,1\n", "lists a twice"),
         ("metadata.json", '{"a.mp4": {"label": "?"}}', r"a\.mp4 has the label '\?'"),
+        ("metadata.json", '{"a.mp4": {"label": ["FAKE"]}}', r"a\.mp4 has the label \['FAKE'\]"),
+        ("metadata.json", '{"a.mp4": {"label": "FAKE", "original": 5}}', "an original or a split"),
         ("metadata.json", '{"a.mp4": {', "cannot read"),
     ],
 )
-def test_a_wrong_table_is_named(tmp_path: Path, name: str, content: str, reason: str) -> None:
+def test_a_wrong_table_is_named(
+    tmp_path: Path, name: str, content: str | bytes, reason: str
+) -> None:
     touch(tmp_path, "a.mp4")
-    (tmp_path / name).write_text(content)
+    (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
     with pytest.raises(DataError, match=reason):
         dfdc_videos(request("x", root=tmp_path))
 
@@ -202,7 +216,7 @@ def test_a_tree_of_frames_is_read_too(ffpp: Path) -> None:
     assert first.frames == (Frame(path=root / "c23/frames/000/0000.png"),)
 
 
-@pytest.mark.parametrize("content", ["{", '["000"]', "[1]"])
+@pytest.mark.parametrize("content", ["{", '["000"]', "[1]", '{"ab": 1}', "[[0, 3]]"])
 def test_a_split_file_of_another_form_is_named(ffpp: Path, content: str) -> None:
     (ffpp / "splits/test.json").write_text(content)
     with pytest.raises(DataError, match=r"test\.json is not a list of pairs"):
@@ -274,6 +288,7 @@ def test_a_wrong_line_is_named(tmp_path: Path, content: str, reason: str) -> Non
 
 def test_other_text_files_are_no_lists(celeb: Path, tmp_path: Path) -> None:
     (tmp_path / "README.txt").write_text("Read me, a.png\nand me\n")
+    (tmp_path / "folder.txt").mkdir()
     recognises = load_plugins().get("dataset", "path_lists").recognises
     assert not recognises(celeb)
     assert not recognises(tmp_path)

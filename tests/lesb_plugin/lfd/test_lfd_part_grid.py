@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 from planted import MEAN_FACE
 
+from lesb_plugin.lfd.part_grid import fine_masks, on_grid, part_weights, pool
 from lesb_plugin.lfd.regions import RegionSet
-from lesb_plugin.roi.pooling import fine_masks, on_grid, part_weights, pool
 
 SIZE = 112
 GRID = (14, 14)

@@ -1,0 +1,90 @@
+"""What of an audit is kept beside the artefact, for every report that names parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lesb_plugin.audit.controls import CONSTANT
+from lesb_plugin.audit.intervals import Figure
+from lesb_plugin.audit.options import AuditConfig
+from lesb_plugin.audit.row import Row
+from lesb_plugin.audit.run import Audit
+from registry import AuditFigure, AuditSummary, ConfigError, DataError, keep_audit
+
+__all__ = ["check_keeps", "keep", "summary_of"]
+
+_FIRST, _FLAGGED = "right_part", "right_part.flagged"
+
+
+def check_keeps(config: AuditConfig) -> None:
+    """ConfigError for an audit that says nothing of the detector's own part scores."""
+    if config.explainer is not None:
+        raise ConfigError(
+            f"--keep keeps an audit of the detector's own part scores, not of explainer"
+            f" {config.explainer!r}; leave out --explainer or --keep"
+        )
+    if not config.draws:
+        raise ConfigError("--keep needs intervals; leave out --draws 0 or --keep")
+    if config.only and not any(_FIRST in each.split(",") for each in config.only):
+        raise ConfigError(
+            f"--keep needs the row {_FIRST}, which --only leaves out; name it too, or leave out one"
+            " of the two flags"
+        )
+
+
+def keep(audit: Audit) -> Path:
+    """Write the audit's summary beside the artefact; a DataError where there is nothing to keep."""
+    if audit.artefact is None:
+        raise DataError(
+            f"detector {audit.config.detector!r} has no artefact to keep an audit with; leave out"
+            " --keep"
+        )
+    return keep_audit(audit.artefact, summary_of(audit))
+
+
+def summary_of(audit: Audit) -> AuditSummary:
+    """The audit in a few figures; a DataError where the first row has none, or no interval."""
+    first = audit.first
+    if first is None or first.figure.low is None:
+        why = "no fake has one changed part" if first is None else first.figure.reason
+        raise DataError(f"there is no audit to keep: {why}; audit on more, or other, fakes")
+    rows = {row.key: row for row in audit.rows if row.figure.value is not None}
+    record = audit.record
+    return AuditSummary(
+        detector=audit.config.detector,
+        weights_sha256=record["weights_sha256"],
+        artefact_sha256=record["artefact_sha256"],
+        parts=audit.found.names,
+        right_part=_figure(first),
+        groups=_below(rows, _FIRST),
+        auc_diagonal=_figure(rows["auc_matrix.diagonal"])
+        if "auc_matrix.diagonal" in rows
+        else None,
+        redundancy=_below(rows, "redundancy"),
+        datasets=tuple(record["datasets"]),
+        split=audit.config.split,
+        made_edits=audit.config.make_edits,
+        reals=record["reals"],
+        fakes=sum(record["fakes"].values()),
+        identities=record["identities"],
+        data_fingerprint=record["data_fingerprint"],
+        created=record["created"],
+        version=record["version"],
+    )
+
+
+def _below(rows: dict[str, Row], key: str) -> dict[str, AuditFigure]:
+    """Figures of the rows `key.NAME` by name; what is flagged is no kind of change."""
+    return {
+        each.removeprefix(f"{key}."): _figure(row)
+        for each, row in rows.items()
+        if each.startswith(f"{key}.") and each != _FLAGGED
+    }
+
+
+def _figure(row: Row) -> AuditFigure:
+    assert row.figure.value is not None  # noqa: S101 - rows without a figure are left out
+    control = row.controls.get(CONSTANT, Figure()).value
+    return AuditFigure(
+        value=row.figure.value, low=row.figure.low, high=row.figure.high, control=control
+    )

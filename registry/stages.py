@@ -1,0 +1,39 @@
+"""Where time goes: seconds by stage, from any number of threads."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["StageClock"]
+
+
+class StageClock:
+    """Seconds spent by stage, in the order in which stages were first met.
+
+    Those of several threads are added up: together they may be more than what a clock on the wall
+    shows. Stages are not to be nested.
+    """
+
+    def __init__(self) -> None:
+        self._spent: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """What happens inside counts for `stage`, errors too."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            seconds = time.perf_counter() - started
+            with self._lock:
+                self._spent[stage] = self._spent.get(stage, 0.0) + seconds
+
+    @property
+    def spent(self) -> dict[str, float]:
+        """Up to now."""
+        with self._lock:
+            return dict(self._spent)
