@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lesb_plugin.audit.compared import unmeasured
 from lesb_plugin.audit.extended.study import Study
 from lesb_plugin.audit.naming import macro_recall, named_share, standardised
-from lesb_plugin.audit.row import Aim, Row
+from lesb_plugin.audit.row import Row, at_most
 from lesb_plugin.lesb.heads import HeadLaw, Labelled, train_heads
 from lesb_plugin.roi.detector import RoiDetector
 from lesb_plugin.roi.encoding import part_features
@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 Inputs = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
-SHUFFLES = 5
+SHUFFLES = 10
 _KEY, _TITLE = "labels", "right part first, heads refitted on shuffled labels"
 _TRUE = "true labels"
 _FOLDS = 2
@@ -44,9 +44,11 @@ def labels_row(study: Study) -> list[Row]:
     """Recall as in `right_part`, of heads fitted anew on faces whose labels were exchanged.
 
     On one half of the people heads of the detector's own kind learn the labels of other faces, and
-    score the other half; the mean of SHUFFLES exchanges. Range [0, 1]; it should be at chance, 1/K:
-    above it the parts are told by something that no label taught, such as how a part is cut out.
-    The control learns the true labels. All faces with a known change, and reals, take part.
+    score the other half; the mean of SHUFFLES exchanges. Range [0, 1], lower is better. Chance is
+    1/K for heads that see the whole face, and up to 1/2 for heads that each see their own part:
+    what changes there moves one of them alone, up or down. Above 1/2 parts are told by something
+    that no label taught. The control learns the true labels. All reals, and all fakes with a known
+    change, take part.
     """
     found = study.found
     rows = np.flatnonzero(found.known | found.real)
@@ -70,14 +72,13 @@ def labels_row(study: Study) -> list[Row]:
     def recall(share: Array) -> Callable[[Array], Array]:
         return lambda weights: macro_recall(share, truth, weights[:, rows])
 
-    chance = 1.0 / len(found.names)
     return [
         Row(
             key=_KEY,
             title=_TITLE,
             n=int(truth.any(axis=1).sum()),
             figure=study.draws.figure(recall(np.mean(shares[:-1], axis=0))),
-            aim=Aim(f"interval holds {chance:.3f}", holds=chance),
+            aim=at_most(0.5),
             higher_is_better=False,
             controls={_TRUE: study.draws.figure(recall(shares[-1]))},
         )
