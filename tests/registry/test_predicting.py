@@ -266,7 +266,7 @@ def test_json_lines_hold_every_frame_and_face(tmp_path: Path, bench: Run) -> Non
     assert code == 1
     assert list(first) == [
         *("schema", "path", "sha256", "score", "faces", "frames_used", "parts", "variants"),
-        *("frames", "error", "origin"),
+        *("frames", "error", "audit", "origin"),
     ]
     assert first["schema"] == SCHEMA == 1
     assert first["sha256"] == sha256(good)
@@ -279,6 +279,8 @@ def test_json_lines_hold_every_frame_and_face(tmp_path: Path, bench: Run) -> Non
     assert second["error"] == f"no image file {tmp_path / 'gone.png'}"
     assert second["origin"] == first["origin"]
     assert first["origin"]["crop_from"] == "detector"
+    assert first["audit"]["words"].startswith("The part scores of levels were never audited")
+    assert second["audit"] is None  # no score, so none of parts
 
 
 def test_standard_output_holds_lines_alone_and_the_bar_goes_elsewhere(
