@@ -73,7 +73,12 @@ def _load(
 ) -> tuple[nn.Module, Provenance]:
     """The model with the tensors of a file, and with as many classes as the file has."""
     held, sha256 = load_state(path)
-    state = (recipe.rename or _renaming(recipe.arch))(held)
+    try:
+        state = (recipe.rename or _renaming(recipe.arch))(held)
+    except DataError as error:
+        raise DataError(
+            f"{path} as weights of backbone {name!r}: {error}; pass {recipe.file}"
+        ) from None
     classes = _classes(own.classifier, state)
     if recipe.classes not in {None, classes}:
         raise DataError(

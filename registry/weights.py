@@ -180,7 +180,7 @@ def state_sha256(state: Mapping[str, torch.Tensor]) -> str:
 # (a name that tells the family, what to call it)
 FAMILIES: tuple[tuple[str, str], ...] = (
     (
-        r"^backbone\.efficientnet\.",
+        r"^(backbone\.)?efficientnet\._",
         "a DeepfakeBench efficientnetb4 (its padding is another network's)",
     ),
     (r"^_conv_stem\.weight$", "an efficientnet_pytorch EfficientNet"),

@@ -25,6 +25,7 @@ from prepare_rate import write_clip
 
 from registry import evaluate
 from registry.images import read_image
+from registry.measure import ALL_METHODS
 
 ALLOWED = 1.1
 
@@ -84,7 +85,7 @@ def evaluation(data: Path, frames: int) -> dict[str, float]:
         resource.getrusage(who).ru_maxrss / 1024
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     ]
-    (total,) = (each for each in result.counts if not each.method)
+    (total,) = (each for each in result.counts if each.method == ALL_METHODS)
     return {
         "frames": total.frames,
         "failed": sum(total.errors.values()),

@@ -121,8 +121,19 @@ def test_either_xception_takes_the_same_file(tmp_path: Path) -> None:
 def test_a_checkpoint_of_the_wrong_kind_says_what_it_looks_like(tmp_path: Path) -> None:
     path = tmp_path / "some.pth"
     torch.save(timm.create_model("legacy_xception", num_classes=2).state_dict(), path)
-    with pytest.raises(DataError, match=r"no DeepfakeBench efficientnetb4 but an Xception"):
+    expected = (
+        r"some\.pth as weights of .* no DeepfakeBench efficientnetb4 but an Xception .*; pass"
+    )
+    with pytest.raises(DataError, match=expected):
         build_dfb_effb4("dfb_effb4", str(path), 0)
+
+
+def test_an_efficientnet_is_named_where_an_xception_is_due(tmp_path: Path) -> None:
+    path = tmp_path / "effnb4_best.pth"
+    names = ("efficientnet._conv_stem.weight", "efficientnet._bn0.weight", "last_layer.weight")
+    torch.save({f"backbone.{name}": torch.zeros(2, 3) for name in names}, path)
+    with pytest.raises(DataError, match="looks like a DeepfakeBench efficientnetb4"):
+        build_dfb_xception("dfb_xception", str(path), 0)
 
 
 # --- bench weights inspect ---------------------------------------------------------------------
