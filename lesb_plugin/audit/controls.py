@@ -13,6 +13,7 @@ __all__ = [
     "OWN",
     "PART_CONTROLS",
     "SUBSPACES",
+    "TRUE_LABELS",
     "centre_map",
     "commonest",
     "constant_part",
@@ -25,6 +26,7 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 ORACLE, CONSTANT, SUBSPACES = "oracle", "constant part", "random subspaces"
+TRUE_LABELS = "true labels"
 OWN = "explanation"  # what is audited, where it stands among controls
 PART_CONTROLS = (ORACLE, "random", CONSTANT, "centre", "part area", "shuffled parts")
 

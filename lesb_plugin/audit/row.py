@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lesb_plugin.audit.controls import ORACLE, OWN
+from lesb_plugin.audit.controls import ORACLE, OWN, TRUE_LABELS
 from lesb_plugin.audit.intervals import Figure, overlap
 
 __all__ = ["Aim", "Row", "at_least", "at_most", "called_out", "number"]
@@ -89,7 +89,7 @@ def called_out(row: Row) -> str:
         return ""
     alike, better = [], []
     for name, control in row.controls.items():
-        if name in {ORACLE, OWN} or control.value is None:
+        if name in {ORACLE, OWN, TRUE_LABELS} or control.value is None:
             continue
         if overlap(row.figure, control):
             alike.append(_said(name, control))

@@ -45,27 +45,27 @@ def attack_rows(study: Study) -> list[Row]:
     that the explanation ranks highest. Controls rank at random, by LIME (segments; hidden ones
     are blurred), always the same part, and the changed part (parts).
     """
-    whats = [_SEGMENTS] if importlib.util.find_spec("skimage") else []
+    kinds = [_SEGMENTS] if importlib.util.find_spec("skimage") else []
     if study.z is not None:
-        whats.append(_PARTS)
+        kinds.append(_PARTS)
     values: Values = {}
     for row, face in study.faces("attacks"):
         before = float(study.found.reading.fake[row])
         if before > 0.5:
-            for what in whats:
+            for what in kinds:
                 _attack(study, row, face, what, before, values)
-    rows = [_row(study, key, what, count, values) for key, what, count in _wanted(study, whats)]
-    if _SEGMENTS not in whats:
+    rows = [_row(study, key, what, count, values) for key, what, count in _wanted(study, kinds)]
+    if _SEGMENTS not in kinds:
         rows.append(unmeasured("attack.segments", "attack on the top segments", _NO_SLIC))
     return rows
 
 
-def _wanted(study: Study, whats: list[str]) -> list[tuple[str, str, int]]:
+def _wanted(study: Study, kinds: list[str]) -> list[tuple[str, str, int]]:
     """Key, kind and count of each row; all parts together are nobody's choice."""
     most = {_SEGMENTS: study.config.attack_top, _PARTS: _most_parts(study)}
     return [
         (f"attack.{what}_{count}", what, count)
-        for what in whats
+        for what in kinds
         for count in range(1, most[what] + 1)
     ]
 

@@ -22,7 +22,6 @@ from lesb_plugin.audit.discrimination import rank_correlation
 from lesb_plugin.audit.extended.study import Map, Study
 from lesb_plugin.audit.naming import standardised
 from lesb_plugin.audit.row import Row, at_most
-from registry import progress
 
 __all__ = ["cascade_rows", "map_correlation", "randomised", "resettable"]
 
@@ -48,7 +47,7 @@ def cascade_rows(study: Study) -> list[Row]:
     layers = resettable(network)
     said: list[Row] = []
     rows = np.concatenate([study.fakes, study.reals])
-    for depth in progress(DEPTHS, "randomising layers", unit="depth", quiet=study.config.quiet):
+    for depth in DEPTHS:
         top = layers[: max(1, round(depth * len(layers)))]
         with randomised(network, top, study.config.seed):
             said.append(_row(study, depth, rows))

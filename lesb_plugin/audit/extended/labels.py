@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesb_plugin.audit.compared import unmeasured
+from lesb_plugin.audit.controls import TRUE_LABELS
 from lesb_plugin.audit.extended.study import Study
 from lesb_plugin.audit.naming import macro_recall, named_share, standardised
 from lesb_plugin.audit.row import Row, at_most
@@ -26,7 +27,6 @@ Rows = NDArray[np.int64]
 
 SHUFFLES = 10
 _KEY, _TITLE = "labels", "right part first, heads refitted on shuffled labels"
-_TRUE = "true labels"
 _FOLDS = 2
 
 
@@ -80,7 +80,7 @@ def labels_row(study: Study) -> list[Row]:
             figure=study.draws.figure(recall(np.mean(shares[:-1], axis=0))),
             aim=at_most(0.5),
             higher_is_better=False,
-            controls={_TRUE: study.draws.figure(recall(shares[-1]))},
+            controls={TRUE_LABELS: study.draws.figure(recall(shares[-1]))},
         )
     ]
 

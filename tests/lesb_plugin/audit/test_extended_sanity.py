@@ -176,6 +176,7 @@ def test_heads_of_true_labels_name_parts_and_those_of_shuffled_ones_as_often_as_
     assert row.n == 8
     assert row.controls["true labels"].value == 1.0
     assert 0 <= row.figure.value < 0.9  # type: ignore[operator]
+    assert called_out(row) == ""  # true labels are no control that knows nothing
 
 
 def test_part_contrastive_heads_are_refitted_on_the_features_of_parts() -> None:
