@@ -21,7 +21,7 @@ def bench_backbones() -> Iterable[BackboneSpec]:
     return [
         BackboneSpec(
             name="sbi_efflite0",
-            summary="EfficientNet-Lite0 trained with self-blended images by this project, 224 px",
+            summary="EfficientNet-Lite0 trained with self-blended images by this project, 256 px",
             build=lazy("lesb_plugin.weights.shipped:build_sbi_efflite0"),
             input_size=224,
             mean=(0.5, 0.5, 0.5),

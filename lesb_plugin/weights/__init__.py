@@ -19,7 +19,7 @@ TRAINED_ON = (
     Training(dataset="ffhq512", task="forgery"),
     Training(dataset="ffhq256", task="forgery"),
 )
-WEIGHTS_SHA256 = "21b7dd08ed20e1ac724cf143ab9fb1ac54e646d48c9513d7433adcde66b1607c"
+WEIGHTS_SHA256 = "6fdff992cc4328ad68ad1f8ea68218b7babc502509e6ae815f8b12fa53d21a55"
 _FITTED = {
     "lesb": "LESB fitted on sbi_efflite0 with the faces that it was trained on",
     "lesb_roi": "LESB that localises, fitted on sbi_efflite0 with the faces that it was trained on",

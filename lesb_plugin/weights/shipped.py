@@ -13,12 +13,12 @@ WEIGHTS = "sbi_efflite0.safetensors"
 
 
 def build_sbi_efflite0(name: str, weights: str | None, seed: int = 0) -> Backbone:
-    """EfficientNet-Lite0 at 224 px, trained with pseudo-fakes of 1,041 real faces."""
+    """EfficientNet-Lite0 at 256 px, trained with pseudo-fakes of 1,041 real faces."""
     unknown = (Training(dataset="unknown", task="unknown"),)
     recipe = TimmRecipe(
         arch="tf_efficientnet_lite0",
         file="weights of `bench train --backbone sbi_efflite0` or efflite0_in1k",
-        size=224,
+        size=256,
         mean=(0.5, 0.5, 0.5),
         std=(0.5, 0.5, 0.5),
         trained_on=TRAINED_ON if weights is None else unknown,
