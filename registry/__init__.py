@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from registry.flags import add_config_flags, given_flags
     from registry.inference import Embedder
     from registry.markup import Markup, joined, tag
+    from registry.masks import crop_mask
     from registry.page import html_page, picture_uri
     from registry.predicting import FaceScore, Prediction, Predictor, predict
     from registry.reference import real_crops
@@ -157,6 +158,7 @@ __all__ = [
     "configure_for_detectors",
     "configure_for_files",
     "crop_face",
+    "crop_mask",
     "detector_context",
     "draw_weights",
     "evaluate",
@@ -212,6 +214,7 @@ _ON_FIRST_USE = {
     "configure_for_detectors": "registry.detector_flags",
     "configure_for_files": "registry.file_command",
     "crop_face": "registry.crops",
+    "crop_mask": "registry.masks",
     "detector_context": "registry.context",
     "draw_weights": "registry.bootstrap",
     "evaluate": "registry.evaluation",

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from lesb_plugin.audit.truth import changed_parts, covered_parts, group_of, wide_masks
 from lesb_plugin.lfd.regions import RegionSet
-from registry import AuditInputs, Crop, DataError, Face, Frame, Video, crop_face, progress
+from registry import (
+    AuditInputs,
+    Crop,
+    DataError,
+    Face,
+    Frame,
+    Video,
+    crop_face,
+    crop_mask,
+    progress,
+)
 
 __all__ = ["AuditFace", "FaceSet", "read_faces"]
 
@@ -114,7 +122,7 @@ def _read(
     parts = wide_masks(crop.landmarks, regions, inputs.crop.size)
     if video.label == 0:
         return AuditFace(crop=crop, fake=False, identity=_identity(video), parts=parts)
-    mask = None if frame.mask is None else _mask(frame.mask, image, face, inputs)
+    mask = None if frame.mask is None else crop_mask(frame.mask, image, face, inputs.crop)
     truth = None
     if video.region:
         truth = changed_parts(video.region, regions.names)
@@ -138,15 +146,3 @@ def _source(frame: Frame, image: NDArray[np.uint8], face: Face, inputs: AuditInp
     """The real image cut as the fake is; None where the two do not lie on each other."""
     real, _ = inputs.reader.read_one(frame)
     return crop_face(real, face, inputs.crop) if real.shape == image.shape else None
-
-
-def _mask(path: Path, image: NDArray[np.uint8], face: Face, inputs: AuditInputs) -> Flags:
-    """(S, S) of a mask file in the frame's pixels."""
-    stored = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    if stored is None:
-        raise DataError(f"cannot read mask {path}")
-    if stored.shape != image.shape[:2]:
-        raise DataError(f"mask {path} is {stored.shape}, its image {image.shape[:2]} pixels")
-    white = np.where(stored > 0, 255, 0).astype(np.uint8)
-    layers = np.repeat(white[..., None], 3, axis=2)
-    return np.asarray(crop_face(layers, face, inputs.crop).image[..., 0] > 127)

@@ -89,7 +89,7 @@ def test_faces_that_cannot_be_used_are_told_of(folder: Path) -> None:
 def test_a_mask_of_another_size_is_refused(folder: Path) -> None:
     cv2.imwrite(str(folder / "small.png"), np.full((20, 20), 255, np.uint8))
     rows = ("0.png,0,a,,,,0.npy", "0_fake.png,1,a,x,mouth,small.png,0.npy")
-    assert "(20, 20), its image (200, 180)" in read(folder, *rows).failed[0]
+    assert "is 20x20, its image 180x200 pixels" in read(folder, *rows).failed[0]
 
 
 def test_edits_read_real_faces_only(folder: Path) -> None:
