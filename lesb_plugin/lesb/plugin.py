@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-from lesb_plugin.weights import ARTEFACTS, LICENSE, TRAINED_ON, WEIGHTS_SHA256
+from lesb_plugin.weights import ARTEFACTS, INPUT_SIZE, LICENSE, TRAINED_ON, WEIGHTS_SHA256
 from registry import (
     ArtefactSpec,
     BackboneSpec,
@@ -21,9 +21,9 @@ def bench_backbones() -> Iterable[BackboneSpec]:
     return [
         BackboneSpec(
             name="sbi_efflite0",
-            summary="EfficientNet-Lite0 trained with self-blended images by this project, 256 px",
+            summary=f"EfficientNet-Lite0 trained with self-blends by this project, {INPUT_SIZE} px",
             build=lazy("lesb_plugin.weights.shipped:build_sbi_efflite0"),
-            input_size=224,
+            input_size=INPUT_SIZE,
             mean=(0.5, 0.5, 0.5),
             std=(0.5, 0.5, 0.5),
             trained_on=TRAINED_ON,

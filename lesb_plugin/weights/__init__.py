@@ -9,7 +9,15 @@ from pathlib import Path
 
 from registry import Training
 
-__all__ = ["ARTEFACTS", "HERE", "LICENSE", "TRAINED_ON", "WEIGHTS_SHA256", "artefact_name"]
+__all__ = [
+    "ARTEFACTS",
+    "HERE",
+    "INPUT_SIZE",
+    "LICENSE",
+    "TRAINED_ON",
+    "WEIGHTS_SHA256",
+    "artefact_name",
+]
 
 HERE = Path(__file__).resolve().parent
 LICENSE = "CC BY-NC-SA 4.0: research, non-commercial"
@@ -19,6 +27,7 @@ TRAINED_ON = (
     Training(dataset="ffhq512", task="forgery"),
     Training(dataset="ffhq256", task="forgery"),
 )
+INPUT_SIZE = 256  # pixels of the sides of a crop
 WEIGHTS_SHA256 = "6fdff992cc4328ad68ad1f8ea68218b7babc502509e6ae815f8b12fa53d21a55"
 _FITTED = {
     "lesb": "LESB fitted on sbi_efflite0 with the faces that it was trained on",

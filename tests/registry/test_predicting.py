@@ -18,7 +18,7 @@ from PIL import Image
 
 import registry.detector_flags
 import registry.predicting
-from lesb_plugin.weights import WEIGHTS_SHA256
+from lesb_plugin.weights import INPUT_SIZE, WEIGHTS_SHA256
 from lesb_plugin.weights.shipped import shipped_artefact
 from registry import Crop, DetectorSpec, Face, FaceDetectorSpec, LandmarkerSpec, Scores, predict
 from registry.builtin.predict_command import SCHEMA
@@ -322,6 +322,6 @@ def test_the_shipped_detector_scores_with_nothing_but_a_file(
     assert record["score"] == pytest.approx(np.mean(list(record["parts"].values())))
     assert record["origin"]["weights_sha256"] == WEIGHTS_SHA256
     assert record["origin"]["artefact_sha256"] == sha256(shipped_artefact("lesb"))
-    assert record["origin"]["crop"] == {"name": "frame", "size": 224, "margin": 0.0}
+    assert record["origin"]["crop"] == {"name": "frame", "size": INPUT_SIZE, "margin": 0.0}
     assert "--crop-from frame" in err
     assert record["audit"]["words"] in err  # beside scores of parts, how far to trust them

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from registry.chunks import Chunk, Unit
 from registry.errors import PluginError
 from registry.scoring import Scorer, by_file, read_ahead, score_columns
+from registry.stages import StageClock
 from registry.types import Crop, CropPolicy, Frame, Scores, Video
 
 
@@ -45,7 +47,8 @@ class BrightnessEmbedding(Brightness):
 
 
 def _compute(detector: Any, frames: list[list[Crop] | str], batch: int) -> tuple[Chunk, int]:
-    scorer = Scorer(detector, "toy", "package", None, CropPolicy())  # type: ignore[arg-type]
+    reader: Any = SimpleNamespace(clock=StageClock())  # crops are given, nothing is read
+    scorer = Scorer(detector, "toy", "package", reader, CropPolicy())
     steps = list(scorer.compute(iter(frames), len(frames), batch))
     chunk = steps[-1]
     assert isinstance(chunk, Chunk)
