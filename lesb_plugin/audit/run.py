@@ -105,6 +105,10 @@ def run_audit(config: AuditConfig) -> Audit:
         raise ConfigError(f"options {dict(config.explain)} are an explainer's; name --explainer")
     regions = region_preset(config.regions)
     inputs = prepare_audit(config)
+    if config.keep and inputs.artefact is None:
+        raise ConfigError(
+            f"detector {config.detector!r} has no artefact to keep an audit with; leave out --keep"
+        )
     read = read_faces(
         inputs,
         regions,

@@ -86,12 +86,16 @@ def _assemble(
     labels = load_labels(options.label_map)
     finder = PathFinder(options.data_root or index.path.parent, options.path_map)
     tallies: dict[str, Tally] = {}
+    marked = Tally("masks")
     videos = []
     for entry in entries:
         tally = tallies.setdefault(entry.group, Tally(entry.group))
         paths = finder.find(entry.frames)
         tally.add(entry.frames, paths)
-        videos.append(_video(index.name, split, entry, labels, _frames(entry, paths, finder)))
+        masks = finder.find(entry.masks)
+        marked.add(entry.masks, masks)
+        frames = _frames(entry, paths, masks, finder)
+        videos.append(_video(index.name, split, entry, labels, frames))
     for tally in tallies.values():
         tally.check(options.min_resolved, finder)
     merged = merged_by_folder(
@@ -100,9 +104,15 @@ def _assemble(
     return VideoIndex(
         videos=tuple(videos),
         resolved=tuple(each.resolved() for each in tallies.values()),
-        notes=(*notes, *merged, *_crops_already(videos)),
+        notes=(*notes, *_masks_missing(marked), *merged, *_crops_already(videos)),
         part_of="" if known is None else known.part_of,
     )
+
+
+def _masks_missing(masks: Tally) -> Iterator[str]:
+    """Scores need none, so this is no refusal; an audit would only find less than was listed."""
+    if missing := masks.listed - masks.found:
+        yield f"masks listed but not there: {missing} of {masks.listed}, first {masks.missing[0]}"
 
 
 def _crops_already(videos: Sequence[Video]) -> Iterator[str]:
@@ -134,9 +144,14 @@ def _video(
     )
 
 
-def _frames(entry: Entry, paths: Sequence[Path | None], finder: PathFinder) -> tuple[Frame, ...]:
+def _frames(
+    entry: Entry,
+    paths: Sequence[Path | None],
+    mask_paths: Sequence[Path | None],
+    finder: PathFinder,
+) -> tuple[Frame, ...]:
     """Frames in the order of the JSON, with the masks and landmarks that are there."""
-    masks = {path.stem: path for path in finder.find(entry.masks) if path is not None}
+    masks = {path.stem: path for path in mask_paths if path is not None}
     beside = _Landmarks()
     return tuple(
         Frame(

@@ -188,8 +188,11 @@ def save_record(target: Target, record: Record) -> None:
 
 def _refuse_other(file: Path, settings: dict[str, Any]) -> None:
     there = json.loads(file.read_text("utf-8"))
-    other = [f"{key} {there.get(key)!r}" for key in settings if there.get(key) != settings[key]]
-    if other:
+    differ = [key for key in settings if there.get(key) != settings[key]]
+    if differ:
+        # The reader's checksum says nothing to people; alone, it is that of a landmark predictor.
+        other = [f"{key} {there.get(key)!r}" for key in differ if key != "reader"]
+        other = other or ["another landmark predictor"]
         raise ConfigError(
             f"{file.parent} holds crops of other settings: {', '.join(other)}; choose another --out"
             " or --name, or make them anew with --overwrite"

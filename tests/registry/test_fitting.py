@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from test_evaluation import FITS, StillBackbone, fit_nothing, write_data
 
@@ -17,6 +18,7 @@ from registry import (
     FitContext,
     FitReport,
     PluginError,
+    crop_face,
     fit,
 )
 from registry.plugins import Plugins, load_plugins
@@ -69,6 +71,17 @@ def test_only_real_faces_of_train_and_val_are_handed_over(data: Path) -> None:
     assert face.landmarks is not None
     assert context.datasets == ("faces",)
     assert len(context.data_fingerprint) == 64
+
+
+def test_with_whole_frames_faces_are_learned_as_they_are_stored(data: Path) -> None:
+    _fit(data, crop_from="frame")
+    (context,) = FITS
+    image, face = context.train[0].load()
+    crop = crop_face(image, face, context.embedder.backbone.crop)
+    assert crop.box == (0, 0, 64, 64)
+    assert crop.image.shape == (32, 32, 3)
+    stored = np.load(data / "landmarks.npy")
+    assert crop.landmarks == pytest.approx((stored + 0.5) / 2 - 0.5, abs=1e-4)
 
 
 def test_configuration_and_report_are_kept_beside_the_artefact(data: Path) -> None:

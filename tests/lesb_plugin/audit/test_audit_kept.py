@@ -95,6 +95,16 @@ def test_without_a_fake_that_has_one_changed_part_there_is_nothing_to_keep(
     assert not audit_file(artefact).exists()
 
 
+def test_a_detector_without_artefact_is_told_before_any_work(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = few(faces, tmp_path / "few", frozenset({"mouth"}))
+    line = ["audit", "--detector", "linear", "--dataset", str(data), "--split", "dev", "--keep"]
+    assert main([*line, "--out", str(tmp_path / "out"), "--quiet"]) == 2
+    assert "detector 'linear' has no artefact to keep an audit with" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "audit.json").exists()
+
+
 @pytest.mark.parametrize(
     ("config", "told"),
     [

@@ -6,13 +6,16 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from drawn_training import BACKBONE, EASY
 
 from lesb_plugin.lesb.train.monitor import stopping
 from lesb_plugin.lesb.train.options import TrainConfig
-from registry import resolve
+from lesb_plugin.lesb.train.pairs import PairMaker, pair_maker
+from lesb_plugin.lesb.train.store import FaceStore
+from registry import CropPolicy, resolve
 from registry.cli import main
 
 
@@ -41,6 +44,21 @@ def test_a_run_starts_stops_and_goes_on(
     assert f"--weights {tmp_path / 'run' / 'weights.safetensors'}" in said
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert names == {"checkpoint.pt", "config.yaml", "log.json", "pairs.png", "weights.safetensors"}
+
+
+def test_crops_can_be_learned_from_as_they_are_stored(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policies: list[CropPolicy] = []
+
+    def noting(store: FaceStore, crop: CropPolicy, law: str, **settings: Any) -> PairMaker:
+        policies.append(crop)
+        return pair_maker(store, crop, law, **settings)
+
+    monkeypatch.setattr("lesb_plugin.lesb.train.run.pair_maker", noting)
+    assert main([*command, "--minutes", "0", "--crop-from", "frame"]) == 0
+    assert [(crop.name, crop.margin) for crop in policies] == [("frame", 0.0)] * 2  # train, val
+    assert "crop_from: frame" in (tmp_path / "run" / "config.yaml").read_text()
 
 
 def test_a_wrong_style_is_told_before_any_work(

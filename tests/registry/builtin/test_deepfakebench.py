@@ -79,6 +79,15 @@ def test_a_mask_belongs_to_the_frame_of_its_name(tmp_path: Path) -> None:
     assert [frame.mask for frame in fake.frames] == [None, folder / "001.png"]
 
 
+def test_masks_that_are_listed_but_not_there_are_counted(tmp_path: Path) -> None:
+    faceforensics(tmp_path)
+    lost = "FaceForensics++/manipulated_sequences/NeuralTextures/masks/000_003/001.png"
+    (tmp_path / lost).unlink()
+    index = deepfakebench_videos(request("ffpp", data_root=tmp_path))
+    assert f"masks listed but not there: 1 of 2, first {lost}" in index.notes
+    assert [frame.mask for frame in index.videos[2].frames] == [None, None]
+
+
 def test_c40_lies_in_a_file_of_its_own_under_the_key_of_c23(tmp_path: Path) -> None:
     faceforensics(tmp_path)
     faceforensics(tmp_path, level="c40", name="FaceForensics++_c40")

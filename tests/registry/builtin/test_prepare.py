@@ -342,6 +342,8 @@ def test_other_settings_are_refused_unless_all_is_made_anew(
     run(clips / "a.mp4", out, plugins)
     with pytest.raises(ConfigError, match=r"crops of other settings: size 26; .*--overwrite"):
         run(clips / "a.mp4", out, plugins, size=40)
+    with pytest.raises(ConfigError, match=r"settings: landmarker 'circle'; choose another"):
+        run(clips / "a.mp4", out, plugins, landmarker="dlib68")
     summary = run(clips / "a.mp4", out, plugins, size=40, overwrite=True)
     assert summary.prepared == 1
     assert read_image(out / "set/set_fake/frames/fake_a/000.png").shape == (40, 40, 3)
