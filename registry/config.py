@@ -93,7 +93,7 @@ class EvalConfig:
     )
     draws: int = option(2000, "bootstrap draws of an interval; 0 for none", min=0)
     seed: int = option(0, "seed of everything random", min=0)
-    batch_size: int = option(32, "face crops per forward pass", min=1)
+    batch_size: int = option(16, "face crops per forward pass", min=1)
     chunk: int = option(256, "frames per chunk, the unit in which a run resumes", min=1)
     workers: int = option(2, "workers that read and crop frames", min=0)
     threads: int | None = option(None, "threads of the computation; by default torch's", min=1)
@@ -143,7 +143,7 @@ class FitConfig:
         " crops already and taken whole",
     )
     seed: int = option(0, "seed of everything random", min=0)
-    batch_size: int = option(32, "face crops per forward pass", min=1)
+    batch_size: int = option(16, "face crops per forward pass", min=1)
     workers: int = option(2, "workers that read, augment and crop", min=0)
     threads: int | None = option(None, "threads of the computation; by default torch's", min=1)
     device: str = option("auto", "cpu, cuda, cuda:N, mps, or auto")
@@ -181,7 +181,7 @@ class ScoringConfig:
         " named; frame: images are face crops already and taken whole",
     )
     seed: int = option(0, "seed of everything random", min=0)
-    batch_size: int = option(32, "face crops per forward pass", min=1)
+    batch_size: int = option(16, "face crops per forward pass", min=1)
     workers: int = option(2, "workers that read and crop frames", min=0)
     threads: int | None = option(None, "threads of the computation; by default torch's", min=1)
     device: str = option("auto", "cpu, cuda, cuda:N, mps, or auto")

@@ -32,7 +32,7 @@ class Embedder:
         *,
         device: str = "cpu",
         precision: str = "float32",
-        batch_size: int = 32,
+        batch_size: int = 16,
     ) -> None:
         if precision not in PRECISIONS:
             raise ConfigError(

@@ -90,7 +90,7 @@ class AuditConfig:
         "auto", "where the face box comes from; auto takes landmarks where there are any"
     )
     frames: int = option(1, "frames taken of each video", min=1)
-    batch_size: int = option(32, "face crops per forward pass", min=1)
+    batch_size: int = option(16, "face crops per forward pass", min=1)
     threads: int | None = option(None, "threads of the computation; by default torch's", min=1)
     device: str = option("auto", "cpu, cuda, cuda:N, mps, or auto")
     precision: Literal["float32", "bfloat16"] = option("float32", "precision of the backbone")

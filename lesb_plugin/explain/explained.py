@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -83,7 +82,6 @@ class Explained:
     views: tuple[View, ...] = ()
     limit: float = 0.0  # the magnitude at which a map has its full colour
     notes: tuple[str, ...] = ()
-    seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def video(self) -> bool:
@@ -132,15 +130,12 @@ class Explaining:
     def __call__(self, inputs: Iterable[Path]) -> Generator[Explained, None, None]:
         """Every file, in order, each as soon as it is there."""
         with closing(self.predictor(inputs)) as found:
-            started = time.perf_counter()
             for prediction in found:
-                yield self._one(prediction, time.perf_counter() - started)
-                started = time.perf_counter()
+                yield self._one(prediction)
 
-    def _one(self, found: Prediction, scored: float) -> Explained:
+    def _one(self, found: Prediction) -> Explained:
         if found.score is None:
-            return Explained(prediction=found, seconds={"score": scored})
-        started = time.perf_counter()
+            return Explained(prediction=found)
         p = conformal_p(found.score, self.reals.fake)
         word = verdict_word(p)
         z = self.scale.standardise(found.parts)
@@ -155,7 +150,6 @@ class Explaining:
             views=views,
             limit=max([self.reals.strength, *own]),
             notes=tuple(self._notes(found, len(views))),
-            seconds={"score": scored, "explain": time.perf_counter() - started},
         )
 
     def _rows(self, parts: Mapping[str, float], z: Mapping[str, float]) -> tuple[PartRow, ...]:

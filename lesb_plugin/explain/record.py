@@ -96,13 +96,12 @@ def as_record(found: Explained, by: Explaining, name: str, drawn: list[Pictures]
             "explainer_options": dict(by.config.explain),
             "versions": versions(),
         },
-        "seconds": {stage: round(value, 3) for stage, value in found.seconds.items()},
     }
 
 
 def with_stages(record: Mapping[str, Any], stages: Mapping[str, float]) -> dict[str, Any]:
     """The record with the seconds of each stage of the work, rounded."""
-    return {**record, "stages": {stage: round(value, 3) for stage, value in stages.items()}}
+    return {**record, "seconds": {stage: round(value, 3) for stage, value in stages.items()}}
 
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:

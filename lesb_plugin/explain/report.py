@@ -265,7 +265,7 @@ def _fingerprints(by: Explaining, record: Mapping[str, Any]) -> Markup:
         "explainer": origin["explainer"] and _explainer(origin),
         "real faces": f"{len(by.reals)} of {by.reals.name}",
         "versions": ", ".join(f"{name} {each}" for name, each in origin["versions"].items()),
-        "time": ", ".join(f"{stage} {t:.2f} s" for stage, t in record["stages"].items()),
+        "time": ", ".join(f"{stage} {t:.2f} s" for stage, t in record["seconds"].items()),
     }
     rows = [Markup(tag("dt", key) + tag("dd", str(text or "none"))) for key, text in facts.items()]
     return _section("Fingerprints", "origin", tag("dl", *rows))

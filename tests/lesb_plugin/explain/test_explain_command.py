@@ -90,7 +90,7 @@ def test_the_numbers_of_a_file_are_complete(bench: Run, tmp_path: Path, reals: s
     assert set(found) == {
         "schema", "path", "sha256", "error", "verdict", "score", "variants", "parts", "part",
         "audit", "faces", "frames_used", "views", "map_limit", "frames", "notes", "origin",
-        "seconds", "stages",
+        "seconds",
     }  # fmt: skip
     assert found["schema"] == SCHEMA
     assert found["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
@@ -113,7 +113,7 @@ def test_the_time_of_every_stage_is_kept_and_told(bench: Run, tmp_path: Path) ->
     first, second = (write(tmp_path / f"{each}.png", portrait()) for each in "ab")
     code, out, err = bench(first, second)
     assert code == 0
-    stages = [record(tmp_path, each)["stages"] for each in "ab"]
+    stages = [record(tmp_path, each)["seconds"] for each in "ab"]
     names = {"decode", "detect", "landmarks", "forward", "maps", "pictures", "report"}
     assert set(stages[0]) == names
     assert all(seconds >= 0 for each in stages for seconds in each.values())
