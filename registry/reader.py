@@ -136,6 +136,14 @@ class FaceReader:
             self._check_asked_for(frame)
         return image, self._with_landmarks(image, faces[0])
 
+    def check(self) -> None:
+        """A BenchError now, before any work, if the face detector that is needed lacks something.
+
+        Other values of `crop_from` than `detector` need one for some frames, or for none.
+        """
+        if self.crop_from == "detector":
+            self._detector()
+
     def _check_asked_for(self, frame: Frame) -> None:
         """DataError where landmarks are missing and no landmarker may make them up unasked."""
         if not self._landmarker_asked_for:
@@ -162,13 +170,20 @@ class FaceReader:
     def _detect(self, image: NDArray[np.uint8], frame: Frame) -> list[Face]:
         """Faces of at least half the largest one's area, the largest first."""
         spec, what = self._face_detector, f"face detector {self._face_detector.name!r}"
-        detect = self._own("detect", lambda: guarded(what, spec.source, spec.build))
+        detect = self._detector()
         with self.clock.measure("detect"):
             found: list[Face] = guarded(what, spec.source, detect, image)
         faces = sorted(found, key=lambda face: -area(face.box))
         if not faces or not area(faces[0].box) > 0:
             raise DataError(f"no face found in {frame.path} by face detector {spec.name!r}")
         return [face for face in faces if area(face.box) >= _KEPT_AREA * area(faces[0].box)]
+
+    def _detector(self) -> Callable[[NDArray[np.uint8]], list[Face]]:
+        spec, what = self._face_detector, f"face detector {self._face_detector.name!r}"
+        detect: Callable[[NDArray[np.uint8]], list[Face]] = self._own(
+            "detect", lambda: guarded(what, spec.source, spec.build)
+        )
+        return detect
 
     def _with_landmarks(self, image: NDArray[np.uint8], face: Face) -> Face:
         spec, what = self._landmarker, f"landmarker {self._landmarker.name!r}"

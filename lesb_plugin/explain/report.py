@@ -22,7 +22,7 @@ __all__ = ["report_page", "write_report"]
 
 _SIGNS = {"MANIPULATED": "\u25b2", "AUTHENTIC": "\u25cf", "UNDETERMINED": "\u25c6"}
 _NO_PROOF = (
-    "A verdict is no proof: it says how a face compares with the real faces named above, and a face"
+    "A verdict is no proof: it says how a face compares with a number of real faces, and a face"
     " unlike them (another camera, make-up, strong compression) can look suspicious without having"
     " been changed."
 )

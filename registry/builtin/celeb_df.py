@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from registry.builtin.datasets import scan_folder
+from registry.builtin.class_folders import scan_folder
 from registry.builtin.listed_videos import Listed, listed_index, root_of
 from registry.errors import DataError
 from registry.types import DatasetRequest, VideoIndex

@@ -64,6 +64,7 @@ def check_data(name: str, config: CheckConfig, plugins: Plugins) -> DataReport:
         looked = pool.map(lambda video: _look(video, config), index.videos)
         bar = progress(looked, name, total=len(index.videos), unit="video", quiet=config.quiet)
         found = list(bar)
+    stills = all(look.frames <= 1 for look in found)  # of single images none is too short
     fakes = Counter(video.method or "fake" for video in index.videos if video.label == 1)
     return DataReport(
         dataset=name,
@@ -78,7 +79,7 @@ def check_data(name: str, config: CheckConfig, plugins: Plugins) -> DataReport:
         short=tuple(
             f"{look.video.id}: {look.frames} of {config.frames}"
             for look in found
-            if look.frames < config.frames and config.frame_policy != "all"
+            if look.frames < config.frames and config.frame_policy != "all" and not stills
         ),
         missing=_of_kind("missing", found),
         empty=_of_kind("empty", found),

@@ -1,38 +1,25 @@
-"""Readers of two layouts, of images or video files: a manifest, and folders real/ and fake/."""
+"""Reader of manifests, CSV files that list images or video files."""
 
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from registry.builtin.splits import choose_split
 from registry.errors import DataError, did_you_mean
-from registry.media import IMAGE_SUFFIXES, natural
+from registry.media import natural
 from registry.types import DatasetRequest, Frame, Video
 from registry.video_files import is_video
 
-__all__ = [
-    "folder_videos",
-    "manifest_videos",
-    "read_manifest",
-    "recognises_folder",
-    "recognises_manifest",
-    "scan_folder",
-]
+__all__ = ["MANIFEST", "manifest_videos", "read_manifest", "recognises_manifest"]
 
 MANIFEST = "manifest.csv"
 _REQUIRED = ("path", "label")
 _OF_VIDEO = ("label", "split", "method", "identity", "region")  # one value for all its frames
 _LABELS: dict[str, Literal[0, 1]] = {"0": 0, "1": 1}
-_CLASSES: dict[str, Literal[0, 1]] = {"real": 0, "fake": 1}
-_SPLITS = ("train", "val", "test")
-
-
-# --- manifest --------------------------------------------------------------------------------
 
 
 def recognises_manifest(path: Path) -> bool:
@@ -42,7 +29,12 @@ def recognises_manifest(path: Path) -> bool:
 
 def manifest_videos(request: DatasetRequest) -> list[Video]:
     """Videos of a manifest, in a data set named after the folder, or after a .csv of other name."""
-    root = _root(request, f"manifest:PATH of a .csv file or of a folder that holds {MANIFEST}")
+    root = request.root
+    if root is None:
+        raise DataError(
+            f"data set {request.name!r} is no file or folder; write manifest:PATH of a .csv file or"
+            f" of a folder that holds {MANIFEST}"
+        )
     path = root if root.is_file() else root / MANIFEST
     if not path.is_file():
         raise DataError(f"no {MANIFEST} in {root}")
@@ -188,129 +180,6 @@ def _frame(root: Path, row: dict[str, str], index: int) -> Frame:
         mask=root / mask if mask else None,
         listed=row["path"],
     )
-
-
-# --- folders ---------------------------------------------------------------------------------
-
-
-def recognises_folder(path: Path) -> bool:
-    """A folder with real/ or fake/ in it or in its train/, val/ or test/, and no manifest."""
-    if not path.is_dir() or recognises_manifest(path):
-        return False
-    return any(_has_class(path / split) for split in ("", *_SPLITS))
-
-
-def folder_videos(request: DatasetRequest) -> list[Video]:
-    """Videos under real/ and fake/, which may lie under train/, val/ and test/.
-
-    An image or video file there is a video of its own; a sub-folder of images is one video; in a
-    sub-folder of sub-folders or of video files each of those is a video, and the outer one names
-    the manipulation.
-    """
-    root = _root(request, "folder:PATH of a folder that holds real/ and fake/")
-    dataset = root.resolve().name
-    splits = [split for split in _SPLITS if _has_class(root / split)]
-    if splits and _has_class(root):
-        raise DataError(
-            f"{root} has real/ or fake/ both at its top and under {', '.join(splits)}; "
-            "keep one of the two"
-        )
-    if not splits and not _has_class(root):
-        raise DataError(f"{root} holds neither real/ nor fake/, nor train/, val/, test/ with them")
-    videos = [
-        replace(video, dataset=dataset, split=split)
-        for split in splits or [""]
-        for video in _class_videos(root, root / split)
-    ]
-    _check_unique(root, videos)
-    return choose_split(videos, request.split, dataset)
-
-
-def _class_videos(root: Path, folder: Path) -> Iterator[Video]:
-    for name, label in _CLASSES.items():
-        if not (folder / name).is_dir():
-            continue
-        images, files, folders = scan_folder(folder / name)
-        for image in images:
-            yield _video(root, image.with_suffix(""), label, [image])
-        for file in files:
-            yield _file(root, file, label)
-        for inner in folders:
-            yield from _videos_of(root, inner, label)
-
-
-def _videos_of(root: Path, folder: Path, label: Literal[0, 1]) -> Iterator[Video]:
-    """The video that a folder is, or the videos of the manipulation that it is."""
-    images, files, folders = scan_folder(folder)
-    if images and (folders or files):
-        raise DataError(
-            f"{folder} holds images and {'folders' if folders else 'video files'};"
-            " it must be a video or hold videos"
-        )
-    if not folders and not files:
-        yield _video(root, folder, label, images)
-    method = folder.name if label else ""
-    for file in files:
-        yield _file(root, file, label, method)
-    for inner in folders:
-        images, files, deeper = scan_folder(inner)
-        if deeper or files:
-            found = (deeper or files)[0]
-            raise DataError(f"{found} is too deep; videos are real|fake[/manipulation]/video")
-        yield _video(root, inner, label, images, method)
-
-
-def _video(
-    root: Path, path: Path, label: Literal[0, 1], images: Iterable[Path], method: str = ""
-) -> Video:
-    frames = tuple(Frame(path=image, index=index) for index, image in enumerate(images))
-    if not frames:
-        raise DataError(f"no images in {path}; fill the folder or take it away")
-    name = path.relative_to(root).as_posix()
-    return Video(dataset="", id=name, label=label, frames=frames, method=method)
-
-
-def _file(root: Path, path: Path, label: Literal[0, 1], method: str = "") -> Video:
-    name = path.relative_to(root).with_suffix("").as_posix()
-    return Video(dataset="", id=name, label=label, file=path, method=method)
-
-
-def scan_folder(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
-    """Images, video files and folders in natural order; hidden and other files are no data."""
-    images, files, folders = [], [], []
-    with os.scandir(folder) as entries:
-        names = {entry.name: entry.is_dir() for entry in entries}
-    for name in sorted(names, key=natural):
-        if name.startswith("."):
-            continue
-        if names[name]:
-            folders.append(folder / name)
-        elif os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:  # noqa: PTH122 - ten times as fast
-            images.append(folder / name)
-        elif is_video(Path(name)):
-            files.append(folder / name)
-    return images, files, folders
-
-
-def _has_class(folder: Path) -> bool:
-    return any((folder / name).is_dir() for name in _CLASSES)
-
-
-def _check_unique(root: Path, videos: Iterable[Video]) -> None:
-    seen: set[str] = set()
-    for video in videos:
-        if video.id in seen:
-            raise DataError(f"{root} holds {video.id} twice, with different suffixes")
-        seen.add(video.id)
-
-
-# --- both ------------------------------------------------------------------------------------
-
-
-def _root(request: DatasetRequest, usage: str) -> Path:
-    if request.root is None:
-        raise DataError(f"data set {request.name!r} is no file or folder; write {usage}")
-    return request.root
 
 
 def _stem(path: str) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.builtin.compare import run_names
-from registry.console import print_table, say
-from registry.errors import ConfigError
+from registry.console import print_table, say, tell
+from registry.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from registry.leaderboard import Entry, Published
@@ -45,8 +45,14 @@ def run_leaderboard(args: argparse.Namespace) -> int:
     from registry.leaderboard import measured, published, reported
     from registry.result import Result
 
-    names = run_names(args.runs)
-    runs = [(name, Result.load(path)) for name, path in zip(names, args.runs, strict=True)]
+    finished = [path for path in args.runs if not is_unfinished(path)]
+    for path in args.runs:
+        if path not in finished:
+            tell(f"left out: {path} is a run that has not ended; `bench eval` goes on with it")
+    if args.runs and not finished:
+        raise DataError("none of these runs has ended")
+    names = run_names(finished)
+    runs = [(name, Result.load(path)) for name, path in zip(names, finished, strict=True)]
     tables = published()
     if args.paper is not None:
         _print_paper(_paper(args.paper, tables), runs)
@@ -55,6 +61,11 @@ def run_leaderboard(args: argparse.Namespace) -> int:
         for path in _write([*rows, *reported(tables)], args.out):
             say(f"wrote {path}")
     return 0
+
+
+def is_unfinished(run: Path) -> bool:
+    """Whether `bench eval` began to write this folder and has not come to its results."""
+    return (run / "config.yaml").is_file() and not (run / "results.json").exists()
 
 
 def _write(entries: Sequence[Entry], folder: Path) -> list[Path]:

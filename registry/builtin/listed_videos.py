@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from registry.builtin.datasets import scan_folder
+from registry.builtin.class_folders import scan_folder
 from registry.errors import ConfigError, DataError
 from registry.types import DatasetRequest, Frame, Resolved, Video, VideoIndex
 

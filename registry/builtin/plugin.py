@@ -157,8 +157,8 @@ def bench_datasets() -> list[DatasetSpec]:
         DatasetSpec(
             name="folder",
             summary="folders real/ and fake/ of images, or of one sub-folder per video",
-            videos=lazy("registry.builtin.datasets:folder_videos"),
-            recognises=lazy("registry.builtin.datasets:recognises_folder"),
+            videos=lazy("registry.builtin.class_folders:folder_videos"),
+            recognises=lazy("registry.builtin.class_folders:recognises_folder"),
             needs="a folder that holds real/ and fake/",
         ),
         DatasetSpec(

@@ -102,10 +102,12 @@ def prepare(videos: Sequence[Video], config: PrepareConfig, out: Path, plugins: 
         Job(video=video, target=target, source=fingerprint([video]))
         for video, target in zip(videos, targets(out / name, videos), strict=True)
     ]
-    store = Store(out, name, recipe.settings, overwrite=config.overwrite)
     todo = [
         job for job in jobs if config.overwrite or not job.target.finished(settings, job.source)
     ]
+    if todo:
+        recipe.reader.check()
+    store = Store(out, name, recipe.settings, overwrite=config.overwrite)
     skipped = len(jobs) - len(todo)
     try:
         with progress_bar(

@@ -94,9 +94,11 @@ def _print(summary: Summary, config: PrepareConfig) -> None:
         say(f"each one: {store.failures}")
     say()
     say(f"videos prepared now: {summary.prepared}, finished before: {summary.skipped}")
-    line = ["--dataset", f"deepfakebench:{store.name}", "--data-root", str(store.out)]
     say(f"index: {store.index}")
-    say(f"score: bench eval {shlex.join(line)} --split {config.split}")
+    if any(record.crops for record in summary.records):
+        line = ["--dataset", f"deepfakebench:{store.name}", "--data-root", str(store.out)]
+        line += ["--split", config.split, "--crop-from", "frame"]
+        say(f"score: bench eval {shlex.join(line)}")
     labels = ", ".join(f"{group}: {int(group.endswith('fake'))}" for group, _ in sorted(groups))
     say(f"for DeepfakeBench's label_dict: {labels}")
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from registry.builtin.datasets import scan_folder
+from registry.builtin.class_folders import scan_folder
 from registry.builtin.prepare_options import PrepareConfig
 from registry.data import find_index
 from registry.errors import ConfigError, DataError
@@ -97,7 +97,7 @@ def _of_file(root: Path, file: Path) -> tuple[str, Video]:
 def _labelled(bare: Sequence[tuple[str, Video]], config: PrepareConfig) -> list[Video]:
     if (config.label is None) == (config.labels is None):
         raise ConfigError(
-            f"{bare[0][0]} and {len(bare) - 1} more have no label; say what they are with one of"
+            f"{_first(bare[0][0], len(bare))} no label; say what it is with one of"
             " --label real, --label fake, and --labels FILE (CSV with the columns path and label)"
         )
     if config.labels is None:
@@ -109,7 +109,7 @@ def _labelled(bare: Sequence[tuple[str, Video]], config: PrepareConfig) -> list[
     missing = [name for name, marking in found if marking is None]
     if missing:
         raise DataError(
-            f"{config.labels} has no label of {missing[0]} and {len(missing) - 1} more; its paths"
+            f"{_first(missing[0], len(missing))} no label in {config.labels}; its paths"
             " are names of files, or paths below the folder that is prepared"
         )
     return [
@@ -117,6 +117,10 @@ def _labelled(bare: Sequence[tuple[str, Video]], config: PrepareConfig) -> list[
         for (_, video), (_, marking) in zip(bare, found, strict=True)
         if marking is not None
     ]
+
+
+def _first(name: str, count: int) -> str:
+    return f"{name} has" if count == 1 else f"{name} and {count - 1} more have"
 
 
 def _marking(name: str, markings: dict[str, Marking]) -> Marking | None:

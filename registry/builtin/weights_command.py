@@ -28,6 +28,8 @@ Files are read as safetensors or with torch's weights_only: nothing in them is e
 named is what the tensors' names and shapes say; a backbone is offered where the file fits it
 strictly, as `bench eval --weights` will load it."""
 
+_ARTEFACT = "an artefact of `bench fit`"
+
 # Which backbones a network, as `looks_like` names it, may be meant for; the first is preferred.
 _CANDIDATES = (
     ("DeepfakeBench efficientnetb4", ("dfb_effb4",)),
@@ -67,9 +69,11 @@ def run_weights(args: argparse.Namespace) -> int:
     if args.json:
         say(json.dumps(found, indent=1))
         return 0
-    rows = [(key.replace("_", " "), _text(value)) for key, value in found.items()]
-    print_table("", ("", ""), rows)
-    if not found["backbones"]:
+    rows = [(key.replace("_", " "), _text(value)) for key, value in found.items() if key != "file"]
+    print_table(found["file"], ("what", "value"), rows)
+    if found["kind"] == _ARTEFACT:
+        say("pass it to `bench eval --artefact`, with the backbone that it was fitted on")
+    elif not found["backbones"]:
         say("no registered backbone takes this file as it is")
     return 0
 
@@ -92,7 +96,7 @@ def inspect(path: Path) -> dict[str, Any]:
     heads = [
         tensor.shape[0] for name, tensor in state.items() if HEADS.search(name) and tensor.ndim > 1
     ]
-    kind = kind_of(state)
+    kind = _ARTEFACT if _is_artefact(path) else kind_of(state)
     return {
         "file": str(path),
         "kind": kind,
@@ -103,6 +107,17 @@ def inspect(path: Path) -> dict[str, Any]:
         "bytes": path.stat().st_size,
         "sha256": sha256,
     }
+
+
+def _is_artefact(path: Path) -> bool:
+    """What `bench fit` writes says so in its metadata, under a key that names its package."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            return any(key.endswith(" artefact") for key in file.metadata() or {})
+    except SafetensorError:
+        return False
 
 
 def _fitting(kind: str, path: Path) -> list[str]:

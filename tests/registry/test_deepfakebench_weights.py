@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import timm
 import torch
+from safetensors.torch import save_file
 from test_renaming import SCALES, agree, calibrate, effnet_pytorch_names, images, outputs
 from torch import nn
 from torch.nn import functional
@@ -153,6 +154,17 @@ def test_inspect_names_kind_backbone_classes_and_sha256(
     assert found["bytes"] == path.stat().st_size
     assert main(["weights", "inspect", str(path)]) == 0
     assert "dfb_effb4" in capsys.readouterr().out
+
+
+def test_inspect_knows_what_a_fit_wrote_from_weights(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fitted = tmp_path / "fitted.safetensors"
+    save_file({"basis": torch.zeros(2)}, fitted, metadata={"some-package artefact": "{}"})
+    assert main(["weights", "inspect", str(fitted)]) == 0
+    said = capsys.readouterr().out
+    assert "an artefact of `bench fit`" in said
+    assert "pass it to `bench eval --artefact`" in said
 
 
 def test_inspect_runs_no_code_of_the_file(

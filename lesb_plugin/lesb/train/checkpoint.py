@@ -56,7 +56,10 @@ def check_same_run(state: Mapping[str, Any], config: TrainConfig, data_fingerpri
     changed = sorted(key for key in now if now[key] != then.get(key))
     if changed:
         told = ", ".join(f"{key} was {then.get(key)!r}, is {now[key]!r}" for key in changed)
-        raise ConfigError(f"cannot resume with other settings ({told}); train with --overwrite")
+        raise ConfigError(
+            f"cannot resume with other settings ({told}); give those that the run began with, or"
+            " train with --overwrite"
+        )
     if state["data_fingerprint"] != data_fingerprint:
         raise ConfigError("cannot resume: the data has changed since; train with --overwrite")
 

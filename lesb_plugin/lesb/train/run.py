@@ -11,6 +11,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from lesb_plugin.lesb.train.checkpoint import check_same_run, load_checkpoint
 from lesb_plugin.lesb.train.law import Cutout
 from lesb_plugin.lesb.train.loop import CHECKPOINT, LOG, WEIGHTS, Trainer
 from lesb_plugin.lesb.train.monitor import stopping, write_png
@@ -54,6 +55,9 @@ def train(config: TrainConfig) -> TrainResult:
     load_law(config.style), load_law(config.val_style)  # what is wrong there is said at once
     out = _open_folder(config)
     inputs = prepare_training(config)
+    if config.resume:  # another run is told before faces are read for it
+        saved = load_checkpoint(out / CHECKPOINT, inputs.device)
+        check_same_run(saved, config, inputs.data_fingerprint)
     crop = inputs.backbone.crop
     with (
         tempfile.TemporaryDirectory(prefix="bench-train-") as scratch,

@@ -38,6 +38,10 @@ def test_a_run_starts_stops_and_goes_on(
     assert "--resume goes on" in capsys.readouterr().out
     assert main(command) == 2
     assert "pass --resume to go on with that run" in capsys.readouterr().err
+    with pytest.MonkeyPatch.context() as patched:  # settings are compared before faces are read
+        patched.setattr("lesb_plugin.lesb.train.run.build_store", pytest.fail)
+        assert main([*command, "--resume", "--learning-rate", "0.5"]) == 2
+    assert "learning_rate was 0.001, is 0.5" in capsys.readouterr().err
     assert main([*command, "--resume"]) == 0
     said = capsys.readouterr().out
     assert "best val AUC" in said

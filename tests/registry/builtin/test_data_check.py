@@ -68,6 +68,15 @@ def test_short_videos_are_listed_and_no_fault(data: Path) -> None:
     assert check(data, replace(QUIET, frame_policy="all")).short == ()
 
 
+def test_of_single_images_none_is_too_short(data: Path, tmp_path: Path) -> None:
+    stills = tmp_path / "stills"
+    for name in ("real", "fake"):
+        (stills / name).mkdir(parents=True)
+        shutil.copy(data / "real/a/0.png", stills / name / f"{name}.png")
+    report = check(stills, replace(QUIET, frames=3))
+    assert (report.reals, report.short) == (1, ())
+
+
 def test_only_what_an_evaluation_reads_is_read(data: Path) -> None:
     (data / "real/a/1.png").write_bytes(b"no picture")
     assert not check(data, replace(QUIET, frames=1)).wrong

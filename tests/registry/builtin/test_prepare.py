@@ -349,6 +349,20 @@ def test_other_settings_are_refused_unless_all_is_made_anew(
     assert read_image(out / "set/set_fake/frames/fake_a/000.png").shape == (40, 40, 3)
 
 
+def test_a_face_detector_that_lacks_something_is_told_before_anything_is_written(
+    clips: Path, plugins: Plugins, tmp_path: Path
+) -> None:
+    def build() -> None:
+        raise ConfigError("its weights are missing")
+
+    lacking = FaceDetectorSpec(name="lacking", summary="-", build=build)
+    more = Plugins(records=(*plugins.records, lacking))
+    with pytest.raises(ConfigError, match="its weights are missing"):
+        run(clips / "a.mp4", tmp_path / "set", more, face_detector="lacking")
+    assert not (tmp_path / "set").exists()
+    assert run(clips / "a.mp4", tmp_path / "set", more).prepared == 1
+
+
 def test_a_folder_of_somebody_else_is_left_alone(
     clips: Path, plugins: Plugins, tmp_path: Path
 ) -> None:
@@ -399,7 +413,7 @@ def test_labels_come_from_a_table_by_path_or_name(
         (("path,fake", "a,1"), "has no column label"),
         (("path,label", "a,maybe"), "line 2: label is 'maybe'; 0, 1, real or fake is due"),
         (("path,label", "a,1", "a,0"), "line 3: a has another label"),
-        (("path,label", "b,1"), r"has no label of a\.mp4"),
+        (("path,label", "b,1"), r"a\.mp4 has no label in"),
     ],
 )
 def test_a_table_that_does_not_label_everything_once_is_refused(
@@ -423,7 +437,7 @@ def test_what_cannot_be_labelled_or_told_apart_is_an_error(
     write_image(tmp_path / "data/real/0.png")
     (tmp_path / "empty").mkdir()
     cases: list[tuple[tuple[Path, ...], dict[str, Any], str]] = [
-        ((clips / "a.mp4",), {"label": None}, "have no label; .*--label real"),
+        ((clips / "a.mp4",), {"label": None}, "has no label; .*--label real"),
         (
             (clips / "a.mp4", tmp_path / "a.mp4"),
             {},
@@ -456,10 +470,12 @@ def test_the_command_prints_what_is_there_and_the_line_that_scores_it(
     assert main([*line, *flags]) == 0
     shown = capsys.readouterr().out
     assert "set: policy sbi, 380 px" in shown
-    assert f"bench eval --dataset deepfakebench:set --data-root {out} --split test" in shown
+    line_of_eval = f"bench eval --dataset deepfakebench:set --data-root {out} --split test"
+    assert f"{line_of_eval} --crop-from frame" in shown
     assert "set_fake: 1" in shown
     assert "truncated or damaged" in shown
     assert main(["prepare", str(clips / "none.mp4"), *line[2:4], "--out", str(out / "x")]) == 1
+    assert "bench eval" not in capsys.readouterr().out  # there is nothing to score
 
 
 def test_the_command_without_a_place_says_so(

@@ -1,0 +1,169 @@
+"""Reader of folders real/ and fake/ of images or video files, under folders of splits or not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from registry.builtin.datasets import MANIFEST
+from registry.builtin.splits import choose_split
+from registry.errors import DataError
+from registry.media import IMAGE_SUFFIXES, natural
+from registry.types import DatasetRequest, Frame, Video, VideoIndex
+from registry.video_files import is_video
+
+__all__ = ["folder_videos", "recognises_folder", "scan_folder"]
+
+_CLASSES: dict[str, Literal[0, 1]] = {"real": 0, "fake": 1}
+_SPLITS = ("train", "val", "test")
+
+
+def recognises_folder(path: Path) -> bool:
+    """A folder with real/ or fake/ in it or in its train/, val/ or test/, and no manifest."""
+    if not path.is_dir() or (path / MANIFEST).is_file():
+        return False
+    return any(_has_class(path / split) for split in ("", *_SPLITS))
+
+
+def folder_videos(request: DatasetRequest) -> VideoIndex:
+    """Videos under real/ and fake/, which may lie under train/, val/ and test/.
+
+    An image or video file there is a video of its own; a sub-folder of images is one video; in a
+    sub-folder of sub-folders or of video files each of those is a video, and the outer one names
+    the manipulation. So it does in a sub-folder of fake/ that holds images where real/ holds images
+    and no sub-folder: there every image is a video of its own, and a note says so.
+    """
+    root = _root(request)
+    dataset = root.resolve().name
+    splits = [split for split in _SPLITS if _has_class(root / split)]
+    if splits and _has_class(root):
+        raise DataError(
+            f"{root} has real/ or fake/ both at its top and under {', '.join(splits)}; "
+            "keep one of the two"
+        )
+    if not splits and not _has_class(root):
+        raise DataError(f"{root} holds neither real/ nor fake/, nor train/, val/, test/ with them")
+    videos = [
+        replace(video, dataset=dataset, split=split)
+        for split in splits or [""]
+        for video in _class_videos(root, root / split)
+    ]
+    _check_unique(root, videos)
+    chosen = choose_split(videos, request.split, dataset)
+    return VideoIndex(videos=tuple(chosen), notes=tuple(_methods_of_images(chosen)))
+
+
+def _methods_of_images(videos: Iterable[Video]) -> Iterator[str]:
+    names = {each.method for each in videos if each.method and _parents(each) == {each.method}}
+    if names:
+        yield (
+            f"real/ holds single images, so folders under fake/ are methods of single images:"
+            f" {', '.join(sorted(names))}; were they videos, give each real one a folder too"
+        )
+
+
+def _parents(video: Video) -> set[str]:
+    return {frame.path.parent.name for frame in video.frames}
+
+
+def _class_videos(root: Path, folder: Path) -> Iterator[Video]:
+    single = _holds_single_images(folder / "real")
+    for name, label in _CLASSES.items():
+        if not (folder / name).is_dir():
+            continue
+        images, files, folders = scan_folder(folder / name)
+        for image in images:
+            yield _video(root, image.with_suffix(""), label, [image])
+        for file in files:
+            yield _file(root, file, label)
+        for inner in folders:
+            yield from _videos_of(root, inner, label, single=single and label == 1)
+
+
+def _holds_single_images(folder: Path) -> bool:
+    if not folder.is_dir():
+        return False
+    images, _, folders = scan_folder(folder)
+    return bool(images) and not folders
+
+
+def _videos_of(root: Path, folder: Path, label: Literal[0, 1], *, single: bool) -> Iterator[Video]:
+    """The video that a folder is, or the videos (with `single` the images) of a manipulation."""
+    images, files, folders = scan_folder(folder)
+    if images and (folders or files):
+        raise DataError(
+            f"{folder} holds images and {'folders' if folders else 'video files'};"
+            " it must be a video or hold videos"
+        )
+    if single and images:
+        for image in images:
+            yield _video(root, image.with_suffix(""), label, [image], folder.name)
+    elif not folders and not files:
+        yield _video(root, folder, label, images)
+    method = folder.name if label else ""
+    for file in files:
+        yield _file(root, file, label, method)
+    for inner in folders:
+        images, files, deeper = scan_folder(inner)
+        if deeper or files:
+            found = (deeper or files)[0]
+            raise DataError(f"{found} is too deep; videos are real|fake[/manipulation]/video")
+        yield _video(root, inner, label, images, method)
+
+
+def _video(
+    root: Path, path: Path, label: Literal[0, 1], images: Iterable[Path], method: str = ""
+) -> Video:
+    frames = tuple(Frame(path=image, index=index) for index, image in enumerate(images))
+    if not frames:
+        raise DataError(f"no images in {path}; fill the folder or take it away")
+    name = path.relative_to(root).as_posix()
+    return Video(dataset="", id=name, label=label, frames=frames, method=method)
+
+
+def _file(root: Path, path: Path, label: Literal[0, 1], method: str = "") -> Video:
+    name = path.relative_to(root).with_suffix("").as_posix()
+    return Video(dataset="", id=name, label=label, file=path, method=method)
+
+
+def scan_folder(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
+    """Images, video files and folders in natural order; hidden and other files are no data."""
+    images, files, folders = [], [], []
+    with os.scandir(folder) as entries:
+        names = {entry.name: entry.is_dir() for entry in entries}
+    for name in sorted(names, key=natural):
+        if name.startswith("."):
+            continue
+        if names[name]:
+            folders.append(folder / name)
+        elif os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:  # noqa: PTH122 - ten times as fast
+            images.append(folder / name)
+        elif is_video(Path(name)):
+            files.append(folder / name)
+    return images, files, folders
+
+
+def _has_class(folder: Path) -> bool:
+    return any((folder / name).is_dir() for name in _CLASSES)
+
+
+def _check_unique(root: Path, videos: Iterable[Video]) -> None:
+    seen: set[str] = set()
+    for video in videos:
+        if video.id in seen:
+            raise DataError(
+                f"{root} holds {video.id} twice, with different suffixes; rename one of them"
+            )
+        seen.add(video.id)
+
+
+def _root(request: DatasetRequest) -> Path:
+    if request.root is None:
+        raise DataError(
+            f"data set {request.name!r} is no file or folder; write folder:PATH of a folder that"
+            " holds real/ and fake/"
+        )
+    return request.root
