@@ -215,7 +215,7 @@ def variants_of(
     """Inputs, law and labels by the name of the variant."""
     y = train["y"]
     spread = np.random.default_rng(0).permutation(len(y))
-    faces = np.repeat(np.nanmax(y, axis=1)[:, None], 3, axis=1)
+    faces = np.repeat(np.fmax.reduce(y, axis=1)[:, None], 3, axis=1)
     subspaces = local_subspaces(changes, RANK)
     rngs = (np.random.default_rng(k) for k in range(3))
     random = np.stack([random_subspace(changes.shape[3], RANK, rng) for rng in rngs])
