@@ -148,8 +148,11 @@ class Subject:
             embeddings, lfd.mean, np.asarray(direction, np.float64), lfd.rank, len(self.names), rng
         )
 
-    def cost(self, crops: Sequence[Crop], repeats: int = 3) -> float | None:
-        """Seconds of explaining over seconds of the bare backbone, each the least of `repeats`."""
+    def cost(self, crops: Sequence[Crop], rounds: int = 5) -> float | None:
+        """Seconds of explaining over seconds of the bare backbone: medians of runs that alternate.
+
+        A first round warms up and does not count.
+        """
         if self.inputs.embedder is None:
             return None
         images = np.stack([crop.image for crop in crops])
@@ -159,8 +162,9 @@ class Subject:
             (lambda: self.inputs.detector.score(crops)) if explain is None else
             (lambda: explain(crops)),
         )  # fmt: skip
-        seconds = [min(_seconds(call) for _ in range(repeats)) for call in calls]
-        return seconds[1] / seconds[0]
+        seconds = [[_seconds(call) for call in calls] for _ in range(1 + rounds)]
+        bare, explained = np.median(seconds[1:], axis=0)
+        return float(explained / bare)
 
 
 def _seconds(call: Any) -> float:
