@@ -206,6 +206,14 @@ def test_a_video_under_two_folder_names_counts_twice_and_is_named() -> None:
     )
 
 
+def test_where_only_a_variant_s_eer_differs_that_one_is_named() -> None:
+    rows = [*video("real/0", 0.1, 0.2), *video("fake/1", 0.8, 0.9, label=1)]
+    assert list(differences(table(rows), DFB, METRICS)) == []
+    (line,) = differences(table([{**each, "fake_head": 0.25} for each in rows]), DFB, METRICS)
+    assert line.startswith("faces: EER of head per frame is 0.000 under profile deepfakebench")
+    assert line.endswith("and 0.500 under strict, which interpolates: all scores are equal")
+
+
 def test_constant_scores_have_an_eer_of_0_there_and_one_half_here() -> None:
     rows = [*video("real/0", 0.25, 0.25), *video("fake/1", 0.25, 0.25, label=1)]
     assert value(rows, "eer", "frame", "deepfakebench") == 0.0
