@@ -45,12 +45,7 @@ def run_leaderboard(args: argparse.Namespace) -> int:
     from registry.leaderboard import measured, published, reported
     from registry.result import Result
 
-    finished = [path for path in args.runs if not is_unfinished(path)]
-    for path in args.runs:
-        if path not in finished:
-            tell(f"left out: {path} is a run that has not ended; `bench eval` goes on with it")
-    if args.runs and not finished:
-        raise DataError("none of these runs has ended")
+    finished = _finished(args.runs)
     names = run_names(finished)
     runs = [(name, Result.load(path)) for name, path in zip(names, finished, strict=True)]
     tables = published()
@@ -63,9 +58,16 @@ def run_leaderboard(args: argparse.Namespace) -> int:
     return 0
 
 
-def is_unfinished(run: Path) -> bool:
-    """Whether `bench eval` began to write this folder and has not come to its results."""
-    return (run / "config.yaml").is_file() and not (run / "results.json").exists()
+def _finished(folders: Sequence[Path]) -> list[Path]:
+    """Without folders that hold other things, as `runs/*` may: fits, audits, runs under way."""
+    from registry.result import RESULTS
+
+    others = [path for path in folders if path.is_dir() and not (path / RESULTS).exists()]
+    for path in others:
+        tell(f"left out: {path} holds no {RESULTS}, so no run of `bench eval` that has ended")
+    if others and len(others) == len(folders):
+        raise DataError("none of these folders holds a run of `bench eval` that has ended")
+    return [path for path in folders if path not in others]
 
 
 def _write(entries: Sequence[Entry], folder: Path) -> list[Path]:

@@ -232,20 +232,19 @@ def test_csv_gives_every_value_back() -> None:
     assert row["checkpoint selection"] == "test"
 
 
-def test_a_run_that_has_not_ended_is_left_out_and_named(
+def test_a_folder_without_results_is_left_out_and_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_folder(tmp_path / "done", drawn_rows("CDF"), draws=5)
     going = tmp_path / "going"
     going.mkdir()
-    (going / "config.yaml").touch()
     line = ["leaderboard", "--out", str(tmp_path / "board"), str(going)]
     assert main([*line, str(tmp_path / "done")]) == 0
-    assert f"left out: {going} is a run that has not ended" in capsys.readouterr().err
+    assert f"left out: {going} holds no results.json" in capsys.readouterr().err
     assert main(line) == 2
-    assert "none of these runs has ended" in capsys.readouterr().err
-    assert main([*line, str(tmp_path / "board")]) == 2  # a folder that is no run at all
-    assert "no results.json" in capsys.readouterr().err
+    assert "none of these folders holds a run" in capsys.readouterr().err
+    assert main([*line, str(tmp_path / "gone")]) == 2
+    assert "no results.json at" in capsys.readouterr().err
 
 
 def test_the_command_writes_three_files_and_prints_a_paper_s_table_with_runs_below(
