@@ -43,7 +43,8 @@ def progress_bar(
 ) -> Iterator[Callable[[int], object]]:
     """A bar that is moved by hand, by calling what the context gives with a number of items.
 
-    `done` of `total` were finished before; the rate and the time left do not count them.
+    `done` of `total` were finished before; the rate and the time left do not count them. Of nothing
+    there is no bar.
     """
     from tqdm import tqdm
 
@@ -53,7 +54,7 @@ def progress_bar(
         total=total,
         initial=done,
         unit=unit,
-        disable=quiet,
+        disable=quiet or total == 0,
         dynamic_ncols=interactive,
         mininterval=0.1 if interactive else 10.0,
         file=sys.stderr,

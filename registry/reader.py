@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -169,21 +170,21 @@ class FaceReader:
 
     def _detect(self, image: NDArray[np.uint8], frame: Frame) -> list[Face]:
         """Faces of at least half the largest one's area, the largest first."""
-        spec, what = self._face_detector, f"face detector {self._face_detector.name!r}"
         detect = self._detector()
         with self.clock.measure("detect"):
-            found: list[Face] = guarded(what, spec.source, detect, image)
+            found = detect(image)
         faces = sorted(found, key=lambda face: -area(face.box))
         if not faces or not area(faces[0].box) > 0:
-            raise DataError(f"no face found in {frame.path} by face detector {spec.name!r}")
+            raise DataError(
+                f"no face found in {frame.path} by face detector {self._face_detector.name!r}"
+            )
         return [face for face in faces if area(face.box) >= _KEPT_AREA * area(faces[0].box)]
 
     def _detector(self) -> Callable[[NDArray[np.uint8]], list[Face]]:
+        """One per thread; what goes wrong in it, or in building it, is told with its package."""
         spec, what = self._face_detector, f"face detector {self._face_detector.name!r}"
-        detect: Callable[[NDArray[np.uint8]], list[Face]] = self._own(
-            "detect", lambda: guarded(what, spec.source, spec.build)
-        )
-        return detect
+        detect = self._own("detect", lambda: guarded(what, spec.source, spec.build))
+        return partial(guarded, what, spec.source, detect)
 
     def _with_landmarks(self, image: NDArray[np.uint8], face: Face) -> Face:
         spec, what = self._landmarker, f"landmarker {self._landmarker.name!r}"

@@ -135,8 +135,6 @@ def _by_rank(
     val: Embedded,
 ) -> dict[int, float]:
     """Validation AUC of the fused scores at each rank there is to choose from."""
-    if not options.ranks:
-        return {}
     found = {}
     ranks = progress(
         options.ranks, "ranks", total=len(options.ranks), unit="rank", quiet=context.quiet

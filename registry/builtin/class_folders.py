@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from registry.builtin.datasets import MANIFEST
+from registry.builtin.datasets import recognises_manifest, root_of
 from registry.builtin.splits import choose_split
 from registry.errors import DataError
 from registry.media import IMAGE_SUFFIXES, natural
@@ -23,7 +23,7 @@ _SPLITS = ("train", "val", "test")
 
 def recognises_folder(path: Path) -> bool:
     """A folder with real/ or fake/ in it or in its train/, val/ or test/, and no manifest."""
-    if not path.is_dir() or (path / MANIFEST).is_file():
+    if not path.is_dir() or recognises_manifest(path):
         return False
     return any(_has_class(path / split) for split in ("", *_SPLITS))
 
@@ -36,7 +36,7 @@ def folder_videos(request: DatasetRequest) -> VideoIndex:
     the manipulation. So it does in a sub-folder of fake/ that holds images where real/ holds images
     and no sub-folder: there every image is a video of its own, and a note says so.
     """
-    root = _root(request)
+    root = root_of(request, "folder:PATH of a folder that holds real/ and fake/")
     dataset = root.resolve().name
     splits = [split for split in _SPLITS if _has_class(root / split)]
     if splits and _has_class(root):
@@ -53,11 +53,11 @@ def folder_videos(request: DatasetRequest) -> VideoIndex:
     ]
     _check_unique(root, videos)
     chosen = choose_split(videos, request.split, dataset)
-    return VideoIndex(videos=tuple(chosen), notes=tuple(_methods_of_images(chosen)))
+    return VideoIndex(videos=tuple(chosen), notes=tuple(_methods_of_images(root, chosen)))
 
 
-def _methods_of_images(videos: Iterable[Video]) -> Iterator[str]:
-    names = {each.method for each in videos if each.method and _parents(each) == {each.method}}
+def _methods_of_images(root: Path, videos: Iterable[Video]) -> Iterator[str]:
+    names = {each.method for each in videos if each.method and _is_image(root, each)}
     if names:
         yield (
             f"real/ holds single images, so folders under fake/ are methods of single images:"
@@ -65,29 +65,24 @@ def _methods_of_images(videos: Iterable[Video]) -> Iterator[str]:
         )
 
 
-def _parents(video: Video) -> set[str]:
-    return {frame.path.parent.name for frame in video.frames}
+def _is_image(root: Path, video: Video) -> bool:
+    """Whether the video is named after an image, not after the folder or file that it is."""
+    return {frame.path.with_suffix("") for frame in video.frames} == {root / video.id}
 
 
 def _class_videos(root: Path, folder: Path) -> Iterator[Video]:
-    single = _holds_single_images(folder / "real")
-    for name, label in _CLASSES.items():
-        if not (folder / name).is_dir():
-            continue
-        images, files, folders = scan_folder(folder / name)
+    there = {name: folder / name for name in _CLASSES if (folder / name).is_dir()}
+    scanned = {name: scan_folder(path) for name, path in there.items()}
+    images, _, folders = scanned.get("real", ([], [], []))
+    single = bool(images) and not folders
+    for name, (images, files, folders) in scanned.items():
+        label = _CLASSES[name]
         for image in images:
             yield _video(root, image.with_suffix(""), label, [image])
         for file in files:
             yield _file(root, file, label)
         for inner in folders:
             yield from _videos_of(root, inner, label, single=single and label == 1)
-
-
-def _holds_single_images(folder: Path) -> bool:
-    if not folder.is_dir():
-        return False
-    images, _, folders = scan_folder(folder)
-    return bool(images) and not folders
 
 
 def _videos_of(root: Path, folder: Path, label: Literal[0, 1], *, single: bool) -> Iterator[Video]:
@@ -158,12 +153,3 @@ def _check_unique(root: Path, videos: Iterable[Video]) -> None:
                 f"{root} holds {video.id} twice, with different suffixes; rename one of them"
             )
         seen.add(video.id)
-
-
-def _root(request: DatasetRequest) -> Path:
-    if request.root is None:
-        raise DataError(
-            f"data set {request.name!r} is no file or folder; write folder:PATH of a folder that"
-            " holds real/ and fake/"
-        )
-    return request.root

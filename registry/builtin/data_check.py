@@ -64,7 +64,6 @@ def check_data(name: str, config: CheckConfig, plugins: Plugins) -> DataReport:
         looked = pool.map(lambda video: _look(video, config), index.videos)
         bar = progress(looked, name, total=len(index.videos), unit="video", quiet=config.quiet)
         found = list(bar)
-    stills = all(look.frames <= 1 for look in found)  # of single images none is too short
     fakes = Counter(video.method or "fake" for video in index.videos if video.label == 1)
     return DataReport(
         dataset=name,
@@ -76,11 +75,7 @@ def check_data(name: str, config: CheckConfig, plugins: Plugins) -> DataReport:
         resolved=index.resolved,
         notes=index.notes,
         duplicated=tuple(_duplicated(found)),
-        short=tuple(
-            f"{look.video.id}: {look.frames} of {config.frames}"
-            for look in found
-            if look.frames < config.frames and config.frame_policy != "all" and not stills
-        ),
+        short=_short(found, config),
         missing=_of_kind("missing", found),
         empty=_of_kind("empty", found),
         unreadable=_of_kind("unreadable", found),
@@ -96,6 +91,17 @@ class _Look:
     with_landmarks: int = 0
     problems: list[tuple[str, str]] = field(default_factory=list)
     digests: dict[Path, str] = field(default_factory=dict)
+
+
+def _short(found: list[_Look], config: CheckConfig) -> tuple[str, ...]:
+    """Videos with fewer frames than asked for, with both numbers; of single images none is."""
+    if config.frame_policy == "all" or all(look.frames <= 1 for look in found):
+        return ()
+    return tuple(
+        f"{look.video.id}: {look.frames} of {config.frames}"
+        for look in found
+        if look.frames < config.frames
+    )
 
 
 def _look(video: Video, config: CheckConfig) -> _Look:

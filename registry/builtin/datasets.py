@@ -14,7 +14,7 @@ from registry.media import natural
 from registry.types import DatasetRequest, Frame, Video
 from registry.video_files import is_video
 
-__all__ = ["MANIFEST", "manifest_videos", "read_manifest", "recognises_manifest"]
+__all__ = ["MANIFEST", "manifest_videos", "read_manifest", "recognises_manifest", "root_of"]
 
 MANIFEST = "manifest.csv"
 _REQUIRED = ("path", "label")
@@ -27,14 +27,16 @@ def recognises_manifest(path: Path) -> bool:
     return path.suffix.lower() == ".csv" if path.is_file() else (path / MANIFEST).is_file()
 
 
+def root_of(request: DatasetRequest, usage: str) -> Path:
+    """The path that was asked for; a DataError with what to write where a name was."""
+    if request.root is None:
+        raise DataError(f"data set {request.name!r} is no file or folder; write {usage}")
+    return request.root
+
+
 def manifest_videos(request: DatasetRequest) -> list[Video]:
     """Videos of a manifest, in a data set named after the folder, or after a .csv of other name."""
-    root = request.root
-    if root is None:
-        raise DataError(
-            f"data set {request.name!r} is no file or folder; write manifest:PATH of a .csv file or"
-            f" of a folder that holds {MANIFEST}"
-        )
+    root = root_of(request, f"manifest:PATH of a .csv file or of a folder that holds {MANIFEST}")
     path = root if root.is_file() else root / MANIFEST
     if not path.is_file():
         raise DataError(f"no {MANIFEST} in {root}")

@@ -88,6 +88,10 @@ class Summary:
     skipped: int
 
     @property
+    def has_crops(self) -> bool:
+        return any(record.crops for record in self.records)
+
+    @property
     def reasons(self) -> Counter[str]:
         """Frames without a crop by reason."""
         return Counter(reason for record in self.records for _, reason in record.failures)

@@ -74,7 +74,7 @@ def run_prepare(args: argparse.Namespace) -> int:
     videos = find_inputs(args.input, config, plugins)
     summary = prepare(videos, config, Path(config.out).expanduser(), plugins)
     _print(summary, config)
-    return int(not any(record.crops for record in summary.records))
+    return int(not summary.has_crops)
 
 
 def _print(summary: Summary, config: PrepareConfig) -> None:
@@ -95,7 +95,7 @@ def _print(summary: Summary, config: PrepareConfig) -> None:
     say()
     say(f"videos prepared now: {summary.prepared}, finished before: {summary.skipped}")
     say(f"index: {store.index}")
-    if any(record.crops for record in summary.records):
+    if summary.has_crops:
         line = ["--dataset", f"deepfakebench:{store.name}", "--data-root", str(store.out)]
         line += ["--split", config.split, "--crop-from", "frame"]
         say(f"score: bench eval {shlex.join(line)}")

@@ -15,7 +15,7 @@ from safetensors.torch import save as to_bytes
 from lesb_plugin.lesb.train.options import TrainConfig
 from registry import ConfigError, DataError, TrainableNetwork, replacing
 
-__all__ = ["check_same_run", "load_checkpoint", "run_identity", "save_checkpoint", "save_weights"]
+__all__ = ["load_same_run", "run_identity", "save_checkpoint", "save_weights"]
 
 # What may change between the parts of a run: it decides when and where, not what is computed.
 FREE = (
@@ -39,8 +39,19 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
         torch.save(dict(state), temporary)
 
 
-def load_checkpoint(path: Path, device: str) -> dict[str, Any]:
-    """The state that was saved; DataError for a file that is missing or none of ours."""
+def load_same_run(
+    path: Path, device: str, config: TrainConfig, data_fingerprint: str
+) -> dict[str, Any]:
+    """The state that was saved of this run.
+
+    DataError for a file that is missing or none of ours, ConfigError for one of another run.
+    """
+    state = _load(path, device)
+    _check_same_run(state, config, data_fingerprint)
+    return state
+
+
+def _load(path: Path, device: str) -> dict[str, Any]:
     if not path.is_file():
         raise DataError(f"nothing to resume: no checkpoint at {path}; leave out --resume")
     try:
@@ -50,8 +61,7 @@ def load_checkpoint(path: Path, device: str) -> dict[str, Any]:
     return state
 
 
-def check_same_run(state: Mapping[str, Any], config: TrainConfig, data_fingerprint: str) -> None:
-    """ConfigError where a checkpoint is of a run with other settings or data."""
+def _check_same_run(state: Mapping[str, Any], config: TrainConfig, data_fingerprint: str) -> None:
     now, then = _settings(config), state["config"]
     changed = sorted(key for key in now if now[key] != then.get(key))
     if changed:
@@ -65,7 +75,7 @@ def check_same_run(state: Mapping[str, Any], config: TrainConfig, data_fingerpri
 
 
 def run_identity(config: TrainConfig, data_fingerprint: str) -> dict[str, Any]:
-    """What `check_same_run` compares."""
+    """What `load_same_run` compares."""
     return {"config": _settings(config), "data_fingerprint": data_fingerprint}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -15,8 +15,6 @@ from torch import nn
 
 from lesb_plugin.lesb.board import FOLDER, Board
 from lesb_plugin.lesb.train.checkpoint import (
-    check_same_run,
-    load_checkpoint,
     run_identity,
     save_checkpoint,
     save_weights,
@@ -243,10 +241,8 @@ class Trainer:
         }
         save_checkpoint(self.out / CHECKPOINT, state)
 
-    def resume(self) -> None:
-        """Go back to what was saved; ConfigError where that was another run."""
-        state = load_checkpoint(self.out / CHECKPOINT, self.device)
-        check_same_run(state, self.config, self.data_fingerprint)
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go back to what was saved, as `load_same_run` gives it."""
         self.network.load_state_dict(state["network"])
         self.average.network.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])

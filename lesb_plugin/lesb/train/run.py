@@ -11,7 +11,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from lesb_plugin.lesb.train.checkpoint import check_same_run, load_checkpoint
+from lesb_plugin.lesb.train.checkpoint import load_same_run
 from lesb_plugin.lesb.train.law import Cutout
 from lesb_plugin.lesb.train.loop import CHECKPOINT, LOG, WEIGHTS, Trainer
 from lesb_plugin.lesb.train.monitor import stopping, write_png
@@ -55,9 +55,9 @@ def train(config: TrainConfig) -> TrainResult:
     load_law(config.style), load_law(config.val_style)  # what is wrong there is said at once
     out = _open_folder(config)
     inputs = prepare_training(config)
+    saved = None
     if config.resume:  # another run is told before faces are read for it
-        saved = load_checkpoint(out / CHECKPOINT, inputs.device)
-        check_same_run(saved, config, inputs.data_fingerprint)
+        saved = load_same_run(out / CHECKPOINT, inputs.device, config, inputs.data_fingerprint)
     crop = inputs.backbone.crop
     with (
         tempfile.TemporaryDirectory(prefix="bench-train-") as scratch,
@@ -83,8 +83,9 @@ def train(config: TrainConfig) -> TrainResult:
             data_fingerprint=inputs.data_fingerprint,
             log=_log(config, inputs.datasets, inputs.data_fingerprint, len(stored)),
         )
-        if config.resume:
-            trainer.resume()
+        if saved is not None:
+            trainer.resume(saved)
+            saved = None  # as large as the network, its average and the optimiser together
         else:
             (out / "config.yaml").write_text(as_yaml(config), encoding="utf-8")
             if pairs := shown_pairs(maker, 0, 12):

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from planted import MEAN_FACE
 
-from lesb_plugin.lesb.train.loop import Trainer
+from lesb_plugin.lesb.train.checkpoint import load_same_run
+from lesb_plugin.lesb.train.loop import CHECKPOINT, Trainer
 from lesb_plugin.lesb.train.options import TrainConfig
 from lesb_plugin.lesb.train.pairs import PairMaker, pair_maker
 from lesb_plugin.lesb.train.store import FaceStore, build_store
@@ -100,6 +101,12 @@ def trainer(folder: Path, *, faces: int = 8, **settings: Any) -> Trainer:
         data_fingerprint="drawn",
         log={"epochs": []},
     )
+
+
+def resume(run: Trainer) -> None:
+    """Go on from what `run` finds in its folder."""
+    path = run.out / CHECKPOINT
+    run.resume(load_same_run(path, run.device, run.config, run.data_fingerprint))
 
 
 def val_set(folder: Path) -> ValSet:

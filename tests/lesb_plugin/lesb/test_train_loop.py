@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from drawn_training import BACKBONE, trainer
+from drawn_training import BACKBONE, resume, trainer
 from event_files import curve, image, points
 from numpy.testing import assert_allclose, assert_array_equal
 from safetensors import safe_open
@@ -75,7 +75,7 @@ def test_a_resumed_run_equals_one_that_was_never_stopped(tmp_path: Path, optimis
     first = trainer(parts, optimiser=optimiser, epochs=3)
     assert first.run(StopAfter(first, 3)) == "enough"  # in the middle of the second epoch
     second = trainer(parts, optimiser=optimiser, epochs=3)
-    second.resume()
+    resume(second)
     assert second.done == 3
     second.run(Stop(None))
     for name, tensor in straight.network.state_dict().items():
@@ -180,22 +180,22 @@ def test_resuming_with_other_settings_or_data_is_refused(tmp_path: Path) -> None
     run = trainer(tmp_path)
     run.run(Stop(0))
     with pytest.raises(ConfigError, match=r"learning_rate was 0.003, is 0.5"):
-        trainer(tmp_path, learning_rate=0.5).resume()
+        resume(trainer(tmp_path, learning_rate=0.5))
     other = trainer(tmp_path)
     other.data_fingerprint = "another"
     with pytest.raises(ConfigError, match="the data has changed"):
-        other.resume()
+        resume(other)
 
 
 def test_resuming_nothing_and_half_a_checkpoint_are_errors(tmp_path: Path) -> None:
     run = trainer(tmp_path)
     with pytest.raises(DataError, match="nothing to resume"):
-        run.resume()
+        resume(run)
     run.run(Stop(0))
     whole = (run.out / CHECKPOINT).read_bytes()
     (run.out / CHECKPOINT).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match="cannot read the checkpoint"):
-        run.resume()
+        resume(run)
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_advice(tmp_path: Path) -> None:

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from test_datasets import ids, request
 
 from registry.builtin.class_folders import folder_videos, recognises_folder
 from registry.builtin.datasets import recognises_manifest
 from registry.errors import DataError
-from registry.types import DatasetRequest, Video
-
-
-def request(root: Path | None, split: str = "test", name: str = "set") -> DatasetRequest:
-    return DatasetRequest(name=name, root=root, split=split)
-
-
-def ids(videos: Iterable[Video]) -> list[str]:
-    return [video.id for video in videos]
 
 
 def touch(root: Path, *names: str) -> None:
@@ -62,6 +53,13 @@ def test_beside_real_videos_they_are_videos(tmp_path: Path) -> None:
     touch(tmp_path, "real/clip/0.png", "fake/warp/a.png", "fake/warp/b.png")
     index = folder_videos(request(tmp_path))
     assert ids(index.videos) == ["real/clip", "fake/warp"]
+    assert index.notes == ()
+
+
+def test_a_video_named_like_its_method_is_no_single_image(tmp_path: Path) -> None:
+    touch(tmp_path, "real/clip/0.png", "fake/warp/warp/0.png", "fake/warp/warp/1.png")
+    index = folder_videos(request(tmp_path))
+    assert ids(index.videos) == ["real/clip", "fake/warp/warp"]
     assert index.notes == ()
 
 
