@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from registry.bootstrap import draw_weights, interval
     from registry.cache import cache_dir
     from registry.checksum import file_sha256
-    from registry.config import ScoringConfig, as_yaml, load_yaml, option, resolve
+    from registry.config import ScoringConfig
     from registry.console import print_table, progress, progress_bar, say, say_above_bar, tell
     from registry.context import detector_context
     from registry.crops import crop_face
@@ -83,8 +83,19 @@ if TYPE_CHECKING:
     from registry.page import html_page, picture_uri
     from registry.predicting import FaceScore, Prediction, Predictor, predict
     from registry.reference import real_crops
+    from registry.resolving import as_yaml, load_yaml, resolve
     from registry.result import Result
     from registry.revisiting import FinishedRun, ScoredFace
+    from registry.settings import (
+        BatchSettings,
+        ComputeSettings,
+        DataSettings,
+        FaceSettings,
+        FrameSettings,
+        WorkerSettings,
+        option,
+        options_field,
+    )
     from registry.timm_recipe import TimmRecipe, build_timm_backbone
     from registry.training import prepare_training
 
@@ -97,13 +108,16 @@ __all__ = [
     "AuditSummary",
     "Backbone",
     "BackboneSpec",
+    "BatchSettings",
     "BenchError",
     "CommandSpec",
+    "ComputeSettings",
     "ConfigError",
     "Crop",
     "CropPolicy",
     "DataError",
     "DataOptions",
+    "DataSettings",
     "DatasetRequest",
     "DatasetSpec",
     "Detector",
@@ -118,12 +132,14 @@ __all__ = [
     "Face",
     "FaceDetectorSpec",
     "FaceScore",
+    "FaceSettings",
     "Features",
     "FineBackbone",
     "FinishedRun",
     "FitContext",
     "FitReport",
     "Frame",
+    "FrameSettings",
     "FreezableNetwork",
     "LandmarkerSpec",
     "LocalDetector",
@@ -149,6 +165,7 @@ __all__ = [
     "UnknownNameError",
     "Video",
     "VideoIndex",
+    "WorkerSettings",
     "WrapperSpec",
     "__version__",
     "add_config_flags",
@@ -173,6 +190,7 @@ __all__ = [
     "lazy",
     "load_yaml",
     "option",
+    "options_field",
     "picture_uri",
     "predict",
     "prepare_audit",
@@ -196,19 +214,25 @@ _ON_FIRST_USE = {
     "AuditFigure": "registry.audit_summary",
     "AuditInputs": "registry.auditing",
     "AuditSummary": "registry.audit_summary",
+    "BatchSettings": "registry.settings",
+    "ComputeSettings": "registry.settings",
+    "DataSettings": "registry.settings",
     "Embedder": "registry.inference",
     "FaceScore": "registry.predicting",
+    "FaceSettings": "registry.settings",
     "FinishedRun": "registry.revisiting",
+    "FrameSettings": "registry.settings",
     "Markup": "registry.markup",
     "PartAudit": "registry.audit_summary",
     "Prediction": "registry.predicting",
     "Predictor": "registry.predicting",
     "Result": "registry.result",
-    "ScoringConfig": "registry.config",
     "ScoredFace": "registry.revisiting",
+    "ScoringConfig": "registry.config",
     "TimmRecipe": "registry.timm_recipe",
+    "WorkerSettings": "registry.settings",
     "add_config_flags": "registry.flags",
-    "as_yaml": "registry.config",
+    "as_yaml": "registry.resolving",
     "build_timm_backbone": "registry.timm_recipe",
     "cache_dir": "registry.cache",
     "configure_for_detectors": "registry.detector_flags",
@@ -225,8 +249,9 @@ _ON_FIRST_USE = {
     "interval": "registry.bootstrap",
     "joined": "registry.markup",
     "keep_audit": "registry.audit_summary",
-    "load_yaml": "registry.config",
-    "option": "registry.config",
+    "load_yaml": "registry.resolving",
+    "option": "registry.settings",
+    "options_field": "registry.settings",
     "picture_uri": "registry.page",
     "predict": "registry.predicting",
     "prepare_audit": "registry.auditing",
@@ -236,7 +261,7 @@ _ON_FIRST_USE = {
     "progress_bar": "registry.console",
     "real_crops": "registry.reference",
     "replacing": "registry.atomic",
-    "resolve": "registry.config",
+    "resolve": "registry.resolving",
     "say": "registry.console",
     "say_above_bar": "registry.console",
     "tag": "registry.markup",

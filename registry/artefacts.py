@@ -11,13 +11,14 @@ from pathlib import Path
 
 from registry.boundary import guarded
 from registry.cache import cache_dir
-from registry.config import EvalConfig, FitConfig, ScoringConfig, resolve_options
+from registry.config import EvalConfig, FitConfig, ScoringConfig
 from registry.data import fingerprint
 from registry.errors import DataError, NotFittedError
 from registry.fitting import ARTEFACT_FILE, fit
 from registry.inference import Embedder
 from registry.plugins import Plugins
 from registry.real_faces import find_splits
+from registry.resolving import resolve_options
 from registry.types import ArtefactSpec, DetectorSpec
 
 __all__ = ["find_artefact"]

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 from registry.boundary import guarded
 from registry.cache import weights_dir
-from registry.config import resolve_options
 from registry.crops import FRAME, whole_frame
 from registry.errors import ConfigError, PluginError
 from registry.inference import Embedder, resolve_device
@@ -15,6 +14,7 @@ from registry.memory import reuse_freed_memory
 from registry.plugins import Plugins
 from registry.precision import warn_if_emulated
 from registry.reader import Reading
+from registry.resolving import resolve_options
 from registry.types import (
     Backbone,
     BackboneSpec,

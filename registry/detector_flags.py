@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any, cast
 
 from registry.cli import CommandParser
-from registry.config import merge
 from registry.flags import add_config_flags, add_option_flags, given_flags
 from registry.plugins import load_plugins
+from registry.resolving import merge
 
 __all__ = ["configure_for_detectors"]
 

@@ -15,7 +15,7 @@ from registry.atomic import writable_folder
 from registry.boundary import guarded
 from registry.cache import cache_dir
 from registry.chunks import Chunk, ChunkStore, Unit, cut
-from registry.config import EvalConfig, as_yaml
+from registry.config import EvalConfig
 from registry.console import progress_bar
 from registry.data import FaceReader, fingerprint
 from registry.errors import DataError
@@ -26,6 +26,7 @@ from registry.predictions import OK, PREDICTIONS, write_predictions
 from registry.provenance import BackboneRecord, Provenance
 from registry.reader import build_reader
 from registry.remarks import domains_of, remarks
+from registry.resolving import as_yaml
 from registry.result import Result
 from registry.rows import rows_of
 from registry.scoring import Scorer

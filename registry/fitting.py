@@ -10,12 +10,13 @@ from typing import Any
 from registry.atomic import writable_folder
 from registry.boundary import guarded
 from registry.building import build_embedder
-from registry.config import FitConfig, as_yaml, resolve_options
+from registry.config import FitConfig
 from registry.data import fingerprint
 from registry.errors import ConfigError
 from registry.plugins import load_plugins
 from registry.reader import build_reader
 from registry.real_faces import find_splits, real_samples
+from registry.resolving import as_yaml, resolve_options
 from registry.types import DetectorSpec, FitContext, FitReport
 
 __all__ = ["ARTEFACT_FILE", "fit"]

@@ -29,14 +29,20 @@ def add_config_flags(parser: argparse.ArgumentParser, cls: type[Any]) -> None:
         metavar="KEY=VALUE",
         help="one key by its name, over the file: --set frames=8 --set options.fusion=max",
     )
-    _add_fields(parser, cls, "")
+    groups: dict[str, Any] = {"": parser}
+    for each in dataclasses.fields(cls):
+        group = _group(cls, each.name)
+        if group not in groups:
+            groups[group] = parser.add_argument_group(group)
+        _add_field(groups[group], cls, each, "")
 
 
 def add_option_flags(parser: argparse.ArgumentParser, owner: str, cls: type[Any]) -> None:
     """One flag for every field of a detector's options, in a group of their own."""
     group = parser.add_argument_group(f"options of {owner}")
     try:
-        _add_fields(group, cls, _OPTIONS)
+        for each in dataclasses.fields(cls):
+            _add_field(group, cls, each, _OPTIONS)
     except argparse.ArgumentError as error:
         raise PluginError(
             f"an option of {owner} takes the name of a flag that `{parser.prog}` has: {error}"
@@ -55,19 +61,23 @@ def given_flags(args: argparse.Namespace, cls: type[Any]) -> dict[str, Any]:
     return {**values, "options": options} if options else values
 
 
-def _add_fields(container: Any, cls: type[Any], prefix: str) -> None:
-    hints = typing.get_type_hints(cls)
-    for each in dataclasses.fields(cls):
-        how = _argument(hints[each.name])
-        if how is not None:
-            container.add_argument(
-                "--" + each.name.replace("_", "-"),
-                *each.metadata.get("aliases", ()),
-                dest=prefix + each.name,
-                default=argparse.SUPPRESS,
-                help=_help(each),
-                **how,
-            )
+def _group(cls: type[Any], name: str) -> str:
+    """Under which heading a field stands in `--help`: that of the class that it comes from."""
+    owners = (base for base in cls.__mro__ if name in vars(base).get("__annotations__", {}))
+    return next((str(vars(base)["group"]) for base in owners if "group" in vars(base)), "")
+
+
+def _add_field(container: Any, cls: type[Any], each: dataclasses.Field[Any], prefix: str) -> None:
+    how = _argument(typing.get_type_hints(cls)[each.name])
+    if how is not None:
+        container.add_argument(
+            "--" + each.name.replace("_", "-"),
+            *each.metadata.get("aliases", ()),
+            dest=prefix + each.name,
+            default=argparse.SUPPRESS,
+            help=_help(each),
+            **how,
+        )
 
 
 def _argument(annotation: Any) -> dict[str, Any] | None:

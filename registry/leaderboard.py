@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from registry.coercion import build
-from registry.config import config_dir, load_yaml
 from registry.errors import ConfigError
 from registry.measure import ALL_METHODS
 from registry.profiles import STRICT
+from registry.resolving import config_dir, load_yaml
 from registry.result import Result
 from registry.types import Training
 

@@ -10,11 +10,12 @@ from registry.artefacts import find_artefact
 from registry.audit_summary import PartAudit, find_audit
 from registry.building import build_detector, build_embedder
 from registry.checksum import file_sha256
-from registry.config import EvalConfig, ScoringConfig, resolve_options
+from registry.config import EvalConfig, ScoringConfig
 from registry.crops import FRAME, whole_frame
 from registry.inference import Embedder
 from registry.plugins import Plugins
 from registry.predictions import Settings
+from registry.resolving import resolve_options
 from registry.types import CropPolicy, Detector, DetectorContext, DetectorSpec
 
 __all__ = ["Model", "audit_of", "build_context", "build_model"]

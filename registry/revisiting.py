@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from registry.building import build_explainer
-from registry.config import EvalConfig, resolve
+from registry.config import EvalConfig
 from registry.crops import crop_face
 from registry.errors import BenchError, DataError
 from registry.inputs import find_data
@@ -17,6 +17,7 @@ from registry.model import Model, build_model
 from registry.plugins import load_plugins
 from registry.predictions import OK, read_predictions
 from registry.reader import FaceReader, build_reader
+from registry.resolving import resolve
 from registry.result import Result
 from registry.types import Crop, CropPolicy, Detector, Explain, Frame, Video
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.config import config_dir
+from registry.resolving import config_dir
 
 ROOT = Path(__file__).parents[1]
 LISTED = tomllib.loads((ROOT / "entry_points.toml").read_text("utf-8"))
@@ -137,7 +137,7 @@ def test_an_editable_install_finds_the_yaml_beside_the_checkout(
     with zipfile.ZipFile(wheel) as archive:
         (pth,) = [archive.read(name).decode() for name in archive.namelist() if ".pth" in name]
     assert set(pth.split()) == {str(ROOT)}
-    code = "from registry.config import config_dir; print(config_dir())"
+    code = "from registry.resolving import config_dir; print(config_dir())"
     assert Path(python(code, ROOT, tmp_path)) == ROOT / "configs"
 
 
@@ -146,7 +146,7 @@ def test_an_installed_wheel_runs_from_its_own_files(wheel: Path, tmp_path: Path)
     pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--target"]
     done = subprocess.run([*pip, str(site), str(wheel)], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
-    code = "from registry.config import config_dir; print(config_dir())"
+    code = "from registry.resolving import config_dir; print(config_dir())"
     assert Path(python(code, site, tmp_path)) == site / "registry" / "configs"
     listed = python(
         "from registry.cli import main; main(['list']); main(['plugins'])", site, tmp_path

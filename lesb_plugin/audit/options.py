@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from registry import option
+from registry import (
+    BatchSettings,
+    DataSettings,
+    FaceSettings,
+    FrameSettings,
+    WorkerSettings,
+    option,
+    options_field,
+)
 
 __all__ = ["EXTENDED_ROWS", "ROWS", "AuditConfig"]
 
@@ -30,7 +38,7 @@ EXTENDED_ROWS = ("curves", "shapley", "methods", "attack", "cascade", "labels")
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuditConfig:
+class AuditConfig(BatchSettings, WorkerSettings, FaceSettings, FrameSettings, DataSettings):
     """One audit; build it with `resolve`, which checks every value."""
 
     folder: ClassVar[str] = "audit"
@@ -45,18 +53,13 @@ class AuditConfig:
         None,
         "explainer to audit (`bench list explainers`); by default the detector's own part scores",
     )
-    explain: Mapping[str, Any] = field(
-        default_factory=dict,
-        metadata={"help": "the explainer's own options, as in --set explain.method=layercam"},
+    explain: Mapping[str, Any] = options_field(
+        "the explainer's own options, as in --set explain.method=layercam"
     )
     dataset: tuple[str, ...] = option(
         (), "reals and fakes with changed regions: a path, a registered name, or kind:NAME"
     )
     split: str = option("test", "split of the data")
-    data_root: str | None = option(None, "folder that the paths in an index of the data start from")
-    json_dir: str | None = option(
-        None, "folder of DeepfakeBench's JSON files; by default at --data-root", "--json"
-    )
     regions: str = option(
         "eyes_nose_mouth", "face parts: a YAML file, or one of configs/regions, by its name"
     )
@@ -74,7 +77,6 @@ class AuditConfig:
     attack_steps: int = option(50, "steps of an attack at most; each takes 41 scores", min=1)
     lime_samples: int = option(500, "images that LIME is fitted on, for each face", min=50)
     draws: int = option(1000, "bootstrap draws of an interval; 0 for none", min=0)
-    seed: int = option(0, "seed of everything random", min=0)
 
     # How it runs.
     keep: bool = option(
@@ -83,19 +85,9 @@ class AuditConfig:
         " them",
     )
     out: str | None = option(None, "folder of audit.json and audit.html; by default under runs/")
-    landmarks: str | None = option(None, "landmark predictor file for data without landmarks")
-    landmarker: str | None = option(None, "landmarker to use (`bench list landmarkers`)")
-    face_detector: str = option("dlib", "face detector to use (`bench list face-detectors`)")
     crop_from: Literal["auto", "landmarks", "detector"] = option(
         "auto", "where the face box comes from; auto takes landmarks where there are any"
     )
     frames: int = option(1, "frames taken of each video", min=1)
-    batch_size: int = option(16, "face crops per forward pass", min=1)
-    threads: int | None = option(None, "threads of the computation; by default torch's", min=1)
-    device: str = option("auto", "cpu, cuda, cuda:N, mps, or auto")
-    precision: Literal["float32", "bfloat16"] = option("float32", "precision of the backbone")
-    max_errors: float = option(0.05, "faces that may fail: a fraction below 1, else a count", min=0)
-    quiet: bool = option(False, "no progress bars")
-    options: Mapping[str, Any] = field(
-        default_factory=dict, metadata={"help": "the detector's own options"}
-    )
+    workers: int = option(2, "workers that open video files", min=0)
+    options: Mapping[str, Any] = options_field()

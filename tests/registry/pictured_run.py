@@ -8,10 +8,11 @@ from typing import Any
 
 from synthetic_run import manifest, provenance, row, run_folder
 
-from registry.config import EvalConfig, as_yaml
+from registry.config import EvalConfig
 from registry.crops import crop_face
 from registry.data import FaceReader, find_videos
 from registry.plugins import load_plugins
+from registry.resolving import as_yaml
 from registry.types import Video
 
 Scores = Callable[[int, Video], dict[str, float]]

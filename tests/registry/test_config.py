@@ -11,17 +11,10 @@ from typing import Any, Literal
 import pytest
 import yaml
 
-from registry.config import (
-    EvalConfig,
-    FitConfig,
-    as_yaml,
-    config_dir,
-    load_yaml,
-    resolve,
-    resolve_options,
-)
+from registry.config import EvalConfig, FitConfig
 from registry.errors import ConfigError, PluginError
 from registry.plugins import load_plugins
+from registry.resolving import as_yaml, config_dir, load_yaml, resolve, resolve_options
 
 
 @dataclass(frozen=True)

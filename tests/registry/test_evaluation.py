@@ -458,7 +458,8 @@ def test_notes_say_what_the_numbers_are_worth(run: Run, tmp_path: Path) -> None:
 
 
 def test_the_resolved_configuration_lies_beside_the_result(run: Run, tmp_path: Path) -> None:
-    from registry.config import EvalConfig, resolve
+    from registry.config import EvalConfig
+    from registry.resolving import resolve
 
     run()
     config = resolve(EvalConfig, tmp_path / "run" / "config.yaml")

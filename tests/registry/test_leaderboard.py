@@ -106,7 +106,7 @@ def test_a_malformed_table_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     folder.mkdir()
     (folder / "mine.yaml").write_text("source: s\nlevel: clip\nprotocol: p\nrows: []\n")
     monkeypatch.setattr(leaderboard, "config_dir", lambda: tmp_path)
-    monkeypatch.setattr("registry.config.config_dir", lambda: tmp_path)
+    monkeypatch.setattr("registry.resolving.config_dir", lambda: tmp_path)
     with pytest.raises(ConfigError, match=r"mine\.level cannot be 'clip'.*video, frame"):
         published()
 

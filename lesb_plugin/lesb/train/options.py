@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from registry import option
+from registry import ComputeSettings, DataSettings, FaceSettings, WorkerSettings, option
 
 __all__ = ["TrainConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig:
+class TrainConfig(ComputeSettings, WorkerSettings, FaceSettings, DataSettings):
     """One training run; build it with `resolve`, which checks every value.
 
     The defaults are those of configs/train/clean.yaml.
@@ -26,27 +26,7 @@ class TrainConfig:
     )
     train: tuple[str, ...] = option((), "real faces to learn from: a path, a name, or kind:NAME")
     val: tuple[str, ...] = option((), "data to select on; by default the val split of --train")
-    data_root: str | None = option(None, "folder that the paths in an index of the data start from")
-    json_dir: str | None = option(
-        None, "folder of DeepfakeBench's JSON files; by default at --data-root", "--json"
-    )
-    compression: Literal["raw", "c23", "c40"] | None = option(
-        None, "compression level of FaceForensics++ and its kin; by default the JSON's own, or c23"
-    )
-    path_map: tuple[str, ...] = option((), "OLD=NEW: rewrite the start of listed paths")
-    min_resolved: float = option(
-        0.99, "share of the listed frames of each label that must be there", min=0, max=1
-    )
-    label_map: str | None = option(None, "YAML file: which labels of an index are fake")
     out: str | None = option(None, "folder of the run; by default one named after the backbone")
-    landmarks: str | None = option(None, "landmark predictor file for data without landmarks")
-    landmarker: str | None = option(None, "landmarker to use (`bench list landmarkers`)")
-    face_detector: str = option("dlib", "face detector to use (`bench list face-detectors`)")
-    crop_from: Literal["auto", "landmarks", "detector", "frame"] = option(
-        "auto",
-        "where the face box comes from; auto: landmarks where there are any; frame: images are face"
-        " crops already and taken whole",
-    )
 
     # Pseudo-fakes.
     style: str = option("clean", "how pairs are made: a YAML file, or one of configs/style")
@@ -96,14 +76,10 @@ class TrainConfig:
     overwrite: bool = option(False, "replace a run that is there")
 
     # The machine.
-    seed: int = option(0, "seed of everything random", min=0)
     workers: int = option(1, "worker processes that make pairs", min=0)
     threads: int | None = option(None, "threads of the network; by default torch's", min=1)
-    device: str = option("auto", "cpu, cuda, cuda:N, mps, or auto")
     precision: Literal["float32", "bfloat16"] = option(
         "float32", "precision of a training step; bfloat16 is autocast"
     )
     val_precision: Literal["float32", "bfloat16"] = option("float32", "precision of validation")
-    max_errors: float = option(0.05, "faces that may fail: a fraction below 1, else a count", min=0)
     tensorboard: bool = option(True, "write scalars and images for TensorBoard")
-    quiet: bool = option(False, "no progress bars")

@@ -32,7 +32,7 @@ from registry import (
     load_yaml,
 )
 from registry.builtin.backbones import build_timm
-from registry.config import resolve_options
+from registry.resolving import resolve_options
 
 QUICK = {"rank": 4, "epochs": 2, "pseudo_fakes": 2, "variants": 4}
 
