@@ -9,7 +9,7 @@ from pathlib import Path
 
 from registry.video_files import is_video
 
-__all__ = ["IMAGE_SUFFIXES", "find_media", "natural"]
+__all__ = ["IMAGE_SUFFIXES", "find_media", "natural", "scan_folder"]
 
 IMAGE_SUFFIXES = frozenset({".avif", ".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
@@ -31,6 +31,23 @@ def find_media(inputs: Iterable[Path]) -> dict[Path, str]:
         inside = dict.fromkeys(_walk(path), "") if os.path.isdir(path) else {path: ""}  # noqa: PTH112 - raises nothing
         found |= inside or {path: "the folder holds no image or video file that can be read"}
     return {path: fault or _fault_of_name(path) for path, fault in found.items()}
+
+
+def scan_folder(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
+    """Images, video files and folders in natural order; hidden and other files are no data."""
+    images, files, folders = [], [], []
+    with os.scandir(folder) as entries:
+        names = {entry.name: entry.is_dir() for entry in entries}
+    for name in sorted(names, key=natural):
+        if name.startswith("."):
+            continue
+        if names[name]:
+            folders.append(folder / name)
+        elif os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:  # noqa: PTH122 - ten times as fast
+            images.append(folder / name)
+        elif is_video(Path(name)):
+            files.append(folder / name)
+    return images, files, folders
 
 
 def _walk(root: Path) -> Iterator[Path]:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from registry.builtin.class_folders import scan_folder
-from registry.builtin.listed_videos import Listed, listed_index, root_of
+from registry.builtin.listed_videos import Listed, listed_index
+from registry.builtin.roots import root_of
 from registry.errors import DataError
+from registry.media import scan_folder
 from registry.types import DatasetRequest, VideoIndex
 
 __all__ = ["celeb_df_videos", "recognises_celeb_df"]

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from registry.builtin.datasets import recognises_manifest, root_of
+from registry.builtin.datasets import recognises_manifest
+from registry.builtin.roots import root_of
 from registry.builtin.splits import choose_split
 from registry.errors import DataError
-from registry.media import IMAGE_SUFFIXES, natural
+from registry.media import scan_folder
 from registry.types import DatasetRequest, Frame, Video, VideoIndex
-from registry.video_files import is_video
 
-__all__ = ["folder_videos", "recognises_folder", "scan_folder"]
+__all__ = ["folder_videos", "recognises_folder"]
 
 _CLASSES: dict[str, Literal[0, 1]] = {"real": 0, "fake": 1}
 _SPLITS = ("train", "val", "test")
@@ -122,23 +121,6 @@ def _video(
 def _file(root: Path, path: Path, label: Literal[0, 1], method: str = "") -> Video:
     name = path.relative_to(root).with_suffix("").as_posix()
     return Video(dataset="", id=name, label=label, file=path, method=method)
-
-
-def scan_folder(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
-    """Images, video files and folders in natural order; hidden and other files are no data."""
-    images, files, folders = [], [], []
-    with os.scandir(folder) as entries:
-        names = {entry.name: entry.is_dir() for entry in entries}
-    for name in sorted(names, key=natural):
-        if name.startswith("."):
-            continue
-        if names[name]:
-            folders.append(folder / name)
-        elif os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:  # noqa: PTH122 - ten times as fast
-            images.append(folder / name)
-        elif is_video(Path(name)):
-            files.append(folder / name)
-    return images, files, folders
 
 
 def _has_class(folder: Path) -> bool:

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from registry.builtin.roots import root_of
 from registry.builtin.splits import choose_split
 from registry.errors import DataError, did_you_mean
 from registry.media import natural
 from registry.types import DatasetRequest, Frame, Video
 from registry.video_files import is_video
 
-__all__ = ["MANIFEST", "manifest_videos", "read_manifest", "recognises_manifest", "root_of"]
+__all__ = ["MANIFEST", "manifest_videos", "read_manifest", "recognises_manifest"]
 
 MANIFEST = "manifest.csv"
 _REQUIRED = ("path", "label")
@@ -25,13 +26,6 @@ _LABELS: dict[str, Literal[0, 1]] = {"0": 0, "1": 1}
 def recognises_manifest(path: Path) -> bool:
     """A .csv file, or a folder that holds manifest.csv."""
     return path.suffix.lower() == ".csv" if path.is_file() else (path / MANIFEST).is_file()
-
-
-def root_of(request: DatasetRequest, usage: str) -> Path:
-    """The path that was asked for; a DataError with what to write where a name was."""
-    if request.root is None:
-        raise DataError(f"data set {request.name!r} is no file or folder; write {usage}")
-    return request.root
 
 
 def manifest_videos(request: DatasetRequest) -> list[Video]:

@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from registry.builtin.listed_videos import Listed, listed_index, root_of
+from registry.builtin.listed_videos import Listed, listed_index
+from registry.builtin.roots import root_of
 from registry.builtin.splits import choose_split
 from registry.errors import DataError
 from registry.types import DatasetRequest, VideoIndex

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from registry.builtin.listed_videos import Listed, listed_index, root_of
+from registry.builtin.listed_videos import Listed, listed_index
+from registry.builtin.roots import root_of
 from registry.errors import DataError, did_you_mean
 from registry.types import DatasetRequest, VideoIndex
 

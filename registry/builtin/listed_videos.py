@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from registry.builtin.class_folders import scan_folder
-from registry.errors import ConfigError, DataError
+from registry.errors import DataError
+from registry.media import scan_folder
 from registry.types import DatasetRequest, Frame, Resolved, Video, VideoIndex
 
-__all__ = ["Listed", "listed_index", "root_of"]
+__all__ = ["Listed", "listed_index"]
 
 _SHOWN = 3
 
@@ -37,16 +37,6 @@ class Listed:
         folder = self.path.with_suffix("")
         images = scan_folder(folder)[0] if folder.is_dir() else []
         return tuple(Frame(path=path, index=at) for at, path in enumerate(images)) or None
-
-
-def root_of(request: DatasetRequest, usage: str) -> Path:
-    """The folder that the request is about: named with the data set, or by --data-root."""
-    root = request.root or request.options.data_root
-    if root is None:
-        raise ConfigError(f"data set {request.name!r} is no file or folder; write {usage}")
-    if not root.exists():
-        raise ConfigError(f"no folder {root}; check --data-root DIR")
-    return root
 
 
 def listed_index(

@@ -10,8 +10,8 @@ from typing import Literal
 
 from registry.builtin.deepfakebench_paths import PathFinder
 from registry.builtin.folder_names import merged_by_folder
-from registry.builtin.listed_videos import root_of
 from registry.builtin.resolution import Tally
+from registry.builtin.roots import root_of
 from registry.builtin.splits import choose_split
 from registry.errors import DataError
 from registry.types import DatasetRequest, Frame, Video, VideoIndex

@@ -8,11 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from registry.builtin.class_folders import scan_folder
 from registry.builtin.prepare_options import PrepareConfig
 from registry.data import find_index
 from registry.errors import ConfigError, DataError
-from registry.media import IMAGE_SUFFIXES
+from registry.media import IMAGE_SUFFIXES, scan_folder
 from registry.plugins import Plugins
 from registry.sources import data_options
 from registry.types import Frame, Video

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import json
 import os
 import resource
@@ -157,6 +158,21 @@ def test_the_flags_of_eval_and_fit_are_the_keys_of_the_configuration(bench: Run)
         out = bench(command, "--help")[1]
         for key in {each.name for each in dataclasses.fields(cls)} - {"options"}:
             assert f"  --{key.replace('_', '-')}" in out, key
+
+
+@pytest.mark.parametrize("command", ["eval", "fit", "train", "audit", "prepare"])
+def test_flags_that_commands_share_stand_under_headings(bench: Run, command: str) -> None:
+    """The flags of a command's own come first."""
+    own, *rest = re.split(r"\n(data|frames and faces|computation):\n", bench(command, "--help")[1])
+    groups = dict(zip(rest[::2], rest[1::2], strict=True))
+    assert "  --out " in own
+    for heading, flag in (
+        ("data", "--data-root"),
+        ("frames and faces", "--face-detector"),
+        ("computation", "--workers"),
+    ):
+        assert f"  {flag} " in groups[heading]
+        assert f"  {flag} " not in own
 
 
 def test_the_chosen_detectors_options_are_flags_wherever_it_is_chosen(

@@ -8,7 +8,7 @@ import pytest
 
 from registry.builtin.datasets import manifest_videos
 from registry.builtin.splits import choose_split
-from registry.errors import DataError
+from registry.errors import ConfigError, DataError
 from registry.types import DatasetRequest, Video
 
 
@@ -145,7 +145,7 @@ def test_rows_of_one_video_must_agree(tmp_path: Path, column: str, values: str) 
 def test_a_missing_manifest_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no manifest\.csv in"):
         manifest_videos(request(tmp_path))
-    with pytest.raises(DataError, match="'nowhere' is no file or folder; write manifest:PATH"):
+    with pytest.raises(ConfigError, match="'nowhere' is no file or folder; write manifest:PATH"):
         manifest_videos(request(None, name="nowhere"))
 
 
