@@ -19,7 +19,7 @@ from registry.inference import Embedder
 from registry.plugins import Plugins
 from registry.real_faces import find_splits
 from registry.resolving import resolve_options
-from registry.types import ArtefactSpec, DetectorSpec
+from registry.specs import ArtefactSpec, DetectorSpec
 
 __all__ = ["find_artefact"]
 

@@ -13,14 +13,9 @@ from registry.inference import Embedder
 from registry.inputs import choose_units, find_data
 from registry.model import build_model
 from registry.plugins import load_plugins
+from registry.protocols import Detector, Explain
 from registry.reader import FaceReader, build_reader
-from registry.types import (
-    CropPolicy,
-    Detector,
-    Explain,
-    Frame,
-    Video,
-)
+from registry.types import CropPolicy, Frame, Video
 
 __all__ = ["AuditInputs", "prepare_audit"]
 

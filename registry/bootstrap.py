@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from registry.boundary import guarded
 from registry.errors import PluginError, UndefinedMetricError
-from registry.types import MetricSpec
+from registry.specs import MetricSpec
 
 __all__ = [
     "Interval",

@@ -13,17 +13,10 @@ from registry.inference import Embedder, resolve_device
 from registry.memory import reuse_freed_memory
 from registry.plugins import Plugins
 from registry.precision import warn_if_emulated
+from registry.protocols import Backbone, Detector, DetectorContext, Explain
 from registry.reader import Reading
 from registry.resolving import resolve_options
-from registry.types import (
-    Backbone,
-    BackboneSpec,
-    Detector,
-    DetectorContext,
-    DetectorSpec,
-    Explain,
-    ExplainerSpec,
-)
+from registry.specs import BackboneSpec, DetectorSpec, ExplainerSpec
 
 __all__ = [
     "Loading",

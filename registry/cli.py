@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from registry import __version__
 from registry.errors import BenchError, ConfigError, UnknownNameError, did_you_mean
 from registry.plugins import Plugins, load_plugins
-from registry.types import CommandSpec
+from registry.specs import CommandSpec
 
 __all__ = ["CommandParser", "main"]
 

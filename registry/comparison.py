@@ -19,7 +19,8 @@ from registry.predictions import OK, Settings, read_predictions
 from registry.profiles import STRICT, scored_units
 from registry.provenance import Provenance
 from registry.result import Result
-from registry.types import CropPolicy, MetricSpec
+from registry.specs import MetricSpec
+from registry.types import CropPolicy
 
 __all__ = ["Comparison", "Run", "compare", "load_run"]
 

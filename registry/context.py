@@ -8,7 +8,7 @@ from typing import Any
 from registry.config import EvalConfig
 from registry.model import build_context
 from registry.plugins import load_plugins
-from registry.types import DetectorContext
+from registry.protocols import DetectorContext
 
 __all__ = ["detector_context"]
 

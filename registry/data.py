@@ -14,7 +14,8 @@ import numpy as np
 from registry.checksum import file_sha256
 from registry.errors import ConfigError, DataError, did_you_mean
 from registry.reader import FaceReader, FaceSample
-from registry.types import DataOptions, DatasetRequest, DatasetSpec, Frame, Video, VideoIndex
+from registry.specs import DatasetSpec
+from registry.types import DataOptions, DatasetRequest, Frame, Video, VideoIndex
 from registry.video_files import count_frames
 
 if TYPE_CHECKING:

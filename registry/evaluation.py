@@ -23,6 +23,7 @@ from registry.inputs import choose_units, find_data
 from registry.model import Model, audit_of, build_model
 from registry.plugins import Plugins, load_plugins
 from registry.predictions import OK, PREDICTIONS, write_predictions
+from registry.protocols import EmbeddingDetector
 from registry.provenance import BackboneRecord, Provenance
 from registry.reader import build_reader
 from registry.remarks import domains_of, remarks
@@ -30,7 +31,8 @@ from registry.resolving import as_yaml
 from registry.result import Result
 from registry.rows import rows_of
 from registry.scoring import Scorer
-from registry.types import DetectorSpec, EmbeddingDetector, ReporterSpec, Video, VideoIndex
+from registry.specs import DetectorSpec, ReporterSpec
+from registry.types import Video, VideoIndex
 
 __all__ = ["evaluate"]
 

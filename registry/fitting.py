@@ -14,10 +14,11 @@ from registry.config import FitConfig
 from registry.data import fingerprint
 from registry.errors import ConfigError
 from registry.plugins import load_plugins
+from registry.protocols import FitContext, FitReport
 from registry.reader import build_reader
 from registry.real_faces import find_splits, real_samples
 from registry.resolving import as_yaml, resolve_options
-from registry.types import DetectorSpec, FitContext, FitReport
+from registry.specs import DetectorSpec
 
 __all__ = ["ARTEFACT_FILE", "fit"]
 

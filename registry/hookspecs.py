@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pluggy
 
-from registry.types import (
+from registry.specs import (
     ArtefactSpec,
     BackboneSpec,
     CommandSpec,

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from registry.errors import ConfigError, did_you_mean
-from registry.types import Backbone, FineBackbone
+from registry.protocols import Backbone, FineBackbone
 
 __all__ = ["PRECISIONS", "Embedder", "encoder_fingerprint", "resolve_device"]
 

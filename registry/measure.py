@@ -17,7 +17,7 @@ from registry.bootstrap import Interval, interval, no_interval_because, resample
 from registry.boundary import guarded
 from registry.errors import UndefinedMetricError, UnknownNameError
 from registry.predictions import OK, Settings
-from registry.types import MetricSpec
+from registry.specs import MetricSpec
 
 __all__ = ["ALL_METHODS", "Count", "Measurement", "count", "summarise"]
 

@@ -15,8 +15,10 @@ from registry.crops import FRAME, whole_frame
 from registry.inference import Embedder
 from registry.plugins import Plugins
 from registry.predictions import Settings
+from registry.protocols import Detector, DetectorContext
 from registry.resolving import resolve_options
-from registry.types import CropPolicy, Detector, DetectorContext, DetectorSpec
+from registry.specs import DetectorSpec
+from registry.types import CropPolicy
 
 __all__ = ["Model", "audit_of", "build_context", "build_model"]
 

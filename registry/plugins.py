@@ -20,7 +20,7 @@ import pluggy
 from registry import hookspecs
 from registry.errors import PluginError, UnknownNameError, did_you_mean
 from registry.records import KINDS, brief, kind_of, stamp
-from registry.types import Spec
+from registry.specs import Spec
 
 __all__ = [
     "KINDS",

@@ -29,12 +29,13 @@ from registry.media import find_media
 from registry.model import audit_of, build_model
 from registry.plugins import load_plugins
 from registry.predictions import OK, Settings
+from registry.protocols import Detector, Explain
 from registry.reader import build_reader
 from registry.remarks import model_remarks
 from registry.rows import rows_of
 from registry.scoring import Scorer
 from registry.stages import StageClock
-from registry.types import Crop, CropPolicy, Detector, Explain, Frame, Video
+from registry.types import Crop, CropPolicy, Frame, Video
 from registry.video_files import is_video
 
 __all__ = ["FaceScore", "FrameScore", "Prediction", "Predictor", "predict"]

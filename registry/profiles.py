@@ -21,7 +21,7 @@ from registry.boundary import guarded
 from registry.errors import DataError, UndefinedMetricError, UnknownNameError
 from registry.measure import ALL_METHODS, Measurement, summarise
 from registry.predictions import OK, PREDICTIONS, Settings
-from registry.types import MetricSpec
+from registry.specs import MetricSpec
 
 __all__ = ["DEEPFAKEBENCH", "PROFILES", "STRICT", "differences", "measure", "scored_units"]
 

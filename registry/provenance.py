@@ -13,7 +13,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from registry.types import Backbone, CropPolicy, Training
+from registry.protocols import Backbone
+from registry.types import CropPolicy, Training
 
 __all__ = ["BackboneRecord", "Provenance", "git_hash", "versions"]
 

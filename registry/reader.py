@@ -18,8 +18,9 @@ from registry.checksum import file_sha256
 from registry.crops import FRAME, LANDMARK_BOX, area, fraction_inside, iou, landmark_box
 from registry.errors import ConfigError, DataError, PluginError, did_you_mean
 from registry.images import read_image
+from registry.specs import FaceDetectorSpec, LandmarkerSpec
 from registry.stages import StageClock
-from registry.types import Face, FaceDetectorSpec, Frame, LandmarkerSpec
+from registry.types import Face, Frame
 from registry.video_files import VideoCursor, is_video
 
 if TYPE_CHECKING:

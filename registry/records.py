@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from registry.errors import PluginError
-from registry.types import (
+from registry.specs import (
     ArtefactSpec,
     BackboneSpec,
     CommandSpec,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from registry.crops import FRAME
-from registry.types import Backbone, Detector, VideoIndex
+from registry.protocols import Backbone, Detector
+from registry.types import VideoIndex
 
 __all__ = ["domains_of", "model_remarks", "remarks"]
 

@@ -14,7 +14,7 @@ from registry.measure import Count, Measurement, count
 from registry.predictions import Settings, read_predictions
 from registry.profiles import DEEPFAKEBENCH, differences, measure
 from registry.provenance import Provenance
-from registry.types import MetricSpec
+from registry.specs import MetricSpec
 
 if TYPE_CHECKING:
     import pyarrow as pa

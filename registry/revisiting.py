@@ -16,10 +16,11 @@ from registry.inputs import find_data
 from registry.model import Model, build_model
 from registry.plugins import load_plugins
 from registry.predictions import OK, read_predictions
+from registry.protocols import Detector, Explain
 from registry.reader import FaceReader, build_reader
 from registry.resolving import resolve
 from registry.result import Result
-from registry.types import Crop, CropPolicy, Detector, Explain, Frame, Video
+from registry.types import Crop, CropPolicy, Frame, Video
 
 __all__ = ["FinishedRun", "ScoredFace"]
 

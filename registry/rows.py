@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from registry.boundary import guarded
 from registry.chunks import Chunk, Unit
 from registry.predictions import OK, predictions_table
+from registry.protocols import Detector, EmbeddingDetector
 from registry.scoring import score_columns
-from registry.types import Detector, DetectorSpec, EmbeddingDetector
+from registry.specs import DetectorSpec
 
 __all__ = ["rows_of"]
 

@@ -18,8 +18,9 @@ from registry.crops import crop_face
 from registry.data import FaceReader
 from registry.errors import DataError, PluginError
 from registry.predictions import OK
+from registry.protocols import Detector, EmbeddingDetector
 from registry.reader import reason_without_path
-from registry.types import Crop, CropPolicy, Detector, EmbeddingDetector, Scores
+from registry.types import Crop, CropPolicy, Scores
 from registry.video_files import is_video
 
 __all__ = ["Scorer", "by_file", "read_ahead", "score_columns"]

@@ -12,9 +12,10 @@ from registry.errors import ConfigError
 from registry.inference import resolve_device
 from registry.plugins import load_plugins
 from registry.precision import warn_if_emulated
+from registry.protocols import TrainableBackbone
 from registry.reader import Reading, build_reader
 from registry.real_faces import Learning, find_splits, real_samples
-from registry.types import Sample, TrainableBackbone
+from registry.types import Sample
 
 __all__ = ["TrainingInputs", "TrainingSettings", "prepare_training"]
 

@@ -14,8 +14,8 @@ from registry.detector_flags import configure_for_detectors
 from registry.errors import ConfigError, DataError
 from registry.flags import given_flags
 from registry.plugins import load_plugins
+from registry.protocols import FitReport
 from registry.resolving import resolve
-from registry.types import FitReport
 
 if TYPE_CHECKING:
     from registry.result import Result

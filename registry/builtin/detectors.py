@@ -12,7 +12,8 @@ from scipy.special import expit
 
 from registry.errors import ConfigError
 from registry.inference import Embedder
-from registry.types import Backbone, Crop, DetectorContext, Scores
+from registry.protocols import Backbone, DetectorContext
+from registry.types import Crop, Scores
 
 if TYPE_CHECKING:
     import torch

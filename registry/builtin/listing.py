@@ -12,7 +12,7 @@ from registry.console import print_table, say
 from registry.errors import ConfigError
 from registry.plugins import Failure, PluginInfo, Plugins, kind_named, load_plugins
 from registry.records import KINDS
-from registry.types import BackboneSpec, Spec
+from registry.specs import BackboneSpec, Spec
 
 __all__ = ["configure_list", "configure_plugins", "run_list", "run_plugins"]
 

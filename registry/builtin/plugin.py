@@ -6,7 +6,7 @@ from functools import partial
 
 from registry.builtin.deepfakebench_sets import SETS
 from registry.hookspecs import hookimpl
-from registry.types import (
+from registry.specs import (
     BackboneSpec,
     CommandSpec,
     DatasetSpec,
@@ -15,9 +15,9 @@ from registry.types import (
     LandmarkerSpec,
     MetricSpec,
     ReporterSpec,
-    Training,
     lazy,
 )
+from registry.types import Training
 
 _HALF = (0.5, 0.5, 0.5)
 _DFB_TRAINED_ON = (Training(dataset="FaceForensics++", task="forgery"),)

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.checks.samples import example_crops, require, same
-from registry.types import Backbone, BackboneSpec, CropPolicy, Features, Training, WrapperSpec
+from registry.protocols import Backbone
+from registry.specs import BackboneSpec, WrapperSpec
+from registry.types import CropPolicy, Features, Training
 
 if TYPE_CHECKING:
     import torch

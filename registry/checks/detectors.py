@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.checks.samples import example_crops, require, same, unchanged
-from registry.types import Crop, Detector, EmbeddingDetector, ExplainerSpec, Explanation, Scores
+from registry.protocols import Detector, EmbeddingDetector
+from registry.specs import ExplainerSpec
+from registry.types import Crop, Explanation, Scores
 
 __all__ = ["check_detector", "check_explainer"]
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.checks.samples import require
-from registry.types import Face, FaceDetectorSpec, LandmarkerSpec
+from registry.specs import FaceDetectorSpec, LandmarkerSpec
+from registry.types import Face
 
 __all__ = ["check_face_detector", "check_landmarker"]
 

@@ -16,7 +16,7 @@ from registry.coercion import coerce
 from registry.errors import ConfigError, PluginError
 from registry.flags import add_option_flags
 from registry.plugins import Plugins, load_module
-from registry.types import ArtefactSpec, CommandSpec, Lazy
+from registry.specs import ArtefactSpec, CommandSpec, Lazy
 
 __all__ = [
     "check_artefact",

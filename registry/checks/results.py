@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from registry.checks.samples import require
 from registry.errors import UndefinedMetricError
-from registry.types import MetricSpec, ReporterSpec
+from registry.specs import MetricSpec, ReporterSpec
 
 if TYPE_CHECKING:
     from registry.result import Result

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from registry.checks.samples import require
-from registry.types import DatasetRequest, DatasetSpec, Frame, Video
+from registry.specs import DatasetSpec
+from registry.types import DatasetRequest, Frame, Video
 
 __all__ = ["check_dataset"]
 

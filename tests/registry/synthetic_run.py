@@ -14,7 +14,8 @@ from registry.builtin import metrics
 from registry.predictions import PREDICTIONS, Settings, predictions_table, write_predictions
 from registry.provenance import BackboneRecord, Provenance
 from registry.result import Result
-from registry.types import CropPolicy, MetricSpec, Training
+from registry.specs import MetricSpec
+from registry.types import CropPolicy, Training
 
 NAMES = ("auc", "ap", "eer", "accuracy", "tpr_at_fpr_1", "tpr_at_fpr_5")
 METRICS: Mapping[str, MetricSpec] = {

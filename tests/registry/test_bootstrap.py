@@ -14,7 +14,7 @@ from registry import bootstrap
 from registry.bootstrap import draw_weights, interval, no_interval_because, resample
 from registry.builtin.metrics import auc, auc_weighted, tpr_at_fpr_5, tpr_at_fpr_5_weighted
 from registry.errors import PluginError, UndefinedMetricError
-from registry.types import MetricSpec
+from registry.specs import MetricSpec
 
 AUC = MetricSpec(
     name="auc", summary="area", compute=auc, weighted=auc_weighted, higher_is_better=True

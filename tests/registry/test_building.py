@@ -12,7 +12,8 @@ from registry.building import build_backbone
 from registry.errors import ConfigError, PluginError
 from registry.inference import encoder_fingerprint
 from registry.plugins import Plugins, load_plugins
-from registry.types import BackboneSpec, CropPolicy
+from registry.specs import BackboneSpec
+from registry.types import CropPolicy
 
 PLUGINS = load_plugins()
 

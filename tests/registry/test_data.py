@@ -10,14 +10,8 @@ from registry.data import FramePolicy, find_videos, fingerprint, samples, select
 from registry.errors import BenchError, ConfigError, DataError, UnknownNameError
 from registry.plugins import Plugins
 from registry.reader import FaceReader
-from registry.types import (
-    DatasetRequest,
-    DatasetSpec,
-    FaceDetectorSpec,
-    Frame,
-    LandmarkerSpec,
-    Video,
-)
+from registry.specs import DatasetSpec, FaceDetectorSpec, LandmarkerSpec
+from registry.types import DatasetRequest, Frame, Video
 
 
 def video(name: str = "a", label: int = 0, frames: int = 1, root: Path = Path()) -> Video:

@@ -7,8 +7,9 @@ import torch
 
 from registry.errors import ConfigError
 from registry.inference import Embedder
+from registry.protocols import FineBackbone
 from registry.timm_backbone import Provenance, TimmBackbone
-from registry.types import CropPolicy, FineBackbone
+from registry.types import CropPolicy
 
 
 def backbone(arch: str, size: int = 64) -> TimmBackbone:

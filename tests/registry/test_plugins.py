@@ -15,7 +15,7 @@ from registry import hookimpl, hookspecs
 from registry.errors import PluginError, UnknownNameError
 from registry.plugins import Plugins, discover, kind_named, load_module, load_plugins
 from registry.records import KINDS
-from registry.types import DetectorSpec, Lazy, MetricSpec, lazy
+from registry.specs import DetectorSpec, Lazy, MetricSpec, lazy
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 

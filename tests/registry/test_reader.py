@@ -16,7 +16,8 @@ from registry.data import FaceReader, FaceSample, samples
 from registry.errors import ConfigError, DataError, PluginError, UnknownNameError
 from registry.plugins import Plugins
 from registry.reader import read_landmarks
-from registry.types import Face, FaceDetectorSpec, Frame, LandmarkerSpec, Video
+from registry.specs import FaceDetectorSpec, LandmarkerSpec
+from registry.types import Face, Frame, Video
 
 HEIGHT, WIDTH = 120, 160
 LARGE, HALF, SMALL = (20.0, 20.0, 80.0, 80.0), (90.0, 20.0, 140.0, 60.0), (0.0, 90.0, 20.0, 110.0)

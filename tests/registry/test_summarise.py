@@ -17,7 +17,7 @@ from synthetic_run import METRICS, PARTS, Row, drawn_rows, failed, row, settings
 from registry.aggregation import aggregate
 from registry.errors import DataError, UndefinedMetricError, UnknownNameError
 from registry.measure import Measurement, count, summarise
-from registry.types import MetricSpec
+from registry.specs import MetricSpec
 
 Scores = dict[str, float]
 

@@ -18,7 +18,8 @@ from registry.data import find_videos, fingerprint, select_frames
 from registry.plugins import Plugins, load_plugins
 from registry.predictions import read_predictions
 from registry.reader import FaceReader
-from registry.types import Face, FaceDetectorSpec, Frame, LandmarkerSpec, Video
+from registry.specs import FaceDetectorSpec, LandmarkerSpec
+from registry.types import Face, Frame, Video
 from registry.video_files import VideoCursor, count_frames, is_video
 
 KINDS = {"a.mp4": "libx264", "b.avi": "mpeg4", "c.mkv": "libx264", "d.webm": "libvpx-vp9"}

@@ -17,14 +17,9 @@ from registry.builtin.detectors import (
 )
 from registry.errors import ConfigError
 from registry.inference import Embedder
+from registry.protocols import Detector, DetectorContext, DifferentiableDetector, EmbeddingDetector
 from registry.timm_backbone import TimmBackbone
-from registry.types import (
-    Crop,
-    Detector,
-    DetectorContext,
-    DifferentiableDetector,
-    EmbeddingDetector,
-)
+from registry.types import Crop
 
 
 def crop(size: int, **ids: Any) -> Crop:

@@ -23,7 +23,8 @@ from registry.errors import BenchError, ConfigError, DataError
 from registry.images import read_image
 from registry.plugins import Plugins, load_plugins
 from registry.reader import FaceReader, read_landmarks
-from registry.types import DataOptions, Face, FaceDetectorSpec, LandmarkerSpec
+from registry.specs import FaceDetectorSpec, LandmarkerSpec
+from registry.types import DataOptions, Face
 from registry.video_files import VideoCursor
 
 BOX = (10.6, 5.2, 30.6, 25.2)

@@ -1,0 +1,208 @@
+"""What backbones, detectors and explainers are, whoever wrote them; conventions as in `types`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+
+from registry.types import Crop, CropPolicy, Explanation, Features, Sample, Scores, Training
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+    from registry.inference import Embedder
+
+__all__ = [
+    "Backbone",
+    "Detector",
+    "DetectorContext",
+    "DifferentiableDetector",
+    "EmbeddingDetector",
+    "Explain",
+    "FineBackbone",
+    "FitContext",
+    "FitReport",
+    "FreezableNetwork",
+    "LocalDetector",
+    "TrainableBackbone",
+    "TrainableNetwork",
+]
+
+
+class Backbone(Protocol):
+    """A network that turns face crops into embeddings, in eval mode.
+
+    `crop` can be set: the host does where frames are to be taken whole. Images come as float
+    tensors (B, 3, S, S), RGB in [0, 1]; the backbone applies its own mean and std. `weights_sha256`
+    identifies the weights; `mean_pooled` says that `embed` is the mean of `Features.map` over its
+    positions and nothing more (then maps of a linear head are closed-form).
+    """
+
+    name: str
+    crop: CropPolicy
+    dim: int
+    mean_pooled: bool
+    weights: str
+    weights_sha256: str
+    trained_on: tuple[Training, ...]
+
+    def features(self, images: torch.Tensor) -> Features: ...
+
+    def embed(self, features: Features) -> torch.Tensor:
+        """(B, d): for a timm model equal to `forward_head(x, pre_logits=True)`."""
+
+    def head(self, embedding: torch.Tensor) -> torch.Tensor | None:
+        """(B,) logit of fake, or None where the weights have no fake/real head."""
+
+    def head_direction(self) -> NDArray[np.float64] | None:
+        """(d,) gradient of the head's logit where the head is linear, else None."""
+
+    def to(self, device: str) -> Backbone: ...
+
+
+@runtime_checkable
+class FineBackbone(Protocol):
+    """A backbone that also gives a finer feature map, out of the same forward pass."""
+
+    def fine_features(self, images: torch.Tensor) -> Features:
+        """`features(images)`, with `fine` of h' about a sixteenth of S, or None if `map` is so."""
+
+
+class TrainableNetwork(Protocol):
+    """A torch module: images (B, 3, S, S), RGB in [0, 1], to logits (B, classes).
+
+    `head()` is the module that makes logits of embeddings; `weights()` the tensors by the names
+    under which `--weights FILE` of the same backbone reads them back. `with_map(images)` gives the
+    logits and a feature map (B, C, h, w) on the way to them, h about a sixteenth of S; a
+    ConfigError where there is none.
+    """
+
+    def head(self) -> torch.nn.Module: ...
+
+    def weights(self) -> dict[str, torch.Tensor]: ...
+
+    def with_map(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]: ...
+
+
+@runtime_checkable
+class FreezableNetwork(Protocol):
+    """A TrainableNetwork whose first stages can be kept as they are, norms included."""
+
+    def freeze(self, stages: int) -> None: ...
+
+
+@runtime_checkable
+class TrainableBackbone(Protocol):
+    """A backbone that can be trained further.
+
+    `trainable(classes, seed)` is a torch module (a TrainableNetwork) in train mode with weights of
+    its own. A head that has as many classes is kept, any other replaced by one drawn from `seed`.
+    """
+
+    name: str
+    crop: CropPolicy
+
+    def trainable(self, classes: int, seed: int) -> TrainableNetwork: ...
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Scores face crops. One method is all that is required."""
+
+    def score(self, crops: Sequence[Crop]) -> Scores: ...
+
+
+@runtime_checkable
+class EmbeddingDetector(Protocol):
+    """A detector whose costly half can be cached: `score(x) == score_embeddings(embed(x))`.
+
+    Detectors with equal `encoder` share embeddings, so a second one costs no forward pass.
+    A detector may also have `vote_variants: frozenset[str]`: variants that the host takes as a
+    majority of the video's region scores instead of a mean of the frames' scores.
+    """
+
+    encoder: str
+
+    def score(self, crops: Sequence[Crop]) -> Scores: ...
+
+    def embed(self, crops: Sequence[Crop]) -> NDArray[np.float32]:
+        """(B, d)."""
+
+    def score_embeddings(self, embeddings: NDArray[np.float32]) -> Scores: ...
+
+
+@runtime_checkable
+class DifferentiableDetector(Protocol):
+    """A detector whose logits of fake torch can differentiate; explainers by gradient need it.
+
+    `embedder` holds the backbone that it scores with.
+    """
+
+    embedder: Embedder
+
+    def score(self, crops: Sequence[Crop]) -> Scores: ...
+
+    def logits(self, embedding: torch.Tensor) -> Mapping[str, torch.Tensor]:
+        """Logits of fake (B,), before the sigmoid, by target, of a tensor of embeddings (B, d).
+
+        Targets are "face", the head on the whole embedding, and the parts with heads of their own.
+        """
+
+
+@runtime_checkable
+class LocalDetector(Protocol):
+    """An EmbeddingDetector that looks at each part of a face in a space of its own."""
+
+    def embed(self, crops: Sequence[Crop]) -> NDArray[np.float32]: ...
+
+    def project(self, embeddings: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
+        """Local embeddings (B, r) by part, of embeddings (B, d)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorContext:
+    """What a detector is built from. `embedder` is None for a detector that needs no backbone."""
+
+    embedder: Embedder | None
+    options: Any
+    artefact: Path | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitContext:
+    """What a detector is fitted on: real faces of the train and the val split, and where to write.
+
+    `max_errors` is how many faces may fail to load: a fraction below 1, else a count. With
+    `tensorboard` a fit that has something to show writes it for TensorBoard into `out`.
+    """
+
+    embedder: Embedder
+    train: Sequence[Sample]
+    val: Sequence[Sample]
+    options: Any
+    out: Path
+    data_fingerprint: str
+    datasets: tuple[str, ...]
+    seed: int = 0
+    workers: int = 0
+    max_errors: float = 0.05
+    quiet: bool = False
+    tensorboard: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitReport:
+    """What a fit left behind: the artefact, and tables to print, each (title, header, rows)."""
+
+    artefact: Path
+    tables: tuple[tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+Explain: TypeAlias = Callable[[Sequence[Crop]], list[Explanation]]
+"""What an explainer is once it is built."""
