@@ -35,6 +35,11 @@ class Truth:
     parts: torch.Tensor | None = None  # (B, K, h, w): soft masks of the face's parts
     changed: torch.Tensor | None = None  # (B, K): 1, 0, or NaN for unknown
 
+    def of(self, rows: torch.Tensor) -> Truth:
+        """That of some of the images."""
+        parts = None if self.parts is None else self.parts[rows]
+        return Truth(self.masks[rows], parts, None if self.changed is None else self.changed[rows])
+
 
 class Learner(nn.Module):
     """A network in training with one more layer, `answer`, on its feature map of stride 16.

@@ -35,7 +35,7 @@ from lesb_plugin.lesb.train.shown import show_embeddings, show_pairs
 from lesb_plugin.lesb.train.validation import ValSet, verdict
 from registry import DataError, TrainableNetwork, progress_bar, say
 
-__all__ = ["CHECKPOINT", "LOG", "WEIGHTS", "Trainer", "step_gradients"]
+__all__ = ["CHECKPOINT", "LOG", "WEIGHTS", "Trainer", "apart", "step_gradients"]
 
 CHECKPOINT, WEIGHTS, LOG = "checkpoint.pt", "weights.safetensors", "log.json"
 
@@ -271,27 +271,50 @@ def step_gradients(
 ) -> tuple[float, float]:
     """Leave the gradients of one step in the parameters; the loss and the share of right answers.
 
-    The loss is that of the labels; a Learner's gradients are also those of its second lesson.
-    With SAM they are those at the worst point near by; the loss is that of the weights themselves.
+    `images` (2n, 3, S, S) are n pairs, real before fake; the two of a pair are never seen in one
+    forward pass (`apart`). The loss is that of the labels; a Learner's gradients are also those of
+    its second lesson. With SAM they are those at the worst point near by; the loss is that of the
+    weights themselves.
     """
     device = images.device.type
+    passes = apart(len(images))
 
     def backward() -> tuple[float, float]:
-        with torch.autocast(device, torch.bfloat16, enabled=config.precision == "bfloat16"):
-            answer = None
-            if isinstance(network, Learner):
-                logits, answer = network.with_answer(images)  # (2n, 2), (2n, outputs, h, w)
-            else:
-                logits = network(images)
-        loss = nn.functional.cross_entropy(logits.float(), labels, label_smoothing=config.smoothing)
-        whole = loss
-        if isinstance(network, Learner) and answer is not None:
-            whole = loss + config.aux_weight * network.loss(answer, truth)
-        whole.backward()  # type: ignore[no-untyped-call]
-        right = (logits.argmax(dim=1) == labels).float().mean()
-        return float(loss.detach()), float(right)
+        loss = right = 0.0
+        for rows in passes:
+            share = len(rows) / len(images)
+            with torch.autocast(device, torch.bfloat16, enabled=config.precision == "bfloat16"):
+                answer = None
+                if isinstance(network, Learner):
+                    logits, answer = network.with_answer(images[rows])  # (n, 2), (n, outputs, h, w)
+                else:
+                    logits = network(images[rows])
+            part = nn.functional.cross_entropy(
+                logits.float(), labels[rows], label_smoothing=config.smoothing
+            )
+            whole = part
+            if isinstance(network, Learner) and answer is not None:
+                whole = part + config.aux_weight * network.loss(answer, truth.of(rows))
+            (share * whole).backward()  # type: ignore[no-untyped-call]
+            loss += share * float(part.detach())
+            right += share * float((logits.argmax(dim=1) == labels[rows]).float().mean())
+        return loss, right
 
     return _gradients(network, backward, config)
+
+
+def apart(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows of the two forward passes over `count` images, pairs in a row: no pair in either.
+
+    Each holds as many reals as fakes (give or take one pair). In a pass with both of a pair, batch
+    norm's statistics give away which is which, and a network learns to read them rather than the
+    image: trained so, one had an AUC of .955 on new faces while their pairs were in its batch, and
+    of .787 image by image.
+    """
+    first = torch.arange(count // 2) * 2  # the real of each pair
+    second = first + 1
+    swapped = torch.arange(count // 2) >= (count // 2 + 1) // 2
+    return torch.where(swapped, second, first), torch.where(swapped, first, second)
 
 
 def _gradients(

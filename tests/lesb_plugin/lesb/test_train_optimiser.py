@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from lesb_plugin.lesb.train.lessons import Truth
-from lesb_plugin.lesb.train.loop import step_gradients
+from lesb_plugin.lesb.train.loop import apart, step_gradients
 from lesb_plugin.lesb.train.optimiser import (
     Average,
     perturbed,
@@ -43,7 +43,7 @@ def test_sam_takes_the_gradient_at_the_worst_point_near_by_on_a_quadratic() -> N
     assert torch.equal(w.detach(), start)
 
 
-def test_sam_leaves_running_statistics_of_the_second_pass_out() -> None:
+def test_sam_leaves_running_statistics_of_the_second_step_out() -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 2))
     images, labels = torch.rand(6, 3, 8, 8), torch.arange(6) % 2
@@ -51,8 +51,51 @@ def test_sam_leaves_running_statistics_of_the_second_pass_out() -> None:
     step_gradients(network, images, labels, Truth(masks), config(optimiser="sam"))
     norm: Any = network[1]
     seen = nn.functional.conv2d(images, network[0].weight, network[0].bias)  # type: ignore[arg-type, union-attr]
-    torch.testing.assert_close(norm.running_mean, 0.1 * seen.mean((0, 2, 3)))
+    one, other = seen[[0, 2, 5]].mean((0, 2, 3)), seen[[1, 3, 4]].mean((0, 2, 3))
+    torch.testing.assert_close(norm.running_mean, 0.9 * 0.1 * one + 0.1 * other)
     assert norm.momentum == 0.1
+
+
+@pytest.mark.parametrize("pairs", [1, 2, 5, 16])
+def test_no_forward_pass_holds_both_of_a_pair(pairs: int) -> None:
+    """What a pass holds of one pair says nothing of its labels: as many reals as fakes."""
+    passes = apart(2 * pairs)
+    assert sorted(torch.cat(passes).tolist()) == list(range(2 * pairs))
+    for rows in passes:
+        assert sorted((rows // 2).tolist()) == list(range(pairs))  # each pair once
+        fakes = int((rows % 2).sum())
+        assert abs(2 * fakes - pairs) <= 1
+
+
+class _Seen(nn.Module):
+    """A linear network that keeps what it was shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(12, 2)
+        self.batches: list[torch.Tensor] = []
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.batches.append(images)
+        return self.linear(images.flatten(1))  # type: ignore[no-any-return]
+
+
+def test_a_step_shows_pairs_apart_and_its_gradient_is_that_of_all_images() -> None:
+    torch.manual_seed(1)
+    network, images = _Seen(), torch.rand(10, 3, 2, 2)
+    labels, masks = torch.arange(10) % 2, torch.zeros(10, 2, 2, dtype=torch.uint8)
+    loss, right = step_gradients(network, images, labels, Truth(masks), config(clip=0.0))
+    shown = [{int((images == each).flatten(1).all(1).nonzero()) for each in batch}
+             for batch in network.batches]  # fmt: skip
+    assert shown == [{0, 2, 4, 7, 9}, {1, 3, 5, 6, 8}]
+    found = network.linear.weight.grad
+    network.linear.weight.grad = None
+    logits = network(images)
+    expected = nn.functional.cross_entropy(logits, labels, label_smoothing=0.05)
+    expected.backward()  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(found, network.linear.weight.grad)
+    assert loss == pytest.approx(float(expected.detach()))
+    assert right == pytest.approx(float((logits.argmax(1) == labels).float().mean()))
 
 
 def test_statistics_stand_still_only_within_the_context() -> None:
