@@ -28,7 +28,7 @@ TRAINED_ON = (
     Training(dataset="ffhq256", task="forgery"),
 )
 INPUT_SIZE = 256  # pixels of the sides of a crop
-WEIGHTS_SHA256 = "6fdff992cc4328ad68ad1f8ea68218b7babc502509e6ae815f8b12fa53d21a55"
+WEIGHTS_SHA256 = "b228f47366479ab7e062f72700b3e2f0e76bfda3ecba5ae7a7bf568fab448e71"
 _FITTED = {
     "lesb": "LESB fitted on sbi_efflite0 with the faces that it was trained on",
     "lesb_roi": "LESB that localises, fitted on sbi_efflite0 with the faces that it was trained on",
