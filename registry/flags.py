@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, Union
 
 from registry.errors import PluginError
@@ -30,19 +30,21 @@ def add_config_flags(parser: argparse.ArgumentParser, cls: type[Any]) -> None:
         help="one key by its name, over the file: --set frames=8 --set options.fusion=max",
     )
     groups: dict[str, Any] = {"": parser}
-    for each in dataclasses.fields(cls):
-        group = _group(cls, each.name)
+
+    def container(name: str) -> Any:
+        group = _group(cls, name)
         if group not in groups:
             groups[group] = parser.add_argument_group(group)
-        _add_field(groups[group], cls, each, "")
+        return groups[group]
+
+    _add_fields(container, cls, "")
 
 
 def add_option_flags(parser: argparse.ArgumentParser, owner: str, cls: type[Any]) -> None:
     """One flag for every field of a detector's options, in a group of their own."""
     group = parser.add_argument_group(f"options of {owner}")
     try:
-        for each in dataclasses.fields(cls):
-            _add_field(group, cls, each, _OPTIONS)
+        _add_fields(lambda _name: group, cls, _OPTIONS)
     except argparse.ArgumentError as error:
         raise PluginError(
             f"an option of {owner} takes the name of a flag that `{parser.prog}` has: {error}"
@@ -67,17 +69,20 @@ def _group(cls: type[Any], name: str) -> str:
     return next((str(vars(base)["group"]) for base in owners if "group" in vars(base)), "")
 
 
-def _add_field(container: Any, cls: type[Any], each: dataclasses.Field[Any], prefix: str) -> None:
-    how = _argument(typing.get_type_hints(cls)[each.name])
-    if how is not None:
-        container.add_argument(
-            "--" + each.name.replace("_", "-"),
-            *each.metadata.get("aliases", ()),
-            dest=prefix + each.name,
-            default=argparse.SUPPRESS,
-            help=_help(each),
-            **how,
-        )
+def _add_fields(container: Callable[[str], Any], cls: type[Any], prefix: str) -> None:
+    """One flag for every field that can have one, in what `container` gives for its name."""
+    hints = typing.get_type_hints(cls)
+    for each in dataclasses.fields(cls):
+        how = _argument(hints[each.name])
+        if how is not None:
+            container(each.name).add_argument(
+                "--" + each.name.replace("_", "-"),
+                *each.metadata.get("aliases", ()),
+                dest=prefix + each.name,
+                default=argparse.SUPPRESS,
+                help=_help(each),
+                **how,
+            )
 
 
 def _argument(annotation: Any) -> dict[str, Any] | None:

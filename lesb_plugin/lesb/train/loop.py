@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -276,31 +276,47 @@ def step_gradients(
     its second lesson. With SAM they are those at the worst point near by; the loss is that of the
     weights themselves.
     """
-    device = images.device.type
-    passes = apart(len(images))
 
     def backward() -> tuple[float, float]:
         loss = right = 0.0
-        for rows in passes:
+        for rows in apart(len(images)):
             share = len(rows) / len(images)
-            with torch.autocast(device, torch.bfloat16, enabled=config.precision == "bfloat16"):
-                answer = None
-                if isinstance(network, Learner):
-                    logits, answer = network.with_answer(images[rows])  # (n, 2), (n, outputs, h, w)
-                else:
-                    logits = network(images[rows])
-            part = nn.functional.cross_entropy(
-                logits.float(), labels[rows], label_smoothing=config.smoothing
-            )
-            whole = part
-            if isinstance(network, Learner) and answer is not None:
-                whole = part + config.aux_weight * network.loss(answer, truth.of(rows))
-            (share * whole).backward()  # type: ignore[no-untyped-call]
-            loss += share * float(part.detach())
-            right += share * float((logits.argmax(dim=1) == labels[rows]).float().mean())
+            found = _losses(network, images[rows], labels[rows], truth.of(rows), config)
+            (share * found.whole).backward()  # type: ignore[no-untyped-call]
+            loss += share * float(found.labels.detach())
+            right += share * found.right
         return loss, right
 
     return _gradients(network, backward, config)
+
+
+class _Losses(NamedTuple):
+    labels: torch.Tensor
+    whole: torch.Tensor  # with the second lesson's
+    right: float  # share of right answers
+
+
+def _losses(
+    network: nn.Module,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    truth: Truth,
+    config: TrainConfig,
+) -> _Losses:
+    """Of one forward pass."""
+    answer = None
+    enabled = config.precision == "bfloat16"
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=enabled):
+        if isinstance(network, Learner):
+            logits, answer = network.with_answer(images)  # (n, 2), (n, outputs, h, w)
+        else:
+            logits = network(images)
+    whole = loss = nn.functional.cross_entropy(
+        logits.float(), labels, label_smoothing=config.smoothing
+    )
+    if isinstance(network, Learner) and answer is not None:
+        whole = loss + config.aux_weight * network.loss(answer, truth)
+    return _Losses(loss, whole, float((logits.argmax(dim=1) == labels).float().mean()))
 
 
 def apart(count: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -311,10 +327,9 @@ def apart(count: int) -> tuple[torch.Tensor, torch.Tensor]:
     image: trained so, one had an AUC of .955 on new faces while their pairs were in its batch, and
     of .787 image by image.
     """
-    first = torch.arange(count // 2) * 2  # the real of each pair
-    second = first + 1
-    swapped = torch.arange(count // 2) >= (count // 2 + 1) // 2
-    return torch.where(swapped, second, first), torch.where(swapped, first, second)
+    pairs = torch.arange(count // 2)
+    fakes = (pairs >= (len(pairs) + 1) // 2).long()  # of the second half, in the first pass
+    return 2 * pairs + fakes, 2 * pairs + 1 - fakes
 
 
 def _gradients(
