@@ -79,13 +79,14 @@ if TYPE_CHECKING:
     from registry.detector_flags import configure_for_detectors
     from registry.evaluation import evaluate
     from registry.file_command import configure_for_files, unscored
+    from registry.file_scores import FaceScore, Prediction
     from registry.fitting import fit
     from registry.flags import add_config_flags, given_flags
     from registry.inference import Embedder
     from registry.markup import Markup, joined, tag
     from registry.masks import crop_mask
     from registry.page import html_page, picture_uri
-    from registry.predicting import FaceScore, Prediction, Predictor, predict
+    from registry.predicting import Predictor, predict
     from registry.reference import real_crops
     from registry.resolving import as_yaml, load_yaml, resolve
     from registry.result import Result
@@ -222,13 +223,13 @@ _ON_FIRST_USE = {
     "ComputeSettings": "registry.settings",
     "DataSettings": "registry.settings",
     "Embedder": "registry.inference",
-    "FaceScore": "registry.predicting",
+    "FaceScore": "registry.file_scores",
     "FaceSettings": "registry.settings",
     "FinishedRun": "registry.revisiting",
     "FrameSettings": "registry.settings",
     "Markup": "registry.markup",
     "PartAudit": "registry.audit_summary",
-    "Prediction": "registry.predicting",
+    "Prediction": "registry.file_scores",
     "Predictor": "registry.predicting",
     "Result": "registry.result",
     "ScoredFace": "registry.revisiting",

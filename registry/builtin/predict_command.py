@@ -18,7 +18,8 @@ from registry.flags import given_flags
 from registry.resolving import resolve
 
 if TYPE_CHECKING:
-    from registry.predicting import Prediction, Predictor
+    from registry.file_scores import Prediction
+    from registry.predicting import Predictor
 
 __all__ = ["SCHEMA", "configure_predict", "run_predict"]
 

@@ -34,12 +34,15 @@ __all__ = ["FAMILIES", "WHOLE_FACE", "Forged", "Scene", "clone", "forge"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """What families draw from; `donor(view, rng)` gives a face of somebody else."""
+    """What families draw from; `donor(view, rng, alike)` gives a face of somebody else.
+
+    If `alike`, it is of the same data set and was made smaller by as much as the view.
+    """
 
     law: Law
     blend: Style
     regions: RegionSet
-    donor: Callable[[View, np.random.Generator], View]
+    donor: Callable[[View, np.random.Generator, bool], View]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,14 +192,15 @@ def _donated(
     """Another person's face, or parts of it, in the place of this one's."""
     law = scene.law.swap
     mask = mask_of(view, scene, rng)
-    donor = scene.donor(view, rng)
+    alike = law.alike > 0 and rng.random() < law.alike
+    donor = scene.donor(view, rng, alike)
     if donor.width > 1.5 * view.width:
         donor = resize_view(donor, view.width / donor.width)
     points = min(len(view.landmarks), len(donor.landmarks))
     warp = piecewise_map if rng.random() < law.piecewise else similarity_map
     where = warp(view.image.shape[:2], view.landmarks[:points], donor.landmarks[:points])
     source = apply_map(donor.image, where, INTERPOLATIONS[rng.choice((0, 1, 3))])
-    if rng.random() < law.changed:
+    if not alike and rng.random() < law.changed:
         source = draw_change(scene.law.source, rng)(source)
     source = match_colour(source, view.image, mask, rng.uniform(*law.match))
     fake, mask = blend(source, view.image, mask, scene, rng)
@@ -209,8 +213,17 @@ def _warp(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
     mask = _either_mask(view, scene, rng)
     soft = cv2.GaussianBlur(mask, (0, 0), rng.uniform(*law.reach) * iod)
     soft = np.where(soft > 0.01 * soft.max(), soft / soft.max(), 0).astype(np.float32)
+    weakest, strongest = law.strength
+    # No draw for a fixed strength: pairs of styles that have none stay what they were.
+    power = 0.0 if weakest == strongest else rng.random()
+    share, (low, high) = strongest * (weakest / strongest) ** power, law.scale
     where = bend_map(
-        soft, rng, grid=law.grid, bend=law.bend * iod, shift=law.shift * iod, scale=law.scale
+        soft,
+        rng,
+        grid=law.grid,
+        bend=share * law.bend * iod,
+        shift=share * law.shift * iod,
+        scale=(low**share, high**share),
     )
     fake = apply_map(view.image, where, INTERPOLATIONS[rng.choice((0, 1, 3))])
     return Forged(fake, view.image, soft, view)

@@ -58,6 +58,7 @@ class Warp:
     scale: Span = (0.8, 1.25)  # of the part about its centre, per axis
     shift: float = 0.08
     bend: float = 0.07  # standard deviation of a coarse random field
+    strength: Span = (1.0, 1.0)  # share of these three, log-uniform, one draw for all
     grid: tuple[int, int] = (3, 5)  # sides of that field
     reach: Span = (0.10, 0.22)  # sigma that smooths the mask
     jaw: float = 0.2  # probability that the lower face is warped, not parts of it
@@ -71,6 +72,7 @@ class Swap:
     piecewise: float = 0.6  # probability of a piecewise-affine warp; else one similarity
     match: Span = (0.6, 1.0)  # share of the difference in colour that is taken away
     changed: float = 0.4  # probability that the donor is changed as a source is
+    alike: float = 0.0  # of one from the same data set, as small as the target, and not changed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,4 +144,8 @@ class Law:
             return f"no family of pseudo-fakes named {unknown[0]!r}; known: {', '.join(known)}"
         if not any(weight > 0 for weight in self.families.values()):
             return "no family of pseudo-fakes has a weight above 0"
+        if not 0 < self.warp.strength[0] <= self.warp.strength[1]:
+            return (
+                f"warp.strength {list(self.warp.strength)} must be [low, high] with 0 < low <= high"
+            )
         return ""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -19,23 +19,17 @@ from lesb_plugin.lesb.train.checkpoint import (
     save_checkpoint,
     save_weights,
 )
-from lesb_plugin.lesb.train.lessons import Learner, Truth, build_learner
+from lesb_plugin.lesb.train.lessons import Truth, build_learner
 from lesb_plugin.lesb.train.monitor import Stop, write_log
-from lesb_plugin.lesb.train.optimiser import (
-    Average,
-    perturbed,
-    rate,
-    set_rate,
-    still_statistics,
-    weight_groups,
-)
+from lesb_plugin.lesb.train.optimiser import Average, rate, set_rate, weight_groups
 from lesb_plugin.lesb.train.options import TrainConfig
 from lesb_plugin.lesb.train.pairs import Batch, Order, PairMaker, batches
 from lesb_plugin.lesb.train.shown import show_embeddings, show_pairs
+from lesb_plugin.lesb.train.step import step_gradients
 from lesb_plugin.lesb.train.validation import ValSet, verdict
 from registry import DataError, TrainableNetwork, progress_bar, say
 
-__all__ = ["CHECKPOINT", "LOG", "WEIGHTS", "Trainer", "apart", "step_gradients"]
+__all__ = ["CHECKPOINT", "LOG", "WEIGHTS", "Trainer"]
 
 CHECKPOINT, WEIGHTS, LOG = "checkpoint.pt", "weights.safetensors", "log.json"
 
@@ -260,90 +254,6 @@ def _truth(batch: Batch, device: str) -> Truth:
             batch.changed.to(device).flatten(0, 1),
         )
     return Truth(batch.masks.to(device).flatten(0, 1), parts, changed)
-
-
-def step_gradients(
-    network: nn.Module,
-    images: torch.Tensor,
-    labels: torch.Tensor,
-    truth: Truth,
-    config: TrainConfig,
-) -> tuple[float, float]:
-    """Leave the gradients of one step in the parameters; the loss and the share of right answers.
-
-    `images` (2n, 3, S, S) are n pairs, real before fake; the two of a pair are never seen in one
-    forward pass (`apart`). The loss is that of the labels; a Learner's gradients are also those of
-    its second lesson. With SAM they are those at the worst point near by; the loss is that of the
-    weights themselves.
-    """
-
-    def backward() -> tuple[float, float]:
-        loss = right = 0.0
-        for rows in apart(len(images)):
-            share = len(rows) / len(images)
-            found = _losses(network, images[rows], labels[rows], truth.of(rows), config)
-            (share * found.whole).backward()  # type: ignore[no-untyped-call]
-            loss += share * float(found.labels.detach())
-            right += share * found.right
-        return loss, right
-
-    return _gradients(network, backward, config)
-
-
-class _Losses(NamedTuple):
-    labels: torch.Tensor
-    whole: torch.Tensor  # with the second lesson's
-    right: float  # share of right answers
-
-
-def _losses(
-    network: nn.Module,
-    images: torch.Tensor,
-    labels: torch.Tensor,
-    truth: Truth,
-    config: TrainConfig,
-) -> _Losses:
-    """Of one forward pass."""
-    answer = None
-    enabled = config.precision == "bfloat16"
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=enabled):
-        if isinstance(network, Learner):
-            logits, answer = network.with_answer(images)  # (n, 2), (n, outputs, h, w)
-        else:
-            logits = network(images)
-    whole = loss = nn.functional.cross_entropy(
-        logits.float(), labels, label_smoothing=config.smoothing
-    )
-    if isinstance(network, Learner) and answer is not None:
-        whole = loss + config.aux_weight * network.loss(answer, truth)
-    return _Losses(loss, whole, float((logits.argmax(dim=1) == labels).float().mean()))
-
-
-def apart(count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows of the two forward passes over `count` images, pairs in a row: no pair in either.
-
-    Each holds as many reals as fakes (give or take one pair). In a pass with both of a pair, batch
-    norm's statistics give away which is which, and a network learns to read them rather than the
-    image: trained so, one had an AUC of .955 on new faces while their pairs were in its batch, and
-    of .787 image by image.
-    """
-    pairs = torch.arange(count // 2)
-    fakes = (pairs >= (len(pairs) + 1) // 2).long()  # of the second half, in the first pass
-    return 2 * pairs + fakes, 2 * pairs + 1 - fakes
-
-
-def _gradients(
-    network: nn.Module, backward: Callable[[], tuple[float, float]], config: TrainConfig
-) -> tuple[float, float]:
-    parameters: Sequence[nn.Parameter] = list(network.parameters())
-    network.zero_grad(set_to_none=True)
-    found = backward()
-    if config.optimiser == "sam" and math.isfinite(found[0]):
-        with perturbed(parameters, config.rho), still_statistics(network):
-            backward()
-    if config.clip > 0:
-        torch.nn.utils.clip_grad_norm_(parameters, config.clip)
-    return found
 
 
 def _flat(record: dict[str, Any]) -> dict[str, float]:

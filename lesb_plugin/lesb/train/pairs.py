@@ -24,7 +24,7 @@ from lesb_plugin.lesb.train.made import Made
 from lesb_plugin.lesb.train.part_labels import changed_parts
 from lesb_plugin.lesb.train.quality import draw_quality
 from lesb_plugin.lesb.train.store import FaceStore
-from lesb_plugin.lesb.train.view import View, place
+from lesb_plugin.lesb.train.view import View, place, resize_view
 from lesb_plugin.lfd.part_grid import FINENESS, fine_masks
 from lesb_plugin.lfd.presets import region_preset
 from lesb_plugin.lfd.regions import RegionSet
@@ -118,8 +118,10 @@ class PairMaker(torch.utils.data.Dataset[Made | Skipped]):
         return Made(images, mask, family, masks, landmarks)
 
     def _scene(self, index: int) -> Scene:
-        def donor(_view: View, rng: np.random.Generator) -> View:
-            return self.store.donor(index, self.law.swap.candidates, rng)
+        def donor(view: View, rng: np.random.Generator, alike: bool) -> View:
+            face = self.store.donor(index, self.law.swap.candidates, rng, alike=alike)
+            factor = view.width / self.store.entries[index].width
+            return resize_view(face, factor) if alike and factor < 1.0 else face
 
         return Scene(self.law, self.blend, self.regions, donor)
 

@@ -34,6 +34,15 @@ class Entry:
     landmarks: Points
     box: Box
 
+    @property
+    def dataset(self) -> str:
+        return self.key.split("/", 1)[0]
+
+    @property
+    def width(self) -> float:
+        """Of the face box."""
+        return self.box[2] - self.box[0]
+
 
 class FaceStore:
     """Faces with landmarks by number; reading one copies nothing. Pickled, it is a path."""
@@ -56,10 +65,18 @@ class FaceStore:
         flat = self._pixels[entry.offset : entry.offset + int(np.prod(entry.shape))]
         return View(np.asarray(flat).reshape(entry.shape), entry.landmarks, entry.box)
 
-    def donor(self, index: int, candidates: int, rng: np.random.Generator) -> View:
-        """Of `candidates` drawn faces of other people the one most similar in shape."""
+    def donor(
+        self, index: int, candidates: int, rng: np.random.Generator, *, alike: bool = False
+    ) -> View:
+        """Of `candidates` drawn faces of other people the one most similar in shape.
+
+        `alike` draws them from the face's own data set: faces of one origin, sharpness and size.
+        """
         own = self.entries[index]
-        drawn = rng.choice(len(self), min(len(self), candidates), replace=False)
+        pool = np.arange(len(self))
+        if alike:
+            pool = pool[[each.dataset == own.dataset for each in self.entries]]
+        drawn = rng.choice(pool, min(len(pool), candidates), replace=False)
         others = [int(at) for at in drawn if self.entries[at].identity != own.identity]
         if not others:
             raise ValueError("no face of another person was among the candidates")

@@ -34,10 +34,11 @@ class DrawnPerson:
     """A face of its own shape and colours under a texture that blending disturbs."""
 
     number: int
+    dataset: str = "drawn"
 
     @property
     def key(self) -> str:
-        return f"drawn/{self.number}/0"
+        return f"{self.dataset}/{self.number}/0"
 
     @property
     def identity(self) -> str:
@@ -65,8 +66,10 @@ def people(count: int, first: int = 0) -> list[DrawnPerson]:
 
 
 def store(folder: Path, count: int, first: int = 0) -> FaceStore:
-    path = folder / f"faces_{first}_{count}"
-    drawn = people(count, first)
+    return store_of(people(count, first), folder / f"faces_{first}_{count}")
+
+
+def store_of(drawn: list[DrawnPerson], path: Path) -> FaceStore:
     return build_store(drawn, path, label="", workers=0, max_errors=0, quiet=True)
 
 

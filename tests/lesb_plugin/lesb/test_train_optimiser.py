@@ -11,7 +11,6 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from lesb_plugin.lesb.train.lessons import Truth
-from lesb_plugin.lesb.train.loop import apart, step_gradients
 from lesb_plugin.lesb.train.optimiser import (
     Average,
     perturbed,
@@ -21,6 +20,7 @@ from lesb_plugin.lesb.train.optimiser import (
     weight_groups,
 )
 from lesb_plugin.lesb.train.options import TrainConfig
+from lesb_plugin.lesb.train.step import apart, step_gradients
 from lesb_plugin.lesb.train.validation import auc
 from registry import resolve
 

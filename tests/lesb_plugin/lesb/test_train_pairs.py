@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
-from drawn_training import CROP, maker, store
+from drawn_training import CROP, DrawnPerson, maker, people, store, store_of
 
+from lesb_plugin.lesb.distort import Image
 from lesb_plugin.lesb.train.forgeries import FAMILIES, forge
 from lesb_plugin.lesb.train.law import Law
 from lesb_plugin.lesb.train.made import Made
 from lesb_plugin.lesb.train.pairs import Batch, Order, PairMaker, batches, load_law
+from lesb_plugin.lesb.train.view import View, resize_view
 from lesb_plugin.lfd.variants import Skipped
 from registry import ConfigError
 
@@ -100,6 +104,79 @@ def test_donors_are_other_people(tmp_path: Path) -> None:
     for seed in range(8):
         donor = faces.donor(1, 2, np.random.default_rng(seed))
         assert not np.array_equal(donor.image, own)
+
+
+def test_donors_alike_are_of_the_same_data_set(tmp_path: Path) -> None:
+    others = [DrawnPerson(number, "other") for number in range(20, 40)]
+    faces = store_of([*people(3), *others], tmp_path / "faces")
+    own = [faces.view(at).image for at in (0, 2)]
+    for seed in range(8):
+        donor = faces.donor(1, 2, np.random.default_rng(seed), alike=True)
+        assert any(np.array_equal(donor.image, image) for image in own)
+    stranger = store_of([DrawnPerson(1), *others], tmp_path / "alone")
+    with pytest.raises(ValueError, match="another person"):
+        stranger.donor(0, 8, np.random.default_rng(0), alike=True)
+
+
+def test_donors_alike_are_as_small_as_the_face(clean: PairMaker) -> None:
+    whole = clean.store.view(0)
+    for factor in (0.5, 0.8, 1.0):
+        seen = resize_view(whole, factor)
+        donors = [clean._scene(0).donor(seen, rng_of(seed), True) for seed in range(8)]
+        natural = [clean._scene(0).donor(seen, rng_of(seed), False) for seed in range(8)]
+        for donor, as_it_is in zip(donors, natural, strict=True):
+            assert donor.width == pytest.approx(factor * as_it_is.width, rel=0.01)
+
+
+def test_donors_alike_are_not_changed(clean: PairMaker) -> None:
+    calls: list[object] = []
+
+    def counted(*args: object) -> Callable[[Image], Image]:
+        calls.append(args)
+        return lambda image: image
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lesb_plugin.lesb.train.forgeries.draw_change", counted)
+        for alike, times in ((1.0, 0), (0.0, 4)):
+            swap = replace(clean.law.swap, alike=alike, changed=1.0)
+            pairs = replace(clean, law=replace(clean.law, swap=swap, mock=0.0, least_change=0.0))
+            for seed in range(4):
+                forge("swap_alpha", clean.store.view(seed), pairs._scene(seed), rng_of(seed))
+            assert len(calls) == times
+
+
+def test_a_weaker_warp_moves_less(clean: PairMaker) -> None:
+    def change(strength: tuple[float, float]) -> float:
+        warp = replace(clean.law.warp, strength=strength)
+        scene = replace(plain(clean), law=replace(clean.law, warp=warp, least_change=0.0, mock=0.0))
+        found = []
+        for seed in range(6):
+            view = smooth_view(clean.store.view(seed % len(clean)))
+            forged = forge("warp", view, scene._scene(0), rng_of(seed))
+            found.append(np.abs(forged.fake.astype(int) - forged.real).mean())
+        return float(np.mean(found))
+
+    full, half, tenth = change((1.0, 1.0)), change((0.5, 0.5)), change((0.1, 0.1))
+    assert tenth < 0.35 * full
+    assert 0.3 * full < half < 0.8 * full
+    assert tenth < change((0.1, 1.0)) < full
+
+
+@pytest.mark.parametrize("strength", ["[0, 1]", "[0.5, 0.2]"])
+def test_a_strength_that_cannot_be_drawn_is_named(tmp_path: Path, strength: str) -> None:
+    path = tmp_path / "odd.yaml"
+    path.write_text(f"families: {{warp: 1}}\nwarp: {{strength: {strength}}}\n")
+    with pytest.raises(ConfigError, match=r"warp\.strength .*0 < low <= high"):
+        load_law(str(path))
+
+
+def rng_of(seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def smooth_view(view: View) -> View:
+    """Without the noise, which would change by as much however little it moves."""
+    return replace(view, image=cv2.GaussianBlur(view.image, (0, 0), 3))
 
 
 def test_a_face_that_allows_no_draw_is_skipped_with_the_reason(tmp_path: Path) -> None:
