@@ -25,6 +25,7 @@ from registry.types import Frame, Video
 __all__ = ["Chunk", "ChunkStore", "Unit", "cut"]
 
 FORMAT = 1
+_UNREADABLE = "cannot read FILE"  # how `images.read_image` begins, without the name
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,11 @@ class Chunk:
     status: NDArray[np.str_]
     values: dict[str, NDArray[np.float32] | NDArray[np.float64]]
 
+    @property
+    def unreadable(self) -> bool:
+        """Whether a file could not be opened: nothing that its size or date would tell of."""
+        return any(str(status).startswith(_UNREADABLE) for status in self.status)
+
 
 def cut(units: Sequence[Unit], size: int) -> list[Sequence[Unit]]:
     """`units` in order, `size` at a time."""
@@ -85,7 +91,8 @@ class ChunkStore:
         """The finished chunk, or None where it must be made.
 
         One in the run folder with another maker is a DataError: results would be mixed. One of
-        other frames, because files were mended, added or taken away, is made again.
+        other frames, because files were mended, added or taken away, is made again; so is one with
+        a file that could not be opened, which may have been the disk's or the network's fault.
         """
         key = self.key(units)
         path = self._path(index)
@@ -96,11 +103,11 @@ class ChunkStore:
                     f"{path} was made with other weights, crops or options than this run asks for;"
                     " choose another --out, or --overwrite to start this one afresh"
                 )
-            if isinstance(chunk, Chunk):
+            if isinstance(chunk, Chunk) and not chunk.unreadable:
                 return chunk
         if self.cache is not None and (cached := self.cache / f"{key}.npz").exists():
             chunk = _read(cached, key)
-            if isinstance(chunk, Chunk):
+            if isinstance(chunk, Chunk) and not chunk.unreadable:
                 _copy(cached, path)
                 return chunk
         return None
@@ -109,7 +116,7 @@ class ChunkStore:
         """Store a finished chunk."""
         path = self._path(index)
         _write(path, self.key(units), chunk)
-        if self.cache is not None:
+        if self.cache is not None and not chunk.unreadable:
             _copy(path, self.cache / f"{self.key(units)}.npz")
 
     def _path(self, index: int) -> Path:

@@ -10,6 +10,7 @@ from registry.settings import (
     BatchSettings,
     DataSettings,
     FaceSettings,
+    FailureSettings,
     FrameSettings,
     WorkerSettings,
     option,
@@ -20,7 +21,9 @@ __all__ = ["EvalConfig", "FitConfig", "PredictConfig", "ScoringConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvalConfig(BatchSettings, WorkerSettings, FaceSettings, FrameSettings, DataSettings):
+class EvalConfig(
+    FailureSettings, BatchSettings, WorkerSettings, FaceSettings, FrameSettings, DataSettings
+):
     """What `bench eval` does; the same names are flags, YAML keys and arguments of `evaluate`."""
 
     folder: ClassVar[str] = "eval"
@@ -54,7 +57,7 @@ class EvalConfig(BatchSettings, WorkerSettings, FaceSettings, FrameSettings, Dat
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitConfig(BatchSettings, WorkerSettings, FaceSettings, DataSettings):
+class FitConfig(FailureSettings, BatchSettings, WorkerSettings, FaceSettings, DataSettings):
     """What `bench fit` does; the same names are flags, YAML keys and arguments of `fit`."""
 
     folder: ClassVar[str] = "fit"

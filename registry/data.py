@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 _NO_OPTIONS = DataOptions()
+_ALL = "all"  # what results call the fakes of every method
 _OF_A_FILE = 32  # frames to learn from: neighbours in a video are all but the same
 
 
@@ -50,9 +51,13 @@ def find_index(
 
     Raises a BenchError where the name stands for nothing or for two things, or the split is empty.
     """
-    spec, request = _resolve(name, split, plugins)
-    found = spec.videos(replace(request, options=options))
-    index = found if isinstance(found, VideoIndex) else VideoIndex(videos=tuple(found))
+    try:
+        spec, request = _resolve(name, split, plugins)
+        found = spec.videos(replace(request, options=options))
+        index = found if isinstance(found, VideoIndex) else VideoIndex(videos=tuple(found))
+    except OSError as error:  # a folder that may not be read, a name too long for one
+        what = error.filename or name
+        raise DataError(f"cannot read {what}: {error.strerror or error}") from None
     if not index.videos:
         raise DataError(f"data set {name!r} has no videos in split {split!r}")
     _check(index.videos, spec)
@@ -146,7 +151,7 @@ def _resolve(name: str, split: str, plugins: Plugins) -> tuple[DatasetSpec, Data
 
 
 def _check(videos: Sequence[Video], spec: DatasetSpec) -> None:
-    """What every reader owes: at least one frame per video, and no id twice."""
+    """What every reader owes: at least one frame per video, no id twice, methods with names."""
     seen: set[tuple[str, str]] = set()
     for video in videos:
         key = (video.dataset, video.id)
@@ -158,6 +163,10 @@ def _check(videos: Sequence[Video], spec: DatasetSpec) -> None:
             if held == 2
             else "an id that is taken"
             if key in seen
+            else f"the method {_ALL!r}, which stands for all of them together"
+            if video.method == _ALL
+            else "a name that is not UTF-8; rename the file or folder"
+            if not _is_text(video)
             else ""
         )
         if fault:
@@ -166,6 +175,16 @@ def _check(videos: Sequence[Video], spec: DatasetSpec) -> None:
                 f"it was read by {spec.name!r} of package {spec.source!r}"
             )
         seen.add(key)
+
+
+def _is_text(video: Video) -> bool:
+    """Whether every name can be written down: Linux allows any bytes in one."""
+    names = [video.id, *(str(frame.path) for frame in video.frames), str(video.file or "")]
+    try:
+        "".join(names).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _reader_of(path: Path, specs: dict[str, DatasetSpec]) -> DatasetSpec:

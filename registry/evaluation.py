@@ -11,14 +11,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from registry.atomic import writable_folder
+import yaml
+
+from registry.atomic import writable_folder, write_text
 from registry.boundary import guarded
 from registry.cache import cache_dir
 from registry.chunks import Chunk, ChunkStore, Unit, cut
 from registry.config import EvalConfig
 from registry.console import progress_bar
 from registry.data import FaceReader, fingerprint
-from registry.errors import DataError
+from registry.errors import ConfigError, DataError
 from registry.inputs import choose_units, find_data
 from registry.model import Model, audit_of, build_model
 from registry.plugins import Plugins, load_plugins
@@ -72,6 +74,9 @@ def evaluate(config: EvalConfig | None = None, /, **settings: Any) -> Result:
 def _prepare(config: EvalConfig) -> _Job:
     plugins = load_plugins()
     spec: DetectorSpec = plugins.get("detector", config.detector)
+    if not config.metrics:
+        raise ConfigError("no metrics to compute; name one (`bench list metrics`)")
+    config = replace(config, metrics=tuple(dict.fromkeys(config.metrics)))
     for kind, names in (("metric", config.metrics), ("reporter", config.reporters)):
         for name in names:
             plugins.get(kind, name)
@@ -83,10 +88,8 @@ def _prepare(config: EvalConfig) -> _Job:
     model = build_model(plugins, config)
     units = choose_units(config, videos)
     folder = _open_folder(config)  # last: what is wrong with the rest leaves no empty folder
-    config = replace(config, out=str(folder))
-    (folder / "config.yaml").write_text(as_yaml(config), encoding="utf-8")
     return _Job(
-        config=config,
+        config=replace(config, out=str(folder)),
         plugins=plugins,
         model=model,
         data=data,
@@ -102,7 +105,24 @@ def _open_folder(config: EvalConfig) -> Path:
     folder = Path(config.out or "runs/" + "_".join(n.replace("/", "_") for n in names if n))
     if config.overwrite:
         shutil.rmtree(folder / "chunks", ignore_errors=True)
+    elif config.out is None:
+        _refuse_other_data(folder, config)
     return writable_folder(folder)
+
+
+def _refuse_other_data(folder: Path, config: EvalConfig) -> None:
+    """ConfigError where the name that was made up is taken by data of the same folder name."""
+    try:
+        text = (folder / "config.yaml").read_text("utf-8")
+        there = [str(name) for name in yaml.safe_load(text)["dataset"]]
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        return
+    places = [[Path(name).absolute() for name in names] for names in (there, config.dataset)]
+    if places[0] != places[1]:
+        raise ConfigError(
+            f"{folder} holds a run on {', '.join(there)}; choose another --out for this one, or"
+            " --overwrite that one"
+        )
 
 
 def _stem(dataset: str) -> str:
@@ -119,6 +139,8 @@ def _score(job: _Job) -> list[tuple[Sequence[Unit], Chunk]]:
     pieces = cut(job.units, job.config.chunk)
     found = [store.find(index, units) for index, units in enumerate(pieces)]
     missing = [index for index, chunk in enumerate(found) if chunk is None]
+    write_text(job.folder / "config.yaml", as_yaml(job.config))  # nothing there is of another run
+    _stop_on_errors(job, pieces, found)
     job.counts["frames"] = sum(len(pieces[index]) for index in missing)
     scorer = Scorer(model.detector, model.spec.name, model.spec.source, job.reader, model.crop)
     steps = scorer.run(
@@ -142,8 +164,7 @@ def _score(job: _Job) -> list[tuple[Sequence[Unit], Chunk]]:
             index = next(remaining)
             found[index] = step
             store.put(index, pieces[index], step)
-            done = [(u, c) for u, c in zip(pieces, found, strict=True) if c is not None]
-            _stop_on_errors(job, done)
+            _stop_on_errors(job, pieces, found)
     return [(units, chunk) for units, chunk in zip(pieces, found, strict=True) if chunk]
 
 
@@ -171,10 +192,14 @@ def _embedding_cache(job: _Job) -> Path | None:
     return None
 
 
-def _stop_on_errors(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -> None:
+def _stop_on_errors(
+    job: _Job, pieces: Sequence[Sequence[Unit]], found: Sequence[Chunk | None]
+) -> None:
+    """DataError where more of the frames that are done have failed than may."""
     failed = [
         (str(status), units[at].frame.path)
-        for units, chunk in chunks
+        for units, chunk in zip(pieces, found, strict=True)
+        if chunk is not None
         for at, status in zip(chunk.unit, chunk.status, strict=True)
         if status != OK
     ]

@@ -48,7 +48,7 @@ def shrink(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
     scale = max(image.shape[:2]) / _LONGEST_SIDE
     if scale <= 1:
         return np.ascontiguousarray(image), 1.0
-    size = (round(image.shape[1] / scale), round(image.shape[0] / scale))
+    size = (max(1, round(image.shape[1] / scale)), max(1, round(image.shape[0] / scale)))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA), scale
 
 

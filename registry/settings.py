@@ -12,6 +12,7 @@ __all__ = [
     "ComputeSettings",
     "DataSettings",
     "FaceSettings",
+    "FailureSettings",
     "FrameSettings",
     "WorkerSettings",
     "option",
@@ -105,6 +106,14 @@ class ComputeSettings(_Checked):
     threads: int | None = option(None, "threads of the computation; by default torch's", min=1)
     device: str = option("auto", "cpu, cuda, cuda:N, mps, or auto")
     precision: Literal["float32", "bfloat16"] = option("float32", "precision of the backbone")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureSettings(_Checked):
+    """How much may go wrong before a command stops; for those whose result rests on all of it."""
+
+    group: ClassVar[str] = "computation"
+
     max_errors: float = option(0.05, "faces that may fail: a fraction below 1, else a count", min=0)
 
 

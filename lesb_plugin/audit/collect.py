@@ -186,6 +186,14 @@ def _perturbed(subject: Subject, found: Collected, rows: NDArray[np.int64]) -> d
     return out
 
 
+def _masks(points: NDArray[np.float32], regions: RegionSet, size: int) -> Flags:
+    """(K, S, S); empty where a part has left the image, which then has no mean but still a map."""
+    try:
+        return wide_masks(points, regions, size)
+    except ValueError:
+        return np.zeros((len(regions.parts), size, size), np.bool_)
+
+
 def _moved(
     subject: Subject, found: Collected, rows: NDArray[np.int64], regions: RegionSet
 ) -> dict[str, NDArray[np.float32]]:
@@ -199,7 +207,7 @@ def _moved(
             points = move_points(cast(NDArray[np.float32], crop.landmarks), move, size)
             image = cast(Image, move_image(crop.image, move))
             crops.append(replace(crop, image=image, landmarks=points))
-            masks.append(wide_masks(points, regions, size))
+            masks.append(_masks(points, regions, size))
         maps = subject.read(crops, masks, name).maps
         if maps is not None:
             out[name] = maps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -89,10 +90,22 @@ def _chosen(
 ) -> Sequence[tuple[Video, Frame]]:
     if limit is None or limit >= len(frames):
         return frames
-    people = sorted({_identity(video) for video, _ in frames})
-    count = max(2, limit * len(people) // len(frames))
-    kept = {people[at] for at in np.linspace(0, len(people) - 1, count).astype(int)}
-    return [(video, frame) for video, frame in frames if _identity(video) in kept]
+    faces = Counter(_identity(video) for video, _ in frames)
+    people = sorted(faces)
+
+    def kept(count: int) -> set[str]:
+        return {people[at] for at in np.linspace(0, len(people) - 1, count).astype(int)}
+
+    def fits(count: int) -> bool:
+        return sum(faces[person] for person in kept(count)) <= limit
+
+    count = max(2, limit * len(people) // len(frames))  # as many as if all had as many faces
+    while count > 2 and not fits(count):
+        count -= 1
+    while count < len(people) and fits(count + 1):
+        count += 1
+    chosen = kept(count)
+    return [(video, frame) for video, frame in frames if _identity(video) in chosen]
 
 
 def _identity(video: Video) -> str:

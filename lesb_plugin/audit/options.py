@@ -10,6 +10,7 @@ from registry import (
     BatchSettings,
     DataSettings,
     FaceSettings,
+    FailureSettings,
     FrameSettings,
     WorkerSettings,
     option,
@@ -38,7 +39,9 @@ EXTENDED_ROWS = ("curves", "shapley", "methods", "attack", "cascade", "labels")
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuditConfig(BatchSettings, WorkerSettings, FaceSettings, FrameSettings, DataSettings):
+class AuditConfig(
+    FailureSettings, BatchSettings, WorkerSettings, FaceSettings, FrameSettings, DataSettings
+):
     """One audit; build it with `resolve`, which checks every value."""
 
     folder: ClassVar[str] = "audit"
@@ -65,7 +68,11 @@ class AuditConfig(BatchSettings, WorkerSettings, FaceSettings, FrameSettings, Da
     )
     make_edits: bool = option(False, "audit on edits made of the real faces, not on given fakes")
     edits: int = option(3, "edits of each real face, with --make-edits", min=1)
-    faces: int | None = option(None, "no more faces than this, of evenly chosen people", min=2)
+    faces: int | None = option(
+        None,
+        "no more faces than this, all those of evenly chosen people, of two at least",
+        min=2,
+    )
 
     # How it is measured.
     only: tuple[str, ...] = option(

@@ -126,7 +126,8 @@ class Subject:
         for name, mask in zip(self.names, masks, strict=True):
             heat = explanation.maps.get(name, explanation.maps.get("face"))
             whole = None if heat is None else cv2.resize(heat, (size, size))
-            out.append(float("nan") if whole is None else float(whole[mask].mean()))
+            said = whole is not None and mask.any()
+            out.append(float(np.asarray(whole)[mask].mean()) if said else float("nan"))
         return out
 
     # --- the controls and costs that only a detector can give ------------------------------------

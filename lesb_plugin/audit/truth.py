@@ -30,10 +30,12 @@ _GROUPS = {
 def changed_parts(region: str, parts: Sequence[str]) -> Flags:
     """(K,) of a manifest's `region`: one part, several (`eyes+mouth`), or the whole face.
 
+    Capital letters make no difference.
     A DataError for a word that is none of them.
     """
     words = [word for word in re.split(r"[\s+,;|&]+", region.strip().lower()) if word]
-    unknown = [word for word in words if word not in parts and word not in WHOLE]
+    names = [part.lower() for part in parts]
+    unknown = [word for word in words if word not in names and word not in WHOLE]
     if unknown or not words:
         raise DataError(
             f"region {region!r} names no part; known: {', '.join(parts)}, several joined by +, and"
@@ -41,7 +43,7 @@ def changed_parts(region: str, parts: Sequence[str]) -> Flags:
         )
     if any(word in WHOLE for word in words):
         return np.ones(len(parts), np.bool_)
-    return np.array([part in words for part in parts])
+    return np.array([name in words for name in names])
 
 
 def covered_parts(mask: Flags, masks: Flags) -> Flags:

@@ -45,39 +45,47 @@ class Contrast:
 
 @dataclass(frozen=True, slots=True)
 class RealFaces:
-    """n real faces in one subspace: (n, r) in standard deviations, and these (r,) themselves."""
+    """n real faces in one subspace: (n, r) in standard deviations, and these (r,) themselves.
+
+    `usual` (n,) is how far each lies from the nearest of the others.
+    """
 
     scaled: Array
     deviation: Array
+    usual: Array
 
     @classmethod
     def of(cls, local: NDArray[np.floating]) -> RealFaces:
         """Of local embeddings (n, r); a direction in which none differs counts for nothing."""
         deviation = local.astype(np.float64).std(axis=0, ddof=1)
         deviation = np.where(deviation > 0, deviation, np.inf)
-        return cls(local / deviation, deviation)
+        scaled = local / deviation
+        return cls(scaled, deviation, _among_themselves(scaled))
 
     def contrast(self, local: NDArray[np.floating]) -> Contrast:
         """Of one face's local embedding (r,)."""
         offsets = local / self.deviation - self.scaled  # (n, r)
         far = _length(offsets)
         order = np.argsort(far, kind="stable")
-        usual = self._among_themselves()
-        spread = float(usual.std(ddof=1))
+        spread = float(self.usual.std(ddof=1))
         offset = offsets[order[0]]
         direction = int(np.abs(offset).argmax())
         return Contrast(
-            excess=float(far[order[0]] - usual.mean()) / spread if spread > 0 else 0.0,
+            excess=float(far[order[0]] - self.usual.mean()) / spread if spread > 0 else 0.0,
             nearest=tuple(order[:_SHOWN].tolist()),
             direction=direction,
             along=float(offset[direction]),
         )
 
-    def _among_themselves(self) -> Array:
-        """(n,): how far each lies from the nearest of the others."""
-        far = _length(self.scaled[:, None] - self.scaled[None])  # (n, n)
-        np.fill_diagonal(far, np.inf)
-        return np.asarray(far.min(axis=1))
+
+def _among_themselves(scaled: Array) -> Array:
+    """(n,): how far each of (n, r) lies from the nearest of the others, in no more memory."""
+    nearest = np.empty(len(scaled))
+    for row, own in enumerate(scaled):
+        far = _length(own - scaled)
+        far[row] = np.inf
+        nearest[row] = far.min()
+    return nearest
 
 
 def _length(offsets: Array) -> Array:

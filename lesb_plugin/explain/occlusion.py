@@ -12,6 +12,8 @@ from registry import Crop, Detector, Explain, Explanation
 
 __all__ = ["build_occlusion", "build_occlusion_grid", "drops"]
 
+_AT_ONCE = 64  # images: a fine grid of a large crop would fill the memory
+
 
 def build_occlusion(
     detector: Detector,
@@ -58,9 +60,15 @@ def drops(
     detector: Detector, crop: Crop, masks: Masks, baseline: Baseline = blurred
 ) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
     """(n,) by target: log-odds of the crop minus those with the baseline inside masks (n, S, S)."""
-    images = np.concatenate([crop.image[None], mixed(crop.image, baseline(crop), masks)])
-    found = scores(detector, crop, images)  # (1 + n,) each
-    return {name: values[0] - values[1:] for name, values in found.items()}
+    instead = baseline(crop)
+    pieces = []
+    for start in range(0, len(masks), _AT_ONCE):
+        images = mixed(crop.image, instead, masks[start : start + _AT_ONCE])
+        if start == 0:
+            images = np.concatenate([crop.image[None], images])
+        pieces.append(scores(detector, crop, images))
+    found = {name: np.concatenate([each[name] for each in pieces]) for name in pieces[0]}
+    return {name: values[0] - values[1:] for name, values in found.items()}  # of (1 + n,)
 
 
 def _cells(size: int, grid: int) -> Masks:

@@ -36,7 +36,7 @@ class ExplainOptions:
         "eyes_nose_mouth",
         "parts, for detectors without their own: a YAML file, or one of configs/regions",
     )
-    grid: int = option(7, "occlusion_grid: cells per side", min=2, max=64)
+    grid: int = option(7, "occlusion_grid: cells per side", min=2, max=32)
     reference: str = option(
         "toy", "parts, contrastive: data with the real faces that a face is compared with"
     )

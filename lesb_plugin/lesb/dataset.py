@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ class PseudoFakes(torch.utils.data.Dataset[Views | Skipped]):
             image, face = sample.load()
             pairs = [self._pair(sample.key, image, face, draw) for draw in range(self.draws)]
             clean = crop_face(image, face, self.crop).image
-        except (BenchError, ValueError) as error:
+        except (BenchError, ValueError, cv2.error) as error:
             return Skipped(sample.key, str(error))
         return Views(sample.key, np.stack(pairs), clean, (SELF_BLEND,) * self.draws)
 

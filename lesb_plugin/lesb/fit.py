@@ -51,9 +51,14 @@ def fit_lesb(context: FitContext) -> FitReport:
 
 def _fit(context: FitContext, board: Board) -> FitReport:
     options: LesbFitOptions = context.options or LesbFitOptions()
-    style = _style(options.blend)
     if options.style is not None:
         load_law(options.style)  # what is wrong there is said before the long work
+        if options.blend != LesbFitOptions().blend:
+            raise ConfigError(
+                f"--blend {options.blend} is the law of self-blends alone, and --style"
+                f" {options.style} makes its own (its key 'blend'); leave out one of the two"
+            )
+    style = _style(options.blend)
     _check_faces(context)
     show_variants(board, context, options)
     collected = _collect_lfd(context, options)

@@ -43,6 +43,8 @@ class Style:
         unknown = [name for name in self.hulls if name not in HULLS]
         if unknown or not self.hulls:
             raise ValueError(f"hulls {unknown} are not among {', '.join(HULLS)}")
+        if any(size % 2 == 0 for size in self.kernel):
+            raise ValueError(f"kernel must be two odd sizes, got {list(self.kernel)}")
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Style:

@@ -14,6 +14,7 @@ from lesb_plugin.lesb.options import LesbFitOptions
 from lesb_plugin.lesb.probe import Probe
 from lesb_plugin.lesb.runs import Run
 from lesb_plugin.lesb.style import Style
+from lesb_plugin.lesb.train.pairs import load_law
 from registry import FitContext
 
 __all__ = ["Outcome", "auc_table", "notes", "rank_tables", "record"]
@@ -46,7 +47,7 @@ def record(
     return {
         "head": outcome.head,
         "options": asdict(options),
-        "style": asdict(style),
+        "style": asdict(style if options.style is None else load_law(options.style)),
         "datasets": list(context.datasets),
         "data_fingerprint": context.data_fingerprint,
         "seed": context.seed,

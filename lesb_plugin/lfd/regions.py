@@ -24,6 +24,7 @@ __all__ = [
 
 Points = NDArray[np.float64]
 MAX_LANDMARKS = 81
+RESERVED = frozenset({"face", "whole", "whole_face", "all", "rest"})  # never names of parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,11 @@ def load_regions(mapping: Mapping[str, Any]) -> RegionSet:
 def _region(name: str, polygons: Any) -> Region:
     if not name.isidentifier():
         raise ValueError(f"part {name!r}: a name is made of letters, digits and underscores")
+    if name.lower() in RESERVED:
+        raise ValueError(
+            f"part {name!r}: this name stands for the face as a whole, or for what is in no part;"
+            " call the part something else"
+        )
     if not isinstance(polygons, Sequence) or isinstance(polygons, str) or not polygons:
         raise ValueError(f"part {name!r}: expected a list of polygons, got {polygons!r}")
     return Region(name, tuple(_polygon(name, polygon) for polygon in polygons))

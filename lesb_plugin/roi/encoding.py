@@ -39,6 +39,18 @@ class RoiEncoder:
         pooled = pool(maps, weights)  # (B, K, C)
         return np.concatenate([embeddings, pooled.reshape(len(pooled), -1)], axis=1)
 
+    def fault(
+        self, images: NDArray[np.uint8], landmarks: Iterable[NDArray[np.floating[Any]]]
+    ) -> str:
+        """Why a part of one of the images has no features, or "" where all parts have."""
+        shape = self.embedder.with_map(images[:1])[1].shape
+        for points in landmarks:
+            try:
+                part_weights(points, self.regions, images.shape[1], (shape[2], shape[3]))
+            except ValueError as error:
+                return str(error)
+        return ""
+
     def _weights(
         self, landmarks: NDArray[np.floating[Any]], size: int, grid: tuple[int, int]
     ) -> NDArray[np.float32]:

@@ -99,7 +99,10 @@ def encode_fakes(
                 check_skipped(skipped, len(dataset), context.max_errors)
                 continue
             rows = encode(item.images, item.landmarks)
-            _check_finite(rows, item.key, context.embedder)
+            if not np.isfinite(rows).all():
+                skipped.append(_skipped(encode, item))
+                check_skipped(skipped, len(dataset), context.max_errors)
+                continue
             found.append((rows, item.labels))
             families += item.families
             if len(shown) < SHOWN:
@@ -181,10 +184,12 @@ def _check_faces(context: FitContext) -> None:
         )
 
 
-def _check_finite(rows: NDArray[np.float32], key: str, embedder: Embedder) -> None:
-    if not np.isfinite(rows).all():
+def _skipped(encode: RoiEncoder, item: PartViews) -> Skipped:
+    """A face with a part outside of its crop; DataError where it is the backbone that fails."""
+    reason = encode.fault(item.images, item.landmarks)
+    if not reason:
         raise DataError(
-            f"backbone {embedder.backbone.name!r} gives NaN or infinite features for {key}, or a"
-            " face part lies outside of its crop; check the weights and landmarks, or use"
-            " --precision float32"
+            f"backbone {encode.embedder.backbone.name!r} gives NaN or infinite features for"
+            f" {item.key}; check the weights, or use --precision float32"
         )
+    return Skipped(item.key, reason)

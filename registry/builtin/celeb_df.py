@@ -70,8 +70,9 @@ def _rest(root: Path, test: list[Listed]) -> Iterator[Listed]:
         if not (root / group).is_dir():
             continue
         _, files, folders = scan_folder(root / group)
-        names = dict.fromkeys(path.name for path in [*files, *folders])
-        for name in names:
+        # A video beside the folder of its frames is one video, and the file is what is read.
+        names = {path.stem: path.name for path in reversed([*files, *folders])}
+        for name in reversed(names.values()):
             video = _video(root, f"{group}/{name}", label, "train")
             if video.id not in listed:
                 yield video

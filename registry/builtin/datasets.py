@@ -21,6 +21,7 @@ MANIFEST = "manifest.csv"
 _REQUIRED = ("path", "label")
 _OF_VIDEO = ("label", "split", "method", "identity", "region")  # one value for all its frames
 _LABELS: dict[str, Literal[0, 1]] = {"0": 0, "1": 1}
+_LAST_FRAME = 2**31 - 1  # that predictions hold
 
 
 def recognises_manifest(path: Path) -> bool:
@@ -107,8 +108,11 @@ class _Rows:
             return enumerate(sorted((row for _, row in self.frames), key=_natural_path))
         numbered: dict[int, dict[str, str]] = {}
         for line, row in self.frames:
-            if not row["frame"].isdecimal():
-                raise DataError(f"{path}, line {line}: frame is {row['frame']!r}; a number is due")
+            if not row["frame"].isdecimal() or int(row["frame"]) > _LAST_FRAME:
+                raise DataError(
+                    f"{path}, line {line}: frame is {row['frame']!r}; a number from 0 to"
+                    f" {_LAST_FRAME} is due"
+                )
             if numbered.setdefault(int(row["frame"]), row) is not row:
                 raise DataError(
                     f"{path}, line {line}: video {self.name!r} has frame {row['frame']} already"

@@ -85,7 +85,7 @@ def _of_csv(path: Path) -> Iterator[Listed]:
             header = [name.strip() for name in next(reader)]
             for cells in filter(None, reader):
                 row = dict(zip(header, map(str.strip, cells), strict=False))
-                name, flag = row["filename"], row.get("label")
+                name, flag = row.get("filename"), row.get("label")
                 if not name or flag not in _FLAGS:
                     raise DataError(
                         f"{path}, line {reader.line_num}: {name!r} has the label {flag!r}; a file"

@@ -99,7 +99,13 @@ def _videos(path: Path) -> Iterator[_Lines]:
         if line in seen:
             raise DataError(f"{path}, line {number}: {line} is listed twice")
         seen.add(line)
-        groups.setdefault(name, _Lines(name)).lines.append(line)
+        group = groups.setdefault(name, _Lines(name))
+        if group.lines and (is_video(Path(plain)) or is_video(Path(group.lines[0]))):
+            raise DataError(
+                f"{path}, line {number}: {line} and {group.lines[0]} would be one video, by their"
+                " names; leave out one of the two"
+            )
+        group.lines.append(line)
     if not groups:
         raise DataError(f"{path} holds no path")
     yield from groups.values()

@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry.builtin.prepare_options import PrepareConfig
-from registry.builtin.prepared import Record, Store, Target, save_record, targets
+from registry.builtin.prepared import (
+    Record,
+    Store,
+    Target,
+    add_split,
+    check_clashes,
+    save_record,
+    targets,
+)
 from registry.console import progress_bar
 from registry.crops import crop_face
 from registry.data import FramePolicy, fingerprint, select_frames
@@ -77,6 +85,11 @@ class Job:
     target: Target
     source: str
 
+    @property
+    def input(self) -> str:
+        """The file, or the first frame."""
+        return str(self.video.file or self.video.frames[0].path)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
@@ -106,13 +119,17 @@ def prepare(videos: Sequence[Video], config: PrepareConfig, out: Path, plugins: 
         Job(video=video, target=target, source=fingerprint([video]))
         for video, target in zip(videos, targets(out / name, videos), strict=True)
     ]
-    todo = [
-        job for job in jobs if config.overwrite or not job.target.finished(settings, job.source)
-    ]
+    done = [not config.overwrite and job.target.finished(settings, job.source) for job in jobs]
+    todo = [job for job, is_done in zip(jobs, done, strict=True) if not is_done]
     if todo:
         recipe.reader.check()
+    if not config.overwrite:
+        check_clashes(out / name, ((job.target, job.input) for job in todo))
     store = Store(out, name, recipe.settings, overwrite=config.overwrite)
     skipped = len(jobs) - len(todo)
+    for job, is_done in zip(jobs, done, strict=True):
+        if is_done:
+            add_split(job.target, job.video.split)
     try:
         with progress_bar(
             "preparing", total=len(jobs), done=skipped, unit="video", quiet=config.quiet
@@ -161,10 +178,10 @@ class _Worker:
         record = Record(
             settings=self.settings,
             source=job.source,
-            input=str(job.video.file or job.video.frames[0].path),
+            input=job.input,
             group=job.target.group,
             key=job.target.key,
-            split=job.video.split,
+            splits=[job.video.split],
             frames=len(frames),
             crops=names,
             masks=masks,

@@ -81,7 +81,8 @@ def _print(summary: Summary, config: PrepareConfig) -> None:
     store = summary.store
     groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in summary.records:
-        groups[record.group, record.split].append(record)
+        for split in record.splits:
+            groups[record.group, split].append(record)
     header = ("label group", "split", "videos", "without crops", "frames", "crops", "failed frames")
     rows = [(*which, *_counts(records)) for which, records in sorted(groups.items())]
     print_table(f"{store.name}: policy {config.policy}, {config.crop.size} px", header, rows)
@@ -99,7 +100,8 @@ def _print(summary: Summary, config: PrepareConfig) -> None:
         line = ["--dataset", f"deepfakebench:{store.name}", "--data-root", str(store.out)]
         line += ["--split", config.split, "--crop-from", "frame"]
         say(f"score: bench eval {shlex.join(line)}")
-    labels = ", ".join(f"{group}: {int(group.endswith('fake'))}" for group, _ in sorted(groups))
+    names = sorted({group for group, _ in groups})
+    labels = ", ".join(f"{name}: {int(name.endswith('fake'))}" for name in names)
     say(f"for DeepfakeBench's label_dict: {labels}")
 
 

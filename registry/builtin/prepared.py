@@ -20,7 +20,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ from registry.types import Crop, Video
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Record", "Store", "Target", "targets"]
+__all__ = ["Record", "Store", "Target", "add_split", "check_clashes", "save_record", "targets"]
 
 _SPLITS = ("train", "val", "test")
 _NAME = re.compile(r"[\w.+-]+")
@@ -53,7 +53,7 @@ class Record:
     input: str
     group: str
     key: str
-    split: str
+    splits: Sequence[str]
     frames: int
     crops: Sequence[str]
     failures: Sequence[tuple[int, str]]
@@ -107,7 +107,10 @@ class Target:
 def read_record(path: Path) -> Record:
     """A record; a DataError where the file is not one."""
     try:
-        return Record(**json.loads(path.read_text("utf-8")))
+        values = json.loads(path.read_text("utf-8"))
+        if "split" in values:  # as 0.1.0 had it
+            values["splits"] = [values.pop("split")]
+        return Record(**values)
     except (OSError, ValueError, TypeError) as error:
         raise DataError(
             f"cannot read {path}: {error}; take it away, and the video is prepared again"
@@ -186,6 +189,36 @@ def save_record(target: Target, record: Record) -> None:
     write_text(target.record, json.dumps(asdict(record)))
 
 
+def add_split(target: Target, split: str) -> None:
+    """Note that a finished video is in this split too: those of data may overlap."""
+    record = read_record(target.record)
+    if split not in record.splits:
+        save_record(target, replace(record, splits=[*record.splits, split]))
+
+
+def check_clashes(root: Path, todo: Iterable[tuple[Target, str]]) -> None:
+    """DataError where a video would take the place of another, or become real and fake at once.
+
+    `todo` are the places of videos that are not finished, and what each is made of (`input`).
+    """
+    records = [read_record(path) for path in sorted(root.glob("*/records/*.json"))]
+    by_place = {(each.group, each.key): each for each in records}
+    by_input = {each.input: each for each in records}
+    for target, source in todo:
+        there = by_place.get((target.group, target.key))
+        if there is not None and there.input != source:
+            raise DataError(
+                f"{there.input} was prepared as {there.group}/{there.key}, and {source} would take"
+                " its place; give it an --out of its own, or --overwrite what is there"
+            )
+        other = by_input.get(source)
+        if other is not None and other.group != target.group:
+            raise DataError(
+                f"{source} was prepared as {other.group} and would be {target.group} as well; give"
+                f" it an --out of its own, or take {root / other.group} away first"
+            )
+
+
 def _refuse_other(file: Path, settings: dict[str, Any]) -> None:
     there = json.loads(file.read_text("utf-8"))
     differ = [key for key in settings if there.get(key) != settings[key]]
@@ -214,7 +247,8 @@ def _groups(root: Path, records: Sequence[Record]) -> dict[str, Any]:
             }
             if record.masks:
                 entry["masks"] = _listed(root, record, "masks", record.masks)
-            splits.setdefault(record.split, {})[record.key] = entry
+            for split in record.splits:
+                splits.setdefault(split, {})[record.key] = entry
     return groups
 
 

@@ -39,6 +39,6 @@ def choose_split(videos: Sequence[Video], split: str, dataset: str) -> list[Vide
 
 
 def _made_up_splits(video: Video) -> tuple[str, str]:
-    digest = hashlib.sha256((video.identity or video.id).encode()).digest()
+    digest = hashlib.sha256((video.identity or video.id).encode(errors="surrogateescape")).digest()
     train, val, test = _MADE_UP
     return (val if digest[0] % 5 == 0 else train), test

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +139,27 @@ def test_a_video_without_frames_is_the_readers_fault() -> None:
 def test_two_videos_of_one_id_are_the_readers_fault() -> None:
     with pytest.raises(DataError, match=r"'a' .* has an id that is taken"):
         find_videos("set", "test", plugins(set=Asked(video(), video(label=1))))
+
+
+def test_names_that_no_result_could_hold_are_refused() -> None:
+    of_all = replace(video(label=1), method="all")
+    with pytest.raises(DataError, match="has the method 'all', which stands for all"):
+        find_videos("set", "test", plugins(set=Asked(video("b"), of_all)))
+    with pytest.raises(DataError, match="a name that is not UTF-8; rename the file"):
+        find_videos("set", "test", plugins(set=Asked(video("caf\udce9"))))
+
+
+def test_a_folder_that_may_not_be_read_is_an_error_with_its_name() -> None:
+    def refuse(_request: DatasetRequest) -> Iterable[Video]:
+        raise PermissionError(13, "Permission denied", "data/real")
+
+    with pytest.raises(DataError, match="cannot read data/real: Permission denied"):
+        find_videos("set", "test", Plugins(records=(dataset("set", refuse),)))
+
+
+def test_a_name_too_long_for_a_path_is_an_error() -> None:
+    with pytest.raises(DataError, match=r"cannot read a+: File name too long"):
+        find_videos("a" * 300, "test", plugins())
 
 
 def test_installed_readers_are_found_by_path(faces: Path) -> None:

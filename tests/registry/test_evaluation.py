@@ -284,6 +284,63 @@ def test_too_many_errors_end_the_run_with_a_count_and_keep_what_is_done(
     assert Grey.calls == 2
 
 
+def test_errors_of_finished_chunks_count_as_much(run: Run, tmp_path: Path) -> None:
+    for person in (3, 4):
+        (tmp_path / "data" / f"{person}_0.png").write_bytes(b"no image")
+    run(max_errors=0.5)
+    for _ in range(2):
+        with pytest.raises(DataError, match="2 of 12 frames failed"):
+            run()
+
+
+def test_a_file_that_could_not_be_opened_is_read_again(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither size nor date of a file tell that its network drive is back."""
+    path = Path.read_bytes
+
+    def refused(self: Path) -> bytes:
+        if self.name == "2_1.png":
+            raise PermissionError(13, "Permission denied")
+        return path(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refused)
+        lost = run(detector="cached", max_errors=1)
+    assert sum(lost.counts[0].errors.values()) == 1
+    for out in ("run", "other"):
+        found = run(detector="cached", out=str(tmp_path / out))
+        assert not sum(found.counts[0].errors.values())
+
+
+def test_a_refused_run_leaves_the_configuration_of_the_one_before(run: Run, tmp_path: Path) -> None:
+    run()
+    before = (tmp_path / "run" / "config.yaml").read_text()
+    with pytest.raises(DataError, match="other weights, crops or options"):
+        run(seed=7, frames=3)
+    assert (tmp_path / "run" / "config.yaml").read_text() == before
+
+
+def test_a_folder_of_the_same_name_elsewhere_gets_no_run_folder_that_is_taken(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    other = write_data(tmp_path / "elsewhere" / "data")
+    first = run(out=None)
+    run(out=None, dataset=("data",))  # the same, by another name
+    with pytest.raises(ConfigError, match=r"holds a run on .*choose another --out"):
+        run(out=None, dataset=(str(other),))
+    run(out=None, dataset=(str(other),), overwrite=True)
+    assert first.counts
+
+
+def test_metrics_are_named_once_at_least_and_count_once(run: Run) -> None:
+    found = run(metrics=("auc", "auc"))
+    assert found.settings.metrics == ("auc",)
+    with pytest.raises(ConfigError, match="no metrics to compute"):
+        run(metrics=())
+
+
 def test_data_without_one_readable_face_is_reported_not_made_up(run: Run, tmp_path: Path) -> None:
     for path in (tmp_path / "data").glob("*.png"):
         path.write_bytes(b"")

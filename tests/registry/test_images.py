@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from registry.errors import DataError
-from registry.images import read_image
+from registry.images import read_image, shrink
 
 ROWS, COLUMNS = 48, 64
 
@@ -154,3 +154,11 @@ def test_bytes_after_the_end_of_a_jpeg_do_no_harm(tmp_path: Path, picture: Image
     expected = save(path, picture)
     path.write_bytes(path.read_bytes() + bytes(range(256)))
     assert levels_apart(read_image(path), expected) <= 1
+
+
+@pytest.mark.parametrize("shape", [(1, 6000), (6000, 1)])
+def test_the_thinnest_image_keeps_a_row_when_it_is_shrunk(shape: tuple[int, int]) -> None:
+    small, scale = shrink(np.zeros((*shape, 3), np.uint8))
+    assert min(small.shape[:2]) == 1
+    assert max(small.shape[:2]) == 2048
+    assert scale == pytest.approx(6000 / 2048)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 from collections.abc import Mapping
@@ -13,7 +14,9 @@ import torch
 from safetensors.torch import save as to_bytes
 
 from lesb_plugin.lesb.train.options import TrainConfig
-from registry import ConfigError, DataError, TrainableNetwork, replacing
+from lesb_plugin.lesb.train.pairs import load_law
+from lesb_plugin.lfd.presets import region_preset
+from registry import ConfigError, DataError, TrainableNetwork, load_yaml, replacing
 
 __all__ = ["load_same_run", "run_identity", "save_checkpoint", "save_weights"]
 
@@ -53,7 +56,10 @@ def load_same_run(
 
 def _load(path: Path, device: str) -> dict[str, Any]:
     if not path.is_file():
-        raise DataError(f"nothing to resume: no checkpoint at {path}; leave out --resume")
+        raise DataError(
+            f"nothing to resume: no checkpoint at {path}; leave out --resume, and pass --overwrite"
+            " if there is a run without one"
+        )
     try:
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     except (RuntimeError, EOFError, ValueError, OSError, pickle.UnpicklingError) as error:
@@ -70,13 +76,34 @@ def _check_same_run(state: Mapping[str, Any], config: TrainConfig, data_fingerpr
             f"cannot resume with other settings ({told}); give those that the run began with, or"
             " train with --overwrite"
         )
+    for name, law in _laws(config).items():
+        if state.get("laws", {}).get(name, law) != law:
+            raise ConfigError(
+                f"cannot resume: style {name!r}, or a file that it names, has changed since the run"
+                " began; put it back, or train with --overwrite"
+            )
     if state["data_fingerprint"] != data_fingerprint:
         raise ConfigError("cannot resume: the data has changed since; train with --overwrite")
 
 
 def run_identity(config: TrainConfig, data_fingerprint: str) -> dict[str, Any]:
     """What `load_same_run` compares."""
-    return {"config": _settings(config), "data_fingerprint": data_fingerprint}
+    return {
+        "config": _settings(config),
+        "laws": _laws(config),
+        "data_fingerprint": data_fingerprint,
+    }
+
+
+def _laws(config: TrainConfig) -> dict[str, str]:
+    """Hashes of the styles' contents and of what they name: the same path may hold another law."""
+    found = {}
+    for name in (config.style, config.val_style):
+        law = load_law(name)
+        regions = region_preset(law.regions).to_mapping()
+        contents = (asdict(law), load_yaml("blend", law.blend), regions)
+        found[name] = hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
+    return found
 
 
 def save_weights(

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from lesb_plugin.lesb.mask import HULLS
+
 __all__ = ["Cutout", "Law", "Placement", "Quality", "Source", "Swap", "Warp"]
 
 Span = tuple[float, float]
@@ -144,6 +146,16 @@ class Law:
             return f"no family of pseudo-fakes named {unknown[0]!r}; known: {', '.join(known)}"
         if not any(weight > 0 for weight in self.families.values()):
             return "no family of pseudo-fakes has a weight above 0"
+        return self._wrong_value()
+
+    def _wrong_value(self) -> str:
+        wrong_hulls = [name for name in self.hulls if name not in HULLS]
+        if wrong_hulls or not self.hulls:
+            return f"hulls {wrong_hulls} are not among {', '.join(HULLS)}"
+        if any(size % 2 == 0 for size in self.kernel):
+            return f"kernel {list(self.kernel)} must be two odd sizes"
+        if self.placement.width is not None and self.placement.width[0] <= 0:
+            return f"placement.width {list(self.placement.width)} must be above 0"
         if not 0 < self.warp.strength[0] <= self.warp.strength[1]:
             return (
                 f"warp.strength {list(self.warp.strength)} must be [low, high] with 0 < low <= high"

@@ -5,13 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from registry import ComputeSettings, DataSettings, FaceSettings, WorkerSettings, option
+from registry import (
+    ComputeSettings,
+    DataSettings,
+    FaceSettings,
+    FailureSettings,
+    WorkerSettings,
+    option,
+)
 
 __all__ = ["TrainConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig(ComputeSettings, WorkerSettings, FaceSettings, DataSettings):
+class TrainConfig(FailureSettings, ComputeSettings, WorkerSettings, FaceSettings, DataSettings):
     """One training run; build it with `resolve`, which checks every value.
 
     The defaults are those of configs/train/clean.yaml.

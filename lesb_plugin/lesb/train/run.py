@@ -16,7 +16,7 @@ from lesb_plugin.lesb.train.law import Cutout
 from lesb_plugin.lesb.train.loop import CHECKPOINT, LOG, WEIGHTS, Trainer
 from lesb_plugin.lesb.train.monitor import stopping, write_png
 from lesb_plugin.lesb.train.options import TrainConfig
-from lesb_plugin.lesb.train.pairs import load_law, pair_maker
+from lesb_plugin.lesb.train.pairs import PairMaker, load_law, pair_maker
 from lesb_plugin.lesb.train.shown import pair_sheet, shown_pairs
 from lesb_plugin.lesb.train.store import build_store
 from lesb_plugin.lesb.train.validation import ValSet, build_val_set
@@ -87,9 +87,7 @@ def train(config: TrainConfig) -> TrainResult:
             trainer.resume(saved)
             saved = None  # as large as the network, its average and the optimiser together
         else:
-            (out / "config.yaml").write_text(as_yaml(config), encoding="utf-8")
-            if pairs := shown_pairs(maker, 0, 12):
-                write_png(out / "pairs.png", pair_sheet(pairs))
+            _begin(out, config, maker)
         with stopping(config.minutes) as stop:
             stopped = trainer.run(stop)
     return TrainResult(
@@ -116,14 +114,21 @@ def _open_folder(config: TrainConfig) -> Path:
     out = writable_folder(Path(config.out or f"runs/train_{config.backbone.replace('/', '_')}"))
     there = [name for name in (CHECKPOINT, WEIGHTS, LOG) if (out / name).exists()]
     if there and not (config.resume or config.overwrite):
+        go_on = "--resume to go on with that run, " if CHECKPOINT in there else ""
         raise ConfigError(
-            f"{out / there[0]} exists already; pass --resume to go on with that run, --overwrite to"
-            " start it anew, or another --out"
+            f"{out / there[0]} exists already; pass {go_on}--overwrite to start it anew, or another"
+            " --out"
         )
-    if config.overwrite and not config.resume:
-        for name in there:
-            (out / name).unlink()
     return out
+
+
+def _begin(out: Path, config: TrainConfig, maker: PairMaker) -> None:
+    """Only now that everything is read and built does an earlier run give way."""
+    for name in (CHECKPOINT, WEIGHTS, LOG):
+        (out / name).unlink(missing_ok=True)
+    (out / "config.yaml").write_text(as_yaml(config), encoding="utf-8")
+    if pairs := shown_pairs(maker, 0, 12):
+        write_png(out / "pairs.png", pair_sheet(pairs))
 
 
 def _store(config: TrainConfig, samples: Any, path: Path, label: str) -> Any:

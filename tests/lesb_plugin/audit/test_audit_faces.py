@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from planted import planted_samples
 
-from lesb_plugin.audit.faces import FaceSet, read_faces
+from lesb_plugin.audit.faces import FaceSet, _chosen, read_faces
 from lesb_plugin.audit.options import AuditConfig
 from lesb_plugin.lfd.presets import region_preset
-from registry import DataError, prepare_audit
+from registry import DataError, Frame, Video, prepare_audit
 
 HEAD = "path,label,identity,method,region,mask,landmarks"
 
@@ -97,3 +97,29 @@ def test_edits_read_real_faces_only(folder: Path) -> None:
     found = read(folder, *rows, reals_only=True)
     assert [face.fake for face in found.faces] == [False]
     assert found.failed == ()
+
+
+@pytest.mark.parametrize(
+    ("faces", "limit", "chosen"),
+    [
+        ([6] * 10, 12, 12),
+        ([6] * 10, 30, 30),
+        ([6] * 10, 35, 30),
+        ([6] * 10, 5, 12),  # all faces of two people at least
+        ([400, *[1] * 100], 100, 2),  # the first of whom is the one with 400
+    ],
+)
+def test_no_more_faces_than_asked_for(faces: list[int], limit: int, chosen: int) -> None:
+    frames = [
+        (Video(dataset="d", id=f"{person}/{at}", label=0, identity=f"{person:03}", frames=()),
+         Frame(path=Path(f"{person}_{at}.png")))
+        for person, count in enumerate(faces)
+        for at in range(count)
+    ]  # fmt: skip
+    found = _chosen(frames, limit)
+    people = {video.identity for video, _ in found}
+    assert len(people) >= 2
+    assert len(found) == sum(faces[int(person or 0)] for person in people)
+    assert len(found) <= limit or len(people) == 2
+    if faces[0] < 100:
+        assert len(found) == chosen

@@ -117,3 +117,4 @@ def test_what_says_nothing_of_part_scores_is_not_kept(config: AuditConfig, told:
     with pytest.raises(ConfigError, match=told):
         check_keeps(config)
     check_keeps(AuditConfig(only=("cost", "redundancy,right_part")))
+    check_keeps(AuditConfig(only=("redundancy, right_part",)))

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from green import GreenDetector, collected, green_map, painted_faces
+from green import SIZE, GreenDetector, collected, green_map, painted_faces
 
 from lesb_plugin.audit.collect import Collected
 from lesb_plugin.audit.controls import PART_CONTROLS, random_subspaces
@@ -119,6 +119,16 @@ def test_maps_on_the_change_are_localised_and_move_with_it(faces: list[AuditFace
     assert rows["equivariance.flip"].figure.value > 0.9  # type: ignore[operator]
     assert rows["outside.mass"].figure.value == pytest.approx(0.0, abs=0.02)
     assert rows["outside.corner"].met is True
+
+
+def test_a_part_that_a_move_takes_out_of_the_image_costs_no_audit(faces: list[AuditFace]) -> None:
+    """A face at the lower right corner: the move to there leaves no mouth."""
+    landmarks = faces[0].crop.landmarks
+    assert landmarks is not None
+    lower = landmarks + (SIZE - 3 - landmarks[48:68].min(axis=0))
+    corner = replace(faces[0], crop=replace(faces[0].crop, landmarks=lower))
+    rows = rows_of(collected([corner, *faces[1:]], GreenDetector(), green_map))
+    assert rows["equivariance.shift"].n == len(faces)
 
 
 def test_an_explainer_that_says_nothing_names_no_part(faces: list[AuditFace]) -> None:

@@ -27,6 +27,12 @@ def test_a_region_is_one_part_or_several_or_the_face(region: str, changed: list[
     np.testing.assert_array_equal(changed_parts(region, PARTS), np.array(changed, bool))
 
 
+def test_parts_with_capital_letters_are_found() -> None:
+    for region in ("Mouth", "mouth"):
+        found = changed_parts(region, ("leftEye", "Mouth"))
+        np.testing.assert_array_equal(found, [False, True])
+
+
 @pytest.mark.parametrize("region", ["chin", "eyes+chin", " + "])
 def test_an_unknown_region_is_told_with_the_known_ones(region: str) -> None:
     with pytest.raises(DataError, match="known: eyes, nose, mouth"):

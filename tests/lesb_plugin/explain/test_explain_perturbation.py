@@ -52,6 +52,22 @@ def test_restoring_a_part_gives_the_score_of_the_untouched_image(regions: Region
     assert found.regions["mouth"] == pytest.approx(before - after, rel=1e-6)
 
 
+def test_a_fine_grid_is_scored_in_pieces(mouth: MeanColour, monkeypatch: Any) -> None:
+    whole = build_occlusion_grid(mouth, ExplainOptions(grid=6))([CROP])
+    counts = []
+    score = MeanColour.score
+
+    def counting(self: MeanColour, crops: Any) -> Any:
+        counts.append(len(crops))
+        return score(self, crops)
+
+    monkeypatch.setattr(MeanColour, "score", counting)
+    monkeypatch.setattr("lesb_plugin.explain.occlusion._AT_ONCE", 10)
+    pieces = build_occlusion_grid(mouth, ExplainOptions(grid=6))([CROP])
+    assert counts == [11, 10, 10, 6]
+    np.testing.assert_array_equal(pieces[0].maps["face"], whole[0].maps["face"])
+
+
 def test_the_grids_map_is_where_the_detector_looks(mouth: MeanColour) -> None:
     bright = replace(CROP, image=np.random.default_rng(0).integers(0, 256, CROP.image.shape, "u1"))
     (found,) = build_occlusion_grid(mouth, ExplainOptions(grid=6))([bright])

@@ -142,6 +142,9 @@ def test_a_style_brings_its_families_of_pseudo_fakes(tmp_path: Path) -> None:
     assert [each["key"] for each in record["skipped"]] == ["planted/99/0"]
     with pytest.raises(ConfigError, match="no configuration 'claen'; did you mean 'clean'"):
         fit_lesb(quick(_folder(tmp_path, "wrong"), style="claen"))
+    assert record["style"]["families"] == {"inpaint": 1, "transplant_alpha": 1}
+    with pytest.raises(ConfigError, match="leave out one of the two"):
+        fit_lesb(quick(_folder(tmp_path, "both"), style=str(style), blend="other.yaml"))
 
 
 def test_pairs_of_a_style_are_the_same_for_any_number_of_workers(tmp_path: Path) -> None:

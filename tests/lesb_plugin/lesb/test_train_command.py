@@ -50,6 +50,35 @@ def test_a_run_starts_stops_and_goes_on(
     assert names == {"checkpoint.pt", "config.yaml", "log.json", "pairs.png", "weights.safetensors"}
 
 
+def test_a_refused_run_leaves_the_one_before_it_and_may_start_from_it(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "--epochs", "1", "--val-every", "1"]) == 0
+    run = tmp_path / "run"
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    at = command.index("toy")
+    wrong = [*command[:at], "no_such_data", *command[at + 1 :], "--overwrite"]
+    assert main(wrong) == 2
+    assert "no_such_data" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+    at = command.index("random")
+    onward = [*command[:at], str(run / "weights.safetensors"), *command[at + 1 :]]
+    assert main([*onward, "--epochs", "1", "--overwrite"]) == 0
+    assert (run / "weights.safetensors").read_bytes() != before["weights.safetensors"]
+
+
+def test_a_run_without_a_checkpoint_is_not_said_to_go_on(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "log.json").write_text("{}")
+    assert main(command) == 2
+    said = capsys.readouterr().err
+    assert "log.json exists already; pass --overwrite" in said
+    assert "--resume" not in said
+
+
 def test_crops_can_be_learned_from_as_they_are_stored(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -187,6 +187,19 @@ def test_resuming_with_other_settings_or_data_is_refused(tmp_path: Path) -> None
         resume(other)
 
 
+def test_resuming_under_another_law_of_the_same_name_is_refused(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    run.run(Stop(0))
+    style = tmp_path / "easy.yaml"
+    law = style.read_text()
+    resume(run)
+    style.write_text(law.replace("0.5", "0.4"))
+    with pytest.raises(ConfigError, match=r"easy\.yaml', or a file that it names, has changed"):
+        resume(run)
+    style.write_text(law + "# a comment is no change\n")
+    resume(run)
+
+
 def test_resuming_nothing_and_half_a_checkpoint_are_errors(tmp_path: Path) -> None:
     run = trainer(tmp_path)
     with pytest.raises(DataError, match="nothing to resume"):

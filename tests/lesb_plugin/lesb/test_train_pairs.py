@@ -162,11 +162,21 @@ def test_a_weaker_warp_moves_less(clean: PairMaker) -> None:
     assert tenth < change((0.1, 1.0)) < full
 
 
-@pytest.mark.parametrize("strength", ["[0, 1]", "[0.5, 0.2]"])
-def test_a_strength_that_cannot_be_drawn_is_named(tmp_path: Path, strength: str) -> None:
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("warp: {strength: [0, 1]}", r"warp\.strength .*0 < low <= high"),
+        ("warp: {strength: [0.5, 0.2]}", r"warp\.strength .*0 < low <= high"),
+        ("hulls: [lwer]", "'lwer'.* not among lower, components"),
+        ("hulls: []", "not among lower, components"),
+        ("kernel: [4, 25]", "two odd sizes"),
+        ("placement: {width: [0, 64]}", r"placement\.width .* above 0"),
+    ],
+)
+def test_a_value_that_cannot_be_drawn_is_named(tmp_path: Path, line: str, told: str) -> None:
     path = tmp_path / "odd.yaml"
-    path.write_text(f"families: {{warp: 1}}\nwarp: {{strength: {strength}}}\n")
-    with pytest.raises(ConfigError, match=r"warp\.strength .*0 < low <= high"):
+    path.write_text(f"families: {{warp: 1}}\n{line}\n")
+    with pytest.raises(ConfigError, match=told):
         load_law(str(path))
 
 

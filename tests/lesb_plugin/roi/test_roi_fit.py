@@ -1,23 +1,25 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_training import people
+from drawn_training import DrawnPerson, people
 from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
 from textured import TextureBackbone, crops, detector, fit_context, texture_embedder
 
 from lesb_plugin.lesb.styled import styled_fakes
+from lesb_plugin.lfd.artefact import load
 from lesb_plugin.lfd.presets import region_preset
 from lesb_plugin.roi.dataset import PartFakes, PartViews
 from lesb_plugin.roi.detector import build_roi
 from lesb_plugin.roi.fit import fit_roi
 from lesb_plugin.roi.fitted import load_fitted
 from lesb_plugin.roi.localisation import localisation
-from registry import ConfigError, DataError, DetectorContext, Embedder, FitReport, checks
+from registry import ConfigError, DataError, DetectorContext, Embedder, Face, FitReport, checks
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +136,27 @@ def test_an_artefact_is_refused_at_another_precision(report: FitReport) -> None:
 def test_a_detector_without_an_artefact_says_what_it_needs() -> None:
     with pytest.raises(ConfigError, match="'lesb_roi' needs an artefact of `bench fit`"):
         build_roi(DetectorContext(embedder=texture_embedder(), options=None))
+
+
+@dataclass(frozen=True)
+class CutPerson(DrawnPerson):
+    """A photograph that ends above the mouth, as the landmarks tell."""
+
+    def load(self) -> tuple[NDArray[np.uint8], Face]:
+        image, face = super().load()
+        assert face.landmarks is not None
+        landmarks = face.landmarks.copy()
+        landmarks[48:68] += 400
+        return image, replace(face, landmarks=landmarks)
+
+
+def test_a_face_without_one_of_the_parts_is_skipped_with_the_reason(tmp_path: Path) -> None:
+    found = fit_roi(fit_context(tmp_path, train=[*people(6), CutPerson(90)], max_errors=1))
+    (skipped,) = load(found.artefact)[1]["roi"]["skipped"]
+    assert skipped["key"] == "drawn/90/0"
+    assert "part 'mouth'" in skipped["reason"]
+    with pytest.raises(DataError, match="part 'mouth'"):
+        fit_roi(fit_context(tmp_path, train=[*people(6), CutPerson(90)], max_errors=0))
 
 
 def test_a_fit_needs_faces_of_both_splits(tmp_path: Path) -> None:

@@ -110,6 +110,7 @@ def test_a_missing_column_is_named_with_those_there(tmp_path: Path) -> None:
         (("path,label", "a.png,0", "a.jpg,0"), "line 3: 'a' was in line 2 already"),
         (("path,label,video", "a.png,0,b", "b.png,0,"), "line 3: 'b' was in line 2 already"),
         (("path,label,frame", "a.png,0,x"), "line 2: frame is 'x'"),
+        (("path,label,frame", "a.png,0,1700000000000"), "a number from 0 to 2147483647"),
         (("path,label,video,frame", "a,0,v,1", "b,0,v,1"), "line 3: video 'v' has frame 1 already"),
     ],
 )

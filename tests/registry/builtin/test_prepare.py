@@ -245,11 +245,44 @@ def test_other_labels_and_splits_join_the_same_data_set(
 ) -> None:
     out = tmp_path / "set"
     run(clips / "a.mp4", out, plugins, label="real", split="train")
-    summary = run(clips / "a.mp4", out, plugins)
+    summary = run(clips / "swap/b.mkv", out, plugins)
     groups = json.loads(summary.store.index.read_text())["set"]
     assert list(groups["set_real"]["train"]) == ["real_a"]
-    assert list(groups["set_fake"]["test"]) == ["fake_a"]
+    assert list(groups["set_fake"]["test"]) == ["fake_b"]
     assert list(groups["set_fake"]) == ["train", "val", "test"]
+
+
+def test_a_video_may_be_in_several_splits_and_is_prepared_once(
+    clips: Path, plugins: Plugins, tmp_path: Path
+) -> None:
+    """Without splits of its own, test is all of a data set and train most of it."""
+    out = tmp_path / "set"
+    run(clips / "a.mp4", out, plugins, split="train")
+    again = run(clips / "a.mp4", out, plugins, split="test")
+    assert (again.prepared, again.skipped) == (0, 1)
+    groups = json.loads(again.store.index.read_text())["set"]
+    assert list(groups["set_fake"]["train"]) == list(groups["set_fake"]["test"]) == ["fake_a"]
+    record = again.store.root / "set_fake/records/fake_a.json"
+    values = json.loads(record.read_text())
+    values.pop("splits")
+    record.write_text(json.dumps({**values, "split": "val"}))  # as an older version wrote it
+    assert list(run(clips / "a.mp4", out, plugins).records[0].splits) == ["val", "test"]
+
+
+def test_no_video_takes_the_place_or_the_other_label_of_one_that_is_there(
+    plugins: Plugins, tmp_path: Path
+) -> None:
+    out = tmp_path / "set"
+    for name in ("one/0.png", "two/0.png"):
+        write_image(tmp_path / name)
+    run(tmp_path / "one", out, plugins)
+    before = content(out)
+    with pytest.raises(DataError, match=r"one/0\.png was prepared as set_fake/fake_0, and .*two"):
+        run(tmp_path / "two", out, plugins)
+    with pytest.raises(DataError, match=r"prepared as set_fake and would be set_real as well"):
+        run(tmp_path / "one", out, plugins, label="real")
+    assert content(out) == before
+    assert run(tmp_path / "two", out, plugins, overwrite=True).prepared == 1
 
 
 def test_a_data_set_brings_its_labels_and_manipulations(plugins: Plugins, tmp_path: Path) -> None:

@@ -71,6 +71,13 @@ def test_a_folder_of_frames_stands_for_its_video(celeb: Path) -> None:
     assert [frame.path.name for frame in video.frames] == ["2.png", "10.png"]
 
 
+def test_a_video_beside_its_frames_is_one_video(celeb: Path) -> None:
+    write_image(celeb / "YouTube-real/00171/0.png")
+    index = find_index(str(celeb), "train", load_plugins())
+    assert brief(index) == [("YouTube-real/00171", 0, "")]
+    assert index.videos[0].file == celeb / "YouTube-real/00171.mp4"
+
+
 def test_videos_that_are_not_there_are_counted_and_refused(celeb: Path) -> None:
     (celeb / "YouTube-real/00170.mp4").unlink()
     with pytest.raises(DataError, match=r"0 of the 1 videos listed under YouTube-real are there"):
@@ -133,6 +140,7 @@ def test_metadata_json_gives_split_and_original(tmp_path: Path) -> None:
     ("name", "content", "reason"),
     [
         ("labels.csv", "filename,label\na.mp4,FAKE\n", r"line 2: 'a\.mp4' has the label 'FAKE'"),
+        ("labels.csv", "label,filename\n0,a.mp4\n1\n", "line 3: None has the label '1'"),
         ("labels.csv", "filename,label\na.mp4\n", r"line 2: 'a\.mp4' has the label None"),
         ("labels.csv", "filename,label\n,1\n", "line 2: '' has the label '1'; a file name is due"),
         ("labels.csv", b"filename,label\n\xff.mp4,1\n", "cannot read .*labels.csv"),
@@ -278,7 +286,12 @@ def test_paths_that_are_not_there_are_refused_with_what_was_tried(lists: Path) -
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [("a/b.png\n1 a\n", "line 2: '1 a' is no path"), ("a/b.png\n\na/b.png", "line 3: .* twice")],
+    [
+        ("a/b.png\n1 a\n", "line 2: '1 a' is no path"),
+        ("a/b.png\n\na/b.png", "line 3: .* twice"),
+        ("v/a.mp4\nv/b.mp4\nv/a.avi\n", r"line 3: v/a\.avi and v/a\.mp4 would be one video"),
+        ("v/b.mp4\nv/b/0.png\n", r"line 2: v/b/0\.png and v/b\.mp4 would be one video"),
+    ],
 )
 def test_a_wrong_line_is_named(tmp_path: Path, content: str, reason: str) -> None:
     (tmp_path / "real.txt").write_text(content)
