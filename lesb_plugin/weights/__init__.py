@@ -28,7 +28,7 @@ TRAINED_ON = (
     Training(dataset="ffhq256", task="forgery"),
 )
 INPUT_SIZE = 256  # pixels of the sides of a crop
-WEIGHTS_SHA256 = "b228f47366479ab7e062f72700b3e2f0e76bfda3ecba5ae7a7bf568fab448e71"
+WEIGHTS_SHA256 = "58e51d427ba1d5a75516928d1ac0a57fc2f65587d5d1333c76c311576689591f"
 _FITTED = {
     "lesb": "LESB fitted on sbi_efflite0 with the faces that it was trained on",
     "lesb_roi": "LESB that localises, fitted on sbi_efflite0 with the faces that it was trained on",

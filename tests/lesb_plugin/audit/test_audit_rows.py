@@ -12,11 +12,14 @@ from green import SIZE, GreenDetector, collected, green_map, painted_faces
 
 from lesb_plugin.audit.collect import Collected
 from lesb_plugin.audit.controls import PART_CONTROLS, random_subspaces
+from lesb_plugin.audit.equivariance import MOVES, move_points
 from lesb_plugin.audit.faces import AuditFace
 from lesb_plugin.audit.intervals import Draws, Figure
 from lesb_plugin.audit.map_rows import map_rows
 from lesb_plugin.audit.part_rows import part_rows
 from lesb_plugin.audit.row import Aim, Row, at_least, called_out
+from lesb_plugin.audit.truth import wide_masks
+from lesb_plugin.lfd.presets import region_preset
 from registry import ConfigError, Crop, DataError, Explanation, Scores
 
 Explain = Callable[[Sequence[Crop]], list[Explanation]]
@@ -122,13 +125,22 @@ def test_maps_on_the_change_are_localised_and_move_with_it(faces: list[AuditFace
 
 
 def test_a_part_that_a_move_takes_out_of_the_image_costs_no_audit(faces: list[AuditFace]) -> None:
-    """A face at the lower right corner: the move to there leaves no mouth."""
-    landmarks = faces[0].crop.landmarks
+    """A face at the lower edge: the move that shifts it down leaves no mouth."""
+
+    class Even:
+        def score(self, crops: Sequence[Crop]) -> Scores:
+            return Scores(fake=np.full(len(crops), 0.5), regions={})
+
+    at, fake = next((at, face) for at, face in enumerate(faces) if face.fake)
+    landmarks = fake.crop.landmarks
     assert landmarks is not None
-    lower = landmarks + (SIZE - 3 - landmarks[48:68].min(axis=0))
-    corner = replace(faces[0], crop=replace(faces[0].crop, landmarks=lower))
-    rows = rows_of(collected([corner, *faces[1:]], GreenDetector(), green_map))
-    assert rows["equivariance.shift"].n == len(faces)
+    lower = landmarks + np.array([0, SIZE - 1 - landmarks[48:68, 1].min()], np.float32)
+    with pytest.raises(ValueError, match="part 'mouth' has no pixel"):
+        wide_masks(move_points(lower, MOVES["shift"], SIZE), region_preset(), SIZE)
+    edge = [*faces]
+    edge[at] = replace(fake, crop=replace(fake.crop, landmarks=lower))
+    rows = rows_of(collected(edge, Even(), green_map))
+    assert rows["equivariance.shift"].n == sum(face.fake for face in faces)
 
 
 def test_an_explainer_that_says_nothing_names_no_part(faces: list[AuditFace]) -> None:

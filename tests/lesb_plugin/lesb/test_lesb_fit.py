@@ -135,13 +135,15 @@ def test_a_style_brings_its_families_of_pseudo_fakes(tmp_path: Path) -> None:
     style = tmp_path / "two.yaml"
     style.write_text("families: {inpaint: 1, transplant_alpha: 1}\nleast_change: 0.5\n")
     train = [*planted_samples(8), BrokenSample(99)]
-    report = fit_lesb(quick(tmp_path, style=str(style), train=train, max_errors=1, epochs=8))
+    report = fit_lesb(
+        quick(tmp_path, style=str(style), blend="sbi", train=train, max_errors=1, epochs=8)
+    )
     record = load(report.artefact)[1]["lesb"]
     assert record["options"]["style"] == str(style)
     assert record["faces"] == {"train": 8, "val": 4}
     assert [each["key"] for each in record["skipped"]] == ["planted/99/0"]
     with pytest.raises(ConfigError, match="no configuration 'claen'; did you mean 'clean'"):
-        fit_lesb(quick(_folder(tmp_path, "wrong"), style="claen"))
+        fit_lesb(quick(_folder(tmp_path, "wrong"), style="claen", blend="sbi"))
     assert record["style"]["families"] == {"inpaint": 1, "transplant_alpha": 1}
     with pytest.raises(ConfigError, match="leave out one of the two"):
         fit_lesb(quick(_folder(tmp_path, "both"), style=str(style), blend="other.yaml"))
