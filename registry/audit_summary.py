@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from registry.atomic import replacing
 from registry.coercion import build
-from registry.errors import ConfigError
+from registry.errors import ConfigError, DataError
 
 __all__ = ["AuditFigure", "AuditSummary", "PartAudit", "audit_file", "find_audit", "keep_audit"]
 
@@ -119,11 +119,30 @@ def audit_file(artefact: Path) -> Path:
 
 
 def keep_audit(artefact: Path, summary: AuditSummary) -> Path:
-    """Write the summary beside the artefact, whole or not at all, in the place of an older one."""
+    """Write the summary beside the artefact, whole or not at all, in the place of an older one.
+
+    A DataError where the one there is of the same artefact and rests on more fakes.
+    """
     path = audit_file(artefact)
+    there = _fakes_of(path, summary)
+    if there > summary.fakes:
+        raise DataError(
+            f"{path} holds an audit on {there} fakes, this one is on {summary.fakes}; audit on as"
+            " many, or take that file away first"
+        )
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(asdict(summary), indent=1) + "\n", encoding="utf-8")
     return path
+
+
+def _fakes_of(path: Path, summary: AuditSummary) -> int:
+    """How many fakes the audit in a file rests on; 0 for none, or one of another artefact."""
+    try:
+        values = json.loads(path.read_text("utf-8"))
+        same = values["artefact_sha256"] == summary.artefact_sha256
+        return int(values["fakes"]) if same else 0
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
 
 
 def find_audit(

@@ -186,3 +186,13 @@ def test_where_nothing_can_be_written_that_is_an_error(artefact: Path) -> None:
     (artefact.parent / "file").touch()
     with pytest.raises(DataError, match="cannot write"):
         keep_audit(artefact.parent / "file" / "a.safetensors", summary(artefact))
+
+
+def test_an_audit_on_fewer_fakes_does_not_take_the_place_of_one_on_more(artefact: Path) -> None:
+    keep_audit(artefact, summary(artefact))
+    with pytest.raises(DataError, match="holds an audit on 438 fakes, this one is on 6"):
+        keep_audit(artefact, summary(artefact, fakes=6))
+    assert json.loads(audit_file(artefact).read_text())["fakes"] == 438
+    keep_audit(artefact, summary(artefact, fakes=439))
+    artefact.write_bytes(b"fitted anew")
+    keep_audit(artefact, summary(artefact, fakes=6))  # what is there is of another artefact

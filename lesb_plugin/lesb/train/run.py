@@ -111,6 +111,8 @@ def _network(config: TrainConfig, backbone: TrainableBackbone) -> nn.Module:
 
 
 def _open_folder(config: TrainConfig) -> Path:
+    if config.overwrite and config.resume:
+        raise ConfigError("--resume goes on with a run, --overwrite starts anew; pass one of them")
     out = writable_folder(Path(config.out or f"runs/train_{config.backbone.replace('/', '_')}"))
     there = [name for name in (CHECKPOINT, WEIGHTS, LOG) if (out / name).exists()]
     if there and not (config.resume or config.overwrite):

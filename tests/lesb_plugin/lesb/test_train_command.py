@@ -67,6 +67,13 @@ def test_a_refused_run_leaves_the_one_before_it_and_may_start_from_it(
     assert (run / "weights.safetensors").read_bytes() != before["weights.safetensors"]
 
 
+def test_going_on_and_starting_anew_are_not_both_asked_for(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "--resume", "--overwrite"]) == 2
+    assert "pass one of them" in capsys.readouterr().err
+
+
 def test_a_run_without_a_checkpoint_is_not_said_to_go_on(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
