@@ -25,9 +25,7 @@ def check_keeps(config: AuditConfig) -> None:
         )
     if not config.draws:
         raise ConfigError("--keep needs intervals; leave out --draws 0 or --keep")
-    if config.only and _FIRST not in {
-        name.strip() for each in config.only for name in each.split(",")
-    }:
+    if config.only and _FIRST not in config.named_rows:
         raise ConfigError(
             f"--keep needs the row {_FIRST}, which --only leaves out; name it too, or leave out one"
             " of the two flags"

@@ -98,3 +98,9 @@ class AuditConfig(
     frames: int = option(1, "frames taken of each video", min=1)
     workers: int = option(2, "workers that open video files", min=0)
     options: Mapping[str, Any] = options_field()
+
+    @property
+    def named_rows(self) -> tuple[str, ...]:
+        """The rows that `only` names; none for all."""
+        names = (name.strip() for each in self.only for name in each.split(","))
+        return tuple(filter(None, names))

@@ -157,7 +157,7 @@ def run_audit(config: AuditConfig) -> Audit:
 def _wanted(config: AuditConfig) -> frozenset[str]:
     """Without names all core rows; the extended ones where they are asked for, or named."""
     every = (*ROWS, *EXTENDED_ROWS)
-    names = [name.strip() for each in config.only for name in each.split(",") if name.strip()]
+    names = config.named_rows
     for name in names:
         if name not in every:
             raise UnknownNameError("row of the audit", name, every)

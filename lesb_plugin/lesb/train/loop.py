@@ -70,6 +70,8 @@ class Trainer:
         if config.aux != "none":
             size, parts = self.maker.crop.size, len(self.maker.regions.parts)
             self.network = build_learner(config.aux, self.network, size, config.seed, parts)
+        # Once: a style file that is edited or gone while the run goes on is not this run's law.
+        self.identity = run_identity(config, self.data_fingerprint)
         self.network.to(self.device)
         self.order = Order(len(self.maker), config.pairs, config.epochs, config.seed)
         self.average = Average(self.network, config.ema)
@@ -222,7 +224,7 @@ class Trainer:
     def save(self) -> None:
         """Write all that `resume` needs."""
         state = {
-            **run_identity(self.config, self.data_fingerprint),
+            **self.identity,
             "network": self.network.state_dict(),
             "average": self.average.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),

@@ -200,6 +200,16 @@ def test_resuming_under_another_law_of_the_same_name_is_refused(tmp_path: Path) 
     resume(run)
 
 
+def test_a_style_file_that_is_gone_while_a_run_goes_on_costs_no_checkpoint(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    style = tmp_path / "easy.yaml"
+    law = style.read_text()
+    style.unlink()
+    run.run(Stop(0))
+    style.write_text(law)
+    resume(run)
+
+
 def test_resuming_nothing_and_half_a_checkpoint_are_errors(tmp_path: Path) -> None:
     run = trainer(tmp_path)
     with pytest.raises(DataError, match="nothing to resume"):
