@@ -91,6 +91,7 @@ if TYPE_CHECKING:
     from registry.resolving import as_yaml, load_yaml, resolve
     from registry.result import Result
     from registry.revisiting import FinishedRun, ScoredFace
+    from registry.run_folder import refuse_other_run
     from registry.settings import (
         BatchSettings,
         ComputeSettings,
@@ -206,6 +207,7 @@ __all__ = [
     "progress",
     "progress_bar",
     "real_crops",
+    "refuse_other_run",
     "replacing",
     "resolve",
     "say",
@@ -268,6 +270,7 @@ _ON_FIRST_USE = {
     "progress": "registry.console",
     "progress_bar": "registry.console",
     "real_crops": "registry.reference",
+    "refuse_other_run": "registry.run_folder",
     "replacing": "registry.atomic",
     "resolve": "registry.resolving",
     "say": "registry.console",

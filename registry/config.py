@@ -51,7 +51,7 @@ class EvalConfig(
     draws: int = option(2000, "bootstrap draws of an interval; 0 for none", min=0)
     chunk: int = option(256, "frames per chunk, the unit in which a run resumes", min=1)
     cache: bool = option(True, "keep embeddings, so that another detector needs no forward pass")
-    overwrite: bool = option(False, "score afresh where --out holds finished work of other weights")
+    overwrite: bool = option(False, "score afresh where --out holds work of other weights or data")
     reporters: tuple[str, ...] = option(("html",), "reports to write (`bench list reporters`)")
     options: Mapping[str, Any] = options_field()
 

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from registry.remarks import domains_of, remarks
 from registry.resolving import as_yaml
 from registry.result import Result
 from registry.rows import rows_of
+from registry.run_folder import refuse_other_run
 from registry.scoring import Scorer
 from registry.specs import DetectorSpec, ReporterSpec
 from registry.types import Video, VideoIndex
@@ -105,24 +106,17 @@ def _open_folder(config: EvalConfig) -> Path:
     folder = Path(config.out or "runs/" + "_".join(n.replace("/", "_") for n in names if n))
     if config.overwrite:
         shutil.rmtree(folder / "chunks", ignore_errors=True)
-    elif config.out is None:
-        _refuse_other_data(folder, config)
+    else:
+        refuse_other_run(folder, _run_there(folder), asdict(config))
     return writable_folder(folder)
 
 
-def _refuse_other_data(folder: Path, config: EvalConfig) -> None:
-    """ConfigError where the name that was made up is taken by data of the same folder name."""
+def _run_there(folder: Path) -> dict[str, Any]:
+    """The configuration of the run in a folder; empty where there is none that can be read."""
     try:
-        text = (folder / "config.yaml").read_text("utf-8")
-        there = [str(name) for name in yaml.safe_load(text)["dataset"]]
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
-        return
-    places = [[Path(name).absolute() for name in names] for names in (there, config.dataset)]
-    if places[0] != places[1]:
-        raise ConfigError(
-            f"{folder} holds a run on {', '.join(there)}; choose another --out for this one, or"
-            " --overwrite that one"
-        )
+        return dict(yaml.safe_load((folder / "config.yaml").read_text("utf-8")))
+    except (OSError, ValueError, TypeError, yaml.YAMLError):
+        return {}
 
 
 def _stem(dataset: str) -> str:

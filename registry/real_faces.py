@@ -34,8 +34,8 @@ def find_splits(config: Learning, plugins: Plugins) -> tuple[list[Video], list[V
             " --train toy to try it out"
         )
     options = data_options(config)
-    trains = [find_index(name, "train", plugins, options) for name in config.train]
-    vals = [find_index(name, "val", plugins, options) for name in config.val or config.train]
+    trains = [find_index(name, "train", plugins, options) for name in _once(config.train)]
+    vals = [find_index(name, "val", plugins, options) for name in _once(config.val or config.train)]
     if not config.quiet:
         _announce([*trains, *vals])
     train = [video for index in trains for video in index.videos]
@@ -58,6 +58,11 @@ def real_samples(videos: Sequence[Video], reader: FaceReader, split: str) -> lis
             " fitting learns from real faces only"
         )
     return found
+
+
+def _once(names: Sequence[str]) -> dict[str, None]:
+    """Of a name that is given twice its faces would count twice."""
+    return dict.fromkeys(names)
 
 
 def _announce(found: Sequence[VideoIndex]) -> None:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from lesb_plugin.audit.options import AuditConfig
-from registry import add_config_flags, given_flags, resolve, say, writable_folder, write_text
+from registry import (
+    add_config_flags,
+    given_flags,
+    refuse_other_run,
+    resolve,
+    say,
+    writable_folder,
+    write_text,
+)
 
 __all__ = ["configure_audit", "run_audit_command"]
 
@@ -47,7 +57,10 @@ def run_audit_command(args: argparse.Namespace) -> int:
 
     if config.keep:
         check_keeps(config)
-    out = writable_folder(Path(config.out or _default_folder(config)))
+    out = Path(config.out or _default_folder(config))
+    if not config.overwrite:
+        refuse_other_run(out, _audit_there(out), asdict(config))
+    writable_folder(out)
     audit = run_audit(config)
     print_audit(audit)
     write_text(out / REPORT, json.dumps(audit.to_json(), indent=1) + "\n")
@@ -62,3 +75,11 @@ def run_audit_command(args: argparse.Namespace) -> int:
 def _default_folder(config: AuditConfig) -> str:
     names = ["audit", config.detector, config.explainer or "", config.backbone or ""]
     return "runs/" + "_".join(name.replace("/", "_") for name in names if name)
+
+
+def _audit_there(folder: Path) -> dict[str, Any]:
+    """The configuration of the audit in a folder; empty where there is none that can be read."""
+    try:
+        return dict(json.loads((folder / REPORT).read_text("utf-8"))["config"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}

@@ -92,6 +92,7 @@ class AuditConfig(
         " them",
     )
     out: str | None = option(None, "folder of audit.json and audit.html; by default under runs/")
+    overwrite: bool = option(False, "replace an audit of something else that --out holds")
     crop_from: Literal["auto", "landmarks", "detector"] = option(
         "auto", "where the face box comes from; auto takes landmarks where there are any"
     )

@@ -82,7 +82,9 @@ class Row:
 def called_out(row: Row) -> str:
     """A sentence where controls score like the explanation or better; "" where none does.
 
-    Like it means that the intervals overlap; a row without an interval says nothing.
+    Like it means that the intervals overlap, but for the control that the row's aim is to beat:
+    that one is called out where the aim is missed, so that a row never says both. A row without an
+    interval says nothing.
     """
     value = row.figure.value
     if value is None or row.figure.low is None:
@@ -90,6 +92,8 @@ def called_out(row: Row) -> str:
     alike, better = [], []
     for name, control in row.controls.items():
         if name in {ORACLE, OWN, TRUE_LABELS} or control.value is None:
+            continue
+        if name == row.aim.above and row.met:
             continue
         if overlap(row.figure, control):
             alike.append(_said(name, control))

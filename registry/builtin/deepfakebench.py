@@ -125,9 +125,9 @@ def _crops_already(videos: Sequence[Video]) -> Iterator[str]:
         height, width = read_image(first).shape[:2]
         if height == width:
             yield (
-                f"the first frame is {width}x{height}: face crops already, it seems; with"
-                " --crop-from frame they are taken whole, as DeepfakeBench does, else the face in"
-                " them is cropped once more"
+                f"the first frame is {width}x{height}: face crops already, it seems."
+                " --crop-from frame takes them whole, as DeepfakeBench does; everything else crops"
+                " the face in them once more"
             )
 
 

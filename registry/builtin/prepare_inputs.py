@@ -94,22 +94,22 @@ def _of_file(root: Path, file: Path) -> tuple[str, Video]:
 
 
 def _labelled(bare: Sequence[tuple[str, Video]], config: PrepareConfig) -> list[Video]:
-    if (config.label is None) == (config.labels is None):
+    if config.label is None and config.labels is None:
         raise ConfigError(
-            f"{_first(bare[0][0], len(bare))} no label; say what it is with one of"
-            " --label real, --label fake, and --labels FILE (CSV with the columns path and label)"
+            f"{_first(bare[0][0], len(bare))} no label; say what it is with --label real,"
+            " --label fake, or --labels FILE (CSV with the columns path and label)"
         )
-    if config.labels is None:
-        markings: dict[str, Marking] = {}
-        same: Marking | None = (_LABELS[str(config.label)], "")
-    else:
-        markings, same = _read_labels(Path(config.labels).expanduser()), None
-    found = [(name, _marking(name, markings) or same) for name, _ in bare]
+    markings: dict[str, Marking] = {}
+    if config.labels is not None:
+        markings = _read_labels(Path(config.labels).expanduser())
+    rest = None if config.label is None else (_LABELS[config.label], "")
+    found = [(name, _marking(name, markings) or rest) for name, _ in bare]
     missing = [name for name, marking in found if marking is None]
     if missing:
         raise DataError(
             f"{_first(missing[0], len(missing))} no label in {config.labels}; its paths"
-            " are names of files, or paths below the folder that is prepared"
+            " are names of files, or paths below the folder that is prepared. --label says what"
+            " all those are that it does not list"
         )
     return [
         replace(video, label=marking[0], method=marking[1], split=config.split)

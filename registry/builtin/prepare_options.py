@@ -41,7 +41,9 @@ class PrepareConfig(WorkerSettings, FaceSettings, FrameSettings, DataSettings):
         None, "what videos and images are that no data set has labelled"
     )
     labels: str | None = option(
-        None, "the same one by one: CSV file with the columns path, label and maybe method"
+        None,
+        "the same one by one: CSV file with the columns path, label and maybe method; --label"
+        " beside it is for those that it does not list",
     )
     split: str = option("test", "split to read, and to write")
     face_detector: str = option(

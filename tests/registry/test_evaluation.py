@@ -334,6 +334,34 @@ def test_a_folder_of_the_same_name_elsewhere_gets_no_run_folder_that_is_taken(
     assert first.counts
 
 
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"dataset": ("elsewhere/data",)}, "holds a run on .*data; choose another --out"),
+        ({"detector": "grey"}, "holds a run with detector cached"),
+        ({"split": "val"}, "holds a run with split test"),
+    ],
+)
+def test_a_run_gives_way_to_one_of_something_else_only_when_asked(
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    changed: dict[str, Any],
+    reason: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_data(tmp_path / "elsewhere" / "data")
+    manifest = tmp_path / "data" / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace("test", "val", 4))
+    run(detector="cached")
+    before = (tmp_path / "run" / "results.json").read_bytes()
+    with pytest.raises(ConfigError, match=reason):
+        run(**{"detector": "cached", **changed})
+    assert (tmp_path / "run" / "results.json").read_bytes() == before
+    run(detector="cached")  # the same once more
+    run(**{"detector": "cached", **changed}, overwrite=True)
+
+
 def test_metrics_are_named_once_at_least_and_count_once(run: Run) -> None:
     found = run(metrics=("auc", "auc"))
     assert found.settings.metrics == ("auc",)
@@ -495,8 +523,11 @@ def test_another_artefact_in_an_old_run_folder_is_refused(run: Run, tmp_path: Pa
         (tmp_path / name).write_bytes(name.encode())
     settings = {"detector": "fitted", "backbone": "still"}
     run(**settings, artefact=str(tmp_path / "a"))
-    with pytest.raises(DataError, match="other weights, crops or options"):
+    with pytest.raises(ConfigError, match=r"with artefact .*a; choose another --out"):
         run(**settings, artefact=str(tmp_path / "b"))
+    (tmp_path / "a").write_bytes(b"b")
+    with pytest.raises(DataError, match="other weights, crops or options"):
+        run(**settings, artefact=str(tmp_path / "a"))
     run(**settings, artefact=str(tmp_path / "b"), overwrite=True)
 
 

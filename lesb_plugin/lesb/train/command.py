@@ -41,7 +41,10 @@ def run_train(args: argparse.Namespace) -> int:
         say(f"best val AUC {best['val']['auc']:.4f} [{low:.3f}, {high:.3f}], epoch {best['epoch']}")
         say(f"weights: {result.weights}")
     if result.stopped:
-        say(f"stopped ({result.stopped}); the same command with --resume goes on")
+        say(
+            f"stopped after {result.steps} steps ({result.stopped}); the same command with --resume"
+            " goes on"
+        )
         return 130 if result.interrupted else 0
     if result.weights is not None:
         line = ["bench", "eval", "--detector", "linear", "--backbone", config.backbone]

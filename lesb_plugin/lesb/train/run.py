@@ -42,6 +42,7 @@ class TrainResult:
     out: Path
     weights: Path | None
     log: dict[str, Any]
+    steps: int
     stopped: str
     interrupted: bool
 
@@ -94,6 +95,7 @@ def train(config: TrainConfig) -> TrainResult:
         out=out,
         weights=out / WEIGHTS if (out / WEIGHTS).is_file() else None,
         log=trainer.log,
+        steps=trainer.done,
         stopped=stopped,
         interrupted=stop.interrupted,
     )

@@ -95,6 +95,19 @@ def test_edits_need_real_faces_only_and_rows_can_be_chosen(
     assert {key.partition(".")[0] for key in keys} == {"right_part", "auc_matrix"}
 
 
+def test_an_audit_gives_way_to_one_of_something_else_only_when_asked(
+    few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ("--only", "redundancy")
+    assert audit(few, tmp_path / "out", *line) == 0
+    assert audit(few, tmp_path / "out", *line, "--seed", "1") == 0  # the same once more
+    before = (tmp_path / "out" / "audit.json").read_bytes()
+    assert audit(few, tmp_path / "out", *line, "--detector", "lesb_roi") == 2
+    assert "holds a run with detector lesb; choose another --out" in capsys.readouterr().err
+    assert (tmp_path / "out" / "audit.json").read_bytes() == before
+    assert audit(few, tmp_path / "out", *line, "--detector", "lesb_roi", "--overwrite") == 0
+
+
 def test_an_extended_row_is_measured_where_it_is_named(
     few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -227,6 +227,22 @@ def test_aims(aim: Aim, met: bool | None) -> None:
     assert aim.met(Figure(), {}) is None
 
 
+def test_the_control_that_a_row_beats_is_not_called_out() -> None:
+    row = Row(
+        key="a",
+        title="a figure",
+        n=3,
+        figure=Figure(0.8, 0.5, 1.0),
+        aim=Aim("beats chance", above="chance"),
+        controls={"chance": Figure(0.4, 0.2, 0.6), "centre": Figure(0.4, 0.2, 0.6)},
+    )
+    assert row.met
+    assert called_out(row) == "a figure (0.800) is no better than centre (0.400)."
+    missed = replace(row, figure=Figure(0.8, 0.4, 1.0))
+    assert not missed.met
+    assert "chance (0.400)" in called_out(missed)
+
+
 def test_a_better_control_is_called_out_too_and_rows_are_plain_json() -> None:
     row = Row(
         key="a",

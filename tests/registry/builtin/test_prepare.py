@@ -441,13 +441,25 @@ def test_labels_come_from_a_table_by_path_or_name(
     }
 
 
+def test_what_the_table_does_not_list_is_labelled_as_a_whole(
+    clips: Path, plugins: Plugins, tmp_path: Path
+) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text("path,label,method\nswap/b,fake,swap\n")
+    found = find_inputs([str(clips)], settings(label="real", labels=str(table)), plugins)
+    labels = {video.id: (video.label, video.method) for video in found}
+    assert labels.pop("swap/b") == (1, "swap")
+    assert set(labels.values()) == {(0, "")}
+    assert "a" in labels
+
+
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
         (("path,fake", "a,1"), "has no column label"),
         (("path,label", "a,maybe"), "line 2: label is 'maybe'; 0, 1, real or fake is due"),
         (("path,label", "a,1", "a,0"), "line 3: a has another label"),
-        (("path,label", "b,1"), r"a\.mp4 has no label in"),
+        (("path,label", "b,1"), r"a\.mp4 has no label in .*--label says what"),
     ],
 )
 def test_a_table_that_does_not_label_everything_once_is_refused(

@@ -1,0 +1,50 @@
+"""A run's folder: what was finished there gives way to a run of something else only when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from registry.errors import ConfigError
+
+__all__ = ["refuse_other_run"]
+
+_NAMES = ("detector", "backbone", "explainer", "split")
+_PLACES = ("dataset", "weights", "artefact")
+
+
+def refuse_other_run(folder: Path, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """ConfigError where the run in `folder` is of other data or another detector than `wanted`.
+
+    Both are configurations, field by field; a field that either lacks is not compared. The same
+    line again, with a backbone or an artefact that was trained anew in its place, is the same run.
+    """
+    both = there.keys() & wanted.keys()
+    for name in both.intersection(_PLACES):
+        if _places(there[name]) != _places(wanted[name]):
+            what = "on" if name == "dataset" else f"with {name}"
+            _refuse(folder, f"{what} {_listed(there[name])}")
+    for name in both.intersection(_NAMES):
+        if there[name] != wanted[name]:
+            _refuse(folder, f"with {name} {_listed(there[name])}")
+
+
+def _places(value: Any) -> list[Path]:
+    return [Path(name).absolute() for name in _names(value)]
+
+
+def _names(value: Any) -> list[str]:
+    if value is None:
+        return []
+    return [value] if isinstance(value, str) else [str(name) for name in value]
+
+
+def _listed(value: Any) -> str:
+    return ", ".join(_names(value)) or "none given"
+
+
+def _refuse(folder: Path, what: str) -> None:
+    raise ConfigError(
+        f"{folder} holds a run {what}; choose another --out for this one, or --overwrite that one"
+    )
