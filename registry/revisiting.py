@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from registry.aligned_crop import ALIGNED
 from registry.building import build_explainer
 from registry.config import EvalConfig
 from registry.crops import crop_face
@@ -92,6 +93,13 @@ class FinishedRun:
             )
         names = {name: getattr(face, name) for name in ("dataset", "video", "frame", "face")}
         return replace(crop, **names)
+
+    def aspect(self, crop: Crop) -> float:
+        """Width over height of the face in a crop, which is square and may be squeezed."""
+        if self._policy.name == ALIGNED:  # by a similarity, which keeps it
+            return 1.0
+        x0, y0, x1, y1 = crop.box
+        return (x1 - x0) / (y1 - y0)
 
     @property
     def detector(self) -> Detector:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -15,6 +15,7 @@ __all__ = [
     "Points",
     "elastic_field",
     "face_hull",
+    "mask_fault",
     "soften",
     "support",
     "warp_mask",
@@ -53,6 +54,16 @@ def face_hull(shape: tuple[int, int], landmarks: Points, family: str) -> Mask:
         hull = cv2.convexHull(np.rint(points).astype(np.int32))
         cv2.fillConvexPoly(mask, hull, 1)
     return mask.astype(np.float32)
+
+
+def mask_fault(hulls: Sequence[str], kernel: tuple[int, int]) -> str:
+    """Why masks cannot be drawn from these hulls and softened by blurs of these sizes, or ""."""
+    unknown = [name for name in hulls if name not in HULLS]
+    if unknown or not hulls:
+        return f"hulls {unknown} are not among {', '.join(HULLS)}"
+    if any(size % 2 == 0 for size in kernel):
+        return f"kernel {list(kernel)} must be two odd sizes"
+    return ""
 
 
 def warp_mask(mask: Mask, rng: np.random.Generator, *, amplitude: float, sigma: float) -> Mask:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from lesb_plugin.lesb.distort import Colour
-from lesb_plugin.lesb.mask import HULLS
+from lesb_plugin.lesb.mask import mask_fault
 
 __all__ = ["Style"]
 
@@ -40,11 +40,8 @@ class Style:
     margin: tuple[float, float] | None = (0.05, 0.2)  # of the crop, per side; None: the backbone's
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.hulls if name not in HULLS]
-        if unknown or not self.hulls:
-            raise ValueError(f"hulls {unknown} are not among {', '.join(HULLS)}")
-        if any(size % 2 == 0 for size in self.kernel):
-            raise ValueError(f"kernel must be two odd sizes, got {list(self.kernel)}")
+        if fault := mask_fault(self.hulls, self.kernel):
+            raise ValueError(fault)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Style:

@@ -65,8 +65,11 @@ def parts_sheet(
         Row(
             _label(face, run.name),
             (
-                Tile(crop.image),
-                *(_mapped(crop.image, each.maps.get(name), limits[name], style) for name in limits),
+                Tile(crop.image, aspect=run.aspect(crop)),
+                *(
+                    _mapped(crop, run.aspect(crop), each.maps.get(name), limits[name], style)
+                    for name in limits
+                ),
             ),
         )
         for (face, crop), each in zip(crops.items(), found, strict=True)
@@ -192,16 +195,16 @@ def _filled(
             raise DataError(f"{face.path}: {error}") from error
         image = region_fill(crop.image, polygons, face.parts, style)
         caption = f"score {face.score:.2f}\n{_parts_text(face.parts)}"
-        found[face] = Tile(image, caption)
+        found[face] = Tile(image, caption, run.aspect(crop))
     return found
 
 
 def _mapped(
-    image: NDArray[np.uint8], heat: NDArray[np.float32] | None, scale: float, style: Style
+    crop: Crop, aspect: float, heat: NDArray[np.float32] | None, scale: float, style: Style
 ) -> Tile:
     if heat is None:
-        return Tile(image, "no map")
-    return Tile(overlay(image, heat, limit=scale, style=style))
+        return Tile(crop.image, "no map", aspect)
+    return Tile(overlay(crop.image, heat, limit=scale, style=style), aspect=aspect)
 
 
 def _largest(found: Sequence[Explanation], explainer: str) -> dict[str, float]:

@@ -28,10 +28,11 @@ _INFO = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # 
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """A picture, uint8 RGB, and what stands under it."""
+    """A picture, uint8 RGB, and what stands under it; `aspect` is the width over height to show."""
 
     image: NDArray[np.uint8]
     caption: str = ""
+    aspect: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +148,9 @@ def _draw_row(page: _Page, row: Row, top: float) -> None:
     if not row.tiles:
         page.text(_left(0), top, [row.instead])
     for column, tile in enumerate(row.tiles):
-        page.image(tile.image, _left(column), top, _TILE, _TILE)
+        width, height = _TILE * min(1.0, tile.aspect), _TILE / max(1.0, tile.aspect)
+        x, y = _left(column) + (_TILE - width) / 2, top + (_TILE - height) / 2
+        page.image(tile.image, x, y, width, height)
         page.text(_left(column), top + _TILE + 0.03, _caption(tile))
 
 

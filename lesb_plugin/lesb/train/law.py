@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from lesb_plugin.lesb.mask import HULLS
+from lesb_plugin.lesb.mask import mask_fault
 
 __all__ = ["Cutout", "Law", "Placement", "Quality", "Source", "Swap", "Warp"]
 
@@ -149,11 +149,8 @@ class Law:
         return self._wrong_value()
 
     def _wrong_value(self) -> str:
-        wrong_hulls = [name for name in self.hulls if name not in HULLS]
-        if wrong_hulls or not self.hulls:
-            return f"hulls {wrong_hulls} are not among {', '.join(HULLS)}"
-        if any(size % 2 == 0 for size in self.kernel):
-            return f"kernel {list(self.kernel)} must be two odd sizes"
+        if fault := mask_fault(self.hulls, self.kernel):
+            return fault
         if self.placement.width is not None and self.placement.width[0] <= 0:
             return f"placement.width {list(self.placement.width)} must be above 0"
         if not 0 < self.warp.strength[0] <= self.warp.strength[1]:

@@ -103,6 +103,8 @@ def test_outcomes_show_the_parts_in_the_colours_of_the_runs_own_scores(
     crop = run.crop(best)
     expected = region_fill(crop.image, part_polygons(crop, regions), best.parts)
     assert (sheet.rows[0].tiles[0].image == expected).all()
+    x0, y0, x1, y1 = best.box
+    assert sheet.rows[0].tiles[0].aspect == (x1 - x0) / (y1 - y0) != 1
     for part, value in best.parts.items():
         assert f"{part}\u00a0{value:.2f}" in sheet.rows[0].tiles[0].caption
 
@@ -177,6 +179,18 @@ def test_an_explainer_without_maps_is_told_of_those_that_have_some(
 def sheet_of(image: np.ndarray, label: str = "a row") -> Sheet:
     rows = (Row(label, (Tile(image, "under $it$"),)), Row("empty", (), "none: for a reason"))
     return Sheet(rows, Bar(colour_bar(), "0 real", "1 fake", "score"), "what is shown", ("Photo",))
+
+
+@pytest.mark.parametrize("aspect", [0.8, 1.0, 1.25])
+def test_faces_are_shown_as_wide_and_high_as_they_are(tmp_path: Path, aspect: float) -> None:
+    image = np.full((8, 8, 3), (0, 255, 0), np.uint8)
+    sheet = Sheet((Row("a", (Tile(image, aspect=aspect),)),), sheet_of(image).bar, "")
+    path = write_sheet(sheet, tmp_path / "f.png")
+    shown = cv2.imread(str(path))
+    rows, columns = np.nonzero((shown == (0, 255, 0)).all(axis=2))
+    height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
+    assert width / height == pytest.approx(aspect, rel=0.02)
+    assert max(width, height) == pytest.approx(1.6 * 200, abs=2)
 
 
 def test_a_png_holds_the_picture_and_its_colours(tmp_path: Path) -> None:
