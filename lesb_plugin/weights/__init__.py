@@ -27,8 +27,8 @@ TRAINED_ON = (
     Training(dataset="ffhq512", task="forgery"),
     Training(dataset="ffhq256", task="forgery"),
 )
-INPUT_SIZE = 256  # pixels of the sides of a crop
-WEIGHTS_SHA256 = "58e51d427ba1d5a75516928d1ac0a57fc2f65587d5d1333c76c311576689591f"
+INPUT_SIZE = 288  # pixels of the sides of a crop
+WEIGHTS_SHA256 = "84a6f52a6eb6777ce1d42159a649631ea3af215d2be2bbbebe24fb4270207b81"
 _FITTED = {
     "lesb": "LESB fitted on sbi_efflite0 with the faces that it was trained on",
     "lesb_roi": "LESB that localises, fitted on sbi_efflite0 with the faces that it was trained on",
