@@ -34,8 +34,12 @@ def find_splits(config: Learning, plugins: Plugins) -> tuple[list[Video], list[V
             " --train toy to try it out"
         )
     options = data_options(config)
-    trains = [find_index(name, "train", plugins, options) for name in _once(config.train)]
-    vals = [find_index(name, "val", plugins, options) for name in _once(config.val or config.train)]
+    # A name that is given twice would count its faces twice.
+    names = {"train": config.train, "val": config.val or config.train}
+    trains, vals = (
+        [find_index(name, split, plugins, options) for name in dict.fromkeys(given)]
+        for split, given in names.items()
+    )
     if not config.quiet:
         _announce([*trains, *vals])
     train = [video for index in trains for video in index.videos]
@@ -58,11 +62,6 @@ def real_samples(videos: Sequence[Video], reader: FaceReader, split: str) -> lis
             " fitting learns from real faces only"
         )
     return found
-
-
-def _once(names: Sequence[str]) -> dict[str, None]:
-    """Of a name that is given twice its faces would count twice."""
-    return dict.fromkeys(names)
 
 
 def _announce(found: Sequence[VideoIndex]) -> None:

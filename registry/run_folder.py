@@ -20,14 +20,17 @@ def refuse_other_run(folder: Path, there: Mapping[str, Any], wanted: Mapping[str
     Both are configurations, field by field; a field that either lacks is not compared. The same
     line again, with a backbone or an artefact that was trained anew in its place, is the same run.
     """
-    both = there.keys() & wanted.keys()
-    for name in both.intersection(_PLACES):
-        if _places(there[name]) != _places(wanted[name]):
+    for name in (*_PLACES, *_NAMES):
+        if name not in there or name not in wanted:
+            continue
+        read = _places if name in _PLACES else _names
+        if read(there[name]) != read(wanted[name]):
             what = "on" if name == "dataset" else f"with {name}"
-            _refuse(folder, f"{what} {_listed(there[name])}")
-    for name in both.intersection(_NAMES):
-        if there[name] != wanted[name]:
-            _refuse(folder, f"with {name} {_listed(there[name])}")
+            listed = ", ".join(_names(there[name])) or "none given"
+            raise ConfigError(
+                f"{folder} holds a run {what} {listed}; choose another --out for this one, or"
+                " --overwrite that one"
+            )
 
 
 def _places(value: Any) -> list[Path]:
@@ -38,13 +41,3 @@ def _names(value: Any) -> list[str]:
     if value is None:
         return []
     return [value] if isinstance(value, str) else [str(name) for name in value]
-
-
-def _listed(value: Any) -> str:
-    return ", ".join(_names(value)) or "none given"
-
-
-def _refuse(folder: Path, what: str) -> None:
-    raise ConfigError(
-        f"{folder} holds a run {what}; choose another --out for this one, or --overwrite that one"
-    )

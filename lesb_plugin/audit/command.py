@@ -50,6 +50,9 @@ def configure_audit(parser: argparse.ArgumentParser) -> None:
 def run_audit_command(args: argparse.Namespace) -> int:
     """Audit, print the table, write audit.json and audit.html."""
     config = resolve(AuditConfig, args.config, args.set, given_flags(args, AuditConfig))
+    out = Path(config.out or _default_folder(config))
+    if not config.overwrite:
+        refuse_other_run(out, _audit_there(out), asdict(config))
     from lesb_plugin.audit.kept import check_keeps, keep  # loads torch: after what fails without it
     from lesb_plugin.audit.page import audit_page
     from lesb_plugin.audit.run import run_audit
@@ -57,9 +60,6 @@ def run_audit_command(args: argparse.Namespace) -> int:
 
     if config.keep:
         check_keeps(config)
-    out = Path(config.out or _default_folder(config))
-    if not config.overwrite:
-        refuse_other_run(out, _audit_there(out), asdict(config))
     writable_folder(out)
     audit = run_audit(config)
     print_audit(audit)

@@ -227,15 +227,13 @@ def test_aims(aim: Aim, met: bool | None) -> None:
     assert aim.met(Figure(), {}) is None
 
 
+def row_of(figure: Figure, aim: Aim, controls: dict[str, Figure]) -> Row:
+    return Row(key="a", title="a figure", n=3, figure=figure, aim=aim, controls=controls)
+
+
 def test_the_control_that_a_row_beats_is_not_called_out() -> None:
-    row = Row(
-        key="a",
-        title="a figure",
-        n=3,
-        figure=Figure(0.8, 0.5, 1.0),
-        aim=Aim("beats chance", above="chance"),
-        controls={"chance": Figure(0.4, 0.2, 0.6), "centre": Figure(0.4, 0.2, 0.6)},
-    )
+    controls = {"chance": Figure(0.4, 0.2, 0.6), "centre": Figure(0.4, 0.2, 0.6)}
+    row = row_of(Figure(0.8, 0.5, 1.0), Aim("beats chance", above="chance"), controls)
     assert row.met
     assert called_out(row) == "a figure (0.800) is no better than centre (0.400)."
     missed = replace(row, figure=Figure(0.8, 0.4, 1.0))
@@ -244,13 +242,7 @@ def test_the_control_that_a_row_beats_is_not_called_out() -> None:
 
 
 def test_a_better_control_is_called_out_too_and_rows_are_plain_json() -> None:
-    row = Row(
-        key="a",
-        title="a figure",
-        n=3,
-        figure=Figure(0.2, 0.1, 0.3),
-        aim=at_least(0.5),
-        controls={"centre": Figure(0.6, 0.5, 0.7), "oracle": Figure(0.2, 0.1, 0.3)},
-    )
+    controls = {"centre": Figure(0.6, 0.5, 0.7), "oracle": Figure(0.2, 0.1, 0.3)}
+    row = row_of(Figure(0.2, 0.1, 0.3), at_least(0.5), controls)
     assert called_out(row) == "a figure (0.200) is worse than centre (0.600)."
     assert json.loads(json.dumps(row.to_json()))["met"] is False
