@@ -26,6 +26,7 @@ __all__ = [
     "FineBackbone",
     "FitContext",
     "FitReport",
+    "FoldingBackbone",
     "FreezableNetwork",
     "LocalDetector",
     "TrainableBackbone",
@@ -86,6 +87,13 @@ class TrainableNetwork(Protocol):
     def weights(self) -> dict[str, torch.Tensor]: ...
 
     def with_map(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]: ...
+
+
+@runtime_checkable
+class FoldingBackbone(Protocol):
+    """A backbone that has a faster form for inference, which gives the same but for rounding."""
+
+    def folded(self) -> Backbone: ...
 
 
 @runtime_checkable

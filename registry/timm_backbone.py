@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from math import isqrt
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from registry.errors import ConfigError
+from registry.folding import fold_batch_norms
 from registry.timm_network import TimmNetwork
 from registry.types import CropPolicy, Features, Training
 
@@ -113,7 +115,16 @@ class TimmBackbone(nn.Module):
         direction: NDArray[np.float64] = rows[-1] - rows[0] if len(rows) == 2 else rows[0]
         return direction
 
-    # --- training ------------------------------------------------------------------------------
+    # --- at rest and in training ----------------------------------------------------------------
+
+    def folded(self) -> Self:
+        """A copy that gives the same in less time; itself where there is no batch norm to fold."""
+        if not any(isinstance(each, nn.BatchNorm2d) for each in self.modules()):
+            return self
+        other = copy.deepcopy(self)
+        example = self._example()
+        done = fold_batch_norms(other.model, lambda: other.model.forward_features(example))
+        return other if done else self
 
     def trainable(self, classes: int, seed: int) -> TimmNetwork:
         """A copy to train; a head of other than `classes` classes is replaced."""
@@ -142,8 +153,7 @@ class TimmBackbone(nn.Module):
     def _examine(self) -> None:
         """Run the model once and set what depends on its layout."""
         rng = torch.Generator().manual_seed(0)
-        size = self.crop.size
-        raw = self.model.forward_features(torch.rand(1, 3, size, size, generator=rng))
+        raw = self.model.forward_features(self._example())
         self._nhwc = getattr(self.model, "output_fmt", "NCHW") == "NHWC"
         self._prefix = _prefix_tokens(self.name, self.model, raw)
         if raw.ndim == 4 and not self._nhwc:
@@ -159,6 +169,11 @@ class TimmBackbone(nn.Module):
         self.mean_pooled = _equal(embedding, features.map.mean((2, 3)), 2e-6)
         self._classifier = _classifier_of(self.model)
         self._has_head = self._head_follows(noise, embedding)
+
+    def _example(self) -> torch.Tensor:
+        """(1, 3, S, S) in [0, 1]."""
+        rng, size = torch.Generator().manual_seed(0), self.crop.size
+        return torch.rand(1, 3, size, size, generator=rng).to(self.mean.device)
 
     def _head_follows(self, raw: torch.Tensor, embedding: torch.Tensor) -> bool:
         """Whether its classes are real and fake, and its logits its head of the embedding."""

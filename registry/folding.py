@@ -1,0 +1,91 @@
+"""Batch norms of a network at rest, folded into the convolutions before them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+__all__ = ["fold_batch_norms"]
+
+TOLERANCE = 1e-3  # of the output's norm; float32 is off by some 1e-6, a wrong pair by about 1
+_Pair = tuple[nn.Conv2d, nn.BatchNorm2d]
+
+
+@torch.inference_mode(mode=False)  # its tensors would not say whether they were changed since
+@torch.no_grad()
+def fold_batch_norms(model: nn.Module, run: Callable[[], torch.Tensor]) -> bool:
+    """Fold in place every batch norm whose input a convolution made; False where that goes wrong.
+
+    `run()` passes some images through the model, in eval mode. Which norm follows which
+    convolution is found out by running it, not from names or from the order of definition; a
+    convolution whose output something else reads too shows in what comes out, and the model is
+    then of no use any more. A frozen network computes the same with a pass over memory less for
+    every layer: about a quarter of the time of an EfficientNet on a CPU.
+    """
+    expected, pairs = _watched(model, run)
+    if not pairs:
+        return False
+    for conv, norm in pairs:
+        fused = fuse_conv_bn_eval(conv, norm)
+        conv.weight, conv.bias = fused.weight, fused.bias
+    _replace(model, {norm: _rest_of(norm) for _, norm in pairs})
+    found = run()
+    return bool((found - expected).norm() <= TOLERANCE * expected.norm())
+
+
+def _watched(model: nn.Module, run: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, list[_Pair]]:
+    """What comes out, and the pairs of layers that run once, one right on the other's output."""
+    made: list[tuple[nn.Conv2d, torch.Tensor, int]] = []
+    read: list[tuple[nn.BatchNorm2d, nn.Conv2d | None]] = []
+
+    def after_conv(conv: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
+        assert isinstance(conv, nn.Conv2d)  # noqa: S101 - it hangs on nothing else
+        made.append((conv, output, output._version))
+
+    def before_norm(norm: nn.Module, inputs: tuple[Any, ...]) -> None:
+        assert isinstance(norm, nn.BatchNorm2d)  # noqa: S101 - it hangs on nothing else
+        of = (conv for conv, output, version in made
+              if output is inputs[0] and output._version == version)  # fmt: skip
+        read.append((norm, next(of, None)))
+
+    handles = [
+        each.register_forward_hook(after_conv)
+        if isinstance(each, nn.Conv2d)
+        else each.register_forward_pre_hook(before_norm)
+        for each in model.modules()
+        if isinstance(each, nn.Conv2d) or _at_rest(each)
+    ]
+    try:
+        output = run()
+    finally:
+        for handle in handles:
+            handle.remove()
+    convs = [conv for conv, _, _ in made]
+    norms = [norm for norm, _ in read]
+    pairs = [
+        (conv, norm)
+        for norm, conv in read
+        if conv is not None and convs.count(conv) == norms.count(norm) == 1
+    ]
+    return output, pairs
+
+
+def _at_rest(layer: nn.Module) -> bool:
+    return isinstance(layer, nn.BatchNorm2d) and layer.running_mean is not None
+
+
+def _rest_of(norm: nn.BatchNorm2d) -> nn.Module:
+    """What a layer does after the norm: timm's have an activation in them."""
+    rest = getattr(norm, "act", None)
+    return rest if isinstance(rest, nn.Module) else nn.Identity()
+
+
+def _replace(model: nn.Module, by: dict[nn.BatchNorm2d, nn.Module]) -> None:
+    for parent in list(model.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, nn.BatchNorm2d) and child in by:
+                setattr(parent, name, by[child])
