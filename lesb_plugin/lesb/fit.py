@@ -22,6 +22,7 @@ from lesb_plugin.lesb.runs import train_heads_of, train_runs
 from lesb_plugin.lesb.shown import show_fit, show_pairs, show_subspaces, show_variants
 from lesb_plugin.lesb.styled import StyledFakes, styled_fakes
 from lesb_plugin.lesb.summary import Outcome, auc_table, notes, rank_tables, record
+from lesb_plugin.lesb.threshold import logit_of_half, moved
 from lesb_plugin.lesb.train.pairs import load_law
 from lesb_plugin.lfd.artefact import Lfd
 from lesb_plugin.lfd.diagnostics import alignment, tables
@@ -71,12 +72,13 @@ def _fit(context: FitContext, board: Board) -> FitReport:
     probe = _probe(context.embedder, train, val)
     lfd = _aligned(lfd, probe, context.seed)
     head_auc = auc(val.labels, head_logits(context.embedder, probe, val.pairs))
-    outcome = Outcome(lfd.parts, tuple(runs), train, val, probe, head_auc)
+    heads, by = _flagging(options.flagged, lfd, runs[0].local.heads, val)
+    outcome = Outcome(lfd.parts, tuple(runs), train, val, probe, head_auc, by)
     fitted = FittedLesb(
         lfd=lfd,
-        heads=runs[0].local.heads,
+        heads=heads,
         probe=probe,
-        reals=_reals(lfd, runs[0].local.heads, probe, context.embedder, val),
+        reals=_reals(lfd, heads, probe, context.embedder, val),
         record={**record(context, options, style, outcome), "val_auc_by_rank": by_rank},
     )
     path = fitted.save(context.out / ARTEFACT)
@@ -85,6 +87,15 @@ def _fit(context: FitContext, board: Board) -> FitReport:
     show_pairs(board, val, LesbDetector(context.embedder, fitted, LesbOptions()))
     found = (auc_table(outcome), *rank_tables(by_rank, lfd.rank), *tables(lfd.diagnostics))
     return FitReport(artefact=path, tables=found, notes=notes(outcome))
+
+
+def _flagging(flagged: float, lfd: Lfd, heads: Heads, val: Embedded) -> tuple[Heads, float]:
+    """Heads that call a share of val's reals fake, and by how much their logits fell for it."""
+    if not flagged:
+        return heads, 0.0
+    local = lfd.project(val.pairs[val.labels == 0])
+    by = logit_of_half(heads.logits(np.stack([local[part] for part in lfd.parts])), flagged)
+    return moved(heads, by), by
 
 
 def _aligned(lfd: Lfd, probe: Probe | None, seed: int) -> Lfd:

@@ -47,6 +47,13 @@ class LesbFitOptions:
     batch: int = option(256, "embeddings per step of the heads' training", min=2)
     epochs: int = option(100, "passes over the embeddings, at most", min=1)
     patience: int = option(10, "epochs without a better validation AUC before a head stops", min=1)
+    flagged: float = option(
+        0.0,
+        "share of val's reals, distorted as its fakes are, that are to score above .5 when fused:"
+        " all heads' biases are moved alike; 0 leaves them as trained, which is the paper's",
+        min=0,
+        max=0.5,
+    )
     control_seeds: int = option(
         3, "seeds that heads and the random-subspace control are trained with", min=1
     )

@@ -25,7 +25,10 @@ PACKAGES = ("lesb-plugin", "numpy", "torch", "scikit-learn", "opencv-python-head
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was trained, and on what; `head_auc` is that of the backbone's own head or the probe."""
+    """What was trained, and on what; `head_auc` is that of the backbone's own head or the probe.
+
+    The logits of the heads that ship were lowered by `lowered`, those of `runs` were not.
+    """
 
     parts: tuple[str, ...]
     runs: tuple[Run, ...]
@@ -33,6 +36,7 @@ class Outcome:
     val: Embedded
     probe: Probe | None
     head_auc: float
+    lowered: float = 0.0
 
     @property
     def head(self) -> str:
@@ -54,6 +58,7 @@ def record(
         "shipped_seed": outcome.runs[0].seed,
         "val_auc": [_aucs(run) for run in outcome.runs],
         "val_auc_head": outcome.head_auc,
+        "lowered": outcome.lowered,
         "faces": {name: len(split.clean) for name, split in splits.items()},
         "skipped": [asdict(each) for split in splits.values() for each in split.skipped],
         "versions": {package: importlib.metadata.version(package) for package in PACKAGES},
@@ -111,6 +116,11 @@ def notes(outcome: Outcome) -> tuple[str, ...]:
     found = [f"{len(train.clean)} faces to train on, {len(val.clean)} to validate on"]
     if len(runs) > 1:
         found.append(f"the artefact holds the heads of seed {runs[0].seed}; the others show spread")
+    if outcome.lowered:
+        found.append(
+            f"the logits of the heads are lowered by {outcome.lowered:.2f}, so that .5 is what the"
+            " wanted share of val's reals exceed"
+        )
     if outcome.probe is not None:
         found.append(
             "head: probe, a linear head on the whole embedding, as the weights have no fake/real "
