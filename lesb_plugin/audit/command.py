@@ -22,6 +22,7 @@ from registry import (
 __all__ = ["configure_audit", "run_audit_command"]
 
 REPORT, PAGE = "audit.json", "audit.html"
+INTERRUPTED = 130  # the exit code of every `bench` that was
 _EXAMPLES = """\
 examples:
   bench audit --dataset MANIFEST --out runs/audit
@@ -37,7 +38,8 @@ nose, mouth, eyes+mouth, face) or mask. A fake's source is the one real image of
 --make-edits needs nothing but real faces. OUT/audit.json holds every figure; the first one, right
 part first, stands under right_part. --keep writes the first rows beside the artefact, into
 NAME.audit.json: from then on bench explain, predict and eval say with the scores of parts how often
-the right part comes first. It counts for that artefact and no other."""
+the right part comes first. It counts for that artefact and no other. Extended rows take up to an
+hour; Ctrl-C ends them, and what was measured until then is written."""
 
 
 def configure_audit(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +71,7 @@ def run_audit_command(args: argparse.Namespace) -> int:
     say(f"report:  {(out / PAGE).resolve().as_uri()}")
     if config.keep:
         say(f"kept:    {keep(audit)}")
-    return 0
+    return INTERRUPTED if audit.stopped else 0
 
 
 def _default_folder(config: AuditConfig) -> str:

@@ -35,7 +35,7 @@ ROWS = (
     "sanity",
     "cost",
 )
-EXTENDED_ROWS = ("curves", "shapley", "methods", "attack", "cascade", "labels")
+EXTENDED_ROWS = ("curves", "shapley", "methods", "cascade", "labels", "attack")
 
 
 @dataclass(frozen=True, kw_only=True)

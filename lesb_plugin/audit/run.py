@@ -42,7 +42,8 @@ class Audit:
     """What was found: the rows, what has to be said of them, and what they were made from.
 
     `z` (n, K) are part scores on the scale of real faces and `matrix` (K, K) AUCs of part k's score
-    for a change of part j; None for an explanation without part scores.
+    for a change of part j; None for an explanation without part scores. `stopped` says that Ctrl-C
+    left some rows out.
     """
 
     config: AuditConfig
@@ -54,6 +55,7 @@ class Audit:
     matrix: NDArray[np.float64] | None
     record: dict[str, Any]
     artefact: Path | None = None
+    stopped: bool = False
 
     @property
     def first(self) -> Row | None:
@@ -127,7 +129,8 @@ def run_audit(config: AuditConfig) -> Audit:
     draws = Draws((~found.real).astype(np.int64), found.identity, config.draws, rng)
     core = _rows(found, lambda key: key.partition(".")[0] in rows_wanted, draws, rng)
     measured = time.perf_counter()
-    rows = (*core, *extended_rows(Study.of(subject, found, draws, config), rows_wanted))
+    extended, stopped = extended_rows(Study.of(subject, found, draws, config), rows_wanted)
+    rows = (*core, *extended)
     if not rows:
         raise ConfigError(
             "nothing that was asked for can be measured: the explanation has"
@@ -151,6 +154,7 @@ def run_audit(config: AuditConfig) -> Audit:
         matrix=_matrix(found, z) if z is not None and "auc_matrix" in rows_wanted else None,
         record=_record(config, inputs, found, timing),
         artefact=inputs.artefact,
+        stopped=stopped,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
+from lesb_plugin.audit.compared import unmeasured
 from lesb_plugin.audit.extended.attack_rows import attack_rows
 from lesb_plugin.audit.extended.cascade import cascade_rows
 from lesb_plugin.audit.extended.curves import curve_rows
@@ -19,14 +20,26 @@ _ROWS: Mapping[str, Callable[[Study], list[Row]]] = {
     "curves": curve_rows,
     "shapley": shapley_rows,
     "methods": method_rows,
-    "attack": attack_rows,
     "cascade": cascade_rows,
     "labels": labels_row,
+    "attack": attack_rows,  # the longest by far
 }
+_STOPPED = "stopped before it was measured"
 
 
-def extended_rows(study: Study, wanted: Collection[str]) -> list[Row]:
-    """Rows of the keys `wanted`; none for an explanation that says nothing of any face."""
+def extended_rows(study: Study, wanted: Collection[str]) -> tuple[list[Row], bool]:
+    """Rows of the keys `wanted`; none for an explanation that says nothing of any face.
+
+    They take up to an hour: Ctrl-C ends them early, and what was measured until then counts. The
+    second value says whether that happened.
+    """
+    found: list[Row] = []
     if study.z is None and study.found.reading.maps is None:
-        return []
-    return [row for key, rows in _ROWS.items() if key in wanted for row in rows(study)]
+        return found, False
+    keys = [key for key in _ROWS if key in wanted]
+    for at, key in enumerate(keys):
+        try:
+            found += _ROWS[key](study)
+        except KeyboardInterrupt:
+            return [*found, *(unmeasured(each, each, _STOPPED) for each in keys[at:])], True
+    return found, False

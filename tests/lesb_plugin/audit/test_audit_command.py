@@ -6,11 +6,14 @@ import csv
 import json
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
 from page_checks import faults
 
+from lesb_plugin.audit.extended import rows
+from lesb_plugin.audit.extended.study import Study
 from lesb_plugin.audit.options import AuditConfig
 from registry import resolve
 from registry.cli import main
@@ -112,8 +115,8 @@ def test_an_extended_row_is_measured_where_it_is_named(
     few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     more = ("--detector", "linear", "--explainer", "cam", "--set", "explain.method=gradcam")
-    rows = ("--only", "right_part,shapley,labels", "--extended-faces", "3")
-    assert audit(few, tmp_path / "out", *more, *rows) == 0
+    wanted = ("--only", "right_part,shapley,labels", "--extended-faces", "3")
+    assert audit(few, tmp_path / "out", *more, *wanted) == 0
     said = capsys.readouterr().out
     assert "an explainer was audited, not the detector's own heads" in said
     report = json.loads((tmp_path / "out" / "audit.json").read_text())
@@ -121,6 +124,26 @@ def test_an_extended_row_is_measured_where_it_is_named(
     assert {"right_part", "shapley", "shapley.right_part", "labels"} <= set(found)
     assert found["shapley"]["n"] == 3
     assert found["labels"]["value"] is None
+
+
+def test_extended_rows_that_are_stopped_leave_what_was_measured(
+    few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(study: Study) -> NoReturn:
+        assert len(study.fakes) == 3
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rows, "_ROWS", {**rows._ROWS, "cascade": stop})
+    wanted = ("--only", "right_part,shapley,cascade,attack", "--extended-faces", "3")
+    assert audit(few, tmp_path / "out", *wanted) == 130
+    assert "No figure for cascade: stopped before it was measured." in capsys.readouterr().out
+    report = json.loads((tmp_path / "out" / "audit.json").read_text())
+    found = {row["key"]: row["value"] for row in report["rows"]}
+    assert found["right_part"] is not None
+    assert found["shapley"] is not None
+    assert found["cascade"] is None
+    assert found["attack"] is None
+    assert (tmp_path / "out" / "audit.html").is_file()
 
 
 @pytest.mark.parametrize(
