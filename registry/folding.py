@@ -2,17 +2,50 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-__all__ = ["fold_batch_norms"]
+__all__ = ["FoldedForm", "fold_batch_norms"]
 
 TOLERANCE = 1e-3  # of the output's norm; float32 is off by some 1e-6, a wrong pair by about 1
 _Pair = tuple[nn.Conv2d, nn.BatchNorm2d]
+
+
+class FoldedForm:
+    """A faster form of a frozen model, for inference; made when needed, and anew for new weights.
+
+    It is used only where nothing can tell the two apart: without gradients and hooks, not while a
+    graph is recorded, and at full precision, since folded weights round to other ones in half
+    precision. `run(model)` passes some images through a model and gives what must stay the same.
+    """
+
+    def __init__(self, run: Callable[[Any], torch.Tensor]) -> None:
+        self._run = run
+        self._form: nn.Module | None = None  # None: it cannot be folded
+        self._state: list[tuple[int, int]] = []
+
+    def of(self, model: Any, device: torch.device) -> Any:
+        """What to run on images of a device: the folded form, or the model itself."""
+        if torch.is_grad_enabled() or torch.is_autocast_enabled(device.type):
+            return model
+        if torch.compiler.is_compiling() or _is_hooked(model):
+            return model
+        state = _state(model)
+        if state != self._state:
+            self._form, self._state = self._made(model), state
+        return model if self._form is None else self._form
+
+    def _made(self, model: nn.Module) -> nn.Module | None:
+        if not any(_is_at_rest(each) for each in model.modules()):
+            return None
+        form = copy.deepcopy(model)
+        return form if fold_batch_norms(form, lambda: self._run(form)) else None
 
 
 @torch.inference_mode(mode=False)  # its tensors would not say whether they were changed since
@@ -42,14 +75,12 @@ def _watched(model: nn.Module, run: Callable[[], torch.Tensor]) -> tuple[torch.T
     made: list[tuple[nn.Conv2d, torch.Tensor, int]] = []
     read: list[tuple[nn.BatchNorm2d, nn.Conv2d | None]] = []
 
-    def after_conv(conv: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
-        assert isinstance(conv, nn.Conv2d)  # noqa: S101 - it hangs on nothing else
+    def after_conv(conv: Any, _inputs: Any, output: torch.Tensor) -> None:
         made.append((conv, output, output._version))
 
-    def before_norm(norm: nn.Module, inputs: tuple[Any, ...]) -> None:
-        assert isinstance(norm, nn.BatchNorm2d)  # noqa: S101 - it hangs on nothing else
+    def before_norm(norm: Any, inputs: tuple[Any, ...]) -> None:
         of = (conv for conv, output, version in made
-              if output is inputs[0] and output._version == version)  # fmt: skip
+              if any(output is each for each in inputs) and output._version == version)  # fmt: skip
         read.append((norm, next(of, None)))
 
     handles = [
@@ -57,7 +88,7 @@ def _watched(model: nn.Module, run: Callable[[], torch.Tensor]) -> tuple[torch.T
         if isinstance(each, nn.Conv2d)
         else each.register_forward_pre_hook(before_norm)
         for each in model.modules()
-        if isinstance(each, nn.Conv2d) or _at_rest(each)
+        if isinstance(each, nn.Conv2d) or _is_at_rest(each)
     ]
     try:
         output = run()
@@ -74,7 +105,7 @@ def _watched(model: nn.Module, run: Callable[[], torch.Tensor]) -> tuple[torch.T
     return output, pairs
 
 
-def _at_rest(layer: nn.Module) -> bool:
+def _is_at_rest(layer: nn.Module) -> bool:
     return isinstance(layer, nn.BatchNorm2d) and layer.running_mean is not None
 
 
@@ -89,3 +120,13 @@ def _replace(model: nn.Module, by: dict[nn.BatchNorm2d, nn.Module]) -> None:
         for name, child in parent.named_children():
             if isinstance(child, nn.BatchNorm2d) and child in by:
                 setattr(parent, name, by[child])
+
+
+def _is_hooked(model: nn.Module) -> bool:
+    return any(each._forward_hooks or each._forward_pre_hooks for each in model.modules())
+
+
+def _state(model: nn.Module) -> list[tuple[int, int]]:
+    """Which tensors a model has, and how often each was changed in place."""
+    tensors = chain(model.parameters(), model.buffers())
+    return [(id(each), 0 if each.is_inference() else each._version) for each in tensors]

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from registry.errors import ConfigError, did_you_mean
-from registry.protocols import Backbone, FineBackbone, FoldingBackbone
+from registry.protocols import Backbone, FineBackbone
 
 __all__ = ["PRECISIONS", "Embedder", "encoder_fingerprint", "resolve_device"]
 
@@ -24,7 +24,6 @@ class Embedder:
 
     `encoder` identifies everything that decides what an embedding is, but the machine; embeddings
     of equal `encoder` may be shared. `bfloat16` computes under autocast; results are float32.
-    `backbone` is what computes them: of a FoldingBackbone its faster form.
     """
 
     def __init__(
@@ -42,8 +41,6 @@ class Embedder:
             )
         if batch_size < 1:
             raise ConfigError(f"batch_size is {batch_size}; it must be 1 or more")
-        if isinstance(backbone, FoldingBackbone):
-            backbone = backbone.folded()
         self.backbone = backbone.to(device)
         self.device = torch.device(device)
         self.precision = precision

@@ -26,7 +26,6 @@ __all__ = [
     "FineBackbone",
     "FitContext",
     "FitReport",
-    "FoldingBackbone",
     "FreezableNetwork",
     "LocalDetector",
     "TrainableBackbone",
@@ -87,13 +86,6 @@ class TrainableNetwork(Protocol):
     def weights(self) -> dict[str, torch.Tensor]: ...
 
     def with_map(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]: ...
-
-
-@runtime_checkable
-class FoldingBackbone(Protocol):
-    """A backbone that has a faster form for inference, which gives the same but for rounding."""
-
-    def folded(self) -> Backbone: ...
 
 
 @runtime_checkable

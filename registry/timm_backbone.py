@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, replace
 from math import isqrt
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from registry.errors import ConfigError
-from registry.folding import fold_batch_norms
+from registry.folding import FoldedForm
 from registry.timm_network import TimmNetwork
 from registry.types import CropPolicy, Features, Training
 
@@ -66,24 +65,24 @@ class TimmBackbone(nn.Module):
         self._normalises = any(mean) or any(value != 1 for value in std)
         self.eval().requires_grad_(requires_grad=False)
         self._examine()
+        self._folded = FoldedForm(self._maps)
 
     # --- the protocol --------------------------------------------------------------------------
 
     def features(self, images: torch.Tensor) -> Features:
         """Images (B, 3, S, S), RGB in [0, 1]."""
-        if self._normalises:
-            images = (images - self.mean) / self.std
-        return self._features_of(self.model.forward_features(images))
+        return self._features_with(self._folded.of(self.model, images.device), images)
 
     def fine_features(self, images: torch.Tensor) -> Features:
         """The last stage of stride 16 beside the features, where the map itself is coarser."""
-        stage = _fine_stage(self.model)
+        model = self._folded.of(self.model, images.device)
+        stage = _fine_stage(model)
         if stage is None:
-            return self.features(images)
+            return self._features_with(model, images)
         kept: list[torch.Tensor] = []
         handle = stage.register_forward_hook(lambda _module, _inputs, output: kept.append(output))
         try:
-            features = self.features(images)
+            features = self._features_with(model, images)
         finally:
             handle.remove()
         fine = kept[0] if kept else None
@@ -115,22 +114,19 @@ class TimmBackbone(nn.Module):
         direction: NDArray[np.float64] = rows[-1] - rows[0] if len(rows) == 2 else rows[0]
         return direction
 
-    # --- at rest and in training ----------------------------------------------------------------
-
-    def folded(self) -> Self:
-        """A copy that gives the same in less time; itself where there is no batch norm to fold."""
-        if not any(isinstance(each, nn.BatchNorm2d) for each in self.modules()):
-            return self
-        other = copy.deepcopy(self)
-        example = self._example()
-        done = fold_batch_norms(other.model, lambda: other.model.forward_features(example))
-        return other if done else self
+    # --- training ------------------------------------------------------------------------------
 
     def trainable(self, classes: int, seed: int) -> TimmNetwork:
         """A copy to train; a head of other than `classes` classes is replaced."""
         return TimmNetwork(self.model, self.mean, self.std, classes=classes, seed=seed)
 
     # --- layouts -------------------------------------------------------------------------------
+
+    def _features_with(self, model: Any, images: torch.Tensor) -> Features:
+        """Features of images in [0, 1], out of the model or another form of it."""
+        if self._normalises:
+            images = (images - self.mean) / self.std
+        return self._features_of(model.forward_features(images))
 
     def _features_of(self, raw: torch.Tensor) -> Features:
         """What `forward_features` gave, (B, C, h, w), (B, h, w, C) or (B, T, C), as Features."""
@@ -174,6 +170,15 @@ class TimmBackbone(nn.Module):
         """(1, 3, S, S) in [0, 1]."""
         rng, size = torch.Generator().manual_seed(0), self.crop.size
         return torch.rand(1, 3, size, size, generator=rng).to(self.mean.device)
+
+    def _maps(self, model: Any) -> torch.Tensor:
+        """All that is read of a model, on one image, as one vector."""
+        kept: list[Any] = []
+        stage = _fine_stage(model) or nn.Module()
+        handle = stage.register_forward_hook(lambda _module, _inputs, output: kept.append(output))
+        kept.append(model.forward_features(self._example()))
+        handle.remove()
+        return torch.cat([each.flatten() for each in kept if isinstance(each, torch.Tensor)])
 
     def _head_follows(self, raw: torch.Tensor, embedding: torch.Tensor) -> bool:
         """Whether its classes are real and fake, and its logits its head of the embedding."""

@@ -39,7 +39,7 @@ nose, mouth, eyes+mouth, face) or mask. A fake's source is the one real image of
 part first, stands under right_part. --keep writes the first rows beside the artefact, into
 NAME.audit.json: from then on bench explain, predict and eval say with the scores of parts how often
 the right part comes first. It counts for that artefact and no other. Extended rows take up to an
-hour; Ctrl-C ends them, and what was measured until then is written."""
+hour; Ctrl-C ends them, and the rows that were finished are written."""
 
 
 def configure_audit(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +65,9 @@ def run_audit_command(args: argparse.Namespace) -> int:
     writable_folder(out)
     audit = run_audit(config)
     print_audit(audit)
+    if audit.stopped and (out / REPORT).exists():
+        say(f"stopped: the audit that {out} holds stays as it is")
+        return INTERRUPTED
     write_text(out / REPORT, json.dumps(audit.to_json(), indent=1) + "\n")
     write_text(out / PAGE, audit_page(audit))
     say(f"figures: {out / REPORT}")

@@ -40,7 +40,7 @@ def mean_row(
 
 
 def unmeasured(key: str, title: str, reason: str) -> Row:
-    """A row that this explanation cannot have, and why."""
+    """A row without a figure, and why."""
     return Row(key=key, title=title, n=0, figure=Figure(reason=reason), aim=Aim())
 
 

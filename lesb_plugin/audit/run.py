@@ -89,6 +89,7 @@ class Audit:
             "schema": SCHEMA,
             "right_part": None if self.first is None else self.first.figure.value,
             "localises": self.localises,
+            "stopped": self.stopped,
             "summary": self.summary,
             "parts": list(self.found.names),
             "rows": [row.to_json() for row in self.rows],

@@ -118,8 +118,8 @@ def notes(outcome: Outcome) -> tuple[str, ...]:
         found.append(f"the artefact holds the heads of seed {runs[0].seed}; the others show spread")
     if outcome.lowered:
         found.append(
-            f"the logits of the heads are lowered by {outcome.lowered:.2f}, so that .5 is what the"
-            " wanted share of val's reals exceed"
+            f"the logits of the heads are moved by {-outcome.lowered:+.2f}: the wanted share of"
+            " val's distorted reals has a mean score above .5"
         )
     if outcome.probe is not None:
         found.append(

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pytest
 import timm
 import torch
 from torch import nn
 
 from registry.folding import fold_batch_norms
-from registry.inference import Embedder
 from registry.timm_backbone import Provenance, TimmBackbone
 from registry.types import CropPolicy
 
@@ -56,33 +54,60 @@ def backbone(arch: str) -> TimmBackbone:
 )
 def test_a_folded_backbone_gives_the_same(arch: str, left: int) -> None:
     own = backbone(arch)
-    folded = own.folded()
-    assert sum(1 for _ in norms(folded)) == left < sum(1 for _ in norms(own))
+    expected = own.fine_features(IMAGES)  # with gradients: as it is
     with torch.inference_mode():
-        expected, found = own.fine_features(IMAGES), folded.fine_features(IMAGES)
-        pairs = [(expected.map, found.map), (own.embed(expected), folded.embed(found))]
-        pairs += (
-            [] if expected.fine is None or found.fine is None else [(expected.fine, found.fine)]
-        )
+        found = own.fine_features(IMAGES)
+        form = own._folded.of(own.model, IMAGES.device)
+        maps = own.features(IMAGES).map
+    assert sum(1 for _ in norms(form)) == left < sum(1 for _ in norms(own))
     assert (expected.fine is None) is (found.fine is None)
+    pairs = [(expected.map, found.map), (expected.map, maps)]
+    if expected.fine is not None and found.fine is not None:
+        pairs.append((expected.fine, found.fine))
     for one, other in pairs:
         assert one.shape == other.shape
-        assert float((one - other).norm()) < 1e-5 * float(one.norm())
-    assert (folded.dim, folded.mean_pooled) == (own.dim, own.mean_pooled)
+        assert 0 < float((one - other).norm()) < 1e-5 * float(one.norm())
 
 
-def test_embedders_compute_with_the_folded_form_and_training_with_the_norms() -> None:
+def test_what_a_backbone_is_does_not_change() -> None:
     own = backbone("test_resnet")
-    embedder = Embedder(own)
-    assert not list(norms(embedder.backbone))  # type: ignore[arg-type]
+    before = {name: tensor.clone() for name, tensor in own.state_dict().items()}
+    count = sum(each.numel() for each in own.parameters())
     with torch.inference_mode():
-        assert embedder.encoder == Embedder(own.folded()).encoder
-    assert len(list(norms(own.trainable(2, 0)))) == len(list(norms(own))) > 0
-    images = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), np.uint8)
+        own.features(IMAGES)
+    assert own._folded.of(own.model, IMAGES.device) is own.model  # gradients are on
+    assert sum(each.numel() for each in own.parameters()) == count
+    assert list(own.state_dict()) == list(before)
+    assert all(torch.equal(own.state_dict()[name], tensor) for name, tensor in before.items())
+    assert list(own.trainable(2, 0).weights()) == list(
+        backbone("test_resnet").trainable(2, 0).weights()
+    )
+
+
+def test_weights_that_change_are_folded_anew() -> None:
+    own = backbone("test_resnet")
     with torch.inference_mode():
-        pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
-        expected = own.embed(own.features(pixels)).numpy()
-    np.testing.assert_allclose(embedder(images), expected, rtol=1e-4, atol=1e-4)
+        before = own.features(IMAGES).map
+    with torch.no_grad():
+        own.model.layer2[0].conv1.weight.mul_(-1)
+    expected = own.features(IMAGES).map
+    with torch.inference_mode():
+        found = own.features(IMAGES).map
+    assert not torch.allclose(found, before, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_hooks_and_half_precision_see_the_model_as_it_is() -> None:
+    own, seen = backbone("test_resnet"), []
+    with torch.inference_mode():
+        with torch.autocast("cpu", torch.bfloat16):
+            assert own._folded.of(own.model, IMAGES.device) is own.model
+        handle = own.model.bn1.register_forward_hook(lambda *given: seen.append(given[-1]))
+        own.features(IMAGES)
+        handle.remove()
+        own.features(IMAGES)
+        assert own._folded.of(own.model, IMAGES.device) is not own.model
+    assert len(seen) == 1
 
 
 @pytest.mark.parametrize("arch", ["test_vit", "test_convnext"])
@@ -92,7 +117,8 @@ def test_without_batch_norms_nothing_is_copied(arch: str) -> None:
     size = model.pretrained_cfg["input_size"][-1]
     policy = CropPolicy(name="sbi", size=size, margin=0.125)
     own = TimmBackbone(arch, model, crop=policy, mean=(0.0,) * 3, std=(1.0,) * 3, provenance=made)
-    assert own.folded() is own
+    with torch.inference_mode():
+        assert own._folded.of(own.model, IMAGES.device) is own.model
 
 
 class Layers(nn.Module):
@@ -140,12 +166,12 @@ def test_only_a_norm_right_after_a_convolution_of_its_own_is_folded(kind: str, d
             torch.testing.assert_close(model.forward_features(IMAGES), expected)
 
 
-def test_a_backbone_that_cannot_be_folded_stays_as_it_is() -> None:
+def test_a_backbone_that_cannot_be_folded_is_run_as_it_is() -> None:
     own = backbone("test_resnet")
     own.model.conv1 = ReadTwice(own.model.conv1)
+    expected = own.features(IMAGES).map
     with torch.inference_mode():
-        expected = own.features(IMAGES).map
-        assert own.folded() is own
+        assert own._folded.of(own.model, IMAGES.device) is own.model
         assert torch.equal(own.features(IMAGES).map, expected)
 
 

@@ -30,8 +30,8 @@ _STOPPED = "stopped before it was measured"
 def extended_rows(study: Study, wanted: Collection[str]) -> tuple[list[Row], bool]:
     """Rows of the keys `wanted`; none for an explanation that says nothing of any face.
 
-    They take up to an hour: Ctrl-C ends them early, and what was measured until then counts. The
-    second value says whether that happened.
+    They take up to an hour: Ctrl-C ends them early, and those that were finished count. The second
+    value says whether that happened.
     """
     found: list[Row] = []
     if study.z is None and study.found.reading.maps is None:

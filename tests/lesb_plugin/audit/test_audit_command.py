@@ -143,7 +143,12 @@ def test_extended_rows_that_are_stopped_leave_what_was_measured(
     assert found["shapley"] is not None
     assert found["cascade"] is None
     assert found["attack"] is None
+    assert report["stopped"]
     assert (tmp_path / "out" / "audit.html").is_file()
+    before = (tmp_path / "out" / "audit.json").read_bytes()
+    assert audit(few, tmp_path / "out", *wanted) == 130
+    assert "stays as it is" in capsys.readouterr().out
+    assert (tmp_path / "out" / "audit.json").read_bytes() == before
 
 
 @pytest.mark.parametrize(
