@@ -1,4 +1,4 @@
-"""`lesb_roi`: LESB whose part scores say where. A part's head sees the part and nothing else."""
+"""`lesb_roi`: LESB whose part scores say where. A head sees its part, less the rest of the face."""
 
 from __future__ import annotations
 

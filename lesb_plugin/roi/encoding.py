@@ -14,20 +14,26 @@ from lesb_plugin.lfd.part_grid import part_weights, pool
 from lesb_plugin.lfd.regions import RegionSet
 from registry import Embedder
 
-__all__ = ["RoiEncoder", "global_embedding", "part_features"]
+__all__ = ["FEATURES", "RoiEncoder", "global_embedding", "part_features"]
+
+FEATURES = "parts less the rest"  # what artefacts say that their heads read
+LEAST_REST = 0.01  # share of the crop: below it the mean is one of rounding errors
 
 
 class RoiEncoder:
     """Images with landmarks to vectors (d + K C), in one forward pass.
 
-    First the backbone's embedding, then the means of its finest map over each part. A crop that a
-    part lies outside of has NaN there: it has no part scores.
+    First the backbone's embedding, then the means of its finest map over each part, less the mean
+    over what belongs to no part: the person, the light and the camera are in both, a change of the
+    part is not. A crop that a part lies outside of has NaN there: it has no part scores.
     """
 
     def __init__(self, embedder: Embedder, regions: RegionSet) -> None:
         self.embedder, self.regions = embedder, regions
         parts = json.dumps(regions.to_mapping(), sort_keys=True)
-        self.encoder = hashlib.sha256(f"roi {embedder.encoder} {parts}".encode()).hexdigest()
+        self.encoder = hashlib.sha256(
+            f"roi {FEATURES} {embedder.encoder} {parts}".encode()
+        ).hexdigest()
 
     def __call__(
         self, images: NDArray[np.uint8], landmarks: Iterable[NDArray[np.floating[Any]]]
@@ -36,8 +42,9 @@ class RoiEncoder:
         embeddings, maps = self.embedder.with_map(images)
         size, grid = images.shape[1], (maps.shape[2], maps.shape[3])
         weights = np.stack([self._weights(points, size, grid) for points in landmarks])
-        pooled = pool(maps, weights)  # (B, K, C)
-        return np.concatenate([embeddings, pooled.reshape(len(pooled), -1)], axis=1)
+        pooled = pool(maps, weights)  # (B, K + 1, C)
+        features = pooled[:, :-1] - pooled[:, -1:]
+        return np.concatenate([embeddings, features.reshape(len(features), -1)], axis=1)
 
     def fault(
         self, images: NDArray[np.uint8], landmarks: Iterable[NDArray[np.floating[Any]]]
@@ -46,7 +53,7 @@ class RoiEncoder:
         shape = self.embedder.with_map(images[:1])[1].shape
         for points in landmarks:
             try:
-                part_weights(points, self.regions, images.shape[1], (shape[2], shape[3]))
+                _parts_and_rest(points, self.regions, images.shape[1], (shape[2], shape[3]))
             except ValueError as error:
                 return str(error)
         return ""
@@ -55,9 +62,23 @@ class RoiEncoder:
         self, landmarks: NDArray[np.floating[Any]], size: int, grid: tuple[int, int]
     ) -> NDArray[np.float32]:
         try:
-            return part_weights(landmarks, self.regions, size, grid)
+            return _parts_and_rest(landmarks, self.regions, size, grid)
         except ValueError:
-            return np.full((len(self.regions.parts), *grid), np.nan, np.float32)
+            return np.full((len(self.regions.parts) + 1, *grid), np.nan, np.float32)
+
+
+def _parts_and_rest(
+    landmarks: NDArray[np.floating[Any]], regions: RegionSet, size: int, grid: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Weights (K + 1, h, w) of the parts, and of what belongs to none of them.
+
+    ValueError where a part lies outside of the crop, or the parts cover all of it.
+    """
+    parts = part_weights(landmarks, regions, size, grid)
+    rest = np.maximum(1.0 - parts.sum(axis=0, keepdims=True), 0.0)
+    if rest.mean() < LEAST_REST:
+        raise ValueError("the parts leave nothing of the crop to compare them with")
+    return np.concatenate([parts, rest])
 
 
 def global_embedding(encoded: NDArray[np.float32], dim: int) -> NDArray[np.float32]:

@@ -16,7 +16,7 @@ from lesb_plugin.lesb.probe import Probe
 from lesb_plugin.lfd.artefact import check_fitted_on, load, save
 from lesb_plugin.lfd.regions import RegionSet, load_regions
 from lesb_plugin.roi.calibration import Calibration, Fusion
-from lesb_plugin.roi.encoding import global_embedding, part_features
+from lesb_plugin.roi.encoding import FEATURES, global_embedding, part_features
 from lesb_plugin.roi.heads import PartHeads
 from registry import Backbone, DataError, Embedder
 
@@ -96,6 +96,12 @@ def load_fitted(path: Path, backbone: Backbone) -> FittedRoi:
     try:
         record = metadata[NAME]
         check_fitted_on(record["backbone"], backbone)
+        features = record.get("features", "parts")  # the first version did not say so
+        if features != FEATURES:
+            raise DataError(
+                f"{path} was fitted on other features ({features}) than this version reads"
+                f" ({FEATURES}); fit it anew with `bench fit --detector lesb_roi`"
+            )
         return _fitted(tensors, record)
     except KeyError as error:
         raise DataError(

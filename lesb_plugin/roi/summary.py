@@ -12,6 +12,7 @@ from lesb_plugin.lesb.heads import auc
 from lesb_plugin.lesb.summary import PACKAGES
 from lesb_plugin.lfd.artefact import describe_backbone
 from lesb_plugin.roi.calibration import WEIGHTS
+from lesb_plugin.roi.encoding import FEATURES
 from lesb_plugin.roi.fitted import RoiModel, Said
 from lesb_plugin.roi.localisation import Localisation, localisation
 from lesb_plugin.roi.options import RoiFitOptions
@@ -41,6 +42,7 @@ def record(
         "backbone": describe_backbone(context.embedder.backbone),
         "precision": context.embedder.precision,
         "head": "own" if model.probe is None else "probe",
+        "features": FEATURES,
         "options": asdict(options),
         "datasets": list(context.datasets),
         "data_fingerprint": context.data_fingerprint,

@@ -28,7 +28,7 @@ TRAINED_ON = (
     Training(dataset="ffhq256", task="forgery"),
 )
 INPUT_SIZE = 288  # pixels of the sides of a crop
-WEIGHTS_SHA256 = "84a6f52a6eb6777ce1d42159a649631ea3af215d2be2bbbebe24fb4270207b81"
+WEIGHTS_SHA256 = "550e733795fb338c65e852a208d459e07d177171cffb41063618d20ac1e51b91"
 _FITTED = {
     "lesb": "LESB fitted on sbi_efflite0 with the faces that it was trained on",
     "lesb_roi": "LESB that localises, fitted on sbi_efflite0 with the faces that it was trained on",

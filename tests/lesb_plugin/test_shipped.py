@@ -21,7 +21,7 @@ from registry.audit_summary import audit_file, find_audit
 from registry.checks import check_plugin
 from registry.types import Training
 
-TOY_AUC = 0.70  # measured: lesb .797 [.749 .848]; below this something is broken
+TOY_AUC = 0.70  # measured: lesb .807 [.759 .856]; below this something is broken
 CARD = (HERE / "sbi_efflite0.md").read_text("utf-8")
 LOG = json.loads((HERE / "sbi_efflite0.json").read_text("utf-8"))
 

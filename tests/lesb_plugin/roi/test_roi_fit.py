@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from textured import TextureBackbone, crops, detector, fit_context, texture_embedder
 
 from lesb_plugin.lesb.styled import styled_fakes
-from lesb_plugin.lfd.artefact import load
+from lesb_plugin.lfd.artefact import load, save
+from lesb_plugin.lfd.part_grid import part_weights
 from lesb_plugin.lfd.presets import region_preset
 from lesb_plugin.roi.dataset import PartFakes, PartViews
 from lesb_plugin.roi.detector import build_roi
+from lesb_plugin.roi.encoding import RoiEncoder
 from lesb_plugin.roi.fit import fit_roi
 from lesb_plugin.roi.fitted import load_fitted
 from lesb_plugin.roi.localisation import localisation
@@ -95,6 +97,29 @@ def test_embeddings_are_not_taken_for_those_of_the_backbone_alone(report: FitRep
     assert detector(report.artefact).encoder != texture_embedder().encoder
 
 
+def test_heads_read_a_part_less_what_belongs_to_no_part(report: FitReport) -> None:
+    found, (face,) = detector(report.artefact), crops(1)
+    assert face.landmarks is not None
+    (cells,) = found.embedder.with_map(face.image[None])[1]  # (C, h, w)
+    parts = part_weights(face.landmarks, found.regions, len(face.image), cells.shape[1:])
+    rest = np.average(cells.reshape(len(cells), -1), axis=1, weights=(1 - parts.sum(0)).ravel())
+    (encoded,) = found.embed([face])
+    features = encoded[found.embedder.backbone.dim :].reshape(len(parts), -1)
+    for part, weights in zip(features, parts, strict=True):
+        mean = np.average(cells.reshape(len(cells), -1), axis=1, weights=weights.ravel())
+        assert_allclose(part, mean - rest, atol=1e-3)
+
+
+def test_an_artefact_whose_heads_read_other_features_is_refused(
+    report: FitReport, tmp_path: Path
+) -> None:
+    tensors, metadata = load(report.artefact)
+    roi = {name: value for name, value in metadata["roi"].items() if name != "features"}
+    path = save(tmp_path / "other.safetensors", tensors, {**metadata, "roi": roi})
+    with pytest.raises(DataError, match=r"other features \(parts\).*fit it anew"):
+        load_fitted(path, texture_embedder().backbone)
+
+
 def test_a_crop_without_landmarks_is_refused_with_what_gives_them(report: FitReport) -> None:
     bare = replace(crops(1)[0], landmarks=None, dataset="clips", video="a", frame=7)
     with pytest.raises(DataError, match=r"clips/a frame 7 lacks.*--landmarks FILE.*--face-detec"):
@@ -162,3 +187,19 @@ def test_a_face_without_one_of_the_parts_is_skipped_with_the_reason(tmp_path: Pa
 def test_a_fit_needs_faces_of_both_splits(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"needs 2 or more real faces .* got 14 and 1"):
         fit_roi(fit_context(tmp_path, val=people(1)))
+
+
+def test_parts_that_cover_the_crop_have_no_features_and_say_why(tmp_path: Path) -> None:
+    (face,) = crops(1)
+    assert face.landmarks is not None
+    file = tmp_path / "face.yaml"
+    file.write_text("parts: {all_of_it: [[0-26]]}\n")
+    encode = RoiEncoder(texture_embedder(), region_preset(str(file)))
+    centre = face.landmarks[:27].mean(axis=0)
+    points = [face.landmarks, (face.landmarks - centre) * 20 + centre]
+    images = np.stack([face.image, face.image])
+    first, second = encode(images, points)[:, encode.embedder.backbone.dim :]
+    assert np.isfinite(first).all()
+    assert np.isnan(second).all()
+    assert encode.fault(images[:1], points[:1]) == ""
+    assert "leave nothing" in encode.fault(images[1:], points[1:])
