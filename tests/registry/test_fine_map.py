@@ -34,7 +34,6 @@ def images(size: int = 64) -> torch.Tensor:
 @pytest.mark.parametrize(
     "arch", ["test_resnet", "test_efficientnet", "test_convnext", "legacy_xception"]
 )
-@torch.inference_mode()
 def test_the_fine_map_is_the_stage_of_stride_16_of_the_same_pass(arch: str) -> None:
     net = backbone(arch)
     found = net.fine_features(images())
