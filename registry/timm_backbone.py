@@ -75,7 +75,10 @@ class TimmBackbone(nn.Module):
 
     def fine_features(self, images: torch.Tensor) -> Features:
         """The last stage of stride 16 beside the features, where the map itself is coarser."""
-        model = self._folded.of(self.model, images.device)
+        return self._fine_with(self._folded.of(self.model, images.device), images)
+
+    def _fine_with(self, model: Any, images: torch.Tensor) -> Features:
+        """`fine_features`, out of the model or another form of it."""
         stage = _fine_stage(model)
         if stage is None:
             return self._features_with(model, images)
@@ -173,12 +176,9 @@ class TimmBackbone(nn.Module):
 
     def _maps(self, model: Any) -> torch.Tensor:
         """All that is read of a model, on one image, as one vector."""
-        kept: list[Any] = []
-        stage = _fine_stage(model) or nn.Module()
-        handle = stage.register_forward_hook(lambda _module, _inputs, output: kept.append(output))
-        kept.append(model.forward_features(self._example()))
-        handle.remove()
-        return torch.cat([each.flatten() for each in kept if isinstance(each, torch.Tensor)])
+        features = self._fine_with(model, self._example())
+        read = (features.map, features.fine)
+        return torch.cat([each.flatten() for each in read if each is not None])
 
     def _head_follows(self, raw: torch.Tensor, embedding: torch.Tensor) -> bool:
         """Whether its classes are real and fake, and its logits its head of the embedding."""

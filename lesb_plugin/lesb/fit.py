@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit
 
 from lesb_plugin.lesb.blend import Style
@@ -93,8 +94,7 @@ def _flagging(flagged: float, lfd: Lfd, heads: Heads, val: Embedded) -> tuple[He
     """Heads that call a share of val's reals fake, and by how much their logits fell for it."""
     if not flagged:
         return heads, 0.0
-    local = lfd.project(val.pairs[val.labels == 0])
-    by = logit_of_half(heads.logits(np.stack([local[part] for part in lfd.parts])), flagged)
+    by = logit_of_half(_part_logits(lfd, heads, val.pairs[val.labels == 0]), flagged)
     return moved(heads, by), by
 
 
@@ -206,6 +206,11 @@ def _probe(embedder: Embedder, train: Embedded, val: Embedded) -> Probe | None:
 def _reals(
     lfd: Lfd, heads: Heads, probe: Probe | None, embedder: Embedder, val: Embedded
 ) -> ValReals:
-    local = lfd.project(val.clean)
-    parts = expit(heads.logits(np.stack([local[part] for part in lfd.parts])))
+    parts = expit(_part_logits(lfd, heads, val.clean))
     return ValReals.of(parts, expit(head_logits(embedder, probe, val.clean)))
+
+
+def _part_logits(lfd: Lfd, heads: Heads, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(K, n) of embeddings (n, d)."""
+    local = lfd.project(embeddings)
+    return heads.logits(np.stack([local[part] for part in lfd.parts]))
