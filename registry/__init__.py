@@ -19,21 +19,7 @@ from registry.errors import (
     UnknownNameError,
 )
 from registry.hookspecs import hookimpl
-from registry.protocols import (
-    Backbone,
-    Detector,
-    DetectorContext,
-    DifferentiableDetector,
-    EmbeddingDetector,
-    Explain,
-    FineBackbone,
-    FitContext,
-    FitReport,
-    FreezableNetwork,
-    LocalDetector,
-    TrainableBackbone,
-    TrainableNetwork,
-)
+from registry.origin import Training
 from registry.specs import (
     ArtefactSpec,
     BackboneSpec,
@@ -47,22 +33,6 @@ from registry.specs import (
     ReporterSpec,
     WrapperSpec,
     lazy,
-)
-from registry.types import (
-    Crop,
-    CropPolicy,
-    DataOptions,
-    DatasetRequest,
-    Explanation,
-    Face,
-    Features,
-    Frame,
-    Resolved,
-    Sample,
-    Scores,
-    Training,
-    Video,
-    VideoIndex,
 )
 
 if TYPE_CHECKING:
@@ -87,6 +57,21 @@ if TYPE_CHECKING:
     from registry.masks import crop_mask
     from registry.page import html_page, picture_uri
     from registry.predicting import Predictor, predict
+    from registry.protocols import (
+        Backbone,
+        Detector,
+        DetectorContext,
+        DifferentiableDetector,
+        EmbeddingDetector,
+        Explain,
+        FineBackbone,
+        FitContext,
+        FitReport,
+        FreezableNetwork,
+        LocalDetector,
+        TrainableBackbone,
+        TrainableNetwork,
+    )
     from registry.reference import real_crops
     from registry.resolving import as_yaml, load_yaml, resolve
     from registry.result import Result
@@ -105,6 +90,21 @@ if TYPE_CHECKING:
     )
     from registry.timm_recipe import TimmRecipe, build_timm_backbone
     from registry.training import prepare_training
+    from registry.types import (
+        Crop,
+        CropPolicy,
+        DataOptions,
+        DatasetRequest,
+        Explanation,
+        Face,
+        Features,
+        Frame,
+        Resolved,
+        Sample,
+        Scores,
+        Video,
+        VideoIndex,
+    )
 
 __version__ = "0.1.0"
 
@@ -223,23 +223,49 @@ _ON_FIRST_USE = {
     "AuditFigure": "registry.audit_summary",
     "AuditInputs": "registry.auditing",
     "AuditSummary": "registry.audit_summary",
+    "Backbone": "registry.protocols",
     "BatchSettings": "registry.settings",
     "ComputeSettings": "registry.settings",
+    "Crop": "registry.types",
+    "CropPolicy": "registry.types",
+    "DataOptions": "registry.types",
     "DataSettings": "registry.settings",
+    "DatasetRequest": "registry.types",
+    "Detector": "registry.protocols",
+    "DetectorContext": "registry.protocols",
+    "DifferentiableDetector": "registry.protocols",
     "Embedder": "registry.inference",
+    "EmbeddingDetector": "registry.protocols",
+    "Explain": "registry.protocols",
+    "Explanation": "registry.types",
+    "Face": "registry.types",
     "FaceScore": "registry.file_scores",
     "FaceSettings": "registry.settings",
     "FailureSettings": "registry.settings",
+    "Features": "registry.types",
+    "FineBackbone": "registry.protocols",
     "FinishedRun": "registry.revisiting",
+    "FitContext": "registry.protocols",
+    "FitReport": "registry.protocols",
+    "Frame": "registry.types",
     "FrameSettings": "registry.settings",
+    "FreezableNetwork": "registry.protocols",
+    "LocalDetector": "registry.protocols",
     "Markup": "registry.markup",
     "PartAudit": "registry.audit_summary",
     "Prediction": "registry.file_scores",
     "Predictor": "registry.predicting",
+    "Resolved": "registry.types",
     "Result": "registry.result",
+    "Sample": "registry.types",
     "ScoredFace": "registry.revisiting",
+    "Scores": "registry.types",
     "ScoringConfig": "registry.config",
     "TimmRecipe": "registry.timm_recipe",
+    "TrainableBackbone": "registry.protocols",
+    "TrainableNetwork": "registry.protocols",
+    "Video": "registry.types",
+    "VideoIndex": "registry.types",
     "WorkerSettings": "registry.settings",
     "add_config_flags": "registry.flags",
     "as_yaml": "registry.resolving",

@@ -9,10 +9,10 @@ from typing import Literal
 from registry.coercion import build
 from registry.errors import ConfigError
 from registry.measure import ALL_METHODS
+from registry.origin import Training
 from registry.profiles import STRICT
 from registry.resolving import config_dir, load_yaml
 from registry.result import Result
-from registry.types import Training
 
 __all__ = ["Cell", "Entry", "Published", "canonical_name", "measured", "published", "reported"]
 

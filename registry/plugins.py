@@ -127,9 +127,8 @@ def _load_once(disabled: tuple[str, ...], strict: bool) -> Plugins:
 
 def discover(*, disabled: Collection[str] = (), strict: bool = False) -> Plugins:
     """Load every plugin on `sys.path` afresh; with `strict` the first PluginError lists all."""
-    found = sorted(
-        importlib.metadata.entry_points(group=hookspecs.PROJECT), key=lambda e: (_dist(e), e.name)
-    )
+    entries = importlib.metadata.entry_points(group=hookspecs.PROJECT)
+    found = sorted(entries, key=lambda entry: (_package(entry.dist), entry.name))
     loaded = [_load(entry) for entry in found if entry.name not in disabled]
     failures = _unknown_disabled(disabled, [entry.name for entry in found])
     plugins = Plugins(
@@ -180,15 +179,16 @@ def kind_named(text: str) -> str:
 
 
 def _load(entry: importlib.metadata.EntryPoint) -> Plugins:
+    distribution, version = _package(entry.dist)
     try:
         module = entry.load()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the plugin boundary
-        return _failed(entry.name, _dist(entry), "import", _describe(error))
+        return _failed(entry.name, distribution, "import", _describe(error))
     return load_module(
         module,
         name=entry.name,
-        distribution=_dist(entry),
-        version=entry.dist.version if entry.dist else "",
+        distribution=distribution,
+        version=version,
         address=entry.value,
     )
 
@@ -259,8 +259,13 @@ def _raise_failures(plugins: Plugins) -> None:
         raise PluginError(f"BENCH_STRICT_PLUGINS is set and plugins have failures:\n{listed}")
 
 
-def _dist(entry: importlib.metadata.EntryPoint) -> str:
-    return entry.dist.name if entry.dist else ""
+@functools.cache  # each look at a distribution's name parses its metadata, readme and all
+def _package(dist: importlib.metadata.Distribution | None) -> tuple[str, str]:
+    """Name and version of a distribution, which all of its entry points share."""
+    if dist is None:
+        return "", ""
+    known = dist.metadata
+    return known["Name"], known["Version"]
 
 
 def _describe(error: BaseException) -> str:

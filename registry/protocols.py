@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
-from registry.types import Crop, CropPolicy, Explanation, Features, Sample, Scores, Training
+from registry.origin import Training
+from registry.types import Crop, CropPolicy, Explanation, Features, Sample, Scores
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,8 +13,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from registry.origin import Training
 from registry.protocols import Backbone
-from registry.types import CropPolicy, Training
+from registry.types import CropPolicy
 
 __all__ = ["BackboneRecord", "Provenance", "git_hash", "versions"]
 

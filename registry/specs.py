@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from registry.errors import PluginError
-from registry.protocols import Backbone, Detector, DetectorContext, Explain, FitContext, FitReport
-from registry.types import DatasetRequest, Face, Training, Video
+from registry.origin import Training
 
 if TYPE_CHECKING:
     import argparse
@@ -18,7 +17,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from registry.protocols import (
+        Backbone,
+        Detector,
+        DetectorContext,
+        Explain,
+        FitContext,
+        FitReport,
+    )
     from registry.result import Result
+    from registry.types import DatasetRequest, Face, Video
 
 __all__ = [
     "ArtefactSpec",

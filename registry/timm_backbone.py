@@ -13,8 +13,9 @@ from torch import nn
 
 from registry.errors import ConfigError
 from registry.folding import FoldedForm
+from registry.origin import Training
 from registry.timm_network import TimmNetwork
-from registry.types import CropPolicy, Features, Training
+from registry.types import CropPolicy, Features
 
 __all__ = ["Provenance", "TimmBackbone"]
 

@@ -12,9 +12,10 @@ from timm.models import PretrainedCfg
 from torch import nn
 
 from registry.errors import ConfigError, DataError
+from registry.origin import Training
 from registry.renaming import cadene_xception_to_timm, effnet_pytorch_to_timm
 from registry.timm_backbone import Provenance, TimmBackbone
-from registry.types import CropPolicy, Training
+from registry.types import CropPolicy
 from registry.weights import State, load_state, load_strict, looks_like, state_sha256
 
 __all__ = ["RANDOM", "TimmRecipe", "build_timm_backbone"]

@@ -28,7 +28,6 @@ __all__ = [
     "Resolved",
     "Sample",
     "Scores",
-    "Training",
     "Video",
     "VideoIndex",
 ]
@@ -140,14 +139,6 @@ class Features:
     map: torch.Tensor
     tokens: torch.Tensor | None = None
     fine: torch.Tensor | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
-    """One thing the weights were trained on; `task` says whether to tell forgeries apart."""
-
-    dataset: str
-    task: Literal["forgery", "recognition", "unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,10 @@ from torch import nn
 
 from registry.errors import ConfigError, UnknownNameError
 from registry.frozen_padding import FrozenPadding, freeze_padding
+from registry.origin import Training
 from registry.renaming import dfb_effnet_to_timm
 from registry.timm_backbone import TimmBackbone
 from registry.timm_recipe import TimmRecipe, build_timm_backbone
-from registry.types import Training
 
 __all__ = [
     "build_dfb_effb4",

@@ -6,6 +6,7 @@ from functools import partial
 
 from registry.builtin.deepfakebench_sets import SETS
 from registry.hookspecs import hookimpl
+from registry.origin import Training
 from registry.specs import (
     BackboneSpec,
     CommandSpec,
@@ -17,7 +18,6 @@ from registry.specs import (
     ReporterSpec,
     lazy,
 )
-from registry.types import Training
 
 _HALF = (0.5, 0.5, 0.5)
 _DFB_TRAINED_ON = (Training(dataset="FaceForensics++", task="forgery"),)

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.checks.samples import example_crops, require, same
+from registry.origin import Training
 from registry.protocols import Backbone
 from registry.specs import BackboneSpec, WrapperSpec
-from registry.types import CropPolicy, Features, Training
+from registry.types import CropPolicy, Features
 
 if TYPE_CHECKING:
     import torch

@@ -19,7 +19,7 @@ from lesb_plugin.weights.shipped import WEIGHTS, build_sbi_efflite0, shipped_art
 from registry import evaluate
 from registry.audit_summary import audit_file, find_audit
 from registry.checks import check_plugin
-from registry.types import Training
+from registry.origin import Training
 
 TOY_AUC = 0.70  # measured: lesb .807 [.759 .856]; below this something is broken
 CARD = (HERE / "sbi_efflite0.md").read_text("utf-8")

@@ -84,20 +84,29 @@ def test_answers_that_need_no_computing_load_nothing_heavy(arguments: tuple[str,
     assert loaded_by(*arguments) & set(HEAVY) == set()
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("list",), ("list", "backbones")])
-def test_help_and_list_answer_in_under_three_tenths_of_a_second(
-    arguments: tuple[str, ...],
-) -> None:
+def least_seconds(command: list[str], enough: float) -> float:
     """Processor time of one core, best of up to twenty: other programs slow a core down too."""
     best = float("inf")
     for _ in range(20):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([BENCH, *arguments], capture_output=True, check=True)
+        subprocess.run(command, capture_output=True, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         best = min(best, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
-        if best < 0.3:
+        if best < enough:
             break
-    assert best < 0.3
+    return best
+
+
+def test_help_answers_in_under_three_tenths_of_a_second() -> None:
+    assert least_seconds([BENCH, "--help"], 0.3) < 0.3
+
+
+@pytest.mark.parametrize("arguments", [("list",), ("list", "backbones")])
+def test_list_answers_in_the_time_of_sixteen_starts_of_python(arguments: tuple[str, ...]) -> None:
+    """0.3 s where an empty program takes 19 ms; the cores of some machines take twice as long."""
+    started = least_seconds([sys.executable, "-c", "pass"], 0.0)
+    limit = 16 * started
+    assert least_seconds([BENCH, *arguments], limit) < limit
 
 
 def test_help_lists_every_command_and_a_first_line_to_try(bench: Run) -> None:

@@ -11,7 +11,8 @@ from torch import nn
 
 from registry.errors import ConfigError
 from registry.inference import Embedder, resolve_device
-from registry.types import CropPolicy, Features, Training
+from registry.origin import Training
+from registry.types import CropPolicy, Features
 
 SIZE = 12
 

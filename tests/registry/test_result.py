@@ -15,10 +15,11 @@ from synthetic_run import METRICS, drawn_rows, failed, provenance, row, run_fold
 import registry
 from registry import provenance as provenance_module
 from registry.errors import DataError
+from registry.origin import Training
 from registry.predictions import PREDICTIONS
 from registry.provenance import BackboneRecord, Provenance, git_hash, versions
 from registry.result import RESULTS, Result, recompute
-from registry.types import CropPolicy, Training
+from registry.types import CropPolicy
 
 
 def test_a_result_comes_back_exactly(tmp_path: Path) -> None:

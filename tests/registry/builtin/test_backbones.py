@@ -24,8 +24,9 @@ from registry.builtin.backbones import (
     timm_members,
 )
 from registry.errors import ConfigError, DataError, UnknownNameError
+from registry.origin import Training
 from registry.timm_backbone import Provenance, TimmBackbone
-from registry.types import CropPolicy, Features, Training
+from registry.types import CropPolicy, Features
 from registry.weights import state_sha256
 
 TINY = "test_efficientnet"
