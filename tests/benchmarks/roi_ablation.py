@@ -165,7 +165,7 @@ def rows_of_fakes(
 
 
 def lfd_variants(args: argparse.Namespace, backbone: Any) -> list[dict[str, Any]]:
-    """Pooled in their own part: (K, M, C) of each face."""
+    """Pooled in their own part, less the rest: (K, M, C) of each face."""
     chosen = real_samples(args, "train", args.train_faces // 3)
     dataset = VariantDataset(chosen, PARTS, psi_preset("paper"), backbone.crop, args.variants)
     found = []
@@ -178,7 +178,7 @@ def lfd_variants(args: argparse.Namespace, backbone: Any) -> list[dict[str, Any]
         per_part = []
         for k, images in enumerate(item.images):
             rows = seen(backbone, images, np.repeat(points[None], len(images), 0))
-            per_part.append(np.stack([row["fine"][k] for row in rows]))
+            per_part.append(np.stack([row["fine"][k] - row["fine"][-1] for row in rows]))
         found.append({"variants": np.stack(per_part)})
     return found
 

@@ -211,8 +211,8 @@ def _warp(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
     """Nothing but geometry: a part scaled, shifted and bent, smoothly to nothing around it."""
     law, iod = scene.law.warp, interocular_distance(view.landmarks)
     mask = _either_mask(view, scene, rng)
-    soft = cv2.GaussianBlur(mask, (0, 0), rng.uniform(*law.reach) * iod)
-    soft = np.where(soft > 0.01 * soft.max(), soft / soft.max(), 0).astype(np.float32)
+    reach = rng.uniform(*law.reach) * iod
+    soft = _spread(mask, reach)
     weakest, strongest = law.strength
     # No draw for a fixed strength: pairs of styles that have none stay what they were.
     power = 0.0 if weakest == strongest else rng.random()
@@ -224,9 +224,33 @@ def _warp(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
         bend=share * law.bend * iod,
         shift=share * law.shift * iod,
         scale=(low**share, high**share),
+        pieces=_pieces(mask, reach) if law.apart and rng.random() < law.apart else None,
     )
     fake = apply_map(view.image, where, INTERPOLATIONS[rng.choice((0, 1, 3))])
     return Forged(fake, view.image, soft, view)
+
+
+def _spread(mask: Mask, reach: float) -> Mask:
+    """A mask smoothed by a Gaussian of that sigma, of peak 1, and 0 where it would be next to 0."""
+    soft = cv2.GaussianBlur(mask, (0, 0), reach)
+    return np.where(soft > 0.01 * soft.max(), soft / soft.max(), 0).astype(np.float32)
+
+
+def _pieces(mask: Mask, reach: float) -> list[Mask]:
+    """What of a mask does not hang together, each smoothed by itself; together at most 1.
+
+    Thin bridges between two eyes are cut, and go to the nearer one.
+    """
+    cores = (mask > 0.7).astype(np.uint8)
+    count, core_of = cv2.connectedComponents(cores)
+    nearest = cv2.distanceTransformWithLabels(
+        1 - cores, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_CCOMP
+    )[1]
+    owner = np.zeros(nearest.max() + 1, np.int64)
+    owner[nearest[cores > 0]] = core_of[cores > 0]
+    pieces = [_spread(np.where(owner[nearest] == at, mask, 0), reach) for at in range(1, count)]
+    most = np.maximum(np.sum(pieces, axis=0), 1.0)
+    return [np.asarray(piece / most, np.float32) for piece in pieces]
 
 
 def _inpaint(view: View, scene: Scene, rng: np.random.Generator) -> Forged:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
 from lesb_plugin.lesb.distort import Image
-from lesb_plugin.lesb.mask import Mask, Points
+from lesb_plugin.lesb.mask import Mask, Points, support
 
 __all__ = [
     "apply_map",
@@ -71,25 +73,37 @@ def bend_map(
     bend: float,
     shift: float,
     scale: tuple[float, float],
+    pieces: Sequence[Mask] | None = None,
 ) -> Map:
     """A smooth warp within a soft mask: scaled per axis about its centre, shifted and bent.
 
     `bend` (standard deviation) and `shift` are in pixels. Where the mask is 0 nothing moves.
+    With `pieces`, soft masks, each of them is changed about its own centre in place of the whole,
+    all in the same way, and moved by less, as it is less wide; those left of the mask's centre do
+    what their mirror image would.
     """
     pixels = _pixels(mask.shape)
-    weight = mask[..., None]
-    centre = (pixels * weight).sum(axis=(0, 1)) / mask.sum()
     side = int(rng.integers(grid[0], grid[1] + 1))
     coarse = rng.normal(0.0, bend, (side, side, 2)).astype(np.float32)
-    ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    window = slice(int(ys[0]), int(ys[-1]) + 1), slice(int(xs[0]), int(xs[-1]) + 1)
     factors = np.exp(rng.uniform(np.log(scale[0]), np.log(scale[1]), 2))
-    moves = (pixels[window] - centre) * (1.0 / factors - 1.0) + rng.uniform(-shift, shift, 2)
-    height, width = moves.shape[:2]
-    moves += cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    shifts = rng.uniform(-shift, shift, 2)
     mapped = pixels.copy()
-    mapped[window] += moves * weight[window]
+    centre, whole = _centre(pixels, mask), support(mask)
+    for piece in pieces or [mask]:
+        own, window = _centre(pixels, piece), support(piece)
+        moves = (pixels[window] - own) * (1.0 / factors - 1.0)
+        height, width = moves.shape[:2]
+        share = width / (whole[1].stop - whole[1].start)
+        field, side_of = (coarse, 1.0) if own[0] >= centre[0] else (coarse[:, ::-1], -1.0)
+        mirror = share * np.array([side_of, 1.0], np.float32)
+        moves += shifts * mirror
+        moves += cv2.resize(field * mirror, (width, height), interpolation=cv2.INTER_CUBIC)
+        mapped[window] += moves * piece[window][..., None]
     return mapped
+
+
+def _centre(pixels: Map, mask: Mask) -> NDArray[np.float32]:
+    return np.asarray((pixels * mask[..., None]).sum(axis=(0, 1)) / mask.sum())
 
 
 def reshape_map(

@@ -64,6 +64,7 @@ class Warp:
     grid: tuple[int, int] = (3, 5)  # sides of that field
     reach: Span = (0.10, 0.22)  # sigma that smooths the mask
     jaw: float = 0.2  # probability that the lower face is warped, not parts of it
+    apart: float = 0.0  # probability that each eye is changed about its own centre, as a mirror
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -94,6 +94,47 @@ def test_bending_moves_nothing_outside_of_its_mask(image: NDArray[np.uint8]) -> 
     assert np.abs(warped.astype(int) - image)[mask > 0].mean() > 2
 
 
+def test_two_pieces_mirror_each_other_about_centres_of_their_own() -> None:
+    left = np.zeros((101, 201), np.float32)
+    left[35:66, 30:71] = 1
+    left = cv2.GaussianBlur(left, (31, 31), 6)
+    right = left[:, ::-1].copy()
+    where = bend_map(
+        left + right,
+        np.random.default_rng(3),
+        grid=(3, 5),
+        bend=2.0,
+        shift=3.0,
+        scale=(0.8, 1.25),
+        pieces=[left, right],
+    )
+    y, x = np.mgrid[:101, :201]
+    moves = where - np.stack([x, y], axis=-1)
+    np.testing.assert_allclose(moves[:, ::-1, 0], -moves[..., 0], atol=1e-3)
+    np.testing.assert_allclose(moves[:, ::-1, 1], moves[..., 1], atol=1e-3)
+    assert np.abs(moves).max() > 1
+    whole = bend_map(
+        left + right, np.random.default_rng(3), grid=(3, 5), bend=2.0, shift=3.0, scale=(0.8, 1.25)
+    )
+    assert np.abs(whole - where).max() > 1
+
+
+def test_a_scaled_piece_stays_where_it_is() -> None:
+    left = np.zeros((101, 201), np.float32)
+    cv2.circle(left, (50, 50), 20, 1.0, -1)
+    right = left[:, ::-1].copy()
+
+    def moved(pieces: list[NDArray[np.float32]] | None) -> NDArray[np.float32]:
+        rng = np.random.default_rng(0)
+        return bend_map(
+            left + right, rng, grid=(3, 3), bend=0.0, shift=0.0, scale=(1.25, 1.25), pieces=pieces
+        )
+
+    np.testing.assert_allclose(moved([left, right])[50, 50], (50, 50), atol=0.1)
+    np.testing.assert_allclose(moved([left, right])[50, 60], (58, 50), atol=0.1)
+    np.testing.assert_allclose(moved(None)[50, 50], (60, 50), atol=0.1)  # about (100, 50)
+
+
 def test_matched_colours_have_the_mean_and_spread_of_the_target(image: NDArray[np.uint8]) -> None:
     target = np.clip(image * 0.7 + 50, 0, 255).astype(np.uint8)
     mask = np.zeros(image.shape[:2], np.float32)

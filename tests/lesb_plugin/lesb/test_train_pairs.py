@@ -13,7 +13,7 @@ import torch
 from drawn_training import CROP, DrawnPerson, maker, people, store, store_of
 
 from lesb_plugin.lesb.distort import Image
-from lesb_plugin.lesb.train.forgeries import FAMILIES, forge
+from lesb_plugin.lesb.train.forgeries import FAMILIES, _pieces, forge
 from lesb_plugin.lesb.train.law import Law
 from lesb_plugin.lesb.train.made import Made
 from lesb_plugin.lesb.train.pairs import Batch, Order, PairMaker, batches, load_law
@@ -160,6 +160,37 @@ def test_a_weaker_warp_moves_less(clean: PairMaker) -> None:
     assert tenth < 0.35 * full
     assert 0.3 * full < half < 0.8 * full
     assert tenth < change((0.1, 1.0)) < full
+
+
+def test_eyes_that_hang_together_by_a_thread_are_two_pieces() -> None:
+    eyes = np.zeros((60, 140), np.float32)
+    cv2.circle(eyes, (35, 30), 15, 1.0, -1)
+    cv2.circle(eyes, (104, 30), 15, 1.0, -1)
+    eyes[28:32, 35:105] = np.maximum(eyes[28:32, 35:105], 0.5)
+    left, right = _pieces(eyes, 4.0)
+    assert left[30, 35] > 0.99
+    assert right[30, 104] > 0.99
+    assert left[:, 90:].max() == right[:, :50].max() == 0
+    assert (left + right).max() <= 1 + 1e-6
+    np.testing.assert_allclose(left[:, ::-1], right, atol=0.05)  # the middle goes to one of them
+
+
+def test_warps_of_each_eye_by_itself_leave_the_nose_bridge_alone(clean: PairMaker) -> None:
+    def change_between(apart: float) -> float:
+        warp = replace(clean.law.warp, apart=apart, jaw=0.0, strength=(1.0, 1.0))
+        law = replace(clean.law, warp=warp, least_change=0.0, mock=0.0)
+        eyes = replace(clean.regions, parts=clean.regions.parts[:1])
+        scene = replace(plain(clean), law=law, regions=eyes)
+        found = []
+        for seed in range(12):
+            view = clean.store.view(seed % len(clean))
+            forged = forge("warp", view, scene._scene(0), rng_of(seed))
+            x, y = np.rint(view.landmarks[27]).astype(int)
+            near = np.abs(forged.fake.astype(int) - forged.real)[y - 2 : y + 3, x - 2 : x + 3]
+            found.append(near.mean())
+        return float(np.mean(found))
+
+    assert change_between(1.0) < 0.8 * change_between(0.0)
 
 
 @pytest.mark.parametrize(
