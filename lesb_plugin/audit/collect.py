@@ -50,8 +50,8 @@ class Collected:
     `truth` (n, K) is all False for reals and for fakes of which nobody `known` (n,) what changed.
     `restored` and `inserted` (n, K) are how much the score of fake falls where pristine pixels are
     put back into a part, and rises where the changed ones are put into the source; NaN without one.
-    `perturbed` are part scores (m, K) of the faces `perturbed_rows`, `moved` maps (m, h, w) of the
-    faces `moved_rows`.
+    `perturbed` are part scores (m, K) of the faces `perturbed_rows`, `moved` what is said of the
+    faces `moved_rows` when they are moved, by move.
     """
 
     names: tuple[str, ...]
@@ -68,7 +68,7 @@ class Collected:
     perturbed_rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     perturbed: Mapping[str, Array] = field(default_factory=dict)
     moved_rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    moved: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    moved: Mapping[str, Reading] = field(default_factory=dict)
     subspaces: Array | None = None
     cost: float | None = None
 
@@ -99,7 +99,7 @@ def collect(
     if "stability" in wanted and found.reading.parts is not None:
         rows = spread(np.flatnonzero(found.known), _STABILITY_FACES)
         found = replace(found, perturbed_rows=rows, perturbed=_perturbed(subject, found, rows))
-    if {"equivariance", "outside"} & set(wanted) and found.reading.maps is not None:
+    if _rows_of_moves(found.reading) & set(wanted):
         rows = spread(np.arange(len(faces)), _MOVED_FACES)
         found = replace(found, moved_rows=rows, moved=_moved(subject, found, rows, regions))
     if found.reading.parts is not None:
@@ -109,6 +109,13 @@ def collect(
         some = [faces[row].crop for row in spread(np.arange(len(faces)), _COST_FACES)]
         found = replace(found, cost=subject.cost(some))
     return found
+
+
+def _rows_of_moves(reading: Reading) -> frozenset[str]:
+    """Part scores have no place, so only maps can lie outside."""
+    if reading.maps is not None:
+        return frozenset(("equivariance", "outside"))
+    return frozenset(() if reading.parts is None else ("equivariance",))
 
 
 def _facts(faces: Sequence[AuditFace], subject: Subject) -> Collected:
@@ -196,8 +203,8 @@ def _masks(points: NDArray[np.float32], regions: RegionSet, size: int) -> Flags:
 
 def _moved(
     subject: Subject, found: Collected, rows: NDArray[np.int64], regions: RegionSet
-) -> dict[str, NDArray[np.float32]]:
-    """Maps (m, h, w) of the moved faces by move."""
+) -> dict[str, Reading]:
+    """What is said of the moved faces, by move."""
     out = {}
     size = found.faces[0].parts.shape[1]
     for name, move in MOVES.items():
@@ -208,7 +215,5 @@ def _moved(
             image = cast(Image, move_image(crop.image, move))
             crops.append(replace(crop, image=image, landmarks=points))
             masks.append(_masks(points, regions, size))
-        maps = subject.read(crops, masks, name).maps
-        if maps is not None:
-            out[name] = maps
+        out[name] = subject.read(crops, masks, name)
     return out

@@ -15,7 +15,7 @@ from lesb_plugin.audit.controls import CONSTANT, ORACLE, SUBSPACES, constant_par
 from lesb_plugin.audit.intervals import Draws, Statistic
 from lesb_plugin.audit.row import Aim, Row, at_least, at_most
 
-__all__ = ["part_rows"]
+__all__ = ["on_scale", "part_rows"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -226,7 +226,7 @@ def _stability(found: Collected) -> _Question:
 
     def ask(z: Array) -> Statistic:
         values = np.full(len(z), np.nan)
-        taus = [kendall(z[rows], _on_scale(found, changed)) for changed in found.perturbed.values()]
+        taus = [kendall(z[rows], on_scale(found, changed)) for changed in found.perturbed.values()]
         values[rows] = np.mean(taus, axis=0)
         return _mean_of(values)
 
@@ -234,7 +234,7 @@ def _stability(found: Collected) -> _Question:
     return _Question("stability", title, at_least(0.8), len(rows), ask, compared=False)
 
 
-def _on_scale(found: Collected, changed: Array) -> Array:
+def on_scale(found: Collected, changed: Array) -> Array:
     """Z of other scores of the explanation, by the reals of this one."""
     assert found.reading.parts is not None  # noqa: S101 - rows are asked of part scores only
     both = np.concatenate([found.reading.parts, changed])
