@@ -47,7 +47,8 @@ PERTURBATIONS: Mapping[str, Callable[[Image], Image]] = {
 class Collected:
     """Everything that is measured from, of n faces with K parts named `names`.
 
-    `truth` (n, K) is all False for reals and for fakes of which nobody `known` (n,) what changed.
+    `truth` (n, K) is all False for reals and for fakes of which nobody `known` (n,) what changed,
+    `perceived` (n, K) for all faces of which nobody said what people take to be changed.
     `restored` and `inserted` (n, K) are how much the score of fake falls where pristine pixels are
     put back into a part, and rises where the changed ones are put into the source; NaN without one.
     `perturbed` are part scores (m, K) of the faces `perturbed_rows`, `moved` what is said of the
@@ -59,6 +60,7 @@ class Collected:
     real: Flags
     truth: Flags
     known: Flags
+    perceived: Flags
     identity: NDArray[np.int64]
     areas: Array
     centrality: Array
@@ -76,6 +78,11 @@ class Collected:
     def single(self) -> Flags:
         """Fakes with one part changed."""
         return np.asarray(self.known & (self.truth.sum(axis=1) == 1))
+
+    @property
+    def judged(self) -> Flags:
+        """Fakes of which people said what they take to be changed."""
+        return np.asarray(self.perceived.any(axis=1))
 
     @property
     def whole(self) -> Flags:
@@ -138,6 +145,9 @@ def _facts(faces: Sequence[AuditFace], subject: Subject) -> Collected:
         real=real,
         truth=np.stack([nothing if face.truth is None else face.truth for face in faces]),
         known=known,
+        perceived=np.stack(
+            [nothing if face.perceived is None else face.perceived for face in faces]
+        ),
         identity=np.unique([face.identity for face in faces], return_inverse=True)[1],
         areas=np.array([mask.mean(axis=(1, 2)) for mask in masks]),
         centrality=np.array([[centre[part].mean() for part in mask] for mask in masks], np.float64),

@@ -207,6 +207,12 @@ def _notes(read: FaceSet, found: Collected, wanted: Collection[str]) -> tuple[st
     unknown = int((~found.real & ~found.known).sum())
     if unknown:
         notes.append(f"Of {unknown} fakes nobody says where they were changed; they name no part.")
+    judged = int(found.judged.sum())
+    if judged and "agreement" in wanted:
+        notes.append(
+            f"Agreement is with the parts that people take to be changed, which the data tells of"
+            f" {judged} fakes, not with those that were."
+        )
     parts = found.reading.parts
     if parts is None:
         notes.append("The explanation has no part scores; only its maps are audited.")
