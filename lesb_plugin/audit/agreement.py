@@ -6,9 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-__all__ = ["kendall", "pearson", "spearman"]
+__all__ = ["alike", "kendall", "pearson", "spearman"]
 
 Array = NDArray[np.float64]
+
+
+def alike(scores: Array) -> NDArray[np.bool_]:
+    """(n,) rows of an (n, K) array in which only rounding tells one part from another."""
+    return np.asarray((_centred(scores) == 0.0).all(axis=1))
 
 
 def pearson(one: Array, other: Array) -> Array:

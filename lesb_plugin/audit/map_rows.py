@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesb_plugin.audit import localisation
-from lesb_plugin.audit.agreement import pearson
+from lesb_plugin.audit.agreement import alike, pearson
 from lesb_plugin.audit.collect import Collected
 from lesb_plugin.audit.compared import mean_row, unmeasured
 from lesb_plugin.audit.controls import OWN, centre_map, commonest, map_controls
@@ -163,9 +163,9 @@ def _moving_parts(
 
     Pearson correlation over the parts of a face, of their z in the image and their z in the moved
     image. Range [-1, 1], higher is better, 0 for scores that have nothing to do with each other and
-    where all parts are alike; 1 also for scores that are the same on every face, for it asks how
-    steady they are and not whether they are right. A face that a move takes a part of out of the
-    image does not count.
+    where the parts of one of the two are alike; 1 also for scores that are the same on every face,
+    for it asks how steady they are and not whether they are right. A face does not count whose
+    parts are alike in both, or of which a move takes a part out of the image.
     """
     title = "part scores stay when the image moves (Pearson)"
     rows = found.moved_rows
@@ -177,10 +177,11 @@ def _moving_parts(
         columns = {who: np.full(len(found.faces), np.nan) for who in (OWN, "random")}
         scores = np.full(z.shape, np.nan) if said.parts is None else said.parts
         moved = np.where(np.isnan(scores), np.nan, on_scale(found, scores))
-        columns[OWN][rows] = pearson(z, moved)
+        columns[OWN][rows] = np.where(alike(z) & alike(moved), np.nan, pearson(z, moved))
         columns["random"][rows] = pearson(*rng.standard_normal((2, *z.shape)))
         by_move[name] = columns
-    return _rows_of_moves(by_move, title, draws)
+    silent = unmeasured("equivariance", title, "the scores tell no part of a face from another")
+    return _rows_of_moves(by_move, title, draws) or [silent]
 
 
 def _outside(found: Collected, maps: Map, draws: Draws) -> list[Row]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau, pearsonr, spearmanr
 
-from lesb_plugin.audit.agreement import kendall, pearson, spearman
+from lesb_plugin.audit.agreement import alike, kendall, pearson, spearman
 
 RNG = np.random.default_rng(2)
 ONE, OTHER = RNG.integers(0, 4, (40, 4)).astype(float), RNG.normal(size=(40, 4))
@@ -19,9 +19,11 @@ def test_pearson_is_that_of_scipy_row_by_row() -> None:
 
 
 def test_parts_that_only_rounding_tells_apart_are_all_alike() -> None:
-    alike = np.array([[0.1, 0.2, 0.3]]) * 3 - np.array([[0.2, 0.5, 0.8]])
-    assert len(set(alike[0])) > 1
-    np.testing.assert_array_equal(pearson(alike, np.array([[1.0, 2.0, 3.0]])), [0.0])
+    near = np.array([[0.1 + 0.2, 0.3, 0.3], [0.1, 0.2, 0.3]])
+    assert near[0, 0] != near[0, 1]
+    np.testing.assert_array_equal(alike(near), [True, False])
+    rising = np.array([[1.0, 2.0, 3.0]] * 2)
+    np.testing.assert_allclose(pearson(near, rising), [0.0, 1.0])
 
 
 def test_spearman_is_that_of_scipy_row_by_row() -> None:

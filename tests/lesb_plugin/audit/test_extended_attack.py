@@ -160,7 +160,6 @@ def test_only_where_it_looks_can_the_detector_be_attacked() -> None:
     assert set(own.controls) == {"random", "constant part", "oracle", "LIME"}
     for who in ("random", "constant part", "LIME"):
         assert own.controls[who].value <= own.figure.value  # type: ignore[operator]
-    assert own.controls["LIME"].value > own.controls["random"].value  # type: ignore[operator]
     assert own.aim.text == "beats LIME"
     segments = rows["attack.segments_1"]
     assert set(segments.controls) == {"LIME", "random"}
