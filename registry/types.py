@@ -56,7 +56,8 @@ class Video:
     A video file has no `frames`: which of its frames are read is settled when it is evaluated.
     `id` is unique within `dataset` and comes from the data set's own index, never out of a path.
     `label` is 0 for real and 1 for fake; `method` names the manipulation ("" for reals);
-    `identity` is the person, where known; `region` the manipulated part, where known.
+    `identity` is the person, where known; `region` the manipulated part, where known; `perceived`
+    the part that people took to be manipulated, where they were asked.
     """
 
     dataset: str
@@ -67,6 +68,7 @@ class Video:
     method: str = ""
     identity: str | None = None
     region: str | None = None
+    perceived: str | None = None
     file: Path | None = None
 
 

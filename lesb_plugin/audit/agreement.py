@@ -1,4 +1,4 @@
-"""Do two rankings of the parts of a face agree?"""
+"""Do two scorings of the parts of a face agree?"""
 
 from __future__ import annotations
 
@@ -6,9 +6,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-__all__ = ["kendall", "spearman"]
+__all__ = ["alike", "kendall", "pearson", "spearman"]
 
 Array = NDArray[np.float64]
+
+
+def alike(scores: Array) -> NDArray[np.bool_]:
+    """(n,) rows of an (n, K) array in which only rounding tells one part from another."""
+    return np.asarray((_centred(scores) == 0.0).all(axis=1))
+
+
+def pearson(one: Array, other: Array) -> Array:
+    """(n,) correlation of each row of two (n, K) arrays.
+
+    Range [-1, 1], higher is better. NaN for a row with a NaN; 0 for one in which all parts are
+    alike, which tells no part from another. Elsewhere scipy.stats.pearsonr.
+    """
+    return _cosine(_centred(one), _centred(other), _missing(one, other))
 
 
 def spearman(one: Array, other: Array) -> Array:
@@ -17,9 +31,7 @@ def spearman(one: Array, other: Array) -> Array:
     Range [-1, 1], higher is better. NaN for a row with a NaN; 0 for one in which all parts are
     alike, which ranks nothing. Elsewhere scipy.stats.spearmanr.
     """
-    ranks = [rankdata(each, axis=1) for each in (one, other)]
-    first, second = (each - each.mean(axis=1, keepdims=True) for each in ranks)
-    return _cosine(first, second, _missing(one, other))
+    return pearson(rankdata(one, axis=1), rankdata(other, axis=1))
 
 
 def kendall(one: Array, other: Array) -> Array:
@@ -31,6 +43,13 @@ def kendall(one: Array, other: Array) -> Array:
     first, second = np.triu_indices(one.shape[1], 1)
     signs = [np.sign(each[:, first] - each[:, second]) for each in (one, other)]
     return _cosine(signs[0], signs[1], _missing(one, other))
+
+
+def _centred(scores: Array) -> Array:
+    """Each row less its mean; exactly 0 where only rounding tells its parts apart."""
+    centred = scores - scores.mean(axis=1, keepdims=True)
+    largest = [abs(each).max(axis=1, keepdims=True) for each in (centred, scores)]
+    return np.where(largest[0] <= 1e-12 * largest[1], 0.0, centred)
 
 
 def _missing(one: Array, other: Array) -> NDArray[np.bool_]:

@@ -47,11 +47,12 @@ PERTURBATIONS: Mapping[str, Callable[[Image], Image]] = {
 class Collected:
     """Everything that is measured from, of n faces with K parts named `names`.
 
-    `truth` (n, K) is all False for reals and for fakes of which nobody `known` (n,) what changed.
+    `truth` (n, K) is all False for reals and for fakes of which nobody `known` (n,) what changed,
+    `perceived` (n, K) for all faces of which nobody said what people take to be changed.
     `restored` and `inserted` (n, K) are how much the score of fake falls where pristine pixels are
     put back into a part, and rises where the changed ones are put into the source; NaN without one.
-    `perturbed` are part scores (m, K) of the faces `perturbed_rows`, `moved` maps (m, h, w) of the
-    faces `moved_rows`.
+    `perturbed` are part scores (m, K) of the faces `perturbed_rows`, `moved` what is said of the
+    faces `moved_rows` when they are moved, by move.
     """
 
     names: tuple[str, ...]
@@ -59,6 +60,7 @@ class Collected:
     real: Flags
     truth: Flags
     known: Flags
+    perceived: Flags
     identity: NDArray[np.int64]
     areas: Array
     centrality: Array
@@ -68,7 +70,7 @@ class Collected:
     perturbed_rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     perturbed: Mapping[str, Array] = field(default_factory=dict)
     moved_rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    moved: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    moved: Mapping[str, Reading] = field(default_factory=dict)
     subspaces: Array | None = None
     cost: float | None = None
 
@@ -76,6 +78,11 @@ class Collected:
     def single(self) -> Flags:
         """Fakes with one part changed."""
         return np.asarray(self.known & (self.truth.sum(axis=1) == 1))
+
+    @property
+    def judged(self) -> Flags:
+        """Fakes of which people said what they take to be changed."""
+        return np.asarray(self.perceived.any(axis=1))
 
     @property
     def whole(self) -> Flags:
@@ -99,7 +106,7 @@ def collect(
     if "stability" in wanted and found.reading.parts is not None:
         rows = spread(np.flatnonzero(found.known), _STABILITY_FACES)
         found = replace(found, perturbed_rows=rows, perturbed=_perturbed(subject, found, rows))
-    if {"equivariance", "outside"} & set(wanted) and found.reading.maps is not None:
+    if _rows_of_moves(found.reading) & set(wanted):
         rows = spread(np.arange(len(faces)), _MOVED_FACES)
         found = replace(found, moved_rows=rows, moved=_moved(subject, found, rows, regions))
     if found.reading.parts is not None:
@@ -109,6 +116,13 @@ def collect(
         some = [faces[row].crop for row in spread(np.arange(len(faces)), _COST_FACES)]
         found = replace(found, cost=subject.cost(some))
     return found
+
+
+def _rows_of_moves(reading: Reading) -> frozenset[str]:
+    """Part scores have no place, so only maps can lie outside."""
+    if reading.maps is not None:
+        return frozenset(("equivariance", "outside"))
+    return frozenset(() if reading.parts is None else ("equivariance",))
 
 
 def _facts(faces: Sequence[AuditFace], subject: Subject) -> Collected:
@@ -131,6 +145,9 @@ def _facts(faces: Sequence[AuditFace], subject: Subject) -> Collected:
         real=real,
         truth=np.stack([nothing if face.truth is None else face.truth for face in faces]),
         known=known,
+        perceived=np.stack(
+            [nothing if face.perceived is None else face.perceived for face in faces]
+        ),
         identity=np.unique([face.identity for face in faces], return_inverse=True)[1],
         areas=np.array([mask.mean(axis=(1, 2)) for mask in masks]),
         centrality=np.array([[centre[part].mean() for part in mask] for mask in masks], np.float64),
@@ -196,8 +213,8 @@ def _masks(points: NDArray[np.float32], regions: RegionSet, size: int) -> Flags:
 
 def _moved(
     subject: Subject, found: Collected, rows: NDArray[np.int64], regions: RegionSet
-) -> dict[str, NDArray[np.float32]]:
-    """Maps (m, h, w) of the moved faces by move."""
+) -> dict[str, Reading]:
+    """What is said of the moved faces, by move."""
     out = {}
     size = found.faces[0].parts.shape[1]
     for name, move in MOVES.items():
@@ -208,7 +225,5 @@ def _moved(
             image = cast(Image, move_image(crop.image, move))
             crops.append(replace(crop, image=image, landmarks=points))
             masks.append(_masks(points, regions, size))
-        maps = subject.read(crops, masks, name).maps
-        if maps is not None:
-            out[name] = maps
+        out[name] = subject.read(crops, masks, name)
     return out

@@ -66,21 +66,17 @@ def commonest(truth: Flags) -> int:
 
 
 def map_controls(
-    mask: Flags, constant: Flags, shape: tuple[int, int], rng: np.random.Generator
+    mask: Flags, constant: Flags, noise: NDArray[np.float32]
 ) -> dict[str, NDArray[np.float32]]:
     """Maps (S, S) by control for one face: `constant` is the mask of the part always named.
 
-    Random maps are noise on a grid of the explanation's own resolution `shape`.
+    The random map is `noise` (S, S) of the explanation's own resolution.
     """
-    import cv2
-
-    size = mask.shape[0]
-    noise = rng.random(shape, dtype=np.float32)
     return {
         ORACLE: mask.astype(np.float32),
-        "random": np.asarray(cv2.resize(noise, (size, size)), np.float32),
+        "random": noise,
         CONSTANT: constant.astype(np.float32),
-        "centre": centre_map(size),
+        "centre": centre_map(len(mask)),
     }
 
 

@@ -1,4 +1,4 @@
-"""Edits of face parts, known pixel by pixel: what LFD learns from, and what it never sees."""
+"""Edits of face parts, known pixel by pixel, of kinds that no one fit has seen all of."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lesb_plugin.lesb.train.filters import add_noise, resample
 from lesb_plugin.lesb.train.forgeries import clone
 from lesb_plugin.lesb.train.geometry import apply_map, bend_map, similarity_map
 
-__all__ = ["FAMILIES", "SEEN", "Canvas", "edited", "matched_masks"]
+__all__ = ["FAMILIES", "KINDS", "Canvas", "edited", "matched_masks"]
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.float32]
@@ -107,7 +107,6 @@ def _poisson(canvas: Canvas, soft: Mask, _strength: float, _rng: np.random.Gener
     return clone(donor, canvas.image, (soft > 0).astype(np.uint8))
 
 
-SEEN = ("blur", "colour")  # what LFD's psi draws from: frequency and colour
 FAMILIES: Mapping[str, Callable[[Canvas, Mask, float, np.random.Generator], Image]] = {
     "blur": _blur,
     "colour": _colour,
@@ -117,3 +116,16 @@ FAMILIES: Mapping[str, Callable[[Canvas, Mask, float, np.random.Generator], Imag
     "warp": _warp,
     "poisson": _poisson,
 }
+
+# Kinds are named by what they do, not by who has seen them: LFD's psi and self-blends make blur and
+# colour, --style clean makes warps and Poisson transplants too, and a backbone has its own past.
+KINDS: Mapping[str, str] = {
+    "blur": "blur and colour",
+    "colour": "blur and colour",
+    "noise": "noise and compression",
+    "median": "noise and compression",
+    "recompression": "noise and compression",
+    "warp": "warps",
+    "poisson": "transplants",
+}
+"""What is reported together; warps and transplants as those of given fakes are."""

@@ -30,7 +30,8 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AuditFace:
-    """One face. `truth` (K,) says which parts were changed, None where nobody knows.
+    """One face. `truth` (K,) says which parts were changed, None where nobody knows, `perceived`
+    (K,) which parts people took to be changed, None where nobody said.
 
     `parts` (K, S, S) are the masks of the parts, `mask` (S, S) that of the changed pixels; `source`
     is the same face before the change, in the same pixels.
@@ -43,6 +44,7 @@ class AuditFace:
     method: str = ""
     group: str = ""
     truth: Flags | None = None
+    perceived: Flags | None = None
     mask: Flags | None = None
     source: Crop | None = None
 
@@ -141,6 +143,9 @@ def _read(
         truth = changed_parts(video.region, regions.names)
     elif mask is not None:
         truth = covered_parts(mask, parts)
+    perceived = None
+    if video.perceived:
+        perceived = changed_parts(video.perceived, regions.names, "perceived")
     source = sources.get(_identity(video))
     return AuditFace(
         crop=crop,
@@ -150,6 +155,7 @@ def _read(
         method=video.method,
         group=group_of(video.method),
         truth=truth,
+        perceived=perceived,
         mask=mask if mask is not None and mask.any() and not mask.all() else None,
         source=None if source is None else _source(source, image, face, inputs),
     )

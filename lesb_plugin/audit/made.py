@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.audit.edits import FAMILIES, SEEN, Canvas, edited, matched_masks
+from lesb_plugin.audit.edits import FAMILIES, KINDS, Canvas, edited, matched_masks
 from lesb_plugin.audit.faces import AuditFace
 from registry import DataError, progress
 
@@ -63,7 +63,7 @@ def _edit(face: AuditFace, donor: AuditFace, seed: tuple[int, int, int], turn: i
             identity=face.identity,
             parts=face.parts,
             method=family,
-            group="families LFD sees" if family in SEEN else "families LFD never sees",
+            group=KINDS[family],
             truth=truth,
             mask=mask,
             source=face.crop,

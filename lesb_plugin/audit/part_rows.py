@@ -15,13 +15,19 @@ from lesb_plugin.audit.controls import CONSTANT, ORACLE, SUBSPACES, constant_par
 from lesb_plugin.audit.intervals import Draws, Statistic
 from lesb_plugin.audit.row import Aim, Row, at_least, at_most
 
-__all__ = ["part_rows"]
+__all__ = ["on_scale", "part_rows"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Evidence = Mapping[str, Array]  # part scores (n, K) by who gives them
 _BEATS = Aim("beats constant part", above="constant part")
 _FOLDS = 2
+# Titles of the rows kappa and AUC: with what was changed, with what people take to be changed.
+_CHANGED = ("the same: Cohen's kappa", "AUC of changed over unchanged parts of fakes")
+_PERCEIVED = (
+    "parts above that percentile and parts people perceive: kappa",
+    "AUC of perceived over other parts of fakes",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,20 +173,38 @@ def _sets(found: Collected) -> Iterator[_Question]:
         values = naming.jaccard(naming.raised(z, found.real), truth)
         return lambda weights: naming.mean(np.where(known, values, np.nan), weights)
 
-    def kappa(z: Array) -> Statistic:
-        flags = naming.raised(z, found.real)[known]
-        return lambda weights: naming.kappa(flags, truth[known], weights[:, known])
-
-    def within(z: Array) -> Statistic:
-        scores, changed = z[known].ravel(), truth[known].ravel()
-        parts = truth.shape[1]
-        return lambda w: discrimination.auc(changed, scores, np.repeat(w[:, known], parts, axis=1))
-
     title = "parts above their reals' 95th percentile: Jaccard"
     yield _Question("several_parts", title, at_least(0.7), count, jaccard)
-    yield _Question("agreement.kappa", "the same: Cohen's kappa", _BEATS, count, kappa)
-    title = "AUC of changed over unchanged parts of fakes"
-    yield _Question("agreement.auc", title, _BEATS, count, within)
+    if found.judged.any():
+        yield from _agreement(found, found.judged, found.perceived, _PERCEIVED)
+    else:
+        yield from _agreement(found, known, truth, _CHANGED)
+
+
+def _agreement(
+    found: Collected, rows: Flags, named: Flags, titles: tuple[str, str]
+) -> Iterator[_Question]:
+    """With the parts `named` (n, K) of the fakes `rows` (n,), one pair of face and part at a time.
+
+    kappa: Cohen's, of parts that are raised above their reals; range [-1, 1], chance 0. AUC: of
+    part scores, range [0, 1], chance .5. Higher is better.
+    """
+    answers, parts = named[rows], named.shape[1]
+
+    def kappa(z: Array) -> Statistic:
+        flags = naming.raised(z, found.real)[rows]
+        return lambda weights: naming.kappa(flags, answers, weights[:, rows])
+
+    def within(z: Array) -> Statistic:
+        scores = z[rows].ravel()
+        return lambda w: discrimination.auc(
+            answers.ravel(), scores, np.repeat(w[:, rows], parts, axis=1)
+        )
+
+    controls = {ORACLE: named.astype(np.float64), CONSTANT: constant_part(named)}
+    for key, title, ask in zip(("kappa", "auc"), titles, (kappa, within), strict=True):
+        count = int(rows.sum())
+        yield _Question(f"agreement.{key}", title, _BEATS, count, ask, controls=controls)
 
 
 def _no_part_on_real(found: Collected) -> _Question:
@@ -226,7 +250,7 @@ def _stability(found: Collected) -> _Question:
 
     def ask(z: Array) -> Statistic:
         values = np.full(len(z), np.nan)
-        taus = [kendall(z[rows], _on_scale(found, changed)) for changed in found.perturbed.values()]
+        taus = [kendall(z[rows], on_scale(found, changed)) for changed in found.perturbed.values()]
         values[rows] = np.mean(taus, axis=0)
         return _mean_of(values)
 
@@ -234,7 +258,7 @@ def _stability(found: Collected) -> _Question:
     return _Question("stability", title, at_least(0.8), len(rows), ask, compared=False)
 
 
-def _on_scale(found: Collected, changed: Array) -> Array:
+def on_scale(found: Collected, changed: Array) -> Array:
     """Z of other scores of the explanation, by the reals of this one."""
     assert found.reading.parts is not None  # noqa: S101 - rows are asked of part scores only
     both = np.concatenate([found.reading.parts, changed])

@@ -133,10 +133,7 @@ def run_audit(config: AuditConfig) -> Audit:
     extended, stopped = extended_rows(Study.of(subject, found, draws, config), rows_wanted)
     rows = (*core, *extended)
     if not rows:
-        raise ConfigError(
-            "nothing that was asked for can be measured: the explanation has"
-            f" {'no part scores' if found.reading.parts is None else 'no maps'}"
-        )
+        raise ConfigError(f"nothing that was asked for can be measured: {_why_nothing(found)}")
     z = None
     if found.reading.parts is not None:
         z = standardised(found.reading.parts, found.real)
@@ -188,6 +185,15 @@ def _rows(
     return tuple(rows)
 
 
+def _why_nothing(found: Collected) -> str:
+    if found.reading.parts is None:
+        return "the explanation has no part scores"
+    return (
+        "localisation needs masks of what was changed, restore and insert the real image of a fake,"
+        " right_part and auc_matrix fakes with one part changed, sanity a detector with subspaces"
+    )
+
+
 def _matrix(found: Collected, z: NDArray[np.float64]) -> NDArray[np.float64]:
     ones = np.ones((1, len(z)))
     matrix: NDArray[np.float64] = auc_matrix(z, found.truth, found.real, ones)[0]
@@ -201,6 +207,12 @@ def _notes(read: FaceSet, found: Collected, wanted: Collection[str]) -> tuple[st
     unknown = int((~found.real & ~found.known).sum())
     if unknown:
         notes.append(f"Of {unknown} fakes nobody says where they were changed; they name no part.")
+    judged = int(found.judged.sum())
+    if judged and "agreement" in wanted:
+        notes.append(
+            f"Agreement is with the parts that people take to be changed, which the data tells of"
+            f" {judged} fakes, not with those that were."
+        )
     parts = found.reading.parts
     if parts is None:
         notes.append("The explanation has no part scores; only its maps are audited.")
@@ -208,8 +220,8 @@ def _notes(read: FaceSet, found: Collected, wanted: Collection[str]) -> tuple[st
         silent = int(np.isnan(parts).all(axis=1).sum())
         if silent:
             notes.append(f"Of {silent} faces the explanation says nothing; that names no part.")
-    if found.reading.maps is None:
-        notes.append("The explanation has no maps; rows about maps are left out.")
+    if found.reading.maps is None and parts is not None:
+        notes.append("The explanation has no maps; rows about maps are of its part scores.")
     if {"restore", "insert"} & set(wanted) and not any(face.source for face in found.faces):
         notes.append("No fake has a known source (the one real image of its identity, of the same"
                      " size): restore and insert are left out.")  # fmt: skip

@@ -27,10 +27,10 @@ _GROUPS = {
 }
 
 
-def changed_parts(region: str, parts: Sequence[str]) -> Flags:
+def changed_parts(region: str, parts: Sequence[str], column: str = "region") -> Flags:
     """(K,) of a manifest's `region`: one part, several (`eyes+mouth`), or the whole face.
 
-    Capital letters make no difference.
+    So is its `perceived`; `column` is which of the two is read. Capital letters make no difference.
     A DataError for a word that is none of them.
     """
     words = [word for word in re.split(r"[\s+,;|&]+", region.strip().lower()) if word]
@@ -38,8 +38,8 @@ def changed_parts(region: str, parts: Sequence[str]) -> Flags:
     unknown = [word for word in words if word not in names and word not in WHOLE]
     if unknown or not words:
         raise DataError(
-            f"region {region!r} names no part; known: {', '.join(parts)}, several joined by +, and"
-            " face for the whole of it. Other parts come with --regions"
+            f"{column} {region!r} names no part; known: {', '.join(parts)}, several joined by +,"
+            " and face for the whole of it. Other parts come with --regions"
         )
     if any(word in WHOLE for word in words):
         return np.ones(len(parts), np.bool_)

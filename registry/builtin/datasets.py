@@ -19,7 +19,8 @@ __all__ = ["MANIFEST", "manifest_videos", "read_manifest", "recognises_manifest"
 
 MANIFEST = "manifest.csv"
 _REQUIRED = ("path", "label")
-_OF_VIDEO = ("label", "split", "method", "identity", "region")  # one value for all its frames
+# One value for all frames of a video.
+_OF_VIDEO = ("label", "split", "method", "identity", "region", "perceived")
 _LABELS: dict[str, Literal[0, 1]] = {"0": 0, "1": 1}
 _LAST_FRAME = 2**31 - 1  # that predictions hold
 
@@ -42,11 +43,12 @@ def manifest_videos(request: DatasetRequest) -> list[Video]:
 def read_manifest(path: Path, dataset: str, split: str) -> list[Video]:
     """Videos of one split of a CSV file with a header.
 
-    Columns: path and label (0 real, 1 fake); of the video: identity, method, region, split; of the
-    frame: landmarks, mask, frame (its number). Paths are relative to the file. Rows with one value
-    of `video` are one video, in order of `frame`, else in natural order of their paths; a row
-    without is a video of its own, named by its path without suffix. A path may be a video file:
-    with a number in `frame` it stands for that frame, without one for the whole video.
+    Columns: path and label (0 real, 1 fake); of the video: identity, method, region, perceived
+    (the parts that people took to be changed, as in region), split; of the frame: landmarks, mask,
+    frame (its number). Paths are relative to the file. Rows with one value of `video` are one
+    video, in order of `frame`, else in natural order of their paths; a row without is a video of
+    its own, named by its path without suffix. A path may be a video file: with a number in `frame`
+    it stands for that frame, without one for the whole video.
     """
     videos: dict[str, _Rows] = {}
     for line, row in _rows(path):
@@ -85,6 +87,7 @@ class _Rows:
             method=first.get("method", "") if label else "",
             identity=first.get("identity") or None,
             region=first.get("region") or None,
+            perceived=first.get("perceived") or None,
         )
 
     def _file(self, path: Path) -> Path | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -14,6 +15,7 @@ from lesb_plugin.audit.controls import CONSTANT, ORACLE, OWN, commonest
 from lesb_plugin.audit.extended.lime import (
     coalition_samples,
     lime_weights,
+    part_means,
     segment_means,
     slic_segments,
 )
@@ -37,23 +39,34 @@ _PARTS, _SEGMENTS = "parts", "segments"
 _NO_SLIC = "segments need scikit-image: pip install 'lesb-plugin[audit]'"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lime:
+    """A fit to one face: numbers of segments (S, S), and what each adds to the score (P,)."""
+
+    segments: NDArray[np.int64]
+    weights: Array
+
+
 def attack_rows(study: Study) -> list[Row]:
     """s(x) - s(x attacked) of fakes that score above .5, the NES attack of `NesLaw` in a region.
 
     In units of the score, range about [-1, 1], higher is better: where the region is what made the
     score, an attack there undoes it. Regions are the 1 to `attack_top` parts, or SLIC segments,
-    that the explanation ranks highest. Controls rank at random, by LIME (segments; hidden ones
-    are blurred), always the same part, and the changed part (parts).
+    that the explanation ranks highest. Controls rank at random, by LIME (hidden segments are
+    blurred; a part has the mean of LIME's weights over its pixels), always the same part, and the
+    changed part (parts).
     """
-    kinds = [_SEGMENTS] if importlib.util.find_spec("skimage") else []
+    slic = importlib.util.find_spec("skimage") is not None
+    kinds = [_SEGMENTS] if slic else []
     if study.z is not None:
         kinds.append(_PARTS)
     values: Values = {}
     for row, face in study.faces("attacks"):
         before = float(study.found.reading.fake[row])
         if before > 0.5:
+            lime = _lime(study, row, face) if slic else None
             for what in kinds:
-                _attack(study, row, face, what, before, values)
+                _attack(study, row, face, what, before, lime, values)
     rows = [_row(study, key, what, count, values) for key, what, count in _wanted(study, kinds)]
     if _SEGMENTS not in kinds:
         rows.append(unmeasured("attack.segments", "attack on the top segments", _NO_SLIC))
@@ -78,25 +91,31 @@ def _row(study: Study, key: str, what: str, count: int, values: Values) -> Row:
     title = _TITLE.format(count=count, what=what if count > 1 else what[:-1])
     if key not in values:
         return unmeasured(key, title, "no fake scores above .5")
-    rival = _LIME if what == _SEGMENTS else _RANDOM
+    rival = _LIME if _LIME in values[key] else _RANDOM
     aim = Aim(f"beats {rival}", above=rival)
     return mean_row(key, title, aim, values[key], study.draws)
 
 
 def _attack(
-    study: Study, row: int, face: AuditFace, what: str, before: float, values: Values
+    study: Study,
+    row: int,
+    face: AuditFace,
+    what: str,
+    before: float,
+    lime: _Lime | None,
+    values: Values,
 ) -> None:
     """The falls of one face, put into `values`."""
     # A face's draws are its own, so that they do not depend on how long other attacks went on.
     rng = study.rng(f"attack {what} {row}")
     if what == _SEGMENTS:
-        segments = slic_segments(face.crop.image)
-        orders = _segment_orders(study, row, face, segments, rng)
-        masks = segments == np.arange(segments.max() + 1)[:, None, None]
+        assert lime is not None  # noqa: S101 - segments are attacked where LIME has some
+        orders = _segment_orders(study, row, lime, rng)
+        masks = lime.segments == np.arange(len(lime.weights))[:, None, None]
         most = min(study.config.attack_top, len(masks) - 1)
     else:
         masks, most = face.parts, _most_parts(study)
-        orders = _part_orders(study, row, rng)
+        orders = _part_orders(study, row, lime, rng)
     falls: dict[bytes, float] = {}  # by region: the same one is attacked once
     for count in range(1, most + 1):
         columns = values.setdefault(f"attack.{what}_{count}", {})
@@ -120,23 +139,19 @@ def _log_odds(study: Study, face: AuditFace, images: Image) -> Array:
 
 
 def _segment_orders(
-    study: Study,
-    row: int,
-    face: AuditFace,
-    segments: NDArray[np.int64],
-    rng: np.random.Generator,
+    study: Study, row: int, lime: _Lime, rng: np.random.Generator
 ) -> Mapping[str, Order]:
-    count = int(segments.max()) + 1
     return {
-        OWN: np.argsort(-segment_means(study.heat(row), segments), kind="stable"),
-        _LIME: np.argsort(-_lime(study, face, segments, rng), kind="stable"),
-        _RANDOM: rng.permutation(count),
+        OWN: np.argsort(-segment_means(study.heat(row), lime.segments), kind="stable"),
+        _LIME: np.argsort(-lime.weights, kind="stable"),
+        _RANDOM: rng.permutation(len(lime.weights)),
     }
 
 
-def _lime(
-    study: Study, face: AuditFace, segments: NDArray[np.int64], rng: np.random.Generator
-) -> Array:
+def _lime(study: Study, row: int, face: AuditFace) -> _Lime:
+    """One fit, of which both the order of segments and that of parts are read."""
+    segments = slic_segments(face.crop.image)
+    rng = study.rng(f"LIME {row}")
     kept = coalition_samples(study.config.lime_samples, int(segments.max()) + 1, rng)
     image, hidden = face.crop.image, blurred(face.crop)
     chunk = study.config.batch_size
@@ -148,14 +163,19 @@ def _lime(
         )
         for at in range(0, len(kept), chunk)
     ]
-    return lime_weights(kept, np.concatenate(scores))
+    return _Lime(segments, lime_weights(kept, np.concatenate(scores)))
 
 
-def _part_orders(study: Study, row: int, rng: np.random.Generator) -> Mapping[str, Order]:
+def _part_orders(
+    study: Study, row: int, lime: _Lime | None, rng: np.random.Generator
+) -> Mapping[str, Order]:
     """Ties are broken at random."""
     z = cast(Array, study.z)[row]
     constant = np.zeros(len(z))
     constant[commonest(study.found.truth)] = 1.0
     scores = {OWN: z, ORACLE: study.found.truth[row].astype(np.float64), CONSTANT: constant}
+    if lime is not None:
+        masks = study.found.faces[row].parts
+        scores[_LIME] = part_means(lime.weights, lime.segments, masks)
     orders = {who: np.lexsort((rng.random(len(z)), -each)) for who, each in scores.items()}
     return {**orders, _RANDOM: rng.permutation(len(z))}

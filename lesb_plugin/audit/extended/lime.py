@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["coalition_samples", "lime_weights", "segment_means", "slic_segments"]
+__all__ = ["coalition_samples", "lime_weights", "part_means", "segment_means", "slic_segments"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -27,6 +27,12 @@ def segment_means(heat: NDArray[np.floating], segments: NDArray[np.int64]) -> Ar
     """(P,) the mean of a map (S, S) in each of P segments."""
     sums = np.bincount(segments.ravel(), weights=heat.ravel().astype(np.float64))
     return np.asarray(sums / np.bincount(segments.ravel()))
+
+
+def part_means(weights: Array, segments: NDArray[np.int64], masks: Flags) -> Array:
+    """(K,) the mean over the pixels of masks (K, S, S) of what each pixel's segment adds (P,)."""
+    heat = weights[segments]  # (S, S)
+    return np.array([heat[mask].mean() for mask in masks])
 
 
 def coalition_samples(count: int, segments: int, rng: np.random.Generator) -> Flags:

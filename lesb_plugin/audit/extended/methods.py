@@ -115,7 +115,8 @@ def _rank(study: Study, name: str, maps: Map) -> Row:
             continue
         size = len(face.mask)
         part = face.parts[study.found.truth.sum(axis=0).argmax()]
-        heats = {OWN: enlarged(heat, size)} | map_controls(face.mask, part, maps.shape[1:], rng)
+        noise = enlarged(rng.random(maps.shape[1:], np.float32), size)
+        heats = {OWN: enlarged(heat, size)} | map_controls(face.mask, part, noise)
         for who, each in heats.items():
             column = values.setdefault(who, study.column())
             column[row] = localisation.relevance_rank(each, face.mask)

@@ -14,10 +14,11 @@ from lesb_plugin.audit.intervals import Draws
 from lesb_plugin.audit.map_rows import enlarged
 from lesb_plugin.audit.naming import standardised
 from lesb_plugin.audit.options import AuditConfig
+from lesb_plugin.audit.painted import painted
 from lesb_plugin.audit.subject import Reading, Subject
 from registry import Explain, progress
 
-__all__ = ["Image", "Map", "Study", "painted"]
+__all__ = ["Image", "Map", "Study"]
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -72,8 +73,7 @@ class Study:
     def heat(self, row: int) -> Map:
         """(S, S): the explanation of a face by pixel.
 
-        Its map, or part scores painted into their parts, the greater one where two overlap; what is
-        in no part lies one standard deviation below the lowest part.
+        Its map, or its part scores painted into their parts.
         """
         face, maps = self.found.faces[row], self.found.reading.maps
         size = face.parts.shape[1]
@@ -94,9 +94,3 @@ class Study:
         return (subject or self.subject).read(
             [face.crop for face in faces], [face.parts for face in faces], label
         )
-
-
-def painted(masks: NDArray[np.bool_], z: Array) -> Map:
-    """(S, S): scores (K,) inside of masks (K, S, S), and one below the lowest outside of all."""
-    inside = np.where(masks, z[:, None, None], float(z.min()) - 1.0)
-    return np.asarray(inside.max(axis=0), np.float32)

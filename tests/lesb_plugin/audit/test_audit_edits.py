@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from planted import planted_samples
 
-from lesb_plugin.audit.edits import FAMILIES, Canvas, edited, matched_masks
+from lesb_plugin.audit.edits import FAMILIES, KINDS, Canvas, edited, matched_masks
 from lesb_plugin.audit.faces import AuditFace
 from lesb_plugin.audit.made import with_edits
-from lesb_plugin.audit.truth import wide_masks
+from lesb_plugin.audit.truth import group_of, wide_masks
 from lesb_plugin.lfd.regions import RegionSet
 from registry import CropPolicy, DataError, crop_face
 
@@ -72,6 +72,16 @@ def test_edits_take_turns_and_know_their_source(regions: RegionSet) -> None:
             face.crop.image[outside],
             face.source.image[outside],  # type: ignore[union-attr]
         )
+
+
+def test_edits_are_reported_by_what_was_done_whoever_has_seen_it(regions: RegionSet) -> None:
+    """Warps and transplants under the names that those of a manifest have."""
+    assert KINDS.keys() == FAMILIES.keys()
+    assert KINDS["warp"] == group_of("warp_mouth")
+    assert KINDS["poisson"] == group_of("eyes_poisson")
+    made = [face for face in with_edits(drawn_faces(regions), 7, 0, quiet=True) if face.fake]
+    assert {(face.method, face.group) for face in made} <= set(KINDS.items())
+    assert len({face.group for face in made}) == 4
 
 
 def test_edits_are_the_same_for_the_same_seed_whatever_comes_after(regions: RegionSet) -> None:

@@ -15,6 +15,7 @@ from lesb_plugin.lfd.presets import region_preset
 from registry import DataError, Frame, Video, prepare_audit
 
 HEAD = "path,label,identity,method,region,mask,landmarks"
+JUDGED = f"{HEAD},perceived"
 
 
 @pytest.fixture
@@ -39,8 +40,14 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def read(folder: Path, *rows: str, max_errors: float = 0.5, reals_only: bool = False) -> FaceSet:
-    (folder / "manifest.csv").write_text("\n".join([HEAD, *rows]) + "\n")
+def read(
+    folder: Path,
+    *rows: str,
+    head: str = HEAD,
+    max_errors: float = 0.5,
+    reals_only: bool = False,
+) -> FaceSet:
+    (folder / "manifest.csv").write_text("\n".join([head, *rows]) + "\n")
     config = AuditConfig(detector="random", backbone=None, dataset=(str(folder),), quiet=True)
     return read_faces(
         prepare_audit(config), region_preset(), None, max_errors, reals_only=reals_only, quiet=True
@@ -61,6 +68,22 @@ def test_truth_is_the_region_or_read_off_the_mask(folder: Path) -> None:
     np.testing.assert_array_equal(by_mask.truth, [True, False, False])  # type: ignore[arg-type]
     assert unknown.truth is None
     assert [face.group for face in found.faces[1:]] == ["transplants", "warps", "unknown"]
+
+
+def test_what_people_perceive_is_read_beside_what_was_changed(folder: Path) -> None:
+    found = read(
+        folder,
+        "0.png,0,a,,,,0.npy,",
+        "0_fake.png,1,a,x,mouth,,0.npy,nose+eyes",
+        "1_fake.png,1,b,x,mouth,,1.npy,",
+        "1.png,1,c,x,mouth,,1.npy,chin",
+        head=JUDGED,
+    )
+    real, judged, unasked = found.faces
+    np.testing.assert_array_equal(judged.perceived, [True, True, False])  # type: ignore[arg-type]
+    np.testing.assert_array_equal(judged.truth, [False, False, True])  # type: ignore[arg-type]
+    assert real.perceived is unasked.perceived is None
+    assert "perceived 'chin' names no part; known: eyes, nose, mouth" in found.failed[0]
 
 
 def test_a_source_is_the_one_real_image_of_an_identity_in_the_same_pixels(folder: Path) -> None:

@@ -108,6 +108,33 @@ def test_every_compared_row_has_every_control(seeing: dict[str, Row]) -> None:
     assert called_out(seeing["right_part"]) == ""
 
 
+def test_agreement_is_with_what_people_perceive_where_they_were_asked(
+    faces: list[AuditFace], seeing: dict[str, Row]
+) -> None:
+    """Of every fake of one part people name another one: the detector sees what they do not."""
+    single = [
+        at for at, face in enumerate(faces) if face.truth is not None and face.truth.sum() == 1
+    ]
+    asked = [
+        replace(face, perceived=np.roll(face.truth, 1)) if at in single and face.truth is not None
+        else face
+        for at, face in enumerate(faces)
+    ]  # fmt: skip
+    rows = rows_of(collected(asked, GreenDetector()))
+    assert "changed" in seeing["agreement.auc"].title
+    assert "perceived" in rows["agreement.auc"].title
+    assert "people perceive" in rows["agreement.kappa"].title
+    # One part is raised, another named, of three: Cohen's kappa is -1/2. Unchanged parts all score
+    # .01, so a named part ties with the one other and loses to the one changed: AUC 1/4.
+    assert rows["agreement.kappa"].figure.value == pytest.approx(-0.5)
+    assert rows["agreement.auc"].figure.value == pytest.approx(0.25)
+    for key in ("agreement.kappa", "agreement.auc"):
+        assert rows[key].n == len(single) < seeing[key].n
+        assert rows[key].controls["oracle"].value == 1.0
+    assert rows["right_part"].figure == seeing["right_part"].figure
+    assert rows["several_parts"].figure.value == seeing["several_parts"].figure.value
+
+
 def test_parts_are_stable_where_edits_outlive_compression(seeing: dict[str, Row]) -> None:
     assert seeing["stability"].figure.value > 0.5  # type: ignore[operator]
 

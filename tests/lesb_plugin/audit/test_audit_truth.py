@@ -35,8 +35,10 @@ def test_parts_with_capital_letters_are_found() -> None:
 
 @pytest.mark.parametrize("region", ["chin", "eyes+chin", " + "])
 def test_an_unknown_region_is_told_with_the_known_ones(region: str) -> None:
-    with pytest.raises(DataError, match="known: eyes, nose, mouth"):
+    with pytest.raises(DataError, match=r"^region .*known: eyes, nose, mouth"):
         changed_parts(region, PARTS)
+    with pytest.raises(DataError, match=r"^perceived .*known: eyes, nose, mouth"):
+        changed_parts(region, PARTS, "perceived")
 
 
 def test_parts_are_read_off_a_mask_that_covers_more_than_half_of_them(regions: RegionSet) -> None:

@@ -10,10 +10,12 @@ import torch
 from green import NAMES, hulls, painted_faces, study_of
 from numpy.typing import NDArray
 
+from lesb_plugin.audit.extended import attack_rows as attack_rows_module
 from lesb_plugin.audit.extended.attack_rows import attack_rows
 from lesb_plugin.audit.extended.lime import (
     coalition_samples,
     lime_weights,
+    part_means,
     segment_means,
     slic_segments,
 )
@@ -124,6 +126,13 @@ def test_segments_partition_the_image_and_follow_it() -> None:
         assert means[number] == image[..., 0][segments == number].mean()
 
 
+def test_a_part_has_the_mean_of_its_pixels_segments() -> None:
+    segments = np.array([[0, 0, 1], [2, 2, 1]])
+    masks = np.array([[[1, 1, 1], [0, 0, 0]], [[0, 0, 1], [0, 1, 1]], [[0, 0, 0], [1, 0, 0]]], bool)
+    weights = np.array([3.0, -6.0, 1.0])
+    np.testing.assert_allclose(part_means(weights, segments, masks), [0.0, -11 / 3, 1.0])
+
+
 # --- rows ----------------------------------------------------------------------------------------
 
 
@@ -148,11 +157,30 @@ def test_only_where_it_looks_can_the_detector_be_attacked() -> None:
     assert own.n == scored >= 9
     assert own.figure.value is not None
     assert 0 < own.figure.value <= 12 / 255
-    for who in ("random", "constant part"):
-        assert rows["attack.parts_1"].controls[who].value <= own.figure.value  # type: ignore[operator]
+    assert set(own.controls) == {"random", "constant part", "oracle", "LIME"}
+    for who in ("random", "constant part", "LIME"):
+        assert own.controls[who].value <= own.figure.value  # type: ignore[operator]
+    assert own.aim.text == "beats LIME"
     segments = rows["attack.segments_1"]
     assert set(segments.controls) == {"LIME", "random"}
     assert segments.controls["LIME"].value > 0  # type: ignore[operator]
+
+
+def test_lime_over_parts_takes_no_more_scores_than_over_segments(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("skimage")
+    fits = []
+
+    def counted(kept: NDArray[np.bool_], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        fits.append(len(kept))
+        return lime_weights(kept, scores)
+
+    monkeypatch.setattr(attack_rows_module, "lime_weights", counted)
+    faces = painted_faces(3)
+    study = study_of(faces, MouthDetector(faces[0].crop), attack_steps=1, lime_samples=60)
+    rows = {row.key: row for row in attack_rows(study)}
+    assert fits == [60] * rows["attack.parts_1"].n == [60] * rows["attack.segments_1"].n
 
 
 def test_faces_that_pass_for_real_need_no_attack() -> None:
@@ -168,7 +196,9 @@ def test_faces_that_pass_for_real_need_no_attack() -> None:
 def test_without_scikit_image_the_row_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     faces = painted_faces(3)
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    study = study_of(faces, MouthDetector(faces[0].crop), attack_steps=1)
+    study = study_of(faces, MouthDetector(faces[0].crop), attack_steps=1, lime_samples=50)
     rows = {row.key: row for row in attack_rows(study)}
+    assert rows["attack.parts_1"].aim.text == "beats random"
+    assert "LIME" not in rows["attack.parts_1"].controls
     assert "lesb-plugin[audit]" in rows["attack.segments"].figure.reason
     assert "attack.parts_1" in rows

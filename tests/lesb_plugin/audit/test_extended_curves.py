@@ -13,7 +13,6 @@ from scipy.stats import spearmanr
 
 from lesb_plugin.audit.extended.curves import curve_area, curve_rows, exchanged, ranked
 from lesb_plugin.audit.extended.shapley_rows import part_values, shapley_rows
-from lesb_plugin.audit.extended.study import painted
 from lesb_plugin.audit.faces import AuditFace
 from lesb_plugin.audit.row import Row
 from registry import Crop, Explanation
@@ -75,13 +74,6 @@ def test_a_map_of_the_change_beats_a_random_one(curves: dict[str, Row]) -> None:
     for row in curves.values():
         assert row.met is True, row.key
         assert set(row.controls) == {"random map", "centre", "oracle"}  # no gradient: no GradCAM
-
-
-def test_part_scores_are_painted_into_their_parts(faces: list[AuditFace]) -> None:
-    heat = painted(faces[0].parts, np.array([3.0, -1.0, 2.0]))
-    assert (heat[faces[0].parts[0]] == 3.0).all()
-    assert set(np.unique(heat)) == {-2.0, -1.0, 2.0, 3.0}
-    assert (heat[~faces[0].parts.any(axis=0)] == -2.0).all()
 
 
 def test_without_a_source_only_the_blurred_baseline_is_left(singles: list[AuditFace]) -> None:

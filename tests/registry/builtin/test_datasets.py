@@ -46,6 +46,17 @@ def test_without_a_video_column_every_image_is_a_video_of_its_own(tmp_path: Path
     assert (fake.frames[0].landmarks, fake.frames[0].mask) == (None, path.parent / "masks/a.png")
 
 
+def test_what_people_perceive_is_one_value_of_a_video(tmp_path: Path) -> None:
+    head = "path,label,video,region,perceived"
+    rows = ["a.png,1,v,mouth,eyes+nose", "b.png,1,v,mouth,eyes+nose", "c.png,1,w,mouth,"]
+    judged, unasked = manifest_videos(request(manifest(tmp_path, head, *rows)))
+    assert (judged.region, judged.perceived) == ("mouth", "eyes+nose")
+    assert (unasked.region, unasked.perceived) == ("mouth", None)
+    rows[1] = "b.png,1,v,mouth,eyes"
+    with pytest.raises(DataError, match="perceived 'eyes' here and 'eyes\\+nose' in line 2"):
+        manifest_videos(request(manifest(tmp_path, head, *rows)))
+
+
 def test_a_folder_stands_for_the_manifest_in_it(tmp_path: Path) -> None:
     path = manifest(tmp_path, "path,label", "a.png,0")
     assert manifest_videos(request(path.parent)) == manifest_videos(request(path))
