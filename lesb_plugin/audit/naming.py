@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "alarms",
+    "alarms_beyond",
     "jaccard",
     "kappa",
     "macro_recall",
@@ -88,6 +89,18 @@ def alarms(z: Array, fold: NDArray[np.int64]) -> Array:
         if others.size:
             out[fold == own] = highest[fold == own] > np.percentile(others, _RAISED)
     return out
+
+
+def alarms_beyond(scores: Array, val: Array) -> Flags:
+    """(n,) of real faces: max_k z_k above the 95th percentile that it has among val's reals.
+
+    Scores (n, K) are measured by the mean and the deviation of val's (m, K), as they were when
+    verdicts were calibrated. The mean is the share of real faces in which a part would be singled
+    out: .05 where they are like val's.
+    """
+    is_val = np.arange(len(val) + len(scores)) < len(val)
+    highest = standardised(np.concatenate([val, scores]), is_val).max(axis=1)
+    return np.asarray(highest[~is_val] > np.percentile(highest[is_val], _RAISED))
 
 
 def kappa(flags: Flags, truth: Flags, weights: Array) -> Array:
