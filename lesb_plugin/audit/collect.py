@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.audit.controls import centre_map
+from lesb_plugin.audit.controls import EDGES, OWN, SUBSPACES, centre_map, part_edges
 from lesb_plugin.audit.equivariance import MOVES, move_image, move_points
 from lesb_plugin.audit.faces import AuditFace
 from lesb_plugin.audit.subject import Reading, Subject
+from lesb_plugin.audit.subspaces import RandomSubspaces
 from lesb_plugin.audit.truth import wide_masks
 from lesb_plugin.lesb.distort import compress
 from lesb_plugin.lfd.regions import RegionSet
@@ -51,8 +52,11 @@ class Collected:
     `perceived` (n, K) for all faces of which nobody said what people take to be changed.
     `restored` and `inserted` (n, K) are how much the score of fake falls where pristine pixels are
     put back into a part, and rises where the changed ones are put into the source; NaN without one.
-    `perturbed` are part scores (m, K) of the faces `perturbed_rows`, `moved` what is said of the
-    faces `moved_rows` when they are moved, by move.
+    `perturbed` are part scores (m, K) of the faces `perturbed_rows` by perturbation, for each of
+    those whose scores of all faces (n, K) are `still`; `moved` is what is said of the faces
+    `moved_rows` when they are moved, by move. `subspaces` are scores (n, K) of random subspaces and
+    `subspaces_again` those of others; `val_reals` (v, K) those of the reals that the detector was
+    fitted with.
     """
 
     names: tuple[str, ...]
@@ -68,10 +72,13 @@ class Collected:
     restored: Array
     inserted: Array
     perturbed_rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    perturbed: Mapping[str, Array] = field(default_factory=dict)
+    still: Mapping[str, Array] = field(default_factory=dict)
+    perturbed: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     moved_rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     moved: Mapping[str, Reading] = field(default_factory=dict)
     subspaces: Array | None = None
+    subspaces_again: Array | None = None
+    val_reals: Array | None = None
     cost: float | None = None
 
     @property
@@ -103,15 +110,14 @@ def collect(
         found = replace(found, restored=_exchanged(subject, found, "restored"))
     if "insert" in wanted:
         found = replace(found, inserted=_exchanged(subject, found, "inserted"))
-    if "stability" in wanted and found.reading.parts is not None:
-        rows = spread(np.flatnonzero(found.known), _STABILITY_FACES)
-        found = replace(found, perturbed_rows=rows, perturbed=_perturbed(subject, found, rows))
+    if found.reading.parts is not None:
+        drawn = subject.random_subspaces(rng)
+        found = _with_subspaces(replace(found, val_reals=subject.val_reals()), subject, drawn, rng)
+        if "stability" in wanted:
+            found = _with_perturbed(subject, found, drawn)
     if _rows_of_moves(found.reading) & set(wanted):
         rows = spread(np.arange(len(faces)), _MOVED_FACES)
         found = replace(found, moved_rows=rows, moved=_moved(subject, found, rows, regions))
-    if found.reading.parts is not None:
-        crops = [face.crop for face in faces]
-        found = replace(found, subspaces=subject.random_subspaces(crops, rng))
     if "cost" in wanted:
         some = [faces[row].crop for row in spread(np.arange(len(faces)), _COST_FACES)]
         found = replace(found, cost=subject.cost(some))
@@ -192,15 +198,38 @@ def _patched(base: Crop, patch: Crop, mask: Flags) -> Crop:
     return replace(base, image=np.where(mask[..., None], patch.image, base.image))
 
 
-def _perturbed(subject: Subject, found: Collected, rows: NDArray[np.int64]) -> dict[str, Array]:
+def _with_subspaces(
+    found: Collected, subject: Subject, drawn: RandomSubspaces | None, rng: np.random.Generator
+) -> Collected:
+    """Scores of the subspaces that were `drawn`, and of as many others of a generator apart."""
+    embeddings = found.reading.embeddings
+    again = None if drawn is None else subject.random_subspaces(rng.spawn(1)[0])
+    if drawn is None or again is None or embeddings is None:
+        return found
+    return replace(found, subspaces=drawn(embeddings), subspaces_again=again(embeddings))
+
+
+def _with_perturbed(subject: Subject, found: Collected, drawn: RandomSubspaces | None) -> Collected:
+    """Part scores of the explanation and of controls, as they are and after each perturbation."""
+    assert found.reading.parts is not None  # noqa: S101 - asked of part scores only
+    rows = spread(np.flatnonzero(found.known), _STABILITY_FACES)
     masks = [found.faces[row].parts for row in rows]
-    out = {}
+    edges = np.stack([part_edges(face.crop.image, face.parts) for face in found.faces])
+    still = {OWN: found.reading.parts, EDGES: edges}
+    if found.subspaces is not None:
+        still[SUBSPACES] = found.subspaces
+    perturbed: dict[str, dict[str, Array]] = {who: {} for who in still}
     for name, change in PERTURBATIONS.items():
         crops = [found.faces[row].crop for row in rows]
         changed = [replace(crop, image=change(crop.image)) for crop in crops]
-        parts = subject.read(changed, masks, name).parts
-        out[name] = np.full((len(rows), len(found.names)), np.nan) if parts is None else parts
-    return out
+        reading = subject.read(changed, masks, name)
+        nothing = np.full((len(rows), len(found.names)), np.nan)
+        perturbed[OWN][name] = nothing if reading.parts is None else reading.parts
+        pairs = zip(changed, masks, strict=True)
+        perturbed[EDGES][name] = np.stack([part_edges(crop.image, mask) for crop, mask in pairs])
+        if SUBSPACES in still and drawn is not None and reading.embeddings is not None:
+            perturbed[SUBSPACES][name] = drawn(reading.embeddings)
+    return replace(found, perturbed_rows=rows, still=still, perturbed=perturbed)
 
 
 def _masks(points: NDArray[np.float32], regions: RegionSet, size: int) -> Flags:

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
     "CONSTANT",
+    "EDGES",
     "ORACLE",
     "OWN",
     "PART_CONTROLS",
+    "SHUFFLED",
     "SUBSPACES",
     "TRUE_LABELS",
     "centre_map",
     "commonest",
+    "constant_alarm",
     "constant_part",
     "map_controls",
     "part_controls",
-    "random_subspaces",
+    "part_edges",
+    "shuffled",
 ]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Image = NDArray[np.uint8]
 
 ORACLE, CONSTANT, SUBSPACES = "oracle", "constant part", "random subspaces"
 TRUE_LABELS = "true labels"
 OWN = "explanation"  # what is audited, where it stands among controls
-PART_CONTROLS = (ORACLE, "random", CONSTANT, "centre", "part area", "shuffled parts")
+SHUFFLED, EDGES = "shuffled parts", "edges of the image"
+PART_CONTROLS = (ORACLE, "random", CONSTANT, "centre", "part area", SHUFFLED)
 
 
 def part_controls(
@@ -42,15 +46,22 @@ def part_controls(
     explanation's own scores, each face's under the names of parts drawn anew.
     """
     count, parts = truth.shape
-    order = rng.permuted(np.tile(np.arange(parts), (count, 1)), axis=1)
+    named_anew = shuffled(z, rng)
     return {
         ORACLE: truth.astype(np.float64),
         "random": rng.standard_normal((count, parts)),
         CONSTANT: constant_part(truth),
         "centre": centrality,
         "part area": areas,
-        "shuffled parts": np.take_along_axis(z, order, axis=1),
+        SHUFFLED: named_anew,
     }
+
+
+def shuffled(z: Array, rng: np.random.Generator) -> Array:
+    """The scores (n, K) of each face under the names of parts drawn anew."""
+    count, parts = z.shape
+    order = rng.permuted(np.tile(np.arange(parts), (count, 1)), axis=1)
+    return np.take_along_axis(z, order, axis=1)
 
 
 def constant_part(truth: Flags) -> Array:
@@ -58,6 +69,15 @@ def constant_part(truth: Flags) -> Array:
     scores = np.zeros(truth.shape)
     scores[:, commonest(truth)] = 1.0
     return scores
+
+
+def constant_alarm(truth: Flags, real: Flags) -> Array:
+    """`constant_part` of fakes, and 0 of the reals (n,): it lies above all of theirs.
+
+    For statistics that ask which parts score unlike reals: a score that reals have as well would
+    point nothing out.
+    """
+    return np.where(real[:, None], 0.0, constant_part(truth))
 
 
 def commonest(truth: Flags) -> int:
@@ -87,18 +107,10 @@ def centre_map(size: int) -> NDArray[np.float32]:
     return np.outer(bell, bell).astype(np.float32)
 
 
-def random_subspaces(
-    embeddings: NDArray[Any], centre: NDArray[Any], direction: Array, rank: int, parts: int,
-    rng: np.random.Generator,
-) -> Array:  # fmt: skip
-    """Part scores (n, K) of K random subspaces of rank r instead of fitted ones.
+def part_edges(image: Image, masks: Flags) -> Array:
+    """(K,) mean length of the image's gradient inside of masks (K, S, S); NaN in an empty one."""
+    import cv2
 
-    In each the score is the head's own direction, as far as it lies in that subspace:
-    (V V^T w) . (e - c). All that is "local" about it is chance.
-    """
-    centred = embeddings.astype(np.float64) - centre
-    scores = np.empty((len(centred), parts))
-    for k in range(parts):
-        basis, _ = np.linalg.qr(rng.standard_normal((len(direction), rank)))  # (d, r)
-        scores[:, k] = centred @ (basis @ (basis.T @ direction))
-    return scores
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    slope = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
+    return np.array([slope[mask].mean() if mask.any() else np.nan for mask in masks], np.float64)

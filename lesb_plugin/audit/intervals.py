@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from registry import draw_weights, interval
 
-__all__ = ["Draws", "Figure", "Statistic", "overlap"]
+__all__ = ["Draws", "Figure", "Statistic", "of_share", "overlap"]
 
 Array = NDArray[np.float64]
 Statistic = Callable[[Array], Array]  # weights (D, n) of faces -> (D,), NaN where undefined
@@ -48,6 +49,15 @@ class Draws:
         values = [statistic(block) for block in self._weights]
         found = interval(np.concatenate(values) if values else np.empty(0))
         return Figure(value, found.low, found.high, found.reason)
+
+
+def of_share(flags: NDArray[np.bool_], reason: str = "") -> Figure:
+    """The share of flags (n,) that are set, and its exact interval (Clopper and Pearson, 1934).
+
+    It takes them for independent: faces of one person count as faces of several.
+    """
+    found = binomtest(int(flags.sum()), len(flags)).proportion_ci(0.95, method="exact")
+    return Figure(float(flags.mean()), float(found.low), float(found.high), reason)
 
 
 def overlap(one: Figure, other: Figure) -> bool:

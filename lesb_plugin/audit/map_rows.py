@@ -20,9 +20,8 @@ from lesb_plugin.audit.compared import mean_row, unmeasured
 from lesb_plugin.audit.controls import OWN, centre_map, commonest, map_controls
 from lesb_plugin.audit.equivariance import MOVES, border_share, in_corner, same_map
 from lesb_plugin.audit.intervals import Draws
-from lesb_plugin.audit.naming import standardised
+from lesb_plugin.audit.naming import on_scale, standardised
 from lesb_plugin.audit.painted import painted
-from lesb_plugin.audit.part_rows import on_scale
 from lesb_plugin.audit.row import Aim, Row, at_least, at_most
 
 __all__ = ["enlarged", "map_rows"]
@@ -176,7 +175,7 @@ def _moving_parts(
     for name, said in found.moved.items():
         columns = {who: np.full(len(found.faces), np.nan) for who in (OWN, "random")}
         scores = np.full(z.shape, np.nan) if said.parts is None else said.parts
-        moved = np.where(np.isnan(scores), np.nan, on_scale(found, scores))
+        moved = np.where(np.isnan(scores), np.nan, on_scale(parts, scores, found.real))
         columns[OWN][rows] = np.where(alike(z) & alike(moved), np.nan, pearson(z, moved))
         columns["random"][rows] = pearson(*rng.standard_normal((2, *z.shape)))
         by_move[name] = columns

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 __all__ = [
     "alarms",
+    "alarms_beyond",
     "jaccard",
     "kappa",
     "macro_recall",
     "mean",
     "named_share",
+    "on_scale",
     "raised",
     "standardised",
 ]
@@ -39,6 +41,13 @@ def standardised(scores: Array, real: Flags) -> Array:
     spread = np.sqrt(np.nansum((reals - centre) ** 2, axis=0) / count)
     scale = np.where(spread > 1e-12 * (1.0 + np.abs(centre)), spread, 1.0)
     return np.asarray(np.nan_to_num((scores - centre) / scale, nan=0.0), np.float64)
+
+
+def on_scale(still: Array, changed: Array, real: Flags) -> Array:
+    """Z (m, K) of scores `changed` (m, K) by the `real` ones among `still` (n, K), of one giver."""
+    both = np.concatenate([still, changed])
+    reals = np.concatenate([real, np.zeros(len(changed), np.bool_)])
+    return standardised(both, reals)[len(real) :]
 
 
 def named_share(z: Array, truth: Flags) -> Array:
@@ -88,6 +97,18 @@ def alarms(z: Array, fold: NDArray[np.int64]) -> Array:
         if others.size:
             out[fold == own] = highest[fold == own] > np.percentile(others, _RAISED)
     return out
+
+
+def alarms_beyond(scores: Array, val: Array) -> Flags:
+    """(n,) of real faces: max_k z_k above the 95th percentile that it has among val's reals.
+
+    Scores (n, K) are measured by the mean and the deviation of val's (m, K), as they were when
+    verdicts were calibrated. The mean is the share of real faces in which a part would be singled
+    out: .05 where they are like val's.
+    """
+    is_val = np.arange(len(val) + len(scores)) < len(val)
+    highest = standardised(np.concatenate([val, scores]), is_val).max(axis=1)
+    return np.asarray(highest[~is_val] > np.percentile(highest[is_val], _RAISED))
 
 
 def kappa(flags: Flags, truth: Flags, weights: Array) -> Array:

@@ -80,7 +80,8 @@ def _reading() -> Markup:
         " figure stands its 95 % interval, from draws over identities. Controls are scored like the"
         " explanation: an oracle that knows what was changed, noise, a part that is always named,"
         " the part nearest to the centre, the largest part, the explanation's own scores under the"
-        " names of other parts and, where the detector has subspaces, random ones.",
+        " names of other parts, and of LESB's detectors the whole face's head in random subspaces"
+        " of the embedding. A row has those controls that can tell something of it.",
         class_="soft",
     )
 

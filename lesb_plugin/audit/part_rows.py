@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lesb_plugin.audit import discrimination, naming
-from lesb_plugin.audit.agreement import kendall, spearman
+from lesb_plugin.audit.agreement import spearman
 from lesb_plugin.audit.collect import Collected
-from lesb_plugin.audit.controls import CONSTANT, ORACLE, SUBSPACES, constant_part, part_controls
+from lesb_plugin.audit.controls import (
+    CONSTANT,
+    ORACLE,
+    SUBSPACES,
+    constant_alarm,
+    constant_part,
+    part_controls,
+)
 from lesb_plugin.audit.intervals import Draws, Statistic
+from lesb_plugin.audit.no_part import no_part_row
 from lesb_plugin.audit.row import Aim, Row, at_least, at_most
+from lesb_plugin.audit.stability import stability_row
 
-__all__ = ["on_scale", "part_rows"]
+__all__ = ["part_rows"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Evidence = Mapping[str, Array]  # part scores (n, K) by who gives them
 _BEATS = Aim("beats constant part", above="constant part")
-_FOLDS = 2
 # Titles of the rows kappa and AUC: with what was changed, with what people take to be changed.
 _CHANGED = ("the same: Cohen's kappa", "AUC of changed over unchanged parts of fakes")
 _PERCEIVED = (
@@ -34,7 +42,8 @@ _PERCEIVED = (
 class _Question:
     """`ask(z)` is the statistic of part scores; `n` faces decide it.
 
-    `controls` replace those of the same name, where a row has a better oracle or constant answer.
+    It is asked of the controls `compared`, None for all. `controls` replace those of the same name,
+    where a row has a better oracle or constant answer.
     """
 
     key: str
@@ -43,7 +52,7 @@ class _Question:
     n: int
     ask: Callable[[Array], Statistic]
     higher_is_better: bool = True
-    compared: bool = True  # with controls
+    compared: Collection[str] | None = None
     controls: Evidence = field(default_factory=dict)
 
 
@@ -57,16 +66,25 @@ def part_rows(
     evidence = part_controls(z, found.truth, found.areas, found.centrality, rng)
     if found.subspaces is not None:
         evidence[SUBSPACES] = naming.standardised(found.subspaces, found.real)
-    return [
-        _answer(question, z, evidence if question.compared else {}, draws)
+    rows = [
+        _answer(question, z, evidence, draws)
         for question in _questions(found)
         if wanted(question.key) and question.n
     ]
+    if wanted("no_part_on_real"):
+        rows.append(no_part_row(found, draws))
+    if wanted("stability") and len(found.perturbed_rows):
+        rows.append(stability_row(found, draws, rng))
+    if wanted("sanity") and found.subspaces is not None:
+        rows.append(_answer(_sanity(found, found.subspaces), z, {}, draws))
+    return rows
 
 
 def _answer(question: _Question, z: Array, evidence: Evidence, draws: Draws) -> Row:
-    seen = {**evidence, **question.controls} if evidence else {}
-    controls = {name: draws.figure(question.ask(each)) for name, each in seen.items()}
+    names = evidence if question.compared is None else question.compared
+    seen = {name: each for name, each in evidence.items() if name in names}
+    asked = {**seen, **question.controls}
+    controls = {name: draws.figure(question.ask(each)) for name, each in asked.items()}
     return Row(
         key=question.key,
         title=question.title,
@@ -84,10 +102,6 @@ def _questions(found: Collected) -> Iterator[_Question]:
     yield from _redundancy(found)
     yield from _sets(found)
     yield from _exchanges(found)
-    yield _no_part_on_real(found)
-    yield _stability(found)
-    if found.subspaces is not None:
-        yield _sanity(found, found.subspaces)
 
 
 # --- the right part first --------------------------------------------------------------------
@@ -143,6 +157,13 @@ def _auc(found: Collected) -> Iterator[_Question]:
 
 
 def _redundancy(found: Collected) -> Iterator[_Question]:
+    """Compared with what was changed, and with random subspaces.
+
+    The first lies below 0 where single parts change, each in its turn; whole-face fakes, of which
+    every part was changed, leave it undefined. The other controls say nothing here: scores under
+    the names of other parts are as correlated as under their own, noise by construction is not at
+    all, and places and areas of parts are as faces have them.
+    """
     for key, title, rows, aim in (
         ("whole_face", "correlation of part scores, whole-face fakes", found.whole, at_most(0.6)),
         ("single_part", "correlation of part scores, one part changed", found.single, at_most(0.2)),
@@ -158,7 +179,7 @@ def _redundancy(found: Collected) -> Iterator[_Question]:
                 )
             ),
             higher_is_better=False,
-            compared=False,
+            compared=(ORACLE, SUBSPACES),
         )
 
 
@@ -168,13 +189,14 @@ def _redundancy(found: Collected) -> Iterator[_Question]:
 def _sets(found: Collected) -> Iterator[_Question]:
     known, truth = found.known, found.truth
     count = int(known.sum())
+    always = {CONSTANT: constant_alarm(truth, found.real)}
 
     def jaccard(z: Array) -> Statistic:
         values = naming.jaccard(naming.raised(z, found.real), truth)
         return lambda weights: naming.mean(np.where(known, values, np.nan), weights)
 
     title = "parts above their reals' 95th percentile: Jaccard"
-    yield _Question("several_parts", title, at_least(0.7), count, jaccard)
+    yield _Question("several_parts", title, at_least(0.7), count, jaccard, controls=always)
     if found.judged.any():
         yield from _agreement(found, found.judged, found.perceived, _PERCEIVED)
     else:
@@ -201,30 +223,11 @@ def _agreement(
             answers.ravel(), scores, np.repeat(w[:, rows], parts, axis=1)
         )
 
-    controls = {ORACLE: named.astype(np.float64), CONSTANT: constant_part(named)}
-    for key, title, ask in zip(("kappa", "auc"), titles, (kappa, within), strict=True):
-        count = int(rows.sum())
-        yield _Question(f"agreement.{key}", title, _BEATS, count, ask, controls=controls)
-
-
-def _no_part_on_real(found: Collected) -> _Question:
-    """Folds are of people, so that nobody is judged by a threshold that his own face set."""
-    people = np.unique(found.identity[found.real], return_inverse=True)[1]
-
-    def ask(z: Array) -> Statistic:
-        values = np.full(len(z), np.nan)
-        values[found.real] = naming.alarms(z[found.real], people % _FOLDS)
-        return lambda weights: naming.mean(values, weights)
-
-    return _Question(
-        "no_part_on_real",
-        "reals in which a part stands out at 5 %",
-        Aim("interval holds 0.05", holds=0.05),
-        int(found.real.sum()),
-        ask,
-        higher_is_better=False,
-        compared=False,
-    )
+    oracle, count = {ORACLE: named.astype(np.float64)}, int(rows.sum())
+    always = oracle | {CONSTANT: constant_alarm(named, found.real)}
+    yield _Question("agreement.kappa", titles[0], _BEATS, count, kappa, controls=always)
+    constant = oracle | {CONSTANT: constant_part(named)}
+    yield _Question("agreement.auc", titles[1], _BEATS, count, within, controls=constant)
 
 
 # --- what the scores do ----------------------------------------------------------------------
@@ -245,29 +248,14 @@ def _exchanges(found: Collected) -> Iterator[_Question]:
         )
 
 
-def _stability(found: Collected) -> _Question:
-    rows = found.perturbed_rows
-
-    def ask(z: Array) -> Statistic:
-        values = np.full(len(z), np.nan)
-        taus = [kendall(z[rows], on_scale(found, changed)) for changed in found.perturbed.values()]
-        values[rows] = np.mean(taus, axis=0)
-        return _mean_of(values)
-
-    title = "Kendall's tau of the parts after JPEG, resizing"
-    return _Question("stability", title, at_least(0.8), len(rows), ask, compared=False)
-
-
-def on_scale(found: Collected, changed: Array) -> Array:
-    """Z of other scores of the explanation, by the reals of this one."""
-    assert found.reading.parts is not None  # noqa: S101 - rows are asked of part scores only
-    both = np.concatenate([found.reading.parts, changed])
-    real = np.concatenate([found.real, np.zeros(len(changed), np.bool_)])
-    return naming.standardised(both, real)[len(found.real) :]
-
-
 def _sanity(found: Collected, subspaces: Array) -> _Question:
-    """Over fakes and part by part: what is left of the ranking when the subspaces are random."""
+    """Over fakes and part by part: what is left of the ranking when the subspaces are random.
+
+    The control is what other random subspaces say, which have as much in common as two that know
+    nothing of parts: an explanation that agrees with them as well is one of them.
+    """
+    again = found.subspaces_again
+    other = {} if again is None else {SUBSPACES: naming.standardised(again, found.real)}
     chance = naming.standardised(subspaces, found.real)
     fakes = ~found.real
 
@@ -283,7 +271,7 @@ def _sanity(found: Collected, subspaces: Array) -> _Question:
         int(fakes.sum()),
         ask,
         higher_is_better=False,
-        compared=False,
+        controls=other,
     )
 
 

@@ -170,6 +170,7 @@ def _wanted(config: AuditConfig) -> frozenset[str]:
 def _rows(
     found: Collected, wanted: Callable[[str], bool], draws: Draws, rng: np.random.Generator
 ) -> tuple[Row, ...]:
+    """The core rows. Cost has no control: what knows nothing need not be computed, for no time."""
     rows = part_rows(found, wanted, draws, rng) + map_rows(found, wanted, draws, rng)
     if found.cost is not None:
         rows.append(
@@ -226,7 +227,9 @@ def _notes(read: FaceSet, found: Collected, wanted: Collection[str]) -> tuple[st
         notes.append("No fake has a known source (the one real image of its identity, of the same"
                      " size): restore and insert are left out.")  # fmt: skip
     if found.subspaces is None and parts is not None:
-        notes.append(f"The detector has no subspaces: no control with {SUBSPACES}.")
+        notes.append(
+            f"The detector is not LESB, or its head not linear: no control with {SUBSPACES}."
+        )
     return tuple(notes)
 
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.audit.controls import random_subspaces
+from lesb_plugin.audit.subspaces import RandomSubspaces, rank_beside, whole_direction
 from lesb_plugin.explain.verdict import log_odds
+from lesb_plugin.lesb.fitted import FittedLesb
+from lesb_plugin.roi.fitted import FittedRoi
 from registry import (
     AuditInputs,
     ConfigError,
     Crop,
     EmbeddingDetector,
     Explanation,
+    Scores,
     progress,
 )
 
@@ -33,11 +36,13 @@ class Reading:
     """What is said of n faces: scores of fake (n,), of parts (n, K), and maps (n, h, w) of fake.
 
     NaN is a part that nothing is said of; None stands for an explanation that never has any.
+    `embeddings` (n, D) are what the detector scored, None of one that does not show them.
     """
 
     fake: Array
     parts: Array | None
     maps: NDArray[np.float32] | None
+    embeddings: NDArray[np.float32] | None = None
 
 
 class _Batch(NamedTuple):
@@ -46,13 +51,7 @@ class _Batch(NamedTuple):
     fake: Array
     parts: Array
     maps: NDArray[np.float32] | None
-
-
-@runtime_checkable
-class _WithLfd(Protocol):
-    """A detector made of local subspaces of a backbone's embedding: LESB."""
-
-    model: Any
+    embeddings: NDArray[np.float32] | None
 
 
 class Subject:
@@ -90,10 +89,12 @@ class Subject:
             done += len(batch)
         parts = np.concatenate([each.parts for each in readings])
         maps = [each.maps for each in readings if each.maps is not None]
+        embeddings = [each.embeddings for each in readings if each.embeddings is not None]
         return Reading(
             fake=np.concatenate([each.fake for each in readings]),
             parts=None if np.isnan(parts).all() else parts,
             maps=np.concatenate(maps) if len(maps) == len(readings) else None,
+            embeddings=np.concatenate(embeddings) if embeddings else None,
         )
 
     def _batches(self, crops: Sequence[Crop], label: str) -> Any:
@@ -102,7 +103,7 @@ class Subject:
         return progress(slices, label, unit="batch", quiet=self._quiet)
 
     def _read(self, crops: Sequence[Crop], masks: Sequence[Flags]) -> _Batch:
-        scores = self.inputs.detector.score(crops)
+        scores, embeddings = self._scored(crops)
         if self.inputs.explain is None:
             missing = [name for name in self.names if name not in scores.regions]
             if missing:
@@ -112,13 +113,21 @@ class Subject:
                     " --explainer (`bench list explainers`), or its parts with --regions"
                 )
             columns = [log_odds(scores.regions[n]) for n in self.names]
-            return _Batch(scores.fake, np.stack(columns, axis=1), None)
+            return _Batch(scores.fake, np.stack(columns, axis=1), None, embeddings)
         explained = self.inputs.explain(crops)
         if any(name in each.regions for each in explained for name in self.names):
             parts = [[each.regions.get(n, np.nan) for n in self.names] for each in explained]
         else:
             parts = [self._means(each, m) for each, m in zip(explained, masks, strict=True)]
-        return _Batch(scores.fake, np.array(parts, np.float64), _maps(explained))
+        return _Batch(scores.fake, np.array(parts, np.float64), _maps(explained), embeddings)
+
+    def _scored(self, crops: Sequence[Crop]) -> tuple[Scores, NDArray[np.float32] | None]:
+        """Scores, and in the same forward pass what the detector embeds, if it shows that."""
+        detector = self.inputs.detector
+        if not isinstance(detector, EmbeddingDetector):
+            return detector.score(crops), None
+        embeddings = detector.embed(crops)
+        return detector.score_embeddings(embeddings), embeddings
 
     def _means(self, explanation: Explanation, masks: Flags) -> list[float]:
         """The mean inside of each part of that part's own map, or else of the face's."""
@@ -132,22 +141,35 @@ class Subject:
 
     # --- the controls and costs that only a detector can give ------------------------------------
 
-    def random_subspaces(self, crops: Sequence[Crop], rng: np.random.Generator) -> Array | None:
-        """Scores (n, K) of random subspaces in the place of fitted ones; None without any."""
-        detector, embedder = self.inputs.detector, self.inputs.embedder
-        if not (isinstance(detector, EmbeddingDetector) and isinstance(detector, _WithLfd)):
+    @property
+    def _fitted(self) -> FittedLesb | FittedRoi | None:
+        model = getattr(self.inputs.detector, "model", None)
+        return model if isinstance(model, FittedLesb | FittedRoi) else None
+
+    def random_subspaces(self, rng: np.random.Generator) -> RandomSubspaces | None:
+        """Of the embedding, as many as there are parts; None for a detector that is not LESB."""
+        model, embedder = self._fitted, self.inputs.embedder
+        if model is None or embedder is None:
             return None
-        lfd, probe = getattr(detector.model, "lfd", None), getattr(detector.model, "probe", None)
-        if lfd is None or embedder is None:
+        direction = whole_direction(model, embedder.backbone)
+        if direction is None:
             return None
-        direction = embedder.backbone.head_direction() if probe is None else probe.weight
-        batches = self._batches(crops, "random subspaces")
-        embeddings = np.concatenate([detector.embed(batch) for batch in batches])
-        if direction is None or embeddings.shape[1:] != np.shape(lfd.mean):
+        rank = rank_beside(model, len(direction))
+        return RandomSubspaces.drawn(direction, rank, len(self.names), rng)
+
+    def val_reals(self) -> Array | None:
+        """Part scores (m, K), as `read` gives them, of the reals that the detector was fitted with.
+
+        They are those of the val split, kept in the artefact. None for an explainer, which the
+        artefact says nothing of, for a detector that is not LESB, and for parts it does not score.
+        """
+        model = self._fitted
+        if model is None or self.inputs.explain is not None:
             return None
-        return random_subspaces(
-            embeddings, lfd.mean, np.asarray(direction, np.float64), lfd.rank, len(self.names), rng
-        )
+        parts = model.lfd.parts if isinstance(model, FittedLesb) else model.model.regions.names
+        if not set(self.names) <= set(parts):
+            return None
+        return log_odds(model.reals.parts[[parts.index(name) for name in self.names]]).T
 
     def cost(self, crops: Sequence[Crop], rounds: int = 5) -> float | None:
         """Seconds of explaining over seconds of the bare backbone: medians of runs that alternate.

@@ -81,8 +81,9 @@ def parts_sheet(
             f"The faces are the highest-scored {kind}, one of a video. Largest value by head:",
             ", ".join(f"{name} {top:.3g}" for name, top in largest.items()) + ".",
             *dict.fromkeys(each.note for each in found if each.note),
+            run.part_words,
         )
-    )
+    ).rstrip()
     columns = ("Photo", *(name.capitalize() for name in limits))
     return Sheet(rows, _map_bar(style, limits), note, columns)
 

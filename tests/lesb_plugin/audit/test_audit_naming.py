@@ -8,6 +8,7 @@ from sklearn.metrics import cohen_kappa_score, jaccard_score, recall_score
 
 from lesb_plugin.audit.naming import (
     alarms,
+    alarms_beyond,
     jaccard,
     kappa,
     macro_recall,
@@ -101,6 +102,20 @@ def test_alarms_use_the_threshold_of_other_people() -> None:
     z[:100, 0] = np.arange(100)  # its own 95th percentile is 94.05; that of the others 0
     assert alarms(z, fold)[:100].mean() == 0.99
     assert alarms(z, fold)[100:].mean() == 0.0
+
+
+def test_alarms_beyond_vals_reals_are_in_units_of_val() -> None:
+    rng = np.random.default_rng(0)
+    val, scores = rng.normal(size=(20_000, 3)), rng.normal(size=(20_000, 3))
+    assert alarms_beyond(scores, val).mean() == pytest.approx(0.05, abs=0.006)
+    np.testing.assert_array_equal(
+        alarms_beyond(scores * 9 - 4, val * 9 - 4), alarms_beyond(scores, val)
+    )
+    single = np.arange(101.0)[:, None]
+    np.testing.assert_array_equal(
+        alarms_beyond(np.array([[94.9], [95.1], [np.nan]]), single), [False, True, False]
+    )
+    assert alarms_beyond(scores + 9, val).all()  # reals unlike val's are not excused
 
 
 def test_alarms_of_exchangeable_reals_hold_five_per_cent() -> None:

@@ -6,12 +6,15 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from green import SIZE, GreenDetector, collected, green_map, painted_faces
+from numpy.typing import NDArray
+from scipy.stats import beta, kendalltau
 
-from lesb_plugin.audit.collect import Collected
-from lesb_plugin.audit.controls import PART_CONTROLS, random_subspaces
+from lesb_plugin.audit.collect import PERTURBATIONS, Collected
+from lesb_plugin.audit.controls import EDGES, PART_CONTROLS, SHUFFLED
 from lesb_plugin.audit.equivariance import MOVES, move_points
 from lesb_plugin.audit.faces import AuditFace
 from lesb_plugin.audit.intervals import Draws, Figure
@@ -135,8 +138,93 @@ def test_agreement_is_with_what_people_perceive_where_they_were_asked(
     assert rows["several_parts"].figure.value == seeing["several_parts"].figure.value
 
 
+@pytest.mark.parametrize("detector", [GreenDetector(), GreenDetector(blind=True)])
+def test_sets_of_parts_are_compared_with_always_naming_the_eyes(
+    faces: list[AuditFace], detector: GreenDetector
+) -> None:
+    """Of 10 fakes with one part changed 4 have the eyes', of 10 others all three parts."""
+    rows = rows_of(collected(faces, detector), draws=0)
+    jaccard = (4 * 1 + 6 * 0 + 10 * 1 / 3) / 20
+    assert rows["several_parts"].controls["constant part"].value == pytest.approx(jaccard)
+    # Of 60 parts 14 are named and changed, 6 named only, 26 changed only, 14 neither.
+    chance = (20 * 40 + 40 * 20) / 60**2
+    kappa = ((14 + 14) / 60 - chance) / (1 - chance)
+    assert rows["agreement.kappa"].controls["constant part"].value == pytest.approx(kappa)
+
+
 def test_parts_are_stable_where_edits_outlive_compression(seeing: dict[str, Row]) -> None:
-    assert seeing["stability"].figure.value > 0.5  # type: ignore[operator]
+    row = seeing["stability"]
+    assert row.n == 20
+    assert row.figure.value > 0.5  # type: ignore[operator]
+    assert set(row.controls) == {EDGES, SHUFFLED}
+    assert abs(row.controls[SHUFFLED].value) < 0.3  # type: ignore[operator]
+
+
+def test_the_order_of_edges_in_the_parts_is_measured_by_scipy(faces: list[AuditFace]) -> None:
+    """Before and after, face by face, in standard deviations of the reals' edges."""
+
+    def edges(image: NDArray[np.uint8], part: NDArray[np.bool_]) -> float:
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(float)
+        slopes = [cv2.Sobel(grey, cv2.CV_64F, *order) for order in ((1, 0), (0, 1))]
+        return float(np.sqrt(slopes[0] ** 2 + slopes[1] ** 2)[part].mean())
+
+    def of(image: NDArray[np.uint8], face: AuditFace) -> list[float]:
+        return [edges(image, part) for part in face.parts]
+
+    reals = np.array([of(face.crop.image, face) for face in faces if not face.fake])
+    taus = []
+    for face in (face for face in faces if face.fake):
+        before = (of(face.crop.image, face) - reals.mean(axis=0)) / reals.std(axis=0)
+        for change in PERTURBATIONS.values():
+            after = (of(change(face.crop.image), face) - reals.mean(axis=0)) / reals.std(axis=0)
+            taus.append(kendalltau(before, after).statistic)
+    row = rows_of(collected(faces, GreenDetector()), draws=0)["stability"]
+    assert row.controls[EDGES].value == pytest.approx(np.mean(taus))
+
+
+def test_redundancy_is_compared_with_what_was_changed(seeing: dict[str, Row]) -> None:
+    """By hand: 4, 3 and 3 of 10 faces have the eyes, the nose and the mouth changed."""
+    share = np.array([0.4, 0.3, 0.3])
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    spread = np.sqrt(share * (1 - share))
+    want = np.mean([-share[i] * share[j] / (spread[i] * spread[j]) for i, j in pairs])
+    controls = seeing["redundancy.single_part"].controls
+    assert controls["oracle"].value == pytest.approx(want)
+    assert set(controls) == {"oracle"}
+    assert seeing["redundancy.whole_face"].controls == {}
+
+
+# --- reals ---------------------------------------------------------------------------------------
+
+
+def test_reals_are_held_against_the_reals_of_the_fit(faces: list[AuditFace]) -> None:
+    found = collected(faces, GreenDetector())
+    assert found.reading.parts is not None
+    val = np.random.default_rng(3).normal(size=(400, 3))
+    parts = found.reading.parts.copy()
+    parts[found.real] = 0.0
+    parts[np.flatnonzero(found.real)[7], 1] = 9.0
+    given = replace(found, reading=replace(found.reading, parts=parts), val_reals=val)
+    row = rows_of(given, draws=0)["no_part_on_real"]
+    assert (row.n, row.figure.value) == (10, 0.1)
+    # Clopper and Pearson, from the beta distribution: 1 of 10.
+    assert row.figure.low == pytest.approx(beta.ppf(0.025, 1, 10))
+    assert row.figure.high == pytest.approx(beta.ppf(0.975, 2, 9))
+    assert row.met is True
+    assert row.title.endswith("of val's reals")
+    assert "the 400 val reals of the artefact" in row.to_json()["reason"]
+
+
+@pytest.mark.parametrize("count", [0, 19])
+def test_without_reals_of_the_fit_they_are_held_against_each_other(
+    faces: list[AuditFace], count: int
+) -> None:
+    found = collected(faces, GreenDetector())
+    val = np.zeros((count, 3)) if count else None
+    row = rows_of(replace(found, val_reals=val))["no_part_on_real"]
+    assert row.title.endswith("of the audit's other reals")
+    assert row.controls == {}
+    assert row.figure.low is not None
 
 
 def test_maps_on_the_change_are_localised_and_move_with_it(faces: list[AuditFace]) -> None:
@@ -206,16 +294,6 @@ def test_data_without_known_changes_is_refused(faces: list[AuditFace]) -> None:
 
 
 # --- controls, intervals and aims ------------------------------------------------------------
-
-
-def test_random_subspaces_of_full_rank_are_the_head_itself() -> None:
-    rng = np.random.default_rng(0)
-    embeddings, direction = rng.normal(size=(30, 6)), rng.normal(size=6)
-    scores = random_subspaces(embeddings, embeddings.mean(axis=0), direction, 6, 3, rng)
-    want = (embeddings - embeddings.mean(axis=0)) @ direction
-    np.testing.assert_allclose(scores, np.repeat(want[:, None], 3, axis=1))
-    fewer = random_subspaces(embeddings, embeddings.mean(axis=0), direction, 2, 3, rng)
-    assert np.linalg.matrix_rank(fewer) == 3
 
 
 def test_an_interval_is_of_identities() -> None:

@@ -121,14 +121,17 @@ def test_an_outcome_that_nobody_has_says_so(tmp_path: Path, regions: RegionSet) 
 
 
 def test_what_an_audit_said_of_parts_stands_under_their_colours(
-    run: FinishedRun, regions: RegionSet
+    run: FinishedRun, regions: RegionSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    give_detector(monkeypatch)
     result = Result.load(run.folder)
     audit = {"words": "Do not read its parts as places."}
     replace(result, provenance=replace(result.provenance, audit=audit)).save(run.folder)
     for draw in (pages.outcomes_sheet, pages.datasets_sheet):
         sheet = draw(run, regions, count=1, style="default", quiet=True)
         assert sheet.note.endswith(". Do not read its parts as places.")
+    sheet = pages.parts_sheet(run, count=1, style="default", quiet=True)
+    assert sheet.note.endswith(". Do not read its parts as places.")
 
 
 def test_a_row_of_fakes_gives_the_means_over_all_its_faces(
