@@ -426,6 +426,52 @@ def test_two_data_sets_of_one_name_are_refused(run: Run, tmp_path: Path) -> None
         run(dataset=(str(tmp_path / "data"), str(other)))
 
 
+def test_groups_of_methods_are_measured_beside_them(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "data" / "0_1.png").write_bytes(b"")  # a group counts its errors too
+    result = run(group=("both=swap|warp", "w=w*"), max_errors=1)
+    assert [each.method for each in result.counts] == ["all", "swap", "warp", "both", "w"]
+    both = result.counts[3]
+    assert (both.reals, both.fakes, both.left_out, sum(both.errors.values())) == (6, 5, 1, 1)
+    (auc,) = result.select(method="both", variant="grey", level="video")
+    (whole,) = result.select(method="all", variant="grey", level="video")
+    assert (auc.value, auc.low, auc.high) == (whole.value, whole.low, whole.high)
+    assert recompute(tmp_path / "run") == Result.load(tmp_path / "run") == result
+
+
+def test_a_group_added_to_a_finished_run_scores_nothing_anew(run: Run, tmp_path: Path) -> None:
+    from registry.config import EvalConfig
+    from registry.resolving import resolve
+
+    run()
+    Grey.calls = 0
+    first = run(group=("both=swap|warp",))
+    assert Grey.calls == 0
+    config = resolve(EvalConfig, tmp_path / "run" / "config.yaml")
+    assert config.group == ("both=swap|warp",)
+    assert evaluate(config).differences(first) == ()
+    assert not run().groups
+
+
+@pytest.mark.parametrize(
+    ("group", "message"),
+    [
+        ("swap", "not of the form NAME=PATTERN.*Methods of the data: swap, warp"),
+        (
+            "g=wrap",
+            "no method matches 'wrap'; did you mean 'warp'.*Methods of the data: swap, warp",
+        ),
+        ("warp=s*", "another name.*Methods of the data: swap, warp"),
+    ],
+)
+def test_what_is_no_group_ends_before_any_score(
+    run: Run, tmp_path: Path, group: str, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        run(group=(group,))
+    assert Grey.calls == 0
+    assert not (tmp_path / "run").exists()
+
+
 def test_two_data_sets_are_measured_apart(run: Run, tmp_path: Path) -> None:
     other = write_data(tmp_path / "other", people=4)
     result = run(dataset=(str(tmp_path / "data"), str(other)))
