@@ -23,7 +23,7 @@ from registry.data import FaceReader, fingerprint
 from registry.errors import ConfigError, DataError
 from registry.groups import MethodGroup, read_groups
 from registry.inputs import choose_units, find_data
-from registry.model import Model, audit_of, build_model
+from registry.model import Model, audit_of, build_model, check_files
 from registry.plugins import Plugins, load_plugins
 from registry.predictions import OK, PREDICTIONS, write_predictions
 from registry.protocols import EmbeddingDetector
@@ -83,6 +83,7 @@ def _prepare(config: EvalConfig) -> _Job:
     for kind, names in (("metric", config.metrics), ("reporter", config.reporters)):
         for name in names:
             plugins.get(kind, name)
+    check_files(plugins, config)  # data may be long in being found, or drawn first
     data = find_data(config, plugins)
     videos = [video for index in data for video in index.videos]
     groups = read_groups(config.group, {video.method for video in videos if video.label} - {""})
