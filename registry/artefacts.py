@@ -21,7 +21,7 @@ from registry.real_faces import find_splits
 from registry.resolving import resolve_options
 from registry.specs import ArtefactSpec, DetectorSpec
 
-__all__ = ["find_artefact"]
+__all__ = ["artefact_file", "find_artefact"]
 
 
 def find_artefact(
@@ -33,7 +33,7 @@ def find_artefact(
     where one is needed.
     """
     if config.artefact is not None:
-        return _artefact_file(Path(config.artefact))
+        return artefact_file(Path(config.artefact))
     if isinstance(config, EvalConfig) and config.fit_on:
         return _fit_and_keep(plugins, config, spec, embedder)
     weights = embedder.backbone.weights_sha256
@@ -42,7 +42,7 @@ def find_artefact(
             (candidate.detector, candidate.weights_sha256) == (spec.name, weights)
         ):
             name = f"artefact {candidate.name!r}"
-            return _artefact_file(guarded(name, candidate.source, candidate.path))
+            return artefact_file(guarded(name, candidate.source, candidate.path))
     if spec.needs_artefact:
         raise NotFittedError(_how_to_fit(config, spec, weights))
     return None
@@ -62,7 +62,8 @@ def _how_to_fit(config: EvalConfig | ScoringConfig, spec: DetectorSpec, weights_
     )
 
 
-def _artefact_file(path: Path) -> Path:
+def artefact_file(path: Path) -> Path:
+    """The artefact at `path`, which is the file or its folder; DataError where there is none."""
     file = path / ARTEFACT_FILE if path.is_dir() else path
     if not file.is_file():
         raise DataError(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 from registry.boundary import guarded
 from registry.cache import weights_dir
 from registry.crops import FRAME, whole_frame
-from registry.errors import ConfigError, PluginError
+from registry.errors import ConfigError, DataError, PluginError
 from registry.inference import Embedder, resolve_device
 from registry.memory import reuse_freed_memory
 from registry.plugins import Plugins
@@ -24,6 +25,7 @@ __all__ = [
     "build_detector",
     "build_embedder",
     "build_explainer",
+    "check_weights",
 ]
 
 _METHODS = {"features", "embed", "head", "head_direction", "to"}
@@ -51,17 +53,22 @@ class Loading(Reading, Protocol):
     def precision(self) -> str: ...
 
 
-def build_embedder(plugins: Plugins, config: Loading) -> Embedder:
-    """The backbone that `config` names, with its weights, on its device."""
+def _backbone_name(plugins: Plugins, config: Loading) -> str:
+    """The backbone that `config` names; a ConfigError that tells of those there are for none."""
     if config.backbone is None:
         raise ConfigError(
             f"detector {config.detector!r} needs a backbone; pass --backbone NAME."
             f" Ready without a weights file: {_free(plugins)};"
             f" registered: {', '.join(sorted(plugins.specs('backbone')))}"
         )
+    return config.backbone
+
+
+def build_embedder(plugins: Plugins, config: Loading) -> Embedder:
+    """The backbone that `config` names, with its weights, on its device."""
     backbone = build_backbone(
         plugins,
-        config.backbone,
+        _backbone_name(plugins, config),
         config.weights,
         config.seed,
         config.threads,
@@ -91,9 +98,8 @@ def build_backbone(
     With crop_from "frame" its crop policy is to take frames whole, and every record says so.
     """
     spec: BackboneSpec = plugins.get("backbone", name)
+    weights = _find_weights(plugins, name, weights)
     reuse_freed_memory()
-    if weights is None and spec.needs_weights:
-        weights = _find_weights(plugins, name, spec)
     if threads is not None:
         import torch
 
@@ -112,7 +118,37 @@ def build_backbone(
     return backbone
 
 
-def _find_weights(plugins: Plugins, name: str, spec: BackboneSpec) -> str:
+def check_weights(plugins: Plugins, config: Loading) -> None:
+    """A BenchError where the backbone of `config` or its weights file is missing; opens no file."""
+    name = _backbone_name(plugins, config)
+    weights = _find_weights(plugins, name, config.weights)
+    if weights not in {None, "random"} and not _may_be_there(str(weights)):
+        raise DataError(
+            f"no weights file at {weights}; pass the file for backbone {name!r} as --weights, or"
+            " --weights random to run it untrained"
+        )
+
+
+def _may_be_there(path: str) -> bool:
+    """False for a path of nothing; what cannot even be asked for is told of when it is read."""
+    try:
+        return Path(path).expanduser().exists()
+    except (OSError, RuntimeError, ValueError):
+        return True
+
+
+def _find_weights(plugins: Plugins, name: str, weights: str | None) -> str | None:
+    """`weights`, else the file for `name` in the folder for weights where it needs one, else None.
+
+    A ConfigError says which file is meant where none is there.
+    """
+    spec: BackboneSpec = plugins.get("backbone", name)
+    if weights is None and spec.needs_weights:
+        return _kept_weights(plugins, name, spec)
+    return weights
+
+
+def _kept_weights(plugins: Plugins, name: str, spec: BackboneSpec) -> str:
     """The file in the folder for weights that is meant for `name`; a ConfigError tells of it."""
     places = [weights_dir() / file for file in spec.weights_names]
     for path in places:

@@ -48,6 +48,11 @@ class EvalConfig(
     profile: Literal["strict", "deepfakebench"] = option(
         "strict", "how metrics are computed; deepfakebench as that benchmark does, faults included"
     )
+    group: tuple[str, ...] = option(
+        (),
+        "NAME=PATTERN: one more row NAME for the fakes of all methods whose names match, such as"
+        " --group swaps='faceswap_*|*_alpha' (shell patterns in quotes, | between two)",
+    )
     draws: int = option(2000, "bootstrap draws of an interval; 0 for none", min=0)
     chunk: int = option(256, "frames per chunk, the unit in which a run resumes", min=1)
     cache: bool = option(True, "keep embeddings, so that another detector needs no forward pass")

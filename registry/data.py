@@ -13,6 +13,7 @@ import numpy as np
 
 from registry.checksum import file_sha256
 from registry.errors import ConfigError, DataError, did_you_mean
+from registry.groups import ALL_METHODS
 from registry.reader import FaceReader, FaceSample
 from registry.specs import DatasetSpec
 from registry.types import DataOptions, DatasetRequest, Frame, Video, VideoIndex
@@ -33,7 +34,6 @@ __all__ = [
 ]
 
 _NO_OPTIONS = DataOptions()
-_ALL = "all"  # what results call the fakes of every method
 _OF_A_FILE = 32  # frames to learn from: neighbours in a video are all but the same
 
 
@@ -163,8 +163,8 @@ def _check(videos: Sequence[Video], spec: DatasetSpec) -> None:
             if held == 2
             else "an id that is taken"
             if key in seen
-            else f"the method {_ALL!r}, which stands for all of them together"
-            if video.method == _ALL
+            else f"the method {ALL_METHODS!r}, which stands for all of them together"
+            if video.method == ALL_METHODS
             else "a name that is not UTF-8; rename the file or folder"
             if not _is_text(video)
             else ""

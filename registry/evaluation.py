@@ -21,8 +21,9 @@ from registry.config import EvalConfig
 from registry.console import progress_bar
 from registry.data import FaceReader, fingerprint
 from registry.errors import ConfigError, DataError
+from registry.groups import MethodGroup, read_groups
 from registry.inputs import choose_units, find_data
-from registry.model import Model, audit_of, build_model
+from registry.model import Model, audit_of, build_model, check_files
 from registry.plugins import Plugins, load_plugins
 from registry.predictions import OK, PREDICTIONS, write_predictions
 from registry.protocols import EmbeddingDetector
@@ -52,6 +53,7 @@ class _Job:
     units: list[Unit]
     folder: Path
     reader: FaceReader
+    groups: tuple[MethodGroup, ...]
     seconds: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -81,8 +83,10 @@ def _prepare(config: EvalConfig) -> _Job:
     for kind, names in (("metric", config.metrics), ("reporter", config.reporters)):
         for name in names:
             plugins.get(kind, name)
+    check_files(plugins, config)  # data may be long in being found, or drawn first
     data = find_data(config, plugins)
     videos = [video for index in data for video in index.videos]
+    groups = read_groups(config.group, {video.method for video in videos if video.label} - {""})
     reader = build_reader(plugins, config)
     if not spec.needs_backbone:
         config = replace(config, backbone=None, weights=None)  # a result names what was used
@@ -98,6 +102,7 @@ def _prepare(config: EvalConfig) -> _Job:
         units=units,
         folder=folder,
         reader=reader,
+        groups=groups,
     )
 
 
@@ -223,6 +228,7 @@ def _measure(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -> Resul
         draws=job.config.draws,
         seed=job.config.seed,
         profile=job.config.profile,
+        groups=job.groups,
     )
     write_predictions(job.folder / PREDICTIONS, table, settings)
     started = time.perf_counter()

@@ -32,10 +32,10 @@ def add_config_flags(parser: argparse.ArgumentParser, cls: type[Any]) -> None:
     groups: dict[str, Any] = {"": parser}
 
     def container(name: str) -> Any:
-        group = _group(cls, name)
-        if group not in groups:
-            groups[group] = parser.add_argument_group(group)
-        return groups[group]
+        heading = _heading(cls, name)
+        if heading not in groups:
+            groups[heading] = parser.add_argument_group(heading)
+        return groups[heading]
 
     _add_fields(container, cls, "")
 
@@ -63,10 +63,10 @@ def given_flags(args: argparse.Namespace, cls: type[Any]) -> dict[str, Any]:
     return {**values, "options": options} if options else values
 
 
-def _group(cls: type[Any], name: str) -> str:
+def _heading(cls: type[Any], name: str) -> str:
     """Under which heading a field stands in `--help`: that of the class that it comes from."""
     owners = (base for base in cls.__mro__ if name in vars(base).get("__annotations__", {}))
-    return next((str(vars(base)["group"]) for base in owners if "group" in vars(base)), "")
+    return next((str(vars(base)["heading"]) for base in owners if "heading" in vars(base)), "")
 
 
 def _add_fields(container: Callable[[str], Any], cls: type[Any], prefix: str) -> None:

@@ -16,20 +16,20 @@ from registry.aggregation import Units, aggregate
 from registry.bootstrap import Interval, interval, no_interval_because, resample
 from registry.boundary import guarded
 from registry.errors import UndefinedMetricError, UnknownNameError
+from registry.groups import ALL_METHODS, MethodGroup
 from registry.predictions import OK, Settings
 from registry.specs import MetricSpec
 
-__all__ = ["ALL_METHODS", "Count", "Measurement", "count", "summarise"]
-
-ALL_METHODS = "all"
+__all__ = ["ALL_METHODS", "Count", "Measurement", "Pooled", "count", "pooled", "summarise"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """One metric of one variant on one data set, against all fakes or those of one method.
+    """One metric of one variant on one data set, for all fakes, a method's or a group's.
 
-    `value` None means that the metric has none, `low` and `high` None that there is no 95 %
-    interval; `reason` says why. `reals` and `fakes` count videos or, at level "frame", frames.
+    `method` is "all", a method's name or a group's. `value` None means that the metric has none,
+    `low` and `high` None that there is no 95 % interval; `reason` says why. `reals` and `fakes`
+    count videos or, at level "frame", frames.
     """
 
     dataset: str
@@ -49,8 +49,9 @@ class Measurement:
 class Count:
     """What the measurements of a data set and method rest on: that method's fakes and all reals.
 
-    `reals` and `fakes` are videos with a score, `frames` and `faces` those with a score, `errors`
-    counts rows without one by their reason; `left_out` are videos without any scored frame.
+    `method` is what it is in a Measurement. `reals` and `fakes` are videos with a score, `frames`
+    and `faces` those with a score, `errors` counts rows without one by their reason; `left_out` are
+    videos without any scored frame.
     """
 
     dataset: str
@@ -63,12 +64,31 @@ class Count:
     left_out: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pooled:
+    """The methods of one data set that a group's measurements and counts pool."""
+
+    dataset: str
+    name: str
+    methods: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Fakes of a data set that are measured together; `of` names their methods, None for all."""
+
+    dataset: str
+    method: str
+    of: tuple[str, ...] | None = None
+
+
 def summarise(
     table: pa.Table, settings: Settings, metrics: Mapping[str, MetricSpec]
 ) -> tuple[Measurement, ...]:
     """Every metric of `settings` at its levels: by variant, data set, method, level and metric.
 
-    `metrics` maps names to specs. A method is measured against all reals of its data set.
+    `metrics` maps names to specs. A method is measured against all reals of its data set, and so is
+    each group of `settings`, after the methods.
     """
     for name in settings.metrics:
         if name not in metrics:
@@ -76,45 +96,66 @@ def summarise(
     specs = [metrics[name] for name in settings.metrics]
     units = aggregate(table, settings)
     found: list[Measurement] = []
-    for dataset, method in _groups(table):
-        videos, frames = (_subset(units[level], dataset, method) for level in ("video", "frame"))
-        at = {"video": _measure(videos, dataset, method, "video", specs, settings)}
+    for block in _blocks(table, settings.groups):
+        videos, frames = (_subset(units[level], block) for level in ("video", "frame"))
+        at = {"video": _measure(videos, block, "video", specs, settings)}
         if len(frames) == len(videos):
             at["frame"] = [replace(each, level="frame") for each in at["video"]]
         elif "frame" in settings.levels:
-            at["frame"] = _measure(frames, dataset, method, "frame", specs, settings)
+            at["frame"] = _measure(frames, block, "frame", specs, settings)
         found += [each for level in settings.levels for each in at[level]]
     variants = list(units["video"].scores)
     return tuple(sorted(found, key=lambda each: variants.index(each.variant)))
 
 
-def count(table: pa.Table) -> tuple[Count, ...]:
-    """Counts in the order of the measurements' data sets and methods."""
-    return tuple(_count(_rows(table, *group), *group) for group in _groups(table))
+def count(table: pa.Table, groups: Sequence[MethodGroup] = ()) -> tuple[Count, ...]:
+    """Counts in the order of the measurements' data sets, methods and groups."""
+    return tuple(_count(_rows(table, block), block) for block in _blocks(table, groups))
 
 
-def _groups(table: pa.Table) -> Iterator[tuple[str, str]]:
-    """Data sets by name; in each "all", then the named methods of its fakes."""
+def pooled(table: pa.Table, groups: Sequence[MethodGroup]) -> tuple[Pooled, ...]:
+    """What each group pools in each data set; a data set with none of its methods is left out."""
+    return tuple(
+        Pooled(dataset=dataset, name=group.name, methods=own)
+        for dataset, methods in _methods(table)
+        for group in groups
+        if (own := group.among(methods))
+    )
+
+
+def _blocks(table: pa.Table, groups: Sequence[MethodGroup]) -> Iterator[_Block]:
+    """Data sets by name; in each "all", then the named methods of its fakes, then the groups."""
+    together = pooled(table, groups)
+    for dataset, methods in _methods(table):
+        yield _Block(dataset, ALL_METHODS)
+        yield from (_Block(dataset, method, (method,)) for method in methods)
+        own = (each for each in together if each.dataset == dataset)
+        yield from (_Block(dataset, each.name, each.methods) for each in own)
+
+
+def _methods(table: pa.Table) -> list[tuple[str, list[str]]]:
+    """Data sets by name, each with the named methods of its fakes."""
     fakes = table.filter(pc.equal(table["label"], 1))
-    for dataset in sorted(pc.unique(table["dataset"]).to_pylist()):
-        yield dataset, ALL_METHODS
-        own = fakes.filter(pc.equal(fakes["dataset"], dataset))
-        for method in sorted(pc.unique(own["method"]).to_pylist()):
-            if method:
-                yield dataset, method
+    own = {
+        dataset: fakes.filter(pc.equal(fakes["dataset"], dataset))
+        for dataset in sorted(pc.unique(table["dataset"]).to_pylist())
+    }
+    return [
+        (dataset, sorted(filter(None, pc.unique(rows["method"]).to_pylist())))
+        for dataset, rows in own.items()
+    ]
 
 
-def _subset(units: Units, dataset: str, method: str) -> Units:
-    chosen = units.dataset == dataset
-    if method != ALL_METHODS:
-        chosen &= (units.label == 0) | (units.method == method)
+def _subset(units: Units, block: _Block) -> Units:
+    chosen = units.dataset == block.dataset
+    if block.of is not None:
+        chosen &= (units.label == 0) | np.isin(units.method, np.array(block.of, np.object_))
     return units.take(chosen)
 
 
 def _measure(
     units: Units,
-    dataset: str,
-    method: str,
+    block: _Block,
     level: str,
     metrics: Sequence[MetricSpec],
     settings: Settings,
@@ -128,8 +169,8 @@ def _measure(
             around = intervals[variant, metric.name] if value is not None else Interval()
             found.append(
                 Measurement(
-                    dataset=dataset,
-                    method=method,
+                    dataset=block.dataset,
+                    method=block.method,
                     variant=variant,
                     level=level,
                     metric=metric.name,
@@ -174,21 +215,21 @@ def _intervals(
     return dict(zip(pairs, map(interval, values.reshape(len(pairs), -1)), strict=True))
 
 
-def _rows(table: pa.Table, dataset: str, method: str) -> pa.Table:
-    chosen = pc.equal(table["dataset"], dataset)
-    if method != ALL_METHODS:
-        own = pc.or_(pc.equal(table["label"], 0), pc.equal(table["method"], method))
-        chosen = pc.and_(chosen, own)
+def _rows(table: pa.Table, block: _Block) -> pa.Table:
+    chosen = pc.equal(table["dataset"], block.dataset)
+    if block.of is not None:
+        named = pc.is_in(table["method"], value_set=pa.array(block.of))
+        chosen = pc.and_(chosen, pc.or_(pc.equal(table["label"], 0), named))
     return table.filter(chosen)
 
 
-def _count(rows: pa.Table, dataset: str, method: str) -> Count:
+def _count(rows: pa.Table, block: _Block) -> Count:
     scored = rows.filter(pc.equal(rows["status"], OK))
     failed = rows.filter(pc.not_equal(rows["status"], OK))
     reals, fakes = (_videos(scored.filter(pc.equal(scored["label"], label))) for label in (0, 1))
     return Count(
-        dataset=dataset,
-        method=method,
+        dataset=block.dataset,
+        method=block.method,
         reals=reals,
         fakes=fakes,
         frames=len(scored.group_by(["video", "frame"]).aggregate([])),

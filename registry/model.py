@@ -6,9 +6,9 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from registry.artefacts import find_artefact
+from registry.artefacts import artefact_file, find_artefact
 from registry.audit_summary import PartAudit, find_audit
-from registry.building import build_detector, build_embedder
+from registry.building import build_detector, build_embedder, check_weights
 from registry.checksum import file_sha256
 from registry.config import EvalConfig, ScoringConfig
 from registry.crops import FRAME, whole_frame
@@ -20,7 +20,7 @@ from registry.resolving import resolve_options
 from registry.specs import DetectorSpec
 from registry.types import CropPolicy
 
-__all__ = ["Model", "audit_of", "build_context", "build_model"]
+__all__ = ["Model", "audit_of", "build_context", "build_model", "check_files"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,15 @@ def build_context(
     artefact = None if embedder is None else find_artefact(plugins, config, spec, embedder)
     options = resolve_options(None if spec.options is None else spec.options.load(), config.options)
     return DetectorContext(embedder=embedder, options=options, artefact=artefact, seed=config.seed)
+
+
+def check_files(plugins: Plugins, config: EvalConfig | ScoringConfig) -> None:
+    """The error that `build_model` would end with where weights or an artefact are missing."""
+    spec: DetectorSpec = plugins.get("detector", config.detector)
+    if spec.needs_backbone:
+        check_weights(plugins, config)
+        if config.artefact is not None:
+            artefact_file(Path(config.artefact))
 
 
 def build_model(plugins: Plugins, config: EvalConfig | ScoringConfig) -> Model:

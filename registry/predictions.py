@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from registry.atomic import replacing
 from registry.errors import DataError
+from registry.groups import MethodGroup
 
 __all__ = [
     "OK",
@@ -66,7 +67,8 @@ class Settings:
     """What has to be known to turn face scores into the measurements of a run.
 
     `detector` names the main variant; a variant in `vote_variants` is, for a frame or a video, the
-    majority of its part scores. `draws` and `seed` are the bootstrap's.
+    majority of its part scores. `draws` and `seed` are the bootstrap's; each of `groups` is
+    measured beside the methods that it pools.
     """
 
     detector: str
@@ -76,6 +78,7 @@ class Settings:
     vote_variants: frozenset[str] = frozenset()
     profile: str = "strict"
     levels: tuple[str, ...] = ("video", "frame")
+    groups: tuple[MethodGroup, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "vote_variants": sorted(self.vote_variants)}
@@ -91,6 +94,10 @@ class Settings:
             vote_variants=frozenset(values["vote_variants"]),
             profile=values["profile"],
             levels=tuple(values["levels"]),
+            groups=tuple(
+                MethodGroup(name=each["name"], patterns=tuple(each["patterns"]))
+                for each in values.get("groups", ())  # files of earlier versions have none
+            ),
         )
 
 

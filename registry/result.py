@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from registry.atomic import replacing
 from registry.errors import DataError
-from registry.measure import Count, Measurement, count
+from registry.measure import Count, Measurement, Pooled, count, pooled
 from registry.predictions import Settings, read_predictions
 from registry.profiles import DEEPFAKEBENCH, differences, measure
 from registry.provenance import Provenance
@@ -31,7 +31,8 @@ class Result:
     """What `bench eval` finds and results.json holds.
 
     `measurements` come by variant, data set, method, level and metric; `notes` are what a reader
-    of the numbers must know, in full sentences.
+    of the numbers must know, in full sentences. `groups` says which methods each group of methods
+    pools; its rows among `measurements` and `counts` bear its name in place of a method's.
     """
 
     settings: Settings
@@ -39,6 +40,7 @@ class Result:
     counts: tuple[Count, ...]
     provenance: Provenance
     notes: tuple[str, ...] = ()
+    groups: tuple[Pooled, ...] = ()
 
     @classmethod
     def of(
@@ -54,19 +56,25 @@ class Result:
         Under profile deepfakebench the notes also say why its numbers are not those of `strict`.
         """
         other = settings.profile == DEEPFAKEBENCH
-        why = differences(table, settings, metrics) if other else ()
+        why = (*differences(table, settings, metrics), *_of_groups(settings)) if other else ()
         return cls(
             settings=settings,
             measurements=measure(table, settings, metrics),
-            counts=count(table),
+            counts=count(table, settings.groups),
             provenance=provenance,
             notes=tuple(dict.fromkeys((*notes, *why))),
+            groups=pooled(table, settings.groups),
         )
 
     @property
     def variants(self) -> tuple[str, ...]:
         """The detector first, then its parts, then its other variants."""
         return tuple(dict.fromkeys(each.variant for each in self.measurements))
+
+    def pooled_in(self, dataset: str, method: str) -> tuple[str, ...]:
+        """The methods behind a row that is a group's; none for any other row."""
+        found = (each for each in self.groups if (each.dataset, each.name) == (dataset, method))
+        return next((each.methods for each in found), ())
 
     def select(self, **wanted: str) -> tuple[Measurement, ...]:
         """Measurements whose fields have these values: `select(metric="auc", method="all")`."""
@@ -107,7 +115,7 @@ class Result:
         )
 
     def differences(self, other: Result) -> tuple[str, ...]:
-        """Every measurement or count that is not exactly equal in both; one line for each."""
+        """Every measurement, count or group that is not equal in both; one line for each."""
         return tuple(
             f"{'/'.join(key)}: {_short(mine.get(key))} and {_short(theirs.get(key))}"
             for mine, theirs in zip(_by_key(self), _by_key(other), strict=True)
@@ -139,11 +147,24 @@ def recompute(
     return Result.of(table, settings, metrics, stored.provenance, stored.notes)
 
 
+def _of_groups(settings: Settings) -> tuple[str, ...]:
+    """What becomes of groups under a profile that has no rows of methods."""
+    if not settings.groups:
+        return ()
+    names = ", ".join(each.name for each in settings.groups)
+    line = (
+        f"Profile {settings.profile} measures no method by itself, nor a group of them ({names});"
+        " `bench report --profile strict` does."
+    )
+    return (line,)
+
+
 def _dumps(result: Result) -> str:
     record = {
         "schema": _SCHEMA,
         "settings": result.settings.to_json(),
         "notes": result.notes,
+        "groups": [asdict(each) for each in result.groups],
         "counts": [asdict(each) for each in result.counts],
         "provenance": result.provenance.to_json(),
         "measurements": [asdict(each) for each in result.measurements],
@@ -158,21 +179,26 @@ def _from_json(record: Mapping[str, Any]) -> Result:
         counts=tuple(Count(**each) for each in record["counts"]),
         provenance=Provenance.from_json(record["provenance"]),
         notes=tuple(record["notes"]),
+        groups=tuple(
+            Pooled(dataset=each["dataset"], name=each["name"], methods=tuple(each["methods"]))
+            for each in record.get("groups", ())  # runs of earlier versions have none
+        ),
     )
 
 
-_KEY = ("dataset", "method", "variant", "level", "metric")
+_KEY = ("dataset", "method", "variant", "level", "metric", "name")
+_Record: TypeAlias = Measurement | Count | Pooled
 
 
-def _by_key(result: Result) -> list[dict[tuple[str, ...], Measurement | Count]]:
-    """Measurements, then counts, by what each is about."""
+def _by_key(result: Result) -> list[dict[tuple[str, ...], _Record]]:
+    """Measurements, then counts, then groups, by what each is about."""
     return [
         {tuple(getattr(each, name) for name in _KEY if hasattr(each, name)): each for each in kind}
-        for kind in (result.measurements, result.counts)
+        for kind in (result.measurements, result.counts, result.groups)
     ]
 
 
-def _short(record: Measurement | Count | None) -> str:
+def _short(record: _Record | None) -> str:
     """What a record says of its key."""
     if record is None:
         return "nothing"

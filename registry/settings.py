@@ -42,7 +42,7 @@ class _Checked:
 class DataSettings(_Checked):
     """Where data lies, and how its index is read."""
 
-    group: ClassVar[str] = "data"
+    heading: ClassVar[str] = "data"
 
     data_root: str | None = option(None, "folder that the paths in an index of the data start from")
     json_dir: str | None = option(
@@ -62,7 +62,7 @@ class DataSettings(_Checked):
 class FrameSettings(_Checked):
     """Which frames of a video are taken."""
 
-    group: ClassVar[str] = "frames and faces"
+    heading: ClassVar[str] = "frames and faces"
 
     frames: int = option(32, "frames taken of each video", min=1)
     frame_policy: Literal["linspace", "first", "all"] = option(
@@ -74,7 +74,7 @@ class FrameSettings(_Checked):
 class FaceSettings(_Checked):
     """Where faces are looked for."""
 
-    group: ClassVar[str] = "frames and faces"
+    heading: ClassVar[str] = "frames and faces"
 
     landmarks: str | None = option(None, "landmark predictor file for data without landmarks")
     landmarker: str | None = option(None, "landmarker to use (`bench list landmarkers`)")
@@ -90,7 +90,7 @@ class FaceSettings(_Checked):
 class WorkerSettings(_Checked):
     """What a command does at once, and whether it shows how far it is."""
 
-    group: ClassVar[str] = "computation"
+    heading: ClassVar[str] = "computation"
 
     workers: int = option(2, "workers that read and crop frames", min=0)
     quiet: bool = option(False, "no progress bars")
@@ -100,7 +100,7 @@ class WorkerSettings(_Checked):
 class ComputeSettings(_Checked):
     """Where a network runs, and how."""
 
-    group: ClassVar[str] = "computation"
+    heading: ClassVar[str] = "computation"
 
     seed: int = option(0, "seed of everything random", min=0)
     threads: int | None = option(None, "threads of the computation; by default torch's", min=1)
@@ -112,7 +112,7 @@ class ComputeSettings(_Checked):
 class FailureSettings(_Checked):
     """How much may go wrong before a command stops; for those whose result rests on all of it."""
 
-    group: ClassVar[str] = "computation"
+    heading: ClassVar[str] = "computation"
 
     max_errors: float = option(0.05, "faces that may fail: a fraction below 1, else a count", min=0)
 
@@ -121,6 +121,6 @@ class FailureSettings(_Checked):
 class BatchSettings(ComputeSettings):
     """A network that only runs forward."""
 
-    group: ClassVar[str] = "computation"
+    heading: ClassVar[str] = "computation"
 
     batch_size: int = option(16, "face crops per forward pass", min=1)

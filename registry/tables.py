@@ -1,4 +1,4 @@
-"""A result as tables for the terminal: one per variant, a row per data set and method."""
+"""A result as tables for the terminal: one per variant, a row per data set, method and group."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _table(result: Result, variant: str) -> Table:
         found = result.select(
             variant=variant, dataset=each.dataset, method=each.method, level=level
         )
-        name = each.dataset if each.method == ALL_METHODS else f"  {each.method}"
+        name = _row_name(result, each)
         table.add_row(
             name if result.settings.profile == STRICT else f"{name} per {level}",
             *(_cell(found, metric) for metric in headline_metrics(result)),
@@ -106,6 +106,15 @@ def _rows(result: Result) -> list[tuple[Count, str]]:
         return [(each, "video") for each in result.counts]
     whole = [each for each in result.counts if each.method == ALL_METHODS]
     return [(each, level) for each in whole for level in result.settings.levels]
+
+
+def _row_name(result: Result, row: Count) -> str:
+    """A method stands indented below its data set, and a group says of how many methods it is."""
+    if row.method == ALL_METHODS:
+        return row.dataset
+    methods = len(result.pooled_in(row.dataset, row.method))
+    what = f"group {row.method} ({methods} method{'s' * (methods > 1)})" if methods else row.method
+    return f"  {what}"
 
 
 def _units(row: Count, found: tuple[Measurement, ...]) -> str:
@@ -153,6 +162,9 @@ def _lines_below(result: Result) -> Iterator[str]:
             yield f"errors in {each.dataset}: {'; '.join(worst)}{more}"
         if each.method == ALL_METHODS and each.left_out:
             yield f"videos of {each.dataset} without any scored frame, left out: {each.left_out}"
+    if result.settings.profile == STRICT:
+        for group in result.groups:
+            yield f"group {group.name} of {group.dataset}: {', '.join(group.methods)}"
     yield from (f"note: {note}" for note in result.notes)
 
 

@@ -35,6 +35,7 @@ examples:
   bench eval --detector random --dataset celeb_df_v2 --data-root /data/rgb --json /data/json
   bench eval --detector lesb --backbone efflite0_in1k --artefact runs/lesb --dataset DATA
   bench eval --detector lesb --backbone sbi_effb4 --weights FFraw.tar --fit-on FACES --dataset DATA
+  bench eval --dataset DATA --group alpha='*_alpha' --group warps='warp_*|*_reenactment'
   bench eval --config my.yaml --set options.fusion=max --dataset A --dataset B --out runs/both
 
 A run that was interrupted goes on where it stopped when it is started again with the same --out."""

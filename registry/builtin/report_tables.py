@@ -15,7 +15,14 @@ from registry.profiles import STRICT
 from registry.result import Result
 from registry.tables import metric_title, reasons
 
-__all__ = ["correlation_table", "counts_table", "errors_table", "interval_text", "variant_section"]
+__all__ = [
+    "correlation_table",
+    "counts_table",
+    "errors_table",
+    "groups_table",
+    "interval_text",
+    "variant_section",
+]
 
 
 def variant_section(result: Result, variant: str, anchor: str) -> Markup:
@@ -44,9 +51,9 @@ def counts_table(result: Result) -> Markup:
     body = [
         tag(
             "tr",
-            _row_head(each.dataset, each.method),
+            _row_head(result, each.dataset, each.method),
             *(tag("td", f"{value:,}", class_="number") for value in values),
-            class_=_row_class(each.method),
+            class_=_row_class(result, each.dataset, each.method),
         )
         for each, values in rows
     ]
@@ -55,6 +62,21 @@ def counts_table(result: Result) -> Markup:
         ("data set, method", *columns),
         body,
     )
+
+
+def groups_table(result: Result) -> Markup:
+    """Which methods each group pools; nothing where there are no groups."""
+    body = [
+        tag(
+            "tr",
+            tag("th", each.name, scope="row"),
+            tag("td", each.dataset),
+            tag("td", ", ".join(each.methods)),
+        )
+        for each in result.groups
+    ]
+    caption = "Groups: the fakes of these methods together make one more row, against all reals."
+    return _table(caption, ("group", "data set", "methods"), body) if body else Markup("")
 
 
 def errors_table(result: Result) -> Markup:
@@ -119,11 +141,11 @@ def _level_block(result: Result, found: tuple[Measurement, ...], level: str) -> 
         body.append(
             tag(
                 "tr",
-                _row_head(dataset, method),
+                _row_head(result, dataset, method),
                 *(_value(each) for each in cells),
                 tag("td", f"{cells[0].reals:,}", class_="number"),
                 tag("td", f"{cells[0].fakes:,}", class_="number"),
-                class_=_row_class(method),
+                class_=_row_class(result, dataset, method),
             )
         )
     strict = result.settings.profile == STRICT
@@ -164,12 +186,15 @@ def _table(
     )
 
 
-def _row_head(dataset: str, method: str) -> Markup:
-    return tag("th", dataset if method == ALL_METHODS else method, scope="row")
+def _row_head(result: Result, dataset: str, method: str) -> Markup:
+    name = f"group {method}" if result.pooled_in(dataset, method) else method
+    return tag("th", dataset if method == ALL_METHODS else name, scope="row")
 
 
-def _row_class(method: str) -> str:
-    return "whole" if method == ALL_METHODS else "part"
+def _row_class(result: Result, dataset: str, method: str) -> str:
+    if method == ALL_METHODS:
+        return "whole"
+    return "pool" if result.pooled_in(dataset, method) else "part"
 
 
 def _errors(each: Count) -> int:

@@ -15,6 +15,7 @@ from registry.builtin.report_tables import (
     correlation_table,
     counts_table,
     errors_table,
+    groups_table,
     interval_text,
     variant_section,
 )
@@ -136,7 +137,7 @@ def _measurements(result: Result) -> Markup:
     links = [tag("li", tag("a", name, href=f"#variant-{index}")) for index, name in variants]
     jump = tag("nav", tag("ul", *links), aria_label="Variants") if len(variants) > 1 else ""
     sections = [variant_section(result, name, f"variant-{index}") for index, name in variants]
-    return _section("Results", "results", jump, *sections)
+    return _section("Results", "results", jump, groups_table(result), *sections)
 
 
 # --- parts and errors ------------------------------------------------------------------------

@@ -48,6 +48,24 @@ def test_report_computes_the_same_numbers_from_the_predictions(
     assert "results.json agrees exactly with what predictions.parquet gives" in out
 
 
+def test_groups_are_printed_and_computed_again_from_the_predictions(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = ["eval", "--config", str(run / "config.yaml"), "--out", str(run)]
+    assert main([*again, "--group", "first=swap*", "--group", "first=warp*"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    rows = [each for each in printed if each.startswith("  group first (")]
+    assert rows
+    assert main(["report", str(run), "--write"]) == 0
+    capsys.readouterr()
+    assert main(["report", str(run)]) == 0
+    out = capsys.readouterr().out
+    assert set(rows) <= set(out.splitlines())
+    assert "results.json agrees exactly" in out
+    assert main([*again, "--group", "second=wrap"]) == 2
+    assert "--group second: no method matches 'wrap'" in capsys.readouterr().err
+
+
 def test_report_needs_nothing_but_the_predictions(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,6 +15,9 @@ from registry.builtin.compare import run_names
 from registry.cli import main
 from registry.comparison import Comparison, Run, compare
 from registry.errors import ConfigError, DataError
+from registry.groups import MethodGroup
+from registry.leaderboard import measured
+from registry.result import Result
 from registry.types import CropPolicy
 
 AUC = METRICS["auc"]
@@ -189,3 +192,18 @@ def test_no_draws_leave_delong() -> None:
     found = of(run(scored(1, 1), "a"), run(scored(1, 2), "b"), draws=0)
     assert found.p is not None
     assert (found.bootstrap_p, found.reason) == (None, "no bootstrap draws")
+
+
+def test_a_run_with_groups_is_compared_and_listed_like_one_without(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [each | {"method": "swap" if each["label"] else ""} for each in scored(1, 1)]
+    for name, groups in (("plain", ()), ("grouped", (MethodGroup(name="g", patterns=("s*",)),))):
+        run_folder(tmp_path / name, rows, vote_variants=frozenset(), groups=groups)
+    runs = [str(tmp_path / name) for name in ("plain", "grouped")]
+    assert main(["compare", *runs]) == 0
+    assert main(["leaderboard", *runs, "--out", str(tmp_path / "board")]) == 0
+    entries = [measured(Result.load(Path(each)), "run") for each in runs]
+    assert entries[0].cells == entries[1].cells
+    assert entries[0].cells.keys() == {"faces"}
+    assert capsys.readouterr().err == ""

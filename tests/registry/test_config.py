@@ -54,6 +54,16 @@ def test_flags_are_over_sets_over_the_file_over_defaults(tmp_path: Path) -> None
     assert config.options == {"fusion": "max", "rank": "4", "rate": ".1"}
 
 
+def test_groups_may_be_a_list_or_a_single_text(tmp_path: Path) -> None:
+    file = written(tmp_path, "group: ['a=x_*|y', b=z]\n")
+    assert resolve(EvalConfig, file).group == ("a=x_*|y", "b=z")
+    assert resolve(EvalConfig, file, ["group=a=x_*"]).group == ("a=x_*",)
+    assert resolve(EvalConfig, written(tmp_path, as_yaml(resolve(EvalConfig, file)))).group == (
+        "a=x_*|y",
+        "b=z",
+    )
+
+
 def test_resolving_changes_none_of_its_arguments() -> None:
     flags = {"options": {"rank": 1}}
     resolve(EvalConfig, None, ["options.rate=.1"], flags)

@@ -153,6 +153,13 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
         DetectorSpec(name="not_one", summary="-", build=lambda _: object(), needs_backbone=False),
         BackboneSpec(name="still", summary="-", build=StillBackbone),
         BackboneSpec(name="half", summary="-", build=HalfBackbone),
+        BackboneSpec(
+            name="hungry",
+            summary="-",
+            build=StillBackbone,
+            needs_weights=True,
+            weights_file="a made-up file",
+        ),
         ArtefactSpec(
             name="shipped_still",
             summary="-",
@@ -414,6 +421,50 @@ def test_a_name_that_is_wrong_ends_before_any_work(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"backbone": None}, ConfigError, "needs a backbone"),
+        ({"backbone": "stil"}, UnknownNameError, "'still'"),
+        ({"backbone": "hungry"}, ConfigError, "'hungry' needs a weights file: a made-up file"),
+        ({"weights": "gone.pt"}, DataError, r"no weights file at gone\.pt; .*'still'.* random"),
+        ({"artefact": "gone"}, DataError, "no artefact at gone"),
+    ],
+)
+def test_a_file_that_is_missing_is_told_before_data_is_looked_for(
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, Any],
+    error: type[BenchError],
+    message: str,
+) -> None:
+    def unwanted(*_: object) -> None:
+        raise AssertionError("data was looked for")
+
+    monkeypatch.setattr(registry.evaluation, "find_data", unwanted)
+    with pytest.raises(error, match=message):
+        run(**{"detector": "on_backbone", "backbone": "still", **settings})
+    with pytest.raises(AssertionError, match="looked for"):  # what is there is no error
+        run(detector="on_backbone", backbone="still", weights="random")
+
+
+def test_files_that_a_detector_does_not_use_need_not_be_there(run: Run) -> None:
+    run(detector="grey", backbone="hungry", weights="gone.pt", artefact="gone")
+
+
+def test_with_weights_that_are_there_a_wrong_data_set_is_told_before_they_are_read(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "w.pt").write_bytes(b"no weights")
+    with pytest.raises(DataError, match=r"no such file or folder: .*nowhere"):
+        run(
+            detector="linear",
+            backbone="vit_s16",
+            weights=str(tmp_path / "w.pt"),
+            dataset=("./nowhere",),
+        )
+
+
 def test_a_run_folder_that_cannot_be_written_is_an_error(run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match=r"cannot write to .*choose another --out"):
@@ -426,6 +477,52 @@ def test_two_data_sets_of_one_name_are_refused(run: Run, tmp_path: Path) -> None
         run(dataset=(str(tmp_path / "data"), str(other)))
 
 
+def test_groups_of_methods_are_measured_beside_them(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "data" / "0_1.png").write_bytes(b"")  # a group counts its errors too
+    result = run(group=("both=swap|warp", "w=w*"), max_errors=1)
+    assert [each.method for each in result.counts] == ["all", "swap", "warp", "both", "w"]
+    both = result.counts[3]
+    assert (both.reals, both.fakes, both.left_out, sum(both.errors.values())) == (6, 5, 1, 1)
+    (auc,) = result.select(method="both", variant="grey", level="video")
+    (whole,) = result.select(method="all", variant="grey", level="video")
+    assert (auc.value, auc.low, auc.high) == (whole.value, whole.low, whole.high)
+    assert recompute(tmp_path / "run") == Result.load(tmp_path / "run") == result
+
+
+def test_a_group_added_to_a_finished_run_scores_nothing_anew(run: Run, tmp_path: Path) -> None:
+    from registry.config import EvalConfig
+    from registry.resolving import resolve
+
+    run()
+    Grey.calls = 0
+    first = run(group=("both=swap|warp",))
+    assert Grey.calls == 0
+    config = resolve(EvalConfig, tmp_path / "run" / "config.yaml")
+    assert config.group == ("both=swap|warp",)
+    assert evaluate(config).differences(first) == ()
+    assert not run().groups
+
+
+@pytest.mark.parametrize(
+    ("group", "message"),
+    [
+        ("swap", "not of the form NAME=PATTERN.*Methods of the data: swap, warp"),
+        (
+            "g=wrap",
+            "no method matches 'wrap'; did you mean 'warp'.*Methods of the data: swap, warp",
+        ),
+        ("warp=s*", "another name.*Methods of the data: swap, warp"),
+    ],
+)
+def test_what_is_no_group_ends_before_any_score(
+    run: Run, tmp_path: Path, group: str, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        run(group=(group,))
+    assert Grey.calls == 0
+    assert not (tmp_path / "run").exists()
+
+
 def test_two_data_sets_are_measured_apart(run: Run, tmp_path: Path) -> None:
     other = write_data(tmp_path / "other", people=4)
     result = run(dataset=(str(tmp_path / "data"), str(other)))
@@ -433,7 +530,11 @@ def test_two_data_sets_are_measured_apart(run: Run, tmp_path: Path) -> None:
     assert found == {(d, m) for d in ("data", "other") for m in ("all", "swap", "warp")}
 
 
-def test_without_an_artefact_the_line_to_run_is_printed(run: Run) -> None:
+def test_without_an_artefact_the_line_to_run_is_printed(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "w.pt").touch()
     with pytest.raises(ConfigError) as caught:
         run(detector="fitted", backbone="still", weights="w.pt")
     line = "bench fit --detector fitted --backbone still --weights w.pt --train DIR"
@@ -489,7 +590,11 @@ def test_a_run_says_how_far_scores_of_parts_are_to_be_trusted(run: Run, tmp_path
     assert elsewhere.provenance.audit["summary"] is not None
 
 
-def test_the_line_that_audits_names_an_artefact_that_was_given(run: Run, tmp_path: Path) -> None:
+def test_the_line_that_audits_names_an_artefact_that_was_given(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "w.pt").touch()
     given = tmp_path / "given.safetensors"
     given.write_bytes(b"fitted")
     settings = {"detector": "fitted", "backbone": "still", "artefact": str(given)}

@@ -17,6 +17,7 @@ from synthetic_run import drawn_rows, failed, row, run_folder
 from registry.builtin.charts import MAX_CURVES, histogram, roc
 from registry.builtin.reporters import REPORT, write_html
 from registry.errors import DataError
+from registry.groups import MethodGroup
 from registry.markup import Markup, joined, tag
 from registry.predictions import PREDICTIONS
 from registry.provenance import Provenance
@@ -125,6 +126,24 @@ def test_the_page_holds_every_value_note_count_and_origin(tmp_path: Path, result
         "60",
     ):
         assert expected in text
+
+
+def test_groups_are_rows_apart_with_a_table_of_their_methods(tmp_path: Path) -> None:
+    groups = (MethodGroup(name="both", patterns=("swap", "warp")),)
+    result = run_folder(tmp_path, groups=groups)
+    _, parsed = page(tmp_path, result)
+    rows = Counter(each.get("class") for each in parsed.all("tr"))
+    levels_and_counts = 2 * len(result.variants) + 1
+    assert rows["pool"] == levels_and_counts
+    assert rows["part"] == 2 * levels_and_counts
+    assert parsed.text.count("group both") == levels_and_counts
+    assert "swap, warp" in parsed.text
+    (auc,) = result.select(method="both", level="video", metric="auc", variant="lesb")
+    assert auc.value is not None
+    assert f"{auc.value:.3f}" in parsed.text
+    text, parsed = page(tmp_path, run_folder(tmp_path))
+    assert 'class="pool"' not in text
+    assert not any(each.startswith("Groups: ") for each in parsed.text)
 
 
 def test_whatever_a_name_holds_is_escaped(tmp_path: Path) -> None:

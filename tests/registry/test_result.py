@@ -9,12 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from synthetic_run import METRICS, drawn_rows, failed, provenance, row, run_folder, settings
 
 import registry
 from registry import provenance as provenance_module
 from registry.errors import DataError
+from registry.groups import MethodGroup
 from registry.origin import Training
 from registry.predictions import PREDICTIONS
 from registry.provenance import BackboneRecord, Provenance, git_hash, versions
@@ -89,6 +91,56 @@ def test_differences_name_the_row_and_both_values(tmp_path: Path) -> None:
     assert "and value 0.25," in lines[0]
     assert lines[1].startswith("drawn/warp: ")
     assert lines[1].endswith(" and nothing")
+
+
+GROUPS = (MethodGroup(name="both", patterns=("swap", "w*")),)
+
+
+def test_a_result_with_groups_comes_back_and_its_file_names_the_methods(tmp_path: Path) -> None:
+    result = run_folder(tmp_path, groups=GROUPS)
+    assert Result.load(tmp_path) == result
+    assert recompute(tmp_path, METRICS) == result
+    record = json.loads((tmp_path / RESULTS).read_text("utf-8"))
+    assert record["groups"] == [{"dataset": "drawn", "name": "both", "methods": ["swap", "warp"]}]
+    rows = [each["method"] for each in record["counts"]]
+    assert rows == ["all", "swap", "warp", "both"]
+    assert result.pooled_in("drawn", "both") == ("swap", "warp")
+    assert result.pooled_in("drawn", "swap") == result.pooled_in("other", "both") == ()
+
+
+def test_differences_name_a_group_of_other_methods(tmp_path: Path) -> None:
+    result = run_folder(tmp_path, groups=GROUPS)
+    (group,) = result.groups
+    changed = replace(result, groups=(replace(group, methods=("swap",)),))
+    assert result.differences(changed) == (
+        "drawn/both: methods ('swap', 'warp') and methods ('swap',)",
+    )
+
+
+def test_a_run_of_a_version_without_groups_is_read(tmp_path: Path) -> None:
+    result = run_folder(tmp_path)
+    path = tmp_path / RESULTS
+    record = json.loads(path.read_text("utf-8"))
+    del record["groups"], record["settings"]["groups"]
+    path.write_text(json.dumps(record), encoding="utf-8")
+    file = tmp_path / PREDICTIONS
+    table = pq.read_table(file)
+    kept = json.loads(table.schema.metadata[b"bench"])
+    del kept["settings"]["groups"]
+    pq.write_table(table.replace_schema_metadata({b"bench": json.dumps(kept)}), file)
+    assert Result.load(tmp_path) == result
+    assert recompute(tmp_path, METRICS) == result
+
+
+def test_a_profile_without_rows_of_methods_says_so_of_groups(tmp_path: Path) -> None:
+    rows = [each | {"listed": f"f/{each['video']}/0.png"} for each in drawn_rows()]
+    result = run_folder(tmp_path, rows, groups=GROUPS, profile="deepfakebench")
+    assert {each.method for each in result.measurements} == {"all"}
+    assert any("group of them (both); `bench report --profile strict`" in n for n in result.notes)
+    strict = recompute(tmp_path, METRICS, "strict")
+    assert strict.select(method="both", metric="auc", variant="lesb")
+    without = run_folder(tmp_path, rows, profile="deepfakebench")
+    assert not any("group" in note for note in without.notes)
 
 
 def test_select_and_variants(tmp_path: Path) -> None:

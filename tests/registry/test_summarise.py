@@ -16,7 +16,8 @@ from synthetic_run import METRICS, PARTS, Row, drawn_rows, failed, row, settings
 
 from registry.aggregation import aggregate
 from registry.errors import DataError, UndefinedMetricError, UnknownNameError
-from registry.measure import Measurement, count, summarise
+from registry.groups import MethodGroup
+from registry.measure import Measurement, Pooled, count, pooled, summarise
 from registry.specs import MetricSpec
 
 Scores = dict[str, float]
@@ -334,6 +335,78 @@ def test_a_metric_that_returns_nan_has_no_value() -> None:
 def test_an_unknown_metric_is_named_with_those_there_are() -> None:
     with pytest.raises(UnknownNameError, match="no metric named 'acu'; did you mean 'auc'"):
         summarise(table(drawn_rows()), settings(metrics=("acu",)), METRICS)
+
+
+# --- groups --------------------------------------------------------------------------------------
+
+GROUPS = (
+    MethodGroup(name="two", patterns=("swap", "w*")),
+    MethodGroup(name="blends", patterns=("*_blend",)),
+)
+METHODS = ("swap", "warp", "eye_blend", "nose_blend")
+
+
+def test_auc_and_ap_of_a_group_are_those_of_scikit_learn_over_its_methods_and_all_reals() -> None:
+    rows = drawn_rows("a", methods=METHODS) + drawn_rows("b", people=6, seed=9)
+    facts = {(each["dataset"], each["video"]): each for each in rows}
+    scored = {video: video_scores(frames.values()) for video, frames in by_video(rows).items()}
+    measured = summarise(table(rows), settings(groups=GROUPS), METRICS)
+    for dataset, name, methods in (
+        ("a", "two", {"", "swap", "warp"}),
+        ("a", "blends", {"", "eye_blend", "nose_blend"}),
+        ("b", "two", {"", "swap", "warp"}),
+    ):
+        chosen = [v for v in scored if v[0] == dataset and facts[v]["method"] in methods]
+        labels = [facts[video]["label"] for video in chosen]
+        for variant in ("lesb", "lesb:eyes", "vote"):
+            values = [scored[video][variant] for video in chosen]
+            where = {"dataset": dataset, "method": name, "variant": variant}
+            auc, ap = find(measured, **where), find(measured, metric="ap", **where)
+            assert auc.value == pytest.approx(roc_auc_score(labels, values))
+            assert ap.value == pytest.approx(average_precision_score(labels, values))
+            assert (auc.reals, auc.fakes) == (labels.count(0), labels.count(1))
+            assert auc.low is not None
+            assert auc.high is not None
+            assert auc.low <= auc.high
+
+
+def test_a_group_is_measured_as_if_its_methods_had_one_name() -> None:
+    """Intervals too: they come of the same draws over identities."""
+    rows = drawn_rows(methods=METHODS)
+    renamed = [
+        each | {"method": "blends" if each["method"].endswith("_blend") else each["method"]}
+        for each in rows
+    ]
+    grouped = summarise(table(rows), settings(groups=GROUPS), METRICS)
+    alike = summarise(table(renamed), settings(), METRICS)
+    of_group, of_method = (
+        [each for each in measured if each.method == "blends"] for measured in (grouped, alike)
+    )
+    assert of_group == of_method != []
+    counted = {each.method: each for each in count(table(renamed))}
+    assert counted["blends"] in count(table(rows), GROUPS)
+
+
+def test_groups_come_after_the_methods_and_change_nothing_else() -> None:
+    made = table(drawn_rows("b", methods=METHODS) + drawn_rows("a"))
+    grouped = summarise(made, settings(groups=GROUPS), METRICS)
+    alone = summarise(made, settings(), METRICS)
+    names = {"two", "blends"}
+    assert tuple(each for each in grouped if each.method not in names) == alone
+    rows = ["all", "eye_blend", "nose_blend", "swap", "warp", "two", "blends"]
+    in_b = [each for each in grouped if (each.dataset, each.variant) == ("b", "lesb")]
+    assert list(dict.fromkeys(each.method for each in in_b)) == rows
+    assert [each.method for each in count(made, GROUPS) if each.dataset == "b"] == rows
+
+
+def test_a_data_set_with_none_of_its_methods_has_no_row_of_a_group() -> None:
+    made = table(drawn_rows("b", methods=METHODS) + drawn_rows("a"))
+    assert pooled(made, GROUPS) == (
+        Pooled(dataset="a", name="two", methods=("swap", "warp")),
+        Pooled(dataset="b", name="two", methods=("swap", "warp")),
+        Pooled(dataset="b", name="blends", methods=("eye_blend", "nose_blend")),
+    )
+    assert [each.method for each in count(made, GROUPS) if each.dataset == "a"][-1] == "two"
 
 
 # --- counts --------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import pytest
 from synthetic_run import METRICS, drawn_rows, failed, provenance, row, run_folder, settings, table
 
 from registry import tables
+from registry.groups import MethodGroup
 from registry.result import Result
 from registry.tables import headline_metrics, metric_title, print_tables, reasons
 
@@ -48,6 +49,25 @@ def test_a_row_holds_values_intervals_and_counts(tmp_path: Path) -> None:
     counted = result.counts[0]
     assert f" {counted.reals}/{counted.fakes} " in whole
     assert whole.endswith(f" {counted.frames}       {sum(counted.errors.values())}")
+
+
+def test_groups_stand_below_the_methods_and_their_methods_below_the_tables(tmp_path: Path) -> None:
+    groups = (
+        MethodGroup(name="both", patterns=("swap", "warp")),
+        MethodGroup(name="one", patterns=("w*",)),
+    )
+    result = run_folder(tmp_path, groups=groups)
+    lines = printed(result).splitlines()
+    at = lines.index("lesb")
+    names = [re.findall(r"^ *(.+?) +[.1]", line)[0] for line in lines[at + 3 : at + 8]]
+    assert names == ["drawn", "swap", "warp", "group both (2 methods)", "group one (1 method)"]
+    row = next(line for line in lines if line.startswith("  group both (2 methods) "))
+    auc = result.select(variant="lesb", method="both", level="video", metric="auc")[0]
+    assert auc.value is not None
+    assert f" {auc.value:.3f}".replace(" 0", " ") in row
+    assert f" {auc.reals}/{auc.fakes} " in row
+    assert "group both of drawn: swap, warp" in lines
+    assert "group one of drawn: warp" in lines
 
 
 def test_a_table_of_long_names_fits_a_hundred_columns(
