@@ -29,8 +29,11 @@ PLUGINS = load_plugins()
 SMALL = "timm/test_resnet"  # a network of timm's own tests: 0.5 million weights, any input size
 MEMBERS = {"timm/*": ("timm/test_vit", "timm/test_convnext", SMALL)}
 FIT_OPTIONS: dict[str, dict[str, Any]] = {
-    "lesb": {"images": 16, "variants": 3, "rank": 8, "pseudo_fakes": 1, "epochs": 2}
-    | {"control_seeds": 1},
+    **dict.fromkeys(
+        ("lesb", "lesb_gep"),
+        {"images": 16, "variants": 3, "rank": 8, "pseudo_fakes": 1, "epochs": 2}
+        | {"control_seeds": 1},
+    ),
     "lesb_roi": {"pseudo_fakes": 1, "epochs": 2},
 }
 

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 ALONE = (
     "lesb_plugin/lfd/subspace.py",
     "lesb_plugin/lfd/regions.py",
+    "lesb_plugin/gep/subspace.py",
     "lesb_plugin/lesb/blend.py",
     "lesb_plugin/explain/cam.py",
 )

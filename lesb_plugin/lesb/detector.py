@@ -10,7 +10,14 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from lesb_plugin.lesb.fitted import FittedLesb, face_logits, head_logits, load_fitted
+from lesb_plugin.lesb.fitted import (
+    LESB,
+    FittedLesb,
+    check_detector,
+    face_logits,
+    head_logits,
+    load_fitted,
+)
 from lesb_plugin.lesb.fusion import FUSIONS, fuse
 from lesb_plugin.lesb.heads import fold
 from lesb_plugin.lesb.options import LesbOptions
@@ -18,9 +25,9 @@ from lesb_plugin.lfd.artefact import check_precision
 from lesb_plugin.lfd.regions import RegionSet
 from registry import ConfigError, Crop, DetectorContext, Embedder, Scores
 
-__all__ = ["NAME", "LesbDetector", "build_lesb"]
+__all__ = ["NAME", "LesbDetector", "build_as", "build_lesb"]
 
-NAME = "lesb"
+NAME = LESB
 
 
 class LesbDetector:
@@ -37,7 +44,7 @@ class LesbDetector:
         self.main = "mean" if options.fusion == "all" else options.fusion
         self.others = tuple(f for f in FUSIONS if options.fusion == "all" and f != self.main)
         self.vote_variants = frozenset(
-            (NAME if fusion == self.main else fusion)
+            (fitted.detector if fusion == self.main else fusion)
             for fusion in (self.main, *self.others)
             if fusion == "vote"
         )
@@ -51,7 +58,8 @@ class LesbDetector:
     @property
     def fitted(self) -> dict[str, Any]:
         """Where the fit comes from: plain data for a result's record."""
-        return {"lfd": dict(self.model.lfd.provenance), NAME: dict(self.model.record)}
+        record = dict(self.model.record)
+        return {"lfd": dict(self.model.lfd.provenance), self.model.detector: record}
 
     @property
     def regions(self) -> RegionSet:
@@ -89,9 +97,15 @@ class LesbDetector:
 
 def build_lesb(context: DetectorContext) -> LesbDetector:
     """LESB from its artefact, which must have been fitted on the very backbone it is given."""
+    return build_as(NAME, context)
+
+
+def build_as(name: str, context: DetectorContext) -> LesbDetector:
+    """The detector `name`, which scores as LESB does, from an artefact of its own."""
     if context.embedder is None or context.artefact is None:
         missing = "a backbone" if context.embedder is None else "an artefact of `bench fit`"
-        raise ConfigError(f"detector {NAME!r} needs {missing}")
+        raise ConfigError(f"detector {name!r} needs {missing}")
     fitted = load_fitted(context.artefact, context.embedder.backbone)
+    check_detector(context.artefact, fitted, name)
     check_precision(context.artefact, fitted.lfd.provenance["precision"], context.embedder)
     return LesbDetector(context.embedder, fitted, context.options or LesbOptions())

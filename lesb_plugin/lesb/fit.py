@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from lesb_plugin.lesb.board import Board, board_in
 from lesb_plugin.lesb.dataset import PseudoFakes
 from lesb_plugin.lesb.detector import LesbDetector
 from lesb_plugin.lesb.embedding import Embedded, embed_faces
-from lesb_plugin.lesb.fitted import FittedLesb, ValReals, head_logits
+from lesb_plugin.lesb.fitted import LESB, FittedLesb, ValReals, head_logits
 from lesb_plugin.lesb.heads import HeadLaw, Heads, auc
 from lesb_plugin.lesb.options import LesbFitOptions, LesbOptions
 from lesb_plugin.lesb.probe import Probe, fit_probe
@@ -27,7 +28,7 @@ from lesb_plugin.lesb.threshold import logit_of_half, moved
 from lesb_plugin.lesb.train.pairs import load_law
 from lesb_plugin.lfd.artefact import Lfd
 from lesb_plugin.lfd.diagnostics import alignment, tables
-from lesb_plugin.lfd.fit import Collected, collect_lfd
+from lesb_plugin.lfd.fit import Collected, Method, Principal, collect_lfd
 from lesb_plugin.lfd.presets import psi_preset, region_preset
 from registry import (
     ConfigError,
@@ -39,7 +40,7 @@ from registry import (
     progress,
 )
 
-__all__ = ["ARTEFACT", "fit_lesb"]
+__all__ = ["ARTEFACT", "fit_as", "fit_lesb"]
 
 ARTEFACT = "artefact.safetensors"
 FEWEST = 2  # faces of a split, below which nothing can be told
@@ -47,12 +48,27 @@ FEWEST = 2  # faces of a split, below which nothing can be told
 
 def fit_lesb(context: FitContext) -> FitReport:
     """Fit LFD and LESB on real faces and write one artefact; BenchErrors say what to change."""
+    return fit_as(LESB, context, context.options or LesbFitOptions(), lambda _: Principal())
+
+
+def fit_as(
+    detector: str,
+    context: FitContext,
+    options: LesbFitOptions,
+    method_of: Callable[[Embedded], Method],
+) -> FitReport:
+    """`fit_lesb` for a detector whose subspaces are made by what `method_of` the train split is."""
     with board_in(context.out, wanted=context.tensorboard) as board:
-        return _fit(context, board)
+        return _fit(detector, context, options, method_of, board)
 
 
-def _fit(context: FitContext, board: Board) -> FitReport:
-    options: LesbFitOptions = context.options or LesbFitOptions()
+def _fit(
+    detector: str,
+    context: FitContext,
+    options: LesbFitOptions,
+    method_of: Callable[[Embedded], Method],
+    board: Board,
+) -> FitReport:
     if options.style is not None:
         load_law(options.style)  # what is wrong there is said before the long work
         if options.blend != LesbFitOptions().blend:
@@ -66,6 +82,7 @@ def _fit(context: FitContext, board: Board) -> FitReport:
     collected = _collect_lfd(context, options)
     train = _embed(context, options, style, "train")
     val = _embed(context, options, style.for_validation(), "val")
+    collected = replace(collected, method=method_of(train))
     by_rank = _by_rank(context, options, collected, train, val)
     lfd = collected.at(max(by_rank, key=by_rank.__getitem__) if by_rank else options.rank)
     seeds = range(context.seed, context.seed + options.control_seeds)
@@ -80,7 +97,7 @@ def _fit(context: FitContext, board: Board) -> FitReport:
         heads=heads,
         probe=probe,
         reals=_reals(lfd, heads, probe, context.embedder, val),
-        record={**record(context, options, style, outcome), "val_auc_by_rank": by_rank},
+        record={**record(detector, context, options, style, outcome), "val_auc_by_rank": by_rank},
     )
     path = fitted.save(context.out / ARTEFACT)
     show_fit(board, outcome, lfd, by_rank)

@@ -17,8 +17,18 @@ from lesb_plugin.lesb.probe import Probe
 from lesb_plugin.lfd.artefact import Lfd, check_matches, load, save
 from registry import Backbone, DataError, Embedder
 
-__all__ = ["FittedLesb", "ValReals", "face_logits", "head_logits", "load_fitted"]
+__all__ = [
+    "LESB",
+    "FittedLesb",
+    "ValReals",
+    "check_detector",
+    "face_logits",
+    "fitted_for",
+    "head_logits",
+    "load_fitted",
+]
 
+LESB = "lesb"  # the detector of artefacts that name none: once there was no other
 Array = NDArray[np.float64]
 
 
@@ -45,7 +55,7 @@ class FittedLesb:
     """Local subspaces, a head per part in the order of `lfd.parts`, and where they come from.
 
     `probe` is the linear head of a backbone that has none of its own. `record` is plain data for
-    JSON: options, seeds, validation AUCs, data sets, counts.
+    JSON: the detector's name, options, seeds, validation AUCs, data sets, counts.
     """
 
     lfd: Lfd
@@ -53,6 +63,11 @@ class FittedLesb:
     probe: Probe | None
     reals: ValReals
     record: Mapping[str, Any]
+
+    @property
+    def detector(self) -> str:
+        """The detector that it was fitted for: `lesb`, or one that differs in its subspaces."""
+        return fitted_for(self.record)
 
     def save(self, path: Path) -> Path:
         """Write the one file that holds all of it."""
@@ -80,6 +95,21 @@ def load_fitted(path: Path, backbone: Backbone) -> FittedLesb:
             f"{path} holds no complete LESB, {error} is missing; fit it with `bench fit --detector "
             "lesb`"
         ) from error
+
+
+def fitted_for(record: Mapping[str, Any]) -> str:
+    """The detector that the record of an artefact belongs to."""
+    return str(record.get("detector", LESB))
+
+
+def check_detector(path: Path, fitted: FittedLesb, detector: str) -> None:
+    """DataError, naming both, unless the artefact is of this detector: others score otherwise."""
+    if fitted.detector != detector:
+        raise DataError(
+            f"{path} belongs to detector {fitted.detector!r}, not to {detector!r}, whose subspaces"
+            f" are made otherwise; pass --detector {fitted.detector}, or fit one with `bench fit"
+            f" --detector {detector}`"
+        )
 
 
 def _fitted(lfd: Lfd, tensors: Mapping[str, NDArray[Any]], record: Mapping[str, Any]) -> FittedLesb:

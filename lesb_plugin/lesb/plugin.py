@@ -45,6 +45,15 @@ def bench_detectors() -> Iterable[DetectorSpec]:
             needs_artefact=True,
         ),
         DetectorSpec(
+            name="lesb_gep",
+            summary="LESB in contrastive subspaces: what changes with one part, not with the rest",
+            build=lazy("lesb_plugin.gep.detector:build_gep"),
+            fit=lazy("lesb_plugin.gep.fit:fit_gep"),
+            options=lazy("lesb_plugin.lesb.options:LesbOptions"),
+            fit_options=lazy("lesb_plugin.gep.options:GepFitOptions"),
+            needs_artefact=True,
+        ),
+        DetectorSpec(
             name="lesb_roi",
             summary="LESB that localises: features pooled in the parts, part-contrastive heads",
             build=lazy("lesb_plugin.roi.detector:build_roi"),

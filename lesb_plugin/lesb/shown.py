@@ -53,6 +53,8 @@ def show_fit(board: Board, outcome: Outcome, lfd: Lfd, by_rank: Mapping[int, flo
     for part in lfd.parts:
         board.curve(f"spectrum/{part}", lfd.eigenvalues[part])
         board.curve(f"explained/{part}", lfd.diagnostics["explained"][part])
+    for part, shares in lfd.diagnostics.get("own_share", {}).items():
+        board.curve(f"own_share/{part}", shares)
     for at, name in enumerate(("heads_auc", "heads_loss")):
         for part, curve in zip(lfd.parts, outcome.runs[0].local.history[:, at].T, strict=True):
             board.curve(f"{name}/{part}", curve)

@@ -44,11 +44,12 @@ class Outcome:
 
 
 def record(
-    context: FitContext, options: LesbFitOptions, style: Style, outcome: Outcome
+    detector: str, context: FitContext, options: LesbFitOptions, style: Style, outcome: Outcome
 ) -> dict[str, Any]:
-    """Where the fit comes from, as JSON has it."""
+    """What was fitted and where it comes from, as JSON has it."""
     splits = {"train": outcome.train, "val": outcome.val}
     return {
+        "detector": detector,
         "head": outcome.head,
         "options": asdict(options),
         "style": asdict(style if options.style is None else load_law(options.style)),

@@ -36,7 +36,8 @@ class Lfd:
     """Local subspaces of one backbone's embedding space, K parts of rank r.
 
     `bases[part]` is (d, r) float32, `eigenvalues[part]` all d of them in descending order, `mean`
-    (d,) the mean embedding c of unchanged faces. `provenance` says what it was fitted on and with.
+    (d,) the mean embedding c of unchanged faces. `provenance` says what it was fitted on and with,
+    and under `subspaces` how the bases were made; without that key as in Eq. 5.
     """
 
     regions: RegionSet

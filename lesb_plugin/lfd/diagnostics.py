@@ -130,6 +130,8 @@ def tables(diagnostics: Mapping[str, Any]) -> tuple[Table, ...]:
     ]
     if diagnostics["alignment"] is not None:
         found.append(_alignment_table(diagnostics["alignment"]))
+    if "own_share" in diagnostics:
+        found.append(_own_table(diagnostics["own_share"]))
     return tuple(table for table in found if table[2])
 
 
@@ -159,13 +161,21 @@ def _leakage_table(diagnostics: Mapping[str, Any]) -> Table:
 
 
 def _explained_table(diagnostics: Mapping[str, Any]) -> Table:
-    rank = diagnostics["rank"]
+    return _curves_table("LFD: explained variance by rank", diagnostics["explained"])
+
+
+def _own_table(shares: Mapping[str, Sequence[float]]) -> Table:
+    """`shares[part]` as `lesb_plugin.gep.subspace` computes them."""
+    alike = 1.0 / len(shares)
+    return _curves_table(f"LFD: own share by direction ({alike:.3f}: shared, 1: own)", shares)
+
+
+def _curves_table(title: str, curves: Mapping[str, Sequence[float]]) -> Table:
+    """A row per part, its curve (r,) at the powers of 2 and at r."""
+    rank = len(next(iter(curves.values())))
     ranks = [r for r in (1, 2, 4, 8, 16, 32, 64, 128, 256) if r < rank] + [rank]
-    rows = [
-        (part, *(f"{curve[r - 1]:.3f}" for r in ranks))
-        for part, curve in diagnostics["explained"].items()
-    ]
-    return "LFD: explained variance by rank", ("part", *(str(r) for r in ranks)), tuple(rows)
+    rows = [(part, *(f"{curve[r - 1]:.3f}" for r in ranks)) for part, curve in curves.items()]
+    return title, ("part", *(str(r) for r in ranks)), tuple(rows)
 
 
 def _alignment_table(found: Mapping[str, Any]) -> Table:

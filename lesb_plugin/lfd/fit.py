@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import platform
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,40 @@ from lesb_plugin.lfd.augment import Psi
 from lesb_plugin.lfd.diagnostics import diagnose
 from lesb_plugin.lfd.regions import RegionSet
 from lesb_plugin.lfd.statistics import Statistics, collect
-from lesb_plugin.lfd.subspace import Reference, fit_subspace, largest_rank
+from lesb_plugin.lfd.subspace import Reference, Scatter, Subspace, fit_subspace, largest_rank
 from lesb_plugin.lfd.variants import VariantDataset, stable_int
 from registry import ConfigError, Embedder, Sample
 
-__all__ = ["Collected", "collect_lfd", "fit_lfd"]
+__all__ = ["Collected", "Method", "Principal", "Scatters", "collect_lfd", "fit_lfd"]
 
 Matrix = NDArray[np.float64]
+Scatters = Mapping[str, Scatter]
+
+
+class Method(Protocol):
+    """How subspaces follow from the parts' scatters S_k."""
+
+    def solve(self, scatters: Scatters, part: str, rank: int) -> Subspace:
+        """The subspace of one part; ValueError for a rank that its scatter cannot support."""
+
+    def diagnose(self, scatters: Scatters, rank: int) -> dict[str, Any]:
+        """What it has to say beyond what `lfd.diagnostics` says of any bases, as JSON has it."""
+
+    def record(self) -> dict[str, Any]:
+        """Its name, under `method`, and what else was decided."""
+
+
+class Principal:
+    """Eq. 5, the paper's: the directions in which a part's variants differ most."""
+
+    def solve(self, scatters: Scatters, part: str, rank: int) -> Subspace:
+        return fit_subspace(scatters[part], rank)
+
+    def diagnose(self, scatters: Scatters, rank: int) -> dict[str, Any]:  # noqa: ARG002
+        return {}
+
+    def record(self) -> dict[str, Any]:
+        return {"method": "principal"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,19 +60,27 @@ class Collected:
     regions: RegionSet
     statistics: Statistics
     settings: dict[str, Any]  # what else was decided, for the record
+    method: Method = dataclasses.field(default_factory=Principal)
 
     def at(self, rank: int) -> Lfd:
         """Local subspaces of `rank` directions each."""
         statistics, direction = self.statistics, self.embedder.backbone.head_direction()
-        bases, eigenvalues = _solve(statistics, rank)
-        diagnostics = diagnose(statistics.scatters, bases, direction, self.settings["seed"])
+        bases, eigenvalues = _solve(statistics, self.method, rank)
+        diagnostics = {
+            **diagnose(statistics.scatters, bases, direction, self.settings["seed"]),
+            **self.method.diagnose(statistics.scatters, rank),
+        }
         return Lfd(
             regions=self.regions,
             bases={part: basis.astype(np.float32) for part, basis in bases.items()},
             eigenvalues=eigenvalues,
             mean=statistics.mean.astype(np.float32),
             diagnostics={**diagnostics, "seconds": statistics.clock.spent},
-            provenance={**_provenance(self.embedder, statistics), **self.settings},
+            provenance={
+                **_provenance(self.embedder, statistics),
+                **self.settings,
+                "subspaces": self.method.record(),
+            },
         )
 
 
@@ -127,12 +162,14 @@ def _check_rank(rank: int, dim: int, images: int, variants: int, reference: Refe
         )
 
 
-def _solve(statistics: Statistics, rank: int) -> tuple[dict[str, Matrix], dict[str, Matrix]]:
+def _solve(
+    statistics: Statistics, method: Method, rank: int
+) -> tuple[dict[str, Matrix], dict[str, Matrix]]:
     """Bases (d, r) and all eigenvalues (d,) by part."""
     bases, eigenvalues = {}, {}
-    for part, scatter in statistics.scatters.items():
+    for part in statistics.scatters:
         try:
-            subspace = fit_subspace(scatter, rank)
+            subspace = method.solve(statistics.scatters, part, rank)
         except ValueError as error:
             raise ConfigError(f"part {part!r}: {error}") from error
         bases[part], eigenvalues[part] = subspace.basis, subspace.eigenvalues

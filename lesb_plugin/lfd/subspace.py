@@ -11,7 +11,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Reference", "Scatter", "Subspace", "fit_subspace", "fix_signs", "largest_rank"]
+__all__ = [
+    "Reference",
+    "Scatter",
+    "Subspace",
+    "check_freedom",
+    "check_varied",
+    "fit_subspace",
+    "fix_signs",
+    "largest_rank",
+]
 
 Matrix = NDArray[np.float64]
 Reference = Literal["mean", "clean"]
@@ -96,7 +105,10 @@ class Scatter:
 
 @dataclass(frozen=True, slots=True)
 class Subspace:
-    """`basis` (d, r) has orthonormal columns; `eigenvalues` (d,) are all of them, descending."""
+    """`basis` (d, r) has orthonormal columns; `eigenvalues` (d,) are all of them, descending.
+
+    Of what the basis is the leading subspace, they are the eigenvalues: of S_k in Eq. 5.
+    """
 
     basis: Matrix
     eigenvalues: Matrix
@@ -114,6 +126,17 @@ def fit_subspace(scatter: Scatter, rank: int) -> Subspace:
     ValueError: a rank beyond the data's degrees of freedom, or beyond the directions in which the
     variants differ at all (there eigenvectors would be arbitrary).
     """
+    check_freedom(scatter, rank)
+    values, vectors = np.linalg.eigh(scatter.within)  # ascending
+    values, vectors = values[::-1], vectors[:, ::-1]
+    check_varied(values, rank)
+    return Subspace(
+        basis=fix_signs(vectors[:, :rank]), eigenvalues=np.maximum(values, 0.0), rank=rank
+    )
+
+
+def check_freedom(scatter: Scatter, rank: int) -> None:
+    """ValueError for a rank beyond the data's degrees of freedom."""
     limit = min(scatter.dim, scatter.freedom)
     if not 1 <= rank <= limit:
         raise ValueError(
@@ -121,17 +144,17 @@ def fit_subspace(scatter: Scatter, rank: int) -> Subspace:
             f"{scatter.dim} and the {scatter.freedom} degrees of freedom of {scatter.images} "
             f"images with {scatter.variants} variants in all; lower the rank or take more of them"
         )
-    values, vectors = np.linalg.eigh(scatter.within)  # ascending
-    values, vectors = values[::-1], vectors[:, ::-1]
-    varied = int((values > values[0] * scatter.dim * np.finfo(np.float64).eps).sum())
+
+
+def check_varied(eigenvalues: Matrix, rank: int) -> None:
+    """ValueError for a rank beyond the directions that vary, by the eigenvalues (d,) of S_k."""
+    smallest = eigenvalues.max() * len(eigenvalues) * np.finfo(np.float64).eps
+    varied = int((eigenvalues > smallest).sum())
     if rank > varied:
         raise ValueError(
             f"rank {rank} asked for, but the variants differ in {varied} directions only; lower "
             "the rank, or take more images or stronger transforms"
         )
-    return Subspace(
-        basis=fix_signs(vectors[:, :rank]), eigenvalues=np.maximum(values, 0.0), rank=rank
-    )
 
 
 def fix_signs(basis: Matrix) -> Matrix:

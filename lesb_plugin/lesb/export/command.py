@@ -30,7 +30,8 @@ examples:
   bench export deepfakebench --backbone sbi_effb4 --weights FFraw.tar --artefact runs/lesb --out DIR
   bench export deepfakebench > lesb.yaml
 
-Without flags it is the shipped LESB. In a DeepfakeBench checkout:
+Without flags it is the shipped LESB; an artefact of lesb_gep is exported alike. In a DeepfakeBench
+checkout:
   python -m lesb_plugin.deepfakebench training/test.py --detector_path DIR/lesb.yaml \\
       --weights_path DIR/lesb.pth --test_dataset Celeb-DF-v2"""
 

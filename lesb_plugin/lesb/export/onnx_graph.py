@@ -59,7 +59,7 @@ def metadata(source: Source) -> dict[str, str]:
     backbone, network = source.backbone, source.network
     packages = ("lesb-plugin", "torch", "timm", "onnx", "onnxscript")
     return {
-        "detector": "lesb",
+        "detector": source.detector,
         "backbone": backbone.name,
         "weights": backbone.weights,
         "weights_sha256": backbone.weights_sha256,

@@ -17,6 +17,7 @@ __all__ = ["Source", "load_source"]
 class Source:
     """A network with the backbone and the artefact file that it is made of."""
 
+    detector: str  # `lesb`, or one that scores as it does
     network: LesbNetwork
     backbone: Backbone
     artefact: Path
@@ -49,6 +50,7 @@ def load_source(
             " in float32; fit it again with `bench fit --precision float32`"
         )
     return Source(
+        detector=fitted.detector,
         network=LesbNetwork(built, fitted, fusion),
         backbone=built,
         artefact=context.artefact,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Artefacts of `tiny`: lesb_roi, and a LESB of random subspaces."""
+    """Artefacts of `tiny`: lesb_roi, and a LESB and a lesb_gep of the same random subspaces."""
     folder = tmp_path_factory.mktemp("fitted")
     (folder / "style.yaml").write_text(STYLE)
     context = FitContext(
@@ -49,8 +50,13 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         datasets=("drawn",),
         quiet=True,
     )
-    lesb = random_lesb(TinyBackbone()).save(folder / "lesb.safetensors")
-    return {"lesb_roi": fit_roi(context).artefact, "lesb": lesb}
+    model = random_lesb(TinyBackbone())
+    other = replace(model, record={**model.record, "detector": "lesb_gep"})
+    return {
+        "lesb_roi": fit_roi(context).artefact,
+        "lesb": model.save(folder / "lesb.safetensors"),
+        "lesb_gep": other.save(folder / "lesb_gep.safetensors"),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +181,7 @@ def test_where_neither_is_fitted_the_error_is_how_to_fit_lesb_roi(
     assert "detector 'lesb_roi' has no fitted artefact" in err
 
 
-@pytest.mark.parametrize("name", ["lesb", "lesb_roi"])
+@pytest.mark.parametrize("name", ["lesb", "lesb_gep", "lesb_roi"])
 def test_an_artefact_says_itself_which_detector_it_is_of(
     name: str, bench: Run, fitted: dict[str, Path], tmp_path: Path
 ) -> None:
