@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 
 from lesb_plugin.lesb import plugin
 from lesb_plugin.lesb.train.command import configure_train
-from lesb_plugin.lesb.train.options import TrainConfig
+from lesb_plugin.lesb.train.options import TrainConfig, ValidateConfig
 from lesb_plugin.lfd.artefact import load
 from lesb_plugin.weights import ARTEFACTS, HERE, TRAINED_ON, WEIGHTS_SHA256, artefact_name
 from lesb_plugin.weights.shipped import WEIGHTS, build_sbi_efflite0, shipped_artefact
@@ -27,7 +27,7 @@ from registry.cli import CommandParser
 from registry.origin import Training
 from registry.plugins import load_plugins
 
-CONFIGS: dict[str, Any] = {"train": TrainConfig}
+CONFIGS: dict[str, Any] = {"train": TrainConfig, "validate": ValidateConfig}
 RECIPE = {
     "backbone", "style", "val_style", "val_fakes", "val_reals", "epochs", "pairs", "optimiser",
     "learning_rate", "head_rate", "weight_decay", "schedule", "warmup", "flat", "smoothing",
