@@ -10,6 +10,7 @@ import tarfile
 import tomllib
 import zipfile
 from configparser import ConfigParser
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,16 @@ def test_the_wheel_holds_the_yaml_and_not_the_build_hook(wheel: Path) -> None:
     assert {"registry/builtin/toy_faces.npz", "registry/builtin/toy_faces.txt"} <= names
     top = {name.split("/")[0] for name in names}
     assert {name for name in top if not name.endswith(".dist-info")} == {"registry", "lesb_plugin"}
+
+
+def test_the_wheel_says_and_carries_both_of_its_licences(wheel: Path) -> None:
+    names = contents(wheel, "")
+    (info,) = {name.partition("/")[0] for name in names if ".dist-info/" in name}
+    metadata = message_from_bytes(names[f"{info}/METADATA"])
+    assert metadata["License-Expression"] == "Apache-2.0 AND CC-BY-NC-SA-4.0"
+    for file in ("LICENSE", "lesb_plugin/weights/LICENSE.txt"):
+        assert file in metadata.get_all("License-File", [])
+        assert names[f"{info}/licenses/{file}"] == (ROOT / file).read_bytes()
 
 
 def test_the_sdist_holds_what_a_build_needs(sdist: Path) -> None:

@@ -89,6 +89,12 @@ def bench_commands() -> Iterable[CommandSpec]:
             run=lazy("lesb_plugin.lesb.train.command:run_train"),
         ),
         CommandSpec(
+            name="validate",
+            summary="AUC of weights on the pseudo-fakes of val; choose what scores .5",
+            configure=lazy("lesb_plugin.lesb.train.validate_command:configure_validate"),
+            run=lazy("lesb_plugin.lesb.train.validate_command:run_validate"),
+        ),
+        CommandSpec(
             name="export",
             summary="write a fitted LESB as an ONNX graph, or for a DeepfakeBench checkout",
             configure=lazy("lesb_plugin.lesb.export.command:configure_export"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -13,14 +15,24 @@ from safetensors import safe_open
 from sklearn.metrics import roc_auc_score
 
 from lesb_plugin.lesb import plugin
+from lesb_plugin.lesb.train.command import configure_train
+from lesb_plugin.lesb.train.options import TrainConfig, ValidateConfig
 from lesb_plugin.lfd.artefact import load
 from lesb_plugin.weights import ARTEFACTS, HERE, TRAINED_ON, WEIGHTS_SHA256, artefact_name
 from lesb_plugin.weights.shipped import WEIGHTS, build_sbi_efflite0, shipped_artefact
-from registry import evaluate
+from registry import evaluate, given_flags, resolve
 from registry.audit_summary import audit_file, find_audit
 from registry.checks import check_plugin
+from registry.cli import CommandParser
 from registry.origin import Training
+from registry.plugins import load_plugins
 
+CONFIGS: dict[str, Any] = {"train": TrainConfig, "validate": ValidateConfig}
+RECIPE = {
+    "backbone", "style", "val_style", "val_fakes", "val_reals", "epochs", "pairs", "optimiser",
+    "learning_rate", "head_rate", "weight_decay", "schedule", "warmup", "flat", "smoothing",
+    "frozen", "clip", "ema", "val_every", "precision", "seed",
+}  # fmt: skip
 TOY_AUC = 0.70  # measured: lesb .807 [.759 .856]; below this something is broken
 CARD = (HERE / "sbi_efflite0.md").read_text("utf-8")
 LOG = json.loads((HERE / "sbi_efflite0.json").read_text("utf-8"))
@@ -65,6 +77,50 @@ def test_the_card_says_what_the_log_says() -> None:
     assert f"{LOG['faces']:,} real" in CARD.replace("\n", " ")
     assert f"{len(LOG['epochs'])} passes" in CARD
     assert "CC BY-NC-SA 4.0" in CARD
+
+
+def test_every_file_of_weights_is_named_in_their_licence() -> None:
+    licence = (HERE / "LICENSE.txt").read_text("utf-8").split()
+    files = {path.name for path in HERE.glob("*.safetensors")}
+    assert files <= {word.strip(",") for word in licence}
+
+
+def test_the_shipped_recipe_is_that_of_the_last_run() -> None:
+    recipe = asdict(resolve(TrainConfig, "sbi_efflite0"))
+    last = LOG["runs"][-1]["config"]
+    where = {"train", "seed", "threads"}  # the data and the machine are the user's
+    assert {key for key, value in last.items() if key not in where} <= recipe.keys()
+    told = {key: recipe[key] for key in last if key not in where}
+    assert {key: list(v) if isinstance(v, tuple) else v for key, v in told.items()} == {
+        key: value for key, value in last.items() if key not in where
+    }
+
+
+def test_every_command_of_the_card_is_whole_and_understood() -> None:
+    text = CARD.replace("\\\n", " ")
+    lines = [line.split() for line in text.splitlines() if line.startswith("    bench ")]
+    assert sum(line[1] == "train" for line in lines) == len(LOG["runs"])
+    for line in lines:
+        assert "..." not in line
+        command = load_plugins().get("command", line[1])
+        parser = CommandParser(line[1], "")
+        command.configure(parser)
+        args = parser.parse(line[2:])
+        if line[1] in CONFIGS:
+            cls = CONFIGS[line[1]]
+            resolve(cls, args.config, args.set, given_flags(args, cls))
+
+
+def test_the_card_trains_as_the_log_says() -> None:
+    text = CARD.replace("\\\n", " ")
+    lines = [line.split()[2:] for line in text.splitlines() if line.startswith("    bench train")]
+    for number, (line, run) in enumerate(zip(lines, LOG["runs"], strict=True), start=1):
+        parser = CommandParser("train", "")
+        configure_train(parser)
+        args = parser.parse(line)
+        asked = asdict(resolve(TrainConfig, args.config, args.set, given_flags(args, TrainConfig)))
+        for key in RECIPE & run["config"].keys():
+            assert asked[key] == run["config"][key], (number, key)
 
 
 @pytest.mark.parametrize("text", [CARD, json.dumps(LOG)], ids=["card", "log"])

@@ -169,7 +169,7 @@ def test_the_flags_of_eval_and_fit_are_the_keys_of_the_configuration(bench: Run)
             assert f"  --{key.replace('_', '-')}" in out, key
 
 
-@pytest.mark.parametrize("command", ["eval", "fit", "train", "audit", "prepare"])
+@pytest.mark.parametrize("command", ["eval", "fit", "train", "validate", "audit", "prepare"])
 def test_flags_that_commands_share_stand_under_headings(bench: Run, command: str) -> None:
     """The flags of a command's own come first."""
     own, *rest = re.split(r"\n(data|frames and faces|computation):\n", bench(command, "--help")[1])

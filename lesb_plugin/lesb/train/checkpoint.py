@@ -107,31 +107,44 @@ def _laws(config: TrainConfig) -> dict[str, str]:
 
 
 def save_weights(
-    path: Path, network: TrainableNetwork, metadata: Mapping[str, Any], shift: float = 0.0
+    path: Path,
+    network: TrainableNetwork,
+    metadata: Mapping[str, Any],
+    shift: float = 0.0,
+    *,
+    exact: bool = False,
 ) -> None:
     """Weights as safetensors for `--weights`: float16, with norms, biases and head in float32.
 
-    A logit of fake of `shift` becomes 0, a score of .5, by way of the bias of the second class.
+    `exact` keeps in float32 what float16 does not hold to the last bit. A logit of fake of `shift`
+    becomes 0, a score of .5, by way of the bias of the last class. `metadata` is kept as JSON under
+    its keys.
     """
     head = {parameter.data_ptr() for parameter in network.head().parameters()}
     tensors = {}
     for name, tensor in network.weights().items():
         small = tensor.is_floating_point() and tensor.ndim > 1 and tensor.data_ptr() not in head
+        if small and exact:
+            small = torch.equal(tensor.half().to(tensor.dtype), tensor)
         tensors[name] = tensor.detach().to("cpu", torch.float16 if small else tensor.dtype)
     if shift:
         name = _bias(network, head)
-        tensors[name] = tensors[name] - torch.tensor([0.0, shift])
+        tensors[name] = torch.cat([tensors[name][:-1], tensors[name][-1:] - shift])
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    texts = {key: json.dumps(value) for key, value in metadata.items()}
     with replacing(path) as temporary:
-        temporary.write_bytes(to_bytes(contiguous, metadata={"training": json.dumps(metadata)}))
+        temporary.write_bytes(to_bytes(contiguous, metadata=texts))
 
 
 def _bias(network: TrainableNetwork, head: set[int]) -> str:
-    """The name of the bias of the head's two classes."""
+    """The name of the bias of the head's classes."""
     for name, tensor in network.weights().items():
-        if tensor.shape == (2,) and tensor.data_ptr() in head:
+        if tensor.shape in {(1,), (2,)} and tensor.data_ptr() in head:
             return name
-    raise ConfigError("this backbone's head has no bias to move its scores by; pass --flagged 0")
+    raise ConfigError(
+        "this backbone's head has no bias to move its scores by; bench train takes --flagged 0, and"
+        " bench validate tells the AUC without --flagged and --out"
+    )
 
 
 def _settings(config: TrainConfig) -> dict[str, Any]:

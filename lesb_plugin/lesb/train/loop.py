@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -202,13 +201,8 @@ class Trainer:
             precision=self.config.val_precision,
             quiet=self.config.quiet,
         )
-        rounded = {name: round(value, 4) for name, value in found.families.items()}
-        record["val"] = {
-            "auc": round(found.auc, 4),
-            "interval": [round(found.low, 4), round(found.high, 4)],
-            "families": rounded,
-            "seconds": round(time.perf_counter() - start, 1),
-        }
+        seconds = round(time.perf_counter() - start, 1)
+        record["val"] = {**found.record(), "seconds": seconds}
         self.seconds += time.perf_counter() - start
         if found.auc > self.best:
             self.best = found.auc
@@ -216,8 +210,8 @@ class Trainer:
             metadata = {key: value for key, value in self.log.items() if key != "epochs"}
             trainable = cast(TrainableNetwork, self.average.network)
             flagged = self.config.flagged
-            shift = float(np.quantile(found.reals, 1.0 - flagged)) if flagged else 0.0
-            save_weights(self.out / WEIGHTS, trainable, metadata, shift)
+            shift = found.exceeded_by(flagged) if flagged else 0.0
+            save_weights(self.out / WEIGHTS, trainable, {"training": metadata}, shift)
 
     # --- checkpoints -------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What `bench train` does: every field is a flag, a key of configs/train/*.yaml and an argument."""
+"""What `bench train` and `bench validate` do: every field is a flag, a YAML key and an argument."""
 
 from __future__ import annotations
 
@@ -14,11 +14,47 @@ from registry import (
     option,
 )
 
-__all__ = ["TrainConfig"]
+__all__ = ["TrainConfig", "ValSettings", "ValidateConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig(FailureSettings, ComputeSettings, WorkerSettings, FaceSettings, DataSettings):
+class ValSettings(FailureSettings, ComputeSettings, WorkerSettings, FaceSettings, DataSettings):
+    """Which fixed pseudo-fakes weights are judged by; a command adds what is judged."""
+
+    group: ClassVar[str] = "validation"
+
+    val_style: str = option("clean", "how the pairs that weights are judged by are made")
+    val_fakes: int = option(16, "fixed pseudo-fakes of each face of the val split", min=1)
+    val_reals: int = option(4, "of how many of them the real is scored as well", min=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidateConfig(ValSettings):
+    """What `bench validate` does."""
+
+    folder: ClassVar[str] = "validate"
+
+    backbone: str = option("sbi_efflite0", "backbone to judge (`bench list backbones`)")
+    weights: str | None = option(None, "weights of the backbone: a file, or 'random' for none")
+    train: tuple[str, ...] = option((), "real faces whose val split is judged on, as in training")
+    val: tuple[str, ...] = option((), "data to judge on; by default the val split of --train")
+    out: str | None = option(None, "file to write the weights to, .safetensors, with --flagged")
+    flagged: float | None = option(
+        None,
+        "share of val's reals that score above .5 with the weights in --out",
+        min=1e-6,
+        max=0.5,
+    )
+    overwrite: bool = option(False, "replace a file that is there")
+
+    @property
+    def val_precision(self) -> str:
+        """Nothing but validation is computed here."""
+        return self.precision
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(ValSettings):
     """One training run; build it with `resolve`, which checks every value.
 
     The defaults are those of configs/train/clean.yaml.
@@ -37,9 +73,6 @@ class TrainConfig(FailureSettings, ComputeSettings, WorkerSettings, FaceSettings
 
     # Pseudo-fakes.
     style: str = option("clean", "how pairs are made: a YAML file, or one of configs/style")
-    val_style: str = option("clean", "how the pairs that the weights are selected on are made")
-    val_fakes: int = option(16, "fixed pseudo-fakes of each face of the val split", min=1)
-    val_reals: int = option(4, "of how many of them the real is scored as well", min=1)
     shuffled_labels: bool = option(False, "negative control: labels by chance; AUC must stay .5")
 
     # Optimisation.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import tempfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,17 +12,14 @@ import torch
 from torch import nn
 
 from lesb_plugin.lesb.train.checkpoint import load_same_run
-from lesb_plugin.lesb.train.law import Cutout
 from lesb_plugin.lesb.train.loop import CHECKPOINT, LOG, WEIGHTS, Trainer
 from lesb_plugin.lesb.train.monitor import stopping, write_png
 from lesb_plugin.lesb.train.options import TrainConfig
 from lesb_plugin.lesb.train.pairs import PairMaker, load_law, pair_maker
 from lesb_plugin.lesb.train.shown import pair_sheet, shown_pairs
-from lesb_plugin.lesb.train.store import build_store
-from lesb_plugin.lesb.train.validation import ValSet, build_val_set
+from lesb_plugin.lesb.train.val_set import stored_faces, val_set
 from registry import (
     ConfigError,
-    CropPolicy,
     FreezableNetwork,
     TrainableBackbone,
     as_yaml,
@@ -65,7 +62,7 @@ def train(config: TrainConfig) -> TrainResult:
         torch.random.fork_rng(devices=[]),
     ):
         torch.default_generator.manual_seed(config.seed)
-        stored = _store(config, inputs.train, Path(scratch) / "train", "reading train faces")
+        stored = stored_faces(config, inputs.train, Path(scratch) / "train", "reading train faces")
         maker = pair_maker(
             stored,
             crop,
@@ -78,7 +75,7 @@ def train(config: TrainConfig) -> TrainResult:
             config=config,
             network=_network(config, inputs.backbone),
             maker=maker,
-            val=_val_set(config, inputs.val, crop, Path(scratch)),
+            val=val_set(config, inputs.val, crop, Path(scratch)),
             out=out,
             device=inputs.device,
             data_fingerprint=inputs.data_fingerprint,
@@ -133,33 +130,6 @@ def _begin(out: Path, config: TrainConfig, maker: PairMaker) -> None:
     (out / "config.yaml").write_text(as_yaml(config), encoding="utf-8")
     if pairs := shown_pairs(maker, 0, 12):
         write_png(out / "pairs.png", pair_sheet(pairs))
-
-
-def _store(config: TrainConfig, samples: Any, path: Path, label: str) -> Any:
-    return build_store(
-        samples,
-        path,
-        label=label,
-        workers=config.workers,
-        max_errors=config.max_errors,
-        quiet=config.quiet,
-    )
-
-
-def _val_set(config: TrainConfig, samples: Any, crop: CropPolicy, scratch: Path) -> ValSet:
-    """The same images in every run: their seed is no setting; nothing in them hides or bends."""
-    stored = _store(config, samples, scratch / "val", "reading val faces")
-    maker = pair_maker(stored, crop, config.val_style, purpose="val")
-    placement = replace(maker.law.placement, bend_p=0.0)
-    law = replace(maker.law, cutout=Cutout(), placement=placement)
-    return build_val_set(
-        replace(maker, law=law),
-        scratch / "val_images",
-        fakes=config.val_fakes,
-        reals=min(config.val_reals, config.val_fakes),
-        workers=config.workers,
-        quiet=config.quiet,
-    )
 
 
 def _log(

@@ -50,6 +50,18 @@ class Verdict:
     families: dict[str, float]
     reals: NDArray[np.float64]
 
+    def exceeded_by(self, share: float) -> float:
+        """The logit of fake that `share`, in (0, 1), of the real images exceed."""
+        return float(np.quantile(self.reals, 1.0 - share))
+
+    def record(self) -> dict[str, Any]:
+        """AUCs to four digits, as JSON has them."""
+        return {
+            "auc": round(self.auc, 4),
+            "interval": [round(self.low, 4), round(self.high, 4)],
+            "families": {name: round(value, 4) for name, value in self.families.items()},
+        }
+
 
 def build_val_set(
     maker: PairMaker, path: Path, *, fakes: int, reals: int, workers: int, quiet: bool
@@ -80,15 +92,19 @@ def build_val_set(
 def verdict(
     network: nn.Module, val: ValSet, *, device: str, precision: str, quiet: bool
 ) -> Verdict:
-    """Scores of every image, and what they amount to; the network is left in eval mode."""
+    """Scores of every image, and what they amount to; the network is left in eval mode.
+
+    It gives logits of real and fake (B, 2), or of fake alone (B, 1).
+    """
     network.eval()
     starts = range(0, len(val.images), _BATCH)
     scores = np.empty(len(val.images))
     for start in progress(starts, "validating", total=len(starts), unit="batch", quiet=quiet):
         batch = torch.from_numpy(np.array(val.images[start : start + _BATCH])).to(device)
         with torch.autocast(torch.device(device).type, torch.bfloat16, precision == "bfloat16"):
-            logits = network(batch.permute(0, 3, 1, 2).float() / 255)  # (b, 2)
-        scores[start : start + _BATCH] = (logits[:, 1] - logits[:, 0]).double().cpu().numpy()
+            logits = network(batch.permute(0, 3, 1, 2).float() / 255)  # (b, 2) or (b, 1)
+        fake = logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits[:, 0]
+        scores[start : start + _BATCH] = fake.double().cpu().numpy()
     if not np.isfinite(scores).all():
         raise DataError("the network gives NaN or infinite scores; lower --learning-rate")
     low, high = _interval(val, scores)

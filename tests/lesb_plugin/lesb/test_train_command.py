@@ -39,7 +39,7 @@ def test_a_run_starts_stops_and_goes_on(
     assert main(command) == 2
     assert "pass --resume to go on with that run" in capsys.readouterr().err
     with pytest.MonkeyPatch.context() as patched:  # settings are compared before faces are read
-        patched.setattr("lesb_plugin.lesb.train.run.build_store", pytest.fail)
+        patched.setattr("lesb_plugin.lesb.train.val_set.build_store", pytest.fail)
         assert main([*command, "--resume", "--learning-rate", "0.5"]) == 2
     assert "learning_rate was 0.001, is 0.5" in capsys.readouterr().err
     assert main([*command, "--resume"]) == 0
@@ -95,7 +95,8 @@ def test_crops_can_be_learned_from_as_they_are_stored(
         policies.append(crop)
         return pair_maker(store, crop, law, **settings)
 
-    monkeypatch.setattr("lesb_plugin.lesb.train.run.pair_maker", noting)
+    for module in ("run", "val_set"):
+        monkeypatch.setattr(f"lesb_plugin.lesb.train.{module}.pair_maker", noting)
     assert main([*command, "--minutes", "0", "--crop-from", "frame"]) == 0
     assert [(crop.name, crop.margin) for crop in policies] == [("frame", 0.0)] * 2  # train, val
     assert "crop_from: frame" in (tmp_path / "run" / "config.yaml").read_text()

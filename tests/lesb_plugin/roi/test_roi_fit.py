@@ -21,7 +21,17 @@ from lesb_plugin.roi.encoding import RoiEncoder
 from lesb_plugin.roi.fit import fit_roi
 from lesb_plugin.roi.fitted import load_fitted
 from lesb_plugin.roi.localisation import localisation
-from registry import ConfigError, DataError, DetectorContext, Embedder, Face, FitReport, checks
+from registry import (
+    ConfigError,
+    DataError,
+    DetectorContext,
+    Embedder,
+    Face,
+    FitReport,
+    checks,
+    crop_face,
+)
+from registry.builtin.backbones import build_timm
 
 
 @pytest.fixture(scope="module")
@@ -203,3 +213,20 @@ def test_parts_that_cover_the_crop_have_no_features_and_say_why(tmp_path: Path) 
     assert np.isnan(second).all()
     assert encode.fault(images[:1], points[:1]) == ""
     assert "leave nothing" in encode.fault(images[1:], points[1:])
+
+
+@pytest.mark.parametrize("model", ["test_efficientnet", "test_vit"])
+def test_fit_and_score_run_on_networks_with_random_weights(tmp_path: Path, model: str) -> None:
+    embedder = Embedder(build_timm(f"timm/{model}", "random", 0))
+    quick = {"pseudo_fakes": 2}
+    made = fit_roi(fit_context(tmp_path, embedder=embedder, train=people(6), options=quick))
+    policy = embedder.backbone.crop
+    faces = [crop_face(*person.load(), policy) for person in people(3, first=300)]
+    scores = detector(made.artefact, embedder).score(faces)
+    assert set(scores.regions) == {"eyes", "nose", "mouth"}
+    for values in (scores.fake, *scores.regions.values()):
+        assert values.shape == (3,)
+        assert ((values >= 0) & (values <= 1)).all()
+    other = Embedder(build_timm(f"timm/{model}", "random", 1))
+    with pytest.raises(DataError, match=f"belongs to .*timm/{model}"):
+        detector(made.artefact, other)
