@@ -83,7 +83,7 @@ def _shown(found: Collected, rng: np.random.Generator) -> _Shown:
     z = standardised(parts, found.real)
     return _Shown(
         own=lambda row: painted(masks[row], z[row]),
-        noise=lambda row: painted(masks[row], rng.standard_normal(z.shape[1])),
+        noise=lambda row: painted(masks[row], rng.standard_normal(z[row].shape)),
         what=", painted part scores",
     )
 
