@@ -102,10 +102,10 @@ def test_help_answers_in_under_three_tenths_of_a_second() -> None:
 
 
 @pytest.mark.parametrize("arguments", [("list",), ("list", "backbones")])
-def test_list_answers_in_the_time_of_sixteen_starts_of_python(arguments: tuple[str, ...]) -> None:
-    """0.3 s where an empty program takes 19 ms; the cores of some machines take twice as long."""
+def test_list_answers_in_the_time_of_thirty_starts_of_python(arguments: tuple[str, ...]) -> None:
+    """Twelve to eighteen are usual; importing torch takes a hundred and seventy."""
     started = least_seconds([sys.executable, "-c", "pass"], 0.0)
-    limit = 16 * started
+    limit = 30 * started
     assert least_seconds([BENCH, *arguments], limit) < limit
 
 
