@@ -131,6 +131,11 @@ def _rows_of_moves(reading: Reading) -> frozenset[str]:
     return frozenset(() if reading.parts is None else ("equivariance",))
 
 
+def _stacked(each: Sequence[Flags | None], nothing: Flags) -> Flags:
+    """(n, K) of flags (K,), `nothing` where there are none."""
+    return np.stack([nothing if flags is None else flags for flags in each])
+
+
 def _facts(faces: Sequence[AuditFace], subject: Subject) -> Collected:
     real = np.array([not face.fake for face in faces], np.bool_)
     known = np.array([face.truth is not None and bool(face.truth.any()) for face in faces])
@@ -149,11 +154,9 @@ def _facts(faces: Sequence[AuditFace], subject: Subject) -> Collected:
         names=subject.names,
         faces=tuple(faces),
         real=real,
-        truth=np.stack([nothing if face.truth is None else face.truth for face in faces]),
+        truth=_stacked([face.truth for face in faces], nothing),
         known=known,
-        perceived=np.stack(
-            [nothing if face.perceived is None else face.perceived for face in faces]
-        ),
+        perceived=_stacked([face.perceived for face in faces], nothing),
         identity=np.unique([face.identity for face in faces], return_inverse=True)[1],
         areas=np.array([mask.mean(axis=(1, 2)) for mask in masks]),
         centrality=np.array([[centre[part].mean() for part in mask] for mask in masks], np.float64),

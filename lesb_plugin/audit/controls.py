@@ -18,6 +18,7 @@ __all__ = [
     "commonest",
     "constant_alarm",
     "constant_part",
+    "edge_map",
     "map_controls",
     "part_controls",
     "part_edges",
@@ -107,10 +108,16 @@ def centre_map(size: int) -> NDArray[np.float32]:
     return np.outer(bell, bell).astype(np.float32)
 
 
-def part_edges(image: Image, masks: Flags) -> Array:
-    """(K,) mean length of the image's gradient inside of masks (K, S, S); NaN in an empty one."""
+def edge_map(image: Image) -> NDArray[np.float32]:
+    """(S, S): the length of the gradient of an image (S, S, 3)."""
     import cv2
 
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     slope = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
+    return np.asarray(slope, np.float32)
+
+
+def part_edges(image: Image, masks: Flags) -> Array:
+    """(K,) means of `edge_map` inside of masks (K, S, S); NaN in an empty one."""
+    slope = edge_map(image)
     return np.array([slope[mask].mean() if mask.any() else np.nan for mask in masks], np.float64)

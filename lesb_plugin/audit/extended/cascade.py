@@ -17,7 +17,7 @@ from torch import nn
 
 from lesb_plugin.audit.agreement import spearman
 from lesb_plugin.audit.compared import mean_row, unmeasured
-from lesb_plugin.audit.controls import OWN
+from lesb_plugin.audit.controls import EDGES, OWN, edge_map
 from lesb_plugin.audit.discrimination import rank_correlation
 from lesb_plugin.audit.extended.study import Map, Study
 from lesb_plugin.audit.naming import standardised
@@ -28,7 +28,6 @@ __all__ = ["cascade_rows", "map_correlation", "randomised", "resettable"]
 Array = NDArray[np.float64]
 DEPTHS = (0.25, 0.5, 0.75, 1.0)
 _AIM = at_most(0.2)
-_EDGES = "edges of the image"
 
 
 def cascade_rows(study: Study) -> list[Row]:
@@ -90,10 +89,10 @@ def _row(study: Study, depth: float, rows: NDArray[np.int64]) -> Row:
     reading = study.read_again(rows, f"{round(100 * depth)} % of layers random")
     maps, parts = study.found.reading.maps, study.found.reading.parts
     if maps is not None and reading.maps is not None:
-        values = {OWN: study.column(), _EDGES: study.column()}
+        values = {OWN: study.column(), EDGES: study.column()}
         values[OWN][rows] = map_correlation(maps[rows], reading.maps)
         edges = np.stack([_edges(study, row, maps.shape[1:]) for row in rows])
-        values[_EDGES][rows] = map_correlation(edges, edges)
+        values[EDGES][rows] = map_correlation(edges, edges)
         return mean_row(key, title, _AIM, values, study.draws, higher=False)
     if parts is None or reading.parts is None:
         return unmeasured(key, title, "nothing is said any more of any face")
@@ -118,6 +117,5 @@ def _row(study: Study, depth: float, rows: NDArray[np.int64]) -> Row:
 
 def _edges(study: Study, row: int, shape: tuple[int, ...]) -> Map:
     """(h, w) magnitude of the image's gradient."""
-    grey = cv2.cvtColor(study.found.faces[row].crop.image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    slope = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
+    slope = edge_map(study.found.faces[row].crop.image)
     return np.asarray(cv2.resize(slope, shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
