@@ -28,7 +28,7 @@ TRAINED_ON = (
     Training(dataset="ffhq256", task="forgery"),
 )
 INPUT_SIZE = 288  # pixels of the sides of a crop
-WEIGHTS_SHA256 = "550e733795fb338c65e852a208d459e07d177171cffb41063618d20ac1e51b91"
+WEIGHTS_SHA256 = "465fdc285cedc09fe5db71337fe4b2146d27e048daa0191b9e1dcf354b57765a"
 _FITTED = {
     "lesb": "LESB fitted on sbi_efflite0 with the faces that it was trained on",
     "lesb_roi": "LESB that localises, fitted on sbi_efflite0 with the faces that it was trained on",
