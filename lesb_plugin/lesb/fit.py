@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,10 +80,11 @@ def _fit(
     _check_faces(context)
     show_variants(board, context, options)
     collected = _collect_lfd(context, options)
+    ranks, left_out = supported(options.ranks or (options.rank,), collected.directions())
     train = _embed(context, options, style, "train")
     val = _embed(context, options, style.for_validation(), "val")
     collected = replace(collected, method=method_of(train))
-    by_rank = _by_rank(context, options, collected, train, val)
+    by_rank = _by_rank(context, options, ranks, collected, train, val) if options.ranks else {}
     lfd = collected.at(max(by_rank, key=by_rank.__getitem__) if by_rank else options.rank)
     seeds = range(context.seed, context.seed + options.control_seeds)
     runs = train_runs(lfd, train, val, _law(options), seeds, quiet=context.quiet)
@@ -104,7 +105,7 @@ def _fit(
     show_subspaces(board, lfd, val, context.seed)
     show_pairs(board, val, LesbDetector(context.embedder, fitted, LesbOptions()))
     found = (auc_table(outcome), *rank_tables(by_rank, lfd.rank), *tables(lfd.diagnostics))
-    return FitReport(artefact=path, tables=found, notes=notes(outcome))
+    return FitReport(artefact=path, tables=found, notes=(*left_out, *notes(outcome)))
 
 
 def _flagging(flagged: float, lfd: Lfd, heads: Heads, val: Embedded) -> tuple[Heads, float]:
@@ -160,19 +161,42 @@ def _collect_lfd(context: FitContext, options: LesbFitOptions) -> Collected:
     )
 
 
+def supported(
+    ranks: Sequence[int], directions: Mapping[str, int]
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """The ranks that every part has directions for, and a sentence for each that is left out.
+
+    `directions` are those in which the variants of a part differ. ConfigError where no rank is
+    left, which is told before pseudo-fakes are made.
+    """
+    part = min(directions, key=directions.__getitem__)
+    fewest = directions[part]
+    kept = tuple(rank for rank in ranks if rank <= fewest)
+    if not kept:
+        asked = f"rank {ranks[0]}" if len(ranks) == 1 else f"ranks {', '.join(map(str, ranks))}"
+        raise ConfigError(
+            f"{asked} asked for, but the variants of {part!r} differ in {fewest} directions only;"
+            " lower the rank, or take more images or stronger transforms"
+        )
+    left_out = tuple(
+        f"rank {rank} is left out: the variants of {part!r} differ in {fewest} directions only"
+        for rank in ranks
+        if rank > fewest
+    )
+    return kept, left_out
+
+
 def _by_rank(
     context: FitContext,
     options: LesbFitOptions,
+    ranks: Sequence[int],
     collected: Collected,
     train: Embedded,
     val: Embedded,
 ) -> dict[int, float]:
     """Validation AUC of the fused scores at each rank there is to choose from."""
     found = {}
-    ranks = progress(
-        options.ranks, "ranks", total=len(options.ranks), unit="rank", quiet=context.quiet
-    )
-    for rank in ranks:
+    for rank in progress(ranks, "ranks", total=len(ranks), unit="rank", quiet=context.quiet):
         heads = train_heads_of(collected.at(rank), train, val, _law(options), context.seed)
         found[rank] = heads.fused
     return found

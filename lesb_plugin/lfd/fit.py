@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
+import scipy.linalg
 from numpy.typing import NDArray
 
 from lesb_plugin.lfd.artefact import Lfd, describe_backbone
@@ -16,7 +17,14 @@ from lesb_plugin.lfd.augment import Psi
 from lesb_plugin.lfd.diagnostics import diagnose
 from lesb_plugin.lfd.regions import RegionSet
 from lesb_plugin.lfd.statistics import Statistics, collect
-from lesb_plugin.lfd.subspace import Reference, Scatter, Subspace, fit_subspace, largest_rank
+from lesb_plugin.lfd.subspace import (
+    Reference,
+    Scatter,
+    Subspace,
+    fit_subspace,
+    largest_rank,
+    varied_directions,
+)
 from lesb_plugin.lfd.variants import VariantDataset, stable_int
 from registry import ConfigError, Embedder, Sample
 
@@ -61,6 +69,13 @@ class Collected:
     statistics: Statistics
     settings: dict[str, Any]  # what else was decided, for the record
     method: Method = dataclasses.field(default_factory=Principal)
+
+    def directions(self) -> dict[str, int]:
+        """In how many directions the variants of each part differ; a rank is at most the fewest."""
+        return {
+            part: varied_directions(scipy.linalg.eigvalsh(scatter.within))
+            for part, scatter in self.statistics.scatters.items()
+        }
 
     def at(self, rank: int) -> Lfd:
         """Local subspaces of `rank` directions each."""

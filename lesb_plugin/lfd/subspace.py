@@ -20,6 +20,7 @@ __all__ = [
     "fit_subspace",
     "fix_signs",
     "largest_rank",
+    "varied_directions",
 ]
 
 Matrix = NDArray[np.float64]
@@ -146,10 +147,15 @@ def check_freedom(scatter: Scatter, rank: int) -> None:
         )
 
 
+def varied_directions(eigenvalues: Matrix) -> int:
+    """In how many directions the variants differ, by the eigenvalues (d,) of S_k."""
+    smallest = eigenvalues.max() * len(eigenvalues) * np.finfo(np.float64).eps
+    return int((eigenvalues > smallest).sum())
+
+
 def check_varied(eigenvalues: Matrix, rank: int) -> None:
     """ValueError for a rank beyond the directions that vary, by the eigenvalues (d,) of S_k."""
-    smallest = eigenvalues.max() * len(eigenvalues) * np.finfo(np.float64).eps
-    varied = int((eigenvalues > smallest).sum())
+    varied = varied_directions(eigenvalues)
     if rank > varied:
         raise ValueError(
             f"rank {rank} asked for, but the variants differ in {varied} directions only; lower "

@@ -9,6 +9,7 @@ import pytest
 from planted import BrokenSample, PlantedBackbone, planted_samples
 from planted_lesb import crops, detector, fit_context, planted_embedder
 
+import lesb_plugin.lesb.fit
 from lesb_plugin.lesb.dataset import PseudoFakes, Views
 from lesb_plugin.lesb.embedding import Embedded, embed_faces
 from lesb_plugin.lesb.fit import fit_lesb
@@ -35,6 +36,7 @@ from registry.builtin.backbones import build_timm
 from registry.resolving import resolve_options
 
 QUICK = {"rank": 4, "epochs": 2, "pseudo_fakes": 2, "variants": 4}
+BEYOND = 20  # the nose lies on six cells of three colours, and 8 faces leave 24 degrees of freedom
 
 
 def quick(folder: Path, **changes: Any) -> FitContext:
@@ -129,6 +131,25 @@ def test_of_several_ranks_the_one_with_the_best_val_auc_is_kept(tmp_path: Path) 
     by_rank = ours[1]["lesb"]["val_auc_by_rank"]
     assert {rank: f"{auc:.4f}" for rank, auc in by_rank.items()} == {r[0]: r[1] for r in rows}
     assert theirs[1]["lesb"]["val_auc_by_rank"] == {}
+
+
+def test_a_rank_that_the_variants_do_not_support_is_left_out_with_a_note(tmp_path: Path) -> None:
+    report = fit_lesb(quick(_folder(tmp_path, "three"), ranks=(2, 4, BEYOND), epochs=4))
+    by_rank = load(report.artefact)[1]["lesb"]["val_auc_by_rank"]
+    assert set(by_rank) == {"2", "4"}
+    assert [note for note in report.notes if "left out" in note] == [
+        f"rank {BEYOND} is left out: the variants of 'nose' differ in 18 directions only"
+    ]
+
+
+def test_ranks_of_which_none_is_supported_are_told_before_pseudo_fakes_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lesb_plugin.lesb.fit, "_embed", lambda *_: pytest.fail("made pseudo-fakes"))
+    with pytest.raises(ConfigError, match=rf"ranks {BEYOND}, {BEYOND + 1} asked for, but the"):
+        fit_lesb(quick(tmp_path, ranks=(BEYOND, BEYOND + 1)))
+    with pytest.raises(ConfigError, match=rf"rank {BEYOND} asked for.* lower the rank"):
+        fit_lesb(quick(tmp_path, rank=BEYOND))
 
 
 def test_a_style_brings_its_families_of_pseudo_fakes(tmp_path: Path) -> None:
