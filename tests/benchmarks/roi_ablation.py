@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lesb_plugin.gep.options import GepFitOptions
+from lesb_plugin.gep.subspace import Weights, contrast, contrastive_subspace
 from lesb_plugin.lesb.heads import auc
 from lesb_plugin.lesb.styled import StyledFakes, for_validation
 from lesb_plugin.lesb.train.pairs import pair_maker
@@ -30,7 +32,7 @@ from lesb_plugin.lfd.part_grid import part_weights, pool
 from lesb_plugin.lfd.presets import psi_preset, region_preset
 from lesb_plugin.lfd.subspace import Scatter, fit_subspace
 from lesb_plugin.lfd.variants import Skipped, VariantDataset
-from lesb_plugin.roi.calibration import choose_fusion, fit_calibration
+from lesb_plugin.roi.calibration import Calibration, choose_fusion, fit_calibration
 from lesb_plugin.roi.dataset import PartFakes
 from lesb_plugin.roi.heads import Examples, PartLaw, train_part_heads
 from lesb_plugin.roi.localisation import localisation
@@ -41,6 +43,7 @@ from registry.plugins import load_plugins
 REAL = ("portraits", "ffhq512", "ffhq256")
 PARTS = region_preset("eyes_nose_mouth")
 RANK = 32
+SHARED = 8  # directions that parts have in common
 
 
 def main() -> None:
@@ -165,7 +168,7 @@ def rows_of_fakes(
 
 
 def lfd_variants(args: argparse.Namespace, backbone: Any) -> list[dict[str, Any]]:
-    """Pooled in their own part, less the rest: (K, M, C) of each face."""
+    """Less the rest: (K, M, K, C) of each face, part k changed and features pooled in part j."""
     chosen = real_samples(args, "train", args.train_faces // 3)
     dataset = VariantDataset(chosen, PARTS, psi_preset("paper"), backbone.crop, args.variants)
     found = []
@@ -176,9 +179,9 @@ def lfd_variants(args: argparse.Namespace, backbone: Any) -> list[dict[str, Any]
         image, face = chosen[i].load()
         points = np.asarray(crop_face(image, face, backbone.crop).landmarks)
         per_part = []
-        for k, images in enumerate(item.images):
+        for images in item.images:
             rows = seen(backbone, images, np.repeat(points[None], len(images), 0))
-            per_part.append(np.stack([row["fine"][k] - row["fine"][-1] for row in rows]))
+            per_part.append(np.stack([row["fine"][:-1] - row["fine"][-1] for row in rows]))
         found.append({"variants": np.stack(per_part)})
     return found
 
@@ -197,42 +200,63 @@ def table(args: argparse.Namespace) -> None:
     )
     rows = []
     variants = variants_of(train, lfd["variants"])
-    for name, (inputs, law, labels) in progress(
+    for name, each in progress(
         variants.items(), "variants", total=len(variants), unit="fit", quiet=False
     ):
-        known = Examples(inputs(train), labels)
-        heads = train_part_heads(known, Examples(inputs(val), val["y"]), law, 0)
-        rows.append(
-            (name, *measured(heads.logits(inputs(val)), heads.logits(inputs(real)), val, real))
-        )
+        known = Examples(each.inputs(train), each.labels)
+        unseen = Examples(each.inputs(val), val["y"])
+        heads = train_part_heads(known, unseen, each.law, 0)
+        logits = heads.logits(unseen.features), heads.logits(each.inputs(real))
+        rows.append((name, *measured(*logits, val, real, each.on_scale)))
     header = ("variant", "val", "all", *GROUPS, "corr.", "part AUC", "AUC", "head AUC")
     print_table(f"manipulated, {len(real['label'])} faces", header, rows)
 
 
-def variants_of(
-    train: Rows, changes: NDArray[np.float32]
-) -> dict[str, tuple[Inputs, PartLaw, NDArray[np.float32]]]:
-    """Inputs, law and labels by the name of the variant."""
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """`on_scale`: part logits are compared after division by what reals have."""
+
+    inputs: Inputs
+    labels: NDArray[np.float32]
+    law: PartLaw = field(default_factory=PartLaw)
+    on_scale: bool = True
+
+
+def variants_of(train: Rows, changes: NDArray[np.float32]) -> dict[str, Variant]:
+    """By name."""
     y = train["y"]
     spread = np.random.default_rng(0).permutation(len(y))
     faces = np.repeat(np.fmax.reduce(y, axis=1)[:, None], 3, axis=1)
-    subspaces = local_subspaces(changes, RANK)
     rngs = (np.random.default_rng(k) for k in range(3))
-    random = np.stack([random_subspace(changes.shape[3], RANK, rng) for rng in rngs])
-    fine, last, law = stage("fine"), stage("last"), PartLaw()
+    random = np.stack([random_subspace(changes.shape[-1], RANK, rng) for rng in rngs])
     less, less_last = less_rest("fine"), less_rest("last")
+
+    def both(rows: Rows) -> NDArray[np.float32]:
+        return np.concatenate([less(rows), less_last(rows)], axis=2)
+
+    def within(bases: NDArray[np.floating]) -> Variant:
+        return Variant(inputs=lambda rows: less(rows) @ bases.astype(np.float32), labels=y)
+
+    local = local_subspaces(changes, RANK)
+    shifted = with_shift(local_subspaces(changes, RANK - 1), less(train), train)
     return {
-        "as shipped": (less, law, y),
-        "without the margin": (less, replace(law, margin=0.0), y),
-        "not less the rest of the face": (fine, law, y),
-        "last stage": (less_last, law, y),
-        "last stage, not less the rest": (last, law, y),
-        "both stages": (lambda rows: np.concatenate([less(rows), less_last(rows)], axis=2), law, y),
-        f"in LFD's subspaces, rank {RANK}": (lambda rows: less(rows) @ subspaces, law, y),
-        f"in random subspaces, rank {RANK}": (lambda rows: less(rows) @ random, law, y),
-        "of the whole embedding": (lambda rows: np.stack([rows["embedding"]] * 3), law, y),
-        "labels of whole faces": (less, law, faces),
-        "labels shuffled": (less, law, y[spread]),
+        "as shipped": Variant(inputs=less, labels=y),
+        "without the margin": Variant(inputs=less, labels=y, law=PartLaw(margin=0.0)),
+        "logits not on the scale of reals": Variant(inputs=less, labels=y, on_scale=False),
+        "not less the rest of the face": Variant(inputs=stage("fine"), labels=y),
+        f"less {SHARED} directions that parts share": within(without_shared(changes, SHARED)),
+        "last stage": Variant(inputs=less_last, labels=y),
+        "last stage, not less the rest": Variant(inputs=stage("last"), labels=y),
+        "both stages": Variant(inputs=both, labels=y),
+        f"in LFD's subspaces, rank {RANK}": within(local),
+        "the same with the mean shift": within(shifted),
+        "in contrastive subspaces": within(contrastive_subspaces(changes, less(train), train)),
+        "in random subspaces": within(random),
+        "of the whole embedding": Variant(
+            inputs=lambda rows: np.stack([rows["embedding"]] * 3), labels=y
+        ),
+        "labels of whole faces": Variant(inputs=less, labels=faces),
+        "labels shuffled": Variant(inputs=less, labels=y[spread]),
     }
 
 
@@ -246,21 +270,79 @@ def less_rest(name: str) -> Inputs:
     return lambda rows: parts(rows) - rows[name][None, :, -1]
 
 
-def local_subspaces(changes: NDArray[np.float32], rank: int) -> NDArray[np.float32]:
-    """(K, C, r) of what psi does to the features of each part, (N, K, M, C)."""
-    bases = []
-    for part in range(changes.shape[1]):
-        scatter = Scatter(changes.shape[3]).update(changes[:, part])
-        bases.append(fit_subspace(scatter, rank).basis)
-    return np.stack(bases).astype(np.float32)
+def local_subspaces(changes: NDArray[np.float32], rank: int) -> NDArray[np.float64]:
+    """(K, C, r) of what psi does to the features of each part, by `changes` (N, K, M, K, C)."""
+    return np.stack([fit_subspace(each[name], rank).basis for name, each in scatters_of(changes)])
+
+
+def scatters_of(changes: NDArray[np.float32]) -> list[tuple[str, dict[str, Scatter]]]:
+    """Of the features in each part: what a change of this and of every other part does to them."""
+    return [
+        (
+            name,
+            {
+                other: Scatter(changes.shape[-1]).update(changes[:, j, :, k])
+                for j, other in enumerate(PARTS.names)
+            },
+        )
+        for k, name in enumerate(PARTS.names)
+    ]
+
+
+def without_shared(changes: NDArray[np.float32], count: int) -> NDArray[np.float64]:
+    """(K, C, C - count): all but the directions along which the parts together vary most."""
+    own = [each[name].within for name, each in scatters_of(changes)]
+    total = np.sum([each / np.trace(each) for each in own], axis=0)
+    return np.stack([np.linalg.eigh(total)[1][:, :-count]] * len(own))
+
+
+def with_shift(
+    bases: NDArray[np.float64], features: NDArray[np.float32], train: Rows
+) -> NDArray[np.float64]:
+    """(K, C, r + 1): where the features (K, n, C) of a part go when it alone is changed, too."""
+    reals = train["family"] == ""
+    single = np.nansum(train["y"], axis=1) == 1
+    found = []
+    for k, basis in enumerate(bases):
+        changed = features[k][single & (train["y"][:, k] == 1)]
+        shift = (changed.mean(axis=0) - features[k][reals].mean(axis=0)).astype(np.float64)
+        found.append(np.linalg.qr(np.concatenate([basis, shift[:, None]], axis=1))[0])
+    return np.stack(found)
+
+
+def contrastive_subspaces(
+    changes: NDArray[np.float32], features: NDArray[np.float32], train: Rows
+) -> NDArray[np.float64]:
+    """(K, C, r): each part's changes against the others', persons and quality, as `lesb_gep`."""
+    options = GepFitOptions()
+    weights = Weights(identity=options.identity, noise=options.noise, ridge=options.ridge)
+    face = np.cumsum(train["clean"]) - 1  # the clean image comes first of each face
+    distorted = (train["family"] == "") & ~train["clean"]
+    found = []
+    for (name, scatters), own in zip(
+        scatters_of(changes), features.astype(np.float64), strict=True
+    ):
+        clean = own[train["clean"]]
+        moved = own[distorted] - clean[face[distorted]]
+        identity, noise = np.cov(clean.T, bias=True), moved.T @ moved / len(moved)
+        against = contrast(scatters, name, identity, noise, weights)
+        found.append(contrastive_subspace(scatters[name], against, RANK).basis)
+    return np.stack(found)
 
 
 def measured(
-    unseen: NDArray[np.float64], found: NDArray[np.float64], val: Rows, real: Rows
+    unseen: NDArray[np.float64],
+    found: NDArray[np.float64],
+    val: Rows,
+    real: Rows,
+    on_scale: bool,
 ) -> tuple[str, ...]:
     """The cells of a row, of logits (K, n) of val and of `manipulated`."""
     pairs, clean = ~val["clean"], val["clean"]
     calibration = fit_calibration(unseen[:, clean], unseen[:, pairs], val["y"][pairs])
+    if not on_scale:
+        count = len(unseen)
+        calibration = Calibration(mean=np.zeros(count), deviation=np.ones(count))
     z_val, z = calibration.standardise(unseen), calibration.standardise(found)
     parts_val, parts = calibration.contrast(unseen), calibration.contrast(found)
     fake = (val["family"] != "").astype(np.int64)
