@@ -33,7 +33,7 @@ RECIPE = {
     "learning_rate", "head_rate", "weight_decay", "schedule", "warmup", "flat", "smoothing",
     "frozen", "clip", "ema", "val_every", "precision", "seed",
 }  # fmt: skip
-TOY_AUC = 0.70  # measured: lesb .807 [.759 .856]; below this something is broken
+TOY_AUC = 0.70  # measured: lesb .805 [.757 .858]; below this something is broken
 CARD = (HERE / "sbi_efflite0.md").read_text("utf-8")
 LOG = json.loads((HERE / "sbi_efflite0.json").read_text("utf-8"))
 
