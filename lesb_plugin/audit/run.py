@@ -35,6 +35,7 @@ from registry import AuditInputs, ConfigError, UnknownNameError, prepare_audit
 __all__ = ["Audit", "run_audit"]
 
 SCHEMA = 1
+_STOPPED = "Ctrl-C ended this audit early: its last row may be of fewer faces than asked for."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -146,7 +147,7 @@ def run_audit(config: AuditConfig) -> Audit:
         config=config,
         rows=rows,
         called_out=tuple(filter(None, map(called_out, rows))),
-        notes=(*_notes(read, found, rows_wanted), *_notes_of(rows)),
+        notes=(*_notes(read, found, rows_wanted), *_notes_of(rows), *([_STOPPED] * stopped)),
         found=found,
         z=z,
         matrix=_matrix(found, z) if z is not None and "auc_matrix" in rows_wanted else None,

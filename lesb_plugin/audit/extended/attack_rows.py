@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -20,7 +20,7 @@ from lesb_plugin.audit.extended.lime import (
     slic_segments,
 )
 from lesb_plugin.audit.extended.nes import NesLaw, attacked
-from lesb_plugin.audit.extended.study import Image, Study
+from lesb_plugin.audit.extended.study import Image, Stopped, Study
 from lesb_plugin.audit.faces import AuditFace
 from lesb_plugin.audit.row import Aim, Row
 from lesb_plugin.explain.perturbation import blurred
@@ -31,6 +31,7 @@ __all__ = ["attack_rows"]
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Order = NDArray[np.int64]
+Falls = dict[str, dict[str, float]]  # of one face, by row and by who ranks
 Values = dict[str, dict[str, Array]]  # columns (n,) by row and by who ranks
 
 _LIME, _RANDOM = "LIME", "random"
@@ -54,19 +55,28 @@ def attack_rows(study: Study) -> list[Row]:
     score, an attack there undoes it. Regions are the 1 to `attack_top` parts, or SLIC segments,
     that the explanation ranks highest. Controls rank at random, by LIME (hidden segments are
     blurred; a part has the mean of LIME's weights over its pixels), always the same part, and the
-    changed part (parts).
+    changed part (parts). Ctrl-C is a `Stopped` with the rows of the faces attacked by then.
     """
     slic = importlib.util.find_spec("skimage") is not None
     kinds = [_SEGMENTS] if slic else []
     if study.z is not None:
         kinds.append(_PARTS)
     values: Values = {}
-    for row, face in study.faces("attacks"):
-        before = float(study.found.reading.fake[row])
-        if before > 0.5:
-            lime = _lime(study, row, face) if slic else None
-            for what in kinds:
-                _attack(study, row, face, what, before, lime, values)
+    try:
+        for row, face in study.faces("attacks"):
+            before = float(study.found.reading.fake[row])
+            if before > 0.5:
+                lime = _lime(study, row, face) if slic else None
+                falls = [_falls(study, row, face, what, before, lime) for what in kinds]
+                _keep(study, row, falls, values)  # a face counts for all rows or for none
+    except KeyboardInterrupt:
+        if not values:
+            raise
+        raise Stopped(_rows(study, kinds, values)) from None
+    return _rows(study, kinds, values)
+
+
+def _rows(study: Study, kinds: list[str], values: Values) -> list[Row]:
     rows = [_row(study, key, what, count, values) for key, what, count in _wanted(study, kinds)]
     if _SEGMENTS not in kinds:
         rows.append(unmeasured("attack.segments", "attack on the top segments", _NO_SLIC))
@@ -96,16 +106,18 @@ def _row(study: Study, key: str, what: str, count: int, values: Values) -> Row:
     return mean_row(key, title, aim, values[key], study.draws)
 
 
-def _attack(
-    study: Study,
-    row: int,
-    face: AuditFace,
-    what: str,
-    before: float,
-    lime: _Lime | None,
-    values: Values,
-) -> None:
-    """The falls of one face, put into `values`."""
+def _keep(study: Study, row: int, falls: Sequence[Falls], values: Values) -> None:
+    for each in falls:
+        for key, by_order in each.items():
+            columns = values.setdefault(key, {})
+            for who, fall in by_order.items():
+                columns.setdefault(who, study.column())[row] = fall
+
+
+def _falls(
+    study: Study, row: int, face: AuditFace, what: str, before: float, lime: _Lime | None
+) -> Falls:
+    """The falls of one face."""
     # A face's draws are its own, so that they do not depend on how long other attacks went on.
     rng = study.rng(f"attack {what} {row}")
     if what == _SEGMENTS:
@@ -116,15 +128,17 @@ def _attack(
     else:
         masks, most = face.parts, _most_parts(study)
         orders = _part_orders(study, row, lime, rng)
-    falls: dict[bytes, float] = {}  # by region: the same one is attacked once
+    found: Falls = {}
+    known: dict[bytes, float] = {}  # by region: the same one is attacked once
     for count in range(1, most + 1):
-        columns = values.setdefault(f"attack.{what}_{count}", {})
+        columns = found.setdefault(f"attack.{what}_{count}", {})
         for who, order in orders.items():
             region = np.asarray(masks[order[:count]].any(axis=0))
             name = region.tobytes()
-            if name not in falls:
-                falls[name] = before - _score_after(study, face, region, rng)
-            columns.setdefault(who, study.column())[row] = falls[name]
+            if name not in known:
+                known[name] = before - _score_after(study, face, region, rng)
+            columns[who] = known[name]
+    return found
 
 
 def _score_after(study: Study, face: AuditFace, region: Flags, rng: np.random.Generator) -> float:

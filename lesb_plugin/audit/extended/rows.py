@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from lesb_plugin.audit.compared import unmeasured
 from lesb_plugin.audit.extended.attack_rows import attack_rows
@@ -11,7 +11,7 @@ from lesb_plugin.audit.extended.curves import curve_rows
 from lesb_plugin.audit.extended.labels import labels_row
 from lesb_plugin.audit.extended.methods import method_rows
 from lesb_plugin.audit.extended.shapley_rows import shapley_rows
-from lesb_plugin.audit.extended.study import Study
+from lesb_plugin.audit.extended.study import Stopped, Study
 from lesb_plugin.audit.row import Row
 
 __all__ = ["extended_rows"]
@@ -30,8 +30,8 @@ _STOPPED = "stopped before it was measured"
 def extended_rows(study: Study, wanted: Collection[str]) -> tuple[list[Row], bool]:
     """Rows of the keys `wanted`; none for an explanation that says nothing of any face.
 
-    They take up to an hour: Ctrl-C ends them early, and those that were finished count. The second
-    value says whether that happened.
+    They take up to hours: Ctrl-C ends them early, and those that were finished count, as do the
+    faces that were attacked by then. The second value says whether that happened.
     """
     found: list[Row] = []
     if study.z is None and study.found.reading.maps is None:
@@ -40,6 +40,12 @@ def extended_rows(study: Study, wanted: Collection[str]) -> tuple[list[Row], boo
     for at, key in enumerate(keys):
         try:
             found += _ROWS[key](study)
+        except Stopped as stopped:
+            return [*found, *stopped.rows, *_unmeasured(keys[at + 1 :])], True
         except KeyboardInterrupt:
-            return [*found, *(unmeasured(each, each, _STOPPED) for each in keys[at:])], True
+            return [*found, *_unmeasured(keys[at:])], True
     return found, False
+
+
+def _unmeasured(keys: Sequence[str]) -> list[Row]:
+    return [unmeasured(key, key, _STOPPED) for key in keys]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,15 +15,24 @@ from lesb_plugin.audit.map_rows import enlarged
 from lesb_plugin.audit.naming import standardised
 from lesb_plugin.audit.options import AuditConfig
 from lesb_plugin.audit.painted import painted
+from lesb_plugin.audit.row import Row
 from lesb_plugin.audit.subject import Reading, Subject
 from registry import Explain, progress
 
-__all__ = ["Image", "Map", "Study"]
+__all__ = ["Image", "Map", "Stopped", "Study"]
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
 Map = NDArray[np.float32]
 Rows = NDArray[np.int64]
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C, in the midst of rows that can be told of the faces that were finished by then."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        super().__init__()
+        self.rows = tuple(rows)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -20,6 +20,7 @@ from lesb_plugin.audit.extended.lime import (
     slic_segments,
 )
 from lesb_plugin.audit.extended.nes import NesLaw, attacked
+from lesb_plugin.audit.extended.rows import extended_rows
 from registry import Crop, Scores
 
 RNG = np.random.default_rng(0)
@@ -181,6 +182,33 @@ def test_lime_over_parts_takes_no_more_scores_than_over_segments(
     study = study_of(faces, MouthDetector(faces[0].crop), attack_steps=1, lime_samples=60)
     rows = {row.key: row for row in attack_rows(study)}
     assert fits == [60] * rows["attack.parts_1"].n == [60] * rows["attack.segments_1"].n
+
+
+def test_ctrl_c_leaves_the_faces_that_were_attacked_by_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    faces = painted_faces(5)
+    study = study_of(faces, MouthDetector(faces[0].crop), attack_steps=1, lime_samples=50)
+    whole = {row.key: row for row in attack_rows(study)}["attack.parts_1"]
+    fits = []
+
+    def interrupted(kept: NDArray[np.bool_], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        fits.append(len(kept))
+        if len(fits) == 3:
+            raise KeyboardInterrupt
+        return lime_weights(kept, scores)
+
+    monkeypatch.setattr(attack_rows_module, "lime_weights", interrupted)
+    found, stopped = extended_rows(study, ("attack",))
+    rows = {row.key: row for row in found}
+    assert stopped
+    assert rows["attack.parts_1"].n == rows["attack.segments_1"].n == 2 < whole.n
+    assert rows["attack.parts_1"].figure.value is not None
+
+    fits[:] = [0, 0]  # now in the first face
+    assert [row.figure.reason for row in extended_rows(study, ("attack",))[0]] == [
+        "stopped before it was measured"
+    ]
 
 
 def test_faces_that_pass_for_real_need_no_attack() -> None:
