@@ -61,6 +61,7 @@ def main() -> None:
     collecting.add_argument("--variants", type=int, default=4, help="psi variants for LFD")
     tabulating = commands.add_parser("table")
     tabulating.add_argument("out", type=Path)
+    tabulating.add_argument("--seeds", type=int, default=4, help="of the heads' training")
     args = parser.parse_args()
     {"collect": collect, "table": table}[args.what](args)
 
@@ -194,22 +195,28 @@ GROUPS = {"transplants": ("alpha", "poisson"), "warps": ("warp",), "in-painting"
 
 
 def table(args: argparse.Namespace) -> None:
-    """Right part first on val, then on `manipulated` as a whole and by group, and the rest."""
+    """Right part first on val with its standard deviation over seeds, then on `manipulated` as a
+    whole and by group, and the rest.
+    """
     train, val, real, lfd = (
         dict(np.load(args.out / f"{name}.npz")) for name in ("train", "val", "manipulated", "lfd")
     )
+    found: dict[str, list[list[float]]] = {}
+    for seed in progress(range(args.seeds), "seeds", total=args.seeds, unit="seed", quiet=False):
+        for name, each in variants_of(train, lfd["variants"], seed).items():
+            known, unseen = each.inputs(train), each.inputs(val)
+            heads = train_part_heads(
+                Examples(known, each.labels), Examples(unseen, val["y"]), each.law, seed
+            )
+            logits = heads.logits(unseen), heads.logits(each.inputs(real))
+            found.setdefault(name, []).append(measured(*logits, val, real, each.on_scale))
     rows = []
-    variants = variants_of(train, lfd["variants"])
-    for name, each in progress(
-        variants.items(), "variants", total=len(variants), unit="fit", quiet=False
-    ):
-        known = Examples(each.inputs(train), each.labels)
-        unseen = Examples(each.inputs(val), val["y"])
-        heads = train_part_heads(known, unseen, each.law, 0)
-        logits = heads.logits(unseen.features), heads.logits(each.inputs(real))
-        rows.append((name, *measured(*logits, val, real, each.on_scale)))
+    for name, numbers in found.items():
+        mean, spread = np.mean(numbers, axis=0), np.std(numbers, axis=0)
+        rows.append((name, f"{mean[0]:.3f} ± {spread[0]:.3f}", *(f"{x:.3f}" for x in mean[1:])))
     header = ("variant", "val", "all", *GROUPS, "corr.", "part AUC", "AUC", "head AUC")
-    print_table(f"manipulated, {len(real['label'])} faces", header, rows)
+    title = f"manipulated, {len(real['label'])} faces, mean of {args.seeds} seeds of the heads"
+    print_table(title, header, rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,12 +229,12 @@ class Variant:
     on_scale: bool = True
 
 
-def variants_of(train: Rows, changes: NDArray[np.float32]) -> dict[str, Variant]:
-    """By name."""
+def variants_of(train: Rows, changes: NDArray[np.float32], seed: int) -> dict[str, Variant]:
+    """By name; what is drawn at random is drawn with `seed`."""
     y = train["y"]
-    spread = np.random.default_rng(0).permutation(len(y))
+    spread = np.random.default_rng(seed).permutation(len(y))
     faces = np.repeat(np.fmax.reduce(y, axis=1)[:, None], 3, axis=1)
-    rngs = (np.random.default_rng(k) for k in range(3))
+    rngs = (np.random.default_rng([seed, k]) for k in range(3))
     random = np.stack([random_subspace(changes.shape[-1], RANK, rng) for rng in rngs])
     less, less_last = less_rest("fine"), less_rest("last")
 
@@ -336,8 +343,8 @@ def measured(
     val: Rows,
     real: Rows,
     on_scale: bool,
-) -> tuple[str, ...]:
-    """The cells of a row, of logits (K, n) of val and of `manipulated`."""
+) -> list[float]:
+    """The figures of a row, of logits (K, n) of val and of `manipulated`."""
     pairs, clean = ~val["clean"], val["clean"]
     calibration = fit_calibration(unseen[:, clean], unseen[:, pairs], val["y"][pairs])
     if not on_scale:
@@ -363,7 +370,7 @@ def measured(
         auc(real["label"], scores) for scores in (fusion.logits(real["logit"], z), real["logit"])
     ]
     numbers = [on_val, whole.right_part, *by_group, whole.redundancy, whole.part_auc.mean()]
-    return tuple(f"{value:.3f}" for value in [*numbers, *detection])
+    return [float(value) for value in [*numbers, *detection]]
 
 
 if __name__ == "__main__":
