@@ -147,7 +147,11 @@ def run_audit(config: AuditConfig) -> Audit:
         config=config,
         rows=rows,
         called_out=tuple(filter(None, map(called_out, rows))),
-        notes=(*_notes(read, found, rows_wanted), *_notes_of(rows), *([_STOPPED] * stopped)),
+        notes=(
+            *_notes(read, found, rows_wanted),
+            *_notes_of(rows),
+            *((_STOPPED,) if stopped else ()),
+        ),
         found=found,
         z=z,
         matrix=_matrix(found, z) if z is not None and "auc_matrix" in rows_wanted else None,

@@ -17,7 +17,7 @@ from lesb_plugin.lfd.fit import Scatters
 from lesb_plugin.lfd.subspace import Scatter, Subspace
 from registry import FitContext, FitReport
 
-__all__ = ["Contrastive", "fit_gep"]
+__all__ = ["Contrastive", "fit_gep", "weights_of"]
 
 BLOCK = 64  # faces whose differences are held in float64 at a time
 
@@ -60,8 +60,13 @@ class Contrastive:
 def fit_gep(context: FitContext) -> FitReport:
     """Fit `lesb_gep` on real faces and write its artefact; BenchErrors say what to change."""
     options: GepFitOptions = context.options or GepFitOptions()
-    weights = Weights(identity=options.identity, noise=options.noise, ridge=options.ridge)
+    weights = weights_of(options)
     return fit_as(DETECTOR, context, options, lambda train: Contrastive.of(train, weights))
+
+
+def weights_of(options: GepFitOptions) -> Weights:
+    """What a part stands against, as the options of a fit say."""
+    return Weights(identity=options.identity, noise=options.noise, ridge=options.ridge)
 
 
 def _identity(train: Embedded) -> Matrix:

@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lesb_plugin.gep.fit import Contrastive, weights_of
 from lesb_plugin.gep.options import GepFitOptions
-from lesb_plugin.gep.subspace import Weights, contrast, contrastive_subspace
 from lesb_plugin.lesb.heads import auc
 from lesb_plugin.lesb.styled import StyledFakes, for_validation
 from lesb_plugin.lesb.train.pairs import pair_maker
@@ -191,6 +191,7 @@ def lfd_variants(args: argparse.Namespace, backbone: Any) -> list[dict[str, Any]
 
 Rows = dict[str, NDArray[Any]]
 Inputs = Callable[[Rows], NDArray[np.float32]]  # (K, n, c)
+Scatters = dict[str, dict[str, Scatter]]  # of features in a part, by what part was changed
 GROUPS = {"transplants": ("alpha", "poisson"), "warps": ("warp",), "in-painting": ("inpaint",)}
 
 
@@ -202,8 +203,9 @@ def table(args: argparse.Namespace) -> None:
         dict(np.load(args.out / f"{name}.npz")) for name in ("train", "val", "manipulated", "lfd")
     )
     found: dict[str, list[list[float]]] = {}
+    fixed = variants_of(train, lfd["variants"])
     for seed in progress(range(args.seeds), "seeds", total=args.seeds, unit="seed", quiet=False):
-        for name, each in variants_of(train, lfd["variants"], seed).items():
+        for name, each in {**fixed, **drawn_variants(train, seed)}.items():
             known, unseen = each.inputs(train), each.inputs(val)
             heads = train_part_heads(
                 Examples(known, each.labels), Examples(unseen, val["y"]), each.law, seed
@@ -229,42 +231,55 @@ class Variant:
     on_scale: bool = True
 
 
-def variants_of(train: Rows, changes: NDArray[np.float32], seed: int) -> dict[str, Variant]:
-    """By name; what is drawn at random is drawn with `seed`."""
+def variants_of(train: Rows, changes: NDArray[np.float32]) -> dict[str, Variant]:
+    """By name, those in which nothing is drawn at random."""
     y = train["y"]
-    spread = np.random.default_rng(seed).permutation(len(y))
     faces = np.repeat(np.fmax.reduce(y, axis=1)[:, None], 3, axis=1)
-    rngs = (np.random.default_rng([seed, k]) for k in range(3))
-    random = np.stack([random_subspace(changes.shape[-1], RANK, rng) for rng in rngs])
     less, less_last = less_rest("fine"), less_rest("last")
 
     def both(rows: Rows) -> NDArray[np.float32]:
         return np.concatenate([less(rows), less_last(rows)], axis=2)
 
-    def within(bases: NDArray[np.floating]) -> Variant:
-        return Variant(inputs=lambda rows: less(rows) @ bases.astype(np.float32), labels=y)
-
-    local = local_subspaces(changes, RANK)
-    shifted = with_shift(local_subspaces(changes, RANK - 1), less(train), train)
+    features, scatters = less(train), scatters_of(changes)
+    local = local_subspaces(scatters)
+    shifted = with_shift(local[:, :, :-1], features, train)
+    contrastive = contrastive_subspaces(scatters, features, train)
     return {
         "as shipped": Variant(inputs=less, labels=y),
         "without the margin": Variant(inputs=less, labels=y, law=PartLaw(margin=0.0)),
         "logits not on the scale of reals": Variant(inputs=less, labels=y, on_scale=False),
         "not less the rest of the face": Variant(inputs=stage("fine"), labels=y),
-        f"less {SHARED} directions that parts share": within(without_shared(changes, SHARED)),
+        f"less {SHARED} directions that parts share": within(without_shared(scatters), y),
         "last stage": Variant(inputs=less_last, labels=y),
         "last stage, not less the rest": Variant(inputs=stage("last"), labels=y),
         "both stages": Variant(inputs=both, labels=y),
-        f"in LFD's subspaces, rank {RANK}": within(local),
-        "the same with the mean shift": within(shifted),
-        "in contrastive subspaces": within(contrastive_subspaces(changes, less(train), train)),
-        "in random subspaces": within(random),
+        f"in LFD's subspaces, rank {RANK}": within(local, y),
+        "the same with the mean shift": within(shifted, y),
+        "in contrastive subspaces": within(contrastive, y),
         "of the whole embedding": Variant(
             inputs=lambda rows: np.stack([rows["embedding"]] * 3), labels=y
         ),
         "labels of whole faces": Variant(inputs=less, labels=faces),
+    }
+
+
+def drawn_variants(train: Rows, seed: int) -> dict[str, Variant]:
+    """By name, those in which something is drawn, with `seed`."""
+    y, less = train["y"], less_rest("fine")
+    dim = train["fine"].shape[-1]
+    rngs = (np.random.default_rng([seed, k]) for k in range(3))
+    random = np.stack([random_subspace(dim, RANK, rng) for rng in rngs])
+    spread = np.random.default_rng(seed).permutation(len(y))
+    return {
+        "in random subspaces": within(random, y),
         "labels shuffled": Variant(inputs=less, labels=y[spread]),
     }
+
+
+def within(bases: NDArray[np.floating], labels: NDArray[np.float32]) -> Variant:
+    """As `lesb_roi`, in subspaces with the bases (K, C, r)."""
+    less, narrow = less_rest("fine"), bases.astype(np.float32)
+    return Variant(inputs=lambda rows: less(rows) @ narrow, labels=labels)
 
 
 def stage(name: str) -> Inputs:
@@ -277,30 +292,30 @@ def less_rest(name: str) -> Inputs:
     return lambda rows: parts(rows) - rows[name][None, :, -1]
 
 
-def local_subspaces(changes: NDArray[np.float32], rank: int) -> NDArray[np.float64]:
-    """(K, C, r) of what psi does to the features of each part, by `changes` (N, K, M, K, C)."""
-    return np.stack([fit_subspace(each[name], rank).basis for name, each in scatters_of(changes)])
+def scatters_of(changes: NDArray[np.float32]) -> Scatters:
+    """Of the features in each part, what a change of this and of every other part does to them.
 
-
-def scatters_of(changes: NDArray[np.float32]) -> list[tuple[str, dict[str, Scatter]]]:
-    """Of the features in each part: what a change of this and of every other part does to them."""
-    return [
-        (
-            name,
-            {
-                other: Scatter(changes.shape[-1]).update(changes[:, j, :, k])
-                for j, other in enumerate(PARTS.names)
-            },
-        )
+    Of `changes` (N, K, M, K, C).
+    """
+    return {
+        name: {
+            other: Scatter(changes.shape[-1]).update(changes[:, j, :, k])
+            for j, other in enumerate(PARTS.names)
+        }
         for k, name in enumerate(PARTS.names)
-    ]
+    }
 
 
-def without_shared(changes: NDArray[np.float32], count: int) -> NDArray[np.float64]:
-    """(K, C, C - count): all but the directions along which the parts together vary most."""
-    own = [each[name].within for name, each in scatters_of(changes)]
+def local_subspaces(scatters: Scatters) -> NDArray[np.float64]:
+    """(K, C, r) of what psi does to the features of each part."""
+    return np.stack([fit_subspace(each[name], RANK).basis for name, each in scatters.items()])
+
+
+def without_shared(scatters: Scatters) -> NDArray[np.float64]:
+    """(K, C, C - SHARED): all but the directions along which the parts together vary most."""
+    own = [each[name].within for name, each in scatters.items()]
     total = np.sum([each / np.trace(each) for each in own], axis=0)
-    return np.stack([np.linalg.eigh(total)[1][:, :-count]] * len(own))
+    return np.stack([np.linalg.eigh(total)[1][:, :-SHARED]] * len(own))
 
 
 def with_shift(
@@ -318,22 +333,19 @@ def with_shift(
 
 
 def contrastive_subspaces(
-    changes: NDArray[np.float32], features: NDArray[np.float32], train: Rows
+    scatters: Scatters, features: NDArray[np.float32], train: Rows
 ) -> NDArray[np.float64]:
     """(K, C, r): each part's changes against the others', persons and quality, as `lesb_gep`."""
-    options = GepFitOptions()
-    weights = Weights(identity=options.identity, noise=options.noise, ridge=options.ridge)
+    weights = weights_of(GepFitOptions())
     face = np.cumsum(train["clean"]) - 1  # the clean image comes first of each face
     distorted = (train["family"] == "") & ~train["clean"]
     found = []
-    for (name, scatters), own in zip(
-        scatters_of(changes), features.astype(np.float64), strict=True
-    ):
+    for (name, each), own in zip(scatters.items(), features.astype(np.float64), strict=True):
         clean = own[train["clean"]]
         moved = own[distorted] - clean[face[distorted]]
         identity, noise = np.cov(clean.T, bias=True), moved.T @ moved / len(moved)
-        against = contrast(scatters, name, identity, noise, weights)
-        found.append(contrastive_subspace(scatters[name], against, RANK).basis)
+        method = Contrastive(identity=identity, noise=noise, weights=weights)
+        found.append(method.solve(each, name, RANK).basis)
     return np.stack(found)
 
 

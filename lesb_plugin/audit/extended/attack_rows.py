@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -31,8 +31,7 @@ __all__ = ["attack_rows"]
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Order = NDArray[np.int64]
-Falls = dict[str, dict[str, float]]  # of one face, by row and by who ranks
-Values = dict[str, dict[str, Array]]  # columns (n,) by row and by who ranks
+Falls = dict[str, dict[str, float]]  # of one face, by key of a row and by who ranks
 
 _LIME, _RANDOM = "LIME", "random"
 _TITLE = "fall of the score, attack on the top {count} {what}"
@@ -61,23 +60,23 @@ def attack_rows(study: Study) -> list[Row]:
     kinds = [_SEGMENTS] if slic else []
     if study.z is not None:
         kinds.append(_PARTS)
-    values: Values = {}
+    falls: dict[int, Falls] = {}  # of the faces that are finished
     try:
         for row, face in study.faces("attacks"):
             before = float(study.found.reading.fake[row])
             if before > 0.5:
                 lime = _lime(study, row, face) if slic else None
-                falls = [_falls(study, row, face, what, before, lime) for what in kinds]
-                _keep(study, row, falls, values)  # a face counts for all rows or for none
+                by_kind = [_falls(study, row, face, what, before, lime) for what in kinds]
+                falls[row] = {key: fall for each in by_kind for key, fall in each.items()}
     except KeyboardInterrupt:
-        if not values:
+        if not falls:
             raise
-        raise Stopped(_rows(study, kinds, values)) from None
-    return _rows(study, kinds, values)
+        raise Stopped(_rows(study, kinds, falls)) from None
+    return _rows(study, kinds, falls)
 
 
-def _rows(study: Study, kinds: list[str], values: Values) -> list[Row]:
-    rows = [_row(study, key, what, count, values) for key, what, count in _wanted(study, kinds)]
+def _rows(study: Study, kinds: list[str], falls: Mapping[int, Falls]) -> list[Row]:
+    rows = [_row(study, key, what, count, falls) for key, what, count in _wanted(study, kinds)]
     if _SEGMENTS not in kinds:
         rows.append(unmeasured("attack.segments", "attack on the top segments", _NO_SLIC))
     return rows
@@ -97,21 +96,17 @@ def _most_parts(study: Study) -> int:
     return min(study.config.attack_top, len(study.found.names) - 1)
 
 
-def _row(study: Study, key: str, what: str, count: int, values: Values) -> Row:
+def _row(study: Study, key: str, what: str, count: int, falls: Mapping[int, Falls]) -> Row:
     title = _TITLE.format(count=count, what=what if count > 1 else what[:-1])
-    if key not in values:
+    columns: dict[str, Array] = {}  # (n,) by who ranks
+    for row, by_key in falls.items():
+        for who, fall in by_key.get(key, {}).items():
+            columns.setdefault(who, study.column())[row] = fall
+    if not columns:
         return unmeasured(key, title, "no fake scores above .5")
-    rival = _LIME if _LIME in values[key] else _RANDOM
+    rival = _LIME if _LIME in columns else _RANDOM
     aim = Aim(f"beats {rival}", above=rival)
-    return mean_row(key, title, aim, values[key], study.draws)
-
-
-def _keep(study: Study, row: int, falls: Sequence[Falls], values: Values) -> None:
-    for each in falls:
-        for key, by_order in each.items():
-            columns = values.setdefault(key, {})
-            for who, fall in by_order.items():
-                columns.setdefault(who, study.column())[row] = fall
+    return mean_row(key, title, aim, columns, study.draws)
 
 
 def _falls(
@@ -131,13 +126,13 @@ def _falls(
     found: Falls = {}
     known: dict[bytes, float] = {}  # by region: the same one is attacked once
     for count in range(1, most + 1):
-        columns = found.setdefault(f"attack.{what}_{count}", {})
+        by_order = found[f"attack.{what}_{count}"] = {}
         for who, order in orders.items():
             region = np.asarray(masks[order[:count]].any(axis=0))
             name = region.tobytes()
             if name not in known:
                 known[name] = before - _score_after(study, face, region, rng)
-            columns[who] = known[name]
+            by_order[who] = known[name]
     return found
 
 
