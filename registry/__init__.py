@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from registry.config import ScoringConfig
     from registry.console import print_table, progress, progress_bar, say, say_above_bar, tell
     from registry.context import detector_context
-    from registry.crops import crop_face
+    from registry.crops import crop_face, shown_aspect
     from registry.detector_flags import configure_for_detectors
     from registry.evaluation import evaluate
     from registry.file_command import configure_for_files, unscored
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from registry.predicting import Predictor, predict
     from registry.protocols import (
         Backbone,
+        CalibratedDetector,
         Detector,
         DetectorContext,
         DifferentiableDetector,
@@ -117,6 +118,7 @@ __all__ = [
     "BackboneSpec",
     "BatchSettings",
     "BenchError",
+    "CalibratedDetector",
     "CommandSpec",
     "ComputeSettings",
     "ConfigError",
@@ -212,6 +214,7 @@ __all__ = [
     "resolve",
     "say",
     "say_above_bar",
+    "shown_aspect",
     "tag",
     "tell",
     "unscored",
@@ -225,6 +228,7 @@ _ON_FIRST_USE = {
     "AuditSummary": "registry.audit_summary",
     "Backbone": "registry.protocols",
     "BatchSettings": "registry.settings",
+    "CalibratedDetector": "registry.protocols",
     "ComputeSettings": "registry.settings",
     "Crop": "registry.types",
     "CropPolicy": "registry.types",
@@ -274,6 +278,7 @@ _ON_FIRST_USE = {
     "configure_for_detectors": "registry.detector_flags",
     "configure_for_files": "registry.file_command",
     "crop_face": "registry.crops",
+    "shown_aspect": "registry.crops",
     "crop_mask": "registry.masks",
     "detector_context": "registry.context",
     "draw_weights": "registry.bootstrap",

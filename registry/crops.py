@@ -26,6 +26,7 @@ __all__ = [
     "grow_box",
     "iou",
     "landmark_box",
+    "shown_aspect",
     "whole_frame",
 ]
 
@@ -116,6 +117,14 @@ def crop_face(
 def whole_frame(policy: CropPolicy) -> CropPolicy:
     """The policy that takes an image whole, at the size of `policy`."""
     return CropPolicy(name=FRAME, size=policy.size, margin=0.0)
+
+
+def shown_aspect(policy: CropPolicy, box: tuple[int, int, int, int]) -> float:
+    """Width over height of the face in a crop of `box`, which is square and may be squeezed."""
+    if policy.name == ALIGNED:  # by a similarity, which keeps it
+        return 1.0
+    x0, y0, x1, y1 = box
+    return (x1 - x0) / (y1 - y0)
 
 
 def crop_policies() -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from registry.reader import build_reader
 from registry.remarks import model_remarks
 from registry.rows import rows_of
 from registry.scoring import Scorer
+from registry.specs import ExplainerSpec
 from registry.stages import StageClock
 from registry.types import Crop, CropPolicy, Frame, Video
 from registry.video_files import is_video
@@ -144,11 +145,16 @@ class Predictor:
 
         A ConfigError where it cannot explain this detector.
         """
-        spec = self._plugins.get("explainer", name)
+        spec = self.explainer_spec(name)
         cls = None if spec.options is None else spec.options.load()
         known = () if cls is None else {each.name for each in fields(cls)}
         taken = {key: value for key, value in offered.items() if key in known}
         return build_explainer(spec, self._model.detector, {**taken, **options})
+
+    def explainer_spec(self, name: str) -> ExplainerSpec:
+        """What its plugin says of an explainer."""
+        spec: ExplainerSpec = self._plugins.get("explainer", name)
+        return spec
 
     def _score(self, videos: Sequence[Video]) -> Generator[Prediction, None, None]:
         config, model = self.config, self._model

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Backbone",
+    "CalibratedDetector",
     "Detector",
     "DetectorContext",
     "DifferentiableDetector",
@@ -162,6 +163,17 @@ class LocalDetector(Protocol):
 
     def project(self, embeddings: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
         """Local embeddings (B, r) by part, of embeddings (B, d)."""
+
+
+@runtime_checkable
+class CalibratedDetector(Protocol):
+    """A detector whose fit kept what it says of real faces that it did not learn from."""
+
+    def score(self, crops: Sequence[Crop]) -> Scores: ...
+
+    @property
+    def val_reals(self) -> Scores:
+        """Scores, as `score` gives them, of the unchanged real faces of the val split."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

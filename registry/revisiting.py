@@ -8,10 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from registry.aligned_crop import ALIGNED
 from registry.building import build_explainer
 from registry.config import EvalConfig
-from registry.crops import crop_face
+from registry.crops import crop_face, shown_aspect
 from registry.errors import BenchError, DataError
 from registry.inputs import find_data
 from registry.model import Model, build_model
@@ -96,10 +95,7 @@ class FinishedRun:
 
     def aspect(self, crop: Crop) -> float:
         """Width over height of the face in a crop, which is square and may be squeezed."""
-        if self._policy.name == ALIGNED:  # by a similarity, which keeps it
-            return 1.0
-        x0, y0, x1, y1 = crop.box
-        return (x1 - x0) / (y1 - y0)
+        return shown_aspect(self._policy, crop.box)
 
     @property
     def detector(self) -> Detector:

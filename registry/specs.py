@@ -179,11 +179,13 @@ class ExplainerSpec(Spec):
     """`build(detector) -> Explain`; a ConfigError for a detector that it cannot explain.
 
     Where `options` loads a frozen dataclass, `build(detector, options)` takes one too and does with
-    the defaults where it is left out.
+    the defaults where it is left out. `unit` says what its numbers of parts are in, "log-odds of
+    fake" for one: it stands above them in reports.
     """
 
     build: Callable[..., Explain]
     options: Lazy | None = None
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

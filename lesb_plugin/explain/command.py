@@ -36,8 +36,9 @@ examples:
 
 One report per file, OUT/NAME.html, which needs no network and no other file; beside it NAME.json
 (every number), NAME.maps.npz (the maps, raw) and the pictures. The verdict compares the score with
-those of real faces: of toy, which are drawn, or of --reference. MANIPULATED: at most 5 % of real
-faces score as high; AUTHENTIC: more than 20 % do; else UNDETERMINED.
+those of real faces: of the val split that the detector was fitted with, or of --reference.
+MANIPULATED: at most 5 % of real faces score as high; AUTHENTIC: more than 20 % do; else
+UNDETERMINED.
 
 Without --detector it is lesb_roi that explains, where it is fitted for the backbone, else lesb. A
 report says how often the detector's parts were right when they were audited, or that nobody has
@@ -63,7 +64,7 @@ def run_explain(args: argparse.Namespace) -> int:
     explaining = Explaining(config)
     ready = time.perf_counter() - started
     audited = [] if explaining.audit is None else [explaining.audit.words]
-    for note in (*explaining.notes, *audited):
+    for note in (*explaining.notes, explaining.reals.sentence, *audited):
         tell(f"note: {note}")
     names, count, failed = _Names(), 0, 0
     with closing(explaining(args.inputs)) as found:

@@ -34,9 +34,13 @@ class ExplainConfig(ScoringConfig):
         "the explainer's own options, as in --set explain.method=layercam"
     )
     reference: str = option(
-        "toy", "data with the real faces that scores are compared with: a path, or a name"
+        AUTO,
+        "data with the real faces that scores are compared with: a path, or a name; auto: what the"
+        " detector's fit kept of its val split, else toy, whose faces are drawn",
     )
-    reference_faces: int = option(100, "how many of them, at most", min=19)
+    reference_faces: int = option(
+        100, "how many of the data of --reference, at most; auto takes all of val", min=19
+    )
     pictures: int = option(4, "faces of an image that are drawn, the highest-scored first", min=1)
     style: Literal["default", "paper", "jet"] = option(
         "default", "colours; paper: blue is fake, as in the paper's figures"

@@ -15,7 +15,7 @@ from lesb_plugin.explain.config import ExplainConfig
 from lesb_plugin.explain.masks import NoPartsError, regions_of
 from lesb_plugin.explain.options import ExplainOptions
 from lesb_plugin.explain.polygons import part_polygons
-from lesb_plugin.explain.reference import RealScores, score_reals
+from lesb_plugin.explain.reference import RealScores, data_of, score_reals
 from lesb_plugin.explain.verdict import (
     Choice,
     PartScale,
@@ -29,12 +29,14 @@ from registry import (
     ConfigError,
     Crop,
     Explain,
+    ExplainerSpec,
     Explanation,
     FaceScore,
     LocalDetector,
     PartAudit,
     Prediction,
     Predictor,
+    shown_aspect,
 )
 
 __all__ = ["Explained", "Explaining", "PartRow", "View"]
@@ -56,9 +58,13 @@ class PartRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class View:
-    """One face of one frame. `maps` (h, w) by target, `polygons` by part; None where absent."""
+    """One face of one frame. `maps` (h, w) by target, `polygons` by part; None where absent.
+
+    `aspect` is the width over height of the face, which the square crop may have squeezed.
+    """
 
     crop: Crop
+    aspect: float
     score: float
     parts: Mapping[str, float]
     picture: NDArray[np.uint8]
@@ -103,6 +109,11 @@ class Explaining:
         self.regions = regions_of(self.predictor.detector, _regions_option(config))
 
     @property
+    def explainer_spec(self) -> ExplainerSpec | None:
+        """What its plugin says of the explainer; None where nothing explains."""
+        return None if self.explainer is None else self.predictor.explainer_spec(self.explainer)
+
+    @property
     def audit(self) -> PartAudit | None:
         """What is known of how well part scores say where; None without part scores."""
         return self.predictor.audit if self.scale.names else None
@@ -139,25 +150,28 @@ class Explaining:
         p = conformal_p(found.score, self.reals.fake)
         word = verdict_word(p)
         z = self.scale.standardise(found.parts)
+        part_p = {n: conformal_p(found.parts[n], self.reals.parts[n]) for n in self.scale.names}
         views = tuple(view for each in _shown(found, self.config) for view in self._views(*each))
         own = [float(np.abs(m).max()) for view in views for m in (view.maps or {}).values()]
         return Explained(
             prediction=found,
             word=word,
             p=p,
-            parts=self._rows(found.parts, z),
-            choice=single_out(word, z, self.scale.limit, self.cannot_tell),
+            parts=self._rows(found.parts, z, part_p),
+            choice=single_out(word, z, part_p, self.scale.limit, self.cannot_tell),
             views=views,
             limit=max([self.reals.strength, *own]),
             notes=tuple(self._notes(found, len(views))),
         )
 
-    def _rows(self, parts: Mapping[str, float], z: Mapping[str, float]) -> tuple[PartRow, ...]:
+    def _rows(
+        self, parts: Mapping[str, float], z: Mapping[str, float], p: Mapping[str, float]
+    ) -> tuple[PartRow, ...]:
         return tuple(
             PartRow(
                 name=name,
                 score=parts[name],
-                p=conformal_p(parts[name], self.reals.parts[name]),
+                p=p[name],
                 z=z[name],
                 low=float(self.scale.low[at]),
                 high=float(self.scale.high[at]),
@@ -208,6 +222,7 @@ class Explaining:
             faults.append(said.note)
         return View(
             crop=crop,
+            aspect=shown_aspect(self.predictor.crop, crop.box),
             score=face.score,
             parts=face.parts,
             picture=picture,
@@ -233,7 +248,7 @@ def _explainer(
     predictor: Predictor, config: ExplainConfig
 ) -> tuple[Explain | None, str | None, str]:
     """What explains, its name, and why there is none; one asked for that cannot is an error."""
-    offered = {"reference": config.reference}
+    offered = {"reference": data_of(config)}
     try:
         name = config.explainer or "cam"
         return predictor.explainer(name, config.explain, **offered), name, ""

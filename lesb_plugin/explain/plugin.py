@@ -7,34 +7,42 @@ from collections.abc import Iterable
 from registry import CommandSpec, ExplainerSpec, hookimpl, lazy
 
 _OPTIONS = lazy("lesb_plugin.explain.options:ExplainOptions")
+_ODDS = "log-odds of fake"
 _EXPLAINERS = {
     "cam": (
         "maps of every head by gradient, at any layer; at the last one without a backward pass",
         "lesb_plugin.explain.maps:build_cam",
+        "",
     ),
     "parts": (
         "the face's logit, taken apart into what each part adds to it; exact, mean-pooled networks",
         "lesb_plugin.explain.decomposition:build_parts",
+        _ODDS,
     ),
     "occlusion": (
         "how far the score falls as each part is blurred; any detector",
         "lesb_plugin.explain.occlusion:build_occlusion",
+        _ODDS,
     ),
     "occlusion_grid": (
         "how far the score falls as each cell of a grid is blurred; any detector",
         "lesb_plugin.explain.occlusion:build_occlusion_grid",
+        "",
     ),
     "shapley": (
         "each part's exact Shapley value in the score, of all sets of blurred parts; any detector",
         "lesb_plugin.explain.shapley:build_shapley",
+        _ODDS,
     ),
     "contrastive": (
         "how much further than real faces lie a face lies from its nearest real faces, by part",
         "lesb_plugin.explain.contrastive:build_contrastive",
+        "standard deviations of real faces",
     ),
     "rollout": (
         "gradient rollout of a transformer's attention, for every head",
         "lesb_plugin.explain.rollout:build_rollout",
+        "",
     ),
 }
 
@@ -42,8 +50,8 @@ _EXPLAINERS = {
 @hookimpl
 def bench_explainers() -> Iterable[ExplainerSpec]:
     return [
-        ExplainerSpec(name=name, summary=summary, build=lazy(target), options=_OPTIONS)
-        for name, (summary, target) in _EXPLAINERS.items()
+        ExplainerSpec(name=name, summary=summary, build=lazy(target), options=_OPTIONS, unit=unit)
+        for name, (summary, target, unit) in _EXPLAINERS.items()
     ]
 
 

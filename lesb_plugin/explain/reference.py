@@ -12,22 +12,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.explain.config import ExplainConfig
+from lesb_plugin.explain.config import AUTO, ExplainConfig
 from registry import (
+    CalibratedDetector,
     Crop,
     DataError,
+    Detector,
     Explain,
     Predictor,
+    Scores,
     cache_dir,
     progress,
     real_crops,
     replacing,
 )
 
-__all__ = ["RealScores", "score_reals"]
+__all__ = ["RealScores", "data_of", "score_reals"]
 
 Array = NDArray[np.float64]
-_FORMAT = 1
+_FORMAT = 2
+_DRAWN = "toy"  # faces of nobody, which come with the package
 _FEWEST = 19  # with fewer no score could be at or below p = .05
 _MAPPED = 32  # real faces whose maps are drawn to see how strong theirs are
 _BATCH = 8
@@ -35,40 +39,92 @@ _BATCH = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RealScores:
-    """Scores of n real faces of the data `name`: `fake` (n,), and (n,) by part.
+    """Scores of n real faces: `fake` (n,), and (n,) by part.
 
-    `strength` is the 95th percentile of the largest magnitude in a real face's maps, 0 without any.
+    `name` says of which data; `advice` what else is to be known of them.
+    `strength` is the 95th percentile of the largest magnitude in a real face's maps, 0 without any;
+    `mapped` names the data that those faces are of.
     """
 
     name: str
     fake: Array
     parts: Mapping[str, Array]
     strength: float
+    mapped: str
+    advice: str
 
     def __len__(self) -> int:
         return len(self.fake)
 
+    @property
+    def sentence(self) -> str:
+        """What scores are compared with, for people."""
+        compared = f"Scores are compared with those of {len(self)} real faces ({self.name})."
+        return f"{compared} {self.advice}".rstrip()
+
 
 def score_reals(predictor: Predictor, explain: Explain | None, config: ExplainConfig) -> RealScores:
-    """From the cache where the same crops were scored by the same weights; else scored now.
+    """Scores of --reference; by default those that the fit kept of its val split.
 
-    A detector without a backbone has no weights to be known by and is never cached.
+    A detector that keeps none is compared with drawn faces. What is scored here is kept in the
+    cache for the same crops and weights; a detector without a backbone has no weights to be known
+    by and is never cached.
     """
-    crops = real_crops(config.reference, predictor.crop, config.reference_faces, quiet=config.quiet)
+    data, known = data_of(config), _kept(predictor.detector, config)
+    if known is not None and explain is None:
+        return _found(predictor, known, 0.0, config)
+    count = _MAPPED if known is not None else config.reference_faces
+    crops = real_crops(data, predictor.crop, count, quiet=config.quiet)
     path = None
     if predictor.embedder is not None:
         path = cache_dir() / "explain" / f"{_key(predictor, config, crops)}.npz"
-        if (kept := _read(path, config.reference)) is not None:
-            return kept
-    found = _score(predictor, explain, crops, config)
+        if (cached := _read(path)) is not None:
+            return _found(predictor, *cached, config)
+    if known is None:
+        known = _score(predictor, crops, config)
+    strength = 0.0 if explain is None else _strength(explain, crops[:_MAPPED], config.quiet)
     if path is not None:
-        _write(path, found)
-    return found
+        _write(path, known, strength)
+    return _found(predictor, known, strength, config)
 
 
-def _score(
-    predictor: Predictor, explain: Explain | None, crops: Sequence[Crop], config: ExplainConfig
+def data_of(config: ExplainConfig) -> str:
+    """The data that real faces are looked up in where the artefact has none to show."""
+    return _DRAWN if config.reference == AUTO else config.reference
+
+
+def _kept(detector: Detector, config: ExplainConfig) -> Scores | None:
+    """What the fit kept, where that is asked for and enough for a verdict."""
+    if config.reference != AUTO or not isinstance(detector, CalibratedDetector):
+        return None
+    return detector.val_reals if len(detector.val_reals.fake) >= _FEWEST else None
+
+
+def _found(
+    predictor: Predictor, scores: Scores, strength: float, config: ExplainConfig
 ) -> RealScores:
+    data, advice = data_of(config), ""
+    name = data
+    if _kept(predictor.detector, config) is not None:
+        trained_on = ", ".join(getattr(predictor.detector, "trained_on", ())) or "its data"
+        name = f"val split of {trained_on}"
+        advice = (
+            "The detector did not learn from them, but was chosen and calibrated with their help;"
+            " for real faces from where yours come from, name them with --reference."
+        )
+    elif data == _DRAWN:
+        advice = "They are drawn, not photographed; name photographs with --reference."
+    return RealScores(
+        name=name,
+        fake=scores.fake,
+        parts=scores.regions,
+        strength=strength,
+        mapped=data,
+        advice=advice,
+    )
+
+
+def _score(predictor: Predictor, crops: Sequence[Crop], config: ExplainConfig) -> Scores:
     size = min(config.batch_size, _BATCH)
     batches = [crops[at : at + size] for at in range(0, len(crops), size)]
     scores = [
@@ -83,15 +139,10 @@ def _score(
     table = table[:, np.isfinite(table).all(axis=0)]
     if table.shape[1] < _FEWEST:
         raise DataError(
-            f"{table.shape[1]} real faces of {config.reference!r} could be scored; a verdict needs"
+            f"{table.shape[1]} real faces of {data_of(config)!r} could be scored; a verdict needs"
             f" at least {_FEWEST} to compare with: name other data with --reference"
         )
-    return RealScores(
-        name=config.reference,
-        fake=table[0],
-        parts=dict(zip(names, table[1:], strict=True)),
-        strength=0.0 if explain is None else _strength(explain, crops[:_MAPPED], config.quiet),
-    )
+    return Scores(fake=table[0], regions=dict(zip(names, table[1:], strict=True)))
 
 
 def _strength(explain: Explain, crops: Sequence[Crop], quiet: bool) -> float:
@@ -120,7 +171,7 @@ def _key(predictor: Predictor, config: ExplainConfig, crops: Sequence[Crop]) -> 
     return digest.hexdigest()
 
 
-def _read(path: Path, name: str) -> RealScores | None:
+def _read(path: Path) -> tuple[Scores, float] | None:
     """None where there is nothing, or a file cut short: it is made again."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
@@ -129,14 +180,12 @@ def _read(path: Path, name: str) -> RealScores | None:
                 for key in stored.files
                 if key.startswith("part.")
             }
-            return RealScores(
-                name=name, fake=stored["fake"], parts=parts, strength=float(stored["strength"])
-            )
+            return Scores(fake=stored["fake"], regions=parts), float(stored["strength"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
 
 
-def _write(path: Path, found: RealScores) -> None:
-    parts = {f"part.{name}": values for name, values in found.parts.items()}
+def _write(path: Path, scores: Scores, strength: float) -> None:
+    parts = {f"part.{name}": values for name, values in scores.regions.items()}
     with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, fake=found.fake, strength=np.float64(found.strength), **parts)  # type: ignore[arg-type]
+        np.savez(file, fake=scores.fake, strength=np.float64(strength), **parts)  # type: ignore[arg-type]

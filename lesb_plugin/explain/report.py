@@ -118,13 +118,10 @@ def _sentence(found: Explained, score: float, p: float, by: Explaining) -> str:
 
 
 def _meaning(found: Explained, by: Explaining) -> str:
-    faces = f"The real faces are {len(by.reals)} of the data {by.reals.name}"
-    if by.reals.name == "toy":
-        faces += ", which are drawn, not photographed; name photographs with --reference"
     video = " A video's mean is compared with scores of single faces." if found.video else ""
     return (
         "MANIPULATED is said up to p = 0.05, AUTHENTIC above p = 0.20, UNDETERMINED in between."
-        f" {faces}.{video}"
+        f" {by.reals.sentence}{video}"
     )
 
 
@@ -234,12 +231,12 @@ def _views(found: Explained, by: Explaining, drawn: Sequence[Pictures]) -> Marku
                 "p",
                 f"Maps are those of explainer {by.explainer}. One scale holds for all of this page:"
                 f" full colour is {found.limit:.3g}, the strongest of these maps or what 95 % of"
-                " real faces stay within, whichever is more.",
+                f" real faces ({by.reals.mapped}) stay within, whichever is more.",
                 class_="soft",
             )
         )
     title = "The most telling frames" if found.video else "Faces"
-    return _section(title, "faces", *lead, *view_sections(found, drawn, by.explainer))
+    return _section(title, "faces", *lead, *view_sections(found, drawn, by.explainer_spec))
 
 
 def _bar(before: str, bar: Any, after: str, alt: str) -> Markup:
@@ -255,14 +252,15 @@ def _fingerprints(by: Explaining, record: Mapping[str, Any]) -> Markup:
     facts = {
         "file": record["path"],
         "sha256 of the file": record["sha256"],
-        "detector": f"{origin['detector']} {json.dumps(origin['options'])}",
+        "detector": _with_options(origin["detector"], origin["options"]),
         "backbone": origin["backbone"],
         "weights": origin["weights"],
         "sha256 of the weights": origin["weights_sha256"],
         "sha256 of the artefact": origin["artefact_sha256"],
         "crop": f"{crop['name']}, {crop['size']} px, margin {crop['margin']:.1%}",
         "face detector": origin["face_detector"],
-        "explainer": origin["explainer"] and _explainer(origin),
+        "explainer": origin["explainer"]
+        and _with_options(origin["explainer"], origin["explainer_options"]),
         "real faces": f"{len(by.reals)} of {by.reals.name}",
         "versions": ", ".join(f"{name} {each}" for name, each in origin["versions"].items()),
         "time": ", ".join(f"{stage} {t:.2f} s" for stage, t in record["seconds"].items()),
@@ -271,5 +269,5 @@ def _fingerprints(by: Explaining, record: Mapping[str, Any]) -> Markup:
     return _section("Fingerprints", "origin", tag("dl", *rows))
 
 
-def _explainer(origin: Mapping[str, Any]) -> str:
-    return f"{origin['explainer']} {json.dumps(origin['explainer_options'])}"
+def _with_options(name: str, options: Mapping[str, Any]) -> str:
+    return f"{name} {json.dumps(options)}" if options else name

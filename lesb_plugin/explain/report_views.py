@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from lesb_plugin.explain.explained import Explained, View
 from lesb_plugin.explain.record import Pictures
-from registry import Markup, picture_uri, tag
+from registry import ExplainerSpec, Markup, picture_uri, tag
 
-__all__ = ["view_sections"]
+__all__ = ["map_words", "view_sections"]
 
 Image = NDArray[np.uint8]
 
@@ -20,7 +20,7 @@ _LONGEST = 640  # side of a whole frame in the page
 
 
 def view_sections(
-    found: Explained, drawn: Sequence[Pictures], explainer: str | None
+    found: Explained, drawn: Sequence[Pictures], explainer: ExplainerSpec | None
 ) -> list[Markup]:
     """A section for every view."""
     return [
@@ -30,7 +30,7 @@ def view_sections(
 
 
 def _section(
-    found: Explained, number: int, view: View, pictures: Pictures, explainer: str | None
+    found: Explained, number: int, view: View, pictures: Pictures, explainer: ExplainerSpec | None
 ) -> Markup:
     title = _title(found, number, view)
     figures = [_frame(found, view), *_figures(view, pictures, found.limit)]
@@ -98,29 +98,34 @@ def _outlined(view: View) -> Image:
 
 
 def _figures(view: View, pictures: Pictures, limit: float) -> Iterator[Markup]:
-    photo = picture_uri(pictures["photo"])
     if "regions" in pictures:
         words = ", ".join(f"{name} {score:.2f}" for name, score in view.parts.items())
         alt = f"the parts of the face filled with the colours of their scores: {words}"
-        yield _stack("Parts by their scores", words, photo, pictures["regions"], alt)
+        yield _stack(view, "Parts by their scores", words, pictures["regions"], alt)
     for target, heat in sorted((view.maps or {}).items(), key=lambda each: each[0] != "face"):
-        words = _words(view, heat, limit)
+        words = map_words(view, heat, limit)
         title = "Map of the whole face" if target == "face" else f"Map of the head: {target}"
         alt = f"{title} over the photograph: {words}"
-        yield _stack(title, words, photo, pictures[f"map_{target}"], alt)
+        yield _stack(view, title, words, pictures[f"map_{target}"], alt)
     if len(pictures) == 1:
         yield tag("figure", tag("figcaption", "The face as the detector sees it"),
-                  tag("img", src=photo, alt="the face, cropped, without colours"))  # fmt: skip
+                  _face(view, view.crop.image, "the face, cropped, without colours"))  # fmt: skip
 
 
-def _stack(title: str, words: str, photo: str, coloured: Image, alt: str) -> Markup:
-    under = tag("img", src=photo, alt="the face, cropped, without colours")
-    over = tag("img", src=picture_uri(coloured), alt=alt, class_="over")
+def _stack(view: View, title: str, words: str, coloured: Image, alt: str) -> Markup:
+    under = _face(view, view.crop.image, "the face, cropped, without colours")
+    over = _face(view, coloured, alt, class_="over")
     pair = tag("div", under, over, class_="stack")
     return tag("figure", tag("figcaption", title), pair, tag("p", words, class_="soft"))
 
 
-def _words(view: View, heat: NDArray[np.float32], limit: float) -> str:
+def _face(view: View, image: Image, alt: str, class_: str | None = None) -> Markup:
+    """As wide and high as the face is in the photograph: crops are square."""
+    style = f"aspect-ratio: {view.aspect:.4f}"
+    return tag("img", src=picture_uri(image), alt=alt, class_=class_, style=style)
+
+
+def map_words(view: View, heat: NDArray[np.float32], limit: float) -> str:
     """Where the map is strongest, for those who do not see its colours."""
     most = float(heat.max())
     if most <= 0 or limit <= 0:
@@ -131,35 +136,46 @@ def _words(view: View, heat: NDArray[np.float32], limit: float) -> str:
         float((column + 0.5) * width / heat.shape[1]),
         float((row + 0.5) * height / heat.shape[0]),
     )
-    where = _nearest(view.polygons, spot)
+    where = _place(view, spot)
+    if row in {0, heat.shape[0] - 1} or column in {0, heat.shape[1] - 1}:
+        where += ", at the border of the crop"
     return f"strongest towards fake {where}, at {most / limit:.0%} of the scale"
 
 
-def _nearest(
-    polygons: Mapping[str, Sequence[NDArray[np.float32]]] | None, spot: tuple[float, float]
-) -> str:
-    if not polygons:
+def _place(view: View, spot: tuple[float, float]) -> str:
+    """The part that a spot of the crop lies in or next to, and whether it is on the face at all."""
+    if not view.polygons:
         return f"at ({spot[0]:.0f}, {spot[1]:.0f}) of the crop"
     inside = {
         name: max(cv2.pointPolygonTest(each[:, None], spot, True) for each in outlines)
-        for name, outlines in polygons.items()
+        for name, outlines in view.polygons.items()
     }
     name = max(inside, key=lambda each: inside[each])
-    return f"{'in' if inside[name] >= 0 else 'nearest to'} the {name}"
+    if inside[name] >= 0:
+        return f"in the {name}"
+    points = np.asarray(view.crop.landmarks, np.float32)  # parts have places, so there are some
+    on_face = cv2.pointPolygonTest(cv2.convexHull(points), spot, measureDist=False) >= 0
+    return f"on the face, nearest to the {name}" if on_face else "outside of the face's landmarks"
 
 
 # --- what explainers say beside maps ---------------------------------------------------------
 
 
-def _said(regions: Mapping[str, float] | None, explainer: str | None) -> Markup:
-    if regions is None:
+def _said(regions: Mapping[str, float] | None, explainer: ExplainerSpec | None) -> Markup:
+    if regions is None or explainer is None:
         return Markup()
     rows = [
         tag("tr", tag("th", name, scope="row"), tag("td", f"{value:+.3f}", class_="number"))
         for name, value in regions.items()
     ]
-    head = tag("thead", tag("tr", *(tag("th", each, scope="col") for each in ("part", "value"))))
-    caption = tag("caption", f"What explainer {explainer} says of the parts")
+    heads = ("part", explainer.unit or "value")
+    head = tag("thead", tag("tr", *(tag("th", each, scope="col") for each in heads)))
+    caption = tag(
+        "caption",
+        f"What explainer {explainer.name} says of the parts ({explainer.summary}); + is towards"
+        " fake. It is another question than the scores of parts above, and may have another"
+        " answer.",
+    )
     return tag("table", caption, head, tag("tbody", *rows))
 
 

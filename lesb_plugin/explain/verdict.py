@@ -31,6 +31,7 @@ Word: TypeAlias = Literal["MANIPULATED", "AUTHENTIC", "UNDETERMINED"]
 MANIPULATED_UP_TO, AUTHENTIC_ABOVE = 0.05, 0.20
 REALS_WITHIN = 0.95  # share of real faces inside of the interval that is shown
 _CONFIDENT = 0.95  # share of real faces whose first part leads by no more than the limit
+_NONE = "No part can be singled out: "
 _EDGE = 1e-6  # scores are clipped to [_EDGE, 1 - _EDGE] before their log-odds are taken
 
 
@@ -110,24 +111,40 @@ class Choice:
 
 
 def single_out(
-    word: Word, z: Mapping[str, float], limit: float | None, cannot_tell: str = ""
+    word: Word,
+    z: Mapping[str, float],
+    p: Mapping[str, float],
+    limit: float | None,
+    cannot_tell: str = "",
 ) -> Choice:
-    """Of standardised part scores; `cannot_tell` says why a detector's parts never say where."""
-    none = "No part can be singled out: "
-    if not z:
-        return Choice(part=None, text=f"{none}the detector scores the face as a whole only.")
-    if len(z) < 2 or limit is None:
-        return Choice(part=None, text=f"{none}the detector scores one part only.")
-    first, second = sorted(z, key=lambda name: -z[name])[:2]
+    """Of standardised scores and conformal p by part.
+
+    A part stands out where it leads the next by more than `limit` and is the only one as unusual
+    as a manipulated face is: where others are, too, several may have been changed, or the face as a
+    whole. `cannot_tell` says why a detector's parts never say where.
+    """
+    ranked = sorted(z, key=lambda name: -z[name])
+    if len(ranked) < 2 or limit is None:
+        scored = "one part" if ranked else "the face as a whole"
+        return Choice(part=None, text=f"{_NONE}the detector scores {scored} only.")
+    first, second = ranked[:2]
     lead = z[first] - z[second]
-    if cannot_tell:
-        return Choice(part=None, text=none + cannot_tell, lead=lead)
-    if word == "AUTHENTIC":
-        return Choice(part=None, text=f"{none}the face passes for real.", lead=lead)
     by = (
-        f"{first} leads {second} by {lead:.2f} standard deviations of real faces, and of those 95 %"
-        f" have a lead of up to {limit:.2f}"
+        f"{lead:.2f} standard deviations of real faces ahead of the next ({second}); in 95 % of"
+        f" real faces the first part is ahead by {limit:.2f} or less"
     )
-    if lead <= limit:
-        return Choice(part=None, text=f"{none}{by}.", lead=lead)
-    return Choice(part=first, text=f"{first.capitalize()} stands out: {by}.", lead=lead)
+    unusual = [name for name in z if p[name] <= MANIPULATED_UP_TO]
+    if cannot_tell:
+        why = cannot_tell
+    elif word == "AUTHENTIC":
+        why = "the face passes for real."
+    elif second in unusual:
+        why = (
+            f"{', '.join(unusual[:-1])} and {unusual[-1]} each score as few real faces do, so"
+            " several parts may have been changed, or the face as a whole."
+        )
+    elif lead <= limit:
+        why = f"the highest part ({first}) is only {by}."
+    else:
+        return Choice(part=first, text=f"The part that stands out: {first}, {by}.", lead=lead)
+    return Choice(part=None, text=_NONE + why, lead=lead)

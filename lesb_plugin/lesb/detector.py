@@ -66,6 +66,14 @@ class LesbDetector:
         """The parts that it was fitted with."""
         return self.model.lfd.regions
 
+    @property
+    def val_reals(self) -> Scores:
+        """What was said of the unchanged real faces of the val split that it was fitted with."""
+        parts = self.model.reals.parts
+        return Scores(
+            fake=fuse(parts, self.main), regions=dict(zip(self.parts, parts, strict=True))
+        )
+
     def score(self, crops: Sequence[Crop]) -> Scores:
         return self.score_embeddings(self.embed(crops))
 

@@ -47,6 +47,12 @@ class RoiDetector:
         """The parts that it was fitted with."""
         return self.model.model.regions
 
+    @property
+    def val_reals(self) -> Scores:
+        """What was said of the unchanged real faces of the val split that it was fitted with."""
+        reals = self.model.reals
+        return Scores(fake=reals.fused, regions=dict(zip(self.parts, reals.parts, strict=True)))
+
     def score(self, crops: Sequence[Crop]) -> Scores:
         return self.score_embeddings(self.embed(crops))
 

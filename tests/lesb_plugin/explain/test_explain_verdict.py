@@ -103,17 +103,29 @@ def test_a_score_of_one_is_finite() -> None:
 Z = {"eyes": 0.5, "mouth": 3.0, "nose": 1.0}
 
 
+P = {"eyes": 0.3, "mouth": 0.01, "nose": 0.2}
+
+
 def test_the_first_part_stands_out_where_it_leads_by_more_than_reals_do() -> None:
-    found = single_out("MANIPULATED", Z, 1.9)
+    found = single_out("MANIPULATED", Z, P, 1.9)
     assert (found.part, found.lead) == ("mouth", 2.0)
-    assert found.text.startswith("Mouth stands out: mouth leads nose by 2.00")
-    assert single_out("UNDETERMINED", Z, 1.9).part == "mouth"
+    assert found.text.startswith("The part that stands out: mouth, 2.00 ")
+    assert "(nose)" in found.text
+    assert single_out("UNDETERMINED", Z, P, 1.9).part == "mouth"
+
+
+def test_a_part_stands_out_alone_or_not_at_all() -> None:
+    found = single_out("MANIPULATED", Z, P | {"nose": 0.05}, 1.9)
+    assert found.part is None
+    assert "mouth and nose each score as few real faces do" in found.text
+    everywhere = single_out("MANIPULATED", Z, dict.fromkeys(Z, 0.01), 1.9)
+    assert "eyes, mouth and nose each score" in everywhere.text
 
 
 @pytest.mark.parametrize(
     ("word", "z", "limit", "cannot_tell", "why"),
     [
-        ("MANIPULATED", Z, 2.0, "", "mouth leads nose by 2.00"),  # as much as reals do
+        ("MANIPULATED", Z, 2.0, "", "the highest part (mouth) is only 2.00"),  # as much as reals do
         ("AUTHENTIC", Z, 0.1, "", "the face passes for real"),
         ("MANIPULATED", Z, 0.1, "parts of x look at the whole.", "parts of x look at the whole"),
         ("MANIPULATED", {}, None, "", "the face as a whole only"),
@@ -123,7 +135,7 @@ def test_the_first_part_stands_out_where_it_leads_by_more_than_reals_do() -> Non
 def test_no_part_is_singled_out_where_that_is_the_truth(
     word: str, z: dict[str, float], limit: float | None, cannot_tell: str, why: str
 ) -> None:
-    found = single_out(word, z, limit, cannot_tell)  # type: ignore[arg-type]
+    found = single_out(word, z, P, limit, cannot_tell)  # type: ignore[arg-type]
     assert found.part is None
     assert found.text.startswith("No part can be singled out: ")
     assert why in found.text

@@ -18,6 +18,7 @@ from lesb_plugin.lesb.fitted import load_fitted
 from lesb_plugin.lesb.fusion import FUSIONS, fuse
 from lesb_plugin.lfd.artefact import load, save
 from registry import (
+    CalibratedDetector,
     ConfigError,
     DataError,
     DetectorContext,
@@ -192,6 +193,17 @@ def test_the_scores_of_validation_reals_are_kept(artefact: Path) -> None:
     for row, fusion in zip(reals.fused, FUSIONS, strict=True):
         expected = scores.fake if fusion == "mean" else scores.variants[fusion]
         np.testing.assert_allclose(row, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("fusion", ["mean", "max"])
+def test_the_detector_shows_the_kept_scores_under_its_fusion(artefact: Path, fusion: str) -> None:
+    lesb = detector(artefact, fusion=fusion)
+    assert isinstance(lesb, CalibratedDetector)
+    scores = lesb.score(crops(planted_samples(6, first=100)))
+    np.testing.assert_allclose(lesb.val_reals.fake, scores.fake, atol=1e-6)
+    assert list(lesb.val_reals.regions) == list(scores.regions)
+    for part, kept in lesb.val_reals.regions.items():
+        np.testing.assert_allclose(kept, scores.regions[part], atol=1e-6)
 
 
 def test_saving_and_loading_keeps_every_score(artefact: Path, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from lesb_plugin.roi.fit import fit_roi
 from lesb_plugin.roi.fitted import load_fitted
 from lesb_plugin.roi.localisation import localisation
 from registry import (
+    CalibratedDetector,
     ConfigError,
     DataError,
     DetectorContext,
@@ -154,6 +155,9 @@ def test_an_artefact_holds_all_of_the_model(report: FitReport) -> None:
     said = fitted.model.say(found.embed(faces), embedder)
     assert_array_equal(said.fused, found.score(faces).fake)
     assert fitted.reals.parts.shape == (3, 8)
+    assert isinstance(found, CalibratedDetector)
+    assert_array_equal(found.val_reals.fake, fitted.reals.fused)
+    assert_array_equal(found.val_reals.regions["mouth"], fitted.reals.parts[2])
     json.dumps(found.fitted)  # plain data
 
 
