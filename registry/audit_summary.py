@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,7 +43,10 @@ class AuditSummary:
     `right_part` is how often the changed part of a face has the highest score: recall, the mean
     over parts, in [0, 1]; its control always names the same part. `groups` are the same by kind of
     change. `auc_diagonal` is the mean AUC of a part's score for its own change, `redundancy` the
-    correlation of part scores by kind of fake ("single_part", "whole_face").
+    correlation of part scores by kind of fake ("single_part", "whole_face"). `reports` are about
+    the part that a report singles out: how often it is the changed one ("right"), and in how many
+    fakes with one part changed ("singled"), with all changed ("whole") and reals ("real") there is
+    one; empty where that was not measured.
     """
 
     schema: Literal[1] = 1
@@ -55,6 +58,7 @@ class AuditSummary:
     groups: Mapping[str, AuditFigure]
     auc_diagonal: AuditFigure | None
     redundancy: Mapping[str, AuditFigure]
+    reports: Mapping[str, AuditFigure] = field(default_factory=dict)
     datasets: tuple[str, ...]
     split: str
     made_edits: bool  # whether the fakes are edits that the audit made of real faces
@@ -93,11 +97,26 @@ class AuditSummary:
         if not self.localises:
             return f"{lead}: do not read its parts as places."
         kinds = [
-            f"{name} {_percent(figure)}"
-            + ("" if figure.beats_control else ", no better than always the same part")
+            f"{name} {_percent(figure)}{_beside_control(figure)}"
             for name, figure in self.groups.items()
         ]
-        return f"{lead}." + (f" By kind of change: {'; '.join(kinds)}." if kinds else "")
+        by_kind = f" By kind of change: {'; '.join(kinds)}." if kinds else ""
+        return f"{lead}.{by_kind}{self._of_reports}"
+
+    @property
+    def _of_reports(self) -> str:
+        """Sentences on the part that reports single out, "" where that was not measured."""
+        if not {"right", "singled"} <= set(self.reports):
+            return ""
+        right, singled = (_percent(self.reports[name]) for name in ("right", "singled"))
+        found = (
+            f" Reports single a part out in {singled} of faces with one part changed; it is the"
+            f" changed one in {right} of those."
+        )
+        if "whole" in self.reports:
+            share = _percent(self.reports["whole"])
+            found += f" They also do in {share} of faces changed as a whole."
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,10 +190,10 @@ def find_audit(
     mine = {
         "detector": detector, "artefact_sha256": artefact_sha256, "weights_sha256": weights_sha256
     }  # fmt: skip
-    for field, value in mine.items():
-        other = getattr(summary, field)
+    for name, value in mine.items():
+        other = getattr(summary, name)
         if other != value:
-            what = field.replace("_", " ")
+            what = name.replace("_", " ")
             why = f"it is of {what} {other[:12]}, and this is {value[:12]}"
             return PartAudit(words=f"The audit in {path.name} does not count: {why}. {never}")
     return PartAudit(words=summary.words, summary=summary)
@@ -185,6 +204,13 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ValueError("it holds no JSON object")
     return values
+
+
+def _beside_control(figure: AuditFigure) -> str:
+    if figure.beats_control:
+        return ""
+    above = figure.control is not None and figure.value > figure.control
+    return f", {'not clearly' if above else 'no'} better than always the same part"
 
 
 def _percent(figure: AuditFigure) -> str:

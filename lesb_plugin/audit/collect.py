@@ -18,7 +18,7 @@ from lesb_plugin.audit.subspaces import RandomSubspaces
 from lesb_plugin.audit.truth import wide_masks
 from lesb_plugin.lesb.distort import compress
 from lesb_plugin.lfd.regions import RegionSet
-from registry import Crop, DataError
+from registry import Crop, DataError, Scores
 
 __all__ = ["PERTURBATIONS", "Collected", "collect", "spread"]
 
@@ -55,8 +55,8 @@ class Collected:
     `perturbed` are part scores (m, K) of the faces `perturbed_rows` by perturbation, for each of
     those whose scores of all faces (n, K) are `still`; `moved` is what is said of the faces
     `moved_rows` when they are moved, by move. `subspaces` are scores (n, K) of random subspaces and
-    `subspaces_again` those of others; `val_reals` (v, K) those of the reals that the detector was
-    fitted with.
+    `subspaces_again` those of others; `val_reals` those of the reals that the detector was fitted
+    with.
     """
 
     names: tuple[str, ...]
@@ -78,7 +78,7 @@ class Collected:
     moved: Mapping[str, Reading] = field(default_factory=dict)
     subspaces: Array | None = None
     subspaces_again: Array | None = None
-    val_reals: Array | None = None
+    val_reals: Scores | None = None
     cost: float | None = None
 
     @property

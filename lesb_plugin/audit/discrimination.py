@@ -76,15 +76,16 @@ def redundancy(scores: Array, weights: Array) -> Array:
     Range [-1, 1], lower is better: at 1 every part says the same.
     """
     total = weights.sum(axis=1, keepdims=True)
+    upper = np.triu_indices(scores.shape[1], 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         centre = weights @ scores / total  # (D, K)
         square = np.einsum("dn,nk,nl->dkl", weights, scores, scores, optimize=True)
         covariance = square / total[..., None] - centre[:, :, None] * centre[:, None, :]
         deviation = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
         correlation = covariance / (deviation[:, :, None] * deviation[:, None, :])
-    upper = np.triu_indices(scores.shape[1], 1)
+        mean = correlation[:, upper[0], upper[1]].mean(axis=1)
     spread = (deviation > 1e-9 * (1.0 + np.abs(centre))).all(axis=1)
-    return np.where(spread, correlation[:, upper[0], upper[1]].mean(axis=1), np.nan)
+    return np.where(spread, mean, np.nan)
 
 
 def rank_correlation(one: Array, other: Array, weights: Array) -> Array:

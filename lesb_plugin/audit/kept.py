@@ -57,6 +57,7 @@ def summary_of(audit: Audit) -> AuditSummary:
         if "auc_matrix.diagonal" in rows
         else None,
         redundancy=_below(rows, "redundancy"),
+        reports=_below(rows, "reports"),
         datasets=tuple(record["datasets"]),
         split=audit.config.split,
         made_edits=audit.config.make_edits,

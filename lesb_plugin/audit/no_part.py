@@ -8,12 +8,12 @@ from lesb_plugin.audit import naming
 from lesb_plugin.audit.collect import Collected
 from lesb_plugin.audit.intervals import Draws, Figure, of_share
 from lesb_plugin.audit.row import Aim, Row
+from lesb_plugin.explain.verdict import log_odds
 
 __all__ = ["no_part_row"]
 
 _KEY, _TITLE = "no_part_on_real", "reals in which a part stands out at 5 %"
 _FOLDS = 2
-_FEWEST = 20  # reals of val: of fewer, 5 % are less than one
 
 
 def no_part_row(found: Collected, draws: Draws) -> Row:
@@ -30,9 +30,10 @@ def no_part_row(found: Collected, draws: Draws) -> Row:
     """
     assert found.reading.parts is not None  # noqa: S101 - rows are asked of part scores only
     val = found.val_reals
-    if val is not None and len(val) >= _FEWEST:
-        flags = naming.alarms_beyond(found.reading.parts[found.real], val)
-        by, figure = "val's reals", of_share(flags, _said(len(val)))
+    if val is not None:
+        threshold = np.stack([log_odds(val.regions[name]) for name in found.names], axis=1)
+        flags = naming.alarms_beyond(found.reading.parts[found.real], threshold)
+        by, figure = "val's reals", of_share(flags, _said(len(threshold)))
     else:
         by, figure = "the audit's other reals", _by_folds(found, draws)
     return Row(

@@ -26,6 +26,7 @@ ROWS = (
     "several_parts",
     "agreement",
     "no_part_on_real",
+    "reports",
     "restore",
     "insert",
     "localisation",

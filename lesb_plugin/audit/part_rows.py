@@ -21,6 +21,7 @@ from lesb_plugin.audit.controls import (
 )
 from lesb_plugin.audit.intervals import Draws, Statistic
 from lesb_plugin.audit.no_part import no_part_row
+from lesb_plugin.audit.reports import report_rows
 from lesb_plugin.audit.row import Aim, Row, at_least, at_most
 from lesb_plugin.audit.stability import stability_row
 
@@ -73,6 +74,8 @@ def part_rows(
     ]
     if wanted("no_part_on_real"):
         rows.append(no_part_row(found, draws))
+    if wanted("reports"):
+        rows += report_rows(found, draws)
     if wanted("stability") and len(found.perturbed_rows):
         rows.append(stability_row(found, draws, rng))
     if wanted("sanity") and found.subspaces is not None:

@@ -17,6 +17,7 @@ from lesb_plugin.lesb.fitted import FittedLesb
 from lesb_plugin.roi.fitted import FittedRoi
 from registry import (
     AuditInputs,
+    CalibratedDetector,
     ConfigError,
     Crop,
     EmbeddingDetector,
@@ -29,6 +30,8 @@ __all__ = ["Reading", "Subject"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+
+_FEWEST = 20  # reals of val: of fewer, 5 % are less than one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,19 +160,18 @@ class Subject:
         rank = rank_beside(model, len(direction))
         return RandomSubspaces.drawn(direction, rank, len(self.names), rng)
 
-    def val_reals(self) -> Array | None:
-        """Part scores (m, K), as `read` gives them, of the reals that the detector was fitted with.
+    def val_reals(self) -> Scores | None:
+        """Scores of the real faces of the val split that the detector was fitted with.
 
-        They are those of the val split, kept in the artefact. None for an explainer, which the
-        artefact says nothing of, for a detector that is not LESB, and for parts it does not score.
+        None for an explainer, which the artefact says nothing of, for a detector that keeps none,
+        for parts it does not score, and where they are too few to be a threshold.
         """
-        model = self._fitted
-        if model is None or self.inputs.explain is not None:
+        detector = self.inputs.detector
+        if self.inputs.explain is not None or not isinstance(detector, CalibratedDetector):
             return None
-        parts = model.lfd.parts if isinstance(model, FittedLesb) else model.model.regions.names
-        if not set(self.names) <= set(parts):
-            return None
-        return log_odds(model.reals.parts[[parts.index(name) for name in self.names]]).T
+        kept = detector.val_reals
+        known = set(self.names) <= set(kept.regions) and len(kept.fake) >= _FEWEST
+        return kept if known else None
 
     def cost(self, crops: Sequence[Crop], rounds: int = 5) -> float | None:
         """Seconds of explaining over seconds of the bare backbone: medians of runs that alternate.

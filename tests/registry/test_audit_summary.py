@@ -95,6 +95,32 @@ def test_parts_that_localise_come_with_how_often_they_are_right_and_where_they_a
     )
 
 
+def test_a_kind_of_change_may_be_above_the_control_and_not_clearly_so(artefact: Path) -> None:
+    good = AuditFigure(value=0.61, low=0.55, high=0.66, control=1 / 3)
+    groups = {"warps": AuditFigure(value=0.57, low=0.47, high=0.67, control=0.5)}
+    words = summary(artefact, right_part=good, groups=groups).words
+    assert "warps 57 % [47, 67], not clearly better than always the same part." in words
+
+
+def test_what_reports_single_out_is_told_where_it_was_measured(artefact: Path) -> None:
+    good = AuditFigure(value=0.61, low=0.55, high=0.66, control=1 / 3)
+    reports = {
+        "right": AuditFigure(value=0.99, low=0.97, high=1.0, control=0.4),
+        "singled": AuditFigure(value=0.38, low=0.33, high=0.43),
+    }
+    words = summary(artefact, right_part=good, reports=reports).words
+    assert words.endswith(
+        " Reports single a part out in 38 % [33, 43] of faces with one part changed; it is the"
+        " changed one in 99 % [97, 100] of those."
+    )
+    reports["whole"] = AuditFigure(value=0.129, low=0.06, high=0.2)
+    words = summary(artefact, right_part=good, reports=reports).words
+    assert words.endswith(" They also do in 13 % [6, 20] of faces changed as a whole.")
+    path = keep_audit(artefact, summary(artefact, right_part=good, reports=reports))
+    assert found(artefact).words == words
+    assert json.loads(path.read_text("utf-8"))["reports"]["right"]["control"] == 0.4
+
+
 @pytest.mark.parametrize(
     ("figure", "localises"),
     [

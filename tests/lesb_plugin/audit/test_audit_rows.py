@@ -9,8 +9,9 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from green import SIZE, GreenDetector, collected, green_map, painted_faces
+from green import NAMES, SIZE, GreenDetector, collected, green_map, painted_faces
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 from scipy.stats import beta, kendalltau
 
 from lesb_plugin.audit.collect import PERTURBATIONS, Collected
@@ -200,7 +201,8 @@ def test_redundancy_is_compared_with_what_was_changed(seeing: dict[str, Row]) ->
 def test_reals_are_held_against_the_reals_of_the_fit(faces: list[AuditFace]) -> None:
     found = collected(faces, GreenDetector())
     assert found.reading.parts is not None
-    val = np.random.default_rng(3).normal(size=(400, 3))
+    odds = np.random.default_rng(3).normal(size=(400, 3))
+    val = Scores(fake=odds[:, 0], regions=dict(zip(NAMES, expit(odds).T, strict=True)))
     parts = found.reading.parts.copy()
     parts[found.real] = 0.0
     parts[np.flatnonzero(found.real)[7], 1] = 9.0
@@ -215,16 +217,63 @@ def test_reals_are_held_against_the_reals_of_the_fit(faces: list[AuditFace]) -> 
     assert "the 400 val reals of the artefact" in row.to_json()["reason"]
 
 
-@pytest.mark.parametrize("count", [0, 19])
-def test_without_reals_of_the_fit_they_are_held_against_each_other(
-    faces: list[AuditFace], count: int
-) -> None:
-    found = collected(faces, GreenDetector())
-    val = np.zeros((count, 3)) if count else None
-    row = rows_of(replace(found, val_reals=val))["no_part_on_real"]
+def test_without_reals_of_the_fit_they_are_held_against_each_other(faces: list[AuditFace]) -> None:
+    row = rows_of(collected(faces, GreenDetector()))["no_part_on_real"]
     assert row.title.endswith("of the audit's other reals")
     assert row.controls == {}
     assert row.figure.low is not None
+
+
+def says(found: Collected, fake: Sequence[float], parts: Sequence[Sequence[float]]) -> Collected:
+    """The same faces with other scores, of a detector whose val reals score up to .2."""
+    low = np.linspace(0.01, 0.2, 99)
+    val = Scores(fake=low, regions=dict.fromkeys(NAMES, low))
+    reading = replace(found.reading, fake=np.array(fake), parts=logit(np.array(parts)))
+    return replace(found, reading=reading, val_reals=val)
+
+
+def test_rows_on_reports_count_what_would_be_singled_out(faces: list[AuditFace]) -> None:
+    """Three faces of a person: a real, one with the part `number % 3` changed, one with all."""
+    found = collected(faces, GreenDetector())
+    low = [0.1, 0.1, 0.1]
+    fake = np.where(found.real, 0.1, 0.9).tolist()
+    parts = [
+        [0.9, 0.9, 0.9] if truth.all() else np.where(truth, 0.9, 0.1).tolist()
+        for truth in found.truth
+    ]
+    single, whole, real = (np.flatnonzero(each) for each in (found.single, found.whole, found.real))
+    parts[single[0]] = np.roll(parts[single[0]], 1).tolist()  # a wrong part
+    parts[single[1]] = low  # none, though the face counts as manipulated
+    fake[single[2]] = 0.1  # the face passes for real
+    parts[whole[0]] = [0.9, 0.1, 0.1]
+    fake[real[0]], parts[real[0]] = 0.9, [0.1, 0.9, 0.1]
+    rows = rows_of(says(found, fake, parts), draws=50)
+    counts = len(single), len(whole), len(real)
+    assert counts == (10, 10, 10)
+    right = rows["reports.right"]
+    assert (right.n, right.figure.value) == (8, pytest.approx(7 / 8))
+    named = found.truth[np.delete(single, [1, 2])]
+    assert right.controls["constant part"].value == pytest.approx(named.mean(axis=0).max())
+    assert (right.aim.above, right.higher_is_better) == ("constant part", True)
+    for key, value, aim in (("singled", 0.8, ""), ("whole", 0.1, ""), ("real", 0.1, "<= 0.05")):
+        row = rows[f"reports.{key}"]
+        assert (row.n, row.figure.value, row.aim.text) == (10, pytest.approx(value), aim)
+        assert row.higher_is_better is (key == "singled")
+    assert rows["reports.real"].met is False
+
+
+def test_a_report_singles_out_nothing_where_several_parts_are_unusual(
+    faces: list[AuditFace],
+) -> None:
+    found = collected(faces, GreenDetector())
+    parts = np.tile([0.99, 0.5, 0.1], (len(faces), 1))  # eyes far ahead, but the nose as well
+    rows = rows_of(says(found, [0.9] * len(faces), parts.tolist()))
+    assert "reports.right" not in rows
+    assert [rows[f"reports.{key}"].figure.value for key in ("singled", "whole", "real")] == [0] * 3
+
+
+def test_without_val_reals_there_are_no_rows_on_reports(faces: list[AuditFace]) -> None:
+    assert not [key for key in rows_of(collected(faces, GreenDetector())) if "reports" in key]
 
 
 def test_maps_on_the_change_are_localised_and_move_with_it(faces: list[AuditFace]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from green import NAMES, collected, inputs, painted_faces
 from numpy.typing import NDArray
-from scipy.special import expit, logit
+from scipy.special import expit
 from scipy.stats import spearmanr
 
 from lesb_plugin.audit.agreement import kendall
@@ -54,6 +54,8 @@ class CountingRoi:
     """As `lesb_roi`: an embedding of 4 x 3 mean slopes, then five numbers for each part."""
 
     encoder = "counting"
+
+    val_reals = Scores(fake=REALS[0], regions=dict(zip(NAMES, REALS, strict=True)))
 
     def __init__(self) -> None:
         self.model = roi_model()
@@ -168,22 +170,25 @@ def test_an_explanation_like_random_subspaces_is_called_out(rows: dict[str, Row]
     assert f"no better than {SUBSPACES}" in called_out(same)
 
 
-def test_reals_of_the_artefact_are_in_log_odds_and_in_the_order_of_the_parts(
-    found: Collected,
+def test_the_reals_are_those_that_the_detector_shows() -> None:
+    kept = Subject(inputs(CountingRoi()), NAMES[::-1], 16, quiet=True).val_reals()
+    assert kept is not None
+    np.testing.assert_array_equal(kept.fake, REALS[0])
+    np.testing.assert_array_equal(np.stack([kept.regions[name] for name in NAMES]), REALS)
+
+
+def test_reals_of_the_artefact_say_nothing_of_an_explainer_or_of_other_parts(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert found.val_reals is not None
-    np.testing.assert_allclose(found.val_reals, logit(REALS).T)
-    turned = Subject(inputs(CountingRoi()), NAMES[::-1], 16, quiet=True)
-    np.testing.assert_allclose(np.asarray(turned.val_reals()), logit(REALS[::-1]).T)
-
-
-def test_reals_of_the_artefact_say_nothing_of_an_explainer_or_of_other_parts() -> None:
     def explain(crops: Sequence[Crop]) -> list[Explanation]:
         return [Explanation() for _ in crops]
 
     assert Subject(inputs(CountingRoi(), explain), NAMES, 16, quiet=True).val_reals() is None
     assert Subject(inputs(CountingRoi()), (*NAMES, "ear"), 16, quiet=True).val_reals() is None
     assert Subject(inputs(object()), NAMES, 16, quiet=True).val_reals() is None
+    few = Scores(fake=REALS[0, :19], regions=dict.fromkeys(NAMES, REALS[0, :19]))
+    monkeypatch.setattr(CountingRoi, "val_reals", few)
+    assert Subject(inputs(CountingRoi()), NAMES, 16, quiet=True).val_reals() is None
 
 
 def test_directions_are_the_probes_where_there_is_one() -> None:
