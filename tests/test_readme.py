@@ -1,0 +1,50 @@
+"""The plugin in the README works as it stands there."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from registry import PluginError
+from registry.checks import check_backbone
+
+README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The modules that the README prints, under the names that it gives them."""
+    blocks = re.findall(r"```(?:python|toml)\n# (\S+?)[:\n](.*?)```", README, re.DOTALL)
+    written = dict(blocks)
+    assert set(written) == {"my_package/plugin.py", "pyproject.toml", "my_package/net.py"}
+    (tmp_path / "my_package").mkdir()
+    for name, text in written.items():
+        (tmp_path / name).write_text(f"# {text}" if name.endswith("plugin.py") else text, "utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield importlib.import_module("my_package.plugin")
+    for name in [each for each in sys.modules if each.startswith("my_package")]:
+        del sys.modules[name]
+
+
+def test_the_backbone_of_the_readme_keeps_the_contract(package: Any, tmp_path: Path) -> None:
+    (spec,) = package.bench_backbones()
+    trained = check_backbone(spec, weights="random")
+    assert trained.trained_on == ()
+    file = tmp_path / "mine.pt"
+    with torch.random.fork_rng(devices=[]):
+        torch.save(trained.net.state_dict(), file)  # type: ignore[attr-defined]
+    found = check_backbone(spec, weights=str(file))
+    assert found.trained_on[0].dataset == "my_data"
+    assert found.weights_sha256 != trained.weights_sha256
+
+
+def test_weights_that_are_needed_are_asked_for(package: Any) -> None:
+    (spec,) = package.bench_backbones()
+    with pytest.raises(PluginError, match="'mine' needs weights: pass the file as weights="):
+        check_backbone(spec)
