@@ -113,7 +113,10 @@ class TrainableBackbone(Protocol):
 
 @runtime_checkable
 class Detector(Protocol):
-    """Scores face crops. One method is all that is required."""
+    """Scores face crops. One method is all that is required.
+
+    It may have `explained_by: str`, the explainer that draws its maps where none is named.
+    """
 
     def score(self, crops: Sequence[Crop]) -> Scores: ...
 

@@ -32,7 +32,7 @@ examples:
   bench explain photo.jpg
   bench explain holiday/ clip.mp4 --out reports --reference MY_REAL_PHOTOS
   bench explain photo.jpg --detector linear --explainer parts
-  bench explain photo.jpg --set explain.method=layercam --style jet
+  bench explain photo.jpg --explainer cam --set explain.method=layercam --style jet
 
 One report per file, OUT/NAME.html, which needs no network and no other file; beside it NAME.json
 (every number), NAME.maps.npz (the maps, raw) and the pictures. The verdict compares the score with

@@ -27,8 +27,8 @@ class ExplainConfig(ScoringConfig):
     out: str = option("runs/explain", "folder of the reports")
     explainer: str | None = option(
         None,
-        "explainer that draws the maps (`bench list explainers`); by default cam, or none where the"
-        " detector has no gradient",
+        "explainer that draws the maps (`bench list explainers`); by default the detector's own"
+        " (part_heads of lesb_roi), else cam, or none where it has no gradient",
     )
     explain: Mapping[str, Any] = options_field(
         "the explainer's own options, as in --set explain.method=layercam"

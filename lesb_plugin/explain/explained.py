@@ -250,7 +250,7 @@ def _explainer(
     """What explains, its name, and why there is none; one asked for that cannot is an error."""
     offered = {"reference": data_of(config)}
     try:
-        name = config.explainer or "cam"
+        name = config.explainer or str(getattr(predictor.detector, "explained_by", "cam"))
         return predictor.explainer(name, config.explain, **offered), name, ""
     except ConfigError as error:
         if config.explainer is not None:

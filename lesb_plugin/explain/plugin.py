@@ -50,8 +50,17 @@ _EXPLAINERS = {
 @hookimpl
 def bench_explainers() -> Iterable[ExplainerSpec]:
     return [
-        ExplainerSpec(name=name, summary=summary, build=lazy(target), options=_OPTIONS, unit=unit)
-        for name, (summary, target, unit) in _EXPLAINERS.items()
+        *(
+            ExplainerSpec(
+                name=name, summary=summary, build=lazy(target), options=_OPTIONS, unit=unit
+            )
+            for name, (summary, target, unit) in _EXPLAINERS.items()
+        ),
+        ExplainerSpec(
+            name="part_heads",
+            summary="what each position of a part says to the part's own head; exact, lesb_roi",
+            build=lazy("lesb_plugin.roi.maps:build_part_heads"),
+        ),
     ]
 
 

@@ -28,6 +28,8 @@ class RoiDetector:
     head or the probe in its place. A crop that a part lies outside of has an embedding of NaN.
     """
 
+    explained_by = "part_heads"
+
     def __init__(self, embedder: Embedder, fitted: FittedRoi) -> None:
         self.model = fitted
         self.parts = fitted.model.regions.names
@@ -60,6 +62,15 @@ class RoiDetector:
         """(B, d + K C); DataError for a crop without landmarks."""
         landmarks = [_landmarks(crop) for crop in crops]
         return self._encode(np.stack([crop.image for crop in crops]), landmarks)
+
+    def part_maps(self, crops: Sequence[Crop]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What is pooled: maps (B, C, h, w) and weights (B, K + 1, h, w) of the parts and the rest.
+
+        Weights are NaN where a part lies outside of the crop.
+        """
+        landmarks = [_landmarks(crop) for crop in crops]
+        _, maps, weights = self._encode.seen(np.stack([crop.image for crop in crops]), landmarks)
+        return maps, weights
 
     def score_embeddings(self, embeddings: NDArray[np.float32]) -> Scores:
         said = self.model.model.say(embeddings, self.embedder)

