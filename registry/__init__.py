@@ -36,7 +36,7 @@ from registry.specs import (
 )
 
 if TYPE_CHECKING:
-    from registry.atomic import replacing, writable_folder, write_text
+    from registry.atomic import opened_folder, replacing, writable_folder, write_text
     from registry.audit_summary import AuditFigure, AuditSummary, PartAudit, keep_audit
     from registry.auditing import AuditInputs, prepare_audit
     from registry.bootstrap import draw_weights, interval
@@ -197,6 +197,7 @@ __all__ = [
     "keep_audit",
     "lazy",
     "load_yaml",
+    "opened_folder",
     "option",
     "options_field",
     "picture_uri",
@@ -288,6 +289,7 @@ _ON_FIRST_USE = {
     "load_yaml": "registry.resolving",
     "option": "registry.settings",
     "options_field": "registry.settings",
+    "opened_folder": "registry.atomic",
     "picture_uri": "registry.page",
     "predict": "registry.predicting",
     "prepare_audit": "registry.auditing",
