@@ -69,10 +69,10 @@ def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
             quiet=config.quiet,
             tensorboard=config.tensorboard,
         )
-        (out / "config.yaml").write_text(as_yaml(config), encoding="utf-8")
         report: FitReport = guarded(
             f"fit of detector {spec.name!r}", spec.source, spec.fit, context
         )
+        (out / "config.yaml").write_text(as_yaml(config), encoding="utf-8")  # of what is there
         (out / "fit.json").write_text(json.dumps(_record(report), indent=1), encoding="utf-8")
     return report
 
