@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from registry.crops import crop_face
     from registry.detector_flags import configure_for_detectors
     from registry.evaluation import evaluate
-    from registry.file_command import configure_for_files, unscored
+    from registry.file_command import check_inputs, configure_for_files, unscored
     from registry.file_scores import FaceScore, Prediction
     from registry.fitting import fit
     from registry.flags import add_config_flags, given_flags
@@ -180,6 +180,7 @@ __all__ = [
     "as_yaml",
     "build_timm_backbone",
     "cache_dir",
+    "check_inputs",
     "configure_for_detectors",
     "configure_for_files",
     "crop_face",
@@ -272,6 +273,7 @@ _ON_FIRST_USE = {
     "as_yaml": "registry.resolving",
     "build_timm_backbone": "registry.timm_recipe",
     "cache_dir": "registry.cache",
+    "check_inputs": "registry.file_command",
     "configure_for_detectors": "registry.detector_flags",
     "configure_for_files": "registry.file_command",
     "crop_face": "registry.crops",

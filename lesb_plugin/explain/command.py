@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from lesb_plugin.explain.config import ExplainConfig
 from registry import (
+    check_inputs,
     configure_for_files,
     given_flags,
     opened_folder,
@@ -56,6 +57,7 @@ def configure_explain(parser: argparse.ArgumentParser) -> None:
 def run_explain(args: argparse.Namespace) -> int:
     """Write a report of each file and print a line; 1 where one has no score."""
     config = resolve(ExplainConfig, args.config, args.set, given_flags(args, ExplainConfig))
+    check_inputs(args.inputs)
     from lesb_plugin.explain.explained import Explaining  # loads torch: after what fails without it
 
     with opened_folder(Path(config.out)) as out:
