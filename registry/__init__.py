@@ -13,6 +13,7 @@ from registry.errors import (
     BenchError,
     ConfigError,
     DataError,
+    EmptySplitError,
     NotFittedError,
     PluginError,
     UndefinedMetricError,
@@ -36,7 +37,7 @@ from registry.specs import (
 )
 
 if TYPE_CHECKING:
-    from registry.atomic import replacing, writable_folder, write_text
+    from registry.atomic import opened_folder, replacing, writable_folder, write_text
     from registry.audit_summary import AuditFigure, AuditSummary, PartAudit, keep_audit
     from registry.auditing import AuditInputs, prepare_audit
     from registry.bootstrap import draw_weights, interval
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from registry.crops import crop_face, shown_aspect
     from registry.detector_flags import configure_for_detectors
     from registry.evaluation import evaluate
-    from registry.file_command import configure_for_files, unscored
+    from registry.file_command import check_inputs, configure_for_files, unscored
     from registry.file_scores import FaceScore, Prediction
     from registry.fitting import fit
     from registry.flags import add_config_flags, given_flags
@@ -135,6 +136,7 @@ __all__ = [
     "DifferentiableDetector",
     "Embedder",
     "EmbeddingDetector",
+    "EmptySplitError",
     "Explain",
     "ExplainerSpec",
     "Explanation",
@@ -182,6 +184,7 @@ __all__ = [
     "as_yaml",
     "build_timm_backbone",
     "cache_dir",
+    "check_inputs",
     "configure_for_detectors",
     "configure_for_files",
     "crop_face",
@@ -199,6 +202,7 @@ __all__ = [
     "keep_audit",
     "lazy",
     "load_yaml",
+    "opened_folder",
     "option",
     "options_field",
     "picture_uri",
@@ -275,6 +279,7 @@ _ON_FIRST_USE = {
     "as_yaml": "registry.resolving",
     "build_timm_backbone": "registry.timm_recipe",
     "cache_dir": "registry.cache",
+    "check_inputs": "registry.file_command",
     "configure_for_detectors": "registry.detector_flags",
     "configure_for_files": "registry.file_command",
     "crop_face": "registry.crops",
@@ -293,6 +298,7 @@ _ON_FIRST_USE = {
     "load_yaml": "registry.resolving",
     "option": "registry.settings",
     "options_field": "registry.settings",
+    "opened_folder": "registry.atomic",
     "picture_uri": "registry.page",
     "predict": "registry.predicting",
     "prepare_audit": "registry.auditing",

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, in folders that can be written."""
+"""Files that are there whole or not at all, in folders that can be written and hold something."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from registry.errors import DataError
 
-__all__ = ["replacing", "writable_folder", "write_text"]
+__all__ = ["opened_folder", "replacing", "writable_folder", "write_text"]
 
 
 @contextmanager
@@ -51,3 +51,18 @@ def writable_folder(path: Path) -> Path:
         reason = error.strerror or str(error)
         raise DataError(f"cannot write to {path}: {reason}; choose another --out") from error
     return path
+
+
+@contextmanager
+def opened_folder(path: Path) -> Iterator[Path]:
+    """`writable_folder(path)` for a block; what of it was made and is empty at the end goes again.
+
+    A command that is refused thus leaves no folder behind, and no file of anybody's is deleted.
+    """
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        yield writable_folder(path)
+    finally:
+        for folder in made:  # the innermost first
+            with suppress(OSError):
+                folder.rmdir()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from registry import __version__
-from registry.errors import BenchError, ConfigError, UnknownNameError, did_you_mean
+from registry.errors import BenchError, ConfigError, UnknownNameError
 from registry.plugins import Plugins, load_plugins
 from registry.specs import CommandSpec
 
@@ -27,6 +28,9 @@ with a backbone of your own choice:
   bench eval --detector lesb --backbone efflite0_in1k --artefact runs/lesb --dataset DATA
 
 `bench COMMAND --help` shows a command's flags, `bench list` all that is registered."""
+
+
+_CLOSE = 0.7  # likeness of two flags' names: a slip of a letter or two, no other short word
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -54,12 +58,19 @@ class CommandParser(argparse.ArgumentParser):
         if unknown:
             known = [flag for action in self._actions for flag in action.option_strings]
             first = unknown[0].partition("=")[0]
-            hint = did_you_mean(first, known) if first.startswith("-") else ""
-            self.error(f"unknown argument {first!r};{hint}".removesuffix(";"))
+            hint = _close_flag(first, known) if first.startswith("-") else ""
+            self.error(f"unknown argument {first!r}{hint}")
         return args
 
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{message} (`{self.prog} --help` lists the flags)")
+
+
+def _close_flag(unknown: str, known: Sequence[str]) -> str:
+    """`"; did you mean '--dataset'?"`, or nothing; dashes, which all share, are not compared."""
+    flags = {flag.lstrip("-"): flag for flag in known}
+    close = difflib.get_close_matches(unknown.lstrip("-"), flags, n=1, cutoff=_CLOSE)
+    return f"; did you mean {flags[close[0]]!r}?" if close else ""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from typing import Literal, TypeVar
 
@@ -94,30 +94,45 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
 def table_text(
     title: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None = None
 ) -> str:
-    """A table as text; columns of numbers are aligned right, `width` None lets no line wrap."""
+    """A table as text; columns of numbers are aligned right, `width` None lets no line wrap.
+
+    With a `width` it is fitted into that as `fit_columns` says.
+    """
+    from registry.table_fit import fit_columns
+
+    blocks = [None] if width is None else fit_columns(header, rows, width)
+    lines = ["\n".join(_block(header, rows, block)) for block in blocks]
+    lines[0] = f"{title}\n{lines[0]}" if title else lines[0]
+    return "\n\n".join(lines)
+
+
+def _block(
+    header: Sequence[str], rows: Sequence[Sequence[str]], widths: Mapping[int, int] | None
+) -> list[str]:
+    """The lines of all columns, or of those that have one of `widths`."""
     import io
 
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
+    from registry.table_fit import is_number
+
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for index, name in enumerate(header):
-        numbers = all(_is_number(row[index]) for row in rows)
+    shown = range(len(header)) if widths is None else tuple(widths)
+    for index in shown:
+        numbers = all(is_number(row[index]) for row in rows)
         justify: Literal["left", "right"] = "right" if numbers else "left"
-        table.add_column(name, justify=justify, no_wrap=numbers or index == 0)
+        table.add_column(
+            header[index],
+            justify=justify,
+            overflow="fold",  # of a word that is too long nothing is cut
+            width=None if widths is None else widths[index],
+            no_wrap=widths is None and (numbers or index == 0),
+        )
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(row[index] for index in shown))
     buffer = io.StringIO()
-    console = Console(
-        file=buffer, width=width or 10_000, markup=False, highlight=False, emoji=False
-    )
+    console = Console(file=buffer, width=10_000, markup=False, highlight=False, emoji=False)
     console.print(table)
-    lines = [title] if title else []
-    return "\n".join(lines + [line.rstrip() for line in buffer.getvalue().splitlines()])
-
-
-def _is_number(cell: str) -> bool:
-    return (
-        cell in {"", "-"} or cell[0] in "0123456789.+" or (cell[0] == "-" and cell[1:2].isdigit())
-    )
+    return [line.rstrip() for line in buffer.getvalue().splitlines()]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from registry.checksum import file_sha256
-from registry.errors import ConfigError, DataError, did_you_mean
+from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean
 from registry.groups import ALL_METHODS
 from registry.reader import FaceReader, FaceSample
 from registry.specs import DatasetSpec
@@ -59,7 +59,7 @@ def find_index(
         what = error.filename or name
         raise DataError(f"cannot read {what}: {error.strerror or error}") from None
     if not index.videos:
-        raise DataError(f"data set {name!r} has no videos in split {split!r}")
+        raise EmptySplitError(f"data set {name!r} has no videos in split {split!r}")
     _check(index.videos, spec)
     return index
 

@@ -9,6 +9,7 @@ __all__ = [
     "BenchError",
     "ConfigError",
     "DataError",
+    "EmptySplitError",
     "NotFittedError",
     "PluginError",
     "UndefinedMetricError",
@@ -35,6 +36,10 @@ class NotFittedError(ConfigError):
 
 class DataError(BenchError):
     """Data or weights that are missing, unreadable or not what they were said to be."""
+
+
+class EmptySplitError(DataError):
+    """The split that was asked for holds nothing; the data set itself can be read."""
 
 
 class UndefinedMetricError(BenchError):

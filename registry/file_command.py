@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from registry.console import tell
 from registry.detector_flags import configure_for_detectors
+from registry.errors import DataError
 
-__all__ = ["configure_for_files", "unscored"]
+__all__ = ["check_inputs", "configure_for_files", "unscored"]
 
 
 def configure_for_files(parser: argparse.ArgumentParser, cls: type[Any], examples: str) -> None:
@@ -19,6 +22,19 @@ def configure_for_files(parser: argparse.ArgumentParser, cls: type[Any], example
     parser.add_argument(
         "inputs", nargs="+", type=Path, metavar="INPUT", help="an image, a video, or a folder"
     )
+
+
+def check_inputs(inputs: Sequence[Path]) -> None:
+    """DataError where none of `inputs` is there, which needs no model to be seen.
+
+    One that is missing among others has a line of its own, and they go on.
+    """
+    if any(os.path.exists(path) for path in inputs):  # noqa: PTH110 - raises nothing
+        return
+    listed = ", ".join(str(path) for path in inputs[:3])
+    more = f" and {len(inputs) - 3} more" if len(inputs) > 3 else ""
+    name = f"{listed}{more}".encode(errors="backslashreplace").decode()
+    raise DataError(f"no such file or folder: {name}; name an image, a video, or a folder of them")
 
 
 def unscored(failed: int, count: int) -> int:

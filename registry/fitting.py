@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from registry.atomic import writable_folder
+from registry.atomic import opened_folder
 from registry.boundary import guarded
 from registry.building import build_embedder
 from registry.config import FitConfig
@@ -48,35 +48,39 @@ def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
         None if spec.fit_options is None else spec.fit_options.load(), config.options
     )
     train_videos, val_videos = find_splits(config, plugins)
-    out = _open_folder(config)
-    reader = build_reader(plugins, config)
-    train, val = (
-        real_samples(videos, reader, split)
-        for videos, split in ((train_videos, "train"), (val_videos, "val"))
-    )
-    context = FitContext(
-        embedder=build_embedder(plugins, config),
-        train=train,
-        val=val,
-        options=options,
-        out=out,
-        data_fingerprint=fingerprint([*train_videos, *val_videos]),
-        datasets=tuple(sorted({video.dataset for video in [*train_videos, *val_videos]})),
-        seed=config.seed,
-        workers=config.workers,
-        max_errors=config.max_errors,
-        quiet=config.quiet,
-        tensorboard=config.tensorboard,
-    )
-    (out / "config.yaml").write_text(as_yaml(config), encoding="utf-8")
-    report: FitReport = guarded(f"fit of detector {spec.name!r}", spec.source, spec.fit, context)
-    (out / "fit.json").write_text(json.dumps(_record(report), indent=1), encoding="utf-8")
+    out = _folder(config)
+    with opened_folder(out):
+        reader = build_reader(plugins, config)
+        train, val = (
+            real_samples(videos, reader, split)
+            for videos, split in ((train_videos, "train"), (val_videos, "val"))
+        )
+        context = FitContext(
+            embedder=build_embedder(plugins, config),
+            train=train,
+            val=val,
+            options=options,
+            out=out,
+            data_fingerprint=fingerprint([*train_videos, *val_videos]),
+            datasets=tuple(sorted({video.dataset for video in [*train_videos, *val_videos]})),
+            seed=config.seed,
+            workers=config.workers,
+            max_errors=config.max_errors,
+            quiet=config.quiet,
+            tensorboard=config.tensorboard,
+        )
+        report: FitReport = guarded(
+            f"fit of detector {spec.name!r}", spec.source, spec.fit, context
+        )
+        (out / "config.yaml").write_text(as_yaml(config), encoding="utf-8")  # of what is there
+        (out / "fit.json").write_text(json.dumps(_record(report), indent=1), encoding="utf-8")
     return report
 
 
-def _open_folder(config: FitConfig) -> Path:
+def _folder(config: FitConfig) -> Path:
+    """Where the artefact goes; ConfigError where one is already."""
     name = f"{config.detector}_{(config.backbone or '').replace('/', '_')}"
-    out = writable_folder(Path(config.out or f"runs/{name}"))
+    out = Path(config.out or f"runs/{name}")
     artefact = out / ARTEFACT_FILE
     if artefact.exists() and not config.overwrite:
         raise ConfigError(

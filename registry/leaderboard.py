@@ -14,7 +14,16 @@ from registry.profiles import STRICT
 from registry.resolving import config_dir, load_yaml
 from registry.result import Result
 
-__all__ = ["Cell", "Entry", "Published", "canonical_name", "measured", "published", "reported"]
+__all__ = [
+    "Cell",
+    "Entry",
+    "Published",
+    "canonical_name",
+    "known_names",
+    "measured",
+    "published",
+    "reported",
+]
 
 FOLDER, NAMES = "leaderboard", "datasets"
 Level = Literal["video", "frame", "not stated"]

@@ -30,7 +30,7 @@ def find_splits(config: Learning, plugins: Plugins) -> tuple[list[Video], list[V
     """Videos of the train and the val split; DataError where both hold the same person."""
     if not config.train:
         raise ConfigError(
-            "nothing to fit on; pass --train DIR (a manifest or folder with real faces), or"
+            "no faces to learn from; pass --train DIR (a manifest or folder with real faces), or"
             " --train toy to try it out"
         )
     options = data_options(config)

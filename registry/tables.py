@@ -63,11 +63,14 @@ def metric_title(name: str) -> str:
     return _TITLES.get(name, name)
 
 
-def reasons(measurements: tuple[Measurement, ...]) -> tuple[str, ...]:
-    """Why values or intervals are missing: each metric and reason once, with the rows concerned."""
+def reasons(measurements: tuple[Measurement, ...], draws: int) -> tuple[str, ...]:
+    """Why values or intervals are missing: each metric and reason once, with the rows concerned.
+
+    Of no `draws` nobody asked for intervals, and none is missing.
+    """
     rows: dict[str, dict[str, None]] = {}
     for each in measurements:
-        if each.reason:
+        if each.reason and (draws or each.value is None):
             what = "no value" if each.value is None else "no interval"
             row = each.dataset if each.method == ALL_METHODS else f"{each.dataset}/{each.method}"
             why = f"{metric_title(each.metric)}: {what}, {each.reason}"
@@ -140,16 +143,19 @@ def _number(value: float) -> str:
 
 def _lines_below(result: Result) -> Iterator[str]:
     if result.settings.profile == STRICT:
+        draws = result.settings.draws
         yield (
-            "Per video; in brackets 95 % intervals from "
-            f"{result.settings.draws} bootstrap draws over identities, or videos without one."
+            f"Per video; in brackets 95 % intervals from {draws} bootstrap draws over identities,"
+            " or videos without one."
+            if draws
+            else "Per video; no intervals were asked for."
         )
         shown = tuple(
             each
             for each in result.select(level="video", variant=result.settings.detector)
             if each.metric in headline_metrics(result)
         )
-        yield from reasons(shown)
+        yield from reasons(shown, draws)
     else:
         yield (
             f"Profile {result.settings.profile}: a video is what lies under one folder name; per"

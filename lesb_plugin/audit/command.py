@@ -12,10 +12,10 @@ from lesb_plugin.audit.options import AuditConfig
 from registry import (
     add_config_flags,
     given_flags,
+    opened_folder,
     refuse_other_run,
     resolve,
     say,
-    writable_folder,
     write_text,
 )
 
@@ -66,8 +66,8 @@ def run_audit_command(args: argparse.Namespace) -> int:
 
     if config.keep:
         check_keeps(config)
-    writable_folder(out)
-    audit = run_audit(config)
+    with opened_folder(out):  # one that cannot be written is told before the long work
+        audit = run_audit(config)
     print_audit(audit)
     if audit.stopped and (out / REPORT).exists():
         say(f"stopped: the audit that {out} holds stays as it is")

@@ -83,25 +83,33 @@ def called_out(row: Row) -> str:
     """A sentence where controls score like the explanation or better; "" where none does.
 
     Like it means that the intervals overlap, but for the control that the row's aim is to beat:
-    that one is called out where the aim is missed, so that a row never says both. A row without an
-    interval says nothing.
+    that one is called out where the aim is missed, so that a row never says both. Where the value
+    itself is the better one, the row is only not clearly better. A row without an interval says
+    nothing.
     """
     value = row.figure.value
     if value is None or row.figure.low is None:
         return ""
-    alike, better = [], []
+    alike: list[str] = []
+    unclear: list[str] = []
+    better: list[str] = []
     for name, control in row.controls.items():
         if name in {ORACLE, OWN, TRUE_LABELS} or control.value is None:
             continue
         if name == row.aim.above and row.met:
             continue
+        ahead = value - control.value if row.higher_is_better else control.value - value
         if overlap(row.figure, control):
-            alike.append(_said(name, control))
-        elif (control.value > value) == row.higher_is_better:
+            (unclear if ahead > 0 else alike).append(_said(name, control))
+        elif ahead < 0:
             better.append(_said(name, control))
-    said = [f"no better than {_listed(alike)}"] if alike else []
-    said += [f"worse than {_listed(better)}"] if better else []
-    return f"{row.title} ({number(value)}) is {' and '.join(said)}." if said else ""
+    kinds = (
+        ("no better than", alike),
+        ("not clearly better than", unclear),
+        ("worse than", better),
+    )
+    said = [f"{how} {_listed(names)}" for how, names in kinds if names]
+    return f"{row.title} ({number(value)}) is {_listed(said)}." if said else ""
 
 
 def number(value: float | None) -> str:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from lesb_plugin.explain.config import ExplainConfig
 from registry import (
+    check_inputs,
     configure_for_files,
     given_flags,
+    opened_folder,
     resolve,
     say_above_bar,
     tell,
     unscored,
-    writable_folder,
 )
 
 if TYPE_CHECKING:
@@ -57,25 +58,26 @@ def configure_explain(parser: argparse.ArgumentParser) -> None:
 def run_explain(args: argparse.Namespace) -> int:
     """Write a report of each file and print a line; 1 where one has no score."""
     config = resolve(ExplainConfig, args.config, args.set, given_flags(args, ExplainConfig))
+    check_inputs(args.inputs)
     from lesb_plugin.explain.explained import Explaining  # loads torch: after what fails without it
 
-    out = writable_folder(Path(config.out))
-    started = time.perf_counter()
-    explaining = Explaining(config)
-    ready = time.perf_counter() - started
-    audited = [] if explaining.audit is None else [explaining.audit.words]
-    for note in (*explaining.notes, explaining.reals.sentence, *audited):
-        tell(f"note: {note}")
-    names, count, failed = _Names(), 0, 0
-    with closing(explaining(args.inputs)) as found:
-        for each in found:
-            name = names.of(each.prediction.path)
-            _write(each, explaining, out, name)
-            say_above_bar(_line(each, out / f"{name}.html"))
-            count += 1
-            failed += each.word is None
-    tell(_times(ready, explaining.predictor.clock.spent, time.perf_counter() - started, config))
-    return unscored(failed, count)
+    with opened_folder(Path(config.out)) as out:
+        started = time.perf_counter()
+        explaining = Explaining(config)
+        ready = time.perf_counter() - started
+        audited = [] if explaining.audit is None else [explaining.audit.words]
+        for note in (*explaining.notes, explaining.reals.sentence, *audited):
+            tell(f"note: {note}")
+        names, count, failed = _Names(), 0, 0
+        with closing(explaining(args.inputs)) as found:
+            for each in found:
+                name = names.of(each.prediction.path)
+                _write(each, explaining, out, name)
+                say_above_bar(_line(each, out / f"{name}.html"))
+                count += 1
+                failed += each.word is None
+        tell(_times(ready, explaining.predictor.clock.spent, time.perf_counter() - started, config))
+        return unscored(failed, count)
 
 
 def _write(found: Explained, by: Explaining, out: Path, name: str) -> None:

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from registry import BenchError
+
 __all__ = ["FOLDER", "POINTS", "SHOWN", "SIDE", "Board", "board_in", "changed", "chosen", "grid"]
 
 FOLDER = "tensorboard"  # within a run's folder
@@ -82,12 +84,23 @@ class Board:
 
 @contextmanager
 def board_in(out: Path, *, wanted: bool) -> Iterator[Board]:
-    """The board of a run's folder, or one that writes nothing; closed at the end."""
+    """The board of a run's folder, or one that writes nothing; closed at the end.
+
+    Of a run that is refused nothing stays that was not there before: a BenchError is told in full,
+    while after an interrupt or a failure the board shows how far the run came.
+    """
+    fresh = wanted and not (out / FOLDER).exists()
     board = Board(out / FOLDER if wanted else None)
+    refused = False
     try:
         yield board
+    except BenchError:
+        refused = True
+        raise
     finally:
         board.close()
+        if refused and fresh:
+            shutil.rmtree(out / FOLDER, ignore_errors=True)
 
 
 def chosen(count: int, most: int, seed: int) -> NDArray[np.int64]:

@@ -30,6 +30,7 @@ from lesb_plugin.lfd.artefact import Lfd
 from lesb_plugin.lfd.diagnostics import alignment, tables
 from lesb_plugin.lfd.fit import Collected, Method, Principal, collect_lfd
 from lesb_plugin.lfd.presets import psi_preset, region_preset
+from lesb_plugin.lfd.subspace import too_few_directions
 from registry import (
     ConfigError,
     DataError,
@@ -58,29 +59,26 @@ def fit_as(
     method_of: Callable[[Embedded], Method],
 ) -> FitReport:
     """`fit_lesb` for a detector whose subspaces are made by what `method_of` the train split is."""
+    style = _check(context, options)
+    collected = _collect_lfd(context, options)
+    ranks, left_out = supported(_ranks(options), collected.directions())
+    # Only now that the ranks are known to be right does the board of an earlier fit give way.
     with board_in(context.out, wanted=context.tensorboard) as board:
-        return _fit(detector, context, options, method_of, board)
+        show_variants(board, context, options)
+        report = _fit(detector, context, options, style, collected, ranks, method_of, board)
+    return replace(report, notes=(*left_out, *report.notes))
 
 
 def _fit(
     detector: str,
     context: FitContext,
     options: LesbFitOptions,
+    style: Style,
+    collected: Collected,
+    ranks: Sequence[int],
     method_of: Callable[[Embedded], Method],
     board: Board,
 ) -> FitReport:
-    if options.style is not None:
-        load_law(options.style)  # what is wrong there is said before the long work
-        if options.blend != LesbFitOptions().blend:
-            raise ConfigError(
-                f"--blend {options.blend} is the law of self-blends alone, and --style"
-                f" {options.style} makes its own (its key 'blend'); leave out one of the two"
-            )
-    style = _style(options.blend)
-    _check_faces(context)
-    show_variants(board, context, options)
-    collected = _collect_lfd(context, options)
-    ranks, left_out = supported(options.ranks or (options.rank,), collected.directions())
     train = _embed(context, options, style, "train")
     val = _embed(context, options, style.for_validation(), "val")
     collected = replace(collected, method=method_of(train))
@@ -105,7 +103,7 @@ def _fit(
     show_subspaces(board, lfd, val, context.seed)
     show_pairs(board, val, LesbDetector(context.embedder, fitted, LesbOptions()))
     found = (auc_table(outcome), *rank_tables(by_rank, lfd.rank), *tables(lfd.diagnostics))
-    return FitReport(artefact=path, tables=found, notes=(*left_out, *notes(outcome)))
+    return FitReport(artefact=path, tables=found, notes=notes(outcome))
 
 
 def _flagging(flagged: float, lfd: Lfd, heads: Heads, val: Embedded) -> tuple[Heads, float]:
@@ -126,6 +124,24 @@ def _aligned(lfd: Lfd, probe: Probe | None, seed: int) -> Lfd:
 
 
 # --- configuration and data --------------------------------------------------------------------
+
+
+def _check(context: FitContext, options: LesbFitOptions) -> Style:
+    """The law of self-blends; what can be known to be wrong is said before the long work."""
+    if options.style is not None:
+        load_law(options.style)
+        if options.blend != LesbFitOptions().blend:
+            raise ConfigError(
+                f"--blend {options.blend} is the law of self-blends alone, and --style"
+                f" {options.style} makes its own (its key 'blend'); leave out one of the two"
+            )
+    style = _style(options.blend)
+    _check_faces(context)
+    return style
+
+
+def _ranks(options: LesbFitOptions) -> tuple[int, ...]:
+    return options.ranks or (options.rank,)
 
 
 def _style(name_or_path: str) -> Style:
@@ -151,7 +167,7 @@ def _collect_lfd(context: FitContext, options: LesbFitOptions) -> Collected:
         psi_preset(options.psi),
         images=options.images,
         variants=options.variants,
-        ranks=options.ranks or (options.rank,),
+        ranks=_ranks(options),
         reference=options.reference,
         seed=context.seed,
         workers=context.workers,
@@ -174,10 +190,7 @@ def supported(
     kept = tuple(rank for rank in ranks if rank <= fewest)
     if not kept:
         asked = f"rank {ranks[0]}" if len(ranks) == 1 else f"ranks {', '.join(map(str, ranks))}"
-        raise ConfigError(
-            f"{asked} asked for, but the variants of {part!r} differ in {fewest} directions only;"
-            " lower the rank, or take more images or stronger transforms"
-        )
+        raise ConfigError(too_few_directions(asked, f"the variants of {part!r}", fewest))
     left_out = tuple(
         f"rank {rank} is left out: the variants of {part!r} differ in {fewest} directions only"
         for rank in ranks

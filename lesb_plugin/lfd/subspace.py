@@ -20,6 +20,7 @@ __all__ = [
     "fit_subspace",
     "fix_signs",
     "largest_rank",
+    "too_few_directions",
     "varied_directions",
 ]
 
@@ -157,10 +158,15 @@ def check_varied(eigenvalues: Matrix, rank: int) -> None:
     """ValueError for a rank beyond the directions that vary, by the eigenvalues (d,) of S_k."""
     varied = varied_directions(eigenvalues)
     if rank > varied:
-        raise ValueError(
-            f"rank {rank} asked for, but the variants differ in {varied} directions only; lower "
-            "the rank, or take more images or stronger transforms"
-        )
+        raise ValueError(too_few_directions(f"rank {rank}", "the variants", varied))
+
+
+def too_few_directions(asked: str, variants: str, varied: int) -> str:
+    """Why what is `asked` for cannot be had of `variants` that differ in `varied` directions."""
+    return (
+        f"{asked} asked for, but {variants} differ in {varied} directions only;"
+        " lower the rank, or take more images or stronger transforms"
+    )
 
 
 def fix_signs(basis: Matrix) -> Matrix:

@@ -57,14 +57,16 @@ class Encoded:
 
 def fit_roi(context: FitContext) -> FitReport:
     """Fit `lesb_roi` on real faces and write its artefact; BenchErrors say what to change."""
-    with board_in(context.out, wanted=context.tensorboard) as board:
-        return _fit(context, board)
-
-
-def _fit(context: FitContext, board: Board) -> FitReport:
     options: RoiFitOptions = context.options or RoiFitOptions()
     regions = region_preset(load_law(options.style).regions)
     _check_faces(context)
+    with board_in(context.out, wanted=context.tensorboard) as board:
+        return _fit(context, options, regions, board)
+
+
+def _fit(
+    context: FitContext, options: RoiFitOptions, regions: RegionSet, board: Board
+) -> FitReport:
     train, val = (encode_fakes(context, options, regions, split) for split in ("train", "val"))
     model = model_of(context.embedder, regions, train, val, _law(options), context.seed, board)
     reals = model.say(val.rows[val.clean], context.embedder)

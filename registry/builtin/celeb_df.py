@@ -8,7 +8,7 @@ from typing import Literal
 
 from registry.builtin.listed_videos import Listed, listed_index
 from registry.builtin.roots import root_of
-from registry.errors import DataError
+from registry.errors import DataError, EmptySplitError
 from registry.media import scan_folder
 from registry.types import DatasetRequest, VideoIndex
 
@@ -35,7 +35,7 @@ def celeb_df_videos(request: DatasetRequest) -> VideoIndex:
         return listed_index(dataset, test, request)
     rest = list(_rest(root, test))
     if request.split != "train" or not rest:
-        raise DataError(
+        raise EmptySplitError(
             f"no videos in split {request.split!r} of {root}; videos by split: test {len(test)}"
             + (f", train {len(rest)}" if rest else "")
         )

@@ -94,13 +94,23 @@ def _print(rows: Sequence[Comparison], draws: int) -> None:
     kept = len(_HEADER) - (not differs)
     print_table(title, _HEADER[:kept], [_cells(row)[:kept] for row in rows])
     say()
+    bootstrap = (
+        f"the bootstrap ({draws} draws) draws identities, or videos without one, alike for both"
+        " runs"
+        if draws
+        else "no bootstrap was asked for"
+    )
+    holm = (
+        f"Holm corrects for the {len(rows)} comparisons of this table"
+        if len(rows) > 1
+        else "with one comparison Holm's correction changes nothing"
+    )
     say(
-        f"Paired on the videos scored in both. DeLong's test takes videos as independent; the"
-        f" bootstrap ({draws} draws) draws identities, or videos without one, alike for both runs."
-        f" Holm corrects for the {len(rows)} comparisons of this table."
+        "Paired on the videos scored in both. DeLong's test takes videos as independent;"
+        f" {bootstrap}; {holm}."
     )
     for row in rows:
-        if row.reason:
+        if row.reason and (draws or row.p is None):
             say(f"{row.dataset}, {row.second}: {row.reason}")
 
 

@@ -12,7 +12,7 @@ from registry.builtin.data_options import CheckConfig
 from registry.checksum import file_sha256
 from registry.console import progress
 from registry.data import find_index, select_frames
-from registry.errors import BenchError, DataError
+from registry.errors import BenchError, DataError, EmptySplitError
 from registry.images import read_image
 from registry.plugins import Plugins
 from registry.reader import read_landmarks
@@ -58,6 +58,9 @@ def check_data(name: str, config: CheckConfig, plugins: Plugins) -> DataReport:
     """Read every frame that an evaluation with these settings would read."""
     try:
         index = find_index(name, config.split, plugins, data_options(config))
+    except EmptySplitError as error:
+        said = f"{error} (--split chooses another split)"
+        return DataReport(dataset=name, split=config.split, error=said)
     except BenchError as error:
         return DataReport(dataset=name, split=config.split, error=str(error))
     with ThreadPoolExecutor(max(1, config.workers)) as pool:

@@ -63,7 +63,7 @@ def _print(report: DataReport) -> None:
 
     say(f"{report.dataset}, split {report.split}")
     if report.error:
-        say(f"  split {report.split!r} (--split chooses another) cannot be read: {report.error}")
+        say(f"  cannot be read: {report.error}")
         return
     fakes = ", ".join(f"{name} {count}" for name, count in report.fakes.items())
     say(f"  videos: {report.reals} real, {sum(report.fakes.values())} fake ({fakes or 'none'})")

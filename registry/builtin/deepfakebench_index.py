@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from registry.builtin.deepfakebench_sets import KnownSet, alias, known_set
-from registry.errors import ConfigError, DataError, did_you_mean
+from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean
 from registry.types import DataOptions
 
 __all__ = ["Entry", "Index", "find_json", "is_index", "read_index"]
@@ -61,7 +61,7 @@ class Index:
         every = list(self._all())
         found = [each for part, each in every if part == split and each.compression in {"", wanted}]
         if not found:
-            raise DataError(self._nothing(split, wanted, every))
+            raise self._nothing(split, wanted, every)
         return found
 
     def _level_in_name(self) -> str | None:
@@ -104,16 +104,16 @@ class Index:
             raise DataError(f"{self.path}: the {what} must be a list of paths")
         return value
 
-    def _nothing(self, split: str, wanted: str, every: Sequence[tuple[str, Entry]]) -> str:
+    def _nothing(self, split: str, wanted: str, every: Sequence[tuple[str, Entry]]) -> DataError:
         levels = sorted({each.compression for part, each in every if part == split})
         if levels:
-            return (
+            return DataError(
                 f"no videos of compression {wanted!r} in split {split!r} of {self.path}; there are:"
                 f" {', '.join(levels)}; pass --compression {levels[0]}"
             )
         known = Counter(part for part, _ in every)
         listed = ", ".join(f"{name} {count}" for name, count in sorted(known.items()))
-        return (
+        return (EmptySplitError if known else DataError)(
             f"no videos in split {split!r} of {self.path};{did_you_mean(split, known)}"
             f" videos by split: {listed or 'none'}"
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from registry.builtin.listed_videos import Listed, listed_index
 from registry.builtin.roots import root_of
-from registry.errors import DataError, did_you_mean
+from registry.errors import DataError, EmptySplitError, did_you_mean
 from registry.types import DatasetRequest, VideoIndex
 
 __all__ = ["ffpp_videos", "recognises_ffpp"]
@@ -61,7 +61,7 @@ def _split_file(root: Path, request: DatasetRequest) -> Path:
         if path.is_file():
             return path
     known = [each for each in _SPLITS for path in paths if path.with_stem(each).is_file()]
-    raise DataError(
+    raise (EmptySplitError if known else DataError)(
         f"no split file {' or '.join(map(str, paths))};{did_you_mean(request.split, known)}"
         f" there: {', '.join(known) or 'none'}. Name the folder of FaceForensics++'s split files"
         " (train.json, val.json, test.json) with --json-dir DIR"

@@ -97,6 +97,8 @@ def _paper(name: str, tables: Sequence[Published]) -> Published:
 
 def _print_paper(table: Published, runs: Sequence[tuple[str, Result]]) -> None:
     with_average = any(row.average is not None for row in table.rows)
+    datasets = {run: _datasets(result) for run, result in runs}
+    published = set(table.columns.values())
     header = ("kind", "method", *table.columns, *(["Average"] if with_average else []))
     rows = [
         (
@@ -110,16 +112,27 @@ def _print_paper(table: Published, runs: Sequence[tuple[str, Result]]) -> None:
     rows += [
         _measured_row(result, run, variant, table, with_average)
         for run, result in runs
+        if published & datasets[run]
         for variant in result.variants
         if _belongs(variant, result, with_average)
     ]
     print_table(f"{table.source} (AUC in %, level: {table.level})", header, rows)
     say()
     say("Reported rows are the paper's own numbers; measured rows are AUCs per video of the runs.")
+    if others := sorted(set[str]().union(*datasets.values()) - published):
+        say(f"Not in this table, and so left out: {', '.join(others)}.")
     for row in table.rows:
         mean = sum(row.auc.values()) / len(row.auc)
         if row.average is not None and abs(row.average - mean) > _ROUNDING:
             say(f"{row.name}: the average is {row.average:.2f} in print, {mean:.3f} of its row.")
+
+
+def _datasets(result: Result) -> set[str]:
+    """The data sets of a run, by the names that columns bear."""
+    from registry.leaderboard import canonical_name, known_names
+
+    names = known_names()
+    return {canonical_name(each.dataset, names) for each in result.counts}
 
 
 def _belongs(variant: str, result: Result, with_average: bool) -> bool:

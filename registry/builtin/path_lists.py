@@ -13,7 +13,7 @@ from registry.builtin.folder_names import merged_by_folder
 from registry.builtin.resolution import Tally
 from registry.builtin.roots import root_of
 from registry.builtin.splits import choose_split
-from registry.errors import DataError
+from registry.errors import DataError, EmptySplitError
 from registry.types import DatasetRequest, Frame, Video, VideoIndex
 from registry.video_files import is_video
 
@@ -48,7 +48,7 @@ def path_list_videos(request: DatasetRequest) -> VideoIndex:
         known = sorted({split for _, split in with_splits if split})
         with_splits = [each for each in with_splits if each[1] == request.split]
         if not with_splits:
-            raise DataError(
+            raise EmptySplitError(
                 f"no list of split {request.split!r} in {root}; splits there: {', '.join(known)}"
             )
     videos, tallies, listed = [], [], []

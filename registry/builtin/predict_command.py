@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from registry.atomic import replacing
 from registry.config import PredictConfig
 from registry.console import say_above_bar, tell
-from registry.file_command import configure_for_files, unscored
+from registry.file_command import check_inputs, configure_for_files, unscored
 from registry.flags import given_flags
 from registry.resolving import resolve
 
@@ -57,6 +57,7 @@ def configure_predict(parser: argparse.ArgumentParser) -> None:
 def run_predict(args: argparse.Namespace) -> int:
     """Print or write a line for each file; 1 where one has no score."""
     config = resolve(PredictConfig, args.config, args.set, given_flags(args, PredictConfig))
+    check_inputs(args.inputs)
     from registry.predicting import Predictor  # loads torch: after what can go wrong without it
 
     predictor = Predictor(config)

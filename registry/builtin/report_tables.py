@@ -149,10 +149,11 @@ def _level_block(result: Result, found: tuple[Measurement, ...], level: str) -> 
             )
         )
     strict = result.settings.profile == STRICT
-    rest = ", with 95 % intervals. A method is measured against all reals." if strict else "."
+    intervals = ", with 95 % intervals" * bool(result.settings.draws)
+    rest = f"{intervals}. A method is measured against all reals." if strict else "."
     caption = f"Per {level}{rest}"
     header = ("data set, method", *map(metric_title, metrics), "reals", "fakes")
-    missing = [tag("li", line) for line in reasons(found)] if strict else []
+    missing = [tag("li", line) for line in reasons(found, result.settings.draws)] if strict else []
     return joined(
         _table(caption, header, body, f"{found[0].variant} per {level}"),
         tag("ul", *missing, class_="soft") if missing else "",

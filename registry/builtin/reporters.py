@@ -105,7 +105,8 @@ def _headline(result: Result) -> Markup:
     for each in found:
         value = "n/a" if each.value is None else f"{each.value:.3f}"
         interval = interval_text(each)
-        below = f"95 % interval {interval}" if interval else each.reason
+        asked = result.settings.draws or each.value is None
+        below = f"95 % interval {interval}" if interval else each.reason if asked else ""
         where = f"{each.dataset}: {each.reals:,} real and {each.fakes:,} fake {each.level}s"
         name = f"{metric_title(each.metric)} per {each.level}"
         number = tag("span", value, class_="value")
@@ -114,13 +115,18 @@ def _headline(result: Result) -> Markup:
 
 
 def _reading(result: Result) -> Markup:
-    intervals = (
-        f"Intervals come from {result.settings.draws:,} bootstrap draws over identities, or over"
-        " videos where no identity is known."
-        if result.settings.profile == STRICT
-        else "Profile deepfakebench: a video is what lies under one folder name, and there are no"
-        " intervals."
-    )
+    if result.settings.profile != STRICT:
+        intervals = (
+            "Profile deepfakebench: a video is what lies under one folder name, and there are no"
+            " intervals."
+        )
+    elif result.settings.draws:
+        intervals = (
+            f"Intervals come from {result.settings.draws:,} bootstrap draws over identities, or"
+            " over videos where no identity is known."
+        )
+    else:
+        intervals = "No intervals were asked for."
     return tag(
         "p",
         "AUC is the chance that a fake scores higher than a real: 0.5 is guessing, 1 is perfect."

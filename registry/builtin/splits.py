@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 
-from registry.errors import DataError, did_you_mean
+from registry.errors import DataError, EmptySplitError, did_you_mean
 from registry.types import Video
 
 __all__ = ["choose_split"]
@@ -31,7 +31,7 @@ def choose_split(videos: Sequence[Video], split: str, dataset: str) -> list[Vide
         note = " (it has no splits of its own: test is all of it, train and val 80:20 of it)"
     if not chosen:
         listed = ", ".join(f"{name} {count}" for name, count in sorted(known.items()))
-        raise DataError(
+        raise (EmptySplitError if known else DataError)(
             f"no videos in split {split!r} of data set {dataset!r};"
             f"{did_you_mean(split, known)} videos by split: {listed or 'none'}{note}"
         )

@@ -173,6 +173,8 @@ def test_the_command_prints_a_table_or_json(
     out = capsys.readouterr().out
     assert "AUC per video against a" in out
     assert "not alike in" not in out
+    assert "(200 draws)" in out
+    assert "with one comparison Holm's correction changes nothing" in out
     assert main([*line, "--json"]) == 0
     (record,) = json.loads(capsys.readouterr().out)
     assert (record["dataset"], record["second"], record["differs"]) == ("faces", "b", [])
@@ -186,6 +188,18 @@ def test_the_command_prints_a_table_or_json(
     assert main(line[:2]) == 2
     assert main([*line[:3], "--draws", "-1"]) == 2
     assert main(["compare", str(tmp_path / "a"), str(tmp_path / "absent")]) == 2
+
+
+def test_several_comparisons_are_counted_and_no_bootstrap_is_not_spoken_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in "abc":
+        run_folder(tmp_path / name, scored(1, ord(name)), vote_variants=frozenset(), draws=0)
+    assert main(["compare", *(str(tmp_path / name) for name in "abc"), "--draws", "0"]) == 0
+    out = capsys.readouterr().out
+    assert "Holm corrects for the 2 comparisons of this table" in out
+    assert "no bootstrap was asked for" in out
+    assert "draws" not in out
 
 
 def test_no_draws_leave_delong() -> None:

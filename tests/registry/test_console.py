@@ -28,6 +28,49 @@ def test_a_table_for_a_terminal_wraps_and_loses_nothing() -> None:
     assert all(word in words for row in ROWS for cell in row for word in cell.split())
 
 
+WIDE = ("part", "aim", "value", "by random parts", "by shuffled parts", "by a constant part")
+NUMBERS = [
+    ("part singled out is the changed one", "more than random", "0.812 to 0.934", *["0.125"] * 3),
+    ("eyes", "-", "0.500 to 0.622", "-", "0.250", "0.375"),
+]  # fmt: skip
+
+
+def test_columns_for_which_a_terminal_has_no_room_follow_below_and_nothing_is_cut() -> None:
+    whole = table_text("", WIDE, NUMBERS).split()
+    for width in (30, 40, 60, 80, 100):
+        lines = table_text("", WIDE, NUMBERS, width=width).splitlines()
+        assert max(map(len, lines)) <= width
+        assert not any("…" in line for line in lines)
+        assert any("0.812 to 0.934" in line for line in lines)  # numbers are not wrapped
+        words = " ".join(lines).split()
+        assert set(whole) - {word for word in whole if "─" in word} <= set(words)
+        assert words.count("0.125") == 3
+    headed = [
+        line for line in table_text("", WIDE, NUMBERS, width=60).splitlines() if "part " in line
+    ]
+    assert sum(line.startswith("part ") for line in headed) > 1  # what a row is stands there again
+
+
+def test_the_widest_texts_give_way_first_and_a_word_that_is_too_long_is_broken() -> None:
+    row = ("eyes", "https://example.org/" + "a" * 60, "a sentence of some length, longer than most")
+    lines = table_text("", ("part", "where", "what"), [row], width=80).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[2].startswith("eyes   https://example.org/")
+    assert "…" not in "".join(lines)
+    assert "".join(lines).count("a" * 10) >= 4
+
+
+def test_a_terminal_is_fitted_and_a_pipe_is_not(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    print_table("", WIDE, NUMBERS)
+    assert capsys.readouterr().out == table_text("", WIDE, NUMBERS) + "\n"
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    print_table("", WIDE, NUMBERS)
+    assert capsys.readouterr().out == table_text("", WIDE, NUMBERS, width=60) + "\n"
+
+
 def test_a_table_may_be_empty(capsys: pytest.CaptureFixture[str]) -> None:
     print_table("nothing", ("a", "b"), [])
     assert "nothing\na   b" in capsys.readouterr().out

@@ -130,6 +130,16 @@ def test_what_is_wrong_is_named(
 ) -> None:
     with pytest.raises(error, match=message):
         _fit(data, **settings)
+    assert not (data.parent / "fit").exists()
+
+
+def test_a_refused_fit_leaves_the_one_before_it_as_it_was(data: Path) -> None:
+    _fit(data)
+    kept = data.parent / "fit" / "config.yaml"
+    before = kept.read_bytes()
+    with pytest.raises(PluginError, match="singular"):
+        _fit(data, detector="failing", overwrite=True)
+    assert kept.read_bytes() == before
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(data: Path) -> None:

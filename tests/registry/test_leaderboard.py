@@ -284,3 +284,26 @@ def test_the_command_writes_three_files_and_prints_a_paper_s_table_with_runs_bel
     assert "no published table named 'table3'" in capsys.readouterr().err
     assert main(line) == 2
     assert "pass --out FOLDER" in capsys.readouterr().err
+
+
+def test_data_that_a_papers_table_lacks_have_no_rows_of_dashes_and_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, rows in (
+        ("paper", drawn_rows("CDF")),
+        ("mine", drawn_rows("portraits")),
+        ("both", [*drawn_rows("CDF"), *drawn_rows("sketches")]),
+    ):
+        run_folder(tmp_path / name, rows, draws=0)
+    runs = [str(tmp_path / name) for name in ("paper", "mine", "both")]
+    assert main(["leaderboard", *runs, "--paper", "table1"]) == 0
+    out = capsys.readouterr().out
+    ours = [line for line in out.splitlines() if line.startswith("measured")]
+    assert not any("(mine)" in line for line in ours)
+    assert {name for name in ("paper", "both") if any(f"({name})" in line for line in ours)} == {
+        "paper",
+        "both",
+    }
+    assert out.count("Not in this table, and so left out: portraits, sketches.") == 1
+    assert main(["leaderboard", runs[0], "--paper", "table1"]) == 0
+    assert "Not in this table" not in capsys.readouterr().out

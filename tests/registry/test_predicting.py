@@ -305,6 +305,16 @@ def test_lines_go_to_a_file_that_is_asked_for(tmp_path: Path, bench: Run) -> Non
     assert "cannot write" in err
 
 
+def test_inputs_of_which_none_is_there_are_told_before_the_model_is_built(
+    tmp_path: Path, bench: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry.predicting, "build_model", lambda *_: pytest.fail("built"))
+    code, out, err = bench(*(tmp_path / f"gone{n}.png" for n in range(5)))
+    assert (code, out) == (2, "")
+    assert f"no such file or folder: {tmp_path / 'gone0.png'}, " in err
+    assert "gone2.png and 2 more; name an image" in err
+
+
 def test_no_input_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["predict", "--detector", "levels"]) == 2
     assert "INPUT" in capsys.readouterr().err

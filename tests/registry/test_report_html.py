@@ -288,3 +288,11 @@ def test_text_and_lines_have_the_contrast_of_wcag_aa(scheme: str) -> None:
     assert contrast(colours["text"], colours["note"]) >= 4.5
     for number in range(MAX_CURVES):
         assert contrast(colours[f"series-{number}"], colours["page"]) >= 3, number
+
+
+def test_without_draws_the_page_says_once_that_no_intervals_were_asked_for(tmp_path: Path) -> None:
+    text = write_html(run_folder(tmp_path, draws=0), tmp_path).read_text()
+    said = " ".join(Page(text).text)
+    assert said.count("No intervals were asked for.") == 1
+    assert "95 % interval" not in said
+    assert "no bootstrap draws" not in text

@@ -109,6 +109,16 @@ def test_a_value_without_an_interval_stands_alone_with_the_reason_below(tmp_path
     assert re.search(r"^faces +\.750 +\.833 +\.500 +2/2 +4 +0$", text, re.MULTILINE)
 
 
+def test_without_draws_one_sentence_says_that_no_intervals_were_asked_for(tmp_path: Path) -> None:
+    alone = [row(video=str(n), label=n % 2, fake=n / 4, identity="p") for n in range(4)]
+    for name, rows in (("usual", drawn_rows()), ("dependent", alone)):
+        text = printed(run_folder(tmp_path / name, rows, draws=0))
+        assert re.findall(".*interval.*", text) == ["Per video; no intervals were asked for."]
+        assert "draws" not in text
+    single = printed(run_folder(tmp_path / "single", [row(), row(video="b")], draws=0))
+    assert "AUC: no value, a single class" in single
+
+
 def test_errors_are_counted_by_reason_and_left_out_videos_named(tmp_path: Path) -> None:
     bad = [failed(f"reason {n % 5}", video=f"bad{n}") for n in range(9)]
     text = printed(run_folder(tmp_path, [row(), *bad]))
@@ -149,5 +159,5 @@ def test_reasons_come_once_with_the_rows_they_concern(tmp_path: Path) -> None:
     result = run_folder(tmp_path, [row(video=str(n)) for n in range(2)])
     (first,) = result.select(variant="lesb", level="video", metric="auc")
     rows = tuple(replace(first, method=f"m{n}") for n in range(6))
-    (line,) = reasons((first, *rows))
+    (line,) = reasons((first, *rows), 60)
     assert line.endswith("(faces, faces/m0, faces/m1, faces/m2 and 3 more)")

@@ -23,8 +23,8 @@ from registry import (
     FreezableNetwork,
     TrainableBackbone,
     as_yaml,
+    opened_folder,
     prepare_training,
-    writable_folder,
 )
 
 __all__ = ["TrainResult", "train"]
@@ -51,7 +51,13 @@ def train(config: TrainConfig) -> TrainResult:
     pairs.png and TensorBoard's files.
     """
     load_law(config.style), load_law(config.val_style)  # what is wrong there is said at once
-    out = _open_folder(config)
+    out = Path(config.out or f"runs/train_{config.backbone.replace('/', '_')}")
+    _refuse_taken(out, config)
+    with opened_folder(out):
+        return _train(config, out)
+
+
+def _train(config: TrainConfig, out: Path) -> TrainResult:
     inputs = prepare_training(config)
     saved = None
     if config.resume:  # another run is told before faces are read for it
@@ -109,10 +115,9 @@ def _network(config: TrainConfig, backbone: TrainableBackbone) -> nn.Module:
     return cast(nn.Module, network)
 
 
-def _open_folder(config: TrainConfig) -> Path:
+def _refuse_taken(out: Path, config: TrainConfig) -> None:
     if config.overwrite and config.resume:
         raise ConfigError("--resume goes on with a run, --overwrite starts anew; pass one of them")
-    out = writable_folder(Path(config.out or f"runs/train_{config.backbone.replace('/', '_')}"))
     there = [name for name in (CHECKPOINT, WEIGHTS, LOG) if (out / name).exists()]
     if there and not (config.resume or config.overwrite):
         go_on = "--resume to go on with that run, " if CHECKPOINT in there else ""
@@ -120,7 +125,6 @@ def _open_folder(config: TrainConfig) -> Path:
             f"{out / there[0]} exists already; pass {go_on}--overwrite to start it anew, or another"
             " --out"
         )
-    return out
 
 
 def _begin(out: Path, config: TrainConfig, maker: PairMaker) -> None:

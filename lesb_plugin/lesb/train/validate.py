@@ -22,8 +22,8 @@ from registry import (
     TrainableBackbone,
     TrainableNetwork,
     file_sha256,
+    opened_folder,
     prepare_training,
-    writable_folder,
 )
 
 __all__ = ["Validation", "validate"]
@@ -60,6 +60,13 @@ def validate(config: ValidateConfig) -> Validation:
     """
     load_law(config.val_style)  # what is wrong there is said at once
     _check_asked(config)
+    if config.out is None:
+        return _validate(config)
+    with opened_folder(Path(config.out).parent):
+        return _validate(config)
+
+
+def _validate(config: ValidateConfig) -> Validation:
     inputs = prepare_training(config)
     network = _with_own_head(inputs.backbone)
     with tempfile.TemporaryDirectory(prefix="bench-validate-") as scratch:
@@ -105,7 +112,6 @@ def _check_asked(config: ValidateConfig) -> None:
         raise ConfigError(f"--out is {config.out!r}; weights are written as FILE.safetensors")
     if out.exists() and not config.overwrite:
         raise ConfigError(f"{out} exists already; pass --overwrite to replace it, or another --out")
-    writable_folder(out.parent)
 
 
 def _with_own_head(backbone: TrainableBackbone) -> TrainableNetwork:

@@ -389,10 +389,29 @@ def test_the_control_that_a_row_beats_is_not_called_out() -> None:
     controls = {"chance": Figure(0.4, 0.2, 0.6), "centre": Figure(0.4, 0.2, 0.6)}
     row = row_of(Figure(0.8, 0.5, 1.0), Aim("beats chance", above="chance"), controls)
     assert row.met
-    assert called_out(row) == "a figure (0.800) is no better than centre (0.400)."
+    assert called_out(row) == "a figure (0.800) is not clearly better than centre (0.400)."
     missed = replace(row, figure=Figure(0.8, 0.4, 1.0))
     assert not missed.met
     assert "chance (0.400)" in called_out(missed)
+
+
+@pytest.mark.parametrize(
+    ("higher_is_better", "said"),
+    [
+        (
+            True,
+            "no better than same (0.500) and more (0.700) and not clearly better than less (0.3",
+        ),
+        (False, "no better than same (0.500) and less (0.300) and not clearly better than more (0"),
+    ],
+)
+def test_of_overlapping_intervals_the_value_decides_what_is_said(
+    higher_is_better: bool, said: str
+) -> None:
+    values = {"same": 0.5, "less": 0.3, "more": 0.7}
+    controls = {name: Figure(value, 0.0, 1.0) for name, value in values.items()}
+    row = row_of(Figure(0.5, 0.2, 0.8), Aim(), controls)
+    assert said in called_out(replace(row, higher_is_better=higher_is_better))
 
 
 def test_a_better_control_is_called_out_too_and_rows_are_plain_json() -> None:

@@ -338,6 +338,16 @@ def test_reals_are_scored_once_for_the_same_weights_and_faces(
         bench(file)
 
 
+def test_a_file_that_is_not_there_is_told_before_the_model_is_built(
+    bench: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry.predicting, "build_model", lambda *_: pytest.fail("built"))
+    code, out, err = bench(tmp_path / "gone.png")
+    assert (code, out) == (2, "")
+    assert f"no such file or folder: {tmp_path / 'gone.png'}" in err
+    assert not (tmp_path / "out").exists()
+
+
 def test_files_of_one_name_have_reports_of_their_own(bench: Run, tmp_path: Path) -> None:
     for folder in ("one", "two"):
         (tmp_path / "in" / folder).mkdir(parents=True)

@@ -13,7 +13,7 @@ from planted import planted_samples
 from planted_lesb import crops, fit_context, fit_options, planted_embedder
 from scipy.spatial.distance import cdist
 
-from lesb_plugin.lesb.board import POINTS, chosen, grid
+from lesb_plugin.lesb.board import POINTS, board_in, chosen, grid
 from lesb_plugin.lesb.dataset import PseudoFakes
 from lesb_plugin.lesb.embedding import Embedded, embed_faces
 from lesb_plugin.lesb.fit import fit_lesb
@@ -21,7 +21,7 @@ from lesb_plugin.lesb.fitted import FittedLesb, load_fitted
 from lesb_plugin.lesb.style import Style
 from lesb_plugin.lfd.presets import psi_preset, region_preset
 from lesb_plugin.lfd.variants import VariantDataset, Variants
-from registry import FitContext, load_yaml
+from registry import DataError, FitContext, load_yaml
 
 PARTS = ("eyes", "nose", "mouth")
 
@@ -186,3 +186,12 @@ def test_large_cells_are_made_smaller() -> None:
     sheet = grid([[crop, crop[..., 0]]], side=16)
     assert sheet.shape == (16, 32, 3)
     assert abs(float(sheet[:, :16].mean()) - float(crop.mean())) < 2
+
+
+def test_the_board_of_a_refused_run_goes_again_and_that_of_an_interrupted_one_stays(
+    tmp_path: Path,
+) -> None:
+    for error, kept in ((DataError("too many failed"), False), (KeyboardInterrupt(), True)):
+        with pytest.raises(type(error)), board_in(tmp_path, wanted=True):
+            raise error
+        assert (tmp_path / "tensorboard").exists() == kept

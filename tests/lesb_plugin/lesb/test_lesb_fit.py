@@ -208,12 +208,22 @@ def test_validation_crops_a_style_as_faces_are_scored(tmp_path: Path) -> None:
         ({"psi": "papers"}, "no configuration 'papers'.*paper"),
     ],
 )
-def test_a_fit_that_cannot_be_done_says_what_to_change(
+def test_a_fit_that_cannot_be_done_says_what_to_change_and_leaves_nothing(
     tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(BenchError, match=f"(?s){message}"):
-        fit_lesb(quick(tmp_path, **changes))
-    assert not list(tmp_path.glob("*.safetensors"))
+        fit_lesb(replace(quick(tmp_path, **changes), tensorboard=True))
+    assert {path.name for path in tmp_path.iterdir()} == {"style.yaml", "regions.yaml"}  # inputs
+
+
+def test_a_rank_that_cannot_be_leaves_the_board_of_the_fit_before(tmp_path: Path) -> None:
+    before = tmp_path / "tensorboard" / "events"
+    before.parent.mkdir()
+    before.touch()
+    for rank in (BEYOND, 100):
+        with pytest.raises(ConfigError, match=f"rank {rank} "):
+            fit_lesb(replace(quick(tmp_path, rank=rank), tensorboard=True))
+    assert before.exists()
 
 
 @pytest.mark.parametrize(

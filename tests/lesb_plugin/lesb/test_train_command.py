@@ -67,6 +67,30 @@ def test_a_refused_run_leaves_the_one_before_it_and_may_start_from_it(
     assert (run / "weights.safetensors").read_bytes() != before["weights.safetensors"]
 
 
+def test_a_refused_run_leaves_no_folder_that_it_made(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, out = command.index("toy"), command.index(str(tmp_path / "run"))
+    command[data], command[out] = "no_such_data", str(tmp_path / "runs" / "run")
+    assert main(command) == 2
+    assert "no_such_data" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+    (tmp_path / "runs" / "run").mkdir(parents=True)
+    assert main(command) == 2
+    assert (tmp_path / "runs" / "run").is_dir()  # it was there before
+
+
+def test_training_on_nothing_says_what_to_pass(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = command.index("--train")
+    assert main([*command[:at], *command[at + 2 :]]) == 2
+    said = capsys.readouterr().err
+    assert "no faces to learn from; pass --train DIR" in said
+    assert "fit" not in said
+    assert not (tmp_path / "run").exists()
+
+
 def test_going_on_and_starting_anew_are_not_both_asked_for(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

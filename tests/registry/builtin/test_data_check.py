@@ -123,3 +123,14 @@ def test_the_command_prints_what_it_found_and_says_so_by_its_exit_code(
     assert sound["empty"] == [str(data / "real/a/0.png")]
     assert sound["wrong"] is True
     assert "no such file or folder" in absent["error"]
+
+
+def test_another_split_is_advised_only_where_the_split_is_the_reason(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["data", "check", str(data), "nowhere/at/all", "--split", "tets", "--quiet"]) == 1
+    empty, absent = capsys.readouterr().out.split("nowhere/at/all, split tets\n")
+    assert "cannot be read: no videos in split 'tets'" in empty
+    assert "(--split chooses another split)" in empty
+    assert "cannot be read: no such file or folder" in absent
+    assert "--split" not in absent
