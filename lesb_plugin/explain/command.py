@@ -68,7 +68,7 @@ def run_explain(args: argparse.Namespace) -> int:
         audited = [] if explaining.audit is None else [explaining.audit.words]
         for note in (*explaining.notes, explaining.reals.sentence, *audited):
             tell(f"note: {note}")
-        names, count, failed = _Names(), 0, 0
+        names, count, failed = _Names(out), 0, 0
         with closing(explaining(args.inputs)) as found:
             for each in found:
                 name = names.of(each.prediction.path)
@@ -81,11 +81,19 @@ def run_explain(args: argparse.Namespace) -> int:
 
 
 def _write(found: Explained, by: Explaining, out: Path, name: str) -> None:
-    from lesb_plugin.explain.record import as_record, draw, with_stages, write_json, write_pictures
+    from lesb_plugin.explain.record import (
+        as_record,
+        clear_pictures,
+        draw,
+        with_stages,
+        write_json,
+        write_pictures,
+    )
     from lesb_plugin.explain.report import write_report
 
     with by.predictor.clock.measure("pictures"):
         drawn = [draw(view, found.limit, by.config.style) for view in found.views]
+        clear_pictures(out, name)
         write_pictures(out, name, drawn, found.views)
     stages = Counter(by.stages())
     record = with_stages(as_record(found, by, name, drawn), stages)
@@ -106,21 +114,32 @@ def _times(ready: float, spent: Mapping[str, float], total: float, config: Expla
 
 
 class _Names:
-    """Names of reports: the file's own without its suffix; where taken, its folder's before it."""
+    """Names of reports: the file's own without its suffix; where taken, its folder's before it.
 
-    def __init__(self) -> None:
+    A name is taken by another file of this run, or of an earlier one whose report lies there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._taken: set[str] = set()
 
     def of(self, path: Path) -> str:
         plain = _plain(path.stem)
         name, number = plain, 1
-        if name.casefold() in self._taken:
+        if self._is_taken(name, path):
             name = plain = f"{_plain(path.absolute().parent.name)}_{plain}"
-        while name.casefold() in self._taken:
+        while self._is_taken(name, path):
             number += 1
             name = f"{plain}-{number}"
         self._taken.add(name.casefold())
         return name
+
+    def _is_taken(self, name: str, path: Path) -> bool:
+        from lesb_plugin.explain.record import report_of
+
+        if name.casefold() in self._taken:
+            return True
+        return report_of(self._folder, name) not in {None, str(path)}
 
 
 def _plain(text: str) -> str:

@@ -46,7 +46,7 @@ _TELLING = 3  # frames of a video that are drawn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartRow:
-    """A part's score and conformal p, and `low` to `high`, where 95 % of real faces lie."""
+    """A part's score and conformal p, and `low` to `high`, where 90 % of real faces lie."""
 
     name: str
     score: float

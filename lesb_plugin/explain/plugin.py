@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from registry import CommandSpec, ExplainerSpec, hookimpl, lazy
 
 _OPTIONS = lazy("lesb_plugin.explain.options:ExplainOptions")
-_ODDS = "log-odds of fake"
+# Blur looks fake to many detectors: hiding anything may raise the score.
+_BLURRED = "log-odds lost when it is blurred; compare parts, as blur itself can look fake"
 _EXPLAINERS = {
     "cam": (
         "maps of every head by gradient, at any layer; at the last one without a backward pass",
@@ -17,12 +18,12 @@ _EXPLAINERS = {
     "parts": (
         "the face's logit, taken apart into what each part adds to it; exact, mean-pooled networks",
         "lesb_plugin.explain.decomposition:build_parts",
-        _ODDS,
+        "log-odds of fake, from the mean of real faces",
     ),
     "occlusion": (
         "how far the score falls as each part is blurred; any detector",
         "lesb_plugin.explain.occlusion:build_occlusion",
-        _ODDS,
+        _BLURRED,
     ),
     "occlusion_grid": (
         "how far the score falls as each cell of a grid is blurred; any detector",
@@ -32,7 +33,7 @@ _EXPLAINERS = {
     "shapley": (
         "each part's exact Shapley value in the score, of all sets of blurred parts; any detector",
         "lesb_plugin.explain.shapley:build_shapley",
-        _ODDS,
+        _BLURRED,
     ),
     "contrastive": (
         "how much further than real faces lie a face lies from its nearest real faces, by part",

@@ -22,7 +22,9 @@ __all__ = [
     "SCHEMA",
     "Pictures",
     "as_record",
+    "clear_pictures",
     "draw",
+    "report_of",
     "with_stages",
     "write_json",
     "write_pictures",
@@ -45,6 +47,28 @@ def draw(view: View, limit: float, style: Any) -> Pictures:
     for target, heat in (view.maps or {}).items():
         found[f"map_{target}"] = overlay(image, heat, limit=limit, style=style)
     return found
+
+
+def report_of(folder: Path, name: str) -> str | None:
+    """The file that the report NAME in a folder is of; None where none can be read."""
+    path = _earlier(folder, name).get("path")
+    return path if isinstance(path, str) else None
+
+
+def clear_pictures(folder: Path, name: str) -> None:
+    """Take away the pictures and maps of an earlier report NAME: a new one may have none."""
+    views = _earlier(folder, name).get("views")
+    listed = [each["pictures"].values() for each in views or () if "pictures" in each]
+    for picture in [f"{name}.maps.npz", *(each for names in listed for each in names)]:
+        (folder / Path(picture).name).unlink(missing_ok=True)
+
+
+def _earlier(folder: Path, name: str) -> dict[str, Any]:
+    try:
+        held = json.loads((folder / f"{name}.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return held if isinstance(held, dict) else {}
 
 
 def write_pictures(folder: Path, name: str, drawn: list[Pictures], views: tuple[View, ...]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ from registry import Markup, html_page, picture_uri, tag, write_text
 __all__ = ["report_page", "write_report"]
 
 _SIGNS = {"MANIPULATED": "\u25b2", "AUTHENTIC": "\u25cf", "UNDETERMINED": "\u25c6"}
+_BAND = f"{100 * REALS_WITHIN:.0f} % of real faces"
+_HEAD = "head"  # the variant that is the backbone's own head, or the probe in its place
+_OF_HEAD = ("cam", "parts", "rollout")  # their map of the face is of that head
 _NO_PROOF = (
     "A verdict is no proof: it says how a face compares with a number of real faces, and a face"
     " unlike them (another camera, make-up, strong compression) can look suspicious without having"
@@ -137,12 +140,20 @@ def _parts(found: Explained, by: Explaining) -> Markup:
     p = conformal_p(score, by.reals.fake)
     rows = [_row("whole face", score, float(low), float(high), p, None)]
     rows += [_row_of(part) for part in found.parts]
-    heads = ("face or part", "score", "from 0 to 1", "95 % of real faces", "p", "above their mean")
+    heads = (
+        "face or part",
+        "score",
+        "from 0 to 1",
+        f"{REALS_WITHIN:.0%} of real faces",
+        "p",
+        "above their mean",
+    )
     head = tag("thead", tag("tr", *(tag("th", text, scope="col") for text in heads)))
     caption = tag(
         "caption",
-        "The broad band is where 95 % of real faces lie, the thin bar and its end the score."
-        " Last, by how many standard deviations of real faces it lies above their mean.",
+        f"The broad band is where {_BAND} lie, half of the others on either side; the thin bar and"
+        " its end are the score. Last, by how many standard deviations of real faces it lies above"
+        " their mean.",
     )
     table = tag("table", caption, head, tag("tbody", *rows), class_="parts")
     without = tag("p", f"Detector {by.config.detector} scores the face as a whole and no parts.")
@@ -151,7 +162,16 @@ def _parts(found: Explained, by: Explaining) -> Markup:
         "scores",
         tag("div", table, class_="scroll", tabindex=0, role="region", aria_label="Scores"),
         Markup() if found.parts else without,
+        _own_head(found),
     )
+
+
+def _own_head(found: Explained) -> Markup:
+    """What maps of gradients are of, where the detector's score is another."""
+    head = found.prediction.variants.get(_HEAD)
+    if head is None:
+        return Markup()
+    return tag("p", f"The backbone's own head scores {head:.3f}.", class_="soft")
 
 
 def _row_of(part: PartRow) -> Markup:
@@ -159,7 +179,7 @@ def _row_of(part: PartRow) -> Markup:
 
 
 def _row(name: str, score: float, low: float, high: float, p: float, z: float | None) -> Markup:
-    text = f"{name}: {score:.2f}; 95 % of real faces lie between {low:.2f} and {high:.2f}"
+    text = f"{name}: {score:.2f}; {_BAND} lie between {low:.2f} and {high:.2f}"
     cells = [
         tag("td", f"{score:.3f}", class_="number"),
         tag("td", part_bar(score, low, high, text)),
@@ -224,19 +244,29 @@ def _views(found: Explained, by: Explaining, drawn: Sequence[Pictures]) -> Marku
         bar = colour_bar(by.config.style)
         lead.append(_bar("Parts: score 0, real ", bar, " 1, fake", "colours of part scores"))
     if any(view.maps for view in found.views):
-        bar = colour_bar(by.config.style, signed=True)
-        lead.append(_bar("Maps: towards real ", bar, " towards fake", "colours of maps"))
-        lead.append(
-            tag(
-                "p",
-                f"Maps are those of explainer {by.explainer}. One scale holds for all of this page:"
-                f" full colour is {found.limit:.3g}, the strongest of these maps or what 95 % of"
-                f" real faces ({by.reals.mapped}) stay within, whichever is more.",
-                class_="soft",
-            )
-        )
+        lead += _of_maps(found, by)
     title = "The most telling frames" if found.video else "Faces"
     return _section(title, "faces", *lead, *view_sections(found, drawn, by.explainer_spec))
+
+
+def _of_maps(found: Explained, by: Explaining) -> Iterator[Markup]:
+    """Their colours, what they are of, and the scale that they share."""
+    bar = colour_bar(by.config.style, signed=True)
+    yield _bar("Maps: towards real ", bar, " towards fake", "colours of maps")
+    if by.explainer in _OF_HEAD and _HEAD in found.prediction.variants:
+        text = (
+            "The map of the whole face is of the backbone's own head, which scores"
+            f" {found.prediction.variants[_HEAD]:.3f}, not of the score above."
+        )
+        yield tag("p", text, class_="note")
+    spec = by.explainer_spec
+    said = "" if spec is None else f"Maps are those of explainer {spec.name} ({spec.summary}). "
+    text = (
+        f"{said}One scale holds for all of this page: full colour is {found.limit:.3g}, the"
+        f" strongest of these maps or what 95 % of real faces ({by.reals.mapped}) stay within,"
+        " whichever is more."
+    )
+    yield tag("p", text, class_="soft")
 
 
 def _bar(before: str, bar: Any, after: str, alt: str) -> Markup:

@@ -29,7 +29,7 @@ Array: TypeAlias = NDArray[np.float64]
 Word: TypeAlias = Literal["MANIPULATED", "AUTHENTIC", "UNDETERMINED"]
 
 MANIPULATED_UP_TO, AUTHENTIC_ABOVE = 0.05, 0.20
-REALS_WITHIN = 0.95  # share of real faces inside of the interval that is shown
+REALS_WITHIN = 0.90  # share of real faces in the interval that is shown: 5 % lie above, as p has it
 _CONFIDENT = 0.95  # share of real faces whose first part leads by no more than the limit
 _NONE = "No part can be singled out: "
 _EDGE = 1e-6  # scores are clipped to [_EDGE, 1 - _EDGE] before their log-odds are taken
@@ -60,7 +60,7 @@ def log_odds(scores: Array) -> Array:
 class PartScale:
     """Part scores of real faces: what a part's score is measured by.
 
-    Arrays are (K,): mean and standard deviation of the log-odds, and the interval that holds 95 %
+    Arrays are (K,): mean and standard deviation of the log-odds, and the interval that holds 90 %
     of the scores themselves. `limit` is the 95th percentile of the first part's lead over the
     second in standard deviations; None with less than two parts.
     """

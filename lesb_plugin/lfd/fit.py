@@ -172,8 +172,8 @@ def _check_rank(rank: int, dim: int, images: int, variants: int, reference: Refe
     if not 1 <= rank <= limit:
         raise ConfigError(
             f"rank {rank} is not between 1 and {limit}, which is what {images} faces with "
-            f"{variants} variants each and an embedding of length {dim} support; lower the rank or "
-            "raise the numbers of faces or variants"
+            f"{variants} variants each and an embedding of length {dim} support; choose a lower "
+            "--rank, or raise the numbers of faces or variants"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -268,3 +269,16 @@ def test_an_audit_changes_no_score_and_no_reference(
     for key in ("score", "parts", "verdict", "origin"):
         assert after[key] == before[key]
     assert np.isfinite(after["score"])
+
+
+def test_maps_that_are_not_of_the_score_say_what_they_are_of(
+    bench: Run, copies: dict[str, Path], tmp_path: Path
+) -> None:
+    bench(copies)
+    head = record(tmp_path)["variants"]["head"]
+    of_head = f"of the backbone's own head, which scores {head:.3f}, not of the score above"
+    assert record(tmp_path)["origin"]["explainer"] == "part_heads"
+    assert f"The backbone's own head scores {head:.3f}." in html.unescape(page(tmp_path))
+    assert of_head not in html.unescape(page(tmp_path))
+    bench(copies, "--explainer", "cam")
+    assert of_head in html.unescape(page(tmp_path))
