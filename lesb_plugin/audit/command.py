@@ -42,8 +42,8 @@ and compression, warps, transplants. Which of them a fit has seen depends on its
 OUT/audit.json holds every figure; the first one, right part first, stands under right_part. --keep
 writes the first rows beside the artefact, into NAME.audit.json: from then on bench explain, predict
 and eval say with the scores of parts how often the right part comes first. It counts for that
-artefact and no other. Extended rows take up to an hour; Ctrl-C ends them, and the rows that were
-finished are written."""
+artefact and no other. Extended rows take up to two hours, most of it the attack; Ctrl-C ends them,
+and the rows that were finished are written."""
 
 
 def configure_audit(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +56,7 @@ def configure_audit(parser: argparse.ArgumentParser) -> None:
 def run_audit_command(args: argparse.Namespace) -> int:
     """Audit, print the table, write audit.json and audit.html."""
     config = resolve(AuditConfig, args.config, args.set, given_flags(args, AuditConfig))
+    _ = config.wanted_rows  # a row that there is not is told before anything else
     out = Path(config.out or _default_folder(config))
     if not config.overwrite:
         refuse_other_run(out, _audit_there(out), asdict(config))

@@ -12,6 +12,7 @@ from registry import (
     FaceSettings,
     FailureSettings,
     FrameSettings,
+    UnknownNameError,
     WorkerSettings,
     option,
     options_field,
@@ -106,3 +107,14 @@ class AuditConfig(
         """The rows that `only` names; none for all."""
         names = (name.strip() for each in self.only for name in each.split(","))
         return tuple(filter(None, names))
+
+    @property
+    def wanted_rows(self) -> frozenset[str]:
+        """Without names all core rows; the extended ones where they are asked for, or named."""
+        every = (*ROWS, *EXTENDED_ROWS)
+        names = self.named_rows
+        for name in names:
+            if name not in every:
+                raise UnknownNameError("row of the audit", name, every)
+        extended = EXTENDED_ROWS if self.extended else ()
+        return frozenset((*(names or ROWS), *extended))

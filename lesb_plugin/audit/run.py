@@ -25,12 +25,12 @@ from lesb_plugin.audit.intervals import Draws, Figure
 from lesb_plugin.audit.made import with_edits
 from lesb_plugin.audit.map_rows import map_rows
 from lesb_plugin.audit.naming import standardised
-from lesb_plugin.audit.options import EXTENDED_ROWS, ROWS, AuditConfig
+from lesb_plugin.audit.options import AuditConfig
 from lesb_plugin.audit.part_rows import part_rows
 from lesb_plugin.audit.row import Row, at_most, called_out, number
 from lesb_plugin.audit.subject import Subject
 from lesb_plugin.lfd.presets import region_preset
-from registry import AuditInputs, ConfigError, UnknownNameError, prepare_audit
+from registry import AuditInputs, ConfigError, prepare_audit
 
 __all__ = ["Audit", "run_audit"]
 
@@ -104,7 +104,7 @@ class Audit:
 def run_audit(config: AuditConfig) -> Audit:
     """Audit as `config` says; BenchErrors say what to change."""
     started = time.perf_counter()
-    rows_wanted = _wanted(config)
+    rows_wanted = config.wanted_rows
     if config.explain and config.explainer is None:
         raise ConfigError(f"options {dict(config.explain)} are an explainer's; name --explainer")
     regions = region_preset(config.regions)
@@ -159,17 +159,6 @@ def run_audit(config: AuditConfig) -> Audit:
         artefact=inputs.artefact,
         stopped=stopped,
     )
-
-
-def _wanted(config: AuditConfig) -> frozenset[str]:
-    """Without names all core rows; the extended ones where they are asked for, or named."""
-    every = (*ROWS, *EXTENDED_ROWS)
-    names = config.named_rows
-    for name in names:
-        if name not in every:
-            raise UnknownNameError("row of the audit", name, every)
-    extended = EXTENDED_ROWS if config.extended else ()
-    return frozenset((*(names or ROWS), *extended))
 
 
 def _rows(

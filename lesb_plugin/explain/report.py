@@ -66,7 +66,9 @@ def report_page(
         _parts(found, by),
         _timeline(found),
         _views(found, by, drawn),
-        _section("Limits", "limits", tag("p", _NO_PROOF), tag("p", _NO_TRACE)),
+        _section("Limits", "limits", tag("p", _NO_PROOF), tag("p", _NO_TRACE))
+        if found.views
+        else Markup(),
         _fingerprints(by, record),
     )
     made = f"Written by bench explain {record['origin']['bench']}; every number is in the JSON file"

@@ -55,7 +55,10 @@ def bench_detectors() -> Iterable[DetectorSpec]:
         ),
         DetectorSpec(
             name="lesb_roi",
-            summary="LESB that localises: features pooled in the parts, part-contrastive heads",
+            summary=(
+                "LESB that localises: a head per part on features pooled in it; the face's score is"
+                " the backbone's head plus the most suspicious part"
+            ),
             build=lazy("lesb_plugin.roi.detector:build_roi"),
             fit=lazy("lesb_plugin.roi.fit:fit_roi"),
             fit_options=lazy("lesb_plugin.roi.options:RoiFitOptions"),

@@ -76,7 +76,15 @@ def test_one_command_leaves_figures_and_a_page(
     assert sum(report["fakes"].values()) == 18
     assert np.shape(report["auc_matrix"]) == (3, 3)
     keys = {row["key"].partition(".")[0] for row in report["rows"]}
-    assert keys >= {"restore", "insert", "stability", "sanity", "cost", "no_part_on_real"}
+    assert keys >= {
+        "restore",
+        "insert",
+        "stability",
+        "sanity",
+        "cost",
+        "no_part_on_real",
+        "reports",
+    }
     page = (tmp_path / "out" / "audit.html").read_text()
     assert faults(page) == []
     parser = _Outside()
@@ -108,6 +116,8 @@ def test_an_audit_gives_way_to_one_of_something_else_only_when_asked(
     before = (tmp_path / "out" / "audit.json").read_bytes()
     assert audit(few, tmp_path / "out", *line, "--detector", "lesb_roi") == 2
     assert "holds a run with detector lesb; choose another --out" in capsys.readouterr().err
+    assert audit(few, tmp_path / "out", "--only", "redundnacy", "--detector", "linear") == 2
+    assert "did you mean 'redundancy'?" in capsys.readouterr().err  # the mistake comes first
     assert (tmp_path / "out" / "audit.json").read_bytes() == before
     assert audit(few, tmp_path / "out", *line, "--detector", "lesb_roi", "--overwrite") == 0
 
