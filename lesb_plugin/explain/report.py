@@ -118,7 +118,8 @@ def _sentence(found: Explained, score: float, p: float, by: Explaining) -> str:
     what = "The mean score of its frames is" if found.video else "Its score is"
     return (
         f"{what} {score:.3f} (0 real, 1 fake). Of {count} real faces, {higher}"
-        f" {'scores' if higher == 1 else 'score'} as high or higher: p = {p:.3f}."
+        f" {'scores' if higher == 1 else 'score'} as high or higher: p ="
+        f" ({higher} + 1) / ({count} + 1) = {p:.3f}."
     )
 
 
@@ -146,7 +147,7 @@ def _parts(found: Explained, by: Explaining) -> Markup:
         "face or part",
         "score",
         "from 0 to 1",
-        f"{REALS_WITHIN:.0%} of real faces",
+        _BAND,
         "p",
         "above their mean",
     )

@@ -58,6 +58,8 @@ def test_scores_are_compared_with_what_the_fit_kept(
     assert record["verdict"]["reference_faces"] == 40
     higher = (kept(40).fake >= record["score"]).sum()
     assert record["verdict"]["p"] == pytest.approx((1 + higher) / 41)
+    assert f"p = ({higher} + 1) / (40 + 1) = {(1 + higher) / 41:.3f}." in page
+    assert "90 % of real faces</th>" in page
     for name, row in record["parts"].items():
         above = (kept(40).regions[name] >= row["score"]).sum()
         assert row["p"] == pytest.approx((1 + above) / 41)
