@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from registry.fitting import fit
     from registry.flags import add_config_flags, given_flags
     from registry.inference import Embedder
-    from registry.markup import Markup, joined, tag
+    from registry.markup import Markup, joined, table_head, tag
     from registry.masks import crop_mask
     from registry.page import html_page, picture_uri
     from registry.predicting import Predictor, predict
@@ -219,6 +219,7 @@ __all__ = [
     "say",
     "say_above_bar",
     "shown_aspect",
+    "table_head",
     "tag",
     "tell",
     "unscored",
@@ -312,6 +313,7 @@ _ON_FIRST_USE = {
     "resolve": "registry.resolving",
     "say": "registry.console",
     "say_above_bar": "registry.console",
+    "table_head": "registry.markup",
     "tag": "registry.markup",
     "tell": "registry.console",
     "unscored": "registry.file_command",

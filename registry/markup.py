@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 
-__all__ = ["Markup", "joined", "tag"]
+__all__ = ["Markup", "joined", "table_head", "tag"]
 
 _VOID = {"br", "hr", "img", "input", "meta"}
 
@@ -29,6 +30,11 @@ def tag(name: str, /, *children: str, **attributes: str | float | bool | None) -
     if name in _VOID:
         return Markup(f"<{name}{given}>")
     return Markup(f"<{name}{given}>{joined(*children)}</{name}>")
+
+
+def table_head(names: Iterable[str]) -> Markup:
+    """`<thead>` with a heading over every column."""
+    return tag("thead", tag("tr", *(tag("th", name, scope="col") for name in names)))
 
 
 def joined(*children: str) -> Markup:

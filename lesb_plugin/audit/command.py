@@ -56,7 +56,6 @@ def configure_audit(parser: argparse.ArgumentParser) -> None:
 def run_audit_command(args: argparse.Namespace) -> int:
     """Audit, print the table, write audit.json and audit.html."""
     config = resolve(AuditConfig, args.config, args.set, given_flags(args, AuditConfig))
-    _ = config.wanted_rows  # a row that there is not is told before anything else
     out = Path(config.out or _default_folder(config))
     if not config.overwrite:
         refuse_other_run(out, _audit_there(out), asdict(config))

@@ -102,6 +102,13 @@ class AuditConfig(
     workers: int = option(2, "workers that open video files", min=0)
     options: Mapping[str, Any] = options_field()
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        every = (*ROWS, *EXTENDED_ROWS)
+        for name in self.named_rows:
+            if name not in every:
+                raise UnknownNameError("row of the audit", name, every)
+
     @property
     def named_rows(self) -> tuple[str, ...]:
         """The rows that `only` names; none for all."""
@@ -111,10 +118,5 @@ class AuditConfig(
     @property
     def wanted_rows(self) -> frozenset[str]:
         """Without names all core rows; the extended ones where they are asked for, or named."""
-        every = (*ROWS, *EXTENDED_ROWS)
-        names = self.named_rows
-        for name in names:
-            if name not in every:
-                raise UnknownNameError("row of the audit", name, every)
         extended = EXTENDED_ROWS if self.extended else ()
-        return frozenset((*(names or ROWS), *extended))
+        return frozenset((*(self.named_rows or ROWS), *extended))

@@ -13,7 +13,7 @@ from lesb_plugin.audit.picture import SCALE, colour_bar, mapped, outlined, score
 from lesb_plugin.audit.row import Row, number
 from lesb_plugin.audit.run import Audit
 from lesb_plugin.audit.table import control_names, headline, interval_text, verdict
-from registry import Markup, html_page, joined, picture_uri, tag
+from registry import Markup, html_page, joined, picture_uri, table_head, tag
 
 __all__ = ["audit_page"]
 
@@ -103,7 +103,7 @@ def _table(audit: Audit) -> Markup:
                 *cells,
             )
         )
-    head = tag("thead", tag("tr", *(tag("th", name, scope="col") for name in heads)))
+    head = table_head(heads)
     return _scrolling(tag("table", head, tag("tbody", *rows), class_="wide"), "Results")
 
 
@@ -126,7 +126,7 @@ def _matrix(audit: Audit) -> Markup:
         return Markup()
     parts = audit.found.names
     heads = ("score of", *(f"{part} changed" for part in parts))
-    head = tag("thead", tag("tr", *(tag("th", name, scope="col") for name in heads)))
+    head = table_head(heads)
     rows = []
     for part, values in zip(parts, audit.matrix, strict=True):
         cells = [tag("td", "-" if np.isnan(v) else f"{v:.3f}", class_="number") for v in values]

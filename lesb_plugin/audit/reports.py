@@ -11,7 +11,7 @@ from lesb_plugin.audit.compared import mean_row
 from lesb_plugin.audit.controls import CONSTANT, OWN, commonest
 from lesb_plugin.audit.intervals import Draws, of_share
 from lesb_plugin.audit.row import Aim, Row, at_most
-from lesb_plugin.explain.verdict import PartScale, conformal_p, single_out, verdict_word
+from lesb_plugin.explain.verdict import PartScale, judge
 from registry import Scores
 
 __all__ = ["report_rows", "singled_out"]
@@ -87,9 +87,8 @@ def singled_out(found: Collected, val: Scores) -> NDArray[np.int64]:
     scores = expit(found.reading.parts)  # (n, K); they are log-odds
     for row in np.flatnonzero(np.isfinite(scores).all(axis=1)):
         parts = dict(zip(found.names, scores[row].tolist(), strict=True))
-        word = verdict_word(conformal_p(float(found.reading.fake[row]), val.fake))
-        p = {name: conformal_p(score, val.regions[name]) for name, score in parts.items()}
-        choice = single_out(word, scale.standardise(parts), p, scale.limit)
-        if choice.part is not None:
-            out[row] = found.names.index(choice.part)
+        fake = float(found.reading.fake[row])
+        part = judge(fake, parts, val.fake, val.regions, scale).choice.part
+        if part is not None:
+            out[row] = found.names.index(part)
     return out

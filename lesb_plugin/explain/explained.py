@@ -18,11 +18,10 @@ from lesb_plugin.explain.polygons import part_polygons
 from lesb_plugin.explain.reference import RealScores, data_of, score_reals
 from lesb_plugin.explain.verdict import (
     Choice,
+    Judgement,
     PartScale,
     Word,
-    conformal_p,
-    single_out,
-    verdict_word,
+    judge,
 )
 from registry import (
     BenchError,
@@ -147,32 +146,30 @@ class Explaining:
     def _one(self, found: Prediction) -> Explained:
         if found.score is None:
             return Explained(prediction=found)
-        p = conformal_p(found.score, self.reals.fake)
-        word = verdict_word(p)
-        z = self.scale.standardise(found.parts)
-        part_p = {n: conformal_p(found.parts[n], self.reals.parts[n]) for n in self.scale.names}
+        reals = self.reals
+        said = judge(
+            found.score, found.parts, reals.fake, reals.parts, self.scale, self.cannot_tell
+        )
         views = tuple(view for each in _shown(found, self.config) for view in self._views(*each))
         own = [float(np.abs(m).max()) for view in views for m in (view.maps or {}).values()]
         return Explained(
             prediction=found,
-            word=word,
-            p=p,
-            parts=self._rows(found.parts, z, part_p),
-            choice=single_out(word, z, part_p, self.scale.limit, self.cannot_tell),
+            word=said.word,
+            p=said.p,
+            parts=self._rows(found.parts, said),
+            choice=said.choice,
             views=views,
-            limit=max([self.reals.strength, *own]),
+            limit=max([reals.strength, *own]),
             notes=tuple(self._notes(found, len(views))),
         )
 
-    def _rows(
-        self, parts: Mapping[str, float], z: Mapping[str, float], p: Mapping[str, float]
-    ) -> tuple[PartRow, ...]:
+    def _rows(self, parts: Mapping[str, float], said: Judgement) -> tuple[PartRow, ...]:
         return tuple(
             PartRow(
                 name=name,
                 score=parts[name],
-                p=p[name],
-                z=z[name],
+                p=said.parts_p[name],
+                z=said.z[name],
                 low=float(self.scale.low[at]),
                 high=float(self.scale.high[at]),
             )

@@ -70,22 +70,33 @@ def score_reals(predictor: Predictor, explain: Explain | None, config: ExplainCo
     cache for the same crops and weights; a detector without a backbone has no weights to be known
     by and is never cached.
     """
-    data, known = data_of(config), _kept(predictor.detector, config)
-    if known is not None and explain is None:
-        return _found(predictor, known, 0.0, config)
-    count = _MAPPED if known is not None else config.reference_faces
+    data, kept = data_of(config), _kept(predictor.detector, config)
+    name, advice = _described(predictor.detector, data, from_fit=kept is not None)
+
+    def found(scores: Scores, strength: float) -> RealScores:
+        return RealScores(
+            name=name,
+            fake=scores.fake,
+            parts=scores.regions,
+            strength=strength,
+            mapped=data,
+            advice=advice,
+        )
+
+    if kept is not None and explain is None:
+        return found(kept, 0.0)
+    count = config.reference_faces if kept is None else _MAPPED
     crops = real_crops(data, predictor.crop, count, quiet=config.quiet)
     path = None
     if predictor.embedder is not None:
         path = cache_dir() / "explain" / f"{_key(predictor, config, crops)}.npz"
         if (cached := _read(path)) is not None:
-            return _found(predictor, *cached, config)
-    if known is None:
-        known = _score(predictor, crops, config)
+            return found(*cached)
+    scores = _score(predictor, crops, config) if kept is None else kept
     strength = 0.0 if explain is None else _strength(explain, crops[:_MAPPED], config.quiet)
     if path is not None:
-        _write(path, known, strength)
-    return _found(predictor, known, strength, config)
+        _write(path, scores, strength)
+    return found(scores, strength)
 
 
 def data_of(config: ExplainConfig) -> str:
@@ -100,28 +111,16 @@ def _kept(detector: Detector, config: ExplainConfig) -> Scores | None:
     return detector.val_reals if len(detector.val_reals.fake) >= _FEWEST else None
 
 
-def _found(
-    predictor: Predictor, scores: Scores, strength: float, config: ExplainConfig
-) -> RealScores:
-    data, advice = data_of(config), ""
-    name = data
-    if _kept(predictor.detector, config) is not None:
-        trained_on = ", ".join(getattr(predictor.detector, "trained_on", ())) or "its data"
-        name = f"val split of {trained_on}"
-        advice = (
+def _described(detector: Detector, data: str, *, from_fit: bool) -> tuple[str, str]:
+    """Name and advice of the real faces, as `RealScores` has them."""
+    if from_fit:
+        trained_on = ", ".join(getattr(detector, "trained_on", ())) or "its data"
+        return f"val split of {trained_on}", (
             "The detector did not learn from them, but was chosen and calibrated with their help;"
             " for real faces from where yours come from, name them with --reference."
         )
-    elif data == _DRAWN:
-        advice = "They are drawn, not photographed; name photographs with --reference."
-    return RealScores(
-        name=name,
-        fake=scores.fake,
-        parts=scores.regions,
-        strength=strength,
-        mapped=data,
-        advice=advice,
-    )
+    drawn = "They are drawn, not photographed; name photographs with --reference."
+    return data, drawn if data == _DRAWN else ""
 
 
 def _score(predictor: Predictor, crops: Sequence[Crop], config: ExplainConfig) -> Scores:

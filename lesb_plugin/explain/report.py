@@ -16,7 +16,7 @@ from lesb_plugin.explain.record import Pictures
 from lesb_plugin.explain.report_charts import MAX_SERIES, part_bar, series_mark, timeline
 from lesb_plugin.explain.report_views import view_sections
 from lesb_plugin.explain.verdict import REALS_WITHIN, conformal_p
-from registry import Markup, html_page, picture_uri, tag, write_text
+from registry import Markup, html_page, picture_uri, table_head, tag, write_text
 
 __all__ = ["report_page", "write_report"]
 
@@ -143,15 +143,8 @@ def _parts(found: Explained, by: Explaining) -> Markup:
     p = conformal_p(score, by.reals.fake)
     rows = [_row("whole face", score, float(low), float(high), p, None)]
     rows += [_row_of(part) for part in found.parts]
-    heads = (
-        "face or part",
-        "score",
-        "from 0 to 1",
-        _BAND,
-        "p",
-        "above their mean",
-    )
-    head = tag("thead", tag("tr", *(tag("th", text, scope="col") for text in heads)))
+    heads = ("face or part", "score", "from 0 to 1", _BAND, "p", "above their mean")
+    head = table_head(heads)
     caption = tag(
         "caption",
         f"The broad band is where {_BAND} lie, half of the others on either side; the thin bar and"
@@ -220,7 +213,7 @@ def _timeline(found: Explained) -> Markup:
         for each in frames
     ]
     heads = ("frame", "whole face", *names, "error")
-    head = tag("thead", tag("tr", *(tag("th", each, scope="col") for each in heads)))
+    head = table_head(heads)
     table = tag("div", tag("table", head, tag("tbody", *rows)), class_="scroll", tabindex=0,
                 role="region", aria_label="Scores by frame")  # fmt: skip
     return _section(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lesb_plugin.explain.explained import Explained, View
 from lesb_plugin.explain.record import Pictures
-from registry import ExplainerSpec, Markup, picture_uri, tag
+from registry import ExplainerSpec, Markup, picture_uri, table_head, tag
 
 __all__ = ["map_words", "view_sections"]
 
@@ -98,23 +98,22 @@ def _outlined(view: View) -> Image:
 
 
 def _figures(view: View, pictures: Pictures, limit: float) -> Iterator[Markup]:
+    photo = _face(view, view.crop.image, "the face, cropped, without colours")
     if "regions" in pictures:
         words = ", ".join(f"{name} {score:.2f}" for name, score in view.parts.items())
         alt = f"the parts of the face filled with the colours of their scores: {words}"
-        yield _stack(view, "Parts by their scores", words, pictures["regions"], alt)
+        filled = _face(view, pictures["regions"], alt, "over")
+        yield _stack("Parts by their scores", words, photo, filled)
     for target, heat in sorted((view.maps or {}).items(), key=lambda each: each[0] != "face"):
         words = map_words(view, heat, limit)
         title = "Map of the whole face" if target == "face" else f"Map of the head: {target}"
         alt = f"{title} over the photograph: {words}"
-        yield _stack(view, title, words, pictures[f"map_{target}"], alt)
+        yield _stack(title, words, photo, _face(view, pictures[f"map_{target}"], alt, "over"))
     if len(pictures) == 1:
-        yield tag("figure", tag("figcaption", "The face as the detector sees it"),
-                  _face(view, view.crop.image, "the face, cropped, without colours"))  # fmt: skip
+        yield tag("figure", tag("figcaption", "The face as the detector sees it"), photo)
 
 
-def _stack(view: View, title: str, words: str, coloured: Image, alt: str) -> Markup:
-    under = _face(view, view.crop.image, "the face, cropped, without colours")
-    over = _face(view, coloured, alt, class_="over")
+def _stack(title: str, words: str, under: Markup, over: Markup) -> Markup:
     pair = tag("div", under, over, class_="stack")
     return tag("figure", tag("figcaption", title), pair, tag("p", words, class_="soft"))
 
@@ -169,7 +168,7 @@ def _said(regions: Mapping[str, float] | None, explainer: ExplainerSpec | None) 
         for name, value in regions.items()
     ]
     heads = ("part", explainer.unit or "value")
-    head = tag("thead", tag("tr", *(tag("th", each, scope="col") for each in heads)))
+    head = table_head(heads)
     caption = tag(
         "caption",
         f"What explainer {explainer.name} says of the parts ({explainer.summary}); + is towards"

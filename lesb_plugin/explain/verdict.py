@@ -17,9 +17,11 @@ __all__ = [
     "MANIPULATED_UP_TO",
     "REALS_WITHIN",
     "Choice",
+    "Judgement",
     "PartScale",
     "Word",
     "conformal_p",
+    "judge",
     "log_odds",
     "single_out",
     "verdict_word",
@@ -148,3 +150,31 @@ def single_out(
     else:
         return Choice(part=first, text=f"The part that stands out: {first}, {by}.", lead=lead)
     return Choice(part=None, text=_NONE + why, lead=lead)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What is said of a face; `parts_p` and `z` are conformal p and standardised scores by part."""
+
+    p: float
+    word: Word
+    parts_p: Mapping[str, float]
+    z: Mapping[str, float]
+    choice: Choice
+
+
+def judge(
+    score: float,
+    parts: Mapping[str, float],
+    real_scores: Array,
+    real_parts: Mapping[str, Array],
+    scale: PartScale,
+    cannot_tell: str = "",
+) -> Judgement:
+    """Of a face's score and scores by part, beside those (n,) of the real faces of `scale`."""
+    p = conformal_p(score, real_scores)
+    word = verdict_word(p)
+    parts_p = {name: conformal_p(parts[name], real_parts[name]) for name in scale.names}
+    z = scale.standardise(parts)
+    choice = single_out(word, z, parts_p, scale.limit, cannot_tell)
+    return Judgement(p=p, word=word, parts_p=parts_p, z=z, choice=choice)

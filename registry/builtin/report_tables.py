@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.aggregation import Units
-from registry.markup import Markup, joined, tag
+from registry.markup import Markup, joined, table_head, tag
 from registry.measure import ALL_METHODS, Count, Measurement
 from registry.profiles import STRICT
 from registry.result import Result
@@ -175,13 +175,7 @@ def _table(
 
     No two tables of a page may have one `label`, which is the caption where none is given.
     """
-    heads = [tag("th", name, scope="col") for name in header]
-    table = tag(
-        "table",
-        tag("caption", caption),
-        tag("thead", tag("tr", *heads)),
-        tag("tbody", *body),
-    )
+    table = tag("table", tag("caption", caption), table_head(header), tag("tbody", *body))
     return tag(
         "div", table, class_="scroll", tabindex=0, role="region", aria_label=label or caption
     )
