@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
 from lesb_plugin.lesb.distort import Image
 
-__all__ = ["INTERPOLATIONS", "add_noise", "blur", "resample", "saturate", "tone_curve", "unsharp"]
+__all__ = [
+    "INTERPOLATIONS",
+    "add_noise",
+    "blur",
+    "resample",
+    "resized",
+    "saturate",
+    "tone_curve",
+    "unsharp",
+]
 
 INTERPOLATIONS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA, cv2.INTER_LANCZOS4)
 
@@ -18,6 +29,16 @@ def resample(image: Image, factor: float, down: int, up: int) -> Image:
     size = (max(2, round(width / factor)), max(2, round(height / factor)))
     small = cv2.resize(image, size, interpolation=down)
     return np.asarray(cv2.resize(small, (width, height), interpolation=up), np.uint8)
+
+
+def resized(
+    image: Image, factor: float, between: Callable[[Image], Image], there: int, back: int
+) -> Image:
+    """What `between` makes of the image at `factor` times its size, back at its own size."""
+    height, width = image.shape[:2]
+    size = (max(8, round(width * factor)), max(8, round(height * factor)))
+    changed = between(np.asarray(cv2.resize(image, size, interpolation=there), np.uint8))
+    return np.asarray(cv2.resize(changed, (width, height), interpolation=back), np.uint8)
 
 
 def blur(image: Image, sigma: float) -> Image:

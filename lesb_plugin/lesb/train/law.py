@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from lesb_plugin.lesb.mask import mask_fault
+from lesb_plugin.lesb.train.codec import CODECS, missing_encoders
 
 __all__ = ["Cutout", "Law", "Placement", "Quality", "Source", "Swap", "Warp"]
 
@@ -101,7 +102,27 @@ class Quality:
     noise_p: float = 0.25
     jpeg: tuple[int, int] = (20, 95)
     jpeg_passes: tuple[float, ...] = (0.25, 0.5, 0.25)  # chances of none, one, two
-    codec_p: float = 0.25  # one frame of H.264 or MPEG-4
+    codecs: Mapping[str, float] = field(  # by weight
+        default_factory=lambda: {"h264": 0.7, "hevc": 0.1, "mpeg4": 0.1, "vp9": 0.1}
+    )
+    codec_p: float = 0.25  # a pass through a video codec
+    codec_twice_p: float = 0.2  # of these, a second: a camera's, then a platform's
+    moving_p: float = 0.5  # of passes, one of a few moving frames (P, B), else a lone key frame
+    stored: Span = (0.6, 1.8)  # another size at which it is stored and gets its JPEG passes
+    stored_p: float = 0.0
+
+    def fault(self) -> str:
+        """What is wrong with it, or an empty string."""
+        known = ", ".join(CODECS)
+        for name, weight in self.codecs.items():
+            if name not in CODECS or weight < 0:
+                return f"quality.codecs has {name}: {weight}; give weights of 0 or more to {known}"
+        used = [name for name in CODECS if self.codecs.get(name, 0.0) > 0]
+        if self.codec_p > 0 and not used:
+            return f"quality.codecs gives no codec a weight above 0; known: {known}"
+        if self.codec_p > 0 and (missing := missing_encoders(used)):
+            return f"quality.codecs needs {missing[0]}, which the installed PyAV lacks"
+        return ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +175,8 @@ class Law:
             return fault
         if self.placement.width is not None and self.placement.width[0] <= 0:
             return f"placement.width {list(self.placement.width)} must be above 0"
+        if self.quality is not None and (fault := self.quality.fault()):
+            return fault
         if not 0 < self.warp.strength[0] <= self.warp.strength[1]:
             return (
                 f"warp.strength {list(self.warp.strength)} must be [low, high] with 0 < low <= high"
