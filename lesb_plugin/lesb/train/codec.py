@@ -151,7 +151,10 @@ def _decoded(images: Sequence[Image], coding: Coding) -> list[av.VideoFrame]:
 def _options(coding: Coding) -> dict[str, str]:
     strength = coding.strength
     if coding.codec == "h264":
-        return {"crf": f"{18 + 24 * strength:.1f}", "preset": coding.preset}
+        # With its tree of macroblocks x264 reads memory that it never wrote where a clip is shorter
+        # than its look-ahead: equal frames would be coded differently from call to call.
+        still = {"x264-params": "mbtree=0"}
+        return {"crf": f"{18 + 24 * strength:.1f}", "preset": coding.preset, **still}
     if coding.codec == "hevc":
         single = f"crf={20 + 24 * strength:.1f}:log-level=none:pools=none:frame-threads=1"
         return {"preset": coding.preset, "x265-params": single}

@@ -13,6 +13,7 @@ __all__ = [
     "INTERPOLATIONS",
     "add_noise",
     "blur",
+    "mix_bands",
     "resample",
     "resized",
     "saturate",
@@ -72,3 +73,9 @@ def tone_curve(image: Image, contrast: float, brightness: float, gamma: float) -
     levels = (np.arange(256) / 255.0) ** gamma
     table = ((levels - 0.5) * contrast + 0.5 + brightness) * 255.0
     return np.asarray(cv2.LUT(image, np.clip(np.rint(table), 0, 255).astype(np.uint8)), np.uint8)
+
+
+def mix_bands(low: Image, high: Image, sigma: float) -> Image:
+    """What a Gaussian of `sigma` pixels keeps of the one image, and what it takes off the other."""
+    coarse, fine = (cv2.GaussianBlur(each, (0, 0), sigma).astype(np.int16) for each in (low, high))
+    return np.clip(coarse - fine + high, 0, 255).astype(np.uint8)

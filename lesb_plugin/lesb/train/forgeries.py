@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from lesb_plugin.lesb.blend import Style, self_blend
 from lesb_plugin.lesb.distort import Image
-from lesb_plugin.lesb.mask import Mask, face_hull, soften, support, warp_mask
+from lesb_plugin.lesb.mask import Mask, Points, face_hull, soften, support, warp_mask
+from lesb_plugin.lesb.train.autoencoder import box_matrix, load_autoencoder, redraw
 from lesb_plugin.lesb.train.changes import draw_change, interpolate, match_colour, move
-from lesb_plugin.lesb.train.filters import INTERPOLATIONS
+from lesb_plugin.lesb.train.drift import drift_face
+from lesb_plugin.lesb.train.filters import INTERPOLATIONS, mix_bands, unsharp
 from lesb_plugin.lesb.train.geometry import (
     apply_map,
     bend_map,
@@ -193,6 +195,16 @@ def _donated(
     law = scene.law.swap
     mask = mask_of(view, scene, rng)
     alike = law.alike > 0 and rng.random() < law.alike
+    source = _donor_on(view, mask, scene, rng, alike=alike)
+    fake, mask = blend(source, view.image, mask, scene, rng)
+    return Forged(fake, view.image, mask, view)
+
+
+def _donor_on(
+    view: View, mask: Mask, scene: Scene, rng: np.random.Generator, *, alike: bool
+) -> Image:
+    """Another person's face where this one's lies, its colours matched within the mask."""
+    law = scene.law.swap
     donor = scene.donor(view, rng, alike)
     if donor.width > 1.5 * view.width:
         donor = resize_view(donor, view.width / donor.width)
@@ -202,9 +214,7 @@ def _donated(
     source = apply_map(donor.image, where, INTERPOLATIONS[rng.choice((0, 1, 3))])
     if not alike and rng.random() < law.changed:
         source = draw_change(scene.law.source, rng)(source)
-    source = match_colour(source, view.image, mask, rng.uniform(*law.match))
-    fake, mask = blend(source, view.image, mask, scene, rng)
-    return Forged(fake, view.image, mask, view)
+    return match_colour(source, view.image, mask, rng.uniform(*law.match))
 
 
 def _warp(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
@@ -265,6 +275,78 @@ def _inpaint(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
     return Forged(_over(filled, view.image, mask), view.image, mask, view)
 
 
+def _drift(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
+    """The face, or a part of it, over itself as it lies in another frame."""
+    law = scene.law.drift
+    source, moved = drift_face(view.image, view.landmarks, law, rng)
+    if rng.random() < law.changed:
+        source = draw_change(scene.law.source, rng)(source)
+    which = rng.random()
+    if which < law.face:
+        mask = _face_mask(view, scene, rng)
+    elif which < law.face + law.mouth:
+        mask = _mouth_mask(view, moved, scene, rng)
+    else:
+        mask = _part_mask(view, scene, rng)
+    fake, mask = _alpha(source, view.image, mask, scene, rng)
+    return Forged(fake, view.image, mask, view)
+
+
+def _mouth_mask(view: View, moved: Points, scene: Scene, rng: np.random.Generator) -> Mask:
+    """Around the mouth where it was and where it is now."""
+    points = np.concatenate([view.landmarks[48:60], moved[48:60]])
+    hull = face_hull(view.image.shape[:2], points.astype(np.float32), "full")
+    iod = interocular_distance(view.landmarks)
+    size = 2 * int(rng.uniform(0.03, 0.2) * iod) + 1
+    grown = cv2.dilate(hull, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
+    return _spread(np.asarray(grown, np.float32), max(0.6, rng.uniform(0.01, 0.1) * iod))
+
+
+def _bands(view: View, scene: Scene, rng: np.random.Generator, mask_of: MaskOf) -> Forged:
+    """Coarse from one face and fine from another, within the mask."""
+    law = scene.law.bands
+    if rng.random() < law.donor:
+        mask = mask_of(view, scene, rng)
+        source = _donor_on(view, mask, scene, rng, alike=True)
+    else:
+        mask = mask_of(view, scene, rng)
+        source, mask = move(
+            draw_change(scene.law.source, rng)(view.image), mask, scene.law.source, rng
+        )
+    sigma = max(0.7, float(np.exp(rng.uniform(*np.log(law.sigma)))) * view.width)
+    low, high = (source, view.image) if rng.random() < 0.5 else (view.image, source)
+    fake, mask = _alpha(mix_bands(low, high, sigma), view.image, mask, scene, rng)
+    return Forged(fake, view.image, mask, view)
+
+
+def _redrawn(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
+    """The face, the mouth or the eyes as a small decoder draws them."""
+    law = scene.law.redrawn
+    shares = np.array([law.face, law.mouth, law.eyes])
+    name = ("face", "mouth", "eyes")[int(rng.choice(3, p=shares / shares.sum()))]
+    matrix = box_matrix(view.landmarks, name, rng)
+    network = load_autoencoder(law.weights)
+    source = redraw(network, view.image, matrix, INTERPOLATIONS[rng.choice((0, 1))])
+    amount = rng.uniform(*law.sharpen)
+    source = unsharp(source, amount)
+    mask = _redrawn_mask(view, name, scene, rng)
+    source = match_colour(source, view.image, mask, rng.uniform(*law.match))
+    fake, mask = _alpha(source, view.image, mask, scene, rng)
+    return Forged(fake, view.image, mask, view)
+
+
+def _redrawn_mask(view: View, name: str, scene: Scene, rng: np.random.Generator) -> Mask:
+    if name == "face":
+        return _face_mask(view, scene, rng)
+    if name == "mouth":
+        return _mouth_mask(view, view.landmarks, scene, rng)
+    regions = scene.regions
+    eyes = [part for part in regions.parts if part.name == "eyes"]
+    part = eyes[0] if eyes else regions.parts[int(rng.integers(len(regions.parts)))]
+    shape = view.image.shape[:2]
+    return np.asarray(part_mask(view.landmarks, part, shape, regions.jitter, rng), np.float32)
+
+
 FAMILIES: dict[str, Family] = {
     "sbi": _sbi,
     "face_alpha": partial(_self, mask_of=_face_mask, blend=_alpha),
@@ -276,8 +358,12 @@ FAMILIES: dict[str, Family] = {
     "transplant_alpha": partial(_donated, mask_of=_part_mask, blend=_alpha),
     "transplant_poisson": partial(_donated, mask_of=_part_mask, blend=_poisson),
     "warp": _warp,
+    "drift": _drift,
+    "bands_face": partial(_bands, mask_of=_face_mask),
+    "bands_part": partial(_bands, mask_of=_part_mask),
+    "redrawn": _redrawn,
     "inpaint": _inpaint,
 }
 
-WHOLE_FACE = frozenset({"sbi", "face_alpha", "face_poisson", "swap_alpha", "swap_poisson"})
+WHOLE_FACE = frozenset({"sbi", "face_alpha", "face_poisson", "swap_alpha", "swap_poisson", "bands_face"})
 """Families that change a face as a whole, however much of its parts the mask's soft edge covers."""

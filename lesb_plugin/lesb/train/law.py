@@ -9,7 +9,18 @@ from typing import Any, ClassVar
 from lesb_plugin.lesb.mask import mask_fault
 from lesb_plugin.lesb.train.codec import CODECS, missing_encoders
 
-__all__ = ["Cutout", "Law", "Placement", "Quality", "Source", "Swap", "Warp"]
+__all__ = [
+    "Bands",
+    "Cutout",
+    "Drift",
+    "Law",
+    "Placement",
+    "Quality",
+    "Redrawn",
+    "Source",
+    "Swap",
+    "Warp",
+]
 
 Span = tuple[float, float]
 
@@ -77,6 +88,36 @@ class Swap:
     match: Span = (0.6, 1.0)  # share of the difference in colour that is taken away
     changed: float = 0.4  # probability that the donor is changed as a source is
     alike: float = 0.0  # of one from the same data set, as small as the target, and not changed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift:
+    """A frame over its own self with moved landmarks, as forged videos drift."""
+
+    strength: Span = (0.3, 1.5)  # log-uniform; 1 opens the mouth wide
+    mouth: float = 0.5  # how often only the mouth is blended in; else a part or the face
+    face: float = 0.3
+    changed: float = 0.5  # how often it is changed as a source is too
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bands:
+    """Frequency bands of source and target mixed (as in FreqBlender; Li et al., NeurIPS 2024)."""
+
+    sigma: Span = (0.006, 0.04)  # of the Gaussian between the bands, of the face box's width
+    donor: float = 0.5  # how often the source is another person's face, else a changed self
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redrawn:
+    """A region drawn anew by a small autoencoder: the look of a decoder."""
+
+    weights: str = "shipped"  # or a file of `bench autoencoder`
+    face: float = 0.5  # how often the face, the mouth, the eyes
+    mouth: float = 0.35
+    eyes: float = 0.15
+    match: Span = (0.3, 1.0)  # share of the difference in colour that is taken away
+    sharpen: Span = (0.0, 0.8)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +193,9 @@ class Law:
     source: Source = field(default_factory=Source)
     warp: Warp = field(default_factory=Warp)
     swap: Swap = field(default_factory=Swap)
+    drift: Drift = field(default_factory=Drift)
+    bands: Bands = field(default_factory=Bands)
+    redrawn: Redrawn = field(default_factory=Redrawn)
     quality: Quality | None = None
     cutout: Cutout = field(default_factory=Cutout)
 
