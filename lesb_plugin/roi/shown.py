@@ -19,7 +19,7 @@ from lesb_plugin.roi.fitted import RoiModel
 from registry import Crop, Embedder
 
 if TYPE_CHECKING:
-    from lesb_plugin.roi.fit import Encoded
+    from lesb_plugin.roi.encoding import Encoded
 
 __all__ = ["show_faces", "show_fit", "show_parts"]
 

@@ -12,7 +12,8 @@ from sklearn.metrics import roc_auc_score
 from textured import detector, fit_context
 
 from lesb_plugin.lfd.presets import region_preset
-from lesb_plugin.roi.fit import Encoded, encode_fakes, fit_roi
+from lesb_plugin.roi.encoding import Encoded
+from lesb_plugin.roi.fit import encode_fakes, fit_roi
 from registry import FitContext
 
 PARTS = ("eyes", "nose", "mouth")
