@@ -9,11 +9,10 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-from registry.boundary import guarded
 from registry.cache import cache_dir
 from registry.config import EvalConfig, FitConfig, ScoringConfig
 from registry.data import fingerprint
-from registry.errors import DataError, NotFittedError
+from registry.errors import DataError, NotFittedError, guarded
 from registry.fitting import ARTEFACT_FILE, fit
 from registry.inference import Embedder
 from registry.plugins import Plugins

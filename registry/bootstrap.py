@@ -15,8 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.boundary import guarded
-from registry.errors import PluginError, UndefinedMetricError
+from registry.errors import PluginError, UndefinedMetricError, guarded
 from registry.specs import MetricSpec
 
 __all__ = [

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from registry.boundary import guarded
 from registry.cache import weights_dir
 from registry.crops import FRAME, whole_frame
-from registry.errors import ConfigError, DataError, PluginError
+from registry.errors import ConfigError, DataError, PluginError, guarded
 from registry.inference import Embedder, resolve_device
 from registry.memory import reuse_freed_memory
 from registry.plugins import Plugins

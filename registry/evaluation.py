@@ -14,13 +14,12 @@ from typing import Any
 import yaml
 
 from registry.atomic import writable_folder, write_text
-from registry.boundary import guarded
 from registry.cache import cache_dir
 from registry.chunks import Chunk, ChunkStore, Unit, cut
 from registry.config import EvalConfig
 from registry.console import progress_bar
 from registry.data import FaceReader, fingerprint
-from registry.errors import ConfigError, DataError
+from registry.errors import ConfigError, DataError, guarded
 from registry.groups import MethodGroup, read_groups
 from registry.inputs import choose_units, find_data
 from registry.model import Model, audit_of, build_model, check_files

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from registry.atomic import opened_folder
-from registry.boundary import guarded
 from registry.building import build_embedder
 from registry.config import FitConfig
 from registry.data import fingerprint
-from registry.errors import ConfigError
+from registry.errors import ConfigError, guarded
 from registry.plugins import load_plugins
 from registry.protocols import FitContext, FitReport
 from registry.reader import build_reader

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from registry.aggregation import Units, aggregate
 from registry.bootstrap import Interval, interval, no_interval_because, resample
-from registry.boundary import guarded
-from registry.errors import UndefinedMetricError, UnknownNameError
+from registry.errors import UndefinedMetricError, UnknownNameError, guarded
 from registry.groups import ALL_METHODS, MethodGroup
 from registry.predictions import OK, Settings
 from registry.specs import MetricSpec

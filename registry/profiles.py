@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from registry import deepfakebench
 from registry.aggregation import Units, aggregate
-from registry.boundary import guarded
-from registry.errors import DataError, UndefinedMetricError, UnknownNameError
+from registry.errors import DataError, UndefinedMetricError, UnknownNameError, guarded
 from registry.measure import ALL_METHODS, Measurement, summarise
 from registry.predictions import OK, PREDICTIONS, Settings
 from registry.specs import MetricSpec

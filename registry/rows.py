@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from registry.boundary import guarded
 from registry.chunks import Chunk, Unit
+from registry.errors import guarded
 from registry.predictions import OK, predictions_table
 from registry.protocols import Detector, EmbeddingDetector
 from registry.scoring import score_columns

@@ -12,11 +12,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.boundary import guarded
 from registry.chunks import Chunk, Unit
 from registry.crops import crop_face
 from registry.data import FaceReader
-from registry.errors import DataError, PluginError
+from registry.errors import DataError, PluginError, guarded
 from registry.predictions import OK
 from registry.protocols import Detector, EmbeddingDetector
 from registry.reader import reason_without_path
