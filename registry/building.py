@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from registry.cache import weights_dir
-from registry.crops import FRAME, whole_frame
 from registry.errors import ConfigError, DataError, PluginError, guarded
 from registry.inference import Embedder, resolve_device
 from registry.memory import reuse_freed_memory
@@ -17,6 +16,7 @@ from registry.protocols import Backbone, Detector, DetectorContext, Explain
 from registry.reader import Reading
 from registry.resolving import resolve_options
 from registry.specs import BackboneSpec, DetectorSpec, ExplainerSpec
+from registry.types import FRAME, whole_frame
 
 __all__ = [
     "Loading",

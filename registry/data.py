@@ -13,10 +13,9 @@ import numpy as np
 
 from registry.checksum import file_sha256
 from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean
-from registry.groups import ALL_METHODS
 from registry.reader import FaceReader, FaceSample
 from registry.specs import DatasetSpec
-from registry.types import DataOptions, DatasetRequest, Frame, Video, VideoIndex
+from registry.types import ALL_METHODS, DataOptions, DatasetRequest, Frame, Video, VideoIndex
 from registry.video_files import count_frames
 
 if TYPE_CHECKING:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from registry.errors import ConfigError, did_you_mean
+from registry.types import ALL_METHODS
 
-__all__ = ["ALL_METHODS", "MethodGroup", "read_groups"]
-
-ALL_METHODS = "all"  # what results call the fakes of every method
+__all__ = ["MethodGroup", "read_groups"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,11 @@ from typing import Literal
 
 from registry.coercion import build
 from registry.errors import ConfigError
-from registry.measure import ALL_METHODS
 from registry.origin import Training
 from registry.profiles import STRICT
 from registry.resolving import config_dir, load_yaml
 from registry.result import Result
+from registry.types import ALL_METHODS
 
 __all__ = [
     "Cell",

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from registry.aggregation import Units, aggregate
 from registry.bootstrap import Interval, interval, no_interval_because, resample
 from registry.errors import UndefinedMetricError, UnknownNameError, guarded
-from registry.groups import ALL_METHODS, MethodGroup
+from registry.groups import MethodGroup
 from registry.predictions import OK, Settings
 from registry.specs import MetricSpec
+from registry.types import ALL_METHODS
 
-__all__ = ["ALL_METHODS", "Count", "Measurement", "Pooled", "count", "pooled", "summarise"]
+__all__ = ["Count", "Measurement", "Pooled", "count", "pooled", "summarise"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,14 +11,13 @@ from registry.audit_summary import PartAudit, find_audit
 from registry.building import build_detector, build_embedder, check_weights
 from registry.checksum import file_sha256
 from registry.config import EvalConfig, ScoringConfig
-from registry.crops import FRAME, whole_frame
 from registry.inference import Embedder
 from registry.plugins import Plugins
 from registry.predictions import Settings
 from registry.protocols import Detector, DetectorContext
 from registry.resolving import resolve_options
 from registry.specs import DetectorSpec
-from registry.types import CropPolicy
+from registry.types import FRAME, CropPolicy, whole_frame
 
 __all__ = ["Model", "audit_of", "build_context", "build_model", "check_files"]
 

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from registry import deepfakebench
 from registry.aggregation import Units, aggregate
 from registry.errors import DataError, UndefinedMetricError, UnknownNameError, guarded
-from registry.measure import ALL_METHODS, Measurement, summarise
+from registry.measure import Measurement, summarise
 from registry.predictions import OK, PREDICTIONS, Settings
 from registry.specs import MetricSpec
+from registry.types import ALL_METHODS
 
 __all__ = ["DEEPFAKEBENCH", "PROFILES", "STRICT", "differences", "measure", "scored_units"]
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 import numpy as np
 
 from registry.checksum import file_sha256
-from registry.crops import FRAME, LANDMARK_BOX, area, fraction_inside, iou, landmark_box
+from registry.crops import LANDMARK_BOX, area, fraction_inside, iou, landmark_box
 from registry.errors import ConfigError, DataError, PluginError, did_you_mean, guarded
 from registry.images import read_image
 from registry.specs import FaceDetectorSpec, LandmarkerSpec
 from registry.stages import StageClock
-from registry.types import Face, Frame
+from registry.types import FRAME, Face, Frame
 from registry.video_files import VideoCursor, is_video
 
 if TYPE_CHECKING:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from registry.crops import FRAME
 from registry.protocols import Backbone, Detector
-from registry.types import VideoIndex
+from registry.types import FRAME, VideoIndex
 
 __all__ = ["domains_of", "model_remarks", "remarks"]
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, TextIO
 
-from registry.measure import ALL_METHODS, Count, Measurement
+from registry.measure import Count, Measurement
 from registry.profiles import STRICT
 from registry.result import Result
+from registry.types import ALL_METHODS
 
 if TYPE_CHECKING:
     from rich.table import Table

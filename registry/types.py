@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "ALL_METHODS",
+    "FRAME",
     "Crop",
     "CropPolicy",
     "DataOptions",
@@ -30,7 +32,11 @@ __all__ = [
     "Scores",
     "Video",
     "VideoIndex",
+    "whole_frame",
 ]
+
+FRAME = "frame"  # the crop policy, and the value of crop_from that asks for it
+ALL_METHODS = "all"  # what results call the fakes of every method
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,3 +229,8 @@ class VideoIndex:
 
     def __iter__(self) -> Iterator[Video]:
         return iter(self.videos)
+
+
+def whole_frame(policy: CropPolicy) -> CropPolicy:
+    """The policy that takes an image whole, at the size of `policy`."""
+    return CropPolicy(name=FRAME, size=policy.size, margin=0.0)

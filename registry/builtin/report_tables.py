@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from registry.aggregation import Units
 from registry.markup import Markup, joined, table_head, tag
-from registry.measure import ALL_METHODS, Count, Measurement
+from registry.measure import Count, Measurement
 from registry.profiles import STRICT
 from registry.result import Result
 from registry.tables import metric_title, reasons
+from registry.types import ALL_METHODS
 
 __all__ = [
     "correlation_table",

@@ -20,14 +20,13 @@ from registry.builtin.report_tables import (
     variant_section,
 )
 from registry.markup import Markup, joined, tag
-from registry.measure import ALL_METHODS
 from registry.page import html_page
 from registry.predictions import PREDICTIONS, read_predictions
 from registry.profiles import STRICT, scored_units
 from registry.provenance import BackboneRecord
 from registry.result import Result
 from registry.tables import headline_metrics, metric_title
-from registry.types import CropPolicy
+from registry.types import ALL_METHODS, CropPolicy
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -25,7 +25,7 @@ from prepare_rate import write_clip
 
 from registry import evaluate
 from registry.images import read_image
-from registry.measure import ALL_METHODS
+from registry.types import ALL_METHODS
 
 ALLOWED = 1.1
 

@@ -7,17 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from registry.crops import (
-    LANDMARK_BOX,
-    crop_face,
-    fraction_inside,
-    grow_box,
-    iou,
-    landmark_box,
-    whole_frame,
-)
+from registry.crops import LANDMARK_BOX, crop_face, fraction_inside, grow_box, iou, landmark_box
 from registry.errors import ConfigError, DataError
-from registry.types import CropPolicy, Face
+from registry.types import CropPolicy, Face, whole_frame
 
 POLICY = CropPolicy(name="sbi", size=64, margin=0.125)
 
