@@ -40,6 +40,13 @@ if TYPE_CHECKING:
     from registry.atomic import opened_folder, replacing, writable_folder, write_text
     from registry.audit_summary import AuditFigure, AuditSummary, PartAudit, keep_audit
     from registry.auditing import AuditInputs, prepare_audit
+    from registry.backbone_protocols import (
+        Backbone,
+        FineBackbone,
+        FreezableNetwork,
+        TrainableBackbone,
+        TrainableNetwork,
+    )
     from registry.bootstrap import draw_weights, interval
     from registry.cache import cache_dir
     from registry.checksum import file_sha256
@@ -59,20 +66,15 @@ if TYPE_CHECKING:
     from registry.page import html_page, picture_uri
     from registry.predicting import Predictor, predict
     from registry.protocols import (
-        Backbone,
         CalibratedDetector,
         Detector,
         DetectorContext,
         DifferentiableDetector,
         EmbeddingDetector,
         Explain,
-        FineBackbone,
         FitContext,
         FitReport,
-        FreezableNetwork,
         LocalDetector,
-        TrainableBackbone,
-        TrainableNetwork,
     )
     from registry.reference import real_crops
     from registry.resolving import as_yaml, load_yaml, resolve
@@ -231,7 +233,7 @@ _ON_FIRST_USE = {
     "AuditFigure": "registry.audit_summary",
     "AuditInputs": "registry.auditing",
     "AuditSummary": "registry.audit_summary",
-    "Backbone": "registry.protocols",
+    "Backbone": "registry.backbone_protocols",
     "BatchSettings": "registry.settings",
     "CalibratedDetector": "registry.protocols",
     "ComputeSettings": "registry.settings",
@@ -252,13 +254,13 @@ _ON_FIRST_USE = {
     "FaceSettings": "registry.settings",
     "FailureSettings": "registry.settings",
     "Features": "registry.types",
-    "FineBackbone": "registry.protocols",
+    "FineBackbone": "registry.backbone_protocols",
     "FinishedRun": "registry.revisiting",
     "FitContext": "registry.protocols",
     "FitReport": "registry.protocols",
     "Frame": "registry.types",
     "FrameSettings": "registry.settings",
-    "FreezableNetwork": "registry.protocols",
+    "FreezableNetwork": "registry.backbone_protocols",
     "LocalDetector": "registry.protocols",
     "Markup": "registry.markup",
     "PartAudit": "registry.audit_summary",
@@ -271,8 +273,8 @@ _ON_FIRST_USE = {
     "Scores": "registry.types",
     "ScoringConfig": "registry.config",
     "TimmRecipe": "registry.timm_recipe",
-    "TrainableBackbone": "registry.protocols",
-    "TrainableNetwork": "registry.protocols",
+    "TrainableBackbone": "registry.backbone_protocols",
+    "TrainableNetwork": "registry.backbone_protocols",
     "Video": "registry.types",
     "VideoIndex": "registry.types",
     "WorkerSettings": "registry.settings",

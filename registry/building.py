@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from registry.backbone_protocols import Backbone
 from registry.cache import weights_dir
 from registry.errors import ConfigError, DataError, PluginError, guarded
 from registry.inference import Embedder, resolve_device
 from registry.memory import reuse_freed_memory
 from registry.plugins import Plugins
 from registry.precision import warn_if_emulated
-from registry.protocols import Backbone, Detector, DetectorContext, Explain
+from registry.protocols import Detector, DetectorContext, Explain
 from registry.reader import Reading
 from registry.resolving import resolve_options
 from registry.specs import BackboneSpec, DetectorSpec, ExplainerSpec

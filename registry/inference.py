@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from registry.backbone_protocols import Backbone, FineBackbone
 from registry.errors import ConfigError, did_you_mean
-from registry.protocols import Backbone, FineBackbone
 
 __all__ = ["PRECISIONS", "Embedder", "encoder_fingerprint", "resolve_device"]
 

@@ -13,8 +13,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from registry.backbone_protocols import Backbone
 from registry.origin import Training
-from registry.protocols import Backbone
 from registry.types import CropPolicy
 
 __all__ = ["BackboneRecord", "Provenance", "git_hash", "versions"]

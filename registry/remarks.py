@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from registry.protocols import Backbone, Detector
+from registry.backbone_protocols import Backbone
+from registry.protocols import Detector
 from registry.types import FRAME, VideoIndex
 
 __all__ = ["domains_of", "model_remarks", "remarks"]

@@ -17,14 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from registry.protocols import (
-        Backbone,
-        Detector,
-        DetectorContext,
-        Explain,
-        FitContext,
-        FitReport,
-    )
+    from registry.backbone_protocols import Backbone
+    from registry.protocols import Detector, DetectorContext, Explain, FitContext, FitReport
     from registry.result import Result
     from registry.types import DatasetRequest, Face, Video
 

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from registry.backbone_protocols import Backbone
 from registry.errors import ConfigError
 from registry.inference import Embedder
-from registry.protocols import Backbone, DetectorContext
+from registry.protocols import DetectorContext
 from registry.types import Crop, Scores
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.backbone_protocols import Backbone
 from registry.checks.samples import example_crops, require, same
 from registry.origin import Training
-from registry.protocols import Backbone
 from registry.specs import BackboneSpec, WrapperSpec
 from registry.types import CropPolicy, Features
 

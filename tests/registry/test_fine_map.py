@@ -5,9 +5,9 @@ import pytest
 import timm
 import torch
 
+from registry.backbone_protocols import FineBackbone
 from registry.errors import ConfigError
 from registry.inference import Embedder
-from registry.protocols import FineBackbone
 from registry.timm_backbone import Provenance, TimmBackbone
 from registry.types import CropPolicy
 
