@@ -13,7 +13,6 @@ import numpy as np
 
 from registry.checksum import file_sha256
 from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean
-from registry.reader import FaceReader, FaceSample
 from registry.specs import DatasetSpec
 from registry.types import ALL_METHODS, DataOptions, DatasetRequest, Frame, Video, VideoIndex
 from registry.video_files import count_frames
@@ -21,19 +20,9 @@ from registry.video_files import count_frames
 if TYPE_CHECKING:
     from registry.plugins import Plugins
 
-__all__ = [
-    "FaceReader",
-    "FaceSample",
-    "FramePolicy",
-    "find_index",
-    "find_videos",
-    "fingerprint",
-    "samples",
-    "select_frames",
-]
+__all__ = ["FramePolicy", "find_index", "find_videos", "fingerprint", "select_frames"]
 
 _NO_OPTIONS = DataOptions()
-_OF_A_FILE = 32  # frames to learn from: neighbours in a video are all but the same
 
 
 def find_videos(
@@ -81,21 +70,6 @@ def select_frames(video: Video, count: int, policy: FramePolicy = "linspace") ->
     if video.file is None:
         return tuple(video.frames[at] for at in chosen)
     return tuple(Frame(path=video.file, index=at) for at in chosen)
-
-
-def samples(videos: Iterable[Video], reader: FaceReader) -> list[FaceSample]:
-    """Every frame of every real video as a sample to learn from; 32 of a video file."""
-    return [
-        FaceSample(
-            key=f"{video.dataset}/{video.id}/{frame.index}",
-            identity=f"{video.dataset}/{video.identity or video.id}",
-            frame=frame,
-            reader=reader,
-        )
-        for video in videos
-        if video.label == 0
-        for frame in (video.frames if video.file is None else select_frames(video, _OF_A_FILE))
-    ]
 
 
 def fingerprint(videos: Iterable[Video]) -> str:

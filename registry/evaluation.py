@@ -18,7 +18,7 @@ from registry.cache import cache_dir
 from registry.chunks import Chunk, ChunkStore, Unit, cut
 from registry.config import EvalConfig
 from registry.console import progress_bar
-from registry.data import FaceReader, fingerprint
+from registry.data import fingerprint
 from registry.errors import ConfigError, DataError, guarded
 from registry.groups import MethodGroup, read_groups
 from registry.inputs import choose_units, find_data
@@ -27,7 +27,7 @@ from registry.plugins import Plugins, load_plugins
 from registry.predictions import OK, PREDICTIONS, write_predictions
 from registry.protocols import EmbeddingDetector
 from registry.provenance import BackboneRecord, Provenance
-from registry.reader import build_reader
+from registry.reader import FaceReader, build_reader
 from registry.remarks import domains_of, remarks
 from registry.resolving import as_yaml
 from registry.result import Result

@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
@@ -27,14 +27,7 @@ if TYPE_CHECKING:
 
     from registry.plugins import Plugins
 
-__all__ = [
-    "FaceReader",
-    "FaceSample",
-    "Reading",
-    "build_reader",
-    "read_landmarks",
-    "reason_without_path",
-]
+__all__ = ["FaceReader", "Reading", "build_reader", "read_landmarks", "reason_without_path"]
 
 _CROP_FROM = ("auto", "landmarks", "detector", FRAME)
 _KEPT_AREA = 0.5  # of the largest face's; smaller ones are bystanders (METHOD of SBI's inference)
@@ -211,20 +204,6 @@ class FaceReader:
         parts = [self.crop_from, self._landmarker_asked_for, self._face_detector.name]
         parts += [self._landmarker.name, digest, sorted(LANDMARK_BOX.items()), _KEPT_AREA]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FaceSample:
-    """A frame to learn from; read when it is loaded."""
-
-    key: str
-    identity: str
-    frame: Frame
-    reader: FaceReader
-
-    def load(self) -> tuple[NDArray[np.uint8], Face]:
-        """The frame, uint8 RGB (H, W, 3), and its main face with landmarks."""
-        return self.reader.read_one(self.frame)
 
 
 def build_reader(plugins: Plugins, config: Reading) -> FaceReader:

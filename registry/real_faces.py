@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
 
 from registry.console import say
-from registry.data import FaceReader, find_index, samples
+from registry.data import find_index, select_frames
 from registry.errors import ConfigError, DataError
 from registry.plugins import Plugins
+from registry.reader import FaceReader
 from registry.sources import Sources, data_options, resolved_lines
-from registry.types import Sample, Video, VideoIndex
+from registry.types import Face, Frame, Sample, Video, VideoIndex
 
-__all__ = ["Learning", "find_splits", "real_samples"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["FaceSample", "Learning", "find_splits", "real_samples", "samples"]
+
+_OF_A_FILE = 32  # frames to learn from: neighbours in a video are all but the same
 
 
 class Learning(Sources, Protocol):
@@ -73,3 +82,32 @@ def _announce(found: Sequence[VideoIndex]) -> None:
 
 def _key(video: Video) -> tuple[str, str]:
     return video.dataset, video.identity or video.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaceSample:
+    """A frame to learn from; read when it is loaded."""
+
+    key: str
+    identity: str
+    frame: Frame
+    reader: FaceReader
+
+    def load(self) -> tuple[NDArray[np.uint8], Face]:
+        """The frame, uint8 RGB (H, W, 3), and its main face with landmarks."""
+        return self.reader.read_one(self.frame)
+
+
+def samples(videos: Iterable[Video], reader: FaceReader) -> list[FaceSample]:
+    """Every frame of every real video as a sample to learn from; 32 of a video file."""
+    return [
+        FaceSample(
+            key=f"{video.dataset}/{video.id}/{frame.index}",
+            identity=f"{video.dataset}/{video.identity or video.id}",
+            frame=frame,
+            reader=reader,
+        )
+        for video in videos
+        if video.label == 0
+        for frame in (video.frames if video.file is None else select_frames(video, _OF_A_FILE))
+    ]

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from registry.console import progress, say
 from registry.crops import crop_face
-from registry.data import FaceReader, FaceSample, find_videos, samples
+from registry.data import find_videos
 from registry.errors import DataError
 from registry.plugins import load_plugins
+from registry.reader import FaceReader
+from registry.real_faces import FaceSample, samples
 from registry.types import Crop, CropPolicy
 
 __all__ = ["real_crops"]

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from registry.chunks import Chunk, Unit
 from registry.crops import crop_face
-from registry.data import FaceReader
 from registry.errors import DataError, PluginError, guarded
 from registry.predictions import OK
 from registry.protocols import Detector, EmbeddingDetector
-from registry.reader import reason_without_path
+from registry.reader import FaceReader, reason_without_path
 from registry.types import Crop, CropPolicy, Scores
 from registry.video_files import is_video
 

@@ -22,9 +22,10 @@ import torch
 
 from registry import evaluate
 from registry.crops import crop_face
-from registry.data import FaceReader, find_videos
+from registry.data import find_videos
 from registry.inference import Embedder
 from registry.plugins import load_plugins
+from registry.reader import FaceReader
 from registry.types import Video
 
 

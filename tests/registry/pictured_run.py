@@ -10,8 +10,9 @@ from synthetic_run import manifest, provenance, row, run_folder
 
 from registry.config import EvalConfig
 from registry.crops import crop_face
-from registry.data import FaceReader, find_videos
+from registry.data import find_videos
 from registry.plugins import load_plugins
+from registry.reader import FaceReader
 from registry.resolving import as_yaml
 from registry.types import Video
 

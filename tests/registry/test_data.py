@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from registry.data import FramePolicy, find_videos, fingerprint, samples, select_frames
+from registry.data import FramePolicy, find_videos, fingerprint, select_frames
 from registry.errors import BenchError, ConfigError, DataError, UnknownNameError
 from registry.plugins import Plugins
 from registry.reader import FaceReader
+from registry.real_faces import samples
 from registry.specs import DatasetSpec, FaceDetectorSpec, LandmarkerSpec
 from registry.types import DatasetRequest, Frame, Video
 

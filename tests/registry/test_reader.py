@@ -12,10 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from registry.crops import landmark_box
-from registry.data import FaceReader, FaceSample, samples
 from registry.errors import ConfigError, DataError, PluginError, UnknownNameError
 from registry.plugins import Plugins
-from registry.reader import read_landmarks
+from registry.reader import FaceReader, read_landmarks
+from registry.real_faces import FaceSample, samples
 from registry.specs import FaceDetectorSpec, LandmarkerSpec
 from registry.types import Face, Frame, Video
 

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from registry.builtin.faces import build_dlib, build_dlib68, build_dlib81
 from registry.crops import iou, landmark_box
-from registry.data import FaceReader, find_videos
+from registry.data import find_videos
 from registry.errors import ConfigError, DataError
 from registry.images import read_image
 from registry.plugins import load_plugins
+from registry.reader import FaceReader
 from registry.types import Face, Frame
 
 
