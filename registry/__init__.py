@@ -76,7 +76,7 @@ if TYPE_CHECKING:
         FitReport,
         LocalDetector,
     )
-    from registry.reference import real_crops
+    from registry.real_faces import real_crops
     from registry.resolving import as_yaml, load_yaml, resolve
     from registry.result import Result
     from registry.revisiting import FinishedRun, ScoredFace
@@ -309,7 +309,7 @@ _ON_FIRST_USE = {
     "print_table": "registry.console",
     "progress": "registry.console",
     "progress_bar": "registry.console",
-    "real_crops": "registry.reference",
+    "real_crops": "registry.real_faces",
     "refuse_other_run": "registry.run_folder",
     "replacing": "registry.atomic",
     "resolve": "registry.resolving",

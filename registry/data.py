@@ -1,4 +1,4 @@
-"""From the name of a data set to its videos, frames and samples."""
+"""From the name of a data set to its videos and their frames."""
 
 from __future__ import annotations
 
