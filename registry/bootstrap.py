@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.errors import PluginError, UndefinedMetricError, guarded
-from registry.specs import MetricSpec
+from registry.metric import Metric
 
 __all__ = [
     "Interval",
@@ -47,7 +47,7 @@ def resample(
     labels: NDArray[np.int64],
     clusters: NDArray[np.int64],
     scores: Sequence[NDArray[np.float64]],
-    metrics: Sequence[MetricSpec],
+    metrics: Sequence[Metric],
     draws: int,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
@@ -142,7 +142,7 @@ def _read_only(array: NDArray[Item]) -> NDArray[Item]:
     return view
 
 
-def _checked(metric: MetricSpec, got: NDArray[np.float64], draws: int) -> NDArray[np.float64]:
+def _checked(metric: Metric, got: NDArray[np.float64], draws: int) -> NDArray[np.float64]:
     if np.shape(got) != (draws,):
         raise PluginError(
             f"`weighted` of metric {metric.name!r} gave shape {np.shape(got)} for {draws} draws;"
@@ -152,7 +152,7 @@ def _checked(metric: MetricSpec, got: NDArray[np.float64], draws: int) -> NDArra
 
 
 def _looped(
-    metric: MetricSpec,
+    metric: Metric,
 ) -> Callable[[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]]:
     """`weighted` for a metric that has none: one call of `compute` per draw."""
 

@@ -15,11 +15,11 @@ from registry.aggregation import Units
 from registry.bootstrap import interval, no_interval_because, resample
 from registry.delong import difference_test, holm
 from registry.errors import ConfigError, DataError, UndefinedMetricError
+from registry.metric import Metric
 from registry.predictions import OK, Settings, read_predictions
 from registry.profiles import STRICT, scored_units
 from registry.provenance import Provenance
 from registry.result import Result
-from registry.specs import MetricSpec
 from registry.types import CropPolicy
 
 __all__ = ["Comparison", "Run", "compare", "load_run"]
@@ -82,7 +82,7 @@ def load_run(folder: Path, name: str) -> Run:
 
 def compare(
     runs: Sequence[Run],
-    auc: MetricSpec,
+    auc: Metric,
     *,
     draws: int = 2000,
     seed: int = 0,
@@ -152,7 +152,7 @@ def _compared(
     second: Run,
     dataset: str,
     differs: tuple[str, ...],
-    auc: MetricSpec,
+    auc: Metric,
     draws: int,
     seed: int,
 ) -> Comparison:

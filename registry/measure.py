@@ -16,8 +16,8 @@ from registry.aggregation import Units, aggregate
 from registry.bootstrap import Interval, interval, no_interval_because, resample
 from registry.errors import UndefinedMetricError, UnknownNameError, guarded
 from registry.groups import MethodGroup
+from registry.metric import Metric
 from registry.predictions import OK, Settings
-from registry.specs import MetricSpec
 from registry.types import ALL_METHODS
 
 __all__ = ["Count", "Measurement", "Pooled", "count", "pooled", "summarise"]
@@ -83,26 +83,26 @@ class _Block:
 
 
 def summarise(
-    table: pa.Table, settings: Settings, metrics: Mapping[str, MetricSpec]
+    table: pa.Table, settings: Settings, metrics: Mapping[str, Metric]
 ) -> tuple[Measurement, ...]:
     """Every metric of `settings` at its levels: by variant, data set, method, level and metric.
 
-    `metrics` maps names to specs. A method is measured against all reals of its data set, and so is
-    each group of `settings`, after the methods.
+    `metrics` maps names to metrics. A method is measured against all reals of its data set, and so
+    is each group of `settings`, after the methods.
     """
     for name in settings.metrics:
         if name not in metrics:
             raise UnknownNameError("metric", name, metrics)
-    specs = [metrics[name] for name in settings.metrics]
+    chosen = [metrics[name] for name in settings.metrics]
     units = aggregate(table, settings)
     found: list[Measurement] = []
     for block in _blocks(table, settings.groups):
         videos, frames = (_subset(units[level], block) for level in ("video", "frame"))
-        at = {"video": _measure(videos, block, "video", specs, settings)}
+        at = {"video": _measure(videos, block, "video", chosen, settings)}
         if len(frames) == len(videos):
             at["frame"] = [replace(each, level="frame") for each in at["video"]]
         elif "frame" in settings.levels:
-            at["frame"] = _measure(frames, block, "frame", specs, settings)
+            at["frame"] = _measure(frames, block, "frame", chosen, settings)
         found += [each for level in settings.levels for each in at[level]]
     variants = list(units["video"].scores)
     return tuple(sorted(found, key=lambda each: variants.index(each.variant)))
@@ -157,7 +157,7 @@ def _measure(
     units: Units,
     block: _Block,
     level: str,
-    metrics: Sequence[MetricSpec],
+    metrics: Sequence[Metric],
     settings: Settings,
 ) -> list[Measurement]:
     intervals = _intervals(units, metrics, settings)
@@ -186,7 +186,7 @@ def _measure(
 
 
 def _value(
-    metric: MetricSpec, labels: NDArray[np.int64], scores: NDArray[np.float64]
+    metric: Metric, labels: NDArray[np.int64], scores: NDArray[np.float64]
 ) -> tuple[float | None, str]:
     try:
         value = float(
@@ -198,7 +198,7 @@ def _value(
 
 
 def _intervals(
-    units: Units, metrics: Sequence[MetricSpec], settings: Settings
+    units: Units, metrics: Sequence[Metric], settings: Settings
 ) -> dict[tuple[str, str], Interval]:
     """An interval for each variant and metric, all from the same draws."""
     pairs = [(variant, metric.name) for variant in units.scores for metric in metrics]

@@ -5,10 +5,9 @@ Both read the same table of predictions; which one a run is measured by stands i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import product
-from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -19,8 +18,8 @@ from registry import deepfakebench
 from registry.aggregation import Units, aggregate
 from registry.errors import DataError, UndefinedMetricError, UnknownNameError, guarded
 from registry.measure import Measurement, summarise
+from registry.metric import Compute, Metric
 from registry.predictions import OK, PREDICTIONS, Settings
-from registry.specs import MetricSpec
 from registry.types import ALL_METHODS
 
 __all__ = ["DEEPFAKEBENCH", "PROFILES", "STRICT", "differences", "measure", "scored_units"]
@@ -31,26 +30,25 @@ PROFILES = (STRICT, DEEPFAKEBENCH)
 _SHOWN_GAP = 0.0005  # what three decimals show
 _REPORTED = {"frame": ("auc", "ap", "eer", "accuracy"), "video": ("auc",)}
 _NO_INTERVAL = "DeepfakeBench gives no interval"
-Compute: TypeAlias = Callable[[NDArray[np.int64], NDArray[np.float64]], float]
 
 
 def measure(
-    table: pa.Table, settings: Settings, metrics: Mapping[str, MetricSpec]
+    table: pa.Table, settings: Settings, metrics: Mapping[str, Metric]
 ) -> tuple[Measurement, ...]:
-    """Every metric of `settings` under its profile; `metrics` maps names to specs."""
+    """Every metric of `settings` under its profile; `metrics` maps names to metrics."""
     if settings.profile == STRICT:
         return summarise(table, settings, metrics)
     for name in settings.metrics:
         if name not in metrics:
             raise UnknownNameError("metric", name, metrics)
-    specs = [metrics[name] for name in settings.metrics]
+    chosen = [metrics[name] for name in settings.metrics]
     units = scored_units(table, settings)
     found: list[Measurement] = []
     for variant, dataset, level in product(
         units["video"].scores, _datasets(table), settings.levels
     ):
         own = units[level].take(units[level].dataset == dataset)
-        found += [_measurement(own, dataset, variant, level, metric) for metric in specs]
+        found += [_measurement(own, dataset, variant, level, metric) for metric in chosen]
     return tuple(found)
 
 
@@ -72,7 +70,7 @@ def scored_units(table: pa.Table, settings: Settings) -> dict[str, Units]:
 
 
 def differences(
-    table: pa.Table, settings: Settings, metrics: Mapping[str, MetricSpec]
+    table: pa.Table, settings: Settings, metrics: Mapping[str, Metric]
 ) -> tuple[str, ...]:
     """Why `deepfakebench` gives other numbers than `strict` here; a sentence for each reason."""
     frames = scored_units(table, replace(settings, profile=DEEPFAKEBENCH))["frame"]
@@ -122,7 +120,7 @@ def _folders_of(frames: Units) -> Units:
 
 
 def _measurement(
-    units: Units, dataset: str, variant: str, level: str, metric: MetricSpec
+    units: Units, dataset: str, variant: str, level: str, metric: Metric
 ) -> Measurement:
     value, reason = _value(units.label, units.scores[variant], level, metric)
     fakes = int(units.label.sum())
@@ -142,7 +140,7 @@ def _measurement(
 
 
 def _value(
-    labels: NDArray[np.int64], scores: NDArray[np.float64], level: str, metric: MetricSpec
+    labels: NDArray[np.int64], scores: NDArray[np.float64], level: str, metric: Metric
 ) -> tuple[float | None, str]:
     if metric.name not in _REPORTED[level]:
         return None, f"DeepfakeBench reports no {metric.name} per {level}"
@@ -190,9 +188,7 @@ def _of_videos(frames: Units) -> Iterator[str]:
         )
 
 
-def _of_metrics(
-    frames: Units, settings: Settings, metrics: Mapping[str, MetricSpec]
-) -> Iterator[str]:
+def _of_metrics(frames: Units, settings: Settings, metrics: Mapping[str, Metric]) -> Iterator[str]:
     scores = frames.scores[settings.detector]
     if "eer" in settings.metrics and len(set(frames.label.tolist())) == 2:
         yield from _of_eer(frames, settings.detector, metrics["eer"])
@@ -201,7 +197,7 @@ def _of_metrics(
         yield f"{halves} frames score exactly .5: real to profile deepfakebench, fake to strict"
 
 
-def _of_eer(frames: Units, detector: str, strict: MetricSpec) -> Iterator[str]:
+def _of_eer(frames: Units, detector: str, strict: Metric) -> Iterator[str]:
     """Of the detector's own score, or, where that is the same, of the variant that differs most."""
     found = {
         name: (deepfakebench.eer(frames.label, scores), float(strict.compute(frames.label, scores)))

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from registry.atomic import replacing
 from registry.errors import DataError
 from registry.measure import Count, Measurement, Pooled, count, pooled
+from registry.metric import Metric
 from registry.predictions import Settings, read_predictions
 from registry.profiles import DEEPFAKEBENCH, differences, measure
 from registry.provenance import Provenance
-from registry.specs import MetricSpec
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,11 +47,11 @@ class Result:
         cls,
         table: pa.Table,
         settings: Settings,
-        metrics: Mapping[str, MetricSpec],
+        metrics: Mapping[str, Metric],
         provenance: Provenance,
         notes: tuple[str, ...] = (),
     ) -> Result:
-        """The result of a table of predictions; `metrics` maps names to specs.
+        """The result of a table of predictions; `metrics` maps names to metrics.
 
         Under profile deepfakebench the notes also say why its numbers are not those of `strict`.
         """
@@ -124,21 +124,15 @@ class Result:
         )
 
 
-def recompute(
-    folder: Path, metrics: Mapping[str, MetricSpec] | None = None, profile: str | None = None
-) -> Result:
+def recompute(folder: Path, metrics: Mapping[str, Metric], profile: str | None = None) -> Result:
     """A run's result with every number computed again from predictions.parquet alone.
 
-    results.json, where there is one, adds provenance and notes; no number is taken from it. By
-    default `metrics` are those that are registered and `profile` is the run's own.
+    results.json, where there is one, adds provenance and notes; no number is taken from it. `metrics`
+    maps names to metrics; `profile` is by default the run's own.
     """
     table, settings = read_predictions(folder)
     if profile is not None:
         settings = replace(settings, profile=profile)
-    if metrics is None:
-        from registry.plugins import load_plugins
-
-        metrics = load_plugins().specs("metric")
     try:
         stored = Result.load(folder)
     except DataError as error:

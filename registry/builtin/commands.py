@@ -115,7 +115,8 @@ def run_report(args: argparse.Namespace) -> int:
             f"--write keeps the run's own profile and cannot be told --profile {args.profile};"
             " leave one of them out, or run `bench eval --profile` with another --out"
         )
-    results = [recompute(folder, profile=profile) for profile in _profiles(args.profile)]
+    metrics = load_plugins().specs("metric")
+    results = [recompute(folder, metrics, profile) for profile in _profiles(args.profile)]
     for result in results:
         if len(results) > 1:
             say(f"=== profile {result.settings.profile} ===\n")
