@@ -7,6 +7,7 @@ and no numpy; what needs them is loaded on first use.
 from __future__ import annotations
 
 import importlib
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from registry.errors import (
@@ -110,7 +111,7 @@ if TYPE_CHECKING:
         VideoIndex,
     )
 
-__version__ = "0.1.0"
+__version__ = metadata.version("lesb-plugin")
 
 __all__ = [
     "ArtefactSpec",

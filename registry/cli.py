@@ -7,9 +7,9 @@ import difflib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import metadata
 from typing import Any, NoReturn
 
-from registry import __version__
 from registry.errors import BenchError, ConfigError, UnknownNameError
 from registry.plugins import Plugins, load_plugins
 from registry.specs import CommandSpec
@@ -120,5 +120,6 @@ def _top_parser(plugins: Plugins) -> CommandParser:
     parser = CommandParser("bench", "A benchmark of deepfake detectors that explain themselves.")
     parser.usage = "bench COMMAND ..."
     parser.epilog = f"commands:\n{listed or '  none: is the plugin builtin off?'}\n\n{_EPILOG}"
-    parser.add_argument("--version", action="version", version=f"bench {__version__}")
+    version = metadata.version("lesb-plugin")
+    parser.add_argument("--version", action="version", version=f"bench {version}")
     return parser

@@ -6,13 +6,13 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, fields, replace
 from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from registry import __version__
 from registry.audit_summary import PartAudit
 from registry.building import build_explainer
 from registry.chunks import Unit
@@ -100,7 +100,7 @@ class Predictor:
         embedder, config = self._model.embedder, self.config
         backbone = None if embedder is None else embedder.backbone
         return {
-            "bench": __version__,
+            "bench": metadata.version("lesb-plugin"),
             "detector": config.detector,
             "options": dict(config.options),
             "backbone": backbone and backbone.name,
