@@ -1,40 +1,30 @@
-"""Which fitted artefact a detector runs with: given, registered, or fitted on the spot and kept."""
+"""Which fitted artefact a detector runs with: given, or registered."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import shutil
-from dataclasses import asdict
 from pathlib import Path
 
-from registry.cache import cache_dir
-from registry.config import EvalConfig, FitConfig, ScoringConfig
-from registry.data import fingerprint
+from registry.config import EvalConfig, ScoringConfig
 from registry.errors import DataError, NotFittedError, guarded
-from registry.fitting import ARTEFACT_FILE, fit
 from registry.inference import Embedder
 from registry.plugins import Plugins
-from registry.real_faces import find_splits
-from registry.resolving import resolve_options
 from registry.specs import ArtefactSpec, DetectorSpec
 
-__all__ = ["artefact_file", "find_artefact"]
+__all__ = ["ARTEFACT_FILE", "artefact_file", "find_artefact"]
+
+ARTEFACT_FILE = "artefact.safetensors"
 
 
 def find_artefact(
     plugins: Plugins, config: EvalConfig | ScoringConfig, spec: DetectorSpec, embedder: Embedder
 ) -> Path | None:
-    """`--artefact`, else the one registered for these weights, else what `--fit-on` fits.
+    """`--artefact`, else the one registered for these weights.
 
     None for a detector that needs none and was given none; a NotFittedError with the line to run
     where one is needed.
     """
     if config.artefact is not None:
         return artefact_file(Path(config.artefact))
-    if isinstance(config, EvalConfig) and config.fit_on:
-        return _fit_and_keep(plugins, config, spec, embedder)
     weights = embedder.backbone.weights_sha256
     for candidate in plugins.specs("artefact").values():
         if isinstance(candidate, ArtefactSpec) and (
@@ -70,53 +60,3 @@ def artefact_file(path: Path) -> Path:
             f" {ARTEFACT_FILE} in it"
         )
     return file
-
-
-def _fit_and_keep(
-    plugins: Plugins, config: EvalConfig, spec: DetectorSpec, embedder: Embedder
-) -> Path:
-    """Fit on `fit_on` unless done before with the same weights, data, options and seed."""
-    fit_config = FitConfig(
-        detector=config.detector,
-        backbone=config.backbone,
-        weights=config.weights,
-        train=config.fit_on,
-        landmarks=config.landmarks,
-        landmarker=config.landmarker,
-        face_detector=config.face_detector,
-        crop_from=config.crop_from,
-        seed=config.seed,
-        batch_size=config.batch_size,
-        workers=config.workers,
-        threads=config.threads,
-        device=config.device,
-        precision=config.precision,
-        max_errors=config.max_errors,
-        overwrite=True,
-        tensorboard=False,
-        quiet=config.quiet,
-    )
-    kept = cache_dir() / "artefacts" / _fit_key(plugins, fit_config, spec, embedder)
-    if not (kept / ARTEFACT_FILE).is_file():
-        partial = kept.with_name(f"{kept.name}.{os.getpid()}.partial")
-        fit(fit_config, out=str(partial))
-        shutil.rmtree(kept, ignore_errors=True)
-        partial.replace(kept)
-    return kept / ARTEFACT_FILE
-
-
-def _fit_key(plugins: Plugins, config: FitConfig, spec: DetectorSpec, embedder: Embedder) -> str:
-    """sha256 of all that decides what a fit gives."""
-    options = resolve_options(
-        None if spec.fit_options is None else spec.fit_options.load(), config.options
-    )
-    train, val = find_splits(config, plugins)
-    parts = [
-        spec.name,
-        spec.source,
-        embedder.encoder,
-        None if options is None else asdict(options),
-        fingerprint([*train, *val]),
-        [config.seed, config.crop_from, config.face_detector, config.landmarker, config.landmarks],
-    ]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

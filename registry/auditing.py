@@ -6,12 +6,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from registry.building import build_explainer
 from registry.config import EvalConfig
 from registry.data import fingerprint
+from registry.fit_on import fit_first
 from registry.inference import Embedder
 from registry.inputs import choose_units, find_data
-from registry.model import build_model
+from registry.model import build_explainer, build_model
 from registry.plugins import load_plugins
 from registry.protocols import Detector, Explain
 from registry.reader import FaceReader, build_reader
@@ -53,7 +53,7 @@ def prepare_audit(settings: Any) -> AuditInputs:
         plugins.get("explainer", explainer)  # a wrong name is told before weights are read
     videos = [video for index in find_data(config, plugins) for video in index.videos]
     reader = build_reader(plugins, config)
-    model = build_model(plugins, config)
+    model = build_model(plugins, config, fit_first(plugins, config))
     embedder = model.embedder
     return AuditInputs(
         detector=model.detector,

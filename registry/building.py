@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from registry.backbone_protocols import Backbone
 from registry.cache import weights_dir
@@ -13,20 +12,11 @@ from registry.inference import Embedder, resolve_device
 from registry.memory import reuse_freed_memory
 from registry.plugins import Plugins
 from registry.precision import warn_if_emulated
-from registry.protocols import Detector, DetectorContext, Explain
 from registry.reader import Reading
-from registry.resolving import resolve_options
-from registry.specs import BackboneSpec, DetectorSpec, ExplainerSpec
+from registry.specs import BackboneSpec
 from registry.types import FRAME, whole_frame
 
-__all__ = [
-    "Loading",
-    "build_backbone",
-    "build_detector",
-    "build_embedder",
-    "build_explainer",
-    "check_weights",
-]
+__all__ = ["Loading", "build_backbone", "build_embedder", "check_weights"]
 
 _METHODS = {"features", "embed", "head", "head_direction", "to"}
 _PROTOCOL = sorted({*Backbone.__annotations__, *_METHODS})
@@ -170,22 +160,3 @@ def _free(plugins: Plugins) -> str:
 
 def _runs_alone(spec: object) -> bool:
     return isinstance(spec, BackboneSpec) and not spec.needs_weights and spec.members is None
-
-
-def build_detector(spec: DetectorSpec, context: DetectorContext) -> Detector:
-    """The detector itself; one that does not keep the contract is a PluginError."""
-    detector = guarded(f"detector {spec.name!r}", spec.source, spec.build, context)
-    if not isinstance(detector, Detector):
-        raise PluginError(
-            f"detector {spec.name!r} of package {spec.source!r} built a"
-            f" {type(detector).__name__}, which has no score(crops)"
-        )
-    return detector
-
-
-def build_explainer(spec: ExplainerSpec, detector: Detector, options: Mapping[str, Any]) -> Explain:
-    """What explains a detector's scores; a ConfigError for a detector that it cannot explain."""
-    resolved = resolve_options(None if spec.options is None else spec.options.load(), options)
-    arguments = (detector,) if resolved is None else (detector, resolved)
-    explain: Explain = guarded(f"explainer {spec.name!r}", spec.source, spec.build, *arguments)
-    return explain

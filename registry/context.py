@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from registry.config import EvalConfig
+from registry.fit_on import fit_first
 from registry.model import build_context
 from registry.plugins import load_plugins
 from registry.protocols import DetectorContext
@@ -21,4 +22,5 @@ def detector_context(config: EvalConfig | None = None, /, **settings: Any) -> De
     """
     config = replace(config or EvalConfig(), **settings)
     plugins = load_plugins()
-    return build_context(plugins, plugins.get("detector", config.detector), config)
+    spec = plugins.get("detector", config.detector)
+    return build_context(plugins, spec, config, fit_first(plugins, config))

@@ -20,6 +20,7 @@ from registry.config import EvalConfig
 from registry.console import progress_bar
 from registry.data import fingerprint
 from registry.errors import ConfigError, DataError, guarded
+from registry.fit_on import fit_first
 from registry.groups import MethodGroup, read_groups
 from registry.inputs import choose_units, find_data
 from registry.model import Model, audit_of, build_model, check_files
@@ -89,7 +90,7 @@ def _prepare(config: EvalConfig) -> _Job:
     reader = build_reader(plugins, config)
     if not spec.needs_backbone:
         config = replace(config, backbone=None, weights=None)  # a result names what was used
-    model = build_model(plugins, config)
+    model = build_model(plugins, config, fit_first(plugins, config))
     units = choose_units(config, videos)
     folder = _open_folder(config)  # last: what is wrong with the rest leaves no empty folder
     return _Job(

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from registry.artefacts import ARTEFACT_FILE
 from registry.atomic import opened_folder
 from registry.building import build_embedder
 from registry.config import FitConfig
@@ -19,9 +20,7 @@ from registry.real_faces import find_splits, real_samples
 from registry.resolving import as_yaml, resolve_options
 from registry.specs import DetectorSpec
 
-__all__ = ["ARTEFACT_FILE", "fit"]
-
-ARTEFACT_FILE = "artefact.safetensors"
+__all__ = ["fit"]
 
 
 def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:

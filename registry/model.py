@@ -3,23 +3,43 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from registry.artefacts import artefact_file, find_artefact
 from registry.audit_summary import PartAudit, find_audit
-from registry.building import build_detector, build_embedder, check_weights
+from registry.building import build_embedder, check_weights
 from registry.checksum import file_sha256
 from registry.config import EvalConfig, ScoringConfig
+from registry.errors import PluginError, guarded
 from registry.inference import Embedder
 from registry.plugins import Plugins
 from registry.predictions import Settings
-from registry.protocols import Detector, DetectorContext
+from registry.protocols import Detector, DetectorContext, Explain
 from registry.resolving import resolve_options
-from registry.specs import DetectorSpec
+from registry.specs import DetectorSpec, ExplainerSpec
 from registry.types import FRAME, CropPolicy, whole_frame
 
-__all__ = ["Model", "audit_of", "build_context", "build_model", "check_files"]
+__all__ = [
+    "Fitted",
+    "Model",
+    "audit_of",
+    "build_context",
+    "build_detector",
+    "build_explainer",
+    "build_model",
+    "check_files",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """A backbone as it was loaded, and what was fitted for it."""
+
+    embedder: Embedder
+    artefact: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +65,29 @@ class Model:
 
 
 def build_context(
-    plugins: Plugins, spec: DetectorSpec, config: EvalConfig | ScoringConfig
+    plugins: Plugins,
+    spec: DetectorSpec,
+    config: EvalConfig | ScoringConfig,
+    fitted: Fitted | None = None,
 ) -> DetectorContext:
-    """What the detector of a record is built from."""
-    embedder = build_embedder(plugins, config) if spec.needs_backbone else None
-    artefact = None if embedder is None else find_artefact(plugins, config, spec, embedder)
+    """What the detector of a record is built from; `fitted` where it was fitted just now."""
+    embedder, artefact = _parts(plugins, spec, config, fitted)
     options = resolve_options(None if spec.options is None else spec.options.load(), config.options)
     return DetectorContext(embedder=embedder, options=options, artefact=artefact, seed=config.seed)
+
+
+def _parts(
+    plugins: Plugins,
+    spec: DetectorSpec,
+    config: EvalConfig | ScoringConfig,
+    fitted: Fitted | None,
+) -> tuple[Embedder | None, Path | None]:
+    if fitted is not None:
+        return fitted.embedder, fitted.artefact
+    if not spec.needs_backbone:
+        return None, None
+    embedder = build_embedder(plugins, config)
+    return embedder, find_artefact(plugins, config, spec, embedder)
 
 
 def check_files(plugins: Plugins, config: EvalConfig | ScoringConfig) -> None:
@@ -63,10 +99,12 @@ def check_files(plugins: Plugins, config: EvalConfig | ScoringConfig) -> None:
             artefact_file(Path(config.artefact))
 
 
-def build_model(plugins: Plugins, config: EvalConfig | ScoringConfig) -> Model:
-    """The detector that `config` names, ready to score."""
+def build_model(
+    plugins: Plugins, config: EvalConfig | ScoringConfig, fitted: Fitted | None = None
+) -> Model:
+    """The detector that `config` names, ready to score; `fitted` where it was fitted just now."""
     spec: DetectorSpec = plugins.get("detector", config.detector)
-    context = build_context(plugins, spec, config)
+    context = build_context(plugins, spec, config, fitted)
     embedder = context.embedder
     crop = CropPolicy() if embedder is None else embedder.backbone.crop
     return Model(
@@ -100,3 +138,22 @@ def _audit_line(model: Model, config: EvalConfig | ScoringConfig) -> str:
         line += ["--artefact", str(model.artefact)]
     keep = [] if model.artefact is None else ["--keep"]
     return shlex.join([*line, "--dataset", "DATA", *keep])
+
+
+def build_detector(spec: DetectorSpec, context: DetectorContext) -> Detector:
+    """The detector itself; one that does not keep the contract is a PluginError."""
+    detector = guarded(f"detector {spec.name!r}", spec.source, spec.build, context)
+    if not isinstance(detector, Detector):
+        raise PluginError(
+            f"detector {spec.name!r} of package {spec.source!r} built a"
+            f" {type(detector).__name__}, which has no score(crops)"
+        )
+    return detector
+
+
+def build_explainer(spec: ExplainerSpec, detector: Detector, options: Mapping[str, Any]) -> Explain:
+    """What explains a detector's scores; a ConfigError for a detector that it cannot explain."""
+    resolved = resolve_options(None if spec.options is None else spec.options.load(), options)
+    arguments = (detector,) if resolved is None else (detector, resolved)
+    explain: Explain = guarded(f"explainer {spec.name!r}", spec.source, spec.build, *arguments)
+    return explain

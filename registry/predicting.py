@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.audit_summary import PartAudit
-from registry.building import build_explainer
 from registry.chunks import Unit
 from registry.config import PredictConfig, ScoringConfig
 from registry.console import progress_bar
@@ -23,7 +22,7 @@ from registry.file_scores import Prediction, predictions
 from registry.inference import Embedder
 from registry.inputs import choose_units
 from registry.media import find_media
-from registry.model import audit_of, build_model
+from registry.model import audit_of, build_explainer, build_model
 from registry.plugins import load_plugins
 from registry.protocols import Detector, Explain
 from registry.reader import build_reader

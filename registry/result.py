@@ -127,8 +127,8 @@ class Result:
 def recompute(folder: Path, metrics: Mapping[str, Metric], profile: str | None = None) -> Result:
     """A run's result with every number computed again from predictions.parquet alone.
 
-    results.json, where there is one, adds provenance and notes; no number is taken from it. `metrics`
-    maps names to metrics; `profile` is by default the run's own.
+    results.json, where there is one, adds provenance and notes; no number is taken from it.
+    `metrics` maps names to metrics; `profile` is by default the run's own.
     """
     table, settings = read_predictions(folder)
     if profile is not None:

@@ -8,12 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from registry.building import build_explainer
 from registry.config import EvalConfig
 from registry.crops import crop_face, shown_aspect
 from registry.errors import BenchError, DataError
+from registry.fit_on import fit_first
 from registry.inputs import find_data
-from registry.model import Model, build_model
+from registry.model import Model, build_explainer, build_model
 from registry.plugins import load_plugins
 from registry.predictions import OK, read_predictions
 from registry.protocols import Detector, Explain
@@ -117,7 +117,7 @@ class FinishedRun:
 
     @cached_property
     def _model(self) -> Model:
-        return build_model(self._plugins, self.config)
+        return build_model(self._plugins, self.config, fit_first(self._plugins, self.config))
 
     @cached_property
     def _policy(self) -> CropPolicy:

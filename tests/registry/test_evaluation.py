@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import registry.artefacts
 import registry.evaluation
 import registry.fitting
 from registry import (
