@@ -38,7 +38,14 @@ from registry.specs import (
 )
 
 if TYPE_CHECKING:
-    from registry.atomic import opened_folder, replacing, writable_folder, write_text
+    from registry.atomic import (
+        cache_dir,
+        file_sha256,
+        opened_folder,
+        replacing,
+        writable_folder,
+        write_text,
+    )
     from registry.audit_summary import AuditFigure, AuditSummary, PartAudit, keep_audit
     from registry.auditing import AuditInputs, prepare_audit
     from registry.backbone_protocols import (
@@ -49,8 +56,6 @@ if TYPE_CHECKING:
         TrainableNetwork,
     )
     from registry.bootstrap import draw_weights, interval
-    from registry.cache import cache_dir
-    from registry.checksum import file_sha256
     from registry.config import ScoringConfig
     from registry.console import print_table, progress, progress_bar, say, say_above_bar, tell
     from registry.context import detector_context
@@ -282,7 +287,7 @@ _ON_FIRST_USE = {
     "add_config_flags": "registry.flags",
     "as_yaml": "registry.resolving",
     "build_timm_backbone": "registry.timm_recipe",
-    "cache_dir": "registry.cache",
+    "cache_dir": "registry.atomic",
     "check_inputs": "registry.file_command",
     "configure_for_detectors": "registry.detector_flags",
     "configure_for_files": "registry.file_command",
@@ -292,7 +297,7 @@ _ON_FIRST_USE = {
     "detector_context": "registry.context",
     "draw_weights": "registry.bootstrap",
     "evaluate": "registry.evaluation",
-    "file_sha256": "registry.checksum",
+    "file_sha256": "registry.atomic",
     "fit": "registry.fitting",
     "given_flags": "registry.flags",
     "html_page": "registry.page",

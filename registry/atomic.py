@@ -1,15 +1,25 @@
-"""Files that are there whole or not at all, in folders that can be written and hold something."""
+"""Files: written whole or not at all, checksums, and the folder of what can be made again."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from registry.errors import DataError
 
-__all__ = ["opened_folder", "replacing", "writable_folder", "write_text"]
+__all__ = [
+    "cache_dir",
+    "file_sha256",
+    "opened_folder",
+    "replacing",
+    "weights_dir",
+    "writable_folder",
+    "write_text",
+]
 
 
 @contextmanager
@@ -66,3 +76,31 @@ def opened_folder(path: Path) -> Iterator[Path]:
         for folder in made:  # the innermost first
             with suppress(OSError):
                 folder.rmdir()
+
+
+def file_sha256(path: Path) -> str:
+    """sha256 of the file in hexadecimal; an OSError where it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def cache_dir() -> Path:
+    """`$BENCH_CACHE`, or `lesb-plugin` in the platform's cache folder; it may not exist yet."""
+    if chosen := os.environ.get("BENCH_CACHE"):
+        return Path(chosen).expanduser()
+    return _platform_cache() / "lesb-plugin"
+
+
+def weights_dir() -> Path:
+    """Where weights files are looked for: `$BENCH_WEIGHTS`, or `weights` in the cache folder."""
+    if chosen := os.environ.get("BENCH_WEIGHTS"):
+        return Path(chosen).expanduser()
+    return cache_dir() / "weights"
+
+
+def _platform_cache() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from registry.atomic import weights_dir
 from registry.backbone_protocols import Backbone
-from registry.cache import weights_dir
+from registry.device import resolve_device, reuse_freed_memory, warn_if_emulated
 from registry.errors import ConfigError, DataError, PluginError, guarded
-from registry.inference import Embedder, resolve_device
-from registry.memory import reuse_freed_memory
+from registry.inference import Embedder
 from registry.plugins import Plugins
-from registry.precision import warn_if_emulated
 from registry.reader import Reading
 from registry.specs import BackboneSpec
 from registry.types import FRAME, whole_frame

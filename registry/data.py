@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from registry.checksum import file_sha256
+from registry.atomic import file_sha256
 from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean
 from registry.specs import DatasetSpec
 from registry.types import ALL_METHODS, DataOptions, DatasetRequest, Frame, Video, VideoIndex

@@ -13,8 +13,7 @@ from typing import Any
 
 import yaml
 
-from registry.atomic import writable_folder, write_text
-from registry.cache import cache_dir
+from registry.atomic import cache_dir, writable_folder, write_text
 from registry.chunks import Chunk, ChunkStore, Unit, cut
 from registry.config import EvalConfig
 from registry.console import progress_bar

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from registry.aggregation import Units, aggregate, variant_columns
-from registry.checksum import file_sha256
+from registry.atomic import file_sha256
 from registry.predictions import OK, Settings
 
 __all__ = ["FaceScore", "FrameScore", "Prediction", "predictions"]

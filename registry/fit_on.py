@@ -10,8 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from registry.artefacts import ARTEFACT_FILE
+from registry.atomic import cache_dir
 from registry.building import build_embedder
-from registry.cache import cache_dir
 from registry.config import EvalConfig, FitConfig
 from registry.data import fingerprint
 from registry.fitting import fit

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from registry.backbone_protocols import Backbone, FineBackbone
 from registry.errors import ConfigError, did_you_mean
 
-__all__ = ["PRECISIONS", "Embedder", "encoder_fingerprint", "resolve_device"]
+__all__ = ["PRECISIONS", "Embedder", "encoder_fingerprint"]
 
 PRECISIONS = ("float32", "bfloat16")
-DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 class Embedder:
@@ -120,37 +119,6 @@ def encoder_fingerprint(backbone: Backbone, precision: str) -> str:
     """sha256 over the backbone's name, weights and crop policy, and the precision."""
     parts = [backbone.name, backbone.weights_sha256, asdict(backbone.crop), precision]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def resolve_device(name: str) -> str:
-    """The device that `name` stands for; ConfigError if this machine does not have it.
-
-    `auto` is the first of cuda, mps and cpu that is there; `cuda:1` picks one of several.
-    """
-    kind, _, index = name.partition(":")
-    if kind not in DEVICES or (index and (kind != "cuda" or not index.isdigit())):
-        raise ConfigError(
-            f"device is {name!r};{did_you_mean(kind, DEVICES)}"
-            f" known: {', '.join(DEVICES)}, and cuda:N for one of several"
-        )
-    there = _available()
-    if kind == "auto":
-        return next(device for device in ("cuda", "mps", "cpu") if device in there)
-    if name not in there:
-        raise ConfigError(
-            f"device {name!r} is not available to torch {torch.__version__} on this machine;"
-            f" there is {', '.join(there)} (`auto` picks one)"
-        )
-    return name
-
-
-def _available() -> list[str]:
-    devices = ["cpu"]
-    if torch.cuda.is_available():
-        devices += ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-    if torch.backends.mps.is_available():
-        devices.append("mps")
-    return devices
 
 
 def _array(tensor: torch.Tensor) -> NDArray[np.float32]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from registry.artefacts import artefact_file, find_artefact
+from registry.atomic import file_sha256
 from registry.audit_summary import PartAudit, find_audit
 from registry.building import build_embedder, check_weights
-from registry.checksum import file_sha256
 from registry.config import EvalConfig, ScoringConfig
 from registry.errors import PluginError, guarded
 from registry.inference import Embedder

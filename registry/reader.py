@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import numpy as np
 
-from registry.checksum import file_sha256
+from registry.atomic import file_sha256
 from registry.crops import LANDMARK_BOX, area, fraction_inside, iou, landmark_box
 from registry.errors import ConfigError, DataError, PluginError, did_you_mean, guarded
 from registry.images import read_image

@@ -9,10 +9,9 @@ from typing import Protocol
 from registry.backbone_protocols import TrainableBackbone
 from registry.building import build_backbone
 from registry.data import fingerprint
+from registry.device import resolve_device, warn_if_emulated
 from registry.errors import ConfigError
-from registry.inference import resolve_device
 from registry.plugins import load_plugins
-from registry.precision import warn_if_emulated
 from registry.reader import Reading, build_reader
 from registry.real_faces import Learning, find_splits, real_samples
 from registry.types import Sample

@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from registry.checksum import file_sha256
+from registry.atomic import file_sha256
 from registry.errors import DataError
 
 __all__ = [

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from registry.builtin.listed_videos import Listed, listed_index
-from registry.builtin.roots import root_of
+from registry.builtin.splits import root_of
 from registry.errors import DataError, EmptySplitError
 from registry.media import scan_folder
 from registry.types import DatasetRequest, VideoIndex

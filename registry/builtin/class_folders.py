@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from registry.builtin.datasets import recognises_manifest
-from registry.builtin.roots import root_of
-from registry.builtin.splits import choose_split
+from registry.builtin.splits import choose_split, root_of
 from registry.errors import DataError
 from registry.media import scan_folder
 from registry.types import DatasetRequest, Frame, Video, VideoIndex

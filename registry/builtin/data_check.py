@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from registry.atomic import file_sha256
 from registry.builtin.data_options import CheckConfig
-from registry.checksum import file_sha256
 from registry.console import progress
 from registry.data import find_index, select_frames
 from registry.errors import BenchError, DataError, EmptySplitError

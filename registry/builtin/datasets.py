@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from registry.builtin.roots import root_of
-from registry.builtin.splits import choose_split
+from registry.builtin.splits import choose_split, root_of
 from registry.errors import DataError, did_you_mean
 from registry.media import natural
 from registry.types import DatasetRequest, Frame, Video

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from registry.builtin.listed_videos import Listed, listed_index
-from registry.builtin.roots import root_of
-from registry.builtin.splits import choose_split
+from registry.builtin.splits import choose_split, root_of
 from registry.errors import DataError
 from registry.types import DatasetRequest, VideoIndex
 

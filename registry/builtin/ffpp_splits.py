@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from registry.builtin.listed_videos import Listed, listed_index
-from registry.builtin.roots import root_of
+from registry.builtin.splits import root_of
 from registry.errors import DataError, EmptySplitError, did_you_mean
 from registry.types import DatasetRequest, VideoIndex
 

@@ -11,8 +11,7 @@ from typing import Literal
 from registry.builtin.deepfakebench_paths import PathFinder
 from registry.builtin.folder_names import merged_by_folder
 from registry.builtin.resolution import Tally
-from registry.builtin.roots import root_of
-from registry.builtin.splits import choose_split
+from registry.builtin.splits import choose_split, root_of
 from registry.errors import DataError, EmptySplitError
 from registry.types import DatasetRequest, Frame, Video, VideoIndex
 from registry.video_files import is_video

@@ -1,15 +1,16 @@
-"""The split of a data set that was asked for, or one made up by rule where the data has none."""
+"""The folder of a data set that was asked for, and its split, made up where the data has none."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
-from registry.errors import DataError, EmptySplitError, did_you_mean
-from registry.types import Video
+from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean
+from registry.types import DatasetRequest, Video
 
-__all__ = ["choose_split"]
+__all__ = ["choose_split", "root_of"]
 
 _MADE_UP = ("train", "val", "test")
 
@@ -42,3 +43,14 @@ def _made_up_splits(video: Video) -> tuple[str, str]:
     digest = hashlib.sha256((video.identity or video.id).encode(errors="surrogateescape")).digest()
     train, val, test = _MADE_UP
     return (val if digest[0] % 5 == 0 else train), test
+
+
+def root_of(request: DatasetRequest, usage: str) -> Path:
+    """The path named with the data set, or --data-root; a ConfigError where there is none."""
+    root = request.root or request.options.data_root
+    if root is None:
+        raise ConfigError(f"data set {request.name!r} is no file or folder; write {usage}")
+    if not root.exists():
+        where = "--data-root DIR" if request.root is None else "the path of the data set"
+        raise ConfigError(f"no folder {root}; check {where}")
+    return root

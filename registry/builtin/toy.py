@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import cv2
 import numpy as np
 
+from registry.atomic import cache_dir
 from registry.builtin.datasets import MANIFEST, read_manifest
 from registry.builtin.toy_forgeries import METHODS, Shot, forge
 from registry.builtin.toy_model import FaceModel, load_faces
 from registry.builtin.toy_people import draw_person, draw_pose
 from registry.builtin.toy_render import camera, encode, render
-from registry.cache import cache_dir
 from registry.console import progress
 from registry.errors import DataError, UnknownNameError
 from registry.types import DatasetRequest, Video

@@ -23,7 +23,7 @@ from lesb_plugin.lesb.detector import LesbDetector
 from lesb_plugin.lesb.options import LesbOptions
 from registry import Embedder
 from registry.checks import example_crops
-from registry.inference import resolve_device
+from registry.device import resolve_device
 from registry.plugins import load_plugins
 
 

@@ -16,7 +16,7 @@ import time
 import numpy as np
 import torch
 
-from registry.memory import reuse_freed_memory
+from registry.device import reuse_freed_memory
 from registry.plugins import load_plugins
 
 BATCH, STEPS = 32, 6

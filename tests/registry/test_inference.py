@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from registry.device import resolve_device
 from registry.errors import ConfigError
-from registry.inference import Embedder, resolve_device
+from registry.inference import Embedder
 from registry.origin import Training
 from registry.types import CropPolicy, Features
 
