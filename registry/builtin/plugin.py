@@ -295,11 +295,13 @@ def bench_reporters() -> list[ReporterSpec]:
 def bench_commands() -> list[CommandSpec]:
     return [
         _command("commands", "eval", "score data with a detector; print tables, keep a run folder"),
-        _command("commands", "fit", "fit a detector on real faces; keep what it learned"),
+        _command("fit_command", "fit", "fit a detector on real faces; keep what it learned"),
         _command(
             "predict_command", "predict", "score images, videos and folders; a line for each file"
         ),
-        _command("commands", "report", "compute a run's numbers again from its predictions alone"),
+        _command(
+            "report_command", "report", "compute a run's numbers again from its predictions alone"
+        ),
         _command("data_command", "data", "check data: what is there, missing, damaged, doubled"),
         _command(
             "compare", "compare", "test whether one run is better on the videos that two share"
