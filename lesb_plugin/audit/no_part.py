@@ -8,7 +8,7 @@ from lesb_plugin.audit import naming
 from lesb_plugin.audit.collect import Collected
 from lesb_plugin.audit.intervals import Draws, Figure, of_share
 from lesb_plugin.audit.row import Aim, Row
-from lesb_plugin.explain.verdict import log_odds
+from lesb_plugin.explain.log_odds import log_odds
 
 __all__ = ["no_part_row"]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesb_plugin.audit.subspaces import RandomSubspaces, rank_beside, whole_direction
-from lesb_plugin.explain.verdict import log_odds
+from lesb_plugin.explain.log_odds import log_odds
 from lesb_plugin.lesb.fitted import FittedLesb
 from lesb_plugin.roi.fitted import FittedRoi
 from registry import (

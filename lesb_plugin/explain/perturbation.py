@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.explain.verdict import log_odds
+from lesb_plugin.explain.log_odds import log_odds
 from registry import Crop, Detector
 
 __all__ = ["Baseline", "Image", "Masks", "blurred", "mixed", "scores"]

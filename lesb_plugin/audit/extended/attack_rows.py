@@ -23,8 +23,8 @@ from lesb_plugin.audit.extended.nes import NesLaw, attacked
 from lesb_plugin.audit.extended.study import Image, Stopped, Study
 from lesb_plugin.audit.faces import AuditFace
 from lesb_plugin.audit.row import Aim, Row
+from lesb_plugin.explain.log_odds import log_odds
 from lesb_plugin.explain.perturbation import blurred
-from lesb_plugin.explain.verdict import log_odds
 
 __all__ = ["attack_rows"]
 

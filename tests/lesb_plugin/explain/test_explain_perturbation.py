@@ -9,12 +9,12 @@ import torch
 from scipy.special import logit
 from tiny import CROPS, SIZE, MeanColour, TinyBackbone, TinyDetector
 
+from lesb_plugin.explain.log_odds import log_odds
 from lesb_plugin.explain.masks import part_masks
 from lesb_plugin.explain.occlusion import build_occlusion, build_occlusion_grid
 from lesb_plugin.explain.options import ExplainOptions
 from lesb_plugin.explain.perturbation import blurred, mixed, scores
 from lesb_plugin.explain.shapley import build_shapley, coalitions, shapley_values
-from lesb_plugin.explain.verdict import log_odds
 from lesb_plugin.lfd.regions import STILL, Region, RegionSet
 from registry import ConfigError
 
