@@ -37,10 +37,10 @@ from lesb_plugin.roi.dataset import PartFakes
 from lesb_plugin.roi.heads import Examples, PartLaw, train_part_heads
 from lesb_plugin.roi.localisation import localisation
 from registry import crop_face, print_table, progress
-from registry.data import find_videos
-from registry.plugins import load_plugins
-from registry.reader import FaceReader
-from registry.real_faces import samples
+from registry.data.index import find_videos
+from registry.faces.reader import FaceReader
+from registry.faces.real_faces import samples
+from registry.plugins.discovery import load_plugins
 
 REAL = ("portraits", "ffhq512", "ffhq256")
 PARTS = region_preset("eyes_nose_mouth")

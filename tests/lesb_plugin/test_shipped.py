@@ -21,11 +21,11 @@ from lesb_plugin.lfd.artefact import load
 from lesb_plugin.weights import ARTEFACTS, HERE, TRAINED_ON, WEIGHTS_SHA256, artefact_name
 from lesb_plugin.weights.shipped import WEIGHTS, build_sbi_efflite0, shipped_artefact
 from registry import evaluate, given_flags, resolve
-from registry.audit_summary import audit_file, find_audit
 from registry.checks import check_plugin
-from registry.cli import CommandParser
-from registry.origin import Training
-from registry.plugins import load_plugins
+from registry.cli.bench import CommandParser
+from registry.contracts.training import Training
+from registry.plugins.discovery import load_plugins
+from registry.results.audit_summary import audit_file, find_audit
 
 CONFIGS: dict[str, Any] = {"train": TrainConfig, "validate": ValidateConfig}
 RECIPE = {

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from av.video.stream import VideoStream
 
-from registry.types import DataOptions, DatasetRequest
+from registry.contracts.types import DataOptions, DatasetRequest
 
 SIZE = 64
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from synthetic_run import manifest, provenance, row, run_folder
 
-from registry.config import EvalConfig
-from registry.crops import crop_face
-from registry.data import find_videos
-from registry.plugins import load_plugins
-from registry.reader import FaceReader
-from registry.resolving import as_yaml
-from registry.types import Video
+from registry.contracts.types import Video
+from registry.data.index import find_videos
+from registry.faces.crops import crop_face
+from registry.faces.reader import FaceReader
+from registry.plugins.discovery import load_plugins
+from registry.settings.load import as_yaml
+from registry.settings.tasks import EvalConfig
 
 Scores = Callable[[int, Video], dict[str, float]]
 

@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 
 from registry.builtin import metrics
-from registry.origin import Training
-from registry.predictions import PREDICTIONS, Settings, predictions_table, write_predictions
-from registry.provenance import BackboneRecord, Provenance
-from registry.result import Result
-from registry.specs import MetricSpec
-from registry.types import CropPolicy
+from registry.contracts.training import Training
+from registry.contracts.types import CropPolicy
+from registry.plugins.specs import MetricSpec
+from registry.results.predictions import PREDICTIONS, Settings, predictions_table, write_predictions
+from registry.results.provenance import BackboneRecord, Provenance
+from registry.results.result import Result
 
 NAMES = ("auc", "ap", "eer", "accuracy", "tpr_at_fpr_1", "tpr_at_fpr_5")
 METRICS: Mapping[str, MetricSpec] = {

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from registry.aligned_crop import FIVE, similarity
-from registry.crops import crop_face
+from registry.contracts.types import CropPolicy, Face
 from registry.errors import DataError
-from registry.types import CropPolicy, Face
+from registry.faces.aligned_crop import FIVE, similarity
+from registry.faces.crops import crop_face
 
 POLICY = CropPolicy(name="deepfakebench", size=256, margin=0.3)
 # ArcFace's five points in a crop of 256 pixels at scale 1.3: (template + 16.8) * 256 / 145.6.

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from registry import AuditFigure, AuditSummary, DataError, keep_audit
-from registry.audit_summary import audit_file, find_audit
+from registry.results.audit_summary import audit_file, find_audit
 
 WEIGHTS = "ab" * 32
 COMMAND = "bench audit --detector some --dataset DATA --keep"

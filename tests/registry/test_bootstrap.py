@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
-from registry import bootstrap
-from registry.bootstrap import draw_weights, interval, no_interval_because, resample
 from registry.builtin.metrics import auc, auc_weighted, tpr_at_fpr_5, tpr_at_fpr_5_weighted
 from registry.errors import PluginError, UndefinedMetricError
-from registry.specs import MetricSpec
+from registry.plugins.specs import MetricSpec
+from registry.results import bootstrap
+from registry.results.bootstrap import draw_weights, interval, no_interval_because, resample
 
 AUC = MetricSpec(
     name="auc", summary="area", compute=auc, weighted=auc_weighted, higher_is_better=True

@@ -8,12 +8,12 @@ import pytest
 import timm
 import torch
 
-from registry.building import build_backbone
+from registry.backbones.build import build_backbone
+from registry.contracts.embedder import encoder_fingerprint
+from registry.contracts.types import CropPolicy
 from registry.errors import ConfigError, PluginError
-from registry.inference import encoder_fingerprint
-from registry.plugins import Plugins, load_plugins
-from registry.specs import BackboneSpec
-from registry.types import CropPolicy
+from registry.plugins.discovery import Plugins, load_plugins
+from registry.plugins.specs import BackboneSpec
 
 PLUGINS = load_plugins()
 

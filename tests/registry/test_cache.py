@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.atomic import cache_dir
+from registry.files import cache_dir
 
 
 def test_bench_cache_names_the_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

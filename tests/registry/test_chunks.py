@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from registry.chunks import Chunk, ChunkStore, Unit, cut
+from registry.contracts.types import Frame, Video
 from registry.errors import DataError
-from registry.types import Frame, Video
+from registry.scoring.chunks import Chunk, ChunkStore, Unit, cut
 
 
 def _units(folder: Path, count: int) -> list[Unit]:

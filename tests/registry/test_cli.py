@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-import registry.fitting
+import registry.tasks.fit
 from registry import FitReport, __version__
 from registry.cli import main
-from registry.config import EvalConfig, FitConfig
-from registry.plugins import _load_once
+from registry.plugins.discovery import _load_once
+from registry.settings.tasks import EvalConfig, FitConfig
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 BENCH = Path(sys.executable).with_name("bench")
@@ -224,7 +224,7 @@ def test_fit_gets_what_flags_and_sets_say_and_prints_the_line_to_run_next(
         tables=(("angles", ("part", "degrees"), (("eyes", "12.5"), ("mouth", "3.0"))),),
         notes=("the backbone was never trained on forgeries",),
     )
-    monkeypatch.setattr(registry.fitting, "fit", lambda config: seen.append(config) or report)
+    monkeypatch.setattr(registry.tasks.fit, "fit", lambda config: seen.append(config) or report)
     code, out, _ = bench(
         "fit",
         *("--backbone", "timm/resnet18", "--weights", "random", "--train", "a", "--train", "b"),
@@ -343,7 +343,7 @@ def test_an_interrupt_is_no_traceback(bench: Run, monkeypatch: pytest.MonkeyPatc
     def interrupted(config: FitConfig) -> FitReport:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(registry.fitting, "fit", interrupted)
+    monkeypatch.setattr(registry.tasks.fit, "fit", interrupted)
     assert bench("fit", "--train", "x") == (130, "", "interrupted\n")
 
 

@@ -11,14 +11,14 @@ import pytest
 from scipy.stats import norm
 from synthetic_run import METRICS, Row, provenance, row, run_folder, settings, table
 
-from registry.builtin.compare import run_names
+from registry.builtin.compare.command import run_names
+from registry.builtin.compare.comparison import Comparison, Run, compare
+from registry.builtin.leaderboard.entries import measured
 from registry.cli import main
-from registry.comparison import Comparison, Run, compare
+from registry.contracts.types import CropPolicy
 from registry.errors import ConfigError, DataError
-from registry.groups import MethodGroup
-from registry.leaderboard import measured
-from registry.result import Result
-from registry.types import CropPolicy
+from registry.results.method_groups import MethodGroup
+from registry.results.result import Result
 
 AUC = METRICS["auc"]
 

@@ -11,10 +11,10 @@ from typing import Any, Literal
 import pytest
 import yaml
 
-from registry.config import EvalConfig, FitConfig
 from registry.errors import ConfigError, PluginError
-from registry.plugins import load_plugins
-from registry.resolving import as_yaml, config_dir, load_yaml, resolve, resolve_options
+from registry.plugins.discovery import load_plugins
+from registry.settings.load import as_yaml, config_dir, load_yaml, resolve, resolve_options
+from registry.settings.tasks import EvalConfig, FitConfig
 
 
 @dataclass(frozen=True)

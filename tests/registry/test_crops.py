@@ -7,9 +7,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from registry.crops import LANDMARK_BOX, crop_face, fraction_inside, grow_box, iou, landmark_box
+from registry.contracts.types import CropPolicy, Face, whole_frame
 from registry.errors import ConfigError, DataError
-from registry.types import CropPolicy, Face, whole_frame
+from registry.faces.crops import (
+    LANDMARK_BOX,
+    crop_face,
+    fraction_inside,
+    grow_box,
+    iou,
+    landmark_box,
+)
 
 POLICY = CropPolicy(name="sbi", size=64, margin=0.125)
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from registry.data import FramePolicy, find_videos, fingerprint, select_frames
+from registry.contracts.types import DatasetRequest, Frame, Video
+from registry.data.index import FramePolicy, find_videos, fingerprint, select_frames
 from registry.errors import BenchError, ConfigError, DataError, UnknownNameError
-from registry.plugins import Plugins
-from registry.reader import FaceReader
-from registry.real_faces import samples
-from registry.specs import DatasetSpec, FaceDetectorSpec, LandmarkerSpec
-from registry.types import DatasetRequest, Frame, Video
+from registry.faces.reader import FaceReader
+from registry.faces.real_faces import samples
+from registry.plugins.discovery import Plugins
+from registry.plugins.specs import DatasetSpec, FaceDetectorSpec, LandmarkerSpec
 
 
 def video(name: str = "a", label: int = 0, frames: int = 1, root: Path = Path()) -> Video:
@@ -164,7 +164,7 @@ def test_a_name_too_long_for_a_path_is_an_error() -> None:
 
 
 def test_installed_readers_are_found_by_path(faces: Path) -> None:
-    from registry.plugins import load_plugins
+    from registry.plugins.discovery import load_plugins
 
     found = find_videos(str(faces / "manipulated"), "test", load_plugins())
     assert sum(video.label for video in found) == 438

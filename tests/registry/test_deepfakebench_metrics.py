@@ -21,14 +21,14 @@ from synthetic_run import (
     table,
 )
 
-from registry import deepfakebench
 from registry.cli import main
-from registry.deepfakebench import accuracy, eer, folder_groups, folder_name
 from registry.errors import DataError, UndefinedMetricError, UnknownNameError
-from registry.evaluation import evaluate
-from registry.predictions import PREDICTIONS, read_predictions, write_predictions
-from registry.profiles import differences, measure
-from registry.result import Result, recompute
+from registry.results import deepfakebench_metrics as deepfakebench
+from registry.results.deepfakebench_metrics import accuracy, eer, folder_groups, folder_name
+from registry.results.predictions import PREDICTIONS, read_predictions, write_predictions
+from registry.results.profiles import differences, measure
+from registry.results.result import Result, recompute
+from registry.tasks.evaluate import evaluate
 
 DFB = settings(profile="deepfakebench", vote_variants=frozenset())
 

@@ -13,11 +13,11 @@ from test_renaming import SCALES, agree, calibrate, effnet_pytorch_names, images
 from torch import nn
 from torch.nn import functional
 
+from registry.backbones.frozen_padding import FrozenPadding, freeze_padding
 from registry.builtin.backbones import build_dfb_effb4, build_dfb_xception, build_xception
 from registry.cli import main
+from registry.contracts.types import CropPolicy
 from registry.errors import DataError
-from registry.frozen_padding import FrozenPadding, freeze_padding
-from registry.types import CropPolicy
 
 ALIGNED = CropPolicy(name="deepfakebench", size=256, margin=0.3)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import kstest, norm
 from sklearn.metrics import roc_auc_score
 
-from registry.delong import auc_covariance, difference_test, holm
+from registry.builtin.compare.delong import auc_covariance, difference_test, holm
 from registry.errors import UndefinedMetricError
 
 Floats = NDArray[np.float64]

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import registry.evaluation
-import registry.fitting
+import registry.tasks.evaluate
+import registry.tasks.fit
 from registry import (
     ArtefactSpec,
     AuditFigure,
@@ -35,9 +35,9 @@ from registry import (
     evaluate,
     keep_audit,
 )
-from registry.plugins import Plugins, load_plugins
-from registry.predictions import read_predictions
-from registry.result import Result, recompute
+from registry.plugins.discovery import Plugins, load_plugins
+from registry.results.predictions import read_predictions
+from registry.results.result import Result, recompute
 
 SIZE = 64
 METRICS = load_plugins().specs("metric")
@@ -170,7 +170,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
         ),
     ]
     plugins = Plugins(records=(*load_plugins().records, *extra))
-    for module in (registry.evaluation, registry.fitting):
+    for module in (registry.tasks.evaluate, registry.tasks.fit):
         monkeypatch.setattr(module, "load_plugins", lambda: plugins)
 
     def _run(**settings: Any) -> Result:
@@ -441,7 +441,7 @@ def test_a_file_that_is_missing_is_told_before_data_is_looked_for(
     def unwanted(*_: object) -> None:
         raise AssertionError("data was looked for")
 
-    monkeypatch.setattr(registry.evaluation, "find_data", unwanted)
+    monkeypatch.setattr(registry.tasks.evaluate, "find_data", unwanted)
     with pytest.raises(error, match=message):
         run(**{"detector": "on_backbone", "backbone": "still", **settings})
     with pytest.raises(AssertionError, match="looked for"):  # what is there is no error
@@ -490,8 +490,8 @@ def test_groups_of_methods_are_measured_beside_them(run: Run, tmp_path: Path) ->
 
 
 def test_a_group_added_to_a_finished_run_scores_nothing_anew(run: Run, tmp_path: Path) -> None:
-    from registry.config import EvalConfig
-    from registry.resolving import resolve
+    from registry.settings.load import resolve
+    from registry.settings.tasks import EvalConfig
 
     run()
     Grey.calls = 0
@@ -651,8 +651,8 @@ def test_notes_say_what_the_numbers_are_worth(run: Run, tmp_path: Path) -> None:
 
 
 def test_the_resolved_configuration_lies_beside_the_result(run: Run, tmp_path: Path) -> None:
-    from registry.config import EvalConfig
-    from registry.resolving import resolve
+    from registry.settings.load import resolve
+    from registry.settings.tasks import EvalConfig
 
     run()
     config = resolve(EvalConfig, tmp_path / "run" / "config.yaml")

@@ -5,11 +5,11 @@ import pytest
 import timm
 import torch
 
-from registry.backbone_protocols import FineBackbone
+from registry.backbones.timm_backbone import Provenance, TimmBackbone
+from registry.contracts.backbone import FineBackbone
+from registry.contracts.embedder import Embedder
+from registry.contracts.types import CropPolicy
 from registry.errors import ConfigError
-from registry.inference import Embedder
-from registry.timm_backbone import Provenance, TimmBackbone
-from registry.types import CropPolicy
 
 
 def backbone(arch: str, size: int = 64) -> TimmBackbone:

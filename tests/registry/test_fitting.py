@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from test_evaluation import FITS, StillBackbone, fit_nothing, write_data
 
-import registry.fitting
+import registry.tasks.fit
 from registry import (
     BackboneSpec,
     BenchError,
@@ -21,7 +21,7 @@ from registry import (
     crop_face,
     fit,
 )
-from registry.plugins import Plugins, load_plugins
+from registry.plugins.discovery import Plugins, load_plugins
 
 
 def fail(context: FitContext) -> FitReport:
@@ -37,7 +37,7 @@ def _plugins(monkeypatch: pytest.MonkeyPatch) -> None:
         BackboneSpec(name="still", summary="-", build=StillBackbone),
     )
     plugins = Plugins(records=(*load_plugins().records, *extra))
-    monkeypatch.setattr(registry.fitting, "load_plugins", lambda: plugins)
+    monkeypatch.setattr(registry.tasks.fit, "load_plugins", lambda: plugins)
 
 
 @pytest.fixture

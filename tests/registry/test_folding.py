@@ -10,9 +10,9 @@ import timm
 import torch
 from torch import nn
 
-from registry.folding import fold_batch_norms
-from registry.timm_backbone import Provenance, TimmBackbone
-from registry.types import CropPolicy
+from registry.backbones.folding import fold_batch_norms
+from registry.backbones.timm_backbone import Provenance, TimmBackbone
+from registry.contracts.types import CropPolicy
 
 SIZE = 64
 IMAGES = torch.rand(2, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1))

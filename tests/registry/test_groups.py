@@ -7,7 +7,7 @@ import re
 import pytest
 
 from registry.errors import ConfigError
-from registry.groups import MethodGroup, read_groups
+from registry.results.method_groups import MethodGroup, read_groups
 
 METHODS = {"eyes_alpha", "nose_alpha", "nose_poisson", "warp_eyes", "Warp_mouth"}
 

@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from registry.data.images import read_image, shrink
 from registry.errors import DataError
-from registry.images import read_image, shrink
 
 ROWS, COLUMNS = 48, 64
 

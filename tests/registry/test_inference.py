@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from registry.device import resolve_device
+from registry.backbones.device import resolve_device
+from registry.contracts.embedder import Embedder
+from registry.contracts.training import Training
+from registry.contracts.types import CropPolicy, Features
 from registry.errors import ConfigError
-from registry.inference import Embedder
-from registry.origin import Training
-from registry.types import CropPolicy, Features
 
 SIZE = 12
 

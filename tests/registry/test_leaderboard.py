@@ -12,15 +12,15 @@ import pytest
 import torch
 from synthetic_run import drawn_rows, manifest, provenance, run_folder
 
-from registry import leaderboard
-from registry.builtin.leaderboard_text import as_csv, as_markdown, in_order
+from registry.builtin.leaderboard import entries as leaderboard
+from registry.builtin.leaderboard.entries import Cell, Entry, measured, published, reported
+from registry.builtin.leaderboard.text import as_csv, as_markdown, in_order
 from registry.cli import main
+from registry.contracts.types import CropPolicy
 from registry.errors import ConfigError
-from registry.evaluation import evaluate
-from registry.leaderboard import Cell, Entry, measured, published, reported
-from registry.provenance import BackboneRecord
-from registry.result import RESULTS, Result
-from registry.types import CropPolicy
+from registry.results.provenance import BackboneRecord
+from registry.results.result import RESULTS, Result
+from registry.tasks.evaluate import evaluate
 
 
 def entry(name: str, kind: str = "measured", **aucs: float) -> Entry:
@@ -106,7 +106,7 @@ def test_a_malformed_table_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     folder.mkdir()
     (folder / "mine.yaml").write_text("source: s\nlevel: clip\nprotocol: p\nrows: []\n")
     monkeypatch.setattr(leaderboard, "config_dir", lambda: tmp_path)
-    monkeypatch.setattr("registry.resolving.config_dir", lambda: tmp_path)
+    monkeypatch.setattr("registry.settings.load.config_dir", lambda: tmp_path)
     with pytest.raises(ConfigError, match=r"mine\.level cannot be 'clip'.*video, frame"):
         published()
 

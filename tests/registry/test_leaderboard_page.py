@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from registry.builtin.leaderboard_page import page
-from registry.leaderboard import Cell, Entry
+from registry.builtin.leaderboard.entries import Cell, Entry
+from registry.builtin.leaderboard.page import page
 
 CHROMIUM = shutil.which("chromium")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH")

@@ -10,7 +10,7 @@ import pytest
 
 _FAULTS = """
 import resource, sys
-from registry.device import reuse_freed_memory
+from registry.backbones.device import reuse_freed_memory
 if sys.argv[1] == "reuse":
     assert reuse_freed_memory() and reuse_freed_memory()
 for _ in range(20):

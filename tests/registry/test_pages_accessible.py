@@ -9,9 +9,9 @@ import pytest
 from page_checks import axe_violations, contrast, faults
 from synthetic_run import drawn_rows, run_folder
 
-from registry.builtin.leaderboard_page import page as leaderboard
-from registry.builtin.reporters import write_html
-from registry.leaderboard import Cell, Entry
+from registry.builtin.leaderboard.entries import Cell, Entry
+from registry.builtin.leaderboard.page import page as leaderboard
+from registry.builtin.reports.html import write_html
 
 KINDS = ("report", "leaderboard")
 

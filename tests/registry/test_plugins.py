@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from registry import hookimpl, hookspecs
+from registry import hookimpl
 from registry.errors import PluginError, UnknownNameError
-from registry.plugins import Plugins, discover, kind_named, load_module, load_plugins
-from registry.records import KINDS
-from registry.specs import DetectorSpec, Lazy, MetricSpec, lazy
+from registry.plugins import hookspecs
+from registry.plugins.discovery import Plugins, discover, kind_named, load_module, load_plugins
+from registry.plugins.kinds import KINDS
+from registry.plugins.specs import DetectorSpec, Lazy, MetricSpec, lazy
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 

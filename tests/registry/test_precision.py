@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-import registry.device
-from registry.building import build_embedder
-from registry.config import EvalConfig
-from registry.device import emulates_bfloat16, warn_if_emulated
-from registry.plugins import load_plugins
+import registry.backbones.device
+from registry.backbones.build import build_embedder
+from registry.backbones.device import emulates_bfloat16, warn_if_emulated
+from registry.plugins.discovery import load_plugins
+from registry.settings.tasks import EvalConfig
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def test_one_line_is_said_where_it_matters(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(registry.device, "emulates_bfloat16", lambda: slow)
+    monkeypatch.setattr(registry.backbones.device, "emulates_bfloat16", lambda: slow)
     for _ in range(2):
         warn_if_emulated(device, precision)
     out, err = capsys.readouterr()
@@ -53,7 +53,7 @@ def test_one_line_is_said_where_it_matters(
 def test_it_is_said_before_a_backbone_is_used(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(registry.device, "emulates_bfloat16", lambda: True)
+    monkeypatch.setattr(registry.backbones.device, "emulates_bfloat16", lambda: True)
     config = EvalConfig(
         backbone="timm/test_efficientnet", weights="random", device="cpu", precision="bfloat16"
     )

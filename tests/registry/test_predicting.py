@@ -16,15 +16,15 @@ from layouts import cut, write_video
 from numpy.typing import NDArray
 from PIL import Image
 
-import registry.detector_flags
-import registry.predicting
+import registry.cli.detector_flags
+import registry.tasks.predict
 from lesb_plugin.weights import INPUT_SIZE, WEIGHTS_SHA256
 from lesb_plugin.weights.shipped import shipped_artefact
 from registry import Crop, DetectorSpec, Face, FaceDetectorSpec, LandmarkerSpec, Scores, predict
-from registry.builtin.predict_command import SCHEMA
+from registry.builtin.commands.predict import SCHEMA
 from registry.cli import main
-from registry.media import find_media
-from registry.plugins import Plugins
+from registry.data.media import find_media
+from registry.plugins.discovery import Plugins
 
 Run = Callable[..., tuple[int, str, str]]
 Image8 = NDArray[np.uint8]
@@ -65,7 +65,7 @@ def _patches(monkeypatch: pytest.MonkeyPatch) -> None:
             LandmarkerSpec(name="dlib68", summary="s", points=68, build=lambda _: None),  # type: ignore[arg-type,return-value]
         )
     )
-    for module in (registry.predicting, registry.detector_flags):
+    for module in (registry.tasks.predict, registry.cli.detector_flags):
         monkeypatch.setattr(module, "load_plugins", lambda: plugins)
 
 
@@ -308,7 +308,7 @@ def test_lines_go_to_a_file_that_is_asked_for(tmp_path: Path, bench: Run) -> Non
 def test_inputs_of_which_none_is_there_are_told_before_the_model_is_built(
     tmp_path: Path, bench: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry.predicting, "build_model", lambda *_: pytest.fail("built"))
+    monkeypatch.setattr(registry.tasks.predict, "build_model", lambda *_: pytest.fail("built"))
     code, out, err = bench(*(tmp_path / f"gone{n}.png" for n in range(5)))
     assert (code, out) == (2, "")
     assert f"no such file or folder: {tmp_path / 'gone0.png'}, " in err

@@ -11,7 +11,7 @@ import pytest
 from synthetic_run import drawn_rows, failed, row, settings, table
 
 from registry.errors import DataError
-from registry.predictions import (
+from registry.results.predictions import (
     PREDICTIONS,
     predictions_table,
     read_predictions,

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from registry.crops import landmark_box
+from registry.contracts.types import Face, Frame, Video
 from registry.errors import ConfigError, DataError, PluginError, UnknownNameError
-from registry.plugins import Plugins
-from registry.reader import FaceReader, read_landmarks
-from registry.real_faces import FaceSample, samples
-from registry.specs import FaceDetectorSpec, LandmarkerSpec
-from registry.types import Face, Frame, Video
+from registry.faces.crops import landmark_box
+from registry.faces.reader import FaceReader, read_landmarks
+from registry.faces.real_faces import FaceSample, samples
+from registry.plugins.discovery import Plugins
+from registry.plugins.specs import FaceDetectorSpec, LandmarkerSpec
 
 HEIGHT, WIDTH = 120, 160
 LARGE, HALF, SMALL = (20.0, 20.0, 80.0, 80.0), (90.0, 20.0, 140.0, 60.0), (0.0, 90.0, 20.0, 110.0)

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from layouts import write_frames, write_json
 
-from registry.config import FitConfig
-from registry.plugins import load_plugins
-from registry.real_faces import find_splits
-from registry.resolving import resolve
+from registry.faces.real_faces import find_splits
+from registry.plugins.discovery import load_plugins
+from registry.settings.load import resolve
+from registry.settings.tasks import FitConfig
 
 
 def test_fitting_reads_an_index_with_the_flags_of_eval_and_says_what_is_there(

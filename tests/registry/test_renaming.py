@@ -11,6 +11,9 @@ import timm
 import torch
 from torch import nn
 
+from registry.backbones.checkpoint import load_state
+from registry.backbones.renaming import cadene_xception_to_timm, effnet_pytorch_to_timm
+from registry.backbones.timm_backbone import TimmBackbone
 from registry.builtin.backbones import (
     build_efflite0_in1k,
     build_sbi_effb4,
@@ -18,9 +21,6 @@ from registry.builtin.backbones import (
     build_xception,
 )
 from registry.errors import DataError
-from registry.renaming import cadene_xception_to_timm, effnet_pytorch_to_timm
-from registry.timm_backbone import TimmBackbone
-from registry.weights import load_state
 
 SCALES = {"b0": 1.0, "b1": 1.1, "b2": 1.2, "b3": 1.4, "b4": 1.8, "b5": 2.2, "b6": 2.6, "b7": 3.1}
 

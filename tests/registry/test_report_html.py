@@ -14,14 +14,14 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from synthetic_run import drawn_rows, failed, row, run_folder
 
-from registry.builtin.charts import MAX_CURVES, histogram, roc
-from registry.builtin.reporters import REPORT, write_html
+from registry.builtin.reports.charts import MAX_CURVES, histogram, roc
+from registry.builtin.reports.html import REPORT, write_html
 from registry.errors import DataError
-from registry.groups import MethodGroup
-from registry.markup import Markup, joined, tag
-from registry.predictions import PREDICTIONS
-from registry.provenance import Provenance
-from registry.result import Result
+from registry.html.markup import Markup, joined, tag
+from registry.results.method_groups import MethodGroup
+from registry.results.predictions import PREDICTIONS
+from registry.results.provenance import Provenance
+from registry.results.result import Result
 
 VOID = {"meta", "br", "hr"}
 NASTY = '<script>alert("x")</script>&amp;\'"'
@@ -279,7 +279,7 @@ def contrast(first: str, second: str) -> float:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_and_lines_have_the_contrast_of_wcag_aa(scheme: str) -> None:
-    css = resources.files("registry").joinpath("page.css").read_text("utf-8")
+    css = resources.files("registry.html").joinpath("page.css").read_text("utf-8")
     light, dark = css.split("prefers-color-scheme: dark")
     colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", light if scheme == "light" else dark))
     for ground in ("page", "panel"):

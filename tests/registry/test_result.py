@@ -14,14 +14,14 @@ import pytest
 from synthetic_run import METRICS, drawn_rows, failed, provenance, row, run_folder, settings
 
 import registry
-from registry import provenance as provenance_module
+from registry.contracts.training import Training
+from registry.contracts.types import CropPolicy
 from registry.errors import DataError
-from registry.groups import MethodGroup
-from registry.origin import Training
-from registry.predictions import PREDICTIONS
-from registry.provenance import BackboneRecord, Provenance, git_hash, versions
-from registry.result import RESULTS, Result, recompute
-from registry.types import CropPolicy
+from registry.results import provenance as provenance_module
+from registry.results.method_groups import MethodGroup
+from registry.results.predictions import PREDICTIONS
+from registry.results.provenance import BackboneRecord, Provenance, git_hash, versions
+from registry.results.result import RESULTS, Result, recompute
 
 
 def test_a_result_comes_back_exactly(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_the_commit_is_that_of_the_checkout_or_none(
             ["git", "-C", root, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
         )
         assert found.removesuffix("-dirty") == head.stdout.strip()
-    installed = tmp_path / "site-packages" / "registry" / "provenance.py"
+    installed = tmp_path / "site-packages" / "registry" / "results" / "provenance.py"
     monkeypatch.setattr(provenance_module, "__file__", str(installed))
     assert git_hash() is None
 
@@ -232,6 +232,8 @@ def test_a_run_in_which_everything_failed_is_still_a_result(tmp_path: Path) -> N
 
 
 def test_reading_a_result_loads_neither_torch_nor_opencv() -> None:
-    code = "import registry.result, sys; print({'torch', 'cv2', 'timm'} & sys.modules.keys())"
+    code = (
+        "import registry.results.result, sys; print({'torch', 'cv2', 'timm'} & sys.modules.keys())"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

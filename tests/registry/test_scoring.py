@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from registry.chunks import Chunk, Unit
+from registry.contracts.types import Crop, CropPolicy, Frame, Scores, Video
 from registry.errors import PluginError
-from registry.scoring import Scorer, by_file, read_ahead, score_columns
-from registry.stages import StageClock
-from registry.types import Crop, CropPolicy, Frame, Scores, Video
+from registry.faces.clock import StageClock
+from registry.scoring.chunks import Chunk, Unit
+from registry.scoring.scorer import Scorer, by_file, read_ahead, score_columns
 
 
 def _crop(value: int) -> Crop:

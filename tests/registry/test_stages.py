@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from registry.plugins import load_plugins
-from registry.reader import FaceReader
-from registry.stages import StageClock
+from registry.faces.clock import StageClock
+from registry.faces.reader import FaceReader
+from registry.plugins.discovery import load_plugins
 
 
 def test_the_seconds_of_all_threads_are_added_up() -> None:

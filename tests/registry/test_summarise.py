@@ -14,11 +14,11 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 from synthetic_run import METRICS, PARTS, Row, drawn_rows, failed, row, settings, table
 
-from registry.aggregation import aggregate
 from registry.errors import DataError, UndefinedMetricError, UnknownNameError
-from registry.groups import MethodGroup
-from registry.measure import Measurement, Pooled, count, pooled, summarise
-from registry.specs import MetricSpec
+from registry.plugins.specs import MetricSpec
+from registry.results.aggregation import aggregate
+from registry.results.measure import Measurement, Pooled, count, pooled, summarise
+from registry.results.method_groups import MethodGroup
 
 Scores = dict[str, float]
 

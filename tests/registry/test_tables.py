@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from synthetic_run import METRICS, drawn_rows, failed, provenance, row, run_folder, settings, table
 
-from registry import tables
-from registry.groups import MethodGroup
-from registry.result import Result
-from registry.tables import headline_metrics, metric_title, print_tables, reasons
+from registry.builtin.reports import terminal as tables
+from registry.builtin.reports.terminal import headline_metrics, metric_title, print_tables, reasons
+from registry.results.method_groups import MethodGroup
+from registry.results.result import Result
 
 
 class Terminal(io.StringIO):

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from registry import ConfigError
-from registry.plugins import load_plugins
-from registry.timm_network import TimmNetwork
+from registry.backbones.timm_network import TimmNetwork
+from registry.plugins.discovery import load_plugins
 
 
 def network(name: str = "timm/test_efficientnet") -> Any:

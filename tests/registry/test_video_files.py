@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 from layouts import cut, number_of, write_image, write_video
 
-import registry.video_files
+import registry.data.videos
 from registry import DataError, evaluate
-from registry.data import find_videos, fingerprint, select_frames
-from registry.plugins import Plugins, load_plugins
-from registry.predictions import read_predictions
-from registry.reader import FaceReader
-from registry.specs import FaceDetectorSpec, LandmarkerSpec
-from registry.types import Face, Frame, Video
-from registry.video_files import VideoCursor, count_frames, is_video
+from registry.contracts.types import Face, Frame, Video
+from registry.data.index import find_videos, fingerprint, select_frames
+from registry.data.videos import VideoCursor, count_frames, is_video
+from registry.faces.reader import FaceReader
+from registry.plugins.discovery import Plugins, load_plugins
+from registry.plugins.specs import FaceDetectorSpec, LandmarkerSpec
+from registry.results.predictions import read_predictions
 
 KINDS = {"a.mp4": "libx264", "b.avi": "mpeg4", "c.mkv": "libx264", "d.webm": "libvpx-vp9"}
 
@@ -74,9 +74,9 @@ def test_one_cursor_reads_many_files(clips: Path) -> None:
 
 def test_rising_numbers_open_a_file_once(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Path] = []
-    original = registry.video_files._opened
+    original = registry.data.videos._opened
     monkeypatch.setattr(
-        registry.video_files, "_opened", lambda path: opened.append(path) or original(path)
+        registry.data.videos, "_opened", lambda path: opened.append(path) or original(path)
     )
     cursor = VideoCursor()
     for number in range(0, 30, 3):
@@ -269,7 +269,7 @@ def plugins(monkeypatch: pytest.MonkeyPatch) -> Plugins:
     spec = FaceDetectorSpec(name="whole", summary="the whole image", build=lambda: whole_image)
     found = load_plugins()
     more = Plugins(records=(*found.records, spec))
-    monkeypatch.setattr(registry.evaluation, "load_plugins", lambda: more)
+    monkeypatch.setattr(registry.tasks.evaluate, "load_plugins", lambda: more)
     return more
 
 
@@ -282,13 +282,13 @@ def test_a_run_over_video_files_scores_their_frames_and_counts_the_broken(
     cut(tmp_path / "fake/cut.mp4", 0.5)
     (tmp_path / "fake/empty.mp4").touch()
     opened: list[tuple[str, int]] = []
-    original = registry.video_files._opened
+    original = registry.data.videos._opened
 
     def counted(path: Path) -> object:
         opened.append((path.name, threading.get_ident()))
         return original(path)
 
-    monkeypatch.setattr(registry.video_files, "_opened", counted)
+    monkeypatch.setattr(registry.data.videos, "_opened", counted)
     result = evaluate(
         detector="random",
         dataset=(str(tmp_path),),

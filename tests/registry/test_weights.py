@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from registry.backbones.checkpoint import load_state, load_strict, looks_like, state_sha256
 from registry.errors import DataError
-from registry.weights import load_state, load_strict, looks_like, state_sha256
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from lesb_plugin.audit.options import AuditConfig
 from lesb_plugin.weights import WEIGHTS_SHA256
 from lesb_plugin.weights.shipped import shipped_artefact
 from registry import ConfigError
-from registry.audit_summary import audit_file
 from registry.cli import main
+from registry.results.audit_summary import audit_file
 
 
 def few(faces: Path, folder: Path, kinds: frozenset[str]) -> Path:

@@ -24,7 +24,7 @@ from registry import (
     LandmarkerSpec,
     Scores,
 )
-from registry.plugins import Plugins, load_plugins
+from registry.plugins.discovery import Plugins, load_plugins
 
 Image = NDArray[np.uint8]
 

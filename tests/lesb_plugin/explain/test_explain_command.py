@@ -16,8 +16,8 @@ from drawn_files import Redness, drawn_plugins, film, portrait, write
 from PIL import Image
 from tiny import write_reals
 
-import registry.detector_flags
-import registry.predicting
+import registry.cli.detector_flags
+import registry.tasks.predict
 from lesb_plugin.explain.record import SCHEMA
 from registry import CropPolicy, LocalDetector, real_crops
 from registry.cli import main
@@ -33,7 +33,7 @@ def reals(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(autouse=True)
 def _drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     plugins = drawn_plugins()
-    for module in (registry.predicting, registry.detector_flags):
+    for module in (registry.tasks.predict, registry.cli.detector_flags):
         monkeypatch.setattr(module, "load_plugins", lambda: plugins)
 
 
@@ -324,7 +324,7 @@ def test_a_face_without_landmarks_has_no_region_picture_and_says_why(
 
     monkeypatch.setattr("drawn_files.mean_landmarks", fail)
     plugins = drawn_plugins()
-    for module in (registry.predicting, registry.detector_flags):
+    for module in (registry.tasks.predict, registry.cli.detector_flags):
         monkeypatch.setattr(module, "load_plugins", lambda: plugins)
     code, _, _ = bench(write(tmp_path / "a.png", portrait()), "--crop-from", "detector")
     assert code == 0
@@ -365,7 +365,7 @@ def test_reals_are_scored_once_for_the_same_weights_and_faces(
 def test_a_file_that_is_not_there_is_told_before_the_model_is_built(
     bench: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry.predicting, "build_model", lambda *_: pytest.fail("built"))
+    monkeypatch.setattr(registry.tasks.predict, "build_model", lambda *_: pytest.fail("built"))
     code, out, err = bench(tmp_path / "gone.png")
     assert (code, out) == (2, "")
     assert f"no such file or folder: {tmp_path / 'gone.png'}" in err

@@ -17,8 +17,8 @@ from drawn_training import people
 from random_lesb import fitted as random_lesb
 from tiny import TinyBackbone, write_reals
 
-import registry.detector_flags
-import registry.predicting
+import registry.cli.detector_flags
+import registry.tasks.predict
 from lesb_plugin.roi.fit import fit_roi
 from lesb_plugin.roi.options import RoiFitOptions
 from registry import (
@@ -30,7 +30,7 @@ from registry import (
     keep_audit,
 )
 from registry.cli import main
-from registry.plugins import Plugins
+from registry.plugins.discovery import Plugins
 
 STYLE = "families: {inpaint: 1}\nplacement: {flip: 0.5, width: [48, 48], margin: [0.1, 0.15]}\n"
 Run = Callable[..., tuple[int, str, str]]
@@ -87,7 +87,7 @@ def bench(
             for detector, path in shipped.items()
         ]
         plugins = Plugins(records=(*drawn_plugins().records, *extra))
-        for module in (registry.predicting, registry.detector_flags):
+        for module in (registry.tasks.predict, registry.cli.detector_flags):
             monkeypatch.setattr(module, "load_plugins", lambda: plugins)
         how = ["--face-detector", "drawn", "--landmarker", "mean", "--backbone", "tiny", "--quiet"]
         how += ["--reference", reals, "--out", str(tmp_path / "out"), *map(str, more)]

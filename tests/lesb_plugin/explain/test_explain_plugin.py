@@ -8,7 +8,7 @@ from lesb_plugin.explain import plugin
 from lesb_plugin.explain.options import ExplainOptions
 from registry import ConfigError, ExplainerSpec
 from registry.checks import check_explainer, check_light_import, check_options, check_plugin
-from registry.model import build_explainer
+from registry.detectors.model import build_explainer
 
 NAMES = ("cam", "parts", "occlusion", "occlusion_grid", "shapley", "contrastive", "rollout")
 

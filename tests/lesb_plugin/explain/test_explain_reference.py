@@ -12,8 +12,8 @@ import pytest
 from drawn_files import Redness, drawn_plugins, portrait, write
 from tiny import write_reals
 
-import registry.detector_flags
-import registry.predicting
+import registry.cli.detector_flags
+import registry.tasks.predict
 from registry import CalibratedDetector, Scores
 from registry.cli import main
 
@@ -32,7 +32,7 @@ def bench(
 ) -> Run:
     """`bench explain` of a drawn face by `redness`: its record, its page and what was told."""
     plugins = drawn_plugins()
-    for module in (registry.predicting, registry.detector_flags):
+    for module in (registry.tasks.predict, registry.cli.detector_flags):
         monkeypatch.setattr(module, "load_plugins", lambda: plugins)
 
     def run(*more: str) -> tuple[Any, str, str]:
@@ -109,7 +109,7 @@ def test_the_strength_of_maps_is_looked_up_once(
     for each in plugins.records:
         if each.name == "three":
             object.__setattr__(each, "build", build)
-    for module in (registry.predicting, registry.detector_flags):
+    for module in (registry.tasks.predict, registry.cli.detector_flags):
         monkeypatch.setattr(module, "load_plugins", lambda: plugins)
     first, page, _ = bench("--detector", "three")
     assert first["verdict"]["reference_faces"] == 25

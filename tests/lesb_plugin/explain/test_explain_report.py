@@ -13,8 +13,8 @@ from drawn_files import drawn_plugins, film, portrait, write
 from page_checks import axe_violations, faults
 from tiny import write_reals
 
-import registry.detector_flags
-import registry.predicting
+import registry.cli.detector_flags
+import registry.tasks.predict
 from registry.cli import main
 
 CHROMIUM = shutil.which("chromium")
@@ -37,7 +37,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     how = ["--detector", "three", "--backbone", "tiny", "--face-detector", "drawn"]
     how += ["--landmarker", "mean", "--quiet", "--reference", reals, "--out", str(folder / "out")]
     with pytest.MonkeyPatch.context() as patch:
-        for module in (registry.predicting, registry.detector_flags):
+        for module in (registry.tasks.predict, registry.cli.detector_flags):
             patch.setattr(module, "load_plugins", lambda: plugins)
         assert main(["explain", *how, *map(str, inputs)]) == 1
     found = {path.stem: path for path in (folder / "out").glob("*.html")}

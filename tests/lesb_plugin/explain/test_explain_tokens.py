@@ -15,9 +15,9 @@ from lesb_plugin.explain.options import ExplainOptions
 from lesb_plugin.explain.rollout import build_rollout, gradient_rollout
 from lesb_plugin.explain.tokens import describe_outliers, outliers
 from registry import ConfigError, CropPolicy
+from registry.backbones.timm_backbone import Provenance, TimmBackbone
 from registry.checks import example_crops
-from registry.plugins import load_plugins
-from registry.timm_backbone import Provenance, TimmBackbone
+from registry.plugins.discovery import load_plugins
 
 SMALL = 64  # pixels; 16 patches
 CROPS = example_crops(SMALL, 2)

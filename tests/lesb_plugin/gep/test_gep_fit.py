@@ -36,7 +36,7 @@ from registry import (
 )
 from registry.builtin.backbones import build_timm
 from registry.checks import check_light_import, check_options
-from registry.resolving import resolve_options
+from registry.settings.load import resolve_options
 
 QUICK = {"rank": 4, "epochs": 2, "pseudo_fakes": 2, "variants": 4}
 

@@ -18,7 +18,7 @@ from lesb_plugin.lesb.train.pairs import PairMaker, pair_maker
 from lesb_plugin.lesb.train.store import FaceStore, build_store
 from lesb_plugin.lesb.train.validation import ValSet, build_val_set
 from registry import CropPolicy, Face, resolve
-from registry.plugins import load_plugins
+from registry.plugins.discovery import load_plugins
 
 BACKBONE = "timm/test_efficientnet"
 CROP = CropPolicy(size=64)

@@ -14,7 +14,7 @@ from lesb_plugin.lesb.probe import Probe
 from lesb_plugin.lfd.artefact import Lfd, describe_backbone
 from lesb_plugin.lfd.presets import region_preset
 from registry import Backbone, Crop, Embedder
-from registry.plugins import load_plugins
+from registry.plugins.discovery import load_plugins
 
 __all__ = ["BACKBONE", "backbone", "fitted", "pictures", "save_artefact", "to_crops"]
 

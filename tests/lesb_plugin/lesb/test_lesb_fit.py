@@ -33,7 +33,7 @@ from registry import (
     load_yaml,
 )
 from registry.builtin.backbones import build_timm
-from registry.resolving import resolve_options
+from registry.settings.load import resolve_options
 
 QUICK = {"rank": 4, "epochs": 2, "pseudo_fakes": 2, "variants": 4}
 BEYOND = 20  # the nose lies on six cells of three colours, and 8 faces leave 24 degrees of freedom

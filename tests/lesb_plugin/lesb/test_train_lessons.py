@@ -22,7 +22,7 @@ from lesb_plugin.lesb.train.loop import WEIGHTS, Trainer
 from lesb_plugin.lesb.train.monitor import Stop
 from lesb_plugin.lesb.train.pairs import Batch, batches
 from registry import ConfigError
-from registry.plugins import load_plugins
+from registry.plugins.discovery import load_plugins
 
 
 def learner(size: int = 64) -> MaskLearner:

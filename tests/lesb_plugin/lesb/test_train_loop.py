@@ -18,7 +18,7 @@ from lesb_plugin.lesb.train.loop import CHECKPOINT, LOG, WEIGHTS, Trainer
 from lesb_plugin.lesb.train.made import Made
 from lesb_plugin.lesb.train.monitor import Stop
 from registry import ConfigError, DataError
-from registry.plugins import load_plugins
+from registry.plugins.discovery import load_plugins
 
 
 @pytest.fixture(autouse=True)

@@ -225,10 +225,10 @@ def test_an_unknown_reference_and_an_empty_set_of_faces_are_errors(embedder, reg
 
 
 def test_fitting_on_real_faces_works_with_a_real_crop(faces: Path, embedder, regions, psi):
-    from registry.data import find_videos
-    from registry.plugins import load_plugins
-    from registry.reader import FaceReader
-    from registry.real_faces import samples
+    from registry.data.index import find_videos
+    from registry.faces.reader import FaceReader
+    from registry.faces.real_faces import samples
+    from registry.plugins.discovery import load_plugins
 
     plugins = load_plugins()
     videos = find_videos(str(faces / "portraits"), "val", plugins)[:4]

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import stats
 
+from registry.backbones.timm_backbone import TimmBackbone
 from registry.builtin.backbones import build_efflite0_in1k, build_timm
 from registry.builtin.detectors import (
     LinearDetector,
@@ -15,11 +16,15 @@ from registry.builtin.detectors import (
     build_linear,
     build_random,
 )
+from registry.contracts.detector import (
+    Detector,
+    DetectorContext,
+    DifferentiableDetector,
+    EmbeddingDetector,
+)
+from registry.contracts.embedder import Embedder
+from registry.contracts.types import Crop
 from registry.errors import ConfigError
-from registry.inference import Embedder
-from registry.protocols import Detector, DetectorContext, DifferentiableDetector, EmbeddingDetector
-from registry.timm_backbone import TimmBackbone
-from registry.types import Crop
 
 
 def crop(size: int, **ids: Any) -> Crop:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from test_datasets import ids, request
 
-from registry.builtin.class_folders import folder_videos, recognises_folder
-from registry.builtin.datasets import recognises_manifest
+from registry.builtin.datasets.class_folders import folder_videos, recognises_folder
+from registry.builtin.datasets.manifest import recognises_manifest
 from registry.errors import DataError
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from layouts import celeb_df, cut, write_image, write_video
 
-from registry.builtin.data_check import check_data
-from registry.builtin.data_options import CheckConfig
+from registry.builtin.commands.data_check import check_data
+from registry.builtin.commands.data_options import CheckConfig
 from registry.cli import main
-from registry.plugins import load_plugins
+from registry.plugins.discovery import load_plugins
 
 QUIET = CheckConfig(quiet=True, frames=2, workers=1)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from registry.builtin.datasets import manifest_videos
-from registry.builtin.splits import choose_split
+from registry.builtin.datasets.manifest import manifest_videos
+from registry.builtin.datasets.splits import choose_split
+from registry.contracts.types import DatasetRequest, Video
 from registry.errors import ConfigError, DataError
-from registry.types import DatasetRequest, Video
 
 
 def request(root: Path | None, split: str = "test", name: str = "set") -> DatasetRequest:

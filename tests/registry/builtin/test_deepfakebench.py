@@ -17,18 +17,18 @@ from layouts import (
     write_json,
 )
 
-from registry.builtin.deepfakebench import (
+from registry.builtin.datasets.deepfakebench.labels import load_labels
+from registry.builtin.datasets.deepfakebench.reader import (
     deepfakebench_videos,
     known_videos,
     recognises_deepfakebench,
 )
-from registry.builtin.deepfakebench_labels import load_labels
-from registry.builtin.deepfakebench_paths import PathFinder
-from registry.builtin.deepfakebench_sets import SETS, alias
-from registry.data import find_index
+from registry.builtin.datasets.deepfakebench.sets import SETS, alias
+from registry.builtin.datasets.listed_paths import PathFinder
+from registry.contracts.types import Resolved
+from registry.data.index import find_index
 from registry.errors import ConfigError, DataError
-from registry.plugins import load_plugins
-from registry.types import Resolved
+from registry.plugins.discovery import load_plugins
 
 FRAME = "Celeb-DF-v2/YouTube-real/frames/00000/000.png"
 
@@ -176,7 +176,7 @@ def test_a_stem_in_snake_case() -> None:
 
 
 def test_registered_names_are_found_with_roots_either_way(tmp_path: Path) -> None:
-    from registry.types import DataOptions
+    from registry.contracts.types import DataOptions
 
     celeb_df(tmp_path)
     options = DataOptions(data_root=tmp_path)
@@ -191,7 +191,7 @@ def test_registered_names_are_found_with_roots_either_way(tmp_path: Path) -> Non
 
 
 def test_df40_is_a_family_of_one_json_per_method(tmp_path: Path) -> None:
-    from registry.types import DataOptions
+    from registry.contracts.types import DataOptions
 
     listed = [
         f"deepfakes_detection_datasets/{path}"

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from registry.builtin.faces import build_dlib, build_dlib68, build_dlib81
-from registry.crops import iou, landmark_box
-from registry.data import find_videos
+from registry.builtin.faces.dlib_models import build_dlib, build_dlib68, build_dlib81
+from registry.contracts.types import Face, Frame
+from registry.data.images import read_image
+from registry.data.index import find_videos
 from registry.errors import ConfigError, DataError
-from registry.images import read_image
-from registry.plugins import load_plugins
-from registry.reader import FaceReader
-from registry.types import Face, Frame
+from registry.faces.crops import iou, landmark_box
+from registry.faces.reader import FaceReader
+from registry.plugins.discovery import load_plugins
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,8 @@ def test_without_the_package_the_error_names_it(monkeypatch: pytest.MonkeyPatch)
 
 def test_the_package_of_the_predictor_is_not_imported() -> None:
     code = (
-        "import sys; from registry.builtin.faces import build_dlib68; build_dlib68(None);"
+        "import sys; from registry.builtin.faces.dlib_models import build_dlib68;"
+        "build_dlib68(None);"
         "assert 'face_recognition_models' not in sys.modules"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)

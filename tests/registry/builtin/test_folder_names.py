@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from registry.builtin.folder_names import merged_by_folder
-from registry.types import Video
+from registry.builtin.datasets.folder_names import merged_by_folder
+from registry.contracts.types import Video
 
 
 def video(name: str, label: int) -> Video:

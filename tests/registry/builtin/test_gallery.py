@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from synthetic_run import drawn_rows, row, run_folder, settings, table
 
-from registry.aggregation import aggregate
-from registry.builtin.gallery import error_gallery
-from registry.builtin.report_tables import correlation_table
-from registry.builtin.reporters import write_html
-from registry.predictions import PREDICTIONS
+from registry.builtin.reports.gallery import error_gallery
+from registry.builtin.reports.html import write_html
+from registry.builtin.reports.html_tables import correlation_table
+from registry.results.aggregation import aggregate
+from registry.results.predictions import PREDICTIONS
 
 
 class Pictures(HTMLParser):

@@ -11,21 +11,21 @@ import numpy as np
 import pytest
 from layouts import cut, landmarks, write_image, write_video
 
-from registry.aligned_crop import aligned_crop
-from registry.builtin import prepare as prepare_module
-from registry.builtin.prepare import Summary, prepare
-from registry.builtin.prepare_inputs import find_inputs
-from registry.builtin.prepare_options import PrepareConfig
+from registry.builtin.prepare import crops as prepare_module
+from registry.builtin.prepare.crops import Summary, prepare
+from registry.builtin.prepare.inputs import find_inputs
+from registry.builtin.prepare.options import PrepareConfig
 from registry.cli import main
-from registry.crops import landmark_box
-from registry.data import find_index
+from registry.contracts.types import DataOptions, Face
+from registry.data.images import read_image
+from registry.data.index import find_index
+from registry.data.videos import VideoCursor
 from registry.errors import BenchError, ConfigError, DataError
-from registry.images import read_image
-from registry.plugins import Plugins, load_plugins
-from registry.reader import FaceReader, read_landmarks
-from registry.specs import FaceDetectorSpec, LandmarkerSpec
-from registry.types import DataOptions, Face
-from registry.video_files import VideoCursor
+from registry.faces.aligned_crop import aligned_crop
+from registry.faces.crops import landmark_box
+from registry.faces.reader import FaceReader, read_landmarks
+from registry.plugins.discovery import Plugins, load_plugins
+from registry.plugins.specs import FaceDetectorSpec, LandmarkerSpec
 
 BOX = (10.6, 5.2, 30.6, 25.2)
 
@@ -509,7 +509,7 @@ def test_the_command_prints_what_is_there_and_the_line_that_scores_it(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("registry.builtin.prepare_command.load_plugins", lambda: plugins)
+    monkeypatch.setattr("registry.builtin.prepare.command.load_plugins", lambda: plugins)
     out = tmp_path / "set"
     line = ["prepare", str(clips), "--label", "fake", "--out", str(out), "--frames", "3"]
     flags = ["--face-detector", "boxes", "--landmarker", "circle", "--workers", "1", "--quiet"]

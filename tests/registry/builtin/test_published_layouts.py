@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from layouts import celeb_df, request, write_image, write_video
 
-from registry.builtin.celeb_df import celeb_df_videos
-from registry.builtin.dfdc import dfdc_videos
-from registry.builtin.ffpp_splits import ffpp_videos
-from registry.builtin.path_lists import path_list_videos
+from registry.builtin.datasets.celeb_df import celeb_df_videos
+from registry.builtin.datasets.dfdc import dfdc_videos
+from registry.builtin.datasets.faceforensics import ffpp_videos
+from registry.builtin.datasets.path_lists import path_list_videos
 from registry.checks import check_dataset
-from registry.data import find_index
+from registry.contracts.types import DataOptions, Frame, Resolved, VideoIndex
+from registry.data.index import find_index
 from registry.errors import ConfigError, DataError
-from registry.plugins import load_plugins
-from registry.types import DataOptions, Frame, Resolved, VideoIndex
+from registry.plugins.discovery import load_plugins
 
 
 def touch(root: Path, *names: str) -> Path:

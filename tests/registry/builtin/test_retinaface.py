@@ -11,20 +11,20 @@ import cv2
 import numpy as np
 import pytest
 
-from registry.builtin.faces import build_dlib
-from registry.builtin.insightface_pack import PACK, build_retinaface
-from registry.builtin.retinaface import (
+from registry.builtin.faces.dlib_models import build_dlib
+from registry.builtin.faces.insightface import PACK, build_retinaface
+from registry.builtin.faces.tiny_retinaface import (
     anchors,
     build_tiny_retinaface,
     decode_boxes,
     keep_best,
 )
-from registry.crops import iou, landmark_box
-from registry.data import find_videos
+from registry.contracts.types import Frame
+from registry.data.images import read_image
+from registry.data.index import find_videos
 from registry.errors import ConfigError
-from registry.images import read_image
-from registry.plugins import load_plugins
-from registry.types import Frame
+from registry.faces.crops import iou, landmark_box
+from registry.plugins.discovery import load_plugins
 
 # --- arithmetic -------------------------------------------------------------------------------
 
@@ -116,7 +116,8 @@ def test_without_its_weights_the_error_names_the_extra(monkeypatch: pytest.Monke
 
 def test_no_code_of_the_package_with_the_weights_runs() -> None:
     code = (
-        "import sys; from registry.builtin.retinaface import build_tiny_retinaface as build;"
+        "import sys;"
+        "from registry.builtin.faces.tiny_retinaface import build_tiny_retinaface as build;"
         "build(); assert not {'retinaface', 'insightface', 'torch'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)

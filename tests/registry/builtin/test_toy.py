@@ -7,20 +7,20 @@ import cv2
 import numpy as np
 import pytest
 
-from registry.builtin import toy
-from registry.builtin.datasets import read_manifest
-from registry.builtin.faces import build_dlib, build_dlib68
-from registry.builtin.toy import Plan, draw_toy, toy_videos
-from registry.builtin.toy_forgeries import METHODS, Shot, forge
-from registry.builtin.toy_model import load_faces
-from registry.builtin.toy_people import draw_person, draw_pose
-from registry.builtin.toy_render import camera, encode, render
-from registry.crops import fraction_inside
-from registry.data import fingerprint
+from registry.builtin.datasets.manifest import read_manifest
+from registry.builtin.datasets.toy import videos as toy
+from registry.builtin.datasets.toy.forgeries import METHODS, Shot, forge
+from registry.builtin.datasets.toy.model import load_faces
+from registry.builtin.datasets.toy.people import draw_person, draw_pose
+from registry.builtin.datasets.toy.render import camera, encode, render
+from registry.builtin.datasets.toy.videos import Plan, draw_toy, toy_videos
+from registry.builtin.faces.dlib_models import build_dlib, build_dlib68
+from registry.contracts.types import DatasetRequest, Video
+from registry.data.images import read_image
+from registry.data.index import fingerprint
 from registry.errors import DataError, UnknownNameError
-from registry.images import read_image
-from registry.reader import read_landmarks
-from registry.types import DatasetRequest, Video
+from registry.faces.crops import fraction_inside
+from registry.faces.reader import read_landmarks
 
 SMALL = Plan(people=(("train", 2), ("val", 1), ("test", 4)))
 

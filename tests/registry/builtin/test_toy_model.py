@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from registry.builtin.toy_model import (
+from registry.builtin.datasets.toy.model import (
     FILE,
     HEAD,
     LANDMARKS,
@@ -13,8 +13,14 @@ from registry.builtin.toy_model import (
     load_faces,
     split_planes,
 )
-from registry.builtin.toy_people import Pose, draw_person, draw_pose, frame_points, mirrored
-from registry.builtin.toy_render import SIZE, render
+from registry.builtin.datasets.toy.people import (
+    Pose,
+    draw_person,
+    draw_pose,
+    frame_points,
+    mirrored,
+)
+from registry.builtin.datasets.toy.render import SIZE, render
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.interpolate import RBFInterpolator
 
-from registry.builtin.toy_warp import SIZE, spline_map, warp
+from registry.builtin.datasets.toy.warp import SIZE, spline_map, warp
 
 
 def some_points(seed: int, count: int = 40) -> np.ndarray:
