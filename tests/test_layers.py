@@ -18,8 +18,8 @@ ALONE = (
     "lesb_plugin/lfd/subspace.py",
     "lesb_plugin/lfd/regions.py",
     "lesb_plugin/gep/subspace.py",
-    "lesb_plugin/lesb/blend.py",
-    "lesb_plugin/explain/cam.py",
+    "lesb_plugin/pseudo_fakes/blend.py",
+    "lesb_plugin/explainers/cam.py",
 )
 HEAVY = {"torch", "torchvision", "timm", "cv2", "numpy", "pandas", "scipy", "sklearn", "pyarrow"}
 

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from lesb_plugin.explain.log_odds import Array, log_odds
+from lesb_plugin.explainers.log_odds import Array, log_odds
 
 __all__ = [
     "AUTHENTIC_ABOVE",

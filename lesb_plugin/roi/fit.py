@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.lesb.board import SHOWN, Board, board_in
+from lesb_plugin.drawing.tensorboard import SHOWN, Board, board_in
 from lesb_plugin.lesb.fitted import head_logits
 from lesb_plugin.lesb.probe import Probe, fit_probe
 from lesb_plugin.lesb.styled import styled_fakes
-from lesb_plugin.lesb.train.pairs import load_law
 from lesb_plugin.lfd.presets import region_preset
 from lesb_plugin.lfd.regions import RegionSet
 from lesb_plugin.lfd.variants import Skipped, check_skipped, load_in_order
+from lesb_plugin.pseudo_fakes.pairs import load_law
 from lesb_plugin.roi.calibration import choose_fusion, fit_calibration
 from lesb_plugin.roi.dataset import PartFakes, PartViews
 from lesb_plugin.roi.encoding import Encoded, RoiEncoder, global_embedding, part_features

@@ -20,8 +20,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.lesb.blend import Style
 from lesb_plugin.lesb.dataset import PseudoFakes
+from lesb_plugin.pseudo_fakes.blend import Style
 from registry import CropPolicy, DatasetRequest, Face
 from registry.builtin.datasets.manifest import manifest_videos
 from registry.data.images import read_image

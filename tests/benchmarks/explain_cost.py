@@ -18,7 +18,7 @@ import torch
 from scoring_overhead import seconds, unfitted
 from torch import nn
 
-from lesb_plugin.explain.maps import build_cam
+from lesb_plugin.explainers.maps import build_cam
 from lesb_plugin.lesb.detector import LesbDetector
 from lesb_plugin.lesb.options import LesbOptions
 from registry import Embedder

@@ -15,9 +15,9 @@ from safetensors import safe_open
 from sklearn.metrics import roc_auc_score
 
 from lesb_plugin.lesb import plugin
-from lesb_plugin.lesb.train.command import configure_train
-from lesb_plugin.lesb.train.options import TrainConfig, ValidateConfig
 from lesb_plugin.lfd.artefact import load
+from lesb_plugin.train.command import configure_train
+from lesb_plugin.train.options import TrainConfig, ValidateConfig
 from lesb_plugin.weights import ARTEFACTS, HERE, TRAINED_ON, WEIGHTS_SHA256, artefact_name
 from lesb_plugin.weights.shipped import WEIGHTS, build_sbi_efflite0, shipped_artefact
 from registry import evaluate, given_flags, resolve

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from planted import planted_samples
 
-from lesb_plugin.audit.collect import Collected, collect
+from lesb_plugin.audit.evidence.collect import Collected, collect
+from lesb_plugin.audit.evidence.faces import AuditFace
+from lesb_plugin.audit.evidence.subject import Subject
+from lesb_plugin.audit.evidence.truth import wide_masks
 from lesb_plugin.audit.extended.study import Study
-from lesb_plugin.audit.faces import AuditFace
-from lesb_plugin.audit.intervals import Draws
+from lesb_plugin.audit.measures.intervals import Draws
 from lesb_plugin.audit.options import ROWS, AuditConfig
-from lesb_plugin.audit.subject import Subject
-from lesb_plugin.audit.truth import wide_masks
 from lesb_plugin.lfd.presets import region_preset
 from lesb_plugin.lfd.regions import STILL, part_mask
 from registry import AuditInputs, Crop, CropPolicy, Explanation, Scores

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau, pearsonr, spearmanr
 
-from lesb_plugin.audit.agreement import alike, kendall, pearson, spearman
+from lesb_plugin.audit.measures.agreement import alike, kendall, pearson, spearman
 
 RNG = np.random.default_rng(2)
 ONE, OTHER = RNG.integers(0, 4, (40, 4)).astype(float), RNG.normal(size=(40, 4))

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from lesb_plugin.audit.discrimination import auc, auc_matrix, diagonal, redundancy, selectivity
+from lesb_plugin.audit.measures.discrimination import (
+    auc,
+    auc_matrix,
+    diagonal,
+    redundancy,
+    selectivity,
+)
 
 RNG = np.random.default_rng(3)
 REAL = np.arange(150) < 60

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from planted import planted_samples
 
-from lesb_plugin.audit.edits import FAMILIES, KINDS, Canvas, edited, matched_masks
-from lesb_plugin.audit.faces import AuditFace
-from lesb_plugin.audit.made import with_edits
-from lesb_plugin.audit.truth import group_of, wide_masks
+from lesb_plugin.audit.evidence.edits import FAMILIES, KINDS, Canvas, edited, matched_masks
+from lesb_plugin.audit.evidence.faces import AuditFace
+from lesb_plugin.audit.evidence.made import with_edits
+from lesb_plugin.audit.evidence.truth import group_of, wide_masks
 from lesb_plugin.lfd.regions import RegionSet
 from registry import CropPolicy, DataError, crop_face
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lesb_plugin.audit.equivariance import (
+from lesb_plugin.audit.measures.equivariance import (
     MOVES,
     Move,
     border_share,

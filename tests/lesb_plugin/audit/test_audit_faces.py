@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from planted import planted_samples
 
-from lesb_plugin.audit.faces import FaceSet, _chosen, read_faces
+from lesb_plugin.audit.evidence.faces import FaceSet, _chosen, read_faces
 from lesb_plugin.audit.options import AuditConfig
 from lesb_plugin.lfd.presets import region_preset
 from registry import DataError, Frame, Video, prepare_audit

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lesb_plugin.audit.localisation import (
+from lesb_plugin.audit.measures.localisation import (
     concentration,
     pointing,
     relevance_mass,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score, jaccard_score, recall_score
 
-from lesb_plugin.audit.naming import (
+from lesb_plugin.audit.measures.naming import (
     alarms,
     alarms_beyond,
     jaccard,

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from green import NAMES, GreenDetector, hulls, inputs, painted_faces
 
-from lesb_plugin.audit.collect import Collected, collect
-from lesb_plugin.audit.faces import AuditFace
-from lesb_plugin.audit.intervals import Draws
-from lesb_plugin.audit.map_rows import map_rows
-from lesb_plugin.audit.painted import painted
-from lesb_plugin.audit.row import Row
-from lesb_plugin.audit.subject import Subject
+from lesb_plugin.audit.evidence.collect import Collected, collect
+from lesb_plugin.audit.evidence.faces import AuditFace
+from lesb_plugin.audit.evidence.painted import painted
+from lesb_plugin.audit.evidence.subject import Subject
+from lesb_plugin.audit.measures.intervals import Draws
+from lesb_plugin.audit.rows.map_rows import map_rows
+from lesb_plugin.audit.rows.row import Row
 from lesb_plugin.lfd.presets import region_preset
 from registry import Crop, Scores
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lesb_plugin.audit.localisation import pointing, relevance_mass, relevance_rank
+from lesb_plugin.audit.measures.localisation import pointing, relevance_mass, relevance_rank
 
 AS_IT_IS = {"abs": False, "normalise": False, "disable_warnings": True}
 RNG = np.random.default_rng(4)

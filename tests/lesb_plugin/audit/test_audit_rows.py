@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 from scipy.stats import beta, kendalltau
 
-from lesb_plugin.audit.collect import PERTURBATIONS, Collected
-from lesb_plugin.audit.controls import EDGES, PART_CONTROLS, SHUFFLED
-from lesb_plugin.audit.equivariance import MOVES, move_points
-from lesb_plugin.audit.faces import AuditFace
-from lesb_plugin.audit.intervals import Draws, Figure
-from lesb_plugin.audit.map_rows import map_rows
-from lesb_plugin.audit.part_rows import part_rows
-from lesb_plugin.audit.row import Aim, Row, at_least, called_out
-from lesb_plugin.audit.truth import wide_masks
+from lesb_plugin.audit.evidence.collect import PERTURBATIONS, Collected
+from lesb_plugin.audit.evidence.faces import AuditFace
+from lesb_plugin.audit.evidence.truth import wide_masks
+from lesb_plugin.audit.measures.controls import EDGES, PART_CONTROLS, SHUFFLED
+from lesb_plugin.audit.measures.equivariance import MOVES, move_points
+from lesb_plugin.audit.measures.intervals import Draws, Figure
+from lesb_plugin.audit.rows.map_rows import map_rows
+from lesb_plugin.audit.rows.part_rows import part_rows
+from lesb_plugin.audit.rows.row import Aim, Row, at_least, called_out
 from lesb_plugin.lfd.presets import region_preset
 from registry import ConfigError, Crop, DataError, Explanation, Scores
 

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from scipy.stats import spearmanr
 
-from lesb_plugin.audit.agreement import kendall
-from lesb_plugin.audit.collect import Collected, collect
-from lesb_plugin.audit.controls import SUBSPACES
-from lesb_plugin.audit.faces import AuditFace
-from lesb_plugin.audit.intervals import Draws
-from lesb_plugin.audit.part_rows import part_rows
-from lesb_plugin.audit.row import Row, called_out
-from lesb_plugin.audit.subject import Subject
-from lesb_plugin.audit.subspaces import RandomSubspaces, rank_beside, whole_direction
+from lesb_plugin.audit.evidence.collect import Collected, collect
+from lesb_plugin.audit.evidence.faces import AuditFace
+from lesb_plugin.audit.evidence.subject import Subject
+from lesb_plugin.audit.evidence.subspaces import RandomSubspaces, rank_beside, whole_direction
+from lesb_plugin.audit.measures.agreement import kendall
+from lesb_plugin.audit.measures.controls import SUBSPACES
+from lesb_plugin.audit.measures.intervals import Draws
+from lesb_plugin.audit.rows.part_rows import part_rows
+from lesb_plugin.audit.rows.row import Row, called_out
 from lesb_plugin.lesb.fitted import FittedLesb, ValReals
 from lesb_plugin.lesb.probe import Probe
 from lesb_plugin.lfd.presets import region_preset

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from planted import MEAN_FACE
 
-from lesb_plugin.audit.truth import changed_parts, covered_parts, group_of, wide_masks
+from lesb_plugin.audit.evidence.truth import changed_parts, covered_parts, group_of, wide_masks
 from lesb_plugin.lfd.regions import RegionSet
 from registry import DataError
 

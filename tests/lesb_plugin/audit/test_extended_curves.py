@@ -11,10 +11,10 @@ import torch
 from green import NAMES, GreenDetector, collected, green_map, painted_faces, study_of
 from scipy.stats import spearmanr
 
+from lesb_plugin.audit.evidence.faces import AuditFace
 from lesb_plugin.audit.extended.curves import curve_area, curve_rows, exchanged, ranked
 from lesb_plugin.audit.extended.shapley_rows import part_values, shapley_rows
-from lesb_plugin.audit.faces import AuditFace
-from lesb_plugin.audit.row import Row
+from lesb_plugin.audit.rows.row import Row
 from registry import Crop, Explanation
 
 

@@ -16,6 +16,7 @@ from scipy.special import expit
 from scipy.stats import spearmanr
 from torch import nn
 
+from lesb_plugin.audit.evidence.faces import AuditFace
 from lesb_plugin.audit.extended.cascade import (
     cascade_rows,
     map_correlation,
@@ -24,8 +25,7 @@ from lesb_plugin.audit.extended.cascade import (
 )
 from lesb_plugin.audit.extended.labels import _of_roi, labels_row
 from lesb_plugin.audit.extended.methods import method_rows, rivals
-from lesb_plugin.audit.faces import AuditFace
-from lesb_plugin.audit.row import called_out
+from lesb_plugin.audit.rows.row import called_out
 from registry import Crop, CropPolicy, Embedder, Explanation, Features, Scores, Training
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from lesb_plugin.explain.cam import METHODS, closed_form, eigencam, gradcam_plus_plus, xgradcam
+from lesb_plugin.explainers.cam import METHODS, closed_form, eigencam, gradcam_plus_plus, xgradcam
 
 REFERENCES = {
     "gradcam": "GradCAM",

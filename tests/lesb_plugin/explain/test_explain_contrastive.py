@@ -8,8 +8,8 @@ import pytest
 from sklearn.neighbors import NearestNeighbors
 from tiny import CROPS, SIZE, MeanColour, TinyBackbone, TinyDetector, write_reals
 
-from lesb_plugin.explain.contrastive import RealFaces, build_contrastive
-from lesb_plugin.explain.options import ExplainOptions
+from lesb_plugin.explainers.contrastive import RealFaces, build_contrastive
+from lesb_plugin.explainers.options import ExplainOptions
 from registry import ConfigError, DataError, real_crops
 
 RNG = np.random.default_rng(7)

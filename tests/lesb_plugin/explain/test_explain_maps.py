@@ -5,9 +5,9 @@ import pytest
 import torch
 from tiny import CROPS, SIZE, MeanColour, TinyBackbone, TinyDetector
 
-from lesb_plugin.explain.cam import METHODS
-from lesb_plugin.explain.maps import build_cam
-from lesb_plugin.explain.options import ExplainOptions
+from lesb_plugin.explainers.cam import METHODS
+from lesb_plugin.explainers.maps import build_cam
+from lesb_plugin.explainers.options import ExplainOptions
 from registry import ConfigError, Detector, DifferentiableDetector, Explanation
 
 IMAGES = np.stack([crop.image for crop in CROPS])

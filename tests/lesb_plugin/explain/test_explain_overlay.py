@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lesb_plugin.explain.masks import NoPartsError
-from lesb_plugin.explain.overlay import STYLES, Style, colour_bar, overlay, region_fill
-from lesb_plugin.explain.polygons import part_polygons
+from lesb_plugin.drawing.overlay import STYLES, Style, colour_bar, overlay, region_fill
+from lesb_plugin.explainers.masks import NoPartsError
+from lesb_plugin.explainers.polygons import part_polygons
 from lesb_plugin.lfd.regions import RegionSet
 from registry import Crop
 from registry.checks import example_crops

@@ -8,9 +8,9 @@ import pytest
 import torch
 from tiny import CROPS, SIZE, MeanColour, TinyBackbone, TinyDetector, write_reals
 
-from lesb_plugin.explain.decomposition import build_parts
-from lesb_plugin.explain.masks import partition
-from lesb_plugin.explain.options import ExplainOptions
+from lesb_plugin.explainers.decomposition import build_parts
+from lesb_plugin.explainers.masks import partition
+from lesb_plugin.explainers.options import ExplainOptions
 from lesb_plugin.lfd.regions import STILL, RegionSet, part_mask
 from registry import ConfigError, Crop, real_crops
 

@@ -9,12 +9,12 @@ import torch
 from scipy.special import logit
 from tiny import CROPS, SIZE, MeanColour, TinyBackbone, TinyDetector
 
-from lesb_plugin.explain.log_odds import log_odds
-from lesb_plugin.explain.masks import part_masks
-from lesb_plugin.explain.occlusion import build_occlusion, build_occlusion_grid
-from lesb_plugin.explain.options import ExplainOptions
-from lesb_plugin.explain.perturbation import blurred, mixed, scores
-from lesb_plugin.explain.shapley import build_shapley, coalitions, shapley_values
+from lesb_plugin.explainers.log_odds import log_odds
+from lesb_plugin.explainers.masks import part_masks
+from lesb_plugin.explainers.occlusion import build_occlusion, build_occlusion_grid
+from lesb_plugin.explainers.options import ExplainOptions
+from lesb_plugin.explainers.perturbation import blurred, mixed, scores
+from lesb_plugin.explainers.shapley import build_shapley, coalitions, shapley_values
 from lesb_plugin.lfd.regions import STILL, Region, RegionSet
 from registry import ConfigError
 
@@ -62,7 +62,7 @@ def test_a_fine_grid_is_scored_in_pieces(mouth: MeanColour, monkeypatch: Any) ->
         return score(self, crops)
 
     monkeypatch.setattr(MeanColour, "score", counting)
-    monkeypatch.setattr("lesb_plugin.explain.occlusion._AT_ONCE", 10)
+    monkeypatch.setattr("lesb_plugin.explainers.occlusion._AT_ONCE", 10)
     pieces = build_occlusion_grid(mouth, ExplainOptions(grid=6))([CROP])
     assert counts == [11, 10, 10, 6]
     np.testing.assert_array_equal(pieces[0].maps["face"], whole[0].maps["face"])

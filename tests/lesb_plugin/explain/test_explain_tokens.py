@@ -10,10 +10,10 @@ import timm
 import torch
 from tiny import TinyBackbone, TinyDetector
 
-from lesb_plugin.explain.maps import build_cam
-from lesb_plugin.explain.options import ExplainOptions
-from lesb_plugin.explain.rollout import build_rollout, gradient_rollout
-from lesb_plugin.explain.tokens import describe_outliers, outliers
+from lesb_plugin.explainers.maps import build_cam
+from lesb_plugin.explainers.options import ExplainOptions
+from lesb_plugin.explainers.rollout import build_rollout, gradient_rollout
+from lesb_plugin.explainers.tokens import describe_outliers, outliers
 from registry import ConfigError, CropPolicy
 from registry.backbones.timm_backbone import Provenance, TimmBackbone
 from registry.checks import example_crops

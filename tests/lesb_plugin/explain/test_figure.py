@@ -13,11 +13,11 @@ import pytest
 from pictured_run import by_number, pictured_run
 from tiny import TinyBackbone, TinyDetector
 
-from lesb_plugin.explain.figure import pages
-from lesb_plugin.explain.figure.choice import by_group, by_outcome, spread, strongest
-from lesb_plugin.explain.figure.sheet import Bar, Row, Sheet, Tile, write_sheet
-from lesb_plugin.explain.overlay import colour_bar, overlay, region_fill
-from lesb_plugin.explain.polygons import part_polygons
+from lesb_plugin.drawing.overlay import colour_bar, overlay, region_fill
+from lesb_plugin.explainers.polygons import part_polygons
+from lesb_plugin.figure import pages
+from lesb_plugin.figure.choice import by_group, by_outcome, spread, strongest
+from lesb_plugin.figure.sheet import Bar, Row, Sheet, Tile, write_sheet
 from lesb_plugin.lfd.regions import RegionSet
 from registry import ConfigError, CropPolicy, FinishedRun, Result, ScoredFace
 from registry.cli import main

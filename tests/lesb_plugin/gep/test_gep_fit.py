@@ -14,13 +14,13 @@ from random_lesb import BACKBONE
 from random_lesb import backbone as random_backbone
 from random_lesb import fitted as random_lesb
 
+from lesb_plugin.export.source import load_source
 from lesb_plugin.gep.detector import build_gep
 from lesb_plugin.gep.fit import Contrastive, fit_gep
 from lesb_plugin.gep.options import GepFitOptions
 from lesb_plugin.gep.subspace import Weights
 from lesb_plugin.lesb.detector import build_lesb
 from lesb_plugin.lesb.embedding import Embedded
-from lesb_plugin.lesb.export.source import load_source
 from lesb_plugin.lesb.fit import fit_lesb
 from lesb_plugin.lesb.fitted import load_fitted
 from lesb_plugin.lesb.options import LesbOptions

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from planted import MEAN_FACE
 
-from lesb_plugin.lesb.train.checkpoint import load_same_run
-from lesb_plugin.lesb.train.loop import CHECKPOINT, Trainer
-from lesb_plugin.lesb.train.options import TrainConfig
-from lesb_plugin.lesb.train.pairs import PairMaker, pair_maker
-from lesb_plugin.lesb.train.store import FaceStore, build_store
-from lesb_plugin.lesb.train.validation import ValSet, build_val_set
+from lesb_plugin.pseudo_fakes.pairs import PairMaker, pair_maker
+from lesb_plugin.pseudo_fakes.store import FaceStore, build_store
+from lesb_plugin.train.checkpoint import load_same_run
+from lesb_plugin.train.loop import CHECKPOINT, Trainer
+from lesb_plugin.train.options import TrainConfig
+from lesb_plugin.train.validation import ValSet, build_val_set
 from registry import CropPolicy, Face, resolve
 from registry.plugins.discovery import load_plugins
 

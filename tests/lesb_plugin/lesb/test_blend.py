@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from planted import MEAN_FACE, PlantedSample
 
-from lesb_plugin.lesb.blend import Pair, Style, mirror, self_blend
-from lesb_plugin.lesb.distort import Colour
+from lesb_plugin.pseudo_fakes.blend import Pair, Style, mirror, self_blend
+from lesb_plugin.pseudo_fakes.distort import Colour
 
 Image = NDArray[np.uint8]
 Points = NDArray[np.float32]

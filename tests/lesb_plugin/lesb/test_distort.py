@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from lesb_plugin.lesb.distort import (
+from lesb_plugin.pseudo_fakes.distort import (
     Colour,
     compress,
     draw_colour,

@@ -20,8 +20,8 @@ import yaml
 from random_lesb import BACKBONE, backbone, pictures, save_artefact, to_crops
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from lesb_plugin.export.checkout_model import LesbModel
 from lesb_plugin.lesb.detector import build_lesb
-from lesb_plugin.lesb.export.checkout_model import LesbModel
 from registry import ConfigError, Scores, detector_context
 from registry.cli import main
 

@@ -13,8 +13,8 @@ import pytest
 import torch
 from random_lesb import BACKBONE, backbone, pictures, save_artefact
 
-from lesb_plugin.lesb.export import onnx_graph
-from lesb_plugin.lesb.export.source import Source, load_source
+from lesb_plugin.export import onnx_graph
+from lesb_plugin.export.source import Source, load_source
 from registry import ConfigError, DataError
 from registry.cli import main
 

@@ -13,14 +13,14 @@ from planted import planted_samples
 from planted_lesb import crops, fit_context, fit_options, planted_embedder
 from scipy.spatial.distance import cdist
 
-from lesb_plugin.lesb.board import POINTS, board_in, chosen, grid
+from lesb_plugin.drawing.tensorboard import POINTS, board_in, chosen, grid
 from lesb_plugin.lesb.dataset import PseudoFakes
 from lesb_plugin.lesb.embedding import Embedded, embed_faces
 from lesb_plugin.lesb.fit import fit_lesb
 from lesb_plugin.lesb.fitted import FittedLesb, load_fitted
-from lesb_plugin.lesb.style import Style
 from lesb_plugin.lfd.presets import psi_preset, region_preset
 from lesb_plugin.lfd.variants import VariantDataset, Variants
+from lesb_plugin.pseudo_fakes.style import Style
 from registry import DataError, FitContext, load_yaml
 
 PARTS = ("eyes", "nose", "mouth")

@@ -15,12 +15,12 @@ from lesb_plugin.lesb.embedding import Embedded, embed_faces
 from lesb_plugin.lesb.fit import fit_lesb
 from lesb_plugin.lesb.fitted import load_fitted
 from lesb_plugin.lesb.options import LesbFitOptions
-from lesb_plugin.lesb.style import Style
 from lesb_plugin.lesb.styled import StyledFakes, for_validation
-from lesb_plugin.lesb.train.pairs import pair_maker
-from lesb_plugin.lesb.train.store import build_store
 from lesb_plugin.lfd.artefact import load
 from lesb_plugin.lfd.variants import load_in_order
+from lesb_plugin.pseudo_fakes.pairs import pair_maker
+from lesb_plugin.pseudo_fakes.store import build_store
+from lesb_plugin.pseudo_fakes.style import Style
 from registry import (
     BenchError,
     ConfigError,

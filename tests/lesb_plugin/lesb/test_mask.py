@@ -6,7 +6,7 @@ import pytest
 from planted import MEAN_FACE
 from scipy import ndimage
 
-from lesb_plugin.lesb.mask import (
+from lesb_plugin.pseudo_fakes.mask import (
     HULLS,
     elastic_field,
     face_hull,

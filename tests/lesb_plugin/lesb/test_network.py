@@ -10,10 +10,10 @@ import torch
 from planted import PlantedBackbone
 from random_lesb import backbone, fitted, pictures, to_crops
 
+from lesb_plugin.export.network import FUSIONS, LesbNetwork
+from lesb_plugin.export.source import load_source
 from lesb_plugin.lesb import fusion as reference
 from lesb_plugin.lesb.detector import LesbDetector, build_lesb
-from lesb_plugin.lesb.export.source import load_source
-from lesb_plugin.lesb.network import FUSIONS, LesbNetwork
 from lesb_plugin.lesb.options import LesbOptions
 from registry import ConfigError, Embedder, detector_context
 

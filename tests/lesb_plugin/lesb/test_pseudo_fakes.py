@@ -8,10 +8,10 @@ import pytest
 from numpy.typing import NDArray
 from planted import BrokenSample, PlantedSample, planted_samples
 
-from lesb_plugin.lesb.blend import Style
 from lesb_plugin.lesb.dataset import PseudoFakes, Views
-from lesb_plugin.lesb.distort import Colour
 from lesb_plugin.lfd.variants import Skipped, load_in_order
+from lesb_plugin.pseudo_fakes.blend import Style
+from lesb_plugin.pseudo_fakes.distort import Colour
 from registry import CropPolicy, Face, crop_face
 
 POLICY = CropPolicy(size=64)

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from drawn_training import BACKBONE, EASY
 
-from lesb_plugin.lesb.train.monitor import stopping
-from lesb_plugin.lesb.train.options import TrainConfig
-from lesb_plugin.lesb.train.pairs import PairMaker, pair_maker
-from lesb_plugin.lesb.train.store import FaceStore
+from lesb_plugin.pseudo_fakes.pairs import PairMaker, pair_maker
+from lesb_plugin.pseudo_fakes.store import FaceStore
+from lesb_plugin.train.monitor import stopping
+from lesb_plugin.train.options import TrainConfig
 from registry import CropPolicy, resolve
 from registry.cli import main
 
@@ -39,7 +39,7 @@ def test_a_run_starts_stops_and_goes_on(
     assert main(command) == 2
     assert "pass --resume to go on with that run" in capsys.readouterr().err
     with pytest.MonkeyPatch.context() as patched:  # settings are compared before faces are read
-        patched.setattr("lesb_plugin.lesb.train.val_set.build_store", pytest.fail)
+        patched.setattr("lesb_plugin.train.val_set.build_store", pytest.fail)
         assert main([*command, "--resume", "--learning-rate", "0.5"]) == 2
     assert "learning_rate was 0.001, is 0.5" in capsys.readouterr().err
     assert main([*command, "--resume"]) == 0
@@ -120,7 +120,7 @@ def test_crops_can_be_learned_from_as_they_are_stored(
         return pair_maker(store, crop, law, **settings)
 
     for module in ("run", "val_set"):
-        monkeypatch.setattr(f"lesb_plugin.lesb.train.{module}.pair_maker", noting)
+        monkeypatch.setattr(f"lesb_plugin.train.{module}.pair_maker", noting)
     assert main([*command, "--minutes", "0", "--crop-from", "frame"]) == 0
     assert [(crop.name, crop.margin) for crop in policies] == [("frame", 0.0)] * 2  # train, val
     assert "crop_from: frame" in (tmp_path / "run" / "config.yaml").read_text()

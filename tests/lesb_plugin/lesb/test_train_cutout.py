@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from drawn_training import easy_style, maker
 
-from lesb_plugin.lesb.train.cutout import draw_cutout
-from lesb_plugin.lesb.train.law import Cutout
+from lesb_plugin.pseudo_fakes.cutout import draw_cutout
+from lesb_plugin.pseudo_fakes.law import Cutout
 
 
 def drawn(law: Cutout, mask: np.ndarray, draws: int = 400) -> list[np.ndarray]:

@@ -8,10 +8,10 @@ import pytest
 from numpy.typing import NDArray
 from planted import MEAN_FACE
 
-from lesb_plugin.lesb.distort import compress
-from lesb_plugin.lesb.train.changes import match_colour
-from lesb_plugin.lesb.train.codec import Codec, video_frame
-from lesb_plugin.lesb.train.geometry import (
+from lesb_plugin.pseudo_fakes.changes import match_colour
+from lesb_plugin.pseudo_fakes.codec import Codec, video_frame
+from lesb_plugin.pseudo_fakes.distort import compress
+from lesb_plugin.pseudo_fakes.geometry import (
     apply_map,
     bend_map,
     piecewise_map,
@@ -21,9 +21,9 @@ from lesb_plugin.lesb.train.geometry import (
     similarity_map,
     where_to,
 )
-from lesb_plugin.lesb.train.law import Placement, Quality
-from lesb_plugin.lesb.train.quality import draw_quality
-from lesb_plugin.lesb.train.view import View, place
+from lesb_plugin.pseudo_fakes.law import Placement, Quality
+from lesb_plugin.pseudo_fakes.quality import draw_quality
+from lesb_plugin.pseudo_fakes.view import View, place
 
 POINTS = (MEAN_FACE * (80, 90) + (40, 30)).astype(np.float32)
 

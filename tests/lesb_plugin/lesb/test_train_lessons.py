@@ -11,16 +11,16 @@ from drawn_training import BACKBONE, easy_style, maker, trainer
 from sklearn.metrics import log_loss, roc_auc_score
 from torch import nn
 
-from lesb_plugin.lesb.train.lessons import (
+from lesb_plugin.pseudo_fakes.pairs import Batch, batches
+from lesb_plugin.train.lessons import (
     MaskLearner,
     PartLearner,
     mask_loss,
     mask_targets,
     part_loss,
 )
-from lesb_plugin.lesb.train.loop import WEIGHTS, Trainer
-from lesb_plugin.lesb.train.monitor import Stop
-from lesb_plugin.lesb.train.pairs import Batch, batches
+from lesb_plugin.train.loop import WEIGHTS, Trainer
+from lesb_plugin.train.monitor import Stop
 from registry import ConfigError
 from registry.plugins.discovery import load_plugins
 

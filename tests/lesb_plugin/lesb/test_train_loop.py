@@ -14,9 +14,9 @@ from event_files import curve, image, points
 from numpy.testing import assert_allclose, assert_array_equal
 from safetensors import safe_open
 
-from lesb_plugin.lesb.train.loop import CHECKPOINT, LOG, WEIGHTS, Trainer
-from lesb_plugin.lesb.train.made import Made
-from lesb_plugin.lesb.train.monitor import Stop
+from lesb_plugin.pseudo_fakes.made import Made
+from lesb_plugin.train.loop import CHECKPOINT, LOG, WEIGHTS, Trainer
+from lesb_plugin.train.monitor import Stop
 from registry import ConfigError, DataError
 from registry.plugins.discovery import load_plugins
 

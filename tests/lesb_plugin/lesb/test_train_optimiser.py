@@ -10,8 +10,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from lesb_plugin.lesb.train.lessons import Truth
-from lesb_plugin.lesb.train.optimiser import (
+from lesb_plugin.train.lessons import Truth
+from lesb_plugin.train.optimiser import (
     Average,
     perturbed,
     rate,
@@ -19,9 +19,9 @@ from lesb_plugin.lesb.train.optimiser import (
     still_statistics,
     weight_groups,
 )
-from lesb_plugin.lesb.train.options import TrainConfig
-from lesb_plugin.lesb.train.step import apart, step_gradients
-from lesb_plugin.lesb.train.validation import auc
+from lesb_plugin.train.options import TrainConfig
+from lesb_plugin.train.step import apart, step_gradients
+from lesb_plugin.train.validation import auc
 from registry import resolve
 
 

@@ -12,13 +12,13 @@ import pytest
 import torch
 from drawn_training import CROP, DrawnPerson, maker, people, store, store_of
 
-from lesb_plugin.lesb.distort import Image
-from lesb_plugin.lesb.train.forgeries import FAMILIES, _pieces, forge
-from lesb_plugin.lesb.train.law import Law
-from lesb_plugin.lesb.train.made import Made
-from lesb_plugin.lesb.train.pairs import Batch, Order, PairMaker, batches, load_law
-from lesb_plugin.lesb.train.view import View, resize_view
 from lesb_plugin.lfd.variants import Skipped
+from lesb_plugin.pseudo_fakes.distort import Image
+from lesb_plugin.pseudo_fakes.forgeries import FAMILIES, _pieces, forge
+from lesb_plugin.pseudo_fakes.law import Law
+from lesb_plugin.pseudo_fakes.made import Made
+from lesb_plugin.pseudo_fakes.pairs import Batch, Order, PairMaker, batches, load_law
+from lesb_plugin.pseudo_fakes.view import View, resize_view
 from registry import ConfigError
 
 
@@ -89,7 +89,7 @@ def test_quality_is_the_same_for_both_of_a_pair(clean: PairMaker) -> None:
     )  # fmt: skip
     # With an opacity of 0 nothing is blended, and masks that are empty count as no change.
     pairs = replace(clean, law=replace(law, quality=quality))
-    from lesb_plugin.lesb.train import forgeries
+    from lesb_plugin.pseudo_fakes import forgeries
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(forgeries, "_check_change", lambda *_: None)
@@ -136,7 +136,7 @@ def test_donors_alike_are_not_changed(clean: PairMaker) -> None:
         return lambda image: image
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lesb_plugin.lesb.train.forgeries.draw_change", counted)
+        patch.setattr("lesb_plugin.pseudo_fakes.forgeries.draw_change", counted)
         for alike, times in ((1.0, 0), (0.0, 4)):
             swap = replace(clean.law.swap, alike=alike, changed=1.0)
             pairs = replace(clean, law=replace(clean.law, swap=swap, mock=0.0, least_change=0.0))

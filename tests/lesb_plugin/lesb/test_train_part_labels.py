@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from lesb_plugin.lesb.train.part_labels import part_labels
+from lesb_plugin.pseudo_fakes.part_labels import part_labels
 
 # Three parts of two cells each on a grid of 2 x 3, one column apiece.
 PARTS = np.zeros((3, 2, 3), np.float32)

@@ -17,9 +17,9 @@ from safetensors.torch import load_file, save_file
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from lesb_plugin.lesb.train.options import ValidateConfig
-from lesb_plugin.lesb.train.validate import Validation, validate
-from lesb_plugin.lesb.train.validation import ValSet, verdict
+from lesb_plugin.train.options import ValidateConfig
+from lesb_plugin.train.validate import Validation, validate
+from lesb_plugin.train.validation import ValSet, verdict
 from registry import resolve
 from registry.cli import main
 
@@ -68,7 +68,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[ValSet]:
         return verdict(network, val, **settings)
 
     for name in ("validate", "loop"):
-        monkeypatch.setattr(f"lesb_plugin.lesb.train.{name}.verdict", noting)
+        monkeypatch.setattr(f"lesb_plugin.train.{name}.verdict", noting)
     return kept
 
 
@@ -205,7 +205,7 @@ def test_a_mistake_is_told_before_any_face_is_read(
     shared: list[str], flags: list[str], message: str, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("lesb_plugin.lesb.train.validate.val_set", pytest.fail)
+    monkeypatch.setattr("lesb_plugin.train.validate.val_set", pytest.fail)
     assert main(["validate", *shared, *flags]) == 2
     assert message in capsys.readouterr().err
 
