@@ -41,7 +41,7 @@ def register() -> type[Any]:
         registry, abstract = detectors.DETECTOR, contract.AbstractDetector
     except (ImportError, AttributeError) as error:
         raise ConfigError(_why_not(error)) from error
-    from lesb_plugin.lesb.export.checkout_model import LesbModel
+    from lesb_plugin.export.checkout_model import LesbModel
 
     model = type("LesbDetector", (LesbModel, abstract), {"__doc__": LesbModel.__doc__})
     registry.register_module(module_name=NAME)(model)

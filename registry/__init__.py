@@ -7,8 +7,10 @@ and no numpy; what needs them is loaded on first use.
 from __future__ import annotations
 
 import importlib
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from registry.contracts.training import Training
 from registry.errors import (
     BenchError,
     ConfigError,
@@ -19,9 +21,8 @@ from registry.errors import (
     UndefinedMetricError,
     UnknownNameError,
 )
-from registry.hookspecs import hookimpl
-from registry.origin import Training
-from registry.specs import (
+from registry.plugins.hookspecs import hookimpl
+from registry.plugins.specs import (
     ArtefactSpec,
     BackboneSpec,
     CommandSpec,
@@ -37,62 +38,31 @@ from registry.specs import (
 )
 
 if TYPE_CHECKING:
-    from registry.atomic import opened_folder, replacing, writable_folder, write_text
-    from registry.audit_summary import AuditFigure, AuditSummary, PartAudit, keep_audit
-    from registry.auditing import AuditInputs, prepare_audit
-    from registry.bootstrap import draw_weights, interval
-    from registry.cache import cache_dir
-    from registry.checksum import file_sha256
-    from registry.config import ScoringConfig
+    from registry.backbones.timm_recipe import TimmRecipe, build_timm_backbone
+    from registry.cli.detector_flags import configure_for_detectors
+    from registry.cli.file_commands import check_inputs, configure_for_files, unscored
+    from registry.cli.flags import add_config_flags, given_flags
     from registry.console import print_table, progress, progress_bar, say, say_above_bar, tell
-    from registry.context import detector_context
-    from registry.crops import crop_face, shown_aspect
-    from registry.detector_flags import configure_for_detectors
-    from registry.evaluation import evaluate
-    from registry.file_command import check_inputs, configure_for_files, unscored
-    from registry.file_scores import FaceScore, Prediction
-    from registry.fitting import fit
-    from registry.flags import add_config_flags, given_flags
-    from registry.inference import Embedder
-    from registry.markup import Markup, joined, table_head, tag
-    from registry.masks import crop_mask
-    from registry.page import html_page, picture_uri
-    from registry.predicting import Predictor, predict
-    from registry.protocols import (
+    from registry.contracts.backbone import (
         Backbone,
+        FineBackbone,
+        FreezableNetwork,
+        TrainableBackbone,
+        TrainableNetwork,
+    )
+    from registry.contracts.detector import (
         CalibratedDetector,
         Detector,
         DetectorContext,
         DifferentiableDetector,
         EmbeddingDetector,
         Explain,
-        FineBackbone,
         FitContext,
         FitReport,
-        FreezableNetwork,
         LocalDetector,
-        TrainableBackbone,
-        TrainableNetwork,
     )
-    from registry.reference import real_crops
-    from registry.resolving import as_yaml, load_yaml, resolve
-    from registry.result import Result
-    from registry.revisiting import FinishedRun, ScoredFace
-    from registry.run_folder import refuse_other_run
-    from registry.settings import (
-        BatchSettings,
-        ComputeSettings,
-        DataSettings,
-        FaceSettings,
-        FailureSettings,
-        FrameSettings,
-        WorkerSettings,
-        option,
-        options_field,
-    )
-    from registry.timm_recipe import TimmRecipe, build_timm_backbone
-    from registry.training import prepare_training
-    from registry.types import (
+    from registry.contracts.embedder import Embedder
+    from registry.contracts.types import (
         Crop,
         CropPolicy,
         DataOptions,
@@ -107,8 +77,46 @@ if TYPE_CHECKING:
         Video,
         VideoIndex,
     )
+    from registry.faces.crops import crop_face, shown_aspect
+    from registry.faces.masks import crop_mask
+    from registry.faces.real_faces import real_crops
+    from registry.files import (
+        cache_dir,
+        file_sha256,
+        opened_folder,
+        replacing,
+        writable_folder,
+        write_text,
+    )
+    from registry.html.markup import Markup, joined, table_head, tag
+    from registry.html.page import html_page, picture_uri
+    from registry.results.audit_summary import AuditFigure, AuditSummary, PartAudit, keep_audit
+    from registry.results.bootstrap import draw_weights, interval
+    from registry.results.file_scores import FaceScore, Prediction
+    from registry.results.result import Result
+    from registry.settings.load import as_yaml, load_yaml, resolve
+    from registry.settings.shared import (
+        BatchSettings,
+        ComputeSettings,
+        DataSettings,
+        FaceSettings,
+        FailureSettings,
+        FrameSettings,
+        WorkerSettings,
+        option,
+        options_field,
+    )
+    from registry.settings.tasks import ScoringConfig
+    from registry.tasks.audit import AuditInputs, prepare_audit
+    from registry.tasks.context import detector_context
+    from registry.tasks.evaluate import evaluate
+    from registry.tasks.finished_run import FinishedRun, ScoredFace
+    from registry.tasks.fit import fit
+    from registry.tasks.predict import Predictor, predict
+    from registry.tasks.run_folder import refuse_other_run
+    from registry.tasks.train import prepare_training
 
-__version__ = "0.1.0"
+__version__ = metadata.version("lesb-plugin")
 
 __all__ = [
     "ArtefactSpec",
@@ -228,97 +236,97 @@ __all__ = [
 ]
 
 _ON_FIRST_USE = {
-    "AuditFigure": "registry.audit_summary",
-    "AuditInputs": "registry.auditing",
-    "AuditSummary": "registry.audit_summary",
-    "Backbone": "registry.protocols",
-    "BatchSettings": "registry.settings",
-    "CalibratedDetector": "registry.protocols",
-    "ComputeSettings": "registry.settings",
-    "Crop": "registry.types",
-    "CropPolicy": "registry.types",
-    "DataOptions": "registry.types",
-    "DataSettings": "registry.settings",
-    "DatasetRequest": "registry.types",
-    "Detector": "registry.protocols",
-    "DetectorContext": "registry.protocols",
-    "DifferentiableDetector": "registry.protocols",
-    "Embedder": "registry.inference",
-    "EmbeddingDetector": "registry.protocols",
-    "Explain": "registry.protocols",
-    "Explanation": "registry.types",
-    "Face": "registry.types",
-    "FaceScore": "registry.file_scores",
-    "FaceSettings": "registry.settings",
-    "FailureSettings": "registry.settings",
-    "Features": "registry.types",
-    "FineBackbone": "registry.protocols",
-    "FinishedRun": "registry.revisiting",
-    "FitContext": "registry.protocols",
-    "FitReport": "registry.protocols",
-    "Frame": "registry.types",
-    "FrameSettings": "registry.settings",
-    "FreezableNetwork": "registry.protocols",
-    "LocalDetector": "registry.protocols",
-    "Markup": "registry.markup",
-    "PartAudit": "registry.audit_summary",
-    "Prediction": "registry.file_scores",
-    "Predictor": "registry.predicting",
-    "Resolved": "registry.types",
-    "Result": "registry.result",
-    "Sample": "registry.types",
-    "ScoredFace": "registry.revisiting",
-    "Scores": "registry.types",
-    "ScoringConfig": "registry.config",
-    "TimmRecipe": "registry.timm_recipe",
-    "TrainableBackbone": "registry.protocols",
-    "TrainableNetwork": "registry.protocols",
-    "Video": "registry.types",
-    "VideoIndex": "registry.types",
-    "WorkerSettings": "registry.settings",
-    "add_config_flags": "registry.flags",
-    "as_yaml": "registry.resolving",
-    "build_timm_backbone": "registry.timm_recipe",
-    "cache_dir": "registry.cache",
-    "check_inputs": "registry.file_command",
-    "configure_for_detectors": "registry.detector_flags",
-    "configure_for_files": "registry.file_command",
-    "crop_face": "registry.crops",
-    "shown_aspect": "registry.crops",
-    "crop_mask": "registry.masks",
-    "detector_context": "registry.context",
-    "draw_weights": "registry.bootstrap",
-    "evaluate": "registry.evaluation",
-    "file_sha256": "registry.checksum",
-    "fit": "registry.fitting",
-    "given_flags": "registry.flags",
-    "html_page": "registry.page",
-    "interval": "registry.bootstrap",
-    "joined": "registry.markup",
-    "keep_audit": "registry.audit_summary",
-    "load_yaml": "registry.resolving",
-    "option": "registry.settings",
-    "options_field": "registry.settings",
-    "opened_folder": "registry.atomic",
-    "picture_uri": "registry.page",
-    "predict": "registry.predicting",
-    "prepare_audit": "registry.auditing",
-    "prepare_training": "registry.training",
+    "AuditFigure": "registry.results.audit_summary",
+    "AuditInputs": "registry.tasks.audit",
+    "AuditSummary": "registry.results.audit_summary",
+    "Backbone": "registry.contracts.backbone",
+    "BatchSettings": "registry.settings.shared",
+    "CalibratedDetector": "registry.contracts.detector",
+    "ComputeSettings": "registry.settings.shared",
+    "Crop": "registry.contracts.types",
+    "CropPolicy": "registry.contracts.types",
+    "DataOptions": "registry.contracts.types",
+    "DataSettings": "registry.settings.shared",
+    "DatasetRequest": "registry.contracts.types",
+    "Detector": "registry.contracts.detector",
+    "DetectorContext": "registry.contracts.detector",
+    "DifferentiableDetector": "registry.contracts.detector",
+    "Embedder": "registry.contracts.embedder",
+    "EmbeddingDetector": "registry.contracts.detector",
+    "Explain": "registry.contracts.detector",
+    "Explanation": "registry.contracts.types",
+    "Face": "registry.contracts.types",
+    "FaceScore": "registry.results.file_scores",
+    "FaceSettings": "registry.settings.shared",
+    "FailureSettings": "registry.settings.shared",
+    "Features": "registry.contracts.types",
+    "FineBackbone": "registry.contracts.backbone",
+    "FinishedRun": "registry.tasks.finished_run",
+    "FitContext": "registry.contracts.detector",
+    "FitReport": "registry.contracts.detector",
+    "Frame": "registry.contracts.types",
+    "FrameSettings": "registry.settings.shared",
+    "FreezableNetwork": "registry.contracts.backbone",
+    "LocalDetector": "registry.contracts.detector",
+    "Markup": "registry.html.markup",
+    "PartAudit": "registry.results.audit_summary",
+    "Prediction": "registry.results.file_scores",
+    "Predictor": "registry.tasks.predict",
+    "Resolved": "registry.contracts.types",
+    "Result": "registry.results.result",
+    "Sample": "registry.contracts.types",
+    "ScoredFace": "registry.tasks.finished_run",
+    "Scores": "registry.contracts.types",
+    "ScoringConfig": "registry.settings.tasks",
+    "TimmRecipe": "registry.backbones.timm_recipe",
+    "TrainableBackbone": "registry.contracts.backbone",
+    "TrainableNetwork": "registry.contracts.backbone",
+    "Video": "registry.contracts.types",
+    "VideoIndex": "registry.contracts.types",
+    "WorkerSettings": "registry.settings.shared",
+    "add_config_flags": "registry.cli.flags",
+    "as_yaml": "registry.settings.load",
+    "build_timm_backbone": "registry.backbones.timm_recipe",
+    "cache_dir": "registry.files",
+    "check_inputs": "registry.cli.file_commands",
+    "configure_for_detectors": "registry.cli.detector_flags",
+    "configure_for_files": "registry.cli.file_commands",
+    "crop_face": "registry.faces.crops",
+    "shown_aspect": "registry.faces.crops",
+    "crop_mask": "registry.faces.masks",
+    "detector_context": "registry.tasks.context",
+    "draw_weights": "registry.results.bootstrap",
+    "evaluate": "registry.tasks.evaluate",
+    "file_sha256": "registry.files",
+    "fit": "registry.tasks.fit",
+    "given_flags": "registry.cli.flags",
+    "html_page": "registry.html.page",
+    "interval": "registry.results.bootstrap",
+    "joined": "registry.html.markup",
+    "keep_audit": "registry.results.audit_summary",
+    "load_yaml": "registry.settings.load",
+    "option": "registry.settings.shared",
+    "options_field": "registry.settings.shared",
+    "opened_folder": "registry.files",
+    "picture_uri": "registry.html.page",
+    "predict": "registry.tasks.predict",
+    "prepare_audit": "registry.tasks.audit",
+    "prepare_training": "registry.tasks.train",
     "print_table": "registry.console",
     "progress": "registry.console",
     "progress_bar": "registry.console",
-    "real_crops": "registry.reference",
-    "refuse_other_run": "registry.run_folder",
-    "replacing": "registry.atomic",
-    "resolve": "registry.resolving",
+    "real_crops": "registry.faces.real_faces",
+    "refuse_other_run": "registry.tasks.run_folder",
+    "replacing": "registry.files",
+    "resolve": "registry.settings.load",
     "say": "registry.console",
     "say_above_bar": "registry.console",
-    "table_head": "registry.markup",
-    "tag": "registry.markup",
+    "table_head": "registry.html.markup",
+    "tag": "registry.html.markup",
     "tell": "registry.console",
-    "unscored": "registry.file_command",
-    "writable_folder": "registry.atomic",
-    "write_text": "registry.atomic",
+    "unscored": "registry.cli.file_commands",
+    "writable_folder": "registry.files",
+    "write_text": "registry.files",
 }
 
 

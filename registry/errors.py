@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 __all__ = [
     "BenchError",
@@ -15,7 +16,10 @@ __all__ = [
     "UndefinedMetricError",
     "UnknownNameError",
     "did_you_mean",
+    "guarded",
 ]
+
+T = TypeVar("T")
 
 
 class BenchError(Exception):
@@ -64,3 +68,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`" did you mean 'lesb'?"` for the closest of `known`, or an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" did you mean {close[0]!r}?" if close else ""
+
+
+def guarded(what: str, source: str, call: Callable[..., T], *args: Any) -> T:
+    """Call into a plugin: its own BenchErrors pass, anything else becomes a PluginError."""
+    try:
+        return call(*args)
+    except BenchError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"{what} of package {source or 'unknown'!r} failed: {type(error).__name__}: {error}"
+        ) from error

@@ -23,7 +23,7 @@ from registry import (
     evaluate,
     fit,
 )
-from registry.plugins import load_plugins
+from registry.plugins.discovery import load_plugins
 
 PLUGINS = load_plugins()
 SMALL = "timm/test_resnet"  # a network of timm's own tests: 0.5 million weights, any input size

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.resolving import config_dir
+from registry.settings.load import config_dir
 
 ROOT = Path(__file__).parents[1]
 LISTED = tomllib.loads((ROOT / "entry_points.toml").read_text("utf-8"))
@@ -105,8 +105,11 @@ def test_the_wheel_holds_the_yaml_and_not_the_build_hook(wheel: Path) -> None:
     assert contents(wheel, "registry/configs/") == CONFIGS
     names = contents(wheel, "").keys()
     assert "registry/_build.py" not in names
-    assert {"registry/py.typed", "lesb_plugin/py.typed", "registry/cli.py"} <= names
-    assert {"registry/builtin/toy_faces.npz", "registry/builtin/toy_faces.txt"} <= names
+    assert {"registry/py.typed", "lesb_plugin/py.typed", "registry/cli/bench.py"} <= names
+    assert {
+        "registry/builtin/datasets/toy/toy_faces.npz",
+        "registry/builtin/datasets/toy/toy_faces.txt",
+    } <= names
     top = {name.split("/")[0] for name in names}
     assert {name for name in top if not name.endswith(".dist-info")} == {"registry", "lesb_plugin"}
 
@@ -148,7 +151,7 @@ def test_an_editable_install_finds_the_yaml_beside_the_checkout(
     with zipfile.ZipFile(wheel) as archive:
         (pth,) = [archive.read(name).decode() for name in archive.namelist() if ".pth" in name]
     assert set(pth.split()) == {str(ROOT)}
-    code = "from registry.resolving import config_dir; print(config_dir())"
+    code = "from registry.settings.load import config_dir; print(config_dir())"
     assert Path(python(code, ROOT, tmp_path)) == ROOT / "configs"
 
 
@@ -157,7 +160,7 @@ def test_an_installed_wheel_runs_from_its_own_files(wheel: Path, tmp_path: Path)
     pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--target"]
     done = subprocess.run([*pip, str(site), str(wheel)], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
-    code = "from registry.resolving import config_dir; print(config_dir())"
+    code = "from registry.settings.load import config_dir; print(config_dir())"
     assert Path(python(code, site, tmp_path)) == site / "registry" / "configs"
     listed = python(
         "from registry.cli import main; main(['list']); main(['plugins'])", site, tmp_path

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lesb_plugin.audit.controls import CONSTANT
-from lesb_plugin.audit.intervals import Figure
+from lesb_plugin.audit.measures.controls import CONSTANT
+from lesb_plugin.audit.measures.intervals import Figure
 from lesb_plugin.audit.options import AuditConfig
-from lesb_plugin.audit.row import Row
+from lesb_plugin.audit.rows.row import Row
 from lesb_plugin.audit.run import Audit
 from registry import AuditFigure, AuditSummary, ConfigError, DataError, keep_audit
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lesb_plugin.audit.intervals import Figure
-from lesb_plugin.audit.map_rows import enlarged
-from lesb_plugin.audit.picture import SCALE, colour_bar, mapped, outlined, scored
-from lesb_plugin.audit.row import Row, number
+from lesb_plugin.audit.evidence.picture import SCALE, colour_bar, mapped, outlined, scored
+from lesb_plugin.audit.measures.intervals import Figure
+from lesb_plugin.audit.rows.map_rows import enlarged
+from lesb_plugin.audit.rows.row import Row, number
 from lesb_plugin.audit.run import Audit
 from lesb_plugin.audit.table import control_names, headline, interval_text, verdict
 from registry import Markup, html_page, joined, picture_uri, table_head, tag

@@ -14,21 +14,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.audit.collect import Collected, collect
-from lesb_plugin.audit.controls import CONSTANT, SUBSPACES
-from lesb_plugin.audit.discrimination import auc_matrix
+from lesb_plugin.audit.evidence.collect import Collected, collect
+from lesb_plugin.audit.evidence.faces import FaceSet, read_faces
+from lesb_plugin.audit.evidence.made import with_edits
+from lesb_plugin.audit.evidence.subject import Subject
 from lesb_plugin.audit.extended.methods import rivals
 from lesb_plugin.audit.extended.rows import extended_rows
 from lesb_plugin.audit.extended.study import Study
-from lesb_plugin.audit.faces import FaceSet, read_faces
-from lesb_plugin.audit.intervals import Draws, Figure
-from lesb_plugin.audit.made import with_edits
-from lesb_plugin.audit.map_rows import map_rows
-from lesb_plugin.audit.naming import standardised
+from lesb_plugin.audit.measures.controls import CONSTANT, SUBSPACES
+from lesb_plugin.audit.measures.discrimination import auc_matrix
+from lesb_plugin.audit.measures.intervals import Draws, Figure
+from lesb_plugin.audit.measures.naming import standardised
 from lesb_plugin.audit.options import AuditConfig
-from lesb_plugin.audit.part_rows import part_rows
-from lesb_plugin.audit.row import Row, at_most, called_out, number
-from lesb_plugin.audit.subject import Subject
+from lesb_plugin.audit.rows.map_rows import map_rows
+from lesb_plugin.audit.rows.part_rows import part_rows
+from lesb_plugin.audit.rows.row import Row, at_most, called_out, number
 from lesb_plugin.lfd.presets import region_preset
 from registry import AuditInputs, ConfigError, prepare_audit
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lesb_plugin.audit.intervals import Figure
-from lesb_plugin.audit.row import Row, number
+from lesb_plugin.audit.measures.intervals import Figure
+from lesb_plugin.audit.rows.row import Row, number
 from lesb_plugin.audit.run import Audit
 from registry import print_table, say
 

@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 
 from lesb_plugin.explain.chosen import choose
 from lesb_plugin.explain.config import ExplainConfig
-from lesb_plugin.explain.masks import NoPartsError, regions_of
-from lesb_plugin.explain.options import ExplainOptions
-from lesb_plugin.explain.polygons import part_polygons
 from lesb_plugin.explain.reference import RealScores, data_of, score_reals
 from lesb_plugin.explain.verdict import (
     Choice,
@@ -23,6 +20,9 @@ from lesb_plugin.explain.verdict import (
     Word,
     judge,
 )
+from lesb_plugin.explainers.masks import NoPartsError, regions_of
+from lesb_plugin.explainers.options import ExplainOptions
+from lesb_plugin.explainers.polygons import part_polygons
 from registry import (
     BenchError,
     ConfigError,

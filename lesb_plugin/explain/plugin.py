@@ -6,43 +6,43 @@ from collections.abc import Iterable
 
 from registry import CommandSpec, ExplainerSpec, hookimpl, lazy
 
-_OPTIONS = lazy("lesb_plugin.explain.options:ExplainOptions")
+_OPTIONS = lazy("lesb_plugin.explainers.options:ExplainOptions")
 # Blur looks fake to many detectors: hiding anything may raise the score.
 _BLURRED = "log-odds lost when it is blurred; compare parts, as blur itself can look fake"
 _EXPLAINERS = {
     "cam": (
         "maps of every head by gradient, at any layer; at the last one without a backward pass",
-        "lesb_plugin.explain.maps:build_cam",
+        "lesb_plugin.explainers.maps:build_cam",
         "",
     ),
     "parts": (
         "the face's logit, taken apart into what each part adds to it; exact, mean-pooled networks",
-        "lesb_plugin.explain.decomposition:build_parts",
+        "lesb_plugin.explainers.decomposition:build_parts",
         "log-odds of fake, from the mean of real faces",
     ),
     "occlusion": (
         "how far the score falls as each part is blurred; any detector",
-        "lesb_plugin.explain.occlusion:build_occlusion",
+        "lesb_plugin.explainers.occlusion:build_occlusion",
         _BLURRED,
     ),
     "occlusion_grid": (
         "how far the score falls as each cell of a grid is blurred; any detector",
-        "lesb_plugin.explain.occlusion:build_occlusion_grid",
+        "lesb_plugin.explainers.occlusion:build_occlusion_grid",
         "",
     ),
     "shapley": (
         "each part's exact Shapley value in the score, of all sets of blurred parts; any detector",
-        "lesb_plugin.explain.shapley:build_shapley",
+        "lesb_plugin.explainers.shapley:build_shapley",
         _BLURRED,
     ),
     "contrastive": (
         "how much further than real faces lie a face lies from its nearest real faces, by part",
-        "lesb_plugin.explain.contrastive:build_contrastive",
+        "lesb_plugin.explainers.contrastive:build_contrastive",
         "standard deviations of real faces",
     ),
     "rollout": (
         "gradient rollout of a transformer's attention, for every head",
-        "lesb_plugin.explain.rollout:build_rollout",
+        "lesb_plugin.explainers.rollout:build_rollout",
         "",
     ),
 }
@@ -77,7 +77,7 @@ def bench_commands() -> Iterable[CommandSpec]:
         CommandSpec(
             name="figure",
             summary="pictures of a run: maps by part, faces by outcome, fakes by manipulation",
-            configure=lazy("lesb_plugin.explain.figure.command:configure_figure"),
-            run=lazy("lesb_plugin.explain.figure.command:run_figure"),
+            configure=lazy("lesb_plugin.figure.command:configure_figure"),
+            run=lazy("lesb_plugin.figure.command:run_figure"),
         ),
     ]

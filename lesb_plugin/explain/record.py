@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lesb_plugin.drawing.overlay import overlay, region_fill
 from lesb_plugin.explain.explained import Explained, Explaining, View
-from lesb_plugin.explain.overlay import overlay, region_fill
 from lesb_plugin.explain.verdict import AUTHENTIC_ABOVE, MANIPULATED_UP_TO, REALS_WITHIN
 from registry import replacing, write_text
 

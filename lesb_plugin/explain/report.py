@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from lesb_plugin.drawing.overlay import colour_bar
 from lesb_plugin.explain.explained import Explained, Explaining, PartRow
-from lesb_plugin.explain.overlay import colour_bar
 from lesb_plugin.explain.record import Pictures
 from lesb_plugin.explain.report_charts import MAX_SERIES, part_bar, series_mark, timeline
 from lesb_plugin.explain.report_views import view_sections

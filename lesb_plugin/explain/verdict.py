@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+
+from lesb_plugin.explainers.log_odds import Array, log_odds
 
 __all__ = [
     "AUTHENTIC_ABOVE",
@@ -22,19 +23,16 @@ __all__ = [
     "Word",
     "conformal_p",
     "judge",
-    "log_odds",
     "single_out",
     "verdict_word",
 ]
 
-Array: TypeAlias = NDArray[np.float64]
 Word: TypeAlias = Literal["MANIPULATED", "AUTHENTIC", "UNDETERMINED"]
 
 MANIPULATED_UP_TO, AUTHENTIC_ABOVE = 0.05, 0.20
 REALS_WITHIN = 0.90  # share of real faces in the interval that is shown: 5 % lie above, as p has it
 _CONFIDENT = 0.95  # share of real faces whose first part leads by no more than the limit
 _NONE = "No part can be singled out: "
-_EDGE = 1e-6  # scores are clipped to [_EDGE, 1 - _EDGE] before their log-odds are taken
 
 
 def conformal_p(score: float, reals: Array) -> float:
@@ -50,12 +48,6 @@ def verdict_word(p: float) -> Word:
     if p <= MANIPULATED_UP_TO:
         return "MANIPULATED"
     return "AUTHENTIC" if p > AUTHENTIC_ABOVE else "UNDETERMINED"
-
-
-def log_odds(scores: Array) -> Array:
-    """log(p / (1 - p)) of scores in [0, 1], bounded."""
-    clipped = np.clip(scores, _EDGE, 1 - _EDGE)
-    return np.asarray(np.log(clipped) - np.log1p(-clipped))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

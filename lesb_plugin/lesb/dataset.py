@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lesb_plugin.lesb.blend import Pair, Style, self_blend
 from lesb_plugin.lfd.variants import Skipped, stable_int
+from lesb_plugin.pseudo_fakes.blend import Pair, Style, self_blend
 from registry import BenchError, CropPolicy, DataError, Face, Sample, crop_face
 
 __all__ = ["PseudoFakes", "Views"]

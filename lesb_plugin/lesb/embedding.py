@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.lesb.board import SHOWN
+from lesb_plugin.drawing.tensorboard import SHOWN
 from lesb_plugin.lesb.dataset import PseudoFakes, Views
 from lesb_plugin.lesb.styled import StyledFakes
 from lesb_plugin.lfd.variants import Skipped, check_skipped, load_in_order

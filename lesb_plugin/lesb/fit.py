@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from lesb_plugin.lesb.blend import Style
-from lesb_plugin.lesb.board import Board, board_in
+from lesb_plugin.drawing.tensorboard import Board, board_in
 from lesb_plugin.lesb.dataset import PseudoFakes
 from lesb_plugin.lesb.detector import LesbDetector
 from lesb_plugin.lesb.embedding import Embedded, embed_faces
@@ -25,12 +24,13 @@ from lesb_plugin.lesb.shown import show_fit, show_pairs, show_subspaces, show_va
 from lesb_plugin.lesb.styled import StyledFakes, styled_fakes
 from lesb_plugin.lesb.summary import Outcome, auc_table, notes, rank_tables, record
 from lesb_plugin.lesb.threshold import logit_of_half, moved
-from lesb_plugin.lesb.train.pairs import load_law
 from lesb_plugin.lfd.artefact import Lfd
 from lesb_plugin.lfd.diagnostics import alignment, tables
 from lesb_plugin.lfd.fit import Collected, Method, Principal, collect_lfd
 from lesb_plugin.lfd.presets import psi_preset, region_preset
 from lesb_plugin.lfd.subspace import too_few_directions
+from lesb_plugin.pseudo_fakes.blend import Style
+from lesb_plugin.pseudo_fakes.pairs import load_law
 from registry import (
     ConfigError,
     DataError,

@@ -88,20 +88,20 @@ def bench_commands() -> Iterable[CommandSpec]:
         CommandSpec(
             name="train",
             summary="train a backbone on pseudo-fakes made of real faces; keep the best weights",
-            configure=lazy("lesb_plugin.lesb.train.command:configure_train"),
-            run=lazy("lesb_plugin.lesb.train.command:run_train"),
+            configure=lazy("lesb_plugin.train.command:configure_train"),
+            run=lazy("lesb_plugin.train.command:run_train"),
         ),
         CommandSpec(
             name="validate",
             summary="AUC of weights on the pseudo-fakes of val; choose what scores .5",
-            configure=lazy("lesb_plugin.lesb.train.validate_command:configure_validate"),
-            run=lazy("lesb_plugin.lesb.train.validate_command:run_validate"),
+            configure=lazy("lesb_plugin.train.validate_command:configure_validate"),
+            run=lazy("lesb_plugin.train.validate_command:run_validate"),
         ),
         CommandSpec(
             name="export",
             summary="write a fitted LESB as an ONNX graph, or for a DeepfakeBench checkout",
-            configure=lazy("lesb_plugin.lesb.export.command:configure_export"),
-            run=lazy("lesb_plugin.lesb.export.command:run_export"),
+            configure=lazy("lesb_plugin.export.command:configure_export"),
+            run=lazy("lesb_plugin.export.command:run_export"),
         ),
         CommandSpec(
             name="audit",

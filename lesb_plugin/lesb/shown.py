@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.explain.maps import build_cam
-from lesb_plugin.explain.overlay import overlay
-from lesb_plugin.lesb.board import POINTS, SHOWN, SIDE, Board, changed, chosen, grid
+from lesb_plugin.drawing.overlay import overlay
+from lesb_plugin.drawing.tensorboard import POINTS, SHOWN, SIDE, Board, changed, chosen, grid
+from lesb_plugin.explainers.maps import build_cam
 from lesb_plugin.lesb.detector import LesbDetector
 from lesb_plugin.lesb.embedding import Embedded
 from lesb_plugin.lesb.options import LesbFitOptions

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from lesb_plugin.lesb.dataset import Views
-from lesb_plugin.lesb.train.law import Cutout
-from lesb_plugin.lesb.train.made import Made
-from lesb_plugin.lesb.train.pairs import PairMaker, pair_maker
-from lesb_plugin.lesb.train.store import build_store
 from lesb_plugin.lfd.variants import Skipped
+from lesb_plugin.pseudo_fakes.law import Cutout
+from lesb_plugin.pseudo_fakes.made import Made
+from lesb_plugin.pseudo_fakes.pairs import PairMaker, pair_maker
+from lesb_plugin.pseudo_fakes.store import build_store
 from registry import BenchError, Crop, FitContext, Sample, crop_face
 
 __all__ = ["Drawn", "StyledFakes", "for_validation", "styled_fakes"]

@@ -13,8 +13,8 @@ from lesb_plugin.lesb.embedding import Embedded
 from lesb_plugin.lesb.options import LesbFitOptions
 from lesb_plugin.lesb.probe import Probe
 from lesb_plugin.lesb.runs import Run
-from lesb_plugin.lesb.style import Style
-from lesb_plugin.lesb.train.pairs import load_law
+from lesb_plugin.pseudo_fakes.pairs import load_law
+from lesb_plugin.pseudo_fakes.style import Style
 from registry import FitContext
 
 __all__ = ["Outcome", "auc_table", "notes", "rank_tables", "record"]

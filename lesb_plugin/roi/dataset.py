@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from lesb_plugin.lesb.styled import StyledFakes
-from lesb_plugin.lesb.train.part_labels import changed_parts
 from lesb_plugin.lfd.regions import RegionSet
 from lesb_plugin.lfd.variants import Skipped
+from lesb_plugin.pseudo_fakes.part_labels import changed_parts
 
 __all__ = ["PartFakes", "PartViews"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 
 from lesb_plugin.lfd.part_grid import part_weights, pool
 from lesb_plugin.lfd.regions import RegionSet
+from lesb_plugin.lfd.variants import Skipped
+from lesb_plugin.roi.dataset import PartViews
 from registry import Embedder
 
-__all__ = ["FEATURES", "RoiEncoder", "global_embedding", "part_features"]
+__all__ = ["FEATURES", "Encoded", "RoiEncoder", "global_embedding", "part_features"]
 
 FEATURES = "parts less the rest"  # what artefacts say that their heads read
 LEAST_REST = 0.01  # share of the crop: below it the mean is one of rounding errors
@@ -100,3 +103,25 @@ def part_features(encoded: NDArray[np.float32], dim: int, parts: int) -> NDArray
     """The features of each part, (K, B, C), in what the encoder gave."""
     pooled = encoded[:, dim:].reshape(len(encoded), parts, -1)  # (B, K, C)
     return np.ascontiguousarray(pooled.transpose(1, 0, 2))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded:
+    """What the encoder gave for n crops of a split, and what is known of each.
+
+    `labels` (n, K) are those of parts (`part_labels`), `fake` (n,) those of faces; `clean` (n,)
+    marks the unchanged faces, which are in no pair. `families` (n,) are of the fakes, "" for reals.
+    `shown` are the first few faces with one pair.
+    """
+
+    rows: NDArray[np.float32]  # (n, d + K C)
+    labels: NDArray[np.float32]
+    fake: NDArray[np.int64]
+    clean: NDArray[np.bool_]
+    families: NDArray[np.str_]
+    skipped: tuple[Skipped, ...]
+    shown: tuple[PartViews, ...]
+
+    @property
+    def faces(self) -> int:
+        return int(self.clean.sum())

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.lesb.board import SHOWN, Board, board_in
+from lesb_plugin.drawing.tensorboard import SHOWN, Board, board_in
 from lesb_plugin.lesb.fitted import head_logits
 from lesb_plugin.lesb.probe import Probe, fit_probe
 from lesb_plugin.lesb.styled import styled_fakes
-from lesb_plugin.lesb.train.pairs import load_law
 from lesb_plugin.lfd.presets import region_preset
 from lesb_plugin.lfd.regions import RegionSet
 from lesb_plugin.lfd.variants import Skipped, check_skipped, load_in_order
+from lesb_plugin.pseudo_fakes.pairs import load_law
 from lesb_plugin.roi.calibration import choose_fusion, fit_calibration
 from lesb_plugin.roi.dataset import PartFakes, PartViews
-from lesb_plugin.roi.encoding import RoiEncoder, global_embedding, part_features
+from lesb_plugin.roi.encoding import Encoded, RoiEncoder, global_embedding, part_features
 from lesb_plugin.roi.fitted import FittedRoi, RoiModel
 from lesb_plugin.roi.heads import Examples, PartLaw, train_part_heads
 from lesb_plugin.roi.options import RoiFitOptions
@@ -27,32 +26,10 @@ from lesb_plugin.roi.shown import show_faces, show_fit, show_parts
 from lesb_plugin.roi.summary import notes, record, tables
 from registry import DataError, Embedder, FitContext, FitReport, progress
 
-__all__ = ["ARTEFACT", "Encoded", "encode_fakes", "fit_roi", "model_of"]
+__all__ = ["ARTEFACT", "encode_fakes", "fit_roi", "model_of"]
 
 ARTEFACT = "artefact.safetensors"
 FEWEST = 2  # faces of a split, below which nothing can be told
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Encoded:
-    """What the encoder gave for n crops of a split, and what is known of each.
-
-    `labels` (n, K) are those of parts (`part_labels`), `fake` (n,) those of faces; `clean` (n,)
-    marks the unchanged faces, which are in no pair. `families` (n,) are of the fakes, "" for reals.
-    `shown` are the first few faces with one pair.
-    """
-
-    rows: NDArray[np.float32]  # (n, d + K C)
-    labels: NDArray[np.float32]
-    fake: NDArray[np.int64]
-    clean: NDArray[np.bool_]
-    families: NDArray[np.str_]
-    skipped: tuple[Skipped, ...]
-    shown: tuple[PartViews, ...]
-
-    @property
-    def faces(self) -> int:
-        return int(self.clean.sum())
 
 
 def fit_roi(context: FitContext) -> FitReport:

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.explain.overlay import overlay, region_fill
-from lesb_plugin.explain.polygons import part_polygons
-from lesb_plugin.lesb.board import POINTS, SIDE, Board, changed, chosen, grid
-from lesb_plugin.lesb.train.part_labels import GRID
+from lesb_plugin.drawing.overlay import overlay, region_fill
+from lesb_plugin.drawing.tensorboard import POINTS, SIDE, Board, changed, chosen, grid
+from lesb_plugin.explainers.polygons import part_polygons
 from lesb_plugin.lfd.part_grid import fine_masks
+from lesb_plugin.pseudo_fakes.part_labels import GRID
 from lesb_plugin.roi.calibration import WEIGHTS
 from lesb_plugin.roi.encoding import RoiEncoder, part_features
 from lesb_plugin.roi.fitted import RoiModel
 from registry import Crop, Embedder
 
 if TYPE_CHECKING:
-    from lesb_plugin.roi.fit import Encoded
+    from lesb_plugin.roi.encoding import Encoded
 
 __all__ = ["show_faces", "show_fit", "show_parts"]
 

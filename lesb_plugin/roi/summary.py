@@ -19,7 +19,7 @@ from lesb_plugin.roi.options import RoiFitOptions
 from registry import FitContext
 
 if TYPE_CHECKING:
-    from lesb_plugin.roi.fit import Encoded
+    from lesb_plugin.roi.encoding import Encoded
 
 __all__ = ["notes", "record", "tables"]
 

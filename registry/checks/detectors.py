@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.checks.samples import example_crops, require, same, unchanged
-from registry.protocols import Detector, EmbeddingDetector
-from registry.specs import ExplainerSpec
-from registry.types import Crop, Explanation, Scores
+from registry.contracts.detector import Detector, EmbeddingDetector
+from registry.contracts.types import Crop, Explanation, Scores
+from registry.plugins.specs import ExplainerSpec
 
 __all__ = ["check_detector", "check_explainer"]
 

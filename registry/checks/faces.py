@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.checks.samples import require
-from registry.specs import FaceDetectorSpec, LandmarkerSpec
-from registry.types import Face
+from registry.contracts.types import Face
+from registry.plugins.specs import FaceDetectorSpec, LandmarkerSpec
 
 __all__ = ["check_face_detector", "check_landmarker"]
 

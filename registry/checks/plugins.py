@@ -12,11 +12,11 @@ from types import ModuleType
 from typing import Any
 
 from registry.checks.samples import require
-from registry.coercion import coerce
+from registry.cli.flags import add_option_flags
 from registry.errors import ConfigError, PluginError
-from registry.flags import add_option_flags
-from registry.plugins import Plugins, load_module
-from registry.specs import ArtefactSpec, CommandSpec, Lazy
+from registry.plugins.discovery import Plugins, load_module
+from registry.plugins.specs import ArtefactSpec, CommandSpec, Lazy
+from registry.settings.coerce import coerce
 
 __all__ = [
     "check_artefact",

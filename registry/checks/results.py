@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from registry.checks.samples import require
 from registry.errors import UndefinedMetricError
-from registry.specs import MetricSpec, ReporterSpec
+from registry.plugins.specs import MetricSpec, ReporterSpec
 
 if TYPE_CHECKING:
-    from registry.result import Result
+    from registry.results.result import Result
 
 __all__ = ["check_metric", "check_reporter"]
 

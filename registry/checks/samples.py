@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.contracts.types import Crop
 from registry.errors import PluginError
-from registry.types import Crop
 
 __all__ = ["example_crops", "require", "same", "unchanged"]
 

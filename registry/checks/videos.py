@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from registry.checks.samples import require
-from registry.specs import DatasetSpec
-from registry.types import DatasetRequest, Frame, Video
+from registry.contracts.types import DatasetRequest, Frame, Video
+from registry.plugins.specs import DatasetSpec
 
 __all__ = ["check_dataset"]
 

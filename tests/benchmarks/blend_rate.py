@@ -20,12 +20,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.lesb.blend import Style
 from lesb_plugin.lesb.dataset import PseudoFakes
+from lesb_plugin.pseudo_fakes.blend import Style
 from registry import CropPolicy, DatasetRequest, Face
-from registry.builtin.datasets import manifest_videos
-from registry.crops import landmark_box
-from registry.images import read_image
+from registry.builtin.datasets.manifest import manifest_videos
+from registry.data.images import read_image
+from registry.faces.crops import landmark_box
 
 CROP, SIZE, FACES, DRAWS = 317, 380, 20, 20
 

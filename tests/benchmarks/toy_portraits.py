@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.builtin.datasets import manifest_videos
-from registry.builtin.toy_warp import SIZE
-from registry.images import read_image
-from registry.reader import read_landmarks
-from registry.types import DatasetRequest
+from registry.builtin.datasets.manifest import manifest_videos
+from registry.builtin.datasets.toy.warp import SIZE
+from registry.contracts.types import DatasetRequest
+from registry.data.images import read_image
+from registry.faces.reader import read_landmarks
 
 __all__ = ["Portrait", "read_portraits"]
 

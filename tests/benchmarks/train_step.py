@@ -16,8 +16,8 @@ import time
 import numpy as np
 import torch
 
-from registry.memory import reuse_freed_memory
-from registry.plugins import load_plugins
+from registry.backbones.device import reuse_freed_memory
+from registry.plugins.discovery import load_plugins
 
 BATCH, STEPS = 32, 6
 

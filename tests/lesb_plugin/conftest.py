@@ -1,10 +1,9 @@
-"""Fixtures of the guest's tests; pytest also makes this folder importable (`import planted`)."""
+"""Fixtures of the guest's tests."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from planted import PlantedBackbone, planted_samples
 
 from lesb_plugin.lfd.artefact import Lfd
 from lesb_plugin.lfd.augment import Psi
@@ -12,6 +11,7 @@ from lesb_plugin.lfd.fit import fit_lfd
 from lesb_plugin.lfd.presets import psi_preset, region_preset
 from lesb_plugin.lfd.regions import RegionSet
 from registry import Embedder
+from tests.shared.planted import PlantedBackbone, planted_samples
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from registry.cli.flags import add_option_flags
 from registry.console import print_table, progress, table_text
 from registry.errors import PluginError
-from registry.flags import add_option_flags
 
 ROWS = [("eyes", "12.5", "a long [sentence] :smile: about the eyes"), ("mouth", "-3", "short")]
 

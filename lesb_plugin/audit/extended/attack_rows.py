@@ -10,8 +10,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.audit.compared import mean_row, unmeasured
-from lesb_plugin.audit.controls import CONSTANT, ORACLE, OWN, commonest
+from lesb_plugin.audit.evidence.faces import AuditFace
 from lesb_plugin.audit.extended.lime import (
     coalition_samples,
     lime_weights,
@@ -21,10 +20,11 @@ from lesb_plugin.audit.extended.lime import (
 )
 from lesb_plugin.audit.extended.nes import NesLaw, attacked
 from lesb_plugin.audit.extended.study import Image, Stopped, Study
-from lesb_plugin.audit.faces import AuditFace
-from lesb_plugin.audit.row import Aim, Row
-from lesb_plugin.explain.perturbation import blurred
-from lesb_plugin.explain.verdict import log_odds
+from lesb_plugin.audit.measures.controls import CONSTANT, ORACLE, OWN, commonest
+from lesb_plugin.audit.rows.compared import mean_row, unmeasured
+from lesb_plugin.audit.rows.row import Aim, Row
+from lesb_plugin.explainers.log_odds import log_odds
+from lesb_plugin.explainers.perturbation import blurred
 
 __all__ = ["attack_rows"]
 

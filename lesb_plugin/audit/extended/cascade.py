@@ -15,13 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from lesb_plugin.audit.agreement import spearman
-from lesb_plugin.audit.compared import mean_row, unmeasured
-from lesb_plugin.audit.controls import EDGES, OWN, edge_map
-from lesb_plugin.audit.discrimination import rank_correlation
 from lesb_plugin.audit.extended.study import Map, Study
-from lesb_plugin.audit.naming import standardised
-from lesb_plugin.audit.row import Row, at_most
+from lesb_plugin.audit.measures.agreement import spearman
+from lesb_plugin.audit.measures.controls import EDGES, OWN, edge_map
+from lesb_plugin.audit.measures.discrimination import rank_correlation
+from lesb_plugin.audit.measures.naming import standardised
+from lesb_plugin.audit.rows.compared import mean_row, unmeasured
+from lesb_plugin.audit.rows.row import Row, at_most
 
 __all__ = ["cascade_rows", "map_correlation", "randomised", "resettable"]
 

@@ -11,15 +11,15 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.audit.compared import mean_row, unmeasured
-from lesb_plugin.audit.controls import ORACLE, OWN, centre_map
+from lesb_plugin.audit.evidence.faces import AuditFace
 from lesb_plugin.audit.extended.study import Image, Map, Study
-from lesb_plugin.audit.faces import AuditFace
-from lesb_plugin.audit.map_rows import enlarged
-from lesb_plugin.audit.row import Aim, Row
-from lesb_plugin.explain.maps import build_cam
-from lesb_plugin.explain.options import ExplainOptions
-from lesb_plugin.explain.perturbation import blurred
+from lesb_plugin.audit.measures.controls import ORACLE, OWN, centre_map
+from lesb_plugin.audit.rows.compared import mean_row, unmeasured
+from lesb_plugin.audit.rows.map_rows import enlarged
+from lesb_plugin.audit.rows.row import Aim, Row
+from lesb_plugin.explainers.maps import build_cam
+from lesb_plugin.explainers.options import ExplainOptions
+from lesb_plugin.explainers.perturbation import blurred
 from registry import ConfigError
 
 __all__ = ["curve_area", "curve_rows", "exchanged", "ranked"]

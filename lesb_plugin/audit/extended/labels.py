@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.audit.compared import unmeasured
-from lesb_plugin.audit.controls import TRUE_LABELS
 from lesb_plugin.audit.extended.study import Study
-from lesb_plugin.audit.naming import macro_recall, named_share, standardised
-from lesb_plugin.audit.row import Row, at_most
+from lesb_plugin.audit.measures.controls import TRUE_LABELS
+from lesb_plugin.audit.measures.naming import macro_recall, named_share, standardised
+from lesb_plugin.audit.rows.compared import unmeasured
+from lesb_plugin.audit.rows.row import Row, at_most
 from lesb_plugin.lesb.heads import HeadLaw, Labelled, train_heads
 from lesb_plugin.roi.detector import RoiDetector
 from lesb_plugin.roi.encoding import part_features

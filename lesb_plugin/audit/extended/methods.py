@@ -7,21 +7,21 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.audit import localisation
-from lesb_plugin.audit.compared import mean_row, unmeasured
-from lesb_plugin.audit.controls import CONSTANT, OWN, map_controls
 from lesb_plugin.audit.extended.naming_row import naming_row
 from lesb_plugin.audit.extended.study import Map, Study
-from lesb_plugin.audit.map_rows import enlarged
-from lesb_plugin.audit.naming import standardised
-from lesb_plugin.audit.row import Aim, Row, number
-from lesb_plugin.explain.cam import METHODS
-from lesb_plugin.explain.maps import build_cam
-from lesb_plugin.explain.occlusion import build_occlusion
-from lesb_plugin.explain.options import ExplainOptions
-from lesb_plugin.explain.rollout import build_rollout
-from lesb_plugin.explain.shapley import build_shapley
-from lesb_plugin.explain.tokens import transformer_blocks
+from lesb_plugin.audit.measures import localisation
+from lesb_plugin.audit.measures.controls import CONSTANT, OWN, map_controls
+from lesb_plugin.audit.measures.naming import standardised
+from lesb_plugin.audit.rows.compared import mean_row, unmeasured
+from lesb_plugin.audit.rows.map_rows import enlarged
+from lesb_plugin.audit.rows.row import Aim, Row, number
+from lesb_plugin.explainers.cam import METHODS
+from lesb_plugin.explainers.maps import build_cam
+from lesb_plugin.explainers.occlusion import build_occlusion
+from lesb_plugin.explainers.options import ExplainOptions
+from lesb_plugin.explainers.rollout import build_rollout
+from lesb_plugin.explainers.shapley import build_shapley
+from lesb_plugin.explainers.tokens import transformer_blocks
 from registry import ConfigError, Detector, DifferentiableDetector, Explain
 
 __all__ = ["method_rows", "rivals"]

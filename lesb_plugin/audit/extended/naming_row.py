@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.audit.controls import CONSTANT, ORACLE, OWN, constant_part
 from lesb_plugin.audit.extended.study import Study
-from lesb_plugin.audit.intervals import Figure
-from lesb_plugin.audit.naming import macro_recall, named_share
-from lesb_plugin.audit.row import Aim, Row
+from lesb_plugin.audit.measures.controls import CONSTANT, ORACLE, OWN, constant_part
+from lesb_plugin.audit.measures.intervals import Figure
+from lesb_plugin.audit.measures.naming import macro_recall, named_share
+from lesb_plugin.audit.rows.row import Aim, Row
 
 __all__ = ["naming_row"]
 

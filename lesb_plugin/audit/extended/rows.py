@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from lesb_plugin.audit.compared import unmeasured
 from lesb_plugin.audit.extended.attack_rows import attack_rows
 from lesb_plugin.audit.extended.cascade import cascade_rows
 from lesb_plugin.audit.extended.curves import curve_rows
@@ -12,7 +11,8 @@ from lesb_plugin.audit.extended.labels import labels_row
 from lesb_plugin.audit.extended.methods import method_rows
 from lesb_plugin.audit.extended.shapley_rows import shapley_rows
 from lesb_plugin.audit.extended.study import Stopped, Study
-from lesb_plugin.audit.row import Row
+from lesb_plugin.audit.rows.compared import unmeasured
+from lesb_plugin.audit.rows.row import Row
 
 __all__ = ["extended_rows"]
 

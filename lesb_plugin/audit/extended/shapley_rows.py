@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.audit.agreement import spearman
-from lesb_plugin.audit.compared import mean_row, unmeasured
-from lesb_plugin.audit.controls import ORACLE, OWN, part_controls
+from lesb_plugin.audit.evidence.faces import AuditFace
 from lesb_plugin.audit.extended.naming_row import naming_row
 from lesb_plugin.audit.extended.study import Study
-from lesb_plugin.audit.faces import AuditFace
-from lesb_plugin.audit.row import Row, at_least
-from lesb_plugin.explain.perturbation import mixed
-from lesb_plugin.explain.shapley import coalitions, shapley_values
+from lesb_plugin.audit.measures.agreement import spearman
+from lesb_plugin.audit.measures.controls import ORACLE, OWN, part_controls
+from lesb_plugin.audit.rows.compared import mean_row, unmeasured
+from lesb_plugin.audit.rows.row import Row, at_least
+from lesb_plugin.explainers.perturbation import mixed
+from lesb_plugin.explainers.shapley import coalitions, shapley_values
 
 __all__ = ["part_values", "shapley_rows"]
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.audit.collect import Collected, spread
-from lesb_plugin.audit.faces import AuditFace
-from lesb_plugin.audit.intervals import Draws
-from lesb_plugin.audit.map_rows import enlarged
-from lesb_plugin.audit.naming import standardised
+from lesb_plugin.audit.evidence.collect import Collected, spread
+from lesb_plugin.audit.evidence.faces import AuditFace
+from lesb_plugin.audit.evidence.painted import painted
+from lesb_plugin.audit.evidence.subject import Reading, Subject
+from lesb_plugin.audit.measures.intervals import Draws
+from lesb_plugin.audit.measures.naming import standardised
 from lesb_plugin.audit.options import AuditConfig
-from lesb_plugin.audit.painted import painted
-from lesb_plugin.audit.row import Row
-from lesb_plugin.audit.subject import Reading, Subject
+from lesb_plugin.audit.rows.map_rows import enlarged
+from lesb_plugin.audit.rows.row import Row
 from registry import Explain, progress
 
 __all__ = ["Image", "Map", "Stopped", "Study"]

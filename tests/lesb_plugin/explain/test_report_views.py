@@ -10,8 +10,8 @@ import pytest
 from lesb_plugin.explain.explained import Explained, View
 from lesb_plugin.explain.report_views import map_words, view_sections
 from registry import Crop, CropPolicy, ExplainerSpec, lazy
-from registry.crops import shown_aspect
-from registry.file_scores import Prediction
+from registry.faces.crops import shown_aspect
+from registry.results.file_scores import Prediction
 
 SIZE = 80  # pixels of the crop, 10 to a cell of the map
 FACE = np.array([[15, 15], [65, 15], [65, 65], [15, 65]], np.float32)  # the hull of the landmarks

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from planted import planted_samples
-from planted_lesb import fit_context, planted_embedder
 from scipy.special import expit
 
 from lesb_plugin.lesb.fit import fit_lesb
@@ -16,6 +14,8 @@ from lesb_plugin.lesb.heads import Heads
 from lesb_plugin.lesb.threshold import logit_of_half, moved
 from lesb_plugin.lfd.artefact import load
 from registry import FitReport
+from tests.shared.planted import planted_samples
+from tests.shared.planted_lesb import fit_context, planted_embedder
 
 
 @pytest.mark.parametrize("flagged", [0.01, 0.03, 0.2, 0.5])

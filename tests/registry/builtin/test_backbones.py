@@ -13,6 +13,8 @@ from safetensors.torch import save_file
 from timm.models.metaformer import MetaFormer
 from torch import nn
 
+from registry.backbones.checkpoint import state_sha256
+from registry.backbones.timm_backbone import Provenance, TimmBackbone
 from registry.builtin import backbones
 from registry.builtin.backbones import (
     build_efflite0_in1k,
@@ -23,11 +25,9 @@ from registry.builtin.backbones import (
     build_xception,
     timm_members,
 )
+from registry.contracts.training import Training
+from registry.contracts.types import CropPolicy, Features
 from registry.errors import ConfigError, DataError, UnknownNameError
-from registry.origin import Training
-from registry.timm_backbone import Provenance, TimmBackbone
-from registry.types import CropPolicy, Features
-from registry.weights import state_sha256
 
 TINY = "test_efficientnet"
 

@@ -1,0 +1,1 @@
+"""What an audit looks at: faces, edits whose place is known, explanations. No judgement."""

@@ -1,0 +1,94 @@
+"""Fakes made of the real faces of an audit, so that every change and its source are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesb_plugin.audit.evidence.edits import FAMILIES, KINDS, Canvas, edited, matched_masks
+from lesb_plugin.audit.evidence.faces import AuditFace
+from registry import DataError, progress
+
+__all__ = ["with_edits"]
+
+_SEVERAL = 0.25  # share of edits that change more than one part
+_STRENGTHS = (0.25, 0.5, 0.75, 1.0)
+_TRIES = 4
+
+
+def with_edits(
+    faces: Sequence[AuditFace], per_face: int, seed: int, *, quiet: bool
+) -> tuple[AuditFace, ...]:
+    """The real faces among `faces`, and `per_face` edits of each.
+
+    Families, strengths and single parts take turns; every draw depends on (seed, face, edit) alone.
+    """
+    reals = [face for face in faces if not face.fake]
+    if len({face.identity for face in reals}) < 2:
+        raise DataError("--make-edits needs real faces of two people or more")
+    out = list(reals)
+    for at, face in enumerate(progress(reals, "making edits", unit="face", quiet=quiet)):
+        donor = _donor(reals, at)
+        out += [_edit(face, donor, (seed, at, turn), at * per_face + turn)
+                for turn in range(per_face)]  # fmt: skip
+    return tuple(out)
+
+
+def _donor(reals: Sequence[AuditFace], at: int) -> AuditFace:
+    """The next face of somebody else."""
+    rest = [*reals[at + 1 :], *reals[:at]]
+    return next(face for face in rest if face.identity != reals[at].identity)
+
+
+def _edit(face: AuditFace, donor: AuditFace, seed: tuple[int, int, int], turn: int) -> AuditFace:
+    rng = np.random.default_rng(seed)
+    families = list(FAMILIES)
+    masks = matched_masks(face.parts)
+    truth = _parts(len(masks), turn, rng)
+    mask = np.asarray(masks[truth].any(axis=0))
+    canvas = _canvas(face, donor)
+    for attempt in range(_TRIES):
+        family = families[(turn + attempt) % len(families)]
+        strength = _STRENGTHS[int(rng.integers(len(_STRENGTHS)))]
+        try:
+            image = edited(canvas, mask, family, strength, rng)
+        except ValueError:
+            continue
+        return AuditFace(
+            crop=replace(face.crop, image=image, video=f"{face.crop.video}#{turn}"),
+            fake=True,
+            identity=face.identity,
+            parts=face.parts,
+            method=family,
+            group=KINDS[family],
+            truth=truth,
+            mask=mask,
+            source=face.crop,
+        )
+    raise DataError(f"{_TRIES} edits in a row change nothing of the face of {face.identity}")
+
+
+def _parts(count: int, turn: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """(K,) changed parts: one, which takes turns, or in a quarter of the edits several."""
+    truth = np.zeros(count, np.bool_)
+    truth[(turn // len(FAMILIES) + turn) % count] = True
+    if count > 1 and rng.random() < _SEVERAL:
+        others = np.flatnonzero(~truth)
+        truth[rng.choice(others, int(rng.integers(1, len(others) + 1)), replace=False)] = True
+    return truth
+
+
+def _canvas(face: AuditFace, donor: AuditFace) -> Canvas:
+    own, other = face.crop.landmarks, donor.crop.landmarks
+    assert own is not None  # noqa: S101 - faces without landmarks have no parts and are left out
+    assert other is not None  # noqa: S101
+    points = min(len(own), len(other))
+    return Canvas(
+        image=face.crop.image,
+        landmarks=own[:points],
+        donor=donor.crop.image,
+        donor_landmarks=other[:points],
+    )

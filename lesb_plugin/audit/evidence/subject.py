@@ -1,0 +1,214 @@
+"""What is audited: a detector and an explainer, seen as numbers per part and maps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lesb_plugin.audit.evidence.subspaces import RandomSubspaces, rank_beside, whole_direction
+from lesb_plugin.explainers.log_odds import log_odds
+from lesb_plugin.lesb.fitted import FittedLesb
+from lesb_plugin.roi.fitted import FittedRoi
+from registry import (
+    AuditInputs,
+    CalibratedDetector,
+    ConfigError,
+    Crop,
+    EmbeddingDetector,
+    Explanation,
+    Scores,
+    progress,
+)
+
+__all__ = ["Reading", "Subject"]
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+_FEWEST = 20  # reals of val: of fewer, 5 % are less than one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What is said of n faces: scores of fake (n,), of parts (n, K), and maps (n, h, w) of fake.
+
+    NaN is a part that nothing is said of; None stands for an explanation that never has any.
+    `embeddings` (n, D) are what the detector scored, None of one that does not show them.
+    """
+
+    fake: Array
+    parts: Array | None
+    maps: NDArray[np.float32] | None
+    embeddings: NDArray[np.float32] | None = None
+
+
+class _Batch(NamedTuple):
+    """A reading of one batch; parts are NaN where nothing is said."""
+
+    fake: Array
+    parts: Array
+    maps: NDArray[np.float32] | None
+    embeddings: NDArray[np.float32] | None
+
+
+class Subject:
+    """A detector and an explainer, fed with crops in batches."""
+
+    def __init__(
+        self, inputs: AuditInputs, names: Sequence[str], batch_size: int, *, quiet: bool = False
+    ) -> None:
+        self.inputs = inputs
+        self.names = tuple(names)
+        self._batch, self._quiet = batch_size, quiet
+
+    def fakes(self, crops: Sequence[Crop], label: str) -> Array:
+        """Scores of fake (n,) in [0, 1]."""
+        batches = self._batches(crops, label)
+        scores = [self.inputs.detector.score(batch).fake for batch in batches]
+        return np.concatenate(scores) if scores else np.empty(0)
+
+    def of_images(self, crop: Crop, images: NDArray[np.uint8]) -> Array:
+        """Scores of fake (n,) of images (n, S, S, 3) in place of a crop's."""
+        crops = [replace(crop, image=image) for image in images]
+        starts = range(0, len(crops), self._batch)
+        batches = [crops[start : start + self._batch] for start in starts]
+        return np.concatenate([self.inputs.detector.score(batch).fake for batch in batches])
+
+    def read(self, crops: Sequence[Crop], masks: Sequence[Flags], label: str) -> Reading:
+        """Scores and explanations of crops whose parts have `masks` (K, S, S).
+
+        Parts are scored by the explainer, by the mean of its map inside of each part where it has
+        maps alone, or without an explainer by the detector, in log-odds.
+        """
+        readings, done = [], 0
+        for batch in self._batches(crops, label):
+            readings.append(self._read(batch, masks[done : done + len(batch)]))
+            done += len(batch)
+        parts = np.concatenate([each.parts for each in readings])
+        maps = [each.maps for each in readings if each.maps is not None]
+        embeddings = [each.embeddings for each in readings if each.embeddings is not None]
+        return Reading(
+            fake=np.concatenate([each.fake for each in readings]),
+            parts=None if np.isnan(parts).all() else parts,
+            maps=np.concatenate(maps) if len(maps) == len(readings) else None,
+            embeddings=np.concatenate(embeddings) if embeddings else None,
+        )
+
+    def _batches(self, crops: Sequence[Crop], label: str) -> Any:
+        starts = range(0, len(crops), self._batch)
+        slices = [crops[start : start + self._batch] for start in starts]
+        return progress(slices, label, unit="batch", quiet=self._quiet)
+
+    def _read(self, crops: Sequence[Crop], masks: Sequence[Flags]) -> _Batch:
+        scores, embeddings = self._scored(crops)
+        if self.inputs.explain is None:
+            missing = [name for name in self.names if name not in scores.regions]
+            if missing:
+                raise ConfigError(
+                    f"the detector scores no {missing[0]!r}; it scores"
+                    f" {', '.join(scores.regions) or 'no parts'}. Name what explains it with"
+                    " --explainer (`bench list explainers`), or its parts with --regions"
+                )
+            columns = [log_odds(scores.regions[n]) for n in self.names]
+            return _Batch(scores.fake, np.stack(columns, axis=1), None, embeddings)
+        explained = self.inputs.explain(crops)
+        if any(name in each.regions for each in explained for name in self.names):
+            parts = [[each.regions.get(n, np.nan) for n in self.names] for each in explained]
+        else:
+            parts = [self._means(each, m) for each, m in zip(explained, masks, strict=True)]
+        return _Batch(scores.fake, np.array(parts, np.float64), _maps(explained), embeddings)
+
+    def _scored(self, crops: Sequence[Crop]) -> tuple[Scores, NDArray[np.float32] | None]:
+        """Scores, and in the same forward pass what the detector embeds, if it shows that."""
+        detector = self.inputs.detector
+        if not isinstance(detector, EmbeddingDetector):
+            return detector.score(crops), None
+        embeddings = detector.embed(crops)
+        return detector.score_embeddings(embeddings), embeddings
+
+    def _means(self, explanation: Explanation, masks: Flags) -> list[float]:
+        """The mean inside of each part of that part's own map, or else of the face's."""
+        size, out = masks.shape[1], []
+        for name, mask in zip(self.names, masks, strict=True):
+            heat = explanation.maps.get(name, explanation.maps.get("face"))
+            whole = None if heat is None else cv2.resize(heat, (size, size))
+            said = whole is not None and mask.any()
+            out.append(float(np.asarray(whole)[mask].mean()) if said else float("nan"))
+        return out
+
+    # --- the controls and costs that only a detector can give ------------------------------------
+
+    @property
+    def _fitted(self) -> FittedLesb | FittedRoi | None:
+        model = getattr(self.inputs.detector, "model", None)
+        return model if isinstance(model, FittedLesb | FittedRoi) else None
+
+    def random_subspaces(self, rng: np.random.Generator) -> RandomSubspaces | None:
+        """Of the embedding, as many as there are parts; None for a detector that is not LESB."""
+        model, embedder = self._fitted, self.inputs.embedder
+        if model is None or embedder is None:
+            return None
+        direction = whole_direction(model, embedder.backbone)
+        if direction is None:
+            return None
+        rank = rank_beside(model, len(direction))
+        return RandomSubspaces.drawn(direction, rank, len(self.names), rng)
+
+    def val_reals(self) -> Scores | None:
+        """Scores of the real faces of the val split that the detector was fitted with.
+
+        None for an explainer, which the artefact says nothing of, for a detector that keeps none,
+        for parts it does not score, and where they are too few to be a threshold.
+        """
+        detector = self.inputs.detector
+        if self.inputs.explain is not None or not isinstance(detector, CalibratedDetector):
+            return None
+        kept = detector.val_reals
+        known = set(self.names) <= set(kept.regions) and len(kept.fake) >= _FEWEST
+        return kept if known else None
+
+    def cost(self, crops: Sequence[Crop], rounds: int = 5) -> float | None:
+        """Seconds of explaining over seconds of the bare backbone: medians of runs that alternate.
+
+        A first round warms up and does not count.
+        """
+        if self.inputs.embedder is None:
+            return None
+        images = np.stack([crop.image for crop in crops])
+        embedder, explain = self.inputs.embedder, self.inputs.explain
+        calls = (
+            lambda: embedder(images),
+            (lambda: self.inputs.detector.score(crops)) if explain is None else
+            (lambda: explain(crops)),
+        )  # fmt: skip
+        seconds = [[_seconds(call) for call in calls] for _ in range(1 + rounds)]
+        bare, explained = np.median(seconds[1:], axis=0)
+        return float(explained / bare)
+
+
+def _seconds(call: Any) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+def _maps(explained: Sequence[Explanation]) -> NDArray[np.float32] | None:
+    """(n, h, w): each face's map, or the mean of its parts' maps; zeros where one has none."""
+    found = [_map_of(each) for each in explained]
+    shape = next((each.shape for each in found if each is not None), None)
+    if shape is None:
+        return None
+    return np.stack([np.zeros(shape, np.float32) if each is None else each for each in found])
+
+
+def _map_of(explanation: Explanation) -> NDArray[np.float32] | None:
+    maps = explanation.maps
+    if "face" in maps:
+        return np.asarray(maps["face"], np.float32)
+    return np.mean(list(maps.values()), axis=0, dtype=np.float32) if maps else None

@@ -1,0 +1,1 @@
+"""How right an explanation is, as numbers. Nothing is run or drawn."""

@@ -1,0 +1,1 @@
+"""The rows of an audit's table: measures over evidence, with intervals. No faces are read."""

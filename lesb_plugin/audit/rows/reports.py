@@ -1,0 +1,94 @@
+"""What a report of `bench explain` would say of each face, and how often that is true."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from lesb_plugin.audit.evidence.collect import Collected
+from lesb_plugin.audit.measures.controls import CONSTANT, OWN, commonest
+from lesb_plugin.audit.measures.intervals import Draws, of_share
+from lesb_plugin.audit.rows.compared import mean_row
+from lesb_plugin.audit.rows.row import Aim, Row, at_most
+from lesb_plugin.explain.verdict import PartScale, judge
+from registry import Scores
+
+__all__ = ["report_rows", "singled_out"]
+
+_NONE = -1
+
+
+def report_rows(found: Collected, draws: Draws) -> list[Row]:
+    """Rows on the part that a report singles out, if it does; of which there are faces.
+
+    `reports.right`: of fakes with one part changed in which one is singled out, the share where it
+    is that part; range [0, 1], higher is better, beside always naming the same part. `.singled`:
+    in how many of those fakes one is singled out at all. `.whole` and `.real`: in how many fakes
+    with every part changed, and reals, one is, where none should be; lower is better. Verdict and
+    parts are judged by the val reals of the artefact, as reports of the detector are by default;
+    a report of a detector that is known not to localise singles out nothing, whatever stands here.
+    """
+    if found.val_reals is None:
+        return []
+    part = singled_out(found, found.val_reals)
+    named = part != _NONE
+    reals = of_share(named[found.real], "the interval is Clopper's and Pearson's")
+    rows = [
+        _right(found, part, draws),
+        mean_row(
+            "reports.singled",
+            "fakes of one part in which one is singled out",
+            Aim(),
+            {OWN: _only(named, found.single)},
+            draws,
+        ),
+        mean_row(
+            "reports.whole",
+            "whole-face fakes in which a part is singled out",
+            Aim(),
+            {OWN: _only(named, found.whole)},
+            draws,
+            higher=False,
+        ),
+        Row(
+            key="reports.real",
+            title="reals in which a part is singled out",
+            n=int(found.real.sum()),
+            figure=reals,
+            aim=at_most(0.05),
+            higher_is_better=False,
+        ),
+    ]
+    return [row for row in rows if row.n]
+
+
+def _right(found: Collected, part: NDArray[np.int64], draws: Draws) -> Row:
+    asked = found.single & (part != _NONE)
+    always = commonest(found.truth[asked])
+    values = {
+        OWN: _only(found.truth[np.arange(len(part)), part], asked),
+        CONSTANT: _only(found.truth[:, always], asked),
+    }
+    aim = Aim(f"beats {CONSTANT}", above=CONSTANT)
+    return mean_row("reports.right", "part singled out is the changed one", aim, values, draws)
+
+
+def _only(flags: NDArray[np.bool_], rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(n,): 1 or 0 in `rows`, NaN elsewhere."""
+    return np.where(rows, flags.astype(np.float64), np.nan)
+
+
+def singled_out(found: Collected, val: Scores) -> NDArray[np.int64]:
+    """(n,): the number of the part that a report would single out, -1 for none."""
+    assert found.reading.parts is not None  # noqa: S101 - val's reals have parts, so faces have
+    scale = PartScale.of({name: val.regions[name] for name in found.names})
+    out = np.full(len(found.faces), _NONE)
+    scores = expit(found.reading.parts)  # (n, K); they are log-odds
+    for row in np.flatnonzero(np.isfinite(scores).all(axis=1)):
+        parts = dict(zip(found.names, scores[row].tolist(), strict=True))
+        fake = float(found.reading.fake[row])
+        part = judge(fake, parts, val.fake, val.regions, scale).choice.part
+        if part is not None:
+            out[row] = found.names.index(part)
+    return out

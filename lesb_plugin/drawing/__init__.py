@@ -1,0 +1,1 @@
+"""Pictures and curves for people: overlays, TensorBoard. Nothing is computed of a network."""

@@ -1,0 +1,120 @@
+"""The subcommand `bench export`."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lesb_plugin.lesb.fusion import FUSIONS
+from registry import ConfigError, progress_bar, say, write_text
+
+if TYPE_CHECKING:
+    from lesb_plugin.export.source import Source
+
+__all__ = ["configure_export", "run_export"]
+
+YAML, STATE, GRAPH = "lesb.yaml", "lesb.pth", "lesb.onnx"
+
+_EXAMPLES = """\
+targets:
+  onnx           one ONNX graph: images (B, 3, S, S), RGB in [0, 1], to `fake`, `p_<part>`,
+                 `fake_head` and `embedding`; compared with torch where onnxruntime is installed
+  deepfakebench  lesb.yaml and lesb.pth, with which DeepfakeBench's own test.py runs LESB;
+                 without --out the YAML is printed
+
+examples:
+  bench export onnx --out lesb.onnx
+  bench export onnx --backbone sbi_effb4 --weights FFraw.tar --artefact runs/lesb --out lesb.onnx
+  bench export deepfakebench --backbone sbi_effb4 --weights FFraw.tar --artefact runs/lesb --out DIR
+  bench export deepfakebench > lesb.yaml
+
+Without flags it is the shipped LESB; an artefact of lesb_gep is exported alike. In a DeepfakeBench
+checkout:
+  python -m lesb_plugin.deepfakebench training/test.py --detector_path DIR/lesb.yaml \\
+      --weights_path DIR/lesb.pth --test_dataset Celeb-DF-v2"""
+
+
+def configure_export(parser: argparse.ArgumentParser) -> None:
+    """`onnx` or `deepfakebench`, what to export, and where to."""
+    parser.epilog = _EXAMPLES
+    parser.add_argument("target", choices=["onnx", "deepfakebench"], help="what to export for")
+    parser.add_argument(
+        "--backbone",
+        metavar="TEXT",
+        default="sbi_efflite0",
+        help="backbone that LESB was fitted on (default: sbi_efflite0)",
+    )
+    parser.add_argument("--weights", metavar="PATH", help="weights of the backbone")
+    parser.add_argument(
+        "--artefact",
+        metavar="PATH",
+        help="what `bench fit` wrote: its folder or file (default: shipped for the weights)",
+    )
+    parser.add_argument(
+        "--fusion",
+        metavar="{" + ",".join(FUSIONS) + "}",
+        choices=list(FUSIONS),
+        default="mean",
+        help="how part scores become one (default: mean)",
+    )
+    parser.add_argument(
+        "--out",
+        metavar="PATH",
+        type=Path,
+        help=f"for onnx the file (default: {GRAPH}); for deepfakebench a folder or the .yaml file",
+    )
+
+
+def run_export(args: argparse.Namespace) -> int:
+    """Write what was asked for and say what to do with it."""
+    _check_out(args.target, args.out)
+    from lesb_plugin.export.source import load_source  # torch: after what can fail without it
+
+    source = load_source(args.backbone, args.weights, args.artefact, args.fusion)
+    if args.target == "onnx":
+        _export_onnx(source, args.out or Path(GRAPH))
+    else:
+        _export_deepfakebench(source, args)
+    return 0
+
+
+def _export_onnx(source: Source, path: Path) -> None:
+    from lesb_plugin.export.onnx_graph import EXTRA, output_names, write_onnx
+
+    with progress_bar("writing and checking the graph", total=1, unit="graph") as advance:
+        difference = write_onnx(source, path)
+        advance(1)
+    crop = source.network.crop
+    say(f"graph:   {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    say(f"input:   images (B, 3, {crop.size}, {crop.size}), RGB in [0, 1], crop policy {crop.name}")
+    say(f"outputs: {', '.join(output_names(source.network))}")
+    if difference is None:
+        say(f"not checked: onnxruntime is not installed; {EXTRA}")
+    else:
+        say(f"checked: onnxruntime's outputs are within {difference:.1g} of torch's")
+
+
+def _export_deepfakebench(source: Source, args: argparse.Namespace) -> None:
+    from lesb_plugin.export.checkout import configuration, section, write_state
+
+    text = configuration(source, section(args.backbone, args.weights, args.artefact, args.fusion))
+    if args.out is None:
+        say(text.removesuffix("\n"))
+        return
+    path = args.out if args.out.suffix in {".yaml", ".yml"} else args.out / YAML
+    write_text(path, text)
+    state = write_state(source, path.with_name(STATE))
+    line = ["python", "-m", "lesb_plugin.deepfakebench", "training/test.py"]
+    line += ["--detector_path", str(path.resolve()), "--weights_path", str(state.resolve())]
+    say(f"configuration: {path}")
+    say(f"state dict:    {state}")
+    say("next, in the folder of a DeepfakeBench checkout:")
+    say(f"  {shlex.join(line)} --test_dataset Celeb-DF-v2")
+
+
+def _check_out(target: str, out: Path | None) -> None:
+    """Before anything is computed."""
+    if target == "onnx" and out is not None and (out.is_dir() or out.suffix != ".onnx"):
+        raise ConfigError(f"--out {out} does not end in .onnx; name a file, such as {out / GRAPH}")

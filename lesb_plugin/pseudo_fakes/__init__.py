@@ -1,0 +1,1 @@
+"""Fakes made of real faces, and pairs of both to learn from. No network."""

@@ -1,0 +1,40 @@
+"""Rectangles that hide a piece of a crop (Cutout, DeVries & Taylor, 2017).
+
+A network that has seen each of a thousand faces often enough knows by heart what every one of them
+looks like untouched, which tells a fake of it but no fake of anybody else.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesb_plugin.pseudo_fakes.law import Cutout
+
+__all__ = ["draw_cutout"]
+
+Window = tuple[slice, slice]
+_ASPECT = 3.0  # longest side over shortest, at most
+
+
+def draw_cutout(
+    law: Cutout, mask: NDArray[np.uint8], rng: np.random.Generator
+) -> tuple[Window, NDArray[np.uint8]] | None:
+    """Where a crop is hidden, and the colour (3,) that hides it; None where nothing is.
+
+    `mask` (S, S) is what was changed. A rectangle that would leave less than `law.visible` of it
+    is given up: the fake would be none.
+    """
+    happens, (share, ratio) = rng.random() < law.p, rng.random(2)
+    corner, colour = rng.random(2), rng.integers(0, 256, 3, np.uint8)
+    if not happens:
+        return None
+    area = law.share[0] + share * (law.share[1] - law.share[0])
+    stretch = _ASPECT ** (ratio - 0.5)  # of the height; the width makes up for it
+    sides = np.minimum(1.0, np.sqrt(area) * np.array([stretch, 1.0 / stretch]))
+    size = np.rint(sides * mask.shape).astype(int)
+    top, left = np.rint(corner * (mask.shape - size)).astype(int).tolist()
+    window = slice(top, top + int(size[0])), slice(left, left + int(size[1]))
+    total = int(mask.sum(dtype=np.int64))
+    hidden = int(mask[window].sum(dtype=np.int64))
+    return (window, colour) if total - hidden >= law.visible * total else None

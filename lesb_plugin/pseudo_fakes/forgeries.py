@@ -1,0 +1,227 @@
+"""Families of pseudo-fakes. Each takes a real face and gives a fake, its real and the mask.
+
+A family is a function of (view, scene, rng) alone; a ValueError means that this draw cannot be
+made of this face, and another should be.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import cv2
+import numpy as np
+
+from lesb_plugin.lfd.regions import interocular_distance
+from lesb_plugin.pseudo_fakes.autoencoder import box_matrix, load_autoencoder, redraw
+from lesb_plugin.pseudo_fakes.blend import self_blend
+from lesb_plugin.pseudo_fakes.blending import blend_alpha, blend_over, blend_poisson
+from lesb_plugin.pseudo_fakes.changes import draw_change, interpolate, match_colour, move
+from lesb_plugin.pseudo_fakes.distort import Image
+from lesb_plugin.pseudo_fakes.drawn_masks import (
+    box_mask,
+    face_mask,
+    mouth_mask,
+    parts_mask,
+    parts_or_jaw_mask,
+    pieces_of,
+    spread,
+)
+from lesb_plugin.pseudo_fakes.drift import drift_face
+from lesb_plugin.pseudo_fakes.filters import INTERPOLATIONS, mix_bands, unsharp
+from lesb_plugin.pseudo_fakes.geometry import (
+    apply_map,
+    bend_map,
+    piecewise_map,
+    similarity_map,
+)
+from lesb_plugin.pseudo_fakes.mask import Mask, support
+from lesb_plugin.pseudo_fakes.scene import Blend, Family, Forged, MaskOf, Scene
+from lesb_plugin.pseudo_fakes.view import View, resize_view
+
+__all__ = ["FAMILIES", "WHOLE_FACE", "forge"]
+
+
+def forge(family: str, view: View, scene: Scene, rng: np.random.Generator) -> Forged:
+    """One draw of a family; ValueError where it changes next to nothing."""
+    made = FAMILIES[family](view, scene, rng)
+    _check_change(made, scene.law.least_change)
+    if rng.random() < scene.law.mock:
+        mocked = blend_over(interpolate(made.real, rng), made.real, made.mask)
+        return Forged(made.fake, mocked, made.mask, made.view)
+    return made
+
+
+def _check_change(made: Forged, least: float) -> None:
+    """Before anything is done to the real alone: a fake equal to its real has the wrong label."""
+    window = support(made.mask)
+    weight = made.mask[window]
+    total = float(weight.sum())
+    if total < 16.0:
+        raise ValueError("the mask is empty or nearly so")
+    change = cv2.absdiff(made.fake[window], made.real[window]).astype(np.float32).mean(axis=2)
+    if float((change * weight).sum()) / total < least:
+        raise ValueError(f"the fake differs from its real by less than {least:g} levels")
+
+
+# --- families ------------------------------------------------------------------------------------
+
+
+def _sbi(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
+    """Self-blending by its own law (configs/blend)."""
+    pair = self_blend(view.image, view.landmarks, rng, scene.blend)
+    corners = np.array([view.box[0::2], view.box[1::2], (1.0, 1.0)])
+    (x0, x1), (y0, y1) = np.sort(pair.matrix @ corners, axis=1).tolist()
+    return Forged(
+        pair.fake, pair.real, pair.mask, View(pair.real, pair.landmarks, (x0, y0, x1, y1))
+    )
+
+
+def _self(
+    view: View, scene: Scene, rng: np.random.Generator, mask_of: MaskOf, blend: Blend
+) -> Forged:
+    """The face over itself, one of the two sides changed."""
+    mask = mask_of(view, scene, rng)
+    changed = draw_change(scene.law.source, rng)(view.image)
+    on_source = rng.random() < scene.law.source.on_source
+    source, target = (changed, view.image) if on_source else (view.image, changed)
+    source, mask = move(source, mask, scene.law.source, rng)
+    fake, mask = blend(source, target, mask, scene, rng)
+    return Forged(fake, target, mask, view)
+
+
+def _donated(
+    view: View, scene: Scene, rng: np.random.Generator, mask_of: MaskOf, blend: Blend
+) -> Forged:
+    """Another person's face, or parts of it, in the place of this one's."""
+    law = scene.law.swap
+    mask = mask_of(view, scene, rng)
+    alike = law.alike > 0 and rng.random() < law.alike
+    source = _donor_on(view, mask, scene, rng, alike=alike)
+    fake, mask = blend(source, view.image, mask, scene, rng)
+    return Forged(fake, view.image, mask, view)
+
+
+def _donor_on(
+    view: View, mask: Mask, scene: Scene, rng: np.random.Generator, *, alike: bool
+) -> Image:
+    """Another person's face where this one's lies, its colours matched within the mask."""
+    law = scene.law.swap
+    donor = scene.donor(view, rng, alike)
+    if donor.width > 1.5 * view.width:
+        donor = resize_view(donor, view.width / donor.width)
+    points = min(len(view.landmarks), len(donor.landmarks))
+    warp = piecewise_map if rng.random() < law.piecewise else similarity_map
+    where = warp(view.image.shape[:2], view.landmarks[:points], donor.landmarks[:points])
+    source = apply_map(donor.image, where, INTERPOLATIONS[rng.choice((0, 1, 3))])
+    if not alike and rng.random() < law.changed:
+        source = draw_change(scene.law.source, rng)(source)
+    return match_colour(source, view.image, mask, rng.uniform(*law.match))
+
+
+def _warp(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
+    """Nothing but geometry: a part scaled, shifted and bent, smoothly to nothing around it."""
+    law, iod = scene.law.warp, interocular_distance(view.landmarks)
+    mask = parts_or_jaw_mask(view, scene, rng)
+    reach = rng.uniform(*law.reach) * iod
+    soft = spread(mask, reach)
+    weakest, strongest = law.strength
+    # No draw for a fixed strength: pairs of styles that have none stay what they were.
+    power = 0.0 if weakest == strongest else rng.random()
+    share, (low, high) = strongest * (weakest / strongest) ** power, law.scale
+    where = bend_map(
+        soft,
+        rng,
+        grid=law.grid,
+        bend=share * law.bend * iod,
+        shift=share * law.shift * iod,
+        scale=(low**share, high**share),
+        pieces=pieces_of(mask, reach) if law.apart and rng.random() < law.apart else None,
+    )
+    fake = apply_map(view.image, where, INTERPOLATIONS[rng.choice((0, 1, 3))])
+    return Forged(fake, view.image, soft, view)
+
+
+def _inpaint(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
+    """A part filled in from its surroundings."""
+    mask = parts_mask(view, scene, rng)
+    window = support(mask, margin=8)
+    hard = (mask[window] > 0.3).astype(np.uint8)
+    method = cv2.INPAINT_TELEA if rng.random() < 0.5 else cv2.INPAINT_NS
+    filled = view.image.copy()
+    inside = np.ascontiguousarray(view.image[window])
+    filled[window] = cv2.inpaint(inside, hard, 3, method)
+    return Forged(blend_over(filled, view.image, mask), view.image, mask, view)
+
+
+def _drift(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
+    """The face, or a part of it, over itself as it lies in another frame."""
+    law = scene.law.drift
+    source, moved = drift_face(view.image, view.landmarks, law, rng)
+    if rng.random() < law.changed:
+        source = draw_change(scene.law.source, rng)(source)
+    which = rng.random()
+    if which < law.face:
+        mask = face_mask(view, scene, rng)
+    elif which < law.face + law.mouth:
+        mask = mouth_mask(view, moved, rng)
+    else:
+        mask = parts_mask(view, scene, rng)
+    fake, mask = blend_alpha(source, view.image, mask, scene, rng)
+    return Forged(fake, view.image, mask, view)
+
+
+def _bands(view: View, scene: Scene, rng: np.random.Generator, mask_of: MaskOf) -> Forged:
+    """Coarse from one face and fine from another, within the mask."""
+    law = scene.law.bands
+    if rng.random() < law.donor:
+        mask = mask_of(view, scene, rng)
+        source = _donor_on(view, mask, scene, rng, alike=True)
+    else:
+        mask = mask_of(view, scene, rng)
+        source, mask = move(
+            draw_change(scene.law.source, rng)(view.image), mask, scene.law.source, rng
+        )
+    sigma = max(0.7, float(np.exp(rng.uniform(*np.log(law.sigma)))) * view.width)
+    low, high = (source, view.image) if rng.random() < 0.5 else (view.image, source)
+    fake, mask = blend_alpha(mix_bands(low, high, sigma), view.image, mask, scene, rng)
+    return Forged(fake, view.image, mask, view)
+
+
+def _redrawn(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
+    """The face, the mouth or the eyes as a small decoder draws them."""
+    law = scene.law.redrawn
+    shares = np.array([law.face, law.mouth, law.eyes])
+    name = ("face", "mouth", "eyes")[int(rng.choice(3, p=shares / shares.sum()))]
+    matrix = box_matrix(view.landmarks, name, rng)
+    network = load_autoencoder(law.weights)
+    source = redraw(network, view.image, matrix, INTERPOLATIONS[rng.choice((0, 1))])
+    amount = rng.uniform(*law.sharpen)
+    source = unsharp(source, amount)
+    mask = box_mask(view, name, scene, rng)
+    source = match_colour(source, view.image, mask, rng.uniform(*law.match))
+    fake, mask = blend_alpha(source, view.image, mask, scene, rng)
+    return Forged(fake, view.image, mask, view)
+
+
+FAMILIES: dict[str, Family] = {
+    "sbi": _sbi,
+    "face_alpha": partial(_self, mask_of=face_mask, blend=blend_alpha),
+    "face_poisson": partial(_self, mask_of=face_mask, blend=blend_poisson),
+    "part_alpha": partial(_self, mask_of=parts_mask, blend=blend_alpha),
+    "part_poisson": partial(_self, mask_of=parts_mask, blend=blend_poisson),
+    "swap_alpha": partial(_donated, mask_of=face_mask, blend=blend_alpha),
+    "swap_poisson": partial(_donated, mask_of=face_mask, blend=blend_poisson),
+    "transplant_alpha": partial(_donated, mask_of=parts_mask, blend=blend_alpha),
+    "transplant_poisson": partial(_donated, mask_of=parts_mask, blend=blend_poisson),
+    "warp": _warp,
+    "drift": _drift,
+    "bands_face": partial(_bands, mask_of=face_mask),
+    "bands_part": partial(_bands, mask_of=parts_mask),
+    "redrawn": _redrawn,
+    "inpaint": _inpaint,
+}
+
+WHOLE_FACE = frozenset(
+    {"sbi", "face_alpha", "face_poisson", "swap_alpha", "swap_poisson", "bands_face"}
+)
+"""Families that change a face as a whole, however much of its parts the mask's soft edge covers."""

@@ -1,0 +1,151 @@
+"""Warps from one face onto another and within one face, as maps for `cv2.remap`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import Delaunay
+
+from lesb_plugin.pseudo_fakes.distort import Image
+from lesb_plugin.pseudo_fakes.mask import Mask, Points, support
+
+__all__ = [
+    "apply_map",
+    "bend_map",
+    "piecewise_map",
+    "reshape_map",
+    "shape_distance",
+    "similarity",
+    "similarity_map",
+    "where_to",
+]
+
+Map = NDArray[np.float32]  # (H, W, 2): where each pixel of the result comes from, x and y
+
+
+def similarity(source: Points, target: Points) -> NDArray[np.float64]:
+    """(2, 3): scale, rotation and shift of least squares that take `source` to `target`."""
+    centre, goal = source.mean(axis=0), target.mean(axis=0)
+    a, b = (source - centre).astype(np.float64), (target - goal).astype(np.float64)
+    norm = (a**2).sum()
+    cos = (a * b).sum() / norm
+    sin = (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum() / norm
+    linear = np.array([[cos, -sin], [sin, cos]])
+    return np.column_stack([linear, goal - linear @ centre])
+
+
+def shape_distance(one: Points, other: Points) -> float:
+    """What a similarity leaves between two shapes, as a share of the second's spread."""
+    matrix = similarity(one, other)
+    left = one @ matrix[:, :2].T + matrix[:, 2] - other
+    return float(np.sqrt((left**2).sum() / ((other - other.mean(axis=0)) ** 2).sum()))
+
+
+def similarity_map(shape: tuple[int, int], target: Points, source: Points) -> Map:
+    """The one similarity that takes the target's landmarks to the source's."""
+    return _affine_map(_pixels(shape), similarity(target, source))
+
+
+def piecewise_map(shape: tuple[int, int], target: Points, source: Points) -> Map:
+    """Each triangle of the target's landmarks to the source's; a similarity beyond their hull."""
+    triangles = Delaunay(target).simplices  # (t, 3)
+    owner = np.zeros(shape, np.int32)
+    for number, corners in enumerate(target[triangles]):
+        cv2.fillConvexPoly(owner, np.rint(corners * 16).astype(np.int32), number + 1, shift=4)
+    ones = np.ones((len(triangles), 3, 1))
+    corners = np.concatenate([target[triangles], ones], axis=2)  # (t, 3, 3)
+    pieces = np.linalg.solve(corners, source[triangles]).transpose(0, 2, 1)  # (t, 2, 3)
+    matrices = np.concatenate([similarity(target, source)[None], pieces]).astype(np.float32)
+    chosen = matrices[owner]  # (H, W, 2, 3)
+    pixels = _pixels(shape)
+    mapped = np.einsum("hwij,hwj->hwi", chosen[..., :2], pixels) + chosen[..., 2]
+    return np.asarray(mapped, np.float32)
+
+
+def bend_map(
+    mask: Mask,
+    rng: np.random.Generator,
+    *,
+    grid: tuple[int, int],
+    bend: float,
+    shift: float,
+    scale: tuple[float, float],
+    pieces: Sequence[Mask] | None = None,
+) -> Map:
+    """A smooth warp within a soft mask: scaled per axis about its centre, shifted and bent.
+
+    `bend` (standard deviation) and `shift` are in pixels. Where the mask is 0 nothing moves.
+    With `pieces`, soft masks, each of them is changed about its own centre in place of the whole,
+    all in the same way, and moved by less, as it is less wide; those left of the mask's centre do
+    what their mirror image would.
+    """
+    pixels = _pixels(mask.shape)
+    side = int(rng.integers(grid[0], grid[1] + 1))
+    coarse = rng.normal(0.0, bend, (side, side, 2)).astype(np.float32)
+    factors = np.exp(rng.uniform(np.log(scale[0]), np.log(scale[1]), 2))
+    shifts = rng.uniform(-shift, shift, 2)
+    mapped = pixels.copy()
+    centre, whole = _centre(pixels, mask), support(mask)
+    for piece in pieces or [mask]:
+        own, window = _centre(pixels, piece), support(piece)
+        moves = (pixels[window] - own) * (1.0 / factors - 1.0)
+        height, width = moves.shape[:2]
+        share = width / (whole[1].stop - whole[1].start)
+        field, side_of = (coarse, 1.0) if own[0] >= centre[0] else (coarse[:, ::-1], -1.0)
+        mirror = share * np.array([side_of, 1.0], np.float32)
+        moves += shifts * mirror
+        moves += cv2.resize(field * mirror, (width, height), interpolation=cv2.INTER_CUBIC)
+        mapped[window] += moves * piece[window][..., None]
+    return mapped
+
+
+def _centre(pixels: Map, mask: Mask) -> NDArray[np.float32]:
+    return np.asarray((pixels * mask[..., None]).sum(axis=(0, 1)) / mask.sum())
+
+
+def reshape_map(
+    shape: tuple[int, int], rng: np.random.Generator, *, bend: float, stretch: float
+) -> Map:
+    """A warp of the whole image, smooth on the scale of a face; its corners move too.
+
+    `bend` in pixels is the standard deviation of a field of 4 x 4 random moves; `stretch` makes
+    the image by that share wider and as much less high about its centre.
+    """
+    height, width = shape
+    pixels = _pixels(shape)
+    centre = np.array([(width - 1) / 2, (height - 1) / 2], np.float32)
+    factors = np.exp(np.array([-stretch, stretch], np.float32) / 2)
+    coarse = rng.normal(0.0, bend, (4, 4, 2)).astype(np.float32)
+    moves = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(centre + (pixels - centre) * factors + moves, np.float32)
+
+
+def where_to(where: Map, points: Points) -> Points:
+    """Where points (n, 2) of an image lie after `apply_map`: a fixed point of the smooth map."""
+    found = points.astype(np.float32)
+    for _ in range(8):
+        x, y = (np.ascontiguousarray(each).reshape(-1, 1) for each in found.T)
+        seen = cv2.remap(where, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        found = found + points - seen[:, 0]
+    return np.asarray(found, np.float32)
+
+
+def apply_map(image: Image, where: Map, interpolation: int) -> Image:
+    """The image seen through a map; beyond its border its mirror image."""
+    border = cv2.BORDER_REFLECT_101
+    x, y = np.ascontiguousarray(where[..., 0]), np.ascontiguousarray(where[..., 1])
+    return np.asarray(cv2.remap(image, x, y, interpolation, borderMode=border), np.uint8)
+
+
+def _pixels(shape: tuple[int, ...]) -> Map:
+    """(H, W, 2): x and y of every pixel."""
+    height, width = shape[:2]
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    return np.stack([x, y], axis=-1)
+
+
+def _affine_map(pixels: Map, matrix: NDArray[np.float64]) -> Map:
+    return np.asarray(pixels @ matrix[:, :2].T + matrix[:, 2], np.float32)

@@ -1,0 +1,294 @@
+"""Pairs of real and fake as the network sees them, each a function of its seed alone."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lesb_plugin.lfd.part_grid import FINENESS, fine_masks
+from lesb_plugin.lfd.presets import region_preset
+from lesb_plugin.lfd.regions import RegionSet
+from lesb_plugin.lfd.variants import Skipped, stable_int
+from lesb_plugin.pseudo_fakes.blend import Style
+from lesb_plugin.pseudo_fakes.cutout import draw_cutout
+from lesb_plugin.pseudo_fakes.forgeries import FAMILIES, forge
+from lesb_plugin.pseudo_fakes.law import Law
+from lesb_plugin.pseudo_fakes.made import Made
+from lesb_plugin.pseudo_fakes.part_labels import changed_parts
+from lesb_plugin.pseudo_fakes.quality import draw_quality
+from lesb_plugin.pseudo_fakes.scene import Forged, Scene
+from lesb_plugin.pseudo_fakes.store import FaceStore
+from lesb_plugin.pseudo_fakes.view import View, place, resize_view
+from registry import ConfigError, CropPolicy, DataError, Face, crop_face, load_yaml, resolve
+
+__all__ = ["Batch", "Order", "PairMaker", "batches", "load_law", "pair_maker"]
+
+PART_GRID = 16  # a quarter of the side that masks of parts have
+_ATTEMPTS = 12  # draws of one pair before its face is given up for this epoch
+
+
+@dataclass(frozen=True)
+class PairMaker(torch.utils.data.Dataset[Made | Skipped]):
+    """Item (epoch, i): a pair made of face i of `store`.
+
+    It is a function of (seed, purpose, epoch, the face's key) alone: which process makes it, and
+    after what, changes nothing. A draw that is impossible for this face is drawn again.
+    `shuffled` swaps real and fake by chance.
+    """
+
+    store: FaceStore
+    crop: CropPolicy
+    law: Law
+    blend: Style
+    regions: RegionSet
+    purpose: str
+    seed: int = 0
+    shuffled: bool = False
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def __getitem__(self, item: tuple[int, int]) -> Made | Skipped:
+        return self.make(*item)
+
+    def make(self, epoch: int, index: int, family: str | None = None) -> Made | Skipped:
+        """One pair; of the family given, or of one that is drawn by its weight."""
+        key = self.store.entries[index].key
+        reason = ""
+        for attempt in range(_ATTEMPTS):
+            rng = np.random.default_rng(
+                [self.seed, stable_int(self.purpose), epoch, stable_int(key), attempt]
+            )
+            try:
+                return self._draw(index, family or self._family(rng), rng)
+            except (ValueError, cv2.error) as error:
+                reason = str(error)
+        return Skipped(key, f"{_ATTEMPTS} draws failed, the last: {reason}")
+
+    def _family(self, rng: np.random.Generator) -> str:
+        weights = self.law.weights()
+        return str(rng.choice(list(weights), p=list(weights.values())))
+
+    def _draw(self, index: int, family: str, rng: np.random.Generator) -> Made:
+        view = place(self.store.view(index), self.law.placement, rng)
+        made = forge(family, view, self._scene(index), rng)
+        views = [made.real, made.fake]
+        if self.law.quality is not None:
+            distort = draw_quality(self.law.quality, rng)
+            views = [distort(image) for image in views]
+        swapped = rng.random() < 0.5  # drawn in any case: a control sees the pairs of its run
+        return self._crop(views, made, family, rng, swap=self.shuffled and swapped)
+
+    def _crop(
+        self,
+        views: list[NDArray[np.uint8]],
+        made: Forged,
+        family: str,
+        rng: np.random.Generator,
+        *,
+        swap: bool,
+    ) -> Made:
+        face = Face(box=made.view.box, landmarks=made.view.landmarks)
+        margin = None
+        if self.law.placement.margin is not None:
+            left, top, right, bottom = rng.uniform(*self.law.placement.margin, 4).tolist()
+            margin = (left, top, right, bottom)
+        cut = partial(crop_face, face=face, policy=self.crop, margin=margin)
+        crops = [cut(image) for image in views]
+        images = np.stack([crop.image for crop in crops])  # (2, S, S, 3)
+        mask = cut(np.rint(made.mask * 255).astype(np.uint8)).image
+        cutout = draw_cutout(self.law.cutout, mask, rng)
+        if cutout is not None:
+            (rows, columns), colour = cutout
+            images[:, rows, columns], mask[rows, columns] = colour, 0
+        masks = np.stack([np.zeros_like(mask), mask])
+        if swap:
+            images, masks = images[::-1].copy(), masks[::-1].copy()
+        landmarks = np.asarray(crops[0].landmarks, np.float32)
+        return Made(images, mask, family, masks, landmarks)
+
+    def _scene(self, index: int) -> Scene:
+        def donor(view: View, rng: np.random.Generator, alike: bool) -> View:
+            face = self.store.donor(index, self.law.swap.candidates, rng, alike=alike)
+            factor = view.width / self.store.entries[index].width
+            return resize_view(face, factor) if alike and factor < 1.0 else face
+
+        return Scene(self.law, self.blend, self.regions, donor)
+
+
+def load_law(style: str) -> Law:
+    """The law in a style file; ConfigError says what is wrong with it."""
+    law: Law = resolve(Law, style)
+    fault = law.check(FAMILIES)
+    if fault:
+        raise ConfigError(f"style {style!r}: {fault}")
+    return law
+
+
+def pair_maker(
+    store: FaceStore,
+    crop: CropPolicy,
+    style: str,
+    *,
+    purpose: str,
+    seed: int = 0,
+    shuffled: bool = False,
+) -> PairMaker:
+    """What makes pairs of a store's faces after a style file."""
+    law = load_law(style)
+    try:
+        blend = Style.from_mapping(load_yaml("blend", law.blend))
+    except ValueError as error:
+        raise ConfigError(f"style {style!r}, blend {law.blend!r}: {error}") from error
+    regions = region_preset(law.regions)
+    return PairMaker(store, crop, law, blend, regions, purpose, seed, shuffled)
+
+
+# --- batches ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The pairs of one step: `images` uint8 tensor (n, 2, S, S, 3), real before fake.
+
+    `masks` (n, 2, S, S) uint8 says where each was changed: 0 throughout for the reals. `parts`
+    (n, 2, K, h, w) are the soft masks of the face's parts, and `changed` (n, 2, K) says which of
+    them were changed: 1, 0 or NaN for unknown; both are None unless they were asked for.
+    """
+
+    images: torch.Tensor
+    masks: torch.Tensor
+    parts: torch.Tensor | None
+    changed: torch.Tensor | None
+    families: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+    seconds: float  # that making them took, in one process
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which face is seen when: every epoch a new permutation, cut into steps of `pairs` faces.
+
+    The faces left over by an epoch's last whole step are not seen in it.
+    """
+
+    faces: int
+    pairs: int
+    epochs: int
+    seed: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Per epoch."""
+        return max(1, self.faces // self.pairs)
+
+    def __len__(self) -> int:
+        return self.epochs * self.steps
+
+    def after(self, done: int) -> Iterator[list[tuple[int, int]]]:
+        """The steps that follow `done` steps, as (epoch, face) of each pair."""
+        for epoch in range(done // self.steps, self.epochs):
+            rng = np.random.default_rng([self.seed, stable_int("order"), epoch])
+            faces = rng.permutation(self.faces).tolist()
+            first = done % self.steps if epoch == done // self.steps else 0
+            for step in range(first, self.steps):
+                chosen = faces[step * self.pairs : (step + 1) * self.pairs]
+                yield [(epoch, face) for face in chosen]
+
+
+@dataclass(frozen=True)
+class _Batches(torch.utils.data.Dataset[Batch]):
+    """A step's pairs as one item, so that a worker hands over few large arrays."""
+
+    maker: PairMaker
+    with_parts: bool
+
+    def __getitem__(self, step: Sequence[tuple[int, int]]) -> Batch:
+        start = time.perf_counter()
+        items = [self.maker[each] for each in step]
+        made = [item for item in items if isinstance(item, Made)]
+        skipped = tuple(item for item in items if isinstance(item, Skipped))
+        if not made:
+            raise DataError(
+                f"no pair of a step could be made; {skipped[0].key}: {skipped[0].reason}"
+            )
+        images = torch.from_numpy(np.stack([each.images for each in made]))
+        masks = torch.from_numpy(np.stack([each.masks for each in made]))
+        parts, changed = _parts(made, self.maker.regions) if self.with_parts else (None, None)
+        families = tuple(each.family for each in made)
+        seconds = time.perf_counter() - start
+        return Batch(images, masks, parts, changed, families, skipped, seconds)
+
+
+def _parts(made: Sequence[Made], regions: RegionSet) -> tuple[torch.Tensor, torch.Tensor]:
+    """Soft masks and labels of a batch; parts that lie outside of a crop are unknown."""
+    count, side = len(regions.parts), FINENESS * PART_GRID
+    parts = np.zeros((len(made), 2, count, side, side), np.float32)
+    changed = np.full((len(made), 2, count), np.nan, np.float32)
+    for at, each in enumerate(made):
+        with contextlib.suppress(ValueError):
+            size = each.mask.shape[0]
+            masks = fine_masks(each.landmarks, regions, size, (PART_GRID, PART_GRID))
+            labels = changed_parts(each, regions)
+            swapped = each.masks[0].any()  # by a control with labels by chance
+            parts[at] = masks
+            changed[at] = np.stack([labels, 0 * labels] if swapped else [0 * labels, labels])
+    return torch.from_numpy(parts), torch.from_numpy(changed)
+
+
+def batches(
+    maker: PairMaker,
+    order: Iterator[list[tuple[int, int]]],
+    workers: int,
+    *,
+    with_parts: bool = False,
+) -> Iterator[Batch]:
+    """The batches of an order, the same for any number of workers; 0 makes them in this process."""
+    yield from torch.utils.data.DataLoader(
+        _Batches(maker, with_parts),
+        sampler=_Sampler(order),
+        batch_size=None,
+        num_workers=workers,
+        collate_fn=_as_it_is,
+        worker_init_fn=_quiet_worker,
+        prefetch_factor=2 if workers else None,
+        multiprocessing_context=_start_method() if workers else None,
+    )
+
+
+class _Sampler(torch.utils.data.Sampler[Any]):
+    def __init__(self, order: Iterator[list[tuple[int, int]]]) -> None:
+        self._order = order
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._order
+
+
+def _start_method() -> Any:
+    """Workers come from a server process with this module loaded, never from a fork of threads."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
+def _as_it_is(item: Any) -> Any:
+    return item
+
+
+def _quiet_worker(_worker: int) -> None:
+    """One thread, and no reaction to Ctrl-C: the trainer finishes its step and ends the workers."""
+    cv2.setNumThreads(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,160 @@
+"""Real faces, decoded once: one file that every worker maps into its memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lesb_plugin.lfd.variants import Skipped, check_skipped, load_in_order
+from lesb_plugin.pseudo_fakes.geometry import shape_distance
+from lesb_plugin.pseudo_fakes.mask import Points
+from lesb_plugin.pseudo_fakes.view import Box, View, resize_view
+from registry import BenchError, DataError, Sample, progress
+
+__all__ = ["Entry", "FaceStore", "build_store"]
+
+_WIDEST = 400  # pixels of a face box, beyond which an image is made smaller
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """Where a face lies in the file, and what belongs to it."""
+
+    key: str
+    identity: str
+    offset: int
+    shape: tuple[int, ...]
+    landmarks: Points
+    box: Box
+
+    @property
+    def dataset(self) -> str:
+        return self.key.split("/", 1)[0]
+
+    @property
+    def width(self) -> float:
+        """Of the face box."""
+        return self.box[2] - self.box[0]
+
+
+class FaceStore:
+    """Faces with landmarks by number; reading one copies nothing. Pickled, it is a path."""
+
+    def __init__(self, path: Path, entries: Sequence[Entry], skipped: Sequence[Skipped]) -> None:
+        self.path, self.entries, self.skipped = path, tuple(entries), tuple(skipped)
+        self._pixels: NDArray[np.uint8] | None = None
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_pixels": None}
+
+    def view(self, index: int) -> View:
+        """Face number `index`; its image must not be written to."""
+        if self._pixels is None:
+            self._pixels = np.memmap(self.path, np.uint8, mode="r")
+        entry = self.entries[index]
+        flat = self._pixels[entry.offset : entry.offset + int(np.prod(entry.shape))]
+        return View(np.asarray(flat).reshape(entry.shape), entry.landmarks, entry.box)
+
+    def donor(
+        self, index: int, candidates: int, rng: np.random.Generator, *, alike: bool = False
+    ) -> View:
+        """Of `candidates` drawn faces of other people the one most similar in shape.
+
+        `alike` draws them from the face's own data set: faces of one origin, sharpness and size.
+        """
+        own = self.entries[index]
+        pool = np.arange(len(self))
+        if alike:
+            pool = pool[[each.dataset == own.dataset for each in self.entries]]
+        drawn = rng.choice(pool, min(len(pool), candidates), replace=False)
+        others = [int(at) for at in drawn if self.entries[at].identity != own.identity]
+        if not others:
+            raise ValueError("no face of another person was among the candidates")
+        return self.view(min(others, key=lambda at: self._distance(at, own)))
+
+    def _distance(self, index: int, own: Entry) -> float:
+        return shape_distance(self.entries[index].landmarks[:68], own.landmarks[:68])
+
+
+def build_store(
+    samples: Sequence[Sample],
+    path: Path,
+    *,
+    label: str,
+    workers: int,
+    max_errors: float,
+    quiet: bool,
+) -> FaceStore:
+    """Read every sample once and write what training needs of it to `path`."""
+    items = cast(Iterator[_Region | Skipped], load_in_order(cast(Any, _Regions(samples)), workers))
+    entries: list[Entry] = []
+    skipped: list[Skipped] = []
+    with path.open("wb") as file:
+        for item in progress(items, label, total=len(samples), unit="face", quiet=quiet):
+            if isinstance(item, Skipped):
+                skipped.append(item)
+                check_skipped(skipped, len(samples), max_errors)
+                continue
+            view = item.view
+            place = (file.tell(), view.image.shape, view.landmarks, view.box)
+            entries.append(Entry(item.key, item.identity, *place))
+            file.write(np.ascontiguousarray(view.image).tobytes())
+    if not entries:
+        raise DataError(f"none of {len(samples)} faces could be used ({label})")
+    return FaceStore(path, entries, skipped)
+
+
+@dataclass(frozen=True, slots=True)
+class _Region:
+    key: str
+    identity: str
+    view: View
+
+
+@dataclass(frozen=True)
+class _Regions(torch.utils.data.Dataset["_Region | Skipped"]):
+    """The surroundings of every sample's face."""
+
+    samples: Sequence[Sample]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> _Region | Skipped:
+        sample = self.samples[index]
+        try:
+            image, face = sample.load()
+            if face.landmarks is None:
+                raise DataError("a face without landmarks cannot be blended; pass --landmarks")
+            view = _surroundings(View(image, face.landmarks, face.box))
+        except (BenchError, ValueError, cv2.error) as error:
+            return Skipped(sample.key, str(error))
+        return _Region(sample.key, sample.identity, view)
+
+
+def _surroundings(view: View) -> View:
+    """As much around the face as self-blending looks at, no more than _WIDEST pixels a face."""
+    (x0, y0), (x1, y1) = view.landmarks.min(axis=0), view.landmarks.max(axis=0)
+    bx0, by0, bx1, by1 = view.box
+    width, height = max(x1 - x0, bx1 - bx0), max(y1 - y0, by1 - by0)
+    rows, columns = view.image.shape[:2]
+    left, right = max(0, int(min(x0, bx0) - width / 2)), min(columns, int(max(x1, bx1) + width / 2))
+    top, bottom = max(0, int(min(y0, by0) - height)), min(rows, int(max(y1, by1) + height / 2))
+    if right - left < 16 or bottom - top < 16:
+        raise ValueError(f"the face box {view.box} lies outside of the {columns}x{rows} image")
+    cut = View(
+        view.image[top:bottom, left:right],
+        (view.landmarks - (left, top)).astype(np.float32),
+        (bx0 - left, by0 - top, bx1 - left, by1 - top),
+    )
+    return cut if cut.width <= _WIDEST else resize_view(cut, _WIDEST / cut.width)

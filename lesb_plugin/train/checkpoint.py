@@ -1,0 +1,153 @@
+"""Everything a run needs to go on, in one file that is there whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save as to_bytes
+
+from lesb_plugin.lfd.presets import region_preset
+from lesb_plugin.pseudo_fakes.pairs import load_law
+from lesb_plugin.train.options import TrainConfig
+from registry import ConfigError, DataError, TrainableNetwork, load_yaml, replacing
+
+__all__ = ["load_same_run", "run_identity", "save_checkpoint", "save_weights"]
+
+# What may change between the parts of a run: it decides when and where, not what is computed.
+FREE = (
+    "checkpoint_minutes",
+    "device",
+    "max_errors",
+    "minutes",
+    "out",
+    "overwrite",
+    "quiet",
+    "resume",
+    "tensorboard",
+    "threads",
+    "workers",
+)
+
+
+def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
+    """`state` holds tensors, numbers, text, lists and dicts of them."""
+    with replacing(path) as temporary:
+        torch.save(dict(state), temporary)
+
+
+def load_same_run(
+    path: Path, device: str, config: TrainConfig, data_fingerprint: str
+) -> dict[str, Any]:
+    """The state that was saved of this run.
+
+    DataError for a file that is missing or none of ours, ConfigError for one of another run.
+    """
+    state = _load(path, device)
+    _check_same_run(state, config, data_fingerprint)
+    return state
+
+
+def _load(path: Path, device: str) -> dict[str, Any]:
+    if not path.is_file():
+        raise DataError(
+            f"nothing to resume: no checkpoint at {path}; leave out --resume, and pass --overwrite"
+            " if there is a run without one"
+        )
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (RuntimeError, EOFError, ValueError, OSError, pickle.UnpicklingError) as error:
+        raise DataError(f"cannot read the checkpoint {path}: {error}") from error
+    return state
+
+
+def _check_same_run(state: Mapping[str, Any], config: TrainConfig, data_fingerprint: str) -> None:
+    now, then = _settings(config), state["config"]
+    changed = sorted(key for key in now if now[key] != then.get(key))
+    if changed:
+        told = ", ".join(f"{key} was {then.get(key)!r}, is {now[key]!r}" for key in changed)
+        raise ConfigError(
+            f"cannot resume with other settings ({told}); give those that the run began with, or"
+            " train with --overwrite"
+        )
+    for name, law in _laws(config).items():
+        if state.get("laws", {}).get(name, law) != law:
+            raise ConfigError(
+                f"cannot resume: style {name!r}, or a file that it names, has changed since the run"
+                " began; put it back, or train with --overwrite"
+            )
+    if state["data_fingerprint"] != data_fingerprint:
+        raise ConfigError("cannot resume: the data has changed since; train with --overwrite")
+
+
+def run_identity(config: TrainConfig, data_fingerprint: str) -> dict[str, Any]:
+    """What `load_same_run` compares."""
+    return {
+        "config": _settings(config),
+        "laws": _laws(config),
+        "data_fingerprint": data_fingerprint,
+    }
+
+
+def _laws(config: TrainConfig) -> dict[str, str]:
+    """Hashes of the styles' contents and of what they name: the same path may hold another law."""
+    found = {}
+    for name in (config.style, config.val_style):
+        law = load_law(name)
+        regions = region_preset(law.regions).to_mapping()
+        contents = (asdict(law), load_yaml("blend", law.blend), regions)
+        found[name] = hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
+    return found
+
+
+def save_weights(
+    path: Path,
+    network: TrainableNetwork,
+    metadata: Mapping[str, Any],
+    shift: float = 0.0,
+    *,
+    exact: bool = False,
+) -> None:
+    """Weights as safetensors for `--weights`: float16, with norms, biases and head in float32.
+
+    `exact` keeps in float32 what float16 does not hold to the last bit. A logit of fake of `shift`
+    becomes 0, a score of .5, by way of the bias of the last class. `metadata` is kept as JSON under
+    its keys.
+    """
+    head = {parameter.data_ptr() for parameter in network.head().parameters()}
+    tensors = {}
+    for name, tensor in network.weights().items():
+        small = tensor.is_floating_point() and tensor.ndim > 1 and tensor.data_ptr() not in head
+        if small and exact:
+            small = torch.equal(tensor.half().to(tensor.dtype), tensor)
+        tensors[name] = tensor.detach().to("cpu", torch.float16 if small else tensor.dtype)
+    if shift:
+        name = _bias(network, head)
+        tensors[name] = torch.cat([tensors[name][:-1], tensors[name][-1:] - shift])
+    contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    texts = {key: json.dumps(value) for key, value in metadata.items()}
+    with replacing(path) as temporary:
+        temporary.write_bytes(to_bytes(contiguous, metadata=texts))
+
+
+def _bias(network: TrainableNetwork, head: set[int]) -> str:
+    """The name of the bias of the head's classes."""
+    for name, tensor in network.weights().items():
+        if tensor.shape in {(1,), (2,)} and tensor.data_ptr() in head:
+            return name
+    raise ConfigError(
+        "this backbone's head has no bias to move its scores by; bench train takes --flagged 0, and"
+        " bench validate tells the AUC without --flagged and --out"
+    )
+
+
+def _settings(config: TrainConfig) -> dict[str, Any]:
+    """Plain values, as a checkpoint gives them back."""
+    kept = {key: value for key, value in asdict(config).items() if key not in FREE}
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in kept.items()}

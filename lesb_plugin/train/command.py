@@ -1,0 +1,53 @@
+"""The subcommand `bench train`."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+
+from lesb_plugin.train.options import TrainConfig
+from registry import add_config_flags, given_flags, resolve, say
+
+__all__ = ["configure_train", "run_train"]
+
+_EXAMPLES = """\
+examples:
+  bench train --train FACES --out runs/sbi_efflite0
+  bench train --config sbi --backbone sbi_effb4 --weights FFraw.tar --train FACES
+  bench train --train FACES --out runs/sbi_efflite0 --resume
+
+Only real faces with landmarks are read. The weights with the best AUC on pseudo-fakes of the val
+split are in OUT/weights.safetensors; `--weights` takes that file, here and in bench eval.
+Shipped configurations: clean (this project's recipe), continue (the same for weights that were
+trained before), sbi_efflite0 (the last runs of that backbone's weights), sbi (the protocol of the
+SBI paper). `bench validate` judges any weights by the same pseudo-fakes."""
+
+
+def configure_train(parser: argparse.ArgumentParser) -> None:
+    """Flags of `bench train`: those of TrainConfig."""
+    parser.usage = f"{parser.prog} [options]"
+    parser.epilog = _EXAMPLES
+    add_config_flags(parser, TrainConfig)
+
+
+def run_train(args: argparse.Namespace) -> int:
+    """Train, say how it ended and what to do next; 130 after Ctrl-C."""
+    config = resolve(TrainConfig, args.config, args.set, given_flags(args, TrainConfig))
+    from lesb_plugin.train.run import train  # loads torch: after what can fail without it
+
+    result = train(config)
+    best = result.log.get("best")
+    if best is not None:
+        low, high = best["val"]["interval"]
+        say(f"best val AUC {best['val']['auc']:.4f} [{low:.3f}, {high:.3f}], epoch {best['epoch']}")
+        say(f"weights: {result.weights}")
+    if result.stopped:
+        say(
+            f"stopped after {result.steps} steps ({result.stopped}); the same command with --resume"
+            " goes on"
+        )
+        return 130 if result.interrupted else 0
+    if result.weights is not None:
+        line = ["bench", "eval", "--detector", "linear", "--backbone", config.backbone]
+        say(f"next:    {shlex.join([*line, '--weights', str(result.weights)])} --dataset DATA")
+    return 0

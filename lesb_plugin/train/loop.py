@@ -1,0 +1,276 @@
+"""The training loop: steps, epochs, selection, and going on exactly where a run stopped."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from lesb_plugin.drawing.tensorboard import FOLDER, Board
+from lesb_plugin.pseudo_fakes.pairs import Batch, Order, PairMaker, batches
+from lesb_plugin.train.checkpoint import (
+    run_identity,
+    save_checkpoint,
+    save_weights,
+)
+from lesb_plugin.train.lessons import Truth, build_learner
+from lesb_plugin.train.monitor import Stop, write_log
+from lesb_plugin.train.optimiser import Average, rate, set_rate, weight_groups
+from lesb_plugin.train.options import TrainConfig
+from lesb_plugin.train.shown import show_embeddings, show_pairs
+from lesb_plugin.train.step import step_gradients
+from lesb_plugin.train.validation import ValSet, verdict
+from registry import DataError, TrainableNetwork, progress_bar, say
+
+__all__ = ["CHECKPOINT", "LOG", "WEIGHTS", "Trainer"]
+
+CHECKPOINT, WEIGHTS, LOG = "checkpoint.pt", "weights.safetensors", "log.json"
+
+
+@dataclass
+class Tally:
+    """What is summed up over an epoch; goes into checkpoints."""
+
+    loss: float = 0.0
+    right: float = 0.0
+    steps: int = 0
+    pairs: int = 0
+    skipped: int = 0
+    making: float = 0.0  # seconds that one process needs for the pairs
+    computing: float = 0.0  # seconds of the steps
+    waiting: float = 0.0  # seconds between them
+
+
+@dataclass
+class Trainer:
+    """One run: its state, and how it moves on. `log` is what log.json holds."""
+
+    config: TrainConfig
+    network: nn.Module
+    maker: PairMaker
+    val: ValSet
+    out: Path
+    device: str
+    data_fingerprint: str
+    log: dict[str, Any]
+    done: int = 0  # steps
+    best: float = -math.inf
+    seconds: float = 0.0
+    tally: Tally = field(default_factory=Tally)
+
+    def __post_init__(self) -> None:
+        config = self.config
+        if config.aux != "none":
+            size, parts = self.maker.crop.size, len(self.maker.regions.parts)
+            self.network = build_learner(config.aux, self.network, size, config.seed, parts)
+        # Once: a style file that is edited or gone while the run goes on is not this run's law.
+        self.identity = run_identity(config, self.data_fingerprint)
+        self.network.to(self.device)
+        self.order = Order(len(self.maker), config.pairs, config.epochs, config.seed)
+        self.average = Average(self.network, config.ema)
+        groups = weight_groups(self.network, self._trainable.head(), config)
+        self.optimiser: torch.optim.Optimizer
+        if config.optimiser == "adamw":
+            self.optimiser = torch.optim.AdamW(groups, lr=config.learning_rate)
+        else:
+            rate_ = config.learning_rate
+            self.optimiser = torch.optim.SGD(groups, lr=rate_, momentum=config.momentum)
+
+    @property
+    def _trainable(self) -> TrainableNetwork:
+        return cast(TrainableNetwork, self.network)
+
+    def run(self, stop: Stop) -> str:
+        """Train until all steps are done or `stop` says so; why it ended, "" for all done."""
+        board = Board(self.out / FOLDER if self.config.tensorboard else None, self.done)
+        saved = time.monotonic()
+        source = batches(
+            self.maker,
+            self.order.after(self.done),
+            self.config.workers,
+            with_parts=self.config.aux == "parts",
+        )
+        try:
+            with progress_bar(
+                "training", total=len(self.order), done=self.done, unit="step",
+                quiet=self.config.quiet,
+            ) as advance:  # fmt: skip
+                for batch in self._timed(source):
+                    self._step(batch)
+                    advance(1)
+                    if self.done % self.order.steps == 0:
+                        self._end_epoch(board)
+                    if stop.reason:
+                        break
+                    if time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
+                        self.save()
+                        saved = time.monotonic()
+        finally:
+            source.close()  # type: ignore[attr-defined]
+            board.close()
+        self.save()
+        return stop.reason if self.done < len(self.order) else ""
+
+    # --- steps -------------------------------------------------------------------------------
+
+    def _timed(self, source: Iterator[Batch]) -> Iterator[Batch]:
+        while True:
+            start = time.perf_counter()
+            batch = next(source, None)
+            self.tally.waiting += time.perf_counter() - start
+            self.seconds += time.perf_counter() - start
+            if batch is None:
+                return
+            yield batch
+
+    def _step(self, batch: Batch) -> None:
+        start = time.perf_counter()
+        images = batch.images.to(self.device).flatten(0, 1)  # (2n, S, S, 3), real before fake
+        truth = _truth(batch, self.device)
+        labels = torch.arange(len(images), device=self.device) % 2
+        set_rate(self.optimiser, rate(self.config, self.done, len(self.order)))
+        self.network.train()
+        loss, right = step_gradients(
+            self.network, images.permute(0, 3, 1, 2).float() / 255, labels, truth, self.config
+        )
+        if not math.isfinite(loss):
+            raise DataError(
+                f"the loss is {loss} at step {self.done}; lower --learning-rate, clip with --clip 1"
+                " or use --precision float32, and start again or --resume the last checkpoint"
+            )
+        self.optimiser.step()
+        self.done += 1
+        self.average.update(self.network, self.done)
+        self._count(batch, loss, right, time.perf_counter() - start)
+
+    def _count(self, batch: Batch, loss: float, right: float, seconds: float) -> None:
+        tally = self.tally
+        tally.loss, tally.right = tally.loss + loss, tally.right + right
+        tally.steps, tally.pairs = tally.steps + 1, tally.pairs + len(batch.images)
+        tally.skipped += len(batch.skipped)
+        tally.making, tally.computing = tally.making + batch.seconds, tally.computing + seconds
+        self.seconds += seconds
+
+    # --- epochs ------------------------------------------------------------------------------
+
+    def _end_epoch(self, board: Board) -> None:
+        epoch = self.done // self.order.steps
+        record = self._record(epoch)
+        last = self.done == len(self.order)
+        if epoch % self.config.val_every == 0 or last:
+            self._validate(record)
+            show_pairs(
+                board, self.maker, self.average.network, self.device, epoch=epoch, step=self.done
+            )
+        if last:
+            show_embeddings(board, self.average.network, self.val, self.device, self.config.seed)
+        board.scalars(_flat(record), self.done)
+        self.log["epochs"].append(record)
+        self.log["seconds"] = round(self.seconds, 1)
+        write_log(self.out / LOG, self.log)
+        if not self.config.quiet:
+            say(_line(record, self.config.epochs))
+        self.tally = Tally()
+
+    def _record(self, epoch: int) -> dict[str, Any]:
+        tally = self.tally
+        return {
+            "epoch": epoch,
+            "loss": round(tally.loss / tally.steps, 4),
+            "accuracy": round(tally.right / tally.steps, 4),
+            "rate": rate(self.config, self.done - 1, len(self.order)),
+            "skipped": tally.skipped,
+            "pairs_per_second": round(tally.pairs / (tally.computing + tally.waiting), 2),
+            "pairs_made_per_second_by_one_worker": round(tally.pairs / tally.making, 2),
+            "seconds_per_step": round(tally.computing / tally.steps, 3),
+            "seconds_waited_per_step": round(tally.waiting / tally.steps, 3),
+        }
+
+    def _validate(self, record: dict[str, Any]) -> None:
+        start = time.perf_counter()
+        found = verdict(
+            self.average.network,
+            self.val,
+            device=self.device,
+            precision=self.config.val_precision,
+            quiet=self.config.quiet,
+        )
+        seconds = round(time.perf_counter() - start, 1)
+        record["val"] = {**found.record(), "seconds": seconds}
+        self.seconds += time.perf_counter() - start
+        if found.auc > self.best:
+            self.best = found.auc
+            self.log["best"] = {"epoch": record["epoch"], "val": record["val"]}
+            metadata = {key: value for key, value in self.log.items() if key != "epochs"}
+            trainable = cast(TrainableNetwork, self.average.network)
+            flagged = self.config.flagged
+            shift = found.exceeded_by(flagged) if flagged else 0.0
+            save_weights(self.out / WEIGHTS, trainable, {"training": metadata}, shift)
+
+    # --- checkpoints -------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Write all that `resume` needs."""
+        state = {
+            **self.identity,
+            "network": self.network.state_dict(),
+            "average": self.average.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "random": torch.get_rng_state(),
+            "done": self.done,
+            "best": self.best,
+            "seconds": self.seconds,
+            "tally": asdict(self.tally),
+            "log": self.log,
+        }
+        save_checkpoint(self.out / CHECKPOINT, state)
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go back to what was saved, as `load_same_run` gives it."""
+        self.network.load_state_dict(state["network"])
+        self.average.network.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        torch.set_rng_state(state["random"].cpu())
+        self.done, self.best, self.seconds = state["done"], state["best"], state["seconds"]
+        self.tally, self.log = Tally(**state["tally"]), state["log"]
+
+
+def _truth(batch: Batch, device: str) -> Truth:
+    """Of the images of a batch in a row, real before fake."""
+    parts = changed = None
+    if batch.parts is not None and batch.changed is not None:
+        parts, changed = (
+            batch.parts.to(device).flatten(0, 1),
+            batch.changed.to(device).flatten(0, 1),
+        )
+    return Truth(batch.masks.to(device).flatten(0, 1), parts, changed)
+
+
+def _flat(record: dict[str, Any]) -> dict[str, float]:
+    """A record as curves."""
+    values = {f"train/{key}": value for key, value in record.items() if key not in {"epoch", "val"}}
+    if "val" in record:
+        values["val/auc"] = record["val"]["auc"]
+        values |= {f"val/{name}": value for name, value in record["val"]["families"].items()}
+    return values
+
+
+def _line(record: dict[str, Any], epochs: int) -> str:
+    text = (
+        f"epoch {record['epoch']}/{epochs}: loss {record['loss']:.4f}, accuracy"
+        f" {record['accuracy']:.3f}, {record['pairs_per_second']:.1f} pairs/s (a step"
+        f" {record['seconds_per_step']:.2f} s, waited {record['seconds_waited_per_step']:.2f} s; a"
+        f" worker makes {record['pairs_made_per_second_by_one_worker']:.1f} pairs/s)"
+    )
+    if "val" not in record:
+        return text
+    val = record["val"]
+    families = ", ".join(f"{name} {value:.3f}" for name, value in val["families"].items())
+    low, high = val["interval"]
+    return f"{text}\n  val AUC {val['auc']:.4f} [{low:.3f}, {high:.3f}]: {families}"

@@ -1,0 +1,158 @@
+"""From a configuration to a finished, stopped or resumed run."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from lesb_plugin.pseudo_fakes.pairs import PairMaker, load_law, pair_maker
+from lesb_plugin.train.checkpoint import load_same_run
+from lesb_plugin.train.loop import CHECKPOINT, LOG, WEIGHTS, Trainer
+from lesb_plugin.train.monitor import stopping, write_png
+from lesb_plugin.train.options import TrainConfig
+from lesb_plugin.train.shown import pair_sheet, shown_pairs
+from lesb_plugin.train.val_set import stored_faces, val_set
+from registry import (
+    ConfigError,
+    FreezableNetwork,
+    TrainableBackbone,
+    as_yaml,
+    opened_folder,
+    prepare_training,
+)
+
+__all__ = ["TrainResult", "train"]
+
+CLASSES = 2  # real, fake
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainResult:
+    """How a run ended: `stopped` says why before its time, "" for all epochs done."""
+
+    out: Path
+    weights: Path | None
+    log: dict[str, Any]
+    steps: int
+    stopped: str
+    interrupted: bool
+
+
+def train(config: TrainConfig) -> TrainResult:
+    """Train as `config` says; BenchErrors say what to change.
+
+    `out` holds weights.safetensors (the best on val), checkpoint.pt, log.json, config.yaml,
+    pairs.png and TensorBoard's files.
+    """
+    load_law(config.style), load_law(config.val_style)  # what is wrong there is said at once
+    out = Path(config.out or f"runs/train_{config.backbone.replace('/', '_')}")
+    _refuse_taken(out, config)
+    with opened_folder(out):
+        return _train(config, out)
+
+
+def _train(config: TrainConfig, out: Path) -> TrainResult:
+    inputs = prepare_training(config)
+    saved = None
+    if config.resume:  # another run is told before faces are read for it
+        saved = load_same_run(out / CHECKPOINT, inputs.device, config, inputs.data_fingerprint)
+    crop = inputs.backbone.crop
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-train-") as scratch,
+        torch.random.fork_rng(devices=[]),
+    ):
+        torch.default_generator.manual_seed(config.seed)
+        stored = stored_faces(config, inputs.train, Path(scratch) / "train", "reading train faces")
+        maker = pair_maker(
+            stored,
+            crop,
+            config.style,
+            purpose="train",
+            seed=config.seed,
+            shuffled=config.shuffled_labels,
+        )
+        trainer = Trainer(
+            config=config,
+            network=_network(config, inputs.backbone),
+            maker=maker,
+            val=val_set(config, inputs.val, crop, Path(scratch)),
+            out=out,
+            device=inputs.device,
+            data_fingerprint=inputs.data_fingerprint,
+            log=_log(config, inputs.datasets, inputs.data_fingerprint, len(stored)),
+        )
+        if saved is not None:
+            trainer.resume(saved)
+            saved = None  # as large as the network, its average and the optimiser together
+        else:
+            _begin(out, config, maker)
+        with stopping(config.minutes) as stop:
+            stopped = trainer.run(stop)
+    return TrainResult(
+        out=out,
+        weights=out / WEIGHTS if (out / WEIGHTS).is_file() else None,
+        log=trainer.log,
+        steps=trainer.done,
+        stopped=stopped,
+        interrupted=stop.interrupted,
+    )
+
+
+def _network(config: TrainConfig, backbone: TrainableBackbone) -> nn.Module:
+    network = backbone.trainable(CLASSES, config.seed)
+    if config.frozen:
+        if not isinstance(network, FreezableNetwork):
+            raise ConfigError(
+                f"stages of backbone {backbone.name!r} cannot be frozen; pass --frozen 0"
+            )
+        network.freeze(config.frozen)
+    return cast(nn.Module, network)
+
+
+def _refuse_taken(out: Path, config: TrainConfig) -> None:
+    if config.overwrite and config.resume:
+        raise ConfigError("--resume goes on with a run, --overwrite starts anew; pass one of them")
+    there = [name for name in (CHECKPOINT, WEIGHTS, LOG) if (out / name).exists()]
+    if there and not (config.resume or config.overwrite):
+        go_on = "--resume to go on with that run, " if CHECKPOINT in there else ""
+        raise ConfigError(
+            f"{out / there[0]} exists already; pass {go_on}--overwrite to start it anew, or another"
+            " --out"
+        )
+
+
+def _begin(out: Path, config: TrainConfig, maker: PairMaker) -> None:
+    """Only now that everything is read and built does an earlier run give way."""
+    for name in (CHECKPOINT, WEIGHTS, LOG):
+        (out / name).unlink(missing_ok=True)
+    (out / "config.yaml").write_text(as_yaml(config), encoding="utf-8")
+    if pairs := shown_pairs(maker, 0, 12):
+        write_png(out / "pairs.png", pair_sheet(pairs))
+
+
+def _log(
+    config: TrainConfig, datasets: tuple[str, ...], fingerprint: str, faces: int
+) -> dict[str, Any]:
+    plain = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(config).items()}
+    packages = ("lesb-plugin", "torch", "timm", "numpy", "opencv-python-headless", "av")
+    return {
+        "config": plain,
+        "style": _plain(asdict(load_law(config.style))),
+        "datasets": list(datasets),
+        "data_fingerprint": fingerprint,
+        "faces": faces,
+        "versions": {name: importlib.metadata.version(name) for name in packages},
+        "epochs": [],
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, (tuple, list)) else value

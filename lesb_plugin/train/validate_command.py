@@ -1,0 +1,46 @@
+"""The subcommand `bench validate`."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+
+from lesb_plugin.train.options import ValidateConfig
+from registry import add_config_flags, given_flags, print_table, resolve, say
+
+__all__ = ["configure_validate", "run_validate"]
+
+_EXAMPLES = """\
+examples:
+  bench validate --train FACES
+  bench validate --backbone sbi_efflite0 --weights mean.safetensors --train FACES
+  bench validate --weights mean.safetensors --train FACES --flagged .03 --out moved.safetensors
+
+The pseudo-fakes are those that `bench train` selects by, with the same --train, --val and --val-...
+flags; only real faces with landmarks are read. --flagged moves the bias of the head and changes no
+order of scores, so the AUC stays as it is."""
+
+
+def configure_validate(parser: argparse.ArgumentParser) -> None:
+    """Flags of `bench validate`: those of ValidateConfig."""
+    parser.usage = f"{parser.prog} [options]"
+    parser.epilog = _EXAMPLES
+    add_config_flags(parser, ValidateConfig)
+
+
+def run_validate(args: argparse.Namespace) -> int:
+    """Print AUC and interval overall, AUC by family, and what was written."""
+    config = resolve(ValidateConfig, args.config, args.set, given_flags(args, ValidateConfig))
+    from lesb_plugin.train.validate import validate  # loads torch: after what can fail first
+
+    found = validate(config)
+    title = f"{config.backbone}: {found.counts['']} reals of {found.people} people"
+    print_table(title, ("pseudo-fakes", "images", "val AUC", "95 % interval"), found.rows())
+    reals = found.verdict.reals
+    say(f"{100 * (reals > 0).mean():.1f} % of the reals score above .5")
+    if config.out is not None and config.flagged is not None:
+        say(f"{100 * config.flagged:.1f} % of them do with the weights: {config.out}, sha256"
+            f" {found.sha256}")  # fmt: skip
+        line = ["bench", "eval", "--detector", "linear", "--backbone", config.backbone]
+        say(f"next:    {shlex.join([*line, '--weights', config.out])} --dataset DATA")
+    return 0

@@ -1,0 +1,163 @@
+"""How well a network tells fixed pseudo-fakes of unseen people from their reals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+from torch import nn
+
+from lesb_plugin.lfd.variants import Skipped, load_in_order
+from lesb_plugin.pseudo_fakes.made import Made
+from lesb_plugin.pseudo_fakes.pairs import PairMaker
+from registry import DataError, progress
+
+__all__ = ["ValSet", "Verdict", "auc", "build_val_set", "verdict"]
+
+_DRAWS = 200  # of the bootstrap over people
+_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ValSet:
+    """Fixed images of the val split, uint8 (n, S, S, 3) in a file, and what each of them is.
+
+    `labels`, `people` (numbers of identities) and `families` (of fakes; "" for reals) are (n,).
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    people: NDArray[np.int64]
+    families: NDArray[np.str_]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """AUC overall with the 95 % interval of a bootstrap over people, and by family.
+
+    `reals` (n,) are the logits of fake of the real images.
+    """
+
+    auc: float
+    low: float
+    high: float
+    families: dict[str, float]
+    reals: NDArray[np.float64]
+
+    def exceeded_by(self, share: float) -> float:
+        """The logit of fake that `share`, in (0, 1), of the real images exceed."""
+        return float(np.quantile(self.reals, 1.0 - share))
+
+    def record(self) -> dict[str, Any]:
+        """AUCs to four digits, as JSON has them."""
+        return {
+            "auc": round(self.auc, 4),
+            "interval": [round(self.low, 4), round(self.high, 4)],
+            "families": {name: round(value, 4) for name, value in self.families.items()},
+        }
+
+
+def build_val_set(
+    maker: PairMaker, path: Path, *, fakes: int, reals: int, workers: int, quiet: bool
+) -> ValSet:
+    """`fakes` pseudo-fakes of every face, the families in turn; the reals of `reals` of them."""
+    draws = cast(Any, _Draws(maker, fakes))
+    size, count = maker.crop.size, len(maker) * fakes
+    images = np.memmap(path, np.uint8, mode="w+", shape=(2 * count, size, size, 3))
+    records: list[tuple[int, int, str]] = []  # label, person, family
+    numbers = _numbers([entry.identity for entry in maker.store.entries])
+    items = cast(Iterator[Made | Skipped], load_in_order(draws, workers))
+    for at, item in enumerate(
+        progress(items, "pairs to validate on", total=count, unit="pair", quiet=quiet)
+    ):
+        if isinstance(item, Skipped):
+            continue  # a family that is impossible for this face; the next draw is of another one
+        face, draw = divmod(at, fakes)
+        for label in (0, 1) if draw < reals else (1,):
+            images[len(records)] = item.images[label]
+            records.append((label, numbers[face], item.family if label else ""))
+    if len({label for label, _, _ in records}) < 2:
+        raise DataError(f"no pairs to validate on could be made of {len(maker)} faces")
+    labels, people, families = zip(*records, strict=True)
+    return ValSet(images[: len(records)], np.array(labels), np.array(people), np.array(families))
+
+
+@torch.inference_mode()
+def verdict(
+    network: nn.Module, val: ValSet, *, device: str, precision: str, quiet: bool
+) -> Verdict:
+    """Scores of every image, and what they amount to; the network is left in eval mode.
+
+    It gives logits of real and fake (B, 2), or of fake alone (B, 1).
+    """
+    network.eval()
+    starts = range(0, len(val.images), _BATCH)
+    scores = np.empty(len(val.images))
+    for start in progress(starts, "validating", total=len(starts), unit="batch", quiet=quiet):
+        batch = torch.from_numpy(np.array(val.images[start : start + _BATCH])).to(device)
+        with torch.autocast(torch.device(device).type, torch.bfloat16, precision == "bfloat16"):
+            logits = network(batch.permute(0, 3, 1, 2).float() / 255)  # (b, 2) or (b, 1)
+        fake = logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits[:, 0]
+        scores[start : start + _BATCH] = fake.double().cpu().numpy()
+    if not np.isfinite(scores).all():
+        raise DataError("the network gives NaN or infinite scores; lower --learning-rate")
+    low, high = _interval(val, scores)
+    real = val.labels == 0
+    families = {
+        str(name): _auc_of(val, scores, real | (val.families == name))
+        for name in np.unique(val.families[~real])
+    }
+    return Verdict(auc(val.labels, scores), low, high, families, scores[real])
+
+
+def auc(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> float:
+    """Area under the ROC curve; ties count half."""
+    fakes, reals = int((labels == 1).sum()), int((labels == 0).sum())
+    above = rankdata(scores)[labels == 1].sum() - fakes * (fakes + 1) / 2
+    return float(above / (fakes * reals))
+
+
+def _auc_of(val: ValSet, scores: NDArray[np.float64], chosen: NDArray[np.bool_]) -> float:
+    return auc(val.labels[chosen], scores[chosen])
+
+
+def _interval(val: ValSet, scores: NDArray[np.float64]) -> tuple[float, float]:
+    """Percentiles 2.5 and 97.5 of the AUC when people are drawn with replacement."""
+    rows = [np.flatnonzero(val.people == person) for person in np.unique(val.people)]
+    rng = np.random.default_rng(0)
+    values = []
+    for _ in range(_DRAWS):
+        drawn = np.concatenate([rows[at] for at in rng.integers(len(rows), size=len(rows))])
+        if len(np.unique(val.labels[drawn])) == 2:
+            values.append(auc(val.labels[drawn], scores[drawn]))
+    low, high = np.percentile(values, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def _numbers(names: list[str]) -> list[int]:
+    known = {name: number for number, name in enumerate(sorted(set(names)))}
+    return [known[name] for name in names]
+
+
+@dataclass(frozen=True)
+class _Draws(torch.utils.data.Dataset["Made | Skipped"]):
+    """Item i: draw i % draws of face i // draws, of the families in turn."""
+
+    maker: PairMaker
+    draws: int
+
+    def __len__(self) -> int:
+        return len(self.maker) * self.draws
+
+    def __getitem__(self, index: int) -> Made | Skipped:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        face, draw = divmod(index, self.draws)
+        families = list(self.maker.law.weights())
+        return self.maker.make(draw, face, families[index % len(families)])

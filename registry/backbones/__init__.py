@@ -1,0 +1,1 @@
+"""Networks by name, with their weights, on a device. Nothing of detectors."""

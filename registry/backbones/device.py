@@ -1,0 +1,87 @@
+"""Devices: which there are, formats that one computes by detours only, memory on a CPU."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import sys
+
+import torch
+
+from registry.console import tell
+from registry.errors import ConfigError, did_you_mean
+
+__all__ = ["emulates_bfloat16", "resolve_device", "reuse_freed_memory", "warn_if_emulated"]
+
+# glibc's malloc.h: numbers of the parameters of mallopt.
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def resolve_device(name: str) -> str:
+    """The device that `name` stands for; ConfigError if this machine does not have it.
+
+    `auto` is the first of cuda, mps and cpu that is there; `cuda:1` picks one of several.
+    """
+    kind, _, index = name.partition(":")
+    if kind not in DEVICES or (index and (kind != "cuda" or not index.isdigit())):
+        raise ConfigError(
+            f"device is {name!r};{did_you_mean(kind, DEVICES)}"
+            f" known: {', '.join(DEVICES)}, and cuda:N for one of several"
+        )
+    there = _available()
+    if kind == "auto":
+        return next(device for device in ("cuda", "mps", "cpu") if device in there)
+    if name not in there:
+        raise ConfigError(
+            f"device {name!r} is not available to torch {torch.__version__} on this machine;"
+            f" there is {', '.join(there)} (`auto` picks one)"
+        )
+    return name
+
+
+def _available() -> list[str]:
+    devices = ["cpu"]
+    if torch.cuda.is_available():
+        devices += ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    return devices
+
+
+def emulates_bfloat16() -> bool:
+    """Whether torch's CPU kernels for bfloat16 are the slow ones that run anywhere.
+
+    torch hands a bfloat16 convolution to oneDNN where this very check allows it: AVX-512 or better
+    on x86, the BF16 extension on ARM. Everywhere else it takes a plain loop.
+    """
+    # Asked of a build without oneDNN (it has no such operator), torch answers with AttributeError.
+    supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+    return supported is None or not supported()
+
+
+@functools.cache  # one line, however many networks a run builds
+def warn_if_emulated(device: str, precision: str) -> None:
+    """Say before a run begins that it would be many times as fast in float32."""
+    if device == "cpu" and precision == "bfloat16" and emulates_bfloat16():
+        tell(
+            "warning: this CPU has no fast bfloat16; expect the backbone to take many times as long"
+            " as with --precision float32"
+        )
+
+
+@functools.cache
+def reuse_freed_memory() -> bool:
+    """Let this process keep what it frees; False where the C library is not glibc.
+
+    By default glibc maps every array above 32 MiB anew and unmaps it again, so that each activation
+    of a batch costs a page fault per 4 KiB: half of the time of a training step of
+    EfficientNet-Lite0 (tests/benchmarks/train_step.py). The process stays as large as it once was.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    return bool(mallopt(_MMAP_MAX, 0)) and bool(mallopt(_TRIM_THRESHOLD, 2**31 - 1))

@@ -1,0 +1,250 @@
+"""Any timm model as a backbone: feature map, embedding and fake/real head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import isqrt
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from registry.backbones.folding import FoldedForm
+from registry.backbones.timm_network import TimmNetwork
+from registry.contracts.training import Training
+from registry.contracts.types import CropPolicy, Features
+from registry.errors import ConfigError
+
+__all__ = ["Provenance", "TimmBackbone"]
+
+FINE_STRIDE = 16  # pixels of an image to a position of the map that parts are told apart on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Which weights a backbone has and what they were trained on."""
+
+    weights: str
+    weights_sha256: str
+    trained_on: tuple[Training, ...] = ()
+
+
+class TimmBackbone(nn.Module):
+    """A timm model that keeps the Backbone protocol; frozen and in eval mode.
+
+    What the model is (feature map or tokens, channels first or last, embedding a plain mean or
+    not, head a function of the embedding or not) is found out by running it once, not by its name.
+    `mean` and `std` are subtracted from and divided out of RGB in [0, 1].
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(
+        self,
+        name: str,
+        model: Any,
+        *,
+        crop: CropPolicy,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        provenance: Provenance,
+        many_classes: bool = False,
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.crop = crop
+        self.weights = provenance.weights
+        self.weights_sha256 = provenance.weights_sha256
+        self.trained_on = provenance.trained_on
+        self.model: Any = model  # timm's methods stand in no common class
+        self.register_buffer("mean", torch.tensor(mean).reshape(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).reshape(1, 3, 1, 1), persistent=False)
+        self._many_classes = many_classes
+        self._normalises = any(mean) or any(value != 1 for value in std)
+        self.eval().requires_grad_(requires_grad=False)
+        self._examine()
+        self._folded = FoldedForm(self._maps)
+
+    # --- the protocol --------------------------------------------------------------------------
+
+    def features(self, images: torch.Tensor) -> Features:
+        """Images (B, 3, S, S), RGB in [0, 1]."""
+        return self._features_with(self._folded.of(self.model, images.device), images)
+
+    def fine_features(self, images: torch.Tensor) -> Features:
+        """The last stage of stride 16 beside the features, where the map itself is coarser."""
+        return self._fine_with(self._folded.of(self.model, images.device), images)
+
+    def _fine_with(self, model: Any, images: torch.Tensor) -> Features:
+        """`fine_features`, out of the model or another form of it."""
+        stage = _fine_stage(model)
+        if stage is None:
+            return self._features_with(model, images)
+        kept: list[torch.Tensor] = []
+        handle = stage.register_forward_hook(lambda _module, _inputs, output: kept.append(output))
+        try:
+            features = self._features_with(model, images)
+        finally:
+            handle.remove()
+        fine = kept[0] if kept else None
+        if not isinstance(fine, torch.Tensor) or fine.ndim != 4:
+            return features  # tokens lie on the grid that the map has
+        fine = fine.permute(0, 3, 1, 2) if self._nhwc else fine
+        return replace(features, fine=fine) if _side(fine) > _side(features.map) else features
+
+    def embed(self, features: Features) -> torch.Tensor:
+        embedding: torch.Tensor = self.model.forward_head(self._raw(features), pre_logits=True)
+        return embedding  # (B, d)
+
+    def head(self, embedding: torch.Tensor) -> torch.Tensor | None:
+        """(B,) logit of fake: the second class over all others, or the only class there is."""
+        if not self._has_head:
+            return None
+        logits = self._classify(embedding)  # (B, 1 | 2 | more)
+        if logits.shape[1] == 1:
+            return logits[:, 0]
+        others = torch.cat([logits[:, :1], logits[:, 2:]], dim=1)
+        return logits[:, 1] - others.logsumexp(dim=1)
+
+    def head_direction(self) -> NDArray[np.float64] | None:
+        if not self._has_head or not _is_linear(self._classifier):
+            return None
+        rows = self._classifier.weight.double().flatten(1).cpu().numpy()  # (classes, d)
+        if len(rows) > 2:
+            return None  # over several other classes the logit is not linear
+        direction: NDArray[np.float64] = rows[-1] - rows[0] if len(rows) == 2 else rows[0]
+        return direction
+
+    # --- training ------------------------------------------------------------------------------
+
+    def trainable(self, classes: int, seed: int) -> TimmNetwork:
+        """A copy to train; a head of other than `classes` classes is replaced."""
+        return TimmNetwork(self.model, self.mean, self.std, classes=classes, seed=seed)
+
+    # --- layouts -------------------------------------------------------------------------------
+
+    def _features_with(self, model: Any, images: torch.Tensor) -> Features:
+        """Features of images in [0, 1], out of the model or another form of it."""
+        if self._normalises:
+            images = (images - self.mean) / self.std
+        return self._features_of(model.forward_features(images))
+
+    def _features_of(self, raw: torch.Tensor) -> Features:
+        """What `forward_features` gave, (B, C, h, w), (B, h, w, C) or (B, T, C), as Features."""
+        if raw.ndim == 4:
+            return Features(raw.permute(0, 3, 1, 2) if self._nhwc else raw)
+        batch, tokens, channels = raw.shape
+        side = isqrt(tokens - self._prefix)
+        patches = raw[:, self._prefix :].transpose(1, 2)  # (B, C, h w)
+        return Features(patches.reshape(batch, channels, side, side), raw)
+
+    def _raw(self, features: Features) -> torch.Tensor:
+        """The inverse of `_features_of`."""
+        if features.tokens is not None:
+            return features.tokens
+        return features.map.permute(0, 2, 3, 1) if self._nhwc else features.map
+
+    # --- what the model is ---------------------------------------------------------------------
+
+    @torch.no_grad()
+    def _examine(self) -> None:
+        """Run the model once and set what depends on its layout."""
+        rng = torch.Generator().manual_seed(0)
+        raw = self.model.forward_features(self._example())
+        self._nhwc = getattr(self.model, "output_fmt", "NCHW") == "NHWC"
+        self._prefix = _prefix_tokens(self.name, self.model, raw)
+        if raw.ndim == 4 and not self._nhwc:
+            # Convolutions run 8 to 30 % faster on channels-last memory (measured on a CPU).
+            self.model.to(memory_format=torch.channels_last)
+        # One input about 1 and one about -1: an activation, a norm or a maximum would show.
+        noise = torch.randn((2, *raw.shape[1:]), generator=rng)
+        noise[0] += 1
+        noise[1] -= 1
+        features = self._features_of(noise)
+        embedding = self.embed(features)
+        self.dim = embedding.shape[1]
+        self.mean_pooled = _equal(embedding, features.map.mean((2, 3)), 2e-6)
+        self._classifier = _classifier_of(self.model)
+        self._has_head = self._head_follows(noise, embedding)
+
+    def _example(self) -> torch.Tensor:
+        """(1, 3, S, S) in [0, 1]."""
+        rng, size = torch.Generator().manual_seed(0), self.crop.size
+        return torch.rand(1, 3, size, size, generator=rng).to(self.mean.device)
+
+    def _maps(self, model: Any) -> torch.Tensor:
+        """All that is read of a model, on one image, as one vector."""
+        features = self._fine_with(model, self._example())
+        read = (features.map, features.fine)
+        return torch.cat([each.flatten() for each in read if each is not None])
+
+    def _head_follows(self, raw: torch.Tensor, embedding: torch.Tensor) -> bool:
+        """Whether its classes are real and fake, and its logits its head of the embedding."""
+        classes = getattr(self.model, "num_classes", 0)
+        if self._classifier is None or classes < 1 or (classes > 2 and not self._many_classes):
+            return False
+        return _equal(self._classify(embedding), self.model.forward_head(raw), 1e-5)
+
+    def _classify(self, embedding: torch.Tensor) -> torch.Tensor:
+        if isinstance(self._classifier, nn.Conv2d):
+            embedding = embedding[:, :, None, None]
+        logits: torch.Tensor = self._classifier(embedding).flatten(1)
+        return logits  # (B, classes)
+
+
+def _classifier_of(model: Any) -> Any:
+    """The last layer of a timm model; None where there is none, or one for each of two tokens."""
+    name = model.pretrained_cfg.get("classifier")
+    return dict(model.named_modules()).get(name) if isinstance(name, str) else None
+
+
+def _fine_stage(model: Any) -> nn.Module | None:
+    """The last stage of a convolutional model whose map is no coarser than FINE_STRIDE."""
+    listed = getattr(model, "feature_info", None) or []
+    stages: list[dict[str, Any]] = getattr(listed, "info", listed)
+    fine = [stage["module"] for stage in stages if stage["reduction"] <= FINE_STRIDE]
+    return dict(model.named_modules()).get(fine[-1]) if fine else None
+
+
+def _side(grid: torch.Tensor) -> int:
+    return grid.shape[-1]
+
+
+def _is_linear(layer: Any) -> bool:
+    pointwise = isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1) and layer.groups == 1
+    return pointwise or isinstance(layer, nn.Linear)
+
+
+def _equal(found: torch.Tensor, expected: torch.Tensor, tolerance: float) -> bool:
+    return found.shape == expected.shape and torch.allclose(
+        found, expected, rtol=tolerance, atol=tolerance
+    )
+
+
+def _prefix_tokens(name: str, model: nn.Module, raw: Any) -> int:
+    """How many class and register tokens stand before the patches; 0 for a feature map."""
+    if not isinstance(raw, torch.Tensor) or raw.ndim not in {3, 4}:
+        raise ConfigError(
+            f"backbone {name!r} gives {_describe(raw)}, not one feature map (B, C, h, w) or one"
+            " list of tokens (B, T, C), so it cannot be used here; choose another timm model"
+        )
+    if raw.ndim == 4:
+        return 0
+    declared = getattr(model, "num_prefix_tokens", None)
+    for prefix in (0, 1) if declared is None else (declared,):
+        patches = raw.shape[1] - prefix
+        if patches > 1 and isqrt(patches) ** 2 == patches:
+            return int(prefix)
+    raise ConfigError(
+        f"backbone {name!r} gives {raw.shape[1]} tokens, which do not lie on a square grid, so they"
+        " make no feature map; choose another timm model"
+    )
+
+
+def _describe(raw: Any) -> str:
+    if isinstance(raw, torch.Tensor):
+        return f"a tensor of shape {tuple(raw.shape)}"
+    return f"a {type(raw).__name__} of {len(raw)} outputs" if hasattr(raw, "__len__") else repr(raw)

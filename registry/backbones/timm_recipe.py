@@ -1,0 +1,126 @@
+"""A timm model and a weights file as a backbone: which model, how fed, what the file must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import timm
+import torch
+from timm.models import PretrainedCfg
+from torch import nn
+
+from registry.backbones.checkpoint import State, load_state, load_strict, looks_like, state_sha256
+from registry.backbones.renaming import cadene_xception_to_timm, effnet_pytorch_to_timm
+from registry.backbones.timm_backbone import Provenance, TimmBackbone
+from registry.contracts.training import Training
+from registry.contracts.types import CropPolicy
+from registry.errors import ConfigError, DataError
+
+__all__ = ["RANDOM", "TimmRecipe", "build_timm_backbone"]
+
+RANDOM = "random"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimmRecipe:
+    """How a timm model becomes a backbone; None stands for the model's own value.
+
+    `mean` and `std` are subtracted from and divided out of RGB in [0, 1].
+    """
+
+    arch: str
+    file: str  # which weights file is meant, for the error that asks for it
+    size: int | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    trained_on: tuple[Training, ...] = (Training(dataset="unknown", task="unknown"),)
+    classes: int | None = None  # that the file must have
+    crop: str = "sbi"  # crop policy that the weights were trained with
+    margin: float = 0.125  # of that policy
+    rename: Callable[[State], State] | None = None  # of tensors in the file to timm's names
+    change: Callable[[nn.Module], None] | None = None  # of the model before it is filled
+    many_classes: bool = False  # class 1 is fake and all others are not, however many there are
+
+
+def build_timm_backbone(
+    name: str, recipe: TimmRecipe, weights: str | Path, seed: int = 0
+) -> TimmBackbone:
+    """The backbone `name` with the weights of a file, or drawn from `seed` for "random".
+
+    A file that does not fit the model strictly is a DataError that says what it looks like.
+    """
+    own = timm.get_pretrained_cfg(recipe.arch) or PretrainedCfg()
+    size = recipe.size or _square(name, own.input_size)
+    if weights == RANDOM:
+        model = _create(recipe, 2, seed)
+        provenance = Provenance(weights=RANDOM, weights_sha256=state_sha256(model.state_dict()))
+    else:
+        model, provenance = _load(name, recipe, own, Path(weights))
+    return TimmBackbone(
+        name,
+        model,
+        crop=CropPolicy(name=recipe.crop, size=size, margin=recipe.margin),
+        mean=recipe.mean or own.mean,
+        std=recipe.std or own.std,
+        provenance=provenance,
+        many_classes=recipe.many_classes,
+    )
+
+
+def _load(
+    name: str, recipe: TimmRecipe, own: PretrainedCfg, path: Path
+) -> tuple[nn.Module, Provenance]:
+    """The model with the tensors of a file, and with as many classes as the file has."""
+    held, sha256 = load_state(path)
+    try:
+        state = (recipe.rename or _renaming(recipe.arch))(held)
+    except DataError as error:
+        raise DataError(
+            f"{path} as weights of backbone {name!r}: {error}; pass {recipe.file}"
+        ) from None
+    classes = _classes(own.classifier, state)
+    if recipe.classes not in {None, classes}:
+        raise DataError(
+            f"{path} has {classes or 'no'} classes where backbone {name!r} has {recipe.classes};"
+            f" the file looks like {looks_like(held)}; pass {recipe.file}"
+        )
+    model = _create(recipe, classes, seed=0)
+    load_strict(model, state, f"{path} as weights of backbone {name!r} (timm {recipe.arch})")
+    return model, Provenance(weights=path.name, weights_sha256=sha256, trained_on=recipe.trained_on)
+
+
+def _create(recipe: TimmRecipe, classes: int, seed: int) -> nn.Module:
+    """A freshly initialised model; the caller's random state stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        model: nn.Module = timm.create_model(recipe.arch, num_classes=classes).eval()
+    if recipe.change is not None:
+        recipe.change(model)
+    return model
+
+
+def _renaming(arch: str) -> Callable[[State], State]:
+    """Other libraries' names are understood for those models alone that compute the same."""
+    if arch.startswith("tf_efficientnet_"):
+        return effnet_pytorch_to_timm
+    return cadene_xception_to_timm if arch.startswith("legacy_xception") else dict
+
+
+def _classes(classifier: str | tuple[str, ...] | None, state: State) -> int:
+    """Rows of the classifier in a state dict; 0 where there is none."""
+    for layer in (classifier,) if isinstance(classifier, str) else classifier or ():
+        if f"{layer}.weight" in state:
+            return int(state[f"{layer}.weight"].shape[0])
+    return 0
+
+
+def _square(name: str, shape: tuple[int, int, int]) -> int:
+    _, height, width = shape
+    if height != width:
+        raise ConfigError(
+            f"backbone {name!r} takes images of {width}x{height}; crops are square,"
+            " so choose another timm model"
+        )
+    return height

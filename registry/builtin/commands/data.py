@@ -1,0 +1,88 @@
+"""The subcommand `data`: look at data before anything is scored."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from registry.builtin.commands.data_options import CheckConfig
+from registry.cli.flags import add_config_flags, given_flags
+from registry.console import say
+from registry.plugins.discovery import load_plugins
+from registry.settings.load import resolve
+
+if TYPE_CHECKING:
+    from registry.builtin.commands.data_check import DataReport
+
+__all__ = ["configure_data", "run_data"]
+
+_EXAMPLES = """\
+examples:
+  bench data check DATA
+  bench data check celeb_df_v2 dfdc --data-root /data/rgb --json-dir /data/dataset_json
+  bench data check deepfakebench:FF-DF --data-root /data/rgb --frame-policy all --as-json
+
+Reads every frame that `bench eval` would read with the same flags. The exit code is 1 where a data
+set cannot be read or has files that are missing, empty, unreadable, or the same in two videos.
+Videos with fewer frames than --frames are listed and are no fault."""
+
+_SHOWN = 3
+
+
+def configure_data(parser: argparse.ArgumentParser) -> None:
+    """Flags of `bench data check`: those of `bench eval` that say which data is read."""
+    parser.usage = f"{parser.prog} check DATASET ... [options]"
+    parser.epilog = _EXAMPLES
+    parser.add_argument("action", choices=["check"], help="what to do")
+    parser.add_argument("dataset", nargs="+", help="a path, a registered name, or kind:NAME")
+    parser.add_argument("--as-json", action="store_true", help="print JSON, with every file")
+    add_config_flags(parser, CheckConfig)
+
+
+def run_data(args: argparse.Namespace) -> int:
+    """Print what is there and what is wrong; 1 where something is."""
+    config = resolve(CheckConfig, args.config, args.set, given_flags(args, CheckConfig))
+    from registry.builtin.commands.data_check import (
+        check_data,  # numpy: after what goes wrong without it
+    )
+
+    plugins = load_plugins()
+    reports = [check_data(name, config, plugins) for name in args.dataset]
+    if args.as_json:
+        plain = [{**dataclasses.asdict(each), "wrong": each.wrong} for each in reports]
+        say(json.dumps(plain, indent=1))
+    else:
+        for report in reports:
+            _print(report)
+    return int(any(report.wrong for report in reports))
+
+
+def _print(report: DataReport) -> None:
+    from registry.builtin.commands.data_check import PROBLEMS
+
+    say(f"{report.dataset}, split {report.split}")
+    if report.error:
+        say(f"  cannot be read: {report.error}")
+        return
+    fakes = ", ".join(f"{name} {count}" for name, count in report.fakes.items())
+    say(f"  videos: {report.reals} real, {sum(report.fakes.values())} fake ({fakes or 'none'})")
+    say(f"  frames to read: {report.frames}, {report.with_landmarks} with landmarks")
+    for each in report.resolved:
+        say(f"  listed under {each.label}: {each.listed}, there: {each.found}")
+    for kind in PROBLEMS:
+        _print_kind(kind, getattr(report, kind))
+    _print_kind("shorter than asked for", report.short)
+    for note in report.notes:
+        say(f"  note: {note}")
+    say("  something is wrong" if report.wrong else "  nothing is wrong")
+
+
+def _print_kind(kind: str, lines: Sequence[str]) -> None:
+    say(f"  {kind}: {len(lines) or 'none'}")
+    for line in lines[:_SHOWN]:
+        say(f"    {line}")
+    if len(lines) > _SHOWN:
+        say(f"    and {len(lines) - _SHOWN} more (--as-json lists all)")

@@ -1,0 +1,64 @@
+"""`bench fit`: fit a detector on real faces; keep what it learned."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from registry.cli.detector_flags import configure_for_detectors
+from registry.cli.flags import given_flags
+from registry.console import print_table, say
+from registry.contracts.detector import FitReport
+from registry.settings.load import resolve
+from registry.settings.tasks import FitConfig
+
+__all__ = ["configure_fit", "run_fit"]
+
+_FIT_EXAMPLES = """\
+examples:
+  bench fit --detector lesb --backbone efflite0_in1k --train FACES --out runs/lesb
+  bench fit --detector lesb --backbone vit_s16 --weights random --train toy --out runs/try
+
+Only real faces are needed; the val split of --train decides when to stop, unless --val is given."""
+
+
+def configure_fit(parser: argparse.ArgumentParser) -> None:
+    """Flags of `bench fit`: those of FitConfig and what the chosen detector's fit takes."""
+    configure_for_detectors(parser, FitConfig, "fit_options", _FIT_EXAMPLES)
+
+
+def run_fit(args: argparse.Namespace) -> int:
+    """Fit, print what was learned and the line that evaluates it."""
+    config = resolve(FitConfig, args.config, args.set, given_flags(args, FitConfig))
+    from registry.tasks.fit import fit
+
+    _print_fit(config, fit(config))
+    return 0
+
+
+def _print_fit(config: FitConfig, report: FitReport) -> None:
+    for title, header, rows in report.tables:
+        print_table(title, header, rows)
+        say()
+    for note in report.notes:
+        say(f"note: {note}")
+    say(f"artefact: {report.artefact}")
+    say(f"next:     {shlex.join(_eval_line(config, report.artefact))} --dataset DATA")
+
+
+def _eval_line(config: FitConfig, artefact: Path) -> list[str]:
+    """`bench eval` with everything of the fit that changes what the detector sees."""
+    shared: Mapping[str, Any] = {
+        each: getattr(config, each)
+        for each in ("landmarks", "landmarker", "face_detector", "crop_from", "precision")
+        if getattr(config, each) != getattr(FitConfig, each)
+    }
+    line = ["bench", "eval", "--detector", config.detector, "--backbone", str(config.backbone)]
+    if config.weights is not None:
+        line += ["--weights", config.weights]
+    for key, value in shared.items():
+        line += ["--" + key.replace("_", "-"), str(value)]
+    return [*line, "--artefact", str(artefact.parent)]

@@ -1,0 +1,151 @@
+"""The subcommand `bench weights`: what a checkpoint is, and the mean of several.
+
+Nothing in a file is run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from registry.console import print_table, say
+from registry.errors import ConfigError
+
+if TYPE_CHECKING:
+    from registry.backbones.checkpoint import State
+
+__all__ = ["configure_weights", "run_weights"]
+
+_EXAMPLES = """\
+examples:
+  bench weights inspect FFraw.tar
+  bench weights inspect xception_best.pth --json
+  bench weights average one.safetensors two.safetensors --out mean.safetensors
+
+Files are read as safetensors or with torch's weights_only: nothing in them is executed. What is
+named is what the tensors' names and shapes say; a backbone is offered where the file fits it
+strictly, as `bench eval --weights` will load it."""
+
+_ARTEFACT = "an artefact of `bench fit`"
+
+# Which backbones a network, as `looks_like` names it, may be meant for; the first is preferred.
+_CANDIDATES = (
+    ("DeepfakeBench efficientnetb4", ("dfb_effb4",)),
+    ("efficientnet_pytorch", ("sbi_effb4", "efflite0_in1k")),
+    ("timm EfficientNet", ("sbi_efflite0", "efflite0_in1k", "sbi_effb4")),
+    ("Xception", ("xception", "dfb_xception")),
+    ("vision transformer", ("vit_s16", "vit_b16")),
+)
+
+
+def configure_weights(parser: argparse.ArgumentParser) -> None:
+    """`inspect FILE`, with `--json`, and `average FILE FILE ... --out FILE`."""
+    parser.epilog = _EXAMPLES
+    parser.add_argument(
+        "action",
+        choices=["inspect", "average"],
+        help="say what a file is, or take the mean of several with one origin",
+    )
+    parser.add_argument(
+        "files",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="a checkpoint: safetensors, or a file of torch.save",
+    )
+    parser.add_argument("--json", action="store_true", help="inspect: as JSON")
+    parser.add_argument("--out", type=Path, help="average: the file to write, .safetensors")
+
+
+def run_weights(args: argparse.Namespace) -> int:
+    """Print kind, backbones, classes, tensors and sha256 of a file, or write a mean."""
+    if args.action == "average":
+        return _average(args)
+    if len(args.files) > 1:
+        raise ConfigError(f"`bench weights inspect` takes one file, not {len(args.files)}")
+    found = inspect(args.files[0])
+    if args.json:
+        say(json.dumps(found, indent=1))
+        return 0
+    rows = [(key.replace("_", " "), _text(value)) for key, value in found.items() if key != "file"]
+    print_table(found["file"], ("what", "value"), rows)
+    if found["kind"] == _ARTEFACT:
+        say("pass it to `bench eval --artefact`, with the backbone that it was fitted on")
+    elif not found["backbones"]:
+        say("no registered backbone takes this file as it is")
+    return 0
+
+
+def _average(args: argparse.Namespace) -> int:
+    from registry.builtin.commands.weights_average import average_weights
+
+    if args.out is None:
+        raise ConfigError("`bench weights average` needs --out FILE.safetensors")
+    sha256 = average_weights(args.files, args.out)
+    say(f"weights: {args.out}, the mean of {len(args.files)} files, sha256 {sha256}")
+    return 0
+
+
+def inspect(path: Path) -> dict[str, Any]:
+    """What the file holds, as JSON has it; DataError for a file that is no checkpoint."""
+    from registry.backbones.checkpoint import HEADS, kind_of, load_state
+
+    state, sha256 = load_state(path)
+    heads = [
+        tensor.shape[0] for name, tensor in state.items() if HEADS.search(name) and tensor.ndim > 1
+    ]
+    kind = _ARTEFACT if _is_artefact(path) else kind_of(state)
+    return {
+        "file": str(path),
+        "kind": kind,
+        "backbones": _fitting(kind, path),
+        "classes": int(heads[-1]) if heads else None,
+        "tensors": len(state),
+        "parameters": _parameters(state),
+        "bytes": path.stat().st_size,
+        "sha256": sha256,
+    }
+
+
+def _is_artefact(path: Path) -> bool:
+    """What `bench fit` writes says so in its metadata, under a key that names its package."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            return any(key.endswith(" artefact") for key in file.metadata() or {})
+    except SafetensorError:
+        return False
+
+
+def _fitting(kind: str, path: Path) -> list[str]:
+    """Backbones that load the file strictly."""
+    from registry.errors import BenchError
+    from registry.plugins.discovery import load_plugins
+
+    plugins = load_plugins()
+    names = next((names for part, names in _CANDIDATES if part in kind), ())
+    fitting = []
+    for name in names:
+        if name not in plugins.specs("backbone"):
+            continue
+        try:
+            plugins.get("backbone", name).build(name, str(path), 0)
+        except BenchError:
+            continue  # it does not fit, which is the answer
+        fitting.append(name)
+    return fitting
+
+
+def _parameters(state: State) -> int:
+    """Numbers in the file but for batch norms' statistics and counters."""
+    left_out = ("running_mean", "running_var", "num_batches_tracked")
+    return sum(tensor.numel() for name, tensor in state.items() if not name.endswith(left_out))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(value) or "none"
+    return "unknown" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,1 @@
+"""`bench compare`: whether one run is better than another. Nothing else may import its tests."""

@@ -1,0 +1,151 @@
+"""The subcommand `compare`: is one run better than another on the same videos?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from registry.console import print_table, say
+from registry.errors import ConfigError
+from registry.plugins.discovery import load_plugins
+
+if TYPE_CHECKING:
+    from registry.builtin.compare.comparison import Comparison
+
+__all__ = ["configure_compare", "run_compare", "run_names"]
+
+_EXAMPLES = """\
+examples:
+  bench compare runs/linear runs/lesb            AUC of the second less that of the first
+  bench compare runs/a runs/b runs/c --json      every later run against the first
+  bench compare runs/a runs/b --allow-differences   although crops or frames differ; says so"""
+
+_HEADER = (
+    "data set",
+    "run",
+    "real/fake",
+    "AUC first",
+    "AUC run",
+    "difference [DeLong 95 %]",
+    "p",
+    "p Holm",
+    "[bootstrap 95 %]",
+    "p boot",
+    "p boot Holm",
+    "not alike in",
+)
+
+
+def configure_compare(parser: argparse.ArgumentParser) -> None:
+    """Flags of `bench compare`."""
+    parser.epilog = _EXAMPLES
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="two run folders or more")
+    parser.add_argument(
+        "--allow-differences",
+        action="store_true",
+        help="compare although frames, crops, data or profiles differ; the table then says so",
+    )
+    parser.add_argument(
+        "--draws", type=_count, default=2000, help="bootstrap draws (default: 2000)"
+    )
+    parser.add_argument("--seed", type=_count, default=0, help="seed of the draws (default: 0)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def run_compare(args: argparse.Namespace) -> int:
+    """Print a row for every data set and later run."""
+    if len(args.runs) < 2:
+        raise ConfigError("a comparison takes two run folders or more, got one")
+    from registry.builtin.compare.comparison import compare, load_run
+
+    names = run_names(args.runs)
+    rows = compare(
+        [load_run(path, name) for path, name in zip(args.runs, names, strict=True)],
+        load_plugins().get("metric", "auc"),
+        draws=args.draws,
+        seed=args.seed,
+        allow_differences=args.allow_differences,
+    )
+    if args.json:
+        say(json.dumps([asdict(row) for row in rows], indent=1, ensure_ascii=False))
+        return 0
+    _print(rows, args.draws)
+    return 0
+
+
+def run_names(paths: Sequence[Path]) -> list[str]:
+    """Folder names, or the paths as given where two folders share a name."""
+    short = [path.resolve().name for path in paths]
+    if len(set(short)) == len(short):
+        return short
+    given = [str(path) for path in paths]
+    if len(set(given)) < len(given):
+        raise ConfigError(f"a run is named twice: {', '.join(given)}")
+    return given
+
+
+def _print(rows: Sequence[Comparison], draws: int) -> None:
+    title = f"AUC per video against {rows[0].first}"
+    differs = any(row.differs for row in rows)
+    kept = len(_HEADER) - (not differs)
+    print_table(title, _HEADER[:kept], [_cells(row)[:kept] for row in rows])
+    say()
+    bootstrap = (
+        f"the bootstrap ({draws} draws) draws identities, or videos without one, alike for both"
+        " runs"
+        if draws
+        else "no bootstrap was asked for"
+    )
+    holm = (
+        f"Holm corrects for the {len(rows)} comparisons of this table"
+        if len(rows) > 1
+        else "with one comparison Holm's correction changes nothing"
+    )
+    say(
+        "Paired on the videos scored in both. DeLong's test takes videos as independent;"
+        f" {bootstrap}; {holm}."
+    )
+    for row in rows:
+        if row.reason and (draws or row.p is None):
+            say(f"{row.dataset}, {row.second}: {row.reason}")
+
+
+def _cells(row: Comparison) -> tuple[str, ...]:
+    return (
+        row.dataset,
+        row.second,
+        f"{row.reals}/{row.fakes}",
+        _number(row.auc_first),
+        _number(row.auc_second),
+        f"{_number(row.difference, '+')} {_between(row.low, row.high)}".strip(),
+        _p(row.p),
+        _p(row.p_holm),
+        _between(row.bootstrap_low, row.bootstrap_high) or "-",
+        _p(row.bootstrap_p),
+        _p(row.bootstrap_p_holm),
+        "; ".join(row.differs),
+    )
+
+
+def _number(value: float | None, sign: str = "") -> str:
+    return "-" if value is None else f"{value:{sign}.4f}"
+
+
+def _between(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"[{low:+.4f} {high:+.4f}]"
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if value >= 0.0001 else f"{value:.1e}"
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"a whole number of 0 or more is due, not {text!r}")
+    return int(text)

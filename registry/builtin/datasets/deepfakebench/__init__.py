@@ -1,0 +1,1 @@
+"""Data sets by the JSON files of DeepfakeBench. None of its metrics."""

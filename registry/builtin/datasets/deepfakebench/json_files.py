@@ -1,0 +1,189 @@
+"""DeepfakeBench's JSON files: where they lie and what they list."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from registry.builtin.datasets.deepfakebench.sets import KnownSet, alias, known_set
+from registry.contracts.types import DataOptions
+from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean
+
+__all__ = ["Entry", "Index", "find_json", "is_index", "read_index"]
+
+_SPLITS = ("train", "val", "test")
+COMPRESSIONS = ("c23", "c40", "raw")
+_HEAD = re.compile(r'\s*\{\s*"[^"]+"\s*:\s*\{\s*"[^"]+"\s*:\s*\{\s*"(train|val|test)"\s*:\s*\{')
+_FOLDERS = ("", "dataset_json", "preprocessing/dataset_json", "../dataset_json")
+_ABOVE = ("../preprocessing/dataset_json", "../../preprocessing/dataset_json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A video as the JSON lists it; `compression` is "" in a flat set. Paths are as written.
+
+    `label` is what the video says of itself: it may differ from its group.
+    """
+
+    group: str
+    label: str
+    compression: str
+    key: str
+    frames: Sequence[str]
+    masks: Sequence[str] = ()
+
+    @property
+    def id(self) -> str:
+        """Unique in its data set: `FF-DF/c23/000_003`, `CelebDFv2_real/00000`."""
+        return "/".join(filter(None, (self.group, self.compression, self.key)))
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The content of one JSON file; `name` is its only key at the top."""
+
+    path: Path
+    name: str
+    groups: dict[str, Any]
+
+    def entries(self, split: str, compression: str | None) -> list[Entry]:
+        """Videos of one split at one level of compression, in the order of the file.
+
+        `compression` None takes the level in the file's name (`..._c40.json`), else c23; in a flat
+        set there are no levels. A DataError lists what there is where nothing is.
+        """
+        wanted = compression or self._level_in_name() or COMPRESSIONS[0]
+        every = list(self._all())
+        found = [each for part, each in every if part == split and each.compression in {"", wanted}]
+        if not found:
+            raise self._nothing(split, wanted, every)
+        return found
+
+    def _level_in_name(self) -> str | None:
+        last = self.path.stem.rpartition("_")[2]
+        return last if last in COMPRESSIONS else None
+
+    def _all(self) -> Iterator[tuple[str, Entry]]:
+        for group, splits in self.groups.items():
+            for split, videos in self._mapping(splits, group).items():
+                for key, value in self._mapping(videos, f"{group}/{split}").items():
+                    where = f"{group}/{split}/{key}"
+                    if isinstance(value, dict) and "frames" in value:
+                        yield split, self._entry(group, "", key, value, where)
+                        continue
+                    # One level more: what looked like a video is a level of compression.
+                    for inner, video in self._mapping(value, where).items():
+                        yield split, self._entry(group, key, inner, video, f"{where}/{inner}")
+
+    def _entry(self, group: str, level: str, key: str, value: Any, where: str) -> Entry:
+        value = self._mapping(value, where)
+        return Entry(
+            group=group,
+            label=str(value.get("label", group)),
+            compression=level,
+            key=key,
+            frames=self._paths(value.get("frames"), f"frames of {where}"),
+            masks=self._paths(value.get("masks", []), f"masks of {where}"),
+        )
+
+    def _mapping(self, value: Any, where: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise DataError(
+                f"{self.path}: {where} is a {type(value).__name__}; label, split, (compression,)"
+                " video and then `frames` is the order of a DeepfakeBench JSON"
+            )
+        return value
+
+    def _paths(self, value: Any, what: str) -> Sequence[str]:
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            raise DataError(f"{self.path}: the {what} must be a list of paths")
+        return value
+
+    def _nothing(self, split: str, wanted: str, every: Sequence[tuple[str, Entry]]) -> DataError:
+        levels = sorted({each.compression for part, each in every if part == split})
+        if levels:
+            return DataError(
+                f"no videos of compression {wanted!r} in split {split!r} of {self.path}; there are:"
+                f" {', '.join(levels)}; pass --compression {levels[0]}"
+            )
+        known = Counter(part for part, _ in every)
+        listed = ", ".join(f"{name} {count}" for name, count in sorted(known.items()))
+        return (EmptySplitError if known else DataError)(
+            f"no videos in split {split!r} of {self.path};{did_you_mean(split, known)}"
+            f" videos by split: {listed or 'none'}"
+        )
+
+
+def is_index(path: Path) -> bool:
+    """Whether a file starts as a DeepfakeBench JSON does; only its start is read."""
+    if path.suffix.lower() != ".json" or not path.is_file():
+        return False
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return _HEAD.match(file.read(4096)) is not None
+
+
+def read_index(path: Path) -> Index:
+    """The file, checked as far as its one key at the top; the rest is checked as it is read."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise DataError(f"cannot read {path}: {error}") from None
+    if not isinstance(content, dict) or len(content) != 1:
+        held = ", ".join(list(content)[:5]) if isinstance(content, dict) else type(content).__name__
+        raise DataError(f"{path} must have the data set's name as its only key; it has {held}")
+    ((name, groups),) = content.items()
+    if not isinstance(groups, dict):
+        raise DataError(f"{path}: {name} must hold label groups, not a {type(groups).__name__}")
+    return Index(path, name, groups)
+
+
+def find_json(name: str, options: DataOptions) -> Path:
+    """The JSON of a stem, of its snake_case form or of a known set's short name.
+
+    Where a compression is asked for, `NAME_c40.json` goes before `NAME.json`.
+    """
+    if options.json_dir is not None and options.json_dir.is_file():
+        return options.json_dir
+    folders = _folders(options.json_dir, options.data_root)
+    files: dict[str, Path] = {}
+    for path in (path for folder in folders for path in sorted(folder.glob("*.json"))):
+        files.setdefault(path.stem, path)
+    known = known_set(name)
+    for stem in _stems(name, known):
+        for each in (f"{stem}_{options.compression}", stem):
+            if each in files:
+                return files[each]
+    for stem, path in files.items():
+        if alias(stem) == name:
+            return path
+    wanted = _stems(name, known)[0]
+    raise DataError(
+        f"no {wanted}.json in {', '.join(map(str, folders))};{did_you_mean(wanted, files)}"
+        f" there: {', '.join(sorted(files)) or 'no JSON file'}."
+        " Name the folder of DeepfakeBench's JSON files with --json-dir DIR"
+    )
+
+
+def _stems(name: str, known: KnownSet | None) -> list[str]:
+    return [name] if known is None else [each for each in (known.stem, known.part_of) if each]
+
+
+def _folders(json_dir: Path | None, data_root: Path | None) -> list[Path]:
+    if json_dir is not None:
+        if not json_dir.is_dir():
+            raise ConfigError(f"no folder {json_dir}; check --json-dir DIR")
+        return [json_dir]
+    if data_root is None:
+        raise ConfigError(
+            "a data set of DeepfakeBench needs --data-root DIR, the folder of its frames, and"
+            " --json-dir DIR where its JSON files lie elsewhere"
+        )
+    if not data_root.is_dir():
+        raise ConfigError(f"no folder {data_root}; check --data-root DIR")
+    likely = [(data_root / folder).resolve() for folder in (*_FOLDERS, *_ABOVE)]
+    return list(dict.fromkeys(folder for folder in likely if folder.is_dir()))

@@ -1,0 +1,41 @@
+"""What becomes of videos that are told apart by the name of their frames' folder alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from registry.contracts.types import Video
+from registry.results.deepfakebench_metrics import folder_name
+
+__all__ = ["merged_by_folder"]
+
+_SHOWN = 3
+
+
+def merged_by_folder(frames: Iterable[tuple[Video, str]]) -> tuple[str, ...]:
+    """One sentence if DeepfakeBench would take several videos for one, else nothing.
+
+    It takes frames (here with their path as it is listed) whose parent folders have one name for
+    one video.
+    """
+    named: dict[str, dict[str, Video]] = {}
+    total: set[str] = set()
+    for video, listed in frames:
+        apart = "/" in listed or "\\" in listed
+        named.setdefault(folder_name(listed) if apart else "", {})[video.id] = video
+        total.add(video.id)
+    shared = {name: videos for name, videos in named.items() if len(videos) > 1}
+    if not shared:
+        return ()
+    lost = {video for videos in shared.values() for video in videos}
+    mixed = sum(len({video.label for video in videos.values()}) > 1 for videos in shared.values())
+    name, first = next(iter(shared.items()))
+    which = ", ".join(list(first)[:_SHOWN]) + (", ..." if len(first) > _SHOWN else "")
+    both = f", {mixed} of which would mix reals and fakes" if mixed else ""
+    note = (
+        f"parent folders share names: DeepfakeBench would make {len(named)} videos of these"
+        f" {len(total)}, as {len(lost)} of them fall under"
+        f" {len(shared)} name{'s' * (len(shared) > 1)}{both}; {name!r} is"
+        f" {which}. Here every video of the index is one"
+    )
+    return (note,)

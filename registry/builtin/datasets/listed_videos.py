@@ -1,0 +1,85 @@
+"""Videos that a list names: each a video file, or in its place a folder of frames."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from registry.contracts.types import DatasetRequest, Frame, Resolved, Video, VideoIndex
+from registry.data.media import scan_folder
+from registry.errors import DataError
+
+__all__ = ["Listed", "listed_index"]
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One line of a list; `path` is the place of the video, `group` what it is counted under."""
+
+    id: str
+    group: str
+    label: Literal[0, 1]
+    path: Path
+    split: str = ""
+    method: str = ""
+    identity: str | None = None
+
+    @property
+    def files(self) -> tuple[Frame, ...] | Path | None:
+        """The video file, the frames of the folder that bears its name, or None."""
+        if self.path.is_file():
+            return self.path
+        folder = self.path.with_suffix("")
+        images = scan_folder(folder)[0] if folder.is_dir() else []
+        return tuple(Frame(path=path, index=at) for at, path in enumerate(images)) or None
+
+
+def listed_index(
+    dataset: str, listed: Iterable[Listed], request: DatasetRequest, notes: Sequence[str] = ()
+) -> VideoIndex:
+    """The videos of a list in its order; DataError where fewer than `min_resolved` are there."""
+    found: Counter[str] = Counter()
+    wanted: Counter[str] = Counter()
+    missing: dict[str, list[Path]] = {}
+    videos = []
+    for each in listed:
+        files = each.files
+        wanted[each.group] += 1
+        found[each.group] += files is not None
+        if files is None:
+            missing.setdefault(each.group, []).append(each.path)
+        videos.append(_video(dataset, each, files))
+    for group, paths in missing.items():
+        least = request.options.min_resolved
+        if found[group] < least * wanted[group]:
+            lines = "".join(f"\n  {path}" for path in paths[:_SHOWN])
+            raise DataError(
+                f"{found[group]} of the {wanted[group]} videos listed under {group} are there,"
+                f" fewer than --min-resolved {least:g} asks for. No video file, and no folder of"
+                f" frames of the same name, first:{lines}"
+            )
+    return VideoIndex(
+        videos=tuple(videos),
+        resolved=tuple(Resolved(label=g, found=found[g], listed=wanted[g]) for g in wanted),
+        notes=tuple(notes),
+    )
+
+
+def _video(dataset: str, each: Listed, files: tuple[Frame, ...] | Path | None) -> Video:
+    """A video that is not there keeps its file's path, to be a row with an error."""
+    frames = files if isinstance(files, tuple) else ()
+    return Video(
+        dataset=dataset,
+        id=each.id,
+        label=each.label,
+        frames=frames,
+        file=None if frames else each.path,
+        split=each.split,
+        method=each.method,
+        identity=each.identity,
+    )

@@ -1,0 +1,1 @@
+"""The data set `toy`: faces that are drawn, real and forged. Nothing is downloaded."""

@@ -1,0 +1,1 @@
+"""Face detectors and landmarkers that come with the host. No crops."""

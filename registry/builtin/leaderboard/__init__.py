@@ -1,0 +1,1 @@
+"""`bench leaderboard`: runs beside published numbers. Nothing is computed of predictions."""

@@ -1,0 +1,162 @@
+"""The subcommand `leaderboard`: runs beside published numbers, never in one rank with them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from registry.builtin.compare.command import run_names
+from registry.console import print_table, say, tell
+from registry.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from registry.builtin.leaderboard.entries import Entry, Published
+    from registry.results.result import Result
+
+__all__ = ["configure_leaderboard", "run_leaderboard"]
+
+_ROUNDING = 0.0051  # what two decimals hide
+
+_EXAMPLES = """\
+examples:
+  bench leaderboard runs/* --out board      board/leaderboard.html, .md and .csv
+  bench leaderboard --out board             published numbers alone
+  bench leaderboard runs/lesb --paper table1   the paper's table, the run's rows under it"""
+
+
+def configure_leaderboard(parser: argparse.ArgumentParser) -> None:
+    """Flags of `bench leaderboard`."""
+    parser.epilog = _EXAMPLES
+    parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="run folders")
+    parser.add_argument("--out", type=Path, help="folder to write leaderboard.html, .md, .csv into")
+    parser.add_argument(
+        "--paper",
+        metavar="TABLE",
+        help="print a published table (table1, table2) with the runs' rows under it",
+    )
+
+
+def run_leaderboard(args: argparse.Namespace) -> int:
+    """Write the three files, print a published table, or both."""
+    if args.out is None and args.paper is None:
+        raise ConfigError("nothing to do; pass --out FOLDER, or --paper table1 to print a table")
+    from registry.builtin.leaderboard.entries import measured, published, reported
+    from registry.results.result import Result
+
+    finished = _finished(args.runs)
+    names = run_names(finished)
+    runs = [(name, Result.load(path)) for name, path in zip(names, finished, strict=True)]
+    tables = published()
+    if args.paper is not None:
+        _print_paper(_paper(args.paper, tables), runs)
+    if args.out is not None:
+        rows = [measured(result, name) for name, result in runs]
+        for path in _write([*rows, *reported(tables)], args.out):
+            say(f"wrote {path}")
+    return 0
+
+
+def _finished(folders: Sequence[Path]) -> list[Path]:
+    """Without folders that hold other things, as `runs/*` may: fits, audits, runs under way."""
+    from registry.results.result import RESULTS
+
+    others = [path for path in folders if path.is_dir() and not (path / RESULTS).exists()]
+    for path in others:
+        tell(f"left out: {path} holds no {RESULTS}, so no run of `bench eval` that has ended")
+    if others and len(others) == len(folders):
+        raise DataError("none of these folders holds a run of `bench eval` that has ended")
+    return [path for path in folders if path not in others]
+
+
+def _write(entries: Sequence[Entry], folder: Path) -> list[Path]:
+    from registry.builtin.leaderboard.page import page
+    from registry.builtin.leaderboard.text import as_csv, as_markdown
+    from registry.files import write_text
+
+    written = []
+    for suffix, text in (("html", page), ("md", as_markdown), ("csv", as_csv)):
+        path = folder / f"leaderboard.{suffix}"
+        write_text(path, text(entries))
+        written.append(path)
+    return written
+
+
+# --- a published table -----------------------------------------------------------------------
+
+
+def _paper(name: str, tables: Sequence[Published]) -> Published:
+    from registry.errors import UnknownNameError
+
+    known = {table.paper: table for table in tables if table.paper is not None}
+    if name not in known:
+        raise UnknownNameError("published table", name, known)
+    return known[name]
+
+
+def _print_paper(table: Published, runs: Sequence[tuple[str, Result]]) -> None:
+    with_average = any(row.average is not None for row in table.rows)
+    datasets = {run: _datasets(result) for run, result in runs}
+    published = set(table.columns.values())
+    header = ("kind", "method", *table.columns, *(["Average"] if with_average else []))
+    rows = [
+        (
+            "reported",
+            row.name,
+            *(_percent(row.auc.get(name)) for name in table.columns.values()),
+            *([_percent(row.average)] if with_average else []),
+        )
+        for row in table.rows
+    ]
+    rows += [
+        _measured_row(result, run, variant, table, with_average)
+        for run, result in runs
+        if published & datasets[run]
+        for variant in result.variants
+        if _belongs(variant, result, with_average)
+    ]
+    print_table(f"{table.source} (AUC in %, level: {table.level})", header, rows)
+    say()
+    say("Reported rows are the paper's own numbers; measured rows are AUCs per video of the runs.")
+    if others := sorted(set[str]().union(*datasets.values()) - published):
+        say(f"Not in this table, and so left out: {', '.join(others)}.")
+    for row in table.rows:
+        mean = sum(row.auc.values()) / len(row.auc)
+        if row.average is not None and abs(row.average - mean) > _ROUNDING:
+            say(f"{row.name}: the average is {row.average:.2f} in print, {mean:.3f} of its row.")
+
+
+def _datasets(result: Result) -> set[str]:
+    """The data sets of a run, by the names that columns bear."""
+    from registry.builtin.leaderboard.entries import canonical_name, known_names
+
+    names = known_names()
+    return {canonical_name(each.dataset, names) for each in result.counts}
+
+
+def _belongs(variant: str, result: Result, with_average: bool) -> bool:
+    """Face parts stand in the table of parts, other fusions in the table with averages."""
+    is_part = variant.startswith(f"{result.settings.detector}:")
+    return variant in {result.settings.detector, "head"} or is_part != with_average
+
+
+def _measured_row(
+    result: Result, run: str, variant: str, table: Published, with_average: bool
+) -> tuple[str, ...]:
+    from registry.builtin.leaderboard.entries import measured
+
+    cells = measured(result, run, variant).cells
+    values = [cells[name].auc if name in cells else None for name in table.columns.values()]
+    known = [value for value in values if value is not None]
+    whole = sum(known) / len(known) if len(known) == len(values) else None
+    shown = [*values, whole] if with_average else values
+    return (
+        "measured",
+        f"{variant} ({run})",
+        *(_percent(None if value is None else 100 * value) for value in shown),
+    )
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

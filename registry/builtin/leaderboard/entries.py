@@ -1,0 +1,204 @@
+"""Leaderboard entries: what runs measured, and beside it what others published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from registry.contracts.training import Training
+from registry.contracts.types import ALL_METHODS
+from registry.errors import ConfigError
+from registry.results.profiles import STRICT
+from registry.results.result import Result
+from registry.settings.coerce import build
+from registry.settings.load import config_dir, load_yaml
+
+__all__ = [
+    "Cell",
+    "Entry",
+    "Published",
+    "canonical_name",
+    "known_names",
+    "measured",
+    "published",
+    "reported",
+]
+
+FOLDER, NAMES = "leaderboard", "datasets"
+Level = Literal["video", "frame", "not stated"]
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """An AUC in [0, 1], its 95 % interval where there is one, and what the data set was to it.
+
+    `domain` is "in-domain", "cross-dataset" or "unknown".
+    """
+
+    auc: float
+    low: float | None = None
+    high: float | None = None
+    domain: str = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A row: AUCs by data set, and what has to be known to read them.
+
+    Rows of kind "measured" come from a run here, those of kind "reported" from a publication; the
+    two are never ranked together. What is not known is None or "unknown".
+    """
+
+    kind: Literal["measured", "reported"]
+    name: str
+    cells: Mapping[str, Cell]
+    level: str
+    protocol: str
+    source: str
+    parameters: int | None = None
+    seconds_per_frame: float | None = None
+    crop: str = UNKNOWN
+    weights_sha256: str = UNKNOWN
+    checkpoint_selection: str = UNKNOWN
+    date: str = UNKNOWN
+
+    @property
+    def average(self) -> float | None:
+        """The mean AUC over the data sets that the row has."""
+        values = [cell.auc for cell in self.cells.values()]
+        return sum(values) / len(values) if values else None
+
+
+# --- measured --------------------------------------------------------------------------------
+
+
+def measured(result: Result, run: str, variant: str | None = None) -> Entry:
+    """A run's entry: AUC per video of the detector itself, or of one of its variants."""
+    origin, settings = result.provenance, result.settings
+    chosen = settings.detector if variant is None else variant
+    backbone = origin.backbone
+    on = f" on {backbone.name}" if backbone else ""
+    crop = backbone.crop if backbone else origin.crop
+    frames = origin.frames_scored
+    seconds = origin.timing.get("score", 0.0)
+    config = origin.config
+    return Entry(
+        kind="measured",
+        name=f"{chosen}{on} ({run})",
+        cells=_cells(result, chosen),
+        level="video" if settings.profile == STRICT else f"video, profile {settings.profile}",
+        protocol=f"profile {settings.profile}, {config.get('frames', UNKNOWN)} frames a video,"
+        f" split {config.get('split', UNKNOWN)}",
+        source=f"run {run}",
+        parameters=backbone.parameters if backbone else None,
+        seconds_per_frame=seconds / frames if frames else None,
+        crop=f"{crop.name} {crop.size} px margin {crop.margin:.1%}" if crop else UNKNOWN,
+        weights_sha256=backbone.weights_sha256 if backbone else "none",
+        checkpoint_selection=origin.checkpoint_selection,
+        date=origin.created[:10] or UNKNOWN,
+    )
+
+
+def _cells(result: Result, variant: str) -> dict[str, Cell]:
+    names = known_names()
+    origin = result.provenance
+    seen = {canonical_name(each.dataset, names) for each in _trained_on(result)}
+    cells: dict[str, Cell] = {}
+    for each in result.select(variant=variant, method=ALL_METHODS, level="video", metric="auc"):
+        if each.value is None:
+            continue
+        name = canonical_name(each.dataset, names)
+        if name in cells:
+            raise ConfigError(
+                f"{each.dataset!r} of this run is {name!r}, and so is another of its data sets;"
+                " evaluate them in two runs"
+            )
+        domain = "in-domain" if name in seen else origin.domains.get(each.dataset, UNKNOWN)
+        cells[name] = Cell(auc=each.value, low=each.low, high=each.high, domain=domain)
+    return cells
+
+
+def _trained_on(result: Result) -> Iterable[Training]:
+    backbone = result.provenance.backbone
+    return backbone.trained_on if backbone else ()
+
+
+# --- reported --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedRow:
+    """AUCs in per cent by data set; fields left out are the file's."""
+
+    name: str
+    auc: Mapping[str, float]
+    level: Level | None = None
+    average: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """One file of configs/leaderboard: a table as it was published.
+
+    `trained_on` decides in-domain or cross-dataset, and is empty where it is not known. `paper` is
+    the name that `--paper` takes, and `columns` maps that table's headings to data sets.
+    """
+
+    source: str
+    level: Level
+    protocol: str
+    rows: tuple[PublishedRow, ...]
+    trained_on: tuple[str, ...] = ()
+    paper: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+def published() -> tuple[Published, ...]:
+    """Every shipped table, by the name of its file; ConfigError where one is malformed."""
+    files = sorted(path.stem for path in (config_dir() / FOLDER).glob("*.yaml"))
+    return tuple(
+        build(Published, load_yaml(FOLDER, name), prefix=f"{name}.")
+        for name in files
+        if name != NAMES
+    )
+
+
+def reported(tables: Iterable[Published]) -> tuple[Entry, ...]:
+    """The rows of published tables as entries, AUCs in [0, 1]."""
+    names = known_names()
+    return tuple(_reported(table, row, names) for table in tables for row in table.rows)
+
+
+def _reported(table: Published, row: PublishedRow, names: Mapping[str, str]) -> Entry:
+    seen = {canonical_name(each, names) for each in table.trained_on}
+    cells = {}
+    for dataset, percent in row.auc.items():
+        name = canonical_name(dataset, names)
+        domain = UNKNOWN if not seen else "in-domain" if name in seen else "cross-dataset"
+        cells[name] = Cell(auc=percent / 100, domain=domain)
+    return Entry(
+        kind="reported",
+        name=row.name,
+        cells=cells,
+        level=row.level or table.level,
+        protocol=table.protocol,
+        source=table.source,
+    )
+
+
+# --- names -----------------------------------------------------------------------------------
+
+
+def known_names() -> dict[str, str]:
+    """Every spelling of a data set's name, in lower case, to the one that columns bear."""
+    listed: Mapping[str, list[str]] = load_yaml(FOLDER, NAMES)["datasets"]
+    return {
+        spelling.lower(): name for name, others in listed.items() for spelling in (name, *others)
+    }
+
+
+def canonical_name(dataset: str, names: Mapping[str, str]) -> str:
+    """The column of a data set; one that is not listed has its own name."""
+    return names.get(dataset.lower(), dataset)

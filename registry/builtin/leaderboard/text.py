@@ -1,0 +1,149 @@
+"""The leaderboard as Markdown and CSV, and what its cells say in every format."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from registry.builtin.leaderboard.entries import Cell, Entry
+
+__all__ = [
+    "FACTS",
+    "as_csv",
+    "as_markdown",
+    "datasets_of",
+    "in_order",
+    "milliseconds",
+    "parameters",
+    "percent",
+    "selection",
+]
+
+FACTS = (
+    "level",
+    "checkpoint selection",
+    "parameters",
+    "time per frame",
+    "crop",
+    "weights sha256",
+    "date",
+    "protocol",
+    "source",
+)
+
+
+_FIRST = ("FaceForensics++", "Celeb-DF-v2", "DFDC", "DFDCP", "FFIW", "DFD")
+
+
+def datasets_of(entries: Sequence[Entry]) -> list[str]:
+    """Columns: the field's usual data sets first, then the others by name."""
+    names = {name for entry in entries for name in entry.cells}
+    return sorted(names, key=lambda name: (_FIRST.index(name) if name in _FIRST else 99, name))
+
+
+def in_order(entries: Sequence[Entry], kind: str) -> list[Entry]:
+    """One kind's rows: those with most data sets first, then by average."""
+    own = [entry for entry in entries if entry.kind == kind]
+    return sorted(own, key=lambda entry: (-len(entry.cells), -(entry.average or 0), entry.name))
+
+
+def percent(value: float | None) -> str:
+    """An AUC in per cent, two decimals."""
+    return "-" if value is None else f"{100 * value:.2f}"
+
+
+def parameters(count: int | None) -> str:
+    """`17.6 M`, or `unknown`."""
+    return "unknown" if count is None else f"{count / 1e6:.1f} M"
+
+
+def milliseconds(seconds: float | None) -> str:
+    """`12.3 ms`, or `unknown`."""
+    return "unknown" if seconds is None else f"{1000 * seconds:.1f} ms"
+
+
+def selection(entry: Entry) -> str:
+    """On what the checkpoint was chosen; test data is flagged."""
+    chosen = entry.checkpoint_selection
+    return "test: chosen on test data!" if chosen == "test" else chosen
+
+
+def as_markdown(entries: Sequence[Entry]) -> str:
+    """Two tables, measured and reported, with what each row's numbers rest on."""
+    datasets = datasets_of(entries)
+    reading = (
+        "AUC in %, in brackets 95 % intervals. Measured rows come from runs of `bench eval`,"
+        " reported rows from publications; protocols differ, so the two are not ranked together."
+        " An average is over the data sets of its row, whose number stands beside it."
+    )
+    lines = ["# Leaderboard", "", reading]
+    for kind in ("measured", "reported"):
+        rows = in_order(entries, kind)
+        lines += ["", f"## {kind.capitalize()}", ""]
+        lines += _markdown_table(rows, datasets) if rows else ["No rows."]
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_table(rows: Sequence[Entry], datasets: Sequence[str]) -> list[str]:
+    header = ["detector", *datasets, "average", *FACTS]
+    body = [
+        [
+            entry.name,
+            *(_markdown_cell(entry.cells.get(name)) for name in datasets),
+            f"{percent(entry.average)} ({len(entry.cells)})",
+            entry.level,
+            selection(entry),
+            parameters(entry.parameters),
+            milliseconds(entry.seconds_per_frame),
+            entry.crop,
+            entry.weights_sha256[:12],
+            entry.date,
+            entry.protocol,
+            entry.source,
+        ]
+        for entry in rows
+    ]
+    return [_markdown_row(row) for row in (header, ["---"] * len(header), *body)]
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    escaped = (" ".join(cell.replace("|", "\\|").split()) for cell in cells)
+    return f"| {' | '.join(escaped)} |"
+
+
+def _markdown_cell(cell: Cell | None) -> str:
+    if cell is None:
+        return "-"
+    around = ""
+    if cell.low is not None and cell.high is not None:
+        around = f" [{percent(cell.low)} {percent(cell.high)}]"
+    domain = "domain unknown" if cell.domain == "unknown" else cell.domain
+    return f"{percent(cell.auc)}{around} {domain}"
+
+
+def as_csv(entries: Sequence[Entry]) -> str:
+    """A line per row; of each data set AUC in [0, 1], interval and domain; empty: not known."""
+    datasets = datasets_of(entries)
+    parts = ("auc", "low", "high", "domain")
+    header = [
+        *("kind", "name"),
+        *(f"{name} {part}" for name in datasets for part in parts),
+        *("average", "average over", "level", "checkpoint selection", "parameters"),
+        *("seconds per frame", "crop", "weights sha256", "date", "protocol", "source"),
+    ]
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(header)
+    for entry in [*in_order(entries, "measured"), *in_order(entries, "reported")]:
+        cells = [entry.cells.get(name) for name in datasets]
+        writer.writerow(
+            [
+                *(entry.kind, entry.name),
+                *(getattr(cell, part) if cell else "" for cell in cells for part in parts),
+                *(entry.average, len(entry.cells), entry.level, entry.checkpoint_selection),
+                *(entry.parameters, entry.seconds_per_frame, entry.crop, entry.weights_sha256),
+                *(entry.date, entry.protocol, entry.source),
+            ]
+        )
+    return stream.getvalue()

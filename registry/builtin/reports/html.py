@@ -1,0 +1,275 @@
+"""report.html: a run as one page that needs no network and no other file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from registry.builtin.reports.charts import MAX_CURVES, bar_mark, curve_mark, histogram, roc
+from registry.builtin.reports.gallery import error_gallery
+from registry.builtin.reports.html_tables import (
+    correlation_table,
+    counts_table,
+    errors_table,
+    groups_table,
+    interval_text,
+    variant_section,
+)
+from registry.builtin.reports.terminal import headline_metrics, metric_title
+from registry.contracts.types import ALL_METHODS, CropPolicy
+from registry.files import write_text
+from registry.html.markup import Markup, joined, tag
+from registry.html.page import html_page
+from registry.results.aggregation import Units
+from registry.results.predictions import PREDICTIONS, read_predictions
+from registry.results.profiles import STRICT, scored_units
+from registry.results.provenance import BackboneRecord
+from registry.results.result import Result
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["REPORT", "write_html"]
+
+REPORT = "report.html"
+
+
+def write_html(result: Result, folder: Path) -> Path:
+    """Write report.html into the run folder; the curves come from the predictions beside it."""
+    path = folder / REPORT
+    page = _page(result, _predictions(folder))
+    write_text(path, page)
+    return path
+
+
+def _predictions(folder: Path) -> pa.Table | None:
+    return read_predictions(folder)[0] if (folder / PREDICTIONS).is_file() else None
+
+
+def _page(result: Result, table: pa.Table | None) -> str:
+    title = _title(result)
+    videos = None if table is None else scored_units(table, result.settings)["video"]
+    main = tag(
+        "main",
+        *(tag("p", tag("strong", "Note: "), note, class_="note") for note in result.notes),
+        _headline(result),
+        _reading(result),
+        _figures(result, videos),
+        _parts(result, videos),
+        _errors(result, table),
+        _measurements(result),
+        _section("Counts and errors", "counts", counts_table(result), errors_table(result)),
+        _provenance(result),
+    )
+    return html_page(title, _header(result, title), main, _footer(result))
+
+
+# --- what a reader wants first ---------------------------------------------------------------
+
+
+def _title(result: Result) -> str:
+    backbone = result.provenance.backbone
+    return result.settings.detector + (f" on {backbone.name}" if backbone else "")
+
+
+def _header(result: Result, title: str) -> Markup:
+    names = ", ".join(dict.fromkeys(each.dataset for each in result.counts))
+    links = {
+        "figures": "Curves",
+        "errors": "Errors",
+        "results": "Results",
+        "counts": "Counts",
+        "origin": "Provenance",
+    }
+    items = [tag("li", tag("a", text, href=f"#{anchor}")) for anchor, text in links.items()]
+    return tag(
+        "header",
+        tag("h1", title),
+        tag("p", f"Deepfake detection measured on {names}", class_="soft"),
+        tag("nav", tag("ul", *items), aria_label="Sections"),
+    )
+
+
+def _headline(result: Result) -> Markup:
+    """The first metric of the detector itself on every data set."""
+    found = result.select(
+        variant=result.settings.detector,
+        method=ALL_METHODS,
+        level=result.settings.levels[0],
+        metric=headline_metrics(result)[0],
+    )
+    cards = []
+    for each in found:
+        value = "n/a" if each.value is None else f"{each.value:.3f}"
+        interval = interval_text(each)
+        asked = result.settings.draws or each.value is None
+        below = f"95 % interval {interval}" if interval else each.reason if asked else ""
+        where = f"{each.dataset}: {each.reals:,} real and {each.fakes:,} fake {each.level}s"
+        name = f"{metric_title(each.metric)} per {each.level}"
+        number = tag("span", value, class_="value")
+        cards.append(tag("li", name, number, below, tag("br"), where))
+    return tag("ul", *cards, class_="cards", aria_label="Headline")
+
+
+def _reading(result: Result) -> Markup:
+    if result.settings.profile != STRICT:
+        intervals = (
+            "Profile deepfakebench: a video is what lies under one folder name, and there are no"
+            " intervals."
+        )
+    elif result.settings.draws:
+        intervals = (
+            f"Intervals come from {result.settings.draws:,} bootstrap draws over identities, or"
+            " over videos where no identity is known."
+        )
+    else:
+        intervals = "No intervals were asked for."
+    return tag(
+        "p",
+        "AUC is the chance that a fake scores higher than a real: 0.5 is guessing, 1 is perfect."
+        " AP grows with the share of fakes: compare it between detectors, not between rows."
+        " EER is the error rate where both kinds of error are equally frequent: 0.5 is guessing,"
+        " 0 is perfect. ",
+        intervals,
+        class_="soft",
+    )
+
+
+def _measurements(result: Result) -> Markup:
+    variants = list(enumerate(result.variants))
+    links = [tag("li", tag("a", name, href=f"#variant-{index}")) for index, name in variants]
+    jump = tag("nav", tag("ul", *links), aria_label="Variants") if len(variants) > 1 else ""
+    sections = [variant_section(result, name, f"variant-{index}") for index, name in variants]
+    return _section("Results", "results", jump, groups_table(result), *sections)
+
+
+# --- parts and errors ------------------------------------------------------------------------
+
+
+def _parts(result: Result, videos: Units | None) -> Markup:
+    table = correlation_table(videos, result.settings.detector) if videos is not None else None
+    return _section("Do the parts differ?", "parts", table) if table else Markup("")
+
+
+def _errors(result: Result, table: pa.Table | None) -> Markup:
+    if table is None:
+        text = f"There is no {PREDICTIONS} beside this report to find errors in."
+        return _section("Most confident errors", "errors", tag("p", text))
+    quiet = bool(result.provenance.config.get("quiet", True))
+    words = result.provenance.audit.get("words", "")
+    parts = tag("p", tag("strong", "Scores of parts: "), words, class_="note") if words else ""
+    gallery = error_gallery(table, quiet=quiet)
+    return _section("Most confident errors", "errors", parts, gallery)
+
+
+# --- curves ----------------------------------------------------------------------------------
+
+
+def _figures(result: Result, videos: Units | None) -> Markup:
+    if videos is None:
+        text = f"There is no {PREDICTIONS} beside this report to draw curves from."
+        return _section("Curves", "figures", tag("p", text))
+    blocks = []
+    for index, dataset in enumerate(dict.fromkeys(each.dataset for each in result.counts)):
+        own = videos.take(videos.dataset == dataset)
+        blocks.append(tag("h3", dataset))
+        if len(own):
+            figures = _roc_figure(own, dataset, index), _histogram_figure(result, own, index)
+            blocks.append(tag("div", *figures, class_="figures"))
+        else:
+            blocks.append(tag("p", "No video has a score."))
+    return _section("Curves", "figures", *blocks)
+
+
+def _roc_figure(videos: Units, dataset: str, index: int) -> Markup:
+    if len(set(videos.label.tolist())) < 2:
+        return tag("p", "No ROC curve: it takes reals and fakes.")
+    names = list(videos.scores)
+    chart = roc(videos.label, videos.scores, title=f"ROC curves on {dataset}", name=f"roc-{index}")
+    items = [tag("li", curve_mark(i), name) for i, name in enumerate(names[:MAX_CURVES])]
+    rest = names[MAX_CURVES:]
+    more = tag("p", f"Not drawn: {', '.join(rest)}.", class_="soft") if rest else ""
+    legend = tag("ul", *items, class_="legend")
+    return tag("figure", tag("figcaption", "ROC curves per video"), chart, legend, more)
+
+
+def _histogram_figure(result: Result, videos: Units, index: int) -> Markup:
+    detector = result.settings.detector
+    title = f"Scores of {detector}: share of the real and of the fake videos in each bin"
+    name = f"scores-{index}"
+    chart = histogram(videos.label, videos.scores[detector], title=title, name=name)
+    counts = [int((videos.label == label).sum()) for label in (0, 1)]
+    texts = (f"real, upwards ({counts[0]:,})", f"fake, downwards ({counts[1]:,})")
+    items = [tag("li", bar_mark(label, name), text) for label, text in enumerate(texts)]
+    legend = tag("ul", *items, class_="legend")
+    return tag("figure", tag("figcaption", f"Scores of {detector} per video"), chart, legend)
+
+
+# --- provenance ------------------------------------------------------------------------------
+
+
+def _provenance(result: Result) -> Markup:
+    origin, settings = result.provenance, result.settings
+    facts = {
+        "detector": settings.detector,
+        **_backbone_facts(origin.backbone),
+        "crops": _crop_text(origin.backbone.crop if origin.backbone else origin.crop),
+        "checkpoint selection": origin.checkpoint_selection,
+        "artefact": origin.artefact,
+        "artefact sha256": origin.artefact_sha256,
+        "data fingerprint": origin.data_fingerprint,
+        "domain": ", ".join(f"{name}: {domain}" for name, domain in origin.domains.items()),
+        "profile": settings.profile,
+        "seed": str(settings.seed),
+        "bootstrap draws": f"{settings.draws:,}",
+        "git commit": origin.git or "",
+        "versions": ", ".join(f"{k} {v or 'not installed'}" for k, v in origin.versions.items()),
+        "time": ", ".join(f"{stage} {t:.1f} s" for stage, t in origin.timing.items()),
+        "finished": origin.created,
+    }
+    return _section(
+        "Provenance",
+        "origin",
+        _facts({name: text or "not recorded" for name, text in facts.items()}),
+        _json_block("Resolved configuration", origin.config, opened=True),
+        _json_block("What the artefact records", origin.fitted) if origin.fitted else "",
+    )
+
+
+def _backbone_facts(backbone: BackboneRecord | None) -> dict[str, str]:
+    if backbone is None:
+        return {"backbone": "none"}
+    trained = ", ".join(f"{each.dataset} ({each.task})" for each in backbone.trained_on)
+    return {
+        "backbone": backbone.name,
+        "weights": backbone.weights,
+        "weights sha256": backbone.weights_sha256,
+        "trained on": trained,
+        "parameters": "" if backbone.parameters is None else f"{backbone.parameters:,}",
+    }
+
+
+def _crop_text(crop: CropPolicy | None) -> str:
+    return f"{crop.name}, {crop.size} px, margin {crop.margin:.1%}" if crop else ""
+
+
+def _facts(facts: Mapping[str, str]) -> Markup:
+    return tag("dl", *(joined(tag("dt", key), tag("dd", value)) for key, value in facts.items()))
+
+
+def _json_block(title: str, values: Mapping[str, Any], *, opened: bool = False) -> Markup:
+    text = json.dumps(values, indent=2, ensure_ascii=False)
+    block = tag("pre", text, tabindex=0, role="region", aria_label=title)  # it scrolls
+    return tag("details", tag("summary", title), block, open=opened)
+
+
+def _section(title: str, anchor: str, *children: str) -> Markup:
+    return tag("section", tag("h2", title), *children, id=anchor)
+
+
+def _footer(result: Result) -> Markup:
+    version = result.provenance.versions.get("lesb-plugin")
+    made = f"Written by bench{f' {version}' if version else ''}."
+    return tag("footer", f"{made} Every number can be computed again: bench report RUN.")

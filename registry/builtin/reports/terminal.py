@@ -1,0 +1,179 @@
+"""A result as tables for the terminal: one per variant, a row per data set, method and group."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from shutil import get_terminal_size
+from typing import TYPE_CHECKING, TextIO
+
+from registry.contracts.types import ALL_METHODS
+from registry.results.measure import Count, Measurement
+from registry.results.profiles import STRICT
+from registry.results.result import Result
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["headline_metrics", "metric_title", "print_tables", "reasons"]
+
+_TITLES = {
+    "auc": "AUC",
+    "ap": "AP",
+    "eer": "EER",
+    "accuracy": "accuracy at .5",
+    "tpr_at_fpr_1": "TPR at FPR 1 %",
+    "tpr_at_fpr_5": "TPR at FPR 5 %",
+}
+_WIDE = 10_000
+
+
+def print_tables(result: Result, file: TextIO | None = None) -> None:
+    """Print per-video AUC, AP and EER with 95 % intervals, counts, errors and notes.
+
+    A terminal's width is kept by wrapping names; in a file or a pipe nothing is wrapped or cut.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    stream = sys.stdout if file is None else file
+    width = get_terminal_size().columns if stream.isatty() else _WIDE
+    console = Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    for variant in result.variants:
+        console.print(Text(variant, style="bold"))
+        console.print(_table(result, variant))
+        console.print()
+    for line in _lines_below(result):
+        console.print(Text(line))
+
+
+def headline_metrics(result: Result) -> tuple[str, ...]:
+    """AUC, AP and EER, as far as they were asked for; without any of them the first three.
+
+    With accuracy under profile deepfakebench: these four are what that benchmark prints.
+    """
+    metrics = result.settings.metrics
+    usual = ("auc", "ap", "eer")
+    wanted = usual if result.settings.profile == STRICT else (*usual, "accuracy")
+    return tuple(name for name in wanted if name in metrics) or metrics[:3]
+
+
+def metric_title(name: str) -> str:
+    """A metric's name as tables print it."""
+    return _TITLES.get(name, name)
+
+
+def reasons(measurements: tuple[Measurement, ...], draws: int) -> tuple[str, ...]:
+    """Why values or intervals are missing: each metric and reason once, with the rows concerned.
+
+    Of no `draws` nobody asked for intervals, and none is missing.
+    """
+    rows: dict[str, dict[str, None]] = {}
+    for each in measurements:
+        if each.reason and (draws or each.value is None):
+            what = "no value" if each.value is None else "no interval"
+            row = each.dataset if each.method == ALL_METHODS else f"{each.dataset}/{each.method}"
+            why = f"{metric_title(each.metric)}: {what}, {each.reason}"
+            rows.setdefault(why, {})[row] = None
+    return tuple(f"{why} ({_listed(list(names))})" for why, names in rows.items())
+
+
+def _table(result: Result, variant: str) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    table.add_column("data set, method", overflow="fold")
+    for name in headline_metrics(result):
+        table.add_column(metric_title(name), no_wrap=True)
+    for name in ("real/fake", "frames", "errors"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each, level in _rows(result):
+        found = result.select(
+            variant=variant, dataset=each.dataset, method=each.method, level=level
+        )
+        name = _row_name(result, each)
+        table.add_row(
+            name if result.settings.profile == STRICT else f"{name} per {level}",
+            *(_cell(found, metric) for metric in headline_metrics(result)),
+            _units(each, found),
+            str(each.frames),
+            str(sum(each.errors.values())),
+        )
+    return table
+
+
+def _rows(result: Result) -> list[tuple[Count, str]]:
+    """Counts and levels: videos of every method, or both levels where methods have no rows."""
+    if result.settings.profile == STRICT:
+        return [(each, "video") for each in result.counts]
+    whole = [each for each in result.counts if each.method == ALL_METHODS]
+    return [(each, level) for each in whole for level in result.settings.levels]
+
+
+def _row_name(result: Result, row: Count) -> str:
+    """A method stands indented below its data set, and a group says of how many methods it is."""
+    if row.method == ALL_METHODS:
+        return row.dataset
+    methods = len(result.pooled_in(row.dataset, row.method))
+    what = f"group {row.method} ({methods} method{'s' * (methods > 1)})" if methods else row.method
+    return f"  {what}"
+
+
+def _units(row: Count, found: tuple[Measurement, ...]) -> str:
+    """Reals and fakes that the row's values rest on: a profile may count other videos."""
+    counted = found[0] if found else row
+    return f"{counted.reals}/{counted.fakes}"
+
+
+def _cell(found: tuple[Measurement, ...], metric: str) -> str:
+    (each,) = (each for each in found if each.metric == metric) if found else (None,)
+    if each is None or each.value is None:
+        return "-"
+    if each.low is None or each.high is None:
+        return _number(each.value)
+    return f"{_number(each.value)} [{_number(each.low)} {_number(each.high)}]"
+
+
+def _number(value: float) -> str:
+    """Three decimals in four columns: .873, and 1.00 for what rounds to one."""
+    text = f"{value:.3f}"
+    return text.removeprefix("0") if abs(value) < 0.9995 else text[:-1]
+
+
+def _lines_below(result: Result) -> Iterator[str]:
+    if result.settings.profile == STRICT:
+        draws = result.settings.draws
+        yield (
+            f"Per video; in brackets 95 % intervals from {draws} bootstrap draws over identities,"
+            " or videos without one."
+            if draws
+            else "Per video; no intervals were asked for."
+        )
+        shown = tuple(
+            each
+            for each in result.select(level="video", variant=result.settings.detector)
+            if each.metric in headline_metrics(result)
+        )
+        yield from reasons(shown, draws)
+    else:
+        yield (
+            f"Profile {result.settings.profile}: a video is what lies under one folder name; per"
+            " video there is an AUC alone, and there are no intervals."
+        )
+    for each in result.counts:
+        if each.method == ALL_METHODS and each.errors:
+            worst = (f"{number} x {text}" for text, number in Counter(each.errors).most_common(3))
+            more = f"; {len(each.errors) - 3} further reasons" if len(each.errors) > 3 else ""
+            yield f"errors in {each.dataset}: {'; '.join(worst)}{more}"
+        if each.method == ALL_METHODS and each.left_out:
+            yield f"videos of {each.dataset} without any scored frame, left out: {each.left_out}"
+    if result.settings.profile == STRICT:
+        for group in result.groups:
+            yield f"group {group.name} of {group.dataset}: {', '.join(group.methods)}"
+    yield from (f"note: {note}" for note in result.notes)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

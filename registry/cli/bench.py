@@ -1,0 +1,125 @@
+"""The command `bench`: finds subcommands among the plugins, runs one, turns errors into lines."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from typing import Any, NoReturn
+
+from registry.errors import BenchError, ConfigError, UnknownNameError
+from registry.plugins.discovery import Plugins, load_plugins
+from registry.plugins.specs import CommandSpec
+
+__all__ = ["CommandParser", "main"]
+
+_EPILOG = """\
+a first run, on faces of people who do not exist:
+  bench eval
+
+with your own data (a manifest.csv, folders real/ and fake/, or `bench list datasets`):
+  bench eval --dataset DATA
+
+with a backbone of your own choice:
+  bench fit  --detector lesb --backbone efflite0_in1k --train FACES --out runs/lesb
+  bench eval --detector lesb --backbone efflite0_in1k --artefact runs/lesb --dataset DATA
+
+`bench COMMAND --help` shows a command's flags, `bench list` all that is registered."""
+
+
+_CLOSE = 0.7  # likeness of two flags' names: a slip of a letter or two, no other short word
+
+
+class CommandParser(argparse.ArgumentParser):
+    """A parser whose errors are ConfigErrors with suggestions.
+
+    `extend(parser, argv)`, where set, adds arguments that depend on others (a detector's options)
+    before anything is parsed, so that `--help` shows them too.
+    """
+
+    extend: Callable[[CommandParser, Sequence[str]], None] | None = None
+
+    def __init__(self, prog: str, description: str) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def parse(self, argv: Sequence[str]) -> argparse.Namespace:
+        """Parse all of `argv`; an unknown flag is an error with a suggestion."""
+        if self.extend is not None:
+            self.extend(self, argv)
+        args, unknown = self.parse_known_args(argv)
+        if unknown:
+            known = [flag for action in self._actions for flag in action.option_strings]
+            first = unknown[0].partition("=")[0]
+            hint = _close_flag(first, known) if first.startswith("-") else ""
+            self.error(f"unknown argument {first!r}{hint}")
+        return args
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message} (`{self.prog} --help` lists the flags)")
+
+
+def _close_flag(unknown: str, known: Sequence[str]) -> str:
+    """`"; did you mean '--dataset'?"`, or nothing; dashes, which all share, are not compared."""
+    flags = {flag.lstrip("-"): flag for flag in known}
+    close = difflib.get_close_matches(unknown.lstrip("-"), flags, n=1, cutoff=_CLOSE)
+    return f"; did you mean {flags[close[0]]!r}?" if close else ""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `bench`; 2 for an error that is the user's to fix, 130 when interrupted."""
+    try:
+        code = _run(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()  # here, where a closed pipe is still ours to notice
+        return code
+    except BenchError as error:
+        notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
+        sys.stderr.write(f"error: {error}{notes}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return 130
+    except BrokenPipeError:  # the reader of a pipe (`| head`) has gone; nothing more to say to it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _run(argv: list[str]) -> int:
+    plugins = load_plugins()
+    if not argv or argv[0].startswith("-"):
+        top = _top_parser(plugins)
+        top.parse(argv)
+        top.print_help()
+        return 0
+    command = _command(plugins, argv[0])
+    parser = CommandParser(f"bench {command.name}", command.summary)
+    command.configure(parser)
+    return command.run(parser.parse(argv[1:]))
+
+
+def _command(plugins: Plugins, name: str) -> CommandSpec:
+    """The command of a name; a conflict over another command does not stand in its way."""
+    known: dict[str, Any] = plugins.unambiguous("command")
+    if name not in known:
+        plugins.specs("command")  # says so where this or another name is claimed twice
+        raise UnknownNameError("command", name, known)
+    return known[name]  # type: ignore[no-any-return]
+
+
+def _top_parser(plugins: Plugins) -> CommandParser:
+    commands = plugins.unambiguous("command")
+    width = max((len(name) for name in commands), default=0)
+    listed = "\n".join(f"  {name:<{width}}  {spec.summary}" for name, spec in commands.items())
+    parser = CommandParser("bench", "A benchmark of deepfake detectors that explain themselves.")
+    parser.usage = "bench COMMAND ..."
+    parser.epilog = f"commands:\n{listed or '  none: is the plugin builtin off?'}\n\n{_EPILOG}"
+    version = metadata.version("lesb-plugin")
+    parser.add_argument("--version", action="version", version=f"bench {version}")
+    return parser

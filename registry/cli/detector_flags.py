@@ -1,0 +1,44 @@
+"""Flags of a command that runs a detector: its configuration's and the chosen detector's own."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, cast
+
+from registry.cli.bench import CommandParser
+from registry.cli.flags import add_config_flags, add_option_flags, given_flags
+from registry.plugins.discovery import load_plugins
+from registry.settings.load import merge
+
+__all__ = ["configure_for_detectors"]
+
+
+def configure_for_detectors(
+    parser: argparse.ArgumentParser, cls: type[Any], options: str, examples: str
+) -> None:
+    """Flags of `cls`, and of the dataclass that the chosen detector's `options` names."""
+    parser.usage = f"{parser.prog} [options]"
+    parser.epilog = examples
+    add_config_flags(parser, cls)
+    cast(CommandParser, parser).extend = partial(_add_detector_flags, cls, options)
+
+
+def _add_detector_flags(
+    cls: type[Any], options: str, parser: CommandParser, argv: Sequence[str]
+) -> None:
+    """First of two passes over the command line: which detector, hence which further flags."""
+    early = CommandParser(parser.prog, "")
+    early.add_argument("--detector", default=argparse.SUPPRESS)
+    early.add_argument("--config")
+    early.add_argument("--set", action="append", default=[])
+    args, _ = early.parse_known_args([each for each in argv if each not in {"-h", "--help"}])
+    chosen = merge(cls, args.config, args.set, given_flags(args, cls)).get("detector")
+    plugins = load_plugins()
+    if chosen in (None, cls.detector) and cls.detector not in plugins.specs("detector"):
+        return  # "auto", or it is not installed: --help must still work, running says what is wrong
+    spec = plugins.get("detector", cls.detector if chosen is None else str(chosen))
+    lazy_options = getattr(spec, options)
+    if lazy_options is not None:
+        add_option_flags(parser, spec.name, lazy_options.load())

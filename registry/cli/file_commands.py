@@ -1,0 +1,44 @@
+"""What commands that score files have in common: their inputs, and how they end."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from registry.cli.detector_flags import configure_for_detectors
+from registry.console import tell
+from registry.errors import DataError
+
+__all__ = ["check_inputs", "configure_for_files", "unscored"]
+
+
+def configure_for_files(parser: argparse.ArgumentParser, cls: type[Any], examples: str) -> None:
+    """INPUT..., and the flags of `cls` and of the chosen detector."""
+    configure_for_detectors(parser, cls, "options", examples)
+    parser.usage = f"{parser.prog} INPUT... [options]"
+    parser.add_argument(
+        "inputs", nargs="+", type=Path, metavar="INPUT", help="an image, a video, or a folder"
+    )
+
+
+def check_inputs(inputs: Sequence[Path]) -> None:
+    """DataError where none of `inputs` is there, which needs no model to be seen.
+
+    One that is missing among others has a line of its own, and they go on.
+    """
+    if any(os.path.exists(path) for path in inputs):  # noqa: PTH110 - raises nothing
+        return
+    listed = ", ".join(str(path) for path in inputs[:3])
+    more = f" and {len(inputs) - 3} more" if len(inputs) > 3 else ""
+    name = f"{listed}{more}".encode(errors="backslashreplace").decode()
+    raise DataError(f"no such file or folder: {name}; name an image, a video, or a folder of them")
+
+
+def unscored(failed: int, count: int) -> int:
+    """The exit code, 1 where a file has no score; of several files it says how many have none."""
+    if failed and count > 1:
+        tell(f"{failed} of {count} files have no score")
+    return int(failed > 0)

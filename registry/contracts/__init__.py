@@ -1,0 +1,1 @@
+"""What plugins and the host hand each other: data, backbones, detectors. Nothing is loaded."""

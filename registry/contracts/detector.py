@@ -1,0 +1,142 @@
+"""What detectors and explainers are, whoever wrote them; conventions as in `types`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+
+from registry.contracts.types import Crop, Explanation, Sample, Scores
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+    from registry.contracts.embedder import Embedder
+
+__all__ = [
+    "CalibratedDetector",
+    "Detector",
+    "DetectorContext",
+    "DifferentiableDetector",
+    "EmbeddingDetector",
+    "Explain",
+    "FitContext",
+    "FitReport",
+    "LocalDetector",
+]
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Scores face crops. One method is all that is required.
+
+    It may have `explained_by: str`, the explainer that draws its maps where none is named.
+    """
+
+    def score(self, crops: Sequence[Crop]) -> Scores: ...
+
+
+@runtime_checkable
+class EmbeddingDetector(Protocol):
+    """A detector whose costly half can be cached: `score(x) == score_embeddings(embed(x))`.
+
+    Detectors with equal `encoder` share embeddings, so a second one costs no forward pass.
+    A detector may also have `vote_variants: frozenset[str]`: variants that the host takes as a
+    majority of the video's region scores instead of a mean of the frames' scores.
+    """
+
+    encoder: str
+
+    def score(self, crops: Sequence[Crop]) -> Scores: ...
+
+    def embed(self, crops: Sequence[Crop]) -> NDArray[np.float32]:
+        """(B, d)."""
+
+    def score_embeddings(self, embeddings: NDArray[np.float32]) -> Scores: ...
+
+
+@runtime_checkable
+class DifferentiableDetector(Protocol):
+    """A detector whose logits of fake torch can differentiate; explainers by gradient need it.
+
+    `embedder` holds the backbone that it scores with.
+    """
+
+    embedder: Embedder
+
+    def score(self, crops: Sequence[Crop]) -> Scores: ...
+
+    def logits(self, embedding: torch.Tensor) -> Mapping[str, torch.Tensor]:
+        """Logits of fake (B,), before the sigmoid, by target, of a tensor of embeddings (B, d).
+
+        Targets are "face", the head on the whole embedding, and the parts with heads of their own.
+        """
+
+
+@runtime_checkable
+class LocalDetector(Protocol):
+    """An EmbeddingDetector that looks at each part of a face in a space of its own."""
+
+    def embed(self, crops: Sequence[Crop]) -> NDArray[np.float32]: ...
+
+    def project(self, embeddings: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
+        """Local embeddings (B, r) by part, of embeddings (B, d)."""
+
+
+@runtime_checkable
+class CalibratedDetector(Protocol):
+    """A detector whose fit kept what it says of real faces that it did not learn from."""
+
+    def score(self, crops: Sequence[Crop]) -> Scores: ...
+
+    @property
+    def val_reals(self) -> Scores:
+        """Scores, as `score` gives them, of the unchanged real faces of the val split."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorContext:
+    """What a detector is built from. `embedder` is None for a detector that needs no backbone."""
+
+    embedder: Embedder | None
+    options: Any
+    artefact: Path | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitContext:
+    """What a detector is fitted on: real faces of the train and the val split, and where to write.
+
+    `max_errors` is how many faces may fail to load: a fraction below 1, else a count. With
+    `tensorboard` a fit that has something to show writes it for TensorBoard into `out`.
+    """
+
+    embedder: Embedder
+    train: Sequence[Sample]
+    val: Sequence[Sample]
+    options: Any
+    out: Path
+    data_fingerprint: str
+    datasets: tuple[str, ...]
+    seed: int = 0
+    workers: int = 0
+    max_errors: float = 0.05
+    quiet: bool = False
+    tensorboard: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitReport:
+    """What a fit left behind: the artefact, and tables to print, each (title, header, rows)."""
+
+    artefact: Path
+    tables: tuple[tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+Explain: TypeAlias = Callable[[Sequence[Crop]], list[Explanation]]
+"""What an explainer is once it is built."""

@@ -1,0 +1,131 @@
+"""Crops to embeddings: batches, device and precision around a backbone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from registry.contracts.backbone import Backbone, FineBackbone
+from registry.errors import ConfigError, did_you_mean
+
+__all__ = ["PRECISIONS", "Embedder", "encoder_fingerprint"]
+
+PRECISIONS = ("float32", "bfloat16")
+
+
+class Embedder:
+    """A backbone on its device, fed with uint8 crops.
+
+    `encoder` identifies everything that decides what an embedding is, but the machine; embeddings
+    of equal `encoder` may be shared. `bfloat16` computes under autocast; results are float32.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        device: str = "cpu",
+        precision: str = "float32",
+        batch_size: int = 16,
+    ) -> None:
+        if precision not in PRECISIONS:
+            raise ConfigError(
+                f"precision is {precision!r};{did_you_mean(precision, PRECISIONS)}"
+                f" known: {', '.join(PRECISIONS)}"
+            )
+        if batch_size < 1:
+            raise ConfigError(f"batch_size is {batch_size}; it must be 1 or more")
+        self.backbone = backbone.to(device)
+        self.device = torch.device(device)
+        self.precision = precision
+        self.batch_size = batch_size
+        self.encoder = encoder_fingerprint(backbone, precision)
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Embeddings (B, d) of uint8 RGB crops (B, S, S, 3); NaN is left for the caller to see."""
+        self._check(images)
+        embeddings = np.empty((len(images), self.backbone.dim), dtype=np.float32)
+        for start in range(0, len(images), self.batch_size):
+            batch = slice(start, start + self.batch_size)
+            embeddings[batch] = self._embed(images[batch])
+        return embeddings
+
+    def with_map(
+        self, images: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Embeddings (B, d) as above, and the finest feature map of the same pass, (B, C, h, w).
+
+        It is the map of a FineBackbone's finer stage where there is one, else the last map.
+        """
+        self._check(images)
+        if not len(images):
+            raise ConfigError("a feature map needs at least one crop")
+        starts = range(0, len(images), self.batch_size)
+        pairs = [self._embed_with_map(images[at : at + self.batch_size]) for at in starts]
+        embeddings, maps = (np.concatenate(arrays) for arrays in zip(*pairs, strict=True))
+        return embeddings, maps
+
+    @torch.inference_mode()
+    def logits(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64] | None:
+        """(B,) logits of fake for embeddings (B, d); None where the backbone has no head."""
+        logits = self.backbone.head(_tensor(embeddings).float().to(self.device))
+        return None if logits is None else logits.cpu().double().numpy()
+
+    def pixels(self, images: NDArray[np.uint8]) -> torch.Tensor:
+        """What the backbone takes, (B, 3, S, S) in [0, 1] on the device, of uint8 (B, S, S, 3)."""
+        self._check(images)
+        pixels = _tensor(images).to(self.device).permute(0, 3, 1, 2)  # channels last in memory
+        return pixels.float() / 255
+
+    def autocast(self) -> torch.autocast:
+        """The context in which the backbone computes at this precision."""
+        enabled = self.precision == "bfloat16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+
+    @torch.inference_mode()
+    def _embed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with self.autocast():
+            return _array(self.backbone.embed(self.backbone.features(self.pixels(images))))
+
+    @torch.inference_mode()
+    def _embed_with_map(
+        self, images: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        backbone = self.backbone
+        features_of = (
+            backbone.fine_features if isinstance(backbone, FineBackbone) else backbone.features
+        )
+        with self.autocast():
+            features = features_of(self.pixels(images))
+            embedding = backbone.embed(features)
+        finest = features.map if features.fine is None else features.fine
+        return _array(embedding), _array(finest)
+
+    def _check(self, images: NDArray[np.uint8]) -> None:
+        size = self.backbone.crop.size
+        if images.dtype != np.uint8 or images.shape[1:] != (size, size, 3):
+            raise ConfigError(
+                f"backbone {self.backbone.name!r} takes crops (B, {size}, {size}, 3) of uint8, not"
+                f" {images.shape} of {images.dtype}; make them with the backbone's crop policy"
+            )
+
+
+def encoder_fingerprint(backbone: Backbone, precision: str) -> str:
+    """sha256 over the backbone's name, weights and crop policy, and the precision."""
+    parts = [backbone.name, backbone.weights_sha256, asdict(backbone.crop), precision]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _array(tensor: torch.Tensor) -> NDArray[np.float32]:
+    array: NDArray[np.float32] = tensor.float().cpu().numpy()
+    return array
+
+
+def _tensor(array: NDArray[np.uint8] | NDArray[np.float32]) -> torch.Tensor:
+    """The array as a tensor; torch wants it contiguous and writable."""
+    return torch.from_numpy(np.require(array, requirements=("C", "W")))

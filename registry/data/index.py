@@ -1,0 +1,203 @@
+"""From the name of a data set to its videos and their frames."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from registry.contracts.types import (
+    ALL_METHODS,
+    DataOptions,
+    DatasetRequest,
+    Frame,
+    Video,
+    VideoIndex,
+)
+from registry.data.videos import count_frames
+from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean
+from registry.files import file_sha256
+from registry.plugins.specs import DatasetSpec
+
+if TYPE_CHECKING:
+    from registry.plugins.discovery import Plugins
+
+__all__ = ["FramePolicy", "find_index", "find_videos", "fingerprint", "select_frames"]
+
+_NO_OPTIONS = DataOptions()
+
+
+def find_videos(
+    name: str, split: str, plugins: Plugins, options: DataOptions = _NO_OPTIONS
+) -> list[Video]:
+    """The videos of `find_index`."""
+    return list(find_index(name, split, plugins, options).videos)
+
+
+def find_index(
+    name: str, split: str, plugins: Plugins, options: DataOptions = _NO_OPTIONS
+) -> VideoIndex:
+    """Videos of `split` of the data set `name`: a path, a registered name, or `kind:NAME`.
+
+    Raises a BenchError where the name stands for nothing or for two things, or the split is empty.
+    """
+    try:
+        spec, request = _resolve(name, split, plugins)
+        found = spec.videos(replace(request, options=options))
+        index = found if isinstance(found, VideoIndex) else VideoIndex(videos=tuple(found))
+    except OSError as error:  # a folder that may not be read, a name too long for one
+        what = error.filename or name
+        raise DataError(f"cannot read {what}: {error.strerror or error}") from None
+    if not index.videos:
+        raise EmptySplitError(f"data set {name!r} has no videos in split {split!r}")
+    _check(index.videos, spec)
+    return index
+
+
+FramePolicy = Literal["linspace", "first", "all"]
+
+
+def select_frames(video: Video, count: int, policy: FramePolicy = "linspace") -> tuple[Frame, ...]:
+    """At most `count` frames: evenly spread from the first to the last, or the first; or all.
+
+    A video file is opened to see how many there are; one that is damaged has the frame that fails.
+    """
+    if count < 1:
+        raise ConfigError(f"frames is {count}; at least one frame of each video is needed")
+    total = len(video.frames) if video.file is None else count_frames(video.file)
+    if policy == "linspace":
+        chosen = np.unique(np.linspace(0, total - 1, count, dtype=np.int64)).tolist()
+    else:
+        chosen = range(total if policy == "all" else min(count, total))
+    if video.file is None:
+        return tuple(video.frames[at] for at in chosen)
+    return tuple(Frame(path=video.file, index=at) for at in chosen)
+
+
+def fingerprint(videos: Iterable[Video]) -> str:
+    """sha256 of what the data is: ids, labels, file names and sizes, and the landmarks themselves.
+
+    The same on every machine and in every order of videos; images are not read.
+    """
+    lines = sorted(_line(video) for video in videos)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _line(video: Video) -> str:
+    listed = video.frames if video.file is None else (Frame(path=video.file),)
+    frames = [
+        (frame.index, frame.path.name, _size(frame.path), _digest(frame.landmarks))
+        for frame in listed
+    ]
+    return json.dumps([video.dataset, video.id, video.label, video.method, frames])
+
+
+def _size(path: Path) -> int | None:
+    """Bytes, or None for a file that is not there: reading it will be an error row of its own."""
+    return path.stat().st_size if path.is_file() else None
+
+
+def _digest(path: Path | None) -> str | None:
+    if path is None or not path.is_file():
+        return None
+    return file_sha256(path)
+
+
+def _resolve(name: str, split: str, plugins: Plugins) -> tuple[DatasetSpec, DatasetRequest]:
+    """What reads the data set, and what to ask of it."""
+    specs: dict[str, DatasetSpec] = plugins.specs("dataset")
+    path = Path(name).expanduser()
+    if path.exists():
+        if name in specs:
+            raise ConfigError(
+                f"{name!r} is a registered data set and a file or folder here; "
+                f"write './{name}' for the one here or '{name}:{name}' for the registered one"
+            )
+        return _reader_of(path, specs), DatasetRequest(name=name, root=path, split=split)
+    kind, colon, rest = name.partition(":")
+    if colon and kind in specs:
+        root = Path(rest).expanduser()
+        found = root if root.exists() else None
+        return specs[kind], DatasetRequest(name=rest, root=found, split=split)
+    family = name.partition("/")[0] + "/*"
+    if name not in specs and family not in specs and _looks_like_a_path(name):
+        raise DataError(_missing(path))
+    return plugins.get("dataset", name), DatasetRequest(name=name, root=None, split=split)
+
+
+def _check(videos: Sequence[Video], spec: DatasetSpec) -> None:
+    """What every reader owes: at least one frame per video, no id twice, methods with names."""
+    seen: set[tuple[str, str]] = set()
+    for video in videos:
+        key = (video.dataset, video.id)
+        held = bool(video.frames) + (video.file is not None)
+        fault = (
+            "no frames"
+            if held == 0
+            else "frames and a file"
+            if held == 2
+            else "an id that is taken"
+            if key in seen
+            else f"the method {ALL_METHODS!r}, which stands for all of them together"
+            if video.method == ALL_METHODS
+            else "a name that is not UTF-8; rename the file or folder"
+            if not _is_text(video)
+            else ""
+        )
+        if fault:
+            raise DataError(
+                f"video {video.id!r} of data set {video.dataset!r} has {fault}; "
+                f"it was read by {spec.name!r} of package {spec.source!r}"
+            )
+        seen.add(key)
+
+
+def _is_text(video: Video) -> bool:
+    """Whether every name can be written down: Linux allows any bytes in one."""
+    names = [video.id, *(str(frame.path) for frame in video.frames), str(video.file or "")]
+    try:
+        "".join(names).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _reader_of(path: Path, specs: dict[str, DatasetSpec]) -> DatasetSpec:
+    matching = [
+        spec for spec in specs.values() if spec.recognises is not None and spec.recognises(path)
+    ]
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        options = " or ".join(f"'{spec.name}:{path}'" for spec in matching)
+        raise ConfigError(f"{path} can be read in more than one way; write {options}")
+    layouts = "; ".join(
+        f"{spec.name}: {spec.needs}" for spec in specs.values() if spec.recognises is not None
+    )
+    raise DataError(f"no reader recognises the data in {path}; known layouts: {layouts or 'none'}")
+
+
+def _looks_like_a_path(name: str) -> bool:
+    return "/" in name or "\\" in name or name.startswith((".", "~")) or name.endswith(".csv")
+
+
+def _missing(path: Path) -> str:
+    """Which part of a path is not there, and what is there instead."""
+    there = path.absolute()
+    while not there.parent.exists():
+        there = there.parent
+    beside = _names_in(there.parent)
+    listed = ", ".join(sorted(beside)[:10]) or "nothing"
+    hint = did_you_mean(there.name, beside)
+    return f"no such file or folder: {path};{hint} in {there.parent}: {listed}"
+
+
+def _names_in(folder: Path) -> Sequence[str]:
+    if not folder.is_dir():
+        return []
+    return [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]

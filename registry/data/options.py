@@ -1,0 +1,66 @@
+"""What a configuration says of its data beside the names: roots, index files, path rewriting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from registry.contracts.types import DataOptions, VideoIndex
+from registry.errors import ConfigError
+
+__all__ = ["Sources", "data_options", "resolved_lines"]
+
+
+class Sources(Protocol):
+    """The fields that say where data lies and how its index is to be read."""
+
+    @property
+    def data_root(self) -> str | None: ...
+    @property
+    def json_dir(self) -> str | None: ...
+    @property
+    def compression(self) -> str | None: ...
+    @property
+    def path_map(self) -> tuple[str, ...]: ...
+    @property
+    def min_resolved(self) -> float: ...
+    @property
+    def label_map(self) -> str | None: ...
+
+
+def data_options(config: Sources) -> DataOptions:
+    """The fields of a configuration as a reader of data gets them."""
+    return DataOptions(
+        data_root=_path(config.data_root),
+        json_dir=_path(config.json_dir),
+        compression=config.compression,
+        path_map=tuple(map(_pair, config.path_map)),
+        min_resolved=config.min_resolved,
+        label_map=_path(config.label_map),
+    )
+
+
+def resolved_lines(found: Sequence[VideoIndex]) -> list[str]:
+    """One line for each data set with an index: which share of what it lists is there, by label."""
+    lines = []
+    for index in found:
+        shares = ", ".join(
+            f"{each.label} {each.found}/{each.listed} ({each.found / max(1, each.listed):.1%})"
+            for each in index.resolved
+        )
+        if shares:
+            name, split = index.videos[0].dataset, index.videos[0].split
+            lines.append(f"{name}, split {split or 'made up'}, listed and there: {shares}")
+    return lines
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text).expanduser()
+
+
+def _pair(text: str) -> tuple[str, str]:
+    old, equals, new = text.partition("=")
+    if not (old and equals and new):
+        raise ConfigError(f"--path-map {text!r} is not of the form OLD=NEW")
+    return old, new

@@ -1,0 +1,159 @@
+"""What scores faces: a detector with its backbone, artefact and crops, built from their names."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from registry.backbones.build import build_embedder, check_weights
+from registry.contracts.detector import Detector, DetectorContext, Explain
+from registry.contracts.embedder import Embedder
+from registry.contracts.types import FRAME, CropPolicy, whole_frame
+from registry.detectors.artefacts import artefact_file, find_artefact
+from registry.errors import PluginError, guarded
+from registry.files import file_sha256
+from registry.plugins.discovery import Plugins
+from registry.plugins.specs import DetectorSpec, ExplainerSpec
+from registry.results.audit_summary import PartAudit, find_audit
+from registry.results.predictions import Settings
+from registry.settings.load import resolve_options
+from registry.settings.tasks import EvalConfig, ScoringConfig
+
+__all__ = [
+    "Fitted",
+    "Model",
+    "audit_of",
+    "build_context",
+    "build_detector",
+    "build_explainer",
+    "build_model",
+    "check_files",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """A backbone as it was loaded, and what was fitted for it."""
+
+    embedder: Embedder
+    artefact: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A detector, and what it was built from; `crop` is how faces are cut for it."""
+
+    spec: DetectorSpec
+    detector: Detector
+    embedder: Embedder | None
+    artefact: Path | None
+    crop: CropPolicy
+
+    @property
+    def artefact_sha256(self) -> str:
+        """Of the file; "" where there is none."""
+        return "" if self.artefact is None else file_sha256(self.artefact)
+
+    @property
+    def settings(self) -> Settings:
+        """How this detector's face scores become scores of frames and of videos."""
+        votes = frozenset(getattr(self.detector, "vote_variants", ()))
+        return Settings(detector=self.spec.name, metrics=(), vote_variants=votes)
+
+
+def build_context(
+    plugins: Plugins,
+    spec: DetectorSpec,
+    config: EvalConfig | ScoringConfig,
+    fitted: Fitted | None = None,
+) -> DetectorContext:
+    """What the detector of a record is built from; `fitted` where it was fitted just now."""
+    embedder, artefact = _parts(plugins, spec, config, fitted)
+    options = resolve_options(None if spec.options is None else spec.options.load(), config.options)
+    return DetectorContext(embedder=embedder, options=options, artefact=artefact, seed=config.seed)
+
+
+def _parts(
+    plugins: Plugins,
+    spec: DetectorSpec,
+    config: EvalConfig | ScoringConfig,
+    fitted: Fitted | None,
+) -> tuple[Embedder | None, Path | None]:
+    if fitted is not None:
+        return fitted.embedder, fitted.artefact
+    if not spec.needs_backbone:
+        return None, None
+    embedder = build_embedder(plugins, config)
+    return embedder, find_artefact(plugins, config, spec, embedder)
+
+
+def check_files(plugins: Plugins, config: EvalConfig | ScoringConfig) -> None:
+    """The error that `build_model` would end with where weights or an artefact are missing."""
+    spec: DetectorSpec = plugins.get("detector", config.detector)
+    if spec.needs_backbone:
+        check_weights(plugins, config)
+        if config.artefact is not None:
+            artefact_file(Path(config.artefact))
+
+
+def build_model(
+    plugins: Plugins, config: EvalConfig | ScoringConfig, fitted: Fitted | None = None
+) -> Model:
+    """The detector that `config` names, ready to score; `fitted` where it was fitted just now."""
+    spec: DetectorSpec = plugins.get("detector", config.detector)
+    context = build_context(plugins, spec, config, fitted)
+    embedder = context.embedder
+    crop = CropPolicy() if embedder is None else embedder.backbone.crop
+    return Model(
+        spec=spec,
+        detector=build_detector(spec, context),
+        embedder=embedder,
+        artefact=context.artefact,
+        crop=whole_frame(crop) if config.crop_from == FRAME else crop,
+    )
+
+
+def audit_of(model: Model, config: EvalConfig | ScoringConfig) -> PartAudit:
+    """What is known of how well the detector's part scores say where a face was changed."""
+    return find_audit(
+        model.artefact,
+        detector=model.spec.name,
+        weights_sha256="" if model.embedder is None else model.embedder.backbone.weights_sha256,
+        artefact_sha256=model.artefact_sha256,
+        command=_audit_line(model, config),
+    )
+
+
+def _audit_line(model: Model, config: EvalConfig | ScoringConfig) -> str:
+    """What audits this very detector, and keeps the audit where there is an artefact for it."""
+    line = ["bench", "audit", "--detector", model.spec.name]
+    if model.embedder is not None:
+        line += ["--backbone", str(config.backbone)]
+        line += [] if config.weights is None else ["--weights", config.weights]
+    fitted_here = isinstance(config, EvalConfig) and bool(config.fit_on)
+    if model.artefact is not None and (fitted_here or config.artefact is not None):
+        line += ["--artefact", str(model.artefact)]
+    keep = [] if model.artefact is None else ["--keep"]
+    return shlex.join([*line, "--dataset", "DATA", *keep])
+
+
+def build_detector(spec: DetectorSpec, context: DetectorContext) -> Detector:
+    """The detector itself; one that does not keep the contract is a PluginError."""
+    detector = guarded(f"detector {spec.name!r}", spec.source, spec.build, context)
+    if not isinstance(detector, Detector):
+        raise PluginError(
+            f"detector {spec.name!r} of package {spec.source!r} built a"
+            f" {type(detector).__name__}, which has no score(crops)"
+        )
+    return detector
+
+
+def build_explainer(spec: ExplainerSpec, detector: Detector, options: Mapping[str, Any]) -> Explain:
+    """What explains a detector's scores; a ConfigError for a detector that it cannot explain."""
+    resolved = resolve_options(None if spec.options is None else spec.options.load(), options)
+    arguments = (detector,) if resolved is None else (detector, resolved)
+    explain: Explain = guarded(f"explainer {spec.name!r}", spec.source, spec.build, *arguments)
+    return explain

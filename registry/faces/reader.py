@@ -1,0 +1,271 @@
+"""A frame to its faces: where the box and the landmarks of each come from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+import numpy as np
+
+from registry.contracts.types import FRAME, Face, Frame
+from registry.data.images import read_image
+from registry.data.videos import VideoCursor, is_video
+from registry.errors import ConfigError, DataError, PluginError, did_you_mean, guarded
+from registry.faces.clock import StageClock
+from registry.faces.crops import LANDMARK_BOX, area, fraction_inside, iou, landmark_box
+from registry.files import file_sha256
+from registry.plugins.specs import FaceDetectorSpec, LandmarkerSpec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from registry.plugins.discovery import Plugins
+
+__all__ = ["FaceReader", "Reading", "build_reader", "read_landmarks", "reason_without_path"]
+
+_CROP_FROM = ("auto", "landmarks", "detector", FRAME)
+_KEPT_AREA = 0.5  # of the largest face's; smaller ones are bystanders (METHOD of SBI's inference)
+_INSIDE = 0.5  # share of the landmarks that must be in the image they are said to belong to
+_OWN = {"_built", "clock"}  # what a pickled copy has anew
+T = TypeVar("T")
+
+
+class Reading(Protocol):
+    """The fields that say how faces are found in frames."""
+
+    @property
+    def landmarks(self) -> str | None: ...
+    @property
+    def landmarker(self) -> str | None: ...
+    @property
+    def face_detector(self) -> str: ...
+    @property
+    def crop_from(self) -> str: ...
+
+
+class FaceReader:
+    """Reads a frame and finds its faces.
+
+    `crop_from` says where the box comes from: `landmarks` are those of the data, or of a landmarker
+    that was asked for by name or by its predictor file; `auto` is the same with dlib's 68 points as
+    the last resort; `detector` is the face detector's own box, with the data's landmarks where
+    there are any; `frame` is the whole frame as the one face, and no face is searched for. Safe to
+    use from threads; a pickled copy builds its detectors anew.
+    """
+
+    def __init__(
+        self,
+        *,
+        plugins: Plugins,
+        crop_from: str = "auto",
+        face_detector: str = "dlib",
+        landmarker: str | None = None,
+        predictor: Path | None = None,
+    ) -> None:
+        if crop_from not in _CROP_FROM:
+            raise ConfigError(
+                f"crop_from is {crop_from!r};{did_you_mean(crop_from, _CROP_FROM)} "
+                f"known: {', '.join(_CROP_FROM)}"
+            )
+        if predictor is not None and not predictor.is_file():
+            raise ConfigError(f"no landmark predictor at {predictor}; check --landmarks PATH")
+        self.crop_from: Final = crop_from
+        self._predictor = predictor
+        self._landmarker_asked_for = landmarker is not None or predictor is not None
+        self._face_detector: FaceDetectorSpec = plugins.get("face_detector", face_detector)
+        self._landmarker: LandmarkerSpec = plugins.get(
+            "landmarker", landmarker or ("dlib68" if predictor is None else "dlib81")
+        )
+        self.fingerprint: Final = self._fingerprint()
+        self._built = threading.local()
+        self.clock = StageClock()  # of this process alone
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in _OWN}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _built=threading.local(), clock=StageClock())
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """What was chosen, by name; `fingerprint` is the same and the predictor's content."""
+        return {
+            "crop_from": self.crop_from,
+            "face_detector": self._face_detector.name,
+            "landmarker": self._landmarker.name,
+        }
+
+    def read(self, frame: Frame) -> tuple[NDArray[np.uint8], list[Face]]:
+        """The frame, uint8 RGB (H, W, 3), and its faces, the largest first.
+
+        A DataError if the frame or its landmarks cannot be used or hold no face.
+        """
+        image = self._image(frame)
+        given = None if frame.landmarks is None else _landmarks_of(frame.landmarks, image)
+        if self.crop_from == FRAME:
+            height, width = image.shape[:2]
+            return image, [Face(box=(0.0, 0.0, width, height), landmarks=given)]
+        if self.crop_from == "detector":
+            return image, _attach(given, self._detect(image, frame))
+        if given is not None:
+            return image, [Face(box=landmark_box(given), landmarks=given)]
+        if self.crop_from == "landmarks":
+            self._check_asked_for(frame)
+        found = [self._with_landmarks(image, face) for face in self._detect(image, frame)]
+        return image, [replace(face, box=landmark_box(_points(face))) for face in found]
+
+    def read_one(self, frame: Frame) -> tuple[NDArray[np.uint8], Face]:
+        """The frame and its main face, which has landmarks: the data's where there are any."""
+        image, faces = self.read(frame)
+        given = [face for face in faces if face.landmarks is not None]
+        if given:
+            return image, given[0]
+        if self.crop_from == FRAME:
+            self._check_asked_for(frame)
+        return image, self._with_landmarks(image, faces[0])
+
+    def check(self) -> None:
+        """A BenchError now, before any work, if the face detector that is needed lacks something.
+
+        Other values of `crop_from` than `detector` need one for some frames, or for none.
+        """
+        if self.crop_from == "detector":
+            self._detector()
+
+    def _check_asked_for(self, frame: Frame) -> None:
+        """DataError where landmarks are missing and no landmarker may make them up unasked."""
+        if not self._landmarker_asked_for:
+            raise DataError(
+                f"no landmarks are given for {frame.path}; name a landmarker with --landmarker, "
+                "or use --crop-from auto"
+            )
+
+    def read_marked(self, frame: Frame) -> tuple[NDArray[np.uint8], list[Face]]:
+        """The frame and its faces as `read` finds them, each with landmarks."""
+        image, faces = self.read(frame)
+        return image, [
+            face if face.landmarks is not None else self._with_landmarks(image, face)
+            for face in faces
+        ]
+
+    def _image(self, frame: Frame) -> NDArray[np.uint8]:
+        with self.clock.measure("decode"):
+            if not is_video(frame.path):
+                return read_image(frame.path)
+            cursor: VideoCursor = self._own("cursor", VideoCursor)
+            return cursor.read(frame.path, frame.index)
+
+    def _detect(self, image: NDArray[np.uint8], frame: Frame) -> list[Face]:
+        """Faces of at least half the largest one's area, the largest first."""
+        detect = self._detector()
+        with self.clock.measure("detect"):
+            found = detect(image)
+        faces = sorted(found, key=lambda face: -area(face.box))
+        if not faces or not area(faces[0].box) > 0:
+            raise DataError(
+                f"no face found in {frame.path} by face detector {self._face_detector.name!r}"
+            )
+        return [face for face in faces if area(face.box) >= _KEPT_AREA * area(faces[0].box)]
+
+    def _detector(self) -> Callable[[NDArray[np.uint8]], list[Face]]:
+        """One per thread; what goes wrong in it, or in building it, is told with its package."""
+        spec, what = self._face_detector, f"face detector {self._face_detector.name!r}"
+        detect = self._own("detect", lambda: guarded(what, spec.source, spec.build))
+        return partial(guarded, what, spec.source, detect)
+
+    def _with_landmarks(self, image: NDArray[np.uint8], face: Face) -> Face:
+        spec, what = self._landmarker, f"landmarker {self._landmarker.name!r}"
+        locate = self._own(
+            "locate", lambda: guarded(what, spec.source, spec.build, self._predictor)
+        )
+        with self.clock.measure("landmarks"):
+            points = np.asarray(guarded(what, spec.source, locate, image, face), dtype=np.float32)
+        if points.shape != (spec.points, 2) or not np.isfinite(points).all():
+            raise PluginError(
+                f"{what} of package {spec.source!r} gave landmarks of shape {points.shape}; "
+                f"({spec.points}, 2) finite numbers are due"
+            )
+        return replace(face, landmarks=points)
+
+    def _own(self, name: str, build: Callable[[], Any]) -> Any:
+        """One per thread: what plugins build need not be thread-safe (dlib's detector is not)."""
+        if not hasattr(self._built, name):
+            setattr(self._built, name, build())
+        return getattr(self._built, name)
+
+    def _fingerprint(self) -> str:
+        digest = None if self._predictor is None else file_sha256(self._predictor)
+        parts = [self.crop_from, self._landmarker_asked_for, self._face_detector.name]
+        parts += [self._landmarker.name, digest, sorted(LANDMARK_BOX.items()), _KEPT_AREA]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def build_reader(plugins: Plugins, config: Reading) -> FaceReader:
+    """What turns a frame into faces with landmarks."""
+    return FaceReader(
+        crop_from=config.crop_from,
+        face_detector=config.face_detector,
+        landmarker=config.landmarker,
+        predictor=None if config.landmarks is None else Path(config.landmarks).expanduser(),
+        plugins=plugins,
+    )
+
+
+def read_landmarks(path: Path) -> NDArray[np.float32]:
+    """Landmarks (68|81, 2) of a .npy file; a DataError says what is wrong with it."""
+    try:
+        points = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise DataError(f"no landmarks file {path}") from None
+    except (OSError, EOFError, ValueError) as error:
+        raise DataError(f"cannot read landmarks {path}: {error}") from None
+    if not isinstance(points, np.ndarray) or points.dtype.kind not in "fiu":
+        raise DataError(f"landmarks {path} are not an array of numbers")
+    if points.shape not in {(68, 2), (81, 2)}:
+        raise DataError(f"landmarks {path} have shape {points.shape}; (68, 2) or (81, 2) is due")
+    if not np.isfinite(points).all():
+        raise DataError(f"landmarks {path} hold NaN or infinity")
+    return points.astype(np.float32)
+
+
+def reason_without_path(error: DataError, frame: Frame) -> str:
+    """The error without the file's own name, so that equal failures are counted together."""
+    reason = str(error)
+    for path in (frame.path, frame.landmarks, frame.mask):
+        if path is not None:
+            reason = reason.replace(str(path), "FILE")
+    return reason
+
+
+def _landmarks_of(path: Path, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    points = read_landmarks(path)
+    if fraction_inside(points, image.shape) < _INSIDE:
+        height, width = image.shape[:2]
+        raise DataError(
+            f"landmarks {path} lie outside the {width}x{height} image; "
+            "they must be in pixels of this very image"
+        )
+    return points
+
+
+def _attach(given: NDArray[np.float32] | None, faces: list[Face]) -> list[Face]:
+    """The faces, the one that the given landmarks lie on (by IoU of boxes) with them."""
+    if given is None:
+        return faces
+    box = landmark_box(given)
+    overlaps = [iou(face.box, box) for face in faces]
+    best = int(np.argmax(overlaps))
+    if overlaps[best] == 0:
+        return faces
+    return [replace(f, landmarks=given) if i == best else f for i, f in enumerate(faces)]
+
+
+def _points(face: Face) -> NDArray[np.float32]:
+    assert face.landmarks is not None  # noqa: S101 - set by _with_landmarks
+    return face.landmarks

@@ -1,0 +1,154 @@
+"""Real faces to learn from, a train and a val split that share nobody, or to compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from registry.console import progress, say
+from registry.contracts.types import Crop, CropPolicy, Face, Frame, Sample, Video, VideoIndex
+from registry.data.index import find_index, find_videos, select_frames
+from registry.data.options import Sources, data_options, resolved_lines
+from registry.errors import ConfigError, DataError
+from registry.faces.crops import crop_face
+from registry.faces.reader import FaceReader
+from registry.plugins.discovery import Plugins, load_plugins
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["FaceSample", "Learning", "find_splits", "real_crops", "real_samples", "samples"]
+
+_SPLITS = ("val", "train")  # never test: a face should not be compared with itself
+_OF_A_FILE = 32  # frames to learn from: neighbours in a video are all but the same
+
+
+class Learning(Sources, Protocol):
+    """The fields that say which data is learned from."""
+
+    @property
+    def train(self) -> tuple[str, ...]: ...
+    @property
+    def val(self) -> tuple[str, ...]: ...
+    @property
+    def quiet(self) -> bool: ...
+
+
+def find_splits(config: Learning, plugins: Plugins) -> tuple[list[Video], list[Video]]:
+    """Videos of the train and the val split; DataError where both hold the same person."""
+    if not config.train:
+        raise ConfigError(
+            "no faces to learn from; pass --train DIR (a manifest or folder with real faces), or"
+            " --train toy to try it out"
+        )
+    options = data_options(config)
+    # A name that is given twice would count its faces twice.
+    names = {"train": config.train, "val": config.val or config.train}
+    trains, vals = (
+        [find_index(name, split, plugins, options) for name in dict.fromkeys(given)]
+        for split, given in names.items()
+    )
+    if not config.quiet:
+        _announce([*trains, *vals])
+    train = [video for index in trains for video in index.videos]
+    val = [video for index in vals for video in index.videos]
+    shared = sorted({_key(video) for video in train} & {_key(video) for video in val})
+    if shared:
+        raise DataError(
+            f"train and val share {len(shared)} faces of the same person or video (first:"
+            f" {'/'.join(shared[0])}); the val split must hold other people"
+        )
+    return train, val
+
+
+def real_samples(videos: Sequence[Video], reader: FaceReader, split: str) -> list[Sample]:
+    """The real faces of `videos`; DataError where there are none."""
+    found: list[Sample] = list(samples(videos, reader))
+    if not found:
+        raise DataError(
+            f"the {split} split holds {len(videos)} videos and none is real (label 0);"
+            " fitting learns from real faces only"
+        )
+    return found
+
+
+def _announce(found: Sequence[VideoIndex]) -> None:
+    """What a reader had to say of the data, each thing once."""
+    notes = [f"note: {note}" for index in found for note in index.notes]
+    for line in dict.fromkeys([*resolved_lines(found), *notes]):
+        say(line)
+
+
+def _key(video: Video) -> tuple[str, str]:
+    return video.dataset, video.identity or video.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaceSample:
+    """A frame to learn from; read when it is loaded."""
+
+    key: str
+    identity: str
+    frame: Frame
+    reader: FaceReader
+
+    def load(self) -> tuple[NDArray[np.uint8], Face]:
+        """The frame, uint8 RGB (H, W, 3), and its main face with landmarks."""
+        return self.reader.read_one(self.frame)
+
+
+def samples(videos: Iterable[Video], reader: FaceReader) -> list[FaceSample]:
+    """Every frame of every real video as a sample to learn from; 32 of a video file."""
+    return [
+        FaceSample(
+            key=f"{video.dataset}/{video.id}/{frame.index}",
+            identity=f"{video.dataset}/{video.identity or video.id}",
+            frame=frame,
+            reader=reader,
+        )
+        for video in videos
+        if video.label == 0
+        for frame in (video.frames if video.file is None else select_frames(video, _OF_A_FILE))
+    ]
+
+
+def real_crops(data: str, policy: CropPolicy, count: int, *, quiet: bool = False) -> list[Crop]:
+    """At most `count` real faces with landmarks of the data set `data`, of its val split first.
+
+    Data without splits gives any of its real faces. Faces that cannot be read are told of and left
+    out; a DataError where none is left.
+    """
+    found, failed = [], []
+    chosen = _real_samples(data)[:count]
+    for sample in progress(chosen, f"real faces of {data}", unit="face", quiet=quiet):
+        try:
+            image, face = sample.load()
+            crop = crop_face(image, face, policy)
+        except DataError as error:
+            failed.append(str(error))
+            continue
+        dataset, video, frame = sample.key.rsplit("/", 2)
+        found.append(replace(crop, dataset=dataset, video=video, frame=int(frame)))
+    if failed and not quiet:
+        say(f"note: {len(failed)} real faces of {data} are left out; the first: {failed[0]}")
+    if not found:
+        why = f": {failed[0]}" if failed else ""
+        raise DataError(f"data set {data!r} has no real face to compare with{why}; name another")
+    return found
+
+
+def _real_samples(data: str) -> list[FaceSample]:
+    """Those of the splits that there are; the DataError of the last one where there is none."""
+    plugins = load_plugins()
+    reader = FaceReader(plugins=plugins)
+    found: list[FaceSample] = []
+    for split in _SPLITS:
+        try:
+            found += samples(find_videos(data, split, plugins), reader)
+        except DataError:
+            if split == _SPLITS[-1] and not found:
+                raise
+    return found

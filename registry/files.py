@@ -1,0 +1,106 @@
+"""Files: written whole or not at all, checksums, and the folder of what can be made again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from registry.errors import DataError
+
+__all__ = [
+    "cache_dir",
+    "file_sha256",
+    "opened_folder",
+    "replacing",
+    "weights_dir",
+    "writable_folder",
+    "write_text",
+]
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary file beside `path` that takes its place if the block ends well.
+
+    Folders are created. A DataError says why the file cannot be written; what stood at `path`
+    before is then still there.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DataError(
+            f"cannot write {path}: {reason}; name a folder that can be written, with space left"
+        ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """A text file in UTF-8 that is there whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def writable_folder(path: Path) -> Path:
+    """`path`, made if need be; DataError where nothing can be written into it."""
+    probe = path / f".{os.getpid()}.partial"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DataError(f"cannot write to {path}: {reason}; choose another --out") from error
+    return path
+
+
+@contextmanager
+def opened_folder(path: Path) -> Iterator[Path]:
+    """`writable_folder(path)` for a block; what of it was made and is empty at the end goes again.
+
+    A command that is refused thus leaves no folder behind, and no file of anybody's is deleted.
+    """
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        yield writable_folder(path)
+    finally:
+        for folder in made:  # the innermost first
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def file_sha256(path: Path) -> str:
+    """sha256 of the file in hexadecimal; an OSError where it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def cache_dir() -> Path:
+    """`$BENCH_CACHE`, or `lesb-plugin` in the platform's cache folder; it may not exist yet."""
+    if chosen := os.environ.get("BENCH_CACHE"):
+        return Path(chosen).expanduser()
+    return _platform_cache() / "lesb-plugin"
+
+
+def weights_dir() -> Path:
+    """Where weights files are looked for: `$BENCH_WEIGHTS`, or `weights` in the cache folder."""
+    if chosen := os.environ.get("BENCH_WEIGHTS"):
+        return Path(chosen).expanduser()
+    return cache_dir() / "weights"
+
+
+def _platform_cache() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

@@ -1,0 +1,219 @@
+"""What plugins register: a record for each thing, with lazy factories in place of imports."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from registry.contracts.training import Training
+from registry.errors import PluginError
+
+if TYPE_CHECKING:
+    import argparse
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from registry.contracts.backbone import Backbone
+    from registry.contracts.detector import (
+        Detector,
+        DetectorContext,
+        Explain,
+        FitContext,
+        FitReport,
+    )
+    from registry.contracts.types import DatasetRequest, Face, Video
+    from registry.results.result import Result
+
+__all__ = [
+    "ArtefactSpec",
+    "BackboneSpec",
+    "CommandSpec",
+    "DatasetSpec",
+    "DetectorSpec",
+    "ExplainerSpec",
+    "FaceDetectorSpec",
+    "LandmarkerSpec",
+    "Lazy",
+    "MetricSpec",
+    "ReporterSpec",
+    "Spec",
+    "WrapperSpec",
+    "lazy",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Lazy:
+    """A function or class by address; imported the first time it is called or loaded."""
+
+    target: str
+
+    def load(self) -> Any:
+        """The object itself; a PluginError says which half of the address is wrong."""
+        module_name, _, attribute = self.target.partition(":")
+        try:
+            module = importlib.import_module(module_name)
+        except ImportError as error:
+            raise PluginError(
+                f"cannot import {module_name!r} of {self.target!r}: {error}"
+            ) from error
+        try:
+            return getattr(module, attribute)
+        except AttributeError:
+            raise PluginError(f"module {module_name!r} has no {attribute!r}") from None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.load()(*args, **kwargs)
+
+
+def lazy(target: str) -> Lazy:
+    """`lazy("package.module:name")`: what a record holds in place of an import."""
+    module, colon, attribute = target.partition(":")
+    if not (module and colon and attribute):
+        raise PluginError(f"lazy({target!r}) is not of the form 'package.module:name'")
+    return Lazy(target)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """A registered thing: unique name, one-line summary; the host stamps `source` (its package)."""
+
+    name: str
+    summary: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackboneSpec(Spec):
+    """`build(name, weights, seed) -> Backbone`; `weights` is a path, "random", or None for its own.
+
+    A name ending in `/*` is a family: every `family/<model>` is built by it, and
+    `members(glob) -> list[str]` lists them. Fields left None are the model's own. A backbone that
+    `needs_weights` is never built with None: `weights_file` says which file is meant and where to
+    get it; one of `weights_names` in the folder for weights is used without being asked for.
+    """
+
+    build: Callable[..., Backbone]
+    input_size: int | None = None
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+    crop: str = "sbi"
+    trained_on: tuple[Training, ...] = ()
+    license: str = "unknown"
+    needs_weights: bool = False
+    weights_file: str = ""
+    weights_names: tuple[str, ...] = ()
+    members: Callable[[str], list[str]] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrapperSpec(Spec):
+    """`wrap(backbone, artefact_path) -> Backbone`: a backbone made from another one."""
+
+    wrap: Callable[[Backbone, Path], Backbone]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorSpec(Spec):
+    """`build(DetectorContext) -> Detector`; `fit(FitContext) -> FitReport` where it can be fitted.
+
+    `options` and `fit_options` load frozen dataclasses whose fields become flags of `bench eval`
+    and `bench fit`; the modules they live in must be cheap to import.
+    """
+
+    build: Callable[[DetectorContext], Detector]
+    fit: Callable[[FitContext], FitReport] | None = None
+    options: Lazy | None = None
+    fit_options: Lazy | None = None
+    needs_backbone: bool = True
+    needs_artefact: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtefactSpec(Spec):
+    """A fitted artefact that ships with a package; used where detector and weights agree.
+
+    `path() -> Path` of the file.
+    """
+
+    detector: str
+    backbone: str
+    weights_sha256: str
+    path: Callable[[], Path]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetSpec(Spec):
+    """`videos(DatasetRequest) -> Iterable[Video]`, which may be a VideoIndex.
+
+    `recognises(path) -> bool` lets `--dataset PATH` find the reader of a folder or file;
+    `needs` says in a few words what must be on disk ("" for nothing).
+    """
+
+    videos: Callable[[DatasetRequest], Iterable[Video]]
+    recognises: Callable[[Path], bool] | None = None
+    needs: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaceDetectorSpec(Spec):
+    """`build() -> f(image uint8 RGB (H, W, 3)) -> list[Face]`."""
+
+    build: Callable[[], Callable[[NDArray[np.uint8]], list[Face]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandmarkerSpec(Spec):
+    """`build(predictor_path | None) -> f(image, face) -> (points, 2) float32`."""
+
+    points: Literal[68, 81]
+    build: Callable[[Path | None], Callable[[NDArray[np.uint8], Face], NDArray[np.float32]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainerSpec(Spec):
+    """`build(detector) -> Explain`; a ConfigError for a detector that it cannot explain.
+
+    Where `options` loads a frozen dataclass, `build(detector, options)` takes one too and does with
+    the defaults where it is left out. `unit` says what its numbers of parts are in, "log-odds of
+    fake" for one: it stands above them in reports.
+    """
+
+    build: Callable[..., Explain]
+    options: Lazy | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSpec(Spec):
+    """`compute(labels (n,), scores (n,)) -> float`, UndefinedMetricError where it has no value.
+
+    `weighted(labels, scores, weights (D, n)) -> (D,)`, NaN where undefined, is the same metric for
+    D weightings of the sample at once; with it the bootstrap is vectorised, without it a loop.
+    """
+
+    compute: Callable[[NDArray[np.int64], NDArray[np.float64]], float]
+    higher_is_better: bool
+    weighted: (
+        Callable[[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]]
+        | None
+    ) = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReporterSpec(Spec):
+    """`write(result, folder) -> Path` of the file written."""
+
+    write: Callable[[Result, Path], Path]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandSpec(Spec):
+    """A subcommand of `bench`: `configure(parser)` adds its arguments, `run(args) -> exit code`."""
+
+    configure: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]

@@ -1,0 +1,152 @@
+"""Scores of faces, of frames and of whole files as records, and how they come from rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from registry.files import file_sha256
+from registry.results.aggregation import Units, aggregate, variant_columns
+from registry.results.predictions import OK, Settings
+
+__all__ = ["FaceScore", "FrameScore", "Prediction", "predictions"]
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaceScore:
+    """One face; `box` (x0, y0, x1, y1) is what was cropped, in pixels of the upright frame.
+
+    Scores lie in [0, 1], higher meaning more fake: `score` of the detector itself, `parts` of face
+    parts, `variants` of its other variants.
+    """
+
+    score: float
+    parts: Mapping[str, float]
+    variants: Mapping[str, float]
+    box: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameScore:
+    """A frame: `score` is its highest face's, None where `error` says why there is none."""
+
+    index: int
+    score: float | None = None
+    parts: Mapping[str, float] = field(default_factory=dict)
+    variants: Mapping[str, float] = field(default_factory=dict)
+    faces: tuple[FaceScore, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """A file: `score` is the mean of its frames', None where `error` says why there is none."""
+
+    path: Path
+    score: float | None = None
+    parts: Mapping[str, float] = field(default_factory=dict)
+    variants: Mapping[str, float] = field(default_factory=dict)
+    frames: tuple[FrameScore, ...] = ()
+    error: str = ""
+
+    @property
+    def sha256(self) -> str | None:
+        """Of the file; None where it cannot be read."""
+        try:
+            return file_sha256(self.path)
+        except OSError:
+            return None
+
+    @property
+    def frames_used(self) -> int:
+        """Frames that have a score."""
+        return sum(frame.score is not None for frame in self.frames)
+
+    @property
+    def faces(self) -> int:
+        """Faces that were scored, in all frames together."""
+        return sum(len(frame.faces) for frame in self.frames)
+
+    @property
+    def frame_errors(self) -> Counter[str]:
+        """Why frames have no score, and how many."""
+        return Counter(frame.error for frame in self.frames if frame.error)
+
+
+def predictions(table: pa.Table, settings: Settings) -> Iterator[Prediction]:
+    """The files of a table of face rows, in its order."""
+    rows: dict[str, dict[int, list[Row]]] = {}
+    for row in table.to_pylist():
+        rows.setdefault(row["video"], {}).setdefault(row["frame"], []).append(row)
+    scored = sorted({(r["video"], r["frame"]) for r in table.to_pylist() if r["status"] == OK})
+    units = aggregate(table, settings) if scored else {}  # no vote can be taken on no parts
+    of_frames = dict(zip(scored, _scores(units.get("frame"), settings), strict=True))
+    videos = list(dict.fromkeys(video for video, _ in scored))
+    of_videos = dict(zip(videos, _scores(units.get("video"), settings), strict=True))
+    columns = variant_columns(table, settings.detector)
+    for name, by_frame in rows.items():
+        frames = tuple(
+            _frame(index, own, of_frames.get((name, index), {}), columns, settings)
+            for index, own in by_frame.items()
+        )
+        yield _file(Path(name), frames, of_videos.get(name, {}))
+
+
+def _scores(units: Units | None, settings: Settings) -> list[dict[str, Any]]:
+    """`score`, `parts` and `variants` of each unit."""
+    if units is None:
+        return []
+    return [
+        _sorted_out({name: float(values[at]) for name, values in units.scores.items()}, settings)
+        for at in range(len(units))
+    ]
+
+
+def _sorted_out(scores: Mapping[str, float], settings: Settings) -> dict[str, Any]:
+    own, of_part = settings.detector, f"{settings.detector}:"
+    return {
+        "score": scores[own],
+        "parts": {k.removeprefix(of_part): v for k, v in scores.items() if k.startswith(of_part)},
+        "variants": {k: v for k, v in scores.items() if k != own and not k.startswith(of_part)},
+    }
+
+
+def _frame(
+    index: int,
+    rows: Sequence[Row],
+    scores: Mapping[str, Any],
+    columns: Mapping[str, str],
+    settings: Settings,
+) -> FrameScore:
+    faces = tuple(
+        FaceScore(
+            box=(row["x0"], row["y0"], row["x1"], row["y1"]),
+            **_sorted_out({name: row[column] for name, column in columns.items()}, settings),
+        )
+        for row in rows
+        if row["status"] == OK
+    )
+    return FrameScore(index=index, faces=faces, error="" if faces else _reason(rows[0]), **scores)
+
+
+def _reason(row: Row) -> str:
+    """Why a row has no score, with the name that rows leave out so as to be counted together."""
+    return str(row["status"]).replace("FILE", row["path"])
+
+
+def _file(path: Path, frames: tuple[FrameScore, ...], scores: Mapping[str, Any]) -> Prediction:
+    found = Prediction(path=path, frames=frames, **scores)
+    if found.score is not None:
+        return found
+    reasons = found.frame_errors.most_common()
+    several = len(frames) > 1
+    return replace(
+        found, error="; ".join(f"{n} x {text}" if several else text for text, n in reasons)
+    )

@@ -1,0 +1,29 @@
+"""What results need of a metric; what a plugin registers has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Compute", "Metric", "Weighted"]
+
+Compute: TypeAlias = Callable[[NDArray[np.int64], NDArray[np.float64]], float]
+Weighted: TypeAlias = Callable[
+    [NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]
+]
+
+
+class Metric(Protocol):
+    """A metric by name, and the package that brings it; what its functions take, as MetricSpec."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def compute(self) -> Compute: ...
+    @property
+    def weighted(self) -> Weighted | None: ...

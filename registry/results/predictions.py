@@ -1,0 +1,195 @@
+"""predictions.parquet: one row per face, and with it every number can be computed again.
+
+Columns: dataset, video, frame, face, identity, label, method, region, split, path, listed (the path
+as the data set's index writes it, if it has one), the crop's box x0 y0 x1 y1, status, then the
+scores: `fake` of the detector itself, `fake_<variant>` of its other variants, `p_<part>` of face
+parts. `status` is "ok", or the reason why there are no scores; a frame that could not be read or
+holds no face is one row with such a reason. The file's metadata holds the `Settings`, so that it
+needs no other file beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from registry.errors import DataError
+from registry.files import replacing
+from registry.results.method_groups import MethodGroup
+
+__all__ = [
+    "OK",
+    "PREDICTIONS",
+    "Settings",
+    "predictions_table",
+    "read_predictions",
+    "score_columns",
+    "write_predictions",
+]
+
+PREDICTIONS = "predictions.parquet"
+OK = "ok"
+
+_FORMAT = 1
+_METADATA = b"bench"
+_COLUMNS: dict[str, pa.DataType] = {
+    "dataset": pa.string(),
+    "video": pa.string(),
+    "frame": pa.int32(),
+    "face": pa.int32(),
+    "identity": pa.string(),
+    "label": pa.int8(),
+    "method": pa.string(),
+    "region": pa.string(),
+    "split": pa.string(),
+    "path": pa.string(),
+    "listed": pa.string(),
+    "x0": pa.int32(),
+    "y0": pa.int32(),
+    "x1": pa.int32(),
+    "y1": pa.int32(),
+    "status": pa.string(),
+    "fake": pa.float64(),
+}
+_NULLABLE = {"identity", "region", "listed", "x0", "y0", "x1", "y1", "fake"}
+_LATER = {"listed"}  # columns that files of earlier versions lack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What has to be known to turn face scores into the measurements of a run.
+
+    `detector` names the main variant; a variant in `vote_variants` is, for a frame or a video, the
+    majority of its part scores. `draws` and `seed` are the bootstrap's; each of `groups` is
+    measured beside the methods that it pools.
+    """
+
+    detector: str
+    metrics: tuple[str, ...]
+    draws: int = 2000
+    seed: int = 0
+    vote_variants: frozenset[str] = frozenset()
+    profile: str = "strict"
+    levels: tuple[str, ...] = ("video", "frame")
+    groups: tuple[MethodGroup, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "vote_variants": sorted(self.vote_variants)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Settings:
+        """The inverse of `to_json`."""
+        return cls(
+            detector=values["detector"],
+            metrics=tuple(values["metrics"]),
+            draws=values["draws"],
+            seed=values["seed"],
+            vote_variants=frozenset(values["vote_variants"]),
+            profile=values["profile"],
+            levels=tuple(values["levels"]),
+            groups=tuple(
+                MethodGroup(name=each["name"], patterns=tuple(each["patterns"]))
+                for each in values.get("groups", ())  # files of earlier versions have none
+            ),
+        )
+
+
+def predictions_table(columns: Mapping[str, Sequence[Any]]) -> pa.Table:
+    """The table of `columns` by name, equally long: typed, ordered and checked.
+
+    `identity`, `region`, `listed` and the box may be left out; None stands for unknown. A row whose
+    status is not "ok" holds None for every score. A DataError names what does not fit.
+    """
+    known = [name for name in columns if name in _COLUMNS or _is_score(name)]
+    if len(known) < len(columns):
+        extra = sorted(set(columns) - set(known))
+        raise DataError(f"no such column in {PREDICTIONS}: {extra}; there are {[*_COLUMNS]}")
+    length = len(columns.get("status", ()))
+    filled = {name: columns.get(name, [None] * length) for name in _COLUMNS if name in _NULLABLE}
+    scores = [name for name in columns if _is_score(name) and name not in _COLUMNS]
+    names = [name for name in _COLUMNS if name in columns or name in filled] + scores
+    try:
+        table = pa.table(
+            {
+                name: pa.array({**filled, **columns}[name], type=_COLUMNS.get(name, pa.float64()))
+                for name in names
+            }
+        )
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise DataError(f"predictions do not fit the columns of {PREDICTIONS}: {error}") from error
+    _check(table, PREDICTIONS)
+    return table
+
+
+def write_predictions(path: Path, table: pa.Table, settings: Settings) -> None:
+    """Write the table and its settings, whole or not at all; DataError where that cannot be."""
+    record = json.dumps({"format": _FORMAT, "settings": settings.to_json()})
+    with replacing(path) as temporary:
+        pq.write_table(
+            table.replace_schema_metadata({_METADATA: record}), temporary, compression="zstd"
+        )
+
+
+def read_predictions(path: Path) -> tuple[pa.Table, Settings]:
+    """The table and settings of a run; `path` is the file or the run folder that holds it."""
+    file = path / PREDICTIONS if path.is_dir() else path
+    if not file.is_file():
+        raise DataError(f"no {PREDICTIONS} at {path}; name a folder that `bench eval` has written")
+    try:
+        table = pq.read_table(file)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{file} is not a readable parquet file ({error}); run again") from error
+    settings = _settings(file, table.schema.metadata or {})
+    _check(table, str(file))
+    return table.replace_schema_metadata(None), settings
+
+
+def score_columns(table: pa.Table) -> list[str]:
+    """Names of the columns that hold scores, in the table's order."""
+    return [name for name in table.column_names if _is_score(name)]
+
+
+def _is_score(name: str) -> bool:
+    return name == "fake" or name.startswith(("fake_", "p_"))
+
+
+def _settings(file: Path, metadata: Mapping[bytes, bytes]) -> Settings:
+    if _METADATA not in metadata:
+        raise DataError(f"{file} was not written by `bench eval`: its settings are missing")
+    record = json.loads(metadata[_METADATA])
+    if record["format"] != _FORMAT:
+        raise DataError(
+            f"{file} has format {record['format']}, this version of bench reads {_FORMAT}; "
+            "read it with the version that wrote it"
+        )
+    return Settings.from_json(record["settings"])
+
+
+def _check(table: pa.Table, source: str) -> None:
+    """DataError unless columns, labels, scores and rows are what the module says they are."""
+    missing = [name for name in _COLUMNS.keys() - _LATER if name not in table.column_names]
+    if missing:
+        raise DataError(f"{source} lacks the columns {sorted(missing)}")
+    for name in _COLUMNS.keys() - _NULLABLE:
+        if table[name].null_count:
+            raise DataError(f"{source}: column {name!r} has {table[name].null_count} empty cells")
+    if not pc.all(pc.is_in(table["label"], pa.array([0, 1], pa.int8())), min_count=0).as_py():
+        found = sorted(pc.unique(table["label"]).to_pylist())
+        raise DataError(f"{source}: labels are 0 (real) and 1 (fake), not {found}")
+    scored = pc.equal(table["status"], OK)
+    for name in score_columns(table):
+        given = pc.fill_null(pc.is_finite(table[name]), False)
+        wrong = pc.index(pc.not_equal(given, scored), True).as_py()
+        if wrong >= 0:
+            row = table.slice(wrong, 1).to_pylist()[0]
+            raise DataError(
+                f"{source}: {name} is {row[name]} in a row of status {row['status']!r} "
+                f"({row['dataset']}/{row['video']}); a row has scores if and only if it is {OK!r}"
+            )

@@ -1,0 +1,181 @@
+"""Where the numbers of a run come from: weights, crops, data, configuration, versions, time."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from registry.contracts.backbone import Backbone
+from registry.contracts.training import Training
+from registry.contracts.types import CropPolicy
+
+__all__ = ["BackboneRecord", "Provenance", "git_hash", "versions"]
+
+_PACKAGES = {
+    "lesb-plugin": ("lesb-plugin",),
+    "numpy": ("numpy",),
+    "opencv": ("opencv-python-headless", "opencv-python"),
+    "timm": ("timm",),
+    "torch": ("torch",),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackboneRecord:
+    """What a result keeps of a backbone; `parameters` is their number, None where not known."""
+
+    name: str
+    weights: str
+    weights_sha256: str
+    crop: CropPolicy
+    trained_on: tuple[Training, ...] = ()
+    parameters: int | None = None
+
+    @classmethod
+    def of(cls, backbone: Backbone) -> BackboneRecord:
+        return cls(
+            name=backbone.name,
+            weights=backbone.weights,
+            weights_sha256=backbone.weights_sha256,
+            crop=backbone.crop,
+            trained_on=tuple(backbone.trained_on),
+            parameters=_parameter_count(backbone),
+        )
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> BackboneRecord:
+        trained_on = tuple(Training(**each) for each in values["trained_on"])
+        return cls(**{**values, "crop": CropPolicy(**values["crop"]), "trained_on": trained_on})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """All that a result says beside its numbers; what is not known is empty.
+
+    `backbone` is None for a detector without one, then `crop` alone says how faces were cut.
+    `config` and `fitted` (what the detector's artefact records) are plain JSON values; `domains`
+    says of each data set whether it is "in-domain", "cross-dataset" or "unknown"; `resolved` says
+    by data set and label how many files of its index were there, and of how many; `timing` is
+    in seconds by stage; `git` is the commit of the checkout the package ran from, if it did.
+    `frames_scored` are the frames that the stage "score" was spent on, fewer than all where
+    finished work was taken over; `checkpoint_selection` says on what data the weights were chosen
+    among checkpoints ("val", "last", "test" or "unknown"), as the run was told. `audit` holds
+    `words` on how well part scores say where a face was changed, and the `summary` that they come
+    from or None; it is empty where there are no part scores.
+    """
+
+    config: Mapping[str, Any] = field(default_factory=dict)
+    backbone: BackboneRecord | None = None
+    crop: CropPolicy | None = None
+    artefact: str = ""
+    artefact_sha256: str = ""
+    fitted: Mapping[str, Any] = field(default_factory=dict)
+    data_fingerprint: str = ""
+    domains: Mapping[str, str] = field(default_factory=dict)
+    resolved: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
+    timing: Mapping[str, float] = field(default_factory=dict)
+    versions: Mapping[str, str | None] = field(default_factory=dict)
+    git: str | None = None
+    created: str = ""
+    frames_scored: int | None = None
+    checkpoint_selection: str = "unknown"
+    audit: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def here_and_now(cls, *, packages: Iterable[str] = (), **known: Any) -> Provenance:
+        """The fields given, with the versions, commit and time of this process.
+
+        `config` and `fitted` are made plain: each may be a dataclass, or hold paths, sets, tuples.
+        `packages` are further distributions to name, such as those of the plugins in use.
+        """
+        for name in ("config", "fitted"):
+            text = json.dumps(known.get(name, {}), default=_plain)
+            known[name] = json.loads(text, parse_constant=str)  # NaN has no number in JSON
+        return cls(
+            versions=versions(packages),
+            git=git_hash(),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            **known,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Provenance:
+        backbone, crop = values["backbone"], values["crop"]
+        return cls(
+            **{
+                **values,
+                "backbone": None if backbone is None else BackboneRecord.from_json(backbone),
+                "crop": None if crop is None else CropPolicy(**crop),
+            }
+        )
+
+
+def versions(packages: Iterable[str] = ()) -> dict[str, str | None]:
+    """Versions of Python and of what decides numbers, from metadata alone; None: not installed."""
+    wanted = {**_PACKAGES, **{name: (name,) for name in packages}}
+    found = {name: _version(candidates) for name, candidates in sorted(wanted.items())}
+    return {"python": platform.python_version(), **found}
+
+
+def git_hash() -> str | None:
+    """The commit of the checkout that this package lies in, `-dirty` if changed; else None."""
+    root = Path(__file__).resolve().parents[2]
+    git = shutil.which("git")
+    if git is None or not (root / ".git").exists():
+        return None
+    command = [
+        git,
+        "-C",
+        str(root),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+        "--exclude=*",
+    ]
+    try:
+        done = subprocess.run(  # noqa: S603 - every argument is ours
+            command, capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
+
+
+def _parameter_count(backbone: Backbone) -> int | None:
+    """Numbers in the parameters of a backbone that is a torch module."""
+    parameters = getattr(backbone, "parameters", None)
+    return sum(each.numel() for each in parameters()) if callable(parameters) else None
+
+
+def _version(candidates: tuple[str, ...]) -> str | None:
+    for name in candidates:
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return None
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no word for, in its words."""
+    if is_dataclass(value):
+        return {each.name: getattr(value, each.name) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{value!r} has no place in a configuration")

@@ -1,0 +1,72 @@
+"""What a reader of a result must know beside its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from registry.contracts.backbone import Backbone
+from registry.contracts.detector import Detector
+from registry.contracts.types import FRAME, VideoIndex
+
+__all__ = ["domains_of", "model_remarks", "remarks"]
+
+
+def domains_of(
+    data: Sequence[VideoIndex], backbone: Backbone | None, detector: Detector
+) -> dict[str, str]:
+    """Whether backbone or artefact have seen the data set they are evaluated on."""
+    trained = () if backbone is None else backbone.trained_on
+    seen = {each.dataset for each in trained} | set(getattr(detector, "trained_on", ()))
+    unknown = any(each.task == "unknown" for each in trained)
+    names = {video.dataset: {video.dataset, index.part_of} for index in data for video in index}
+    return {
+        dataset: "in-domain" if either & seen else "unknown" if unknown else "cross-dataset"
+        for dataset, either in names.items()
+    }
+
+
+def remarks(
+    data: Sequence[VideoIndex],
+    domains: Mapping[str, str],
+    backbone: Backbone | None,
+    detector: Detector,
+    checkpoint_selection: str,
+) -> tuple[str, ...]:
+    """Sentences on the data, on how weights were chosen, and on what they were trained for."""
+    notes = [
+        f"{dataset}: {domain}, the detector or its backbone learned from this data set; the same"
+        " people may be among those scored"
+        for dataset, domain in domains.items()
+        if domain == "in-domain"
+    ]
+    notes += [note for index in data for note in index.notes]
+    if checkpoint_selection == "test":
+        notes.append(
+            "the weights were chosen on test data: the numbers are too good to be compared"
+        )
+    return (*notes, *(() if backbone is None else model_remarks(backbone, detector)))
+
+
+def model_remarks(backbone: Backbone, detector: Detector) -> list[str]:
+    """Sentences on weights and crops, whatever the data."""
+    notes = []
+    if backbone.crop.name == FRAME:
+        notes.append(
+            "no face was searched for or cropped: every frame was taken whole, as --crop-from frame"
+            " says of images that are face crops already"
+        )
+    if backbone.weights == "random":
+        notes.append(f"backbone {backbone.name} has random weights: the scores mean nothing")
+    elif not any(each.task in ("forgery", "unknown") for each in backbone.trained_on):
+        seen = ", ".join(f"{each.dataset} ({each.task})" for each in backbone.trained_on)
+        notes.append(
+            f"backbone {backbone.name} was never trained to tell forgeries (trained on: "
+            f"{seen or 'nothing that is recorded'}); expect an AUC near .5 from it"
+        )
+    head = getattr(detector, "head_kind", "own")
+    if head != "own":
+        notes.append(
+            f"head is a {head}: the weights have no fake/real head, so a linear one was fitted on"
+            " self-blended faces"
+        )
+    return notes

@@ -1,0 +1,200 @@
+"""A finished evaluation: its measurements and counts, and where they come from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from registry.errors import DataError
+from registry.files import replacing
+from registry.results.measure import Count, Measurement, Pooled, count, pooled
+from registry.results.metric import Metric
+from registry.results.predictions import Settings, read_predictions
+from registry.results.profiles import DEEPFAKEBENCH, differences, measure
+from registry.results.provenance import Provenance
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["RESULTS", "Result", "recompute"]
+
+RESULTS = "results.json"
+
+_SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What `bench eval` finds and results.json holds.
+
+    `measurements` come by variant, data set, method, level and metric; `notes` are what a reader
+    of the numbers must know, in full sentences. `groups` says which methods each group of methods
+    pools; its rows among `measurements` and `counts` bear its name in place of a method's.
+    """
+
+    settings: Settings
+    measurements: tuple[Measurement, ...]
+    counts: tuple[Count, ...]
+    provenance: Provenance
+    notes: tuple[str, ...] = ()
+    groups: tuple[Pooled, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        table: pa.Table,
+        settings: Settings,
+        metrics: Mapping[str, Metric],
+        provenance: Provenance,
+        notes: tuple[str, ...] = (),
+    ) -> Result:
+        """The result of a table of predictions; `metrics` maps names to metrics.
+
+        Under profile deepfakebench the notes also say why its numbers are not those of `strict`.
+        """
+        other = settings.profile == DEEPFAKEBENCH
+        why = (*differences(table, settings, metrics), *_of_groups(settings)) if other else ()
+        return cls(
+            settings=settings,
+            measurements=measure(table, settings, metrics),
+            counts=count(table, settings.groups),
+            provenance=provenance,
+            notes=tuple(dict.fromkeys((*notes, *why))),
+            groups=pooled(table, settings.groups),
+        )
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The detector first, then its parts, then its other variants."""
+        return tuple(dict.fromkeys(each.variant for each in self.measurements))
+
+    def pooled_in(self, dataset: str, method: str) -> tuple[str, ...]:
+        """The methods behind a row that is a group's; none for any other row."""
+        found = (each for each in self.groups if (each.dataset, each.name) == (dataset, method))
+        return next((each.methods for each in found), ())
+
+    def select(self, **wanted: str) -> tuple[Measurement, ...]:
+        """Measurements whose fields have these values: `select(metric="auc", method="all")`."""
+        return tuple(
+            each
+            for each in self.measurements
+            if all(getattr(each, name) == value for name, value in wanted.items())
+        )
+
+    def save(self, folder: Path) -> Path:
+        """Write results.json into the run folder, whole or not at all."""
+        path = folder / RESULTS
+        with replacing(path) as temporary:
+            temporary.write_text(_dumps(self), encoding="utf-8")
+        return path
+
+    @classmethod
+    def load(cls, folder: Path) -> Result:
+        """The result of a run folder, equal to what was saved; DataError where it is none."""
+        path = folder / RESULTS if folder.is_dir() else folder
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            schema = record["schema"]
+            if schema == _SCHEMA:
+                return _from_json(record)
+        except FileNotFoundError:
+            raise DataError(
+                f"no {RESULTS} at {folder}; name a folder that `bench eval` has written"
+            ) from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{path} is not a result of `bench eval` ({error!r}); `bench report --write` writes"
+                " it anew from predictions.parquet"
+            ) from error
+        raise DataError(
+            f"{path} has schema {schema}, this version of bench reads {_SCHEMA}; read it with the"
+            " version that wrote it"
+        )
+
+    def differences(self, other: Result) -> tuple[str, ...]:
+        """Every measurement, count or group that is not equal in both; one line for each."""
+        return tuple(
+            f"{'/'.join(key)}: {_short(mine.get(key))} and {_short(theirs.get(key))}"
+            for mine, theirs in zip(_by_key(self), _by_key(other), strict=True)
+            for key in sorted(mine.keys() | theirs.keys())
+            if mine.get(key) != theirs.get(key)
+        )
+
+
+def recompute(folder: Path, metrics: Mapping[str, Metric], profile: str | None = None) -> Result:
+    """A run's result with every number computed again from predictions.parquet alone.
+
+    results.json, where there is one, adds provenance and notes; no number is taken from it.
+    `metrics` maps names to metrics; `profile` is by default the run's own.
+    """
+    table, settings = read_predictions(folder)
+    if profile is not None:
+        settings = replace(settings, profile=profile)
+    try:
+        stored = Result.load(folder)
+    except DataError as error:
+        note = f"Weights, data and configuration of this run are not known: {error}."
+        return Result.of(table, settings, metrics, Provenance(), (note,))
+    return Result.of(table, settings, metrics, stored.provenance, stored.notes)
+
+
+def _of_groups(settings: Settings) -> tuple[str, ...]:
+    """What becomes of groups under a profile that has no rows of methods."""
+    if not settings.groups:
+        return ()
+    names = ", ".join(each.name for each in settings.groups)
+    line = (
+        f"Profile {settings.profile} measures no method by itself, nor a group of them ({names});"
+        " `bench report --profile strict` does."
+    )
+    return (line,)
+
+
+def _dumps(result: Result) -> str:
+    record = {
+        "schema": _SCHEMA,
+        "settings": result.settings.to_json(),
+        "notes": result.notes,
+        "groups": [asdict(each) for each in result.groups],
+        "counts": [asdict(each) for each in result.counts],
+        "provenance": result.provenance.to_json(),
+        "measurements": [asdict(each) for each in result.measurements],
+    }
+    return json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def _from_json(record: Mapping[str, Any]) -> Result:
+    return Result(
+        settings=Settings.from_json(record["settings"]),
+        measurements=tuple(Measurement(**each) for each in record["measurements"]),
+        counts=tuple(Count(**each) for each in record["counts"]),
+        provenance=Provenance.from_json(record["provenance"]),
+        notes=tuple(record["notes"]),
+        groups=tuple(
+            Pooled(dataset=each["dataset"], name=each["name"], methods=tuple(each["methods"]))
+            for each in record.get("groups", ())  # runs of earlier versions have none
+        ),
+    )
+
+
+_KEY = ("dataset", "method", "variant", "level", "metric", "name")
+_Record: TypeAlias = Measurement | Count | Pooled
+
+
+def _by_key(result: Result) -> list[dict[tuple[str, ...], _Record]]:
+    """Measurements, then counts, then groups, by what each is about."""
+    return [
+        {tuple(getattr(each, name) for name in _KEY if hasattr(each, name)): each for each in kind}
+        for kind in (result.measurements, result.counts, result.groups)
+    ]
+
+
+def _short(record: _Record | None) -> str:
+    """What a record says of its key."""
+    if record is None:
+        return "nothing"
+    named = ((each.name, getattr(record, each.name)) for each in fields(record))
+    return ", ".join(f"{name} {value!r}" for name, value in named if name not in _KEY)

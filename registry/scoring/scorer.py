@@ -1,0 +1,225 @@
+"""Frames in, chunks out: faces are read and cropped by threads while the detector computes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.contracts.detector import Detector, EmbeddingDetector
+from registry.contracts.types import Crop, CropPolicy, Scores
+from registry.data.videos import is_video
+from registry.errors import DataError, PluginError, guarded
+from registry.faces.crops import crop_face
+from registry.faces.reader import FaceReader, reason_without_path
+from registry.results.predictions import OK
+from registry.scoring.chunks import Chunk, Unit
+
+__all__ = ["Scorer", "by_file", "read_ahead", "score_columns"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def read_ahead(
+    pool: ThreadPoolExecutor,
+    call: Callable[[Sequence[T]], Sequence[R]],
+    groups: Iterable[Sequence[T]],
+    depth: int,
+    least: int = 1,
+) -> Generator[R, None, None]:
+    """`call` on each group, its results in order, one by one.
+
+    About `depth` results are in flight or waiting, but no fewer than `least` groups.
+    """
+    waiting: deque[tuple[int, Future[Sequence[R]]]] = deque()
+    ahead = 0
+    try:
+        for group in groups:
+            waiting.append((len(group), pool.submit(call, group)))
+            ahead += len(group)
+            while ahead >= depth and len(waiting) >= least:
+                yield from waiting[0][1].result()
+                ahead -= waiting.popleft()[0]
+        while waiting:
+            yield from waiting.popleft()[1].result()
+    finally:
+        for _, future in waiting:
+            future.cancel()
+
+
+def by_file(units: Iterable[Unit]) -> Iterator[list[Unit]]:
+    """Units in order, those of one video file together: a file is decoded once, by one thread."""
+    group: list[Unit] = []
+    for unit in units:
+        path = unit.frame.path
+        if group and not (is_video(path) and path == group[-1].frame.path):
+            yield group
+            group = []
+        group.append(unit)
+    if group:
+        yield group
+
+
+class Scorer:
+    """A detector with what it needs to be fed."""
+
+    def __init__(
+        self, detector: Detector, name: str, source: str, reader: FaceReader, policy: CropPolicy
+    ) -> None:
+        self._detector = detector
+        self._name = f"detector {name!r}"
+        self._source = source
+        self._reader = reader
+        self._policy = policy
+
+    def run(
+        self, pieces: Sequence[Sequence[Unit]], batch_size: int, workers: int
+    ) -> Generator[int | Chunk, None, None]:
+        """Score pieces in order while threads read ahead: yields frames done, then each chunk."""
+        waiting = (group for piece in pieces for group in by_file(piece))
+        depth = 2 * batch_size + workers
+        with (
+            ThreadPoolExecutor(max(1, workers)) as pool,
+            closing(read_ahead(pool, self.crops_of, waiting, depth, workers)) as crops,
+        ):
+            for piece in pieces:
+                yield from self.compute(crops, len(piece), batch_size)
+
+    def crops_of(self, units: Sequence[Unit]) -> list[list[Crop] | str]:
+        """`crops` of each unit, in order."""
+        return [self.crops(unit) for unit in units]
+
+    def crops(self, unit: Unit) -> list[Crop] | str:
+        """The faces of a frame, or the reason why there is none."""
+        try:
+            image, faces = self._reader.read(unit.frame)
+            crops = [crop_face(image, face, self._policy) for face in faces]
+        except DataError as error:
+            return reason_without_path(error, unit.frame)
+        return [
+            replace(
+                crop,
+                dataset=unit.video.dataset,
+                video=unit.video.id,
+                frame=unit.frame.index,
+                face=face,
+            )
+            for face, crop in enumerate(crops)
+        ]
+
+    def compute(
+        self, crops_of: Iterator[list[Crop] | str], count: int, batch_size: int
+    ) -> Iterator[int | Chunk]:
+        """Score the next `count` frames of `crops_of`: yields frames done, last the chunk."""
+        rows = _Rows()
+        pending: list[Crop] = []
+        outputs: list[dict[str, NDArray[np.float32] | NDArray[np.float64]]] = []
+        done = 0
+        for unit in range(count):
+            found = next(crops_of)
+            rows.add(unit, found)
+            done += 1
+            if isinstance(found, str):
+                continue
+            pending += found
+            while len(pending) >= batch_size:
+                outputs.append(self._score(pending[:batch_size]))
+                pending = pending[batch_size:]
+                yield done
+                done = 0
+        if pending:
+            outputs.append(self._score(pending))
+        yield done
+        yield rows.chunk(outputs)
+
+    def _score(self, crops: Sequence[Crop]) -> dict[str, NDArray[np.float32] | NDArray[np.float64]]:
+        detector = self._detector
+        with self._reader.clock.measure("forward"):
+            if isinstance(detector, EmbeddingDetector):
+                embedding = guarded(self._name, self._source, detector.embed, crops)
+                return {"embedding": np.asarray(embedding, dtype=np.float32)}
+            scores = guarded(self._name, self._source, detector.score, crops)
+        return {**score_columns(scores, len(crops), self._name)}
+
+
+class _Rows:
+    """Rows of a chunk in the making."""
+
+    def __init__(self) -> None:
+        self.unit: list[int] = []
+        self.face: list[int] = []
+        self.box: list[tuple[int, int, int, int]] = []
+        self.status: list[str] = []
+
+    def add(self, unit: int, found: list[Crop] | str) -> None:
+        rows: list[tuple[int, tuple[int, int, int, int], str]]
+        if isinstance(found, str):
+            rows = [(0, (0, 0, 0, 0), found)]
+        else:
+            rows = [(crop.face, crop.box, OK) for crop in found]
+        for face, box, status in rows:
+            self.unit.append(unit)
+            self.face.append(face)
+            self.box.append(box)
+            self.status.append(status)
+
+    def chunk(self, outputs: list[dict[str, NDArray[np.float32] | NDArray[np.float64]]]) -> Chunk:
+        names = outputs[0] if outputs else {}
+        values = {name: np.concatenate([output[name] for output in outputs]) for name in names}
+        status = np.asarray(self.status, dtype=np.str_)
+        return Chunk(
+            unit=np.asarray(self.unit, dtype=np.int32),
+            face=np.asarray(self.face, dtype=np.int32),
+            box=np.asarray(self.box, dtype=np.int32).reshape(-1, 4),
+            status=_mark_not_finite(status, values),
+            values=values,
+        )
+
+
+def _mark_not_finite(
+    status: NDArray[np.str_], values: dict[str, NDArray[np.float32] | NDArray[np.float64]]
+) -> NDArray[np.str_]:
+    """Turn rows whose output is not finite into error rows and drop their output from `values`."""
+    if not values:
+        return status
+    finite = np.logical_and.reduce(
+        [np.isfinite(array.reshape(len(array), -1)).all(axis=1) for array in values.values()]
+    )
+    if finite.all():
+        return status
+    what = "embedding" if "embedding" in values else "score"
+    marked = status.astype(object)
+    marked[np.flatnonzero(status == OK)[~finite]] = f"{what} is not finite"
+    for name in list(values):
+        values[name] = values[name][finite]
+    return marked.astype(np.str_)
+
+
+def score_columns(scores: Scores, count: int, name: str) -> dict[str, NDArray[np.float64]]:
+    """Columns `fake`, `fake_<variant>` and `p_<part>` of a detector's scores, checked."""
+    columns = {"fake": scores.fake}
+    columns |= {f"fake_{variant}": array for variant, array in scores.variants.items()}
+    columns |= {f"p_{part}": array for part, array in scores.regions.items()}
+    checked = {}
+    for column, array in columns.items():
+        values = np.asarray(array, dtype=np.float64)
+        if values.shape != (count,):
+            raise PluginError(
+                f"{name} gave {column!r} of shape {values.shape} for {count} crops;"
+                f" ({count},) is due"
+            )
+        outside = np.isfinite(values) & ((values < 0) | (values > 1))
+        if outside.any():
+            raise PluginError(
+                f"{name} gave {column!r} = {values[outside][0]:.6g}; scores lie in [0, 1],"
+                " higher meaning more fake"
+            )
+        checked[column] = values
+    return checked

@@ -1,0 +1,161 @@
+"""From defaults, a YAML file, `--set a.b=1` and flags to a checked configuration, and back to YAML.
+
+An unknown key is an error with a suggestion, and every value is checked against its field's
+annotation. Text is converted (`"32"` to 32, `"none"` to None), nothing else is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from registry.errors import ConfigError, did_you_mean
+from registry.settings.coerce import build
+
+T = TypeVar("T")
+
+__all__ = [
+    "as_yaml",
+    "config_dir",
+    "load_yaml",
+    "merge",
+    "resolve",
+    "resolve_options",
+]
+
+
+def resolve(
+    cls: type[T],
+    file: str | Path | None = None,
+    sets: Sequence[str] = (),
+    flags: Mapping[str, Any] | None = None,
+) -> T:
+    """Defaults < `file` < `sets` ("a.b=1") < `flags`, checked; ConfigError names the bad key.
+
+    `file` is a path or the name of a YAML shipped in the folder `cls.folder`.
+    """
+    return build(cls, merge(cls, file, sets, flags or {}))
+
+
+def merge(
+    cls: type[Any], file: str | Path | None, sets: Sequence[str], flags: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The layers above the defaults as one unchecked mapping."""
+    values = load_yaml(cls.folder, str(file)) if file is not None else {}
+    for text in sets:
+        values = _overlay(values, _parse_set(text))
+    return _overlay(values, flags)
+
+
+def resolve_options(cls: type[T] | None, options: Mapping[str, Any]) -> T | None:
+    """An instance of a detector's or explainer's options; `cls` is None where it has none."""
+    if cls is not None:
+        return build(cls, options, prefix="options.")
+    if options:
+        raise ConfigError(f"there are no options to set, got {', '.join(sorted(options))}")
+    return None
+
+
+def config_dir() -> Path:
+    """The shipped YAML files: inside the package in a wheel, beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "configs", package.parent / "configs"):
+        if folder.is_dir():
+            return folder
+    raise ConfigError(f"no folder 'configs' in {package} or beside it; reinstall the package")
+
+
+def load_yaml(folder: str, name_or_path: str) -> dict[str, Any]:
+    """A YAML mapping: `configs/<folder>/<name>.yaml` for a plain name, else the file at a path."""
+    asked = Path(name_or_path)
+    if asked.suffix in {".yaml", ".yml"} or len(asked.parts) != 1:
+        path = asked
+    else:
+        path = config_dir() / folder / f"{name_or_path}.yaml"
+    if not path.is_file():
+        shipped = sorted(each.stem for each in (config_dir() / folder).glob("*.yaml"))
+        raise ConfigError(
+            f"no configuration {name_or_path!r};{did_you_mean(name_or_path, shipped)} "
+            f"give the path of a .yaml file or a shipped name of {folder}/: "
+            f"{', '.join(shipped) or 'none'}"
+        )
+    return _read_yaml(path)
+
+
+def as_yaml(config: Any) -> str:
+    """A dataclass as YAML that `resolve` reads back to an equal one."""
+    import yaml
+
+    return yaml.safe_dump(_plain(dataclasses.asdict(config)), sort_keys=False, allow_unicode=True)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        node = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
+        _refuse_duplicates(node, path)
+        values = yaml.SafeLoader("").construct_document(node) if node is not None else {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} must hold a mapping of keys, got {type(values).__name__}")
+    return values
+
+
+def _refuse_duplicates(node: Any, path: Path) -> None:
+    """A key given twice is an error; PyYAML would silently take the last."""
+    import yaml
+
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                line = key.start_mark.line + 1
+                raise ConfigError(f"{path}, line {line}: the key {key.value!r} is given twice")
+            seen.add(key.value)
+            _refuse_duplicates(value, path)
+    elif isinstance(node, yaml.SequenceNode):
+        for each in node.value:
+            _refuse_duplicates(each, path)
+
+
+def _parse_set(text: str) -> dict[str, Any]:
+    """`a.b=1` -> {"a": {"b": "1"}}; a value in [] or {} is YAML, any other is text."""
+    import yaml
+
+    key, equals, value = text.partition("=")
+    parts = key.strip().split(".")
+    if not equals or not all(parts):
+        raise ConfigError(f"--set {text!r} is not of the form key=value or options.key=value")
+    parsed: Any = value.strip()
+    if parsed.startswith(("[", "{")):
+        try:
+            parsed = yaml.safe_load(parsed)
+        except yaml.YAMLError as error:
+            raise ConfigError(
+                f"--set {text!r} is not YAML: {' '.join(str(error).split())}"
+            ) from error
+    for part in reversed(parts):
+        parsed = {part: parsed}
+    return dict(parsed)
+
+
+def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`above` over `below`; mappings are merged key by key, neither argument is changed."""
+    merged = dict(below)
+    for key, value in above.items():
+        under = merged.get(key)
+        both = isinstance(value, Mapping) and isinstance(under, Mapping)
+        merged[key] = _overlay(under, value) if both else value  # type: ignore[arg-type]
+    return merged

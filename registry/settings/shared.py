@@ -1,0 +1,126 @@
+"""Fields that several configurations share; each class is a group of flags in `--help`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from registry.settings.coerce import check
+
+__all__ = [
+    "BatchSettings",
+    "ComputeSettings",
+    "DataSettings",
+    "FaceSettings",
+    "FailureSettings",
+    "FrameSettings",
+    "WorkerSettings",
+    "option",
+    "options_field",
+]
+
+
+def option(default: Any, help_text: str, *aliases: str, **limits: float) -> Any:
+    """A field with its line of help; `min` and `max` bound a number, `aliases` are more flags."""
+    return field(default=default, metadata={"help": help_text, "aliases": aliases, **limits})
+
+
+def options_field(help_text: str = "the detector's own options") -> Any:
+    """A field for the options of a plugin, which checks them itself."""
+    return field(default_factory=dict, metadata={"help": help_text})
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Checked:
+    """Every value fits its field, also where a configuration is built in code."""
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings(_Checked):
+    """Where data lies, and how its index is read."""
+
+    heading: ClassVar[str] = "data"
+
+    data_root: str | None = option(None, "folder that the paths in an index of the data start from")
+    json_dir: str | None = option(
+        None, "folder of DeepfakeBench's JSON files; by default at --data-root", "--json"
+    )
+    compression: Literal["raw", "c23", "c40"] | None = option(
+        None, "compression level of FaceForensics++ and its kin; by default the JSON's own, or c23"
+    )
+    path_map: tuple[str, ...] = option((), "OLD=NEW: rewrite the start of listed paths")
+    min_resolved: float = option(
+        0.99, "share of the listed frames of each label that must be there", min=0, max=1
+    )
+    label_map: str | None = option(None, "YAML file: which labels of an index are fake")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameSettings(_Checked):
+    """Which frames of a video are taken."""
+
+    heading: ClassVar[str] = "frames and faces"
+
+    frames: int = option(32, "frames taken of each video", min=1)
+    frame_policy: Literal["linspace", "first", "all"] = option(
+        "linspace", "which: evenly spread, the first, or all whatever --frames says"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceSettings(_Checked):
+    """Where faces are looked for."""
+
+    heading: ClassVar[str] = "frames and faces"
+
+    landmarks: str | None = option(None, "landmark predictor file for data without landmarks")
+    landmarker: str | None = option(None, "landmarker to use (`bench list landmarkers`)")
+    face_detector: str = option("dlib", "face detector to use (`bench list face-detectors`)")
+    crop_from: Literal["auto", "landmarks", "detector", "frame"] = option(
+        "auto",
+        "where the face box comes from; auto: landmarks where there are any; frame: images are face"
+        " crops already and taken whole",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSettings(_Checked):
+    """What a command does at once, and whether it shows how far it is."""
+
+    heading: ClassVar[str] = "computation"
+
+    workers: int = option(2, "workers that read and crop frames", min=0)
+    quiet: bool = option(False, "no progress bars")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputeSettings(_Checked):
+    """Where a network runs, and how."""
+
+    heading: ClassVar[str] = "computation"
+
+    seed: int = option(0, "seed of everything random", min=0)
+    threads: int | None = option(None, "threads of the computation; by default torch's", min=1)
+    device: str = option("auto", "cpu, cuda, cuda:N, mps, or auto")
+    precision: Literal["float32", "bfloat16"] = option("float32", "precision of the backbone")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailureSettings(_Checked):
+    """How much may go wrong before a command stops; for those whose result rests on all of it."""
+
+    heading: ClassVar[str] = "computation"
+
+    max_errors: float = option(0.05, "faces that may fail: a fraction below 1, else a count", min=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchSettings(ComputeSettings):
+    """A network that only runs forward."""
+
+    heading: ClassVar[str] = "computation"
+
+    batch_size: int = option(16, "face crops per forward pass", min=1)

@@ -1,0 +1,1 @@
+"""What `bench` does, as functions: evaluate, fit, predict, train, audit. No flags or tables."""

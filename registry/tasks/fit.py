@@ -1,0 +1,91 @@
+"""`fit`: real faces in, a fitted artefact out. What fitting means is the detector's own affair."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from registry.backbones.build import build_embedder
+from registry.contracts.detector import FitContext, FitReport
+from registry.data.index import fingerprint
+from registry.detectors.artefacts import ARTEFACT_FILE
+from registry.errors import ConfigError, guarded
+from registry.faces.reader import build_reader
+from registry.faces.real_faces import find_splits, real_samples
+from registry.files import opened_folder
+from registry.plugins.discovery import load_plugins
+from registry.plugins.specs import DetectorSpec
+from registry.settings.load import as_yaml, resolve_options
+from registry.settings.tasks import FitConfig
+
+__all__ = ["fit"]
+
+
+def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
+    """Fit `detector` on `backbone` with the real faces of `train` and write its artefact to `out`.
+
+    Takes a FitConfig, its fields as keywords (the flags of `bench fit`), or both. Raises a
+    BenchError that says what to change; an artefact that is there is kept unless `overwrite`.
+    """
+    config = replace(config or FitConfig(), **settings)
+    plugins = load_plugins()
+    spec = plugins.get("detector", config.detector)
+    if not isinstance(spec, DetectorSpec) or spec.fit is None:
+        fittable = [
+            name
+            for name, known in plugins.specs("detector").items()
+            if isinstance(known, DetectorSpec) and known.fit is not None
+        ]
+        raise ConfigError(
+            f"detector {config.detector!r} has nothing to fit; detectors that have:"
+            f" {', '.join(fittable) or 'none'}"
+        )
+    options = resolve_options(
+        None if spec.fit_options is None else spec.fit_options.load(), config.options
+    )
+    train_videos, val_videos = find_splits(config, plugins)
+    out = _folder(config)
+    with opened_folder(out):
+        reader = build_reader(plugins, config)
+        train, val = (
+            real_samples(videos, reader, split)
+            for videos, split in ((train_videos, "train"), (val_videos, "val"))
+        )
+        context = FitContext(
+            embedder=build_embedder(plugins, config),
+            train=train,
+            val=val,
+            options=options,
+            out=out,
+            data_fingerprint=fingerprint([*train_videos, *val_videos]),
+            datasets=tuple(sorted({video.dataset for video in [*train_videos, *val_videos]})),
+            seed=config.seed,
+            workers=config.workers,
+            max_errors=config.max_errors,
+            quiet=config.quiet,
+            tensorboard=config.tensorboard,
+        )
+        report: FitReport = guarded(
+            f"fit of detector {spec.name!r}", spec.source, spec.fit, context
+        )
+        (out / "config.yaml").write_text(as_yaml(config), encoding="utf-8")  # of what is there
+        (out / "fit.json").write_text(json.dumps(_record(report), indent=1), encoding="utf-8")
+    return report
+
+
+def _folder(config: FitConfig) -> Path:
+    """Where the artefact goes; ConfigError where one is already."""
+    name = f"{config.detector}_{(config.backbone or '').replace('/', '_')}"
+    out = Path(config.out or f"runs/{name}")
+    artefact = out / ARTEFACT_FILE
+    if artefact.exists() and not config.overwrite:
+        raise ConfigError(
+            f"{artefact} exists already; pass --overwrite to fit it again, or another --out"
+        )
+    return out
+
+
+def _record(report: FitReport) -> dict[str, Any]:
+    return {**asdict(report), "artefact": report.artefact.name}

@@ -1,0 +1,87 @@
+"""`--fit-on`: whether a detector is fitted before it is built, and the artefacts kept of that."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+from registry.backbones.build import build_embedder
+from registry.contracts.embedder import Embedder
+from registry.data.index import fingerprint
+from registry.detectors.artefacts import ARTEFACT_FILE
+from registry.detectors.model import Fitted
+from registry.faces.real_faces import find_splits
+from registry.files import cache_dir
+from registry.plugins.discovery import Plugins
+from registry.plugins.specs import DetectorSpec
+from registry.settings.load import resolve_options
+from registry.settings.tasks import EvalConfig, FitConfig
+from registry.tasks.fit import fit
+
+__all__ = ["fit_first"]
+
+
+def fit_first(plugins: Plugins, config: EvalConfig) -> Fitted | None:
+    """The backbone, and what was fitted on `--fit-on` for it, now or before; else None.
+
+    Nothing is fitted where an artefact is given, nor a detector that needs no backbone.
+    """
+    spec: DetectorSpec = plugins.get("detector", config.detector)
+    if not config.fit_on or config.artefact is not None or not spec.needs_backbone:
+        return None
+    embedder = build_embedder(plugins, config)
+    return Fitted(embedder=embedder, artefact=_fit_and_keep(plugins, config, spec, embedder))
+
+
+def _fit_and_keep(
+    plugins: Plugins, config: EvalConfig, spec: DetectorSpec, embedder: Embedder
+) -> Path:
+    """Fit on `fit_on` unless done before with the same weights, data, options and seed."""
+    fit_config = FitConfig(
+        detector=config.detector,
+        backbone=config.backbone,
+        weights=config.weights,
+        train=config.fit_on,
+        landmarks=config.landmarks,
+        landmarker=config.landmarker,
+        face_detector=config.face_detector,
+        crop_from=config.crop_from,
+        seed=config.seed,
+        batch_size=config.batch_size,
+        workers=config.workers,
+        threads=config.threads,
+        device=config.device,
+        precision=config.precision,
+        max_errors=config.max_errors,
+        overwrite=True,
+        tensorboard=False,
+        quiet=config.quiet,
+    )
+    kept = cache_dir() / "artefacts" / _fit_key(plugins, fit_config, spec, embedder)
+    if not (kept / ARTEFACT_FILE).is_file():
+        partial = kept.with_name(f"{kept.name}.{os.getpid()}.partial")
+        fit(fit_config, out=str(partial))
+        shutil.rmtree(kept, ignore_errors=True)
+        partial.replace(kept)
+    return kept / ARTEFACT_FILE
+
+
+def _fit_key(plugins: Plugins, config: FitConfig, spec: DetectorSpec, embedder: Embedder) -> str:
+    """sha256 of all that decides what a fit gives."""
+    options = resolve_options(
+        None if spec.fit_options is None else spec.fit_options.load(), config.options
+    )
+    train, val = find_splits(config, plugins)
+    parts = [
+        spec.name,
+        spec.source,
+        embedder.encoder,
+        None if options is None else asdict(options),
+        fingerprint([*train, *val]),
+        [config.seed, config.crop_from, config.face_detector, config.landmarker, config.landmarks],
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,197 @@
+"""`predict`: images and videos in; scores of faces, of frames and of whole files out."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, fields, replace
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.console import progress_bar
+from registry.contracts.detector import Detector, Explain
+from registry.contracts.embedder import Embedder
+from registry.contracts.types import Crop, CropPolicy, Frame, Video
+from registry.data.media import find_media
+from registry.data.videos import is_video
+from registry.detectors.model import audit_of, build_explainer, build_model
+from registry.faces.clock import StageClock
+from registry.faces.crops import crop_face
+from registry.faces.reader import build_reader
+from registry.plugins.discovery import load_plugins
+from registry.plugins.specs import ExplainerSpec
+from registry.results.audit_summary import PartAudit
+from registry.results.file_scores import Prediction, predictions
+from registry.results.remarks import model_remarks
+from registry.scoring.chunks import Unit
+from registry.scoring.frames import choose_units
+from registry.scoring.rows import rows_of
+from registry.scoring.scorer import Scorer
+from registry.settings.tasks import PredictConfig, ScoringConfig
+
+__all__ = ["Predictor", "predict"]
+
+
+def predict(
+    *inputs: str | Path, config: PredictConfig | None = None, **settings: Any
+) -> list[Prediction]:
+    """Score image files, video files and all such files in folders; one Prediction for each file.
+
+    Takes a PredictConfig, its fields as keywords (the flags of `bench predict`), or both. A file
+    that cannot be scored has an `error`; a BenchError says what else is to be changed.
+    """
+    predictor = Predictor(replace(config or PredictConfig(), **settings))
+    return list(predictor(map(Path, inputs)))
+
+
+class Predictor:
+    """What scores files, built once for any number of them."""
+
+    def __init__(self, config: ScoringConfig) -> None:
+        self.config = config
+        self._plugins = load_plugins()
+        self._reader = build_reader(self._plugins, config)
+        self._model = build_model(self._plugins, config)
+
+    @property
+    def detector(self) -> Detector:
+        return self._model.detector
+
+    @property
+    def embedder(self) -> Embedder | None:
+        """What the detector's backbone is fed by; None where it has none."""
+        return self._model.embedder
+
+    @property
+    def clock(self) -> StageClock:
+        """Where the time of all that it has scored went: decode, detect, landmarks, forward."""
+        return self._reader.clock
+
+    @property
+    def crop(self) -> CropPolicy:
+        """How faces are cut for the detector."""
+        return self._model.crop
+
+    @property
+    def summary(self) -> str:
+        """The detector in a line, as its plugin describes it."""
+        return self._model.spec.summary
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the scores must know of the weights."""
+        embedder = self._model.embedder
+        return [] if embedder is None else model_remarks(embedder.backbone, self._model.detector)
+
+    @cached_property
+    def audit(self) -> PartAudit:
+        """What a reader of part scores must know of them, where the detector gives any."""
+        return audit_of(self._model, self.config)
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Plain data: what the scores come from."""
+        embedder, config = self._model.embedder, self.config
+        backbone = None if embedder is None else embedder.backbone
+        return {
+            "bench": metadata.version("lesb-plugin"),
+            "detector": config.detector,
+            "options": dict(config.options),
+            "backbone": backbone and backbone.name,
+            "weights": backbone and backbone.weights,
+            "weights_sha256": backbone and backbone.weights_sha256,
+            "artefact_sha256": self._model.artefact_sha256 or None,
+            "crop": asdict(self._model.crop),
+            "crop_from": config.crop_from,
+            "face_detector": None if config.crop_from == "frame" else config.face_detector,
+            "frames": config.frames,
+            "frame_policy": config.frame_policy,
+            "precision": config.precision,
+            "seed": config.seed,
+        }
+
+    def __call__(self, inputs: Iterable[Path]) -> Generator[Prediction, None, None]:
+        """A Prediction for each file, in order, each as soon as it is there."""
+        files = find_media(inputs)
+        scored = self._score([_video(path) for path, fault in files.items() if not fault])
+        with closing(scored):
+            for path, fault in files.items():
+                yield Prediction(path=path, error=fault) if fault else next(scored)
+
+    def faces(
+        self, path: Path, index: int = 0, *, landmarks: bool = True
+    ) -> tuple[NDArray[np.uint8], list[Crop]]:
+        """A frame, upright RGB (H, W, 3), and the crops of its faces, in the order of their scores.
+
+        With `landmarks` every one has them, wherever its box came from; BenchErrors say what stands
+        in the way.
+        """
+        read = self._reader.read_marked if landmarks else self._reader.read
+        image, faces = read(Frame(path=path, index=index))
+        crops = [crop_face(image, face, self.crop) for face in faces]
+        return image, [
+            replace(crop, video=str(path), frame=index, face=number)
+            for number, crop in enumerate(crops)
+        ]
+
+    def explainer(self, name: str, options: Mapping[str, Any], **offered: Any) -> Explain:
+        """What explains the scores; `offered` are options for an explainer that has such ones.
+
+        A ConfigError where it cannot explain this detector.
+        """
+        spec = self.explainer_spec(name)
+        cls = None if spec.options is None else spec.options.load()
+        known = () if cls is None else {each.name for each in fields(cls)}
+        taken = {key: value for key, value in offered.items() if key in known}
+        return build_explainer(spec, self._model.detector, {**taken, **options})
+
+    def explainer_spec(self, name: str) -> ExplainerSpec:
+        """What its plugin says of an explainer."""
+        spec: ExplainerSpec = self._plugins.get("explainer", name)
+        return spec
+
+    def _score(self, videos: Sequence[Video]) -> Generator[Prediction, None, None]:
+        config, model = self.config, self._model
+        units = choose_units(config, videos)
+        pieces = _whole_files(units, config.batch_size)
+        scorer = Scorer(
+            model.detector, model.spec.name, model.spec.source, self._reader, model.crop
+        )
+        with (
+            closing(scorer.run(pieces, config.batch_size, config.workers)) as steps,
+            progress_bar(
+                config.detector,
+                total=len(units),
+                unit="frame",
+                quiet=config.quiet or len(units) < 2,
+            ) as advance,
+        ):
+            remaining = iter(pieces)
+            for step in steps:
+                if isinstance(step, int):
+                    advance(step)
+                else:
+                    table = rows_of([(next(remaining), step)], model.detector, model.spec)
+                    yield from predictions(table, model.settings)
+
+
+def _video(path: Path) -> Video:
+    """A file as the host knows it; nobody says whether it is real, and nothing asks."""
+    file = path if is_video(path) else None
+    frames = () if file else (Frame(path=path),)
+    return Video(dataset="", id=str(path), label=0, frames=frames, file=file)
+
+
+def _whole_files(units: Sequence[Unit], least: int) -> list[list[Unit]]:
+    """`units` in pieces of at least that many frames, but for the last; no file is divided."""
+    pieces: list[list[Unit]] = []
+    for unit in units:
+        if not pieces or (len(pieces[-1]) >= least and unit.video is not pieces[-1][-1].video):
+            pieces.append([])
+        pieces[-1].append(unit)
+    return pieces

@@ -1,0 +1,81 @@
+"""What a plugin that trains a network gets of the host: the network, real faces, a device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from registry.backbones.build import build_backbone
+from registry.backbones.device import resolve_device, warn_if_emulated
+from registry.contracts.backbone import TrainableBackbone
+from registry.contracts.types import Sample
+from registry.data.index import fingerprint
+from registry.errors import ConfigError
+from registry.faces.reader import Reading, build_reader
+from registry.faces.real_faces import Learning, find_splits, real_samples
+from registry.plugins.discovery import load_plugins
+
+__all__ = ["TrainingInputs", "TrainingSettings", "prepare_training"]
+
+
+class TrainingSettings(Learning, Reading, Protocol):
+    """The fields of a training configuration that the host understands."""
+
+    @property
+    def backbone(self) -> str: ...
+    @property
+    def weights(self) -> str | None: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def threads(self) -> int | None: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def precision(self) -> str: ...
+    @property
+    def val_precision(self) -> str: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingInputs:
+    """What is trained, and the real faces that it is trained and selected on."""
+
+    backbone: TrainableBackbone
+    device: str
+    train: Sequence[Sample]
+    val: Sequence[Sample]
+    datasets: tuple[str, ...]
+    data_fingerprint: str
+
+
+def prepare_training(config: TrainingSettings) -> TrainingInputs:
+    """The backbone, the data and the device that `config` names; BenchErrors say what is wrong."""
+    plugins = load_plugins()
+    train, val = find_splits(config, plugins)
+    device = resolve_device(config.device)
+    for precision in dict.fromkeys((config.precision, config.val_precision)):
+        warn_if_emulated(device, precision)
+    backbone = build_backbone(
+        plugins,
+        config.backbone,
+        config.weights,
+        config.seed,
+        config.threads,
+        crop_from=config.crop_from,
+    )
+    if not isinstance(backbone, TrainableBackbone):
+        raise ConfigError(
+            f"backbone {config.backbone!r} cannot be trained: its {type(backbone).__name__} has no"
+            " trainable(classes, seed); choose another (`bench list backbones`)"
+        )
+    reader = build_reader(plugins, config)
+    return TrainingInputs(
+        backbone=backbone,
+        device=device,
+        train=real_samples(train, reader, "train"),
+        val=real_samples(val, reader, "val"),
+        datasets=tuple(sorted({video.dataset for video in [*train, *val]})),
+        data_fingerprint=fingerprint([*train, *val]),
+    )

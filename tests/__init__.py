@@ -1,0 +1,1 @@
+"""Tests: a tree like that of the packages; what several of them use is in `tests.shared`."""

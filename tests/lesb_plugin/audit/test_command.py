@@ -1,0 +1,192 @@
+"""`bench audit` from the command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+import pytest
+
+from lesb_plugin.audit.extended import rows
+from lesb_plugin.audit.extended.study import Study
+from lesb_plugin.audit.options import AuditConfig
+from registry import resolve
+from registry.cli import main
+from tests.shared.page_checks import faults
+
+
+class _Outside(HTMLParser):
+    """Addresses that a page asks for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pictures: list[str] = []
+        self.others: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in {"src", "href"}:
+                (self.pictures if tag == "img" else self.others).append(value or "")
+
+
+@pytest.fixture
+def few(faces: Path, tmp_path: Path) -> Path:
+    """A manifest of six people of the manipulated portraits."""
+    source = faces / "manipulated"
+    with (source / "manifest.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == "dev"]
+    people = sorted({row["identity"] for row in rows})[:6]
+    manifest = tmp_path / "few" / "manifest.csv"
+    manifest.parent.mkdir()
+    with manifest.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        for row in rows:
+            if row["identity"] in people:
+                for column in ("path", "mask", "landmarks"):
+                    row[column] = row[column] and str((source / row[column]).resolve())
+                writer.writerow(row)
+    return manifest.parent
+
+
+def audit(dataset: Path, out: Path, *more: str) -> int:
+    line = ["audit", "--dataset", str(dataset), "--split", "dev", "--out", str(out), "--quiet"]
+    return main([*line, "--draws", "50", *more])
+
+
+def test_one_command_leaves_figures_and_a_page(
+    few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert audit(few, tmp_path / "out") == 0
+    said = capsys.readouterr().out
+    for name in ("right part first", "95 % interval", "oracle", "random subspaces", "shuffled"):
+        assert name in said
+    report = json.loads((tmp_path / "out" / "audit.json").read_text())
+    assert 0 <= report["right_part"] <= 1
+    first = report["rows"][0]
+    assert (first["key"], first["value"]) == ("right_part", report["right_part"])
+    assert {"low", "high", "aim", "met", "controls"} <= set(first)
+    assert report["localises"] is first["met"]
+    assert report["summary"] in said
+    assert report["reals"] == 6
+    assert sum(report["fakes"].values()) == 18
+    assert np.shape(report["auc_matrix"]) == (3, 3)
+    keys = {row["key"].partition(".")[0] for row in report["rows"]}
+    assert keys >= {
+        "restore",
+        "insert",
+        "stability",
+        "sanity",
+        "cost",
+        "no_part_on_real",
+        "reports",
+    }
+    page = (tmp_path / "out" / "audit.html").read_text()
+    assert faults(page) == []
+    parser = _Outside()
+    parser.feed(page)
+    assert len(parser.pictures) > 6
+    assert all(address.startswith("data:image/") for address in parser.pictures)
+    assert parser.others == []
+
+
+def test_edits_need_real_faces_only_and_rows_can_be_chosen(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ("--make-edits", "--edits", "2", "--faces", "8", "--only", "right_part,auc_matrix")
+    assert audit(faces / "portraits", tmp_path / "out", *more) == 0
+    assert "8 reals and 16 edits of real faces" in capsys.readouterr().out
+    report = json.loads((tmp_path / "out" / "audit.json").read_text())
+    keys = {row["key"] for row in report["rows"]}
+    assert keys >= {"right_part.blur and colour", "right_part.noise and compression"}
+    assert not any("never" in key for key in keys)
+    assert {key.partition(".")[0] for key in keys} == {"right_part", "auc_matrix"}
+
+
+def test_an_audit_gives_way_to_one_of_something_else_only_when_asked(
+    few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ("--only", "redundancy")
+    assert audit(few, tmp_path / "out", *line) == 0
+    assert audit(few, tmp_path / "out", *line, "--seed", "1") == 0  # the same once more
+    before = (tmp_path / "out" / "audit.json").read_bytes()
+    assert audit(few, tmp_path / "out", *line, "--detector", "lesb_roi") == 2
+    assert "holds a run with detector lesb; choose another --out" in capsys.readouterr().err
+    assert audit(few, tmp_path / "out", "--only", "redundnacy", "--detector", "linear") == 2
+    assert "did you mean 'redundancy'?" in capsys.readouterr().err  # the mistake comes first
+    assert (tmp_path / "out" / "audit.json").read_bytes() == before
+    assert audit(few, tmp_path / "out", *line, "--detector", "lesb_roi", "--overwrite") == 0
+
+
+def test_an_extended_row_is_measured_where_it_is_named(
+    few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ("--detector", "linear", "--explainer", "cam", "--set", "explain.method=gradcam")
+    wanted = ("--only", "right_part,shapley,labels", "--extended-faces", "3")
+    assert audit(few, tmp_path / "out", *more, *wanted) == 0
+    said = capsys.readouterr().out
+    assert "an explainer was audited, not the detector's own heads" in said
+    report = json.loads((tmp_path / "out" / "audit.json").read_text())
+    found = {row["key"]: row for row in report["rows"]}
+    assert {"right_part", "shapley", "shapley.right_part", "labels"} <= set(found)
+    assert found["shapley"]["n"] == 3
+    assert found["labels"]["value"] is None
+
+
+def test_extended_rows_that_are_stopped_leave_what_was_measured(
+    few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(study: Study) -> NoReturn:
+        assert len(study.fakes) == 3
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rows, "_ROWS", {**rows._ROWS, "cascade": stop})
+    wanted = ("--only", "right_part,shapley,cascade,attack", "--extended-faces", "3")
+    assert audit(few, tmp_path / "out", *wanted) == 130
+    assert "No figure for cascade: stopped before it was measured." in capsys.readouterr().out
+    report = json.loads((tmp_path / "out" / "audit.json").read_text())
+    found = {row["key"]: row["value"] for row in report["rows"]}
+    assert found["right_part"] is not None
+    assert found["shapley"] is not None
+    assert found["cascade"] is None
+    assert found["attack"] is None
+    assert report["stopped"]
+    assert (tmp_path / "out" / "audit.html").is_file()
+    before = (tmp_path / "out" / "audit.json").read_bytes()
+    assert audit(few, tmp_path / "out", *wanted) == 130
+    assert "stays as it is" in capsys.readouterr().out
+    assert (tmp_path / "out" / "audit.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (("--only", "right_prat"), "did you mean 'right_part'?"),
+        (("--explainer", "cma"), "no explainer named 'cma'"),
+        (("--detector", "linear"), "--explainer"),
+        (("--regions", "eyes_nose"), "no configuration 'eyes_nose'"),
+        (("--set", "explain.method=layercam"), "name --explainer"),
+        (("--explainer", "cam", "--set", "explain.method=layercm"), "did you mean 'layercam'?"),
+    ],
+)
+def test_what_cannot_be_audited_is_told(
+    more: tuple[str, ...], told: str, few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert audit(few, tmp_path / "out", *more) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_reals_alone_are_refused(
+    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert audit(faces / "portraits", tmp_path / "out", "--faces", "4") == 2
+    assert "the data holds no fake" in capsys.readouterr().err
+
+
+def test_defaults_are_the_shipped_detector() -> None:
+    config = resolve(AuditConfig)
+    assert (config.detector, config.backbone, config.explainer) == ("lesb", "sbi_efflite0", None)

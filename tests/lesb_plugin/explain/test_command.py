@@ -1,0 +1,381 @@
+"""`bench explain`: any files in; a report, its numbers, its maps and its pictures for each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+import registry.cli.detector_flags
+import registry.tasks.predict
+from lesb_plugin.explain.record import SCHEMA
+from registry import CropPolicy, LocalDetector, real_crops
+from registry.cli import main
+from tests.shared.drawn_files import Redness, drawn_plugins, film, portrait, write
+from tests.shared.tiny import write_reals
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def reals(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write_reals(tmp_path_factory.mktemp("reals"), 24)
+
+
+@pytest.fixture(autouse=True)
+def _drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugins = drawn_plugins()
+    for module in (registry.tasks.predict, registry.cli.detector_flags):
+        monkeypatch.setattr(module, "load_plugins", lambda: plugins)
+
+
+@pytest.fixture
+def bench(reals: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: object, detector: str = "three") -> tuple[int, str, str]:
+        how = ("--face-detector", "drawn", "--landmarker", "mean", "--backbone", "tiny", "--quiet")
+        where = ("--reference", reals, "--out", str(tmp_path / "out"))
+        given = map(str, arguments)
+        code = main(["explain", "--detector", detector, *how, *where, *given])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+def record(tmp_path: Path, name: str) -> Any:
+    return json.loads((tmp_path / "out" / f"{name}.json").read_text("utf-8"))
+
+
+def files(tmp_path: Path) -> set[str]:
+    return {path.name for path in (tmp_path / "out").iterdir()}
+
+
+# --- what is written --------------------------------------------------------------------------
+
+
+def test_one_face_leaves_a_report_its_numbers_its_maps_and_its_pictures(
+    bench: Run, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "a.png", portrait())
+    code, out, _ = bench(file)
+    assert code == 0
+    assert out.startswith(f"{file}\t")
+    pictures = {"photo", "regions", "map_face", "map_eyes", "map_nose", "map_mouth"}
+    assert files(tmp_path) == {f"a.1.{each}.png" for each in pictures} | {
+        "a.html", "a.json", "a.maps.npz",
+    }  # fmt: skip
+    found = record(tmp_path, "a")
+    (view,) = found["views"]
+    with np.load(tmp_path / "out" / "a.maps.npz") as maps:
+        assert set(maps) == {"1/face", "1/eyes", "1/nose", "1/mouth"}
+        for target, said in view["maps"].items():
+            assert maps[said["array"]].shape == (12, 12)
+            assert said["most"] == pytest.approx(float(maps[f"1/{target}"].max()))
+    assert set(view["pictures"].values()) <= files(tmp_path)
+    assert cv2.imread(str(tmp_path / "out" / "a.1.map_face.png")).shape == (48, 48, 3)
+
+
+def test_the_numbers_of_a_file_are_complete(bench: Run, tmp_path: Path, reals: str) -> None:
+    file = write(tmp_path / "a.png", portrait())
+    bench(file)
+    found = record(tmp_path, "a")
+    assert set(found) == {
+        "schema", "path", "sha256", "error", "verdict", "score", "variants", "parts", "part",
+        "audit", "faces", "frames_used", "views", "map_limit", "frames", "notes", "origin",
+        "seconds",
+    }  # fmt: skip
+    assert found["schema"] == SCHEMA
+    assert found["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert (found["error"], found["faces"], found["frames_used"]) == (None, 1, 1)
+    assert set(found["parts"]) == {"eyes", "nose", "mouth"}
+    assert set(found["parts"]["eyes"]) == {"score", "p", "z", "low", "high"}
+    assert found["verdict"]["reference"] == reals
+    assert found["verdict"]["reference_faces"] == 24
+    origin = found["origin"]
+    assert origin["weights_sha256"] == "b" * 64
+    assert origin["explainer"] == "cam"
+    assert {"lesb-plugin", "torch", "numpy"} <= set(origin["versions"])
+    (view,) = found["views"]
+    assert view["box"] == found["frames"][0]["faces"][0]["box"]
+    assert np.shape(view["landmarks"]) == (68, 2)
+    assert [len(view["polygons"][part]) for part in ("eyes", "nose", "mouth")] == [2, 1, 1]
+
+
+def test_the_time_of_every_stage_is_kept_and_told(bench: Run, tmp_path: Path) -> None:
+    first, second = (write(tmp_path / f"{each}.png", portrait()) for each in "ab")
+    code, out, err = bench(first, second)
+    assert code == 0
+    stages = [record(tmp_path, each)["seconds"] for each in "ab"]
+    names = {"decode", "detect", "landmarks", "forward", "maps", "pictures", "report"}
+    assert set(stages[0]) == names
+    assert all(seconds >= 0 for each in stages for seconds in each.values())
+    assert len(out.splitlines()) == 2
+    told = dict(re.findall(r"(\w+) (\d+\.\d+)", err.splitlines()[-1]))
+    assert set(told) >= names
+    for name in names:
+        assert float(told[name]) == pytest.approx(sum(each[name] for each in stages), abs=0.01)
+
+
+def test_the_verdict_and_the_parts_are_worked_out_from_the_reals(
+    bench: Run, tmp_path: Path, reals: str
+) -> None:
+    bench(write(tmp_path / "a.png", portrait(red=3)), detector="redness")
+    found = record(tmp_path, "a")
+    scores = Redness().score(real_crops(reals, CropPolicy(), 100, quiet=True))
+    assert len(scores.fake) == 24
+    by_hand = (1 + sum(score >= found["score"] for score in scores.fake)) / 25
+    assert found["verdict"]["p"] == pytest.approx(by_hand)
+    for part, row in found["parts"].items():
+        higher = sum(score >= row["score"] for score in scores.regions[part])
+        assert row["p"] == pytest.approx((1 + higher) / 25)
+        assert row["high"] == pytest.approx(np.percentile(scores.regions[part], 95))
+
+
+def test_a_red_face_is_manipulated_and_a_usual_one_is_authentic(bench: Run, tmp_path: Path) -> None:
+    red = write(tmp_path / "red.png", portrait(100, red=40))
+    pale = write(tmp_path / "pale.png", portrait(100, red=-20))
+    code, out, _ = bench(red, pale, detector="redness")
+    assert code == 0
+    words = [line.split("\t")[1] for line in out.splitlines()]
+    assert words == ["MANIPULATED", "AUTHENTIC"]
+    assert record(tmp_path, "red")["verdict"]["p"] == pytest.approx(1 / 25)
+
+
+def test_a_part_that_alone_is_red_is_singled_out(bench: Run, tmp_path: Path) -> None:
+    image = portrait(100)
+    image[:90, :, 0] -= 6  # the eyes are a little redder than those of the reals otherwise
+    image[115:138, 65:115, 0] = 255  # the mouth
+    bench(write(tmp_path / "a.png", image), detector="redness")
+    found = record(tmp_path, "a")
+    assert found["part"]["singled_out"] == "mouth"
+    assert found["part"]["lead"] > found["part"]["lead_limit"]
+    page = (tmp_path / "out" / "a.html").read_text()
+    assert "The part that stands out: mouth" in page
+
+
+def test_a_detector_with_local_subspaces_singles_no_part_out(
+    bench: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("embed", "project"):
+        monkeypatch.setattr(Redness, name, lambda *_: None, raising=False)
+    assert isinstance(Redness(), LocalDetector)
+    image = portrait(100)
+    image[115:138, 65:115, 0] = 255  # the mouth
+    bench(write(tmp_path / "a.png", image), detector="redness")
+    found = record(tmp_path, "a")["part"]
+    assert found["singled_out"] is None
+    assert "do not say where a face was changed" in found["why"]
+
+
+def test_a_report_of_another_file_is_never_replaced(bench: Run, tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir(), (tmp_path / "two").mkdir()
+    first, second = (write(tmp_path / each / "a.png", portrait(n)) for n, each in
+                     enumerate(("one", "two")))  # fmt: skip
+    bench(first)
+    bench(second)
+    assert record(tmp_path, "a")["path"] == str(first)
+    assert record(tmp_path, "two_a")["path"] == str(second)
+    before = files(tmp_path)
+    bench(second)
+    bench(first)
+    assert files(tmp_path) == before  # each keeps its name
+
+
+def test_a_report_without_maps_leaves_none_of_an_earlier_one(bench: Run, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.png", portrait())
+    bench(file)
+    assert {"a.maps.npz", "a.1.map_mouth.png"} <= files(tmp_path)
+    code, _, _ = bench(file, "--explainer", "occlusion")
+    assert code == 0
+    assert record(tmp_path, "a")["views"][0]["maps"] is None
+    assert files(tmp_path) == {"a.html", "a.json", "a.1.photo.png", "a.1.regions.png"}
+
+
+# --- several faces, videos --------------------------------------------------------------------
+
+
+def test_of_many_faces_the_highest_are_drawn_and_the_verdict_is_on_the_first(
+    bench: Run, tmp_path: Path
+) -> None:
+    row = np.hstack([portrait(n, red=red) for n, red in enumerate((0, 20, 5, 10))])
+    code, _, _ = bench(write(tmp_path / "a.png", row), "--pictures", 2, detector="redness")
+    assert code == 0
+    found = record(tmp_path, "a")
+    assert found["faces"] == 4
+    scores = sorted((face["score"] for face in found["frames"][0]["faces"]), reverse=True)
+    assert [view["score"] for view in found["views"]] == scores[:2]
+    assert found["score"] == scores[0]
+    assert any("4 faces were scored" in note for note in found["notes"])
+
+
+def test_of_a_video_the_three_highest_frames_are_drawn_in_the_order_of_time(
+    bench: Run, tmp_path: Path
+) -> None:
+    reds = (0, 30, 5, 20, 10, 25)
+    file = film(tmp_path / "clip.mp4", [portrait(n, red=red) for n, red in enumerate(reds)])
+    code, _, _ = bench(file, detector="redness")
+    assert code == 0
+    found = record(tmp_path, "clip")
+    assert found["frames_used"] == 6
+    assert [view["frame"] for view in found["views"]] == [1, 3, 5]
+    page = (tmp_path / "out" / "clip.html").read_text()
+    assert "Scores of whole face, eyes, nose, mouth over 6 frames" in page
+
+
+# --- what stands in the way -------------------------------------------------------------------
+
+
+def test_a_detector_without_gradient_or_parts_has_a_report_that_says_so(
+    bench: Run, tmp_path: Path
+) -> None:
+    code, out, _ = bench(write(tmp_path / "a.png", portrait()), detector="random")
+    assert code == 0
+    assert "none singled out" in out
+    found = record(tmp_path, "a")
+    (view,) = found["views"]
+    assert view["maps"] is None
+    assert found["parts"] is None
+    assert found["map_limit"] is None
+    assert "the face as a whole only" in found["part"]["why"]
+    assert "no maps: explainer 'cam' needs the gradient" in found["notes"][0]
+    assert not list((tmp_path / "out").glob("*.npz"))
+    page = (tmp_path / "out" / "a.html").read_text()
+    assert "scores the face as a whole and no parts" in page
+
+
+def test_an_explainer_that_was_asked_for_and_cannot_is_an_error(bench: Run, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.png", portrait())
+    code, _, err = bench(file, "--explainer", "cam", detector="redness")
+    assert code == 2
+    assert "occlusion, occlusion_grid and shapley explain any detector" in err
+    code, _, err = bench(file, "--explainer", "cma")
+    assert code == 2
+    assert "did you mean 'cam'?" in err
+
+
+def test_any_other_explainer_and_its_options_can_be_named(bench: Run, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.png", portrait())
+    more = ("--explainer", "occlusion_grid", "--set", "explain.grid=3")
+    assert bench(file, *more, detector="redness")[0] == 0
+    with np.load(tmp_path / "out" / "a.maps.npz") as maps:
+        assert maps["1/face"].shape == (3, 3)
+    assert bench(file, "--explainer", "shapley", detector="redness")[0] == 0
+    (view,) = record(tmp_path, "a")["views"]
+    assert view["maps"] is None
+    assert set(view["explainer_parts"]) == {"eyes", "nose", "mouth"}
+
+
+def test_a_file_without_a_face_and_a_damaged_one_have_reports_and_the_others_go_on(
+    bench: Run, tmp_path: Path
+) -> None:
+    empty = write(tmp_path / "empty.png", np.full((64, 64, 3), 30, np.uint8))
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"\0" * 900)
+    gone = tmp_path / "gone.png"
+    good = write(tmp_path / "good.png", portrait())
+    code, out, err = bench(empty, broken, gone, good)
+    assert code == 1
+    assert "3 of 4 files have no score" in err
+    assert [line.split("\t")[1][:6] for line in out.splitlines()[:3]] == ["error:"] * 3
+    for name, reason in (("empty", "no face found"), ("broken", "decode"), ("gone", "no image")):
+        found = record(tmp_path, name)
+        assert reason in found["error"]
+        assert (found["verdict"], found["score"], found["views"]) == (None, None, [])
+        page = (tmp_path / "out" / f"{name}.html").read_text()
+        assert "NO VERDICT" in page
+        assert reason in page
+    assert record(tmp_path, "good")["verdict"] is not None
+
+
+def test_small_grey_turned_and_cut_faces_have_reports_with_pictures(
+    bench: Run, tmp_path: Path
+) -> None:
+    whole = portrait()
+    tiny = write(tmp_path / "tiny.png", cv2.resize(whole, (45, 50), interpolation=cv2.INTER_AREA))
+    cut = write(tmp_path / "cut.png", whole[:, 70:])
+    grey = tmp_path / "grey.png"
+    cv2.imwrite(str(grey), cv2.cvtColor(whole, cv2.COLOR_RGB2GRAY))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.rot90(whole).copy()).save(tmp_path / "turned.png", exif=exif)
+    upright = write(tmp_path / "upright.png", whole)
+    code, out, err = bench(tiny, cut, grey, tmp_path / "turned.png", upright)
+    assert code == 0, out + err
+    for name in ("tiny", "cut", "grey", "turned"):
+        assert record(tmp_path, name)["views"][0]["maps"] is not None
+        assert cv2.imread(str(tmp_path / "out" / f"{name}.1.map_face.png")).std() > 5
+    turned, straight = (record(tmp_path, name) for name in ("turned", "upright"))
+    assert turned["views"][0]["box"] == straight["views"][0]["box"]
+
+
+def test_a_face_without_landmarks_has_no_region_picture_and_says_why(
+    bench: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no model")
+
+    monkeypatch.setattr("tests.shared.drawn_files.mean_landmarks", fail)
+    plugins = drawn_plugins()
+    for module in (registry.tasks.predict, registry.cli.detector_flags):
+        monkeypatch.setattr(module, "load_plugins", lambda: plugins)
+    code, _, _ = bench(write(tmp_path / "a.png", portrait()), "--crop-from", "detector")
+    assert code == 0
+    (view,) = record(tmp_path, "a")["views"]
+    assert (view["polygons"], view["landmarks"]) == (None, None)
+    assert "regions" not in view["pictures"]
+    assert any("no model" in note for note in view["notes"])
+    assert any("no landmarks, so its parts cannot be told apart" in n for n in view["notes"])
+
+
+def test_too_few_reals_are_an_error(bench: Run, tmp_path: Path) -> None:
+    (tmp_path / "few").mkdir()
+    few = write_reals(tmp_path / "few", 5)
+    code, _, err = bench(write(tmp_path / "a.png", portrait()), "--reference", few)
+    assert code == 2
+    assert "5 real faces" in err
+    assert "--reference" in err
+
+
+def test_reals_are_scored_once_for_the_same_weights_and_faces(
+    bench: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    file = write(tmp_path / "a.png", portrait())
+    bench(file)
+    (kept,) = (tmp_path / "cache" / "explain").iterdir()
+    first = record(tmp_path, "a")
+    monkeypatch.setattr("lesb_plugin.explain.reference._score", None)
+    bench(file)
+    second = record(tmp_path, "a")
+    assert second["verdict"] == first["verdict"]
+    assert second["map_limit"] == first["map_limit"]
+    kept.write_bytes(b"cut short")
+    with pytest.raises(TypeError):  # it would be made again
+        bench(file)
+
+
+def test_a_file_that_is_not_there_is_told_before_the_model_is_built(
+    bench: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry.tasks.predict, "build_model", lambda *_: pytest.fail("built"))
+    code, out, err = bench(tmp_path / "gone.png")
+    assert (code, out) == (2, "")
+    assert f"no such file or folder: {tmp_path / 'gone.png'}" in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_of_one_name_have_reports_of_their_own(bench: Run, tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / "in" / folder).mkdir(parents=True)
+        write(tmp_path / "in" / folder / "a b.png", portrait())
+    assert bench(tmp_path / "in")[0] == 0
+    pages = {path.name for path in (tmp_path / "out").glob("*.html")}
+    assert pages == {"a_b.html", "two_a_b.html"}

@@ -1,0 +1,121 @@
+"""What scores are compared with where nothing is named: the reals that the fit kept, else toy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import registry.cli.detector_flags
+import registry.tasks.predict
+from registry import CalibratedDetector, Scores
+from registry.cli import main
+from tests.shared.drawn_files import Redness, drawn_plugins, portrait, write
+from tests.shared.tiny import write_reals
+
+Run = Callable[..., tuple[Any, str, str]]
+NAMES = ("eyes", "nose", "mouth")
+
+
+def kept(count: int) -> Scores:
+    scores = np.linspace(0.0, 0.4, count)
+    return Scores(fake=scores, regions={name: scores + 0.1 * k for k, name in enumerate(NAMES)})
+
+
+@pytest.fixture
+def bench(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """`bench explain` of a drawn face by `redness`: its record, its page and what was told."""
+    plugins = drawn_plugins()
+    for module in (registry.tasks.predict, registry.cli.detector_flags):
+        monkeypatch.setattr(module, "load_plugins", lambda: plugins)
+
+    def run(*more: str) -> tuple[Any, str, str]:
+        file = write(tmp_path / "a.png", portrait(100))
+        how = ["--face-detector", "drawn", "--landmarker", "mean", "--backbone", "tiny"]
+        how += ["--detector", "redness", "--out", str(tmp_path / "out"), "--quiet"]
+        assert main(["explain", str(file), *how, *more]) == 0
+        record = json.loads((tmp_path / "out" / "a.json").read_text("utf-8"))
+        page = (tmp_path / "out" / "a.html").read_text("utf-8")
+        return record, page, capsys.readouterr().err
+
+    return run
+
+
+def test_scores_are_compared_with_what_the_fit_kept(
+    bench: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Redness, "val_reals", kept(40), raising=False)
+    monkeypatch.setattr(Redness, "trained_on", ("faces",), raising=False)
+    assert isinstance(Redness(), CalibratedDetector)
+    record, page, told = bench()
+    assert record["verdict"]["reference"] == "val split of faces"
+    assert record["verdict"]["reference_faces"] == 40
+    higher = (kept(40).fake >= record["score"]).sum()
+    assert record["verdict"]["p"] == pytest.approx((1 + higher) / 41)
+    assert f"p = ({higher} + 1) / (40 + 1) = {(1 + higher) / 41:.3f}." in page
+    assert "90 % of real faces</th>" in page
+    for name, row in record["parts"].items():
+        above = (kept(40).regions[name] >= row["score"]).sum()
+        assert row["p"] == pytest.approx((1 + above) / 41)
+    for text in (page, told):
+        assert "40 real faces (val split of faces). The detector did not learn from them" in text
+
+
+@pytest.mark.parametrize("count", [None, 18])
+def test_a_detector_that_kept_none_or_few_is_compared_with_drawn_faces(
+    bench: Run, monkeypatch: pytest.MonkeyPatch, count: int | None
+) -> None:
+    if count is not None:
+        monkeypatch.setattr(Redness, "val_reals", kept(count), raising=False)
+    record, page, told = bench("--reference-faces", "20")
+    assert record["verdict"]["reference"] == "toy"
+    assert record["verdict"]["reference_faces"] == 20
+    for text in (page, told):
+        assert "20 real faces (toy). They are drawn, not photographed" in text
+
+
+def test_data_that_are_named_go_first(
+    bench: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(Redness, "val_reals", kept(40), raising=False)
+    (tmp_path / "reals").mkdir()
+    reals = write_reals(tmp_path / "reals", 24)
+    record, page, _ = bench("--reference", reals)
+    assert record["verdict"]["reference"] == reals
+    assert record["verdict"]["reference_faces"] == 24
+    assert f"24 real faces ({reals})." in page
+
+
+def test_the_strength_of_maps_is_looked_up_once(
+    bench: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Maps of kept reals cannot be drawn: drawn faces give their scale, and it is cached."""
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    plugins = drawn_plugins()
+    detector = plugins.get("detector", "three").build
+    calibrated = type("Calibrated", (), {"val_reals": kept(25)})
+
+    def build(context: Any) -> Any:
+        found = detector(context)
+        found.__class__ = type("Known", (type(found), calibrated), {})
+        return found
+
+    for each in plugins.records:
+        if each.name == "three":
+            object.__setattr__(each, "build", build)
+    for module in (registry.tasks.predict, registry.cli.detector_flags):
+        monkeypatch.setattr(module, "load_plugins", lambda: plugins)
+    first, page, _ = bench("--detector", "three")
+    assert first["verdict"]["reference_faces"] == 25
+    assert first["map_limit"] > 0
+    assert "95 % of real faces (toy) stay within" in page
+    monkeypatch.setattr("lesb_plugin.explain.reference._strength", None)
+    second, _, _ = bench("--detector", "three")
+    assert second["map_limit"] == first["map_limit"]
+    assert second["verdict"] == first["verdict"]

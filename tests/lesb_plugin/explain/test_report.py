@@ -1,0 +1,214 @@
+"""The report of `bench explain` as a page: whole, alone, and usable by keyboard and ear."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import registry.cli.detector_flags
+import registry.tasks.predict
+from registry.cli import main
+from tests.shared.drawn_files import drawn_plugins, film, portrait, write
+from tests.shared.page_checks import axe_violations, faults
+from tests.shared.tiny import write_reals
+
+CHROMIUM = shutil.which("chromium")
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH")
+VOID = {"br", "hr", "img", "input", "meta"}
+NAME = "<img src=x onerror=alert(1)>.png"
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Reports of a picture, of a video and of a file that cannot be read."""
+    folder = tmp_path_factory.mktemp("reports")
+    reals = write_reals(tmp_path_factory.mktemp("reals"), 20)
+    inputs = [
+        write(folder / "photo.png", np.hstack([portrait(1), portrait(2, red=30)])),
+        film(folder / "clip.mp4", [portrait(n, red=9 * n) for n in range(5)]),
+        write(folder / NAME, np.zeros((8, 8, 3), np.uint8)),
+    ]
+    plugins = drawn_plugins()
+    how = ["--detector", "three", "--backbone", "tiny", "--face-detector", "drawn"]
+    how += ["--landmarker", "mean", "--quiet", "--reference", reals, "--out", str(folder / "out")]
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (registry.tasks.predict, registry.cli.detector_flags):
+            patch.setattr(module, "load_plugins", lambda: plugins)
+        assert main(["explain", *how, *map(str, inputs)]) == 1
+    found = {path.stem: path for path in (folder / "out").glob("*.html")}
+    return {kind: found.pop(kind) for kind in ("photo", "clip")} | {"error": found.popitem()[1]}
+
+
+class Page(HTMLParser):
+    """What of a page can be checked without a browser; fails where tags do not match."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.images: list[dict[str, str | None]] = []
+        self.inputs: list[dict[str, str | None]] = []
+        self.labelled: set[str | None] = set()
+        self.ids: list[str] = []
+        self.addresses: list[str] = []
+        self.headings: list[int] = []
+        self.svgs = 0
+        self.titled = 0
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "title" and self.open[-1] == "svg":
+            self.titled += 1
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "img":
+            self.images.append(given)
+        if tag == "input":
+            self.inputs.append(given)
+        if tag == "label":
+            self.labelled.add(given["for"])
+        if tag == "svg" and given.get("role") == "img":
+            self.svgs += 1
+        if tag in {"h1", "h2", "h3"}:
+            self.headings.append(int(tag[1]))
+        self.ids += [str(given["id"])] if "id" in given else []
+        self.addresses += [str(given[each]) for each in ("src", "href") if each in given]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+KINDS = ("photo", "clip", "error")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_page_is_well_formed_and_asks_for_nothing_from_anywhere(
+    kind: str, pages: dict[str, Path]
+) -> None:
+    text = pages[kind].read_text("utf-8")
+    page = Page(text)
+    assert all(each.startswith("data:image/jpeg;base64,") for each in page.addresses)
+    assert "http:" not in text
+    assert "https:" not in text
+    assert "default-src &#x27;none&#x27;" in text
+    assert len(page.ids) == len(set(page.ids))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_image_has_an_alt_every_input_a_label_and_headings_go_down_one_by_one(
+    kind: str, pages: dict[str, Path]
+) -> None:
+    page = Page(pages[kind].read_text("utf-8"))
+    assert all(each.get("alt") for each in page.images)
+    assert {each["id"] for each in page.inputs} == page.labelled
+    assert page.svgs == page.titled
+    assert page.headings[0] == 1
+    assert all(b - a <= 1 for a, b in zip(page.headings, page.headings[1:], strict=False))
+    if kind != "error":
+        assert len(page.inputs) == {"photo": 2, "clip": 3}[kind]
+        assert len(page.images) > 10
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_keeps_anybody_from_using_the_page(kind: str, pages: dict[str, Path]) -> None:
+    assert faults(pages[kind].read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 500)])
+def test_axe_finds_nothing_either(
+    kind: str, scheme: str, width: int, pages: dict[str, Path], tmp_path: Path
+) -> None:
+    page = pages[kind].read_text("utf-8")
+    assert axe_violations(page, tmp_path, scheme=scheme, width=width) == []
+
+
+def test_a_name_is_text_and_nothing_else(pages: dict[str, Path]) -> None:
+    page = Page(pages["error"].read_text("utf-8"))
+    assert page.images == []
+
+
+def test_the_report_says_what_it_stands_on(pages: dict[str, Path]) -> None:
+    text = pages["photo"].read_text("utf-8")
+    for said in ("Of 20 real faces", "p = 0.", "sha256 of the weights", "b" * 64, "no proof",
+                 "which need not be what was changed", "Face 2 of 2"):  # fmt: skip
+        assert said in text
+
+
+# --- in a browser -----------------------------------------------------------------------------
+
+
+def chromium(folder: Path, *arguments: str) -> tuple[str, str]:
+    """What it prints, and what the console of the page said."""
+    profile = folder / "profile"
+    shutil.rmtree(profile, ignore_errors=True)
+    profile.mkdir()
+    quiet = ("disable-gpu", "disable-quic", "no-first-run", "disable-background-networking")
+    flags = ["headless", "no-sandbox", *quiet, "disable-component-update", "disable-sync"]
+    flags += ["enable-logging=stderr", f"user-data-dir={profile}"]
+    command = [str(CHROMIUM), *(f"--{flag}" for flag in flags), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)
+    return done.stdout, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
+
+
+@needs_chromium
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_page_opens_from_disk_and_its_console_stays_silent(
+    kind: str, pages: dict[str, Path], tmp_path: Path
+) -> None:
+    dom, console = chromium(tmp_path, "--dump-dom", f"file://{pages[kind]}")
+    assert console == ""
+    assert dom.count('class="blend" hidden') == 0  # the script ran and shows every slider
+    assert dom.count('class="blend"') == {"photo": 2, "clip": 3, "error": 0}[kind]
+
+
+@needs_chromium
+def test_the_keyboard_reaches_the_slider_which_fades_its_own_faces_colours_only(
+    pages: dict[str, Path], tmp_path: Path
+) -> None:
+    then = (
+        "const sliders = [...document.querySelectorAll('.blend input')];"
+        "sliders[0].focus();"
+        "const reached = document.activeElement === sliders[0] && sliders[0].tabIndex === 0;"
+        "sliders[0].value = 40; sliders[0].dispatchEvent(new Event('input'));"
+        "const faded = [...document.querySelectorAll('.view')].map((view) =>"
+        " [...view.querySelectorAll('.over')].map((each) => each.style.opacity));"
+        "document.title = JSON.stringify([reached, faded]);"
+    )
+    text = pages["photo"].read_text("utf-8")
+    start = text.index("<meta http-equiv")  # the page's own policy lets no stranger's script run
+    text = text[:start] + text[text.index(">", start) + 1 :]
+    file = tmp_path / "page.html"
+    file.write_text(text.replace("</body>", f"<script>{then}</script></body>"), "utf-8")
+    dom, _ = chromium(tmp_path, "--dump-dom", f"file://{file}")
+    one, other = ["0.4"] * 5, ["1"] * 5
+    assert f"<title>[true,{[one, other]}]".replace("'", '"').replace(" ", "") in dom
+
+
+@needs_chromium
+@pytest.mark.parametrize(("scheme", "bright"), [("1", True), ("0", False)])
+def test_the_page_follows_the_reader_s_light_or_dark(
+    pages: dict[str, Path], tmp_path: Path, scheme: str, bright: bool
+) -> None:
+    import cv2
+
+    shot = tmp_path / "shot.png"
+    look = (f"--blink-settings=preferredColorScheme={scheme}", "--window-size=400,900")
+    chromium(tmp_path, *look, f"--screenshot={shot}", f"file://{pages['error']}")
+    image = cv2.imread(str(shot))
+    assert (float(image.mean()) > 200) is bright
+    assert image.std() > 5
+
+
+@needs_chromium
+def test_the_page_prints(pages: dict[str, Path], tmp_path: Path) -> None:
+    file = tmp_path / "page.pdf"
+    chromium(tmp_path, f"--print-to-pdf={file}", f"file://{pages['clip']}")
+    assert file.read_bytes().startswith(b"%PDF")

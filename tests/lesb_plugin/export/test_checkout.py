@@ -1,0 +1,300 @@
+"""LESB in a stand-in of a DeepfakeBench checkout, whose script runs as it is."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import yaml
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from lesb_plugin.export.checkout_model import LesbModel
+from lesb_plugin.lesb.detector import build_lesb
+from registry import ConfigError, Scores, detector_context
+from registry.cli import main
+from tests.shared.random_lesb import BACKBONE, backbone, pictures, save_artefact, to_crops
+
+STAND_IN = Path(__file__).with_name("stand_in")
+REALS, FAKES = 4, 5
+
+
+@pytest.fixture(scope="module")
+def artefact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_artefact(tmp_path_factory.mktemp("fitted"))
+
+
+@pytest.fixture(scope="module")
+def exported(artefact: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `bench export deepfakebench` has written."""
+    out = tmp_path_factory.mktemp("exported") / "lesb"
+    asked = ["--backbone", BACKBONE, "--weights", "random", "--artefact", str(artefact)]
+    assert main(["export", "deepfakebench", *asked, "--out", str(out)]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def config(exported: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((exported / "lesb.yaml").read_text("utf-8"))
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stand-in with frames of 256 px, as the benchmark's are."""
+    folder = tmp_path_factory.mktemp("checkouts") / "bench"
+    shutil.copytree(STAND_IN, folder)
+    for number, image in enumerate(pictures(REALS + FAKES, 256)):
+        path = folder / "datasets" / "drawn" / ("real" if number < REALS else "fake")
+        path.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path / f"{number}.png"), image[..., ::-1])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def said(exported: Path, checkout: Path) -> dict[str, Any]:
+    """What the checkout's script printed, run as a user runs it."""
+    command = [sys.executable, "-m", "lesb_plugin.deepfakebench", "training/test.py"]
+    command += ["--detector_path", str(exported / "lesb.yaml")]
+    command += ["--weights_path", str(exported / "lesb.pth"), "--test_dataset", "drawn"]
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)["drawn"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def expected(artefact: Path) -> Scores:
+    """The detector's scores of the same frames, fakes first as their folder sorts first."""
+    context = detector_context(
+        backbone=BACKBONE, weights="random", artefact=str(artefact), device="cpu"
+    )
+    images = pictures(REALS + FAKES, 256)
+    size = (backbone().crop.size,) * 2
+    resized = [cv2.resize(image, size, interpolation=cv2.INTER_CUBIC) for image in images]
+    return build_lesb(context).score(to_crops(np.stack([*resized[REALS:], *resized[:REALS]])))
+
+
+@pytest.fixture
+def model(config: dict[str, Any]) -> LesbModel:
+    return LesbModel(config)
+
+
+def batch(model: LesbModel, count: int = 3) -> torch.Tensor:
+    images = pictures(count, model.network.crop.size, seed=1)
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+
+
+# --- the script ------------------------------------------------------------------------------
+
+
+def test_the_unmodified_script_gets_the_detectors_scores(
+    said: dict[str, Any], expected: Scores
+) -> None:
+    found = said["predictions"]
+    assert np.ptp(expected.fake) > 1e-3
+    np.testing.assert_allclose(found["prob"], expected.fake, atol=1e-5)
+    np.testing.assert_allclose(found["fake_head"], expected.variants["head"], atol=1e-5)
+    for part in ("eyes", "nose", "mouth"):
+        np.testing.assert_allclose(found[f"p_{part}"], expected.regions[part], atol=1e-5)
+
+
+def test_it_gets_two_logits_that_agree_with_prob_and_one_embedding_per_face(
+    said: dict[str, Any],
+) -> None:
+    found = said["predictions"]
+    logits = torch.tensor(found["cls"])
+    np.testing.assert_allclose(logits.softmax(dim=1)[:, 1], found["prob"], atol=1e-6)
+    assert np.shape(found["feat"]) == (REALS + FAKES, backbone().dim)
+
+
+def test_the_models_own_test_metrics_are_those_of_scikit_learn(said: dict[str, Any]) -> None:
+    metrics = said["metrics"]
+    label = [1] * FAKES + [0] * REALS
+    prob = np.array(said["predictions"]["prob"])
+    assert metrics["label"] == label
+    np.testing.assert_allclose(metrics["pred"], prob)
+    assert metrics["auc"] == pytest.approx(roc_auc_score(label, prob))
+    assert metrics["ap"] == pytest.approx(average_precision_score(label, prob))
+    assert metrics["acc"] == pytest.approx(((prob > 0.5) == np.array(label)).mean())
+
+
+# --- the module ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def module(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """lesb_plugin.deepfakebench, imported where the checkout's packages can be."""
+    monkeypatch.chdir(checkout)
+    monkeypatch.syspath_prepend(checkout / "training")
+    monkeypatch.setattr(sys, "argv", list(sys.argv))
+    yield importlib.import_module("lesb_plugin.deepfakebench")
+    for name in list(sys.modules):
+        if name.partition(".")[0] in {"detectors", "metrics"}:
+            del sys.modules[name]
+    del sys.modules["lesb_plugin.deepfakebench"]
+
+
+def test_importing_it_in_a_checkout_registers_a_complete_detector(module: ModuleType) -> None:
+    registered = importlib.import_module("detectors").DETECTOR["lesb"]
+    contract = importlib.import_module("detectors.base_detector").AbstractDetector
+    assert issubclass(registered, contract)
+    assert issubclass(registered, LesbModel)
+    assert not registered.__abstractmethods__
+
+
+def test_importing_it_elsewhere_says_where_it_belongs() -> None:
+    with pytest.raises(ConfigError, match=r"no package `detectors` can be imported.*checkout"):
+        importlib.import_module("lesb_plugin.deepfakebench")
+
+
+def test_a_checkout_whose_own_imports_fail_is_told_apart(
+    module: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "detectors.base_detector", None)
+    with pytest.raises(ConfigError, match=r"own detectors cannot be imported.*base_detector"):
+        module.register()
+
+
+def test_a_script_that_is_not_there_and_no_script_at_all(
+    module: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert module.main(["training/tset.py"]) == 2
+    assert "no script training/tset.py in" in capsys.readouterr().err
+    assert module.main([]) == 2
+    assert capsys.readouterr().err.startswith("usage: python -m lesb_plugin.deepfakebench")
+    assert module.main(["--help"]) == 0
+
+
+def test_an_error_of_ours_in_the_script_is_one_line(
+    module: ModuleType, checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (checkout / "bare.yaml").write_text("model_name: lesb\n")
+    assert module.main(["training/test.py", "--detector_path", "bare.yaml"]) == 2
+    assert "error: the configuration has no section 'lesb'" in capsys.readouterr().err
+
+
+# --- the model -------------------------------------------------------------------------------
+
+
+def test_the_state_dict_brings_every_weight_and_is_read_without_running_code(
+    model: LesbModel, exported: Path
+) -> None:
+    data = {"image": batch(model)}
+    before = model(data)["prob"]
+    with torch.no_grad():
+        for tensor in model.state_dict().values():
+            tensor.zero_()
+    state = torch.load(exported / "lesb.pth", weights_only=True)
+    assert all(isinstance(tensor, torch.Tensor) for tensor in state.values())
+    model.load_state_dict(state, strict=True)
+    torch.testing.assert_close(model(data)["prob"], before, rtol=0, atol=0)
+
+
+def test_a_state_dict_of_other_parts_does_not_load(model: LesbModel, exported: Path) -> None:
+    state = torch.load(exported / "lesb.pth", weights_only=True)
+    other = {name.replace("p_nose", "p_brows"): tensor for name, tensor in state.items()}
+    with pytest.raises(RuntimeError, match=r"(?s)Missing key.*p_nose.*Unexpected key.*p_brows"):
+        model.load_state_dict({k: v.clone() for k, v in other.items()}, strict=True)
+
+
+def test_whatever_mean_and_std_the_loader_used_are_undone(config: dict[str, Any]) -> None:
+    mean, std = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+    plain, other = LesbModel(config), LesbModel({**config, "mean": mean, "std": std})
+    images = batch(plain)
+    normalised = (images - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
+    found, expected = other({"image": normalised}), plain({"image": images})
+    torch.testing.assert_close(found["prob"], expected["prob"], rtol=0, atol=1e-5)
+
+
+def test_metrics_start_anew_count_every_kind_of_fake_and_have_no_auc_of_one_class(
+    model: LesbModel,
+) -> None:
+    model({"image": batch(model)}, inference=True)  # no labels: nothing to measure
+    with pytest.raises(ConfigError, match="nothing was scored"):
+        model.get_test_metrics()
+    model({"image": batch(model), "label": torch.tensor([1, 4, 2])}, inference=True)
+    metrics = model.get_test_metrics()
+    assert metrics["label"].tolist() == [1, 1, 1]
+    assert np.isnan([metrics["auc"], metrics["eer"], metrics["ap"]]).all()
+    with pytest.raises(ConfigError, match="nothing was scored"):
+        model.get_test_metrics()
+
+
+def test_losses_are_the_log_loss_of_prob_and_batches_have_metrics(model: LesbModel) -> None:
+    data = {"image": batch(model), "label": torch.tensor([1, 0, 1])}
+    found = model(data)
+    prob = found["prob"].double()
+    expected = -torch.stack([prob[0], 1 - prob[1], prob[2]]).log().mean()
+    assert model.get_losses(data, found)["overall"].item() == pytest.approx(expected.item(), 1e-4)
+    assert set(model.get_train_metrics(data, found)) == {"acc", "auc", "eer", "ap"}
+    torch.testing.assert_close(model.classifier(model.features(data)), found["cls"])
+
+
+def test_it_is_not_trained_there_and_takes_no_other_resolution(
+    model: LesbModel, config: dict[str, Any]
+) -> None:
+    with pytest.raises(ConfigError, match="not trained by DeepfakeBench's trainer"):
+        model.train()
+    with pytest.raises(ConfigError, match=r"resolution is 256.*set `resolution: 160`"):
+        LesbModel({**config, "resolution": 256})
+
+
+# --- the configuration -----------------------------------------------------------------------
+
+
+def test_the_yaml_says_what_it_is_and_leaves_images_as_the_backbone_wants_them(
+    exported: Path, config: dict[str, Any], artefact: Path
+) -> None:
+    assert config["model_name"] == "lesb"
+    assert (config["mean"], config["std"]) == ([0.0] * 3, [1.0] * 3)
+    assert config["resolution"] == backbone().crop.size
+    assert config["lesb"] == {
+        "backbone": BACKBONE,
+        "weights": "random",
+        "artefact": str(artefact),
+        "fusion": "mean",
+    }
+    text = (exported / "lesb.yaml").read_text("utf-8")
+    assert "fitted for crop policy 'sbi'" in text
+    assert backbone().weights_sha256 in text
+
+
+def test_without_out_it_is_printed_and_paths_become_absolute(
+    artefact: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(artefact.parent)
+    asked = ["--backbone", BACKBONE, "--weights", "random", "--artefact", artefact.name]
+    assert main(["export", "deepfakebench", *asked, "--fusion", "max"]) == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert printed["lesb"]["artefact"] == str(artefact.resolve())
+    assert printed["lesb"]["fusion"] == "max"
+    assert [path.name for path in artefact.parent.iterdir()] == [artefact.name]
+
+
+def test_a_file_of_the_users_choice_has_the_state_dict_beside_it(
+    artefact: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--backbone", BACKBONE, "--weights", "random", "--artefact", str(artefact)]
+    assert main(["export", "deepfakebench", *asked, "--out", str(tmp_path / "mine.yaml")]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"mine.yaml", "lesb.pth"}
+    assert f"--detector_path {tmp_path / 'mine.yaml'}" in capsys.readouterr().out
+
+
+def test_an_artefact_of_half_precision_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = save_artefact(tmp_path, precision="bfloat16")
+    asked = ["--backbone", BACKBONE, "--weights", "random", "--artefact", str(path)]
+    assert main(["export", "deepfakebench", *asked]) == 2
+    assert "fit it again with `bench fit --precision float32`" in capsys.readouterr().err

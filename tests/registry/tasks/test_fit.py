@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import registry.tasks.fit
+from registry import (
+    BackboneSpec,
+    BenchError,
+    ConfigError,
+    DataError,
+    DetectorSpec,
+    FitContext,
+    FitReport,
+    PluginError,
+    crop_face,
+    fit,
+)
+from registry.plugins.discovery import Plugins, load_plugins
+from tests.registry.tasks.test_evaluate import FITS, StillBackbone, fit_nothing, write_data
+
+
+def fail(context: FitContext) -> FitReport:
+    raise RuntimeError("singular")
+
+
+@pytest.fixture(autouse=True)
+def _plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    FITS.clear()
+    extra = (
+        DetectorSpec(name="fitted", summary="-", build=print, fit=fit_nothing),
+        DetectorSpec(name="failing", summary="-", build=print, fit=fail),
+        BackboneSpec(name="still", summary="-", build=StillBackbone),
+    )
+    plugins = Plugins(records=(*load_plugins().records, *extra))
+    monkeypatch.setattr(registry.tasks.fit, "load_plugins", lambda: plugins)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Three people to train on, two to validate on, each real and fake."""
+    folder = write_data(tmp_path / "faces", people=5)
+    rows = (folder / "manifest.csv").read_text().splitlines()
+    rows[1:] = [row.replace("test", "val" if row[0] in "34" else "train") for row in rows[1:]]
+    (folder / "manifest.csv").write_text("\n".join(rows))
+    return folder
+
+
+def _fit(data: Path, **settings: Any) -> FitReport:
+    defaults = {
+        "detector": "fitted",
+        "backbone": "still",
+        "train": (str(data),),
+        "out": str(data.parent / "fit"),
+        "quiet": True,
+    }
+    return fit(**{**defaults, **settings})
+
+
+def test_only_real_faces_of_train_and_val_are_handed_over(data: Path) -> None:
+    _fit(data)
+    (context,) = FITS
+    assert [sample.identity for sample in context.train] == ["faces/p0", "faces/p1", "faces/p2"]
+    assert [sample.identity for sample in context.val] == ["faces/p3", "faces/p4"]
+    image, face = context.train[0].load()
+    assert image.shape == (64, 64, 3)
+    assert face.landmarks is not None
+    assert context.datasets == ("faces",)
+    assert len(context.data_fingerprint) == 64
+
+
+def test_with_whole_frames_faces_are_learned_as_they_are_stored(data: Path) -> None:
+    _fit(data, crop_from="frame")
+    (context,) = FITS
+    image, face = context.train[0].load()
+    crop = crop_face(image, face, context.embedder.backbone.crop)
+    assert crop.box == (0, 0, 64, 64)
+    assert crop.image.shape == (32, 32, 3)
+    stored = np.load(data / "landmarks.npy")
+    assert crop.landmarks == pytest.approx((stored + 0.5) / 2 - 0.5, abs=1e-4)
+
+
+def test_configuration_and_report_are_kept_beside_the_artefact(data: Path) -> None:
+    report = _fit(data)
+    names = {path.name for path in report.artefact.parent.iterdir()}
+    assert names == {"artefact.safetensors", "config.yaml", "fit.json"}
+    assert json.loads((data.parent / "fit" / "fit.json").read_text())["tables"] == []
+
+
+def test_an_artefact_that_is_there_is_kept_unless_overwrite(data: Path) -> None:
+    _fit(data)
+    with pytest.raises(ConfigError, match="--overwrite"):
+        _fit(data)
+    assert len(FITS) == 1
+    _fit(data, overwrite=True)
+    assert len(FITS) == 2
+
+
+def test_a_person_in_train_and_val_is_refused(data: Path) -> None:
+    rows = (data / "manifest.csv").read_text().replace("p3", "p0")
+    (data / "manifest.csv").write_text(rows)
+    with pytest.raises(DataError, match=r"share 1 faces .*faces/p0"):
+        _fit(data)
+
+
+def test_a_split_without_real_faces_is_refused(data: Path) -> None:
+    rows = (data / "manifest.csv").read_text().splitlines()
+    kept = [row for row in rows if not (",val," in row and ",0,p" in row)]
+    (data / "manifest.csv").write_text("\n".join(kept))
+    with pytest.raises(DataError, match=r"val split holds 2 videos and none is real"):
+        _fit(data)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"detector": "random"}, ConfigError, "nothing to fit.*fitted, lesb|lesb"),
+        ({"train": ()}, ConfigError, "--train DIR"),
+        ({"backbone": None}, ConfigError, "--backbone"),
+        ({"detector": "failing"}, PluginError, "'failing'.*RuntimeError: singular"),
+        ({"options": {"rank": 3}}, ConfigError, "no options"),
+    ],
+)
+def test_what_is_wrong_is_named(
+    data: Path, settings: dict[str, Any], error: type[BenchError], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        _fit(data, **settings)
+    assert not (data.parent / "fit").exists()
+
+
+def test_a_refused_fit_leaves_the_one_before_it_as_it_was(data: Path) -> None:
+    _fit(data)
+    kept = data.parent / "fit" / "config.yaml"
+    before = kept.read_bytes()
+    with pytest.raises(PluginError, match="singular"):
+        _fit(data, detector="failing", overwrite=True)
+    assert kept.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(data: Path) -> None:
+    (data.parent / "file").touch()
+    with pytest.raises(DataError, match=r"cannot write to .*another --out"):
+        _fit(data, out=str(data.parent / "file" / "fit"))

@@ -1,0 +1,1 @@
+"""Drawn faces, small networks and runs that tests share. No test of its own."""
