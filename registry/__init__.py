@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         Video,
         VideoIndex,
     )
+    from registry.data.codecs import CODECS, Coding, Motion, missing_encoders, video_frame
     from registry.faces.crops import crop_face, shown_aspect
     from registry.faces.masks import crop_mask
     from registry.faces.real_faces import real_crops
@@ -119,6 +120,7 @@ if TYPE_CHECKING:
 __version__ = metadata.version("lesb-plugin")
 
 __all__ = [
+    "CODECS",
     "ArtefactSpec",
     "AuditFigure",
     "AuditInputs",
@@ -128,6 +130,7 @@ __all__ = [
     "BatchSettings",
     "BenchError",
     "CalibratedDetector",
+    "Coding",
     "CommandSpec",
     "ComputeSettings",
     "ConfigError",
@@ -165,6 +168,7 @@ __all__ = [
     "LocalDetector",
     "Markup",
     "MetricSpec",
+    "Motion",
     "NotFittedError",
     "PartAudit",
     "PluginError",
@@ -210,6 +214,7 @@ __all__ = [
     "keep_audit",
     "lazy",
     "load_yaml",
+    "missing_encoders",
     "opened_folder",
     "option",
     "options_field",
@@ -231,11 +236,17 @@ __all__ = [
     "tag",
     "tell",
     "unscored",
+    "video_frame",
     "writable_folder",
     "write_text",
 ]
 
 _ON_FIRST_USE = {
+    "CODECS": "registry.data.codecs",
+    "Coding": "registry.data.codecs",
+    "Motion": "registry.data.codecs",
+    "missing_encoders": "registry.data.codecs",
+    "video_frame": "registry.data.codecs",
     "AuditFigure": "registry.results.audit_summary",
     "AuditInputs": "registry.tasks.audit",
     "AuditSummary": "registry.results.audit_summary",
