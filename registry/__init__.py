@@ -110,6 +110,7 @@ if TYPE_CHECKING:
     from registry.settings.tasks import ScoringConfig
     from registry.tasks.audit import AuditInputs, prepare_audit
     from registry.tasks.context import detector_context
+    from registry.tasks.corrupted import Corrupted, evaluate_corrupted
     from registry.tasks.evaluate import evaluate
     from registry.tasks.finished_run import FinishedRun, ScoredFace
     from registry.tasks.fit import fit
@@ -134,6 +135,7 @@ __all__ = [
     "CommandSpec",
     "ComputeSettings",
     "ConfigError",
+    "Corrupted",
     "Crop",
     "CropPolicy",
     "DataError",
@@ -204,6 +206,7 @@ __all__ = [
     "detector_context",
     "draw_weights",
     "evaluate",
+    "evaluate_corrupted",
     "file_sha256",
     "fit",
     "given_flags",
@@ -308,6 +311,8 @@ _ON_FIRST_USE = {
     "detector_context": "registry.tasks.context",
     "draw_weights": "registry.results.bootstrap",
     "evaluate": "registry.tasks.evaluate",
+    "Corrupted": "registry.tasks.corrupted",
+    "evaluate_corrupted": "registry.tasks.corrupted",
     "file_sha256": "registry.files",
     "fit": "registry.tasks.fit",
     "given_flags": "registry.cli.flags",
