@@ -116,7 +116,7 @@ if TYPE_CHECKING:
     from registry.tasks.fit import fit
     from registry.tasks.predict import Predictor, predict
     from registry.tasks.run_folder import refuse_other_run
-    from registry.tasks.train import prepare_training
+    from registry.tasks.train import FaceInputs, prepare_faces, prepare_training
 
 __version__ = metadata.version("lesb-plugin")
 
@@ -155,6 +155,7 @@ __all__ = [
     "Explanation",
     "Face",
     "FaceDetectorSpec",
+    "FaceInputs",
     "FaceScore",
     "FaceSettings",
     "FailureSettings",
@@ -224,6 +225,7 @@ __all__ = [
     "picture_uri",
     "predict",
     "prepare_audit",
+    "prepare_faces",
     "prepare_training",
     "print_table",
     "progress",
@@ -327,6 +329,8 @@ _ON_FIRST_USE = {
     "picture_uri": "registry.html.page",
     "predict": "registry.tasks.predict",
     "prepare_audit": "registry.tasks.audit",
+    "FaceInputs": "registry.tasks.train",
+    "prepare_faces": "registry.tasks.train",
     "prepare_training": "registry.tasks.train",
     "print_table": "registry.console",
     "progress": "registry.console",
