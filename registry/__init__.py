@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         Video,
         VideoIndex,
     )
+    from registry.data.codecs import CODECS, Coding, Motion, missing_encoders, video_frame
     from registry.faces.crops import crop_face, shown_aspect
     from registry.faces.masks import crop_mask
     from registry.faces.real_faces import real_crops
@@ -109,6 +110,7 @@ if TYPE_CHECKING:
     from registry.settings.tasks import ScoringConfig
     from registry.tasks.audit import AuditInputs, prepare_audit
     from registry.tasks.context import detector_context
+    from registry.tasks.corrupted import Corrupted, evaluate_corrupted
     from registry.tasks.evaluate import evaluate
     from registry.tasks.finished_run import FinishedRun, ScoredFace
     from registry.tasks.fit import fit
@@ -119,6 +121,7 @@ if TYPE_CHECKING:
 __version__ = metadata.version("lesb-plugin")
 
 __all__ = [
+    "CODECS",
     "ArtefactSpec",
     "AuditFigure",
     "AuditInputs",
@@ -128,9 +131,11 @@ __all__ = [
     "BatchSettings",
     "BenchError",
     "CalibratedDetector",
+    "Coding",
     "CommandSpec",
     "ComputeSettings",
     "ConfigError",
+    "Corrupted",
     "Crop",
     "CropPolicy",
     "DataError",
@@ -165,6 +170,7 @@ __all__ = [
     "LocalDetector",
     "Markup",
     "MetricSpec",
+    "Motion",
     "NotFittedError",
     "PartAudit",
     "PluginError",
@@ -200,6 +206,7 @@ __all__ = [
     "detector_context",
     "draw_weights",
     "evaluate",
+    "evaluate_corrupted",
     "file_sha256",
     "fit",
     "given_flags",
@@ -210,6 +217,7 @@ __all__ = [
     "keep_audit",
     "lazy",
     "load_yaml",
+    "missing_encoders",
     "opened_folder",
     "option",
     "options_field",
@@ -231,6 +239,7 @@ __all__ = [
     "tag",
     "tell",
     "unscored",
+    "video_frame",
     "writable_folder",
     "write_text",
 ]
@@ -275,6 +284,7 @@ _PLACES = {
         "Video",
         "VideoIndex",
     ),
+    "registry.data.codecs": ("CODECS", "Coding", "Motion", "missing_encoders", "video_frame"),
     "registry.faces.crops": ("crop_face", "shown_aspect"),
     "registry.faces.masks": ("crop_mask",),
     "registry.faces.real_faces": ("real_crops",),
@@ -307,6 +317,7 @@ _PLACES = {
     "registry.settings.tasks": ("ScoringConfig",),
     "registry.tasks.audit": ("AuditInputs", "prepare_audit"),
     "registry.tasks.context": ("detector_context",),
+    "registry.tasks.corrupted": ("Corrupted", "evaluate_corrupted"),
     "registry.tasks.evaluate": ("evaluate",),
     "registry.tasks.finished_run": ("FinishedRun", "ScoredFace"),
     "registry.tasks.fit": ("fit",),

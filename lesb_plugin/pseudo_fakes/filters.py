@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
 from lesb_plugin.pseudo_fakes.distort import Image
 
-__all__ = ["INTERPOLATIONS", "add_noise", "blur", "resample", "saturate", "tone_curve", "unsharp"]
+__all__ = [
+    "INTERPOLATIONS",
+    "add_noise",
+    "blur",
+    "mix_bands",
+    "resample",
+    "resized",
+    "saturate",
+    "tone_curve",
+    "unsharp",
+]
 
 INTERPOLATIONS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA, cv2.INTER_LANCZOS4)
 
@@ -18,6 +30,16 @@ def resample(image: Image, factor: float, down: int, up: int) -> Image:
     size = (max(2, round(width / factor)), max(2, round(height / factor)))
     small = cv2.resize(image, size, interpolation=down)
     return np.asarray(cv2.resize(small, (width, height), interpolation=up), np.uint8)
+
+
+def resized(
+    image: Image, factor: float, between: Callable[[Image], Image], there: int, back: int
+) -> Image:
+    """What `between` makes of the image at `factor` times its size, back at its own size."""
+    height, width = image.shape[:2]
+    size = (max(8, round(width * factor)), max(8, round(height * factor)))
+    changed = between(np.asarray(cv2.resize(image, size, interpolation=there), np.uint8))
+    return np.asarray(cv2.resize(changed, (width, height), interpolation=back), np.uint8)
 
 
 def blur(image: Image, sigma: float) -> Image:
@@ -51,3 +73,9 @@ def tone_curve(image: Image, contrast: float, brightness: float, gamma: float) -
     levels = (np.arange(256) / 255.0) ** gamma
     table = ((levels - 0.5) * contrast + 0.5 + brightness) * 255.0
     return np.asarray(cv2.LUT(image, np.clip(np.rint(table), 0, 255).astype(np.uint8)), np.uint8)
+
+
+def mix_bands(low: Image, high: Image, sigma: float) -> Image:
+    """What a Gaussian of `sigma` pixels keeps of the one image, and what it takes off the other."""
+    coarse, fine = (cv2.GaussianBlur(each, (0, 0), sigma).astype(np.int16) for each in (low, high))
+    return np.asarray(np.clip(coarse - fine + high, 0, 255), np.uint8)

@@ -7,8 +7,20 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from lesb_plugin.pseudo_fakes.mask import mask_fault
+from registry import CODECS, missing_encoders
 
-__all__ = ["Cutout", "Law", "Placement", "Quality", "Source", "Swap", "Warp"]
+__all__ = [
+    "Bands",
+    "Cutout",
+    "Drift",
+    "Law",
+    "Placement",
+    "Quality",
+    "Redrawn",
+    "Source",
+    "Swap",
+    "Warp",
+]
 
 Span = tuple[float, float]
 
@@ -79,6 +91,36 @@ class Swap:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Drift:
+    """A frame over its own self with moved landmarks, as forged videos drift."""
+
+    strength: Span = (0.3, 1.5)  # log-uniform; 1 opens the mouth wide
+    mouth: float = 0.5  # how often only the mouth is blended in; else a part or the face
+    face: float = 0.3
+    changed: float = 0.5  # how often it is changed as a source is too
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bands:
+    """Frequency bands of source and target mixed (as in FreqBlender; Li et al., NeurIPS 2024)."""
+
+    sigma: Span = (0.006, 0.04)  # of the Gaussian between the bands, of the face box's width
+    donor: float = 0.5  # how often the source is another person's face, else a changed self
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redrawn:
+    """A region drawn anew by a small autoencoder: the look of a decoder."""
+
+    weights: str = "shipped"  # or a file of `bench autoencoder`
+    face: float = 0.5  # how often the face, the mouth, the eyes
+    mouth: float = 0.35
+    eyes: float = 0.15
+    match: Span = (0.3, 1.0)  # share of the difference in colour that is taken away
+    sharpen: Span = (0.0, 0.8)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Quality:
     """What happens to a finished image, drawn once for real and fake; probabilities end in _p."""
 
@@ -101,7 +143,27 @@ class Quality:
     noise_p: float = 0.25
     jpeg: tuple[int, int] = (20, 95)
     jpeg_passes: tuple[float, ...] = (0.25, 0.5, 0.25)  # chances of none, one, two
-    codec_p: float = 0.25  # one frame of H.264 or MPEG-4
+    codecs: Mapping[str, float] = field(  # by weight
+        default_factory=lambda: {"h264": 0.7, "hevc": 0.1, "mpeg4": 0.1, "vp9": 0.1}
+    )
+    codec_p: float = 0.25  # a pass through a video codec
+    codec_twice_p: float = 0.2  # of these, a second: a camera's, then a platform's
+    moving_p: float = 0.5  # of passes, one of a few moving frames (P, B), else a lone key frame
+    stored: Span = (0.6, 1.8)  # another size at which it is stored and gets its JPEG passes
+    stored_p: float = 0.0
+
+    def fault(self) -> str:
+        """What is wrong with it, or an empty string."""
+        known = ", ".join(CODECS)
+        for name, weight in self.codecs.items():
+            if name not in CODECS or weight < 0:
+                return f"quality.codecs has {name}: {weight}; give weights of 0 or more to {known}"
+        used = [name for name in CODECS if self.codecs.get(name, 0.0) > 0]
+        if self.codec_p > 0 and not used:
+            return f"quality.codecs gives no codec a weight above 0; known: {known}"
+        if self.codec_p > 0 and (missing := missing_encoders(used)):
+            return f"quality.codecs needs {missing[0]}, which the installed PyAV lacks"
+        return ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +193,9 @@ class Law:
     source: Source = field(default_factory=Source)
     warp: Warp = field(default_factory=Warp)
     swap: Swap = field(default_factory=Swap)
+    drift: Drift = field(default_factory=Drift)
+    bands: Bands = field(default_factory=Bands)
+    redrawn: Redrawn = field(default_factory=Redrawn)
     quality: Quality | None = None
     cutout: Cutout = field(default_factory=Cutout)
 
@@ -154,6 +219,8 @@ class Law:
             return fault
         if self.placement.width is not None and self.placement.width[0] <= 0:
             return f"placement.width {list(self.placement.width)} must be above 0"
+        if self.quality is not None and (fault := self.quality.fault()):
+            return fault
         if not 0 < self.warp.strength[0] <= self.warp.strength[1]:
             return (
                 f"warp.strength {list(self.warp.strength)} must be [low, high] with 0 < low <= high"

@@ -22,11 +22,12 @@ from lesb_plugin.lfd.regions import RegionSet
 from lesb_plugin.lfd.variants import Skipped, stable_int
 from lesb_plugin.pseudo_fakes.blend import Style
 from lesb_plugin.pseudo_fakes.cutout import draw_cutout
-from lesb_plugin.pseudo_fakes.forgeries import FAMILIES, Forged, Scene, forge
+from lesb_plugin.pseudo_fakes.forgeries import FAMILIES, forge
 from lesb_plugin.pseudo_fakes.law import Law
 from lesb_plugin.pseudo_fakes.made import Made
 from lesb_plugin.pseudo_fakes.part_labels import changed_parts
 from lesb_plugin.pseudo_fakes.quality import draw_quality
+from lesb_plugin.pseudo_fakes.scene import Forged, Scene
 from lesb_plugin.pseudo_fakes.store import FaceStore
 from lesb_plugin.pseudo_fakes.view import View, place, resize_view
 from registry import ConfigError, CropPolicy, DataError, Face, crop_face, load_yaml, resolve

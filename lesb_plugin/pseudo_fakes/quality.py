@@ -12,36 +12,41 @@ from functools import partial
 import cv2
 import numpy as np
 
-from lesb_plugin.pseudo_fakes.codec import Codec, video_frame
+from lesb_plugin.pseudo_fakes.codec import draw_coding
 from lesb_plugin.pseudo_fakes.distort import Image, compress, shift_rgb
 from lesb_plugin.pseudo_fakes.filters import (
     INTERPOLATIONS,
     add_noise,
     blur,
     resample,
+    resized,
     saturate,
     tone_curve,
     unsharp,
 )
 from lesb_plugin.pseudo_fakes.law import Quality
+from registry import video_frame
 
 __all__ = ["draw_quality"]
 
 Distortion = Callable[[Image], Image]
-_CODECS: tuple[Codec, ...] = ("h264", "mpeg4")
 
 
 def draw_quality(law: Quality, rng: np.random.Generator) -> Distortion:
-    """One draw: tone and colour, then sharpness, size and noise in any order, then compression.
+    """One draw of what happens to a finished image on its way to a data set.
 
-    Some are spared all but the colours: traces that compression wipes out are learned from those.
+    Tone and colour, then sharpness, size and noise in any order, then video codecs (a camera's, a
+    platform's), then what is done to a decoded frame that is stored: another size and JPEG. Some
+    are spared all but the colours: traces that compression wipes out are learned from those.
     """
     if rng.random() < law.spared_p:
         return _in_turn([*_colours(law, rng), *_light(law, rng)])
     middle = [*_sharpness(law, rng), *_size(law, rng), *_noise(law, rng)]
     order = rng.permutation(len(middle))
     colours = _colours(law, rng)
-    return _in_turn([*colours, *(middle[at] for at in order), *_compression(law, rng)])
+    return _in_turn(
+        [*colours, *(middle[at] for at in order), *_coding(law, rng), *_storing(law, rng)]
+    )
 
 
 def _in_turn(steps: Sequence[Distortion]) -> Distortion:
@@ -98,12 +103,30 @@ def _noise(law: Quality, rng: np.random.Generator) -> list[Distortion]:
     return [partial(add_noise, sigma=sigma, coloured=bool(coloured), seed=seed)] if happens else []
 
 
-def _compression(law: Quality, rng: np.random.Generator) -> list[Distortion]:
+def _coding(law: Quality, rng: np.random.Generator) -> list[Distortion]:
+    """No pass through a video codec, one, or two."""
+    happens, twice = rng.random(2) < (law.codec_p, law.codec_twice_p)
+    passes = [draw_coding(law.codecs, law.moving_p, rng) for _ in range(2)]
+    count = (2 if twice else 1) if happens else 0
+    return [partial(video_frame, coding=coding) for coding in passes[:count]]
+
+
+def _storing(law: Quality, rng: np.random.Generator) -> list[Distortion]:
+    """JPEG passes, in some draws of the image at another size: crops are stored at one size."""
+    happens = rng.random() < law.stored_p
+    factor = float(np.exp(rng.uniform(*np.log(law.stored))))
+    there, back = rng.integers(len(INTERPOLATIONS), size=2)
     passes = int(rng.choice(len(law.jpeg_passes), p=law.jpeg_passes))
     qualities = rng.integers(law.jpeg[0], law.jpeg[1] + 1, len(law.jpeg_passes))
     steps: list[Distortion] = [partial(compress, quality=int(q)) for q in qualities[:passes]]
-    happens = rng.random() < law.codec_p
-    codec, strength = _CODECS[rng.integers(len(_CODECS))], float(rng.random())
-    if happens:
-        steps.append(partial(video_frame, codec=codec, strength=strength))
-    return steps
+    if not happens:
+        return steps
+    return [
+        partial(
+            resized,
+            factor=factor,
+            between=_in_turn(steps),
+            there=INTERPOLATIONS[there],
+            back=INTERPOLATIONS[back],
+        )
+    ]

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lesb_plugin.pseudo_fakes.blending import clone
 from lesb_plugin.pseudo_fakes.distort import compress, shift_hsv
 from lesb_plugin.pseudo_fakes.filters import add_noise, resample
-from lesb_plugin.pseudo_fakes.forgeries import clone
 from lesb_plugin.pseudo_fakes.geometry import apply_map, bend_map, similarity_map
 
 __all__ = ["FAMILIES", "KINDS", "Canvas", "edited", "matched_masks"]

@@ -13,7 +13,8 @@ import torch
 
 from lesb_plugin.lfd.variants import Skipped
 from lesb_plugin.pseudo_fakes.distort import Image
-from lesb_plugin.pseudo_fakes.forgeries import FAMILIES, _pieces, forge
+from lesb_plugin.pseudo_fakes.drawn_masks import pieces_of
+from lesb_plugin.pseudo_fakes.forgeries import FAMILIES, forge
 from lesb_plugin.pseudo_fakes.law import Law
 from lesb_plugin.pseudo_fakes.made import Made
 from lesb_plugin.pseudo_fakes.pairs import Batch, Order, PairMaker, batches, load_law
@@ -162,12 +163,12 @@ def test_a_weaker_warp_moves_less(clean: PairMaker) -> None:
     assert tenth < change((0.1, 1.0)) < full
 
 
-def test_eyes_that_hang_together_by_a_thread_are_two_pieces() -> None:
+def test_eyes_that_hang_together_by_a_thread_are_twopieces_of() -> None:
     eyes = np.zeros((60, 140), np.float32)
     cv2.circle(eyes, (35, 30), 15, 1.0, -1)
     cv2.circle(eyes, (104, 30), 15, 1.0, -1)
     eyes[28:32, 35:105] = np.maximum(eyes[28:32, 35:105], 0.5)
-    left, right = _pieces(eyes, 4.0)
+    left, right = pieces_of(eyes, 4.0)
     assert left[30, 35] > 0.99
     assert right[30, 104] > 0.99
     assert left[:, 90:].max() == right[:, :50].max() == 0
