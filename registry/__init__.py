@@ -116,7 +116,7 @@ if TYPE_CHECKING:
     from registry.tasks.fit import fit
     from registry.tasks.predict import Predictor, predict
     from registry.tasks.run_folder import refuse_other_run
-    from registry.tasks.train import prepare_training
+    from registry.tasks.train import FaceInputs, prepare_faces, prepare_training
 
 __version__ = metadata.version("lesb-plugin")
 
@@ -155,6 +155,7 @@ __all__ = [
     "Explanation",
     "Face",
     "FaceDetectorSpec",
+    "FaceInputs",
     "FaceScore",
     "FaceSettings",
     "FailureSettings",
@@ -224,6 +225,7 @@ __all__ = [
     "picture_uri",
     "predict",
     "prepare_audit",
+    "prepare_faces",
     "prepare_training",
     "print_table",
     "progress",
@@ -287,7 +289,7 @@ _PLACES = {
     "registry.tasks.fit": "fit",
     "registry.tasks.predict": "Predictor predict",
     "registry.tasks.run_folder": "refuse_other_run",
-    "registry.tasks.train": "prepare_training",
+    "registry.tasks.train": "FaceInputs prepare_faces prepare_training",
 }
 _ON_FIRST_USE = {name: place for place, names in _PLACES.items() for name in names.split()}
 
