@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import numpy as np
 
-from registry.contracts.types import FRAME, Face, Frame
+from registry.contracts.types import FRAME, FRAME_CUBIC, WHOLE, Face, Frame
 from registry.data.images import read_image
 from registry.data.videos import VideoCursor, is_video
 from registry.errors import ConfigError, DataError, PluginError, did_you_mean, guarded
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FaceReader", "Reading", "build_reader", "read_landmarks", "reason_without_path"]
 
-_CROP_FROM = ("auto", "landmarks", "detector", FRAME)
+_CROP_FROM = ("auto", "landmarks", "detector", FRAME, FRAME_CUBIC)
 _KEPT_AREA = 0.5  # of the largest face's; smaller ones are bystanders (METHOD of SBI's inference)
 _INSIDE = 0.5  # share of the landmarks that must be in the image they are said to belong to
 _OWN = {"_built", "clock"}  # what a pickled copy has anew
@@ -56,9 +56,10 @@ class FaceReader:
     `crop_from` says where the box comes from: `landmarks` are those of the data, or of a landmarker
     that was asked for by name or by its predictor file; `auto` is the same with dlib's 68 points as
     the last resort; `detector` is the face detector's own box, with the data's landmarks where
-    there are any; `frame` is the whole frame as the one face, and no face is searched for. Every
-    frame goes through `condition`, if there is one, before it is looked at; what is random in that
-    is drawn from `seed`. Safe to use from threads; a pickled copy builds its detectors anew.
+    there are any; `frame` and `frame_cubic` are the whole frame as the one face, and no face is
+    searched for. Every frame goes through `condition`, if there is one, before it is looked at;
+    what is random in that is drawn from `seed`. Safe to use from threads; a pickled copy builds its
+    detectors anew.
     """
 
     def __init__(
@@ -120,7 +121,7 @@ class FaceReader:
         self, frame: Frame, image: NDArray[np.uint8]
     ) -> tuple[NDArray[np.uint8], list[Face]]:
         given = None if frame.landmarks is None else _landmarks_of(frame.landmarks, image)
-        if self.crop_from == FRAME:
+        if self.crop_from in WHOLE:
             height, width = image.shape[:2]
             return image, [Face(box=(0.0, 0.0, width, height), landmarks=given)]
         if self.crop_from == "detector":
@@ -138,7 +139,7 @@ class FaceReader:
         given = [face for face in faces if face.landmarks is not None]
         if given:
             return image, given[0]
-        if self.crop_from == FRAME:
+        if self.crop_from in WHOLE:
             self._check_asked_for(frame)
         return image, self._with_landmarks(image, faces[0])
 

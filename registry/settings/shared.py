@@ -65,8 +65,10 @@ class FrameSettings(_Checked):
     heading: ClassVar[str] = "frames and faces"
 
     frames: int = option(32, "frames taken of each video", min=1)
-    frame_policy: Literal["linspace", "first", "all"] = option(
-        "linspace", "which: evenly spread, the first, or all whatever --frames says"
+    frame_policy: Literal["linspace", "first", "all", "deepfakebench"] = option(
+        "linspace",
+        "which: evenly spread, the first, or all whatever --frames says; deepfakebench: the first"
+        " by the integers that the files' names are",
     )
 
 
@@ -79,10 +81,10 @@ class FaceSettings(_Checked):
     landmarks: str | None = option(None, "landmark predictor file for data without landmarks")
     landmarker: str | None = option(None, "landmarker to use (`bench list landmarkers`)")
     face_detector: str = option("dlib", "face detector to use (`bench list face-detectors`)")
-    crop_from: Literal["auto", "landmarks", "detector", "frame"] = option(
+    crop_from: Literal["auto", "landmarks", "detector", "frame", "frame_cubic"] = option(
         "auto",
         "where the face box comes from; auto: landmarks where there are any; frame: images are face"
-        " crops already and taken whole",
+        " crops already and taken whole; frame_cubic: the same, resized as DeepfakeBench does",
     )
 
 

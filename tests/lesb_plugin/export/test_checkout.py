@@ -15,6 +15,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
@@ -24,6 +25,8 @@ from lesb_plugin.export.checkout_model import LesbModel
 from lesb_plugin.lesb.detector import build_lesb
 from registry import ConfigError, Scores, detector_context
 from registry.cli import main
+from registry.plugins.discovery import load_plugins
+from registry.results.result import recompute
 from tests.shared.random_lesb import BACKBONE, backbone, pictures, save_artefact, to_crops
 
 STAND_IN = Path(__file__).with_name("stand_in")
@@ -183,6 +186,51 @@ def test_the_models_own_test_metrics_are_those_of_scikit_learn(said: dict[str, A
     assert metrics["auc"] == pytest.approx(roc_auc_score(label, prob))
     assert metrics["ap"] == pytest.approx(average_precision_score(label, prob))
     assert metrics["acc"] == pytest.approx(((prob > 0.5) == np.array(label)).mean())
+
+
+@pytest.fixture(scope="module")
+def evaluated(artefact: Path, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of `bench eval` on the same files, told to read them as the script does."""
+    out = tmp_path_factory.mktemp("runs") / "run"
+    asked = ["--backbone", BACKBONE, "--weights", "random", "--artefact", str(artefact)]
+    asked += ["--dataset", "deepfakebench:drawn", "--data-root", str(checkout)]
+    asked += ["--crop-from", "frame", "--frame-policy", "deepfakebench", "--profile", "both"]
+    json_dir = checkout / "preprocessing/dataset_json"
+    command = ["eval", *asked, "--json", str(json_dir), "--out", str(out), "--quiet"]
+    assert main([*command, "--device", "cpu", "--no-cache"]) == 0
+    return out
+
+
+def test_bench_eval_gets_the_scripts_scores_and_numbers(
+    said: dict[str, Any], evaluated: Path
+) -> None:
+    table = pq.read_table(evaluated / "predictions.parquet").to_pydict()
+    ours = dict(zip(map(_name, table["path"]), table["fake"], strict=True))
+    listed = map(_name, said["predictions"]["path"])
+    theirs = dict(zip(listed, said["predictions"]["prob"], strict=True))
+    assert len(theirs) == REALS + FAKES
+    assert ours == pytest.approx(theirs, abs=1e-6)
+    metrics = load_plugins().specs("metric")
+    result = recompute(evaluated, metrics, "deepfakebench")
+    for level, name, expected in (
+        ("frame", "auc", said["metrics"]["auc"]),
+        ("frame", "ap", said["metrics"]["ap"]),
+        ("frame", "eer", said["metrics"]["eer"]),
+        ("frame", "accuracy", said["metrics"]["acc"]),
+        ("video", "auc", 1.0 if _means(said)[1] > _means(said)[0] else 0.0),
+    ):
+        (found,) = result.select(variant="lesb", level=level, metric=name, method="all")
+        assert found.value == pytest.approx(expected, abs=1e-12), name
+
+
+def _name(path: str) -> str:
+    return Path(path).name  # its own for every frame
+
+
+def _means(said: dict[str, Any]) -> tuple[float, float]:
+    """Of the one real and the one fake video."""
+    label, prob = np.array(said["metrics"]["label"]), np.array(said["predictions"]["prob"])
+    return float(prob[label == 0].mean()), float(prob[label == 1].mean())
 
 
 def test_what_the_packages_of_today_lack_is_mended_and_told_line_by_line(
