@@ -25,6 +25,8 @@ _MODULES = {  # of commands that are not in commands/ under their own name
     "plugins": "commands.list",
     **{name: f"{name}.command" for name in ("compare", "leaderboard", "prepare")},
 }
+_CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+_CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 _DFB_TRAINED_ON = (Training(dataset="FaceForensics++", task="forgery"),)
 
 
@@ -89,6 +91,60 @@ def bench_backbones() -> list[BackboneSpec]:
             weights_file="effnb4_best.pth of DeepfakeBench (the releases of"
             " https://github.com/SCLBD/DeepfakeBench), or another checkpoint of its efficientnetb4",
             weights_names=("effnb4_best.pth",),
+        ),
+        BackboneSpec(
+            name="dfb_resnet34",
+            summary="ResNet-34 of DeepfakeBench (CNN-Aug): aligned crops, 256 px; needs weights",
+            build=lazy("registry.builtin.backbones:build_dfb_resnet34"),
+            input_size=256,
+            mean=_HALF,
+            std=_HALF,
+            crop="deepfakebench",
+            trained_on=_DFB_TRAINED_ON,
+            license="DeepfakeBench: CC BY-NC 4.0",
+            needs_weights=True,
+            weights_file="cnnaug_best.pth of DeepfakeBench, or another checkpoint of its resnet34",
+            weights_names=("cnnaug_best.pth",),
+        ),
+        BackboneSpec(
+            name="dfb_clip_b16",
+            summary="CLIP ViT-B/16 of DeepfakeBench: aligned crops, 224 px; needs its weights",
+            build=lazy("registry.builtin.backbones:build_dfb_clip_b16"),
+            input_size=224,
+            mean=_HALF,
+            std=_HALF,
+            crop="deepfakebench",
+            trained_on=_DFB_TRAINED_ON,
+            license="DeepfakeBench: CC BY-NC 4.0",
+            needs_weights=True,
+            weights_file="clip_best.pth of DeepfakeBench, or another checkpoint of its clip",
+            weights_names=("clip_best.pth",),
+        ),
+        BackboneSpec(
+            name="effort_clip_l14",
+            summary="Effort on CLIP ViT-L/14: aligned crops, 224 px; needs its weights",
+            build=lazy("registry.builtin.backbones:build_effort_clip_l14"),
+            input_size=224,
+            mean=_CLIP_MEAN,
+            std=_CLIP_STD,
+            crop="deepfakebench",
+            trained_on=_DFB_TRAINED_ON,
+            needs_weights=True,
+            weights_file="a checkpoint of Effort (https://github.com/YZY-stack/Effort-AIGI-Detection)"
+            " trained on FaceForensics++",
+        ),
+        BackboneSpec(
+            name="gend_clip_l14",
+            summary="GenD on CLIP ViT-L/14: aligned crops, 224 px; needs its weights",
+            build=lazy("registry.builtin.backbones:build_gend_clip_l14"),
+            input_size=224,
+            mean=_CLIP_MEAN,
+            std=_CLIP_STD,
+            crop="deepfakebench",
+            trained_on=_DFB_TRAINED_ON,
+            needs_weights=True,
+            weights_file="model.safetensors of GenD with CLIP ViT-L/14"
+            " (https://github.com/yermandy/GenD)",
         ),
         BackboneSpec(
             name="vit_s16",
