@@ -302,8 +302,9 @@ def bench_face_detectors() -> list[FaceDetectorSpec]:
         ),
         FaceDetectorSpec(
             name="retinaface",
-            summary="the detector of an InsightFace model pack of yours (BENCH_INSIGHTFACE=DIR)",
+            summary="RetinaFace of your InsightFace pack; pip install 'lesb-plugin[insightface]'",
             build=lazy("registry.builtin.faces.insightface:build_retinaface"),
+            sized=True,
         ),
     ]
 
@@ -373,6 +374,7 @@ def bench_commands() -> list[CommandSpec]:
         _command("list", "what is registered: backbones, detectors, datasets, ..."),
         _command("weights", "what a checkpoint is, without running code in it"),
         _command("prepare", "videos and images to face crops for scoring"),
+        _command("faces", "which face detectors are ready here, and why not"),
         _command("plugins", "which plugins are installed, and why one does not load"),
     ]
 

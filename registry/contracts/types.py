@@ -84,11 +84,16 @@ class Video:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Face:
-    """A face in a frame: box (x0, y0, x1, y1) in pixels, confidence, landmarks (P, 2) or None."""
+    """A face in a frame: box (x0, y0, x1, y1) in pixels, confidence, landmarks (P, 2) or None.
+
+    `five` are the eyes, the tip of the nose and the corners of the mouth (5, 2), where a face
+    detector gives them.
+    """
 
     box: tuple[float, float, float, float]
     score: float = 1.0
     landmarks: NDArray[np.float32] | None = None
+    five: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

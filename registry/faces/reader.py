@@ -47,6 +47,8 @@ class Reading(Protocol):
     @property
     def face_detector(self) -> str: ...
     @property
+    def detection_size(self) -> int | None: ...
+    @property
     def crop_from(self) -> str: ...
 
 
@@ -68,6 +70,7 @@ class FaceReader:
         plugins: Plugins,
         crop_from: str = "auto",
         face_detector: str = "dlib",
+        detection_size: int | None = None,
         landmarker: str | None = None,
         predictor: Path | None = None,
         condition: Condition | None = None,
@@ -85,6 +88,7 @@ class FaceReader:
         self._condition, self._seed = condition, seed
         self._landmarker_asked_for = landmarker is not None or predictor is not None
         self._face_detector: FaceDetectorSpec = plugins.get("face_detector", face_detector)
+        self._size = _checked_size(self._face_detector, detection_size)
         self._landmarker: LandmarkerSpec = plugins.get(
             "landmarker", landmarker or ("dlib68" if predictor is None else "dlib81")
         )
@@ -101,9 +105,11 @@ class FaceReader:
     @property
     def choices(self) -> dict[str, str]:
         """What was chosen, by name; `fingerprint` is the same and the predictor's content."""
+        size = {} if self._size is None else {"detection_size": str(self._size)}
         return {
             "crop_from": self.crop_from,
             "face_detector": self._face_detector.name,
+            **size,
             "landmarker": self._landmarker.name,
         }
 
@@ -196,7 +202,8 @@ class FaceReader:
     def _detector(self) -> Callable[[NDArray[np.uint8]], list[Face]]:
         """One per thread; what goes wrong in it, or in building it, is told with its package."""
         spec, what = self._face_detector, f"face detector {self._face_detector.name!r}"
-        detect = self._own("detect", lambda: guarded(what, spec.source, spec.build))
+        build = spec.build if self._size is None else partial(spec.build, size=self._size)
+        detect = self._own("detect", lambda: guarded(what, spec.source, build))
         return partial(guarded, what, spec.source, detect)
 
     def _with_landmarks(self, image: NDArray[np.uint8], face: Face) -> Face:
@@ -223,6 +230,7 @@ class FaceReader:
         digest = None if self._predictor is None else file_sha256(self._predictor)
         parts = [self.crop_from, self._landmarker_asked_for, self._face_detector.name]
         parts += [self._landmarker.name, digest, sorted(LANDMARK_BOX.items()), _KEPT_AREA]
+        parts += [] if self._size is None else [self._size]
         if self._condition is not None:  # without one, chunks of earlier versions stay valid
             parts += [self._condition.name, self._condition.dose, self._seed]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
@@ -237,10 +245,20 @@ def build_reader(
         seed=seed,
         crop_from=config.crop_from,
         face_detector=config.face_detector,
+        detection_size=config.detection_size,
         landmarker=config.landmarker,
         predictor=None if config.landmarks is None else Path(config.landmarks).expanduser(),
         plugins=plugins,
     )
+
+
+def _checked_size(spec: FaceDetectorSpec, size: int | None) -> int | None:
+    if size is not None and not spec.sized:
+        raise ConfigError(
+            f"--detection-size {size} is for face detectors that search a square of one size, and"
+            f" {spec.name!r} takes frames as they are; leave it out, or use retinaface"
+        )
+    return size
 
 
 def read_landmarks(path: Path) -> NDArray[np.float32]:

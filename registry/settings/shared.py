@@ -81,6 +81,9 @@ class FaceSettings(_Checked):
     landmarks: str | None = option(None, "landmark predictor file for data without landmarks")
     landmarker: str | None = option(None, "landmarker to use (`bench list landmarkers`)")
     face_detector: str = option("dlib", "face detector to use (`bench list face-detectors`)")
+    detection_size: int | None = option(
+        None, "side of the square that face detector retinaface searches; by default 640", min=32
+    )
     crop_from: Literal["auto", "landmarks", "detector", "frame", "frame_cubic"] = option(
         "auto",
         "where the face box comes from; auto: landmarks where there are any; frame: images are face"
