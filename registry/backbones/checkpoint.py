@@ -192,6 +192,10 @@ FAMILIES: tuple[tuple[str, str], ...] = (
     (r"\.self_attn\.\w+\.weight_main$", "an Effort detector (CLIP ViT with a residual by SVD)"),
     (r"^feature_extractor\.vision_model\.", "a GenD detector (CLIP ViT)"),
     (r"(^|\.)embeddings\.class_embedding$", "a CLIP vision tower of Hugging Face's"),
+    (
+        r"^encoder_f\.",
+        "a DeepfakeBench UCF, which no backbone takes (its head is not one layer)",
+    ),
     (r"^(backbone\.)?resnet\.0\.weight$", "a DeepfakeBench resnet34 (CNN-Aug)"),
     (r"^(backbone\.)?block1\.rep\.", "an Xception"),
     (r"^layer1\.0\.conv1\.weight$", "a ResNet"),

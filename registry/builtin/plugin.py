@@ -249,6 +249,27 @@ def bench_datasets() -> list[DatasetSpec]:
             needs="its tree, with test.json, train.json, val.json there or in --json-dir DIR",
         ),
         DatasetSpec(
+            name="fakeavceleb",
+            summary="FakeAVCeleb as published: folders RealVideo-RealAudio/ and so on of clips",
+            videos=lazy("registry.builtin.datasets.fakeavceleb:fakeavceleb_videos"),
+            recognises=lazy("registry.builtin.datasets.fakeavceleb:recognises_fakeavceleb"),
+            needs="a folder that holds RealVideo-RealAudio/ and another of its four",
+        ),
+        DatasetSpec(
+            name="wild_deepfake",
+            summary="WildDeepfake, its archives unpacked: real_test/, fake_test/, and of train",
+            videos=lazy("registry.builtin.datasets.wild_deepfake:wild_deepfake_videos"),
+            recognises=lazy("registry.builtin.datasets.wild_deepfake:recognises_wild_deepfake"),
+            needs="a folder that holds real_test/ and fake_test/ with unpacked frames below",
+        ),
+        DatasetSpec(
+            name="exddv",
+            summary="ExDDV: fakes of other data sets, and the parts that people named in them",
+            videos=lazy("registry.builtin.datasets.exddv:exddv_videos"),
+            recognises=lazy("registry.builtin.datasets.exddv:recognises_exddv"),
+            needs="a folder that holds ExDDV.csv, and the videos below it by data set",
+        ),
+        DatasetSpec(
             name="path_lists",
             summary="text lists of paths (GenD): *real*.txt holds reals, other lists hold fakes",
             videos=lazy("registry.builtin.datasets.path_lists:path_list_videos"),
