@@ -229,7 +229,7 @@ def bench_datasets() -> list[DatasetSpec]:
         ),
         DatasetSpec(
             name="celeb_df_videos",
-            summary="Celeb-DF as published: videos in folders, and the list of those to test on",
+            summary="Celeb-DF and Celeb-DF++ as published: videos, and the list of those to test",
             videos=lazy("registry.builtin.datasets.celeb_df:celeb_df_videos"),
             recognises=lazy("registry.builtin.datasets.celeb_df:recognises_celeb_df"),
             needs="a folder that holds List_of_testing_videos.txt",
@@ -261,6 +261,13 @@ def bench_datasets() -> list[DatasetSpec]:
             videos=lazy("registry.builtin.datasets.wild_deepfake:wild_deepfake_videos"),
             recognises=lazy("registry.builtin.datasets.wild_deepfake:recognises_wild_deepfake"),
             needs="a folder that holds real_test/ and fake_test/ with unpacked frames below",
+        ),
+        DatasetSpec(
+            name="deepfake_eval_2024",
+            summary="Deepfake-Eval-2024 as published, its videos: video-data/ and a table",
+            videos=lazy("registry.builtin.datasets.deepfake_eval:deepfake_eval_videos"),
+            recognises=lazy("registry.builtin.datasets.deepfake_eval:recognises_deepfake_eval"),
+            needs="a folder that holds video-metadata-publish*.csv and video-data/",
         ),
         DatasetSpec(
             name="exddv",
