@@ -15,7 +15,7 @@ import yaml
 
 from registry.console import progress_bar
 from registry.contracts.detector import EmbeddingDetector
-from registry.contracts.types import Video, VideoIndex
+from registry.contracts.types import FRAME, FRAME_CUBIC, Video, VideoIndex
 from registry.data.index import fingerprint
 from registry.detectors.model import Model, audit_of, build_model, check_files
 from registry.errors import ConfigError, DataError, guarded
@@ -26,6 +26,7 @@ from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import DetectorSpec, ReporterSpec
 from registry.results.method_groups import MethodGroup, read_groups
 from registry.results.predictions import OK, PREDICTIONS, write_predictions
+from registry.results.profiles import BOTH, STRICT
 from registry.results.provenance import BackboneRecord, Provenance
 from registry.results.remarks import domains_of, remarks
 from registry.results.result import Result
@@ -80,6 +81,8 @@ def _prepare(config: EvalConfig) -> _Job:
     if not config.metrics:
         raise ConfigError("no metrics to compute; name one (`bench list metrics`)")
     config = replace(config, metrics=tuple(dict.fromkeys(config.metrics)))
+    if config.profile != STRICT and config.crop_from == FRAME:
+        config = replace(config, crop_from=FRAME_CUBIC)  # as that benchmark resizes
     for kind, names in (("metric", config.metrics), ("reporter", config.reporters)):
         for name in names:
             plugins.get(kind, name)
@@ -229,7 +232,7 @@ def _measure(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -> Resul
         metrics=job.config.metrics,
         draws=job.config.draws,
         seed=job.config.seed,
-        profile=job.config.profile,
+        profile=STRICT if job.config.profile == BOTH else job.config.profile,
         groups=job.groups,
     )
     write_predictions(job.folder / PREDICTIONS, table, settings)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, TextIO
 
+from registry.console import say
 from registry.contracts.types import ALL_METHODS
 from registry.results.measure import Count, Measurement
 from registry.results.profiles import STRICT
@@ -16,7 +17,7 @@ from registry.results.result import Result
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["headline_metrics", "metric_title", "print_tables", "reasons"]
+__all__ = ["headline_metrics", "metric_title", "print_results", "print_tables", "reasons"]
 
 _TITLES = {
     "auc": "AUC",
@@ -28,6 +29,14 @@ _TITLES = {
     "tpr_at_fpr_5": "TPR at FPR 5 %",
 }
 _WIDE = 10_000
+
+
+def print_results(results: Sequence[Result]) -> None:
+    """The tables of each, under the name of its profile where there are several."""
+    for result in results:
+        if len(results) > 1:
+            say(f"=== profile {result.settings.profile} ===\n")
+        print_tables(result)
 
 
 def print_tables(result: Result, file: TextIO | None = None) -> None:
