@@ -82,18 +82,22 @@ if TYPE_CHECKING:
     from registry.faces.real_faces import real_crops
     from registry.files import (
         cache_dir,
+        cache_or_scratch,
         file_sha256,
         opened_folder,
+        read_json,
         replacing,
         writable_folder,
         write_text,
     )
     from registry.html.markup import Markup, joined, table_head, tag
     from registry.html.page import html_page, picture_uri
+    from registry.leftovers import scratch_folder
     from registry.results.audit_summary import AuditFigure, AuditSummary, PartAudit, keep_audit
     from registry.results.bootstrap import draw_weights, interval
     from registry.results.file_scores import FaceScore, Prediction
     from registry.results.result import Result
+    from registry.sealed import cache_sealed, read_sealed
     from registry.settings.load import as_yaml, load_yaml, resolve
     from registry.settings.shared import (
         BatchSettings,
@@ -192,6 +196,8 @@ __all__ = [
     "as_yaml",
     "build_timm_backbone",
     "cache_dir",
+    "cache_or_scratch",
+    "cache_sealed",
     "check_inputs",
     "configure_for_detectors",
     "configure_for_files",
@@ -220,12 +226,15 @@ __all__ = [
     "print_table",
     "progress",
     "progress_bar",
+    "read_json",
+    "read_sealed",
     "real_crops",
     "refuse_other_run",
     "replacing",
     "resolve",
     "say",
     "say_above_bar",
+    "scratch_folder",
     "shown_aspect",
     "table_head",
     "tag",
@@ -327,6 +336,11 @@ _ON_FIRST_USE = {
     "unscored": "registry.cli.file_commands",
     "writable_folder": "registry.files",
     "write_text": "registry.files",
+    "scratch_folder": "registry.leftovers",
+    "read_sealed": "registry.sealed",
+    "cache_sealed": "registry.sealed",
+    "read_json": "registry.files",
+    "cache_or_scratch": "registry.files",
 }
 
 

@@ -71,12 +71,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def guarded(what: str, source: str, call: Callable[..., T], *args: Any) -> T:
-    """Call into a plugin: its own BenchErrors pass, anything else becomes a PluginError."""
+    """Call into a plugin: its own BenchErrors pass, anything else becomes a PluginError.
+
+    So does `sys.exit`: that a plugin gives up is no reason for `bench` to end without a word.
+    """
     try:
         return call(*args)
     except BenchError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"{what} of package {source or 'unknown'!r} failed: {type(error).__name__}: {error}"
         ) from error

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesb_plugin.lfd.regions import RegionSet, load_regions
-from registry import Backbone, ConfigError, DataError, Embedder
+from registry import Backbone, ConfigError, DataError, Embedder, replacing
 
 __all__ = [
     "SCHEMA",
@@ -107,16 +107,10 @@ def save(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str,
         {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()},
         metadata={FORMAT: json.dumps({"schema": SCHEMA, "metadata": metadata})},
     )
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise DataError(f"cannot write artefact {path}: {error.strerror or error}") from error
+    with replacing(path) as unfinished, unfinished.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     return path
 
 
