@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Siz
 from contextlib import contextmanager
 from typing import Literal, TypeVar
 
-from registry.streams import one_line, output, write
+from registry.streams import output, write
+from registry.untrusted import one_line
 
 T = TypeVar("T")
 

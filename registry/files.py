@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -26,6 +27,7 @@ __all__ = [
     "opened_folder",
     "parse_json",
     "read_json",
+    "refuse_special",
     "replacing",
     "weights_dir",
     "writable_folder",
@@ -102,8 +104,19 @@ def opened_folder(path: Path) -> Iterator[Path]:
                 folder.rmdir()
 
 
+def refuse_special(path: Path) -> None:
+    """DataError for a device, a pipe or a socket: reading one may never end."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # opening it will tell
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise DataError(f"{path} is no file but a device, a pipe or a socket; name a file")
+
+
 def read_json(path: Path) -> Any:
     """What a file of JSON holds; FileNotFoundError without a file, a DataError where it is none."""
+    refuse_special(path)
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from typing import TextIO
 
-__all__ = ["OutputError", "one_line", "output", "own_output", "shared_output", "visible", "write"]
+from registry.untrusted import visible
+
+__all__ = ["OutputError", "output", "own_output", "shared_output", "write"]
 
 _STDOUT, _STDERR = 1, 2
-# Control characters but for tab and newline, and marks that turn the direction of text around: a
-# name that holds some could clear the screen or look like another name.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-_BREAKS = re.compile("[\t\n]")
 _own: list[TextIO] = []  # where lines of the command go while `own_output` is open
 
 
@@ -49,16 +46,6 @@ def write(text: str, stream: TextIO) -> None:
         raise
     except OSError as error:
         raise _refused(error) from None
-
-
-def visible(text: str) -> str:
-    """`text` with control characters and marks of direction as escapes; newlines and tabs stay."""
-    return _CONTROL.sub(_escaped, text)
-
-
-def one_line(text: str) -> str:
-    """`visible` text with newlines and tabs as escapes too: a name in a line or a cell."""
-    return _BREAKS.sub(_escaped, visible(text))
 
 
 @contextmanager
@@ -147,7 +134,3 @@ def _descriptor(stream: TextIO) -> int | None:
 
 def _refused(error: OSError) -> OutputError:
     return OutputError(f"cannot write to standard output: {error.strerror or error}")
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode()

@@ -13,7 +13,8 @@ from registry.console import tell
 from registry.errors import BenchError, ConfigError, DataError, UnknownNameError, guarded
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import CommandSpec
-from registry.streams import OutputError, one_line, output, own_output, shared_output, write
+from registry.streams import OutputError, output, own_output, shared_output, write
+from registry.untrusted import one_line
 
 __all__ = ["CommandParser", "main"]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from registry.console import say, table_text
-from registry.streams import one_line, output, own_output, visible
+from registry.console import say
+from registry.streams import output, own_output
 
 BENCH = Path(sys.executable).with_name("bench")
 # Prints at import as libraries do: by print, from C, through a process, and from a handler that
@@ -125,15 +125,6 @@ def test_in_one_process_the_streams_are_as_before(capfd: pytest.CaptureFixture[s
     out, err = capfd.readouterr()
     assert (out, err) == ("a line\nafter\n", "a library\n")
     assert sys.stdout is before
-
-
-def test_names_cannot_steer_the_terminal() -> None:
-    name = "a\x1b[2Jb\u202ec\rd\ne\x9b1m"
-    assert visible(name) == "a\\x1b[2Jb\\u202ec\\rd\ne\\x9b1m"
-    assert one_line(name) == "a\\x1b[2Jb\\u202ec\\rd\\ne\\x9b1m"
-    assert one_line("caf\u00e9 \u4eba \U0001f600") == "caf\u00e9 \u4eba \U0001f600"
-    table = table_text("", ("name", "n"), [(name, "1")])
-    assert table.splitlines()[-1].startswith("a\\x1b[2Jb\\u202ec\\rd\\ne\\x9b1m")
 
 
 def test_a_line_keeps_what_its_stream_can_show(monkeypatch: pytest.MonkeyPatch) -> None:

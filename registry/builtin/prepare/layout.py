@@ -29,6 +29,8 @@ import numpy as np
 from registry.contracts.types import Crop, Video
 from registry.errors import ConfigError, DataError
 from registry.files import replacing, write_text
+from registry.leftovers import is_unfinished, sweep
+from registry.untrusted import csv_cell
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -148,7 +150,8 @@ class Store:
         self.out, self.name, self.root = out, name, out / name
         self.index, self.failures = out / f"{name}.json", out / f"{name}_failures.csv"
         file = self.root / _SETTINGS
-        if self.root.exists() and not file.is_file() and any(self.root.iterdir()):
+        sweep(self.root)
+        if self.root.exists() and not file.is_file() and _holds_something(self.root):
             raise ConfigError(
                 f"{self.root} holds something that `bench prepare` did not make; choose another"
                 " --out or --name"
@@ -166,11 +169,16 @@ class Store:
             rows = csv.writer(to)
             rows.writerow(["input", "video", "frame", "reason"])
             rows.writerows(
-                [each.input, f"{each.group}/{each.key}", frame, reason]
+                [csv_cell(each.input), f"{each.group}/{each.key}", frame, csv_cell(reason)]
                 for each in records
                 for frame, reason in each.failures
             )
         return records
+
+
+def _holds_something(folder: Path) -> bool:
+    """Whether there is anything but what a killed run, perhaps on another machine, was writing."""
+    return any(not is_unfinished(each.name) for each in folder.iterdir())
 
 
 def _write_png(path: Path, image: NDArray[np.uint8]) -> None:

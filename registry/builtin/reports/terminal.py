@@ -14,7 +14,8 @@ from registry.results.result import Result
 
 if TYPE_CHECKING:
     from rich.table import Table
-from registry.streams import one_line, output
+from registry.streams import output
+from registry.untrusted import one_line
 
 __all__ = ["headline_metrics", "metric_title", "print_tables", "reasons"]
 

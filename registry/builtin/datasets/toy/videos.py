@@ -88,6 +88,7 @@ def _fill_cache(folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     sweep(folder.parent)
     unfinished = folder.with_name(unfinished_name(folder.name))
+    unfinished.mkdir()
     try:
         draw_toy(unfinished, Plan())
         try:
