@@ -42,7 +42,15 @@ if TYPE_CHECKING:
     from registry.cli.detector_flags import configure_for_detectors
     from registry.cli.file_commands import check_inputs, configure_for_files, unscored
     from registry.cli.flags import add_config_flags, given_flags
-    from registry.console import print_table, progress, progress_bar, say, say_above_bar, tell
+    from registry.console import (
+        print_table,
+        progress,
+        progress_bar,
+        say,
+        say_above_bar,
+        say_block,
+        tell,
+    )
     from registry.contracts.backbone import (
         Backbone,
         FineBackbone,
@@ -77,6 +85,7 @@ if TYPE_CHECKING:
         Video,
         VideoIndex,
     )
+    from registry.errors import reading
     from registry.faces.crops import crop_face, shown_aspect
     from registry.faces.masks import crop_mask
     from registry.faces.real_faces import real_crops
@@ -86,6 +95,7 @@ if TYPE_CHECKING:
         file_sha256,
         opened_folder,
         read_json,
+        refuse_special,
         replacing,
         writable_folder,
         write_text,
@@ -228,12 +238,15 @@ __all__ = [
     "progress_bar",
     "read_json",
     "read_sealed",
+    "reading",
     "real_crops",
     "refuse_other_run",
+    "refuse_special",
     "replacing",
     "resolve",
     "say",
     "say_above_bar",
+    "say_block",
     "scratch_folder",
     "shown_aspect",
     "table_head",
@@ -341,6 +354,9 @@ _ON_FIRST_USE = {
     "cache_sealed": "registry.sealed",
     "read_json": "registry.files",
     "cache_or_scratch": "registry.files",
+    "say_block": "registry.console",
+    "reading": "registry.errors",
+    "refuse_special": "registry.files",
 }
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "progress_bar",
     "say",
     "say_above_bar",
+    "say_block",
     "table_text",
     "tell",
 ]
@@ -73,7 +74,12 @@ def progress_bar(
 
 
 def say(text: str = "") -> None:
-    """One line on standard output."""
+    """One line on standard output: a newline in it, which a name may have, is an escape."""
+    say_block(text.replace("\n", "\\n"))
+
+
+def say_block(text: str) -> None:
+    """Lines on standard output."""
     write(text + "\n", output())
 
 
@@ -99,7 +105,7 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
     from shutil import get_terminal_size
 
     width = get_terminal_size().columns if output().isatty() else None
-    say(table_text(title, header, rows, width=width))
+    say_block(table_text(title, header, rows, width=width))
 
 
 def table_text(

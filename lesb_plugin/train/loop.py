@@ -26,7 +26,7 @@ from lesb_plugin.train.options import TrainConfig
 from lesb_plugin.train.shown import show_embeddings, show_pairs
 from lesb_plugin.train.step import step_gradients
 from lesb_plugin.train.validation import ValSet, verdict
-from registry import DataError, TrainableNetwork, progress_bar, say
+from registry import DataError, TrainableNetwork, progress_bar, say_block
 
 __all__ = ["CHECKPOINT", "LOG", "WEIGHTS", "Trainer"]
 
@@ -175,7 +175,7 @@ class Trainer:
         self.log["seconds"] = round(self.seconds, 1)
         write_log(self.out / LOG, self.log)
         if not self.config.quiet:
-            say(_line(record, self.config.epochs))
+            say_block(_line(record, self.config.epochs))
         self.tally = Tally()
 
     def _record(self, epoch: int) -> dict[str, Any]:

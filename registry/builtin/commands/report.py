@@ -52,7 +52,8 @@ def run_report(args: argparse.Namespace) -> int:
     results = [recompute(folder, metrics, profile) for profile in _profiles(args.profile)]
     for result in results:
         if len(results) > 1:
-            say(f"=== profile {result.settings.profile} ===\n")
+            say(f"=== profile {result.settings.profile} ===")
+            say()
         print_tables(result)
     if args.write:
         for path in _write(results[0], folder):
