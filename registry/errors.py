@@ -102,5 +102,6 @@ def reading(what: object, advice: str = "") -> Iterator[None]:
     except Exception as error:
         text = " ".join(str(error).split())[:_LONGEST]
         kind = type(error).__name__
-        reason = f"{kind}: {text}" if text else kind
+        missing = isinstance(error, KeyError)
+        reason = f"{text} is missing" if missing else f"{kind}: {text}" if text else kind
         raise DataError(f"cannot read {what}: {reason}{advice and f'; {advice}'}") from error

@@ -24,6 +24,7 @@ __all__ = [
     "cache_or_scratch",
     "expanded",
     "file_sha256",
+    "is_there",
     "opened_folder",
     "parse_json",
     "read_json",
@@ -102,6 +103,14 @@ def opened_folder(path: Path) -> Iterator[Path]:
         for folder in made:  # the innermost first
             with suppress(OSError):
                 folder.rmdir()
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file is there; False for a name that no file can have, or in a locked folder."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def refuse_special(path: Path) -> None:

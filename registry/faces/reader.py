@@ -16,10 +16,10 @@ import numpy as np
 from registry.contracts.types import FRAME, Face, Frame
 from registry.data.images import read_image
 from registry.data.videos import VideoCursor, is_video
-from registry.errors import ConfigError, DataError, PluginError, did_you_mean, guarded
+from registry.errors import ConfigError, DataError, PluginError, did_you_mean, guarded, reading
 from registry.faces.clock import StageClock
 from registry.faces.crops import LANDMARK_BOX, area, fraction_inside, iou, landmark_box
-from registry.files import file_sha256
+from registry.files import file_sha256, refuse_special
 from registry.plugins.specs import FaceDetectorSpec, LandmarkerSpec
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ __all__ = ["FaceReader", "Reading", "build_reader", "read_landmarks", "reason_wi
 _CROP_FROM = ("auto", "landmarks", "detector", FRAME)
 _KEPT_AREA = 0.5  # of the largest face's; smaller ones are bystanders (METHOD of SBI's inference)
 _INSIDE = 0.5  # share of the landmarks that must be in the image they are said to belong to
+_MOST_BYTES = 1 << 20  # of a file of landmarks
 _OWN = {"_built", "clock"}  # what a pickled copy has anew
 T = TypeVar("T")
 
@@ -155,7 +156,7 @@ class FaceReader:
         ]
 
     def _image(self, frame: Frame) -> NDArray[np.uint8]:
-        with self.clock.measure("decode"):
+        with self.clock.measure("decode"), reading(frame.path):
             if not is_video(frame.path):
                 return read_image(frame.path)
             cursor: VideoCursor = self._own("cursor", VideoCursor)
@@ -219,12 +220,17 @@ def build_reader(plugins: Plugins, config: Reading) -> FaceReader:
 
 def read_landmarks(path: Path) -> NDArray[np.float32]:
     """Landmarks (68|81, 2) of a .npy file; a DataError says what is wrong with it."""
+    refuse_special(path)
     try:
-        points = np.load(path, allow_pickle=False)
+        size = path.stat().st_size
     except FileNotFoundError:
         raise DataError(f"no landmarks file {path}") from None
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(f"cannot read landmarks {path}: {error}") from None
+    if size > _MOST_BYTES:
+        raise DataError(f"landmarks {path} are a file of {size} bytes; 81 points have {81 * 16}")
+    with reading(f"landmarks {path}"):
+        points = np.load(path, allow_pickle=False)
     if not isinstance(points, np.ndarray) or points.dtype.kind not in "fiu":
         raise DataError(f"landmarks {path} are not an array of numbers")
     if points.shape not in {(68, 2), (81, 2)}:

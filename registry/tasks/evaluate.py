@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from registry.console import progress_bar
 from registry.contracts.detector import EmbeddingDetector
 from registry.contracts.types import Video, VideoIndex
@@ -32,7 +30,7 @@ from registry.scoring.frames import choose_units, find_data
 from registry.scoring.rows import rows_of
 from registry.scoring.scorer import Scorer
 from registry.sealed import tell_no_cache
-from registry.settings.load import as_yaml
+from registry.settings.load import as_yaml, load_yaml
 from registry.settings.tasks import EvalConfig
 from registry.tasks.fit_on import fit_first
 from registry.tasks.run_folder import refuse_other_run
@@ -120,8 +118,8 @@ def _open_folder(config: EvalConfig) -> Path:
 def _run_there(folder: Path) -> dict[str, Any]:
     """The configuration of the run in a folder; empty where there is none that can be read."""
     try:
-        return dict(yaml.safe_load((folder / "config.yaml").read_text("utf-8")))
-    except (OSError, ValueError, TypeError, yaml.YAMLError):
+        return load_yaml("", str(folder / "config.yaml"))
+    except ConfigError:
         return {}
 
 

@@ -27,7 +27,7 @@ from registry.builtin.prepare.options import PrepareConfig
 from registry.console import progress_bar
 from registry.contracts.types import Crop, CropPolicy, Frame, Video
 from registry.data.index import FramePolicy, fingerprint, select_frames
-from registry.errors import DataError
+from registry.errors import DataError, reading
 from registry.faces.crops import crop_face
 from registry.faces.masks import crop_mask
 from registry.faces.reader import FaceReader, build_reader, reason_without_path
@@ -67,14 +67,15 @@ class Recipe:
 
         A DataError where there is no face.
         """
-        image, faces = self.reader.read_marked(frame)
-        return [
-            (
-                crop_face(image, face, self.crop),
-                None if frame.mask is None else crop_mask(frame.mask, image, face, self.crop),
-            )
-            for face in faces[: self.faces]
-        ]
+        with reading(frame.path):
+            image, faces = self.reader.read_marked(frame)
+            return [
+                (
+                    crop_face(image, face, self.crop),
+                    None if frame.mask is None else crop_mask(frame.mask, image, face, self.crop),
+                )
+                for face in faces[: self.faces]
+            ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

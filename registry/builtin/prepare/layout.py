@@ -27,9 +27,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from registry.contracts.types import Crop, Video
-from registry.errors import ConfigError, DataError
-from registry.files import replacing, write_text
+from registry.errors import BenchError, ConfigError, DataError
+from registry.files import read_json, replacing, write_text
 from registry.leftovers import is_unfinished, sweep
+from registry.settings.coerce import build
 from registry.untrusted import csv_cell
 
 if TYPE_CHECKING:
@@ -109,11 +110,11 @@ class Target:
 def read_record(path: Path) -> Record:
     """A record; a DataError where the file is not one."""
     try:
-        values = json.loads(path.read_text("utf-8"))
+        values = read_json(path)
         if "split" in values:  # as 0.1.0 had it
             values["splits"] = [values.pop("split")]
-        return Record(**values)
-    except (OSError, ValueError, TypeError) as error:
+        return build(Record, values)
+    except (OSError, BenchError, TypeError, AttributeError) as error:
         raise DataError(
             f"cannot read {path}: {error}; take it away, and the video is prepared again"
         ) from None
@@ -228,7 +229,9 @@ def check_clashes(root: Path, todo: Iterable[tuple[Target, str]]) -> None:
 
 
 def _refuse_other(file: Path, settings: dict[str, Any]) -> None:
-    there = json.loads(file.read_text("utf-8"))
+    there = read_json(file)
+    if not isinstance(there, dict):
+        raise DataError(f"{file} holds no settings; choose another --out, or --overwrite")
     differ = [key for key in settings if there.get(key) != settings[key]]
     if differ:
         # The reader's checksum says nothing to people; alone, it is that of a landmark predictor.
