@@ -103,6 +103,7 @@ if TYPE_CHECKING:
     from registry.html.markup import Markup, joined, table_head, tag
     from registry.html.page import html_page, picture_uri
     from registry.leftovers import scratch_folder
+    from registry.processes import end_with_parent
     from registry.results.audit_summary import AuditFigure, AuditSummary, PartAudit, keep_audit
     from registry.results.bootstrap import draw_weights, interval
     from registry.results.file_scores import FaceScore, Prediction
@@ -215,6 +216,7 @@ __all__ = [
     "crop_mask",
     "detector_context",
     "draw_weights",
+    "end_with_parent",
     "evaluate",
     "file_sha256",
     "fit",
@@ -357,6 +359,7 @@ _ON_FIRST_USE = {
     "say_block": "registry.console",
     "reading": "registry.errors",
     "refuse_special": "registry.files",
+    "end_with_parent": "registry.processes",
 }
 
 

@@ -233,7 +233,7 @@ class Trainer:
         save_checkpoint(self.out / CHECKPOINT, state)
 
     def resume(self, state: Mapping[str, Any]) -> None:
-        """Go back to what was saved, as `load_same_run` gives it; DataError where it does not fit."""
+        """Go back to what `load_same_run` gives; a DataError where it does not fit."""
         with reading(f"the checkpoint {self.out / CHECKPOINT}", ADVICE):
             self.network.load_state_dict(state["network"])
             self.average.network.load_state_dict(state["average"])

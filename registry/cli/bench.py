@@ -13,6 +13,7 @@ from registry.console import tell
 from registry.errors import BenchError, ConfigError, DataError, UnknownNameError, guarded
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import CommandSpec
+from registry.processes import Terminated, terminating
 from registry.streams import OutputError, output, own_output, shared_output, write
 from registry.untrusted import one_line
 
@@ -81,9 +82,9 @@ def _close_flag(unknown: str, known: Sequence[str]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `bench`; 2 for an error that is the user's to fix, 130 when interrupted."""
+    """Run `bench`; 2 for an error that is the user's to fix, 130 or 143 for Ctrl-C or SIGTERM."""
     try:
-        with own_output():
+        with own_output(), terminating():
             return _run(list(sys.argv[1:] if argv is None else argv))
     except BenchError as error:
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
@@ -95,8 +96,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         tell(f"error: {error}")
         return 2
     except KeyboardInterrupt as interrupt:
-        tell(" ".join(["interrupted", *getattr(interrupt, "__notes__", ())]))
-        return 130
+        terminated = isinstance(interrupt, Terminated)
+        said = "terminated" if terminated else "interrupted"
+        tell(" ".join([said, *getattr(interrupt, "__notes__", ())]))
+        return 143 if terminated else 130
     except BrokenPipeError:  # the reader of a pipe (`| head`) has gone; nothing more to say to it
         return 1
 

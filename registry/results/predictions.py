@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from registry.errors import ConfigError, DataError
+from registry.errors import BenchError, DataError, UnknownNameError
 from registry.files import parse_json, replacing
 from registry.results.columns import typed_columns
 from registry.results.method_groups import MethodGroup
@@ -85,17 +85,19 @@ class Settings:
     levels: tuple[str, ...] = ("video", "frame")
     groups: tuple[MethodGroup, ...] = ()
 
+    def __post_init__(self) -> None:
+        named = [("profile", self.profile, _PROFILES)]
+        for kind, name, known in [*named, *(("level", each, _LEVELS) for each in self.levels)]:
+            if name not in known:
+                raise UnknownNameError(kind, name, known)
+
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "vote_variants": sorted(self.vote_variants)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Settings:
         """The inverse of `to_json`; a ConfigError says what is wrong with a value."""
-        settings = build(cls, values)
-        for known, given in ((_PROFILES, {settings.profile}), (_LEVELS, set(settings.levels))):
-            if not given <= known:
-                raise ConfigError(f"{sorted(given - known)} is none of {sorted(known)}")
-        return settings
+        return build(cls, values)
 
 
 def predictions_table(columns: Mapping[str, Sequence[Any]]) -> pa.Table:
@@ -182,7 +184,7 @@ def _settings(file: Path, metadata: Mapping[bytes, bytes]) -> Settings:
         )
     try:
         return Settings.from_json(record["settings"])
-    except ConfigError as error:
+    except BenchError as error:
         raise DataError(f"the settings in {file} are damaged ({error}); run again") from error
 
 
