@@ -1,1 +1,1 @@
-"""The guest: LFD, LESB and what they need. Imports only names in `registry.__all__`."""
+"""The guest: LFD, LESB and what they need. It imports only names in `registry.__all__`."""

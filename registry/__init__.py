@@ -85,6 +85,7 @@ if TYPE_CHECKING:
         Video,
         VideoIndex,
     )
+    from registry.data.codecs import CODECS, Coding, Motion, missing_encoders, video_frame
     from registry.errors import reading
     from registry.faces.crops import crop_face, shown_aspect
     from registry.faces.masks import crop_mask
@@ -124,16 +125,18 @@ if TYPE_CHECKING:
     from registry.settings.tasks import ScoringConfig
     from registry.tasks.audit import AuditInputs, prepare_audit
     from registry.tasks.context import detector_context
+    from registry.tasks.corrupted import Corrupted, evaluate_corrupted
     from registry.tasks.evaluate import evaluate
     from registry.tasks.finished_run import FinishedRun, ScoredFace
     from registry.tasks.fit import fit
     from registry.tasks.predict import Predictor, predict
     from registry.tasks.run_folder import refuse_other_run
-    from registry.tasks.train import prepare_training
+    from registry.tasks.train import FaceInputs, prepare_faces, prepare_training
 
 __version__ = metadata.version("lesb-plugin")
 
 __all__ = [
+    "CODECS",
     "ArtefactSpec",
     "AuditFigure",
     "AuditInputs",
@@ -143,9 +146,11 @@ __all__ = [
     "BatchSettings",
     "BenchError",
     "CalibratedDetector",
+    "Coding",
     "CommandSpec",
     "ComputeSettings",
     "ConfigError",
+    "Corrupted",
     "Crop",
     "CropPolicy",
     "DataError",
@@ -165,6 +170,7 @@ __all__ = [
     "Explanation",
     "Face",
     "FaceDetectorSpec",
+    "FaceInputs",
     "FaceScore",
     "FaceSettings",
     "FailureSettings",
@@ -180,6 +186,7 @@ __all__ = [
     "LocalDetector",
     "Markup",
     "MetricSpec",
+    "Motion",
     "NotFittedError",
     "PartAudit",
     "PluginError",
@@ -218,6 +225,7 @@ __all__ = [
     "draw_weights",
     "end_with_parent",
     "evaluate",
+    "evaluate_corrupted",
     "file_sha256",
     "fit",
     "given_flags",
@@ -228,12 +236,14 @@ __all__ = [
     "keep_audit",
     "lazy",
     "load_yaml",
+    "missing_encoders",
     "opened_folder",
     "option",
     "options_field",
     "picture_uri",
     "predict",
     "prepare_audit",
+    "prepare_faces",
     "prepare_training",
     "print_table",
     "progress",
@@ -255,112 +265,64 @@ __all__ = [
     "tag",
     "tell",
     "unscored",
+    "video_frame",
     "writable_folder",
     "write_text",
 ]
 
-_ON_FIRST_USE = {
-    "AuditFigure": "registry.results.audit_summary",
-    "AuditInputs": "registry.tasks.audit",
-    "AuditSummary": "registry.results.audit_summary",
-    "Backbone": "registry.contracts.backbone",
-    "BatchSettings": "registry.settings.shared",
-    "CalibratedDetector": "registry.contracts.detector",
-    "ComputeSettings": "registry.settings.shared",
-    "Crop": "registry.contracts.types",
-    "CropPolicy": "registry.contracts.types",
-    "DataOptions": "registry.contracts.types",
-    "DataSettings": "registry.settings.shared",
-    "DatasetRequest": "registry.contracts.types",
-    "Detector": "registry.contracts.detector",
-    "DetectorContext": "registry.contracts.detector",
-    "DifferentiableDetector": "registry.contracts.detector",
-    "Embedder": "registry.contracts.embedder",
-    "EmbeddingDetector": "registry.contracts.detector",
-    "Explain": "registry.contracts.detector",
-    "Explanation": "registry.contracts.types",
-    "Face": "registry.contracts.types",
-    "FaceScore": "registry.results.file_scores",
-    "FaceSettings": "registry.settings.shared",
-    "FailureSettings": "registry.settings.shared",
-    "Features": "registry.contracts.types",
-    "FineBackbone": "registry.contracts.backbone",
-    "FinishedRun": "registry.tasks.finished_run",
-    "FitContext": "registry.contracts.detector",
-    "FitReport": "registry.contracts.detector",
-    "Frame": "registry.contracts.types",
-    "FrameSettings": "registry.settings.shared",
-    "FreezableNetwork": "registry.contracts.backbone",
-    "LocalDetector": "registry.contracts.detector",
-    "Markup": "registry.html.markup",
-    "PartAudit": "registry.results.audit_summary",
-    "Prediction": "registry.results.file_scores",
-    "Predictor": "registry.tasks.predict",
-    "Resolved": "registry.contracts.types",
-    "Result": "registry.results.result",
-    "Sample": "registry.contracts.types",
-    "ScoredFace": "registry.tasks.finished_run",
-    "Scores": "registry.contracts.types",
-    "ScoringConfig": "registry.settings.tasks",
-    "TimmRecipe": "registry.backbones.timm_recipe",
-    "TrainableBackbone": "registry.contracts.backbone",
-    "TrainableNetwork": "registry.contracts.backbone",
-    "Video": "registry.contracts.types",
-    "VideoIndex": "registry.contracts.types",
-    "WorkerSettings": "registry.settings.shared",
-    "add_config_flags": "registry.cli.flags",
-    "as_yaml": "registry.settings.load",
-    "build_timm_backbone": "registry.backbones.timm_recipe",
-    "cache_dir": "registry.files",
-    "check_inputs": "registry.cli.file_commands",
-    "configure_for_detectors": "registry.cli.detector_flags",
-    "configure_for_files": "registry.cli.file_commands",
-    "crop_face": "registry.faces.crops",
-    "shown_aspect": "registry.faces.crops",
-    "crop_mask": "registry.faces.masks",
-    "detector_context": "registry.tasks.context",
-    "draw_weights": "registry.results.bootstrap",
-    "evaluate": "registry.tasks.evaluate",
-    "file_sha256": "registry.files",
-    "fit": "registry.tasks.fit",
-    "given_flags": "registry.cli.flags",
-    "html_page": "registry.html.page",
-    "interval": "registry.results.bootstrap",
-    "joined": "registry.html.markup",
-    "keep_audit": "registry.results.audit_summary",
-    "load_yaml": "registry.settings.load",
-    "option": "registry.settings.shared",
-    "options_field": "registry.settings.shared",
-    "opened_folder": "registry.files",
-    "picture_uri": "registry.html.page",
-    "predict": "registry.tasks.predict",
-    "prepare_audit": "registry.tasks.audit",
-    "prepare_training": "registry.tasks.train",
-    "print_table": "registry.console",
-    "progress": "registry.console",
-    "progress_bar": "registry.console",
-    "real_crops": "registry.faces.real_faces",
-    "refuse_other_run": "registry.tasks.run_folder",
-    "replacing": "registry.files",
-    "resolve": "registry.settings.load",
-    "say": "registry.console",
-    "say_above_bar": "registry.console",
-    "table_head": "registry.html.markup",
-    "tag": "registry.html.markup",
-    "tell": "registry.console",
-    "unscored": "registry.cli.file_commands",
-    "writable_folder": "registry.files",
-    "write_text": "registry.files",
-    "scratch_folder": "registry.leftovers",
-    "read_sealed": "registry.sealed",
-    "cache_sealed": "registry.sealed",
-    "read_json": "registry.files",
-    "cache_or_scratch": "registry.files",
-    "say_block": "registry.console",
-    "reading": "registry.errors",
-    "refuse_special": "registry.files",
-    "end_with_parent": "registry.processes",
+_PLACES = {
+    "registry.backbones.timm_recipe": "TimmRecipe build_timm_backbone",
+    "registry.cli.detector_flags": "configure_for_detectors",
+    "registry.cli.file_commands": "check_inputs configure_for_files unscored",
+    "registry.cli.flags": "add_config_flags given_flags",
+    "registry.console": "print_table progress progress_bar say say_above_bar say_block tell",
+    "registry.contracts.backbone": (
+        "Backbone FineBackbone FreezableNetwork TrainableBackbone TrainableNetwork"
+    ),
+    "registry.contracts.detector": (
+        "CalibratedDetector Detector DetectorContext DifferentiableDetector EmbeddingDetector "
+        "Explain FitContext FitReport LocalDetector"
+    ),
+    "registry.contracts.embedder": "Embedder",
+    "registry.contracts.types": (
+        "Crop CropPolicy DataOptions DatasetRequest Explanation Face Features Frame Resolved "
+        "Sample Scores Video VideoIndex"
+    ),
+    "registry.data.codecs": "CODECS Coding Motion missing_encoders video_frame",
+    "registry.faces.crops": "crop_face shown_aspect",
+    "registry.faces.masks": "crop_mask",
+    "registry.faces.real_faces": "real_crops",
+    "registry.files": (
+        "cache_dir cache_or_scratch file_sha256 opened_folder read_json refuse_special replacing "
+        "writable_folder write_text"
+    ),
+    "registry.html.markup": "Markup joined table_head tag",
+    "registry.html.page": "html_page picture_uri",
+    "registry.results.audit_summary": "AuditFigure AuditSummary PartAudit keep_audit",
+    "registry.results.bootstrap": "draw_weights interval",
+    "registry.results.file_scores": "FaceScore Prediction",
+    "registry.results.result": "Result",
+    "registry.settings.load": "as_yaml load_yaml resolve",
+    "registry.settings.shared": (
+        "BatchSettings ComputeSettings DataSettings FaceSettings FailureSettings FrameSettings "
+        "WorkerSettings option options_field"
+    ),
+    "registry.settings.tasks": "ScoringConfig",
+    "registry.tasks.audit": "AuditInputs prepare_audit",
+    "registry.tasks.context": "detector_context",
+    "registry.tasks.corrupted": "Corrupted evaluate_corrupted",
+    "registry.tasks.evaluate": "evaluate",
+    "registry.tasks.finished_run": "FinishedRun ScoredFace",
+    "registry.tasks.fit": "fit",
+    "registry.tasks.predict": "Predictor predict",
+    "registry.tasks.run_folder": "refuse_other_run",
+    "registry.tasks.train": "FaceInputs prepare_faces prepare_training",
+    "registry.leftovers": "scratch_folder",
+    "registry.sealed": "cache_sealed read_sealed",
+    "registry.errors": "reading",
+    "registry.processes": "end_with_parent",
 }
+_ON_FIRST_USE = {name: place for place, names in _PLACES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:

@@ -13,13 +13,31 @@ import pytest
 import registry
 
 ROOT = Path(__file__).parents[1]
-# The paper's mathematics, to be read, tested and used without the host.
-ALONE = (
-    "lesb_plugin/lfd/subspace.py",
-    "lesb_plugin/lfd/regions.py",
-    "lesb_plugin/gep/subspace.py",
-    "lesb_plugin/pseudo_fakes/blend.py",
+# The paper's mathematics: numbers in, numbers out.
+MATHEMATICS = (
+    "lesb_plugin/audit/measures/agreement.py",
+    "lesb_plugin/audit/measures/discrimination.py",
+    "lesb_plugin/audit/measures/localisation.py",
+    "lesb_plugin/audit/measures/naming.py",
+    "lesb_plugin/explain/verdict.py",
     "lesb_plugin/explainers/cam.py",
+    "lesb_plugin/explainers/log_odds.py",
+    "lesb_plugin/gep/subspace.py",
+    "lesb_plugin/lesb/fusion.py",
+    "lesb_plugin/lfd/subspace.py",
+    "lesb_plugin/roi/heads.py",
+)
+OF_NUMBERS = {"numpy", "scipy", "torch"}
+# And what can be read, tested and used without the host, pictures included.
+ALONE = (
+    *MATHEMATICS,
+    "lesb_plugin/lesb/heads.py",
+    "lesb_plugin/lesb/probe.py",
+    "lesb_plugin/lesb/threshold.py",
+    "lesb_plugin/lfd/part_grid.py",
+    "lesb_plugin/lfd/regions.py",
+    "lesb_plugin/pseudo_fakes/blend.py",
+    "lesb_plugin/roi/calibration.py",
 )
 HEAVY = {"torch", "torchvision", "timm", "cv2", "numpy", "pandas", "scipy", "sklearn", "pyarrow"}
 
@@ -38,7 +56,7 @@ def sources(folder: str) -> list[Path]:
     return sorted((ROOT / folder).rglob("*.py"))
 
 
-def test_the_layers_of_the_host_hold() -> None:
+def test_the_layers_hold() -> None:
     tool = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run(
         [tool, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
@@ -63,18 +81,49 @@ def test_the_guest_imports_only_the_public_names_of_the_host() -> None:
                 assert set(names) <= set(registry.__all__), f"{path}: {names}"
 
 
-@pytest.mark.parametrize("name", ALONE)
-def test_the_mathematics_needs_nothing_of_the_host(name: str) -> None:
-    """Neither the file nor what it imports of its own package."""
-    waiting, seen = [ROOT / name], set()
+def behind(name: str) -> set[str]:
+    """Packages that a file of the guest imports, itself or through others of the guest."""
+    waiting, seen, found = [ROOT / name], set(), set()
     while waiting:
         path = waiting.pop()
         seen.add(path)
         for module, _ in imports(path):
-            assert module.partition(".")[0] != "registry", path
+            found.add(module.partition(".")[0])
             own = ROOT / (module.replace(".", "/") + ".py")
             if module.startswith("lesb_plugin") and own not in seen and own.is_file():
                 waiting.append(own)
+    return found
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_what_stands_alone_needs_nothing_of_the_host(name: str) -> None:
+    assert "registry" not in behind(name)
+
+
+@pytest.mark.parametrize("name", MATHEMATICS)
+def test_the_mathematics_needs_numbers_only(name: str) -> None:
+    assert behind(name) - {"lesb_plugin"} - sys.stdlib_module_names <= OF_NUMBERS
+
+
+def test_nothing_of_the_host_imports_its_public_face() -> None:
+    for path in sources("registry"):
+        assert all(module != "registry" for module, _ in imports(path)), path
+
+
+def test_every_folder_says_what_lives_there() -> None:
+    for folder in {
+        path.parent for package in ("registry", "lesb_plugin") for path in sources(package)
+    }:
+        text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8")))
+        assert text, folder
+
+
+def test_reading_results_loads_no_torch() -> None:
+    folder = ROOT / "registry" / "results"
+    names = ", ".join(f"registry.results.{path.stem}" for path in sorted(folder.glob("[a-z]*.py")))
+    code = f"import sys, {names}; print(*sorted({{'torch', 'timm'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
 
 
 def test_every_public_name_exists() -> None:

@@ -1,1 +1,1 @@
-"""How good an explanation is: measured beside what knows nothing of the face."""
+"""`bench audit`: how good explanations are, beside what knows no face. It explains nothing."""

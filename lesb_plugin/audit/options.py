@@ -70,6 +70,9 @@ class AuditConfig(
     )
     make_edits: bool = option(False, "audit on edits made of the real faces, not on given fakes")
     edits: int = option(3, "edits of each real face, with --make-edits", min=1)
+    corrupt: tuple[str, ...] = option(
+        (), "NAME:SEVERITY: damage every frame first, as in `bench eval --corrupt`"
+    )
     faces: int | None = option(
         None,
         "no more faces than this, all those of evenly chosen people, of two at least",

@@ -1,1 +1,1 @@
-"""Explanations: where in a face, and in which of its parts, a detector's score comes from."""
+"""`bench explain`: where a score comes from, as a report. Maps are made in explainers/."""

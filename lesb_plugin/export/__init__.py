@@ -1,1 +1,1 @@
-"""`bench export`: a fitted LESB for programs that know nothing of this package."""
+"""`bench export`: a fitted LESB for programs that do not know this package. Nothing is fitted."""

@@ -1,1 +1,1 @@
-"""`bench figure`: pages of pictures of a finished run, as the paper's Figures 5 to 7."""
+"""`bench figure`: pictures of a finished run, as the paper's Figures 5 to 7. No scoring."""

@@ -1,1 +1,1 @@
-"""LESB in contrastive subspaces: directions that change with one part and with nothing else."""
+"""LESB in contrastive subspaces, which change with one part. Its heads are those of lesb/."""

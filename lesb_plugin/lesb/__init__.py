@@ -1,1 +1,1 @@
-"""The Locally-Explainable Self-Blended detector, built on LFD."""
+"""The Locally-Explainable Self-Blended detector on LFD: fit, heads, fusion. No fake is made."""

@@ -92,6 +92,12 @@ def bench_commands() -> Iterable[CommandSpec]:
             run=lazy("lesb_plugin.train.command:run_train"),
         ),
         CommandSpec(
+            name="autoencoder",
+            summary="train the small network that draws regions anew for pseudo-fakes",
+            configure=lazy("lesb_plugin.train.autoencoder_command:configure_autoencoder"),
+            run=lazy("lesb_plugin.train.autoencoder_command:run_autoencoder"),
+        ),
+        CommandSpec(
             name="validate",
             summary="AUC of weights on the pseudo-fakes of val; choose what scores .5",
             configure=lazy("lesb_plugin.train.validate_command:configure_validate"),

@@ -1,1 +1,1 @@
-"""Local Feature Discovery: local subspaces in the global embedding of any backbone."""
+"""Local Feature Discovery: local subspaces in the embedding of any backbone. Nothing of LESB."""

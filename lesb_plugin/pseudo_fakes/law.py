@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from lesb_plugin.pseudo_fakes.codec import CODECS, missing_encoders
 from lesb_plugin.pseudo_fakes.mask import mask_fault
+from registry import CODECS, missing_encoders
 
 __all__ = [
     "Bands",

@@ -12,7 +12,7 @@ from functools import partial
 import cv2
 import numpy as np
 
-from lesb_plugin.pseudo_fakes.codec import draw_coding, video_frame
+from lesb_plugin.pseudo_fakes.codec import draw_coding
 from lesb_plugin.pseudo_fakes.distort import Image, compress, shift_rgb
 from lesb_plugin.pseudo_fakes.filters import (
     INTERPOLATIONS,
@@ -25,6 +25,7 @@ from lesb_plugin.pseudo_fakes.filters import (
     unsharp,
 )
 from lesb_plugin.pseudo_fakes.law import Quality
+from registry import video_frame
 
 __all__ = ["draw_quality"]
 

@@ -1,1 +1,1 @@
-"""LESB on features pooled inside of the face's parts."""
+"""LESB on features pooled inside of the face's parts. Nothing of subspaces."""

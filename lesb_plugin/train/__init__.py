@@ -1,1 +1,1 @@
-"""`bench train`: a fake/real network made from real faces alone, by blending them."""
+"""`bench train`: a fake/real network from real faces alone. Its fakes come from pseudo_fakes/."""

@@ -1,1 +1,1 @@
-"""The host's own plugin: the backbones, detectors, data, metrics and reports that it brings."""
+"""The host's own plugin: what it brings itself. Nothing below it may know of it."""

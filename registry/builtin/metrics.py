@@ -25,6 +25,8 @@ __all__ = [
     "auc_weighted",
     "eer",
     "eer_weighted",
+    "false_alarms",
+    "false_alarms_weighted",
     "roc_points",
     "tpr_at_fpr_1",
     "tpr_at_fpr_1_weighted",
@@ -62,6 +64,13 @@ def accuracy(labels: Ints, scores: Floats) -> float:
     """Share of right answers when a score of .5 or more is called fake; also of a single class."""
     _need_samples(labels)
     return _unweighted(accuracy_weighted, labels, scores)
+
+
+def false_alarms(labels: Ints, scores: Floats) -> float:
+    """Share of the reals that score above .5; also of data that holds no fakes."""
+    if not (labels == 0).any():
+        raise UndefinedMetricError("no real among the samples")
+    return _unweighted(false_alarms_weighted, labels, scores)
 
 
 def tpr_at_fpr_1(labels: Ints, scores: Floats) -> float:
@@ -110,6 +119,13 @@ def accuracy_weighted(labels: Ints, scores: Floats, weights: Ints) -> Floats:
     """(D,) shares of right answers at the threshold .5."""
     right = ((scores >= 0.5) == (labels == 1)).astype(np.int64)  # (n,)
     return _ratio(np.einsum("dn,n->d", weights, right), weights.sum(axis=1))
+
+
+def false_alarms_weighted(labels: Ints, scores: Floats, weights: Ints) -> Floats:
+    """(D,) shares of the reals above .5."""
+    real = labels == 0
+    above = (scores[real] > 0.5).astype(np.int64)
+    return _ratio(np.einsum("dn,n->d", weights[:, real], above), weights[:, real].sum(axis=1))
 
 
 def tpr_at_fpr_1_weighted(labels: Ints, scores: Floats, weights: Ints) -> Floats:

@@ -20,6 +20,11 @@ from registry.plugins.specs import (
 )
 
 _HALF = (0.5, 0.5, 0.5)
+_MODULES = {  # of commands that are not in commands/ under their own name
+    "eval": "commands.evaluate",
+    "plugins": "commands.list",
+    **{name: f"{name}.command" for name in ("compare", "leaderboard", "prepare")},
+}
 _DFB_TRAINED_ON = (Training(dataset="FaceForensics++", task="forgery"),)
 
 
@@ -267,6 +272,7 @@ def bench_metrics() -> list[MetricSpec]:
         _metric("ap", "average precision, fake as the positive class"),
         _metric("eer", "equal error rate, interpolated; .5 for constant scores", higher=False),
         _metric("accuracy", "share of right decisions at a threshold of .5"),
+        _metric("false_alarms", "share of reals that score above .5; needs no fakes", higher=False),
         _metric("tpr_at_fpr_1", "share of fakes found while at most 1 % of reals are flagged"),
         _metric("tpr_at_fpr_5", "share of fakes found while at most 5 % of reals are flagged"),
     ]
@@ -296,41 +302,22 @@ def bench_reporters() -> list[ReporterSpec]:
 @hookimpl
 def bench_commands() -> list[CommandSpec]:
     return [
-        _command(
-            "commands.evaluate",
-            "eval",
-            "score data with a detector; print tables, keep a run folder",
-        ),
-        _command("commands.fit", "fit", "fit a detector on real faces; keep what it learned"),
-        _command(
-            "commands.predict", "predict", "score images, videos and folders; a line for each file"
-        ),
-        _command(
-            "commands.report", "report", "compute a run's numbers again from its predictions alone"
-        ),
-        _command("commands.data", "data", "check data: what is there, missing, damaged, doubled"),
-        _command(
-            "compare.command",
-            "compare",
-            "test whether one run is better on the videos that two share",
-        ),
-        _command(
-            "leaderboard.command",
-            "leaderboard",
-            "runs beside published numbers: Markdown, CSV, HTML",
-        ),
-        _command(
-            "commands.list", "list", "what is registered: backbones, detectors, datasets, ..."
-        ),
-        _command("commands.weights", "weights", "what a checkpoint is, without running code in it"),
-        _command("prepare.command", "prepare", "videos and images to face crops for scoring"),
-        _command(
-            "commands.list", "plugins", "which plugins are installed, and why one does not load"
-        ),
+        _command("eval", "score data with a detector; print tables, keep a run folder"),
+        _command("fit", "fit a detector on real faces; keep what it learned"),
+        _command("predict", "score images, videos and folders; a line for each file"),
+        _command("report", "compute a run's numbers again from its predictions alone"),
+        _command("data", "check data: what is there, missing, damaged, doubled"),
+        _command("compare", "test whether one run is better on the videos that two share"),
+        _command("leaderboard", "runs beside published numbers: Markdown, CSV, HTML"),
+        _command("list", "what is registered: backbones, detectors, datasets, ..."),
+        _command("weights", "what a checkpoint is, without running code in it"),
+        _command("prepare", "videos and images to face crops for scoring"),
+        _command("plugins", "which plugins are installed, and why one does not load"),
     ]
 
 
-def _command(module: str, name: str, summary: str) -> CommandSpec:
+def _command(name: str, summary: str) -> CommandSpec:
+    module = _MODULES.get(name, f"commands.{name}")
     return CommandSpec(
         name=name,
         summary=summary,

@@ -82,6 +82,7 @@ def _parts(
     config: EvalConfig | ScoringConfig,
     fitted: Fitted | None,
 ) -> tuple[Embedder | None, Path | None]:
+    """The backbone on its device, and the artefact for it; None of what the detector needs not."""
     if fitted is not None:
         return fitted.embedder, fitted.artefact
     if not spec.needs_backbone:

@@ -18,6 +18,7 @@ from registry.data.images import read_image
 from registry.data.videos import VideoCursor, is_video
 from registry.errors import ConfigError, DataError, PluginError, did_you_mean, guarded, reading
 from registry.faces.clock import StageClock
+from registry.faces.corruptions import Condition
 from registry.faces.crops import LANDMARK_BOX, area, fraction_inside, iou, landmark_box
 from registry.files import file_sha256, refuse_special
 from registry.plugins.specs import FaceDetectorSpec, LandmarkerSpec
@@ -56,8 +57,9 @@ class FaceReader:
     `crop_from` says where the box comes from: `landmarks` are those of the data, or of a landmarker
     that was asked for by name or by its predictor file; `auto` is the same with dlib's 68 points as
     the last resort; `detector` is the face detector's own box, with the data's landmarks where
-    there are any; `frame` is the whole frame as the one face, and no face is searched for. Safe to
-    use from threads; a pickled copy builds its detectors anew.
+    there are any; `frame` is the whole frame as the one face, and no face is searched for. Every
+    frame goes through `condition`, if there is one, before it is looked at; what is random in that
+    is drawn from `seed`. Safe to use from threads; a pickled copy builds its detectors anew.
     """
 
     def __init__(
@@ -68,6 +70,8 @@ class FaceReader:
         face_detector: str = "dlib",
         landmarker: str | None = None,
         predictor: Path | None = None,
+        condition: Condition | None = None,
+        seed: int = 0,
     ) -> None:
         if crop_from not in _CROP_FROM:
             raise ConfigError(
@@ -78,6 +82,7 @@ class FaceReader:
             raise ConfigError(f"no landmark predictor at {predictor}; check --landmarks PATH")
         self.crop_from: Final = crop_from
         self._predictor = predictor
+        self._condition, self._seed = condition, seed
         self._landmarker_asked_for = landmarker is not None or predictor is not None
         self._face_detector: FaceDetectorSpec = plugins.get("face_detector", face_detector)
         self._landmarker: LandmarkerSpec = plugins.get(
@@ -107,7 +112,14 @@ class FaceReader:
 
         A DataError if the frame or its landmarks cannot be used or hold no face.
         """
-        image = self._image(frame)
+        image, faces = self._faces_of(frame, self._image(frame))
+        if self._condition is not None:
+            faces = [self._condition.of_face(face, frame, self._seed) for face in faces]
+        return image, faces
+
+    def _faces_of(
+        self, frame: Frame, image: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.uint8], list[Face]]:
         given = None if frame.landmarks is None else _landmarks_of(frame.landmarks, image)
         if self.crop_from == FRAME:
             height, width = image.shape[:2]
@@ -157,10 +169,17 @@ class FaceReader:
 
     def _image(self, frame: Frame) -> NDArray[np.uint8]:
         with self.clock.measure("decode"), reading(frame.path):
-            if not is_video(frame.path):
-                return read_image(frame.path)
-            cursor: VideoCursor = self._own("cursor", VideoCursor)
-            return cursor.read(frame.path, frame.index)
+            image = self._decoded(frame)
+        if self._condition is None:
+            return image
+        with self.clock.measure("corrupt"):
+            return self._condition.of_image(image, frame, self._seed)
+
+    def _decoded(self, frame: Frame) -> NDArray[np.uint8]:
+        if not is_video(frame.path):
+            return read_image(frame.path)
+        cursor: VideoCursor = self._own("cursor", VideoCursor)
+        return cursor.read(frame.path, frame.index)
 
     def _detect(self, image: NDArray[np.uint8], frame: Frame) -> list[Face]:
         """Faces of at least half the largest one's area, the largest first."""
@@ -204,12 +223,18 @@ class FaceReader:
         digest = None if self._predictor is None else file_sha256(self._predictor)
         parts = [self.crop_from, self._landmarker_asked_for, self._face_detector.name]
         parts += [self._landmarker.name, digest, sorted(LANDMARK_BOX.items()), _KEPT_AREA]
+        if self._condition is not None:  # without one, chunks of earlier versions stay valid
+            parts += [self._condition.name, self._condition.dose, self._seed]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def build_reader(plugins: Plugins, config: Reading) -> FaceReader:
-    """What turns a frame into faces with landmarks."""
+def build_reader(
+    plugins: Plugins, config: Reading, condition: Condition | None = None, seed: int = 0
+) -> FaceReader:
+    """What turns a frame into faces with landmarks, after a condition that `--corrupt` names."""
     return FaceReader(
+        condition=condition,
+        seed=seed,
         crop_from=config.crop_from,
         face_detector=config.face_detector,
         landmarker=config.landmarker,

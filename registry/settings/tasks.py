@@ -42,7 +42,7 @@ class EvalConfig(
     split: str = option("test", "split of the data to score")
     out: str | None = option(None, "folder of the run; by default a name of its own under runs/")
     metrics: tuple[str, ...] = option(
-        ("auc", "ap", "eer", "accuracy", "tpr_at_fpr_1", "tpr_at_fpr_5"),
+        ("auc", "ap", "eer", "accuracy", "false_alarms", "tpr_at_fpr_1", "tpr_at_fpr_5"),
         "metrics to compute (`bench list metrics`)",
     )
     profile: Literal["strict", "deepfakebench"] = option(
@@ -52,6 +52,12 @@ class EvalConfig(
         (),
         "NAME=PATTERN: one more row NAME for the fakes of all methods whose names match, such as"
         " --group swaps='faceswap_*|*_alpha' (shell patterns in quotes, | between two)",
+    )
+    corrupt: tuple[str, ...] = option(
+        (),
+        "NAME:SEVERITY: damage every frame first (severity 1 to 5; a NAME alone for all five, + for"
+        " one after the other, commas join): jpeg, resize, blur, noise, crop_shift, crop_scale,"
+        " h264, h264_veryfast, h265, gamma",
     )
     draws: int = option(2000, "bootstrap draws of an interval; 0 for none", min=0, max=1_000_000)
     chunk: int = option(256, "frames per chunk, the unit in which a run resumes", min=1)

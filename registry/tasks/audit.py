@@ -11,6 +11,7 @@ from registry.contracts.embedder import Embedder
 from registry.contracts.types import CropPolicy, Frame, Video
 from registry.data.index import fingerprint
 from registry.detectors.model import build_explainer, build_model
+from registry.faces.corruptions import the_condition
 from registry.faces.reader import FaceReader, build_reader
 from registry.plugins.discovery import load_plugins
 from registry.scoring.frames import choose_units, find_data
@@ -52,7 +53,7 @@ def prepare_audit(settings: Any) -> AuditInputs:
     if explainer is not None:
         plugins.get("explainer", explainer)  # a wrong name is told before weights are read
     videos = [video for index in find_data(config, plugins) for video in index.videos]
-    reader = build_reader(plugins, config)
+    reader = build_reader(plugins, config, the_condition(config.corrupt), config.seed)
     model = build_model(plugins, config, fit_first(plugins, config))
     embedder = model.embedder
     return AuditInputs(

@@ -16,6 +16,7 @@ from registry.contracts.types import Video, VideoIndex
 from registry.data.index import fingerprint
 from registry.detectors.model import Model, audit_of, build_model, check_files
 from registry.errors import BenchError, ConfigError, DataError, guarded
+from registry.faces.corruptions import the_condition
 from registry.faces.reader import FaceReader, build_reader
 from registry.files import CACHE_ADVICE, cache_dir, file_sha256, writable_folder, write_text
 from registry.plugins.discovery import Plugins, load_plugins
@@ -82,11 +83,12 @@ def _prepare(config: EvalConfig) -> _Job:
     for kind, names in (("metric", config.metrics), ("reporter", config.reporters)):
         for name in names:
             plugins.get(kind, name)
+    condition = the_condition(config.corrupt)
     check_files(plugins, config)  # data may be long in being found, or drawn first
     data = find_data(config, plugins)
     videos = [video for index in data for video in index.videos]
     groups = read_groups(config.group, {video.method for video in videos if video.label} - {""})
-    reader = build_reader(plugins, config)
+    reader = build_reader(plugins, config, condition, config.seed)
     if not spec.needs_backbone:
         config = replace(config, backbone=None, weights=None)  # a result names what was used
     model = build_model(plugins, config, fit_first(plugins, config))
@@ -107,6 +109,7 @@ def _prepare(config: EvalConfig) -> _Job:
 
 def _open_folder(config: EvalConfig) -> Path:
     names = [config.detector, config.backbone or "", *map(_stem, config.dataset), config.split]
+    names += [each.replace(":", "-") for each in config.corrupt]
     folder = Path(config.out or "runs/" + "_".join(n.replace("/", "_") for n in names if n))
     if config.overwrite:
         ChunkStore(folder / _CHUNKS, (), None).clear()

@@ -10,7 +10,7 @@ from registry.errors import ConfigError
 
 __all__ = ["refuse_other_run"]
 
-_NAMES = ("detector", "backbone", "explainer", "split")
+_NAMES = ("detector", "backbone", "explainer", "split", "corrupt")
 _PLACES = ("dataset", "weights", "artefact")
 
 

@@ -16,7 +16,13 @@ from registry.faces.reader import Reading, build_reader
 from registry.faces.real_faces import Learning, find_splits, real_samples
 from registry.plugins.discovery import load_plugins
 
-__all__ = ["TrainingInputs", "TrainingSettings", "prepare_training"]
+__all__ = [
+    "FaceInputs",
+    "TrainingInputs",
+    "TrainingSettings",
+    "prepare_faces",
+    "prepare_training",
+]
 
 
 class TrainingSettings(Learning, Reading, Protocol):
@@ -48,6 +54,40 @@ class TrainingInputs:
     val: Sequence[Sample]
     datasets: tuple[str, ...]
     data_fingerprint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceInputs:
+    """Real faces to learn from and to measure on, and where to compute."""
+
+    device: str
+    train: Sequence[Sample]
+    val: Sequence[Sample]
+
+
+class FacesSettings(Learning, Reading, Protocol):
+    """The fields of a configuration that learns from faces without a backbone."""
+
+    @property
+    def threads(self) -> int | None: ...
+    @property
+    def device(self) -> str: ...
+
+
+def prepare_faces(config: FacesSettings) -> FaceInputs:
+    """Find the real faces and the device that `config` names; BenchErrors say what is wrong."""
+    import torch
+
+    plugins = load_plugins()
+    train, val = find_splits(config, plugins)
+    reader = build_reader(plugins, config)
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    return FaceInputs(
+        device=resolve_device(config.device),
+        train=real_samples(train, reader, "train"),
+        val=real_samples(val, reader, "val"),
+    )
 
 
 def prepare_training(config: TrainingSettings) -> TrainingInputs:

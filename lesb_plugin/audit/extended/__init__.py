@@ -1,1 +1,1 @@
-"""The rows of `bench audit --extended`: what takes many forward passes for each face."""
+"""Rows of `bench audit --extended`, of many forward passes a face. What is quick is in rows/."""

@@ -1,1 +1,1 @@
-"""The subcommands of `bench` that are a file or two: flags, the call of a task, what is printed."""
+"""Subcommands of `bench` of a file or two: flags, what is printed. Work is done in tasks/."""

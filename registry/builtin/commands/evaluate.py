@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from registry.cli.detector_flags import configure_for_detectors
 from registry.cli.flags import given_flags
 from registry.console import say
 from registry.settings.load import resolve
 from registry.settings.tasks import EvalConfig
+
+if TYPE_CHECKING:
+    from registry.results.result import Result
 
 __all__ = ["configure_eval", "run_eval"]
 
@@ -20,6 +24,7 @@ examples:
   bench eval --detector lesb --backbone efflite0_in1k --artefact runs/lesb --dataset DATA
   bench eval --detector lesb --backbone sbi_effb4 --weights FFraw.tar --fit-on FACES --dataset DATA
   bench eval --dataset DATA --group alpha='*_alpha' --group warps='warp_*|*_reenactment'
+  bench eval --dataset DATA --corrupt h264 --corrupt jpeg:4,resize:2+jpeg:4
   bench eval --config my.yaml --set options.fusion=max --dataset A --dataset B --out runs/both
 
 A run that was interrupted goes on where it stopped when it is started again with the same --out."""
@@ -33,9 +38,33 @@ def configure_eval(parser: argparse.ArgumentParser) -> None:
 def run_eval(args: argparse.Namespace) -> int:
     """Evaluate, print the tables, name the run folder."""
     config = resolve(EvalConfig, args.config, args.set, given_flags(args, EvalConfig))
+    if config.corrupt and not _is_one(config.corrupt):
+        return _run_corrupted(config)
     from registry.tasks.evaluate import evaluate  # loads torch: after what can go wrong without it
 
-    result = evaluate(config)
+    _show(evaluate(config), config)
+    return 0
+
+
+def _is_one(corrupt: tuple[str, ...]) -> bool:
+    """Whether `--corrupt` names one severity: then the run is of damaged data alone."""
+    return len(corrupt) == 1 and ":" in corrupt[0] and "," not in corrupt[0]
+
+
+def _run_corrupted(config: EvalConfig) -> int:
+    from registry.builtin.reports.robustness import print_robustness, write_robustness
+    from registry.tasks.corrupted import evaluate_corrupted
+
+    found = evaluate_corrupted(config)
+    _show(found.clean, config)
+    say()
+    print_robustness(found)
+    say(f"robustness: {write_robustness(found).resolve().as_uri()}")
+    return 0
+
+
+def _show(result: Result, config: EvalConfig) -> None:
+    """The tables of a result, and where its files are."""
     from registry.builtin.reports.html import REPORT
     from registry.builtin.reports.terminal import print_tables
 
@@ -44,4 +73,3 @@ def run_eval(args: argparse.Namespace) -> int:
     say(f"run folder: {folder}")
     if "html" in config.reporters:
         say(f"report:     {(folder / REPORT).resolve().as_uri()}")
-    return 0

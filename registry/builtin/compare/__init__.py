@@ -1,1 +1,1 @@
-"""`bench compare`: whether one run is better than another. Nothing else may import its tests."""
+"""`bench compare`: whether one run is better than another. Nothing is scored."""

@@ -1,1 +1,1 @@
-"""`bench leaderboard`: runs beside published numbers. Nothing is computed of predictions."""
+"""`bench leaderboard`: runs beside published numbers. No metric is computed."""

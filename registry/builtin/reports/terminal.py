@@ -24,6 +24,7 @@ _TITLES = {
     "ap": "AP",
     "eer": "EER",
     "accuracy": "accuracy at .5",
+    "false_alarms": "reals above .5",
     "tpr_at_fpr_1": "TPR at FPR 1 %",
     "tpr_at_fpr_5": "TPR at FPR 5 %",
 }
@@ -50,13 +51,13 @@ def print_tables(result: Result, file: TextIO | None = None) -> None:
 
 
 def headline_metrics(result: Result) -> tuple[str, ...]:
-    """AUC, AP and EER, as far as they were asked for; without any of them the first three.
+    """AUC, AP, EER and false alarms, as far as they were asked for; without any the first three.
 
-    With accuracy under profile deepfakebench: these four are what that benchmark prints.
+    With accuracy under profile deepfakebench: AUC, AP, EER and it are what that benchmark prints.
     """
     metrics = result.settings.metrics
-    usual = ("auc", "ap", "eer")
-    wanted = usual if result.settings.profile == STRICT else (*usual, "accuracy")
+    last = "false_alarms" if result.settings.profile == STRICT else "accuracy"
+    wanted = ("auc", "ap", "eer", last)
     return tuple(name for name in wanted if name in metrics) or metrics[:3]
 
 

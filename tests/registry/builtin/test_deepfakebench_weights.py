@@ -17,7 +17,7 @@ from registry.builtin.backbones import build_dfb_effb4, build_dfb_xception, buil
 from registry.cli import main
 from registry.contracts.types import CropPolicy
 from registry.errors import DataError
-from tests.registry.backbones.test_renaming import (
+from tests.shared.released_networks import (
     SCALES,
     agree,
     calibrate,

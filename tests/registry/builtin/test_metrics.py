@@ -233,3 +233,21 @@ def test_what_is_remembered_of_read_only_arrays_is_never_given_for_others() -> N
     np.testing.assert_array_equal(
         weighted("auc")(labels, scores, changed), weighted("auc")(labels, scores, first.copy())
     )
+
+
+@pytest.mark.parametrize("sample", samples())
+def test_false_alarms_are_what_accuracy_of_reals_leaves(sample: Sample) -> None:
+    labels, scores, weights = sample
+    real = labels == 0
+    if not weights[real].sum():
+        pytest.skip("no weight on the reals")
+    called = (scores[real] > 0.5).astype(int)
+    expected = 1 - accuracy_score(labels[real], called, sample_weight=weights[real])
+    found = weighted("false_alarms")(labels, scores, weights[None])[0]
+    assert found == pytest.approx(expected)
+
+
+def test_false_alarms_need_no_fakes_but_reals() -> None:
+    assert call("false_alarms", np.zeros(4, np.int64), np.array([0.5, 0.51, 0.2, 0.9])) == 0.5
+    with pytest.raises(UndefinedMetricError, match="no real"):
+        call("false_alarms", np.ones(2, np.int64), np.array([0.5, 0.9]))

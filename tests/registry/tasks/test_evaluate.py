@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Callable, Sequence
@@ -26,11 +25,8 @@ from registry import (
     DataError,
     DetectorContext,
     DetectorSpec,
-    FitContext,
-    FitReport,
     PluginError,
     Scores,
-    Training,
     UnknownNameError,
     evaluate,
     keep_audit,
@@ -38,29 +34,9 @@ from registry import (
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.results.predictions import read_predictions
 from registry.results.result import Result, recompute
+from tests.shared.still_backbone import FITS, SIZE, StillBackbone, fit_nothing, write_data
 
-SIZE = 64
 METRICS = load_plugins().specs("metric")
-
-
-def write_data(folder: Path, people: int = 6, split: str = "test") -> Path:
-    """A manifest of one real and one fake image per person; fakes are brighter."""
-    folder.mkdir(parents=True)
-    rng = np.random.default_rng(len(folder.name))
-    angles = np.linspace(0, 2 * np.pi, 81, endpoint=False)
-    landmarks = 32 + 14 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    np.save(folder / "landmarks.npy", landmarks.astype(np.float32))
-    with (folder / "manifest.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["path", "label", "identity", "method", "split", "landmarks"])
-        for person in range(people):
-            for label, method in ((0, ""), (1, ("swap", "warp")[person % 2])):
-                name = f"{person}_{label}.png"
-                level = rng.integers(60, 140) + 30 * label
-                pixels = rng.integers(-9, 9, (SIZE, SIZE, 3)) + level
-                cv2.imwrite(str(folder / name), pixels.astype(np.uint8))
-                writer.writerow([name, label, f"p{person}", method, split, "landmarks.npy"])
-    return folder
 
 
 class Grey:
@@ -91,47 +67,12 @@ class GreyEmbedding(Grey):
         return Scores(fake=embeddings[:, 0].astype(np.float64))
 
 
-class StillBackbone:
-    """A backbone that is never run."""
-
-    name = "still"
-    crop = CropPolicy(size=32)
-    dim = 1
-    mean_pooled = False
-    weights_sha256 = "ab" * 32
-
-    def __init__(self, name: str, weights: str | None, seed: int) -> None:
-        self.weights = weights or "own"
-        self.trained_on = (Training(dataset="imagenet-1k", task="recognition"),)
-
-    def to(self, device: str) -> StillBackbone:
-        return self
-
-    def features(self, images: Any) -> Any: ...
-
-    def embed(self, features: Any) -> Any: ...
-
-    def head(self, embedding: Any) -> Any: ...
-
-    def head_direction(self) -> None: ...
-
-
 class HalfBackbone:
     """Not a backbone: most of the protocol is missing."""
 
     def __init__(self, name: str, weights: str | None, seed: int) -> None:
         self.name = name
         self.crop = CropPolicy(size=32)
-
-
-FITS: list[FitContext] = []
-
-
-def fit_nothing(context: FitContext) -> FitReport:
-    FITS.append(context)
-    path = context.out / "artefact.safetensors"
-    path.write_bytes(b"fitted")
-    return FitReport(artefact=path)
 
 
 Run = Callable[..., Result]

@@ -21,7 +21,7 @@ from registry import (
     fit,
 )
 from registry.plugins.discovery import Plugins, load_plugins
-from tests.registry.tasks.test_evaluate import FITS, StillBackbone, fit_nothing, write_data
+from tests.shared.still_backbone import FITS, StillBackbone, fit_nothing, write_data
 
 
 def fail(context: FitContext) -> FitReport:

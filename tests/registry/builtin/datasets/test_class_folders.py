@@ -9,7 +9,7 @@ import pytest
 from registry.builtin.datasets.class_folders import folder_videos, recognises_folder
 from registry.builtin.datasets.manifest import recognises_manifest
 from registry.errors import DataError
-from tests.registry.builtin.datasets.test_manifest import ids, request
+from tests.shared.data_requests import ids, request
 
 
 def touch(root: Path, *names: str) -> None:

@@ -1,19 +1,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from registry.builtin.datasets.manifest import manifest_videos
 from registry.builtin.datasets.splits import choose_split
-from registry.contracts.types import DatasetRequest, Video
+from registry.contracts.types import Video
 from registry.errors import ConfigError, DataError
-
-
-def request(root: Path | None, split: str = "test", name: str = "set") -> DatasetRequest:
-    return DatasetRequest(name=name, root=root, split=split)
+from tests.shared.data_requests import ids, request
 
 
 def manifest(tmp_path: Path, *lines: str, name: str = "manifest.csv") -> Path:
@@ -21,10 +17,6 @@ def manifest(tmp_path: Path, *lines: str, name: str = "manifest.csv") -> Path:
     folder.mkdir(exist_ok=True)
     (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder / name
-
-
-def ids(videos: Iterable[Video]) -> list[str]:
-    return [video.id for video in videos]
 
 
 # --- manifest ---------------------------------------------------------------------------------

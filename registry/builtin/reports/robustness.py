@@ -1,0 +1,164 @@
+"""`bench eval --corrupt`: figures against severity, as a table and as a page with plots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from registry.console import print_table
+from registry.files import write_text
+from registry.html.markup import Markup, joined, table_head, tag
+from registry.html.page import html_page
+from registry.results.robustness import CLEAN, FIGURES, Dose, Figure
+from registry.tasks.corrupted import CORRUPTED, Corrupted
+
+__all__ = ["print_robustness", "write_robustness"]
+
+_LEFT, _TOP, _WIDE, _HIGH = 44.0, 12.0, 240.0, 160.0
+_SEVERITIES = 5
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+_STYLE = """
+.plots { display: flex; flex-wrap: wrap; gap: 1.5rem; }
+.plots figure { margin: 0; max-width: 22rem; flex: 1 1 18rem; }
+.plots svg { width: 100%; height: auto; }
+.plots .edge { stroke: currentColor; opacity: .25; }
+.plots .curve { fill: none; stroke-width: 2; }
+.plots .bar { stroke-width: 1.5; opacity: .55; }
+.key i { display: inline-block; width: 1.5rem; height: .3rem; margin-right: .4rem; }
+.key span { margin-right: 1rem; white-space: nowrap; }
+"""
+
+
+def print_robustness(found: Corrupted) -> None:
+    """Print a table for each data set, a row for each condition."""
+    for dataset, rows in _by_dataset(found.rows).items():
+        print_table(f"{dataset} under corruptions", _header(), [_cells(row) for row in rows])
+
+
+def write_robustness(found: Corrupted) -> Path:
+    """Write corrupted.html into the run folder; its path."""
+    path = found.folder / f"{CORRUPTED}.html"
+    sections = [
+        tag("section", tag("h2", dataset), _plots(rows), _table(rows))
+        for dataset, rows in _by_dataset(found.rows).items()
+    ]
+    intro = tag(
+        "p",
+        "Every frame was damaged after it was decoded and before the face was cut out. Severity 0"
+        " is the data as it is; bars are 95 % intervals over people, or over videos.",
+    )
+    write_text(
+        path, html_page("Robustness", tag("h1", "Robustness"), intro, *sections, style=_STYLE)
+    )
+    return path
+
+
+def _by_dataset(rows: Sequence[Dose]) -> dict[str, list[Dose]]:
+    found: dict[str, list[Dose]] = {}
+    for row in rows:
+        found.setdefault(row.dataset, []).append(row)
+    return found
+
+
+def _header() -> list[str]:
+    return ["condition", "dose", *FIGURES.values()]
+
+
+def _cells(row: Dose) -> list[str]:
+    return [row.condition, row.dose, *(_text(row.figures[key]) for key in FIGURES)]
+
+
+def _text(figure: Figure) -> str:
+    if figure.value is None:
+        return "-"
+    if figure.low is None or figure.high is None:
+        return f"{figure.value:.3f}"
+    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
+
+
+def _table(rows: Sequence[Dose]) -> Markup:
+    body = (tag("tr", *(tag("td", cell) for cell in _cells(row))) for row in rows)
+    return tag("table", table_head(_header()), tag("tbody", *body))
+
+
+def _plots(rows: Sequence[Dose]) -> Markup:
+    """A plot for each figure that has values, a curve for each corruption."""
+    clean = next(row for row in rows if row.condition == CLEAN)
+    families: dict[str, list[Dose]] = {}
+    for row in rows:
+        if row.severity:
+            families.setdefault(row.family, [clean]).append(row)
+    if not families:
+        return Markup("")
+    key = tag(
+        "p",
+        *(
+            tag("span", tag("i", style=f"background:{_colour(at)}"), name)
+            for at, name in enumerate(families)
+        ),
+        class_="key",
+    )
+    shown = [name for name in FIGURES if clean.figures[name].value is not None]
+    figures = (
+        tag("figure", _plot(name, families), tag("figcaption", FIGURES[name])) for name in shown
+    )
+    return joined(key, tag("div", *figures, class_="plots"))
+
+
+def _plot(name: str, families: Mapping[str, Sequence[Dose]]) -> Markup:
+    curves = [
+        mark
+        for at, rows in enumerate(families.values())
+        for mark in _curve([(row.severity or 0, row.figures[name]) for row in rows], _colour(at))
+    ]
+    return tag(
+        "svg",
+        tag("title", f"{FIGURES[name]} by severity"),
+        *_axes(),
+        *curves,
+        viewBox=f"0 0 {_LEFT + _WIDE + 12:g} {_TOP + _HIGH + 34:g}",
+        role="img",
+    )
+
+
+def _axes() -> list[Markup]:
+    marks = []
+    for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
+        y = _y(tick)
+        marks.append(tag("line", class_="edge", x1=_LEFT, x2=_LEFT + _WIDE, y1=y, y2=y))
+        marks.append(tag("text", f"{tick:g}", x=_LEFT - 6, y=y + 4, text_anchor="end"))
+    for severity in range(_SEVERITIES + 1):
+        x = _x(severity)
+        marks.append(tag("text", str(severity), x=x, y=_y(0) + 18, text_anchor="middle"))
+    return marks
+
+
+def _curve(points: Sequence[tuple[int, Figure]], colour: str) -> list[Markup]:
+    at = sorted((severity, each) for severity, each in points if each.value is not None)
+    path = "L".join(f"{_x(severity):g},{_y(each.value or 0.0):g}" for severity, each in at)
+    bars = [
+        tag(
+            "line",
+            class_="bar",
+            stroke=colour,
+            x1=_x(s),
+            x2=_x(s),
+            y1=_y(each.low),
+            y2=_y(each.high),
+        )
+        for s, each in at
+        if each.low is not None and each.high is not None
+    ]
+    return [tag("path", class_="curve", stroke=colour, d=f"M{path}"), *bars] if at else []
+
+
+def _colour(at: int) -> str:
+    return _COLOURS[at % len(_COLOURS)]
+
+
+def _x(severity: float) -> float:
+    return round(_LEFT + 8 + (_WIDE - 16) * severity / _SEVERITIES, 1)
+
+
+def _y(value: float) -> float:
+    return round(_TOP + _HIGH * (1 - value), 1)

@@ -1,0 +1,97 @@
+"""A detector under corruptions: one run without any, then one for each condition."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from registry.console import say
+from registry.errors import ConfigError
+from registry.faces.corruptions import Condition, conditions
+from registry.files import write_text
+from registry.results.predictions import read_predictions
+from registry.results.result import Result
+from registry.results.robustness import CLEAN, FIGURES, Dose, rows_of_run
+from registry.settings.tasks import EvalConfig
+from registry.tasks.evaluate import evaluate
+
+__all__ = ["CORRUPTED", "Corrupted", "evaluate_corrupted"]
+
+CORRUPTED = "corrupted"  # file names, and the folder of the runs
+_NEEDED = ("auc", "false_alarms")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corrupted:
+    """Figures by condition and data set, the clean run first, and the folder they lie in."""
+
+    rows: tuple[Dose, ...]
+    clean: Result
+    folder: Path
+
+
+def evaluate_corrupted(config: EvalConfig | None = None, /, **settings: Any) -> Corrupted:
+    """Evaluate without any corruption, then under each condition of `corrupt`.
+
+    The clean run is that of `evaluate`, in `out`; the others lie in its folder `corrupted`, each a
+    run of its own that resumes as any does. Writes corrupted.json and corrupted.csv.
+    """
+    config = replace(config or EvalConfig(), **settings)
+    wanted = conditions(config.corrupt)
+    if not wanted:
+        raise ConfigError("no corruption is named; pass --corrupt h264, or NAME:SEVERITY")
+    metrics = tuple(dict.fromkeys((*config.metrics, *_NEEDED)))
+    config = replace(config, metrics=metrics)
+    clean = evaluate(replace(config, corrupt=()))
+    folder = Path(clean.provenance.config["out"])
+    rows = _rows(clean, folder, CLEAN, "")
+    for number, condition in enumerate(wanted, 1):
+        if not config.quiet:
+            say(f"{condition.name} ({number} of {len(wanted)}): {condition.dose}")
+        rows += _under(condition, config, folder)
+    found = Corrupted(rows=tuple(rows), clean=clean, folder=folder)
+    write_text(folder / f"{CORRUPTED}.json", _as_json(found.rows))
+    write_text(folder / f"{CORRUPTED}.csv", _as_csv(found.rows))
+    return found
+
+
+def _under(condition: Condition, config: EvalConfig, folder: Path) -> list[Dose]:
+    name = condition.name.replace(":", "-")
+    own = replace(
+        config, corrupt=(condition.name,), out=str(folder / CORRUPTED / name), reporters=()
+    )
+    result = evaluate(own)
+    return _rows(result, folder / CORRUPTED / name, condition.name, condition.dose)
+
+
+def _rows(result: Result, folder: Path, condition: str, dose: str) -> list[Dose]:
+    return rows_of_run(result, read_predictions(folder)[0], condition, dose)
+
+
+def _as_json(rows: Sequence[Dose]) -> str:
+    return json.dumps([row.to_json() for row in rows], indent=1, allow_nan=False) + "\n"
+
+
+def _as_csv(rows: Sequence[Dose]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    columns = [f"{key}{end}" for key in FIGURES for end in ("", "_low", "_high", "_count")]
+    writer.writerow(["dataset", "condition", "dose", *columns])
+    for row in rows:
+        values = [
+            value
+            for key in FIGURES
+            for value in (
+                row.figures[key].value,
+                row.figures[key].low,
+                row.figures[key].high,
+                row.figures[key].count,
+            )
+        ]
+        writer.writerow([row.dataset, row.condition, row.dose, *values])
+    return text.getvalue()
