@@ -29,6 +29,7 @@ from registry.settings.coerce import build
 __all__ = [
     "OK",
     "PREDICTIONS",
+    "SHARPNESS",
     "Settings",
     "predictions_table",
     "read_predictions",
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 PREDICTIONS = "predictions.parquet"
+SHARPNESS = "sharpness"  # the column that `faces.quality` fills
 OK = "ok"
 
 MAX_DRAWS = 1_000_000  # of the bootstrap: more would be a slip, or a file made to fill the memory
@@ -61,10 +63,11 @@ _COLUMNS: dict[str, pa.DataType] = {
     "x1": pa.int32(),
     "y1": pa.int32(),
     "status": pa.string(),
+    "sharpness": pa.float64(),
     "fake": pa.float64(),
 }
-_NULLABLE = {"identity", "region", "listed", "x0", "y0", "x1", "y1", "fake"}
-_LATER = {"listed"}  # columns that files of earlier versions lack
+_NULLABLE = {"identity", "region", "listed", "x0", "y0", "x1", "y1", "sharpness", "fake"}
+_LATER = {"listed", "sharpness"}  # columns that files of earlier versions lack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
