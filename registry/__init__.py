@@ -134,7 +134,7 @@ if TYPE_CHECKING:
     from registry.tasks.fit import fit
     from registry.tasks.predict import Predictor, predict
     from registry.tasks.run_folder import refuse_other_run
-    from registry.tasks.train import FaceInputs, prepare_faces, prepare_training
+    from registry.tasks.train import FaceInputs, prepare_faces, prepare_training, real_faces_of
 
 __version__ = metadata.version("lesb-plugin")
 
@@ -259,6 +259,7 @@ __all__ = [
     "read_sealed",
     "reading",
     "real_crops",
+    "real_faces_of",
     "refuse_other_run",
     "refuse_special",
     "replacing",
@@ -326,7 +327,7 @@ _PLACES = {
     "registry.tasks.fit": "fit",
     "registry.tasks.predict": "Predictor predict",
     "registry.tasks.run_folder": "refuse_other_run",
-    "registry.tasks.train": "FaceInputs prepare_faces prepare_training",
+    "registry.tasks.train": "FaceInputs prepare_faces prepare_training real_faces_of",
     "registry.leftovers": "scratch_folder",
     "registry.sealed": "cache_sealed read_sealed",
     "registry.errors": "reading",
