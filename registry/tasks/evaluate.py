@@ -22,12 +22,13 @@ from registry.files import CACHE_ADVICE, cache_dir, file_sha256, writable_folder
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import DetectorSpec, ReporterSpec
 from registry.results.method_groups import MethodGroup, read_groups
-from registry.results.predictions import OK, PREDICTIONS, write_predictions
+from registry.results.predictions import OK, PREDICTIONS, Settings, write_predictions
 from registry.results.profiles import BOTH, STRICT
 from registry.results.provenance import BackboneRecord, Provenance
 from registry.results.remarks import domains_of, remarks
 from registry.results.result import Result
 from registry.scoring.chunks import Chunk, ChunkStore, Unit, cut
+from registry.scoring.conformal import with_conformal
 from registry.scoring.frames import choose_units, find_data
 from registry.scoring.rows import rows_of
 from registry.scoring.scorer import Scorer
@@ -228,9 +229,8 @@ def _stop_on_errors(
 # --- measuring -------------------------------------------------------------------------------
 
 
-def _measure(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -> Result:
-    table = rows_of(chunks, job.model.detector, job.model.spec)
-    settings = replace(
+def _settings(job: _Job) -> Settings:
+    return replace(
         job.model.settings,
         metrics=job.config.metrics,
         draws=job.config.draws,
@@ -238,6 +238,12 @@ def _measure(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -> Resul
         profile=STRICT if job.config.profile == BOTH else job.config.profile,
         groups=job.groups,
     )
+
+
+def _measure(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -> Result:
+    table = rows_of(chunks, job.model.detector, job.model.spec)
+    settings = _settings(job)
+    table = with_conformal(table, settings, job.model.detector)
     write_predictions(job.folder / PREDICTIONS, table, settings)
     started = time.perf_counter()
     metrics = {name: job.plugins.get("metric", name) for name in job.config.metrics}
