@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ from registry.errors import DataError
 
 __all__ = [
     "cache_dir",
+    "check_regular",
     "file_sha256",
     "opened_folder",
     "replacing",
@@ -78,6 +80,24 @@ def opened_folder(path: Path) -> Iterator[Path]:
                 folder.rmdir()
 
 
+def check_regular(path: Path, kind: str) -> None:
+    """A DataError unless `path` is a file whose bytes can be read to an end.
+
+    `kind` is what it should be, for the message. Pipes, sockets and devices are none: reading one
+    may wait, or go on, for ever.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise DataError(f"no {kind} file {path}") from None
+    except (OSError, ValueError) as error:  # a link to itself; a name that no file can have
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"cannot read {path}: {reason}") from None
+    if not stat.S_ISREG(mode):
+        what = next((name for is_one, name in _SPECIAL if is_one(mode)), "something else")
+        raise DataError(f"cannot read {path}: it is {what}, not a file")
+
+
 def file_sha256(path: Path) -> str:
     """sha256 of the file in hexadecimal; an OSError where it cannot be read."""
     with path.open("rb") as file:
@@ -96,6 +116,15 @@ def weights_dir() -> Path:
     if chosen := os.environ.get("BENCH_WEIGHTS"):
         return Path(chosen).expanduser()
     return cache_dir() / "weights"
+
+
+_SPECIAL = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 
 
 def _platform_cache() -> Path:

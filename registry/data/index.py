@@ -19,7 +19,7 @@ from registry.contracts.types import (
     Video,
     VideoIndex,
 )
-from registry.data.videos import count_frames
+from registry.data.frame_times import ShownFrames, find_frames
 from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean
 from registry.files import file_sha256
 from registry.plugins.specs import DatasetSpec
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["FramePolicy", "find_index", "find_videos", "fingerprint", "select_frames"]
 
 _NO_OPTIONS = DataOptions()
+_INSTANT = 1e-6  # seconds: what rounding may cost a time
 
 
 def find_videos(
@@ -59,24 +60,35 @@ def find_index(
     return index
 
 
-FramePolicy = Literal["linspace", "first", "all"]
+FramePolicy = Literal["linspace", "time", "first", "all"]
 
 
 def select_frames(video: Video, count: int, policy: FramePolicy = "linspace") -> tuple[Frame, ...]:
     """At most `count` frames: evenly spread from the first to the last, or the first; or all.
 
-    A video file is opened to see how many there are; one that is damaged has the frame that fails.
+    `linspace` spreads them by number, `time` by the seconds at which a video file shows them. A
+    video file is opened to see how many there are; one that is damaged has the frame that fails.
     """
     if count < 1:
         raise ConfigError(f"frames is {count}; at least one frame of each video is needed")
-    total = len(video.frames) if video.file is None else count_frames(video.file)
-    if policy == "linspace":
-        chosen = np.unique(np.linspace(0, total - 1, count, dtype=np.int64)).tolist()
-    else:
-        chosen = range(total if policy == "all" else min(count, total))
     if video.file is None:
+        chosen = _chosen(ShownFrames(len(video.frames)), count, policy)
         return tuple(video.frames[at] for at in chosen)
+    chosen = _chosen(find_frames(video.file), count, policy)
     return tuple(Frame(path=video.file, index=at) for at in chosen)
+
+
+def _chosen(shown: ShownFrames, count: int, policy: FramePolicy) -> Sequence[int]:
+    """Numbers of the frames that a policy takes, ascending."""
+    total, times = shown.count, shown.times
+    if policy in {"first", "all"}:
+        return range(total if policy == "all" else min(count, total))
+    if policy == "linspace" or times is None:
+        return sorted(set(map(int, np.linspace(0, total - 1, count, dtype=np.int64))))
+    moments = np.linspace(times[0], times[-1], count) + _INSTANT
+    on_screen = np.searchsorted(times, moments, side="right") - 1
+    missing = [total - 1] if total > len(times) else []  # of a file that is cut short
+    return sorted({*map(int, on_screen), *missing})
 
 
 def fingerprint(videos: Iterable[Video]) -> str:

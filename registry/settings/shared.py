@@ -65,8 +65,10 @@ class FrameSettings(_Checked):
     heading: ClassVar[str] = "frames and faces"
 
     frames: int = option(32, "frames taken of each video", min=1)
-    frame_policy: Literal["linspace", "first", "all"] = option(
-        "linspace", "which: evenly spread, the first, or all whatever --frames says"
+    frame_policy: Literal["linspace", "time", "first", "all"] = option(
+        "linspace",
+        "which: evenly spread by number, or by time (for variable rates); the first; or all"
+        " whatever --frames says",
     )
 
 
