@@ -237,7 +237,8 @@ def test_what_cannot_be_scored_has_a_reason_and_the_others_go_on(
     assert [line[1] for line in lines] == [
         f"error: 3 x no face found in {nobody} by face detector 'dlib'",
         f"error: cannot decode {bad[0]}: the JPEG is truncated",
-        f"error: cannot decode {bad[1]}: Invalid data found when processing input",
+        f"error: cannot decode {bad[1]}: no video that can be read (Invalid data found when"
+        " processing input)",
         f"error: cannot decode {bad[2]}: not an image, or of a format that OpenCV does not read",
         f"error: no image file {bad[3]}",
         "error: the folder holds no image or video file that can be read",
