@@ -14,6 +14,7 @@ __all__ = [
     "FaceSettings",
     "FailureSettings",
     "FrameSettings",
+    "SeveralFacesSettings",
     "WorkerSettings",
     "option",
     "options_field",
@@ -85,6 +86,19 @@ class FaceSettings(_Checked):
         "auto",
         "where the face box comes from; auto: landmarks where there are any; frame: images are face"
         " crops already and taken whole",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeveralFacesSettings(_Checked):
+    """What is done where a frame shows several faces."""
+
+    heading: ClassVar[str] = "frames and faces"
+
+    faces: Literal["large", "all"] = option(
+        "large",
+        "which of the faces that a detector finds in a frame: those of at least half the largest"
+        " one's area, or all",
     )
 
 

@@ -55,7 +55,7 @@ class Predictor:
     def __init__(self, config: ScoringConfig) -> None:
         self.config = config
         self._plugins = load_plugins()
-        self._reader = build_reader(self._plugins, config)
+        self._reader = build_reader(self._plugins, config, every_face=config.faces == "all")
         self._model = build_model(self._plugins, config)
 
     @property
@@ -109,6 +109,7 @@ class Predictor:
             "crop": asdict(self._model.crop),
             "crop_from": config.crop_from,
             "face_detector": None if config.crop_from == "frame" else config.face_detector,
+            "scored_faces": config.faces,
             "frames": config.frames,
             "frame_policy": config.frame_policy,
             "precision": config.precision,
@@ -177,7 +178,7 @@ class Predictor:
                     advance(step)
                 else:
                     table = rows_of([(next(remaining), step)], model.detector, model.spec)
-                    yield from predictions(table, model.settings)
+                    yield from predictions(table, model.settings, self._reader.left_out)
 
 
 def _video(path: Path) -> Video:

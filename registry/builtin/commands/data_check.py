@@ -16,7 +16,7 @@ from registry.data.index import find_index, select_frames
 from registry.data.options import data_options
 from registry.data.videos import VideoCursor, is_video
 from registry.errors import BenchError, DataError, EmptySplitError
-from registry.faces.reader import read_landmarks
+from registry.faces.reader import read_landmarks_of
 from registry.files import file_sha256
 from registry.plugins.discovery import Plugins
 
@@ -133,9 +133,9 @@ def _fault(frame: Frame, cursor: VideoCursor, look: _Look) -> tuple[str, str]:
     try:
         if path not in look.digests:
             look.digests[path] = file_sha256(path)
-        cursor.read(path, frame.index) if is_video(path) else read_image(path)
+        image = cursor.read(path, frame.index) if is_video(path) else read_image(path)
         if frame.landmarks is not None:
-            read_landmarks(frame.landmarks)
+            read_landmarks_of(frame.landmarks, image)
     except (DataError, OSError) as error:
         return "unreadable", str(error)
     return "", ""
