@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -99,7 +100,9 @@ def check_regular(path: Path, kind: str) -> None:
 
 
 def file_sha256(path: Path) -> str:
-    """sha256 of the file in hexadecimal; an OSError where it cannot be read."""
+    """sha256 of the file in hexadecimal; an OSError where it cannot be read, or has no end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "not a file", str(path))
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

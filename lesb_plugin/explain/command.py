@@ -66,7 +66,8 @@ def run_explain(args: argparse.Namespace) -> int:
         explaining = Explaining(config)
         ready = time.perf_counter() - started
         audited = [] if explaining.audit is None else [explaining.audit.words]
-        for note in (*explaining.notes, explaining.reals.sentence, *audited):
+        unread = explaining.predictor.notes_on(args.inputs)
+        for note in (*unread, *explaining.notes, explaining.reals.sentence, *audited):
             tell(f"note: {note}")
         names, count, failed = _Names(out), 0, 0
         with closing(explaining(args.inputs)) as found:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from registry.data.signatures import HEAD, kind_of
 from registry.errors import DataError
 from registry.files import check_regular
 
@@ -22,6 +23,7 @@ _FORMATS = (
     "3gp,asf,avi,dv,flv,gxf,h264,hevc,ivf,m4v,matroska,mov,mpeg,mpegts,mpegtsraw,mpegvideo,mxf,nut,"
     "ogg,rm,swf,webm,wtv,yuv4mpegpipe"
 )
+_A = {"text": "a text file", "image": "an image"}
 _PICTURES = frozenset({"bmp", "gif", "jpeg2000", "mjpeg", "png", "tiff", "webp"})
 _MOST_STEPS = 100_000  # of a walk over the boxes of a file
 
@@ -124,10 +126,11 @@ def _rank(stream: VideoStream, packets: int) -> tuple[bool, bool, int, int]:
 def _why_not_opened(path: Path, error: Exception) -> str:
     if path.stat().st_size == 0:
         return "it is an empty file"
-    reason = reason_of(error)
     with path.open("rb") as file:
-        is_text = b"\0" not in file.read(4096)
-    return "it is a text file, not a video" if is_text else f"no video that can be read ({reason})"
+        kind = kind_of(file.read(HEAD))
+    if kind in {"text", "image"}:
+        return f"it is {_A[kind]}, not a video"
+    return f"no video that can be read ({reason_of(error)})"
 
 
 # --- the ends of containers -------------------------------------------------------------------

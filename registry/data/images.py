@@ -13,6 +13,7 @@ import numpy as np
 from registry.data.image_bytes import DamagedImageError, checked_jpeg, checked_png
 from registry.data.native_lines import caught_lines
 from registry.data.orientation import apply_exif
+from registry.data.signatures import HEAD, kind_of
 from registry.errors import DataError
 from registry.files import check_regular
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["read_image", "shrink"]
 
 _LONGEST_SIDE = 2048  # larger frames are searched for faces at this size (SBI's inference)
+_UNKNOWN = "not an image, or of a format that is not read"
 _ORIENTATION = 0x0112  # of EXIF
 _SILENT, _WARNING = 0, 3  # levels of OpenCV's log
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
@@ -40,7 +42,9 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     data = _read_bytes(path)
     decode = next((found for is_kind, found in _DECODERS if is_kind(data)), None)
     if decode is None:
-        raise DataError(f"cannot decode {path}: not an image, or of a format that is not read")
+        video = kind_of(data[:HEAD]) == "video"
+        what = "a video, whose name must say so (.mp4, .mkv)" if video else _UNKNOWN
+        raise DataError(f"cannot decode {path}: {what}")
     try:
         return decode(data)
     except DamagedImageError as error:

@@ -20,6 +20,7 @@ from registry.contracts.types import (
     VideoIndex,
 )
 from registry.data.frame_times import ShownFrames, find_frames
+from registry.data.media import animation_notes
 from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean
 from registry.files import file_sha256
 from registry.plugins.specs import DatasetSpec
@@ -57,7 +58,8 @@ def find_index(
     if not index.videos:
         raise EmptySplitError(f"data set {name!r} has no videos in split {split!r}")
     _check(index.videos, spec)
-    return index
+    frames = (frame.path for video in index.videos for frame in video.frames)
+    return replace(index, notes=(*index.notes, *animation_notes(frames)))
 
 
 FramePolicy = Literal["linspace", "time", "first", "all"]

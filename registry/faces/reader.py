@@ -66,8 +66,8 @@ class FaceReader:
     there are any; `frame` is the whole frame as the one face, and no face is searched for. Every
     frame goes through `condition`, if there is one, before it is looked at; what is random in that
     is drawn from `seed`. Of the faces that are found those of less than half the largest one's area
-    are left out, unless `every_face`; `left_out` counts them by path and index of the frame. Safe to
-    use from threads; a pickled copy builds its detectors anew.
+    are left out, unless `every_face`; `left_out` counts them by path and index of the frame. Safe
+    to use from threads; a pickled copy builds its detectors anew.
     """
 
     def __init__(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -126,14 +127,14 @@ def _look(video: Video, config: CheckConfig) -> _Look:
 def _fault(frame: Frame, cursor: VideoCursor, look: _Look) -> tuple[str, str]:
     """The kind of problem and its reason, or two empty texts."""
     path = frame.path
-    if not path.is_file():
+    if not os.path.lexists(path):
         return "missing", str(path)
-    if path.stat().st_size == 0:
+    if path.is_file() and path.stat().st_size == 0:
         return "empty", str(path)
     try:
+        image = cursor.read(path, frame.index) if is_video(path) else read_image(path)
         if path not in look.digests:
             look.digests[path] = file_sha256(path)
-        image = cursor.read(path, frame.index) if is_video(path) else read_image(path)
         if frame.landmarks is not None:
             read_landmarks_of(frame.landmarks, image)
     except (DataError, OSError) as error:

@@ -62,7 +62,7 @@ def run_predict(args: argparse.Namespace) -> int:
     from registry.tasks.predict import Predictor  # loads torch: after what can go wrong without it
 
     predictor = Predictor(config)
-    for note in predictor.notes:
+    for note in (*predictor.notes, *predictor.notes_on(args.inputs)):
         tell(f"note: {note}")
     count = failed = 0
     of_parts = False

@@ -130,7 +130,7 @@ def test_pictures_are_no_video(tmp_path: Path) -> None:
     from PIL import Image
 
     Image.new("RGB", (32, 32)).save(tmp_path / "a.mp4", format="PNG")
-    with pytest.raises(DataError, match="no video that can be read"):
+    with pytest.raises(DataError, match="it is an image, not a video"):
         VideoCursor().read(tmp_path / "a.mp4", 0)
 
 
