@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +20,11 @@ from registry import (
     Explain,
     Predictor,
     Scores,
-    cache_dir,
+    cache_or_scratch,
+    cache_sealed,
     progress,
+    read_sealed,
     real_crops,
-    replacing,
 )
 
 __all__ = ["RealScores", "data_of", "score_reals"]
@@ -89,7 +89,7 @@ def score_reals(predictor: Predictor, explain: Explain | None, config: ExplainCo
     crops = real_crops(data, predictor.crop, count, quiet=config.quiet)
     path = None
     if predictor.embedder is not None:
-        path = cache_dir() / "explain" / f"{_key(predictor, config, crops)}.npz"
+        path = cache_or_scratch() / "explain" / f"{_key(predictor, config, crops)}.npz"
         if (cached := _read(path)) is not None:
             return found(*cached)
     scores = _score(predictor, crops, config) if kept is None else kept
@@ -171,20 +171,18 @@ def _key(predictor: Predictor, config: ExplainConfig, crops: Sequence[Crop]) -> 
 
 
 def _read(path: Path) -> tuple[Scores, float] | None:
-    """None where there is nothing, or a file cut short: it is made again."""
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            parts = {
-                key.removeprefix("part."): stored[key]
-                for key in stored.files
-                if key.startswith("part.")
-            }
-            return Scores(fake=stored["fake"], regions=parts), float(stored["strength"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    """None where there is nothing, or a file that is not what was written: it is made again."""
+    stored = read_sealed(path)
+    if stored is None or not {"fake", "strength"} <= stored.keys():
         return None
+    parts = {
+        key.removeprefix("part."): values
+        for key, values in stored.items()
+        if key.startswith("part.")
+    }
+    return Scores(fake=stored["fake"], regions=parts), float(stored["strength"])
 
 
 def _write(path: Path, scores: Scores, strength: float) -> None:
     parts = {f"part.{name}": values for name, values in scores.regions.items()}
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, fake=scores.fake, strength=np.float64(strength), **parts)  # type: ignore[arg-type]
+    cache_sealed(path, {"fake": scores.fake, "strength": np.asarray(strength), **parts})

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +37,7 @@ from registry import (
     FitReport,
     load_yaml,
     progress,
+    scratch_folder,
 )
 
 __all__ = ["ARTEFACT", "fit_as", "fit_lesb"]
@@ -216,7 +215,7 @@ def _by_rank(
 
 
 def _embed(context: FitContext, options: LesbFitOptions, style: Style, purpose: str) -> Embedded:
-    with tempfile.TemporaryDirectory(prefix="bench-fit-") as scratch:
+    with scratch_folder("fit") as scratch:
         if options.style is None:
             dataset: PseudoFakes | StyledFakes = PseudoFakes(
                 samples=context.train if purpose == "train" else context.val,
@@ -227,9 +226,7 @@ def _embed(context: FitContext, options: LesbFitOptions, style: Style, purpose: 
                 seed=context.seed,
             )
         else:
-            dataset = styled_fakes(
-                context, options.style, options.pseudo_fakes, purpose, Path(scratch)
-            )
+            dataset = styled_fakes(context, options.style, options.pseudo_fakes, purpose, scratch)
         return embed_faces(
             context.embedder,
             dataset,

@@ -15,7 +15,7 @@ from lesb_plugin.lesb.fusion import FUSIONS, fuse
 from lesb_plugin.lesb.heads import Heads
 from lesb_plugin.lesb.probe import Probe
 from lesb_plugin.lfd.artefact import Lfd, check_matches, load, save
-from registry import Backbone, DataError, Embedder
+from registry import Backbone, DataError, Embedder, reading
 
 __all__ = [
     "LESB",
@@ -87,14 +87,10 @@ def load_fitted(path: Path, backbone: Backbone) -> FittedLesb:
     """The LESB of an artefact; DataError if it is incomplete or of another backbone or weights."""
     tensors, metadata = load(path)
     lfd = Lfd.from_tensors(tensors, metadata)
-    check_matches(metadata, backbone)
-    try:
+    advice = "it holds no complete one; fit it with `bench fit --detector lesb`"
+    with reading(f"the LESB in {path}", advice):
+        check_matches(metadata, backbone)
         return _fitted(lfd, tensors, metadata["lesb"])
-    except KeyError as error:
-        raise DataError(
-            f"{path} holds no complete LESB, {error} is missing; fit it with `bench fit --detector "
-            "lesb`"
-        ) from error
 
 
 def fitted_for(record: Mapping[str, Any]) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,7 +21,7 @@ from lesb_plugin.roi.heads import Examples, PartLaw, train_part_heads
 from lesb_plugin.roi.options import RoiFitOptions
 from lesb_plugin.roi.shown import show_faces, show_fit, show_parts
 from lesb_plugin.roi.summary import notes, record, tables
-from registry import DataError, Embedder, FitContext, FitReport, progress
+from registry import DataError, Embedder, FitContext, FitReport, progress, scratch_folder
 
 __all__ = ["ARTEFACT", "encode_fakes", "fit_roi", "model_of"]
 
@@ -63,8 +60,8 @@ def encode_fakes(
 ) -> Encoded:
     """The encoded pairs of every face of a split; more failures than max_errors is a DataError."""
     encode = RoiEncoder(context.embedder, regions)
-    with tempfile.TemporaryDirectory(prefix="bench-fit-") as scratch:
-        fakes = styled_fakes(context, options.style, options.pseudo_fakes, split, Path(scratch))
+    with scratch_folder("fit") as scratch:
+        fakes = styled_fakes(context, options.style, options.pseudo_fakes, split, scratch)
         dataset = PartFakes(fakes, regions)
         items = load_in_order(dataset, context.workers)
         found: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []

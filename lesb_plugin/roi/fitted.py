@@ -18,7 +18,7 @@ from lesb_plugin.lfd.regions import RegionSet, load_regions
 from lesb_plugin.roi.calibration import Calibration, Fusion
 from lesb_plugin.roi.encoding import FEATURES, global_embedding, part_features
 from lesb_plugin.roi.heads import PartHeads
-from registry import Backbone, DataError, Embedder
+from registry import Backbone, DataError, Embedder, reading
 
 __all__ = ["FittedRoi", "RealScores", "RoiModel", "Said", "load_fitted"]
 
@@ -93,7 +93,8 @@ class FittedRoi:
 def load_fitted(path: Path, backbone: Backbone) -> FittedRoi:
     """The model of an artefact; DataError if it is incomplete or of another backbone or weights."""
     tensors, metadata = load(path)
-    try:
+    advice = "it holds no complete one; fit it with `bench fit --detector lesb_roi`"
+    with reading(f"the lesb_roi in {path}", advice):
         record = metadata[NAME]
         check_fitted_on(record["backbone"], backbone)
         features = record.get("features", "parts")  # the first version did not say so
@@ -103,11 +104,6 @@ def load_fitted(path: Path, backbone: Backbone) -> FittedRoi:
                 f" ({FEATURES}); fit it anew with `bench fit --detector lesb_roi`"
             )
         return _fitted(tensors, record)
-    except KeyError as error:
-        raise DataError(
-            f"{path} holds no complete lesb_roi, {error} is missing; fit it with `bench fit"
-            " --detector lesb_roi`"
-        ) from error
 
 
 def _fitted(tensors: Mapping[str, NDArray[Any]], record: Mapping[str, Any]) -> FittedRoi:

@@ -7,6 +7,7 @@ import pickle
 import re
 import struct
 import warnings
+import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from registry.errors import DataError
-from registry.files import file_sha256
+from registry.errors import DataError, reading
+from registry.files import expanded, file_sha256, refuse_special
 
 __all__ = [
     "State",
@@ -31,6 +32,8 @@ State = dict[str, torch.Tensor]
 
 CONTAINERS = ("state_dict", "model_state_dict", "model", "net")
 PREFIXES = ("module.", "_orig_mod.", "net.", "model.")
+
+AVERAGED = "n_averaged"  # how many states torch's AveragedModel is the mean of
 
 # --- reading -----------------------------------------------------------------------------------
 
@@ -57,6 +60,7 @@ MALFORMED = (
     AssertionError,
     struct.error,
 )
+_GROWTH, _SMALL = 20, 1 << 20  # how many times its size a file may become, and what is always let
 TAR_MAGIC = slice(257, 262)  # `ustar` stands here in a real tar archive
 
 
@@ -67,22 +71,36 @@ def load_state(path: Path | str) -> tuple[State, str]:
     `weights_only=True`. A container such as `{"model": ...}` is opened and prefixes such as
     `module.` or `net.` that every name has are taken off. DataError for all else.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     head = _first_bytes(path)
-    held = _read_safetensors(path) if head[8:9] == b"{" else _read_torch(path, head)
-    return _without_prefixes(_open_container(held, path)), file_sha256(path)
+    with reading(path, "pass another weights file"):
+        held = _read_safetensors(path) if head[8:9] == b"{" else _read_torch(path, head)
+        state = _without_prefixes(_open_container(held, path))
+        _refuse_grown(sum(each.numel() * each.element_size() for each in state.values()), path)
+        return state, file_sha256(path)
+
+
+def _refuse_grown(size: int, path: Path) -> None:
+    """DataError where `size` bytes are far more than those of the file they came from."""
+    if size > _GROWTH * path.stat().st_size + _SMALL:
+        raise DataError(
+            f"{path} would become {size:,} bytes in memory, far more than it has; it was made to"
+            " fill the memory, or is damaged"
+        )
 
 
 def _first_bytes(path: Path) -> bytes:
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; pass the weights file itself")
+    refuse_special(path)
     try:
+        if path.is_dir():
+            raise DataError(f"{path} is a folder; pass the weights file itself")
         with path.open("rb") as stream:
             head = stream.read(512)
     except FileNotFoundError:
         raise DataError(f"no weights file at {path}") from None
-    except OSError as error:
-        raise DataError(f"cannot read the weights file {path}: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"cannot read the weights file {path}: {reason}") from error
     if not head:
         raise DataError(f"the weights file {path} is empty (0 bytes); fetch it again")
     return head
@@ -105,6 +123,9 @@ def _read_torch(path: Path, head: bytes) -> Any:
             raise DataError(f"{path} is no checkpoint but {kind}")
     if head[TAR_MAGIC] == b"ustar":
         raise DataError(f"{path} is a tar archive; unpack it and pass the weights file in it")
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            _refuse_grown(sum(each.file_size for each in archive.infolist()), path)
     try:
         with warnings.catch_warnings():  # torch remarks on what is judged here anyway
             warnings.simplefilter("ignore")
@@ -156,6 +177,8 @@ def _open_container(held: Any, path: Path) -> State:
 
 
 def _without_prefixes(state: State) -> State:
+    """Without `module.` and its like, where every name has it, and without the counter of SWA."""
+    state = {name: tensor for name, tensor in state.items() if name != AVERAGED}
     for prefix in PREFIXES:
         if all(name.startswith(prefix) for name in state):
             return _without_prefixes({n.removeprefix(prefix): t for n, t in state.items()})
@@ -185,6 +208,14 @@ FAMILIES: tuple[tuple[str, str], ...] = (
     ),
     (r"^_conv_stem\.weight$", "an efficientnet_pytorch EfficientNet"),
     (r"^conv_stem\.weight$", "a timm EfficientNet or MobileNet"),
+    (r"\.self_attn\.\w+\.weight_main$", "an Effort detector (CLIP ViT with a residual by SVD)"),
+    (r"^feature_extractor\.vision_model\.", "a GenD detector (CLIP ViT)"),
+    (r"(^|\.)embeddings\.class_embedding$", "a CLIP vision tower of Hugging Face's"),
+    (
+        r"^encoder_f\.",
+        "a DeepfakeBench UCF, which no backbone takes (its head is not one layer)",
+    ),
+    (r"^(backbone\.)?resnet\.0\.weight$", "a DeepfakeBench resnet34 (CNN-Aug)"),
     (r"^(backbone\.)?block1\.rep\.", "an Xception"),
     (r"^layer1\.0\.conv1\.weight$", "a ResNet"),
     (r"relative_position_bias_table$", "a Swin transformer"),

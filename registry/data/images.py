@@ -66,8 +66,9 @@ def _read_bytes(path: Path) -> bytes:
     check_regular(path, "image")
     try:
         data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"cannot read {path}: {reason}") from None
     if not data:
         raise DataError(f"{path} is an empty file")
     return data

@@ -21,8 +21,8 @@ from registry.contracts.types import (
 )
 from registry.data.frame_times import ShownFrames, find_frames
 from registry.data.media import animation_notes
-from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean
-from registry.files import file_sha256
+from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean, reading
+from registry.files import file_sha256, is_there
 from registry.plugins.specs import DatasetSpec
 
 if TYPE_CHECKING:
@@ -62,28 +62,32 @@ def find_index(
     return replace(index, notes=(*index.notes, *animation_notes(frames)))
 
 
-FramePolicy = Literal["linspace", "time", "first", "all"]
+FramePolicy = Literal["linspace", "time", "first", "all", "deepfakebench"]
 
 
 def select_frames(video: Video, count: int, policy: FramePolicy = "linspace") -> tuple[Frame, ...]:
     """At most `count` frames: evenly spread from the first to the last, or the first; or all.
 
-    `linspace` spreads them by number, `time` by the seconds at which a video file shows them. A
-    video file is opened to see how many there are; one that is damaged has the frame that fails.
+    `linspace` spreads them by number, `time` by the seconds at which a video file shows them;
+    `deepfakebench` takes the first in the order of the integers that their names are before the
+    first point, and raises a DataError where one is none. A video file is opened to see how many
+    there are; one that is damaged has the frame that fails.
     """
     if count < 1:
         raise ConfigError(f"frames is {count}; at least one frame of each video is needed")
-    if video.file is None:
-        chosen = _chosen(ShownFrames(len(video.frames)), count, policy)
-        return tuple(video.frames[at] for at in chosen)
-    chosen = _chosen(find_frames(video.file), count, policy)
-    return tuple(Frame(path=video.file, index=at) for at in chosen)
+    if video.file is not None:
+        chosen = _chosen(_shown(video.file), count, policy)
+        return tuple(Frame(path=video.file, index=at) for at in chosen)
+    frames = video.frames
+    if policy == "deepfakebench":
+        frames = tuple(sorted(frames, key=deepfakebench_number))
+    return tuple(frames[at] for at in _chosen(ShownFrames(len(frames)), count, policy))
 
 
 def _chosen(shown: ShownFrames, count: int, policy: FramePolicy) -> Sequence[int]:
     """Numbers of the frames that a policy takes, ascending."""
     total, times = shown.count, shown.times
-    if policy in {"first", "all"}:
+    if policy in {"first", "all", "deepfakebench"}:
         return range(total if policy == "all" else min(count, total))
     if policy == "linspace" or times is None:
         return sorted(set(map(int, np.linspace(0, total - 1, count, dtype=np.int64))))
@@ -91,6 +95,27 @@ def _chosen(shown: ShownFrames, count: int, policy: FramePolicy) -> Sequence[int
     on_screen = np.searchsorted(times, moments, side="right") - 1
     missing = [total - 1] if total > len(times) else []  # of a file that is cut short
     return sorted({*map(int, on_screen), *missing})
+
+
+def deepfakebench_number(frame: Frame) -> int:
+    r"""The number by which DeepfakeBench sorts: of `a\b\012.png` 12, and of `012_1.png` 121."""
+    name = (frame.listed or frame.path.name).replace("\\", "/").rpartition("/")[2]
+    try:
+        return int(name.partition(".")[0])
+    except ValueError:
+        raise DataError(
+            f"frame policy deepfakebench sorts frames by the number that their name is, and"
+            f" {name!r} is none: DeepfakeBench itself would stop here. Take another --frame-policy"
+        ) from None
+
+
+def _shown(path: Path) -> ShownFrames:
+    """Frames of a video file; one for a file that no reader makes anything of, which then fails."""
+    try:
+        with reading(path):
+            return find_frames(path)
+    except DataError:
+        return ShownFrames(1)
 
 
 def fingerprint(videos: Iterable[Video]) -> str:
@@ -113,13 +138,14 @@ def _line(video: Video) -> str:
 
 def _size(path: Path) -> int | None:
     """Bytes, or None for a file that is not there: reading it will be an error row of its own."""
-    return path.stat().st_size if path.is_file() else None
+    return path.stat().st_size if is_there(path) else None
 
 
 def _digest(path: Path | None) -> str | None:
-    if path is None or not path.is_file():
+    if path is None or not is_there(path):
         return None
-    return file_sha256(path)
+    with reading(path):
+        return file_sha256(path)
 
 
 def _resolve(name: str, split: str, plugins: Plugins) -> tuple[DatasetSpec, DatasetRequest]:

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import numpy as np
 
-from registry.contracts.types import FRAME, Face, Frame
+from registry.contracts.types import FRAME, FRAME_CUBIC, WHOLE, Face, Frame
 from registry.data.images import read_image
 from registry.data.videos import VideoCursor, is_video
-from registry.errors import ConfigError, DataError, PluginError, did_you_mean, guarded
+from registry.errors import ConfigError, DataError, PluginError, did_you_mean, guarded, reading
 from registry.faces.clock import StageClock
 from registry.faces.corruptions import Condition
 from registry.faces.crops import LANDMARK_BOX, area, iou, is_too_small, landmark_box
-from registry.faces.plausible import check_landmarks
-from registry.files import check_regular, file_sha256
+from registry.faces.landmark_files import read_landmarks, read_landmarks_of
+from registry.files import file_sha256
 from registry.plugins.specs import FaceDetectorSpec, LandmarkerSpec
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ __all__ = [
     "reason_without_path",
 ]
 
-_CROP_FROM = ("auto", "landmarks", "detector", FRAME)
+_CROP_FROM = ("auto", "landmarks", "detector", FRAME, FRAME_CUBIC)
 _KEPT_AREA = 0.5  # of the largest face's; smaller ones are bystanders (METHOD of SBI's inference)
 _OWN = {"_built", "clock"}  # what a pickled copy has anew
 T = TypeVar("T")
@@ -54,6 +54,8 @@ class Reading(Protocol):
     @property
     def face_detector(self) -> str: ...
     @property
+    def detection_size(self) -> int | None: ...
+    @property
     def crop_from(self) -> str: ...
 
 
@@ -63,11 +65,11 @@ class FaceReader:
     `crop_from` says where the box comes from: `landmarks` are those of the data, or of a landmarker
     that was asked for by name or by its predictor file; `auto` is the same with dlib's 68 points as
     the last resort; `detector` is the face detector's own box, with the data's landmarks where
-    there are any; `frame` is the whole frame as the one face, and no face is searched for. Every
-    frame goes through `condition`, if there is one, before it is looked at; what is random in that
-    is drawn from `seed`. Of the faces that are found those of less than half the largest one's area
-    are left out, unless `every_face`; `left_out` counts them by path and index of the frame. Safe
-    to use from threads; a pickled copy builds its detectors anew.
+    there are any; `frame` and `frame_cubic` are the whole frame as the one face, and no face is
+    searched for. Every frame goes through `condition`, if there is one, before it is looked at;
+    what is random in that is drawn from `seed`. Of the faces that are found those of less than half
+    the largest one's area are left out, unless `every_face`; `left_out` counts them by path and
+    index of the frame. Safe to use from threads; a pickled copy builds its detectors anew.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class FaceReader:
         plugins: Plugins,
         crop_from: str = "auto",
         face_detector: str = "dlib",
+        detection_size: int | None = None,
         landmarker: str | None = None,
         predictor: Path | None = None,
         condition: Condition | None = None,
@@ -94,6 +97,7 @@ class FaceReader:
         self._condition, self._seed = condition, seed
         self._landmarker_asked_for = landmarker is not None or predictor is not None
         self._face_detector: FaceDetectorSpec = plugins.get("face_detector", face_detector)
+        self._size = _checked_size(self._face_detector, detection_size)
         self._landmarker: LandmarkerSpec = plugins.get(
             "landmarker", landmarker or ("dlib68" if predictor is None else "dlib81")
         )
@@ -112,9 +116,11 @@ class FaceReader:
     @property
     def choices(self) -> dict[str, str]:
         """What was chosen, by name; `fingerprint` is the same and the predictor's content."""
+        size = {} if self._size is None else {"detection_size": str(self._size)}
         return {
             "crop_from": self.crop_from,
             "face_detector": self._face_detector.name,
+            **size,
             "landmarker": self._landmarker.name,
         }
 
@@ -132,7 +138,7 @@ class FaceReader:
         self, frame: Frame, image: NDArray[np.uint8]
     ) -> tuple[NDArray[np.uint8], list[Face]]:
         given = None if frame.landmarks is None else read_landmarks_of(frame.landmarks, image)
-        if self.crop_from == FRAME:
+        if self.crop_from in WHOLE:
             height, width = image.shape[:2]
             return image, [Face(box=(0.0, 0.0, width, height), landmarks=given)]
         if self.crop_from == "detector":
@@ -150,7 +156,7 @@ class FaceReader:
         given = [face for face in faces if face.landmarks is not None]
         if given:
             return image, given[0]
-        if self.crop_from == FRAME:
+        if self.crop_from in WHOLE:
             self._check_asked_for(frame)
         return image, self._with_landmarks(image, faces[0])
 
@@ -179,7 +185,7 @@ class FaceReader:
         ]
 
     def _image(self, frame: Frame) -> NDArray[np.uint8]:
-        with self.clock.measure("decode"):
+        with self.clock.measure("decode"), reading(frame.path):
             image = self._decoded(frame)
         if self._condition is None:
             return image
@@ -211,7 +217,8 @@ class FaceReader:
     def _detector(self) -> Callable[[NDArray[np.uint8]], list[Face]]:
         """One per thread; what goes wrong in it, or in building it, is told with its package."""
         spec, what = self._face_detector, f"face detector {self._face_detector.name!r}"
-        detect = self._own("detect", lambda: guarded(what, spec.source, spec.build))
+        build = spec.build if self._size is None else partial(spec.build, size=self._size)
+        detect = self._own("detect", lambda: guarded(what, spec.source, build))
         return partial(guarded, what, spec.source, detect)
 
     def _with_landmarks(self, image: NDArray[np.uint8], face: Face) -> Face:
@@ -238,6 +245,7 @@ class FaceReader:
         digest = None if self._predictor is None else file_sha256(self._predictor)
         parts = [self.crop_from, self._landmarker_asked_for, self._face_detector.name]
         parts += [self._landmarker.name, digest, sorted(LANDMARK_BOX.items()), self._kept_area]
+        parts += [] if self._size is None else [self._size]
         if self._condition is not None:  # without one, chunks of earlier versions stay valid
             parts += [self._condition.name, self._condition.dose, self._seed]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
@@ -257,6 +265,7 @@ def build_reader(
         seed=seed,
         crop_from=config.crop_from,
         face_detector=config.face_detector,
+        detection_size=config.detection_size,
         landmarker=config.landmarker,
         predictor=None if config.landmarks is None else Path(config.landmarks).expanduser(),
         every_face=every_face,
@@ -264,20 +273,13 @@ def build_reader(
     )
 
 
-def read_landmarks(path: Path) -> NDArray[np.float32]:
-    """Landmarks (68|81, 2) of a .npy file; a DataError says what is wrong with it."""
-    check_regular(path, "landmarks")
-    try:
-        points = np.load(path, allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
-        raise DataError(f"cannot read landmarks {path}: {error}") from None
-    if not isinstance(points, np.ndarray) or points.dtype.kind not in "fiu":
-        raise DataError(f"landmarks {path} are not an array of numbers")
-    if points.shape not in {(68, 2), (81, 2)}:
-        raise DataError(f"landmarks {path} have shape {points.shape}; (68, 2) or (81, 2) is due")
-    if not np.isfinite(points).all():
-        raise DataError(f"landmarks {path} hold NaN or infinity")
-    return points.astype(np.float32)
+def _checked_size(spec: FaceDetectorSpec, size: int | None) -> int | None:
+    if size is not None and not spec.sized:
+        raise ConfigError(
+            f"--detection-size {size} is for face detectors that search a square of one size, and"
+            f" {spec.name!r} takes frames as they are; leave it out, or use retinaface"
+        )
+    return size
 
 
 def reason_without_path(error: DataError, frame: Frame) -> str:
@@ -287,16 +289,6 @@ def reason_without_path(error: DataError, frame: Frame) -> str:
         if path is not None:
             reason = reason.replace(str(path), "FILE")
     return reason
-
-
-def read_landmarks_of(path: Path, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Landmarks (68|81, 2) of a file; a DataError if no face of `image` (H, W, 3) has them."""
-    points = read_landmarks(path)
-    try:
-        check_landmarks(points, image.shape)
-    except DataError as error:
-        raise DataError(f"landmarks {path} {error}") from None
-    return points
 
 
 def _attach(given: NDArray[np.float32] | None, faces: list[Face]) -> list[Face]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from registry.contracts.detector import Detector, EmbeddingDetector
 from registry.contracts.types import Crop, CropPolicy, Scores
 from registry.data.videos import is_video
-from registry.errors import DataError, PluginError, guarded
+from registry.errors import DataError, PluginError, guarded, reading
 from registry.faces.crops import crop_face
 from registry.faces.reader import FaceReader, reason_without_path
 from registry.results.predictions import OK
@@ -99,8 +99,9 @@ class Scorer:
     def crops(self, unit: Unit) -> list[Crop] | str:
         """The faces of a frame, or the reason why there is none."""
         try:
-            image, faces = self._reader.read(unit.frame)
-            crops = [crop_face(image, face, self._policy) for face in faces]
+            with reading(unit.frame.path):
+                image, faces = self._reader.read(unit.frame)
+                crops = [crop_face(image, face, self._policy) for face in faces]
         except DataError as error:
             return reason_without_path(error, unit.frame)
         return [

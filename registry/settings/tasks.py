@@ -52,8 +52,10 @@ class EvalConfig(
         ("auc", "ap", "eer", "accuracy", "false_alarms", "tpr_at_fpr_1", "tpr_at_fpr_5"),
         "metrics to compute (`bench list metrics`)",
     )
-    profile: Literal["strict", "deepfakebench"] = option(
-        "strict", "how metrics are computed; deepfakebench as that benchmark does, faults included"
+    profile: Literal["strict", "deepfakebench", "both"] = option(
+        "strict",
+        "how metrics are computed; deepfakebench as that benchmark does, faults included, with"
+        " frames that are taken whole resized as it does; both: strict, and the other beside it",
     )
     group: tuple[str, ...] = option(
         (),
@@ -66,7 +68,7 @@ class EvalConfig(
         " one after the other, commas join): jpeg, resize, blur, noise, crop_shift, crop_scale,"
         " h264, h264_veryfast, h265, gamma",
     )
-    draws: int = option(2000, "bootstrap draws of an interval; 0 for none", min=0)
+    draws: int = option(2000, "bootstrap draws of an interval; 0 for none", min=0, max=1_000_000)
     chunk: int = option(256, "frames per chunk, the unit in which a run resumes", min=1)
     cache: bool = option(True, "keep embeddings, so that another detector needs no forward pass")
     overwrite: bool = option(False, "score afresh where --out holds work of other weights or data")
@@ -105,7 +107,7 @@ class ScoringConfig(
     weights: str | None = option(None, "weights of the backbone: a file, or 'random' for none")
     artefact: str | None = option(None, "what `bench fit` wrote: its folder or file")
     landmarks: str | None = option(None, "landmark predictor file")
-    crop_from: Literal["auto", "landmarks", "detector", "frame"] = option(
+    crop_from: Literal["auto", "landmarks", "detector", "frame", "frame_cubic"] = option(
         "auto",
         "where the face box comes from; auto: landmarks, by dlib where no other landmarker is"
         " named; frame: images are face crops already and taken whole",

@@ -69,14 +69,20 @@ class FacesSettings(Learning, Reading, Protocol):
     """The fields of a configuration that learns from faces without a backbone."""
 
     @property
+    def threads(self) -> int | None: ...
+    @property
     def device(self) -> str: ...
 
 
 def prepare_faces(config: FacesSettings) -> FaceInputs:
     """Find the real faces and the device that `config` names; BenchErrors say what is wrong."""
+    import torch
+
     plugins = load_plugins()
     train, val = find_splits(config, plugins)
     reader = build_reader(plugins, config)
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
     return FaceInputs(
         device=resolve_device(config.device),
         train=real_samples(train, reader, "train"),

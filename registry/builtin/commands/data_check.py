@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from registry.builtin.commands.crops_check import crops_note
 from registry.builtin.commands.data_options import CheckConfig
 from registry.console import progress
 from registry.contracts.types import Frame, Resolved, Video
@@ -16,9 +17,9 @@ from registry.data.images import read_image
 from registry.data.index import find_index, select_frames
 from registry.data.options import data_options
 from registry.data.videos import VideoCursor, is_video
-from registry.errors import BenchError, DataError, EmptySplitError
+from registry.errors import BenchError, DataError, EmptySplitError, reading
 from registry.faces.reader import read_landmarks_of
-from registry.files import file_sha256
+from registry.files import file_sha256, refuse_special
 from registry.plugins.discovery import Plugins
 
 __all__ = ["PROBLEMS", "DataReport", "check_data"]
@@ -31,7 +32,8 @@ class DataReport:
     """One data set: what is there, and the files of each kind of problem, each with its reason.
 
     `error` says why the data set could not be read at all. `short` are videos with fewer frames
-    than asked for: worth knowing, no fault. `frames` are those that an evaluation would read.
+    than asked for: worth knowing, no fault. `frames` are those that an evaluation would read;
+    `crops` says whether they are face crops as DeepfakeBench cuts them.
     """
 
     dataset: str
@@ -48,6 +50,7 @@ class DataReport:
     unreadable: tuple[str, ...] = ()
     duplicated: tuple[str, ...] = ()
     short: tuple[str, ...] = ()
+    crops: str = ""
 
     @property
     def wrong(self) -> bool:
@@ -80,6 +83,7 @@ def check_data(name: str, config: CheckConfig, plugins: Plugins) -> DataReport:
         notes=index.notes,
         duplicated=tuple(_duplicated(found)),
         short=_short(found, config),
+        crops=crops_note(index.videos),
         missing=_of_kind("missing", found),
         empty=_of_kind("empty", found),
         unreadable=_of_kind("unreadable", found),
@@ -127,17 +131,19 @@ def _look(video: Video, config: CheckConfig) -> _Look:
 def _fault(frame: Frame, cursor: VideoCursor, look: _Look) -> tuple[str, str]:
     """The kind of problem and its reason, or two empty texts."""
     path = frame.path
-    if not os.path.lexists(path):
-        return "missing", str(path)
-    if path.is_file() and path.stat().st_size == 0:
-        return "empty", str(path)
     try:
-        image = cursor.read(path, frame.index) if is_video(path) else read_image(path)
-        if path not in look.digests:
-            look.digests[path] = file_sha256(path)
-        if frame.landmarks is not None:
-            read_landmarks_of(frame.landmarks, image)
-    except (DataError, OSError) as error:
+        refuse_special(path)
+        if not os.path.lexists(path):
+            return "missing", str(path)
+        if path.is_file() and path.stat().st_size == 0:
+            return "empty", str(path)
+        with reading(path):
+            image = cursor.read(path, frame.index) if is_video(path) else read_image(path)
+            if path not in look.digests:
+                look.digests[path] = file_sha256(path)
+            if frame.landmarks is not None:
+                read_landmarks_of(frame.landmarks, image)
+    except DataError as error:
         return "unreadable", str(error)
     return "", ""
 

@@ -39,7 +39,7 @@ def configure_report(parser: argparse.ArgumentParser) -> None:
 
 def run_report(args: argparse.Namespace) -> int:
     """Print the tables of a run; 1 where results.json says something else and is left so."""
-    from registry.builtin.reports.terminal import print_tables
+    from registry.builtin.reports.terminal import print_results
     from registry.results.result import recompute
 
     folder = args.run.parent if args.run.is_file() else args.run
@@ -50,10 +50,7 @@ def run_report(args: argparse.Namespace) -> int:
         )
     metrics = load_plugins().specs("metric")
     results = [recompute(folder, metrics, profile) for profile in _profiles(args.profile)]
-    for result in results:
-        if len(results) > 1:
-            say(f"=== profile {result.settings.profile} ===\n")
-        print_tables(result)
+    print_results(results)
     if args.write:
         for path in _write(results[0], folder):
             say(f"wrote {path}")
@@ -70,7 +67,7 @@ def _profiles(asked: str | None) -> tuple[str | None, ...]:
 
 def _differences(result: Result, folder: Path) -> tuple[str, ...]:
     """What results.json says other than `result`, if it is there and of the same profile."""
-    from registry.results.result import RESULTS, Result
+    from registry.results.result import RESULTS, Result, changed_since
 
     if not (folder / RESULTS).is_file():
         return ()
@@ -78,12 +75,13 @@ def _differences(result: Result, folder: Path) -> tuple[str, ...]:
         stored = Result.load(folder)
     except DataError as error:
         return (str(error),)
+    changed = changed_since(folder, stored)
     if stored.settings.profile != result.settings.profile:
-        return ()
+        return changed
     found = stored.differences(result)
     if not found:
         say(f"{RESULTS} agrees exactly with what predictions.parquet gives")
-    return found
+    return (*changed, *found)
 
 
 def _write(result: Result, folder: Path) -> list[Path]:

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from registry.console import print_table, say
+from registry.console import print_table, say, say_block
 from registry.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,6 +36,10 @@ _CANDIDATES = (
     ("efficientnet_pytorch", ("sbi_effb4", "efflite0_in1k")),
     ("timm EfficientNet", ("sbi_efflite0", "efflite0_in1k", "sbi_effb4")),
     ("Xception", ("xception", "dfb_xception")),
+    ("resnet34", ("dfb_resnet34",)),
+    ("Effort", ("effort_clip_l14",)),
+    ("GenD", ("gend_clip_l14",)),
+    ("CLIP vision tower", ("dfb_clip_b16", "effort_clip_l14")),
     ("vision transformer", ("vit_s16", "vit_b16")),
 )
 
@@ -67,7 +71,7 @@ def run_weights(args: argparse.Namespace) -> int:
         raise ConfigError(f"`bench weights inspect` takes one file, not {len(args.files)}")
     found = inspect(args.files[0])
     if args.json:
-        say(json.dumps(found, indent=1))
+        say_block(json.dumps(found, indent=1))
         return 0
     rows = [(key.replace("_", " "), _text(value)) for key, value in found.items() if key != "file"]
     print_table(found["file"], ("what", "value"), rows)

@@ -1,6 +1,7 @@
 """A data set of crops on disk, in DeepfakeBench's layout, and the record of what made each video.
 
     DIR/NAME.json                           the index, in DeepfakeBench's form; paths start at DIR
+    DIR/NAME_label_dict.yaml                its labels, as DeepfakeBench's configuration wants them
     DIR/NAME_failures.csv                   frames without a crop, with the reason
     DIR/NAME/prepare.json                   the settings that all crops share
     DIR/NAME/GROUP/frames/KEY/012.png       the crop of frame 12; further faces are 012_1.png, ...
@@ -27,8 +28,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from registry.contracts.types import Crop, Video
-from registry.errors import ConfigError, DataError
-from registry.files import replacing, write_text
+from registry.errors import BenchError, ConfigError, DataError
+from registry.files import read_json, replacing, write_text
+from registry.leftovers import is_unfinished, sweep
+from registry.settings.coerce import build
+from registry.untrusted import csv_cell
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,6 +42,14 @@ __all__ = ["Record", "Store", "Target", "add_split", "check_clashes", "save_reco
 _SPLITS = ("train", "val", "test")
 _NAME = re.compile(r"[\w.+-]+")
 _SETTINGS = "prepare.json"
+_COMPRESSED = frozenset(
+    ["FF-DF", "FF-F2F", "FF-FS", "FF-NT", "FaceForensics++", "DeepFakeDetection", "FaceShifter"]
+)
+_FRAGMENT = """\
+# For a DeepfakeBench checkout: these lines belong under the label_dict that stands in
+# training/config/test_config.yaml already (0 real, 1 fake).
+label_dict:
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +119,11 @@ class Target:
 def read_record(path: Path) -> Record:
     """A record; a DataError where the file is not one."""
     try:
-        values = json.loads(path.read_text("utf-8"))
+        values = read_json(path)
         if "split" in values:  # as 0.1.0 had it
             values["splits"] = [values.pop("split")]
-        return Record(**values)
-    except (OSError, ValueError, TypeError) as error:
+        return build(Record, values)
+    except (OSError, BenchError, TypeError, AttributeError) as error:
         raise DataError(
             f"cannot read {path}: {error}; take it away, and the video is prepared again"
         ) from None
@@ -142,13 +154,27 @@ def _place(video: Video) -> Path:
 class Store:
     """The folder of a data set of crops; made for one set of settings."""
 
-    def __init__(self, out: Path, name: str, settings: dict[str, Any], *, overwrite: bool) -> None:
+    def __init__(
+        self,
+        out: Path,
+        name: str,
+        settings: dict[str, Any],
+        *,
+        checkout: Path | None = None,
+        overwrite: bool,
+    ) -> None:
         if not _NAME.fullmatch(name):
             raise ConfigError(f"--name {name!r} may hold letters, digits and . _ + - only")
         self.out, self.name, self.root = out, name, out / name
+        self.fragment = out / f"{name}_label_dict.yaml"
+        self.listing: Path | None = None
+        self._start = "./"
+        if checkout is not None:
+            self.listing, self._start = _listing(checkout, out, name)
         self.index, self.failures = out / f"{name}.json", out / f"{name}_failures.csv"
         file = self.root / _SETTINGS
-        if self.root.exists() and not file.is_file() and any(self.root.iterdir()):
+        sweep(self.root)
+        if self.root.exists() and not file.is_file() and _holds_something(self.root):
             raise ConfigError(
                 f"{self.root} holds something that `bench prepare` did not make; choose another"
                 " --out or --name"
@@ -161,16 +187,53 @@ class Store:
         """The JSON and the list of failures, from every record of these settings, old and new."""
         paths = sorted(self.root.glob("*/records/*.json"))
         records = [each for path in paths if (each := read_record(path)).settings == settings]
-        write_text(self.index, json.dumps({self.name: _groups(self.root, records)}, indent=1))
+        lists = {self.index: "./"} | ({} if self.listing is None else {self.listing: self._start})
+        for path, start in lists.items():
+            groups = _groups(f"{start}{self.name}", records)
+            write_text(path, json.dumps({self.name: groups}, indent=1))
+        lines = [f"  {group}: {label}\n" for group, label in self.labels(records).items()]
+        write_text(self.fragment, _FRAGMENT + "".join(lines))
         with replacing(self.failures) as file, file.open("w", newline="", encoding="utf-8") as to:
             rows = csv.writer(to)
             rows.writerow(["input", "video", "frame", "reason"])
             rows.writerows(
-                [each.input, f"{each.group}/{each.key}", frame, reason]
+                [csv_cell(each.input), f"{each.group}/{each.key}", frame, csv_cell(reason)]
                 for each in records
                 for frame, reason in each.failures
             )
         return records
+
+    def labels(self, records: Iterable[Record]) -> dict[str, int]:
+        """0 for the label groups of reals, 1 for those of fakes."""
+        return {name: int(name.endswith("fake")) for name in sorted({r.group for r in records})}
+
+
+def _listing(checkout: Path, out: Path, name: str) -> tuple[Path, str]:
+    """The JSON file in a checkout, and how paths in it start: with a dot, from its folder.
+
+    Its loader takes all other paths for paths on Windows. A ConfigError for what it would misread.
+    """
+    folder = checkout / "preprocessing" / "dataset_json"
+    if not (checkout / "training").is_dir():
+        raise ConfigError(f"{checkout} has no folder training/; check --checkout DIR")
+    start = Path(os.path.relpath(out.resolve(), checkout.resolve())).as_posix()
+    start = f"{start}/" if start.startswith("..") else f"./{start}/"
+    if "frames" in f"{start}{name}":
+        raise ConfigError(
+            f"DeepfakeBench finds landmarks and masks by putting these words in the place of"
+            f" `frames` in a path, and {start}{name} holds it too; choose another --out or --name"
+        )
+    if name in _COMPRESSED:
+        raise ConfigError(
+            f"DeepfakeBench expects levels of compression in a data set named {name}, and crops"
+            " have none; choose another --name"
+        )
+    return folder / f"{name}.json", start
+
+
+def _holds_something(folder: Path) -> bool:
+    """Whether there is anything but what a killed run, perhaps on another machine, was writing."""
+    return any(not is_unfinished(each.name) for each in folder.iterdir())
 
 
 def _write_png(path: Path, image: NDArray[np.uint8]) -> None:
@@ -220,7 +283,9 @@ def check_clashes(root: Path, todo: Iterable[tuple[Target, str]]) -> None:
 
 
 def _refuse_other(file: Path, settings: dict[str, Any]) -> None:
-    there = json.loads(file.read_text("utf-8"))
+    there = read_json(file)
+    if not isinstance(there, dict):
+        raise DataError(f"{file} holds no settings; choose another --out, or --overwrite")
     differ = [key for key in settings if there.get(key) != settings[key]]
     if differ:
         # The reader's checksum says nothing to people; alone, it is that of a landmark predictor.
@@ -232,7 +297,7 @@ def _refuse_other(file: Path, settings: dict[str, Any]) -> None:
         )
 
 
-def _groups(root: Path, records: Sequence[Record]) -> dict[str, Any]:
+def _groups(root: str, records: Sequence[Record]) -> dict[str, Any]:
     """Label group, split, video: what DeepfakeBench expects under the name of the data set.
 
     Videos without a crop are left out: DeepfakeBench stops at an empty list of frames.
@@ -252,8 +317,8 @@ def _groups(root: Path, records: Sequence[Record]) -> dict[str, Any]:
     return groups
 
 
-def _listed(root: Path, record: Record, kind: str, names: Sequence[str]) -> list[str]:
-    folder = f"{root.name}/{record.group}/{kind}/{record.key}"
+def _listed(root: str, record: Record, kind: str, names: Sequence[str]) -> list[str]:
+    folder = f"{root}/{record.group}/{kind}/{record.key}"
     return [f"{folder}/{name}.png" for name in names]
 
 

@@ -135,7 +135,7 @@ def test_version(bench: Run) -> None:
     [
         (
             ("evl",),
-            "no command named 'evl'; did you mean 'eval'? registered: audit, compare, data,",
+            "no command named 'evl'; did you mean 'eval'? registered: audit, autoencoder,",
         ),
         (("--versoin",), "unknown argument '--versoin'; did you mean '--version'?"),
         (("list", "detctors"), "no kind named 'detctors'; did you mean 'detectors'?"),

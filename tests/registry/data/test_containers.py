@@ -155,11 +155,11 @@ def make_device(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (make_pipe, "it is a named pipe, not a file"),
-        (make_socket, "it is a socket, not a file"),
-        (make_device, "it is a device, not a file"),
+        (make_pipe, "no file but a device, a pipe or a socket"),
+        (make_socket, "no file but a device, a pipe or a socket"),
+        (make_device, "no file but a device, a pipe or a socket"),
         (make_loop, "symbolic links"),
-        (Path.mkdir, "it is a folder, not a file"),
+        (Path.mkdir, "it is a folder"),
     ],
 )
 def test_what_has_no_end_is_not_read(

@@ -118,8 +118,8 @@ def test_pipes_devices_and_links_to_themselves_end_with_a_reason(tmp_path: Path)
     found = predict(tmp_path, detector="random", crop_from="frame", quiet=True)
     reasons = {each.path.name: each.error for each in found}
     assert reasons.pop("film.mp4") == ""
-    assert "a named pipe" in reasons.pop("pipe.png")
-    assert "a named pipe" in reasons.pop("pipe.mp4")
+    assert "a pipe" in reasons.pop("pipe.png")
+    assert "a pipe" in reasons.pop("pipe.mp4")
     assert "a device" in reasons.pop("zero.png")
     assert "symbolic links" in reasons.pop("loop.png")
     assert reasons == {}
@@ -133,7 +133,7 @@ def test_data_check_finds_them_and_a_link_to_itself_hides_no_others(
     (data / "fake/loop.png").symlink_to(data / "fake/loop.png")
     assert main(["data", "check", str(data), "--quiet"]) == 1
     out = capsys.readouterr().out
-    assert "fake/pipe.png: it is a named pipe, not a file" in out
+    assert "fake/pipe.png is no file but a device, a pipe or a socket" in out
     assert "fake/loop.png" in out
     assert "videos: 3 real, 4 fake" in out
 

@@ -23,6 +23,7 @@ from registry.builtin.datasets.tally import Tally
 from registry.contracts.types import DataOptions, DatasetRequest, Frame, Video, VideoIndex
 from registry.data.images import read_image
 from registry.errors import DataError
+from registry.files import is_there
 
 __all__ = ["deepfakebench_videos", "known_videos", "recognises_deepfakebench"]
 
@@ -69,9 +70,10 @@ def _of_the_set(
 ) -> tuple[list[Entry], tuple[str, ...]]:
     """Without the groups that do not belong to a known set, and without videos of no frames."""
     notes = []
-    if known is not None:
-        other = [each for each in entries if not {each.group, each.label} & set(known.labels)]
-        entries = [each for each in entries if {each.group, each.label} & set(known.labels)]
+    own = [] if known is None else [each for each in entries if _belongs(each, known)]
+    if known is not None and own:  # with none of them the file is the user's, of the same name
+        other = [each for each in entries if not _belongs(each, known)]
+        entries = own
         if other:
             named = ", ".join(sorted({each.group for each in other}))
             notes.append(f"{known.stem}: label groups that do not belong to it left out: {named}")
@@ -79,6 +81,10 @@ def _of_the_set(
     if empty:
         notes.append(f"videos that list no frames, left out: {len(empty)}, first {empty[0]}")
     return [each for each in entries if each.frames], tuple(notes)
+
+
+def _belongs(entry: Entry, known: KnownSet) -> bool:
+    return entry.group in known.labels or entry.label in known.labels
 
 
 def _assemble(
@@ -123,7 +129,7 @@ def _masks_missing(masks: Tally) -> Iterator[str]:
 
 def _crops_already(videos: Sequence[Video]) -> Iterator[str]:
     """DeepfakeBench keeps faces that it has cut out, square; a film's frame is hardly ever that."""
-    there = (frame.path for video in videos for frame in video.frames if frame.path.is_file())
+    there = (frame.path for video in videos for frame in video.frames if is_there(frame.path))
     first = next(there, None)
     if first is None:
         return
@@ -156,7 +162,7 @@ def _frames(
     mask_paths: Sequence[Path | None],
     finder: PathFinder,
 ) -> tuple[Frame, ...]:
-    """Frames in the order of the JSON, with the masks and landmarks that are there."""
+    """Frames in the order of their numbers, with the masks and landmarks that are there."""
     masks = {path.stem: path for path in mask_paths if path is not None}
     beside = _Landmarks()
     return tuple(
