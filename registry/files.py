@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import functools
 import hashlib
 import json
@@ -22,6 +23,7 @@ __all__ = [
     "CACHE_ADVICE",
     "cache_dir",
     "cache_or_scratch",
+    "check_regular",
     "expanded",
     "file_sha256",
     "is_there",
@@ -105,6 +107,20 @@ def opened_folder(path: Path) -> Iterator[Path]:
                 folder.rmdir()
 
 
+def check_regular(path: Path, kind: str) -> None:
+    """A DataError unless `path` is a file; `kind` is what it should be, for the message."""
+    refuse_special(path)
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError:
+        raise DataError(f"no {kind} file {path}") from None
+    except (OSError, ValueError) as error:  # a link to itself; a name that no file can have
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"cannot read {path}: {reason}") from None
+    if is_folder:
+        raise DataError(f"cannot read {path}: it is a folder")
+
+
 def is_there(path: Path) -> bool:
     """Whether a file is there; False for a name that no file can have, or in a locked folder."""
     try:
@@ -146,7 +162,9 @@ def parse_json(text: str | bytes, source: str) -> Any:
 
 
 def file_sha256(path: Path) -> str:
-    """sha256 of the file in hexadecimal; an OSError where it cannot be read."""
+    """sha256 of the file in hexadecimal; an OSError where it cannot be read, or has no end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "not a file", str(path))
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +77,10 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Explained:
-    """A file: without a score it has an error, and neither a verdict nor views."""
+    """A file: without a score it has an error, and neither a verdict nor views.
+
+    `no_verdict` says why a file with a score has none.
+    """
 
     prediction: Prediction
     word: Word | None = None
@@ -87,6 +90,7 @@ class Explained:
     views: tuple[View, ...] = ()
     limit: float = 0.0  # the magnitude at which a map has its full colour
     notes: tuple[str, ...] = ()
+    no_verdict: str = ""
 
     @property
     def video(self) -> bool:
@@ -152,16 +156,24 @@ class Explaining:
         )
         views = tuple(view for each in _shown(found, self.config) for view in self._views(*each))
         own = [float(np.abs(m).max()) for view in views for m in (view.maps or {}).values()]
-        return Explained(
+        seen = Explained(
             prediction=found,
-            word=said.word,
-            p=said.p,
-            parts=self._rows(found.parts, said),
-            choice=said.choice,
             views=views,
             limit=max([reals.strength, *own]),
             notes=tuple(self._notes(found, len(views))),
+            no_verdict=self._no_verdict,
         )
+        if self._no_verdict:
+            return seen
+        parts = self._rows(found.parts, said)
+        return replace(seen, word=said.word, p=said.p, parts=parts, choice=said.choice)
+
+    @property
+    def _no_verdict(self) -> str:
+        """Why nothing can be said of any face, or ""."""
+        if self.predictor.origin["weights"] == "random":
+            return "the weights of the backbone are random, so that its scores mean nothing"
+        return ""
 
     def _rows(self, parts: Mapping[str, float], said: Judgement) -> tuple[PartRow, ...]:
         return tuple(
@@ -182,6 +194,8 @@ class Explaining:
             yield f"no maps: {self._without_maps}"
         for reason, count in found.frame_errors.most_common():
             yield f"{count} of {len(found.frames)} frames have no score: {reason}"
+        if found.left_out_note:
+            yield f"{found.left_out_note} scores them too: the one that was changed may be smaller"
         if len(found.frames) == 1 and found.faces > 1:
             yield (
                 f"{found.faces} faces were scored, and the verdict is on the one with the highest"

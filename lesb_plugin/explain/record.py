@@ -104,12 +104,14 @@ def as_record(found: Explained, by: Explaining, name: str, drawn: list[Pictures]
         "sha256": prediction.sha256,
         "error": prediction.error or None,
         "verdict": _verdict(found, by),
+        "no_verdict": found.no_verdict or None,
         "score": prediction.score,
         "variants": dict(prediction.variants) or None,
         "parts": {row.name: _without_name(asdict(row)) for row in found.parts} or None,
         "part": _part(found, by),
         "audit": None if by.audit is None or found.word is None else by.audit.to_json(),
         "faces": prediction.faces,
+        "faces_left_out": prediction.faces_left_out,
         "frames_used": prediction.frames_used,
         "views": [
             _view(view, name, number, pictures)

@@ -55,7 +55,7 @@ def report_page(
     notes = [tag("p", tag("strong", "Note: "), note, class_="note") for note in found.notes]
     body = (
         tag("p", f"This file has no score: {found.prediction.error}.", class_="note")
-        if found.word is None
+        if found.prediction.score is None
         else Markup()
     )
     main = tag(
@@ -99,7 +99,9 @@ def _verdict(found: Explained, by: Explaining) -> Markup:
     score = found.prediction.score
     if score is None or found.word is None or found.p is None or found.choice is None:
         word = tag("p", tag("span", "\u25a1", aria_hidden="true"), " NO VERDICT", class_="word")
-        return tag("section", word, class_="verdict none", aria_label="Verdict")
+        why = tag("p", f"{found.no_verdict[:1].upper()}{found.no_verdict[1:]}.")
+        said = [word, why] if found.no_verdict else [word]
+        return tag("section", *said, class_="verdict none", aria_label="Verdict")
     sign = tag("span", _SIGNS[found.word], aria_hidden="true")
     return tag(
         "section",

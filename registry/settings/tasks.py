@@ -12,6 +12,7 @@ from registry.settings.shared import (
     FaceSettings,
     FailureSettings,
     FrameSettings,
+    SeveralFacesSettings,
     WorkerSettings,
     option,
     options_field,
@@ -22,7 +23,13 @@ __all__ = ["EvalConfig", "FitConfig", "PredictConfig", "ScoringConfig"]
 
 @dataclass(frozen=True, kw_only=True)
 class EvalConfig(
-    FailureSettings, BatchSettings, WorkerSettings, FaceSettings, FrameSettings, DataSettings
+    FailureSettings,
+    BatchSettings,
+    WorkerSettings,
+    SeveralFacesSettings,
+    FaceSettings,
+    FrameSettings,
+    DataSettings,
 ):
     """What `bench eval` does; the same names are flags, YAML keys and arguments of `evaluate`."""
 
@@ -88,7 +95,9 @@ class FitConfig(FailureSettings, BatchSettings, WorkerSettings, FaceSettings, Da
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScoringConfig(BatchSettings, WorkerSettings, FaceSettings, FrameSettings):
+class ScoringConfig(
+    BatchSettings, WorkerSettings, SeveralFacesSettings, FaceSettings, FrameSettings
+):
     """What scores the faces in files, and how; a command adds fields of its own."""
 
     folder: ClassVar[str]

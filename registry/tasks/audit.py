@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from registry.console import tell
 from registry.contracts.detector import Detector, Explain
 from registry.contracts.embedder import Embedder
 from registry.contracts.types import CropPolicy, Frame, Video
@@ -52,7 +53,10 @@ def prepare_audit(settings: Any) -> AuditInputs:
     explainer = getattr(settings, "explainer", None)
     if explainer is not None:
         plugins.get("explainer", explainer)  # a wrong name is told before weights are read
-    videos = [video for index in find_data(config, plugins) for video in index.videos]
+    data = find_data(config, plugins)
+    for note in dict.fromkeys(note for index in data for note in index.notes):
+        tell(f"note: {note}")
+    videos = [video for index in data for video in index.videos]
     reader = build_reader(plugins, config, the_condition(config.corrupt), config.seed)
     model = build_model(plugins, config, fit_first(plugins, config))
     embedder = model.embedder

@@ -92,7 +92,8 @@ def _prepare(config: EvalConfig) -> _Job:
     data = find_data(config, plugins)
     videos = [video for index in data for video in index.videos]
     groups = read_groups(config.group, {video.method for video in videos if video.label} - {""})
-    reader = build_reader(plugins, config, condition, config.seed)
+    every_face = config.faces == "all"
+    reader = build_reader(plugins, config, condition, config.seed, every_face=every_face)
     if not spec.needs_backbone:
         config = replace(config, backbone=None, weights=None)  # a result names what was used
     model = build_model(plugins, config, fit_first(plugins, config))

@@ -113,7 +113,7 @@ class FinishedRun:
 
     @cached_property
     def _reader(self) -> FaceReader:
-        return build_reader(self._plugins, self.config)
+        return build_reader(self._plugins, self.config, every_face=self.config.faces == "all")
 
     @cached_property
     def _model(self) -> Model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +18,8 @@ from registry.data.index import find_index, select_frames
 from registry.data.options import data_options
 from registry.data.videos import VideoCursor, is_video
 from registry.errors import BenchError, DataError, EmptySplitError, reading
-from registry.faces.reader import read_landmarks
-from registry.files import file_sha256, is_there, refuse_special
+from registry.faces.reader import read_landmarks_of
+from registry.files import file_sha256, refuse_special
 from registry.plugins.discovery import Plugins
 
 __all__ = ["PROBLEMS", "DataReport", "check_data"]
@@ -132,16 +133,16 @@ def _fault(frame: Frame, cursor: VideoCursor, look: _Look) -> tuple[str, str]:
     path = frame.path
     try:
         refuse_special(path)
-        if not is_there(path):
+        if not os.path.lexists(path):
             return "missing", str(path)
-        if path.stat().st_size == 0:
+        if path.is_file() and path.stat().st_size == 0:
             return "empty", str(path)
         with reading(path):
+            image = cursor.read(path, frame.index) if is_video(path) else read_image(path)
             if path not in look.digests:
                 look.digests[path] = file_sha256(path)
-            cursor.read(path, frame.index) if is_video(path) else read_image(path)
             if frame.landmarks is not None:
-                read_landmarks(frame.landmarks)
+                read_landmarks_of(frame.landmarks, image)
     except DataError as error:
         return "unreadable", str(error)
     return "", ""
