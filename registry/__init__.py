@@ -42,7 +42,15 @@ if TYPE_CHECKING:
     from registry.cli.detector_flags import configure_for_detectors
     from registry.cli.file_commands import check_inputs, configure_for_files, unscored
     from registry.cli.flags import add_config_flags, given_flags
-    from registry.console import print_table, progress, progress_bar, say, say_above_bar, tell
+    from registry.console import (
+        print_table,
+        progress,
+        progress_bar,
+        say,
+        say_above_bar,
+        say_block,
+        tell,
+    )
     from registry.contracts.backbone import (
         Backbone,
         FineBackbone,
@@ -60,6 +68,7 @@ if TYPE_CHECKING:
         FitContext,
         FitReport,
         LocalDetector,
+        QualityCalibratedDetector,
     )
     from registry.contracts.embedder import Embedder
     from registry.contracts.types import (
@@ -78,23 +87,32 @@ if TYPE_CHECKING:
         VideoIndex,
     )
     from registry.data.codecs import CODECS, Coding, Motion, missing_encoders, video_frame
+    from registry.errors import reading
     from registry.faces.crops import crop_face, shown_aspect
     from registry.faces.masks import crop_mask
+    from registry.faces.quality import fine_detail, sharpness
     from registry.faces.real_faces import real_crops
     from registry.files import (
         cache_dir,
+        cache_or_scratch,
         file_sha256,
         opened_folder,
+        read_json,
+        refuse_special,
         replacing,
         writable_folder,
         write_text,
     )
     from registry.html.markup import Markup, joined, table_head, tag
     from registry.html.page import html_page, picture_uri
+    from registry.leftovers import scratch_folder
+    from registry.processes import end_with_parent
     from registry.results.audit_summary import AuditFigure, AuditSummary, PartAudit, keep_audit
     from registry.results.bootstrap import draw_weights, interval
+    from registry.results.conformal import QualityClasses, conformal_p
     from registry.results.file_scores import FaceScore, Prediction
     from registry.results.result import Result
+    from registry.sealed import cache_sealed, read_sealed
     from registry.settings.load import as_yaml, load_yaml, resolve
     from registry.settings.shared import (
         BatchSettings,
@@ -116,7 +134,7 @@ if TYPE_CHECKING:
     from registry.tasks.fit import fit
     from registry.tasks.predict import Predictor, predict
     from registry.tasks.run_folder import refuse_other_run
-    from registry.tasks.train import FaceInputs, prepare_faces, prepare_training
+    from registry.tasks.train import FaceInputs, prepare_faces, prepare_training, real_faces_of
 
 __version__ = metadata.version("lesb-plugin")
 
@@ -177,6 +195,8 @@ __all__ = [
     "PluginError",
     "Prediction",
     "Predictor",
+    "QualityCalibratedDetector",
+    "QualityClasses",
     "ReporterSpec",
     "Resolved",
     "Result",
@@ -199,16 +219,21 @@ __all__ = [
     "as_yaml",
     "build_timm_backbone",
     "cache_dir",
+    "cache_or_scratch",
+    "cache_sealed",
     "check_inputs",
     "configure_for_detectors",
     "configure_for_files",
+    "conformal_p",
     "crop_face",
     "crop_mask",
     "detector_context",
     "draw_weights",
+    "end_with_parent",
     "evaluate",
     "evaluate_corrupted",
     "file_sha256",
+    "fine_detail",
     "fit",
     "given_flags",
     "hookimpl",
@@ -230,12 +255,20 @@ __all__ = [
     "print_table",
     "progress",
     "progress_bar",
+    "read_json",
+    "read_sealed",
+    "reading",
     "real_crops",
+    "real_faces_of",
     "refuse_other_run",
+    "refuse_special",
     "replacing",
     "resolve",
     "say",
     "say_above_bar",
+    "say_block",
+    "scratch_folder",
+    "sharpness",
     "shown_aspect",
     "table_head",
     "tag",
@@ -251,13 +284,13 @@ _PLACES = {
     "registry.cli.detector_flags": "configure_for_detectors",
     "registry.cli.file_commands": "check_inputs configure_for_files unscored",
     "registry.cli.flags": "add_config_flags given_flags",
-    "registry.console": "print_table progress progress_bar say say_above_bar tell",
+    "registry.console": "print_table progress progress_bar say say_above_bar say_block tell",
     "registry.contracts.backbone": (
         "Backbone FineBackbone FreezableNetwork TrainableBackbone TrainableNetwork"
     ),
     "registry.contracts.detector": (
         "CalibratedDetector Detector DetectorContext DifferentiableDetector EmbeddingDetector "
-        "Explain FitContext FitReport LocalDetector"
+        "Explain FitContext FitReport LocalDetector QualityCalibratedDetector"
     ),
     "registry.contracts.embedder": "Embedder",
     "registry.contracts.types": (
@@ -265,10 +298,15 @@ _PLACES = {
         "Sample Scores Video VideoIndex"
     ),
     "registry.data.codecs": "CODECS Coding Motion missing_encoders video_frame",
+    "registry.faces.quality": "fine_detail sharpness",
+    "registry.results.conformal": "QualityClasses conformal_p",
     "registry.faces.crops": "crop_face shown_aspect",
     "registry.faces.masks": "crop_mask",
     "registry.faces.real_faces": "real_crops",
-    "registry.files": "cache_dir file_sha256 opened_folder replacing writable_folder write_text",
+    "registry.files": (
+        "cache_dir cache_or_scratch file_sha256 opened_folder read_json refuse_special replacing "
+        "writable_folder write_text"
+    ),
     "registry.html.markup": "Markup joined table_head tag",
     "registry.html.page": "html_page picture_uri",
     "registry.results.audit_summary": "AuditFigure AuditSummary PartAudit keep_audit",
@@ -289,7 +327,11 @@ _PLACES = {
     "registry.tasks.fit": "fit",
     "registry.tasks.predict": "Predictor predict",
     "registry.tasks.run_folder": "refuse_other_run",
-    "registry.tasks.train": "FaceInputs prepare_faces prepare_training",
+    "registry.tasks.train": "FaceInputs prepare_faces prepare_training real_faces_of",
+    "registry.leftovers": "scratch_folder",
+    "registry.sealed": "cache_sealed read_sealed",
+    "registry.errors": "reading",
+    "registry.processes": "end_with_parent",
 }
 _ON_FIRST_USE = {name: place for place, names in _PLACES.items() for name in names.split()}
 

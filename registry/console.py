@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Siz
 from contextlib import contextmanager
 from typing import Literal, TypeVar
 
+from registry.streams import output, write
+from registry.untrusted import one_line
+
 T = TypeVar("T")
 
 __all__ = [
@@ -18,6 +21,7 @@ __all__ = [
     "progress_bar",
     "say",
     "say_above_bar",
+    "say_block",
     "table_text",
     "tell",
 ]
@@ -70,32 +74,38 @@ def progress_bar(
 
 
 def say(text: str = "") -> None:
-    """One line on standard output."""
-    sys.stdout.write(text + "\n")
+    """One line on standard output: a newline in it, which a name may have, is an escape."""
+    say_block(text.replace("\n", "\\n"))
+
+
+def say_block(text: str) -> None:
+    """Lines on standard output."""
+    write(text + "\n", output())
 
 
 def say_above_bar(text: str) -> None:
     """One line on standard output at once, which on a terminal does not run into a bar."""
-    if sys.stdout.isatty() and sys.stderr.isatty():
+    if output().isatty() and sys.stderr.isatty():
         from tqdm import tqdm
 
-        tqdm.write(text, file=sys.stdout)
+        with tqdm.external_write_mode(output()):
+            say(text)
     else:
         say(text)
-    sys.stdout.flush()
+    output().flush()
 
 
 def tell(text: str) -> None:
     """One line on standard error, where it gets into no pipe."""
-    sys.stderr.write(text + "\n")
+    write(text + "\n", sys.stderr)
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table on standard output: fitted to a terminal, never cut in a file or a pipe."""
     from shutil import get_terminal_size
 
-    width = get_terminal_size().columns if sys.stdout.isatty() else None
-    say(table_text(title, header, rows, width=width))
+    width = get_terminal_size().columns if output().isatty() else None
+    say_block(table_text(title, header, rows, width=width))
 
 
 def table_text(
@@ -103,8 +113,10 @@ def table_text(
 ) -> str:
     """A table as text; columns of numbers are aligned right, `width` None lets no line wrap.
 
-    With a `width` it is fitted into that as `fit_columns` says.
+    With a `width` it is fitted into that as `fit_columns` says. A cell is one line, whatever the
+    names in it hold.
     """
+    rows = [[one_line(cell) for cell in row] for row in rows]
     blocks = [None] if width is None else fit_columns(header, rows, width)
     lines = ["\n".join(_block(header, rows, block)) for block in blocks]
     lines[0] = f"{title}\n{lines[0]}" if title else lines[0]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 __all__ = [
@@ -17,9 +18,11 @@ __all__ = [
     "UnknownNameError",
     "did_you_mean",
     "guarded",
+    "reading",
 ]
 
 T = TypeVar("T")
+_LONGEST = 300  # characters of a library's own words: some print the whole of what they were given
 
 
 class BenchError(Exception):
@@ -71,12 +74,34 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def guarded(what: str, source: str, call: Callable[..., T], *args: Any) -> T:
-    """Call into a plugin: its own BenchErrors pass, anything else becomes a PluginError."""
+    """Call into a plugin: its own BenchErrors pass, anything else becomes a PluginError.
+
+    So does `sys.exit`: that a plugin gives up is no reason for `bench` to end without a word.
+    """
     try:
         return call(*args)
     except BenchError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"{what} of package {source or 'unknown'!r} failed: {type(error).__name__}: {error}"
         ) from error
+
+
+@contextmanager
+def reading(what: object, advice: str = "") -> Iterator[None]:
+    """Turn whatever a reader of foreign bytes raises into a DataError that names `what`.
+
+    A library that is given a damaged or hostile file raises anything at all, and one bad file must
+    not end a run. `advice` follows the reason.
+    """
+    try:
+        yield
+    except BenchError:
+        raise
+    except Exception as error:
+        text = " ".join(str(error).split())[:_LONGEST]
+        kind = type(error).__name__
+        missing = isinstance(error, KeyError)
+        reason = f"{text} is missing" if missing else f"{kind}: {text}" if text else kind
+        raise DataError(f"cannot read {what}: {reason}{advice and f'; {advice}'}") from error

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import hashlib
+import json
 import os
+import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-from registry.errors import DataError
+from registry.console import tell
+from registry.errors import BenchError, ConfigError, DataError
+from registry.leftovers import scratch_folder, sweep, unfinished_name
 
 __all__ = [
+    "CACHE_ADVICE",
     "cache_dir",
+    "cache_or_scratch",
+    "expanded",
     "file_sha256",
+    "is_there",
     "opened_folder",
+    "parse_json",
+    "read_json",
+    "refuse_special",
     "replacing",
     "weights_dir",
     "writable_folder",
@@ -22,26 +36,38 @@ __all__ = [
 ]
 
 
+CACHE_ADVICE = "set BENCH_CACHE to a folder that can be written, with space left"
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary file beside `path` that takes its place if the block ends well.
 
-    Folders are created. A DataError says why the file cannot be written; what stood at `path`
-    before is then still there.
+    Folders are created, and what killed processes left in this one is swept. A DataError says why
+    the file cannot be written; what stood at `path` before is then still there.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(unfinished_name(path.name))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep_once(path.parent)
         yield temporary
         temporary.replace(path)
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, ValueError) as error:
+        if isinstance(error, ValueError) and "null" not in str(error):
+            raise
+        reason = getattr(error, "strerror", None) or str(error)
         raise DataError(
             f"cannot write {path}: {reason}; name a folder that can be written, with space left"
         ) from error
     finally:
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             temporary.unlink(missing_ok=True)
+
+
+@functools.lru_cache(maxsize=4096)
+def _sweep_once(folder: Path) -> None:
+    """Once in a process: a folder may hold many files, and is listed for it."""
+    sweep(folder)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -50,16 +76,17 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def writable_folder(path: Path) -> Path:
-    """`path`, made if need be; DataError where nothing can be written into it."""
-    probe = path / f".{os.getpid()}.partial"
+def writable_folder(path: Path, advice: str = "choose another --out") -> Path:
+    """`path`, made if need be; a DataError with `advice` where nothing can be written into it."""
+    probe = path / unfinished_name("probe")
     try:
         path.mkdir(parents=True, exist_ok=True)
+        _sweep_once(path)
         probe.touch()
         probe.unlink()
     except OSError as error:
         reason = error.strerror or str(error)
-        raise DataError(f"cannot write to {path}: {reason}; choose another --out") from error
+        raise DataError(f"cannot write to {path}: {reason}; {advice}") from error
     return path
 
 
@@ -78,6 +105,46 @@ def opened_folder(path: Path) -> Iterator[Path]:
                 folder.rmdir()
 
 
+def is_there(path: Path) -> bool:
+    """Whether a file is there; False for a name that no file can have, or in a locked folder."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def refuse_special(path: Path) -> None:
+    """DataError for a device, a pipe or a socket: reading one may never end."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # opening it will tell
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise DataError(f"{path} is no file but a device, a pipe or a socket; name a file")
+
+
+def read_json(path: Path) -> Any:
+    """What a file of JSON holds; FileNotFoundError without a file, a DataError where it is none."""
+    refuse_special(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read {path}: {error}") from None
+    return parse_json(text, str(path))
+
+
+def parse_json(text: str | bytes, source: str) -> Any:
+    """What a text of JSON says; a DataError that names its `source` where it is none."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise DataError(f"cannot read {source}: it is nested too deeply") from None
+    except ValueError as error:  # also a number of more digits than Python converts
+        raise DataError(f"cannot read {source}: {error}") from None
+
+
 def file_sha256(path: Path) -> str:
     """sha256 of the file in hexadecimal; an OSError where it cannot be read."""
     with path.open("rb") as file:
@@ -85,17 +152,51 @@ def file_sha256(path: Path) -> str:
 
 
 def cache_dir() -> Path:
-    """`$BENCH_CACHE`, or `lesb-plugin` in the platform's cache folder; it may not exist yet."""
-    if chosen := os.environ.get("BENCH_CACHE"):
-        return Path(chosen).expanduser()
-    return _platform_cache() / "lesb-plugin"
+    """`$BENCH_CACHE`, or `lesb-plugin` in the platform's cache folder; it may not exist yet.
+
+    A ConfigError where neither is named and there is no home folder.
+    """
+    try:
+        if chosen := os.environ.get("BENCH_CACHE"):
+            return Path(chosen).expanduser()
+        return _platform_cache() / "lesb-plugin"
+    except RuntimeError as error:  # a user without an entry, as in containers
+        raise ConfigError(f"no cache folder: {error}; {CACHE_ADVICE}") from None
+
+
+def cache_or_scratch() -> Path:
+    """The cache folder, or where it cannot be written a temporary one for this process, and why.
+
+    For what the rest of a run reads; a line says that it will be made again.
+    """
+    try:
+        return writable_folder(cache_dir(), CACHE_ADVICE)
+    except BenchError as error:
+        return _scratch(str(error))
+
+
+@functools.cache
+def _scratch(reason: str) -> Path:
+    folder = ExitStack()
+    path = folder.enter_context(scratch_folder("cache"))
+    atexit.register(folder.close)
+    tell(f"note: nothing is kept for later runs: {reason}")
+    return path
 
 
 def weights_dir() -> Path:
     """Where weights files are looked for: `$BENCH_WEIGHTS`, or `weights` in the cache folder."""
     if chosen := os.environ.get("BENCH_WEIGHTS"):
-        return Path(chosen).expanduser()
+        return expanded(chosen)
     return cache_dir() / "weights"
+
+
+def expanded(text: str | Path) -> Path:
+    """A path with `~` and `~user` as their folders; as it stands where there is no such user."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
 
 
 def _platform_cache() -> Path:

@@ -10,9 +10,11 @@ from typing import Any
 
 from lesb_plugin.audit.options import AuditConfig
 from registry import (
+    BenchError,
     add_config_flags,
     given_flags,
     opened_folder,
+    read_json,
     refuse_other_run,
     resolve,
     say,
@@ -89,6 +91,6 @@ def _default_folder(config: AuditConfig) -> str:
 def _audit_there(folder: Path) -> dict[str, Any]:
     """The configuration of the audit in a folder; empty where there is none that can be read."""
     try:
-        return dict(json.loads((folder / REPORT).read_text("utf-8"))["config"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return dict(read_json(folder / REPORT)["config"])
+    except (OSError, BenchError, ValueError, KeyError, TypeError):
         return {}

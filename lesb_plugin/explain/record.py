@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from lesb_plugin.drawing.overlay import overlay, region_fill
 from lesb_plugin.explain.explained import Explained, Explaining, View
 from lesb_plugin.explain.verdict import AUTHENTIC_ABOVE, MANIPULATED_UP_TO, REALS_WITHIN
-from registry import replacing, write_text
+from registry import BenchError, read_json, replacing, write_text
 
 __all__ = [
     "SCHEMA",
@@ -57,16 +58,19 @@ def report_of(folder: Path, name: str) -> str | None:
 
 def clear_pictures(folder: Path, name: str) -> None:
     """Take away the pictures and maps of an earlier report NAME: a new one may have none."""
-    views = _earlier(folder, name).get("views")
-    listed = [each["pictures"].values() for each in views or () if "pictures" in each]
-    for picture in [f"{name}.maps.npz", *(each for names in listed for each in names)]:
-        (folder / Path(picture).name).unlink(missing_ok=True)
+    listed = [f"{name}.maps.npz"]
+    with suppress(TypeError, AttributeError):  # a file that is not as this program writes it
+        views = _earlier(folder, name).get("views") or ()
+        listed += [each for view in views for each in view.get("pictures", {}).values()]
+    for picture in map(str, listed):
+        if picture == Path(picture).name and picture.startswith(f"{name}."):
+            (folder / picture).unlink(missing_ok=True)
 
 
 def _earlier(folder: Path, name: str) -> dict[str, Any]:
     try:
-        held = json.loads((folder / f"{name}.json").read_text("utf-8"))
-    except (OSError, ValueError):
+        held = read_json(folder / f"{name}.json")
+    except (OSError, BenchError):
         return {}
     return held if isinstance(held, dict) else {}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lesb_plugin.lesb.fusion import FUSIONS
-from registry import ConfigError, progress_bar, say, write_text
+from registry import ConfigError, progress_bar, say, say_block, write_text
 
 if TYPE_CHECKING:
     from lesb_plugin.export.source import Source
@@ -109,7 +109,7 @@ def _export_deepfakebench(source: Source, args: argparse.Namespace) -> None:
 
     text = configuration(source, section(args.backbone, args.weights, args.artefact, args.fusion))
     if args.out is None:
-        say(text.removesuffix("\n"))
+        say_block(text.removesuffix("\n"))
         return
     path = args.out if args.out.suffix in {".yaml", ".yml"} else args.out / YAML
     write_text(path, text)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesb_plugin.lfd.regions import RegionSet, load_regions
-from registry import Backbone, ConfigError, DataError, Embedder
+from registry import Backbone, ConfigError, DataError, Embedder, reading, replacing
 
 __all__ = [
     "SCHEMA",
@@ -83,7 +83,7 @@ class Lfd:
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> Lfd:
         """The inverse of `to_tensors` and `to_metadata`; DataError for what is missing."""
-        try:
+        with reading("the LFD of the artefact", "fit it again"):
             record = metadata["lfd"]
             regions = load_regions(record["regions"])
             return cls(
@@ -94,8 +94,6 @@ class Lfd:
                 diagnostics=record["diagnostics"],
                 provenance=record["provenance"],
             )
-        except (KeyError, ValueError) as error:
-            raise DataError(f"the artefact holds no complete LFD: {error}; fit it again") from error
 
 
 # --- the file --------------------------------------------------------------------------------
@@ -109,45 +107,36 @@ def save(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str,
         {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()},
         metadata={FORMAT: json.dumps({"schema": SCHEMA, "metadata": metadata})},
     )
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise DataError(f"cannot write artefact {path}: {error.strerror or error}") from error
+    with replacing(path) as unfinished, unfinished.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     return path
 
 
 def load(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Tensors and metadata of an artefact; DataError for a file that is missing, cut or foreign."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     if not path.is_file():
         raise DataError(f"no artefact at {path}; make one with `bench fit`")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise DataError(
-            f"{path} is no readable artefact ({error}); it is damaged or cut short: copy it again, "
-            "or fit it again"
-        ) from error
+    damaged = "it is damaged or cut short: copy it again, or fit it again"
+    with reading(f"the artefact {path}", damaged), safe_open(path, framework="numpy") as file:
+        header = file.metadata() or {}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     if FORMAT not in header:
         raise DataError(
             f"{path} is a safetensors file but no artefact of `bench fit`; weights go to --weights"
         )
-    record = json.loads(header[FORMAT])
-    if record["schema"] != SCHEMA:
+    with reading(f"the record in {path}", "fit it again"):
+        record = json.loads(header[FORMAT])
+        schema, metadata = record["schema"], dict(record["metadata"])
+    if schema != SCHEMA:
         raise DataError(
-            f"{path} has artefact schema {record['schema']}; this version reads {SCHEMA}: fit it "
-            "again, or install the version that wrote it"
+            f"{path} has artefact schema {schema}; this version reads {SCHEMA}: fit it again, or"
+            " install the version that wrote it"
         )
-    return tensors, record["metadata"]
+    return tensors, metadata
 
 
 def describe_backbone(backbone: Backbone) -> dict[str, Any]:

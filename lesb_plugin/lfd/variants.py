@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
-import os
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ from numpy.typing import NDArray
 
 from lesb_plugin.lfd.augment import Psi, local_variant
 from lesb_plugin.lfd.regions import Region, RegionSet, part_mask
-from registry import BenchError, Crop, CropPolicy, DataError, Sample, crop_face
+from registry import BenchError, Crop, CropPolicy, DataError, Sample, crop_face, end_with_parent
 
 __all__ = [
     "Skipped",
@@ -164,12 +162,4 @@ def _as_it_is(item: Any) -> Any:
 
 def _prepare_worker(_worker: int) -> None:
     cv2.setNumThreads(0)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A worker of a server process does not notice by itself that the fit was killed."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    end_with_parent()  # one of a server process does not notice by itself that the fit was killed

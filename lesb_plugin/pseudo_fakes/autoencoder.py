@@ -14,14 +14,13 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
 from lesb_plugin.pseudo_fakes.distort import Image
 from lesb_plugin.pseudo_fakes.mask import Points
 from lesb_plugin.weights import HERE
-from registry import ConfigError
+from registry import ConfigError, DataError, reading, refuse_special
 
 __all__ = ["BOXES", "SIDE", "Autoencoder", "box_matrix", "cut_box", "load_autoencoder", "redraw"]
 
@@ -138,9 +137,11 @@ def load_autoencoder(weights: str) -> Autoencoder:
     path = HERE / SHIPPED if weights == "shipped" else Path(weights)
     network = Autoencoder()
     try:
-        tensors = {name: each.float() for name, each in load_file(path).items()}
-        network.load_state_dict(tensors)
-    except (OSError, RuntimeError, SafetensorError) as error:
+        with reading(path):
+            refuse_special(path)
+            tensors = {name: each.float() for name, each in load_file(path).items()}
+            network.load_state_dict(tensors)
+    except DataError as error:
         raise ConfigError(
             f"cannot read the weights of an autoencoder from {path}: {error}; make them with"
             " `bench autoencoder --train FACES --out FILE.safetensors`"

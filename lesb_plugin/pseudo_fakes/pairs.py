@@ -30,7 +30,16 @@ from lesb_plugin.pseudo_fakes.quality import draw_quality
 from lesb_plugin.pseudo_fakes.scene import Forged, Scene
 from lesb_plugin.pseudo_fakes.store import FaceStore
 from lesb_plugin.pseudo_fakes.view import View, place, resize_view
-from registry import ConfigError, CropPolicy, DataError, Face, crop_face, load_yaml, resolve
+from registry import (
+    ConfigError,
+    CropPolicy,
+    DataError,
+    Face,
+    crop_face,
+    end_with_parent,
+    load_yaml,
+    resolve,
+)
 
 __all__ = ["Batch", "Order", "PairMaker", "batches", "load_law", "pair_maker"]
 
@@ -292,3 +301,4 @@ def _quiet_worker(_worker: int) -> None:
     """One thread, and no reaction to Ctrl-C: the trainer finishes its step and ends the workers."""
     cv2.setNumThreads(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -16,9 +16,9 @@ from safetensors.torch import save as to_bytes
 from lesb_plugin.lfd.presets import region_preset
 from lesb_plugin.pseudo_fakes.pairs import load_law
 from lesb_plugin.train.options import TrainConfig
-from registry import ConfigError, DataError, TrainableNetwork, load_yaml, replacing
+from registry import ConfigError, DataError, TrainableNetwork, load_yaml, reading, replacing
 
-__all__ = ["load_same_run", "run_identity", "save_checkpoint", "save_weights"]
+__all__ = ["ADVICE", "load_same_run", "run_identity", "save_checkpoint", "save_weights"]
 
 # What may change between the parts of a run: it decides when and where, not what is computed.
 FREE = (
@@ -36,10 +36,21 @@ FREE = (
 )
 
 
+_SHOWN = 120  # characters of torch's own words
+ADVICE = "put back the one of this run, or train with --overwrite"
+_KEYS = {
+    *("config", "laws", "data_fingerprint", "network", "average", "optimiser", "random"),
+    *("done", "best", "seconds", "tally", "log"),
+}  # fmt: skip
+
+
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     """`state` holds tensors, numbers, text, lists and dicts of them."""
     with replacing(path) as temporary:
-        torch.save(dict(state), temporary)
+        try:
+            torch.save(dict(state), temporary)
+        except RuntimeError as error:  # torch's own writer, which has no number for a full disk
+            raise OSError(f"{' '.join(str(error).split())[:_SHOWN]} (is the disk full?)") from error
 
 
 def load_same_run(
@@ -50,7 +61,8 @@ def load_same_run(
     DataError for a file that is missing or none of ours, ConfigError for one of another run.
     """
     state = _load(path, device)
-    _check_same_run(state, config, data_fingerprint)
+    with reading(f"the checkpoint {path}", ADVICE):
+        _check_same_run(state, config, data_fingerprint)
     return state
 
 
@@ -60,10 +72,12 @@ def _load(path: Path, device: str) -> dict[str, Any]:
             f"nothing to resume: no checkpoint at {path}; leave out --resume, and pass --overwrite"
             " if there is a run without one"
         )
-    try:
+    with reading(f"the checkpoint {path}", ADVICE), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch remarks on what is judged here
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except (RuntimeError, EOFError, ValueError, OSError, pickle.UnpicklingError) as error:
-        raise DataError(f"cannot read the checkpoint {path}: {error}") from error
+        missing = sorted(_KEYS - state.keys())
+        if missing:
+            raise ValueError(f"it is none of `bench train`: it has no {', '.join(missing)}")
     return state
 
 

@@ -15,6 +15,7 @@ from torch import nn
 from lesb_plugin.drawing.tensorboard import FOLDER, Board
 from lesb_plugin.pseudo_fakes.pairs import Batch, Order, PairMaker, batches
 from lesb_plugin.train.checkpoint import (
+    ADVICE,
     run_identity,
     save_checkpoint,
     save_weights,
@@ -26,7 +27,7 @@ from lesb_plugin.train.options import TrainConfig
 from lesb_plugin.train.shown import show_embeddings, show_pairs
 from lesb_plugin.train.step import step_gradients
 from lesb_plugin.train.validation import ValSet, verdict
-from registry import DataError, TrainableNetwork, progress_bar, say
+from registry import DataError, TrainableNetwork, progress_bar, reading, say_block
 
 __all__ = ["CHECKPOINT", "LOG", "WEIGHTS", "Trainer"]
 
@@ -175,7 +176,7 @@ class Trainer:
         self.log["seconds"] = round(self.seconds, 1)
         write_log(self.out / LOG, self.log)
         if not self.config.quiet:
-            say(_line(record, self.config.epochs))
+            say_block(_line(record, self.config.epochs))
         self.tally = Tally()
 
     def _record(self, epoch: int) -> dict[str, Any]:
@@ -232,13 +233,15 @@ class Trainer:
         save_checkpoint(self.out / CHECKPOINT, state)
 
     def resume(self, state: Mapping[str, Any]) -> None:
-        """Go back to what was saved, as `load_same_run` gives it."""
-        self.network.load_state_dict(state["network"])
-        self.average.network.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        torch.set_rng_state(state["random"].cpu())
-        self.done, self.best, self.seconds = state["done"], state["best"], state["seconds"]
-        self.tally, self.log = Tally(**state["tally"]), state["log"]
+        """Go back to what `load_same_run` gives; a DataError where it does not fit."""
+        with reading(f"the checkpoint {self.out / CHECKPOINT}", ADVICE):
+            self.network.load_state_dict(state["network"])
+            self.average.network.load_state_dict(state["average"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            torch.set_rng_state(state["random"].cpu())
+            self.done, self.best = int(state["done"]), float(state["best"])
+            self.seconds, self.log = float(state["seconds"]), dict(state["log"])
+            self.tally = Tally(**state["tally"])
 
 
 def _truth(batch: Batch, device: str) -> Truth:

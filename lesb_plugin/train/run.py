@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -25,6 +24,8 @@ from registry import (
     as_yaml,
     opened_folder,
     prepare_training,
+    scratch_folder,
+    write_text,
 )
 
 __all__ = ["TrainResult", "train"]
@@ -64,11 +65,11 @@ def _train(config: TrainConfig, out: Path) -> TrainResult:
         saved = load_same_run(out / CHECKPOINT, inputs.device, config, inputs.data_fingerprint)
     crop = inputs.backbone.crop
     with (
-        tempfile.TemporaryDirectory(prefix="bench-train-") as scratch,
+        scratch_folder("train") as scratch,
         torch.random.fork_rng(devices=[]),
     ):
         torch.default_generator.manual_seed(config.seed)
-        stored = stored_faces(config, inputs.train, Path(scratch) / "train", "reading train faces")
+        stored = stored_faces(config, inputs.train, scratch / "train", "reading train faces")
         maker = pair_maker(
             stored,
             crop,
@@ -81,7 +82,7 @@ def _train(config: TrainConfig, out: Path) -> TrainResult:
             config=config,
             network=_network(config, inputs.backbone),
             maker=maker,
-            val=val_set(config, inputs.val, crop, Path(scratch)),
+            val=val_set(config, inputs.val, crop, scratch),
             out=out,
             device=inputs.device,
             data_fingerprint=inputs.data_fingerprint,
@@ -131,7 +132,7 @@ def _begin(out: Path, config: TrainConfig, maker: PairMaker) -> None:
     """Only now that everything is read and built does an earlier run give way."""
     for name in (CHECKPOINT, WEIGHTS, LOG):
         (out / name).unlink(missing_ok=True)
-    (out / "config.yaml").write_text(as_yaml(config), encoding="utf-8")
+    write_text(out / "config.yaml", as_yaml(config))
     if pairs := shown_pairs(maker, 0, 12):
         write_png(out / "pairs.png", pair_sheet(pairs))
 

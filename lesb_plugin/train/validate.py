@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from registry import (
     file_sha256,
     opened_folder,
     prepare_training,
+    scratch_folder,
 )
 
 __all__ = ["Validation", "validate"]
@@ -69,8 +69,8 @@ def validate(config: ValidateConfig) -> Validation:
 def _validate(config: ValidateConfig) -> Validation:
     inputs = prepare_training(config)
     network = _with_own_head(inputs.backbone)
-    with tempfile.TemporaryDirectory(prefix="bench-validate-") as scratch:
-        val = val_set(config, inputs.val, inputs.backbone.crop, Path(scratch))
+    with scratch_folder("validate") as scratch:
+        val = val_set(config, inputs.val, inputs.backbone.crop, scratch)
         found = verdict(
             cast(nn.Module, network).to(inputs.device),
             val,

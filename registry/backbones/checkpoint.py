@@ -7,6 +7,7 @@ import pickle
 import re
 import struct
 import warnings
+import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from registry.backbones.zoo import REFUSED
-from registry.errors import DataError
-from registry.files import file_sha256
+from registry.errors import DataError, reading
+from registry.files import expanded, file_sha256, refuse_special
 
 __all__ = [
     "State",
@@ -60,6 +61,7 @@ MALFORMED = (
     AssertionError,
     struct.error,
 )
+_GROWTH, _SMALL = 20, 1 << 20  # how many times its size a file may become, and what is always let
 TAR_MAGIC = slice(257, 262)  # `ustar` stands here in a real tar archive
 
 
@@ -70,22 +72,36 @@ def load_state(path: Path | str) -> tuple[State, str]:
     `weights_only=True`. A container such as `{"model": ...}` is opened and prefixes such as
     `module.` or `net.` that every name has are taken off. DataError for all else.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     head = _first_bytes(path)
-    held = _read_safetensors(path) if head[8:9] == b"{" else _read_torch(path, head)
-    return _without_prefixes(_open_container(held, path)), file_sha256(path)
+    with reading(path, "pass another weights file"):
+        held = _read_safetensors(path) if head[8:9] == b"{" else _read_torch(path, head)
+        state = _without_prefixes(_open_container(held, path))
+        _refuse_grown(sum(each.numel() * each.element_size() for each in state.values()), path)
+        return state, file_sha256(path)
+
+
+def _refuse_grown(size: int, path: Path) -> None:
+    """DataError where `size` bytes are far more than those of the file they came from."""
+    if size > _GROWTH * path.stat().st_size + _SMALL:
+        raise DataError(
+            f"{path} would become {size:,} bytes in memory, far more than it has; it was made to"
+            " fill the memory, or is damaged"
+        )
 
 
 def _first_bytes(path: Path) -> bytes:
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; pass the weights file itself")
+    refuse_special(path)
     try:
+        if path.is_dir():
+            raise DataError(f"{path} is a folder; pass the weights file itself")
         with path.open("rb") as stream:
             head = stream.read(512)
     except FileNotFoundError:
         raise DataError(f"no weights file at {path}") from None
-    except OSError as error:
-        raise DataError(f"cannot read the weights file {path}: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"cannot read the weights file {path}: {reason}") from error
     if not head:
         raise DataError(f"the weights file {path} is empty (0 bytes); fetch it again")
     return head
@@ -108,6 +124,9 @@ def _read_torch(path: Path, head: bytes) -> Any:
             raise DataError(f"{path} is no checkpoint but {kind}")
     if head[TAR_MAGIC] == b"ustar":
         raise DataError(f"{path} is a tar archive; unpack it and pass the weights file in it")
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            _refuse_grown(sum(each.file_size for each in archive.infolist()), path)
     try:
         with warnings.catch_warnings():  # torch remarks on what is judged here anyway
             warnings.simplefilter("ignore")

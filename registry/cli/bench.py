@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import Any, NoReturn
 
-from registry.errors import BenchError, ConfigError, UnknownNameError
+from registry.console import tell
+from registry.errors import BenchError, ConfigError, DataError, UnknownNameError, guarded
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import CommandSpec
+from registry.processes import Terminated, terminating
+from registry.streams import OutputError, output, own_output, shared_output, write
+from registry.untrusted import one_line
 
 __all__ = ["CommandParser", "main"]
 
@@ -30,6 +33,7 @@ with a backbone of your own choice:
 `bench COMMAND --help` shows a command's flags, `bench list` all that is registered."""
 
 
+_DISTRIBUTION = "lesb-plugin"  # whose commands print by `say` alone
 _CLOSE = 0.7  # likeness of two flags' names: a slip of a letter or two, no other short word
 
 
@@ -62,6 +66,10 @@ class CommandParser(argparse.ArgumentParser):
             self.error(f"unknown argument {first!r}{hint}")
         return args
 
+    def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ARG002 - argparse's own
+        """What `--help` and `--version` print is the command's own."""
+        write(message, output())
+
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{message} (`{self.prog} --help` lists the flags)")
 
@@ -74,20 +82,25 @@ def _close_flag(unknown: str, known: Sequence[str]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `bench`; 2 for an error that is the user's to fix, 130 when interrupted."""
+    """Run `bench`; 2 for an error that is the user's to fix, 130 or 143 for Ctrl-C or SIGTERM."""
     try:
-        code = _run(list(sys.argv[1:] if argv is None else argv))
-        sys.stdout.flush()  # here, where a closed pipe is still ours to notice
-        return code
+        with own_output(), terminating():
+            return _run(list(sys.argv[1:] if argv is None else argv))
     except BenchError as error:
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
-        sys.stderr.write(f"error: {error}{notes}\n")
+        # A DataError is one sentence: a newline in it is of a name of somebody's file.
+        text = one_line(str(error)) if isinstance(error, DataError) else str(error)
+        tell(f"error: {text}{notes}")
         return 2
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        return 130
+    except OutputError as error:
+        tell(f"error: {error}")
+        return 2
+    except KeyboardInterrupt as interrupt:
+        terminated = isinstance(interrupt, Terminated)
+        said = "terminated" if terminated else "interrupted"
+        tell(" ".join([said, *getattr(interrupt, "__notes__", ())]))
+        return 143 if terminated else 130
     except BrokenPipeError:  # the reader of a pipe (`| head`) has gone; nothing more to say to it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
@@ -100,8 +113,31 @@ def _run(argv: list[str]) -> int:
         return 0
     command = _command(plugins, argv[0])
     parser = CommandParser(f"bench {command.name}", command.summary)
-    command.configure(parser)
-    return command.run(parser.parse(argv[1:]))
+    if command.source == _DISTRIBUTION:
+        command.configure(parser)
+        return command.run(parser.parse(argv[1:]))
+    with shared_output():
+        return _run_foreign(command, parser, argv[1:])
+
+
+def _run_foreign(command: CommandSpec, parser: CommandParser, argv: list[str]) -> int:
+    """A command of another package: what goes wrong in it is told with the package's name."""
+    name = f"command {command.name!r}"
+    guarded(name, command.source, command.configure, parser)
+    args = parser.parse(argv)
+    return guarded(name, command.source, _exit_code, command.run, args)
+
+
+def _exit_code(run: Callable[[argparse.Namespace], Any], args: argparse.Namespace) -> int:
+    """What `run` returns, or what it leaves by `sys.exit` with."""
+    try:
+        code = run(args)
+    except SystemExit as stop:
+        code = stop.code
+        if isinstance(code, str):
+            tell(code)
+            return 1
+    return code if isinstance(code, int) else 0
 
 
 def _command(plugins: Plugins, name: str) -> CommandSpec:
@@ -120,6 +156,6 @@ def _top_parser(plugins: Plugins) -> CommandParser:
     parser = CommandParser("bench", "A benchmark of deepfake detectors that explain themselves.")
     parser.usage = "bench COMMAND ..."
     parser.epilog = f"commands:\n{listed or '  none: is the plugin builtin off?'}\n\n{_EPILOG}"
-    version = metadata.version("lesb-plugin")
+    version = metadata.version(_DISTRIBUTION)
     parser.add_argument("--version", action="version", version=f"bench {version}")
     return parser

@@ -102,6 +102,7 @@ class Crop:
 
     `image` is uint8 RGB (S, S, 3); `landmarks` are (P, 2) in pixels of `image`, or None; `box` is
     the cropped rectangle (x0, y0, x1, y1) in pixels of the frame. The ids lead back to the data.
+    `sharpness` is that of `image` (`faces.quality`), where it was measured.
     """
 
     image: NDArray[np.uint8]
@@ -111,6 +112,7 @@ class Crop:
     video: str = ""
     frame: int = 0
     face: int = 0
+    sharpness: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from registry.errors import DataError
+from registry.files import refuse_special
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,12 +54,14 @@ def shrink(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
 
 
 def _read_bytes(path: Path) -> bytes:
+    refuse_special(path)
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         raise DataError(f"no image file {path}") from None
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"cannot read {path}: {reason}") from None
     if not data:
         raise DataError(f"{path} is an empty file")
     return data

@@ -20,8 +20,8 @@ from registry.contracts.types import (
     VideoIndex,
 )
 from registry.data.videos import count_frames
-from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean
-from registry.files import file_sha256
+from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean, reading
+from registry.files import file_sha256, is_there
 from registry.plugins.specs import DatasetSpec
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def select_frames(video: Video, count: int, policy: FramePolicy = "linspace") ->
     """
     if count < 1:
         raise ConfigError(f"frames is {count}; at least one frame of each video is needed")
-    total = len(video.frames) if video.file is None else count_frames(video.file)
+    total = len(video.frames) if video.file is None else _count(video.file)
     if policy == "linspace":
         chosen = np.unique(np.linspace(0, total - 1, count, dtype=np.int64)).tolist()
     else:
@@ -96,6 +96,15 @@ def deepfakebench_number(frame: Frame) -> int:
         ) from None
 
 
+def _count(path: Path) -> int:
+    """Frames of a video file; one for a file that no reader makes anything of, which then fails."""
+    try:
+        with reading(path):
+            return count_frames(path)
+    except DataError:
+        return 1
+
+
 def fingerprint(videos: Iterable[Video]) -> str:
     """sha256 of what the data is: ids, labels, file names and sizes, and the landmarks themselves.
 
@@ -116,13 +125,14 @@ def _line(video: Video) -> str:
 
 def _size(path: Path) -> int | None:
     """Bytes, or None for a file that is not there: reading it will be an error row of its own."""
-    return path.stat().st_size if path.is_file() else None
+    return path.stat().st_size if is_there(path) else None
 
 
 def _digest(path: Path | None) -> str | None:
-    if path is None or not path.is_file():
+    if path is None or not is_there(path):
         return None
-    return file_sha256(path)
+    with reading(path):
+        return file_sha256(path)
 
 
 def _resolve(name: str, split: str, plugins: Plugins) -> tuple[DatasetSpec, DatasetRequest]:

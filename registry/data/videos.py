@@ -117,7 +117,8 @@ def _opened(path: Path) -> InputContainer:
     if not path.is_file():
         raise DataError(f"no video file {path}")
     try:
-        container = av.open(str(path))
+        # FFmpeg takes a relative name with a colon for the address of something on a network.
+        container = av.open(str(path.absolute()))
     except (av.error.FFmpegError, OSError) as error:
         raise DataError(f"cannot decode {path}: {_reason(error)}") from None
     if not container.streams.video:

@@ -16,11 +16,11 @@ import numpy as np
 from registry.contracts.types import FRAME, FRAME_CUBIC, WHOLE, Face, Frame
 from registry.data.images import read_image
 from registry.data.videos import VideoCursor, is_video
-from registry.errors import ConfigError, DataError, PluginError, did_you_mean, guarded
+from registry.errors import ConfigError, DataError, PluginError, did_you_mean, guarded, reading
 from registry.faces.clock import StageClock
 from registry.faces.corruptions import Condition
 from registry.faces.crops import LANDMARK_BOX, area, fraction_inside, iou, landmark_box
-from registry.files import file_sha256
+from registry.files import file_sha256, refuse_special
 from registry.plugins.specs import FaceDetectorSpec, LandmarkerSpec
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ __all__ = ["FaceReader", "Reading", "build_reader", "read_landmarks", "reason_wi
 _CROP_FROM = ("auto", "landmarks", "detector", FRAME, FRAME_CUBIC)
 _KEPT_AREA = 0.5  # of the largest face's; smaller ones are bystanders (METHOD of SBI's inference)
 _INSIDE = 0.5  # share of the landmarks that must be in the image they are said to belong to
+_MOST_BYTES = 1 << 20  # of a file of landmarks
 _OWN = {"_built", "clock"}  # what a pickled copy has anew
 T = TypeVar("T")
 
@@ -174,7 +175,7 @@ class FaceReader:
         ]
 
     def _image(self, frame: Frame) -> NDArray[np.uint8]:
-        with self.clock.measure("decode"):
+        with self.clock.measure("decode"), reading(frame.path):
             image = self._decoded(frame)
         if self._condition is None:
             return image
@@ -263,12 +264,17 @@ def _checked_size(spec: FaceDetectorSpec, size: int | None) -> int | None:
 
 def read_landmarks(path: Path) -> NDArray[np.float32]:
     """Landmarks (68|81, 2) of a .npy file; a DataError says what is wrong with it."""
+    refuse_special(path)
     try:
-        points = np.load(path, allow_pickle=False)
+        size = path.stat().st_size
     except FileNotFoundError:
         raise DataError(f"no landmarks file {path}") from None
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(f"cannot read landmarks {path}: {error}") from None
+    if size > _MOST_BYTES:
+        raise DataError(f"landmarks {path} are a file of {size} bytes; 81 points have {81 * 16}")
+    with reading(f"landmarks {path}"):
+        points = np.load(path, allow_pickle=False)
     if not isinstance(points, np.ndarray) or points.dtype.kind not in "fiu":
         raise DataError(f"landmarks {path} are not an array of numbers")
     if points.shape not in {(68, 2), (81, 2)}:

@@ -12,7 +12,7 @@ from registry.console import progress, say
 from registry.contracts.types import Crop, CropPolicy, Face, Frame, Sample, Video, VideoIndex
 from registry.data.index import find_index, find_videos, select_frames
 from registry.data.options import Sources, data_options, resolved_lines
-from registry.errors import ConfigError, DataError
+from registry.errors import ConfigError, DataError, reading
 from registry.faces.crops import crop_face
 from registry.faces.reader import FaceReader
 from registry.plugins.discovery import Plugins, load_plugins
@@ -97,7 +97,8 @@ class FaceSample:
 
     def load(self) -> tuple[NDArray[np.uint8], Face]:
         """The frame, uint8 RGB (H, W, 3), and its main face with landmarks."""
-        return self.reader.read_one(self.frame)
+        with reading(self.frame.path):
+            return self.reader.read_one(self.frame)
 
 
 def samples(videos: Iterable[Video], reader: FaceReader) -> list[FaceSample]:

@@ -8,7 +8,6 @@ failure and every conflict an error.
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import os
 import re
 from collections.abc import Collection, Iterable, Sequence
@@ -19,6 +18,7 @@ import pluggy
 
 from registry.errors import PluginError, UnknownNameError, did_you_mean
 from registry.plugins import hookspecs
+from registry.plugins.entries import Entry, attempt, find_entries
 from registry.plugins.kinds import KINDS, brief, kind_of, stamp
 from registry.plugins.specs import Spec
 
@@ -51,8 +51,9 @@ class PluginInfo:
 class Failure:
     """What of a plugin could not be used, where it went wrong, and why.
 
-    `stage` is "import", "hooks" (unknown names, wrong arguments), the hook that failed when it was
-    called, "conflict" (two plugins, one name) or "disable" (a name that switches nothing off).
+    `stage` is "entry points" (a package's list of them is damaged), "import", "hooks" (unknown
+    names, wrong arguments), the hook that failed when it was called, "conflict" (two plugins, one
+    name) or "disable" (a name that switches nothing off).
     """
 
     plugin: str
@@ -127,10 +128,9 @@ def _load_once(disabled: tuple[str, ...], strict: bool) -> Plugins:
 
 def discover(*, disabled: Collection[str] = (), strict: bool = False) -> Plugins:
     """Load every plugin on `sys.path` afresh; with `strict` the first PluginError lists all."""
-    entries = importlib.metadata.entry_points(group=hookspecs.PROJECT)
-    found = sorted(entries, key=lambda entry: (_package(entry.dist), entry.name))
+    found, unreadable = find_entries(hookspecs.PROJECT)
     loaded = [_load(entry) for entry in found if entry.name not in disabled]
-    failures = _unknown_disabled(disabled, [entry.name for entry in found])
+    failures = _unreadable(unreadable) + _unknown_disabled(disabled, [each.name for each in found])
     plugins = Plugins(
         records=tuple(record for each in loaded for record in each.records),
         infos=tuple(info for each in loaded for info in each.infos),
@@ -149,16 +149,17 @@ def load_module(
     name = name or str(getattr(module, "__name__", module))
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    refusal = _refuse(manager, module, name)
-    if refusal:
-        return _failed(name, distribution, "hooks", refusal)
+    refusal, error = attempt(name, _refuse, manager, module, name)
+    if refusal or error:
+        reason = _describe(error) if error else str(refusal)
+        return _failed(name, distribution, "hooks", reason)
     records: list[Spec] = []
     failures: tuple[Failure, ...] = ()
     hooks = [hook for hook in _HOOKS if getattr(manager.hook, hook).get_hookimpls()]
     for hook in hooks:
-        try:
-            records += _call(manager, hook, distribution)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the plugin boundary
+        found, error = attempt(name, _call, manager, hook, distribution)
+        records += found or []
+        if error is not None:
             failures += _failed(name, distribution, hook, _describe(error)).failures
     info = PluginInfo(
         name=name,
@@ -178,18 +179,29 @@ def kind_named(text: str) -> str:
     return kind
 
 
-def _load(entry: importlib.metadata.EntryPoint) -> Plugins:
-    distribution, version = _package(entry.dist)
-    try:
-        module = entry.load()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the plugin boundary
-        return _failed(entry.name, distribution, "import", _describe(error))
+def _load(entry: Entry) -> Plugins:
+    """What an entry point leads to; an interrupt passes, with the name of what was loading."""
+    module, error = attempt(entry.name, entry.point.load)
+    if error is not None:
+        return _failed(entry.name, entry.distribution, "import", _describe(error))
     return load_module(
         module,
         name=entry.name,
-        distribution=distribution,
-        version=version,
-        address=entry.value,
+        distribution=entry.distribution,
+        version=entry.version,
+        address=entry.point.value,
+    )
+
+
+def _unreadable(distributions: Iterable[tuple[str, Exception]]) -> tuple[Failure, ...]:
+    return tuple(
+        Failure(
+            plugin=name,
+            distribution=name,
+            stage="entry points",
+            reason=f"its entry_points.txt cannot be read ({_describe(error)}); install it again",
+        )
+        for name, error in distributions
     )
 
 
@@ -259,15 +271,9 @@ def _raise_failures(plugins: Plugins) -> None:
         raise PluginError(f"BENCH_STRICT_PLUGINS is set and plugins have failures:\n{listed}")
 
 
-@functools.cache  # each look at a distribution's name parses its metadata, readme and all
-def _package(dist: importlib.metadata.Distribution | None) -> tuple[str, str]:
-    """Name and version of a distribution, which all of its entry points share."""
-    if dist is None:
-        return "", ""
-    known = dist.metadata
-    return known["Name"], known["Version"]
-
-
 def _describe(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001 - a plugin's own exception, which cannot even say what it is
+        text = "it has no text"
     return text if isinstance(error, PluginError) else f"{type(error).__name__}: {text}"

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from registry.errors import ConfigError, DataError
-from registry.files import replacing
+from registry.errors import BenchError, DataError
+from registry.files import read_json, replacing
 from registry.settings.coerce import build
 
 __all__ = ["AuditFigure", "AuditSummary", "PartAudit", "audit_file", "find_audit", "keep_audit"]
@@ -157,10 +157,10 @@ def keep_audit(artefact: Path, summary: AuditSummary) -> Path:
 def _fakes_of(path: Path, summary: AuditSummary) -> int:
     """How many fakes the audit in a file rests on; 0 for none, or one of another artefact."""
     try:
-        values = json.loads(path.read_text("utf-8"))
+        values = read_json(path)
         same = values["artefact_sha256"] == summary.artefact_sha256
         return int(values["fakes"]) if same else 0
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, DataError, ValueError, KeyError, TypeError):
         return 0
 
 
@@ -185,7 +185,7 @@ def find_audit(
         return PartAudit(words=never)
     try:
         summary = build(AuditSummary, _read(path))
-    except (OSError, ValueError, ConfigError) as error:
+    except (OSError, ValueError, BenchError) as error:
         return PartAudit(words=f"{path.name} is no audit that can be read ({error}). {never}")
     mine = {
         "detector": detector, "artefact_sha256": artefact_sha256, "weights_sha256": weights_sha256
@@ -200,7 +200,7 @@ def find_audit(
 
 
 def _read(path: Path) -> dict[str, Any]:
-    values = json.loads(path.read_text("utf-8"))
+    values = read_json(path)
     if not isinstance(values, dict):
         raise ValueError("it holds no JSON object")
     return values

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from registry.errors import DataError
-from registry.files import replacing
+from registry.errors import BenchError, DataError, UnknownNameError
+from registry.files import parse_json, replacing
+from registry.results.columns import typed_columns
 from registry.results.method_groups import MethodGroup
+from registry.settings.coerce import build
 
 __all__ = [
     "OK",
     "PREDICTIONS",
+    "SHARPNESS",
     "Settings",
     "predictions_table",
     "read_predictions",
@@ -35,7 +38,11 @@ __all__ = [
 ]
 
 PREDICTIONS = "predictions.parquet"
+SHARPNESS = "sharpness"  # the column that `faces.quality` fills
 OK = "ok"
+
+MAX_DRAWS = 1_000_000  # of the bootstrap: more would be a slip, or a file made to fill the memory
+_PROFILES, _LEVELS = {"strict", "deepfakebench"}, {"video", "frame"}
 
 _FORMAT = 1
 _METADATA = b"bench"
@@ -56,10 +63,11 @@ _COLUMNS: dict[str, pa.DataType] = {
     "x1": pa.int32(),
     "y1": pa.int32(),
     "status": pa.string(),
+    "sharpness": pa.float64(),
     "fake": pa.float64(),
 }
-_NULLABLE = {"identity", "region", "listed", "x0", "y0", "x1", "y1", "fake"}
-_LATER = {"listed"}  # columns that files of earlier versions lack
+_NULLABLE = {"identity", "region", "listed", "x0", "y0", "x1", "y1", "sharpness", "fake"}
+_LATER = {"listed", "sharpness"}  # columns that files of earlier versions lack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,32 +81,26 @@ class Settings:
 
     detector: str
     metrics: tuple[str, ...]
-    draws: int = 2000
-    seed: int = 0
+    draws: int = field(default=2000, metadata={"min": 0, "max": MAX_DRAWS})
+    seed: int = field(default=0, metadata={"min": 0})
     vote_variants: frozenset[str] = frozenset()
     profile: str = "strict"
     levels: tuple[str, ...] = ("video", "frame")
     groups: tuple[MethodGroup, ...] = ()
+
+    def __post_init__(self) -> None:
+        named = [("profile", self.profile, _PROFILES)]
+        for kind, name, known in [*named, *(("level", each, _LEVELS) for each in self.levels)]:
+            if name not in known:
+                raise UnknownNameError(kind, name, known)
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "vote_variants": sorted(self.vote_variants)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Settings:
-        """The inverse of `to_json`."""
-        return cls(
-            detector=values["detector"],
-            metrics=tuple(values["metrics"]),
-            draws=values["draws"],
-            seed=values["seed"],
-            vote_variants=frozenset(values["vote_variants"]),
-            profile=values["profile"],
-            levels=tuple(values["levels"]),
-            groups=tuple(
-                MethodGroup(name=each["name"], patterns=tuple(each["patterns"]))
-                for each in values.get("groups", ())  # files of earlier versions have none
-            ),
-        )
+        """The inverse of `to_json`; a ConfigError says what is wrong with a value."""
+        return build(cls, values)
 
 
 def predictions_table(columns: Mapping[str, Sequence[Any]]) -> pa.Table:
@@ -131,10 +133,9 @@ def predictions_table(columns: Mapping[str, Sequence[Any]]) -> pa.Table:
 def write_predictions(path: Path, table: pa.Table, settings: Settings) -> None:
     """Write the table and its settings, whole or not at all; DataError where that cannot be."""
     record = json.dumps({"format": _FORMAT, "settings": settings.to_json()})
-    with replacing(path) as temporary:
-        pq.write_table(
-            table.replace_schema_metadata({_METADATA: record}), temporary, compression="zstd"
-        )
+    # An open file: Arrow takes a name with a colon for the address of a store on the network.
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        pq.write_table(table.replace_schema_metadata({_METADATA: record}), file, compression="zstd")
 
 
 def read_predictions(path: Path) -> tuple[pa.Table, Settings]:
@@ -143,12 +144,25 @@ def read_predictions(path: Path) -> tuple[pa.Table, Settings]:
     if not file.is_file():
         raise DataError(f"no {PREDICTIONS} at {path}; name a folder that `bench eval` has written")
     try:
-        table = pq.read_table(file)
-    except (pa.ArrowException, OSError) as error:
+        # Read as a file, not as a data set: folders named `a=b` would become columns.
+        with file.open("rb") as stream:
+            table = pq.ParquetFile(stream).read()
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{file} is not a readable parquet file ({error}); run again") from error
     settings = _settings(file, table.schema.metadata or {})
+    table = _typed(table, str(file))
     _check(table, str(file))
     return table.replace_schema_metadata(None), settings
+
+
+def _typed(table: pa.Table, source: str) -> pa.Table:
+    """The table with its columns as they were written, whatever program has written it since."""
+    wanted = {
+        name: _COLUMNS.get(name, pa.float64())
+        for name in dict.fromkeys(table.column_names)
+        if name in _COLUMNS or _is_score(name)
+    }
+    return typed_columns(table, wanted, source)
 
 
 def score_columns(table: pa.Table) -> list[str]:
@@ -163,13 +177,18 @@ def _is_score(name: str) -> bool:
 def _settings(file: Path, metadata: Mapping[bytes, bytes]) -> Settings:
     if _METADATA not in metadata:
         raise DataError(f"{file} was not written by `bench eval`: its settings are missing")
-    record = json.loads(metadata[_METADATA])
-    if record["format"] != _FORMAT:
+    record = parse_json(metadata[_METADATA], f"the settings in {file}")
+    if not isinstance(record, dict) or not isinstance(record.get("settings"), dict):
+        raise DataError(f"the settings in {file} are damaged; run `bench eval` again")
+    if record.get("format") != _FORMAT:
         raise DataError(
-            f"{file} has format {record['format']}, this version of bench reads {_FORMAT}; "
+            f"{file} has format {record.get('format')}, this version of bench reads {_FORMAT}; "
             "read it with the version that wrote it"
         )
-    return Settings.from_json(record["settings"])
+    try:
+        return Settings.from_json(record["settings"])
+    except BenchError as error:
+        raise DataError(f"the settings in {file} are damaged ({error}); run again") from error
 
 
 def _check(table: pa.Table, source: str) -> None:
@@ -187,6 +206,12 @@ def _check(table: pa.Table, source: str) -> None:
     for name in score_columns(table):
         given = pc.fill_null(pc.is_finite(table[name]), False)
         wrong = pc.index(pc.not_equal(given, scored), True).as_py()
+        outside = pc.and_(given, pc.or_(pc.less(table[name], 0), pc.greater(table[name], 1)))
+        at = pc.index(pc.fill_null(outside, False), True).as_py()
+        if at >= 0:
+            raise DataError(
+                f"{source}: {name} is {table[name][at].as_py():g}; scores lie in [0, 1]"
+            )
         if wrong >= 0:
             row = table.slice(wrong, 1).to_pylist()[0]
             raise DataError(

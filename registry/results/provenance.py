@@ -16,6 +16,7 @@ from typing import Any
 from registry.contracts.backbone import Backbone
 from registry.contracts.training import Training
 from registry.contracts.types import CropPolicy
+from registry.settings.coerce import build
 
 __all__ = ["BackboneRecord", "Provenance", "git_hash", "versions"]
 
@@ -50,11 +51,6 @@ class BackboneRecord:
             parameters=_parameter_count(backbone),
         )
 
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> BackboneRecord:
-        trained_on = tuple(Training(**each) for each in values["trained_on"])
-        return cls(**{**values, "crop": CropPolicy(**values["crop"]), "trained_on": trained_on})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
@@ -69,7 +65,9 @@ class Provenance:
     finished work was taken over; `checkpoint_selection` says on what data the weights were chosen
     among checkpoints ("val", "last", "test" or "unknown"), as the run was told. `audit` holds
     `words` on how well part scores say where a face was changed, and the `summary` that they come
-    from or None; it is empty where there are no part scores.
+    from or None; it is empty where there are no part scores. `predictions_sha256` is of the file
+    that the evaluation wrote, and stays when its numbers are computed again. `plugins` are the
+    packages whose plugins were loaded, used or not, with their versions.
     """
 
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -88,6 +86,8 @@ class Provenance:
     frames_scored: int | None = None
     checkpoint_selection: str = "unknown"
     audit: Mapping[str, Any] = field(default_factory=dict)
+    predictions_sha256: str = ""
+    plugins: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def here_and_now(cls, *, packages: Iterable[str] = (), **known: Any) -> Provenance:
@@ -111,14 +111,8 @@ class Provenance:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Provenance:
-        backbone, crop = values["backbone"], values["crop"]
-        return cls(
-            **{
-                **values,
-                "backbone": None if backbone is None else BackboneRecord.from_json(backbone),
-                "crop": None if crop is None else CropPolicy(**crop),
-            }
-        )
+        """The inverse of `to_json`; a ConfigError says what is wrong with a value."""
+        return build(cls, values)
 
 
 def versions(packages: Iterable[str] = ()) -> dict[str, str | None]:

@@ -8,18 +8,19 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from registry.errors import DataError
-from registry.files import replacing
+from registry.errors import BenchError, DataError
+from registry.files import file_sha256, read_json, write_text
 from registry.results.measure import Count, Measurement, Pooled, count, pooled
 from registry.results.metric import Metric
-from registry.results.predictions import Settings, read_predictions
+from registry.results.predictions import PREDICTIONS, Settings, read_predictions
 from registry.results.profiles import DEEPFAKEBENCH, differences, measure
 from registry.results.provenance import Provenance
+from registry.settings.coerce import build
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["RESULTS", "Result", "recompute"]
+__all__ = ["RESULTS", "Result", "changed_since", "recompute"]
 
 RESULTS = "results.json"
 
@@ -87,8 +88,7 @@ class Result:
     def save(self, folder: Path) -> Path:
         """Write results.json into the run folder, whole or not at all."""
         path = folder / RESULTS
-        with replacing(path) as temporary:
-            temporary.write_text(_dumps(self), encoding="utf-8")
+        write_text(path, _dumps(self))
         return path
 
     @classmethod
@@ -96,7 +96,7 @@ class Result:
         """The result of a run folder, equal to what was saved; DataError where it is none."""
         path = folder / RESULTS if folder.is_dir() else folder
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record = read_json(path)
             schema = record["schema"]
             if schema == _SCHEMA:
                 return _from_json(record)
@@ -104,10 +104,10 @@ class Result:
             raise DataError(
                 f"no {RESULTS} at {folder}; name a folder that `bench eval` has written"
             ) from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (BenchError, KeyError, TypeError) as error:
             raise DataError(
-                f"{path} is not a result of `bench eval` ({error!r}); `bench report --write` writes"
-                " it anew from predictions.parquet"
+                f"{path} is not a result of `bench eval` ({_said(error)}); `bench report --write`"
+                " writes it anew from predictions.parquet"
             ) from error
         raise DataError(
             f"{path} has schema {schema}, this version of bench reads {_SCHEMA}; read it with the"
@@ -138,7 +138,25 @@ def recompute(folder: Path, metrics: Mapping[str, Metric], profile: str | None =
     except DataError as error:
         note = f"Weights, data and configuration of this run are not known: {error}."
         return Result.of(table, settings, metrics, Provenance(), (note,))
-    return Result.of(table, settings, metrics, stored.provenance, stored.notes)
+    notes = (*stored.notes, *changed_since(folder, stored))
+    return Result.of(table, settings, metrics, stored.provenance, notes)
+
+
+def changed_since(folder: Path, stored: Result) -> tuple[str, ...]:
+    """A sentence where the predictions are not the file that the evaluation wrote, or none.
+
+    results.json keeps that file's sha256 for good, so that numbers which are computed again from
+    another one never look like the evaluation's own.
+    """
+    then = stored.provenance.predictions_sha256
+    now = file_sha256(folder / PREDICTIONS if folder.is_dir() else folder)
+    if not then or then == now:
+        return ()
+    line = (
+        f"{PREDICTIONS} was changed after the evaluation, which wrote one of sha256 {then[:12]};"
+        f" these numbers are of one of sha256 {now[:12]}."
+    )
+    return (line,)
 
 
 def _of_groups(settings: Settings) -> tuple[str, ...]:
@@ -167,17 +185,13 @@ def _dumps(result: Result) -> str:
 
 
 def _from_json(record: Mapping[str, Any]) -> Result:
-    return Result(
-        settings=Settings.from_json(record["settings"]),
-        measurements=tuple(Measurement(**each) for each in record["measurements"]),
-        counts=tuple(Count(**each) for each in record["counts"]),
-        provenance=Provenance.from_json(record["provenance"]),
-        notes=tuple(record["notes"]),
-        groups=tuple(
-            Pooled(dataset=each["dataset"], name=each["name"], methods=tuple(each["methods"]))
-            for each in record.get("groups", ())  # runs of earlier versions have none
-        ),
-    )
+    """The inverse of `_dumps`; a ConfigError or KeyError where something is not as it was."""
+    held = {"groups": (), **record}  # runs of earlier versions have no groups
+    return build(Result, {each.name: held[each.name] for each in fields(Result)})
+
+
+def _said(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
 _KEY = ("dataset", "method", "variant", "level", "metric", "name")

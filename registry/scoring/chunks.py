@@ -1,5 +1,8 @@
 """The unit of work: a chunk of frames, stored whole or not at all, keyed by what it was made from.
 
+That is the detector, and of each frame its file: by content up to a megabyte, above that by size
+and times. A checksum in every chunk tells whether it is what was written.
+
 A finished chunk lies in the run folder, so an interrupted run goes on where it stopped. A chunk of
 embeddings also lies in the cache, so another detector on the same backbone computes none.
 """
@@ -8,23 +11,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import zipfile
+import re
+import stat
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from registry.contracts.types import Frame, Video
 from registry.errors import DataError
-from registry.files import replacing
+from registry.files import file_sha256
+from registry.leftovers import sweep
+from registry.results.predictions import OK, SHARPNESS
+from registry.sealed import cache_sealed, read_sealed, sealed_names, write_sealed
 
 __all__ = ["Chunk", "ChunkStore", "Unit", "cut"]
 
 FORMAT = 1
+_CHEAP = 1 << 20  # bytes of a file that is read for its stamp: about what a frame as PNG has
+_NAME = re.compile(r"\d{6}\.npz")
+_COLUMNS = {"key", "unit", "face", "box", "status"}
 _UNREADABLE = "cannot read FILE"  # how `images.read_image` begins, without the name
 
 
@@ -35,15 +45,14 @@ class Unit:
     video: Video
     frame: Frame
 
-    def stamp(self) -> list[str | int]:
-        """What tells this frame on this disk from a changed one, without reading it."""
+    def stamp(self, known: dict[Path, tuple[str | int, ...]]) -> list[str | int]:
+        """What tells this frame on this disk from a changed one; `known` are files looked at."""
         stamp: list[str | int] = [self.video.dataset, self.video.id, self.frame.index]
         for path in (self.frame.path, self.frame.landmarks):
             if path is not None:
-                stamp.append(str(path.absolute()))
-                if path.exists():
-                    status = path.stat()
-                    stamp += [status.st_size, status.st_mtime_ns]
+                if path not in known:
+                    known[path] = content_stamp(path)
+                stamp += [str(path.absolute()), *known[path]]
         return stamp
 
 
@@ -52,7 +61,8 @@ class Chunk:
     """The rows of one chunk, one per face; a frame that failed is one row with its reason.
 
     `unit` is the frame's place in the chunk, `status` "ok" or the reason; `values` maps the name of
-    an output (`embedding`, or scores by column) to an array with one entry per row that is ok.
+    an output (`embedding`, or scores by column, and `sharpness`) to an array with one entry per row
+    that is ok.
     """
 
     unit: NDArray[np.int32]
@@ -82,10 +92,12 @@ class ChunkStore:
         self.folder = folder
         self.cache = cache
         self._maker = list(maker)
+        self._keys: dict[int, str] = {}
 
     def key(self, units: Sequence[Unit]) -> str:
         """sha256 of the maker, a dot, sha256 of the frames."""
-        return f"{_sha256([FORMAT, self._maker])}.{_sha256([unit.stamp() for unit in units])}"
+        stamps: dict[Path, tuple[str | int, ...]] = {}
+        return f"{_sha256([FORMAT, self._maker])}.{_sha256([unit.stamp(stamps) for unit in units])}"
 
     def find(self, index: int, units: Sequence[Unit]) -> Chunk | None:
         """The finished chunk, or None where it must be made.
@@ -94,75 +106,116 @@ class ChunkStore:
         other frames, because files were mended, added or taken away, is made again; so is one with
         a file that could not be opened, which may have been the disk's or the network's fault.
         """
-        key = self.key(units)
+        key = self._keys[index] = self.key(units)
         path = self._path(index)
-        if path.exists():
-            chunk = _read(path, key)
-            if chunk == "maker":
-                raise DataError(
-                    f"{path} was made with other weights, crops or options than this run asks for;"
-                    " choose another --out, or --overwrite to start this one afresh"
-                )
+        chunk = _read(path, key, units)
+        if chunk == "maker":
+            raise DataError(
+                f"{path} was made with other weights, crops or options than this run asks for;"
+                " choose another --out, or --overwrite to start this one afresh"
+            )
+        if isinstance(chunk, Chunk) and not chunk.unreadable:
+            return chunk
+        if self.cache is not None:
+            chunk = _read(self.cache / f"{key}.npz", key, units)
             if isinstance(chunk, Chunk) and not chunk.unreadable:
-                return chunk
-        if self.cache is not None and (cached := self.cache / f"{key}.npz").exists():
-            chunk = _read(cached, key)
-            if isinstance(chunk, Chunk) and not chunk.unreadable:
-                _copy(cached, path)
+                write_sealed(path, _arrays(key, chunk))
                 return chunk
         return None
 
     def put(self, index: int, units: Sequence[Unit], chunk: Chunk) -> None:
-        """Store a finished chunk."""
-        path = self._path(index)
-        _write(path, self.key(units), chunk)
+        """Store a finished chunk, by what its frames were when they were looked for."""
+        key = self._keys.get(index) or self.key(units)
+        arrays = _arrays(key, chunk)
+        write_sealed(self._path(index), arrays)
         if self.cache is not None and not chunk.unreadable:
-            _copy(path, self.cache / f"{self.key(units)}.npz")
+            cache_sealed(self.cache / f"{key}.npz", arrays)
+
+    def clear(self) -> None:
+        """Delete the chunks in the folder, and the folder if nothing else is in it."""
+        for path in self.folder.glob("*.npz"):
+            if _NAME.fullmatch(path.name) and "key" in sealed_names(path):
+                path.unlink(missing_ok=True)
+        sweep(self.folder)
+        with suppress(OSError):
+            self.folder.rmdir()
 
     def _path(self, index: int) -> Path:
         return self.folder / f"{index:06d}.npz"
 
 
-def _write(path: Path, key: str, chunk: Chunk) -> None:
-    arrays = {f"value.{name}": array for name, array in chunk.values.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as partial, partial.open("wb") as file:
-        np.savez(
-            file,
-            key=np.asarray(key),
-            unit=chunk.unit,
-            face=chunk.face,
-            box=chunk.box,
-            status=chunk.status,
-            **arrays,  # type: ignore[arg-type]
-        )
+def content_stamp(path: Path) -> tuple[str | int, ...]:
+    """Size and sha256 of a file; of a large one its times in place of the sha256.
+
+    Nothing for one that is not there. A large file that was changed and given its old size and date
+    again is still told by the time of its status, which no program can set.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return ()
+        if status.st_size <= _CHEAP:
+            return (status.st_size, file_sha256(path))
+    except (OSError, ValueError):  # reading it will tell
+        return ()
+    return (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _arrays(key: str, chunk: Chunk) -> dict[str, NDArray[Any]]:
+    return {
+        "key": np.asarray(key),
+        "unit": chunk.unit,
+        "face": chunk.face,
+        "box": chunk.box,
+        "status": chunk.status,
+        **{f"value.{name}": array for name, array in chunk.values.items()},
+    }
 
 
 def _sha256(parts: object) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _read(path: Path, key: str) -> Chunk | Literal["maker", "frames", "damaged"]:
-    """The chunk, or what is wrong with it."""
-    try:
-        # an open file, because numpy leaves one it opened itself open if the archive is cut short
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            if str(stored["key"]) != key:
-                same_maker = str(stored["key"]).split(".")[0] == key.split(".", maxsplit=1)[0]
-                return "frames" if same_maker else "maker"
-            names = [name for name in stored.files if name.startswith("value.")]
-            return Chunk(
-                stored["unit"],
-                stored["face"],
-                stored["box"],
-                stored["status"],
-                {name.removeprefix("value."): stored[name] for name in names},
-            )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return "damaged"  # cut short by a full disk: made again
+def _read(
+    path: Path, key: str, units: Sequence[Unit]
+) -> Chunk | Literal["maker", "frames", "damaged"]:
+    """The chunk, or what is wrong with it: cut short by a full disk, or changed, it is damaged."""
+    stored = read_sealed(path)
+    if stored is None or not stored.keys() >= _COLUMNS:
+        return "damaged"
+    if str(stored["key"]) != key:
+        same_maker = str(stored["key"]).split(".")[0] == key.split(".", maxsplit=1)[0]
+        return "frames" if same_maker else "maker"
+    values = {name: array for name, array in stored.items() if name.startswith("value.")}
+    chunk = Chunk(
+        stored["unit"],
+        stored["face"],
+        stored["box"],
+        stored["status"],
+        {name.removeprefix("value."): array for name, array in values.items()},
+    )
+    return chunk if _is_sound(chunk, len(units)) else "damaged"
 
 
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(target) as partial:
-        shutil.copyfile(source, partial)
+def _is_sound(chunk: Chunk, frames: int) -> bool:
+    """Whether every frame has rows, and every row that is ok a finite output."""
+    rows = len(chunk.unit)
+    scored = int((chunk.status == OK).sum())
+    return (
+        chunk.face.shape == chunk.status.shape == (rows,)
+        and chunk.box.shape == (rows, 4)
+        and np.array_equal(np.unique(chunk.unit), np.arange(frames))
+        and all(_is_output(name, array, scored) for name, array in chunk.values.items())
+        and (scored == 0 or bool(chunk.values))
+    )
+
+
+def _is_output(name: str, array: NDArray[Any], rows: int) -> bool:
+    """Finite numbers for every row: an embedding each, or a score in [0, 1]."""
+    if name == SHARPNESS:
+        return array.dtype.kind == "f" and array.shape == (rows,) and bool((array >= 0).all())
+    of_embedding = name == "embedding"
+    if array.dtype.kind != "f" or array.ndim != 1 + of_embedding or len(array) != rows:
+        return False
+    finite = bool(np.isfinite(array).all())
+    return finite and (of_embedding or bool(((array >= 0) & (array <= 1)).all()))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
 
@@ -29,7 +30,7 @@ def build(cls: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
         if key not in fields:
             hint = did_you_mean(str(key), fields)
             raise ConfigError(f"unknown key {prefix + str(key)!r};{hint} keys: {', '.join(fields)}")
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     given = {key: _value(fields[key], hints, value, prefix) for key, value in values.items()}
     needed = (each for each in fields.values() if _is_required(each))
     missing = [each.name for each in needed if each.name not in values]
@@ -40,7 +41,7 @@ def build(cls: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
 
 def check(instance: Any) -> None:
     """For the `__post_init__` of a frozen dataclass: every field coerced and checked in place."""
-    hints = typing.get_type_hints(type(instance))
+    hints = _hints(type(instance))
     for each in dataclasses.fields(instance):
         value = _value(each, hints, getattr(instance, each.name), "")
         object.__setattr__(instance, each.name, value)
@@ -58,6 +59,15 @@ def coerce(value: Any, annotation: Any, key: str) -> Any:
     if annotation in _SCALARS:
         return _SCALARS[annotation](value, key)
     raise PluginError(f"the field {key} has the type {annotation}, which no configuration can give")
+
+
+def _hints(cls: Any) -> dict[str, Any]:
+    return _hints_of(cls)
+
+
+@functools.cache  # of a class that a file holds thousands of records of
+def _hints_of(cls: Hashable) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
 
 
 def _union(value: Any, members: tuple[Any, ...], key: str) -> Any:
@@ -97,6 +107,14 @@ def _tuple(value: Any, members: tuple[Any, ...], key: str) -> tuple[Any, ...]:
         raise _wrong(value, f"a list of {len(members)} values", key)
     pairs = enumerate(zip(value, members, strict=True))
     return tuple(coerce(each, member, f"{key}[{i}]") for i, (each, member) in pairs)
+
+
+def _list(value: Any, members: tuple[Any, ...], key: str) -> list[Any]:
+    return list(_tuple(value, (members[0], Ellipsis), key))
+
+
+def _frozenset(value: Any, members: tuple[Any, ...], key: str) -> frozenset[Any]:
+    return frozenset(_tuple(value, (members[0], Ellipsis), key))
 
 
 def _mapping(value: Any, members: tuple[Any, ...], key: str) -> dict[Any, Any]:
@@ -167,6 +185,8 @@ _GENERICS: dict[Any, Callable[[Any, tuple[Any, ...], str], Any]] = {
     types.UnionType: _union,
     Literal: _literal,
     tuple: _tuple,
+    Sequence: _list,
+    frozenset: _frozenset,
     dict: _mapping,
     Mapping: _mapping,
 }

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from registry.errors import ConfigError, did_you_mean
 from registry.settings.coerce import build
+from registry.settings.yaml_text import parse_yaml
 
 T = TypeVar("T")
 
@@ -100,52 +101,25 @@ def _plain(value: Any) -> Any:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    import yaml
-
     try:
-        node = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
-        _refuse_duplicates(node, path)
-        values = yaml.SafeLoader("").construct_document(node) if node is not None else {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict):
+    values = parse_yaml(text, str(path))
+    if values is not None and not isinstance(values, dict):
         raise ConfigError(f"{path} must hold a mapping of keys, got {type(values).__name__}")
-    return values
-
-
-def _refuse_duplicates(node: Any, path: Path) -> None:
-    """A key given twice is an error; PyYAML would silently take the last."""
-    import yaml
-
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                line = key.start_mark.line + 1
-                raise ConfigError(f"{path}, line {line}: the key {key.value!r} is given twice")
-            seen.add(key.value)
-            _refuse_duplicates(value, path)
-    elif isinstance(node, yaml.SequenceNode):
-        for each in node.value:
-            _refuse_duplicates(each, path)
+    return values or {}
 
 
 def _parse_set(text: str) -> dict[str, Any]:
     """`a.b=1` -> {"a": {"b": "1"}}; a value in [] or {} is YAML, any other is text."""
-    import yaml
-
     key, equals, value = text.partition("=")
     parts = key.strip().split(".")
     if not equals or not all(parts):
         raise ConfigError(f"--set {text!r} is not of the form key=value or options.key=value")
     parsed: Any = value.strip()
     if parsed.startswith(("[", "{")):
-        try:
-            parsed = yaml.safe_load(parsed)
-        except yaml.YAMLError as error:
-            raise ConfigError(
-                f"--set {text!r} is not YAML: {' '.join(str(error).split())}"
-            ) from error
+        parsed = parse_yaml(parsed, f"--set {text!r}")
     for part in reversed(parts):
         parsed = {part: parsed}
     return dict(parsed)

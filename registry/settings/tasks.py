@@ -61,7 +61,7 @@ class EvalConfig(
         " one after the other, commas join): jpeg, resize, blur, noise, crop_shift, crop_scale,"
         " h264, h264_veryfast, h265, gamma",
     )
-    draws: int = option(2000, "bootstrap draws of an interval; 0 for none", min=0)
+    draws: int = option(2000, "bootstrap draws of an interval; 0 for none", min=0, max=1_000_000)
     chunk: int = option(256, "frames per chunk, the unit in which a run resumes", min=1)
     cache: bool = option(True, "keep embeddings, so that another detector needs no forward pass")
     overwrite: bool = option(False, "score afresh where --out holds work of other weights or data")

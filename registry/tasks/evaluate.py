@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -11,17 +10,15 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from registry.console import progress_bar
 from registry.contracts.detector import EmbeddingDetector
 from registry.contracts.types import FRAME, FRAME_CUBIC, Video, VideoIndex
 from registry.data.index import fingerprint
 from registry.detectors.model import Model, audit_of, build_model, check_files
-from registry.errors import ConfigError, DataError, guarded
+from registry.errors import BenchError, ConfigError, DataError, guarded
 from registry.faces.corruptions import the_condition
 from registry.faces.reader import FaceReader, build_reader
-from registry.files import cache_dir, writable_folder, write_text
+from registry.files import CACHE_ADVICE, cache_dir, file_sha256, writable_folder, write_text
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import DetectorSpec, ReporterSpec
 from registry.results.method_groups import MethodGroup, read_groups
@@ -34,12 +31,15 @@ from registry.scoring.chunks import Chunk, ChunkStore, Unit, cut
 from registry.scoring.frames import choose_units, find_data
 from registry.scoring.rows import rows_of
 from registry.scoring.scorer import Scorer
-from registry.settings.load import as_yaml
+from registry.sealed import tell_no_cache
+from registry.settings.load import as_yaml, load_yaml
 from registry.settings.tasks import EvalConfig
 from registry.tasks.fit_on import fit_first
 from registry.tasks.run_folder import refuse_other_run
 
 __all__ = ["evaluate"]
+
+_CHUNKS = "chunks"  # finished work in a run's folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +115,7 @@ def _open_folder(config: EvalConfig) -> Path:
     names += [each.replace(":", "-") for each in config.corrupt]
     folder = Path(config.out or "runs/" + "_".join(n.replace("/", "_") for n in names if n))
     if config.overwrite:
-        shutil.rmtree(folder / "chunks", ignore_errors=True)
+        ChunkStore(folder / _CHUNKS, (), None).clear()
     else:
         refuse_other_run(folder, _run_there(folder), asdict(config))
     return writable_folder(folder)
@@ -124,8 +124,8 @@ def _open_folder(config: EvalConfig) -> Path:
 def _run_there(folder: Path) -> dict[str, Any]:
     """The configuration of the run in a folder; empty where there is none that can be read."""
     try:
-        return dict(yaml.safe_load((folder / "config.yaml").read_text("utf-8")))
-    except (OSError, ValueError, TypeError, yaml.YAMLError):
+        return load_yaml("", str(folder / "config.yaml"))
+    except ConfigError:
         return {}
 
 
@@ -139,7 +139,7 @@ def _stem(dataset: str) -> str:
 def _score(job: _Job) -> list[tuple[Sequence[Unit], Chunk]]:
     """All chunks in order: found finished, or computed while the next frames are being read."""
     model = job.model
-    store = ChunkStore(job.folder / "chunks", _maker(job), _embedding_cache(job))
+    store = ChunkStore(job.folder / _CHUNKS, _maker(job), _embedding_cache(job))
     pieces = cut(job.units, job.config.chunk)
     found = [store.find(index, units) for index, units in enumerate(pieces)]
     missing = [index for index, chunk in enumerate(found) if chunk is None]
@@ -192,7 +192,10 @@ def _maker(job: _Job) -> list[str]:
 
 def _embedding_cache(job: _Job) -> Path | None:
     if job.config.cache and isinstance(job.model.detector, EmbeddingDetector):
-        return cache_dir() / "embeddings"
+        try:
+            return writable_folder(cache_dir() / "embeddings", CACHE_ADVICE)
+        except BenchError as error:
+            tell_no_cache(Path("embeddings"), error)
     return None
 
 
@@ -275,6 +278,8 @@ def _provenance(job: _Job, domains: dict[str, str], *, has_parts: bool) -> Prove
         frames_scored=job.counts["frames"],
         checkpoint_selection=job.config.checkpoint_selection,
         audit=audit_of(job.model, job.config).to_json() if has_parts else {},
+        predictions_sha256=file_sha256(job.folder / PREDICTIONS),
+        plugins={each.distribution: each.version for each in job.plugins.infos},
     )
 
 

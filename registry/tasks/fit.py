@@ -14,7 +14,7 @@ from registry.detectors.artefacts import ARTEFACT_FILE
 from registry.errors import ConfigError, guarded
 from registry.faces.reader import build_reader
 from registry.faces.real_faces import find_splits, real_samples
-from registry.files import opened_folder
+from registry.files import opened_folder, write_text
 from registry.plugins.discovery import load_plugins
 from registry.plugins.specs import DetectorSpec
 from registry.settings.load import as_yaml, resolve_options
@@ -70,8 +70,8 @@ def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
         report: FitReport = guarded(
             f"fit of detector {spec.name!r}", spec.source, spec.fit, context
         )
-        (out / "config.yaml").write_text(as_yaml(config), encoding="utf-8")  # of what is there
-        (out / "fit.json").write_text(json.dumps(_record(report), indent=1), encoding="utf-8")
+        write_text(out / "config.yaml", as_yaml(config))  # of what is there
+        write_text(out / "fit.json", json.dumps(_record(report), indent=1))
     return report
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +14,8 @@ from registry.data.index import fingerprint
 from registry.detectors.artefacts import ARTEFACT_FILE
 from registry.detectors.model import Fitted
 from registry.faces.real_faces import find_splits
-from registry.files import cache_dir
+from registry.files import cache_or_scratch
+from registry.leftovers import sweep, unfinished_name
 from registry.plugins.discovery import Plugins
 from registry.plugins.specs import DetectorSpec
 from registry.settings.load import resolve_options
@@ -61,9 +61,10 @@ def _fit_and_keep(
         tensorboard=False,
         quiet=config.quiet,
     )
-    kept = cache_dir() / "artefacts" / _fit_key(plugins, fit_config, spec, embedder)
+    kept = cache_or_scratch() / "artefacts" / _fit_key(plugins, fit_config, spec, embedder)
     if not (kept / ARTEFACT_FILE).is_file():
-        partial = kept.with_name(f"{kept.name}.{os.getpid()}.partial")
+        sweep(kept.parent)
+        partial = kept.with_name(unfinished_name(kept.name))
         fit(fit_config, out=str(partial))
         shutil.rmtree(kept, ignore_errors=True)
         partial.replace(kept)

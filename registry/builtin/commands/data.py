@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from registry.builtin.commands.data_options import CheckConfig
 from registry.cli.flags import add_config_flags, given_flags
-from registry.console import say
+from registry.console import say, say_block
 from registry.plugins.discovery import load_plugins
 from registry.settings.load import resolve
 
@@ -53,7 +53,7 @@ def run_data(args: argparse.Namespace) -> int:
     reports = [check_data(name, config, plugins) for name in args.dataset]
     if args.as_json:
         plain = [{**dataclasses.asdict(each), "wrong": each.wrong} for each in reports]
-        say(json.dumps(plain, indent=1))
+        say_block(json.dumps(plain, indent=1))
     else:
         for report in reports:
             _print(report)

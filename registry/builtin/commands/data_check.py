@@ -16,9 +16,9 @@ from registry.data.images import read_image
 from registry.data.index import find_index, select_frames
 from registry.data.options import data_options
 from registry.data.videos import VideoCursor, is_video
-from registry.errors import BenchError, DataError, EmptySplitError
+from registry.errors import BenchError, DataError, EmptySplitError, reading
 from registry.faces.reader import read_landmarks
-from registry.files import file_sha256
+from registry.files import file_sha256, is_there, refuse_special
 from registry.plugins.discovery import Plugins
 
 __all__ = ["PROBLEMS", "DataReport", "check_data"]
@@ -130,17 +130,19 @@ def _look(video: Video, config: CheckConfig) -> _Look:
 def _fault(frame: Frame, cursor: VideoCursor, look: _Look) -> tuple[str, str]:
     """The kind of problem and its reason, or two empty texts."""
     path = frame.path
-    if not path.is_file():
-        return "missing", str(path)
-    if path.stat().st_size == 0:
-        return "empty", str(path)
     try:
-        if path not in look.digests:
-            look.digests[path] = file_sha256(path)
-        cursor.read(path, frame.index) if is_video(path) else read_image(path)
-        if frame.landmarks is not None:
-            read_landmarks(frame.landmarks)
-    except (DataError, OSError) as error:
+        refuse_special(path)
+        if not is_there(path):
+            return "missing", str(path)
+        if path.stat().st_size == 0:
+            return "empty", str(path)
+        with reading(path):
+            if path not in look.digests:
+                look.digests[path] = file_sha256(path)
+            cursor.read(path, frame.index) if is_video(path) else read_image(path)
+            if frame.landmarks is not None:
+                read_landmarks(frame.landmarks)
+    except DataError as error:
         return "unreadable", str(error)
     return "", ""
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from registry.console import print_table, say
+from registry.console import print_table, say, say_block
 from registry.errors import ConfigError
 from registry.plugins.discovery import Failure, PluginInfo, Plugins, kind_named, load_plugins
 from registry.plugins.kinds import KINDS
@@ -71,7 +71,7 @@ def run_plugins(args: argparse.Namespace) -> int:
             "conflicts": conflicts,
         }
         plain = {key: [dataclasses.asdict(each) for each in value] for key, value in found.items()}
-        say(json.dumps({**plain, "disabled": plugins.disabled}, indent=1))
+        say_block(json.dumps({**plain, "disabled": plugins.disabled}, indent=1))
         return int(bool(plugins.failures or conflicts))
     rows = [
         (each.name, each.distribution, each.version, each.module, ", ".join(each.hooks) or "-")
@@ -89,7 +89,7 @@ def run_plugins(args: argparse.Namespace) -> int:
 def _list_kinds(plugins: Plugins, *, as_json: bool) -> None:
     names = {f"{kind}s": list(plugins.specs(kind)) for kind in KINDS}
     if as_json:
-        say(json.dumps(names, indent=1))
+        say_block(json.dumps(names, indent=1))
         return
     rows = [
         (kind.replace("_", "-"), ", ".join(map(_shown, found)) or "none")
@@ -101,7 +101,7 @@ def _list_kinds(plugins: Plugins, *, as_json: bool) -> None:
 def _list_records(plugins: Plugins, kind: str, *, as_json: bool) -> None:
     specs: list[Spec] = list(plugins.specs(kind).values())
     if as_json:
-        say(json.dumps([_plain(spec) for spec in specs], indent=1))
+        say_block(json.dumps([_plain(spec) for spec in specs], indent=1))
         return
     extra = _EXTRA.get(kind, {})
     header = ("name", *extra, "package", "summary")
@@ -122,7 +122,7 @@ def _list_members(plugins: Plugins, args: argparse.Namespace) -> None:
     names = spec.members(args.timm)
     if not names:
         raise ConfigError(f"no timm model matches {args.timm!r}; patterns look like 'tf_eff*'")
-    say(json.dumps(names, indent=1) if args.json else "\n".join(names))
+    say_block(json.dumps(names, indent=1) if args.json else "\n".join(names))
 
 
 def _shown(name: str) -> str:

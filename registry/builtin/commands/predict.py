@@ -16,6 +16,7 @@ from registry.console import say_above_bar, tell
 from registry.files import replacing
 from registry.settings.load import resolve
 from registry.settings.tasks import PredictConfig
+from registry.untrusted import one_line
 
 if TYPE_CHECKING:
     from registry.results.file_scores import Prediction
@@ -91,9 +92,9 @@ def _output(out: str | None) -> Iterator[Callable[[str], object]]:
 
 def _text_line(found: Prediction) -> str:
     """Cells between tabs, each with its name, the file first."""
-    name = str(found.path).encode(errors="backslashreplace").decode()
+    name = one_line(str(found.path).encode(errors="backslashreplace").decode())
     if found.score is None:
-        return f"{name}\terror: {found.error}"
+        return f"{name}\terror: {one_line(str(found.error))}"
     scores = {"score": found.score, **found.parts}
     cells = [f"{key} {value:.4f}" for key, value in scores.items()]
     lost = "; ".join(f"{n} x {text}" for text, n in found.frame_errors.most_common())

@@ -67,7 +67,7 @@ def _profiles(asked: str | None) -> tuple[str | None, ...]:
 
 def _differences(result: Result, folder: Path) -> tuple[str, ...]:
     """What results.json says other than `result`, if it is there and of the same profile."""
-    from registry.results.result import RESULTS, Result
+    from registry.results.result import RESULTS, Result, changed_since
 
     if not (folder / RESULTS).is_file():
         return ()
@@ -75,12 +75,13 @@ def _differences(result: Result, folder: Path) -> tuple[str, ...]:
         stored = Result.load(folder)
     except DataError as error:
         return (str(error),)
+    changed = changed_since(folder, stored)
     if stored.settings.profile != result.settings.profile:
-        return ()
+        return changed
     found = stored.differences(result)
     if not found:
         say(f"{RESULTS} agrees exactly with what predictions.parquet gives")
-    return found
+    return (*changed, *found)
 
 
 def _write(result: Result, folder: Path) -> list[Path]:

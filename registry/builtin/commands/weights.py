@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from registry.console import print_table, say
+from registry.console import print_table, say, say_block
 from registry.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def run_weights(args: argparse.Namespace) -> int:
         raise ConfigError(f"`bench weights inspect` takes one file, not {len(args.files)}")
     found = inspect(args.files[0])
     if args.json:
-        say(json.dumps(found, indent=1))
+        say_block(json.dumps(found, indent=1))
         return 0
     rows = [(key.replace("_", " "), _text(value)) for key, value in found.items() if key != "file"]
     print_table(found["file"], ("what", "value"), rows)

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry.console import print_table, say
+from registry.console import print_table, say, say_block
 from registry.errors import ConfigError
 from registry.plugins.discovery import load_plugins
 
@@ -71,7 +71,7 @@ def run_compare(args: argparse.Namespace) -> int:
         allow_differences=args.allow_differences,
     )
     if args.json:
-        say(json.dumps([asdict(row) for row in rows], indent=1, ensure_ascii=False))
+        say_block(json.dumps([asdict(row) for row in rows], indent=1))
         return 0
     _print(rows, args.draws)
     return 0

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from registry.builtin.datasets.listed_videos import Listed, listed_index
 from registry.builtin.datasets.splits import choose_split, root_of
 from registry.contracts.types import DatasetRequest, VideoIndex
 from registry.errors import DataError
+from registry.files import is_there, read_json
 
 __all__ = ["dfdc_videos", "recognises_dfdc"]
 
@@ -96,10 +96,9 @@ def _of_csv(path: Path) -> Iterator[Listed]:
 
 
 def _of_json(path: Path) -> Iterator[Listed]:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise DataError(f"cannot read {path}: {error}") from None
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise DataError(f"{path} must map names of videos to labels")
     for name, said in content.items():
         word = said.get("label") if isinstance(said, dict) else None
         if not isinstance(word, str) or word not in _WORDS:
@@ -118,7 +117,7 @@ def _video(
         id=Path(name).stem,
         group="FAKE" if label else "REAL",
         label=label,
-        path=next((path for path in places if path.is_file()), places[0]),
+        path=next((path for path in places if is_there(path)), places[0]),
         split=split,
         identity=identity,
     )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from registry.builtin.datasets.listed_videos import Listed, listed_index
 from registry.builtin.datasets.splits import root_of
 from registry.contracts.types import DatasetRequest, VideoIndex
-from registry.errors import DataError, EmptySplitError, did_you_mean
+from registry.errors import BenchError, DataError, EmptySplitError, did_you_mean
+from registry.files import read_json
 
 __all__ = ["ffpp_videos", "recognises_ffpp"]
 
@@ -70,11 +70,11 @@ def _split_file(root: Path, request: DatasetRequest) -> Path:
 
 def _pairs(path: Path) -> list[tuple[str, str]]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         pairs = [(first, second) for first, second in content]
         if not isinstance(content, list) or not all(isinstance(i, str) for p in pairs for i in p):
             raise TypeError('an id is a text such as "003"')
-    except (OSError, UnicodeDecodeError, ValueError, TypeError) as error:
+    except (OSError, BenchError, ValueError, TypeError) as error:
         raise DataError(f"{path} is not a list of pairs [id1, id2]: {error}") from None
     return pairs
 

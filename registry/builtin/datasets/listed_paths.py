@@ -7,6 +7,7 @@ a path are dropped from the left until the rest is there under one of the likely
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -95,8 +96,11 @@ class PathFinder:
             folder = base.joinpath(*tail)
             try:
                 yield folder, frozenset(os.listdir(folder))  # noqa: PTH208 - names are enough
-            except (FileNotFoundError, NotADirectoryError):
+            except (FileNotFoundError, NotADirectoryError, ValueError):
                 continue
+            except OSError as error:
+                if error.errno != errno.ENAMETOOLONG:
+                    raise
 
     def _candidates(self, head: tuple[str, ...]) -> Iterator[Path]:
         """Likely places of a folder, those that keep most of its path first."""

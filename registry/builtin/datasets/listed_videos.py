@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Literal
 from registry.contracts.types import DatasetRequest, Frame, Resolved, Video, VideoIndex
 from registry.data.media import scan_folder
 from registry.errors import DataError
+from registry.files import is_there
 
 __all__ = ["Listed", "listed_index"]
 
@@ -33,10 +35,10 @@ class Listed:
     @property
     def files(self) -> tuple[Frame, ...] | Path | None:
         """The video file, the frames of the folder that bears its name, or None."""
-        if self.path.is_file():
+        if is_there(self.path):
             return self.path
         folder = self.path.with_suffix("")
-        images = scan_folder(folder)[0] if folder.is_dir() else []
+        images = scan_folder(folder)[0] if os.path.isdir(folder) else []  # noqa: PTH112 - raises nothing
         return tuple(Frame(path=path, index=at) for at, path in enumerate(images)) or None
 
 

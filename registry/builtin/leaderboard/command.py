@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.builtin.compare.command import run_names
 from registry.console import print_table, say, tell
-from registry.errors import ConfigError, DataError
+from registry.errors import BenchError, ConfigError, DataError
+from registry.plugins.discovery import load_plugins
 
 if TYPE_CHECKING:
     from registry.builtin.leaderboard.entries import Entry, Published
+    from registry.results.metric import Metric
     from registry.results.result import Result
 
-__all__ = ["configure_leaderboard", "run_leaderboard"]
+__all__ = ["Checked", "checked", "configure_leaderboard", "run_leaderboard"]
 
 _ROUNDING = 0.0051  # what two decimals hide
 
@@ -23,7 +26,10 @@ _EXAMPLES = """\
 examples:
   bench leaderboard runs/* --out board      board/leaderboard.html, .md and .csv
   bench leaderboard --out board             published numbers alone
-  bench leaderboard runs/lesb --paper table1   the paper's table, the run's rows under it"""
+  bench leaderboard runs/lesb --paper table1   the paper's table, the run's rows under it
+
+Numbers of runs are computed again from their predictions; a row for which that could not be done,
+or whose predictions were changed after the evaluation, says so."""
 
 
 def configure_leaderboard(parser: argparse.ArgumentParser) -> None:
@@ -43,19 +49,53 @@ def run_leaderboard(args: argparse.Namespace) -> int:
     if args.out is None and args.paper is None:
         raise ConfigError("nothing to do; pass --out FOLDER, or --paper table1 to print a table")
     from registry.builtin.leaderboard.entries import measured, published, reported
-    from registry.results.result import Result
 
     finished = _finished(args.runs)
     names = run_names(finished)
-    runs = [(name, Result.load(path)) for name, path in zip(names, finished, strict=True)]
+    metrics = load_plugins().specs("metric")
+    runs = [
+        (name, checked(path, name, metrics)) for name, path in zip(names, finished, strict=True)
+    ]
     tables = published()
     if args.paper is not None:
-        _print_paper(_paper(args.paper, tables), runs)
+        _print_paper(_paper(args.paper, tables), [(name, run.result) for name, run in runs])
     if args.out is not None:
-        rows = [measured(result, name) for name, result in runs]
+        rows = [measured(run.result, name, doubt=run.doubt) for name, run in runs]
         for path in _write([*rows, *reported(tables)], args.out):
             say(f"wrote {path}")
     return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A run's numbers, and why they are not what its predictions gave the evaluation, if so."""
+
+    result: Result
+    doubt: str
+
+
+def checked(folder: Path, name: str, metrics: Mapping[str, Metric]) -> Checked:
+    """A run with every number computed again from its predictions, as far as that can be done.
+
+    What differs from results.json is told: that file may have been edited.
+    """
+    from registry.results.result import Result, changed_since, recompute
+
+    stored = Result.load(folder)
+    try:
+        found = recompute(folder, metrics)
+    except BenchError as error:
+        tell(f"{name}: its numbers could not be computed again: {error}")
+        return Checked(stored, "not recomputed: the predictions cannot be read")
+    if changed_since(folder, stored):
+        tell(f"{name}: {' '.join(changed_since(folder, stored))}")
+        return Checked(found, "its predictions were changed after the evaluation")
+    differences = stored.differences(found)
+    if differences:
+        more = f" and {len(differences) - 1} more" if len(differences) > 1 else ""
+        tell(f"{name}: results.json says otherwise than its predictions, whose numbers are taken:")
+        tell(f"  {differences[0]}{more}")
+    return Checked(found, "")
 
 
 def _finished(folders: Sequence[Path]) -> list[Path]:

@@ -74,8 +74,11 @@ class Entry:
 # --- measured --------------------------------------------------------------------------------
 
 
-def measured(result: Result, run: str, variant: str | None = None) -> Entry:
-    """A run's entry: AUC per video of the detector itself, or of one of its variants."""
+def measured(result: Result, run: str, variant: str | None = None, doubt: str = "") -> Entry:
+    """A run's entry: AUC per video of the detector itself, or of one of its variants.
+
+    `doubt` says why its numbers may not be the evaluation's own, and stands beside its source.
+    """
     origin, settings = result.provenance, result.settings
     chosen = settings.detector if variant is None else variant
     backbone = origin.backbone
@@ -91,7 +94,7 @@ def measured(result: Result, run: str, variant: str | None = None) -> Entry:
         level="video" if settings.profile == STRICT else f"video, profile {settings.profile}",
         protocol=f"profile {settings.profile}, {config.get('frames', UNKNOWN)} frames a video,"
         f" split {config.get('split', UNKNOWN)}",
-        source=f"run {run}",
+        source=f"run {run}" + (f" ({doubt})" if doubt else ""),
         parameters=backbone.parameters if backbone else None,
         seconds_per_frame=seconds / frames if frames else None,
         crop=f"{crop.name} {crop.size} px margin {crop.margin:.1%}" if crop else UNKNOWN,

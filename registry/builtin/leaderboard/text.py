@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 
 from registry.builtin.leaderboard.entries import Cell, Entry
+from registry.untrusted import csv_cell, markdown_cell
 
 __all__ = [
     "FACTS",
@@ -108,8 +109,7 @@ def _markdown_table(rows: Sequence[Entry], datasets: Sequence[str]) -> list[str]
 
 
 def _markdown_row(cells: Sequence[str]) -> str:
-    escaped = (" ".join(cell.replace("|", "\\|").split()) for cell in cells)
-    return f"| {' | '.join(escaped)} |"
+    return f"| {' | '.join(map(markdown_cell, cells))} |"
 
 
 def _markdown_cell(cell: Cell | None) -> str:
@@ -134,16 +134,23 @@ def as_csv(entries: Sequence[Entry]) -> str:
     ]
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(header)
+    writer.writerow(map(csv_cell, header))
     for entry in [*in_order(entries, "measured"), *in_order(entries, "reported")]:
         cells = [entry.cells.get(name) for name in datasets]
         writer.writerow(
             [
-                *(entry.kind, entry.name),
-                *(getattr(cell, part) if cell else "" for cell in cells for part in parts),
-                *(entry.average, len(entry.cells), entry.level, entry.checkpoint_selection),
-                *(entry.parameters, entry.seconds_per_frame, entry.crop, entry.weights_sha256),
-                *(entry.date, entry.protocol, entry.source),
+                *(entry.kind, csv_cell(entry.name)),
+                *(_csv_value(cell, part) for cell in cells for part in parts),
+                *(entry.average, len(entry.cells)),
+                *map(csv_cell, (entry.level, entry.checkpoint_selection)),
+                *(entry.parameters, entry.seconds_per_frame),
+                *map(csv_cell, (entry.crop, entry.weights_sha256)),
+                *map(csv_cell, (entry.date, entry.protocol, entry.source)),
             ]
         )
     return stream.getvalue()
+
+
+def _csv_value(cell: Cell | None, part: str) -> str | float | None:
+    value = getattr(cell, part, "")
+    return csv_cell(value) if isinstance(value, str) else value

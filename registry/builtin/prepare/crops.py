@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
-import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,11 +24,12 @@ from registry.builtin.prepare.options import PrepareConfig
 from registry.console import progress_bar
 from registry.contracts.types import Crop, CropPolicy, Frame, Video
 from registry.data.index import FramePolicy, fingerprint, select_frames
-from registry.errors import DataError
+from registry.errors import DataError, reading
 from registry.faces.crops import crop_face
 from registry.faces.masks import crop_mask
 from registry.faces.reader import FaceReader, build_reader, reason_without_path
 from registry.plugins.discovery import Plugins
+from registry.processes import worker_pool
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,14 +65,15 @@ class Recipe:
 
         A DataError where there is no face.
         """
-        image, faces = self.reader.read_marked(frame)
-        return [
-            (
-                crop_face(image, face, self.crop),
-                None if frame.mask is None else crop_mask(frame.mask, image, face, self.crop),
-            )
-            for face in faces[: self.faces]
-        ]
+        with reading(frame.path):
+            image, faces = self.reader.read_marked(frame)
+            return [
+                (
+                    crop_face(image, face, self.crop),
+                    None if frame.mask is None else crop_mask(frame.mask, image, face, self.crop),
+                )
+                for face in faces[: self.faces]
+            ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,9 +196,7 @@ def _over_processes(jobs: Sequence[Job], worker: _Worker, count: int) -> Iterato
     if count <= 1:
         yield from map(worker, jobs)
         return
-    # No fork: detectors and decoders hold threads, which do not survive one.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, context, initializer=_start, initargs=(worker,)) as pool:
+    with worker_pool(count, _start, worker) as pool:
         try:
             yield from pool.map(_work, jobs)
         except BrokenProcessPool:
@@ -215,7 +212,6 @@ _here: list[_Worker] = []  # of this process: its detectors are built once, not 
 def _start(worker: _Worker) -> None:
     import cv2
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the run
     cv2.setNumThreads(1)
     _here.append(worker)
 

@@ -28,8 +28,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from registry.contracts.types import Crop, Video
-from registry.errors import ConfigError, DataError
-from registry.files import replacing, write_text
+from registry.errors import BenchError, ConfigError, DataError
+from registry.files import read_json, replacing, write_text
+from registry.leftovers import is_unfinished, sweep
+from registry.settings.coerce import build
+from registry.untrusted import csv_cell
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -116,11 +119,11 @@ class Target:
 def read_record(path: Path) -> Record:
     """A record; a DataError where the file is not one."""
     try:
-        values = json.loads(path.read_text("utf-8"))
+        values = read_json(path)
         if "split" in values:  # as 0.1.0 had it
             values["splits"] = [values.pop("split")]
-        return Record(**values)
-    except (OSError, ValueError, TypeError) as error:
+        return build(Record, values)
+    except (OSError, BenchError, TypeError, AttributeError) as error:
         raise DataError(
             f"cannot read {path}: {error}; take it away, and the video is prepared again"
         ) from None
@@ -170,7 +173,8 @@ class Store:
             self.listing, self._start = _listing(checkout, out, name)
         self.index, self.failures = out / f"{name}.json", out / f"{name}_failures.csv"
         file = self.root / _SETTINGS
-        if self.root.exists() and not file.is_file() and any(self.root.iterdir()):
+        sweep(self.root)
+        if self.root.exists() and not file.is_file() and _holds_something(self.root):
             raise ConfigError(
                 f"{self.root} holds something that `bench prepare` did not make; choose another"
                 " --out or --name"
@@ -193,7 +197,7 @@ class Store:
             rows = csv.writer(to)
             rows.writerow(["input", "video", "frame", "reason"])
             rows.writerows(
-                [each.input, f"{each.group}/{each.key}", frame, reason]
+                [csv_cell(each.input), f"{each.group}/{each.key}", frame, csv_cell(reason)]
                 for each in records
                 for frame, reason in each.failures
             )
@@ -225,6 +229,11 @@ def _listing(checkout: Path, out: Path, name: str) -> tuple[Path, str]:
             " have none; choose another --name"
         )
     return folder / f"{name}.json", start
+
+
+def _holds_something(folder: Path) -> bool:
+    """Whether there is anything but what a killed run, perhaps on another machine, was writing."""
+    return any(not is_unfinished(each.name) for each in folder.iterdir())
 
 
 def _write_png(path: Path, image: NDArray[np.uint8]) -> None:
@@ -274,7 +283,9 @@ def check_clashes(root: Path, todo: Iterable[tuple[Target, str]]) -> None:
 
 
 def _refuse_other(file: Path, settings: dict[str, Any]) -> None:
-    there = json.loads(file.read_text("utf-8"))
+    there = read_json(file)
+    if not isinstance(there, dict):
+        raise DataError(f"{file} holds no settings; choose another --out, or --overwrite")
     differ = [key for key in settings if there.get(key) != settings[key]]
     if differ:
         # The reader's checksum says nothing to people; alone, it is that of a landmark predictor.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from shutil import get_terminal_size
@@ -16,6 +15,8 @@ from registry.results.result import Result
 
 if TYPE_CHECKING:
     from rich.table import Table
+from registry.streams import output
+from registry.untrusted import one_line
 
 __all__ = ["headline_metrics", "metric_title", "print_results", "print_tables", "reasons"]
 
@@ -47,15 +48,15 @@ def print_tables(result: Result, file: TextIO | None = None) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    stream = sys.stdout if file is None else file
+    stream = output() if file is None else file
     width = get_terminal_size().columns if stream.isatty() else _WIDE
     console = Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
     for variant in result.variants:
-        console.print(Text(variant, style="bold"))
+        console.print(Text(one_line(variant), style="bold"))
         console.print(_table(result, variant))
         console.print()
     for line in _lines_below(result):
-        console.print(Text(line))
+        console.print(Text(one_line(line)))
 
 
 def headline_metrics(result: Result) -> tuple[str, ...]:
@@ -92,6 +93,7 @@ def reasons(measurements: tuple[Measurement, ...], draws: int) -> tuple[str, ...
 def _table(result: Result, variant: str) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     table.add_column("data set, method", overflow="fold")
@@ -103,9 +105,9 @@ def _table(result: Result, variant: str) -> Table:
         found = result.select(
             variant=variant, dataset=each.dataset, method=each.method, level=level
         )
-        name = _row_name(result, each)
+        name = one_line(_row_name(result, each))
         table.add_row(
-            name if result.settings.profile == STRICT else f"{name} per {level}",
+            Text(name if result.settings.profile == STRICT else f"{name} per {level}"),
             *(_cell(found, metric) for metric in headline_metrics(result)),
             _units(each, found),
             str(each.frames),

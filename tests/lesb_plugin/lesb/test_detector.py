@@ -248,14 +248,14 @@ def test_an_incomplete_artefact_is_refused_and_says_what_is_missing(
 ) -> None:
     tensors, metadata = load(artefact)
     del tensors[missing]
-    with pytest.raises(DataError, match=f"no complete LESB.*{missing.rpartition('.')[2]}"):
+    with pytest.raises(DataError, match=f"the LESB in .*{missing.rpartition('.')[2]}"):
         detector(save(tmp_path / "a.safetensors", tensors, metadata))
 
 
 def test_an_artefact_of_lfd_alone_is_no_lesb(artefact: Path, tmp_path: Path) -> None:
     tensors, metadata = load(artefact)
     del metadata["lesb"]
-    with pytest.raises(DataError, match=r"no complete LESB.*bench fit --detector lesb"):
+    with pytest.raises(DataError, match=r"the LESB in .*; fit it with `bench fit --detector lesb"):
         detector(save(tmp_path / "a.safetensors", tensors, metadata))
 
 

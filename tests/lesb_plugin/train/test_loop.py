@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +220,50 @@ def test_resuming_nothing_and_half_a_checkpoint_are_errors(tmp_path: Path) -> No
     (run.out / CHECKPOINT).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match="cannot read the checkpoint"):
         resume(run)
+
+
+FOREIGN: dict[str, Callable[[Any], Any]] = {
+    "a tensor": lambda state: torch.ones(3),
+    "a list": lambda state: [1, 2],
+    "weights": lambda state: {"conv.weight": torch.ones(3)},
+    "another network": lambda state: {**state, "network": {"conv.weight": torch.ones(3)}},
+    "no mapping for a network": lambda state: {**state, "network": 3},
+    "other settings": lambda state: {**state, "config": ["frames"]},
+    "no generator": lambda state: {**state, "random": torch.ones(3)},
+    "another optimiser": lambda state: {**state, "optimiser": {}},
+    "another tally": lambda state: {**state, "tally": {"loss": 0.0, "other": 1}},
+    "no laws": lambda state: {**state, "laws": None},
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_torch_file_that_is_no_checkpoint_of_the_run_is_one_sentence(
+    tmp_path: Path, kind: str
+) -> None:
+    run = trainer(tmp_path)
+    run.run(Stop(0))
+    path = run.out / CHECKPOINT
+    torch.save(FOREIGN[kind](torch.load(path, weights_only=True)), path)
+    with pytest.raises(DataError, match=r"cannot read the checkpoint .*put back the one"):
+        resume(run)
+
+
+def test_a_full_disk_leaves_the_checkpoint_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trainer(tmp_path)
+    run.run(Stop(0))
+    before = (run.out / CHECKPOINT).read_bytes()
+
+    def full(_: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise RuntimeError("[enforce fail at inline_container.cc] unexpected pos 64 vs 0")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(DataError, match=r"cannot write .*checkpoint.pt: .*is the disk full"):
+        run.save()
+    assert (run.out / CHECKPOINT).read_bytes() == before
+    assert not [path for path in run.out.iterdir() if path.name.startswith(".")]
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_advice(tmp_path: Path) -> None:

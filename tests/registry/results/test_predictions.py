@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -96,8 +96,8 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(
     path = tmp_path / PREDICTIONS
     write_predictions(path, table([row(fake=0.25)]), settings())
 
-    def full_disk(table: pa.Table, where: Path, **options: Any) -> None:
-        where.write_bytes(b"half a fi")
+    def full_disk(table: pa.Table, where: IO[bytes], **options: Any) -> None:
+        where.write(b"half a fi")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pq, "write_table", full_disk)

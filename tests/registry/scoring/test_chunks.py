@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import os
+import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from registry.contracts.types import Frame, Video
 from registry.errors import DataError
-from registry.scoring.chunks import Chunk, ChunkStore, Unit, cut
+from registry.scoring.chunks import Chunk, ChunkStore, Unit, content_stamp, cut
 
 
 def _units(folder: Path, count: int) -> list[Unit]:
@@ -105,3 +109,120 @@ def test_a_chunk_is_written_whole_or_not_at_all(
     with pytest.raises(DataError, match="No space left"):
         store.put(0, units, _chunk(2))
     assert list((tmp_path / "chunks").iterdir()) == []
+
+
+def _edit(path: Path, **arrays: Any) -> None:
+    """Write a chunk again with other arrays, and the checksum that it had."""
+    with np.load(path) as stored:
+        kept = {name: stored[name] for name in stored.files}
+    with path.open("wb") as file:
+        np.savez(file, **{**kept, **arrays})
+
+
+@pytest.mark.parametrize("where", ["chunks", "cache"])
+def test_a_chunk_that_was_edited_is_made_again(tmp_path: Path, where: str) -> None:
+    units = _units(tmp_path, 2)
+    cache = tmp_path / "cache" if where == "cache" else None
+    ChunkStore(tmp_path / "chunks", ["encoder"], cache).put(0, units, _chunk(2))
+    (path,) = (tmp_path / where).iterdir()
+    _edit(path, **{"value.embedding": np.full((2, 3), 0.999, np.float32)})
+    reader = ChunkStore(tmp_path / ("other" if cache else "chunks"), ["encoder"], cache)
+    assert reader.find(0, units) is None
+
+
+SCORES = {"fake": np.array([0.1, 0.2])}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"values": {"fake": np.array([0.5, 5.79])}},
+        {"values": {"fake": np.array([0.5, np.nan])}},
+        {"values": {"fake": np.array([0.5])}},
+        {"values": {"fake": np.array([[0.5], [0.5]])}},
+        {"values": {"fake": np.array([1, 0])}},
+        {"values": {}},
+        {"values": {"embedding": np.full((2, 3), np.inf, np.float32)}},
+        {"values": {"embedding": np.zeros(2, np.float32)}},
+        {"unit": np.array([0, 7], np.int32)},
+        {"unit": np.array([0, 0], np.int32)},
+        {"box": np.zeros((2, 3), np.int32)},
+        {"status": np.array(["ok"])},
+    ],
+)
+def test_a_chunk_that_makes_no_sense_is_made_again_whatever_its_checksum(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    units = _units(tmp_path, 2)
+    store = ChunkStore(tmp_path / "chunks", ["encoder"], None)
+    sound = replace(_chunk(2), values=SCORES)
+    store.put(0, units, sound)
+    assert store.find(0, units) is not None
+    store.put(0, units, replace(sound, **change))
+    assert store.find(0, units) is None
+
+
+def test_a_file_of_the_same_size_and_date_is_known_by_its_content(tmp_path: Path) -> None:
+    units = _units(tmp_path, 2)
+    store = ChunkStore(tmp_path / "chunks", ["encoder"], None)
+    store.put(0, units, _chunk(2))
+    path = units[0].frame.path
+    before = path.stat()
+    path.write_bytes(b"y" * before.st_size)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert store.find(0, units) is None
+
+
+def test_a_large_file_of_the_same_size_and_date_is_known_by_when_it_was_written(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "film.mp4"
+    path.write_bytes(bytes(2 << 20))
+    before, stamp = path.stat(), content_stamp(path)
+    assert content_stamp(path) == stamp
+    time.sleep(0.02)
+    path.write_bytes(b"y" * (2 << 20))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert content_stamp(path) != stamp
+
+
+def test_a_file_that_was_touched_keeps_its_chunk(tmp_path: Path) -> None:
+    units = _units(tmp_path, 2)
+    store = ChunkStore(tmp_path / "chunks", ["encoder"], None)
+    store.put(0, units, _chunk(2))
+    os.utime(units[0].frame.path, (1, 1))
+    assert store.find(0, units) is not None
+
+
+def test_clearing_takes_away_chunks_and_nothing_else(tmp_path: Path) -> None:
+    units = _units(tmp_path, 2)
+    folder = tmp_path / "chunks"
+    store = ChunkStore(folder, ["encoder"], None)
+    store.put(0, units, _chunk(2))
+    np.savez(folder / "000001.npz", mine=np.zeros(2))
+    (folder / "000002.npz").write_text("no archive")
+    (folder / "letters").mkdir()
+    store.clear()
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "000001.npz",
+        "000002.npz",
+        "letters",
+    ]
+    ChunkStore(tmp_path / "empty", [], None).clear()
+
+
+@pytest.mark.parametrize("fault", ["a file in its place", "a folder in the file's place"])
+def test_a_cache_that_takes_nothing_costs_a_note(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fault: str
+) -> None:
+    units = _units(tmp_path, 2)
+    cache = tmp_path / "cache"
+    store = ChunkStore(tmp_path / "chunks", ["encoder"], cache)
+    if fault == "a file in its place":
+        cache.write_text("in the way")
+    else:
+        (cache / f"{store.key(units)}.npz").mkdir(parents=True)
+    for index in range(3):
+        assert store.find(index, units) is None
+        store.put(index, units, _chunk(2))
+    assert capsys.readouterr().err.count("note: nothing is kept for later runs") == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from registry.builtin.datasets.deepfakebench.sets import KnownSet, alias, known_
 from registry.contracts.types import DataOptions
 from registry.data.media import natural
 from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean
+from registry.files import read_json
 
 __all__ = ["Entry", "Index", "find_json", "is_index", "read_index"]
 
@@ -142,10 +142,7 @@ def is_index(path: Path) -> bool:
 
 def read_index(path: Path) -> Index:
     """The file, checked as far as its one key at the top; the rest is checked as it is read."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise DataError(f"cannot read {path}: {error}") from None
+    content = read_json(path)
     if not isinstance(content, dict) or len(content) != 1:
         held = ", ".join(list(content)[:5]) if isinstance(content, dict) else type(content).__name__
         raise DataError(f"{path} must have the data set's name as its only key; it has {held}")

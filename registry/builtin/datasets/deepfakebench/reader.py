@@ -23,6 +23,7 @@ from registry.builtin.datasets.tally import Tally
 from registry.contracts.types import DataOptions, DatasetRequest, Frame, Video, VideoIndex
 from registry.data.images import read_image
 from registry.errors import DataError
+from registry.files import is_there
 
 __all__ = ["deepfakebench_videos", "known_videos", "recognises_deepfakebench"]
 
@@ -128,7 +129,7 @@ def _masks_missing(masks: Tally) -> Iterator[str]:
 
 def _crops_already(videos: Sequence[Video]) -> Iterator[str]:
     """DeepfakeBench keeps faces that it has cut out, square; a film's frame is hardly ever that."""
-    there = (frame.path for video in videos for frame in video.frames if frame.path.is_file())
+    there = (frame.path for video in videos for frame in video.frames if is_there(frame.path))
     first = next(there, None)
     if first is None:
         return

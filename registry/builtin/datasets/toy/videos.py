@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,7 +21,8 @@ from registry.builtin.datasets.toy.render import camera, encode, render
 from registry.console import progress
 from registry.contracts.types import DatasetRequest, Video
 from registry.errors import DataError, UnknownNameError
-from registry.files import cache_dir
+from registry.files import cache_or_scratch
+from registry.leftovers import sweep, unfinished_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,14 +71,14 @@ def toy_videos(request: DatasetRequest) -> list[Video]:
     """Videos of one split; the first call draws all of them, which takes some seconds."""
     if request.name != NAME:
         raise UnknownNameError("toy data set", request.name, [NAME])
-    folder = cache_dir() / f"{NAME}-{FORMAT}"
+    folder = cache_or_scratch() / f"{NAME}-{FORMAT}"
     if not folder.is_dir():
         try:
             _fill_cache(folder)
         except OSError as error:
             raise DataError(
                 f"cannot keep the toy data set in {folder.parent}: {error.strerror}; "
-                "set BENCH_CACHE to a folder that can be written"
+                "set BENCH_CACHE to a folder that can be written, with space left"
             ) from error
     return read_manifest(folder / MANIFEST, NAME, request.split)
 
@@ -86,7 +86,9 @@ def toy_videos(request: DatasetRequest) -> list[Video]:
 def _fill_cache(folder: Path) -> None:
     """Draw beside `folder` and rename, so that nobody ever reads half a data set."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    sweep(folder.parent)
+    unfinished = folder.with_name(unfinished_name(folder.name))
+    unfinished.mkdir()
     try:
         draw_toy(unfinished, Plan())
         try:

@@ -1,0 +1,98 @@
+"""Worker processes that never outlive the process that started them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing.connection import Connection
+
+__all__ = ["Terminated", "end_with_parent", "terminating", "worker_pool"]
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: the process ends as it does on Ctrl-C."""
+
+
+@contextmanager
+def terminating() -> Iterator[None]:
+    """Inside, SIGTERM raises Terminated, so that workers are ended and files taken away.
+
+    Only in the main thread, and where nobody has said already what SIGTERM does.
+    """
+    mine = threading.current_thread() is threading.main_thread()
+    if not mine or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _raise)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextmanager
+def worker_pool(
+    count: int, begin: Callable[..., object], *arguments: Any
+) -> Iterator[ProcessPoolExecutor]:
+    """Processes that call `begin(*arguments)` first; they end at once where the block fails.
+
+    Each waits at the end of a pipe whose other end is here, and ends when that is closed: by this
+    block, or by the system when this process is killed.
+    """
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    # No fork: detectors and decoders hold threads, which do not survive one.
+    context = multiprocessing.get_context("spawn")
+    reader, writer = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(
+        count, context, initializer=_begin, initargs=(reader, begin, arguments)
+    )
+    try:
+        yield pool
+        pool.shutdown()
+    except BaseException:
+        writer.close()
+        pool.shutdown(cancel_futures=True)
+        raise
+    finally:
+        writer.close()
+        reader.close()
+
+
+def end_with_parent() -> None:
+    """In a worker of another pool: end it when the process that asked for it is gone."""
+    import multiprocessing
+
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        _in_background(parent.join)
+
+
+def _begin(pipe: Connection, begin: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the run
+    _in_background(pipe.recv_bytes)
+    begin(*arguments)
+
+
+def _in_background(wait: Callable[[], object]) -> None:
+    """End this process, without a word, when `wait` returns."""
+
+    def end() -> None:
+        with suppress(EOFError, OSError):
+            wait()
+        os._exit(1)
+
+    threading.Thread(target=end, daemon=True).start()
+
+
+def _raise(_number: int, _frame: FrameType | None) -> None:
+    raise Terminated

@@ -1,0 +1,136 @@
+"""Standard output and error: whose they are, and what they can show.
+
+Standard output belongs to the command: while one runs, what libraries and plugins print there goes
+to standard error, so that `--json` and a pipe get the command's own lines and nothing else.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
+from typing import TextIO
+
+from registry.untrusted import visible
+
+__all__ = ["OutputError", "output", "own_output", "shared_output", "write"]
+
+_STDOUT, _STDERR = 1, 2
+_own: list[TextIO] = []  # where lines of the command go while `own_output` is open
+
+
+class OutputError(OSError):
+    """Standard output cannot be written, for want of space for one."""
+
+
+def output() -> TextIO:
+    """The stream of the command's own lines."""
+    return _own[-1] if _own else sys.stdout
+
+
+def write(text: str, stream: TextIO) -> None:
+    """Write what a terminal may be shown, as far as the stream's encoding has letters for it.
+
+    OutputError where the stream takes nothing more.
+    """
+    text, encoding = visible(text), getattr(stream, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:  # rules of tables have a stand-in, other letters have their numbers
+        text = text.replace("\u2500", "-").encode(encoding, "backslashreplace").decode(encoding)
+    try:
+        stream.write(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _refused(error) from None
+
+
+@contextmanager
+def own_output() -> Iterator[None]:
+    """Keep standard output for `output()` alone until the block ends.
+
+    What else is written to it, also by libraries in C and by processes that are started, goes to
+    standard error. Streams that were closed lead nowhere.
+    """
+    _fill_gaps()
+    before = sys.stdout
+    before.flush()
+    with _stream_beside(before) as own, redirect_stdout(sys.stderr):
+        _own.append(own)
+        try:
+            yield
+        finally:
+            _own.remove(own)
+
+
+@contextmanager
+def shared_output() -> Iterator[None]:
+    """Give `print` back its way to standard output: for commands of other packages."""
+    with redirect_stdout(output()):
+        yield
+
+
+@contextmanager
+def _stream_beside(before: TextIO) -> Iterator[TextIO]:
+    """A stream to where `before` leads; descriptor 1, if that is it, leads to standard error."""
+    if _descriptor(before) != _STDOUT:
+        yield before
+        _flush(before)
+        return
+    kept = os.dup(_STDOUT)
+    os.dup2(_STDERR, _STDOUT)
+    own = open(kept, "w", encoding=before.encoding, errors="backslashreplace")  # noqa: PTH123, SIM115
+    try:
+        yield own
+        _flush(own)
+    finally:
+        with suppress(OSError):
+            before.flush()  # what a library has left in it
+        os.dup2(kept, _STDOUT)
+        _close(own)
+
+
+def _flush(stream: TextIO) -> None:
+    """Flush; OutputError, or BrokenPipeError where nobody reads any more."""
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _refused(error) from None
+
+
+def _close(stream: TextIO) -> None:
+    """Close a stream, whatever is left in it that cannot be written."""
+    try:
+        stream.close()
+    except OSError:  # its descriptor is closed nevertheless; descriptor 1 leads to the same place
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, _STDOUT)
+        os.close(nowhere)
+
+
+def _fill_gaps() -> None:
+    """Put the null device where a standard stream is closed: the next file opened would be it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
+def _descriptor(stream: TextIO) -> int | None:
+    try:
+        return stream.fileno()
+    except (OSError, AttributeError, io.UnsupportedOperation):
+        return None
+
+
+def _refused(error: OSError) -> OutputError:
+    return OutputError(f"cannot write to standard output: {error.strerror or error}")
