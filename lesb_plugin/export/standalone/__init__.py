@@ -1,0 +1,1 @@
+"""What `bench export deepfakebench --standalone` copies; imported inside of a checkout alone."""
