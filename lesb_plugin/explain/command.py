@@ -156,7 +156,8 @@ def _line(found: Explained, report: Path) -> str:
     if found.word is None or found.choice is None:
         said = f"no verdict: {found.no_verdict}\tscore {found.prediction.score:.4f}"
         return f"{name}\t{said}\treport {report}"
-    cells = [f"score {found.prediction.score:.4f}", f"p {found.p:.3f}"]
+    p = "no comparable real faces" if found.p is None else f"p {found.p:.3f}"
+    cells = [f"score {found.prediction.score:.4f}", p]
     cells += [f"{row.name} {row.score:.4f}" for row in found.parts]
     part = f"part {found.choice.part or 'none singled out'}"
     more = filter(None, [found.prediction.left_out_note])

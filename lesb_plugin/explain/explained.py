@@ -87,6 +87,7 @@ class Explained:
     p: float | None = None
     parts: tuple[PartRow, ...] = ()
     choice: Choice | None = None
+    reals: RealScores | None = None  # those that it was compared with
     views: tuple[View, ...] = ()
     limit: float = 0.0  # the magnitude at which a map has its full colour
     notes: tuple[str, ...] = ()
@@ -150,23 +151,35 @@ class Explaining:
     def _one(self, found: Prediction) -> Explained:
         if found.score is None:
             return Explained(prediction=found)
-        reals = self.reals
-        said = judge(
-            found.score, found.parts, reals.fake, reals.parts, self.scale, self.cannot_tell
-        )
+        reals = self.reals.like(found.sharpness)
         views = tuple(view for each in _shown(found, self.config) for view in self._views(*each))
         own = [float(np.abs(m).max()) for view in views for m in (view.maps or {}).values()]
         seen = Explained(
             prediction=found,
             views=views,
-            limit=max([reals.strength, *own]),
+            limit=max([self.reals.strength, *own]),
             notes=tuple(self._notes(found, len(views))),
             no_verdict=self._no_verdict,
         )
         if self._no_verdict:
             return seen
-        parts = self._rows(found.parts, said)
-        return replace(seen, word=said.word, p=said.p, parts=parts, choice=said.choice)
+        if reals is None:
+            return replace(seen, word="UNDETERMINED", choice=self._like_none(found))
+        scale = PartScale.of(reals.parts)
+        said = judge(found.score, found.parts, reals.fake, reals.parts, scale, self.cannot_tell)
+        parts = _rows(found.parts, said, scale)
+        return replace(seen, word=said.word, p=said.p, parts=parts, choice=said.choice, reals=reals)
+
+    def _like_none(self, found: Prediction) -> Choice:
+        """Why a face that is like no kept one gets neither a verdict nor a part."""
+        known = self.reals.sharpness
+        assert known is not None  # noqa: S101 - or every face would be comparable
+        text = (
+            f"No comparable real faces: the sharpness of this one is {found.sharpness:.0f}, that of"
+            f" those that the fit kept is {known.min():.0f} to {known.max():.0f}. Name reals of its"
+            " kind with --reference."
+        )
+        return Choice(part=None, text=text)
 
     @property
     def _no_verdict(self) -> str:
@@ -174,19 +187,6 @@ class Explaining:
         if self.predictor.origin["weights"] == "random":
             return "the weights of the backbone are random, so that its scores mean nothing"
         return ""
-
-    def _rows(self, parts: Mapping[str, float], said: Judgement) -> tuple[PartRow, ...]:
-        return tuple(
-            PartRow(
-                name=name,
-                score=parts[name],
-                p=said.parts_p[name],
-                z=said.z[name],
-                low=float(self.scale.low[at]),
-                high=float(self.scale.high[at]),
-            )
-            for at, name in enumerate(self.scale.names)
-        )
 
     def _notes(self, found: Prediction, shown: int) -> Iterable[str]:
         yield from self.notes
@@ -253,6 +253,20 @@ class Explaining:
                 return self._explain([crop])[0]
         except BenchError as error:
             return Explanation(note=f"no map: {error}")
+
+
+def _rows(parts: Mapping[str, float], said: Judgement, scale: PartScale) -> tuple[PartRow, ...]:
+    return tuple(
+        PartRow(
+            name=name,
+            score=parts[name],
+            p=said.parts_p[name],
+            z=said.z[name],
+            low=float(scale.low[at]),
+            high=float(scale.high[at]),
+        )
+        for at, name in enumerate(scale.names)
+    )
 
 
 def _explainer(
