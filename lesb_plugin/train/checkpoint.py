@@ -36,7 +36,6 @@ FREE = (
 )
 
 
-_SHOWN = 120  # characters of torch's own words
 ADVICE = "put back the one of this run, or train with --overwrite"
 _KEYS = {
     *("config", "laws", "data_fingerprint", "network", "average", "optimiser", "random"),
@@ -47,10 +46,7 @@ _KEYS = {
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     """`state` holds tensors, numbers, text, lists and dicts of them."""
     with replacing(path) as temporary:
-        try:
-            torch.save(dict(state), temporary)
-        except RuntimeError as error:  # torch's own writer, which has no number for a full disk
-            raise OSError(f"{' '.join(str(error).split())[:_SHOWN]} (is the disk full?)") from error
+        torch.save(dict(state), temporary)
 
 
 def load_same_run(
