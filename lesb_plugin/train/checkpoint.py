@@ -25,6 +25,7 @@ FREE = (
     "checkpoint_minutes",
     "device",
     "max_errors",
+    "max_pixels",
     "minutes",
     "out",
     "overwrite",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from registry.data.sizes import MOST_PIXELS, check_image_size
 from registry.errors import DataError
 from registry.files import refuse_special
 
@@ -20,15 +21,17 @@ _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"BM", b"GIF8", b"II*\0", b
 _JPEG, _JPEG_SCAN, _JPEG_END = b"\xff\xd8\xff", 0xDA, b"\xff\xd9"
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
+def read_image(path: Path, most: int = MOST_PIXELS) -> NDArray[np.uint8]:
     """The image as uint8 RGB (H, W, 3), upright as its EXIF orientation says.
 
     Greyscale becomes three equal channels, alpha is dropped, 16 bits keep their upper eight and
-    CMYK is converted without a colour profile. A DataError says what is wrong with the file.
+    CMYK is converted without a colour profile. A DataError says what is wrong with the file, also
+    with one of more than `most` pixels.
     """
     import cv2
 
     data = _read_bytes(path)
+    check_image_size(data, path, most)
     if _is_cut_jpeg(data):  # a decoder would make up the missing rows in grey
         raise DataError(f"cannot decode {path}: the JPEG is truncated")
     try:

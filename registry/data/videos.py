@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from registry.data.sizes import MOST_PIXELS, check_size
 from registry.errors import DataError
 
 if TYPE_CHECKING:
@@ -58,10 +59,12 @@ def count_frames(path: Path) -> int:
 class VideoCursor:
     """Reads frames of one file after another, each file once as long as the numbers rise.
 
-    Holds one open file and no frames. Not for use by two threads.
+    Holds one open file and no frames; films of more than `most` pixels are refused. Not for use by
+    two threads.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST_PIXELS) -> None:
+        self._most = most
         self._path: Path | None = None
         self._container: InputContainer | None = None
         self._frames: Iterator[VideoFrame] = iter(())
@@ -97,6 +100,8 @@ class VideoCursor:
         self._path = path
         try:
             self._container = _opened(path)
+            film = self._container.streams.video[0].codec_context
+            check_size(film.width, film.height, path, self._most)
         except DataError as error:
             self._fault = str(error)
         else:

@@ -15,12 +15,13 @@ import numpy as np
 
 from registry.contracts.types import FRAME, Face, Frame
 from registry.data.images import read_image
+from registry.data.sizes import MOST_PIXELS
 from registry.data.videos import VideoCursor, is_video
 from registry.errors import ConfigError, DataError, PluginError, did_you_mean, guarded, reading
 from registry.faces.clock import StageClock
 from registry.faces.corruptions import Condition
 from registry.faces.crops import LANDMARK_BOX, area, fraction_inside, iou, landmark_box
-from registry.files import file_sha256, refuse_special
+from registry.files import expanded, file_sha256, refuse_special
 from registry.plugins.specs import FaceDetectorSpec, LandmarkerSpec
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Reading(Protocol):
     def face_detector(self) -> str: ...
     @property
     def crop_from(self) -> str: ...
+    @property
+    def max_pixels(self) -> int: ...
 
 
 class FaceReader:
@@ -59,7 +62,8 @@ class FaceReader:
     the last resort; `detector` is the face detector's own box, with the data's landmarks where
     there are any; `frame` is the whole frame as the one face, and no face is searched for. Every
     frame goes through `condition`, if there is one, before it is looked at; what is random in that
-    is drawn from `seed`. Safe to use from threads; a pickled copy builds its detectors anew.
+    is drawn from `seed`. Images of more than `max_pixels` are refused. Safe to use from threads; a
+    pickled copy builds its detectors anew.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class FaceReader:
         predictor: Path | None = None,
         condition: Condition | None = None,
         seed: int = 0,
+        max_pixels: int = MOST_PIXELS,
     ) -> None:
         if crop_from not in _CROP_FROM:
             raise ConfigError(
@@ -83,6 +88,7 @@ class FaceReader:
         self.crop_from: Final = crop_from
         self._predictor = predictor
         self._condition, self._seed = condition, seed
+        self._max_pixels = max_pixels
         self._landmarker_asked_for = landmarker is not None or predictor is not None
         self._face_detector: FaceDetectorSpec = plugins.get("face_detector", face_detector)
         self._landmarker: LandmarkerSpec = plugins.get(
@@ -177,8 +183,8 @@ class FaceReader:
 
     def _decoded(self, frame: Frame) -> NDArray[np.uint8]:
         if not is_video(frame.path):
-            return read_image(frame.path)
-        cursor: VideoCursor = self._own("cursor", VideoCursor)
+            return read_image(frame.path, self._max_pixels)
+        cursor: VideoCursor = self._own("cursor", lambda: VideoCursor(self._max_pixels))
         return cursor.read(frame.path, frame.index)
 
     def _detect(self, image: NDArray[np.uint8], frame: Frame) -> list[Face]:
@@ -225,6 +231,8 @@ class FaceReader:
         parts += [self._landmarker.name, digest, sorted(LANDMARK_BOX.items()), _KEPT_AREA]
         if self._condition is not None:  # without one, chunks of earlier versions stay valid
             parts += [self._condition.name, self._condition.dose, self._seed]
+        if self._max_pixels != MOST_PIXELS:  # else what was refused before would stay refused
+            parts.append(self._max_pixels)
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -238,8 +246,9 @@ def build_reader(
         crop_from=config.crop_from,
         face_detector=config.face_detector,
         landmarker=config.landmarker,
-        predictor=None if config.landmarks is None else Path(config.landmarks).expanduser(),
+        predictor=None if config.landmarks is None else expanded(config.landmarks),
         plugins=plugins,
+        max_pixels=config.max_pixels,
     )
 
 
