@@ -18,7 +18,7 @@ from lesb_plugin.pseudo_fakes.pairs import load_law
 from lesb_plugin.train.options import TrainConfig
 from registry import ConfigError, DataError, TrainableNetwork, load_yaml, reading, replacing
 
-__all__ = ["ADVICE", "load_same_run", "run_identity", "save_checkpoint", "save_weights"]
+__all__ = ["ADVICE", "FREE", "load_same_run", "run_identity", "save_checkpoint", "save_weights"]
 
 # What may change between the parts of a run: it decides when and where, not what is computed.
 FREE = (
