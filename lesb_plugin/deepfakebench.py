@@ -15,6 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lesb_plugin.export.checkout_faults import find_faults, out_of_scope
+from lesb_plugin.export.checkout_mends import apply_mends
+from lesb_plugin.export.checkout_sources import Sources, read_sources
 from registry import BenchError, ConfigError
 
 __all__ = ["NAME", "main", "register"]
@@ -25,12 +28,20 @@ _USAGE = """\
 usage: python -m lesb_plugin.deepfakebench SCRIPT ARGS...
 
 Runs a script of a DeepfakeBench checkout, unmodified, with the detector `lesb` registered. To be
-run in the checkout's folder, with Python and packages that run the script itself:
+run in the checkout's folder. What today's packages lack of those that the checkout was written for
+is given back for the time of the run, and told. Packages that it imports:
+pip install 'lesb-plugin[deepfakebench]'. Testing only: train.py is not supported.
 
   bench export deepfakebench --out lesb/
   python -m lesb_plugin.deepfakebench training/test.py --detector_path lesb/lesb.yaml \\
       --weights_path lesb/lesb.pth --test_dataset Celeb-DF-v2
 """
+
+
+_ENDLESS = (
+    "the checkout's loader went on trying its first frame for ever: that frame cannot be read"
+    " (damaged, or gone). `bench data check` names such files"
+)
 
 
 def register() -> type[Any]:
@@ -70,10 +81,27 @@ def _run(script: Path, argv: list[str]) -> None:
             f"no script {script} in {Path.cwd()}; run this in the folder of a DeepfakeBench"
             " checkout, with the script's path first: training/test.py"
         )
+    if why := out_of_scope(script):
+        raise ConfigError(why)
+    sources = _sources(script)
+    if faults := find_faults(sources, argv[1:]):
+        listed = "".join(f"\n  - {fault}" for fault in faults)
+        raise ConfigError(f"{script} cannot run yet:{listed}")
+    for line in apply_mends(sources):
+        sys.stderr.write(f"mended: {line}\n")
     sys.path.insert(0, str(script.resolve().parent))  # as Python does for a script
     register()
     sys.argv = argv
-    runpy.run_path(str(script), run_name="__main__")
+    try:
+        runpy.run_path(str(script), run_name="__main__")
+    except RecursionError:
+        raise ConfigError(_ENDLESS) from None
+
+
+def _sources(script: Path) -> Sources:
+    """The checkout's files that the script imports, and those that register() does."""
+    folder = script.resolve().parent
+    return read_sources(script.resolve(), [folder, Path.cwd().resolve()])
 
 
 def _why_not(error: Exception) -> str:

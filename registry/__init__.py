@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         FitContext,
         FitReport,
         LocalDetector,
+        QualityCalibratedDetector,
     )
     from registry.contracts.embedder import Embedder
     from registry.contracts.types import (
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
     from registry.errors import reading
     from registry.faces.crops import crop_face, shown_aspect
     from registry.faces.masks import crop_mask
+    from registry.faces.quality import fine_detail, sharpness
     from registry.faces.real_faces import real_crops
     from registry.files import (
         cache_dir,
@@ -107,6 +109,7 @@ if TYPE_CHECKING:
     from registry.processes import end_with_parent
     from registry.results.audit_summary import AuditFigure, AuditSummary, PartAudit, keep_audit
     from registry.results.bootstrap import draw_weights, interval
+    from registry.results.conformal import QualityClasses, conformal_p
     from registry.results.file_scores import FaceScore, Prediction
     from registry.results.result import Result
     from registry.sealed import cache_sealed, read_sealed
@@ -131,7 +134,7 @@ if TYPE_CHECKING:
     from registry.tasks.fit import fit
     from registry.tasks.predict import Predictor, predict
     from registry.tasks.run_folder import refuse_other_run
-    from registry.tasks.train import FaceInputs, prepare_faces, prepare_training
+    from registry.tasks.train import FaceInputs, prepare_faces, prepare_training, real_faces_of
 
 __version__ = metadata.version("lesb-plugin")
 
@@ -192,6 +195,8 @@ __all__ = [
     "PluginError",
     "Prediction",
     "Predictor",
+    "QualityCalibratedDetector",
+    "QualityClasses",
     "ReporterSpec",
     "Resolved",
     "Result",
@@ -219,6 +224,7 @@ __all__ = [
     "check_inputs",
     "configure_for_detectors",
     "configure_for_files",
+    "conformal_p",
     "crop_face",
     "crop_mask",
     "detector_context",
@@ -227,6 +233,7 @@ __all__ = [
     "evaluate",
     "evaluate_corrupted",
     "file_sha256",
+    "fine_detail",
     "fit",
     "given_flags",
     "hookimpl",
@@ -252,6 +259,7 @@ __all__ = [
     "read_sealed",
     "reading",
     "real_crops",
+    "real_faces_of",
     "refuse_other_run",
     "refuse_special",
     "replacing",
@@ -260,6 +268,7 @@ __all__ = [
     "say_above_bar",
     "say_block",
     "scratch_folder",
+    "sharpness",
     "shown_aspect",
     "table_head",
     "tag",
@@ -281,7 +290,7 @@ _PLACES = {
     ),
     "registry.contracts.detector": (
         "CalibratedDetector Detector DetectorContext DifferentiableDetector EmbeddingDetector "
-        "Explain FitContext FitReport LocalDetector"
+        "Explain FitContext FitReport LocalDetector QualityCalibratedDetector"
     ),
     "registry.contracts.embedder": "Embedder",
     "registry.contracts.types": (
@@ -289,6 +298,8 @@ _PLACES = {
         "Sample Scores Video VideoIndex"
     ),
     "registry.data.codecs": "CODECS Coding Motion missing_encoders video_frame",
+    "registry.faces.quality": "fine_detail sharpness",
+    "registry.results.conformal": "QualityClasses conformal_p",
     "registry.faces.crops": "crop_face shown_aspect",
     "registry.faces.masks": "crop_mask",
     "registry.faces.real_faces": "real_crops",
@@ -316,7 +327,7 @@ _PLACES = {
     "registry.tasks.fit": "fit",
     "registry.tasks.predict": "Predictor predict",
     "registry.tasks.run_folder": "refuse_other_run",
-    "registry.tasks.train": "FaceInputs prepare_faces prepare_training",
+    "registry.tasks.train": "FaceInputs prepare_faces prepare_training real_faces_of",
     "registry.leftovers": "scratch_folder",
     "registry.sealed": "cache_sealed read_sealed",
     "registry.errors": "reading",

@@ -28,6 +28,7 @@ from registry.plugins.discovery import load_plugins
 PLUGINS = load_plugins()
 SMALL = "timm/test_resnet"  # a network of timm's own tests: 0.5 million weights, any input size
 MEMBERS = {"timm/*": ("timm/test_vit", "timm/test_convnext", SMALL)}
+LARGE = ("dfb_resnet34", "dfb_clip_b16", "effort_clip_l14", "gend_clip_l14")
 FIT_OPTIONS: dict[str, dict[str, Any]] = {
     **dict.fromkeys(
         ("lesb", "lesb_gep"),
@@ -91,7 +92,11 @@ def test_plugins(info: Any) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [("backbone", each) for name in names("backbone") for each in MEMBERS.get(name, (name,))],
+    [
+        pytest.param("backbone", each, marks=[pytest.mark.slow] * (each in LARGE))
+        for name in names("backbone")
+        for each in MEMBERS.get(name, (name,))
+    ],
 )
 def test_backbones(kind: str, name: str) -> None:
     spec = PLUGINS.get(kind, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,8 @@ from registry import (
     Detector,
     Explain,
     Predictor,
+    QualityCalibratedDetector,
+    QualityClasses,
     Scores,
     cache_or_scratch,
     cache_sealed,
@@ -41,7 +43,8 @@ _BATCH = 8
 class RealScores:
     """Scores of n real faces: `fake` (n,), and (n,) by part.
 
-    `name` says of which data; `advice` what else is to be known of them.
+    `name` says of which data; `advice` what else is to be known of them. `sharpness` (n,) is that
+    of the images, None where it is not known: then faces of all qualities are compared alike.
     `strength` is the 95th percentile of the largest magnitude in a real face's maps, 0 without any;
     `mapped` names the data that those faces are of.
     """
@@ -52,9 +55,28 @@ class RealScores:
     strength: float
     mapped: str
     advice: str
+    sharpness: Array | None = None
 
     def __len__(self) -> int:
         return len(self.fake)
+
+    def like(self, sharpness: float | None) -> RealScores | None:
+        """Choose those of the same class of quality; None where no class holds such a face."""
+        if self.sharpness is None or sharpness is None:
+            return self
+        classes = QualityClasses.of(self.sharpness)
+        own = int(classes.of_faces(np.array([sharpness]))[0])
+        if own < 0:
+            return None
+        chosen = classes.of_faces(self.sharpness) == own
+        low, high = classes.range_of(own)
+        return replace(
+            self,
+            fake=self.fake[chosen],
+            parts={name: values[chosen] for name, values in self.parts.items()},
+            sharpness=self.sharpness[chosen],
+            name=f"{self.name}, of like sharpness ({low:.0f} to {high:.0f})",
+        )
 
     @property
     def sentence(self) -> str:
@@ -75,6 +97,7 @@ def score_reals(predictor: Predictor, explain: Explain | None, config: ExplainCo
 
     def found(scores: Scores, strength: float) -> RealScores:
         return RealScores(
+            sharpness=None if kept is None else _kept_sharpness(predictor.detector),
             name=name,
             fake=scores.fake,
             parts=scores.regions,
@@ -109,6 +132,10 @@ def _kept(detector: Detector, config: ExplainConfig) -> Scores | None:
     if config.reference != AUTO or not isinstance(detector, CalibratedDetector):
         return None
     return detector.val_reals if len(detector.val_reals.fake) >= _FEWEST else None
+
+
+def _kept_sharpness(detector: Detector) -> Array | None:
+    return detector.val_sharpness if isinstance(detector, QualityCalibratedDetector) else None
 
 
 def _described(detector: Detector, data: str, *, from_fit: bool) -> tuple[str, str]:

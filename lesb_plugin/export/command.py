@@ -16,18 +16,21 @@ if TYPE_CHECKING:
 __all__ = ["configure_export", "run_export"]
 
 YAML, STATE, GRAPH = "lesb.yaml", "lesb.pth", "lesb.onnx"
+MODULE = "lesb_plugin.deepfakebench"
 
 _EXAMPLES = """\
 targets:
   onnx           one ONNX graph: images (B, 3, S, S), RGB in [0, 1], to `fake`, `p_<part>`,
                  `fake_head` and `embedding`; compared with torch where onnxruntime is installed
   deepfakebench  lesb.yaml and lesb.pth, with which DeepfakeBench's own test.py runs LESB;
-                 without --out the YAML is printed
+                 without --out the YAML is printed; with --standalone also lesb_detector.py,
+                 which needs no package of ours: for DeepfakeBench's own environment (Python 3.7)
 
 examples:
   bench export onnx --out lesb.onnx
   bench export onnx --backbone sbi_effb4 --weights FFraw.tar --artefact runs/lesb --out lesb.onnx
   bench export deepfakebench --backbone sbi_effb4 --weights FFraw.tar --artefact runs/lesb --out DIR
+  bench export deepfakebench --standalone --out DIR
   bench export deepfakebench > lesb.yaml
 
 Without flags it is the shipped LESB; an artefact of lesb_gep is exported alike. In a DeepfakeBench
@@ -65,11 +68,16 @@ def configure_export(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help=f"for onnx the file (default: {GRAPH}); for deepfakebench a folder or the .yaml file",
     )
+    parser.add_argument(
+        "--standalone",
+        action="store_true",
+        help="for deepfakebench: the detector as one file, to be put into training/detectors/",
+    )
 
 
 def run_export(args: argparse.Namespace) -> int:
     """Write what was asked for and say what to do with it."""
-    _check_out(args.target, args.out)
+    _check_out(args)
     from lesb_plugin.export.source import load_source  # torch: after what can fail without it
 
     source = load_source(args.backbone, args.weights, args.artefact, args.fusion)
@@ -106,15 +114,32 @@ def _export_deepfakebench(source: Source, args: argparse.Namespace) -> None:
     path = args.out if args.out.suffix in {".yaml", ".yml"} else args.out / YAML
     write_text(path, text)
     state = write_state(source, path.with_name(STATE))
-    line = ["python", "-m", "lesb_plugin.deepfakebench", "training/test.py"]
-    line += ["--detector_path", str(path.resolve()), "--weights_path", str(state.resolve())]
     say(f"configuration: {path}")
     say(f"state dict:    {state}")
+    if args.standalone:
+        _write_standalone(source, path.parent)
+    program = ["training/test.py"] if args.standalone else ["-m", MODULE, "training/test.py"]
+    given = ["--detector_path", str(path.resolve()), "--weights_path", str(state.resolve())]
     say("next, in the folder of a DeepfakeBench checkout:")
-    say(f"  {shlex.join(line)} --test_dataset Celeb-DF-v2")
+    say(f"  {shlex.join(['python', *program, *given])} --test_dataset Celeb-DF-v2")
 
 
-def _check_out(target: str, out: Path | None) -> None:
+def _write_standalone(source: Source, folder: Path) -> None:
+    from lesb_plugin.export.standalone_file import FILE, write_standalone
+
+    file = write_standalone(source, folder / FILE)
+    say(f"detector:      {file}")
+    say("put it into training/detectors/ of the checkout, and add to its __init__.py:")
+    say("  from .lesb_detector import LesbDetector")
+
+
+def _check_out(args: argparse.Namespace) -> None:
     """Before anything is computed."""
-    if target == "onnx" and out is not None and (out.is_dir() or out.suffix != ".onnx"):
+    out: Path | None = args.out
+    if args.target == "onnx" and out is not None and (out.is_dir() or out.suffix != ".onnx"):
         raise ConfigError(f"--out {out} does not end in .onnx; name a file, such as {out / GRAPH}")
+    if args.standalone and (args.target == "onnx" or out is None):
+        raise ConfigError(
+            "--standalone is for `bench export deepfakebench` with --out DIR, into which it writes"
+            " three files"
+        )

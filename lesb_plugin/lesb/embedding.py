@@ -11,7 +11,7 @@ from lesb_plugin.drawing.tensorboard import SHOWN
 from lesb_plugin.lesb.dataset import PseudoFakes, Views
 from lesb_plugin.lesb.styled import StyledFakes
 from lesb_plugin.lfd.variants import Skipped, check_skipped, load_in_order
-from registry import DataError, Embedder, progress
+from registry import DataError, Embedder, progress, sharpness
 
 __all__ = ["Embedded", "embed_faces"]
 
@@ -30,6 +30,7 @@ class Embedded:
     families: NDArray[np.str_]
     skipped: tuple[Skipped, ...]
     shown: tuple[Views, ...]
+    sharpness: NDArray[np.float32] | None = None  # (n, 1 + 2 draws), the unchanged face's first
 
 
 def embed_faces(
@@ -50,12 +51,15 @@ def embed_faces(
     skipped: list[Skipped] = []
     families: list[str] = []
     shown: list[Views] = []
+    measured: list[list[float]] = []
     for item in progress(items, label, total=len(dataset), unit="face", quiet=quiet):
         if isinstance(item, Skipped):
             skipped.append(item)
             check_skipped(skipped, len(dataset), max_errors)
             continue
         found.append(_embed(embedder, item))
+        flat = item.pairs.reshape(-1, *item.clean.shape)
+        measured.append([sharpness(image) for image in (item.clean, *flat)])
         families += [name for family in item.families for name in ("", family)]
         if len(shown) < SHOWN:
             shown.append(replace(item, pairs=item.pairs[:1].copy(), families=item.families[:1]))
@@ -72,6 +76,7 @@ def embed_faces(
         families=np.array(families),
         skipped=tuple(skipped),
         shown=tuple(shown),
+        sharpness=np.array(measured, np.float32),
     )
 
 

@@ -43,6 +43,7 @@ from registry import (
 __all__ = ["ARTEFACT", "fit_as", "fit_lesb"]
 
 ARTEFACT = "artefact.safetensors"
+QUALITIES = 4  # reals of other qualities of each val face that verdicts compare with
 FEWEST = 2  # faces of a split, below which nothing can be told
 
 
@@ -94,7 +95,7 @@ def _fit(
         lfd=lfd,
         heads=heads,
         probe=probe,
-        reals=_reals(lfd, heads, probe, context.embedder, val),
+        reals=_reals(lfd, heads, probe, context.embedder, val, styled=options.style is not None),
         record={**record(detector, context, options, style, outcome), "val_auc_by_rank": by_rank},
     )
     path = fitted.save(context.out / ARTEFACT)
@@ -255,10 +256,34 @@ def _probe(embedder: Embedder, train: Embedded, val: Embedded) -> Probe | None:
 
 
 def _reals(
-    lfd: Lfd, heads: Heads, probe: Probe | None, embedder: Embedder, val: Embedded
+    lfd: Lfd,
+    heads: Heads,
+    probe: Probe | None,
+    embedder: Embedder,
+    val: Embedded,
+    *,
+    styled: bool,
 ) -> ValReals:
-    parts = expit(_part_logits(lfd, heads, val.clean))
-    return ValReals.of(parts, expit(head_logits(embedder, probe, val.clean)))
+    embeddings, quality = kept_reals(val, QUALITIES if styled else 0)
+    parts = expit(_part_logits(lfd, heads, embeddings))
+    return ValReals.of(parts, expit(head_logits(embedder, probe, embeddings)), quality)
+
+
+def kept_reals(
+    val: Embedded, qualities: int
+) -> tuple[NDArray[np.float32], NDArray[np.float64] | None]:
+    """Choose the unchanged faces, and of each face the reals of its first `qualities` pairs.
+
+    Embeddings (m, d) and their sharpness (m,), None where it was not measured.
+    """
+    faces, dim = val.clean.shape
+    reals = val.pairs.reshape(faces, -1, 2, dim)[:, :qualities, 0]
+    embeddings = np.concatenate([val.clean, reals.reshape(-1, dim)])
+    if val.sharpness is None:
+        return embeddings, None
+    own, pairs = val.sharpness[:, 0], val.sharpness[:, 1:].reshape(faces, -1, 2)
+    quality = np.concatenate([own, pairs[:, :qualities, 0].ravel()])
+    return embeddings, quality.astype(np.float64)
 
 
 def _part_logits(lfd: Lfd, heads: Heads, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:

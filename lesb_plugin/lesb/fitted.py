@@ -34,20 +34,29 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValReals:
-    """Scores of the n unchanged real faces of the val split, what later verdicts compare with.
+    """Scores of n real faces of the val split, what later verdicts compare with.
 
+    They are the unchanged faces and, where the fit drew images of other qualities, some of those.
     `parts` is (K, n) in the order of the LFD's parts, `fused` (7, n) in the order of `FUSIONS`,
-    `head` (n,) of the backbone's own head or the probe.
+    `head` (n,) of the backbone's own head or the probe, `sharpness` (n,) of the images, None for
+    fits of earlier versions.
     """
 
     parts: Array
     fused: Array
     head: Array
+    sharpness: Array | None = None
 
     @classmethod
-    def of(cls, parts: Array, head: Array) -> ValReals:
-        """From part scores (K, n) and the head's (n,)."""
-        return cls(parts=parts, fused=np.stack([fuse(parts, name) for name in FUSIONS]), head=head)
+    def of(cls, parts: Array, head: Array, sharpness: Array | None = None) -> ValReals:
+        """From part scores (K, n), the head's (n,) and the images' sharpness (n,)."""
+        fused = np.stack([fuse(parts, name) for name in FUSIONS])
+        return cls(parts=parts, fused=fused, head=head, sharpness=sharpness)
+
+    def tensors(self) -> dict[str, Array]:
+        """Return what there is, by name."""
+        named = {name: getattr(self, name) for name in ("parts", "fused", "head", "sharpness")}
+        return {name: array for name, array in named.items() if array is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +82,8 @@ class FittedLesb:
         """Write the one file that holds all of it."""
         tensors: dict[str, NDArray[Any]] = dict(self.lfd.to_tensors())
         tensors |= {f"lesb.heads.{name}": array for name, array in self.heads.tensors().items()}
-        for name in ("parts", "fused", "head"):
-            tensors[f"lesb.val_reals.{name}"] = getattr(self.reals, name)
+        for name, array in self.reals.tensors().items():
+            tensors[f"lesb.val_reals.{name}"] = array
         probe = None
         if self.probe is not None:
             tensors["lesb.probe.weight"] = self.probe.weight
@@ -112,12 +121,13 @@ def _fitted(lfd: Lfd, tensors: Mapping[str, NDArray[Any]], record: Mapping[str, 
     heads = "lesb.heads."
     stored = {name[len(heads) :]: a for name, a in tensors.items() if name.startswith(heads)}
     reals = {name: tensors[f"lesb.val_reals.{name}"] for name in ("parts", "fused", "head")}
+    quality = tensors.get("lesb.val_reals.sharpness")
     probe = record["probe"]
     return FittedLesb(
         lfd=lfd,
         heads=Heads.from_tensors(stored),
         probe=None if probe is None else Probe(weight=tensors["lesb.probe.weight"], **probe),
-        reals=ValReals(**reals),
+        reals=ValReals(**reals, sharpness=quality),
         record=record,
     )
 

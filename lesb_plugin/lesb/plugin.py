@@ -98,6 +98,12 @@ def bench_commands() -> Iterable[CommandSpec]:
             run=lazy("lesb_plugin.train.autoencoder_command:run_autoencoder"),
         ),
         CommandSpec(
+            name="quality",
+            summary="how sharp the faces of data are, beside those that a style trains with",
+            configure=lazy("lesb_plugin.train.quality_command:configure_quality"),
+            run=lazy("lesb_plugin.train.quality_command:run_quality"),
+        ),
+        CommandSpec(
             name="validate",
             summary="AUC of weights on the pseudo-fakes of val; choose what scores .5",
             configure=lazy("lesb_plugin.train.validate_command:configure_validate"),

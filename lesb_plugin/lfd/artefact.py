@@ -27,6 +27,8 @@ __all__ = [
     "save",
 ]
 
+_WHOLE = {"frame", "frame_cubic"}  # crop policies that take a frame as the crop that it is
+
 FORMAT = "lesb-plugin artefact"  # the one key of the header: several come in random order
 SCHEMA = 1
 
@@ -163,7 +165,7 @@ def check_fitted_on(fitted: Mapping[str, Any], backbone: Backbone) -> None:
     Frames that are taken whole are crops of other making; that they do for it is the caller's word.
     """
     given = describe_backbone(backbone)
-    whole = given["crop"]["name"] == "frame" and given["crop"]["size"] == fitted["crop"]["size"]
+    whole = given["crop"]["name"] in _WHOLE and given["crop"]["size"] == fitted["crop"]["size"]
     for field in ("name", "weights_sha256", *(() if whole else ("crop",)), "dim"):
         if fitted[field] != given[field]:
             raise DataError(

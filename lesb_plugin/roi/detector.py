@@ -51,9 +51,14 @@ class RoiDetector:
 
     @property
     def val_reals(self) -> Scores:
-        """What was said of the unchanged real faces of the val split that it was fitted with."""
+        """What was said of real faces of the val split that it was fitted with."""
         reals = self.model.reals
         return Scores(fake=reals.fused, regions=dict(zip(self.parts, reals.parts, strict=True)))
+
+    @property
+    def val_sharpness(self) -> NDArray[np.float64] | None:
+        """Sharpness of the images that `val_reals` are of; None for fits of earlier versions."""
+        return self.model.reals.sharpness
 
     def score(self, crops: Sequence[Crop]) -> Scores:
         return self.score_embeddings(self.embed(crops))

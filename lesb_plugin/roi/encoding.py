@@ -121,6 +121,7 @@ class Encoded:
     families: NDArray[np.str_]
     skipped: tuple[Skipped, ...]
     shown: tuple[PartViews, ...]
+    sharpness: NDArray[np.float32] | None = None  # (n,)
 
     @property
     def faces(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,11 +23,12 @@ from lesb_plugin.roi.heads import Examples, PartLaw, train_part_heads
 from lesb_plugin.roi.options import RoiFitOptions
 from lesb_plugin.roi.shown import show_faces, show_fit, show_parts
 from lesb_plugin.roi.summary import notes, record, tables
-from registry import DataError, Embedder, FitContext, FitReport, progress, scratch_folder
+from registry import DataError, Embedder, FitContext, FitReport, progress, scratch_folder, sharpness
 
 __all__ = ["ARTEFACT", "encode_fakes", "fit_roi", "model_of"]
 
 ARTEFACT = "artefact.safetensors"
+QUALITIES = 4  # reals of other qualities of each val face that verdicts compare with
 FEWEST = 2  # faces of a split, below which nothing can be told
 
 
@@ -43,7 +46,10 @@ def _fit(
 ) -> FitReport:
     train, val = (encode_fakes(context, options, regions, split) for split in ("train", "val"))
     model = model_of(context.embedder, regions, train, val, _law(options), context.seed, board)
-    reals = model.say(val.rows[val.clean], context.embedder)
+    chosen = kept_reals(val)
+    reals = model.say(val.rows[chosen], context.embedder)
+    if val.sharpness is not None:
+        reals = replace(reals, sharpness=val.sharpness[chosen].astype(np.float64))
     said = model.say(val.rows[~val.clean], context.embedder)
     kept = record(context, options, model, (train, val), said)
     path = FittedRoi(model=model, reals=reals, record=kept).save(context.out / ARTEFACT)
@@ -68,6 +74,7 @@ def encode_fakes(
         skipped: list[Skipped] = []
         families: list[str] = []
         shown: list[PartViews] = []
+        measured: list[float] = []
         label = f"pseudo-fakes ({split})"
         for item in progress(items, label, total=len(dataset), unit="face", quiet=context.quiet):
             if isinstance(item, Skipped):
@@ -80,6 +87,7 @@ def encode_fakes(
                 check_skipped(skipped, len(dataset), context.max_errors)
                 continue
             found.append((rows, item.labels))
+            measured += [sharpness(image) for image in item.images]
             families += item.families
             if len(shown) < SHOWN:
                 shown.append(item.first_pair())
@@ -95,7 +103,16 @@ def encode_fakes(
         families=np.array(families),
         skipped=tuple(skipped),
         shown=tuple(shown),
+        sharpness=np.array(measured, np.float32),
     )
+
+
+def kept_reals(val: Encoded) -> NDArray[np.bool_]:
+    """Mark (n,) the unchanged faces, and of each face the reals of its first pairs."""
+    starts = np.flatnonzero(val.clean)
+    rows = np.arange(len(val.clean))
+    place = rows - starts[np.searchsorted(starts, rows, side="right") - 1]  # within the face
+    return np.asarray((place == 0) | ((place % 2 == 1) & (place < 2 * QUALITIES)))
 
 
 def model_of(

@@ -28,15 +28,24 @@ NAME = "roi"  # of the artefact's tensors and record
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Scores of n crops in [0, 1]: `parts` (K, n), `fused` (n,), `head` (n,)."""
+    """Scores of n crops in [0, 1]: `parts` (K, n), `fused` (n,), `head` (n,).
+
+    `sharpness` (n,) is that of the images, where it was kept.
+    """
 
     parts: Array
     fused: Array
     head: Array
+    sharpness: Array | None = None
+
+    def tensors(self) -> dict[str, Array]:
+        """Return what there is, by name."""
+        named = {name: getattr(self, name) for name in ("parts", "fused", "head", "sharpness")}
+        return {name: array for name, array in named.items() if array is not None}
 
 
 RealScores = Said
-"""Scores of the unchanged real faces of the val split, what verdicts compare with."""
+"""Scores of real faces of the val split in several qualities, what verdicts compare with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +81,7 @@ class FittedRoi:
         groups = {
             "heads": model.heads.tensors(),
             "calibration": model.calibration.tensors(),
-            "val_reals": {name: getattr(self.reals, name) for name in ("parts", "fused", "head")},
+            "val_reals": self.reals.tensors(),
         }
         tensors: dict[str, NDArray[Any]] = {
             f"{NAME}.{group}.{name}": array
@@ -120,5 +129,10 @@ def _fitted(tensors: Mapping[str, NDArray[Any]], record: Mapping[str, Any]) -> F
         fusion=Fusion(weight=fusion["weight"], offset=fusion["offset"], aucs=tuple(fusion["aucs"])),
         probe=None if probe is None else Probe(weight=group("probe")["weight"], **probe),
     )
-    reals = RealScores(parts=val["parts"], fused=val["fused"], head=val["head"])
+    reals = RealScores(
+        parts=val["parts"],
+        fused=val["fused"],
+        head=val["head"],
+        sharpness=val.get("sharpness"),
+    )
     return FittedRoi(model=model, reals=reals, record=record)

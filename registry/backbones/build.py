@@ -8,7 +8,7 @@ from typing import Protocol
 from registry.backbones.device import resolve_device, reuse_freed_memory, warn_if_emulated
 from registry.contracts.backbone import Backbone
 from registry.contracts.embedder import Embedder
-from registry.contracts.types import FRAME, whole_frame
+from registry.contracts.types import WHOLE, whole_frame
 from registry.errors import ConfigError, DataError, PluginError, guarded
 from registry.faces.reader import Reading
 from registry.files import weights_dir
@@ -84,7 +84,7 @@ def build_backbone(
 ) -> Backbone:
     """The backbone of a name with its weights; torch gets `threads` threads before that.
 
-    With crop_from "frame" its crop policy is to take frames whole, and every record says so.
+    With a crop_from of WHOLE its crop policy is to take frames whole, and every record says so.
     """
     spec: BackboneSpec = plugins.get("backbone", name)
     weights = _find_weights(plugins, name, weights)
@@ -100,10 +100,9 @@ def build_backbone(
             f"backbone {name!r} of package {spec.source or 'unknown'!r} lacks {', '.join(missing)};"
             f" a backbone has {', '.join(_PROTOCOL)} (see registry.Backbone)"
         )
-    if crop_from == FRAME:
-        guarded(
-            f"backbone {name!r}", spec.source, setattr, backbone, "crop", whole_frame(backbone.crop)
-        )
+    if crop_from in WHOLE:
+        crop = whole_frame(backbone.crop, crop_from)
+        guarded(f"backbone {name!r}", spec.source, setattr, backbone, "crop", crop)
     return backbone
 
 

@@ -33,6 +33,8 @@ State = dict[str, torch.Tensor]
 CONTAINERS = ("state_dict", "model_state_dict", "model", "net")
 PREFIXES = ("module.", "_orig_mod.", "net.", "model.")
 
+AVERAGED = "n_averaged"  # how many states torch's AveragedModel is the mean of
+
 # --- reading -----------------------------------------------------------------------------------
 
 # What stands at the start of files that are passed as weights by mistake.
@@ -175,6 +177,8 @@ def _open_container(held: Any, path: Path) -> State:
 
 
 def _without_prefixes(state: State) -> State:
+    """Without `module.` and its like, where every name has it, and without the counter of SWA."""
+    state = {name: tensor for name, tensor in state.items() if name != AVERAGED}
     for prefix in PREFIXES:
         if all(name.startswith(prefix) for name in state):
             return _without_prefixes({n.removeprefix(prefix): t for n, t in state.items()})
@@ -204,6 +208,14 @@ FAMILIES: tuple[tuple[str, str], ...] = (
     ),
     (r"^_conv_stem\.weight$", "an efficientnet_pytorch EfficientNet"),
     (r"^conv_stem\.weight$", "a timm EfficientNet or MobileNet"),
+    (r"\.self_attn\.\w+\.weight_main$", "an Effort detector (CLIP ViT with a residual by SVD)"),
+    (r"^feature_extractor\.vision_model\.", "a GenD detector (CLIP ViT)"),
+    (r"(^|\.)embeddings\.class_embedding$", "a CLIP vision tower of Hugging Face's"),
+    (
+        r"^encoder_f\.",
+        "a DeepfakeBench UCF, which no backbone takes (its head is not one layer)",
+    ),
+    (r"^(backbone\.)?resnet\.0\.weight$", "a DeepfakeBench resnet34 (CNN-Aug)"),
     (r"^(backbone\.)?block1\.rep\.", "an Xception"),
     (r"^layer1\.0\.conv1\.weight$", "a ResNet"),
     (r"relative_position_bias_table$", "a Swin transformer"),

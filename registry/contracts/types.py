@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ALL_METHODS",
     "FRAME",
+    "FRAME_CUBIC",
+    "WHOLE",
     "Crop",
     "CropPolicy",
     "DataOptions",
@@ -35,7 +37,9 @@ __all__ = [
     "whole_frame",
 ]
 
-FRAME = "frame"  # the crop policy, and the value of crop_from that asks for it
+FRAME: Final = "frame"  # the crop policy, and the value of crop_from that asks for it
+FRAME_CUBIC: Final = "frame_cubic"  # the same, resized as DeepfakeBench resizes
+WHOLE: frozenset[str] = frozenset({FRAME, FRAME_CUBIC})
 ALL_METHODS = "all"  # what results call the fakes of every method
 
 
@@ -80,11 +84,16 @@ class Video:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Face:
-    """A face in a frame: box (x0, y0, x1, y1) in pixels, confidence, landmarks (P, 2) or None."""
+    """A face in a frame: box (x0, y0, x1, y1) in pixels, confidence, landmarks (P, 2) or None.
+
+    `five` are the eyes, the tip of the nose and the corners of the mouth (5, 2), where a face
+    detector gives them.
+    """
 
     box: tuple[float, float, float, float]
     score: float = 1.0
     landmarks: NDArray[np.float32] | None = None
+    five: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +102,7 @@ class Crop:
 
     `image` is uint8 RGB (S, S, 3); `landmarks` are (P, 2) in pixels of `image`, or None; `box` is
     the cropped rectangle (x0, y0, x1, y1) in pixels of the frame. The ids lead back to the data.
+    `sharpness` is that of `image` (`faces.quality`), where it was measured.
     """
 
     image: NDArray[np.uint8]
@@ -102,6 +112,7 @@ class Crop:
     video: str = ""
     frame: int = 0
     face: int = 0
+    sharpness: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +123,8 @@ class CropPolicy:
     side, truncates to integers, clips to the frame and resizes to `size` without keeping the
     aspect ratio (METHOD of SBI's inference). `deepfakebench` moves five landmarks onto ArcFace's
     template by a similarity and leaves `margin` of the template's side around it, half on each
-    side. `frame` takes the image whole, for images that are face crops already.
+    side. `frame` takes the image whole, for images that are face crops already; `frame_cubic` the
+    same with cubic interpolation, where `size` is another than the image's.
     """
 
     name: str = "sbi"
@@ -231,6 +243,6 @@ class VideoIndex:
         return iter(self.videos)
 
 
-def whole_frame(policy: CropPolicy) -> CropPolicy:
-    """The policy that takes an image whole, at the size of `policy`."""
-    return CropPolicy(name=FRAME, size=policy.size, margin=0.0)
+def whole_frame(policy: CropPolicy, name: str = FRAME) -> CropPolicy:
+    """The policy of this name that takes an image whole, at the size of `policy`."""
+    return CropPolicy(name=name, size=policy.size, margin=0.0)

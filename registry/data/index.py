@@ -59,13 +59,15 @@ def find_index(
     return index
 
 
-FramePolicy = Literal["linspace", "first", "all"]
+FramePolicy = Literal["linspace", "first", "all", "deepfakebench"]
 
 
 def select_frames(video: Video, count: int, policy: FramePolicy = "linspace") -> tuple[Frame, ...]:
     """At most `count` frames: evenly spread from the first to the last, or the first; or all.
 
-    A video file is opened to see how many there are; one that is damaged has the frame that fails.
+    `deepfakebench` takes the first in the order of the integers that their names are before the
+    first point, and raises a DataError where one is none. A video file is opened to see how many
+    there are; one that is damaged has the frame that fails.
     """
     if count < 1:
         raise ConfigError(f"frames is {count}; at least one frame of each video is needed")
@@ -75,8 +77,23 @@ def select_frames(video: Video, count: int, policy: FramePolicy = "linspace") ->
     else:
         chosen = range(total if policy == "all" else min(count, total))
     if video.file is None:
-        return tuple(video.frames[at] for at in chosen)
+        frames = video.frames
+        if policy == "deepfakebench":
+            frames = tuple(sorted(frames, key=deepfakebench_number))
+        return tuple(frames[at] for at in chosen)
     return tuple(Frame(path=video.file, index=at) for at in chosen)
+
+
+def deepfakebench_number(frame: Frame) -> int:
+    r"""The number by which DeepfakeBench sorts: of `a\b\012.png` 12, and of `012_1.png` 121."""
+    name = (frame.listed or frame.path.name).replace("\\", "/").rpartition("/")[2]
+    try:
+        return int(name.partition(".")[0])
+    except ValueError:
+        raise DataError(
+            f"frame policy deepfakebench sorts frames by the number that their name is, and"
+            f" {name!r} is none: DeepfakeBench itself would stop here. Take another --frame-policy"
+        ) from None
 
 
 def _count(path: Path) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 from registry.backbones.build import build_embedder, check_weights
 from registry.contracts.detector import Detector, DetectorContext, Explain
 from registry.contracts.embedder import Embedder
-from registry.contracts.types import FRAME, CropPolicy, whole_frame
+from registry.contracts.types import WHOLE, CropPolicy, whole_frame
 from registry.detectors.artefacts import artefact_file, find_artefact
 from registry.errors import PluginError, guarded
 from registry.files import file_sha256
@@ -113,7 +113,7 @@ def build_model(
         detector=build_detector(spec, context),
         embedder=embedder,
         artefact=context.artefact,
-        crop=whole_frame(crop) if config.crop_from == FRAME else crop,
+        crop=whole_frame(crop, config.crop_from) if config.crop_from in WHOLE else crop,
     )
 
 

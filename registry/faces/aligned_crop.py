@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Points: TypeAlias = NDArray[np.float64]
 
-__all__ = ["ALIGNED", "aligned_crop", "similarity"]
+__all__ = ["ALIGNED", "FIVE", "aligned_crop", "goal", "similarity"]
 
 ALIGNED = "deepfakebench"
 # Eyes, tip of the nose and corners of the mouth in ArcFace's square of 112 pixels (Deng et al.,
@@ -30,19 +30,31 @@ FIVE = [37, 44, 30, 49, 55]
 def aligned_crop(image: NDArray[np.uint8], face: Face, policy: CropPolicy) -> Crop:
     """The face of `image` (H, W, 3) moved onto the template, black beyond the image's border.
 
-    A DataError for a face without landmarks, or with landmarks that span no face. `box` is the
+    By five of its landmarks, else by the five points of its face detector. A DataError for a face
+    without either, or with landmarks that span no face. `box` is the
     rectangle around the crop's corners, within the image.
     """
     import cv2
 
-    if face.landmarks is None:
-        raise DataError("the aligned crop needs landmarks; pass --landmarks, or data that has them")
-    matrix = similarity(face.landmarks[FIVE].astype(np.float64), _goal(policy))  # (2, 3)
+    matrix = similarity(_five(face), goal(policy))  # (2, 3)
     size = policy.size
     cut = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR)
-    landmarks = face.landmarks @ matrix[:, :2].T + matrix[:, 2]
     box = _box(matrix, size, image.shape)
-    return Crop(image=np.asarray(cut, np.uint8), landmarks=landmarks.astype(np.float32), box=box)
+    landmarks = None if face.landmarks is None else _moved(face.landmarks, matrix)
+    return Crop(image=np.asarray(cut, np.uint8), landmarks=landmarks, box=box)
+
+
+def _five(face: Face) -> Points:
+    """(5, 2): those of the landmarks, else those that the face detector gave."""
+    if face.landmarks is not None:
+        return face.landmarks[FIVE].astype(np.float64)
+    if face.five is not None:
+        return face.five.astype(np.float64)
+    raise DataError("the aligned crop needs landmarks; pass --landmarks, or data that has them")
+
+
+def _moved(landmarks: NDArray[np.float32], matrix: Points) -> NDArray[np.float32]:
+    return np.asarray(landmarks @ matrix[:, :2].T + matrix[:, 2], np.float32)
 
 
 def similarity(source: Points, target: Points) -> Points:
@@ -60,12 +72,12 @@ def similarity(source: Points, target: Points) -> Points:
     return np.array([[turn.real, -turn.imag, move.real], [turn.imag, turn.real, move.imag]])
 
 
-def _goal(policy: CropPolicy) -> Points:
+def goal(policy: CropPolicy) -> Points:
     """The template's points in pixels of the crop."""
-    goal: Points = (
+    points: Points = (
         (TEMPLATE + SIDE * policy.margin / 2) * policy.size / (SIDE * (1 + policy.margin))
     )
-    return goal
+    return points
 
 
 def _box(matrix: Points, size: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from registry.contracts.types import FRAME, Crop, CropPolicy, Face
+from registry.contracts.types import FRAME, FRAME_CUBIC, Crop, CropPolicy, Face
 from registry.errors import ConfigError, DataError, did_you_mean
 from registry.faces.aligned_crop import ALIGNED, aligned_crop
 
@@ -105,9 +105,8 @@ def crop_face(
         )
     box = rule(image.shape, face.box, policy.margin if margin is None else margin)
     x0, y0, x1, y1 = box
-    resized = cv2.resize(
-        image[y0:y1, x0:x1], (policy.size, policy.size), interpolation=cv2.INTER_LINEAR
-    )
+    how = cv2.INTER_CUBIC if policy.name == FRAME_CUBIC else cv2.INTER_LINEAR
+    resized = cv2.resize(image[y0:y1, x0:x1], (policy.size, policy.size), interpolation=how)
     return Crop(image=resized, landmarks=_into_crop(face, image, box, policy.size), box=box)
 
 
@@ -146,6 +145,7 @@ def _whole_rectangle(
 _RULES: dict[str, Callable[[tuple[int, ...], Box, Margin], tuple[int, int, int, int]]] = {
     "sbi": _sbi_rectangle,
     FRAME: _whole_rectangle,
+    FRAME_CUBIC: _whole_rectangle,
 }
 
 

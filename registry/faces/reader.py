@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import numpy as np
 
-from registry.contracts.types import FRAME, Face, Frame
+from registry.contracts.types import FRAME, FRAME_CUBIC, WHOLE, Face, Frame
 from registry.data.images import read_image
 from registry.data.sizes import MOST_PIXELS
 from registry.data.videos import VideoCursor, is_video
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FaceReader", "Reading", "build_reader", "read_landmarks", "reason_without_path"]
 
-_CROP_FROM = ("auto", "landmarks", "detector", FRAME)
+_CROP_FROM = ("auto", "landmarks", "detector", FRAME, FRAME_CUBIC)
 _KEPT_AREA = 0.5  # of the largest face's; smaller ones are bystanders (METHOD of SBI's inference)
 _INSIDE = 0.5  # share of the landmarks that must be in the image they are said to belong to
 _MOST_BYTES = 1 << 20  # of a file of landmarks
@@ -49,6 +49,8 @@ class Reading(Protocol):
     @property
     def face_detector(self) -> str: ...
     @property
+    def detection_size(self) -> int | None: ...
+    @property
     def crop_from(self) -> str: ...
     @property
     def max_pixels(self) -> int: ...
@@ -60,10 +62,10 @@ class FaceReader:
     `crop_from` says where the box comes from: `landmarks` are those of the data, or of a landmarker
     that was asked for by name or by its predictor file; `auto` is the same with dlib's 68 points as
     the last resort; `detector` is the face detector's own box, with the data's landmarks where
-    there are any; `frame` is the whole frame as the one face, and no face is searched for. Every
-    frame goes through `condition`, if there is one, before it is looked at; what is random in that
-    is drawn from `seed`. Images of more than `max_pixels` are refused. Safe to use from threads; a
-    pickled copy builds its detectors anew.
+    there are any; `frame` and `frame_cubic` are the whole frame as the one face, and no face is
+    searched for. Every frame goes through `condition`, if there is one, before it is looked at;
+    what is random in that is drawn from `seed`. Images of more than `max_pixels` are refused. Safe
+    to use from threads; a pickled copy builds its detectors anew.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class FaceReader:
         plugins: Plugins,
         crop_from: str = "auto",
         face_detector: str = "dlib",
+        detection_size: int | None = None,
         landmarker: str | None = None,
         predictor: Path | None = None,
         condition: Condition | None = None,
@@ -91,6 +94,7 @@ class FaceReader:
         self._max_pixels = max_pixels
         self._landmarker_asked_for = landmarker is not None or predictor is not None
         self._face_detector: FaceDetectorSpec = plugins.get("face_detector", face_detector)
+        self._size = _checked_size(self._face_detector, detection_size)
         self._landmarker: LandmarkerSpec = plugins.get(
             "landmarker", landmarker or ("dlib68" if predictor is None else "dlib81")
         )
@@ -107,9 +111,11 @@ class FaceReader:
     @property
     def choices(self) -> dict[str, str]:
         """What was chosen, by name; `fingerprint` is the same and the predictor's content."""
+        size = {} if self._size is None else {"detection_size": str(self._size)}
         return {
             "crop_from": self.crop_from,
             "face_detector": self._face_detector.name,
+            **size,
             "landmarker": self._landmarker.name,
         }
 
@@ -127,7 +133,7 @@ class FaceReader:
         self, frame: Frame, image: NDArray[np.uint8]
     ) -> tuple[NDArray[np.uint8], list[Face]]:
         given = None if frame.landmarks is None else _landmarks_of(frame.landmarks, image)
-        if self.crop_from == FRAME:
+        if self.crop_from in WHOLE:
             height, width = image.shape[:2]
             return image, [Face(box=(0.0, 0.0, width, height), landmarks=given)]
         if self.crop_from == "detector":
@@ -145,7 +151,7 @@ class FaceReader:
         given = [face for face in faces if face.landmarks is not None]
         if given:
             return image, given[0]
-        if self.crop_from == FRAME:
+        if self.crop_from in WHOLE:
             self._check_asked_for(frame)
         return image, self._with_landmarks(image, faces[0])
 
@@ -202,7 +208,8 @@ class FaceReader:
     def _detector(self) -> Callable[[NDArray[np.uint8]], list[Face]]:
         """One per thread; what goes wrong in it, or in building it, is told with its package."""
         spec, what = self._face_detector, f"face detector {self._face_detector.name!r}"
-        detect = self._own("detect", lambda: guarded(what, spec.source, spec.build))
+        build = spec.build if self._size is None else partial(spec.build, size=self._size)
+        detect = self._own("detect", lambda: guarded(what, spec.source, build))
         return partial(guarded, what, spec.source, detect)
 
     def _with_landmarks(self, image: NDArray[np.uint8], face: Face) -> Face:
@@ -229,6 +236,7 @@ class FaceReader:
         digest = None if self._predictor is None else file_sha256(self._predictor)
         parts = [self.crop_from, self._landmarker_asked_for, self._face_detector.name]
         parts += [self._landmarker.name, digest, sorted(LANDMARK_BOX.items()), _KEPT_AREA]
+        parts += [] if self._size is None else [self._size]
         if self._condition is not None:  # without one, chunks of earlier versions stay valid
             parts += [self._condition.name, self._condition.dose, self._seed]
         if self._max_pixels != MOST_PIXELS:  # else what was refused before would stay refused
@@ -245,11 +253,21 @@ def build_reader(
         seed=seed,
         crop_from=config.crop_from,
         face_detector=config.face_detector,
+        detection_size=config.detection_size,
         landmarker=config.landmarker,
         predictor=None if config.landmarks is None else expanded(config.landmarks),
         plugins=plugins,
         max_pixels=config.max_pixels,
     )
+
+
+def _checked_size(spec: FaceDetectorSpec, size: int | None) -> int | None:
+    if size is not None and not spec.sized:
+        raise ConfigError(
+            f"--detection-size {size} is for face detectors that search a square of one size, and"
+            f" {spec.name!r} takes frames as they are; leave it out, or use retinaface"
+        )
+    return size
 
 
 def read_landmarks(path: Path) -> NDArray[np.float32]:

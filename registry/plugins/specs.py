@@ -161,9 +161,13 @@ class DatasetSpec(Spec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaceDetectorSpec(Spec):
-    """`build() -> f(image uint8 RGB (H, W, 3)) -> list[Face]`."""
+    """`build() -> f(image uint8 RGB (H, W, 3)) -> list[Face]`.
 
-    build: Callable[[], Callable[[NDArray[np.uint8]], list[Face]]]
+    `build(size=N)` where the detector is `sized`: frames are searched in a square of N pixels.
+    """
+
+    build: Callable[..., Callable[[NDArray[np.uint8]], list[Face]]]
+    sized: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pyarrow as pa
@@ -24,13 +25,15 @@ class FaceScore:
     """One face; `box` (x0, y0, x1, y1) is what was cropped, in pixels of the upright frame.
 
     Scores lie in [0, 1], higher meaning more fake: `score` of the detector itself, `parts` of face
-    parts, `variants` of its other variants.
+    parts, `variants` of its other variants. `sharpness` is the crop's (`faces.quality`), None where
+    it is not known.
     """
 
     score: float
     parts: Mapping[str, float]
     variants: Mapping[str, float]
     box: tuple[int, int, int, int]
+    sharpness: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,15 @@ class Prediction:
     def faces(self) -> int:
         """Faces that were scored, in all frames together."""
         return sum(len(frame.faces) for frame in self.frames)
+
+    @property
+    def sharpness(self) -> float | None:
+        """Of the file: the median over its frames' faces with the highest score."""
+        best = [
+            max(frame.faces, key=lambda face: face.score) for frame in self.frames if frame.faces
+        ]
+        known = [face.sharpness for face in best if face.sharpness is not None]
+        return median(known) if known else None
 
     @property
     def frame_errors(self) -> Counter[str]:
@@ -128,6 +140,7 @@ def _frame(
     faces = tuple(
         FaceScore(
             box=(row["x0"], row["y0"], row["x1"], row["y1"]),
+            sharpness=row.get("sharpness"),
             **_sorted_out({name: row[column] for name, column in columns.items()}, settings),
         )
         for row in rows

@@ -22,10 +22,11 @@ from registry.results.measure import Measurement, summarise
 from registry.results.metric import Compute, Metric
 from registry.results.predictions import OK, PREDICTIONS, Settings
 
-__all__ = ["DEEPFAKEBENCH", "PROFILES", "STRICT", "differences", "measure", "scored_units"]
+__all__ = ["BOTH", "DEEPFAKEBENCH", "PROFILES", "STRICT", "differences", "measure", "scored_units"]
 
 STRICT, DEEPFAKEBENCH = "strict", "deepfakebench"
 PROFILES = (STRICT, DEEPFAKEBENCH)
+BOTH = "both"  # what asks for one after the other
 
 _SHOWN_GAP = 0.0005  # what three decimals show
 _REPORTED = {"frame": ("auc", "ap", "eer", "accuracy"), "video": ("auc",)}

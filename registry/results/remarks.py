@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from registry.contracts.backbone import Backbone
 from registry.contracts.detector import Detector
-from registry.contracts.types import FRAME, VideoIndex
+from registry.contracts.types import WHOLE, VideoIndex
 
 __all__ = ["domains_of", "model_remarks", "remarks"]
 
@@ -50,10 +50,10 @@ def remarks(
 def model_remarks(backbone: Backbone, detector: Detector) -> list[str]:
     """Sentences on weights and crops, whatever the data."""
     notes = []
-    if backbone.crop.name == FRAME:
+    if backbone.crop.name in WHOLE:
         notes.append(
-            "no face was searched for or cropped: every frame was taken whole, as --crop-from frame"
-            " says of images that are face crops already"
+            "no face was searched for or cropped: every frame was taken whole, as --crop-from"
+            f" {backbone.crop.name} says of images that are face crops already"
         )
     if backbone.weights == "random":
         notes.append(f"backbone {backbone.name} has random weights: the scores mean nothing")

@@ -13,11 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from registry.contracts.types import ALL_METHODS
+from registry.results.figure import Figure
 from registry.results.measure import Measurement
 from registry.results.predictions import OK
 from registry.results.result import Result
 
-__all__ = ["CLEAN", "FIGURES", "Dose", "Figure", "right_part", "rows_of_run"]
+__all__ = ["CLEAN", "FIGURES", "Dose", "right_part", "rows_of_run"]
 
 CLEAN = "clean"
 FIGURES = {
@@ -26,16 +27,6 @@ FIGURES = {
     "right_part": "right part first",
 }
 """What each row has, by its key, as tables print it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """A value with its 95 % interval; None where there is none. `count` is what it rests on."""
-
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from registry.contracts.types import Frame, Video
 from registry.errors import DataError
 from registry.files import file_sha256
 from registry.leftovers import sweep
-from registry.results.predictions import OK
+from registry.results.predictions import OK, SHARPNESS
 from registry.sealed import cache_sealed, read_sealed, sealed_names, write_sealed
 
 __all__ = ["Chunk", "ChunkStore", "Unit", "cut"]
@@ -61,7 +61,8 @@ class Chunk:
     """The rows of one chunk, one per face; a frame that failed is one row with its reason.
 
     `unit` is the frame's place in the chunk, `status` "ok" or the reason; `values` maps the name of
-    an output (`embedding`, or scores by column) to an array with one entry per row that is ok.
+    an output (`embedding`, or scores by column, and `sharpness`) to an array with one entry per row
+    that is ok.
     """
 
     unit: NDArray[np.int32]
@@ -211,6 +212,8 @@ def _is_sound(chunk: Chunk, frames: int) -> bool:
 
 def _is_output(name: str, array: NDArray[Any], rows: int) -> bool:
     """Finite numbers for every row: an embedding each, or a score in [0, 1]."""
+    if name == SHARPNESS:
+        return array.dtype.kind == "f" and array.shape == (rows,) and bool((array >= 0).all())
     of_embedding = name == "embedding"
     if array.dtype.kind != "f" or array.ndim != 1 + of_embedding or len(array) != rows:
         return False

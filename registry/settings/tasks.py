@@ -45,8 +45,10 @@ class EvalConfig(
         ("auc", "ap", "eer", "accuracy", "false_alarms", "tpr_at_fpr_1", "tpr_at_fpr_5"),
         "metrics to compute (`bench list metrics`)",
     )
-    profile: Literal["strict", "deepfakebench"] = option(
-        "strict", "how metrics are computed; deepfakebench as that benchmark does, faults included"
+    profile: Literal["strict", "deepfakebench", "both"] = option(
+        "strict",
+        "how metrics are computed; deepfakebench as that benchmark does, faults included, with"
+        " frames that are taken whole resized as it does; both: strict, and the other beside it",
     )
     group: tuple[str, ...] = option(
         (),
@@ -96,7 +98,7 @@ class ScoringConfig(BatchSettings, WorkerSettings, FaceSettings, FrameSettings):
     weights: str | None = option(None, "weights of the backbone: a file, or 'random' for none")
     artefact: str | None = option(None, "what `bench fit` wrote: its folder or file")
     landmarks: str | None = option(None, "landmark predictor file")
-    crop_from: Literal["auto", "landmarks", "detector", "frame"] = option(
+    crop_from: Literal["auto", "landmarks", "detector", "frame", "frame_cubic"] = option(
         "auto",
         "where the face box comes from; auto: landmarks, by dlib where no other landmarker is"
         " named; frame: images are face crops already and taken whole",

@@ -11,7 +11,7 @@ from typing import Any
 
 from registry.console import progress_bar
 from registry.contracts.detector import EmbeddingDetector
-from registry.contracts.types import Video, VideoIndex
+from registry.contracts.types import FRAME, FRAME_CUBIC, Video, VideoIndex
 from registry.data.index import fingerprint
 from registry.detectors.model import Model, audit_of, build_model, check_files
 from registry.errors import BenchError, ConfigError, guarded
@@ -21,11 +21,13 @@ from registry.files import CACHE_ADVICE, cache_dir, file_sha256, writable_folder
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import DetectorSpec, ReporterSpec
 from registry.results.method_groups import MethodGroup, read_groups
-from registry.results.predictions import PREDICTIONS, write_predictions
+from registry.results.predictions import PREDICTIONS, Settings, write_predictions
+from registry.results.profiles import BOTH, STRICT
 from registry.results.provenance import BackboneRecord, Provenance
 from registry.results.remarks import domains_of, remarks
 from registry.results.result import Result
 from registry.scoring.chunks import Chunk, ChunkStore, Unit, cut
+from registry.scoring.conformal import with_conformal
 from registry.scoring.failures import Failures
 from registry.scoring.frames import choose_units, find_data
 from registry.scoring.rows import rows_of
@@ -80,6 +82,8 @@ def _prepare(config: EvalConfig) -> _Job:
     if not config.metrics:
         raise ConfigError("no metrics to compute; name one (`bench list metrics`)")
     config = replace(config, metrics=tuple(dict.fromkeys(config.metrics)))
+    if config.profile != STRICT and config.crop_from == FRAME:
+        config = replace(config, crop_from=FRAME_CUBIC)  # as that benchmark resizes
     for kind, names in (("metric", config.metrics), ("reporter", config.reporters)):
         for name in names:
             plugins.get(kind, name)
@@ -204,16 +208,21 @@ def _embedding_cache(job: _Job) -> Path | None:
 # --- measuring -------------------------------------------------------------------------------
 
 
-def _measure(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -> Result:
-    table = rows_of(chunks, job.model.detector, job.model.spec)
-    settings = replace(
+def _settings(job: _Job) -> Settings:
+    return replace(
         job.model.settings,
         metrics=job.config.metrics,
         draws=job.config.draws,
         seed=job.config.seed,
-        profile=job.config.profile,
+        profile=STRICT if job.config.profile == BOTH else job.config.profile,
         groups=job.groups,
     )
+
+
+def _measure(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -> Result:
+    table = rows_of(chunks, job.model.detector, job.model.spec)
+    settings = _settings(job)
+    table = with_conformal(table, settings, job.model.detector)
     write_predictions(job.folder / PREDICTIONS, table, settings)
     started = time.perf_counter()
     metrics = {name: job.plugins.get("metric", name) for name in job.config.metrics}

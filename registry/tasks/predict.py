@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from registry.console import progress_bar
 from registry.contracts.detector import Detector, Explain
 from registry.contracts.embedder import Embedder
-from registry.contracts.types import Crop, CropPolicy, Frame, Video
+from registry.contracts.types import WHOLE, Crop, CropPolicy, Frame, Video
 from registry.data.media import find_media
 from registry.data.videos import is_video
 from registry.detectors.model import audit_of, build_explainer, build_model
@@ -108,7 +108,7 @@ class Predictor:
             "artefact_sha256": self._model.artefact_sha256 or None,
             "crop": asdict(self._model.crop),
             "crop_from": config.crop_from,
-            "face_detector": None if config.crop_from == "frame" else config.face_detector,
+            "face_detector": None if config.crop_from in WHOLE else config.face_detector,
             "frames": config.frames,
             "frame_policy": config.frame_policy,
             "precision": config.precision,

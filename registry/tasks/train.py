@@ -10,7 +10,8 @@ from registry.backbones.build import build_backbone
 from registry.backbones.device import resolve_device, warn_if_emulated
 from registry.contracts.backbone import TrainableBackbone
 from registry.contracts.types import Sample
-from registry.data.index import fingerprint
+from registry.data.index import find_index, fingerprint
+from registry.data.options import data_options
 from registry.errors import ConfigError
 from registry.faces.reader import Reading, build_reader
 from registry.faces.real_faces import Learning, find_splits, real_samples
@@ -22,6 +23,7 @@ __all__ = [
     "TrainingSettings",
     "prepare_faces",
     "prepare_training",
+    "real_faces_of",
 ]
 
 
@@ -88,6 +90,13 @@ def prepare_faces(config: FacesSettings) -> FaceInputs:
         train=real_samples(train, reader, "train"),
         val=real_samples(val, reader, "val"),
     )
+
+
+def real_faces_of(config: FacesSettings, name: str, split: str) -> list[Sample]:
+    """Find the real faces of one data set's split; BenchErrors say what is wrong."""
+    plugins = load_plugins()
+    index = find_index(name, split, plugins, data_options(config))
+    return real_samples(index.videos, build_reader(plugins, config), split)
 
 
 def prepare_training(config: TrainingSettings) -> TrainingInputs:

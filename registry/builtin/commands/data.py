@@ -75,6 +75,8 @@ def _print(report: DataReport) -> None:
     for kind in PROBLEMS:
         _print_kind(kind, getattr(report, kind))
     _print_kind("shorter than asked for", report.short)
+    if report.crops:
+        say(f"  crops: {report.crops}")
     for note in report.notes:
         say(f"  note: {note}")
     say("  something is wrong" if report.wrong else "  nothing is wrong")

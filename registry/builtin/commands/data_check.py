@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from registry.builtin.commands.crops_check import crops_note
 from registry.builtin.commands.data_options import CheckConfig
 from registry.console import progress
 from registry.contracts.types import Frame, Resolved, Video
@@ -30,7 +31,8 @@ class DataReport:
     """One data set: what is there, and the files of each kind of problem, each with its reason.
 
     `error` says why the data set could not be read at all. `short` are videos with fewer frames
-    than asked for: worth knowing, no fault. `frames` are those that an evaluation would read.
+    than asked for: worth knowing, no fault. `frames` are those that an evaluation would read;
+    `crops` says whether they are face crops as DeepfakeBench cuts them.
     """
 
     dataset: str
@@ -47,6 +49,7 @@ class DataReport:
     unreadable: tuple[str, ...] = ()
     duplicated: tuple[str, ...] = ()
     short: tuple[str, ...] = ()
+    crops: str = ""
 
     @property
     def wrong(self) -> bool:
@@ -79,6 +82,7 @@ def check_data(name: str, config: CheckConfig, plugins: Plugins) -> DataReport:
         notes=index.notes,
         duplicated=tuple(_duplicated(found)),
         short=_short(found, config),
+        crops=crops_note(index.videos),
         missing=_of_kind("missing", found),
         empty=_of_kind("empty", found),
         unreadable=_of_kind("unreadable", found),

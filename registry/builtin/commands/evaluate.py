@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from registry.cli.detector_flags import configure_for_detectors
 from registry.cli.flags import given_flags
 from registry.console import say
+from registry.plugins.discovery import load_plugins
 from registry.settings.load import resolve
 from registry.settings.tasks import EvalConfig
 
@@ -25,6 +26,8 @@ examples:
   bench eval --detector lesb --backbone sbi_effb4 --weights FFraw.tar --fit-on FACES --dataset DATA
   bench eval --dataset DATA --group alpha='*_alpha' --group warps='warp_*|*_reenactment'
   bench eval --dataset DATA --corrupt h264 --corrupt jpeg:4,resize:2+jpeg:4
+  bench eval --detector linear --backbone dfb_xception --dataset celeb_df_v2 --data-root /data/rgb \
+    --crop-from frame --frame-policy deepfakebench --profile both      DeepfakeBench's numbers too
   bench eval --config my.yaml --set options.fusion=max --dataset A --dataset B --out runs/both
 
 A run that was interrupted goes on where it stopped when it is started again with the same --out."""
@@ -66,10 +69,20 @@ def _run_corrupted(config: EvalConfig) -> int:
 def _show(result: Result, config: EvalConfig) -> None:
     """The tables of a result, and where its files are."""
     from registry.builtin.reports.html import REPORT
-    from registry.builtin.reports.terminal import print_tables
+    from registry.builtin.reports.terminal import print_results
 
-    print_tables(result)
     folder = Path(result.provenance.config["out"])
+    print_results([result, *_others(config, folder)])
     say(f"run folder: {folder}")
     if "html" in config.reporters:
         say(f"report:     {(folder / REPORT).resolve().as_uri()}")
+
+
+def _others(config: EvalConfig, folder: Path) -> list[Result]:
+    """The same predictions under the profile that was asked for beside strict."""
+    from registry.results.profiles import BOTH, DEEPFAKEBENCH
+    from registry.results.result import recompute
+
+    if config.profile != BOTH:
+        return []
+    return [recompute(folder, load_plugins().specs("metric"), DEEPFAKEBENCH)]

@@ -39,7 +39,7 @@ def configure_report(parser: argparse.ArgumentParser) -> None:
 
 def run_report(args: argparse.Namespace) -> int:
     """Print the tables of a run; 1 where results.json says something else and is left so."""
-    from registry.builtin.reports.terminal import print_tables
+    from registry.builtin.reports.terminal import print_results
     from registry.results.result import recompute
 
     folder = args.run.parent if args.run.is_file() else args.run
@@ -50,11 +50,7 @@ def run_report(args: argparse.Namespace) -> int:
         )
     metrics = load_plugins().specs("metric")
     results = [recompute(folder, metrics, profile) for profile in _profiles(args.profile)]
-    for result in results:
-        if len(results) > 1:
-            say(f"=== profile {result.settings.profile} ===")
-            say()
-        print_tables(result)
+    print_results(results)
     if args.write:
         for path in _write(results[0], folder):
             say(f"wrote {path}")

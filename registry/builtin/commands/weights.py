@@ -36,6 +36,10 @@ _CANDIDATES = (
     ("efficientnet_pytorch", ("sbi_effb4", "efflite0_in1k")),
     ("timm EfficientNet", ("sbi_efflite0", "efflite0_in1k", "sbi_effb4")),
     ("Xception", ("xception", "dfb_xception")),
+    ("resnet34", ("dfb_resnet34",)),
+    ("Effort", ("effort_clip_l14",)),
+    ("GenD", ("gend_clip_l14",)),
+    ("CLIP vision tower", ("dfb_clip_b16", "effort_clip_l14")),
     ("vision transformer", ("vit_s16", "vit_b16")),
 )
 

@@ -30,6 +30,7 @@ class Listed:
     split: str = ""
     method: str = ""
     identity: str | None = None
+    perceived: str | None = None
 
     @property
     def files(self) -> tuple[Frame, ...] | Path | None:
@@ -84,4 +85,5 @@ def _video(dataset: str, each: Listed, files: tuple[Frame, ...] | Path | None) -
         split=each.split,
         method=each.method,
         identity=each.identity,
+        perceived=each.perceived,
     )

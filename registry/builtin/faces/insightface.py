@@ -12,26 +12,30 @@ import numpy as np
 
 from registry.builtin.faces.tiny_retinaface import CONFIDENCE
 from registry.contracts.types import Face
-from registry.errors import ConfigError
+from registry.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from registry.builtin.faces.tiny_retinaface import Detect
 
-__all__ = ["PACK", "build_retinaface"]
+__all__ = ["PACK", "PROVIDERS", "build_retinaface"]
 
-PACK = "BENCH_INSIGHTFACE"
+PACK, PROVIDERS = "BENCH_INSIGHTFACE", "BENCH_INSIGHTFACE_PROVIDERS"
+EXTRA = "lesb-plugin[insightface]"
 _PACKS = Path("~/.insightface/models")
 _SIDE = 640  # of the square that frames are searched in, InsightFace's own default
 _DETECTORS = ("det", "scrfd", "retina")  # how their files are named
 _INSTEAD = "; --face-detector tiny_retinaface needs neither"
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
-def build_retinaface() -> Detect:
+def build_retinaface(size: int = _SIDE) -> Detect:
     """Finds faces with the detection model of a pack; the others of the pack are not loaded.
 
-    A ConfigError says where the pack belongs, or that InsightFace is not installed.
+    Frames are searched in a square of `size` pixels. Faces have the five points that the model
+    gives. On the GPU where onnxruntime can, or on what BENCH_INSIGHTFACE_PROVIDERS names. A
+    ConfigError says where the pack belongs, or that InsightFace is not installed.
     """
     files = _pack()
     try:
@@ -39,26 +43,49 @@ def build_retinaface() -> Detect:
     except ImportError as error:
         raise ConfigError(
             f"face detector 'retinaface' needs the package insightface ({error}): pip install"
-            f" insightface{_INSTEAD}"
+            f" '{EXTRA}'{_INSTEAD}"
         ) from None
-    model = _detection_model(zoo, files)
-    model.prepare(ctx_id=-1, det_thresh=CONFIDENCE, input_size=(_SIDE, _SIDE))
+    providers = _providers()
+    model = _detection_model(zoo, files, providers)
+    context = -1 if providers == [_CPU] else 0
+    model.prepare(ctx_id=context, det_thresh=CONFIDENCE, input_size=(size, size))
 
     def detect(image: NDArray[np.uint8]) -> list[Face]:
-        found, _ = model.detect(np.ascontiguousarray(image[:, :, ::-1]))  # (n, 5), of BGR
-        return [Face(box=(x0, y0, x1, y1), score=score) for x0, y0, x1, y1, score in found.tolist()]
+        found, points = model.detect(np.ascontiguousarray(image[:, :, ::-1]))  # (n, 5), of BGR
+        given = [None] * len(found) if points is None else np.asarray(points, np.float32)
+        return [
+            Face(box=(x0, y0, x1, y1), score=score, five=five)
+            for (x0, y0, x1, y1, score), five in zip(found.tolist(), given, strict=True)
+        ]
 
     return detect
 
 
+def _providers() -> list[str]:
+    """Those that were asked for, else CUDA where onnxruntime has it, and the CPU."""
+    import onnxruntime
+
+    there = onnxruntime.get_available_providers()
+    asked = [name.strip() for name in os.environ.get(PROVIDERS, "").split(",") if name.strip()]
+    for name in asked:
+        if name not in there:
+            raise ConfigError(
+                f"{PROVIDERS} names {name!r};{did_you_mean(name, there)} onnxruntime has:"
+                f" {', '.join(there)}"
+            )
+    return asked or [name for name in (_CUDA, _CPU) if name in there]
+
+
 def _pack() -> Sequence[Path]:
-    """The .onnx files of the pack, those named like detectors first."""
+    """The .onnx files of the pack, those named like detectors first.
+
+    Of several packs at InsightFace's own place the first that holds a file named like a detector.
+    """
     given = os.environ.get(PACK)
     folders = [Path(given)] if given else sorted(_PACKS.expanduser().glob("*/"))
-    for folder in folders:
-        files = sorted(folder.expanduser().glob("*.onnx"))
-        if files:
-            return sorted(files, key=lambda file: not file.name.startswith(_DETECTORS))
+    packs = [files for folder in folders if (files := _models(folder.expanduser()))]
+    if packs:
+        return next((files for files in packs if _is_detector(files[0])), packs[0])
     looked = f"{given} ({PACK})" if given else f"{_PACKS}/*"
     raise ConfigError(
         f"no InsightFace model pack, a folder of .onnx files, at {looked}; put one at"
@@ -66,9 +93,17 @@ def _pack() -> Sequence[Path]:
     )
 
 
-def _detection_model(zoo: Any, files: Sequence[Path]) -> Any:
+def _models(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.onnx"), key=lambda file: (not _is_detector(file), file.name))
+
+
+def _is_detector(file: Path) -> bool:
+    return file.name.startswith(_DETECTORS)
+
+
+def _detection_model(zoo: Any, files: Sequence[Path], providers: list[str]) -> Any:
     for file in files:
-        model = zoo.get_model(str(file), providers=["CPUExecutionProvider"])
+        model = zoo.get_model(str(file), providers=providers)
         if model is not None and model.taskname == "detection":
             return model
     raise ConfigError(

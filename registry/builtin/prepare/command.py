@@ -10,7 +10,8 @@ further face of a frame is listed as a frame of its own, so that a video's score
 its faces, where the score of the video file itself takes the highest face of each frame.
 
 `deepfakebench` stores what DeepfakeBench's preprocessing does: the largest face, moved onto
-ArcFace's template by a similarity, with .3 of the template's side around it, 256x256. Backbones
+ArcFace's template by a similarity, with .3 of the template's side around it, 256x256; with
+`--face-detector dlib` the detector is called as there, at twice the size (`dlib_x2`). Backbones
 with the same policy find the same crop again from the landmarks beside it.
 """
 
@@ -19,13 +20,11 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections import defaultdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.builtin.prepare.options import PrepareConfig
 from registry.cli.flags import add_config_flags, given_flags
 from registry.console import print_table, say
-from registry.errors import ConfigError
 from registry.plugins.discovery import load_plugins
 from registry.settings.load import resolve
 
@@ -40,9 +39,12 @@ examples:
   bench prepare clips/ --label fake --out crops/mine
   bench prepare a.mp4 b.jpg --labels labels.csv --policy deepfakebench --out crops/mine
   bench prepare Celeb-DF-v2/ --workers 8 --out crops/celeb_df      a data set brings its labels
+  bench prepare clips/ --labels labels.csv --policy deepfakebench --face-detector dlib \
+    --landmarks shape_predictor_81_face_landmarks.dat --checkout DeepfakeBench/ --name mine
   bench prepare dfdc --data-root /data/rgb --split train --out crops/dfdc
 
-Crops, landmarks and the JSON that lists them are in DeepfakeBench's layout. Started again with the
+Crops, landmarks and the JSON that lists them are in DeepfakeBench's layout; with --checkout that
+checkout's test script reads them as they are. Started again with the
 same --out it goes on where it stopped, and adds other inputs and splits. Policy sbi: the face box
 grown by 12.5 %, 380 px; deepfakebench: eyes, nose and mouth on ArcFace's template, 256 px. The exit
 code is 1 where no frame gave a crop."""
@@ -65,14 +67,13 @@ def configure_prepare(parser: argparse.ArgumentParser) -> None:
 def run_prepare(args: argparse.Namespace) -> int:
     """Prepare, print what is there and what failed, name the line that scores it."""
     config = resolve(PrepareConfig, args.config, args.set, given_flags(args, PrepareConfig))
-    if config.out is None:
-        raise ConfigError("no place for the crops; pass --out DIR")
+    place = config.place
     from registry.builtin.prepare.crops import prepare  # numpy: after what goes wrong without it
     from registry.builtin.prepare.inputs import find_inputs
 
     plugins = load_plugins()
     videos = find_inputs(args.input, config, plugins)
-    summary = prepare(videos, config, Path(config.out).expanduser(), plugins)
+    summary = prepare(videos, config, place, plugins)
     _print(summary, config)
     return int(not summary.has_crops)
 
@@ -100,9 +101,23 @@ def _print(summary: Summary, config: PrepareConfig) -> None:
         line = ["--dataset", f"deepfakebench:{store.name}", "--data-root", str(store.out)]
         line += ["--split", config.split, "--crop-from", "frame"]
         say(f"score: bench eval {shlex.join(line)}")
-    names = sorted({group for group, _ in groups})
-    labels = ", ".join(f"{name}: {int(name.endswith('fake'))}" for name in names)
-    say(f"for DeepfakeBench's label_dict: {labels}")
+    _print_for_deepfakebench(summary, config)
+
+
+def _print_for_deepfakebench(summary: Summary, config: PrepareConfig) -> None:
+    store = summary.store
+    say()
+    say("for DeepfakeBench, under `label_dict:` in training/config/test_config.yaml:")
+    for name, label in store.labels(summary.records).items():
+        say(f"  {name}: {label}")
+    say(f"(also in {store.fragment})")
+    if store.listing is not None:
+        say(f"its JSON: {store.listing}; the data set is --test_dataset {store.name}")
+    if config.policy == "deepfakebench" and config.landmarks is None:
+        say(
+            "note: DeepfakeBench's own crops rest on the predictor of 81 points (--landmarks"
+            " shape_predictor_81_face_landmarks.dat); these rest on other landmarks"
+        )
 
 
 def _counts(records: list[Record]) -> tuple[str, ...]:

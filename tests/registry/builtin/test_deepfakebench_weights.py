@@ -13,7 +13,12 @@ from torch import nn
 from torch.nn import functional
 
 from registry.backbones.frozen_padding import FrozenPadding, freeze_padding
-from registry.builtin.backbones import build_dfb_effb4, build_dfb_xception, build_xception
+from registry.builtin.backbones import (
+    build_dfb_effb4,
+    build_dfb_resnet34,
+    build_dfb_xception,
+    build_xception,
+)
 from registry.cli import main
 from registry.contracts.types import CropPolicy
 from registry.errors import DataError
@@ -190,3 +195,30 @@ def test_inspect_runs_no_code_of_the_file(
     assert main(["weights", "inspect", str(path)]) == 2
     assert "runs code from the file" in capsys.readouterr().err
     assert not trap.exists()
+
+
+def test_resnet34_gives_the_logits_of_the_network_it_came_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """CNN-Aug: torchvision's network as a sequence of all children but the last two."""
+    torchvision = pytest.importorskip("torchvision")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        source = torchvision.models.resnet34(weights=None).eval()
+        head = nn.Linear(512, 2)
+    trunk = nn.Sequential(*list(source.children())[:-2])
+    state = {f"backbone.resnet.{name}": tensor for name, tensor in trunk.state_dict().items()}
+    state |= {f"backbone.fc.{name}": tensor for name, tensor in head.state_dict().items()}
+    path = tmp_path / "cnnaug_best.pth"
+    torch.save({f"module.{name}": tensor for name, tensor in state.items()}, path)
+    backbone = build_dfb_resnet34("dfb_resnet34", str(path), 0)
+    assert backbone.crop == ALIGNED
+    batch = images(256)
+    with torch.no_grad():
+        logits = head(trunk(batch * 2 - 1).mean((2, 3)))
+        found = backbone.head(backbone.embed(backbone.features(batch)))
+    torch.testing.assert_close(found, logits[:, 1] - logits[:, 0], rtol=1e-3, atol=1e-4)
+    assert main(["weights", "inspect", str(path), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["kind"] == "a DeepfakeBench resnet34 (CNN-Aug)"
+    assert (said["backbones"], said["classes"]) == (["dfb_resnet34"], 2)

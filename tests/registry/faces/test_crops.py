@@ -159,12 +159,20 @@ def test_landmarks_outside_the_image_are_an_error() -> None:
 
 
 def test_an_unknown_policy_names_those_known() -> None:
-    with pytest.raises(
-        ConfigError, match=r"'sbl'; did you mean 'sbi'\? known: deepfakebench, frame, sbi"
-    ):
+    known = "deepfakebench, frame, frame_cubic, sbi"
+    with pytest.raises(ConfigError, match=rf"'sbl'; did you mean 'sbi'\? known: {known}"):
         crop_face(blank(), Face(box=(10, 10, 50, 50)), CropPolicy(name="sbl"))
 
 
 def test_a_point_on_the_last_pixel_is_inside() -> None:
     inside = np.array([[299.0, 199.0], [0.0, 0.0], [299.6, 10.0], [-0.6, 10.0]])
     assert fraction_inside(inside, (200, 300, 3)) == 0.5
+
+
+def test_a_whole_frame_is_resized_linearly_or_as_deepfakebench_does() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    face = Face(box=(0, 0, 64, 64))
+    for name, how in (("frame", cv2.INTER_LINEAR), ("frame_cubic", cv2.INTER_CUBIC)):
+        crop = crop_face(image, face, CropPolicy(name=name, size=96, margin=0))
+        expected = cv2.resize(image, (96, 96), interpolation=how)
+        np.testing.assert_array_equal(crop.image, expected)

@@ -72,7 +72,7 @@ def test_rows_keep_their_order_whatever_the_batch_size(batch: int) -> None:
 
 def test_an_embedding_detector_leaves_embeddings() -> None:
     chunk, _ = _compute(BrightnessEmbedding(), FRAMES, 2)
-    assert set(chunk.values) == {"embedding"}
+    assert set(chunk.values) == {"embedding", "sharpness"}
     assert chunk.values["embedding"].shape == (4, 2)
 
 

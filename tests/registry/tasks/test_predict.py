@@ -273,7 +273,9 @@ def test_json_lines_hold_every_frame_and_face(tmp_path: Path, bench: Run) -> Non
     assert (first["faces"], first["frames_used"], first["error"]) == (2, 1, "")
     (frame,) = first["frames"]
     assert set(frame) == {"index", "score", "parts", "variants", "faces", "error"}
-    assert [set(face) for face in frame["faces"]] == [{"score", "parts", "variants", "box"}] * 2
+    assert [set(face) for face in frame["faces"]] == [
+        {"score", "parts", "variants", "box", "sharpness"}
+    ] * 2
     assert first["score"] == max(face["score"] for face in frame["faces"])
     assert (second["score"], second["sha256"]) == (None, None)
     assert second["error"] == f"no image file {tmp_path / 'gone.png'}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from registry.builtin.datasets.deepfakebench.sets import KnownSet, alias, known_set
 from registry.contracts.types import DataOptions
+from registry.data.media import natural
 from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean
 from registry.files import read_json
 
@@ -27,7 +27,8 @@ _ABOVE = ("../preprocessing/dataset_json", "../../preprocessing/dataset_json")
 class Entry:
     """A video as the JSON lists it; `compression` is "" in a flat set. Paths are as written.
 
-    `label` is what the video says of itself: it may differ from its group.
+    `label` is what the video says of itself: it may differ from its group. `frames` are in the
+    order of the numbers in their names.
     """
 
     group: str
@@ -58,8 +59,8 @@ class Index:
         set there are no levels. A DataError lists what there is where nothing is.
         """
         wanted = compression or self._level_in_name() or COMPRESSIONS[0]
-        every = list(self._all())
-        found = [each for part, each in every if part == split and each.compression in {"", wanted}]
+        every = list(self._of_split(split))
+        found = [each for each in every if each.compression in {"", wanted}]
         if not found:
             raise self._nothing(split, wanted, every)
         return found
@@ -68,17 +69,20 @@ class Index:
         last = self.path.stem.rpartition("_")[2]
         return last if last in COMPRESSIONS else None
 
-    def _all(self) -> Iterator[tuple[str, Entry]]:
+    def _of_split(self, split: str) -> Iterator[Entry]:
+        """Every level of one split. What other splits hold is not looked at: it may be malformed,
+        as the `val` that DeepfakeBench's own script writes into DFDC.json.
+        """
         for group, splits in self.groups.items():
-            for split, videos in self._mapping(splits, group).items():
-                for key, value in self._mapping(videos, f"{group}/{split}").items():
-                    where = f"{group}/{split}/{key}"
-                    if isinstance(value, dict) and "frames" in value:
-                        yield split, self._entry(group, "", key, value, where)
-                        continue
-                    # One level more: what looked like a video is a level of compression.
-                    for inner, video in self._mapping(value, where).items():
-                        yield split, self._entry(group, key, inner, video, f"{where}/{inner}")
+            videos = self._mapping(splits, group).get(split, {})
+            for key, value in self._mapping(videos, f"{group}/{split}").items():
+                where = f"{group}/{split}/{key}"
+                if isinstance(value, dict) and "frames" in value:
+                    yield self._entry(group, "", key, value, where)
+                    continue
+                # One level more: what looked like a video is a level of compression.
+                for inner, video in self._mapping(value, where).items():
+                    yield self._entry(group, key, inner, video, f"{where}/{inner}")
 
     def _entry(self, group: str, level: str, key: str, value: Any, where: str) -> Entry:
         value = self._mapping(value, where)
@@ -87,7 +91,7 @@ class Index:
             label=str(value.get("label", group)),
             compression=level,
             key=key,
-            frames=self._paths(value.get("frames"), f"frames of {where}"),
+            frames=sorted(self._paths(value.get("frames"), f"frames of {where}"), key=_by_name),
             masks=self._paths(value.get("masks", []), f"masks of {where}"),
         )
 
@@ -104,19 +108,28 @@ class Index:
             raise DataError(f"{self.path}: the {what} must be a list of paths")
         return value
 
-    def _nothing(self, split: str, wanted: str, every: Sequence[tuple[str, Entry]]) -> DataError:
-        levels = sorted({each.compression for part, each in every if part == split})
+    def _nothing(self, split: str, wanted: str, every: Sequence[Entry]) -> DataError:
+        levels = sorted({each.compression for each in every})
         if levels:
             return DataError(
                 f"no videos of compression {wanted!r} in split {split!r} of {self.path}; there are:"
                 f" {', '.join(levels)}; pass --compression {levels[0]}"
             )
-        known = Counter(part for part, _ in every)
-        listed = ", ".join(f"{name} {count}" for name, count in sorted(known.items()))
+        known = [name for name in self._splits() if name != split]
         return (EmptySplitError if known else DataError)(
             f"no videos in split {split!r} of {self.path};{did_you_mean(split, known)}"
-            f" videos by split: {listed or 'none'}"
+            f" splits with videos: {', '.join(known) or 'none'}"
         )
+
+    def _splits(self) -> list[str]:
+        """Names of splits that hold something."""
+        groups = [splits for splits in self.groups.values() if isinstance(splits, dict)]
+        return sorted({name for splits in groups for name, videos in splits.items() if videos})
+
+
+def _by_name(listed: str) -> list[str | int]:
+    """By the numbers in a file's name: the order of a JSON is that of a scan of a folder."""
+    return natural(listed.replace("\\", "/").rpartition("/")[2])
 
 
 def is_index(path: Path) -> bool:
@@ -140,7 +153,7 @@ def read_index(path: Path) -> Index:
 
 
 def find_json(name: str, options: DataOptions) -> Path:
-    """The JSON of a stem, of its snake_case form or of a known set's short name.
+    """The JSON of a stem, else of its snake_case form or of a known set's short name.
 
     Where a compression is asked for, `NAME_c40.json` goes before `NAME.json`.
     """
@@ -151,7 +164,7 @@ def find_json(name: str, options: DataOptions) -> Path:
     for path in (path for folder in folders for path in sorted(folder.glob("*.json"))):
         files.setdefault(path.stem, path)
     known = known_set(name)
-    for stem in _stems(name, known):
+    for stem in dict.fromkeys([name, *_stems(name, known)]):
         for each in (f"{stem}_{options.compression}", stem):
             if each in files:
                 return files[each]

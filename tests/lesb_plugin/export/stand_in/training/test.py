@@ -7,34 +7,11 @@ import json
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 import yaml
+from dataset.pictures import Pictures, collate
 from detectors import DETECTOR
-
-
-def batches(config, name):
-    """Pictures as the benchmark's loader gives them: RGB, resized, normalised."""
-    rows = [
-        (path, config["label_dict"][path.parent.name])
-        for path in sorted(Path(config["root"], name).glob("*/*.png"))
-    ]
-    size, step = config["resolution"], config["test_batchSize"]
-    mean, std = (np.array(config[key], np.float32) for key in ("mean", "std"))
-    for start in range(0, len(rows), step):
-        images, labels = [], []
-        for path, label in rows[start : start + step]:
-            image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
-            image = cv2.resize(image, (size, size), interpolation=cv2.INTER_CUBIC)
-            images.append(((image / np.float32(255) - mean) / std).transpose(2, 0, 1))
-            labels.append(label)
-        yield {
-            "image": torch.from_numpy(np.stack(images)),
-            "label": torch.tensor(labels),
-            "mask": None,
-            "landmark": None,
-        }
 
 
 def main():
@@ -45,20 +22,35 @@ def main():
     args = parser.parse_args()
     config = yaml.safe_load(Path(args.detector_path).read_text("utf-8"))
     config.update(yaml.safe_load(Path("./training/config/test_config.yaml").read_text("utf-8")))
-    model = DETECTOR[config["model_name"]](config)
-    if args.weights_path:
-        model.load_state_dict(torch.load(args.weights_path, map_location="cpu"), strict=True)
-    model.eval()
-    said = {}
+    if config["cuda"]:
+        torch.cuda.manual_seed_all(config["manualSeed"])
+    torch.backends.cudnn.benchmark = config["cudnn"]
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    found = {}
     for name in args.test_dataset:
-        found = {}
-        for batch in batches(config, name):
-            with torch.no_grad():
-                for key, value in model(batch, inference=True).items():
-                    found.setdefault(key, []).extend(value.numpy().tolist())
-        metrics = {key: np.asarray(v).tolist() for key, v in model.get_test_metrics().items()}
-        said[name] = {"predictions": found, "metrics": metrics}
-    sys.stdout.write(json.dumps(said))
+        loader = torch.utils.data.DataLoader(
+            Pictures(config, name),
+            batch_size=config["test_batchSize"],
+            num_workers=config["workers"],
+            collate_fn=collate,
+        )
+        model = DETECTOR[config["model_name"]](config).to(device)
+        if args.weights_path:
+            state = torch.load(args.weights_path, map_location=device)
+            model.load_state_dict(state, strict=True)
+        found[name] = run(model.eval(), loader)
+    sys.stdout.write(json.dumps(found))
+
+
+def run(model, loader):
+    predictions = {}
+    for batch in loader:
+        with torch.no_grad():
+            for key, value in model(batch, inference=True).items():
+                predictions.setdefault(key, []).extend(value.cpu().numpy().tolist())
+        predictions.setdefault("path", []).extend(batch["path"])
+    metrics = {key: np.asarray(v).tolist() for key, v in model.get_test_metrics().items()}
+    return {"predictions": predictions, "metrics": metrics}
 
 
 if __name__ == "__main__":

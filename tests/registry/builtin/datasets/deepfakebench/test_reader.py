@@ -111,7 +111,7 @@ def test_a_level_that_is_not_there_lists_those_that_are(tmp_path: Path) -> None:
 
 def test_an_empty_split_lists_those_with_videos(tmp_path: Path) -> None:
     celeb_df(tmp_path)
-    with pytest.raises(DataError, match=r"no videos in split 'train'.*by split: test 4"):
+    with pytest.raises(DataError, match=r"no videos in split 'train'.*splits with videos: test"):
         deepfakebench_videos(request("Celeb-DF-v2", split="train", data_root=tmp_path))
 
 

@@ -1,0 +1,79 @@
+"""The subcommand `bench faces`: which face detector would be used here, and why not another."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+
+from registry.console import print_table, say
+from registry.errors import BenchError, guarded
+from registry.plugins.discovery import Plugins, load_plugins
+from registry.plugins.specs import FaceDetectorSpec
+
+__all__ = ["configure_faces", "run_faces"]
+
+_EXAMPLES = """\
+examples:
+  bench faces
+  BENCH_INSIGHTFACE=~/packs/buffalo_l bench faces      with a model pack of yours
+  bench faces --json
+
+Each detector is built, as a command that needs it would do: what is missing is said in its row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _State:
+    """Whether a detector can be used here; `why` says what it lacks, or what it is."""
+
+    name: str
+    ready: bool
+    why: str
+
+
+def configure_faces(parser: argparse.ArgumentParser) -> None:
+    """`--json`, and nothing else."""
+    parser.epilog = _EXAMPLES
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run_faces(args: argparse.Namespace) -> int:
+    """Print every face detector with its state, and which one each command takes unasked."""
+    plugins = load_plugins()
+    states = [_state(plugins, name) for name in plugins.specs("face_detector")]
+    uses = [_use(command, name, states) for command, name in _defaults().items()]
+    if args.json:
+        say(json.dumps({"detectors": [asdict(each) for each in states], "uses": uses}, indent=1))
+        return 0
+    rows = [(each.name, "yes" if each.ready else "no", each.why) for each in states]
+    print_table("face detectors", ("name", "ready", "what it is, or what it lacks"), rows)
+    for line in uses:
+        say(line)
+    return 0
+
+
+def _state(plugins: Plugins, name: str) -> _State:
+    spec: FaceDetectorSpec = plugins.get("face_detector", name)
+    try:
+        guarded(f"face detector {name!r}", spec.source, spec.build)
+    except BenchError as error:
+        return _State(name=name, ready=False, why=str(error))
+    return _State(name=name, ready=True, why=spec.summary)
+
+
+def _defaults() -> dict[str, str]:
+    """The face detector of commands that are not told of one."""
+    from registry.settings.shared import PREPARE_DETECTOR
+    from registry.settings.tasks import EvalConfig
+
+    return {
+        "bench eval, fit and predict": EvalConfig().face_detector,
+        "bench prepare": PREPARE_DETECTOR,
+    }
+
+
+def _use(command: str, name: str, states: list[_State]) -> str:
+    ready = next(each.ready for each in states if each.name == name)
+    others = [each.name for each in states if each.ready]
+    ending = "" if ready else f"; it is not ready: pass --face-detector {others[0]}"
+    return f"{command}: {name}, unless --face-detector names another{ending}"

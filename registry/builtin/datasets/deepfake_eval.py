@@ -1,0 +1,79 @@
+"""Deepfake-Eval-2024 as it is published, its videos: a folder of files and a table of labels."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from registry.builtin.datasets.listed_videos import Listed, listed_index
+from registry.builtin.datasets.splits import choose_split, root_of
+from registry.contracts.types import DatasetRequest, VideoIndex
+from registry.errors import DataError
+
+__all__ = ["deepfake_eval_videos", "recognises_deepfake_eval"]
+
+_DATASET = "Deepfake-Eval-2024"
+_TABLES = "video-metadata-publish*.csv"
+_FOLDER = "video-data"
+_NAME, _TRUTH, _SPLIT = "Filename", "Video Ground Truth", "Finetuning Set"
+_LABELS: dict[str, Literal[0, 1]] = {"real": 0, "fake": 1}
+
+
+def recognises_deepfake_eval(path: Path) -> bool:
+    """A folder with the table of its videos."""
+    return path.is_dir() and _table(path) is not None
+
+
+def deepfake_eval_videos(request: DatasetRequest) -> VideoIndex:
+    """Videos that the table calls real or fake; others are counted in a note and left out.
+
+    Splits are those of a column `Finetuning Set`, if the table has it, else made up: then `test` is
+    everything, which is how the set is used by those who do not train on it.
+    """
+    root = root_of(request, f"deepfake_eval_2024:DIR of a folder that holds {_TABLES}")
+    table = _table(root)
+    if table is None:
+        raise DataError(f"{root} holds no {_TABLES}")
+    rows = list(_rows(table))
+    listed = [each for row in rows for each in _video(root, row)]
+    left = len(rows) - len(listed)
+    notes = [f"videos that are neither real nor fake by the table, left out: {left}"] * bool(left)
+    index = listed_index(_DATASET, listed, request, notes)
+    return replace(index, videos=tuple(choose_split(index.videos, request.split, _DATASET)))
+
+
+def _table(root: Path) -> Path | None:
+    return next(iter(sorted(root.glob(_TABLES))), None)
+
+
+def _video(root: Path, row: dict[str, str]) -> Iterator[Listed]:
+    label = _LABELS.get(row[_TRUTH].strip().lower())
+    if label is None:
+        return
+    name = row[_NAME].strip()
+    yield Listed(
+        id=Path(name).stem,
+        group="fake" if label else "real",
+        label=label,
+        path=root / _FOLDER / name,
+        split=row.get(_SPLIT, "").strip().lower(),
+        method="in the wild" if label else "",
+    )
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restval="")
+            columns = list(reader.fieldnames or ())
+            if missing := [name for name in (_NAME, _TRUTH) if name not in columns]:
+                raise DataError(
+                    f"{path} has no column {', '.join(missing)}; columns:"
+                    f" {', '.join(columns) or 'none'}"
+                )
+            yield from reader
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"cannot read {path}: {error}") from None

@@ -1,0 +1,123 @@
+"""ExDDV: videos of other data sets, and what people said of what they saw in them."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from registry.builtin.datasets.listed_videos import Listed, listed_index
+from registry.builtin.datasets.splits import root_of
+from registry.contracts.types import DatasetRequest, VideoIndex
+from registry.data.videos import is_video
+from registry.errors import DataError, EmptySplitError
+
+__all__ = ["exddv_videos", "perceived_parts", "recognises_exddv"]
+
+_TABLE = "ExDDV.csv"
+_COLUMNS = ("movie_name", "text", "dataset", "manipulation", "split")
+_PARTS = {  # a word of the text, whole, by the part of a face that it is about
+    "eyes": r"eyes?|eyebrows?|brows?|eyelids?|eyelashes|eyeballs?|iris(?:es)?|pupils?|blinks?"
+    r"|blinking",
+    "nose": r"noses?|nostrils?",
+    "mouth": r"mouths?|lips?|tooth|teeth|tongues?|smiles?",
+}
+
+
+def recognises_exddv(path: Path) -> bool:
+    """A folder with the table of what was said."""
+    return path.is_dir() and (path / _TABLE).is_file()
+
+
+def exddv_videos(request: DatasetRequest) -> VideoIndex:
+    """The fakes that the table lists for a split, with the parts that their texts name.
+
+    Videos lie anywhere below the folder, in folders that bear the names of the table's `dataset`
+    and, where several videos share a name, of its `manipulation`. What a text names in no part
+    (the skin, the whole face, a flicker) is left open. Where people clicked is not read.
+    """
+    root = root_of(request, f"exddv:DIR of a folder that holds {_TABLE} and the videos")
+    rows = list(_rows(root / _TABLE))
+    chosen = [row for row in rows if row["split"] == request.split]
+    if not chosen:
+        known = sorted({row["split"] for row in rows})
+        raise EmptySplitError(
+            f"no videos in split {request.split!r} of {root / _TABLE}; splits: {', '.join(known)}"
+        )
+    files = _files(root)
+    listed: dict[str, Listed] = {}
+    said: dict[str, list[str]] = defaultdict(list)
+    for row in chosen:
+        key = "/".join(filter(None, (row["dataset"], row["manipulation"], row["movie_name"])))
+        said[key].append(row["text"])
+        listed[key] = _listed(root, key, row, files, " ".join(said[key]))
+    note = "every video of the table is a fake: an audit of parts needs reals from elsewhere"
+    return listed_index("ExDDV", listed.values(), request, [note])
+
+
+def perceived_parts(text: str) -> str | None:
+    """Parts that a text names, as `region` writes them: `eyes+mouth`; None where it names none."""
+    found = [
+        part
+        for part, words in _PARTS.items()
+        if re.search(rf"\b(?:{words})\b", text, re.IGNORECASE)
+    ]
+    return "+".join(found) or None
+
+
+def _listed(
+    root: Path, key: str, row: dict[str, str], files: dict[str, list[Path]], text: str
+) -> Listed:
+    return Listed(
+        id=str(Path(key).with_suffix("")),
+        group=row["dataset"],
+        label=1,
+        path=_find(root, row, files.get(row["movie_name"], [])),
+        split=row["split"],
+        method=row["manipulation"] or row["dataset"],
+        perceived=perceived_parts(text),
+    )
+
+
+def _find(root: Path, row: dict[str, str], paths: Sequence[Path]) -> Path:
+    """The one of these files whose folders bear the row's names; where it should lie if none."""
+    for wanted in ((row["dataset"], row["manipulation"]), (row["dataset"],)):
+        names = {_plain(each) for each in wanted if each}
+        fitting = [path for path in paths if names <= set(map(_plain, path.parts))]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            raise DataError(
+                f"{row['movie_name']} of {row['dataset']} is both {fitting[0]} and {fitting[1]};"
+                f" name a folder above the right one {row['manipulation'] or row['dataset']}"
+            )
+    return root / row["dataset"] / row["manipulation"] / row["movie_name"]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _files(root: Path) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted(root.rglob("*")):
+        if is_video(path):
+            found[path.name].append(path)
+    return found
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restval="")
+            if missing := [name for name in _COLUMNS if name not in (reader.fieldnames or ())]:
+                raise DataError(
+                    f"{path} has no column {', '.join(missing)}; columns:"
+                    f" {', '.join(reader.fieldnames or ()) or 'none'}"
+                )
+            for row in reader:
+                yield {name: (row[name] or "").strip() for name in _COLUMNS}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"cannot read {path}: {error}") from None
