@@ -54,16 +54,28 @@ def replacing(path: Path) -> Iterator[Path]:
         _sweep_once(path.parent)
         yield temporary
         temporary.replace(path)
-    except (OSError, ValueError) as error:
-        if isinstance(error, ValueError) and "null" not in str(error):
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = _why_not_written(error)
+        if reason is None:
             raise
-        reason = getattr(error, "strerror", None) or str(error)
         raise DataError(
             f"cannot write {path}: {reason}; name a folder that can be written, with space left"
         ) from error
     finally:
         with suppress(OSError, ValueError):
             temporary.unlink(missing_ok=True)
+
+
+def _why_not_written(error: Exception) -> str | None:
+    """Why the disk or the name did not let a file be written; None for errors of another kind."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    text = " ".join(str(error).split())
+    if isinstance(error, ValueError):  # a name with a NUL
+        return text if "null" in text else None
+    # torch has a writer of its own, which knows no number of an error
+    of_torch = "inline_container" in text or "PytorchStreamWriter" in text
+    return f"is the disk full? ({text[:80]})" if of_torch else None
 
 
 @functools.lru_cache(maxsize=4096)

@@ -14,6 +14,7 @@ from registry.data.image_bytes import DamagedImageError, checked_jpeg, checked_p
 from registry.data.native_lines import caught_lines
 from registry.data.orientation import apply_exif
 from registry.data.signatures import HEAD, kind_of
+from registry.data.sizes import MOST_PIXELS, check_image_size
 from registry.errors import DataError
 from registry.files import check_regular
 
@@ -32,12 +33,13 @@ _HEARD: tuple[bytes, ...] = (b"BM", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ", b"\xf
 _HEARD += tuple(b"P%d" % number + space for number in range(1, 7) for space in (b"\n", b" ", b"\r"))
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
+def read_image(path: Path, most: int = MOST_PIXELS) -> NDArray[np.uint8]:
     """The image as uint8 RGB (H, W, 3), upright as its orientation says.
 
     Greyscale becomes three equal channels, alpha is dropped, 16 bits keep their upper eight and
     CMYK is converted without a colour profile; of an animation the first frame is taken. A
-    DataError says what is wrong with the file, also with one that a decoder would mend by guessing.
+    DataError says what is wrong with the file, also with one that a decoder would mend by guessing,
+    or of more than `most` pixels.
     """
     data = _read_bytes(path)
     decode = next((found for is_kind, found in _DECODERS if is_kind(data)), None)
@@ -45,6 +47,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         video = kind_of(data[:HEAD]) == "video"
         what = "a video, whose name must say so (.mp4, .mkv)" if video else _UNKNOWN
         raise DataError(f"cannot decode {path}: {what}")
+    check_image_size(data, path, most)
     try:
         return decode(data)
     except DamagedImageError as error:

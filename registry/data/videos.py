@@ -17,6 +17,7 @@ from registry.data.containers import film_of, open_container
 from registry.data.decoding import decoded
 from registry.data.frame_times import find_frames
 from registry.data.orientation import apply_display_matrix
+from registry.data.sizes import MOST_PIXELS, check_size
 from registry.errors import DataError
 
 if TYPE_CHECKING:
@@ -45,10 +46,12 @@ def count_frames(path: Path) -> int:
 class VideoCursor:
     """Reads frames of one file after another, each file once as long as the numbers rise.
 
-    Holds one open file and no frames. Not for use by two threads.
+    Holds one open file and no frames; films of more than `most` pixels are refused. Not for use by
+    two threads.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST_PIXELS) -> None:
+        self._most = most
         self._path: Path | None = None
         self._container: InputContainer | None = None
         self._frames: Iterator[VideoFrame] = iter(())
@@ -84,7 +87,9 @@ class VideoCursor:
         self._path = path
         try:
             self._container = open_container(path)
-            self._frames = decoded(self._container, film_of(self._container, path), path)
+            film = film_of(self._container, path)
+            check_size(film.codec_context.width, film.codec_context.height, path, self._most)
+            self._frames = decoded(self._container, film, path)
         except DataError as error:
             self._fault = str(error)
 

@@ -15,13 +15,14 @@ import numpy as np
 
 from registry.contracts.types import FRAME, FRAME_CUBIC, WHOLE, Face, Frame
 from registry.data.images import read_image
+from registry.data.sizes import MOST_PIXELS
 from registry.data.videos import VideoCursor, is_video
 from registry.errors import ConfigError, DataError, PluginError, did_you_mean, guarded, reading
 from registry.faces.clock import StageClock
 from registry.faces.corruptions import Condition
 from registry.faces.crops import LANDMARK_BOX, area, iou, is_too_small, landmark_box
 from registry.faces.landmark_files import read_landmarks, read_landmarks_of
-from registry.files import file_sha256
+from registry.files import expanded, file_sha256
 from registry.plugins.specs import FaceDetectorSpec, LandmarkerSpec
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class Reading(Protocol):
     def detection_size(self) -> int | None: ...
     @property
     def crop_from(self) -> str: ...
+    @property
+    def max_pixels(self) -> int: ...
 
 
 class FaceReader:
@@ -69,7 +72,8 @@ class FaceReader:
     searched for. Every frame goes through `condition`, if there is one, before it is looked at;
     what is random in that is drawn from `seed`. Of the faces that are found those of less than half
     the largest one's area are left out, unless `every_face`; `left_out` counts them by path and
-    index of the frame. Safe to use from threads; a pickled copy builds its detectors anew.
+    index of the frame. Images of more than `max_pixels` are refused. Safe to use from threads; a
+    pickled copy builds its detectors anew.
     """
 
     def __init__(
@@ -84,6 +88,7 @@ class FaceReader:
         condition: Condition | None = None,
         seed: int = 0,
         every_face: bool = False,
+        max_pixels: int = MOST_PIXELS,
     ) -> None:
         if crop_from not in _CROP_FROM:
             raise ConfigError(
@@ -95,6 +100,7 @@ class FaceReader:
         self.crop_from: Final = crop_from
         self._predictor = predictor
         self._condition, self._seed = condition, seed
+        self._max_pixels = max_pixels
         self._landmarker_asked_for = landmarker is not None or predictor is not None
         self._face_detector: FaceDetectorSpec = plugins.get("face_detector", face_detector)
         self._size = _checked_size(self._face_detector, detection_size)
@@ -194,8 +200,8 @@ class FaceReader:
 
     def _decoded(self, frame: Frame) -> NDArray[np.uint8]:
         if not is_video(frame.path):
-            return read_image(frame.path)
-        cursor: VideoCursor = self._own("cursor", VideoCursor)
+            return read_image(frame.path, self._max_pixels)
+        cursor: VideoCursor = self._own("cursor", lambda: VideoCursor(self._max_pixels))
         return cursor.read(frame.path, frame.index)
 
     def _detect(self, image: NDArray[np.uint8], frame: Frame) -> list[Face]:
@@ -248,6 +254,8 @@ class FaceReader:
         parts += [] if self._size is None else [self._size]
         if self._condition is not None:  # without one, chunks of earlier versions stay valid
             parts += [self._condition.name, self._condition.dose, self._seed]
+        if self._max_pixels != MOST_PIXELS:  # else what was refused before would stay refused
+            parts.append(self._max_pixels)
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -267,9 +275,10 @@ def build_reader(
         face_detector=config.face_detector,
         detection_size=config.detection_size,
         landmarker=config.landmarker,
-        predictor=None if config.landmarks is None else Path(config.landmarks).expanduser(),
+        predictor=None if config.landmarks is None else expanded(config.landmarks),
         every_face=every_face,
         plugins=plugins,
+        max_pixels=config.max_pixels,
     )
 
 

@@ -95,6 +95,9 @@ class FaceSettings(_Checked):
         "where the face box comes from; auto: landmarks where there are any; frame: images are face"
         " crops already and taken whole; frame_cubic: the same, resized as DeepfakeBench does",
     )
+    max_pixels: int = option(
+        100_000_000, "images and videos of more pixels are refused: a small file can be huge", min=1
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

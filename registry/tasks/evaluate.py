@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
@@ -15,20 +14,21 @@ from registry.contracts.detector import EmbeddingDetector
 from registry.contracts.types import FRAME, FRAME_CUBIC, Video, VideoIndex
 from registry.data.index import fingerprint
 from registry.detectors.model import Model, audit_of, build_model, check_files
-from registry.errors import BenchError, ConfigError, DataError, guarded
+from registry.errors import BenchError, ConfigError, guarded
 from registry.faces.corruptions import the_condition
 from registry.faces.reader import FaceReader, build_reader
 from registry.files import CACHE_ADVICE, cache_dir, file_sha256, writable_folder, write_text
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import DetectorSpec, ReporterSpec
 from registry.results.method_groups import MethodGroup, read_groups
-from registry.results.predictions import OK, PREDICTIONS, Settings, write_predictions
+from registry.results.predictions import PREDICTIONS, Settings, write_predictions
 from registry.results.profiles import BOTH, STRICT
 from registry.results.provenance import BackboneRecord, Provenance
 from registry.results.remarks import domains_of, remarks
 from registry.results.result import Result
 from registry.scoring.chunks import Chunk, ChunkStore, Unit, cut
 from registry.scoring.conformal import with_conformal
+from registry.scoring.failures import Failures
 from registry.scoring.frames import choose_units, find_data
 from registry.scoring.rows import rows_of
 from registry.scoring.scorer import Scorer
@@ -146,7 +146,11 @@ def _score(job: _Job) -> list[tuple[Sequence[Unit], Chunk]]:
     found = [store.find(index, units) for index, units in enumerate(pieces)]
     missing = [index for index, chunk in enumerate(found) if chunk is None]
     write_text(job.folder / "config.yaml", as_yaml(job.config))  # nothing there is of another run
-    _stop_on_errors(job, pieces, found)
+    failures = Failures(len(job.units), job.config.max_errors, job.folder)
+    for units, chunk in zip(pieces, found, strict=True):
+        if chunk is not None:
+            failures.add(units, chunk)
+    failures.check()
     job.counts["frames"] = sum(len(pieces[index]) for index in missing)
     scorer = Scorer(model.detector, model.spec.name, model.spec.source, job.reader, model.crop)
     steps = scorer.run(
@@ -170,7 +174,8 @@ def _score(job: _Job) -> list[tuple[Sequence[Unit], Chunk]]:
             index = next(remaining)
             found[index] = step
             store.put(index, pieces[index], step)
-            _stop_on_errors(job, pieces, found)
+            failures.add(pieces[index], step)
+            failures.check()
     return [(units, chunk) for units, chunk in zip(pieces, found, strict=True) if chunk]
 
 
@@ -199,32 +204,6 @@ def _embedding_cache(job: _Job) -> Path | None:
         except BenchError as error:
             tell_no_cache(Path("embeddings"), error)
     return None
-
-
-def _stop_on_errors(
-    job: _Job, pieces: Sequence[Sequence[Unit]], found: Sequence[Chunk | None]
-) -> None:
-    """DataError where more of the frames that are done have failed than may."""
-    failed = [
-        (str(status), units[at].frame.path)
-        for units, chunk in zip(pieces, found, strict=True)
-        if chunk is not None
-        for at, status in zip(chunk.unit, chunk.status, strict=True)
-        if status != OK
-    ]
-    reasons = Counter(reason for reason, _ in failed)
-    allowed = job.config.max_errors
-    allowed = allowed * len(job.units) if allowed < 1 else allowed
-    if reasons.total() > allowed:
-        first = dict(reversed(failed))
-        worst = "; ".join(
-            f"{count} x {reason}, first {first[reason]}" for reason, count in reasons.most_common(3)
-        )
-        raise DataError(
-            f"{reasons.total()} of {len(job.units)} frames failed, more than --max-errors"
-            f" {job.config.max_errors:g} allows: {worst}. What is done is kept in {job.folder};"
-            " mend the data, or raise --max-errors and run the same line again"
-        )
 
 
 # --- measuring -------------------------------------------------------------------------------

@@ -57,6 +57,7 @@ def _fit_and_keep(
         device=config.device,
         precision=config.precision,
         max_errors=config.max_errors,
+        max_pixels=config.max_pixels,
         overwrite=True,
         tensorboard=False,
         quiet=config.quiet,

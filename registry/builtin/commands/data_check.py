@@ -115,12 +115,12 @@ def _short(found: list[_Look], config: CheckConfig) -> tuple[str, ...]:
 def _look(video: Video, config: CheckConfig) -> _Look:
     frames = select_frames(video, config.frames, config.frame_policy)
     look = _Look(video, len(frames), sum(frame.landmarks is not None for frame in frames))
-    cursor = VideoCursor()
+    cursor = VideoCursor(config.max_pixels)
     absent: set[Path] = set()  # of a video file one line, not one for each frame
     for frame in frames:
         if frame.path in absent:
             continue
-        kind, reason = _fault(frame, cursor, look)
+        kind, reason = _fault(frame, cursor, look, config.max_pixels)
         if kind:
             look.problems.append((kind, reason))
             absent |= {frame.path} if is_video(frame.path) else set()
@@ -128,7 +128,7 @@ def _look(video: Video, config: CheckConfig) -> _Look:
     return look
 
 
-def _fault(frame: Frame, cursor: VideoCursor, look: _Look) -> tuple[str, str]:
+def _fault(frame: Frame, cursor: VideoCursor, look: _Look, most: int) -> tuple[str, str]:
     """The kind of problem and its reason, or two empty texts."""
     path = frame.path
     try:
@@ -138,7 +138,7 @@ def _fault(frame: Frame, cursor: VideoCursor, look: _Look) -> tuple[str, str]:
         if path.is_file() and path.stat().st_size == 0:
             return "empty", str(path)
         with reading(path):
-            image = cursor.read(path, frame.index) if is_video(path) else read_image(path)
+            image = cursor.read(path, frame.index) if is_video(path) else read_image(path, most)
             if path not in look.digests:
                 look.digests[path] = file_sha256(path)
             if frame.landmarks is not None:
