@@ -37,6 +37,8 @@ from registry.settings.load import load_yaml, resolve
 from registry.settings.tasks import EvalConfig
 from tests.shared.synthetic_run import METRICS, drawn_rows, run_folder
 
+# Of the long run: what a failing example would look like is of no interest while none fails.
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 MANY = int(os.environ.get("BENCH_FUZZ", "0"))
 few = settings(
     max_examples=MANY or 40,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,9 +11,10 @@ import numpy as np
 
 from registry.contracts.types import CropPolicy, Frame, Video
 from registry.data.images import read_image
-from registry.errors import DataError
+from registry.errors import BenchError, DataError
 from registry.faces.aligned_crop import ALIGNED, FIVE, goal, similarity
 from registry.faces.reader import read_landmarks
+from registry.files import read_json
 
 __all__ = ["crops_note"]
 
@@ -70,8 +70,8 @@ def _displacements(frames: Sequence[Frame]) -> Iterator[float]:
 def _made_by(frame: Path) -> str:
     """What `bench prepare` wrote of the set that a frame is of, if it made it."""
     file = frame.parents[3] / "prepare.json" if len(frame.parents) > 3 else Path()
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        settings: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    with suppress(OSError, BenchError, KeyError, TypeError):
+        settings: dict[str, Any] = read_json(file)
         detector, landmarker = settings["face_detector"], settings["landmarker"]
         exact = settings["name"] == ALIGNED and detector == "dlib_x2" and landmarker == "dlib81"
         same = "with" if exact else "not with"
