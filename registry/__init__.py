@@ -111,6 +111,7 @@ if TYPE_CHECKING:
     from registry.results.bootstrap import draw_weights, interval
     from registry.results.conformal import QualityClasses, conformal_p
     from registry.results.file_scores import FaceScore, Prediction
+    from registry.results.fit_report import artefact_file
     from registry.results.result import Result
     from registry.sealed import cache_sealed, read_sealed
     from registry.settings.load import as_yaml, load_yaml, resolve
@@ -121,11 +122,13 @@ if TYPE_CHECKING:
         FaceSettings,
         FailureSettings,
         FrameSettings,
+        RealFaceSettings,
+        TrainingSettings,
         WorkerSettings,
         option,
         options_field,
     )
-    from registry.settings.tasks import ScoringConfig
+    from registry.settings.tasks import AuditSettings, ScoringConfig
     from registry.tasks.audit import AuditInputs, prepare_audit
     from registry.tasks.context import detector_context
     from registry.tasks.corrupted import Corrupted, evaluate_corrupted
@@ -143,6 +146,7 @@ __all__ = [
     "ArtefactSpec",
     "AuditFigure",
     "AuditInputs",
+    "AuditSettings",
     "AuditSummary",
     "Backbone",
     "BackboneSpec",
@@ -197,6 +201,7 @@ __all__ = [
     "Predictor",
     "QualityCalibratedDetector",
     "QualityClasses",
+    "RealFaceSettings",
     "ReporterSpec",
     "Resolved",
     "Result",
@@ -208,6 +213,7 @@ __all__ = [
     "TrainableBackbone",
     "TrainableNetwork",
     "Training",
+    "TrainingSettings",
     "UndefinedMetricError",
     "UnknownNameError",
     "Video",
@@ -216,6 +222,7 @@ __all__ = [
     "WrapperSpec",
     "__version__",
     "add_config_flags",
+    "artefact_file",
     "as_yaml",
     "build_timm_backbone",
     "cache_dir",
@@ -300,6 +307,7 @@ _PLACES = {
     "registry.data.codecs": "CODECS Coding Motion missing_encoders video_frame",
     "registry.faces.quality": "fine_detail sharpness",
     "registry.results.conformal": "QualityClasses conformal_p",
+    "registry.results.fit_report": "artefact_file",
     "registry.faces.crops": "crop_face shown_aspect",
     "registry.faces.masks": "crop_mask",
     "registry.faces.real_faces": "real_crops",
@@ -316,9 +324,9 @@ _PLACES = {
     "registry.settings.load": "as_yaml load_yaml resolve",
     "registry.settings.shared": (
         "BatchSettings ComputeSettings DataSettings FaceSettings FailureSettings FrameSettings "
-        "WorkerSettings option options_field"
+        "RealFaceSettings TrainingSettings WorkerSettings option options_field"
     ),
-    "registry.settings.tasks": "ScoringConfig",
+    "registry.settings.tasks": "AuditSettings ScoringConfig",
     "registry.tasks.audit": "AuditInputs prepare_audit",
     "registry.tasks.context": "detector_context",
     "registry.tasks.corrupted": "Corrupted evaluate_corrupted",

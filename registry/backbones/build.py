@@ -3,46 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
 
 from registry.backbones.device import resolve_device, reuse_freed_memory, warn_if_emulated
+from registry.backbones.protocol import check_protocol
+from registry.backbones.wrapping import check_wrapper_files, wrap_backbone
 from registry.contracts.backbone import Backbone
 from registry.contracts.embedder import Embedder
 from registry.contracts.types import WHOLE, whole_frame
-from registry.errors import ConfigError, DataError, PluginError, guarded
-from registry.faces.reader import Reading
+from registry.errors import ConfigError, DataError, guarded
 from registry.files import weights_dir
 from registry.plugins.discovery import Plugins
 from registry.plugins.specs import BackboneSpec
+from registry.settings.shared import ModelSettings
 
-__all__ = ["Loading", "build_backbone", "build_embedder", "check_weights"]
-
-_METHODS = {"features", "embed", "head", "head_direction", "to"}
-_PROTOCOL = sorted({*Backbone.__annotations__, *_METHODS})
+__all__ = ["build_backbone", "build_embedder", "check_weights"]
 
 
-class Loading(Reading, Protocol):
-    """The fields that `bench eval`, `bench fit` and `bench predict` have in common."""
-
-    @property
-    def detector(self) -> str: ...
-    @property
-    def backbone(self) -> str | None: ...
-    @property
-    def weights(self) -> str | None: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def batch_size(self) -> int: ...
-    @property
-    def threads(self) -> int | None: ...
-    @property
-    def device(self) -> str: ...
-    @property
-    def precision(self) -> str: ...
-
-
-def _backbone_name(plugins: Plugins, config: Loading) -> str:
+def _backbone_name(plugins: Plugins, config: ModelSettings) -> str:
     """The backbone that `config` names; a ConfigError that tells of those there are for none."""
     if config.backbone is None:
         raise ConfigError(
@@ -53,9 +30,9 @@ def _backbone_name(plugins: Plugins, config: Loading) -> str:
     return config.backbone
 
 
-def build_embedder(plugins: Plugins, config: Loading) -> Embedder:
-    """The backbone that `config` names, with its weights, on its device."""
-    backbone = build_backbone(
+def build_embedder(plugins: Plugins, config: ModelSettings) -> Embedder:
+    """The backbone that `config` names, with its weights, in its wrapper, on its device."""
+    bare = build_backbone(
         plugins,
         _backbone_name(plugins, config),
         config.weights,
@@ -63,6 +40,7 @@ def build_embedder(plugins: Plugins, config: Loading) -> Embedder:
         config.threads,
         crop_from=config.crop_from,
     )
+    backbone = wrap_backbone(plugins, config, bare)
     device = resolve_device(config.device)
     warn_if_emulated(device, config.precision)
     return Embedder(
@@ -94,20 +72,19 @@ def build_backbone(
 
         torch.set_num_threads(threads)
     backbone: Backbone = guarded(f"backbone {name!r}", spec.source, spec.build, name, weights, seed)
-    missing = [attribute for attribute in _PROTOCOL if not hasattr(backbone, attribute)]
-    if missing:
-        raise PluginError(
-            f"backbone {name!r} of package {spec.source or 'unknown'!r} lacks {', '.join(missing)};"
-            f" a backbone has {', '.join(_PROTOCOL)} (see registry.Backbone)"
-        )
+    check_protocol(backbone, f"backbone {name!r} of package {spec.source or 'unknown'!r}")
     if crop_from in WHOLE:
         crop = whole_frame(backbone.crop, crop_from)
         guarded(f"backbone {name!r}", spec.source, setattr, backbone, "crop", crop)
     return backbone
 
 
-def check_weights(plugins: Plugins, config: Loading) -> None:
-    """A BenchError where the backbone of `config` or its weights file is missing; opens no file."""
+def check_weights(plugins: Plugins, config: ModelSettings) -> None:
+    """A BenchError where the backbone of `config`, its weights file or its wrapper is missing.
+
+    Opens no file.
+    """
+    check_wrapper_files(plugins, config)
     name = _backbone_name(plugins, config)
     weights = _find_weights(plugins, name, config.weights)
     if weights not in {None, "random"} and not _may_be_there(str(weights)):

@@ -12,15 +12,17 @@ from registry.backbones.build import build_embedder, check_weights
 from registry.contracts.detector import Detector, DetectorContext, Explain
 from registry.contracts.embedder import Embedder
 from registry.contracts.types import WHOLE, CropPolicy, whole_frame
-from registry.detectors.artefacts import artefact_file, find_artefact
+from registry.detectors.artefacts import find_artefact
 from registry.errors import PluginError, guarded
 from registry.files import file_sha256
 from registry.plugins.discovery import Plugins
 from registry.plugins.specs import DetectorSpec, ExplainerSpec
 from registry.results.audit_summary import PartAudit, find_audit
+from registry.results.fit_report import artefact_file
 from registry.results.predictions import Settings
 from registry.settings.load import resolve_options
-from registry.settings.tasks import EvalConfig, ScoringConfig
+from registry.settings.shared import DetectorSettings
+from registry.settings.tasks import ScoredDataSettings
 
 __all__ = [
     "Fitted",
@@ -67,7 +69,7 @@ class Model:
 def build_context(
     plugins: Plugins,
     spec: DetectorSpec,
-    config: EvalConfig | ScoringConfig,
+    config: DetectorSettings,
     fitted: Fitted | None = None,
 ) -> DetectorContext:
     """What the detector of a record is built from; `fitted` where it was fitted just now."""
@@ -79,7 +81,7 @@ def build_context(
 def _parts(
     plugins: Plugins,
     spec: DetectorSpec,
-    config: EvalConfig | ScoringConfig,
+    config: DetectorSettings,
     fitted: Fitted | None,
 ) -> tuple[Embedder | None, Path | None]:
     """The backbone on its device, and the artefact for it; None of what the detector needs not."""
@@ -91,18 +93,16 @@ def _parts(
     return embedder, find_artefact(plugins, config, spec, embedder)
 
 
-def check_files(plugins: Plugins, config: EvalConfig | ScoringConfig) -> None:
+def check_files(plugins: Plugins, config: DetectorSettings) -> None:
     """The error that `build_model` would end with where weights or an artefact are missing."""
     spec: DetectorSpec = plugins.get("detector", config.detector)
     if spec.needs_backbone:
         check_weights(plugins, config)
-        if config.artefact is not None:
-            artefact_file(Path(config.artefact))
+        if config.detector_artefact is not None:
+            artefact_file(Path(config.detector_artefact))
 
 
-def build_model(
-    plugins: Plugins, config: EvalConfig | ScoringConfig, fitted: Fitted | None = None
-) -> Model:
+def build_model(plugins: Plugins, config: DetectorSettings, fitted: Fitted | None = None) -> Model:
     """The detector that `config` names, ready to score; `fitted` where it was fitted just now."""
     spec: DetectorSpec = plugins.get("detector", config.detector)
     context = build_context(plugins, spec, config, fitted)
@@ -117,7 +117,7 @@ def build_model(
     )
 
 
-def audit_of(model: Model, config: EvalConfig | ScoringConfig) -> PartAudit:
+def audit_of(model: Model, config: DetectorSettings) -> PartAudit:
     """What is known of how well the detector's part scores say where a face was changed."""
     return find_audit(
         model.artefact,
@@ -128,14 +128,13 @@ def audit_of(model: Model, config: EvalConfig | ScoringConfig) -> PartAudit:
     )
 
 
-def _audit_line(model: Model, config: EvalConfig | ScoringConfig) -> str:
+def _audit_line(model: Model, config: DetectorSettings) -> str:
     """What audits this very detector, and keeps the audit where there is an artefact for it."""
     line = ["bench", "audit", "--detector", model.spec.name]
     if model.embedder is not None:
-        line += ["--backbone", str(config.backbone)]
-        line += [] if config.weights is None else ["--weights", config.weights]
-    fitted_here = isinstance(config, EvalConfig) and bool(config.fit_on)
-    if model.artefact is not None and (fitted_here or config.artefact is not None):
+        line += config.backbone_flags
+    fitted_here = isinstance(config, ScoredDataSettings) and bool(config.fit_on)
+    if model.artefact is not None and (fitted_here or config.detector_artefact is not None):
         line += ["--artefact", str(model.artefact)]
     keep = [] if model.artefact is None else ["--keep"]
     return shlex.join([*line, "--dataset", "DATA", *keep])

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
@@ -22,13 +22,14 @@ from registry.faces.corruptions import Condition
 from registry.faces.crops import LANDMARK_BOX, area, fraction_inside, iou, landmark_box
 from registry.files import file_sha256, refuse_special
 from registry.plugins.specs import FaceDetectorSpec, LandmarkerSpec
+from registry.settings.shared import FaceSettings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from registry.plugins.discovery import Plugins
 
-__all__ = ["FaceReader", "Reading", "build_reader", "read_landmarks", "reason_without_path"]
+__all__ = ["FaceReader", "build_reader", "read_landmarks", "reason_without_path"]
 
 _CROP_FROM = ("auto", "landmarks", "detector", FRAME, FRAME_CUBIC)
 _KEPT_AREA = 0.5  # of the largest face's; smaller ones are bystanders (METHOD of SBI's inference)
@@ -36,21 +37,6 @@ _INSIDE = 0.5  # share of the landmarks that must be in the image they are said 
 _MOST_BYTES = 1 << 20  # of a file of landmarks
 _OWN = {"_built", "clock"}  # what a pickled copy has anew
 T = TypeVar("T")
-
-
-class Reading(Protocol):
-    """The fields that say how faces are found in frames."""
-
-    @property
-    def landmarks(self) -> str | None: ...
-    @property
-    def landmarker(self) -> str | None: ...
-    @property
-    def face_detector(self) -> str: ...
-    @property
-    def detection_size(self) -> int | None: ...
-    @property
-    def crop_from(self) -> str: ...
 
 
 class FaceReader:
@@ -238,7 +224,7 @@ class FaceReader:
 
 
 def build_reader(
-    plugins: Plugins, config: Reading, condition: Condition | None = None, seed: int = 0
+    plugins: Plugins, config: FaceSettings, condition: Condition | None = None, seed: int = 0
 ) -> FaceReader:
     """What turns a frame into faces with landmarks, after a condition that `--corrupt` names."""
     return FaceReader(

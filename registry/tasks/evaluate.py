@@ -93,7 +93,7 @@ def _prepare(config: EvalConfig) -> _Job:
     groups = read_groups(config.group, {video.method for video in videos if video.label} - {""})
     reader = build_reader(plugins, config, condition, config.seed)
     if not spec.needs_backbone:
-        config = replace(config, backbone=None, weights=None)  # a result names what was used
+        config = replace(config, backbone=None, weights=None, wrap=None)  # none of it was used
     model = build_model(plugins, config, fit_first(plugins, config))
     units = choose_units(config, videos)
     folder = _open_folder(config)  # last: what is wrong with the rest leaves no empty folder
@@ -111,7 +111,8 @@ def _prepare(config: EvalConfig) -> _Job:
 
 
 def _open_folder(config: EvalConfig) -> Path:
-    names = [config.detector, config.backbone or "", *map(_stem, config.dataset), config.split]
+    names = [config.detector, config.wrap or "", config.backbone or ""]
+    names += [*map(_stem, config.dataset), config.split]
     names += [each.replace(":", "-") for each in config.corrupt]
     folder = Path(config.out or "runs/" + "_".join(n.replace("/", "_") for n in names if n))
     if config.overwrite:
@@ -262,6 +263,8 @@ def _provenance(job: _Job, domains: dict[str, str], *, has_parts: bool) -> Prove
     sources = {job.model.spec.source}
     if job.model.embedder is not None:
         sources.add(job.plugins.get("backbone", str(job.config.backbone)).source)
+        if job.config.wrap is not None:
+            sources.add(job.plugins.get("wrapper", job.config.wrap).source)
     return Provenance.here_and_now(
         packages=sorted(filter(None, sources)),
         config=job.config,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from registry.backbones.build import build_backbone
 from registry.backbones.device import resolve_device, warn_if_emulated
@@ -13,37 +12,18 @@ from registry.contracts.types import Sample
 from registry.data.index import find_index, fingerprint
 from registry.data.options import data_options
 from registry.errors import ConfigError
-from registry.faces.reader import Reading, build_reader
-from registry.faces.real_faces import Learning, find_splits, real_samples
+from registry.faces.reader import build_reader
+from registry.faces.real_faces import find_splits, real_samples
 from registry.plugins.discovery import load_plugins
+from registry.settings.shared import RealFaceSettings, TrainingSettings
 
 __all__ = [
     "FaceInputs",
     "TrainingInputs",
-    "TrainingSettings",
     "prepare_faces",
     "prepare_training",
     "real_faces_of",
 ]
-
-
-class TrainingSettings(Learning, Reading, Protocol):
-    """The fields of a training configuration that the host understands."""
-
-    @property
-    def backbone(self) -> str: ...
-    @property
-    def weights(self) -> str | None: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def threads(self) -> int | None: ...
-    @property
-    def device(self) -> str: ...
-    @property
-    def precision(self) -> str: ...
-    @property
-    def val_precision(self) -> str: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,16 +47,7 @@ class FaceInputs:
     val: Sequence[Sample]
 
 
-class FacesSettings(Learning, Reading, Protocol):
-    """The fields of a configuration that learns from faces without a backbone."""
-
-    @property
-    def threads(self) -> int | None: ...
-    @property
-    def device(self) -> str: ...
-
-
-def prepare_faces(config: FacesSettings) -> FaceInputs:
+def prepare_faces(config: RealFaceSettings) -> FaceInputs:
     """Find the real faces and the device that `config` names; BenchErrors say what is wrong."""
     import torch
 
