@@ -43,6 +43,7 @@ def source(artefact: Path) -> Source:
     return load_source(BACKBONE, "random", str(artefact))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 4])
 def test_its_outputs_are_torchs_for_any_batch(graph: Path, source: Source, count: int) -> None:
     images = pictures(count, source.network.crop.size, seed=count)
@@ -59,6 +60,7 @@ def test_its_outputs_are_torchs_for_any_batch(graph: Path, source: Source, count
     assert count == 1 or np.ptp(found["fake"]) > 1e-3
 
 
+@pytest.mark.slow
 def test_it_is_one_valid_file_with_named_ends_and_a_free_batch(graph: Path) -> None:
     model = onnx.load(graph)
     onnx.checker.check_model(model, full_check=True)
@@ -73,6 +75,7 @@ def test_it_is_one_valid_file_with_named_ends_and_a_free_batch(graph: Path) -> N
     assert next(each.version for each in model.opset_import if not each.domain) >= 17
 
 
+@pytest.mark.slow
 def test_it_says_where_it_comes_from(graph: Path, source: Source) -> None:
     held = {each.key: each.value for each in onnx.load(graph).metadata_props}
     assert held["weights_sha256"] == source.backbone.weights_sha256

@@ -310,6 +310,7 @@ def test_a_backbone_that_gives_nan_ends_the_fit() -> None:
 # --- real networks ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["test_efficientnet", "test_vit"])
 def test_fit_and_score_run_on_networks_with_random_weights(tmp_path: Path, model: str) -> None:
     embedder = Embedder(build_timm(f"timm/{model}", "random", 0))

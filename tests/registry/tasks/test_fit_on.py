@@ -58,7 +58,7 @@ def _another(value: Any, annotation: Any) -> Any:
         return next(each for each in members if each != value)
     if origin is tuple:
         return ("other=value",)
-    return {bool: not value, int: 7, float: 0.25, str: "other"}[annotation]
+    return {bool: not value, int: 641, float: 0.25, str: "other"}[annotation]
 
 
 def test_every_field_of_both_configurations_is_handed_on(

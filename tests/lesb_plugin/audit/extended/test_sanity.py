@@ -168,6 +168,7 @@ class PlantedParts:
         return GreenDetector().score(crops)
 
 
+@pytest.mark.slow
 def test_heads_of_true_labels_name_parts_and_those_of_shuffled_ones_as_often_as_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
