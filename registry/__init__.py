@@ -103,6 +103,7 @@ if TYPE_CHECKING:
         writable_folder,
         write_text,
     )
+    from registry.fingerprints import fingerprint
     from registry.html.markup import Markup, joined, table_head, tag
     from registry.html.page import html_page, picture_uri
     from registry.leftovers import scratch_folder
@@ -112,6 +113,7 @@ if TYPE_CHECKING:
     from registry.results.conformal import QualityClasses, conformal_p
     from registry.results.file_scores import FaceScore, Prediction
     from registry.results.fit_report import artefact_file
+    from registry.results.provenance import package_versions
     from registry.results.result import Result
     from registry.sealed import cache_sealed, read_sealed
     from registry.settings.load import as_yaml, load_yaml, resolve
@@ -241,6 +243,7 @@ __all__ = [
     "evaluate_corrupted",
     "file_sha256",
     "fine_detail",
+    "fingerprint",
     "fit",
     "given_flags",
     "hookimpl",
@@ -254,6 +257,7 @@ __all__ = [
     "opened_folder",
     "option",
     "options_field",
+    "package_versions",
     "picture_uri",
     "predict",
     "prepare_audit",
@@ -315,11 +319,13 @@ _PLACES = {
         "cache_dir cache_or_scratch file_sha256 opened_folder read_json refuse_special replacing "
         "writable_folder write_text"
     ),
+    "registry.fingerprints": "fingerprint",
     "registry.html.markup": "Markup joined table_head tag",
     "registry.html.page": "html_page picture_uri",
     "registry.results.audit_summary": "AuditFigure AuditSummary PartAudit keep_audit",
     "registry.results.bootstrap": "draw_weights interval",
     "registry.results.file_scores": "FaceScore Prediction",
+    "registry.results.provenance": "package_versions",
     "registry.results.result": "Result",
     "registry.settings.load": "as_yaml load_yaml resolve",
     "registry.settings.shared": (

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from lesb_plugin.drawing.overlay import overlay, region_fill
 from lesb_plugin.explain.explained import Explained, Explaining, View
 from lesb_plugin.explain.verdict import AUTHENTIC_ABOVE, MANIPULATED_UP_TO, REALS_WITHIN
-from registry import BenchError, read_json, replacing, write_text
+from registry import BenchError, package_versions, read_json, replacing, write_text
 
 __all__ = [
     "SCHEMA",
@@ -138,14 +137,12 @@ def write_json(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def versions() -> dict[str, str]:
-    """Of the packages that decide what a network and a picture are."""
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except ImportError:  # a build of OpenCV under another name
-            continue
-    return found
+    """Of the packages that decide what a network and a picture are, as far as they have this name.
+
+    A build of OpenCV may have another.
+    """
+    found = package_versions(_PACKAGES)
+    return {package: version for package, version in found.items() if version is not None}
 
 
 def _verdict(found: Explained, by: Explaining) -> dict[str, Any] | None:

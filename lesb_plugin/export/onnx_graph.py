@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import importlib.util
 import json
 import logging
@@ -17,7 +16,12 @@ from torch import nn
 
 from lesb_plugin.export.network import LesbNetwork
 from lesb_plugin.export.source import Source
-from registry import ConfigError, DataError, replacing
+from registry import (
+    ConfigError,
+    DataError,
+    package_versions,
+    replacing,
+)
 
 __all__ = ["INPUT", "TOLERANCE", "metadata", "output_names", "write_onnx"]
 
@@ -70,7 +74,7 @@ def metadata(source: Source) -> dict[str, str]:
         "fusion": network.fusion,
         "crop": json.dumps(dataclasses.asdict(network.crop)),
         "input": f"(B, 3, {network.crop.size}, {network.crop.size}) RGB in [0, 1], float32",
-        "versions": json.dumps({name: importlib.metadata.version(name) for name in packages}),
+        "versions": json.dumps(package_versions(packages)),
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,7 +14,10 @@ from lesb_plugin.lesb.probe import Probe
 from lesb_plugin.lesb.runs import Run
 from lesb_plugin.pseudo_fakes.pairs import load_law
 from lesb_plugin.pseudo_fakes.style import Style
-from registry import FitContext
+from registry import (
+    FitContext,
+    package_versions,
+)
 
 __all__ = ["Outcome", "auc_table", "notes", "rank_tables", "record"]
 
@@ -62,7 +64,7 @@ def record(
         "lowered": outcome.lowered,
         "faces": {name: len(split.clean) for name, split in splits.items()},
         "skipped": [asdict(each) for split in splits.values() for each in split.skipped],
-        "versions": {package: importlib.metadata.version(package) for package in PACKAGES},
+        "versions": package_versions(PACKAGES),
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import platform
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -26,7 +25,12 @@ from lesb_plugin.lfd.subspace import (
     varied_directions,
 )
 from lesb_plugin.lfd.variants import VariantDataset, stable_int
-from registry import ConfigError, Embedder, Sample
+from registry import (
+    ConfigError,
+    Embedder,
+    Sample,
+    package_versions,
+)
 
 __all__ = ["Collected", "Method", "Principal", "Scatters", "collect_lfd", "fit_lfd"]
 
@@ -193,7 +197,7 @@ def _solve(
 
 def _provenance(embedder: Embedder, statistics: Statistics) -> dict[str, Any]:
     packages = ("lesb-plugin", "numpy", "scipy", "torch", "albumentations")
-    versions = {package: importlib.metadata.version(package) for package in packages}
+    versions = package_versions(packages)
     return {
         "backbone": describe_backbone(embedder.backbone),
         "precision": embedder.precision,

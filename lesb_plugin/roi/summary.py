@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,10 @@ from lesb_plugin.roi.encoding import FEATURES
 from lesb_plugin.roi.fitted import RoiModel, Said
 from lesb_plugin.roi.localisation import Localisation, localisation
 from lesb_plugin.roi.options import RoiFitOptions
-from registry import FitContext
+from registry import (
+    FitContext,
+    package_versions,
+)
 
 if TYPE_CHECKING:
     from lesb_plugin.roi.encoding import Encoded
@@ -50,7 +52,7 @@ def record(
         "val": {**_plain(found), "auc": auc(fake, said.fused), "auc_head": auc(fake, said.head)},
         "faces": {name: split.faces for name, split in named.items()},
         "skipped": [asdict(each) for split in splits for each in split.skipped],
-        "versions": {package: importlib.metadata.version(package) for package in PACKAGES},
+        "versions": package_versions(PACKAGES),
     }
 
 

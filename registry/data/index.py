@@ -27,7 +27,7 @@ from registry.plugins.specs import DatasetSpec
 if TYPE_CHECKING:
     from registry.plugins.discovery import Plugins
 
-__all__ = ["FramePolicy", "find_index", "find_videos", "fingerprint", "select_frames"]
+__all__ = ["FramePolicy", "data_fingerprint", "find_index", "find_videos", "select_frames"]
 
 _NO_OPTIONS = DataOptions()
 
@@ -105,7 +105,7 @@ def _count(path: Path) -> int:
         return 1
 
 
-def fingerprint(videos: Iterable[Video]) -> str:
+def data_fingerprint(videos: Iterable[Video]) -> str:
     """sha256 of what the data is: ids, labels, file names and sizes, and the landmarks themselves.
 
     The same on every machine and in every order of videos; images are not read.

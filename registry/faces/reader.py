@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +19,7 @@ from registry.faces.clock import StageClock
 from registry.faces.corruptions import Condition
 from registry.faces.crops import LANDMARK_BOX, area, fraction_inside, iou, landmark_box
 from registry.files import file_sha256, refuse_special
+from registry.fingerprints import fingerprint
 from registry.plugins.specs import FaceDetectorSpec, LandmarkerSpec
 from registry.settings.shared import FaceSettings
 
@@ -220,7 +219,7 @@ class FaceReader:
         parts += [] if self._size is None else [self._size]
         if self._condition is not None:  # without one, chunks of earlier versions stay valid
             parts += [self._condition.name, self._condition.dose, self._seed]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        return fingerprint(parts)
 
 
 def build_reader(

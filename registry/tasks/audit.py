@@ -8,7 +8,7 @@ from pathlib import Path
 from registry.contracts.detector import Detector, Explain
 from registry.contracts.embedder import Embedder
 from registry.contracts.types import CropPolicy, Frame, Video
-from registry.data.index import fingerprint
+from registry.data.index import data_fingerprint
 from registry.detectors.model import build_explainer, build_model
 from registry.faces.corruptions import the_condition
 from registry.faces.reader import FaceReader, build_reader
@@ -62,7 +62,7 @@ def prepare_audit(config: AuditSettings) -> AuditInputs:
         crop=model.crop,
         reader=reader,
         frames=tuple((unit.video, unit.frame) for unit in choose_units(config, videos)),
-        data_fingerprint=fingerprint(videos),
+        data_fingerprint=data_fingerprint(videos),
         weights_sha256="" if embedder is None else embedder.backbone.weights_sha256,
         artefact_sha256=model.artefact_sha256,
         artefact=model.artefact,

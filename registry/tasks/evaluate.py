@@ -13,7 +13,7 @@ from typing import Any
 from registry.console import progress_bar
 from registry.contracts.detector import EmbeddingDetector
 from registry.contracts.types import FRAME, FRAME_CUBIC, Video, VideoIndex
-from registry.data.index import fingerprint
+from registry.data.index import data_fingerprint
 from registry.detectors.model import Model, audit_of, build_model, check_files
 from registry.errors import BenchError, ConfigError, DataError, guarded
 from registry.faces.corruptions import the_condition
@@ -275,7 +275,7 @@ def _provenance(job: _Job, domains: dict[str, str], *, has_parts: bool) -> Prove
         artefact="" if job.model.artefact is None else str(job.model.artefact),
         artefact_sha256=job.model.artefact_sha256,
         fitted=getattr(job.model.detector, "fitted", {}),
-        data_fingerprint=fingerprint(job.videos),
+        data_fingerprint=data_fingerprint(job.videos),
         resolved=_resolved(job),
         domains=domains,
         frames_scored=job.counts["frames"],

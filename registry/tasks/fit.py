@@ -8,7 +8,7 @@ from typing import Any
 
 from registry.backbones.build import build_embedder
 from registry.contracts.detector import FitContext, FitReport
-from registry.data.index import fingerprint
+from registry.data.index import data_fingerprint
 from registry.errors import ConfigError, guarded
 from registry.faces.reader import build_reader
 from registry.faces.real_faces import find_splits, real_samples
@@ -58,7 +58,7 @@ def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
             val=val,
             options=options,
             out=out,
-            data_fingerprint=fingerprint([*train_videos, *val_videos]),
+            data_fingerprint=data_fingerprint([*train_videos, *val_videos]),
             datasets=tuple(sorted({video.dataset for video in [*train_videos, *val_videos]})),
             seed=config.seed,
             workers=config.workers,

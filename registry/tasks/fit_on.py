@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from dataclasses import asdict, fields
 from pathlib import Path
 
 from registry.backbones.build import build_embedder
 from registry.contracts.embedder import Embedder
-from registry.data.index import fingerprint
+from registry.data.index import data_fingerprint
 from registry.detectors.model import Fitted
 from registry.faces.real_faces import find_splits
 from registry.files import cache_or_scratch
+from registry.fingerprints import fingerprint
 from registry.leftovers import sweep, unfinished_name
 from registry.plugins.discovery import Plugins
 from registry.plugins.specs import DetectorSpec
@@ -75,7 +74,7 @@ def _fit_key(plugins: Plugins, config: FitConfig, spec: DetectorSpec, embedder: 
         spec.source,
         embedder.encoder,
         None if options is None else asdict(options),
-        fingerprint([*train, *val]),
+        data_fingerprint([*train, *val]),
         [config.seed, config.crop_from, config.face_detector, config.landmarker, config.landmarks],
     ]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+    return fingerprint(parts)

@@ -9,7 +9,7 @@ from registry.backbones.build import build_backbone
 from registry.backbones.device import resolve_device, warn_if_emulated
 from registry.contracts.backbone import TrainableBackbone
 from registry.contracts.types import Sample
-from registry.data.index import find_index, fingerprint
+from registry.data.index import data_fingerprint, find_index
 from registry.data.options import data_options
 from registry.errors import ConfigError
 from registry.faces.reader import build_reader
@@ -97,5 +97,5 @@ def prepare_training(config: TrainingSettings) -> TrainingInputs:
         train=real_samples(train, reader, "train"),
         val=real_samples(val, reader, "val"),
         datasets=tuple(sorted({video.dataset for video in [*train, *val]})),
-        data_fingerprint=fingerprint([*train, *val]),
+        data_fingerprint=data_fingerprint([*train, *val]),
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from importlib import resources
 
@@ -18,39 +16,25 @@ from registry.builtin.leaderboard.text import (
     selection,
 )
 from registry.html.markup import Markup, joined, tag
+from registry.html.page import html_page
 
 __all__ = ["page"]
 
 
 def page(entries: Sequence[Entry]) -> str:
     """The whole page. Without its script it is a plain table of everything."""
-    script = _resource("leaderboard.js")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=policy),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", "Leaderboard"),
-        tag("style", Markup(_shared_style() + _resource("leaderboard.css"))),
-    )
     datasets = datasets_of(entries)
-    body = tag(
-        "body",
+    return html_page(
+        "Leaderboard",
         tag("header", tag("h1", "Leaderboard"), *_introduction()),
         tag("main", _filters(datasets), _table(entries, datasets)),
-        tag("script", Markup(script)),
+        style=_resource("leaderboard.css"),
+        script=_resource("leaderboard.js"),
     )
-    return "<!doctype html>\n" + tag("html", head, body, lang="en") + "\n"
 
 
 def _resource(name: str) -> str:
     return resources.files("registry.builtin.leaderboard").joinpath(name).read_text("utf-8")
-
-
-def _shared_style() -> str:
-    return resources.files("registry.html").joinpath("page.css").read_text("utf-8")
 
 
 def _introduction() -> list[Markup]:

@@ -14,7 +14,7 @@ import pytest
 import registry.data.videos
 from registry import DataError, evaluate
 from registry.contracts.types import Face, Frame, Video
-from registry.data.index import find_videos, fingerprint, select_frames
+from registry.data.index import data_fingerprint, find_videos, select_frames
 from registry.data.videos import VideoCursor, count_frames, is_video
 from registry.faces.reader import FaceReader
 from registry.plugins.discovery import Plugins, load_plugins
@@ -197,7 +197,7 @@ def test_the_frames_of_a_file_are_chosen_by_policy(clips: Path) -> None:
 def test_the_fingerprint_knows_a_file_by_name_and_size(tmp_path: Path) -> None:
     def of(name: str, content: bytes) -> str:
         (tmp_path / name).write_bytes(content)
-        return fingerprint([Video(dataset="set", id="a", label=0, file=tmp_path / name)])
+        return data_fingerprint([Video(dataset="set", id="a", label=0, file=tmp_path / name)])
 
     prints = {of("a.mp4", b"1"), of("a.mp4", b"12"), of("b.mp4", b"1")}
     assert len(prints) == 3
