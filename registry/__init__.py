@@ -71,6 +71,7 @@ if TYPE_CHECKING:
         QualityCalibratedDetector,
     )
     from registry.contracts.embedder import Embedder
+    from registry.contracts.traits import DescribedDetector, DetectorTraits, traits_of
     from registry.contracts.types import (
         Crop,
         CropPolicy,
@@ -167,9 +168,11 @@ __all__ = [
     "DataSettings",
     "DatasetRequest",
     "DatasetSpec",
+    "DescribedDetector",
     "Detector",
     "DetectorContext",
     "DetectorSpec",
+    "DetectorTraits",
     "DifferentiableDetector",
     "Embedder",
     "EmbeddingDetector",
@@ -284,6 +287,7 @@ __all__ = [
     "table_head",
     "tag",
     "tell",
+    "traits_of",
     "unscored",
     "video_frame",
     "writable_folder",
@@ -304,6 +308,7 @@ _PLACES = {
         "Explain FitContext FitReport LocalDetector QualityCalibratedDetector"
     ),
     "registry.contracts.embedder": "Embedder",
+    "registry.contracts.traits": "DescribedDetector DetectorTraits traits_of",
     "registry.contracts.types": (
         "Crop CropPolicy DataOptions DatasetRequest Explanation Face Features Frame Resolved "
         "Sample Scores Video VideoIndex"

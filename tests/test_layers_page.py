@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -25,13 +26,12 @@ def test_the_picture_shows_every_layer_in_its_order(package: str) -> None:
     (contract,) = [each for each in CONTRACTS["contracts"] if each.get("containers") == [package]]
     rows = [[name.strip() for name in row.split("|")] for row in contract["layers"]]
     shown = _picture(package)
-    at = [
-        next(number for number, names in enumerate(shown) if name in names)
-        for row in rows
-        for name in row
-        if not name.startswith("_")
+    lines = [
+        [at for at, names in enumerate(shown) for name in row if name in names] for row in rows
     ]
-    assert at == sorted(at)
+    for row, found in zip(rows, lines, strict=True):
+        assert len(found) == sum(not name.startswith("_") for name in row), row
+    assert all(max(above) < min(below) for above, below in pairwise(lines))
 
 
 def test_every_path_of_the_page_is_there() -> None:

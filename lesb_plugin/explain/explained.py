@@ -36,6 +36,7 @@ from registry import (
     Prediction,
     Predictor,
     shown_aspect,
+    traits_of,
 )
 
 __all__ = ["Explained", "Explaining", "PartRow", "View"]
@@ -247,7 +248,7 @@ def _explainer(
     """What explains, its name, and why there is none; one asked for that cannot is an error."""
     offered = {"reference": data_of(config)}
     try:
-        name = config.explainer or str(getattr(predictor.detector, "explained_by", "cam"))
+        name = config.explainer or traits_of(predictor.detector).explained_by
         return predictor.explainer(name, config.explain, **offered), name, ""
     except ConfigError as error:
         if config.explainer is not None:

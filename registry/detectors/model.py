@@ -11,6 +11,7 @@ from typing import Any
 from registry.backbones.build import build_embedder, check_weights
 from registry.contracts.detector import Detector, DetectorContext, Explain
 from registry.contracts.embedder import Embedder
+from registry.contracts.traits import traits_of
 from registry.contracts.types import WHOLE, CropPolicy, whole_frame
 from registry.detectors.artefacts import find_artefact
 from registry.errors import PluginError, guarded
@@ -62,7 +63,7 @@ class Model:
     @property
     def settings(self) -> Settings:
         """How this detector's face scores become scores of frames and of videos."""
-        votes = frozenset(getattr(self.detector, "vote_variants", ()))
+        votes = frozenset(traits_of(self.detector).vote_variants)
         return Settings(detector=self.spec.name, metrics=(), vote_variants=votes)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from registry.console import progress_bar
 from registry.contracts.detector import EmbeddingDetector
+from registry.contracts.traits import traits_of
 from registry.contracts.types import FRAME, FRAME_CUBIC, Video, VideoIndex
 from registry.data.index import data_fingerprint
 from registry.detectors.model import Model, audit_of, build_model, check_files
@@ -274,7 +275,7 @@ def _provenance(job: _Job, domains: dict[str, str], *, has_parts: bool) -> Prove
         crop=job.model.crop,
         artefact="" if job.model.artefact is None else str(job.model.artefact),
         artefact_sha256=job.model.artefact_sha256,
-        fitted=getattr(job.model.detector, "fitted", {}),
+        fitted=traits_of(job.model.detector).fitted,
         data_fingerprint=data_fingerprint(job.videos),
         resolved=_resolved(job),
         domains=domains,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from registry import (
     CropPolicy,
     DatasetRequest,
     DatasetSpec,
+    DescribedDetector,
     DetectorContext,
     DetectorSpec,
     Embedder,
@@ -46,6 +47,7 @@ from registry import (
     checks,
     hookimpl,
     lazy,
+    traits_of,
 )
 
 # --- crops -----------------------------------------------------------------------------------
@@ -169,6 +171,38 @@ def test_a_wrapper_must_leave_the_inner_backbone_as_it_is(tmp_path: Path) -> Non
 
     with pytest.raises(PluginError, match="must leave the backbone it wraps unchanged"):
         checks.check_wrapper(WrapperSpec(name="spoil", summary="s", wrap=spoil), inner, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("traits", "message"),
+    [
+        ({"head_kind": 1}, "head_kind of a detector must be a str; got 1"),
+        ({"trained_on": "ff++"}, "trained_on of a detector must be a tuple of str; got 'ff..'"),
+        ({"trained_on": (1,)}, "trained_on of a detector must be a tuple of str"),
+        ({"fitted": []}, "fitted of a detector must be a Mapping"),
+        ({"fitted": {"a": {1, 2}}}, "fitted of a detector must be plain data for JSON"),
+        ({"vote_variants": ("a",)}, "vote_variants of a detector must be a frozenset of str"),
+        ({"explained_by": None}, "explained_by of a detector must be a str; got None"),
+    ],
+)
+def test_what_the_host_reads_off_a_detector_has_its_kind(
+    traits: dict[str, Any], message: str
+) -> None:
+    class Own:
+        def score(self, crops: Sequence[Crop]) -> Scores:
+            return Scores(fake=np.array([crop.image.mean() / 255 for crop in crops]))
+
+    checks.check_detector(Own())
+    with pytest.raises(PluginError, match=message):
+        checks.check_detector(type("Told", (Own,), traits)())
+
+
+def test_every_trait_is_declared_with_what_stands_for_a_missing_one() -> None:
+    declared = {name for name in vars(DescribedDetector) if not name.startswith("_")}
+    defaults = traits_of(object())
+    assert declared == {each.name for each in fields(defaults)}
+    assert (defaults.head_kind, defaults.explained_by) == ("own", "cam")
+    assert traits_of(SimpleNamespace(trained_on=("a",))) == replace(defaults, trained_on=("a",))
 
 
 # --- fits ------------------------------------------------------------------------------------
