@@ -26,6 +26,7 @@ from registry import (
     progress,
     read_sealed,
     real_crops,
+    traits_of,
 )
 
 __all__ = ["RealScores", "data_of", "score_reals"]
@@ -140,7 +141,7 @@ def _kept_sharpness(detector: Detector) -> Array | None:
 def _described(detector: Detector, data: str, *, from_fit: bool) -> tuple[str, str]:
     """Name and advice of the real faces, as `RealScores` has them."""
     if from_fit:
-        trained_on = ", ".join(getattr(detector, "trained_on", ())) or "its data"
+        trained_on = ", ".join(traits_of(detector).trained_on) or "its data"
         return f"val split of {trained_on}", (
             "The detector did not learn from them, but was chosen and calibrated with their help;"
             " for real faces from where yours come from, name them with --reference."
