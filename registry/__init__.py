@@ -38,7 +38,8 @@ from registry.plugins.specs import (
 )
 
 if TYPE_CHECKING:
-    from registry.backbones.timm_recipe import TimmRecipe, build_timm_backbone
+    from registry.backbones.recipe import TimmRecipe, spec_of
+    from registry.backbones.timm_recipe import build_timm_backbone
     from registry.cli.detector_flags import configure_for_detectors
     from registry.cli.file_commands import check_inputs, configure_for_files, unscored
     from registry.cli.flags import add_config_flags, given_flags
@@ -284,6 +285,7 @@ __all__ = [
     "scratch_folder",
     "sharpness",
     "shown_aspect",
+    "spec_of",
     "table_head",
     "tag",
     "tell",
@@ -295,7 +297,8 @@ __all__ = [
 ]
 
 _PLACES = {
-    "registry.backbones.timm_recipe": "TimmRecipe build_timm_backbone",
+    "registry.backbones.recipe": "TimmRecipe spec_of",
+    "registry.backbones.timm_recipe": "build_timm_backbone",
     "registry.cli.detector_flags": "configure_for_detectors",
     "registry.cli.file_commands": "check_inputs configure_for_files unscored",
     "registry.cli.flags": "add_config_flags given_flags",
