@@ -118,6 +118,7 @@ if TYPE_CHECKING:
     from registry.results.provenance import package_versions
     from registry.results.result import Result
     from registry.sealed import cache_sealed, read_sealed
+    from registry.settings.coerce import build
     from registry.settings.load import as_yaml, load_yaml, resolve
     from registry.settings.shared import (
         BatchSettings,
@@ -230,6 +231,7 @@ __all__ = [
     "add_config_flags",
     "artefact_file",
     "as_yaml",
+    "build",
     "build_timm_backbone",
     "cache_dir",
     "cache_or_scratch",
@@ -335,6 +337,7 @@ _PLACES = {
     "registry.results.file_scores": "FaceScore Prediction",
     "registry.results.provenance": "package_versions",
     "registry.results.result": "Result",
+    "registry.settings.coerce": "build",
     "registry.settings.load": "as_yaml load_yaml resolve",
     "registry.settings.shared": (
         "BatchSettings ComputeSettings DataSettings FaceSettings FailureSettings FrameSettings "

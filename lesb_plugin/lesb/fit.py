@@ -28,6 +28,7 @@ from lesb_plugin.lfd.fit import Collected, Method, Principal, collect_lfd
 from lesb_plugin.lfd.presets import psi_preset, region_preset
 from lesb_plugin.lfd.subspace import too_few_directions
 from lesb_plugin.pseudo_fakes.blend import Style
+from lesb_plugin.pseudo_fakes.blend_style import load_style
 from lesb_plugin.pseudo_fakes.pairs import load_law
 from registry import (
     ConfigError,
@@ -35,7 +36,6 @@ from registry import (
     Embedder,
     FitContext,
     FitReport,
-    load_yaml,
     progress,
     scratch_folder,
 )
@@ -135,20 +135,13 @@ def _check(context: FitContext, options: LesbFitOptions) -> Style:
                 f"--blend {options.blend} is the law of self-blends alone, and --style"
                 f" {options.style} makes its own (its key 'blend'); leave out one of the two"
             )
-    style = _style(options.blend)
+    style = load_style(options.blend)
     _check_faces(context)
     return style
 
 
 def _ranks(options: LesbFitOptions) -> tuple[int, ...]:
     return options.ranks or (options.rank,)
-
-
-def _style(name_or_path: str) -> Style:
-    try:
-        return Style.from_mapping(load_yaml("blend", name_or_path))
-    except ValueError as error:
-        raise ConfigError(f"blend {name_or_path!r}: {error}") from error
 
 
 def _check_faces(context: FitContext) -> None:
