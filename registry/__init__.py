@@ -90,6 +90,7 @@ if TYPE_CHECKING:
     )
     from registry.data.codecs import CODECS, Coding, Motion, missing_encoders, video_frame
     from registry.errors import reading
+    from registry.faces.aligned_crop import similarity
     from registry.faces.crops import crop_face, shown_aspect
     from registry.faces.masks import crop_mask
     from registry.faces.quality import fine_detail, sharpness
@@ -117,6 +118,7 @@ if TYPE_CHECKING:
     from registry.results.fit_report import artefact_file
     from registry.results.provenance import package_versions
     from registry.results.result import Result
+    from registry.results.roc import auc, auc_weighted
     from registry.sealed import cache_sealed, read_sealed
     from registry.settings.coerce import build
     from registry.settings.load import as_yaml, load_yaml, resolve
@@ -231,6 +233,8 @@ __all__ = [
     "add_config_flags",
     "artefact_file",
     "as_yaml",
+    "auc",
+    "auc_weighted",
     "build",
     "build_timm_backbone",
     "cache_dir",
@@ -287,6 +291,7 @@ __all__ = [
     "scratch_folder",
     "sharpness",
     "shown_aspect",
+    "similarity",
     "spec_of",
     "table_head",
     "tag",
@@ -322,6 +327,7 @@ _PLACES = {
     "registry.faces.quality": "fine_detail sharpness",
     "registry.results.conformal": "QualityClasses conformal_p",
     "registry.results.fit_report": "artefact_file",
+    "registry.faces.aligned_crop": "similarity",
     "registry.faces.crops": "crop_face shown_aspect",
     "registry.faces.masks": "crop_mask",
     "registry.faces.real_faces": "real_crops",
@@ -337,6 +343,7 @@ _PLACES = {
     "registry.results.file_scores": "FaceScore Prediction",
     "registry.results.provenance": "package_versions",
     "registry.results.result": "Result",
+    "registry.results.roc": "auc auc_weighted",
     "registry.settings.coerce": "build",
     "registry.settings.load": "as_yaml load_yaml resolve",
     "registry.settings.shared": (

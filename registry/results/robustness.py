@@ -11,8 +11,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from registry.contracts.types import ALL_METHODS
+from registry.results.bootstrap import draw_weights, interval
 from registry.results.measure import Measurement
 from registry.results.predictions import OK
 from registry.results.result import Result
@@ -113,19 +115,17 @@ def right_part(table: pa.Table, draws: int, seed: int) -> Figure:
 
 
 def _interval(
-    right: np.ndarray, people: Sequence[str], draws: int, seed: int
+    right: NDArray[np.bool_], people: Sequence[str], draws: int, seed: int
 ) -> tuple[float | None, float | None]:
+    """Of the share of `right`; no ends where there is one person, or no draw."""
     _, member = np.unique(np.array(people), return_inverse=True)
-    size = int(member.max()) + 1
-    if size < 2 or draws == 0:
+    if member.max() < 1 or draws == 0:
         return None, None
-    hits, faces = (
-        np.bincount(member, weights=each, minlength=size) for each in (right, right >= 0)
-    )
     rng = np.random.default_rng([seed, *b"right part"])
-    drawn = rng.multinomial(size, np.full(size, 1 / size), size=draws)  # (D, people)
-    low, high = np.percentile((drawn @ hits) / (drawn @ faces), [2.5, 97.5])
-    return float(low), float(high)
+    fakes = np.ones(len(right), np.int64)
+    shares = [each @ right / each.sum(axis=1) for each in draw_weights(fakes, member, draws, rng)]
+    found = interval(np.concatenate(shares))
+    return found.low, found.high
 
 
 def _figure(found: Measurement) -> Figure:
