@@ -7,7 +7,6 @@ from pathlib import Path
 from registry.backbones.protocol import check_protocol
 from registry.contracts.backbone import Backbone
 from registry.errors import ConfigError, PluginError, guarded
-from registry.plugins.discovery import Plugins
 from registry.plugins.specs import WrapperSpec
 from registry.results.fit_report import artefact_file
 from registry.settings.shared import DetectorSettings, ModelSettings
@@ -15,11 +14,10 @@ from registry.settings.shared import DetectorSettings, ModelSettings
 __all__ = ["check_wrapper_files", "wrap_backbone"]
 
 
-def wrap_backbone(plugins: Plugins, config: ModelSettings, backbone: Backbone) -> Backbone:
-    """`backbone` in the wrapper that `config` names; as it is where none is named."""
-    if config.wrap is None:
+def wrap_backbone(spec: WrapperSpec | None, config: ModelSettings, backbone: Backbone) -> Backbone:
+    """`backbone` in the wrapper of a record; as it is where there is none."""
+    if spec is None:
         return backbone
-    spec: WrapperSpec = plugins.get("wrapper", config.wrap)
     what = f"wrapper {spec.name!r}"
     before = backbone.name, backbone.weights_sha256
     wrapped: Backbone = guarded(what, spec.source, spec.wrap, backbone, _artefact(config))
@@ -33,10 +31,9 @@ def wrap_backbone(plugins: Plugins, config: ModelSettings, backbone: Backbone) -
     return wrapped
 
 
-def check_wrapper_files(plugins: Plugins, config: ModelSettings) -> None:
-    """The error that `wrap_backbone` would end with where the name or the artefact is missing."""
-    if config.wrap is not None:
-        plugins.get("wrapper", config.wrap)
+def check_wrapper_files(spec: WrapperSpec | None, config: ModelSettings) -> None:
+    """The error that `wrap_backbone` would end with where the artefact is missing."""
+    if spec is not None:
         _artefact(config)
 
 

@@ -7,17 +7,14 @@ from pathlib import Path
 
 from registry.contracts.embedder import Embedder
 from registry.errors import NotFittedError, guarded
-from registry.plugins.discovery import Plugins
-from registry.plugins.specs import ArtefactSpec, DetectorSpec
+from registry.plugins.chosen import Chosen
 from registry.results.fit_report import artefact_file
 from registry.settings.shared import DetectorSettings
 
 __all__ = ["find_artefact"]
 
 
-def find_artefact(
-    plugins: Plugins, config: DetectorSettings, spec: DetectorSpec, embedder: Embedder
-) -> Path | None:
+def find_artefact(chosen: Chosen, config: DetectorSettings, embedder: Embedder) -> Path | None:
     """`--artefact`, else the one registered for these weights.
 
     None for a detector that needs none and was given none; a NotFittedError with the line to run
@@ -26,25 +23,23 @@ def find_artefact(
     if config.detector_artefact is not None:
         return artefact_file(Path(config.detector_artefact))
     weights = embedder.backbone.weights_sha256
-    for candidate in plugins.specs("artefact").values():
-        if isinstance(candidate, ArtefactSpec) and (
-            (candidate.detector, candidate.weights_sha256) == (spec.name, weights)
-        ):
+    for candidate in chosen.artefacts:
+        if candidate.weights_sha256 == weights:
             name = f"artefact {candidate.name!r}"
             return artefact_file(guarded(name, candidate.source, candidate.path))
-    if spec.needs_artefact:
-        raise NotFittedError(_how_to_fit(config, spec, weights))
+    if chosen.detector.needs_artefact:
+        raise NotFittedError(_how_to_fit(config, weights))
     return None
 
 
-def _how_to_fit(config: DetectorSettings, spec: DetectorSpec, weights_sha256: str) -> str:
+def _how_to_fit(config: DetectorSettings, weights_sha256: str) -> str:
     named = shlex.join(config.backbone_flags)
-    out = f"runs/{spec.name}_{(config.backbone or '').replace('/', '_')}"
+    out = f"runs/{config.detector}_{(config.backbone or '').replace('/', '_')}"
     return (
-        f"detector {spec.name!r} has no fitted artefact for backbone {config.backbone or ''!r} with"
-        f" weights {weights_sha256[:12]}. Fit one on real faces (DIR: a manifest or folder with"
-        f" train and val faces; `toy` tries it out):\n"
-        f"  bench fit --detector {spec.name} {named} --train DIR --out {out}\n"
+        f"detector {config.detector!r} has no fitted artefact for backbone"
+        f" {config.backbone or ''!r} with weights {weights_sha256[:12]}. Fit one on real faces"
+        f" (DIR: a manifest or folder with train and val faces; `toy` tries it out):\n"
+        f"  bench fit --detector {config.detector} {named} --train DIR --out {out}\n"
         f"then pass {_as_artefact(config)}--artefact {out}, or let eval fit one and keep it with"
         " --fit-on DIR"
     )

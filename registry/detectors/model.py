@@ -16,7 +16,7 @@ from registry.contracts.types import WHOLE, CropPolicy, whole_frame
 from registry.detectors.artefacts import find_artefact
 from registry.errors import PluginError, guarded
 from registry.files import file_sha256
-from registry.plugins.discovery import Plugins
+from registry.plugins.chosen import Chosen
 from registry.plugins.specs import DetectorSpec, ExplainerSpec
 from registry.results.audit_summary import PartAudit, find_audit
 from registry.results.fit_report import artefact_file
@@ -68,50 +68,43 @@ class Model:
 
 
 def build_context(
-    plugins: Plugins,
-    spec: DetectorSpec,
-    config: DetectorSettings,
-    fitted: Fitted | None = None,
+    chosen: Chosen, config: DetectorSettings, fitted: Fitted | None = None
 ) -> DetectorContext:
-    """What the detector of a record is built from; `fitted` where it was fitted just now."""
-    embedder, artefact = _parts(plugins, spec, config, fitted)
+    """What the chosen detector is built from; `fitted` where it was fitted just now."""
+    spec = chosen.detector
+    embedder, artefact = _parts(chosen, config, fitted)
     options = resolve_options(None if spec.options is None else spec.options.load(), config.options)
     return DetectorContext(embedder=embedder, options=options, artefact=artefact, seed=config.seed)
 
 
 def _parts(
-    plugins: Plugins,
-    spec: DetectorSpec,
-    config: DetectorSettings,
-    fitted: Fitted | None,
+    chosen: Chosen, config: DetectorSettings, fitted: Fitted | None
 ) -> tuple[Embedder | None, Path | None]:
     """The backbone on its device, and the artefact for it; None of what the detector needs not."""
     if fitted is not None:
         return fitted.embedder, fitted.artefact
-    if not spec.needs_backbone:
+    if chosen.backbone is None:
         return None, None
-    embedder = build_embedder(plugins, config)
-    return embedder, find_artefact(plugins, config, spec, embedder)
+    embedder = build_embedder(chosen, config)
+    return embedder, find_artefact(chosen, config, embedder)
 
 
-def check_files(plugins: Plugins, config: DetectorSettings) -> None:
+def check_files(chosen: Chosen, config: DetectorSettings) -> None:
     """The error that `build_model` would end with where weights or an artefact are missing."""
-    spec: DetectorSpec = plugins.get("detector", config.detector)
-    if spec.needs_backbone:
-        check_weights(plugins, config)
+    if chosen.backbone is not None:
+        check_weights(chosen, config)
         if config.detector_artefact is not None:
             artefact_file(Path(config.detector_artefact))
 
 
-def build_model(plugins: Plugins, config: DetectorSettings, fitted: Fitted | None = None) -> Model:
-    """The detector that `config` names, ready to score; `fitted` where it was fitted just now."""
-    spec: DetectorSpec = plugins.get("detector", config.detector)
-    context = build_context(plugins, spec, config, fitted)
+def build_model(chosen: Chosen, config: DetectorSettings, fitted: Fitted | None = None) -> Model:
+    """The chosen detector, ready to score; `fitted` where it was fitted just now."""
+    context = build_context(chosen, config, fitted)
     embedder = context.embedder
     crop = CropPolicy() if embedder is None else embedder.backbone.crop
     return Model(
-        spec=spec,
-        detector=build_detector(spec, context),
+        spec=chosen.detector,
+        detector=build_detector(chosen.detector, context),
         embedder=embedder,
         artefact=context.artefact,
         crop=whole_frame(crop, config.crop_from) if config.crop_from in WHOLE else crop,

@@ -20,13 +20,12 @@ from registry.faces.corruptions import Condition
 from registry.faces.crops import LANDMARK_BOX, area, fraction_inside, iou, landmark_box
 from registry.files import file_sha256, refuse_special
 from registry.fingerprints import fingerprint
-from registry.plugins.specs import FaceDetectorSpec, LandmarkerSpec
+from registry.plugins.chosen import ChosenFaces
+from registry.plugins.specs import FaceDetectorSpec
 from registry.settings.shared import FaceSettings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from registry.plugins.discovery import Plugins
 
 __all__ = ["FaceReader", "build_reader", "read_landmarks", "reason_without_path"]
 
@@ -53,11 +52,9 @@ class FaceReader:
     def __init__(
         self,
         *,
-        plugins: Plugins,
+        chosen: ChosenFaces,
         crop_from: str = "auto",
-        face_detector: str = "dlib",
         detection_size: int | None = None,
-        landmarker: str | None = None,
         predictor: Path | None = None,
         condition: Condition | None = None,
         seed: int = 0,
@@ -72,12 +69,9 @@ class FaceReader:
         self.crop_from: Final = crop_from
         self._predictor = predictor
         self._condition, self._seed = condition, seed
-        self._landmarker_asked_for = landmarker is not None or predictor is not None
-        self._face_detector: FaceDetectorSpec = plugins.get("face_detector", face_detector)
+        self._landmarker_asked_for = chosen.asked_for
+        self._face_detector, self._landmarker = chosen.face_detector, chosen.landmarker
         self._size = _checked_size(self._face_detector, detection_size)
-        self._landmarker: LandmarkerSpec = plugins.get(
-            "landmarker", landmarker or ("dlib68" if predictor is None else "dlib81")
-        )
         self.fingerprint: Final = self._fingerprint()
         self._built = threading.local()
         self.clock = StageClock()  # of this process alone
@@ -223,18 +217,19 @@ class FaceReader:
 
 
 def build_reader(
-    plugins: Plugins, config: FaceSettings, condition: Condition | None = None, seed: int = 0
+    chosen: ChosenFaces,
+    config: FaceSettings,
+    condition: Condition | None = None,
+    seed: int = 0,
 ) -> FaceReader:
     """What turns a frame into faces with landmarks, after a condition that `--corrupt` names."""
     return FaceReader(
+        chosen=chosen,
         condition=condition,
         seed=seed,
         crop_from=config.crop_from,
-        face_detector=config.face_detector,
         detection_size=config.detection_size,
-        landmarker=config.landmarker,
         predictor=None if config.landmarks is None else Path(config.landmarks).expanduser(),
-        plugins=plugins,
     )
 
 

@@ -14,9 +14,10 @@ from registry.data.index import find_index, find_videos, select_frames
 from registry.data.options import data_options, resolved_lines
 from registry.errors import ConfigError, DataError, reading
 from registry.faces.crops import crop_face
-from registry.faces.reader import FaceReader
+from registry.faces.reader import FaceReader, build_reader
+from registry.plugins.chosen import choose_faces
 from registry.plugins.discovery import Plugins, load_plugins
-from registry.settings.shared import LearningSettings
+from registry.settings.shared import FaceSettings, LearningSettings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -134,7 +135,8 @@ def real_crops(data: str, policy: CropPolicy, count: int, *, quiet: bool = False
 def _real_samples(data: str) -> list[FaceSample]:
     """Those of the splits that there are; the DataError of the last one where there is none."""
     plugins = load_plugins()
-    reader = FaceReader(plugins=plugins)
+    faces = FaceSettings()
+    reader = build_reader(choose_faces(plugins, faces), faces)
     found: list[FaceSample] = []
     for split in _SPLITS:
         try:

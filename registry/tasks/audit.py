@@ -12,6 +12,7 @@ from registry.data.index import data_fingerprint
 from registry.detectors.model import build_explainer, build_model
 from registry.faces.corruptions import the_condition
 from registry.faces.reader import FaceReader, build_reader
+from registry.plugins.chosen import choose
 from registry.plugins.discovery import load_plugins
 from registry.scoring.frames import choose_units, find_data
 from registry.settings.tasks import AuditSettings
@@ -47,9 +48,10 @@ def prepare_audit(config: AuditSettings) -> AuditInputs:
     plugins = load_plugins()
     if config.explainer is not None:
         plugins.get("explainer", config.explainer)  # a wrong name is told before weights are read
+    chosen = choose(plugins, config)
     videos = [video for index in find_data(config, plugins) for video in index.videos]
-    reader = build_reader(plugins, config, the_condition(config.corrupt), config.seed)
-    model = build_model(plugins, config, fit_first(plugins, config))
+    reader = build_reader(chosen.faces, config, the_condition(config.corrupt), config.seed)
+    model = build_model(chosen, config, fit_first(plugins, chosen, config))
     embedder = model.embedder
     return AuditInputs(
         detector=model.detector,

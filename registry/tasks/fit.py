@@ -13,6 +13,7 @@ from registry.errors import ConfigError, guarded
 from registry.faces.reader import build_reader
 from registry.faces.real_faces import find_splits, real_samples
 from registry.files import opened_folder, write_text
+from registry.plugins.chosen import choose
 from registry.plugins.discovery import load_plugins
 from registry.plugins.specs import DetectorSpec
 from registry.results.fit_report import artefact_in, checked_report, write_report
@@ -44,16 +45,17 @@ def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
     options = resolve_options(
         None if spec.fit_options is None else spec.fit_options.load(), config.options
     )
+    chosen = choose(plugins, config)
     train_videos, val_videos = find_splits(config, plugins)
     out = _folder(config)
     with opened_folder(out):
-        reader = build_reader(plugins, config)
+        reader = build_reader(chosen.faces, config)
         train, val = (
             real_samples(videos, reader, split)
             for videos, split in ((train_videos, "train"), (val_videos, "val"))
         )
         context = FitContext(
-            embedder=build_embedder(plugins, config),
+            embedder=build_embedder(chosen, config),
             train=train,
             val=val,
             options=options,

@@ -14,6 +14,7 @@ from registry.faces.real_faces import find_splits
 from registry.files import cache_or_scratch
 from registry.fingerprints import fingerprint
 from registry.leftovers import sweep, unfinished_name
+from registry.plugins.chosen import Chosen
 from registry.plugins.discovery import Plugins
 from registry.plugins.specs import DetectorSpec
 from registry.results.fit_report import artefact_in
@@ -26,16 +27,17 @@ __all__ = ["fit_first"]
 _OF_ITS_OWN = {"options"}  # a field of both that means another thing in each: options of scoring
 
 
-def fit_first(plugins: Plugins, config: ScoredDataSettings) -> Fitted | None:
+def fit_first(plugins: Plugins, chosen: Chosen, config: ScoredDataSettings) -> Fitted | None:
     """The backbone, and what was fitted on `--fit-on` for it, now or before; else None.
 
     Nothing is fitted where an artefact is given, nor a detector that needs no backbone.
     """
-    spec: DetectorSpec = plugins.get("detector", config.detector)
-    if not config.fit_on or config.detector_artefact is not None or not spec.needs_backbone:
+    if not config.fit_on or config.detector_artefact is not None or chosen.backbone is None:
         return None
-    embedder = build_embedder(plugins, config)
-    return Fitted(embedder=embedder, artefact=_fit_and_keep(plugins, config, spec, embedder))
+    embedder = build_embedder(chosen, config)
+    return Fitted(
+        embedder=embedder, artefact=_fit_and_keep(plugins, config, chosen.detector, embedder)
+    )
 
 
 def _fit_and_keep(

@@ -14,6 +14,7 @@ from registry.data.options import data_options
 from registry.errors import ConfigError
 from registry.faces.reader import build_reader
 from registry.faces.real_faces import find_splits, real_samples
+from registry.plugins.chosen import choose_backbone, choose_faces
 from registry.plugins.discovery import load_plugins
 from registry.settings.shared import RealFaceSettings, TrainingSettings
 
@@ -53,7 +54,7 @@ def prepare_faces(config: RealFaceSettings) -> FaceInputs:
 
     plugins = load_plugins()
     train, val = find_splits(config, plugins)
-    reader = build_reader(plugins, config)
+    reader = build_reader(choose_faces(plugins, config), config)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     return FaceInputs(
@@ -67,7 +68,7 @@ def real_faces_of(config: RealFaceSettings, name: str, split: str) -> list[Sampl
     """Find the real faces of one data set's split; BenchErrors say what is wrong."""
     plugins = load_plugins()
     index = find_index(name, split, plugins, data_options(config))
-    return real_samples(index.videos, build_reader(plugins, config), split)
+    return real_samples(index.videos, build_reader(choose_faces(plugins, config), config), split)
 
 
 def prepare_training(config: TrainingSettings) -> TrainingInputs:
@@ -78,8 +79,7 @@ def prepare_training(config: TrainingSettings) -> TrainingInputs:
     for precision in dict.fromkeys((config.precision, config.val_precision)):
         warn_if_emulated(device, precision)
     backbone = build_backbone(
-        plugins,
-        config.backbone,
+        choose_backbone(plugins, config.backbone),
         config.weights,
         config.seed,
         config.threads,
@@ -90,7 +90,7 @@ def prepare_training(config: TrainingSettings) -> TrainingInputs:
             f"backbone {config.backbone!r} cannot be trained: its {type(backbone).__name__} has no"
             " trainable(classes, seed); choose another (`bench list backbones`)"
         )
-    reader = build_reader(plugins, config)
+    reader = build_reader(choose_faces(plugins, config), config)
     return TrainingInputs(
         backbone=backbone,
         device=device,

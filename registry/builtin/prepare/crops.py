@@ -27,6 +27,7 @@ from registry.faces.crops import crop_face
 from registry.faces.masks import crop_mask
 from registry.faces.reader import FaceReader, build_reader, reason_without_path
 from registry.fingerprints import fingerprint
+from registry.plugins.chosen import choose_faces
 from registry.plugins.discovery import Plugins
 from registry.processes import worker_pool
 
@@ -142,7 +143,7 @@ def prepare(videos: Sequence[Video], config: PrepareConfig, out: Path, plugins: 
 
 def _recipe(config: PrepareConfig, plugins: Plugins) -> Recipe:
     return Recipe(
-        reader=build_reader(plugins, config.reading),
+        reader=build_reader(choose_faces(plugins, config.reading), config.reading),
         crop=config.crop,
         faces=None if config.policy == "sbi" else 1,
         frames=config.frames,

@@ -10,10 +10,10 @@ import pytest
 from registry.contracts.types import DatasetRequest, Frame, Video
 from registry.data.index import FramePolicy, data_fingerprint, find_videos, select_frames
 from registry.errors import BenchError, ConfigError, DataError, UnknownNameError
-from registry.faces.reader import FaceReader
 from registry.faces.real_faces import samples
 from registry.plugins.discovery import Plugins
 from registry.plugins.specs import DatasetSpec, FaceDetectorSpec, LandmarkerSpec
+from tests.shared.readers import reader_of
 
 
 def video(name: str = "a", label: int = 0, frames: int = 1, root: Path = Path()) -> Video:
@@ -219,7 +219,7 @@ def test_samples_are_the_frames_of_real_videos() -> None:
             LandmarkerSpec(name="dlib68", summary="none", points=68, build=lambda _: _no_points),
         )
     )
-    reader = FaceReader(plugins=specs)
+    reader = reader_of(plugins=specs)
     found = samples([video("a", 0, 2), video("b", 1, 2), video("c", 0, 1)], reader)
     assert [sample.key for sample in found] == ["set/a/0", "set/a/1", "set/c/0"]
     assert [sample.identity for sample in found] == ["set/a", "set/a", "set/c"]

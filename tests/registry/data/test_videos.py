@@ -16,11 +16,11 @@ from registry import DataError, evaluate
 from registry.contracts.types import Face, Frame, Video
 from registry.data.index import data_fingerprint, find_videos, select_frames
 from registry.data.videos import VideoCursor, count_frames, is_video
-from registry.faces.reader import FaceReader
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import FaceDetectorSpec, LandmarkerSpec
 from registry.results.predictions import read_predictions
 from tests.shared.layouts import cut, number_of, write_image, write_video
+from tests.shared.readers import reader_of
 
 KINDS = {"a.mp4": "libx264", "b.avi": "mpeg4", "c.mkv": "libx264", "d.webm": "libvpx-vp9"}
 
@@ -332,7 +332,7 @@ def test_threads_read_files_apart(clips: Path) -> None:
             LandmarkerSpec(name="dlib68", summary="none", points=68, build=lambda _: None),
         )
     )
-    reader = FaceReader(plugins=specs, crop_from="detector")
+    reader = reader_of(plugins=specs, crop_from="detector")
 
     def numbers(name: str) -> list[int]:
         path = clips / name

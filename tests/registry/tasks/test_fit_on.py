@@ -5,6 +5,7 @@ import types
 import typing
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal, Union
 
 import numpy as np
@@ -79,8 +80,9 @@ def test_every_field_of_both_configurations_is_handed_on(
     monkeypatch.setattr(registry.tasks.fit_on, "build_embedder", lambda *_: None)
     monkeypatch.setattr(registry.tasks.fit_on, "_fit_key", lambda *_: "key")
     config = EvalConfig(**changed, fit_on=("reals",), options={"fusion": "max"})
+    chosen: Any = SimpleNamespace(detector=spec, backbone=object())
     with pytest.raises(AskedError):
-        registry.tasks.fit_on.fit_first(Plugins(records=(spec,)), config)
+        registry.tasks.fit_on.fit_first(Plugins(records=(spec,)), chosen, config)
     (found,) = asked
     assert {name: getattr(found, name) for name in shared} == changed
     assert {
