@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesb_plugin.audit.evidence.collect import Collected, collect
+from lesb_plugin.audit.evidence.edited_faces import with_edits
 from lesb_plugin.audit.evidence.faces import FaceSet, read_faces
-from lesb_plugin.audit.evidence.made import with_edits
 from lesb_plugin.audit.evidence.subject import Subject
 from lesb_plugin.audit.extended.methods import rivals
 from lesb_plugin.audit.extended.rows import extended_rows

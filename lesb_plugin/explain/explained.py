@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.explain.chosen import choose
 from lesb_plugin.explain.config import ExplainConfig
+from lesb_plugin.explain.detector_choice import choose
 from lesb_plugin.explain.reference import RealScores, data_of, score_reals
 from lesb_plugin.explain.verdict import (
     Choice,
@@ -39,7 +39,7 @@ from registry import (
     traits_of,
 )
 
-__all__ = ["Explained", "Explaining", "PartRow", "View"]
+__all__ = ["Explained", "Explaining", "FaceView", "PartRow"]
 
 _TELLING = 3  # frames of a video that are drawn
 
@@ -57,7 +57,7 @@ class PartRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class View:
+class FaceView:
     """One face of one frame. `maps` (h, w) by target, `polygons` by part; None where absent.
 
     `aspect` is the width over height of the face, which the square crop may have squeezed.
@@ -85,7 +85,7 @@ class Explained:
     p: float | None = None
     parts: tuple[PartRow, ...] = ()
     choice: Choice | None = None
-    views: tuple[View, ...] = ()
+    views: tuple[FaceView, ...] = ()
     limit: float = 0.0  # the magnitude at which a map has its full colour
     notes: tuple[str, ...] = ()
 
@@ -189,7 +189,7 @@ class Explaining:
                 f" score; {'all' if shown == found.faces else f'the {shown} highest'} are drawn"
             )
 
-    def _views(self, path: Path, frame: int, faces: Sequence[FaceScore]) -> list[View]:
+    def _views(self, path: Path, frame: int, faces: Sequence[FaceScore]) -> list[FaceView]:
         """These faces of a frame, which is read once more."""
         notes: list[str] = []
         try:
@@ -207,7 +207,7 @@ class Explaining:
         picture: NDArray[np.uint8],
         boxes: tuple[tuple[int, int, int, int], ...],
         notes: Sequence[str],
-    ) -> View:
+    ) -> FaceView:
         said, faults = self._said(crop), list(notes)
         polygons = None
         try:
@@ -218,7 +218,7 @@ class Explaining:
         faults += [f"the map of {each} is not finite" for each in said.maps if each not in maps]
         if said.note:
             faults.append(said.note)
-        return View(
+        return FaceView(
             crop=crop,
             aspect=shown_aspect(self.predictor.crop, crop.box),
             score=face.score,

@@ -11,7 +11,7 @@ import numpy as np
 from lesb_plugin.lesb.embedding import Embedded
 from lesb_plugin.lesb.options import LesbFitOptions
 from lesb_plugin.lesb.probe import Probe
-from lesb_plugin.lesb.runs import Run
+from lesb_plugin.lesb.runs import SeedRun
 from lesb_plugin.pseudo_fakes.pairs import load_law
 from lesb_plugin.pseudo_fakes.style import Style
 from registry import (
@@ -33,7 +33,7 @@ class Outcome:
     """
 
     parts: tuple[str, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[SeedRun, ...]
     train: Embedded
     val: Embedded
     probe: Probe | None
@@ -68,7 +68,7 @@ def record(
     }
 
 
-def _aucs(run: Run) -> dict[str, Any]:
+def _aucs(run: SeedRun) -> dict[str, Any]:
     return {
         "seed": run.seed,
         "parts": run.local.auc.tolist(),

@@ -32,7 +32,7 @@ from registry import (
     package_versions,
 )
 
-__all__ = ["Collected", "Method", "Principal", "Scatters", "collect_lfd", "fit_lfd"]
+__all__ = ["LocalStatistics", "Method", "Principal", "Scatters", "collect_lfd", "fit_lfd"]
 
 Matrix = NDArray[np.float64]
 Scatters = Mapping[str, Scatter]
@@ -65,7 +65,7 @@ class Principal:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Collected:
+class LocalStatistics:
     """What one pass over the faces has found; local subspaces of any rank follow from it."""
 
     embedder: Embedder
@@ -131,7 +131,7 @@ def collect_lfd(
     max_errors: float = 0.05,
     data_fingerprint: str = "",
     quiet: bool = False,
-) -> Collected:
+) -> LocalStatistics:
     """Statistics of all parts from N = min(images, available) faces with M variants each.
 
     More faces than `images`: a seeded choice. Faces that cannot be used are skipped and listed in
@@ -157,7 +157,7 @@ def collect_lfd(
         "psi": psi.config,
         "data_fingerprint": data_fingerprint,
     }
-    return Collected(embedder, regions, statistics, settings)
+    return LocalStatistics(embedder, regions, statistics, settings)
 
 
 def _choose(samples: Sequence[Sample], images: int, seed: int) -> list[Sample]:

@@ -15,7 +15,7 @@ from registry.backbones.checkpoint import State, load_state, load_strict, looks_
 from registry.backbones.clip_renaming import hf_clip_to_timm
 from registry.backbones.recipe import TimmRecipe
 from registry.backbones.renaming import cadene_xception_to_timm, effnet_pytorch_to_timm
-from registry.backbones.timm_backbone import Provenance, TimmBackbone
+from registry.backbones.timm_backbone import TimmBackbone, WeightsOrigin
 from registry.contracts.types import CropPolicy
 from registry.errors import ConfigError, DataError
 
@@ -36,7 +36,7 @@ def build_timm_backbone(
     size = recipe.size or _square(name, own.input_size)
     if weights == RANDOM:
         model = _create(recipe, 2, seed)
-        provenance = Provenance(weights=RANDOM, weights_sha256=state_sha256(model.state_dict()))
+        provenance = WeightsOrigin(weights=RANDOM, weights_sha256=state_sha256(model.state_dict()))
     else:
         trained_on = recipe.trained_with(None if weights is None else str(weights))
         file = _shipped(name, recipe) if weights is None else Path(weights)
@@ -60,7 +60,7 @@ def _shipped(name: str, recipe: TimmRecipe) -> Path:
 
 def _load(
     name: str, recipe: TimmRecipe, own: PretrainedCfg, path: Path
-) -> tuple[nn.Module, Provenance]:
+) -> tuple[nn.Module, WeightsOrigin]:
     """The model with the tensors of a file, and with as many classes as the file has."""
     held, sha256 = load_state(path)
     try:
@@ -77,7 +77,9 @@ def _load(
         )
     model = _create(recipe, classes, seed=0)
     load_strict(model, state, f"{path} as weights of backbone {name!r} (timm {recipe.arch})")
-    return model, Provenance(weights=path.name, weights_sha256=sha256, trained_on=recipe.trained_on)
+    return model, WeightsOrigin(
+        weights=path.name, weights_sha256=sha256, trained_on=recipe.trained_on
+    )
 
 
 def _create(recipe: TimmRecipe, classes: int, seed: int) -> nn.Module:

@@ -9,7 +9,7 @@ from registry.console import print_table
 from registry.files import write_text
 from registry.html.markup import Markup, joined, table_head, tag
 from registry.html.page import html_page
-from registry.results.robustness import CLEAN, FIGURES, Dose, Figure
+from registry.results.robustness import CLEAN, FIGURES, Dose, DoseFigure
 from registry.tasks.corrupted import CORRUPTED, Corrupted
 
 __all__ = ["print_robustness", "write_robustness"]
@@ -68,7 +68,7 @@ def _cells(row: Dose) -> list[str]:
     return [row.condition, row.dose, *(_text(row.figures[key]) for key in FIGURES)]
 
 
-def _text(figure: Figure) -> str:
+def _text(figure: DoseFigure) -> str:
     if figure.value is None:
         return "-"
     if figure.low is None or figure.high is None:
@@ -133,7 +133,7 @@ def _axes() -> list[Markup]:
     return marks
 
 
-def _curve(points: Sequence[tuple[int, Figure]], colour: str) -> list[Markup]:
+def _curve(points: Sequence[tuple[int, DoseFigure]], colour: str) -> list[Markup]:
     at = sorted((severity, each) for severity, each in points if each.value is not None)
     path = "L".join(f"{_x(severity):g},{_y(each.value or 0.0):g}" for severity, each in at)
     bars = [

@@ -14,7 +14,7 @@ from timm.models.metaformer import MetaFormer
 from torch import nn
 
 from registry.backbones.checkpoint import state_sha256
-from registry.backbones.timm_backbone import Provenance, TimmBackbone
+from registry.backbones.timm_backbone import TimmBackbone, WeightsOrigin
 from registry.builtin import backbones
 from registry.builtin.backbones import build_named, build_timm, timm_members
 from registry.contracts.training import Training
@@ -103,7 +103,7 @@ def wrapped(name: str, model: nn.Module, size: int) -> TimmBackbone:
         crop=CropPolicy(size=size),
         mean=(0.5, 0.4, 0.3),
         std=(0.2, 0.3, 0.4),
-        provenance=Provenance(weights="x", weights_sha256="0" * 64),
+        provenance=WeightsOrigin(weights="x", weights_sha256="0" * 64),
     )
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lesb_plugin.audit.kept import check_keeps
 from lesb_plugin.audit.options import AuditConfig
+from lesb_plugin.audit.summary import check_keeps
 from lesb_plugin.weights import WEIGHTS_SHA256
 from lesb_plugin.weights.shipped import shipped_artefact
 from registry import ConfigError
