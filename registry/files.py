@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import functools
 import hashlib
 import json
@@ -22,6 +23,7 @@ __all__ = [
     "CACHE_ADVICE",
     "cache_dir",
     "cache_or_scratch",
+    "check_regular",
     "expanded",
     "file_sha256",
     "is_there",
@@ -52,16 +54,28 @@ def replacing(path: Path) -> Iterator[Path]:
         _sweep_once(path.parent)
         yield temporary
         temporary.replace(path)
-    except (OSError, ValueError) as error:
-        if isinstance(error, ValueError) and "null" not in str(error):
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = _why_not_written(error)
+        if reason is None:
             raise
-        reason = getattr(error, "strerror", None) or str(error)
         raise DataError(
             f"cannot write {path}: {reason}; name a folder that can be written, with space left"
         ) from error
     finally:
         with suppress(OSError, ValueError):
             temporary.unlink(missing_ok=True)
+
+
+def _why_not_written(error: Exception) -> str | None:
+    """Why the disk or the name did not let a file be written; None for errors of another kind."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    text = " ".join(str(error).split())
+    if isinstance(error, ValueError):  # a name with a NUL
+        return text if "null" in text else None
+    # torch has a writer of its own, which knows no number of an error
+    of_torch = "inline_container" in text or "PytorchStreamWriter" in text
+    return f"is the disk full? ({text[:80]})" if of_torch else None
 
 
 @functools.lru_cache(maxsize=4096)
@@ -105,6 +119,20 @@ def opened_folder(path: Path) -> Iterator[Path]:
                 folder.rmdir()
 
 
+def check_regular(path: Path, kind: str) -> None:
+    """A DataError unless `path` is a file; `kind` is what it should be, for the message."""
+    refuse_special(path)
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError:
+        raise DataError(f"no {kind} file {path}") from None
+    except (OSError, ValueError) as error:  # a link to itself; a name that no file can have
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"cannot read {path}: {reason}") from None
+    if is_folder:
+        raise DataError(f"cannot read {path}: it is a folder")
+
+
 def is_there(path: Path) -> bool:
     """Whether a file is there; False for a name that no file can have, or in a locked folder."""
     try:
@@ -146,7 +174,9 @@ def parse_json(text: str | bytes, source: str) -> Any:
 
 
 def file_sha256(path: Path) -> str:
-    """sha256 of the file in hexadecimal; an OSError where it cannot be read."""
+    """sha256 of the file in hexadecimal; an OSError where it cannot be read, or has no end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "not a file", str(path))
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

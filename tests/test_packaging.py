@@ -14,6 +14,8 @@ from email import message_from_bytes
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from registry.settings.load import config_dir
 
@@ -172,3 +174,21 @@ def test_an_installed_wheel_runs_from_its_own_files(wheel: Path, tmp_path: Path)
 def test_the_checkout_has_one_folder_of_yaml() -> None:
     assert config_dir() in {ROOT / "configs", ROOT / "registry" / "configs"}
     assert not (ROOT / "registry" / "configs").exists()
+
+
+def test_the_lock_file_has_a_version_that_is_allowed_of_all_that_is_declared() -> None:
+    lines = (ROOT / ".ci" / "lock.txt").read_text("utf-8").splitlines()
+    locked = dict(line.split("==") for line in lines if not line.startswith("#"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    declared = [*project["dependencies"], *(each for group in extras.values() for each in group)]
+    for requirement in map(Requirement, declared):
+        name = canonicalize_name(requirement.name)
+        if name != "lesb-plugin":
+            assert requirement.specifier.contains(locked[name], prereleases=True), requirement
+
+
+def test_everything_that_the_program_needs_has_a_lower_bound() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    for requirement in map(Requirement, project["dependencies"]):
+        assert any(each.operator in {">=", "=="} for each in requirement.specifier), requirement

@@ -66,7 +66,8 @@ def run_explain(args: argparse.Namespace) -> int:
         explaining = Explaining(config)
         ready = time.perf_counter() - started
         audited = [] if explaining.audit is None else [explaining.audit.words]
-        for note in (*explaining.notes, explaining.reals.sentence, *audited):
+        unread = explaining.predictor.notes_on(args.inputs)
+        for note in (*unread, *explaining.notes, explaining.reals.sentence, *audited):
             tell(f"note: {note}")
         names, count, failed = _Names(out), 0, 0
         with closing(explaining(args.inputs)) as found:
@@ -75,7 +76,7 @@ def run_explain(args: argparse.Namespace) -> int:
                 _write(each, explaining, out, name)
                 say_above_bar(_line(each, out / f"{name}.html"))
                 count += 1
-                failed += each.word is None
+                failed += each.prediction.score is None
         tell(_times(ready, explaining.predictor.clock.spent, time.perf_counter() - started, config))
         return unscored(failed, count)
 
@@ -150,9 +151,14 @@ def _plain(text: str) -> str:
 def _line(found: Explained, report: Path) -> str:
     """Cells between tabs, the file first."""
     name = str(found.prediction.path).encode(errors="backslashreplace").decode()
-    if found.word is None or found.choice is None:
+    if found.prediction.score is None:
         return f"{name}\terror: {found.prediction.error}\treport {report}"
-    cells = [f"score {found.prediction.score:.4f}", f"p {found.p:.3f}"]
+    if found.word is None or found.choice is None:
+        said = f"no verdict: {found.no_verdict}\tscore {found.prediction.score:.4f}"
+        return f"{name}\t{said}\treport {report}"
+    p = "no comparable real faces" if found.p is None else f"p {found.p:.3f}"
+    cells = [f"score {found.prediction.score:.4f}", p]
     cells += [f"{row.name} {row.score:.4f}" for row in found.parts]
     part = f"part {found.choice.part or 'none singled out'}"
-    return "\t".join([name, found.word, *cells, part, f"report {report}"])
+    more = filter(None, [found.prediction.left_out_note])
+    return "\t".join([name, found.word, *cells, part, *more, f"report {report}"])

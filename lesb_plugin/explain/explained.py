@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -78,16 +78,21 @@ class FaceView:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Explained:
-    """A file: without a score it has an error, and neither a verdict nor views."""
+    """A file: without a score it has an error, and neither a verdict nor views.
+
+    `no_verdict` says why a file with a score has none.
+    """
 
     prediction: Prediction
     word: Word | None = None
     p: float | None = None
     parts: tuple[PartRow, ...] = ()
     choice: Choice | None = None
+    reals: RealScores | None = None  # those that it was compared with
     views: tuple[FaceView, ...] = ()
     limit: float = 0.0  # the magnitude at which a map has its full colour
     notes: tuple[str, ...] = ()
+    no_verdict: str = ""
 
     @property
     def video(self) -> bool:
@@ -147,35 +152,42 @@ class Explaining:
     def _one(self, found: Prediction) -> Explained:
         if found.score is None:
             return Explained(prediction=found)
-        reals = self.reals
-        said = judge(
-            found.score, found.parts, reals.fake, reals.parts, self.scale, self.cannot_tell
-        )
+        reals = self.reals.like(found.sharpness)
         views = tuple(view for each in _shown(found, self.config) for view in self._views(*each))
         own = [float(np.abs(m).max()) for view in views for m in (view.maps or {}).values()]
-        return Explained(
+        seen = Explained(
             prediction=found,
-            word=said.word,
-            p=said.p,
-            parts=self._rows(found.parts, said),
-            choice=said.choice,
             views=views,
-            limit=max([reals.strength, *own]),
+            limit=max([self.reals.strength, *own]),
             notes=tuple(self._notes(found, len(views))),
+            no_verdict=self._no_verdict,
         )
+        if self._no_verdict:
+            return seen
+        if reals is None:
+            return replace(seen, word="UNDETERMINED", choice=self._like_none(found))
+        scale = PartScale.of(reals.parts)
+        said = judge(found.score, found.parts, reals.fake, reals.parts, scale, self.cannot_tell)
+        parts = _rows(found.parts, said, scale)
+        return replace(seen, word=said.word, p=said.p, parts=parts, choice=said.choice, reals=reals)
 
-    def _rows(self, parts: Mapping[str, float], said: Judgement) -> tuple[PartRow, ...]:
-        return tuple(
-            PartRow(
-                name=name,
-                score=parts[name],
-                p=said.parts_p[name],
-                z=said.z[name],
-                low=float(self.scale.low[at]),
-                high=float(self.scale.high[at]),
-            )
-            for at, name in enumerate(self.scale.names)
+    def _like_none(self, found: Prediction) -> Choice:
+        """Why a face that is like no kept one gets neither a verdict nor a part."""
+        known = self.reals.sharpness
+        assert known is not None  # noqa: S101 - or every face would be comparable
+        text = (
+            f"No comparable real faces: the sharpness of this one is {found.sharpness:.0f}, that of"
+            f" those that the fit kept is {known.min():.0f} to {known.max():.0f}. Name reals of its"
+            " kind with --reference."
         )
+        return Choice(part=None, text=text)
+
+    @property
+    def _no_verdict(self) -> str:
+        """Why nothing can be said of any face, or ""."""
+        if self.predictor.origin["weights"] == "random":
+            return "the weights of the backbone are random, so that its scores mean nothing"
+        return ""
 
     def _notes(self, found: Prediction, shown: int) -> Iterable[str]:
         yield from self.notes
@@ -183,6 +195,8 @@ class Explaining:
             yield f"no maps: {self._without_maps}"
         for reason, count in found.frame_errors.most_common():
             yield f"{count} of {len(found.frames)} frames have no score: {reason}"
+        if found.left_out_note:
+            yield f"{found.left_out_note} scores them too: the one that was changed may be smaller"
         if len(found.frames) == 1 and found.faces > 1:
             yield (
                 f"{found.faces} faces were scored, and the verdict is on the one with the highest"
@@ -240,6 +254,20 @@ class Explaining:
                 return self._explain([crop])[0]
         except BenchError as error:
             return Explanation(note=f"no map: {error}")
+
+
+def _rows(parts: Mapping[str, float], said: Judgement, scale: PartScale) -> tuple[PartRow, ...]:
+    return tuple(
+        PartRow(
+            name=name,
+            score=parts[name],
+            p=said.parts_p[name],
+            z=said.z[name],
+            low=float(scale.low[at]),
+            high=float(scale.high[at]),
+        )
+        for at, name in enumerate(scale.names)
+    )
 
 
 def _explainer(

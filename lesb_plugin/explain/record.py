@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lesb_plugin.drawing.overlay import overlay, region_fill
 from lesb_plugin.explain.explained import Explained, Explaining, FaceView
-from lesb_plugin.explain.verdict import AUTHENTIC_ABOVE, MANIPULATED_UP_TO, REALS_WITHIN
+from lesb_plugin.explain.verdict import AUTHENTIC_ABOVE, MANIPULATED_UP_TO, REALS_WITHIN, PartScale
 from registry import BenchError, package_versions, read_json, replacing, write_text
 
 __all__ = [
@@ -105,12 +105,14 @@ def as_record(found: Explained, by: Explaining, name: str, drawn: list[Pictures]
         "sha256": prediction.sha256,
         "error": prediction.error or None,
         "verdict": _verdict(found, by),
+        "no_verdict": found.no_verdict or None,
         "score": prediction.score,
         "variants": dict(prediction.variants) or None,
         "parts": {row.name: _without_name(asdict(row)) for row in found.parts} or None,
-        "part": _part(found, by),
+        "part": _part(found),
         "audit": None if by.audit is None or found.word is None else by.audit.to_json(),
         "faces": prediction.faces,
+        "faces_left_out": prediction.faces_left_out,
         "frames_used": prediction.frames_used,
         "views": [
             _view(view, name, number, pictures)
@@ -155,19 +157,19 @@ def _verdict(found: Explained, by: Explaining) -> dict[str, Any] | None:
         "p": found.p,
         "manipulated_up_to": MANIPULATED_UP_TO,
         "authentic_above": AUTHENTIC_ABOVE,
-        "reference": by.reals.name,
-        "reference_faces": len(by.reals),
+        "reference": (found.reals or by.reals).name,
+        "reference_faces": 0 if found.reals is None else len(found.reals),
     }
 
 
-def _part(found: Explained, by: Explaining) -> dict[str, Any] | None:
+def _part(found: Explained) -> dict[str, Any] | None:
     if found.choice is None:
         return None
     return {
         "singled_out": found.choice.part,
         "why": found.choice.text,
         "lead": found.choice.lead,
-        "lead_limit": by.scale.limit,
+        "lead_limit": None if found.reals is None else PartScale.of(found.reals.parts).limit,
         "reals_within": REALS_WITHIN,
     }
 

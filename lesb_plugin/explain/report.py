@@ -55,7 +55,7 @@ def report_page(
     notes = [tag("p", tag("strong", "Note: "), note, class_="note") for note in found.notes]
     body = (
         tag("p", f"This file has no score: {found.prediction.error}.", class_="note")
-        if found.word is None
+        if found.prediction.score is None
         else Markup()
     )
     main = tag(
@@ -69,7 +69,7 @@ def report_page(
         _section("Limits", "limits", tag("p", _NO_PROOF), tag("p", _NO_TRACE))
         if found.views
         else Markup(),
-        _fingerprints(by, record),
+        _fingerprints(found, record),
     )
     made = f"Written by bench explain {record['origin']['bench']}; every number is in the JSON file"
     footer = tag("footer", f"{made} of the same name.")
@@ -97,14 +97,16 @@ def _section(title: str, anchor: str, *children: str) -> Markup:
 
 def _verdict(found: Explained, by: Explaining) -> Markup:
     score = found.prediction.score
-    if score is None or found.word is None or found.p is None or found.choice is None:
+    if score is None or found.word is None or found.choice is None:
         word = tag("p", tag("span", "\u25a1", aria_hidden="true"), " NO VERDICT", class_="word")
-        return tag("section", word, class_="verdict none", aria_label="Verdict")
+        why = tag("p", f"{found.no_verdict[:1].upper()}{found.no_verdict[1:]}.")
+        said = [word, why] if found.no_verdict else [word]
+        return tag("section", *said, class_="verdict none", aria_label="Verdict")
     sign = tag("span", _SIGNS[found.word], aria_hidden="true")
     return tag(
         "section",
         tag("p", sign, f" {found.word}", class_="word"),
-        tag("p", _sentence(found, score, found.p, by)),
+        tag("p", _sentence(found, score)),
         tag("p", tag("strong", found.choice.text)),
         tag("p", _meaning(found, by), class_="soft"),
         class_=f"verdict {found.word.lower()}",
@@ -112,14 +114,16 @@ def _verdict(found: Explained, by: Explaining) -> Markup:
     )
 
 
-def _sentence(found: Explained, score: float, p: float, by: Explaining) -> str:
-    count = len(by.reals)
-    higher = int(np.count_nonzero(by.reals.fake >= score))
+def _sentence(found: Explained, score: float) -> str:
     what = "The mean score of its frames is" if found.video else "Its score is"
+    said = f"{what} {score:.3f} (0 real, 1 fake)."
+    if found.reals is None or found.p is None:
+        return said
+    count = len(found.reals)
+    higher = int(np.count_nonzero(found.reals.fake >= score))
     return (
-        f"{what} {score:.3f} (0 real, 1 fake). Of {count} real faces, {higher}"
-        f" {'scores' if higher == 1 else 'score'} as high or higher: p ="
-        f" ({higher} + 1) / ({count} + 1) = {p:.3f}."
+        f"{said} Of {count} real faces, {higher} {'scores' if higher == 1 else 'score'} as high or"
+        f" higher: p = ({higher} + 1) / ({count} + 1) = {found.p:.3f}."
     )
 
 
@@ -127,7 +131,7 @@ def _meaning(found: Explained, by: Explaining) -> str:
     video = " A video's mean is compared with scores of single faces." if found.video else ""
     return (
         "MANIPULATED is said up to p = 0.05, AUTHENTIC above p = 0.20, UNDETERMINED in between."
-        f" {by.reals.sentence}{video}"
+        f" {(found.reals or by.reals).sentence}{video}"
     )
 
 
@@ -135,12 +139,12 @@ def _meaning(found: Explained, by: Explaining) -> str:
 
 
 def _parts(found: Explained, by: Explaining) -> Markup:
-    if found.word is None or found.prediction.score is None:
+    if found.reals is None or found.prediction.score is None:
         return Markup()
     tail = (1 - REALS_WITHIN) / 2
-    low, high = np.quantile(by.reals.fake, (tail, 1 - tail))
+    low, high = np.quantile(found.reals.fake, (tail, 1 - tail))
     score = found.prediction.score
-    p = conformal_p(score, by.reals.fake)
+    p = conformal_p(score, found.reals.fake)
     rows = [_row("whole face", score, float(low), float(high), p, None)]
     rows += [_row_of(part) for part in found.parts]
     heads = ("face or part", "score", "from 0 to 1", _BAND, "p", "above their mean")
@@ -272,7 +276,7 @@ def _bar(before: str, bar: Any, after: str, alt: str) -> Markup:
 # --- fingerprints ----------------------------------------------------------------------------
 
 
-def _fingerprints(by: Explaining, record: Mapping[str, Any]) -> Markup:
+def _fingerprints(found: Explained, record: Mapping[str, Any]) -> Markup:
     origin = record["origin"]
     crop = origin["crop"]
     facts = {
@@ -287,7 +291,9 @@ def _fingerprints(by: Explaining, record: Mapping[str, Any]) -> Markup:
         "face detector": origin["face_detector"],
         "explainer": origin["explainer"]
         and _with_options(origin["explainer"], origin["explainer_options"]),
-        "real faces": f"{len(by.reals)} of {by.reals.name}",
+        "real faces": "none that are comparable"
+        if found.reals is None
+        else f"{len(found.reals)} of {found.reals.name}",
         "versions": ", ".join(f"{name} {each}" for name, each in origin["versions"].items()),
         "time": ", ".join(f"{stage} {t:.2f} s" for stage, t in record["seconds"].items()),
     }

@@ -71,11 +71,15 @@ class Lfd:
         return tensors
 
     def to_metadata(self) -> dict[str, Any]:
-        """Everything else, as JSON has it, under the key `lfd`."""
+        """Everything else, as JSON has it, under the key `lfd`.
+
+        Times are left out, so that equal fits give equal files.
+        """
+        kept = {name: value for name, value in self.diagnostics.items() if name != "seconds"}
         return {
             "lfd": {
                 "regions": self.regions.to_mapping(),
-                "diagnostics": dict(self.diagnostics),
+                "diagnostics": kept,
                 "provenance": dict(self.provenance),
             }
         }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from safetensors.torch import save as to_bytes
 from lesb_plugin.pseudo_fakes.autoencoder import SIDE, Autoencoder, box_matrix, cut_box
 from lesb_plugin.pseudo_fakes.store import FaceStore, build_store
 from lesb_plugin.train.autoencoder_options import AutoencoderConfig
-from registry import ConfigError, file_sha256, prepare_faces, progress, replacing
+from registry import ConfigError, file_sha256, prepare_faces, progress, replacing, scratch_folder
 
 __all__ = ["AutoencoderResult", "redrawing_loss", "train_autoencoder"]
 
@@ -40,11 +39,11 @@ def train_autoencoder(config: AutoencoderConfig) -> AutoencoderResult:
     """
     out = _checked(config)
     inputs = prepare_faces(config)
-    with tempfile.TemporaryDirectory(prefix="bench-autoencoder-") as scratch:
+    with scratch_folder("autoencoder") as scratch:
         stores = [
             build_store(
                 split,
-                Path(scratch) / name,
+                scratch / name,
                 label=f"reading {name} faces",
                 workers=config.workers,
                 max_errors=config.max_errors,

@@ -25,13 +25,14 @@ from registry import (
     replacing,
 )
 
-__all__ = ["ADVICE", "load_same_run", "run_identity", "save_checkpoint", "save_weights"]
+__all__ = ["ADVICE", "FREE", "load_same_run", "run_identity", "save_checkpoint", "save_weights"]
 
 # What may change between the parts of a run: it decides when and where, not what is computed.
 FREE = (
     "checkpoint_minutes",
     "device",
     "max_errors",
+    "max_pixels",
     "minutes",
     "out",
     "overwrite",
@@ -43,7 +44,6 @@ FREE = (
 )
 
 
-_SHOWN = 120  # characters of torch's own words
 ADVICE = "put back the one of this run, or train with --overwrite"
 _KEYS = {
     *("config", "laws", "data_fingerprint", "network", "average", "optimiser", "random"),
@@ -54,10 +54,7 @@ _KEYS = {
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     """`state` holds tensors, numbers, text, lists and dicts of them."""
     with replacing(path) as temporary:
-        try:
-            torch.save(dict(state), temporary)
-        except RuntimeError as error:  # torch's own writer, which has no number for a full disk
-            raise OSError(f"{' '.join(str(error).split())[:_SHOWN]} (is the disk full?)") from error
+        torch.save(dict(state), temporary)
 
 
 def load_same_run(

@@ -16,6 +16,7 @@ from lesb_plugin.drawing.tensorboard import FOLDER, Board
 from lesb_plugin.pseudo_fakes.pairs import Batch, Order, PairMaker, batches
 from lesb_plugin.train.checkpoint import (
     ADVICE,
+    FREE,
     run_identity,
     save_checkpoint,
     save_weights,
@@ -208,11 +209,10 @@ class Trainer:
         if found.auc > self.best:
             self.best = found.auc
             self.log["best"] = {"epoch": record["epoch"], "val": record["val"]}
-            metadata = {key: value for key, value in self.log.items() if key != "epochs"}
             trainable = cast(TrainableNetwork, self.average.network)
             flagged = self.config.flagged
             shift = found.exceeded_by(flagged) if flagged else 0.0
-            save_weights(self.out / WEIGHTS, trainable, {"training": metadata}, shift)
+            save_weights(self.out / WEIGHTS, trainable, {"training": _lasting(self.log)}, shift)
 
     # --- checkpoints -------------------------------------------------------------------------
 
@@ -242,6 +242,17 @@ class Trainer:
             self.done, self.best = int(state["done"]), float(state["best"])
             self.seconds, self.log = float(state["seconds"]), dict(state["log"])
             self.tally = Tally(**state["tally"])
+
+
+def _lasting(log: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the log goes with the weights: no times or places, as equal runs give equal files."""
+    kept = {key: value for key, value in log.items() if key not in {"epochs", "seconds"}}
+    if "config" in kept:
+        kept["config"] = {key: v for key, v in kept["config"].items() if key not in FREE}
+    if "best" in kept:
+        val = {key: value for key, value in kept["best"]["val"].items() if key != "seconds"}
+        kept["best"] = {**kept["best"], "val": val}
+    return kept
 
 
 def _truth(batch: Batch, device: str) -> Truth:

@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from registry.backbones.zoo import REFUSED
 from registry.errors import DataError, reading
 from registry.files import expanded, file_sha256, refuse_special
 
@@ -202,6 +203,7 @@ def state_sha256(state: Mapping[str, torch.Tensor]) -> str:
 
 # (a name that tells the family, what to call it)
 FAMILIES: tuple[tuple[str, str], ...] = (
+    *REFUSED,
     (
         r"^(backbone\.)?efficientnet\._",
         "a DeepfakeBench efficientnetb4 (its padding is another network's)",
@@ -211,10 +213,6 @@ FAMILIES: tuple[tuple[str, str], ...] = (
     (r"\.self_attn\.\w+\.weight_main$", "an Effort detector (CLIP ViT with a residual by SVD)"),
     (r"^feature_extractor\.vision_model\.", "a GenD detector (CLIP ViT)"),
     (r"(^|\.)embeddings\.class_embedding$", "a CLIP vision tower of Hugging Face's"),
-    (
-        r"^encoder_f\.",
-        "a DeepfakeBench UCF, which no backbone takes (its head is not one layer)",
-    ),
     (r"^(backbone\.)?resnet\.0\.weight$", "a DeepfakeBench resnet34 (CNN-Aug)"),
     (r"^(backbone\.)?block1\.rep\.", "an Xception"),
     (r"^layer1\.0\.conv1\.weight$", "a ResNet"),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from registry.backbones.folding import FoldedForm
+from registry.backbones.timm_layout import fine_map, fine_stage, is_channels_last, prefix_tokens
 from registry.backbones.timm_network import TimmNetwork
 from registry.contracts.training import Training
 from registry.contracts.types import CropPolicy, Features
@@ -19,7 +20,8 @@ from registry.errors import ConfigError
 
 __all__ = ["TimmBackbone", "WeightsOrigin"]
 
-FINE_STRIDE = 16  # pixels of an image to a position of the map that parts are told apart on
+
+_FOREIGN = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,13 @@ class TimmBackbone(nn.Module):
         self._many_classes = many_classes
         self._normalises = any(mean) or any(value != 1 for value in std)
         self.eval().requires_grad_(requires_grad=False)
-        self._examine()
+        try:
+            self._examine()
+        except _FOREIGN as error:
+            raise ConfigError(
+                f"backbone {name!r} is no model of an image to one map or list of tokens"
+                f" ({type(error).__name__}: {error}); choose another timm model"
+            ) from error
         self._folded = FoldedForm(self._maps)
 
     # --- the protocol --------------------------------------------------------------------------
@@ -80,20 +88,17 @@ class TimmBackbone(nn.Module):
 
     def _fine_with(self, model: Any, images: torch.Tensor) -> Features:
         """`fine_features`, out of the model or another form of it."""
-        stage = _fine_stage(model)
+        stage = fine_stage(model)
         if stage is None:
             return self._features_with(model, images)
-        kept: list[torch.Tensor] = []
+        kept: list[Any] = []
         handle = stage.register_forward_hook(lambda _module, _inputs, output: kept.append(output))
         try:
             features = self._features_with(model, images)
         finally:
             handle.remove()
-        fine = kept[0] if kept else None
-        if not isinstance(fine, torch.Tensor) or fine.ndim != 4:
-            return features  # tokens lie on the grid that the map has
-        fine = fine.permute(0, 3, 1, 2) if self._nhwc else fine
-        return replace(features, fine=fine) if _side(fine) > _side(features.map) else features
+        fine = fine_map(kept[0] if kept else None, features.map)
+        return features if fine is None else replace(features, fine=fine)
 
     def embed(self, features: Features) -> torch.Tensor:
         embedding: torch.Tensor = self.model.forward_head(self._raw(features), pre_logits=True)
@@ -154,8 +159,8 @@ class TimmBackbone(nn.Module):
         """Run the model once and set what depends on its layout."""
         rng = torch.Generator().manual_seed(0)
         raw = self.model.forward_features(self._example())
-        self._nhwc = getattr(self.model, "output_fmt", "NCHW") == "NHWC"
-        self._prefix = _prefix_tokens(self.name, self.model, raw)
+        self._prefix = prefix_tokens(self.name, self.model, raw)
+        self._nhwc = raw.ndim == 4 and is_channels_last(raw) is True
         if raw.ndim == 4 and not self._nhwc:
             # Convolutions run 8 to 30 % faster on channels-last memory (measured on a CPU).
             self.model.to(memory_format=torch.channels_last)
@@ -186,6 +191,8 @@ class TimmBackbone(nn.Module):
         classes = getattr(self.model, "num_classes", 0)
         if self._classifier is None or classes < 1 or (classes > 2 and not self._many_classes):
             return False
+        if not _takes(self._classifier, self.dim):
+            return False
         return _equal(self._classify(embedding), self.model.forward_head(raw), 1e-5)
 
     def _classify(self, embedding: torch.Tensor) -> torch.Tensor:
@@ -201,16 +208,10 @@ def _classifier_of(model: Any) -> Any:
     return dict(model.named_modules()).get(name) if isinstance(name, str) else None
 
 
-def _fine_stage(model: Any) -> nn.Module | None:
-    """The last stage of a convolutional model whose map is no coarser than FINE_STRIDE."""
-    listed = getattr(model, "feature_info", None) or []
-    stages: list[dict[str, Any]] = getattr(listed, "info", listed)
-    fine = [stage["module"] for stage in stages if stage["reduction"] <= FINE_STRIDE]
-    return dict(model.named_modules()).get(fine[-1]) if fine else None
-
-
-def _side(grid: torch.Tensor) -> int:
-    return grid.shape[-1]
+def _takes(layer: Any, dim: int) -> bool:
+    """Whether a classifier works on the embedding itself: that of an MLP has layers before it."""
+    width = getattr(layer, "in_features", None) or getattr(layer, "in_channels", None)
+    return width is None or width == dim
 
 
 def _is_linear(layer: Any) -> bool:
@@ -222,29 +223,3 @@ def _equal(found: torch.Tensor, expected: torch.Tensor, tolerance: float) -> boo
     return found.shape == expected.shape and torch.allclose(
         found, expected, rtol=tolerance, atol=tolerance
     )
-
-
-def _prefix_tokens(name: str, model: nn.Module, raw: Any) -> int:
-    """How many class and register tokens stand before the patches; 0 for a feature map."""
-    if not isinstance(raw, torch.Tensor) or raw.ndim not in {3, 4}:
-        raise ConfigError(
-            f"backbone {name!r} gives {_describe(raw)}, not one feature map (B, C, h, w) or one"
-            " list of tokens (B, T, C), so it cannot be used here; choose another timm model"
-        )
-    if raw.ndim == 4:
-        return 0
-    declared = getattr(model, "num_prefix_tokens", None)
-    for prefix in (0, 1) if declared is None else (declared,):
-        patches = raw.shape[1] - prefix
-        if patches > 1 and isqrt(patches) ** 2 == patches:
-            return int(prefix)
-    raise ConfigError(
-        f"backbone {name!r} gives {raw.shape[1]} tokens, which do not lie on a square grid, so they"
-        " make no feature map; choose another timm model"
-    )
-
-
-def _describe(raw: Any) -> str:
-    if isinstance(raw, torch.Tensor):
-        return f"a tensor of shape {tuple(raw.shape)}"
-    return f"a {type(raw).__name__} of {len(raw)} outputs" if hasattr(raw, "__len__") else repr(raw)

@@ -70,6 +70,7 @@ def accuracy(labels: Ints, scores: Floats) -> float:
 
 def false_alarms(labels: Ints, scores: Floats) -> float:
     """Share of the reals that score above .5; also of data that holds no fakes."""
+    need_samples(labels)
     if not (labels == 0).any():
         raise UndefinedMetricError("no real among the samples")
     return unweighted(false_alarms_weighted, labels, scores)

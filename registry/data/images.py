@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from registry.data.image_bytes import DamagedImageError, checked_jpeg, checked_png
+from registry.data.native_lines import caught_lines
+from registry.data.orientation import apply_exif
+from registry.data.signatures import HEAD, kind_of
+from registry.data.sizes import MOST_PIXELS, check_image_size
 from registry.errors import DataError
-from registry.files import refuse_special
+from registry.files import check_regular
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,30 +24,34 @@ if TYPE_CHECKING:
 __all__ = ["read_image", "shrink"]
 
 _LONGEST_SIDE = 2048  # larger frames are searched for faces at this size (SBI's inference)
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"BM", b"GIF8", b"II*\0", b"MM\0*")
-_JPEG, _JPEG_SCAN, _JPEG_END = b"\xff\xd8\xff", 0xDA, b"\xff\xd9"
+_UNKNOWN = "not an image, or of a format that is not read"
+_ORIENTATION = 0x0112  # of EXIF
+_SILENT, _WARNING = 0, 3  # levels of OpenCV's log
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+# BMP, TIFF, JPEG 2000 (file and bare), PBM to PPM as text and as bytes.
+_HEARD: tuple[bytes, ...] = (b"BM", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
+_HEARD += tuple(b"P%d" % number + space for number in range(1, 7) for space in (b"\n", b" ", b"\r"))
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """The image as uint8 RGB (H, W, 3), upright as its EXIF orientation says.
+def read_image(path: Path, most: int = MOST_PIXELS) -> NDArray[np.uint8]:
+    """The image as uint8 RGB (H, W, 3), upright as its orientation says.
 
     Greyscale becomes three equal channels, alpha is dropped, 16 bits keep their upper eight and
-    CMYK is converted without a colour profile. A DataError says what is wrong with the file.
+    CMYK is converted without a colour profile; of an animation the first frame is taken. A
+    DataError says what is wrong with the file, also with one that a decoder would mend by guessing,
+    or of more than `most` pixels.
     """
-    import cv2
-
     data = _read_bytes(path)
-    if _is_cut_jpeg(data):  # a decoder would make up the missing rows in grey
-        raise DataError(f"cannot decode {path}: the JPEG is truncated")
+    decode = next((found for is_kind, found in _DECODERS if is_kind(data)), None)
+    if decode is None:
+        video = kind_of(data[:HEAD]) == "video"
+        what = "a video, whose name must say so (.mp4, .mkv)" if video else _UNKNOWN
+        raise DataError(f"cannot decode {path}: {what}")
+    check_image_size(data, path, most)
     try:
-        # IMREAD_COLOR converts CMYK, depth, greyscale and orientation; IMREAD_UNCHANGED would not.
-        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error as error:
-        raise DataError(f"cannot decode {path}: {error.err}") from None
-    if image is None:
-        raise DataError(f"cannot decode {path}: {_diagnosis(data)}")
-    rgb: NDArray[np.uint8] = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    return rgb
+        return decode(data)
+    except DamagedImageError as error:
+        raise DataError(f"cannot decode {path}: {error}") from None
 
 
 def shrink(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
@@ -54,11 +66,9 @@ def shrink(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
 
 
 def _read_bytes(path: Path) -> bytes:
-    refuse_special(path)
+    check_regular(path, "image")
     try:
         data = path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"no image file {path}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"cannot read {path}: {reason}") from None
@@ -67,21 +77,118 @@ def _read_bytes(path: Path) -> bytes:
     return data
 
 
-def _diagnosis(data: bytes) -> str:
-    if data.startswith(_SIGNATURES):
-        return "the image is truncated or damaged"
-    return "not an image, or of a format that OpenCV does not read"
+# --- decoders ---------------------------------------------------------------------------------
 
 
-def _is_cut_jpeg(data: bytes) -> bool:
-    """Whether no end marker follows the first scan; a thumbnail in the header has its own."""
-    if not data.startswith(_JPEG):
-        return False
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == _JPEG_SCAN:
-            return data.find(_JPEG_END, at) < 0
-        padding = marker == 0xFF
-        at += 1 if padding else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return at + 4 > len(data)
+def _opencv(data: bytes) -> NDArray[np.uint8]:
+    """With EXIF's orientation; DamagedImageError where it fails."""
+    import cv2
+
+    cv2.utils.logging.setLogLevel(_SILENT)  # it knows of no file
+    image = _decoded(data)
+    if image is None:
+        raise DamagedImageError("the image is truncated or damaged")
+    return image
+
+
+def _opencv_heard(data: bytes) -> NDArray[np.uint8]:
+    """By a library below OpenCV that goes on after damage and only says so."""
+    import cv2
+
+    with caught_lines(_is_of_library) as lines:
+        cv2.utils.logging.setLogLevel(_WARNING)
+        try:
+            image = _decoded(data)
+        finally:
+            cv2.utils.logging.setLogLevel(_SILENT)
+    if any(" samples" in line for line in lines):
+        raise DamagedImageError(
+            "its pixels are floating-point or 32-bit numbers; save it with 8 bits"
+        )
+    wrong = [found[1] for line in lines if (found := _DAMAGE.search(line))]
+    if image is None or wrong:
+        said = f" ({wrong[0]})" if wrong else ""
+        raise DamagedImageError(f"the image is truncated or damaged{said}")
+    return image
+
+
+def _decoded(data: bytes) -> NDArray[np.uint8] | None:
+    import cv2
+
+    try:
+        # IMREAD_COLOR converts CMYK, depth, greyscale and orientation; IMREAD_UNCHANGED would not.
+        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise DamagedImageError(error.err) from None
+    return None if image is None else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+
+
+def _is_of_library(line: str) -> bool:
+    return _LIBRARIES.search(line) is not None
+
+
+def _jpeg(data: bytes) -> NDArray[np.uint8]:
+    return _opencv(checked_jpeg(data))
+
+
+def _png(data: bytes) -> NDArray[np.uint8]:
+    return _opencv(checked_png(data))
+
+
+def _webp(data: bytes) -> NDArray[np.uint8]:
+    if 8 + int.from_bytes(data[4:8], "little") > len(data):
+        raise DamagedImageError("the image is truncated")
+    return _opencv(data)
+
+
+def _avif(data: bytes) -> NDArray[np.uint8]:
+    """OpenCV refuses damaged ones and knows of no orientation; Pillow does the other half."""
+    from PIL import Image
+
+    image = _opencv(data)
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            return apply_exif(image, opened.getexif().get(_ORIENTATION))
+    except (*_PILLOW_ERRORS, Image.DecompressionBombError) as error:
+        raise DamagedImageError(f"the image is damaged ({error})") from None
+
+
+def _heif(data: bytes) -> NDArray[np.uint8]:
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        raise DamagedImageError(
+            "HEIC needs the package pillow-heif: pip install 'lesb-plugin[heic]'"
+        ) from None
+    register_heif_opener()
+    return _pillow(data)
+
+
+def _pillow(data: bytes) -> NDArray[np.uint8]:
+    """The first frame."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    except (*_PILLOW_ERRORS, Image.DecompressionBombError) as error:
+        raise DamagedImageError(f"the image is truncated or damaged ({error})") from None
+
+
+_PILLOW_ERRORS = (OSError, SyntaxError, ValueError, EOFError, RuntimeError)
+_LIBRARIES = re.compile("tiff|jpeg|jfif|adobe|imdecode_", re.IGNORECASE)
+# What is said after such words is damage, whatever picture comes of it; of tags it is none.
+_DAMAGE = re.compile(
+    r"(?:TIFF_Error (?!_TIFFVSetField|TIFFFetchNormalTag)"
+    r"|errorLogCallback OpenJPEG2000: |(?=Corrupt JPEG))(.*)"
+)
+Decoder: TypeAlias = Callable[[bytes], "NDArray[np.uint8]"]
+_DECODERS: tuple[tuple[Callable[[bytes], bool], Decoder], ...] = (
+    (lambda data: data.startswith(b"\xff\xd8\xff"), _jpeg),
+    (lambda data: data.startswith(b"\x89PNG"), _png),
+    (lambda data: data.startswith(b"RIFF") and data[8:12] == b"WEBP", _webp),
+    (lambda data: data.startswith(b"GIF8"), _pillow),
+    (lambda data: data[4:12] in {b"ftypavif", b"ftypavis"}, _avif),
+    (lambda data: data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS, _heif),
+    (lambda data: data.startswith(_HEARD), _opencv_heard),
+)

@@ -19,7 +19,8 @@ from registry.contracts.types import (
     Video,
     VideoIndex,
 )
-from registry.data.videos import count_frames
+from registry.data.frame_times import ShownFrames, find_frames
+from registry.data.media import animation_notes
 from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean, reading
 from registry.files import file_sha256, is_there
 from registry.plugins.specs import DatasetSpec
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["FramePolicy", "data_fingerprint", "find_index", "find_videos", "select_frames"]
 
 _NO_OPTIONS = DataOptions()
+_INSTANT = 1e-6  # seconds: what rounding may cost a time
 
 
 def find_videos(
@@ -56,32 +58,43 @@ def find_index(
     if not index.videos:
         raise EmptySplitError(f"data set {name!r} has no videos in split {split!r}")
     _check(index.videos, spec)
-    return index
+    frames = (frame.path for video in index.videos for frame in video.frames)
+    return replace(index, notes=(*index.notes, *animation_notes(frames)))
 
 
-FramePolicy = Literal["linspace", "first", "all", "deepfakebench"]
+FramePolicy = Literal["linspace", "time", "first", "all", "deepfakebench"]
 
 
 def select_frames(video: Video, count: int, policy: FramePolicy = "linspace") -> tuple[Frame, ...]:
     """At most `count` frames: evenly spread from the first to the last, or the first; or all.
 
+    `linspace` spreads them by number, `time` by the seconds at which a video file shows them;
     `deepfakebench` takes the first in the order of the integers that their names are before the
     first point, and raises a DataError where one is none. A video file is opened to see how many
     there are; one that is damaged has the frame that fails.
     """
     if count < 1:
         raise ConfigError(f"frames is {count}; at least one frame of each video is needed")
-    total = len(video.frames) if video.file is None else _count(video.file)
-    if policy == "linspace":
-        chosen = np.unique(np.linspace(0, total - 1, count, dtype=np.int64)).tolist()
-    else:
-        chosen = range(total if policy == "all" else min(count, total))
-    if video.file is None:
-        frames = video.frames
-        if policy == "deepfakebench":
-            frames = tuple(sorted(frames, key=deepfakebench_number))
-        return tuple(frames[at] for at in chosen)
-    return tuple(Frame(path=video.file, index=at) for at in chosen)
+    if video.file is not None:
+        chosen = _chosen(_shown(video.file), count, policy)
+        return tuple(Frame(path=video.file, index=at) for at in chosen)
+    frames = video.frames
+    if policy == "deepfakebench":
+        frames = tuple(sorted(frames, key=deepfakebench_number))
+    return tuple(frames[at] for at in _chosen(ShownFrames(len(frames)), count, policy))
+
+
+def _chosen(shown: ShownFrames, count: int, policy: FramePolicy) -> Sequence[int]:
+    """Numbers of the frames that a policy takes, ascending."""
+    total, times = shown.count, shown.times
+    if policy in {"first", "all", "deepfakebench"}:
+        return range(total if policy == "all" else min(count, total))
+    if policy == "linspace" or times is None:
+        return sorted(set(map(int, np.linspace(0, total - 1, count, dtype=np.int64))))
+    moments = np.linspace(times[0], times[-1], count) + _INSTANT
+    on_screen = np.searchsorted(times, moments, side="right") - 1
+    missing = [total - 1] if total > len(times) else []  # of a file that is cut short
+    return sorted({*map(int, on_screen), *missing})
 
 
 def deepfakebench_number(frame: Frame) -> int:
@@ -96,13 +109,13 @@ def deepfakebench_number(frame: Frame) -> int:
         ) from None
 
 
-def _count(path: Path) -> int:
+def _shown(path: Path) -> ShownFrames:
     """Frames of a video file; one for a file that no reader makes anything of, which then fails."""
     try:
         with reading(path):
-            return count_frames(path)
+            return find_frames(path)
     except DataError:
-        return 1
+        return ShownFrames(1)
 
 
 def data_fingerprint(videos: Iterable[Video]) -> str:

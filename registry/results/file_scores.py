@@ -38,7 +38,10 @@ class FaceScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameScore:
-    """A frame: `score` is its highest face's, None where `error` says why there is none."""
+    """A frame: `score` is its highest face's, None where `error` says why there is none.
+
+    `left_out` is how many faces were found and not scored, for being much smaller than another.
+    """
 
     index: int
     score: float | None = None
@@ -46,6 +49,7 @@ class FrameScore:
     variants: Mapping[str, float] = field(default_factory=dict)
     faces: tuple[FaceScore, ...] = ()
     error: str = ""
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +91,34 @@ class Prediction:
         return median(known) if known else None
 
     @property
+    def faces_left_out(self) -> int:
+        """Faces that were found and not scored, in all frames together."""
+        return sum(frame.left_out for frame in self.frames)
+
+    @property
+    def left_out_note(self) -> str:
+        """How many faces were left out, and what scores them; empty where none was."""
+        count, among = self.faces_left_out, sum(frame.left_out > 0 for frame in self.frames)
+        if count == 0:
+            return ""
+        where = f" in {among} frames" if len(self.frames) > 1 else ""
+        return f"{count} more face{'s' * (count > 1)}{where} left out; --faces all"
+
+    @property
     def frame_errors(self) -> Counter[str]:
         """Why frames have no score, and how many."""
         return Counter(frame.error for frame in self.frames if frame.error)
 
 
-def predictions(table: pa.Table, settings: Settings) -> Iterator[Prediction]:
-    """The files of a table of face rows, in its order."""
+def predictions(
+    table: pa.Table,
+    settings: Settings,
+    left_out: Mapping[tuple[Path, int], int] | None = None,
+) -> Iterator[Prediction]:
+    """The files of a table of face rows, in its order.
+
+    `left_out` counts faces that were not scored by path and index of their frame.
+    """
     rows: dict[str, dict[int, list[Row]]] = {}
     for row in table.to_pylist():
         rows.setdefault(row["video"], {}).setdefault(row["frame"], []).append(row)
@@ -105,7 +130,10 @@ def predictions(table: pa.Table, settings: Settings) -> Iterator[Prediction]:
     columns = variant_columns(table, settings.detector)
     for name, by_frame in rows.items():
         frames = tuple(
-            _frame(index, own, of_frames.get((name, index), {}), columns, settings)
+            replace(
+                _frame(index, own, of_frames.get((name, index), {}), columns, settings),
+                left_out=(left_out or {}).get((Path(name), index), 0),
+            )
             for index, own in by_frame.items()
         )
         yield _file(Path(name), frames, of_videos.get(name, {}))

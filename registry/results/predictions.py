@@ -27,6 +27,7 @@ from registry.results.method_groups import MethodGroup
 from registry.settings.coerce import build
 
 __all__ = [
+    "CONFORMAL",
     "OK",
     "PREDICTIONS",
     "SHARPNESS",
@@ -39,6 +40,7 @@ __all__ = [
 
 PREDICTIONS = "predictions.parquet"
 SHARPNESS = "sharpness"  # the column that `faces.quality` fills
+CONFORMAL = "conformal"  # p of the row's video among like real faces that the fit kept
 OK = "ok"
 
 MAX_DRAWS = 1_000_000  # of the bootstrap: more would be a slip, or a file made to fill the memory
@@ -64,10 +66,12 @@ _COLUMNS: dict[str, pa.DataType] = {
     "y1": pa.int32(),
     "status": pa.string(),
     "sharpness": pa.float64(),
+    "conformal": pa.float64(),
     "fake": pa.float64(),
 }
-_NULLABLE = {"identity", "region", "listed", "x0", "y0", "x1", "y1", "sharpness", "fake"}
-_LATER = {"listed", "sharpness"}  # columns that files of earlier versions lack
+_BOX = ("x0", "y0", "x1", "y1")
+_NULLABLE = {"identity", "region", "listed", *_BOX, "sharpness", "conformal", "fake"}
+_LATER = {"listed", "sharpness", "conformal"}  # columns that files of earlier versions lack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

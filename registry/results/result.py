@@ -15,6 +15,7 @@ from registry.results.metric import Metric
 from registry.results.predictions import PREDICTIONS, Settings, read_predictions
 from registry.results.profiles import DEEPFAKEBENCH, differences, measure
 from registry.results.provenance import Provenance
+from registry.results.sources import Across, DataSource, across, by_source
 from registry.settings.coerce import build
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Result:
     `measurements` come by variant, data set, method, level and metric; `notes` are what a reader
     of the numbers must know, in full sentences. `groups` says which methods each group of methods
     pools; its rows among `measurements` and `counts` bear its name in place of a method's.
+    `sources` are the real faces of each data set, `across` Cross-AUCs of each pair of them.
     """
 
     settings: Settings
@@ -42,6 +44,8 @@ class Result:
     provenance: Provenance
     notes: tuple[str, ...] = ()
     groups: tuple[Pooled, ...] = ()
+    sources: tuple[DataSource, ...] = ()
+    across: tuple[Across, ...] = ()
 
     @classmethod
     def of(
@@ -65,6 +69,8 @@ class Result:
             provenance=provenance,
             notes=tuple(dict.fromkeys((*notes, *why))),
             groups=pooled(table, settings.groups),
+            sources=() if other else by_source(table, settings, metrics),
+            across=() if other else across(table, settings, metrics),
         )
 
     @property
@@ -177,6 +183,8 @@ def _dumps(result: Result) -> str:
         "settings": result.settings.to_json(),
         "notes": result.notes,
         "groups": [asdict(each) for each in result.groups],
+        "sources": [asdict(each) for each in result.sources],
+        "across": [asdict(each) for each in result.across],
         "counts": [asdict(each) for each in result.counts],
         "provenance": result.provenance.to_json(),
         "measurements": [asdict(each) for each in result.measurements],
@@ -186,7 +194,7 @@ def _dumps(result: Result) -> str:
 
 def _from_json(record: Mapping[str, Any]) -> Result:
     """The inverse of `_dumps`; a ConfigError or KeyError where something is not as it was."""
-    held = {"groups": (), **record}  # runs of earlier versions have no groups
+    held = {"groups": (), "sources": (), "across": (), **record}  # not in those of earlier versions
     return build(Result, {each.name: held[each.name] for each in fields(Result)})
 
 
@@ -194,15 +202,21 @@ def _said(error: Exception) -> str:
     return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
-_KEY = ("dataset", "method", "variant", "level", "metric", "name")
-_Record: TypeAlias = Measurement | Count | Pooled
+_KEY = ("dataset", "method", "variant", "level", "metric", "name", "reals_of", "fakes_of")
+_Record: TypeAlias = Measurement | Count | Pooled | DataSource | Across
+
+
+def _kinds(result: Result) -> tuple[tuple[_Record, ...], ...]:
+    return (
+        result.measurements, result.counts, result.groups, result.sources, result.across
+    )  # fmt: skip
 
 
 def _by_key(result: Result) -> list[dict[tuple[str, ...], _Record]]:
-    """Measurements, then counts, then groups, by what each is about."""
+    """Measurements, then counts, groups and sources, by what each is about."""
     return [
         {tuple(getattr(each, name) for name in _KEY if hasattr(each, name)): each for each in kind}
-        for kind in (result.measurements, result.counts, result.groups)
+        for kind in _kinds(result)
     ]
 
 

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from registry.contracts.types import ALL_METHODS
 from registry.results.bootstrap import draw_weights, interval
+from registry.results.figure import CountedFigure
 from registry.results.measure import Measurement
 from registry.results.predictions import OK
 from registry.results.result import Result
 
-__all__ = ["CLEAN", "FIGURES", "Dose", "DoseFigure", "right_part", "rows_of_run"]
+__all__ = ["CLEAN", "FIGURES", "Dose", "right_part", "rows_of_run"]
 
 CLEAN = "clean"
 FIGURES = {
@@ -31,23 +32,13 @@ FIGURES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DoseFigure:
-    """A value with its 95 % interval; None where there is none. `count` is what it rests on."""
-
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    count: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Dose:
     """One data set under one condition ("clean" for none), with its figures by key of `FIGURES`."""
 
     condition: str
     dose: str
     dataset: str
-    figures: Mapping[str, DoseFigure]
+    figures: Mapping[str, CountedFigure]
 
     @property
     def family(self) -> str:
@@ -85,8 +76,8 @@ def rows_of_run(result: Result, table: pa.Table, condition: str, dose: str) -> l
                 dose=dose,
                 dataset=each.dataset,
                 figures={
-                    "auc": measured.get("auc", DoseFigure()),
-                    "false_alarms": measured.get("false_alarms", DoseFigure()),
+                    "auc": measured.get("auc", CountedFigure()),
+                    "false_alarms": measured.get("false_alarms", CountedFigure()),
                     "right_part": right_part(own, result.settings.draws, result.settings.seed),
                 },
             )
@@ -94,7 +85,7 @@ def rows_of_run(result: Result, table: pa.Table, condition: str, dose: str) -> l
     return rows
 
 
-def right_part(table: pa.Table, draws: int, seed: int) -> DoseFigure:
+def right_part(table: pa.Table, draws: int, seed: int) -> CountedFigure:
     """How often the part that was changed has the highest score, of fakes with one known part.
 
     Faces whose `region` is no part of the detector's (a whole face, say) do not count. Intervals
@@ -105,13 +96,13 @@ def right_part(table: pa.Table, draws: int, seed: int) -> DoseFigure:
     rows = table.filter(chosen)
     rows = rows.filter(pc.is_in(rows["region"], value_set=pa.array(parts, pa.string())))
     if len(parts) < 2 or len(rows) == 0:
-        return DoseFigure()
+        return CountedFigure()
     scores = np.stack([rows[f"p_{part}"].to_numpy() for part in parts], axis=1)  # (n, K)
     right = np.array(parts)[scores.argmax(axis=1)] == np.array(rows["region"].to_pylist())
     known = zip(rows["identity"].to_pylist(), rows["video"].to_pylist(), strict=True)
     people = [person or video for person, video in known]
     low, high = _interval(right, people, draws, seed)
-    return DoseFigure(value=float(right.mean()), low=low, high=high, count=len(right))
+    return CountedFigure(value=float(right.mean()), low=low, high=high, count=len(right))
 
 
 def _interval(
@@ -128,6 +119,6 @@ def _interval(
     return found.low, found.high
 
 
-def _figure(found: Measurement) -> DoseFigure:
+def _figure(found: Measurement) -> CountedFigure:
     count = found.reals if found.metric == "false_alarms" else found.reals + found.fakes
-    return DoseFigure(value=found.value, low=found.low, high=found.high, count=count)
+    return CountedFigure(value=found.value, low=found.low, high=found.high, count=count)

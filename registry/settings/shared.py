@@ -20,6 +20,7 @@ __all__ = [
     "LearningSettings",
     "ModelSettings",
     "RealFaceSettings",
+    "SeveralFacesSettings",
     "TrainingSettings",
     "VideoSettings",
     "WorkerSettings",
@@ -76,10 +77,11 @@ class FrameSettings(_Checked):
     heading: ClassVar[str] = "frames and faces"
 
     frames: int = option(32, "frames taken of each video", min=1)
-    frame_policy: Literal["linspace", "first", "all", "deepfakebench"] = option(
+    frame_policy: Literal["linspace", "time", "first", "all", "deepfakebench"] = option(
         "linspace",
-        "which: evenly spread, the first, or all whatever --frames says; deepfakebench: the first"
-        " by the integers that the files' names are",
+        "which: evenly spread by number, or by time (for variable rates); the first; or all"
+        " whatever --frames says; deepfakebench: the first by the integers that the files' names"
+        " are",
     )
 
 
@@ -99,6 +101,22 @@ class FaceSettings(_Checked):
         "auto",
         "where the face box comes from; auto: landmarks where there are any; frame: images are face"
         " crops already and taken whole; frame_cubic: the same, resized as DeepfakeBench does",
+    )
+    max_pixels: int = option(
+        100_000_000, "images and videos of more pixels are refused: a small file can be huge", min=1
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeveralFacesSettings(_Checked):
+    """What is done where a frame shows several faces."""
+
+    heading: ClassVar[str] = "frames and faces"
+
+    faces: Literal["large", "all"] = option(
+        "large",
+        "which of the faces that a detector finds in a frame: those of at least half the largest"
+        " one's area, or all",
     )
 
 

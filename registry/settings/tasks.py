@@ -12,6 +12,7 @@ from registry.settings.shared import (
     FailureSettings,
     LearningSettings,
     ModelSettings,
+    SeveralFacesSettings,
     VideoSettings,
     option,
     options_field,
@@ -45,7 +46,7 @@ class ScoredDataSettings(DetectorSettings, FailureSettings, VideoSettings, DataS
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvalConfig(ScoredDataSettings):
+class EvalConfig(ScoredDataSettings, SeveralFacesSettings):
     """What `bench eval` does; the same names are flags, YAML keys and arguments of `evaluate`."""
 
     folder: ClassVar[str] = "eval"
@@ -106,7 +107,7 @@ class FitConfig(ModelSettings, FailureSettings, LearningSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScoringConfig(DetectorSettings, VideoSettings):
+class ScoringConfig(DetectorSettings, SeveralFacesSettings, VideoSettings):
     """What scores the faces in files, and how; a command adds fields of its own."""
 
     folder: ClassVar[str]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from registry.console import tell
 from registry.contracts.detector import Detector, Explain
 from registry.contracts.embedder import Embedder
 from registry.contracts.types import CropPolicy, Frame, Video
@@ -49,7 +50,10 @@ def prepare_audit(config: AuditSettings) -> AuditInputs:
     if config.explainer is not None:
         plugins.get("explainer", config.explainer)  # a wrong name is told before weights are read
     chosen = choose(plugins, config)
-    videos = [video for index in find_data(config, plugins) for video in index.videos]
+    data = find_data(config, plugins)
+    for note in dict.fromkeys(note for index in data for note in index.notes):
+        tell(f"note: {note}")
+    videos = [video for index in data for video in index.videos]
     reader = build_reader(chosen.faces, config, the_condition(config.corrupt), config.seed)
     model = build_model(chosen, config, fit_first(plugins, chosen, config))
     embedder = model.embedder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
@@ -16,19 +15,21 @@ from registry.contracts.traits import traits_of
 from registry.contracts.types import FRAME, FRAME_CUBIC, Video, VideoIndex
 from registry.data.index import data_fingerprint
 from registry.detectors.model import Model, audit_of, build_model, check_files
-from registry.errors import BenchError, ConfigError, DataError, guarded
+from registry.errors import BenchError, ConfigError, guarded
 from registry.faces.corruptions import the_condition
 from registry.faces.reader import FaceReader, build_reader
 from registry.files import CACHE_ADVICE, cache_dir, file_sha256, writable_folder, write_text
 from registry.plugins.chosen import Chosen, choose
 from registry.plugins.discovery import load_plugins
 from registry.results.method_groups import MethodGroup, read_groups
-from registry.results.predictions import OK, PREDICTIONS, write_predictions
+from registry.results.predictions import PREDICTIONS, Settings, write_predictions
 from registry.results.profiles import BOTH, STRICT
 from registry.results.provenance import BackboneRecord, Provenance
 from registry.results.remarks import domains_of, remarks
 from registry.results.result import Result
 from registry.scoring.chunks import Chunk, ChunkStore, Unit, cut
+from registry.scoring.conformal import with_conformal
+from registry.scoring.failures import Failures
 from registry.scoring.frames import choose_units, find_data
 from registry.scoring.rows import rows_of
 from registry.scoring.scorer import Scorer
@@ -89,7 +90,8 @@ def _prepare(config: EvalConfig) -> _Job:
     data = find_data(config, plugins)
     videos = [video for index in data for video in index.videos]
     groups = read_groups(config.group, {video.method for video in videos if video.label} - {""})
-    reader = build_reader(chosen.faces, config, condition, config.seed)
+    every_face = config.faces == "all"
+    reader = build_reader(chosen.faces, config, condition, config.seed, every_face=every_face)
     if chosen.backbone is None:
         config = replace(config, backbone=None, weights=None, wrap=None)  # none of it was used
     model = build_model(chosen, config, fit_first(plugins, chosen, config))
@@ -143,7 +145,11 @@ def _score(job: _Job) -> list[tuple[Sequence[Unit], Chunk]]:
     found = [store.find(index, units) for index, units in enumerate(pieces)]
     missing = [index for index, chunk in enumerate(found) if chunk is None]
     write_text(job.folder / "config.yaml", as_yaml(job.config))  # nothing there is of another run
-    _stop_on_errors(job, pieces, found)
+    failures = Failures(len(job.units), job.config.max_errors, job.folder)
+    for units, chunk in zip(pieces, found, strict=True):
+        if chunk is not None:
+            failures.add(units, chunk)
+    failures.check()
     job.counts["frames"] = sum(len(pieces[index]) for index in missing)
     scorer = Scorer(model.detector, model.spec.name, model.spec.source, job.reader, model.crop)
     steps = scorer.run(
@@ -167,7 +173,8 @@ def _score(job: _Job) -> list[tuple[Sequence[Unit], Chunk]]:
             index = next(remaining)
             found[index] = step
             store.put(index, pieces[index], step)
-            _stop_on_errors(job, pieces, found)
+            failures.add(pieces[index], step)
+            failures.check()
     return [(units, chunk) for units, chunk in zip(pieces, found, strict=True) if chunk]
 
 
@@ -198,38 +205,11 @@ def _embedding_cache(job: _Job) -> Path | None:
     return None
 
 
-def _stop_on_errors(
-    job: _Job, pieces: Sequence[Sequence[Unit]], found: Sequence[Chunk | None]
-) -> None:
-    """DataError where more of the frames that are done have failed than may."""
-    failed = [
-        (str(status), units[at].frame.path)
-        for units, chunk in zip(pieces, found, strict=True)
-        if chunk is not None
-        for at, status in zip(chunk.unit, chunk.status, strict=True)
-        if status != OK
-    ]
-    reasons = Counter(reason for reason, _ in failed)
-    allowed = job.config.max_errors
-    allowed = allowed * len(job.units) if allowed < 1 else allowed
-    if reasons.total() > allowed:
-        first = dict(reversed(failed))
-        worst = "; ".join(
-            f"{count} x {reason}, first {first[reason]}" for reason, count in reasons.most_common(3)
-        )
-        raise DataError(
-            f"{reasons.total()} of {len(job.units)} frames failed, more than --max-errors"
-            f" {job.config.max_errors:g} allows: {worst}. What is done is kept in {job.folder};"
-            " mend the data, or raise --max-errors and run the same line again"
-        )
-
-
 # --- measuring -------------------------------------------------------------------------------
 
 
-def _measure(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -> Result:
-    table = rows_of(chunks, job.model.detector, job.model.spec)
-    settings = replace(
+def _settings(job: _Job) -> Settings:
+    return replace(
         job.model.settings,
         metrics=job.config.metrics,
         draws=job.config.draws,
@@ -237,6 +217,12 @@ def _measure(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -> Resul
         profile=STRICT if job.config.profile == BOTH else job.config.profile,
         groups=job.groups,
     )
+
+
+def _measure(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -> Result:
+    table = rows_of(chunks, job.model.detector, job.model.spec)
+    settings = _settings(job)
+    table = with_conformal(table, settings, job.model.detector)
     write_predictions(job.folder / PREDICTIONS, table, settings)
     started = time.perf_counter()
     backbone = None if job.model.embedder is None else job.model.embedder.backbone

@@ -118,7 +118,8 @@ class FinishedRun:
 
     @cached_property
     def _reader(self) -> FaceReader:
-        return build_reader(self._chosen.faces, self.config)
+        every_face = self.config.faces == "all"
+        return build_reader(self._chosen.faces, self.config, every_face=every_face)
 
     @cached_property
     def _model(self) -> Model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, fields, replace
@@ -17,7 +18,7 @@ from registry.console import progress_bar
 from registry.contracts.detector import Detector, Explain
 from registry.contracts.embedder import Embedder
 from registry.contracts.types import WHOLE, Crop, CropPolicy, Frame, Video
-from registry.data.media import find_media
+from registry.data.media import animation_notes, find_media, unread_notes
 from registry.data.videos import is_video
 from registry.detectors.model import audit_of, build_explainer, build_model
 from registry.faces.clock import StageClock
@@ -57,7 +58,7 @@ class Predictor:
         self.config = config
         self._plugins = load_plugins()
         chosen = choose(self._plugins, config)
-        self._reader = build_reader(chosen.faces, config)
+        self._reader = build_reader(chosen.faces, config, every_face=config.faces == "all")
         self._model = build_model(chosen, config)
 
     @property
@@ -111,11 +112,17 @@ class Predictor:
             "crop": asdict(self._model.crop),
             "crop_from": config.crop_from,
             "face_detector": None if config.crop_from in WHOLE else config.face_detector,
+            "scored_faces": config.faces,
             "frames": config.frames,
             "frame_policy": config.frame_policy,
             "precision": config.precision,
             "seed": config.seed,
         }
+
+    def notes_on(self, inputs: Sequence[Path]) -> list[str]:
+        """What of `inputs` is not read, or only in part."""
+        folders = [path for path in inputs if os.path.isdir(path)]  # noqa: PTH112 - raises nothing
+        return [*unread_notes(folders), *animation_notes(find_media(inputs))]
 
     def __call__(self, inputs: Iterable[Path]) -> Generator[Prediction, None, None]:
         """A Prediction for each file, in order, each as soon as it is there."""
@@ -179,7 +186,7 @@ class Predictor:
                     advance(step)
                 else:
                     table = rows_of([(next(remaining), step)], model.detector, model.spec)
-                    yield from predictions(table, model.settings)
+                    yield from predictions(table, model.settings, self._reader.left_out)
 
 
 def _video(path: Path) -> Video:

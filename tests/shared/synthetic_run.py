@@ -18,14 +18,14 @@ from registry.results.predictions import PREDICTIONS, Settings, predictions_tabl
 from registry.results.provenance import BackboneRecord, Provenance
 from registry.results.result import Result
 
-NAMES = ("auc", "ap", "eer", "accuracy", "tpr_at_fpr_1", "tpr_at_fpr_5")
+NAMES = ("auc", "ap", "eer", "accuracy", "false_alarms", "tpr_at_fpr_1", "tpr_at_fpr_5")
 METRICS: Mapping[str, MetricSpec] = {
     name: MetricSpec(
         name=name,
         summary="one of the metrics",
         compute=getattr(metrics, name),
         weighted=getattr(metrics, f"{name}_weighted"),
-        higher_is_better=name != "eer",
+        higher_is_better=name not in {"eer", "false_alarms"},
     )
     for name in NAMES
 }

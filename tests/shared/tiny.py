@@ -23,7 +23,7 @@ CROPS = example_crops(SIZE, 3)
 class TinyBackbone(nn.Module):
     """Two convolutions with SiLU in place, as timm has it; frozen; the embedding is the mean."""
 
-    weights = "random"
+    weights = "tiny.pt"
     trained_on: tuple[Training, ...] = ()
 
     def __init__(self, *, mean_pooled: bool = True) -> None:

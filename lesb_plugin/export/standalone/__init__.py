@@ -1,1 +1,1 @@
-"""The detector as one file for other programs, Python 3.7 and torch alone. Only copied."""
+"""What `bench export deepfakebench --standalone` copies; imported inside of a checkout alone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +18,8 @@ from registry.data.index import find_index, select_frames
 from registry.data.options import data_options
 from registry.data.videos import VideoCursor, is_video
 from registry.errors import BenchError, DataError, EmptySplitError, reading
-from registry.faces.reader import read_landmarks
-from registry.files import file_sha256, is_there, refuse_special
+from registry.faces.reader import read_landmarks_of
+from registry.files import file_sha256, refuse_special
 from registry.plugins.discovery import Plugins
 
 __all__ = ["PROBLEMS", "DataReport", "check_data"]
@@ -114,12 +115,12 @@ def _short(found: list[_Look], config: CheckConfig) -> tuple[str, ...]:
 def _look(video: Video, config: CheckConfig) -> _Look:
     frames = select_frames(video, config.frames, config.frame_policy)
     look = _Look(video, len(frames), sum(frame.landmarks is not None for frame in frames))
-    cursor = VideoCursor()
+    cursor = VideoCursor(config.max_pixels)
     absent: set[Path] = set()  # of a video file one line, not one for each frame
     for frame in frames:
         if frame.path in absent:
             continue
-        kind, reason = _fault(frame, cursor, look)
+        kind, reason = _fault(frame, cursor, look, config.max_pixels)
         if kind:
             look.problems.append((kind, reason))
             absent |= {frame.path} if is_video(frame.path) else set()
@@ -127,21 +128,21 @@ def _look(video: Video, config: CheckConfig) -> _Look:
     return look
 
 
-def _fault(frame: Frame, cursor: VideoCursor, look: _Look) -> tuple[str, str]:
+def _fault(frame: Frame, cursor: VideoCursor, look: _Look, most: int) -> tuple[str, str]:
     """The kind of problem and its reason, or two empty texts."""
     path = frame.path
     try:
         refuse_special(path)
-        if not is_there(path):
+        if not os.path.lexists(path):
             return "missing", str(path)
-        if path.stat().st_size == 0:
+        if path.is_file() and path.stat().st_size == 0:
             return "empty", str(path)
         with reading(path):
+            image = cursor.read(path, frame.index) if is_video(path) else read_image(path, most)
             if path not in look.digests:
                 look.digests[path] = file_sha256(path)
-            cursor.read(path, frame.index) if is_video(path) else read_image(path)
             if frame.landmarks is not None:
-                read_landmarks(frame.landmarks)
+                read_landmarks_of(frame.landmarks, image)
     except DataError as error:
         return "unreadable", str(error)
     return "", ""

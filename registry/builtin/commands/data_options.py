@@ -17,3 +17,4 @@ class CheckConfig(WorkerSettings, FrameSettings, DataSettings):
     folder: ClassVar[str] = "eval"
 
     split: str = option("test", "split of the data to score")
+    max_pixels: int = option(100_000_000, "images and videos of more pixels are refused", min=1)

@@ -35,19 +35,20 @@ examples:
 
 One line per file: its name, the score, the scores of face parts, how many faces were scored in how
 many frames. Scores lie in [0, 1], higher meaning more fake; they are no probabilities and no
-verdict. A frame's score is that of its highest face (faces of less than half the largest one's area
-are left out), a video's is the mean of its frames. In a folder every image and video is a file of
+verdict. A frame's score is that of its highest face, a video's is the mean of its frames. Faces of
+less than half the largest one's area are left out, which the line says: --faces all scores them
+too, as the forged face may be a small one. In a folder every image and video is a file of
 its own.
 
 A file without a score (no face, damaged, no image) has a line with the reason, and the others go
 on. The exit code is 0 when every file has a score, 1 when one has none, and 2 when nothing was
 scored because something is to be changed first.
 
---json: one object per line with schema, path, sha256, score, parts, variants, faces, frames_used,
-error, frames (index, score, parts, variants, error, and faces with score, parts, variants and box,
-the rectangle that was cropped, x0 y0 x1 y1 in pixels of the upright frame), audit (how well the
-scores of parts say where a face was changed, in words and figures; null without such scores) and
-origin (weights, artefact, crops and settings)."""
+--json: one object per line with schema, path, sha256, score, parts, variants, faces,
+faces_left_out, frames_used, error, frames (index, score, parts, variants, error, left_out, and
+faces with score, parts, variants and box, the rectangle that was cropped, x0 y0 x1 y1 in pixels of
+the upright frame), audit (how well the scores of parts say where a face was changed, in words and
+figures; null without such scores) and origin (weights, artefact, crops and settings)."""
 
 
 def configure_predict(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +63,7 @@ def run_predict(args: argparse.Namespace) -> int:
     from registry.tasks.predict import Predictor  # loads torch: after what can go wrong without it
 
     predictor = Predictor(config)
-    for note in predictor.notes:
+    for note in (*predictor.notes, *predictor.notes_on(args.inputs)):
         tell(f"note: {note}")
     count = failed = 0
     of_parts = False
@@ -99,7 +100,8 @@ def _text_line(found: Prediction) -> str:
     cells = [f"{key} {value:.4f}" for key, value in scores.items()]
     lost = "; ".join(f"{n} x {text}" for text, n in found.frame_errors.most_common())
     used = f"frames {found.frames_used}" + (f" of {len(found.frames)} ({lost})" if lost else "")
-    return "\t".join([name, *cells, f"faces {found.faces}", used])
+    cells += [f"faces {found.faces}", used, *filter(None, [found.left_out_note])]
+    return "\t".join([name, *cells])
 
 
 def _json_line(found: Prediction, predictor: Predictor) -> str:
@@ -110,6 +112,7 @@ def _json_line(found: Prediction, predictor: Predictor) -> str:
         "sha256": found.sha256,
         "score": values.pop("score"),
         "faces": found.faces,
+        "faces_left_out": found.faces_left_out,
         "frames_used": found.frames_used,
         **values,
         "audit": predictor.audit.to_json() if found.parts else None,

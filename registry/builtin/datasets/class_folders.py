@@ -10,7 +10,7 @@ from typing import Literal
 from registry.builtin.datasets.manifest import recognises_manifest
 from registry.builtin.datasets.splits import choose_split, root_of
 from registry.contracts.types import DatasetRequest, Frame, Video, VideoIndex
-from registry.data.media import scan_folder
+from registry.data.media import scan_folder, unread_notes
 from registry.errors import DataError
 
 __all__ = ["folder_videos", "recognises_folder"]
@@ -51,7 +51,10 @@ def folder_videos(request: DatasetRequest) -> VideoIndex:
     ]
     _check_unique(root, videos)
     chosen = choose_split(videos, request.split, dataset)
-    return VideoIndex(videos=tuple(chosen), notes=tuple(_methods_of_images(root, chosen)))
+    read = [root / split / name for split in splits or [""] for name in _CLASSES]
+    unread = [f"{dataset}: {note}" for note in unread_notes(filter(Path.is_dir, read))]
+    notes = [*_methods_of_images(root, chosen), *unread]
+    return VideoIndex(videos=tuple(chosen), notes=tuple(notes))
 
 
 def _methods_of_images(root: Path, videos: Iterable[Video]) -> Iterator[str]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from registry.builtin.prepare.options import PrepareConfig
+from registry.console import tell
 from registry.contracts.types import Frame, Video
 from registry.data.index import find_index
-from registry.data.media import IMAGE_SUFFIXES, scan_folder
+from registry.data.media import IMAGE_SUFFIXES, scan_folder, unread_notes
 from registry.data.options import data_options
 from registry.data.videos import is_video
 from registry.errors import ConfigError, DataError
@@ -30,14 +31,19 @@ def find_inputs(inputs: Sequence[str], config: PrepareConfig, plugins: Plugins) 
     no reader of data sets recognises, and in its folders. A folder of images below it is a video.
     """
     videos: list[Video] = []
+    notes: list[str] = []
     bare: list[tuple[str, Video]] = []
     for text in inputs:
         path = Path(text).expanduser()
         if _is_bare(path, plugins):
             bare += _bare_videos(path)
+            notes += unread_notes([path] if path.is_dir() else [])
             continue
         index = find_index(text, config.split, plugins, data_options(config))
         videos += [replace(video, split=video.split or config.split) for video in index]
+        notes += index.notes
+    for note in dict.fromkeys(notes):
+        tell(f"note: {note}")
     if bare:
         videos += _labelled(bare, config)
     elif config.label or config.labels:

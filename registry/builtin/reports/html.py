@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,10 @@ from registry.builtin.reports.html_tables import (
     interval_text,
     variant_section,
 )
-from registry.builtin.reports.terminal import headline_metrics, metric_title
+from registry.builtin.reports.terminal import figure_text, headline_metrics, metric_title
 from registry.contracts.types import ALL_METHODS, CropPolicy
 from registry.files import write_text
-from registry.html.markup import Markup, joined, tag
+from registry.html.markup import Markup, joined, table_head, tag
 from registry.html.page import html_page
 from registry.results.aggregation import Units
 from registry.results.predictions import PREDICTIONS, read_predictions
@@ -57,6 +57,7 @@ def _page(result: Result, table: pa.Table | None) -> str:
         _headline(result),
         _reading(result),
         _figures(result, videos),
+        _reals(result),
         _parts(result, videos),
         _errors(result, table),
         _measurements(result),
@@ -64,6 +65,38 @@ def _page(result: Result, table: pa.Table | None) -> str:
         _provenance(result),
     )
     return html_page(title, _header(result, title), main, _footer(result))
+
+
+def _reals(result: Result) -> Markup:
+    """Real faces by data set, and fakes against the reals of others."""
+    if not result.sources:
+        return Markup()
+    judged = any(each.manipulated.value is not None for each in result.sources)
+    heads = ["reals of", "videos", "above .5"]
+    heads += ["called MANIPULATED", "like no kept real face"] if judged else []
+    rows = [
+        [each.dataset, str(each.above_half.count), figure_text(each.above_half)]
+        + ([figure_text(each.manipulated), figure_text(each.incomparable)] if judged else [])
+        for each in result.sources
+    ]
+    tables = [_plain_table("False alarms by source", heads, rows)]
+    if result.across:
+        fakes = list(dict.fromkeys(each.fakes_of for each in result.across))
+        by_pair = {(each.reals_of, each.fakes_of): each.auc for each in result.across}
+        reals = list(dict.fromkeys(each.reals_of for each in result.across))
+        rows = [[one, *(figure_text(by_pair[one, other]) for other in fakes)] for one in reals]
+        title = "Cross-AUC: reals of a row against fakes of a column"
+        tables.append(_plain_table(title, ["reals of", *fakes], rows))
+    return _section("Real faces", "reals", *tables)
+
+
+def _plain_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
+    body = [
+        tag("tr", tag("th", first, scope="row"), *(tag("td", cell) for cell in rest))
+        for first, *rest in rows
+    ]
+    table = tag("table", tag("caption", title), table_head(heads), tag("tbody", *body))
+    return tag("div", table, class_="scroll", tabindex=0, role="region", aria_label=title)
 
 
 # --- what a reader wants first ---------------------------------------------------------------

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from registry.builtin.reports.terminal import figure_text
 from registry.console import print_table
 from registry.files import write_text
 from registry.html.markup import Markup, joined, table_head, tag
 from registry.html.page import html_page
-from registry.results.robustness import CLEAN, FIGURES, Dose, DoseFigure
+from registry.results.figure import CountedFigure
+from registry.results.robustness import CLEAN, FIGURES, Dose
 from registry.tasks.corrupted import CORRUPTED, Corrupted
 
 __all__ = ["print_robustness", "write_robustness"]
@@ -65,15 +67,7 @@ def _header() -> list[str]:
 
 
 def _cells(row: Dose) -> list[str]:
-    return [row.condition, row.dose, *(_text(row.figures[key]) for key in FIGURES)]
-
-
-def _text(figure: DoseFigure) -> str:
-    if figure.value is None:
-        return "-"
-    if figure.low is None or figure.high is None:
-        return f"{figure.value:.3f}"
-    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
+    return [row.condition, row.dose, *(figure_text(row.figures[key]) for key in FIGURES)]
 
 
 def _table(rows: Sequence[Dose]) -> Markup:
@@ -133,7 +127,7 @@ def _axes() -> list[Markup]:
     return marks
 
 
-def _curve(points: Sequence[tuple[int, DoseFigure]], colour: str) -> list[Markup]:
+def _curve(points: Sequence[tuple[int, CountedFigure]], colour: str) -> list[Markup]:
     at = sorted((severity, each) for severity, each in points if each.value is not None)
     path = "L".join(f"{_x(severity):g},{_y(each.value or 0.0):g}" for severity, each in at)
     bars = [

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from registry.console import say
 from registry.contracts.types import ALL_METHODS
+from registry.results.figure import CountedFigure
 from registry.results.measure import Count, Measurement
 from registry.results.profiles import STRICT
 from registry.results.result import Result
@@ -18,7 +19,14 @@ if TYPE_CHECKING:
 from registry.streams import output
 from registry.untrusted import one_line
 
-__all__ = ["headline_metrics", "metric_title", "print_results", "print_tables", "reasons"]
+__all__ = [
+    "figure_text",
+    "headline_metrics",
+    "metric_title",
+    "print_results",
+    "print_tables",
+    "reasons",
+]
 
 _TITLES = {
     "auc": "AUC",
@@ -60,13 +68,13 @@ def print_tables(result: Result, file: TextIO | None = None) -> None:
 
 
 def headline_metrics(result: Result) -> tuple[str, ...]:
-    """AUC, AP, EER and false alarms, as far as they were asked for; without any the first three.
+    """AUC, AP and EER, as far as they were asked for; without any of them the first three.
 
-    With accuracy under profile deepfakebench: AUC, AP, EER and it are what that benchmark prints.
+    With accuracy under profile deepfakebench: these four are what that benchmark prints.
     """
     metrics = result.settings.metrics
-    last = "false_alarms" if result.settings.profile == STRICT else "accuracy"
-    wanted = ("auc", "ap", "eer", last)
+    usual = ("auc", "ap", "eer")
+    wanted = usual if result.settings.profile == STRICT else (*usual, "accuracy")
     return tuple(name for name in wanted if name in metrics) or metrics[:3]
 
 
@@ -184,7 +192,34 @@ def _lines_below(result: Result) -> Iterator[str]:
     if result.settings.profile == STRICT:
         for group in result.groups:
             yield f"group {group.name} of {group.dataset}: {', '.join(group.methods)}"
+    yield from _of_reals(result)
     yield from (f"note: {note}" for note in result.notes)
+
+
+def _of_reals(result: Result) -> Iterator[str]:
+    """False alarms by data set, where a verdict can be had, and fakes against others' reals."""
+    for each in result.sources:
+        line = f"reals of {each.dataset}: {figure_text(each.above_half)} above .5"
+        if each.manipulated.value is not None:
+            line += f", {figure_text(each.manipulated)} called MANIPULATED"
+        if each.incomparable.value:
+            line += f", {each.incomparable.value:.3f} like no kept real face"
+        yield line
+    for pair in result.across:
+        if pair.reals_of != pair.fakes_of and pair.auc.value is not None:
+            yield (
+                f"Cross-AUC, reals of {pair.reals_of} against fakes of {pair.fakes_of}:"
+                f" {figure_text(pair.auc)}"
+            )
+
+
+def figure_text(figure: CountedFigure) -> str:
+    """Give a value with its interval, "-" for none."""
+    if figure.value is None:
+        return "-"
+    if figure.low is None or figure.high is None:
+        return _number(figure.value)
+    return f"{_number(figure.value)} [{_number(figure.low)} {_number(figure.high)}]"
 
 
 def _listed(names: list[str]) -> str:

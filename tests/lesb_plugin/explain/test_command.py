@@ -20,7 +20,7 @@ from lesb_plugin.explain.record import SCHEMA
 from registry import CropPolicy, LocalDetector, real_crops
 from registry.cli import main
 from tests.shared.drawn_files import Redness, drawn_plugins, film, portrait, write
-from tests.shared.tiny import write_reals
+from tests.shared.tiny import TinyBackbone, write_reals
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -89,8 +89,8 @@ def test_the_numbers_of_a_file_are_complete(bench: Run, tmp_path: Path, reals: s
     found = record(tmp_path, "a")
     assert set(found) == {
         "schema", "path", "sha256", "error", "verdict", "score", "variants", "parts", "part",
-        "audit", "faces", "frames_used", "views", "map_limit", "frames", "notes", "origin",
-        "seconds",
+        "audit", "faces", "faces_left_out", "frames_used", "no_verdict", "views", "map_limit",
+        "frames", "notes", "origin", "seconds",
     }  # fmt: skip
     assert found["schema"] == SCHEMA
     assert found["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
@@ -228,6 +228,44 @@ def test_of_a_video_the_three_highest_frames_are_drawn_in_the_order_of_time(
     assert [view["frame"] for view in found["views"]] == [1, 3, 5]
     page = (tmp_path / "out" / "clip.html").read_text()
     assert "Scores of whole face, eyes, nose, mouth over 6 frames" in page
+
+
+def test_a_smaller_face_that_was_left_out_is_told_on_the_line_and_the_page(
+    bench: Run, tmp_path: Path
+) -> None:
+    large, small = portrait(), portrait(1, red=60)
+    image = np.zeros((200, 300, 3), np.uint8)
+    image[:, :180] = large
+    image[50:150, 200:290] = cv2.resize(small, (90, 100), interpolation=cv2.INTER_AREA)
+    path = write(tmp_path / "a.png", image)
+    code, out, _ = bench(path)
+    assert code == 0
+    assert "\t1 more face left out; --faces all\t" in out
+    assert record(tmp_path, "a")["faces_left_out"] == 1
+    page = (tmp_path / "out" / "a.html").read_text("utf-8")
+    assert "1 more face left out; --faces all scores them too" in page
+    _, out, _ = bench(path, "--faces", "all")
+    assert "left out" not in out
+    assert record(tmp_path, "a")["faces"] == 2
+
+
+def test_random_weights_give_scores_and_no_verdict(
+    bench: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TinyBackbone, "weights", "random")
+    code, out, _ = bench(write(tmp_path / "a.png", portrait()))
+    assert code == 0
+    assert "\tno verdict: the weights of the backbone are random" in out
+    assert not re.search("MANIPULATED|AUTHENTIC|UNDETERMINED", out)
+    found = record(tmp_path, "a")
+    assert found["verdict"] is None
+    assert found["part"] is None
+    assert found["score"] is not None
+    assert "random" in found["no_verdict"]
+    page = (tmp_path / "out" / "a.html").read_text("utf-8")
+    assert "NO VERDICT" in page
+    assert "This file has no score" not in page
+    assert "The weights of the backbone are random, so that its scores mean nothing." in page
 
 
 # --- what stands in the way -------------------------------------------------------------------

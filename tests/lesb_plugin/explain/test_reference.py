@@ -121,3 +121,41 @@ def test_the_strength_of_maps_is_looked_up_once(
     second, _, _ = bench("--detector", "three")
     assert second["map_limit"] == first["map_limit"]
     assert second["verdict"] == first["verdict"]
+
+
+def _in_two_qualities(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty soft reals that score low, and sixty sharp ones that all score high."""
+    soft, sharp = kept(60), np.linspace(0.9, 1.0, 60)
+    parts = {name: np.concatenate([values, sharp]) for name, values in soft.regions.items()}
+    both = Scores(fake=np.concatenate([soft.fake, sharp]), regions=parts)
+    monkeypatch.setattr(Redness, "val_reals", both, raising=False)
+    monkeypatch.setattr(Redness, "trained_on", ("faces",), raising=False)
+    quality = np.concatenate([np.linspace(1.0, 40.0, 60), np.linspace(1e4, 2e4, 60)])
+    monkeypatch.setattr(Redness, "val_sharpness", quality, raising=False)
+
+
+def test_a_face_is_compared_with_reals_of_like_sharpness_alone(
+    bench: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _in_two_qualities(monkeypatch)
+    monkeypatch.setattr("registry.scoring.scorer.sharpness", lambda _: 20.0)
+    record, page, _ = bench()
+    higher = (kept(60).fake >= record["score"]).sum()
+    assert record["verdict"]["p"] == pytest.approx((1 + higher) / 61)
+    assert record["verdict"]["reference_faces"] == 60
+    assert "of like sharpness" in page
+    monkeypatch.setattr("registry.scoring.scorer.sharpness", lambda _: 15000.0)
+    record, _, _ = bench()
+    assert record["verdict"]["p"] == 1.0
+
+
+def test_a_face_that_is_like_no_kept_one_is_undetermined_and_says_why(
+    bench: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _in_two_qualities(monkeypatch)
+    monkeypatch.setattr("registry.scoring.scorer.sharpness", lambda _: 90000.0)
+    record, page, _ = bench()
+    assert (record["verdict"]["word"], record["verdict"]["p"]) == ("UNDETERMINED", None)
+    assert record["verdict"]["reference_faces"] == 0
+    assert "No comparable real faces: the sharpness of this one is 90000" in page
+    assert record["part"]["singled_out"] is None

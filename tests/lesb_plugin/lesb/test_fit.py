@@ -80,6 +80,15 @@ def test_the_report_says_which_seed_ships_and_what_was_left_out(report: FitRepor
     assert "1 faces of train could not be used; the first: planted/99/0: cannot read" in notes
 
 
+def test_equal_fits_give_equal_files(tmp_path: Path) -> None:
+    found = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        context = replace(quick(tmp_path), out=tmp_path / name)
+        found.append(fit_lesb(context).artefact.read_bytes())
+    assert found[0] == found[1]
+
+
 def test_the_artefact_keeps_seeds_aucs_and_skipped_faces(report: FitReport) -> None:
     record = load(report.artefact)[1]["lesb"]
     assert [run["seed"] for run in record["val_auc"]] == [0, 1, 2]

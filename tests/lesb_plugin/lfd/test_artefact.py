@@ -26,7 +26,8 @@ def test_an_artefact_comes_back_as_it_was_saved(planted_lfd, file):
         assert np.array_equal(back.bases[part], planted_lfd.bases[part])
         assert np.array_equal(back.eigenvalues[part], planted_lfd.eigenvalues[part])
     assert back.provenance == json.loads(json.dumps(planted_lfd.provenance))
-    assert back.diagnostics == planted_lfd.diagnostics
+    kept = {key: v for key, v in planted_lfd.diagnostics.items() if key != "seconds"}
+    assert back.diagnostics == json.loads(json.dumps(kept))
     assert (back.parts, back.rank) == (("eyes", "nose", "mouth"), 16)
 
 

@@ -154,7 +154,9 @@ def test_an_artefact_holds_all_of_the_model(report: FitReport) -> None:
     found = detector(report.artefact, embedder)
     scores = fitted.model.scores_of(found.embed(faces), embedder)
     assert_array_equal(scores.fused, found.score(faces).fake)
-    assert fitted.reals.parts.shape == (3, 8)
+    assert fitted.reals.parts.shape == (3, 8 * 5)  # each face as it is, and in four qualities
+    assert found.val_sharpness is not None
+    assert found.val_sharpness.shape == (8 * 5,)
     assert isinstance(found, CalibratedDetector)
     assert_array_equal(found.val_reals.fake, fitted.reals.fused)
     assert_array_equal(found.val_reals.regions["mouth"], fitted.reals.parts[2])

@@ -119,6 +119,18 @@ def test_weights_are_in_float16_but_for_norms_and_head(tmp_path: Path) -> None:
     assert record["best"]["epoch"] == 1
 
 
+def test_equal_runs_give_equal_files_wherever_they_are_written(tmp_path: Path) -> None:
+    found = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        run = trainer(tmp_path / name, epochs=1)
+        run.log["config"] = {"out": str(run.out), "seed": run.config.seed}
+        # one law under one path: the place of a style file is part of what was asked for
+        run.run(Stop(None))
+        found.append((run.out / WEIGHTS).read_bytes())
+    assert found[0] == found[1]
+
+
 def test_of_vals_reals_the_share_asked_for_scores_above_one_half(tmp_path: Path) -> None:
     run = trainer(tmp_path, faces=24, epochs=4, pairs=8, flagged=0.25)
     run.run(Stop(None))
@@ -260,7 +272,7 @@ def test_a_full_disk_leaves_the_checkpoint_that_was_there(
         raise RuntimeError("[enforce fail at inline_container.cc] unexpected pos 64 vs 0")
 
     monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(DataError, match=r"cannot write .*checkpoint.pt: .*is the disk full"):
+    with pytest.raises(DataError, match=r"cannot write .*checkpoint\.pt: is the disk full"):
         run.save()
     assert (run.out / CHECKPOINT).read_bytes() == before
     assert not [path for path in run.out.iterdir() if path.name.startswith(".")]

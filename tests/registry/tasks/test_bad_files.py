@@ -146,10 +146,10 @@ def test_whatever_a_reader_raises_is_the_frame_s_reason(
 ) -> None:
     whole = reader.read_image
 
-    def failing(path: Path) -> Any:
+    def failing(path: Path, *most: int) -> Any:
         if path.name == "bad.png":
             raise error
-        return whole(path)
+        return whole(path, *most)
 
     for module in ("registry.faces.reader", "registry.builtin.commands.data_check"):
         monkeypatch.setattr(f"{module}.read_image", failing)

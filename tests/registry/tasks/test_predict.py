@@ -233,12 +233,13 @@ def test_what_cannot_be_scored_has_a_reason_and_the_others_go_on(
     bad = [tmp_path / name for name in ("bad.jpg", "cut.mp4", "text.txt", "gone.png", "empty")]
     code, out, err = bench(nobody, *bad, good)
     lines = [line.split("\t") for line in out.splitlines()]
+    no_video = "no video that can be read (Invalid data found when processing input)"
     assert [line[0] for line in lines] == [str(path) for path in (nobody, *bad, good)]
     assert [line[1] for line in lines] == [
         f"error: 3 x no face found in {nobody} by face detector 'dlib'",
         f"error: cannot decode {bad[0]}: the JPEG is truncated",
-        f"error: cannot decode {bad[1]}: Invalid data found when processing input",
-        f"error: cannot decode {bad[2]}: not an image, or of a format that OpenCV does not read",
+        f"error: cannot decode {bad[1]}: {no_video}",
+        f"error: cannot decode {bad[2]}: not an image, or of a format that is not read",
         f"error: no image file {bad[3]}",
         "error: the folder holds no image or video file that can be read",
         "score 0.7843",
@@ -246,6 +247,37 @@ def test_what_cannot_be_scored_has_a_reason_and_the_others_go_on(
     assert lines[-1][2:] == ["eyes 0.3137", "mouth 0.8627", "faces 1", "frames 1"]
     assert code == 1
     assert "6 of 7 files have no score" in err
+
+
+def two_sizes() -> Image8:
+    """A large square that looks real and a small one that looks fake: an area of .25 of it."""
+    image = np.zeros((96, 160, 3), np.uint8)
+    image[10:80, 10:80], image[30:65, 110:145] = LOW, HIGH
+    return image
+
+
+def test_a_smaller_second_face_is_told_and_scored_where_asked_for(
+    tmp_path: Path, bench: Run
+) -> None:
+    path = write(tmp_path / "a.png", two_sizes())
+    code, out, _ = bench(path)
+    assert code == 0
+    assert out.rstrip().endswith("\tfaces 1\tframes 1\t1 more face left out; --faces all")
+    whole = bench(path, "--faces", "all")[1]
+    assert "faces 2\tframes 1\n" in whole
+    assert "left out" not in whole
+    scores = [float(line.split("\t")[1].split()[1]) for line in (out, whole)]
+    assert scores[0] < 0.5 < scores[1]
+    found = [json.loads(bench(path, "--json", *more)[1]) for more in ([], ["--faces", "all"])]
+    assert [each["faces_left_out"] for each in found] == [1, 0]
+    assert [each["origin"]["scored_faces"] for each in found] == ["large", "all"]
+
+
+def test_faces_that_are_left_out_of_a_video_are_counted_over_its_frames(
+    tmp_path: Path, bench: Run
+) -> None:
+    path = film(tmp_path / "a.mp4", [two_sizes(), picture((20, HIGH)), two_sizes()])
+    assert bench(path)[1].rstrip().endswith("\t2 more faces in 2 frames left out; --faces all")
 
 
 def test_a_video_of_which_some_frames_are_lost_says_which_share(tmp_path: Path, bench: Run) -> None:
@@ -265,17 +297,16 @@ def test_json_lines_hold_every_frame_and_face(tmp_path: Path, bench: Run) -> Non
     first, second = map(json.loads, out.splitlines())
     assert code == 1
     assert list(first) == [
-        *("schema", "path", "sha256", "score", "faces", "frames_used", "parts", "variants"),
-        *("frames", "error", "audit", "origin"),
+        *("schema", "path", "sha256", "score", "faces", "faces_left_out", "frames_used", "parts"),
+        *("variants", "frames", "error", "audit", "origin"),
     ]
     assert first["schema"] == SCHEMA == 1
     assert first["sha256"] == sha256(good)
     assert (first["faces"], first["frames_used"], first["error"]) == (2, 1, "")
     (frame,) = first["frames"]
-    assert set(frame) == {"index", "score", "parts", "variants", "faces", "error"}
-    assert [set(face) for face in frame["faces"]] == [
-        {"score", "parts", "variants", "box", "sharpness"}
-    ] * 2
+    assert set(frame) == {"index", "score", "parts", "variants", "faces", "error", "left_out"}
+    keys = {"score", "parts", "variants", "box", "sharpness"}
+    assert [set(face) for face in frame["faces"]] == [keys] * 2
     assert first["score"] == max(face["score"] for face in frame["faces"])
     assert (second["score"], second["sha256"]) == (None, None)
     assert second["error"] == f"no image file {tmp_path / 'gone.png'}"

@@ -5,13 +5,14 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from registry.builtin.commands.data_check import check_data
 from registry.builtin.commands.data_options import CheckConfig
 from registry.cli import main
 from registry.plugins.discovery import load_plugins
-from tests.shared.layouts import celeb_df, cut, write_image, write_video
+from tests.shared.layouts import celeb_df, cut, landmarks, write_image, write_video
 
 QUIET = CheckConfig(quiet=True, frames=2, workers=1)
 
@@ -47,6 +48,30 @@ def test_every_kind_of_fault_is_found_once(data: Path) -> None:
     assert duplicated.startswith("fake/swap/a and fake/warp/a: ")
     assert report.missing == ()
     assert report.wrong
+
+
+def test_landmarks_are_held_against_their_images(tmp_path: Path) -> None:
+    """What an evaluation would refuse, frame by frame, is found before."""
+    lines = ["path,label,landmarks"]
+    for number, (name, points) in enumerate(
+        {"whole": landmarks(), "shares": landmarks() / 64, "larger": 9 * landmarks()}.items()
+    ):
+        write_image(tmp_path / f"{name}.png", seed=number)
+        np.save(tmp_path / f"{name}.npy", points)
+        lines.append(f"{name}.png,{number % 2},{name}.npy")
+    (tmp_path / "manifest.csv").write_text("\n".join(lines))
+    larger, shares = sorted(check(tmp_path / "manifest.csv").unreadable)
+    assert "larger.npy lie outside the 64x64 image: they look like those of an image of" in larger
+    assert "shares.npy lie between 0.28 and 0.72: they look like fractions" in shares
+
+
+def test_what_a_decoder_would_mend_by_guessing_is_found(data: Path) -> None:
+    lost = write_image(data / "real/a/0.jpg", seed=1)
+    content = lost.read_bytes()
+    middle = len(content) // 2
+    lost.write_bytes(content[:middle] + bytes(512) + content[middle + 512 :])
+    (line,) = check(data, replace(QUIET, frames=9)).unreadable
+    assert "0.jpg: the JPEG is damaged" in line
 
 
 def test_a_real_that_is_a_fake_is_said_to_be_one(data: Path) -> None:

@@ -40,9 +40,9 @@ def detect(image: np.ndarray) -> list[Face]:
 
 
 def locate(image: np.ndarray, face: Face) -> np.ndarray:
-    """A circle in the middle of the box."""
+    """A circle that nearly fills the box."""
     x0, y0, x1, y1 = face.box
-    inside = landmarks() / 64 * [x1 - x0, y1 - y0] + [x0, y0]
+    inside = (landmarks() / 32 - 0.5) * [x1 - x0, y1 - y0] + [x0, y0]
     return np.asarray(inside, dtype=np.float32)
 
 
@@ -197,7 +197,7 @@ def test_every_frame_is_a_crop_or_a_failure_with_its_reason(clips: Path, prepare
     assert set(by_input) == {"cut.avi", "empty.mp4", "none.mp4"}
     assert "truncated or damaged" in by_input["cut.avi"][-1]["reason"]
     assert [row["frame"] for row in by_input["cut.avi"]][-1] == "29"
-    assert "Invalid data" in by_input["empty.mp4"][0]["reason"]
+    assert "empty file" in by_input["empty.mp4"][0]["reason"]
     assert by_input["empty.mp4"][0]["video"] == "set_fake/fake_empty"
     assert sum(prepared.reasons.values()) == len(rows)
     for record in prepared.records:

@@ -1,0 +1,188 @@
+"""Video files opened: which of their streams is the film, and whether the file is whole."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from registry.data.signatures import HEAD, kind_of
+from registry.errors import DataError
+from registry.files import check_regular
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+__all__ = ["film_of", "is_cut_short", "open_container", "reason_of"]
+
+# What may be a video. Playlists and lists of files, which name other files to be read in their
+# place, are not among them, nor are FFmpeg's readers of numbered images.
+_FORMATS = (
+    "3gp,asf,avi,dv,flv,gxf,h264,hevc,ivf,m4v,matroska,mov,mpeg,mpegts,mpegtsraw,mpegvideo,mxf,nut,"
+    "ogg,rm,swf,webm,wtv,yuv4mpegpipe"
+)
+_A = {"text": "a text file", "image": "an image"}
+_PICTURES = frozenset({"bmp", "gif", "jpeg2000", "mjpeg", "png", "tiff", "webp"})
+_MOST_STEPS = 100_000  # of a walk over the boxes of a file
+
+
+def open_container(path: Path) -> InputContainer:
+    """The open file; a DataError says why it is no video."""
+    import av
+
+    check_regular(path, "video")
+    try:
+        return av.open(
+            f"file:{path}",  # or a name with a colon would be taken for an address
+            options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
+            metadata_errors="replace",
+        )
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise DataError(f"cannot decode {path}: {_why_not_opened(path, error)}") from None
+
+
+def film_of(container: InputContainer, path: Path) -> VideoStream:
+    """The stream that players show, set up to report damage in place of hiding it.
+
+    Pictures that stand for the file (covers, thumbnails) are none. Of several streams one with more
+    than one frame comes first, then one that is marked as default, then the larger one. A DataError
+    where there is none, or no decoder for it.
+    """
+    streams = [each for each in container.streams.video if not _stands_for_file(each)]
+    if len(streams) > 1 or (streams and container.streams.audio and _is_picture(streams[0])):
+        frames = _packets(path)
+        if container.streams.audio:
+            streams = [s for s in streams if not (_is_picture(s) and frames[s.index] < 2)]
+        streams.sort(key=lambda each: _rank(each, frames[each.index]), reverse=True)
+    if not streams:
+        only = ", only a cover picture" if container.streams.video else ""
+        raise DataError(f"cannot decode {path}: it holds no video stream{only}")
+    if streams[0].codec_context is None:
+        raise DataError(f"cannot decode {path}: FFmpeg has no decoder for its codec")
+    codec = streams[0].codec_context
+    codec.thread_count = 1  # files are decoded side by side, and memory stays flat
+    codec.options = {"err_detect": "explode"}
+    return streams[0]
+
+
+def is_cut_short(path: Path) -> bool:
+    """Whether the file ends before it says that it does; of some containers nobody can tell."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(12)
+        if start[:4] == b"RIFF":
+            ends = _riff_ends(file)
+        elif start[4:8] in {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"styp"}:
+            ends = _box_ends(file)
+        elif start[:4] == b"\x1a\x45\xdf\xa3":
+            ends = _segment_ends(file)
+        else:
+            ends = iter(())
+        return any(end > size for end in ends)
+
+
+def reason_of(error: Exception) -> str:
+    """The reason without the name of the file."""
+    return str(getattr(error, "strerror", None) or error)
+
+
+# --- streams ----------------------------------------------------------------------------------
+
+
+def _stands_for_file(stream: VideoStream) -> bool:
+    from av.stream import Disposition
+
+    marks = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+    return bool(stream.disposition & marks)
+
+
+def _is_picture(stream: VideoStream) -> bool:
+    return stream.codec_context is not None and stream.codec_context.name in _PICTURES
+
+
+def _packets(path: Path) -> Counter[int]:
+    """How many packets each video stream has."""
+    import av
+
+    found: Counter[int] = Counter()
+    try:
+        with open_container(path) as container:
+            for packet in container.demux(container.streams.video):
+                found[packet.stream.index] += packet.size > 0
+    except (av.error.FFmpegError, OSError):
+        return found  # what comes before the damage decides
+    return found
+
+
+def _rank(stream: VideoStream, packets: int) -> tuple[bool, bool, int, int]:
+    from av.stream import Disposition
+
+    default = bool(stream.disposition & Disposition.default)
+    return packets > 1, default, stream.width * stream.height, -stream.index
+
+
+def _why_not_opened(path: Path, error: Exception) -> str:
+    if path.stat().st_size == 0:
+        return "it is an empty file"
+    with path.open("rb") as file:
+        kind = kind_of(file.read(HEAD))
+    if kind in {"text", "image"}:
+        return f"it is {_A[kind]}, not a video"
+    return f"no video that can be read ({reason_of(error)})"
+
+
+# --- the ends of containers -------------------------------------------------------------------
+
+
+def _riff_ends(file: BinaryIO) -> Iterator[int]:
+    """The end of each chunk of the top level: AVI, in one or several parts."""
+    at = 0
+    for _ in range(_MOST_STEPS):
+        file.seek(at)
+        head = file.read(8)
+        if len(head) < 8 or head[:4] != b"RIFF":
+            return
+        length = int.from_bytes(head[4:], "little")
+        if length in {0, 0xFFFFFFFF}:  # never filled in: recorded live
+            return
+        at += 8 + length
+        yield at
+        at += length % 2
+
+
+def _box_ends(file: BinaryIO) -> Iterator[int]:
+    """The end of each box of the top level: MP4, MOV, 3GP, in fragments or not."""
+    at = 0
+    for _ in range(_MOST_STEPS):
+        file.seek(at)
+        head = file.read(16)
+        if len(head) < 8 or not head[4:8].isalnum():
+            return
+        length = int.from_bytes(head[:4], "big")
+        if length == 1:
+            length = int.from_bytes(head[8:16], "big")
+        if length < 8:  # 0: up to the end, whatever it is
+            return
+        at += length
+        yield at
+
+
+def _segment_ends(file: BinaryIO) -> Iterator[int]:
+    """The end of the segment that follows the header: Matroska, WebM."""
+    at = 0
+    for _ in range(2):
+        file.seek(at)
+        head = file.read(12)
+        id_length = 9 - head[0].bit_length() if head else 9
+        if id_length > 4 or len(head) <= id_length:
+            return
+        size_length = 9 - head[id_length].bit_length()
+        coded = int.from_bytes(head[id_length : id_length + size_length], "big")
+        bits = 7 * size_length
+        length = coded & ((1 << bits) - 1)
+        if size_length > 8 or length == (1 << bits) - 1:  # unknown: recorded live
+            return
+        at += id_length + size_length + length
+        yield at

@@ -1,0 +1,110 @@
+"""The frames of an open video in the order in which they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from registry.data.containers import film_of, open_container, reason_of
+from registry.errors import DataError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+__all__ = ["decoded", "first_shown", "from_first_key"]
+
+_PATIENCE = 1000  # packets within which a film must have a key frame, or is read from its start
+
+
+def decoded(container: InputContainer, film: VideoStream, path: Path) -> Iterator[VideoFrame]:
+    """Every frame that is shown, in order; a DataError in place of the first that is damaged.
+
+    A film may be a cut out of a longer one. Then frames that lean on what was cut off come before
+    the first key frame, or are shown before it: they are left out, as players do.
+    """
+    import av
+
+    damaged = f"cannot decode {path} up to this frame: it is truncated or damaged"
+    start = _Start(path)
+    try:
+        for packet in from_first_key(container.demux(film)):
+            start.meet(packet)
+            if packet.is_corrupt:
+                raise DataError(damaged)
+            try:
+                frames = packet.decode()
+            except av.error.InvalidDataError:
+                if start.leans_on_what_was_cut_off():
+                    continue
+                raise
+            for frame in frames:
+                if frame.is_corrupt:
+                    raise DataError(damaged)
+                yield frame
+    except (av.error.FFmpegError, OSError) as error:
+        raise DataError(f"{damaged} ({reason_of(error)})") from None
+
+
+def first_shown(path: Path) -> int | None:
+    """When the first frame of a film is shown, in units of its stream; None if it is damaged.
+
+    A decoder that is not told to report damage leaves out what leans on frames that were cut off.
+    """
+    import av
+
+    with open_container(path) as container:
+        film = film_of(container, path)
+        film.codec_context.options = {}
+        try:
+            packets = from_first_key(container.demux(film))
+            frame = next((frame for packet in packets for frame in packet.decode()), None)
+        except (av.error.FFmpegError, OSError):
+            return None
+        return None if frame is None or frame.is_corrupt else frame.pts
+
+
+def from_first_key(packets: Iterator[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:
+    """The packets from the first key frame on; all of them where none comes soon."""
+    held: list[Packet[VideoStream]] = []
+    waiting = True
+    for packet in packets:
+        if waiting and not packet.is_keyframe and len(held) < _PATIENCE:
+            held.append(packet)
+            continue
+        if waiting:
+            yield from [] if packet.is_keyframe else held
+            waiting = False
+        yield packet
+    if waiting:
+        yield from held
+
+
+class _Start:
+    """The packets at the start of a film, as long as they may lean on frames that are not there.
+
+    Such are those that come before the first frame that is shown, and the first one after it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._times: list[int] = []  # of the packets that were met, until it is over
+        self._over = False
+
+    def meet(self, packet: Packet[VideoStream]) -> None:
+        """Take note of the next packet in the order of the file."""
+        self._over |= packet.pts is None or len(self._times) == _PATIENCE
+        if not self._over and packet.pts is not None:
+            self._times.append(packet.pts)
+
+    def leans_on_what_was_cut_off(self) -> bool:
+        """Whether the last packet may fail without being damaged."""
+        first = None if self._over else first_shown(self._path)
+        if first is None:
+            self._over = True
+            return False
+        before = self._times[:-1]
+        return min(self._times) < first and not any(time > first for time in before)

@@ -1,0 +1,49 @@
+"""Files of landmarks, read and held against the image that they are of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from registry.errors import DataError, reading
+from registry.faces.plausible import check_landmarks
+from registry.files import check_regular
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["read_landmarks", "read_landmarks_of"]
+
+_MOST_BYTES = 1 << 20
+
+
+def read_landmarks(path: Path) -> NDArray[np.float32]:
+    """Landmarks (68|81, 2) of a .npy file; a DataError says what is wrong with it."""
+    check_regular(path, "landmarks")
+    try:
+        size = path.stat().st_size
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read landmarks {path}: {error}") from None
+    if size > _MOST_BYTES:
+        raise DataError(f"landmarks {path} are a file of {size} bytes; 81 points have {81 * 16}")
+    with reading(f"landmarks {path}"):
+        points = np.load(path, allow_pickle=False)
+    if not isinstance(points, np.ndarray) or points.dtype.kind not in "fiu":
+        raise DataError(f"landmarks {path} are not an array of numbers")
+    if points.shape not in {(68, 2), (81, 2)}:
+        raise DataError(f"landmarks {path} have shape {points.shape}; (68, 2) or (81, 2) is due")
+    if not np.isfinite(points).all():
+        raise DataError(f"landmarks {path} hold NaN or infinity")
+    return points.astype(np.float32)
+
+
+def read_landmarks_of(path: Path, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Landmarks (68|81, 2) of a file; a DataError if no face of `image` (H, W, 3) has them."""
+    points = read_landmarks(path)
+    try:
+        check_landmarks(points, image.shape)
+    except DataError as error:
+        raise DataError(f"landmarks {path} {error}") from None
+    return points
