@@ -95,6 +95,7 @@ def test_one_command_leaves_figures_and_a_page(
     assert parser.others == []
 
 
+@pytest.mark.slow
 def test_edits_need_real_faces_only_and_rows_can_be_chosen(
     faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -166,6 +167,7 @@ def test_extended_rows_that_are_stopped_leave_what_was_measured(
     assert (tmp_path / "out" / "audit.json").read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "told"),
     [

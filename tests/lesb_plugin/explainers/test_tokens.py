@@ -71,6 +71,7 @@ def test_hirescam_lies_on_the_grid_without_the_prefix_tokens(registers: int, poo
     )
 
 
+@pytest.mark.slow
 def test_vit_tiny_of_timm_has_maps_of_14_by_14_by_both_explainers() -> None:
     name = "timm/vit_tiny_patch16_224"
     backbone = load_plugins().get("backbone", name).build(name, "random", 0)

@@ -237,6 +237,7 @@ def _means(said: dict[str, Any]) -> tuple[float, float]:
     return float(prob[label == 0].mean()), float(prob[label == 1].mean())
 
 
+@pytest.mark.slow
 def test_what_the_packages_of_today_lack_is_mended_and_told_line_by_line(
     done: subprocess.CompletedProcess[str],
 ) -> None:

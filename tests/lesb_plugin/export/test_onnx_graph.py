@@ -93,6 +93,7 @@ def quick(graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx_graph, "_export", lambda _, path: shutil.copyfile(graph, path))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_a_graph_that_computes_something_else_is_not_kept(artefact: Path, tmp_path: Path) -> None:
     other = load_source(BACKBONE, "random", str(artefact), fusion="max")
