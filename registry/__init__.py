@@ -38,7 +38,8 @@ from registry.plugins.specs import (
 )
 
 if TYPE_CHECKING:
-    from registry.backbones.timm_recipe import TimmRecipe, build_timm_backbone
+    from registry.backbones.recipe import TimmRecipe, spec_of
+    from registry.backbones.timm_recipe import build_timm_backbone
     from registry.cli.detector_flags import configure_for_detectors
     from registry.cli.file_commands import check_inputs, configure_for_files, unscored
     from registry.cli.flags import add_config_flags, given_flags
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
         QualityCalibratedDetector,
     )
     from registry.contracts.embedder import Embedder
+    from registry.contracts.traits import DescribedDetector, DetectorTraits, traits_of
     from registry.contracts.types import (
         Crop,
         CropPolicy,
@@ -88,6 +90,7 @@ if TYPE_CHECKING:
     )
     from registry.data.codecs import CODECS, Coding, Motion, missing_encoders, video_frame
     from registry.errors import reading
+    from registry.faces.aligned_crop import similarity
     from registry.faces.crops import crop_face, shown_aspect
     from registry.faces.masks import crop_mask
     from registry.faces.quality import fine_detail, sharpness
@@ -103,6 +106,7 @@ if TYPE_CHECKING:
         writable_folder,
         write_text,
     )
+    from registry.fingerprints import fingerprint
     from registry.html.markup import Markup, joined, table_head, tag
     from registry.html.page import html_page, picture_uri
     from registry.leftovers import scratch_folder
@@ -111,8 +115,12 @@ if TYPE_CHECKING:
     from registry.results.bootstrap import draw_weights, interval
     from registry.results.conformal import QualityClasses, conformal_p
     from registry.results.file_scores import FaceScore, Prediction
+    from registry.results.fit_report import artefact_file
+    from registry.results.provenance import package_versions
     from registry.results.result import Result
+    from registry.results.roc import auc, auc_weighted
     from registry.sealed import cache_sealed, read_sealed
+    from registry.settings.coerce import build
     from registry.settings.load import as_yaml, load_yaml, resolve
     from registry.settings.shared import (
         BatchSettings,
@@ -121,11 +129,13 @@ if TYPE_CHECKING:
         FaceSettings,
         FailureSettings,
         FrameSettings,
+        RealFaceSettings,
+        TrainingSettings,
         WorkerSettings,
         option,
         options_field,
     )
-    from registry.settings.tasks import ScoringConfig
+    from registry.settings.tasks import AuditSettings, ScoringConfig
     from registry.tasks.audit import AuditInputs, prepare_audit
     from registry.tasks.context import detector_context
     from registry.tasks.corrupted import Corrupted, evaluate_corrupted
@@ -143,6 +153,7 @@ __all__ = [
     "ArtefactSpec",
     "AuditFigure",
     "AuditInputs",
+    "AuditSettings",
     "AuditSummary",
     "Backbone",
     "BackboneSpec",
@@ -161,9 +172,11 @@ __all__ = [
     "DataSettings",
     "DatasetRequest",
     "DatasetSpec",
+    "DescribedDetector",
     "Detector",
     "DetectorContext",
     "DetectorSpec",
+    "DetectorTraits",
     "DifferentiableDetector",
     "Embedder",
     "EmbeddingDetector",
@@ -197,6 +210,7 @@ __all__ = [
     "Predictor",
     "QualityCalibratedDetector",
     "QualityClasses",
+    "RealFaceSettings",
     "ReporterSpec",
     "Resolved",
     "Result",
@@ -208,6 +222,7 @@ __all__ = [
     "TrainableBackbone",
     "TrainableNetwork",
     "Training",
+    "TrainingSettings",
     "UndefinedMetricError",
     "UnknownNameError",
     "Video",
@@ -216,7 +231,11 @@ __all__ = [
     "WrapperSpec",
     "__version__",
     "add_config_flags",
+    "artefact_file",
     "as_yaml",
+    "auc",
+    "auc_weighted",
+    "build",
     "build_timm_backbone",
     "cache_dir",
     "cache_or_scratch",
@@ -234,6 +253,7 @@ __all__ = [
     "evaluate_corrupted",
     "file_sha256",
     "fine_detail",
+    "fingerprint",
     "fit",
     "given_flags",
     "hookimpl",
@@ -247,6 +267,7 @@ __all__ = [
     "opened_folder",
     "option",
     "options_field",
+    "package_versions",
     "picture_uri",
     "predict",
     "prepare_audit",
@@ -270,9 +291,12 @@ __all__ = [
     "scratch_folder",
     "sharpness",
     "shown_aspect",
+    "similarity",
+    "spec_of",
     "table_head",
     "tag",
     "tell",
+    "traits_of",
     "unscored",
     "video_frame",
     "writable_folder",
@@ -280,7 +304,8 @@ __all__ = [
 ]
 
 _PLACES = {
-    "registry.backbones.timm_recipe": "TimmRecipe build_timm_backbone",
+    "registry.backbones.recipe": "TimmRecipe spec_of",
+    "registry.backbones.timm_recipe": "build_timm_backbone",
     "registry.cli.detector_flags": "configure_for_detectors",
     "registry.cli.file_commands": "check_inputs configure_for_files unscored",
     "registry.cli.flags": "add_config_flags given_flags",
@@ -293,6 +318,7 @@ _PLACES = {
         "Explain FitContext FitReport LocalDetector QualityCalibratedDetector"
     ),
     "registry.contracts.embedder": "Embedder",
+    "registry.contracts.traits": "DescribedDetector DetectorTraits traits_of",
     "registry.contracts.types": (
         "Crop CropPolicy DataOptions DatasetRequest Explanation Face Features Frame Resolved "
         "Sample Scores Video VideoIndex"
@@ -300,6 +326,8 @@ _PLACES = {
     "registry.data.codecs": "CODECS Coding Motion missing_encoders video_frame",
     "registry.faces.quality": "fine_detail sharpness",
     "registry.results.conformal": "QualityClasses conformal_p",
+    "registry.results.fit_report": "artefact_file",
+    "registry.faces.aligned_crop": "similarity",
     "registry.faces.crops": "crop_face shown_aspect",
     "registry.faces.masks": "crop_mask",
     "registry.faces.real_faces": "real_crops",
@@ -307,18 +335,22 @@ _PLACES = {
         "cache_dir cache_or_scratch file_sha256 opened_folder read_json refuse_special replacing "
         "writable_folder write_text"
     ),
+    "registry.fingerprints": "fingerprint",
     "registry.html.markup": "Markup joined table_head tag",
     "registry.html.page": "html_page picture_uri",
     "registry.results.audit_summary": "AuditFigure AuditSummary PartAudit keep_audit",
     "registry.results.bootstrap": "draw_weights interval",
     "registry.results.file_scores": "FaceScore Prediction",
+    "registry.results.provenance": "package_versions",
     "registry.results.result": "Result",
+    "registry.results.roc": "auc auc_weighted",
+    "registry.settings.coerce": "build",
     "registry.settings.load": "as_yaml load_yaml resolve",
     "registry.settings.shared": (
         "BatchSettings ComputeSettings DataSettings FaceSettings FailureSettings FrameSettings "
-        "WorkerSettings option options_field"
+        "RealFaceSettings TrainingSettings WorkerSettings option options_field"
     ),
-    "registry.settings.tasks": "ScoringConfig",
+    "registry.settings.tasks": "AuditSettings ScoringConfig",
     "registry.tasks.audit": "AuditInputs prepare_audit",
     "registry.tasks.context": "detector_context",
     "registry.tasks.corrupted": "Corrupted evaluate_corrupted",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,6 @@ from registry import (
     Result,
     checks,
     evaluate,
-    fit,
 )
 from registry.plugins.discovery import load_plugins
 
@@ -52,7 +53,10 @@ def names(kind: str) -> list[str]:
 
 
 def small_backbone() -> Backbone:
-    return PLUGINS.get("backbone", SMALL).build(SMALL, "random", 0)  # type: ignore[no-any-return]
+    """A network of few weights on small crops: contracts are the same at any size."""
+    backbone: Backbone = PLUGINS.get("backbone", SMALL).build(SMALL, "random", 0)
+    backbone.crop = replace(backbone.crop, size=64)
+    return backbone
 
 
 @pytest.fixture(scope="module")
@@ -63,22 +67,27 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
 
 
 @pytest.fixture(scope="module")
-def fitted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A small artefact of every detector that can be fitted, on the small backbone."""
-    return {
-        name: fit(
-            detector=name,
-            backbone=SMALL,
-            weights="random",
-            train=("toy",),
-            out=str(tmp_path_factory.mktemp(name)),
-            options=FIT_OPTIONS.get(name, {}),
-            workers=0,
-            quiet=True,
-        ).artefact
-        for name, spec in PLUGINS.specs("detector").items()
-        if spec.fit is not None
-    }
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path | None]:
+    """A small artefact of a detector that can be fitted, on the small backbone, made once."""
+
+    @functools.cache
+    def fit(name: str) -> Path | None:
+        spec = PLUGINS.get("detector", name)
+        if spec.fit is None:
+            return None
+        embedder, folder = Embedder(small_backbone()), tmp_path_factory.mktemp(name)
+        return checks.check_fit(spec, embedder, folder, FIT_OPTIONS.get(name, {})).artefact
+
+    return fit
+
+
+def slow(names: Iterable[str], which: Callable[[str], bool]) -> list[Any]:
+    """Parameters; what takes long is marked as such."""
+    return [pytest.param(each, marks=pytest.mark.slow if which(each) else ()) for each in names]
+
+
+def is_fitted(detector: str) -> bool:
+    return PLUGINS.get("detector", detector).fit is not None
 
 
 @pytest.mark.parametrize("info", PLUGINS.infos, ids=lambda info: info.name)
@@ -103,14 +112,14 @@ def test_backbones(kind: str, name: str) -> None:
     checks.check_backbone(spec, name=name, weights="random" if spec.needs_weights else None)
 
 
-@pytest.mark.parametrize("name", names("detector"))
-def test_detectors(name: str, fitted: dict[str, Path]) -> None:
+@pytest.mark.parametrize("name", slow(names("detector"), is_fitted))
+def test_detectors(name: str, fitted: Callable[[str], Path | None]) -> None:
     spec = PLUGINS.get("detector", name)
     embedder = Embedder(small_backbone()) if spec.needs_backbone else None
     options = None if spec.options is None else spec.options.load()()
-    context = DetectorContext(embedder=embedder, options=options, artefact=fitted.get(name))
+    context = DetectorContext(embedder=embedder, options=options, artefact=fitted(name))
     detector = spec.build(context)
-    crops = checks.example_crops(64 if embedder is None else embedder.backbone.crop.size)
+    crops = checks.example_crops(64, 2)
     checks.check_detector(detector, crops)
     explained = set()
     for explainer in PLUGINS.specs("explainer").values():
@@ -123,9 +132,12 @@ def test_detectors(name: str, fitted: dict[str, Path]) -> None:
     assert {"occlusion", "occlusion_grid", "shapley"} <= explained
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", names("wrapper"))
-def test_wrappers(name: str, fitted: dict[str, Path]) -> None:
-    checks.check_wrapper(PLUGINS.get("wrapper", name), small_backbone(), fitted["lesb"])
+def test_wrappers(name: str, fitted: Callable[[str], Path | None]) -> None:
+    artefact = fitted("lesb")
+    assert artefact is not None
+    checks.check_wrapper(PLUGINS.get("wrapper", name), small_backbone(), artefact)
 
 
 @pytest.mark.parametrize("name", names("artefact"))

@@ -110,6 +110,16 @@ def test_nothing_of_the_host_imports_its_public_face() -> None:
         assert all(module != "registry" for module, _ in imports(path)), path
 
 
+def test_a_class_name_stands_once() -> None:
+    copied = ROOT / "lesb_plugin" / "export" / "standalone"  # into another program's tree
+    where: dict[str, list[Path]] = {}
+    for path in [*sources("registry"), *sources("lesb_plugin")]:
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not path.is_relative_to(copied):
+                where.setdefault(node.name, []).append(path.relative_to(ROOT))
+    assert not {name: paths for name, paths in where.items() if len(paths) > 1}
+
+
 def test_every_folder_says_what_lives_there() -> None:
     for folder in {
         path.parent for package in ("registry", "lesb_plugin") for path in sources(package)

@@ -48,6 +48,7 @@ def python(site: Path, *arguments: str, folder: Path) -> str:
     ("kind", "name"),
     [
         ("backbones", "sample_grid"),
+        ("wrappers", "sample_standard"),
         ("detectors", "sample_distance"),
         ("artefacts", "sample_distance_toy"),
         ("metrics", "sample_gap"),
@@ -79,15 +80,36 @@ def test_its_own_contract_test_passes(site: Path, tmp_path: Path) -> None:
     assert "1 passed" in python(site, *arguments, folder=tmp_path)
 
 
-def test_it_fits_and_evaluates(site: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def fitted(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which `bench fit` has run; its artefact is in `fitted`."""
+    folder = tmp_path_factory.mktemp("fit")
     chosen = ("--detector", "sample_distance", "--backbone", "sample_grid", "--quiet")
-    fitted = bench(site, "fit", *chosen, "--train", "toy", "--out", "fitted", folder=tmp_path)
-    assert "bench eval --detector sample_distance --backbone sample_grid" in fitted
+    said = bench(site, "fit", *chosen, "--train", "toy", "--out", "fitted", folder=folder)
+    assert "bench eval --detector sample_distance --backbone sample_grid --artefact fitted" in said
+    assert (folder / "fitted" / "distance.safetensors").is_file()
+    return folder
+
+
+@pytest.mark.slow
+def test_it_fits_and_evaluates(site: Path, fitted: Path) -> None:
+    chosen = ("--detector", "sample_distance", "--backbone", "sample_grid", "--quiet")
     bench(
         site,
-        *("eval", *chosen, "--dataset", "toy", "--frames", "1", "--draws", "20"),
-        *("--metrics", "sample_gap", "--metrics", "auc", "--out", "run"),
-        folder=tmp_path,
+        *("eval", *chosen, "--artefact", "fitted", "--frames", "1", "--draws", "20"),
+        *("--metrics", "sample_gap", "--metrics", "auc", "--dataset", "toy", "--out", "run"),
+        folder=fitted,
     )
-    measured = json.loads((tmp_path / "run" / "results.json").read_text("utf-8"))["measurements"]
+    measured = json.loads((fitted / "run" / "results.json").read_text("utf-8"))["measurements"]
     assert {each["metric"] for each in measured} == {"sample_gap", "auc"}
+
+
+@pytest.mark.slow
+def test_its_wrapper_runs_under_its_own_detector(site: Path, fitted: Path) -> None:
+    chosen = ("--detector", "sample_distance", "--backbone", "sample_grid", "--quiet")
+    wrapped = ("--wrap", "sample_standard", "--artefact", "fitted", "--fit-on", "toy")
+    where = ("--dataset", "toy", "--frames", "1", "--draws", "0", "--out", "wrapped")
+    bench(site, "eval", *chosen, *wrapped, *where, folder=fitted)
+    record = json.loads((fitted / "wrapped" / "results.json").read_text("utf-8"))["provenance"]
+    assert record["backbone"]["name"] == "standard(sample_grid)"
+    assert Path(record["artefact"]).name == "distance.safetensors"

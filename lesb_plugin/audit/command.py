@@ -61,9 +61,12 @@ def run_audit_command(args: argparse.Namespace) -> int:
     out = Path(config.out or _default_folder(config))
     if not config.overwrite:
         refuse_other_run(out, _audit_there(out), asdict(config))
-    from lesb_plugin.audit.kept import check_keeps, keep  # loads torch: after what fails without it
     from lesb_plugin.audit.page import audit_page
     from lesb_plugin.audit.run import run_audit
+    from lesb_plugin.audit.summary import (  # loads torch: after what fails without it
+        check_keeps,
+        keep,
+    )
     from lesb_plugin.audit.table import print_audit
 
     if config.keep:

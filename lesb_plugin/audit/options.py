@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from registry import (
-    BatchSettings,
-    DataSettings,
-    FaceSettings,
-    FailureSettings,
-    FrameSettings,
-    UnknownNameError,
-    WorkerSettings,
-    option,
-    options_field,
-)
+from registry import AuditSettings, UnknownNameError, option
 
 __all__ = ["EXTENDED_ROWS", "ROWS", "AuditConfig"]
 
@@ -41,38 +30,25 @@ EXTENDED_ROWS = ("curves", "shapley", "methods", "cascade", "labels", "attack")
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuditConfig(
-    FailureSettings, BatchSettings, WorkerSettings, FaceSettings, FrameSettings, DataSettings
-):
+class AuditConfig(AuditSettings):
     """One audit; build it with `resolve`, which checks every value."""
 
     folder: ClassVar[str] = "audit"
 
     # What is audited, and on what.
     detector: str = option("lesb", "detector to audit (`bench list detectors`)")
-    backbone: str | None = option("sbi_efflite0", "backbone to use (`bench list backbones`)")
-    weights: str | None = option(None, "weights of the backbone: a file, or 'random' for none")
-    artefact: str | None = option(None, "what `bench fit` wrote: its folder or file")
-    fit_on: tuple[str, ...] = option((), "fit on this data first where no artefact is given")
-    explainer: str | None = option(
-        None,
-        "explainer to audit (`bench list explainers`); by default the detector's own part scores",
-    )
-    explain: Mapping[str, Any] = options_field(
-        "the explainer's own options, as in --set explain.method=layercam"
-    )
     dataset: tuple[str, ...] = option(
         (), "reals and fakes with changed regions: a path, a registered name, or kind:NAME"
     )
     split: str = option("test", "split of the data")
+    corrupt: tuple[str, ...] = option(
+        (), "NAME:SEVERITY: damage every frame first, as in `bench eval --corrupt`"
+    )
     regions: str = option(
         "eyes_nose_mouth", "face parts: a YAML file, or one of configs/regions, by its name"
     )
     make_edits: bool = option(False, "audit on edits made of the real faces, not on given fakes")
     edits: int = option(3, "edits of each real face, with --make-edits", min=1)
-    corrupt: tuple[str, ...] = option(
-        (), "NAME:SEVERITY: damage every frame first, as in `bench eval --corrupt`"
-    )
     faces: int | None = option(
         None,
         "no more faces than this, all those of evenly chosen people, of two at least",
@@ -103,7 +79,6 @@ class AuditConfig(
     )
     frames: int = option(1, "frames taken of each video", min=1)
     workers: int = option(2, "workers that open video files", min=0)
-    options: Mapping[str, Any] = options_field()
 
     def __post_init__(self) -> None:
         super().__post_init__()

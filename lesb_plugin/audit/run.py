@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import importlib.metadata
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -15,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesb_plugin.audit.evidence.collect import Collected, collect
+from lesb_plugin.audit.evidence.edited_faces import with_edits
 from lesb_plugin.audit.evidence.faces import FaceSet, read_faces
-from lesb_plugin.audit.evidence.made import with_edits
 from lesb_plugin.audit.evidence.subject import Subject
 from lesb_plugin.audit.extended.methods import rivals
 from lesb_plugin.audit.extended.rows import extended_rows
@@ -30,7 +29,12 @@ from lesb_plugin.audit.rows.map_rows import map_rows
 from lesb_plugin.audit.rows.part_rows import part_rows
 from lesb_plugin.audit.rows.row import Row, at_most, called_out, number
 from lesb_plugin.lfd.presets import region_preset
-from registry import AuditInputs, ConfigError, prepare_audit
+from registry import (
+    AuditInputs,
+    ConfigError,
+    __version__,
+    prepare_audit,
+)
 
 __all__ = ["Audit", "run_audit"]
 
@@ -248,6 +252,6 @@ def _record(
         "fakes": dict(sorted(methods.items())),
         "identities": int(found.identity.max()) + 1,
         "seconds": {name: round(value, 2) for name, value in timing.items()},
-        "version": importlib.metadata.version("lesb-plugin"),
+        "version": __version__,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.explain.chosen import choose
 from lesb_plugin.explain.config import ExplainConfig
+from lesb_plugin.explain.detector_choice import choose
 from lesb_plugin.explain.reference import RealScores, data_of, score_reals
 from lesb_plugin.explain.verdict import (
     Choice,
@@ -36,9 +36,10 @@ from registry import (
     Prediction,
     Predictor,
     shown_aspect,
+    traits_of,
 )
 
-__all__ = ["Explained", "Explaining", "PartRow", "View"]
+__all__ = ["Explained", "Explaining", "FaceView", "PartRow"]
 
 _TELLING = 3  # frames of a video that are drawn
 
@@ -56,7 +57,7 @@ class PartRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class View:
+class FaceView:
     """One face of one frame. `maps` (h, w) by target, `polygons` by part; None where absent.
 
     `aspect` is the width over height of the face, which the square crop may have squeezed.
@@ -88,7 +89,7 @@ class Explained:
     parts: tuple[PartRow, ...] = ()
     choice: Choice | None = None
     reals: RealScores | None = None  # those that it was compared with
-    views: tuple[View, ...] = ()
+    views: tuple[FaceView, ...] = ()
     limit: float = 0.0  # the magnitude at which a map has its full colour
     notes: tuple[str, ...] = ()
     no_verdict: str = ""
@@ -202,7 +203,7 @@ class Explaining:
                 f" score; {'all' if shown == found.faces else f'the {shown} highest'} are drawn"
             )
 
-    def _views(self, path: Path, frame: int, faces: Sequence[FaceScore]) -> list[View]:
+    def _views(self, path: Path, frame: int, faces: Sequence[FaceScore]) -> list[FaceView]:
         """These faces of a frame, which is read once more."""
         notes: list[str] = []
         try:
@@ -220,7 +221,7 @@ class Explaining:
         picture: NDArray[np.uint8],
         boxes: tuple[tuple[int, int, int, int], ...],
         notes: Sequence[str],
-    ) -> View:
+    ) -> FaceView:
         said, faults = self._said(crop), list(notes)
         polygons = None
         try:
@@ -231,7 +232,7 @@ class Explaining:
         faults += [f"the map of {each} is not finite" for each in said.maps if each not in maps]
         if said.note:
             faults.append(said.note)
-        return View(
+        return FaceView(
             crop=crop,
             aspect=shown_aspect(self.predictor.crop, crop.box),
             score=face.score,
@@ -275,7 +276,7 @@ def _explainer(
     """What explains, its name, and why there is none; one asked for that cannot is an error."""
     offered = {"reference": data_of(config)}
     try:
-        name = config.explainer or str(getattr(predictor.detector, "explained_by", "cam"))
+        name = config.explainer or traits_of(predictor.detector).explained_by
         return predictor.explainer(name, config.explain, **offered), name, ""
     except ConfigError as error:
         if config.explainer is not None:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesb_plugin.drawing.overlay import overlay, region_fill
-from lesb_plugin.explain.explained import Explained, Explaining, View
+from lesb_plugin.explain.explained import Explained, Explaining, FaceView
 from lesb_plugin.explain.verdict import AUTHENTIC_ABOVE, MANIPULATED_UP_TO, REALS_WITHIN, PartScale
-from registry import BenchError, read_json, replacing, write_text
+from registry import BenchError, package_versions, read_json, replacing, write_text
 
 __all__ = [
     "SCHEMA",
@@ -38,7 +37,7 @@ Pictures = Mapping[str, NDArray[np.uint8]]
 """Of one view: `photo`, `regions` where the parts have places, `map_TARGET` for every map."""
 
 
-def draw(view: View, limit: float, style: Any) -> Pictures:
+def draw(view: FaceView, limit: float, style: Any) -> Pictures:
     """The pictures of a view; what cannot be drawn is not there."""
     image = view.crop.image
     found: dict[str, NDArray[np.uint8]] = {"photo": image}
@@ -75,7 +74,9 @@ def _earlier(folder: Path, name: str) -> dict[str, Any]:
     return held if isinstance(held, dict) else {}
 
 
-def write_pictures(folder: Path, name: str, drawn: list[Pictures], views: tuple[View, ...]) -> None:
+def write_pictures(
+    folder: Path, name: str, drawn: list[Pictures], views: tuple[FaceView, ...]
+) -> None:
     """NAME.VIEW.PICTURE.png of every picture, and NAME.maps.npz where there are maps."""
     for number, pictures in enumerate(drawn, 1):
         for key, image in pictures.items():
@@ -140,14 +141,12 @@ def write_json(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def versions() -> dict[str, str]:
-    """Of the packages that decide what a network and a picture are."""
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except ImportError:  # a build of OpenCV under another name
-            continue
-    return found
+    """Of the packages that decide what a network and a picture are, as far as they have this name.
+
+    A build of OpenCV may have another.
+    """
+    found = package_versions(_PACKAGES)
+    return {package: version for package, version in found.items() if version is not None}
 
 
 def _verdict(found: Explained, by: Explaining) -> dict[str, Any] | None:
@@ -179,7 +178,7 @@ def _without_name(row: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in row.items() if key != "name"}
 
 
-def _view(view: View, name: str, number: int, pictures: Pictures) -> dict[str, Any]:
+def _view(view: FaceView, name: str, number: int, pictures: Pictures) -> dict[str, Any]:
     """Landmarks and polygons are in pixels of the crop, the box in those of the upright frame."""
     crop = view.crop
     maps = {

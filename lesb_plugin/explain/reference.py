@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,9 +22,11 @@ from registry import (
     Scores,
     cache_or_scratch,
     cache_sealed,
+    fingerprint,
     progress,
     read_sealed,
     real_crops,
+    traits_of,
 )
 
 __all__ = ["RealScores", "data_of", "score_reals"]
@@ -141,7 +141,7 @@ def _kept_sharpness(detector: Detector) -> Array | None:
 def _described(detector: Detector, data: str, *, from_fit: bool) -> tuple[str, str]:
     """Name and advice of the real faces, as `RealScores` has them."""
     if from_fit:
-        trained_on = ", ".join(getattr(detector, "trained_on", ())) or "its data"
+        trained_on = ", ".join(traits_of(detector).trained_on) or "its data"
         return f"val split of {trained_on}", (
             "The detector did not learn from them, but was chosen and calibrated with their help;"
             " for real faces from where yours come from, name them with --reference."
@@ -189,12 +189,8 @@ def _key(predictor: Predictor, config: ExplainConfig, crops: Sequence[Crop]) -> 
     """sha256 of what decides the scores and of the crops themselves."""
     origin = {key: value for key, value in predictor.origin.items() if not key.startswith("frame")}
     parts = [_FORMAT, origin, config.explainer, dict(config.explain), config.reference]
-    digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
-    for crop in crops:
-        digest.update(crop.image.tobytes())
-        if crop.landmarks is not None:
-            digest.update(crop.landmarks.tobytes())
-    return digest.hexdigest()
+    arrays = [array for crop in crops for array in (crop.image, crop.landmarks)]
+    return fingerprint(parts, *(array.tobytes() for array in arrays if array is not None))
 
 
 def _read(path: Path) -> tuple[Scores, float] | None:

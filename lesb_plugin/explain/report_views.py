@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.explain.explained import Explained, View
+from lesb_plugin.explain.explained import Explained, FaceView
 from lesb_plugin.explain.record import Pictures
 from registry import ExplainerSpec, Markup, picture_uri, table_head, tag
 
@@ -30,7 +30,11 @@ def view_sections(
 
 
 def _section(
-    found: Explained, number: int, view: View, pictures: Pictures, explainer: ExplainerSpec | None
+    found: Explained,
+    number: int,
+    view: FaceView,
+    pictures: Pictures,
+    explainer: ExplainerSpec | None,
 ) -> Markup:
     title = _title(found, number, view)
     figures = [_frame(found, view), *_figures(view, pictures, found.limit)]
@@ -51,7 +55,7 @@ def _section(
     )
 
 
-def _title(found: Explained, number: int, view: View) -> str:
+def _title(found: Explained, number: int, view: FaceView) -> str:
     if found.video:
         return f"{number}. Frame {view.crop.frame}, score {view.score:.2f}"
     if found.prediction.faces > 1:
@@ -77,7 +81,7 @@ def _slider(number: int, title: str) -> Markup:
 # --- pictures --------------------------------------------------------------------------------
 
 
-def _frame(found: Explained, view: View) -> Markup:
+def _frame(found: Explained, view: FaceView) -> Markup:
     box, count = view.crop.box, len(view.boxes)
     what = f"frame {view.crop.frame}" if found.video else "the picture"
     others = f", {count - 1} more in thin outline" if count > 1 else ""
@@ -86,7 +90,7 @@ def _frame(found: Explained, view: View) -> Markup:
     return tag("figure", tag("figcaption", "Where the face is"), picture, class_="whole")
 
 
-def _outlined(view: View) -> Image:
+def _outlined(view: FaceView) -> Image:
     scale = min(1.0, _LONGEST / max(view.picture.shape[:2]))
     image = cv2.resize(view.picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     for number, box in enumerate(view.boxes):
@@ -97,7 +101,7 @@ def _outlined(view: View) -> Image:
     return np.asarray(image, np.uint8)
 
 
-def _figures(view: View, pictures: Pictures, limit: float) -> Iterator[Markup]:
+def _figures(view: FaceView, pictures: Pictures, limit: float) -> Iterator[Markup]:
     photo = _face(view, view.crop.image, "the face, cropped, without colours")
     if "regions" in pictures:
         words = ", ".join(f"{name} {score:.2f}" for name, score in view.parts.items())
@@ -118,13 +122,13 @@ def _stack(title: str, words: str, under: Markup, over: Markup) -> Markup:
     return tag("figure", tag("figcaption", title), pair, tag("p", words, class_="soft"))
 
 
-def _face(view: View, image: Image, alt: str, class_: str | None = None) -> Markup:
+def _face(view: FaceView, image: Image, alt: str, class_: str | None = None) -> Markup:
     """As wide and high as the face is in the photograph: crops are square."""
     style = f"aspect-ratio: {view.aspect:.4f}"
     return tag("img", src=picture_uri(image), alt=alt, class_=class_, style=style)
 
 
-def map_words(view: View, heat: NDArray[np.float32], limit: float) -> str:
+def map_words(view: FaceView, heat: NDArray[np.float32], limit: float) -> str:
     """Where the map is strongest, for those who do not see its colours."""
     most = float(heat.max())
     if most <= 0 or limit <= 0:
@@ -141,7 +145,7 @@ def map_words(view: View, heat: NDArray[np.float32], limit: float) -> str:
     return f"strongest towards fake {where}, at {most / limit:.0%} of the scale"
 
 
-def _place(view: View, spot: tuple[float, float]) -> str:
+def _place(view: FaceView, spot: tuple[float, float]) -> str:
     """The part that a spot of the crop lies in or next to, and whether it is on the face at all."""
     if not view.polygons:
         return f"at ({spot[0]:.0f}, {spot[1]:.0f}) of the crop"
@@ -178,7 +182,7 @@ def _said(regions: Mapping[str, float] | None, explainer: ExplainerSpec | None) 
     return tag("table", caption, head, tag("tbody", *rows))
 
 
-def _references(view: View) -> Iterator[Markup]:
+def _references(view: FaceView) -> Iterator[Markup]:
     for part, crops in view.references.items():
         pictures = [
             tag("img", src=picture_uri(crop.image), alt=f"real face {number}, near in {part}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from lesb_plugin.export.source import Source
+from lesb_plugin.export.source import ExportSource
 from registry import as_yaml, replacing
 
 __all__ = ["Section", "configuration", "section", "write_state"]
@@ -81,13 +81,13 @@ class _Configuration:
     log_dir: str = "./logs/lesb"
 
 
-def configuration(source: Source, section: Section) -> str:
+def configuration(source: ExportSource, section: Section) -> str:
     """The YAML file as text, what one should know of it first."""
     size = source.network.crop.size
     return _heading(source) + as_yaml(_Configuration(lesb=section, resolution=size))
 
 
-def write_state(source: Source, path: Path) -> Path:
+def write_state(source: ExportSource, path: Path) -> Path:
     """The state dict that the registered class loads strictly."""
     state = {f"network.{n}": t.contiguous() for n, t in source.network.state_dict().items()}
     with replacing(path) as unfinished:
@@ -95,7 +95,7 @@ def write_state(source: Source, path: Path) -> Path:
     return path
 
 
-def _heading(source: Source) -> str:
+def _heading(source: ExportSource) -> str:
     backbone, crop = source.backbone, source.network.crop
     lines = [
         "LESB for a DeepfakeBench checkout, by `bench export deepfakebench`. In the checkout:",

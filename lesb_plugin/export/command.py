@@ -11,7 +11,7 @@ from lesb_plugin.lesb.fusion import FUSIONS
 from registry import ConfigError, progress_bar, say, say_block, write_text
 
 if TYPE_CHECKING:
-    from lesb_plugin.export.source import Source
+    from lesb_plugin.export.source import ExportSource
 
 __all__ = ["configure_export", "run_export"]
 
@@ -88,7 +88,7 @@ def run_export(args: argparse.Namespace) -> int:
     return 0
 
 
-def _export_onnx(source: Source, path: Path) -> None:
+def _export_onnx(source: ExportSource, path: Path) -> None:
     from lesb_plugin.export.onnx_graph import EXTRA, output_names, write_onnx
 
     with progress_bar("writing and checking the graph", total=1, unit="graph") as advance:
@@ -104,7 +104,7 @@ def _export_onnx(source: Source, path: Path) -> None:
         say(f"checked: onnxruntime's outputs are within {difference:.1g} of torch's")
 
 
-def _export_deepfakebench(source: Source, args: argparse.Namespace) -> None:
+def _export_deepfakebench(source: ExportSource, args: argparse.Namespace) -> None:
     from lesb_plugin.export.checkout import configuration, section, write_state
 
     text = configuration(source, section(args.backbone, args.weights, args.artefact, args.fusion))
@@ -124,7 +124,7 @@ def _export_deepfakebench(source: Source, args: argparse.Namespace) -> None:
     say(f"  {shlex.join(['python', *program, *given])} --test_dataset Celeb-DF-v2")
 
 
-def _write_standalone(source: Source, folder: Path) -> None:
+def _write_standalone(source: ExportSource, folder: Path) -> None:
     from lesb_plugin.export.standalone_file import FILE, write_standalone
 
     file = write_standalone(source, folder / FILE)

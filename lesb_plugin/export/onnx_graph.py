@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import importlib.util
 import json
 import logging
@@ -16,8 +15,13 @@ import torch
 from torch import nn
 
 from lesb_plugin.export.network import LesbNetwork
-from lesb_plugin.export.source import Source
-from registry import ConfigError, DataError, replacing
+from lesb_plugin.export.source import ExportSource
+from registry import (
+    ConfigError,
+    DataError,
+    package_versions,
+    replacing,
+)
 
 __all__ = ["INPUT", "TOLERANCE", "metadata", "output_names", "write_onnx"]
 
@@ -28,7 +32,7 @@ LARGEST = 2**31  # bytes of a protobuf message, and so of a graph in one file
 EXTRA = "pip install 'lesb-plugin[onnx]'"
 
 
-def write_onnx(source: Source, path: Path) -> float | None:
+def write_onnx(source: ExportSource, path: Path) -> float | None:
     """Write the graph, and return how far onnxruntime's outputs are from torch's on random images.
 
     None where onnxruntime is not installed. A difference above 1e-4 is an error, and then no file
@@ -54,7 +58,7 @@ def output_names(network: LesbNetwork) -> list[str]:
     return ["fake", *parts, *(["fake_head"] if _has_head(network) else []), "embedding"]
 
 
-def metadata(source: Source) -> dict[str, str]:
+def metadata(source: ExportSource) -> dict[str, str]:
     """What stands in the graph's metadata_props; all but plain names and hashes is JSON."""
     backbone, network = source.backbone, source.network
     packages = ("lesb-plugin", "torch", "timm", "onnx", "onnxscript")
@@ -70,7 +74,7 @@ def metadata(source: Source) -> dict[str, str]:
         "fusion": network.fusion,
         "crop": json.dumps(dataclasses.asdict(network.crop)),
         "input": f"(B, 3, {network.crop.size}, {network.crop.size}) RGB in [0, 1], float32",
-        "versions": json.dumps({name: importlib.metadata.version(name) for name in packages}),
+        "versions": json.dumps(package_versions(packages)),
     }
 
 
@@ -87,7 +91,7 @@ class _Graph(nn.Module):
         return (scores.fake, *scores.parts.unbind(dim=1), *head, scores.embedding)
 
 
-def _export(source: Source, path: Path) -> None:
+def _export(source: ExportSource, path: Path) -> None:
     graph = _Graph(source.network).eval()
     images = _random_images(source.network, 2)  # 1 would be taken for a constant
     level = logging.getLogger("onnxscript").level

@@ -10,11 +10,11 @@ from lesb_plugin.lesb.fitted import load_fitted
 from lesb_plugin.weights import LICENSE, WEIGHTS_SHA256
 from registry import Backbone, ConfigError, detector_context, file_sha256
 
-__all__ = ["Source", "load_source"]
+__all__ = ["ExportSource", "load_source"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class ExportSource:
     """A network with the backbone and the artefact file that it is made of."""
 
     detector: str  # `lesb`, or one that scores as it does
@@ -31,7 +31,7 @@ class Source:
 
 def load_source(
     backbone: str, weights: str | None = None, artefact: str | None = None, fusion: str = "mean"
-) -> Source:
+) -> ExportSource:
     """The LESB of an artefact on its backbone, on the CPU; BenchErrors say what does not fit.
 
     Without `artefact` the one that is registered for the weights.
@@ -49,7 +49,7 @@ def load_source(
             f"{context.artefact} was fitted at precision {precision}, and what is exported computes"
             " in float32; fit it again with `bench fit --precision float32`"
         )
-    return Source(
+    return ExportSource(
         detector=fitted.detector,
         network=LesbNetwork(built, fitted, fusion),
         backbone=built,

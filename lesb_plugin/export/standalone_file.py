@@ -18,7 +18,7 @@ from timm.models.xception import Block, SeparableConv2d, Xception
 from torch import nn
 
 from lesb_plugin.export.network import LesbNetwork
-from lesb_plugin.export.source import Source
+from lesb_plugin.export.source import ExportSource
 from registry import ConfigError, write_text
 
 __all__ = ["FILE", "network_steps", "write_standalone"]
@@ -31,7 +31,7 @@ _WIDTH = 100
 Steps: TypeAlias = list[list[Any]]
 
 
-def write_standalone(source: Source, path: Path) -> Path:
+def write_standalone(source: ExportSource, path: Path) -> Path:
     """The file with the steps of the network; ConfigError for a backbone that has none."""
     described = json.dumps(_described(source.network), separators=(", ", ": "))
     literal = f"NETWORK = json.loads(\n{_as_lines(described)})\n"

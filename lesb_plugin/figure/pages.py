@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lesb_plugin.drawing.overlay import Style, colour_bar, overlay, region_fill
 from lesb_plugin.explainers.masks import NoPartsError
 from lesb_plugin.explainers.polygons import part_polygons
-from lesb_plugin.figure.choice import (
+from lesb_plugin.figure.face_choice import (
     By,
     Outcome,
     by_group,
@@ -19,7 +19,7 @@ from lesb_plugin.figure.choice import (
     spread,
     strongest,
 )
-from lesb_plugin.figure.sheet import Bar, Row, Sheet, Tile
+from lesb_plugin.figure.sheet import Bar, Sheet, SheetRow, Tile
 from lesb_plugin.lfd.regions import RegionSet
 from registry import ConfigError, Crop, DataError, Explanation, FinishedRun, ScoredFace, progress
 
@@ -62,7 +62,7 @@ def parts_sheet(
     if scale == "head" and limit is None:
         limits = largest
     rows = tuple(
-        Row(
+        SheetRow(
             _label(face, run.name),
             (
                 Tile(crop.image, aspect=run.aspect(crop)),
@@ -109,7 +109,7 @@ def outcomes_sheet(
         title, meaning = _TITLES[outcome]
         number = len(outcomes[outcome])
         rows.append(
-            Row(
+            SheetRow(
                 f"{outcome}: {title}\n{meaning}\n{number:,} face{'s' * (number != 1)}",
                 tuple(filled[face] for face in faces),
                 f"none: {_nobody(run, outcome, threshold)}",
@@ -149,7 +149,7 @@ def datasets_sheet(
         means = {part: float(np.mean([face.parts[part] for face in every])) for part in run.parts}
         name = "\n".join(filter(None, (dataset if several or not method else "", method)))
         label = f"{name}\n{len(every):,} faces\nmean {_parts_text(means)}"
-        rows.append(Row(label, tuple(filled[face] for face in faces)))
+        rows.append(SheetRow(label, tuple(filled[face] for face in faces)))
     note = (
         f"Fakes, parts in the colour of their scores by {run.name}. Of every row, evenly spread"
         " over the ranks of the score, highest left, one of a video; means are over all its faces."

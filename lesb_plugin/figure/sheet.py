@@ -16,7 +16,7 @@ from registry import ConfigError, replacing
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FORMATS", "Bar", "Row", "Sheet", "Tile", "check_format", "write_sheet"]
+__all__ = ["FORMATS", "Bar", "Sheet", "SheetRow", "Tile", "check_format", "write_sheet"]
 
 FORMATS = (".png", ".svg", ".pdf")
 
@@ -36,7 +36,7 @@ class Tile:
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class SheetRow:
     """Pictures side by side; `instead` says in their place why there are none."""
 
     label: str
@@ -58,7 +58,7 @@ class Bar:
 class Sheet:
     """The page; `columns` stand above the tiles, `note` at the foot says what is shown."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[SheetRow, ...]
     bar: Bar
     note: str
     columns: tuple[str, ...] = ()
@@ -142,7 +142,7 @@ class _Page:
         axes.set_axis_off()
 
 
-def _draw_row(page: _Page, row: Row, top: float) -> None:
+def _draw_row(page: _Page, row: SheetRow, top: float) -> None:
     label = [line for text in row.label.split("\n") for line in _wrapped(text, _LABEL_CHARACTERS)]
     page.text(_EDGE, top, label)
     if not row.tiles:
@@ -162,7 +162,7 @@ def _draw_bar(page: _Page, bar: Bar, top: float) -> None:
     page.text(x + width, top + _LINE * 2.7, [bar.high], align="right")
 
 
-def _row_height(row: Row) -> float:
+def _row_height(row: SheetRow) -> float:
     label = sum(len(_wrapped(text, _LABEL_CHARACTERS)) for text in row.label.split("\n"))
     lines = max((len(_caption(tile)) for tile in row.tiles), default=0)
     picture = _TILE + 0.03 + _LINE * lines if row.tiles else 0.0

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from lesb_plugin.drawing.tensorboard import Board, board_in
+from lesb_plugin.lesb.board import show_fit, show_pairs, show_subspaces, show_variants
 from lesb_plugin.lesb.dataset import PseudoFakes
 from lesb_plugin.lesb.detector import LesbDetector
 from lesb_plugin.lesb.embedding import Embedded, embed_faces
@@ -18,16 +19,16 @@ from lesb_plugin.lesb.heads import HeadLaw, Heads, auc
 from lesb_plugin.lesb.options import LesbFitOptions, LesbOptions
 from lesb_plugin.lesb.probe import Probe, fit_probe
 from lesb_plugin.lesb.runs import train_heads_of, train_runs
-from lesb_plugin.lesb.shown import show_fit, show_pairs, show_subspaces, show_variants
 from lesb_plugin.lesb.styled import StyledFakes, styled_fakes
 from lesb_plugin.lesb.summary import Outcome, auc_table, notes, rank_tables, record
 from lesb_plugin.lesb.threshold import logit_of_half, moved
 from lesb_plugin.lfd.artefact import Lfd
 from lesb_plugin.lfd.diagnostics import alignment, tables
-from lesb_plugin.lfd.fit import Collected, Method, Principal, collect_lfd
+from lesb_plugin.lfd.fit import LocalStatistics, Method, Principal, collect_lfd
 from lesb_plugin.lfd.presets import psi_preset, region_preset
 from lesb_plugin.lfd.subspace import too_few_directions
 from lesb_plugin.pseudo_fakes.blend import Style
+from lesb_plugin.pseudo_fakes.blend_style import load_style
 from lesb_plugin.pseudo_fakes.pairs import load_law
 from registry import (
     ConfigError,
@@ -35,7 +36,6 @@ from registry import (
     Embedder,
     FitContext,
     FitReport,
-    load_yaml,
     progress,
     scratch_folder,
 )
@@ -74,7 +74,7 @@ def _fit(
     context: FitContext,
     options: LesbFitOptions,
     style: Style,
-    collected: Collected,
+    collected: LocalStatistics,
     ranks: Sequence[int],
     method_of: Callable[[Embedded], Method],
     board: Board,
@@ -135,20 +135,13 @@ def _check(context: FitContext, options: LesbFitOptions) -> Style:
                 f"--blend {options.blend} is the law of self-blends alone, and --style"
                 f" {options.style} makes its own (its key 'blend'); leave out one of the two"
             )
-    style = _style(options.blend)
+    style = load_style(options.blend)
     _check_faces(context)
     return style
 
 
 def _ranks(options: LesbFitOptions) -> tuple[int, ...]:
     return options.ranks or (options.rank,)
-
-
-def _style(name_or_path: str) -> Style:
-    try:
-        return Style.from_mapping(load_yaml("blend", name_or_path))
-    except ValueError as error:
-        raise ConfigError(f"blend {name_or_path!r}: {error}") from error
 
 
 def _check_faces(context: FitContext) -> None:
@@ -159,7 +152,7 @@ def _check_faces(context: FitContext) -> None:
         )
 
 
-def _collect_lfd(context: FitContext, options: LesbFitOptions) -> Collected:
+def _collect_lfd(context: FitContext, options: LesbFitOptions) -> LocalStatistics:
     return collect_lfd(
         context.embedder,
         context.train,
@@ -203,7 +196,7 @@ def _by_rank(
     context: FitContext,
     options: LesbFitOptions,
     ranks: Sequence[int],
-    collected: Collected,
+    collected: LocalStatistics,
     train: Embedded,
     val: Embedded,
 ) -> dict[int, float]:

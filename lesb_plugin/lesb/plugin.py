@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-from lesb_plugin.weights import ARTEFACTS, INPUT_SIZE, LICENSE, TRAINED_ON, WEIGHTS_SHA256
+from lesb_plugin.weights import ARTEFACTS, INPUT_SIZE, RECIPE, WEIGHTS_SHA256
 from registry import (
     ArtefactSpec,
     BackboneSpec,
@@ -13,21 +13,18 @@ from registry import (
     DetectorSpec,
     hookimpl,
     lazy,
+    spec_of,
 )
 
 
 @hookimpl
 def bench_backbones() -> Iterable[BackboneSpec]:
     return [
-        BackboneSpec(
-            name="sbi_efflite0",
-            summary=f"EfficientNet-Lite0 trained with self-blends by this project, {INPUT_SIZE} px",
-            build=lazy("lesb_plugin.weights.shipped:build_sbi_efflite0"),
-            input_size=INPUT_SIZE,
-            mean=(0.5, 0.5, 0.5),
-            std=(0.5, 0.5, 0.5),
-            trained_on=TRAINED_ON,
-            license=LICENSE,
+        spec_of(
+            "sbi_efflite0",
+            RECIPE,
+            f"EfficientNet-Lite0 trained with self-blends by this project, {INPUT_SIZE} px",
+            lazy("lesb_plugin.weights.shipped:build_sbi_efflite0"),
         )
     ]
 

@@ -17,7 +17,7 @@ from lesb_plugin.lfd.diagnostics import random_subspace
 from lesb_plugin.lfd.variants import stable_int
 from registry import progress
 
-__all__ = ["Run", "Scored", "train_heads_of", "train_runs"]
+__all__ = ["Scored", "SeedRun", "train_heads_of", "train_runs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class SeedRun:
     """One seed: heads over LFD's subspaces, and over random subspaces of the same rank."""
 
     seed: int
@@ -50,7 +50,7 @@ def train_runs(
     seeds: Sequence[int],
     *,
     quiet: bool = False,
-) -> list[Run]:
+) -> list[SeedRun]:
     """Per seed the heads of all parts, trained alike on LFD's bases and on random ones."""
     runs = []
     for seed in progress(seeds, "heads", total=len(seeds), unit="seed", quiet=quiet):
@@ -58,7 +58,7 @@ def train_runs(
             _train(bases, lfd.mean, train, val, law, seed)
             for bases in (_bases(lfd), _random_bases(lfd, seed))
         )
-        runs.append(Run(seed, local, random))
+        runs.append(SeedRun(seed, local, random))
     return runs
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,10 +11,13 @@ import numpy as np
 from lesb_plugin.lesb.embedding import Embedded
 from lesb_plugin.lesb.options import LesbFitOptions
 from lesb_plugin.lesb.probe import Probe
-from lesb_plugin.lesb.runs import Run
+from lesb_plugin.lesb.runs import SeedRun
 from lesb_plugin.pseudo_fakes.pairs import load_law
 from lesb_plugin.pseudo_fakes.style import Style
-from registry import FitContext
+from registry import (
+    FitContext,
+    package_versions,
+)
 
 __all__ = ["Outcome", "auc_table", "notes", "rank_tables", "record"]
 
@@ -31,7 +33,7 @@ class Outcome:
     """
 
     parts: tuple[str, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[SeedRun, ...]
     train: Embedded
     val: Embedded
     probe: Probe | None
@@ -62,11 +64,11 @@ def record(
         "lowered": outcome.lowered,
         "faces": {name: len(split.clean) for name, split in splits.items()},
         "skipped": [asdict(each) for split in splits.values() for each in split.skipped],
-        "versions": {package: importlib.metadata.version(package) for package in PACKAGES},
+        "versions": package_versions(PACKAGES),
     }
 
 
-def _aucs(run: Run) -> dict[str, Any]:
+def _aucs(run: SeedRun) -> dict[str, Any]:
     return {
         "seed": run.seed,
         "parts": run.local.auc.tolist(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import platform
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -26,9 +25,14 @@ from lesb_plugin.lfd.subspace import (
     varied_directions,
 )
 from lesb_plugin.lfd.variants import VariantDataset, stable_int
-from registry import ConfigError, Embedder, Sample
+from registry import (
+    ConfigError,
+    Embedder,
+    Sample,
+    package_versions,
+)
 
-__all__ = ["Collected", "Method", "Principal", "Scatters", "collect_lfd", "fit_lfd"]
+__all__ = ["LocalStatistics", "Method", "Principal", "Scatters", "collect_lfd", "fit_lfd"]
 
 Matrix = NDArray[np.float64]
 Scatters = Mapping[str, Scatter]
@@ -61,7 +65,7 @@ class Principal:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Collected:
+class LocalStatistics:
     """What one pass over the faces has found; local subspaces of any rank follow from it."""
 
     embedder: Embedder
@@ -127,7 +131,7 @@ def collect_lfd(
     max_errors: float = 0.05,
     data_fingerprint: str = "",
     quiet: bool = False,
-) -> Collected:
+) -> LocalStatistics:
     """Statistics of all parts from N = min(images, available) faces with M variants each.
 
     More faces than `images`: a seeded choice. Faces that cannot be used are skipped and listed in
@@ -153,7 +157,7 @@ def collect_lfd(
         "psi": psi.config,
         "data_fingerprint": data_fingerprint,
     }
-    return Collected(embedder, regions, statistics, settings)
+    return LocalStatistics(embedder, regions, statistics, settings)
 
 
 def _choose(samples: Sequence[Sample], images: int, seed: int) -> list[Sample]:
@@ -193,7 +197,7 @@ def _solve(
 
 def _provenance(embedder: Embedder, statistics: Statistics) -> dict[str, Any]:
     packages = ("lesb-plugin", "numpy", "scipy", "torch", "albumentations")
-    versions = {package: importlib.metadata.version(package) for package in packages}
+    versions = package_versions(packages)
     return {
         "backbone": describe_backbone(embedder.backbone),
         "precision": embedder.precision,

@@ -11,6 +11,7 @@ from scipy.spatial import Delaunay
 
 from lesb_plugin.pseudo_fakes.distort import Image
 from lesb_plugin.pseudo_fakes.mask import Mask, Points, support
+from registry import similarity
 
 __all__ = [
     "apply_map",
@@ -18,23 +19,11 @@ __all__ = [
     "piecewise_map",
     "reshape_map",
     "shape_distance",
-    "similarity",
     "similarity_map",
     "where_to",
 ]
 
 Map = NDArray[np.float32]  # (H, W, 2): where each pixel of the result comes from, x and y
-
-
-def similarity(source: Points, target: Points) -> NDArray[np.float64]:
-    """(2, 3): scale, rotation and shift of least squares that take `source` to `target`."""
-    centre, goal = source.mean(axis=0), target.mean(axis=0)
-    a, b = (source - centre).astype(np.float64), (target - goal).astype(np.float64)
-    norm = (a**2).sum()
-    cos = (a * b).sum() / norm
-    sin = (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum() / norm
-    linear = np.array([[cos, -sin], [sin, cos]])
-    return np.column_stack([linear, goal - linear @ centre])
 
 
 def shape_distance(one: Points, other: Points) -> float:

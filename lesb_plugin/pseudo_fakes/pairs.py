@@ -21,6 +21,7 @@ from lesb_plugin.lfd.presets import region_preset
 from lesb_plugin.lfd.regions import RegionSet
 from lesb_plugin.lfd.variants import Skipped, stable_int
 from lesb_plugin.pseudo_fakes.blend import Style
+from lesb_plugin.pseudo_fakes.blend_style import load_style
 from lesb_plugin.pseudo_fakes.cutout import draw_cutout
 from lesb_plugin.pseudo_fakes.forgeries import FAMILIES, forge
 from lesb_plugin.pseudo_fakes.law import Law
@@ -37,7 +38,6 @@ from registry import (
     Face,
     crop_face,
     end_with_parent,
-    load_yaml,
     resolve,
 )
 
@@ -157,9 +157,9 @@ def pair_maker(
     """What makes pairs of a store's faces after a style file."""
     law = load_law(style)
     try:
-        blend = Style.from_mapping(load_yaml("blend", law.blend))
-    except ValueError as error:
-        raise ConfigError(f"style {style!r}, blend {law.blend!r}: {error}") from error
+        blend = load_style(law.blend)
+    except ConfigError as error:
+        raise ConfigError(f"style {style!r}, {error}") from error
     regions = region_preset(law.regions)
     return PairMaker(store, crop, law, blend, regions, purpose, seed, shuffled)
 

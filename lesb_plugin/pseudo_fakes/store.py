@@ -18,13 +18,13 @@ from lesb_plugin.pseudo_fakes.mask import Points
 from lesb_plugin.pseudo_fakes.view import Box, View, resize_view
 from registry import BenchError, DataError, Sample, progress
 
-__all__ = ["Entry", "FaceStore", "build_store"]
+__all__ = ["FaceStore", "StoredFace", "build_store"]
 
 _WIDEST = 400  # pixels of a face box, beyond which an image is made smaller
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Entry:
+class StoredFace:
     """Where a face lies in the file, and what belongs to it."""
 
     key: str
@@ -47,7 +47,9 @@ class Entry:
 class FaceStore:
     """Faces with landmarks by number; reading one copies nothing. Pickled, it is a path."""
 
-    def __init__(self, path: Path, entries: Sequence[Entry], skipped: Sequence[Skipped]) -> None:
+    def __init__(
+        self, path: Path, entries: Sequence[StoredFace], skipped: Sequence[Skipped]
+    ) -> None:
         self.path, self.entries, self.skipped = path, tuple(entries), tuple(skipped)
         self._pixels: NDArray[np.uint8] | None = None
 
@@ -82,7 +84,7 @@ class FaceStore:
             raise ValueError("no face of another person was among the candidates")
         return self.view(min(others, key=lambda at: self._distance(at, own)))
 
-    def _distance(self, index: int, own: Entry) -> float:
+    def _distance(self, index: int, own: StoredFace) -> float:
         return shape_distance(self.entries[index].landmarks[:68], own.landmarks[:68])
 
 
@@ -97,7 +99,7 @@ def build_store(
 ) -> FaceStore:
     """Read every sample once and write what training needs of it to `path`."""
     items = cast(Iterator[_Region | Skipped], load_in_order(cast(Any, _Regions(samples)), workers))
-    entries: list[Entry] = []
+    entries: list[StoredFace] = []
     skipped: list[Skipped] = []
     with path.open("wb") as file:
         for item in progress(items, label, total=len(samples), unit="face", quiet=quiet):
@@ -107,7 +109,7 @@ def build_store(
                 continue
             view = item.view
             place = (file.tell(), view.image.shape, view.landmarks, view.box)
-            entries.append(Entry(item.key, item.identity, *place))
+            entries.append(StoredFace(item.key, item.identity, *place))
             file.write(np.ascontiguousarray(view.image).tobytes())
     if not entries:
         raise DataError(f"none of {len(samples)} faces could be used ({label})")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
 
 from lesb_plugin.pseudo_fakes.distort import Colour
 from lesb_plugin.pseudo_fakes.mask import mask_fault
@@ -40,62 +39,20 @@ class Style:
     margin: tuple[float, float] | None = (0.05, 0.2)  # of the crop, per side; None: the backbone's
 
     def __post_init__(self) -> None:
+        for name, value in _numbers(self):
+            if value < 0:
+                raise ValueError(f"{name} must be 0 or more, got {value}")
         if fault := mask_fault(self.hulls, self.kernel):
             raise ValueError(fault)
-
-    @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any]) -> Style:
-        """A style from configuration; ValueError names an unknown key or an unfit value."""
-        return cls(**_checked(cls(), mapping))
 
     def for_validation(self) -> Style:
         """The same blends of unmirrored faces, without what is done to both images of a pair."""
         return replace(self, flip=0.0, after=None, jpeg_p=0.0, margin=None)
 
 
-_OF_ANY_LENGTH = ("hulls", "ratios")
-_MAY_BE_NONE = ("after", "margin")
-
-
-def _checked(defaults: Style | Colour, mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of `mapping`, each of the kind that its default has."""
-    known = [each.name for each in fields(defaults)]
-    for key in mapping:
-        if key not in known:
-            raise ValueError(f"unknown key {key!r}; known: {', '.join(known)}")
-    return {key: _value(key, value, getattr(defaults, key)) for key, value in mapping.items()}
-
-
-def _value(key: str, value: Any, default: Any) -> Any:
-    if value is None and key in _MAY_BE_NONE:
-        return None
-    if isinstance(default, Colour):
-        if not isinstance(value, Mapping):
-            raise ValueError(
-                f"{key} must be a mapping of {', '.join(vars(default))}, got {value!r}"
-            )
-        return Colour(**_checked(default, value))
-    if isinstance(default, tuple):
-        return _tuple(key, value, default)
-    return _item(key, value, type(default))
-
-
-def _tuple(key: str, value: Any, default: tuple[Any, ...]) -> tuple[Any, ...]:
-    length_fits = isinstance(value, (list, tuple)) and (
-        len(value) == len(default) or (key in _OF_ANY_LENGTH and len(value) > 0)
-    )
-    if not length_fits:
-        wanted = "a list" if key in _OF_ANY_LENGTH else f"a list of {len(default)} values"
-        raise ValueError(f"{key} must be {wanted}, got {value!r}")
-    return tuple(_item(key, each, type(default[0])) for each in value)
-
-
-def _item(key: str, value: Any, kind: type) -> Any:
-    """A text, a whole number or a number of 0 or more."""
-    if kind is str and isinstance(value, str):
-        return value
-    accepted = (int,) if kind is int else (int, float)
-    if kind is str or isinstance(value, bool) or not isinstance(value, accepted) or value < 0:
-        names = {str: "a name", int: "a whole number of 0 or more", float: "a number of 0 or more"}
-        raise ValueError(f"{key} must be {names[kind]}, got {value!r}")
-    return kind(value)
+def _numbers(style: Style) -> Iterator[tuple[str, float]]:
+    """Every number in it, by the field that it stands in."""
+    for name, value in asdict(style).items():
+        inner = value.values() if isinstance(value, dict) else value
+        items = inner if isinstance(value, dict | tuple) else (value,)
+        yield from ((name, each) for each in items if isinstance(each, int | float))

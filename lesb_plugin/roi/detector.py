@@ -78,11 +78,11 @@ class RoiDetector:
         return maps, weights
 
     def score_embeddings(self, embeddings: NDArray[np.float32]) -> Scores:
-        said = self.model.model.say(embeddings, self.embedder)
+        scores = self.model.model.scores_of(embeddings, self.embedder)
         return Scores(
-            fake=said.fused,
-            regions=dict(zip(self.parts, said.parts, strict=True)),
-            variants={"head": said.head},
+            fake=scores.fused,
+            regions=dict(zip(self.parts, scores.parts, strict=True)),
+            variants={"head": scores.head},
         )
 
     def logits(self, embedding: torch.Tensor) -> Mapping[str, torch.Tensor]:

@@ -15,13 +15,13 @@ from lesb_plugin.lfd.presets import region_preset
 from lesb_plugin.lfd.regions import RegionSet
 from lesb_plugin.lfd.variants import Skipped, check_skipped, load_in_order
 from lesb_plugin.pseudo_fakes.pairs import load_law
+from lesb_plugin.roi.board import show_faces, show_fit, show_parts
 from lesb_plugin.roi.calibration import choose_fusion, fit_calibration
 from lesb_plugin.roi.dataset import PartFakes, PartViews
 from lesb_plugin.roi.encoding import Encoded, RoiEncoder, global_embedding, part_features
 from lesb_plugin.roi.fitted import FittedRoi, RoiModel
 from lesb_plugin.roi.heads import Examples, PartLaw, train_part_heads
 from lesb_plugin.roi.options import RoiFitOptions
-from lesb_plugin.roi.shown import show_faces, show_fit, show_parts
 from lesb_plugin.roi.summary import notes, record, tables
 from registry import DataError, Embedder, FitContext, FitReport, progress, scratch_folder, sharpness
 
@@ -47,17 +47,17 @@ def _fit(
     train, val = (encode_fakes(context, options, regions, split) for split in ("train", "val"))
     model = model_of(context.embedder, regions, train, val, _law(options), context.seed, board)
     chosen = kept_reals(val)
-    reals = model.say(val.rows[chosen], context.embedder)
+    reals = model.scores_of(val.rows[chosen], context.embedder)
     if val.sharpness is not None:
         reals = replace(reals, sharpness=val.sharpness[chosen].astype(np.float64))
-    said = model.say(val.rows[~val.clean], context.embedder)
-    kept = record(context, options, model, (train, val), said)
+    scores = model.scores_of(val.rows[~val.clean], context.embedder)
+    kept = record(context, options, model, (train, val), scores)
     path = FittedRoi(model=model, reals=reals, record=kept).save(context.out / ARTEFACT)
     show_fit(board, model, kept["val"])
     show_faces(board, model, val, context.embedder)
     show_parts(board, model, val, context.embedder.backbone.dim, context.seed)
     return FitReport(
-        artefact=path, tables=tables(model, val, reals, said), notes=notes(model, train, val)
+        artefact=path, tables=tables(model, val, reals, scores), notes=notes(model, train, val)
     )
 
 

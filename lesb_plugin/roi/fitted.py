@@ -20,14 +20,14 @@ from lesb_plugin.roi.encoding import FEATURES, global_embedding, part_features
 from lesb_plugin.roi.heads import PartHeads
 from registry import Backbone, DataError, Embedder, reading
 
-__all__ = ["FittedRoi", "RealScores", "RoiModel", "Said", "load_fitted"]
+__all__ = ["FittedRoi", "RealScores", "RoiModel", "RoiScores", "load_fitted"]
 
 Array = NDArray[np.float64]
 NAME = "roi"  # of the artefact's tensors and record
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class RoiScores:
     """Scores of n crops in [0, 1]: `parts` (K, n), `fused` (n,), `head` (n,).
 
     `sharpness` (n,) is that of the images, where it was kept.
@@ -44,7 +44,7 @@ class Said:
         return {name: array for name, array in named.items() if array is not None}
 
 
-RealScores = Said
+RealScores = RoiScores
 """Scores of real faces of the val split in several qualities, what verdicts compare with."""
 
 
@@ -58,13 +58,13 @@ class RoiModel:
     fusion: Fusion
     probe: Probe | None  # of a backbone without a fake/real head of its own
 
-    def say(self, encoded: NDArray[np.float32], embedder: Embedder) -> Said:
+    def scores_of(self, encoded: NDArray[np.float32], embedder: Embedder) -> RoiScores:
         """Scores of what the encoder gave, (n, d + K C)."""
         dim, parts = embedder.backbone.dim, len(self.regions.parts)
         logits = self.heads.logits(part_features(encoded, dim, parts))
         head = head_logits(embedder, self.probe, global_embedding(encoded, dim))
         fused = self.fusion.logits(head, self.calibration.standardise(logits))
-        return Said(self.calibration.scores(logits), expit(fused), expit(head))
+        return RoiScores(self.calibration.scores(logits), expit(fused), expit(head))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

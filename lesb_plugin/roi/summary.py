@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +12,13 @@ from lesb_plugin.lesb.summary import PACKAGES
 from lesb_plugin.lfd.artefact import describe_backbone
 from lesb_plugin.roi.calibration import WEIGHTS
 from lesb_plugin.roi.encoding import FEATURES
-from lesb_plugin.roi.fitted import RoiModel, Said
+from lesb_plugin.roi.fitted import RoiModel, RoiScores
 from lesb_plugin.roi.localisation import Localisation, localisation
 from lesb_plugin.roi.options import RoiFitOptions
-from registry import FitContext
+from registry import (
+    FitContext,
+    package_versions,
+)
 
 if TYPE_CHECKING:
     from lesb_plugin.roi.encoding import Encoded
@@ -31,13 +33,13 @@ def record(
     options: RoiFitOptions,
     model: RoiModel,
     splits: tuple[Encoded, Encoded],
-    said: Said,
+    scores: RoiScores,
 ) -> dict[str, Any]:
-    """Where the fit comes from, as JSON has it; `said` are the scores of val's pairs."""
+    """Where the fit comes from, as JSON has it; `scores` are the scores of val's pairs."""
     named = dict(zip(("train", "val"), splits, strict=True))
     val = splits[1]
     fake = val.fake[~val.clean]
-    found = _localisation(val, said)
+    found = _localisation(val, scores)
     return {
         "backbone": describe_backbone(context.embedder.backbone),
         "precision": context.embedder.precision,
@@ -47,17 +49,21 @@ def record(
         "datasets": list(context.datasets),
         "data_fingerprint": context.data_fingerprint,
         "seed": context.seed,
-        "val": {**_plain(found), "auc": auc(fake, said.fused), "auc_head": auc(fake, said.head)},
+        "val": {
+            **_plain(found),
+            "auc": auc(fake, scores.fused),
+            "auc_head": auc(fake, scores.head),
+        },
         "faces": {name: split.faces for name, split in named.items()},
         "skipped": [asdict(each) for split in splits for each in split.skipped],
-        "versions": {package: importlib.metadata.version(package) for package in PACKAGES},
+        "versions": package_versions(PACKAGES),
     }
 
 
-def _localisation(val: Encoded, said: Said) -> Localisation:
+def _localisation(val: Encoded, scores: RoiScores) -> Localisation:
     pairs = ~val.clean
-    reals = said.parts[:, val.fake[pairs] == 0]
-    return localisation(said.parts, val.labels[pairs], reals)
+    reals = scores.parts[:, val.fake[pairs] == 0]
+    return localisation(scores.parts, val.labels[pairs], reals)
 
 
 def _plain(found: Localisation) -> dict[str, Any]:
@@ -73,9 +79,9 @@ def _or_none(value: float) -> float | None:
     return None if np.isnan(value) else value
 
 
-def tables(model: RoiModel, val: Encoded, reals: Said, said: Said) -> tuple[Table, ...]:
+def tables(model: RoiModel, val: Encoded, reals: RoiScores, scores: RoiScores) -> tuple[Table, ...]:
     """How well parts and faces are told apart on val's pseudo-fakes."""
-    found = _localisation(val, said)
+    found = _localisation(val, scores)
     fake = val.fake[~val.clean]
     parts = [
         (part, f"{found.part_auc[k]:.3f}", f"{np.quantile(reals.parts[k], 0.95):.2f}")
@@ -84,8 +90,8 @@ def tables(model: RoiModel, val: Encoded, reals: Said, said: Said) -> tuple[Tabl
     faces = [
         ("right part first", f"{found.right_part:.3f}", f"{1 / len(parts):.3f} by chance"),
         ("correlation of two parts' scores", f"{found.redundancy:.2f}", ""),
-        ("AUC, head and parts fused", f"{auc(fake, said.fused):.3f}", _flagged(reals.fused)),
-        ("AUC, head alone", f"{auc(fake, said.head):.3f}", _flagged(reals.head)),
+        ("AUC, head and parts fused", f"{auc(fake, scores.fused):.3f}", _flagged(reals.fused)),
+        ("AUC, head alone", f"{auc(fake, scores.head):.3f}", _flagged(reals.head)),
     ]
     weights = [
         (f"{weight:g}", f"{value:.4f}", "kept" if weight == model.fusion.weight else "")

@@ -5,27 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from registry import (
-    ComputeSettings,
-    DataSettings,
-    FaceSettings,
-    FailureSettings,
-    WorkerSettings,
-    option,
-)
+from registry import FailureSettings, RealFaceSettings, option
 
 __all__ = ["AutoencoderConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class AutoencoderConfig(
-    FailureSettings, ComputeSettings, WorkerSettings, FaceSettings, DataSettings
-):
+class AutoencoderConfig(FailureSettings, RealFaceSettings):
     """One training run of the autoencoder; build it with `resolve`, which checks every value."""
 
     folder: ClassVar[str] = "autoencoder"
 
-    train: tuple[str, ...] = option((), "real faces to learn from: a path, a name, or kind:NAME")
     val: tuple[str, ...] = option((), "data to measure on; by default the val split of --train")
     out: str = option("runs/autoencoder.safetensors", "file to write the weights to, .safetensors")
     epochs: int = option(24, "passes over the real faces", min=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import warnings
 from collections.abc import Mapping
@@ -16,7 +15,15 @@ from safetensors.torch import save as to_bytes
 from lesb_plugin.lfd.presets import region_preset
 from lesb_plugin.pseudo_fakes.pairs import load_law
 from lesb_plugin.train.options import TrainConfig
-from registry import ConfigError, DataError, TrainableNetwork, load_yaml, reading, replacing
+from registry import (
+    ConfigError,
+    DataError,
+    TrainableNetwork,
+    fingerprint,
+    load_yaml,
+    reading,
+    replacing,
+)
 
 __all__ = ["ADVICE", "FREE", "load_same_run", "run_identity", "save_checkpoint", "save_weights"]
 
@@ -113,7 +120,7 @@ def _laws(config: TrainConfig) -> dict[str, str]:
         law = load_law(name)
         regions = region_preset(law.regions).to_mapping()
         contents = (asdict(law), load_yaml("blend", law.blend), regions)
-        found[name] = hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
+        found[name] = fingerprint(contents)
     return found
 
 

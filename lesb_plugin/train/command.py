@@ -20,7 +20,8 @@ Only real faces with landmarks are read. The weights with the best AUC on pseudo
 split are in OUT/weights.safetensors; `--weights` takes that file, here and in bench eval.
 Shipped configurations: clean (this project's recipe), continue (the same for weights that were
 trained before), sbi_efflite0 (the last runs of that backbone's weights, with faces as videos have
-them), photographs (the runs before those), sbi (the protocol of the SBI paper). `bench validate` judges any weights by the same pseudo-fakes."""
+them), photographs (the runs before those), sbi (the protocol of the SBI paper). `bench validate`
+judges any weights by the same pseudo-fakes."""
 
 
 def configure_train(parser: argparse.ArgumentParser) -> None:

@@ -5,20 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from registry import (
-    ComputeSettings,
-    DataSettings,
-    FaceSettings,
-    FailureSettings,
-    WorkerSettings,
-    option,
-)
+from registry import FailureSettings, TrainingSettings, option
 
 __all__ = ["TrainConfig", "ValSettings", "ValidateConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ValSettings(FailureSettings, ComputeSettings, WorkerSettings, FaceSettings, DataSettings):
+class ValSettings(FailureSettings, TrainingSettings):
     """Which fixed pseudo-fakes weights are judged by; a command adds what is judged."""
 
     group: ClassVar[str] = "validation"
@@ -47,11 +40,6 @@ class ValidateConfig(ValSettings):
     )
     overwrite: bool = option(False, "replace a file that is there")
 
-    @property
-    def val_precision(self) -> str:
-        """Nothing but validation is computed here."""
-        return self.precision
-
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(ValSettings):
@@ -63,11 +51,6 @@ class TrainConfig(ValSettings):
     folder: ClassVar[str] = "train"
 
     # What is trained, on what, and where it goes.
-    backbone: str = option("efflite0_in1k", "backbone to train (`bench list backbones`)")
-    weights: str | None = option(
-        None, "weights to start from: a file, of an earlier run too, or 'random' for none"
-    )
-    train: tuple[str, ...] = option((), "real faces to learn from: a path, a name, or kind:NAME")
     val: tuple[str, ...] = option((), "data to select on; by default the val split of --train")
     out: str | None = option(None, "folder of the run; by default one named after the backbone")
 

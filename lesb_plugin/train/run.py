@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +22,7 @@ from registry import (
     TrainableBackbone,
     as_yaml,
     opened_folder,
+    package_versions,
     prepare_training,
     scratch_folder,
     write_text,
@@ -148,7 +148,7 @@ def _log(
         "datasets": list(datasets),
         "data_fingerprint": fingerprint,
         "faces": faces,
-        "versions": {name: importlib.metadata.version(name) for name in packages},
+        "versions": package_versions(packages),
         "epochs": [],
     }
 

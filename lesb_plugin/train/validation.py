@@ -10,15 +10,14 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 from torch import nn
 
 from lesb_plugin.lfd.variants import Skipped, load_in_order
 from lesb_plugin.pseudo_fakes.made import Made
 from lesb_plugin.pseudo_fakes.pairs import PairMaker
-from registry import DataError, progress
+from registry import DataError, auc, auc_weighted, draw_weights, interval, progress
 
-__all__ = ["ValSet", "Verdict", "auc", "build_val_set", "verdict"]
+__all__ = ["ValSet", "Verdict", "build_val_set", "verdict"]
 
 _DRAWS = 200  # of the bootstrap over people
 _BATCH = 64
@@ -116,28 +115,16 @@ def verdict(
     return Verdict(auc(val.labels, scores), low, high, families, scores[real])
 
 
-def auc(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> float:
-    """Area under the ROC curve; ties count half."""
-    fakes, reals = int((labels == 1).sum()), int((labels == 0).sum())
-    above = rankdata(scores)[labels == 1].sum() - fakes * (fakes + 1) / 2
-    return float(above / (fakes * reals))
-
-
 def _auc_of(val: ValSet, scores: NDArray[np.float64], chosen: NDArray[np.bool_]) -> float:
     return auc(val.labels[chosen], scores[chosen])
 
 
 def _interval(val: ValSet, scores: NDArray[np.float64]) -> tuple[float, float]:
-    """Percentiles 2.5 and 97.5 of the AUC when people are drawn with replacement."""
-    rows = [np.flatnonzero(val.people == person) for person in np.unique(val.people)]
-    rng = np.random.default_rng(0)
-    values = []
-    for _ in range(_DRAWS):
-        drawn = np.concatenate([rows[at] for at in rng.integers(len(rows), size=len(rows))])
-        if len(np.unique(val.labels[drawn])) == 2:
-            values.append(auc(val.labels[drawn], scores[drawn]))
-    low, high = np.percentile(values, (2.5, 97.5))
-    return float(low), float(high)
+    """The central 95 % of the AUC when people are drawn with replacement; NaN where it has none."""
+    drawn = draw_weights(val.labels, val.people, _DRAWS, np.random.default_rng(0))
+    found = interval(np.concatenate([auc_weighted(val.labels, scores, each) for each in drawn]))
+    low, high = (np.nan if end is None else end for end in (found.low, found.high))
+    return low, high
 
 
 def _numbers(names: list[str]) -> list[int]:

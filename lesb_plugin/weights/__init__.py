@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from registry import Training
+from registry import TimmRecipe, Training, lazy
 
 __all__ = [
     "ARTEFACTS",
     "HERE",
     "INPUT_SIZE",
     "LICENSE",
+    "RECIPE",
     "TRAINED_ON",
     "WEIGHTS_SHA256",
     "artefact_name",
@@ -29,6 +30,17 @@ TRAINED_ON = (
 )
 INPUT_SIZE = 288  # pixels of the sides of a crop
 WEIGHTS_SHA256 = "465fdc285cedc09fe5db71337fe4b2146d27e048daa0191b9e1dcf354b57765a"
+RECIPE = TimmRecipe(
+    arch="tf_efficientnet_lite0",
+    file="weights of `bench train --backbone sbi_efflite0` or efflite0_in1k",
+    size=INPUT_SIZE,
+    mean=(0.5, 0.5, 0.5),
+    std=(0.5, 0.5, 0.5),
+    trained_on=TRAINED_ON,
+    license=LICENSE,
+    classes=2,
+    shipped=lazy("lesb_plugin.weights.shipped:shipped_weights"),
+)
 _FITTED = {
     "lesb": "LESB fitted on sbi_efflite0 with the faces that it was trained on",
     "lesb_roi": "LESB that localises, fitted on sbi_efflite0 with the faces that it was trained on",

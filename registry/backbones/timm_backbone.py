@@ -18,14 +18,14 @@ from registry.contracts.training import Training
 from registry.contracts.types import CropPolicy, Features
 from registry.errors import ConfigError
 
-__all__ = ["Provenance", "TimmBackbone"]
+__all__ = ["TimmBackbone", "WeightsOrigin"]
 
 
 _FOREIGN = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
+class WeightsOrigin:
     """Which weights a backbone has and what they were trained on."""
 
     weights: str
@@ -52,7 +52,7 @@ class TimmBackbone(nn.Module):
         crop: CropPolicy,
         mean: tuple[float, ...],
         std: tuple[float, ...],
-        provenance: Provenance,
+        provenance: WeightsOrigin,
         many_classes: bool = False,
     ) -> None:
         super().__init__()

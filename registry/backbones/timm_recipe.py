@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import timm
@@ -13,52 +13,34 @@ from torch import nn
 
 from registry.backbones.checkpoint import State, load_state, load_strict, looks_like, state_sha256
 from registry.backbones.clip_renaming import hf_clip_to_timm
+from registry.backbones.recipe import TimmRecipe
 from registry.backbones.renaming import cadene_xception_to_timm, effnet_pytorch_to_timm
-from registry.backbones.timm_backbone import Provenance, TimmBackbone
-from registry.contracts.training import Training
+from registry.backbones.timm_backbone import TimmBackbone, WeightsOrigin
 from registry.contracts.types import CropPolicy
 from registry.errors import ConfigError, DataError
 
-__all__ = ["RANDOM", "TimmRecipe", "build_timm_backbone"]
+__all__ = ["RANDOM", "build_timm_backbone"]
 
 RANDOM = "random"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimmRecipe:
-    """How a timm model becomes a backbone; None stands for the model's own value.
-
-    `mean` and `std` are subtracted from and divided out of RGB in [0, 1].
-    """
-
-    arch: str
-    file: str  # which weights file is meant, for the error that asks for it
-    size: int | None = None
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    trained_on: tuple[Training, ...] = (Training(dataset="unknown", task="unknown"),)
-    classes: int | None = None  # that the file must have
-    crop: str = "sbi"  # crop policy that the weights were trained with
-    margin: float = 0.125  # of that policy
-    rename: Callable[[State], State] | None = None  # of tensors in the file to timm's names
-    change: Callable[[nn.Module], None] | None = None  # of the model before it is filled
-    many_classes: bool = False  # class 1 is fake and all others are not, however many there are
-
-
 def build_timm_backbone(
-    name: str, recipe: TimmRecipe, weights: str | Path, seed: int = 0
+    name: str, recipe: TimmRecipe, weights: str | Path | None, seed: int = 0
 ) -> TimmBackbone:
     """The backbone `name` with the weights of a file, or drawn from `seed` for "random".
 
+    None stands for the file that comes with the install, where the recipe has one.
     A file that does not fit the model strictly is a DataError that says what it looks like.
     """
     own = timm.get_pretrained_cfg(recipe.arch) or PretrainedCfg()
     size = recipe.size or _square(name, own.input_size)
     if weights == RANDOM:
         model = _create(recipe, 2, seed)
-        provenance = Provenance(weights=RANDOM, weights_sha256=state_sha256(model.state_dict()))
+        provenance = WeightsOrigin(weights=RANDOM, weights_sha256=state_sha256(model.state_dict()))
     else:
-        model, provenance = _load(name, recipe, own, Path(weights))
+        trained_on = recipe.trained_with(None if weights is None else str(weights))
+        file = _shipped(name, recipe) if weights is None else Path(weights)
+        model, provenance = _load(name, replace(recipe, trained_on=trained_on), own, file)
     return TimmBackbone(
         name,
         model,
@@ -70,9 +52,15 @@ def build_timm_backbone(
     )
 
 
+def _shipped(name: str, recipe: TimmRecipe) -> Path:
+    if recipe.shipped is None:
+        raise ConfigError(f"no weights come with backbone {name!r}; pass {recipe.file}")
+    return recipe.shipped()
+
+
 def _load(
     name: str, recipe: TimmRecipe, own: PretrainedCfg, path: Path
-) -> tuple[nn.Module, Provenance]:
+) -> tuple[nn.Module, WeightsOrigin]:
     """The model with the tensors of a file, and with as many classes as the file has."""
     held, sha256 = load_state(path)
     try:
@@ -89,7 +77,9 @@ def _load(
         )
     model = _create(recipe, classes, seed=0)
     load_strict(model, state, f"{path} as weights of backbone {name!r} (timm {recipe.arch})")
-    return model, Provenance(weights=path.name, weights_sha256=sha256, trained_on=recipe.trained_on)
+    return model, WeightsOrigin(
+        weights=path.name, weights_sha256=sha256, trained_on=recipe.trained_on
+    )
 
 
 def _create(recipe: TimmRecipe, classes: int, seed: int) -> nn.Module:

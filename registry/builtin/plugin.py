@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from registry.builtin.backbone_recipes import named_backbones
 from registry.builtin.datasets.deepfakebench.sets import SETS
-from registry.contracts.training import Training
 from registry.plugins.hookspecs import hookimpl
 from registry.plugins.specs import (
     BackboneSpec,
@@ -19,163 +19,17 @@ from registry.plugins.specs import (
     lazy,
 )
 
-_HALF = (0.5, 0.5, 0.5)
 _MODULES = {  # of commands that are not in commands/ under their own name
     "eval": "commands.evaluate",
     "plugins": "commands.list",
     **{name: f"{name}.command" for name in ("compare", "leaderboard", "prepare")},
 }
-_CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
-_CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-_DFB_TRAINED_ON = (Training(dataset="FaceForensics++", task="forgery"),)
 
 
 @hookimpl
 def bench_backbones() -> list[BackboneSpec]:
     return [
-        BackboneSpec(
-            name="sbi_effb4",
-            summary="EfficientNet-B4 of Self-Blended Images, 380 px; needs its released weights",
-            build=lazy("registry.builtin.backbones:build_sbi_effb4"),
-            input_size=380,
-            mean=(0.0, 0.0, 0.0),
-            std=(1.0, 1.0, 1.0),
-            trained_on=(Training(dataset="FaceForensics++", task="forgery"),),
-            license="SBI: research only",
-            needs_weights=True,
-            weights_file="FFraw.tar or FFc23.tar, the pretrained weights of the repository"
-            " https://github.com/mapooon/SelfBlendedImages (links in its README), or a state dict"
-            " of timm's tf_efficientnet_b4 with two classes, the second of them fake",
-            weights_names=("FFraw.tar", "FFc23.tar"),
-        ),
-        BackboneSpec(
-            name="xception",
-            summary="Xception (timm legacy_xception), 256 px; needs a weights file",
-            build=lazy("registry.builtin.backbones:build_xception"),
-            input_size=256,
-            mean=_HALF,
-            std=_HALF,
-            needs_weights=True,
-            weights_file="xception_best.pth of DeepfakeBench (the releases of"
-            " https://github.com/SCLBD/DeepfakeBench), a Cadene Xception, or a state dict of timm's"
-            " legacy_xception",
-            weights_names=("xception_best.pth",),
-        ),
-        BackboneSpec(
-            name="dfb_xception",
-            summary="Xception as DeepfakeBench feeds it: aligned crops, 256 px; needs its weights",
-            build=lazy("registry.builtin.backbones:build_dfb_xception"),
-            input_size=256,
-            mean=_HALF,
-            std=_HALF,
-            crop="deepfakebench",
-            trained_on=_DFB_TRAINED_ON,
-            license="DeepfakeBench: CC BY-NC 4.0",
-            needs_weights=True,
-            weights_file="xception_best.pth of DeepfakeBench (the releases of"
-            " https://github.com/SCLBD/DeepfakeBench), a Cadene Xception, or a state dict of timm's"
-            " legacy_xception",
-            weights_names=("xception_best.pth",),
-        ),
-        BackboneSpec(
-            name="dfb_effb4",
-            summary="EfficientNet-B4 of DeepfakeBench: aligned crops, 256 px; needs its weights",
-            build=lazy("registry.builtin.backbones:build_dfb_effb4"),
-            input_size=256,
-            mean=_HALF,
-            std=_HALF,
-            crop="deepfakebench",
-            trained_on=_DFB_TRAINED_ON,
-            license="DeepfakeBench: CC BY-NC 4.0",
-            needs_weights=True,
-            weights_file="effnb4_best.pth of DeepfakeBench (the releases of"
-            " https://github.com/SCLBD/DeepfakeBench), or another checkpoint of its efficientnetb4",
-            weights_names=("effnb4_best.pth",),
-        ),
-        BackboneSpec(
-            name="dfb_resnet34",
-            summary="ResNet-34 of DeepfakeBench (CNN-Aug): aligned crops, 256 px; needs weights",
-            build=lazy("registry.builtin.backbones:build_dfb_resnet34"),
-            input_size=256,
-            mean=_HALF,
-            std=_HALF,
-            crop="deepfakebench",
-            trained_on=_DFB_TRAINED_ON,
-            license="DeepfakeBench: CC BY-NC 4.0",
-            needs_weights=True,
-            weights_file="cnnaug_best.pth of DeepfakeBench, or another checkpoint of its resnet34",
-            weights_names=("cnnaug_best.pth",),
-        ),
-        BackboneSpec(
-            name="dfb_clip_b16",
-            summary="CLIP ViT-B/16 of DeepfakeBench: aligned crops, 224 px; needs its weights",
-            build=lazy("registry.builtin.backbones:build_dfb_clip_b16"),
-            input_size=224,
-            mean=_HALF,
-            std=_HALF,
-            crop="deepfakebench",
-            trained_on=_DFB_TRAINED_ON,
-            license="DeepfakeBench: CC BY-NC 4.0",
-            needs_weights=True,
-            weights_file="clip_best.pth of DeepfakeBench, or another checkpoint of its clip",
-            weights_names=("clip_best.pth",),
-        ),
-        BackboneSpec(
-            name="effort_clip_l14",
-            summary="Effort on CLIP ViT-L/14: aligned crops, 224 px; needs its weights",
-            build=lazy("registry.builtin.backbones:build_effort_clip_l14"),
-            input_size=224,
-            mean=_CLIP_MEAN,
-            std=_CLIP_STD,
-            crop="deepfakebench",
-            trained_on=_DFB_TRAINED_ON,
-            needs_weights=True,
-            weights_file="a checkpoint of Effort (https://github.com/YZY-stack/Effort-AIGI-Detection)"
-            " trained on FaceForensics++",
-        ),
-        BackboneSpec(
-            name="gend_clip_l14",
-            summary="GenD on CLIP ViT-L/14: aligned crops, 224 px; needs its weights",
-            build=lazy("registry.builtin.backbones:build_gend_clip_l14"),
-            input_size=224,
-            mean=_CLIP_MEAN,
-            std=_CLIP_STD,
-            crop="deepfakebench",
-            trained_on=_DFB_TRAINED_ON,
-            needs_weights=True,
-            weights_file="model.safetensors of GenD with CLIP ViT-L/14"
-            " (https://github.com/yermandy/GenD)",
-        ),
-        BackboneSpec(
-            name="vit_s16",
-            summary="ViT-S/16 (timm vit_small_patch16_224), 224 px; needs a weights file",
-            build=lazy("registry.builtin.backbones:build_vit_s16"),
-            input_size=224,
-            mean=_HALF,
-            std=_HALF,
-            needs_weights=True,
-            weights_file="a state dict of timm's vit_small_patch16_224 with any number of classes",
-        ),
-        BackboneSpec(
-            name="vit_b16",
-            summary="ViT-B/16 (timm vit_base_patch16_224), 224 px; needs a weights file",
-            build=lazy("registry.builtin.backbones:build_vit_b16"),
-            input_size=224,
-            mean=_HALF,
-            std=_HALF,
-            needs_weights=True,
-            weights_file="a state dict of timm's vit_base_patch16_224 with any number of classes",
-        ),
-        BackboneSpec(
-            name="efflite0_in1k",
-            summary="EfficientNet-Lite0 with ImageNet weights that come with the install, 224 px",
-            build=lazy("registry.builtin.backbones:build_efflite0_in1k"),
-            input_size=224,
-            mean=_HALF,
-            std=_HALF,
-            trained_on=(Training(dataset="imagenet-1k", task="recognition"),),
-            license="Apache-2.0",
-        ),
+        *named_backbones(),
         BackboneSpec(
             name="timm/*",
             summary="any timm model as timm/<name>; `bench list backbones --timm GLOB` finds names",

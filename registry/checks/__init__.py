@@ -15,6 +15,7 @@ from __future__ import annotations
 from registry.checks.backbones import check_backbone, check_wrapper
 from registry.checks.detectors import check_detector, check_explainer
 from registry.checks.faces import check_face_detector, check_landmarker
+from registry.checks.fits import check_fit
 from registry.checks.plugins import (
     check_artefact,
     check_command,
@@ -34,6 +35,7 @@ __all__ = [
     "check_detector",
     "check_explainer",
     "check_face_detector",
+    "check_fit",
     "check_landmarker",
     "check_light_import",
     "check_metric",

@@ -48,13 +48,21 @@ def check_backbone(
 
 
 def check_wrapper(spec: WrapperSpec, backbone: Backbone, artefact: Path) -> Backbone:
-    """Wrap `backbone`: the result is a backbone too, and the one inside is left as it was."""
+    """Wrap `backbone`: the result is a backbone too, and the one inside is left as it was.
+
+    Its fingerprint is its own, so that no cache takes the embeddings of one for the other's.
+    """
     images = _images(backbone)
     before = _embed(backbone, images)
     wrapped = spec.wrap(backbone, artefact)
     what = f"what wrapper {spec.name!r} makes"
     _check_attributes(wrapped, what)
     _check_numbers(wrapped, what)
+    require(
+        wrapped.weights_sha256 != backbone.weights_sha256,
+        f"{what} must have a weights_sha256 of its own, made of the backbone's and the artefact",
+        "that of the backbone in it",
+    )
     after = _embed(backbone, images)
     require(
         np.array_equal(before, after),

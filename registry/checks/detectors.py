@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 
 from registry.checks.samples import example_crops, require, same, unchanged
 from registry.contracts.detector import Detector, EmbeddingDetector
+from registry.contracts.traits import traits_of
 from registry.contracts.types import Crop, Explanation, Scores
+from registry.errors import PluginError
 from registry.plugins.specs import ExplainerSpec
 
 __all__ = ["check_detector", "check_explainer"]
@@ -38,7 +41,8 @@ def check_detector(detector: Detector, crops: Sequence[Crop] | None = None) -> N
         together,
         "must come in the order of the crops",
     )
-    votes = frozenset(getattr(detector, "vote_variants", ()))
+    _check_traits(detector)
+    votes = traits_of(detector).vote_variants
     known = {name.removeprefix("variant ") for name in together if name.startswith("variant ")}
     # One name more is the detector's own: its main score may be a vote too.
     require(
@@ -48,6 +52,29 @@ def check_detector(detector: Detector, crops: Sequence[Crop] | None = None) -> N
     )
     if isinstance(detector, EmbeddingDetector):
         _check_embedding(detector, crops, together)
+
+
+def _check_traits(detector: Detector) -> None:
+    """Each attribute of DescribedDetector that is there is of its kind."""
+    kinds: dict[str, tuple[type[Any], type[Any] | None]] = {
+        "head_kind": (str, None),
+        "trained_on": (tuple, str),
+        "fitted": (Mapping, None),
+        "vote_variants": (frozenset, str),
+        "explained_by": (str, None),
+    }
+    found = traits_of(detector)
+    for name, (kind, item) in kinds.items():
+        value = getattr(found, name)
+        right = isinstance(value, kind) and (
+            item is None or all(isinstance(e, item) for e in value)
+        )
+        of = "" if item is None else f" of {item.__name__}"
+        require(right, f"{name} of a detector must be a {kind.__name__}{of}", repr(value))
+    try:
+        json.dumps(found.fitted)
+    except (TypeError, ValueError) as error:
+        raise PluginError(f"fitted of a detector must be plain data for JSON; {error}") from error
 
 
 def check_explainer(

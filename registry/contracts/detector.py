@@ -33,7 +33,7 @@ __all__ = [
 class Detector(Protocol):
     """Scores face crops. One method is all that is required.
 
-    It may have `explained_by: str`, the explainer that draws its maps where none is named.
+    What else the host reads off a detector, if it is there, is declared in `DescribedDetector`.
     """
 
     def score(self, crops: Sequence[Crop]) -> Scores: ...
@@ -44,8 +44,6 @@ class EmbeddingDetector(Protocol):
     """A detector whose costly half can be cached: `score(x) == score_embeddings(embed(x))`.
 
     Detectors with equal `encoder` share embeddings, so a second one costs no forward pass.
-    A detector may also have `vote_variants: frozenset[str]`: variants that the host takes as a
-    majority of the video's region scores instead of a mean of the frames' scores.
     """
 
     encoder: str

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict
 
 import numpy as np
@@ -12,6 +10,7 @@ from numpy.typing import NDArray
 
 from registry.contracts.backbone import Backbone, FineBackbone
 from registry.errors import ConfigError, did_you_mean
+from registry.fingerprints import fingerprint
 
 __all__ = ["PRECISIONS", "Embedder", "encoder_fingerprint"]
 
@@ -118,7 +117,7 @@ class Embedder:
 def encoder_fingerprint(backbone: Backbone, precision: str) -> str:
     """sha256 over the backbone's name, weights and crop policy, and the precision."""
     parts = [backbone.name, backbone.weights_sha256, asdict(backbone.crop), precision]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return fingerprint(parts)
 
 
 def _array(tensor: torch.Tensor) -> NDArray[np.float32]:

@@ -28,7 +28,7 @@ from registry.plugins.specs import DatasetSpec
 if TYPE_CHECKING:
     from registry.plugins.discovery import Plugins
 
-__all__ = ["FramePolicy", "find_index", "find_videos", "fingerprint", "select_frames"]
+__all__ = ["FramePolicy", "data_fingerprint", "find_index", "find_videos", "select_frames"]
 
 _NO_OPTIONS = DataOptions()
 _INSTANT = 1e-6  # seconds: what rounding may cost a time
@@ -118,7 +118,7 @@ def _shown(path: Path) -> ShownFrames:
         return ShownFrames(1)
 
 
-def fingerprint(videos: Iterable[Video]) -> str:
+def data_fingerprint(videos: Iterable[Video]) -> str:
     """sha256 of what the data is: ids, labels, file names and sizes, and the landmarks themselves.
 
     The same on every machine and in every order of videos; images are not read.

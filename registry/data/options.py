@@ -4,32 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 from registry.contracts.types import DataOptions, VideoIndex
 from registry.errors import ConfigError
+from registry.settings.shared import DataSettings
 
-__all__ = ["Sources", "data_options", "resolved_lines"]
-
-
-class Sources(Protocol):
-    """The fields that say where data lies and how its index is to be read."""
-
-    @property
-    def data_root(self) -> str | None: ...
-    @property
-    def json_dir(self) -> str | None: ...
-    @property
-    def compression(self) -> str | None: ...
-    @property
-    def path_map(self) -> tuple[str, ...]: ...
-    @property
-    def min_resolved(self) -> float: ...
-    @property
-    def label_map(self) -> str | None: ...
+__all__ = ["data_options", "resolved_lines"]
 
 
-def data_options(config: Sources) -> DataOptions:
+def data_options(config: DataSettings) -> DataOptions:
     """The fields of a configuration as a reader of data gets them."""
     return DataOptions(
         data_root=_path(config.data_root),

@@ -2,61 +2,51 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from registry.contracts.embedder import Embedder
-from registry.errors import DataError, NotFittedError, guarded
-from registry.plugins.discovery import Plugins
-from registry.plugins.specs import ArtefactSpec, DetectorSpec
-from registry.settings.tasks import EvalConfig, ScoringConfig
+from registry.errors import NotFittedError, guarded
+from registry.plugins.chosen import Chosen
+from registry.results.fit_report import artefact_file
+from registry.settings.shared import DetectorSettings
 
-__all__ = ["ARTEFACT_FILE", "artefact_file", "find_artefact"]
-
-ARTEFACT_FILE = "artefact.safetensors"
+__all__ = ["find_artefact"]
 
 
-def find_artefact(
-    plugins: Plugins, config: EvalConfig | ScoringConfig, spec: DetectorSpec, embedder: Embedder
-) -> Path | None:
+def find_artefact(chosen: Chosen, config: DetectorSettings, embedder: Embedder) -> Path | None:
     """`--artefact`, else the one registered for these weights.
 
     None for a detector that needs none and was given none; a NotFittedError with the line to run
     where one is needed.
     """
-    if config.artefact is not None:
-        return artefact_file(Path(config.artefact))
+    if config.detector_artefact is not None:
+        return artefact_file(Path(config.detector_artefact))
     weights = embedder.backbone.weights_sha256
-    for candidate in plugins.specs("artefact").values():
-        if isinstance(candidate, ArtefactSpec) and (
-            (candidate.detector, candidate.weights_sha256) == (spec.name, weights)
-        ):
+    for candidate in chosen.artefacts:
+        if candidate.weights_sha256 == weights:
             name = f"artefact {candidate.name!r}"
             return artefact_file(guarded(name, candidate.source, candidate.path))
-    if spec.needs_artefact:
-        raise NotFittedError(_how_to_fit(config, spec, weights))
+    if chosen.detector.needs_artefact:
+        raise NotFittedError(_how_to_fit(config, weights))
     return None
 
 
-def _how_to_fit(config: EvalConfig | ScoringConfig, spec: DetectorSpec, weights_sha256: str) -> str:
-    backbone = config.backbone or ""
-    weights = "" if config.weights is None else f" --weights {config.weights}"
-    out = f"runs/{spec.name}_{backbone.replace('/', '_')}"
+def _how_to_fit(config: DetectorSettings, weights_sha256: str) -> str:
+    named = shlex.join(config.backbone_flags)
+    out = f"runs/{config.detector}_{(config.backbone or '').replace('/', '_')}"
     return (
-        f"detector {spec.name!r} has no fitted artefact for backbone {backbone!r} with weights"
-        f" {weights_sha256[:12]}. Fit one on real faces (DIR: a manifest or folder with train and"
-        f" val faces; `toy` tries it out):\n"
-        f"  bench fit --detector {spec.name} --backbone {backbone}{weights} --train DIR"
-        f" --out {out}\n"
-        f"then pass --artefact {out}, or let eval fit one and keep it with --fit-on DIR"
+        f"detector {config.detector!r} has no fitted artefact for backbone"
+        f" {config.backbone or ''!r} with weights {weights_sha256[:12]}. Fit one on real faces"
+        f" (DIR: a manifest or folder with train and val faces; `toy` tries it out):\n"
+        f"  bench fit --detector {config.detector} {named} --train DIR --out {out}\n"
+        f"then pass {_as_artefact(config)}--artefact {out}, or let eval fit one and keep it with"
+        " --fit-on DIR"
     )
 
 
-def artefact_file(path: Path) -> Path:
-    """The artefact at `path`, which is the file or its folder; DataError where there is none."""
-    file = path / ARTEFACT_FILE if path.is_dir() else path
-    if not file.is_file():
-        raise DataError(
-            f"no artefact at {file}; pass the folder that `bench fit --out` wrote, or the"
-            f" {ARTEFACT_FILE} in it"
-        )
-    return file
+def _as_artefact(config: DetectorSettings) -> str:
+    """What has to be said first, where `--artefact` alone would be the wrapper's."""
+    if config.wrap is None:
+        return ""
+    return shlex.join(["--wrap-artefact", str(config.wrapper_artefact)]) + " "

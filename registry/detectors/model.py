@@ -11,16 +11,19 @@ from typing import Any
 from registry.backbones.build import build_embedder, check_weights
 from registry.contracts.detector import Detector, DetectorContext, Explain
 from registry.contracts.embedder import Embedder
+from registry.contracts.traits import traits_of
 from registry.contracts.types import WHOLE, CropPolicy, whole_frame
-from registry.detectors.artefacts import artefact_file, find_artefact
+from registry.detectors.artefacts import find_artefact
 from registry.errors import PluginError, guarded
 from registry.files import file_sha256
-from registry.plugins.discovery import Plugins
+from registry.plugins.chosen import Chosen
 from registry.plugins.specs import DetectorSpec, ExplainerSpec
 from registry.results.audit_summary import PartAudit, find_audit
+from registry.results.fit_report import artefact_file
 from registry.results.predictions import Settings
 from registry.settings.load import resolve_options
-from registry.settings.tasks import EvalConfig, ScoringConfig
+from registry.settings.shared import DetectorSettings
+from registry.settings.tasks import ScoredDataSettings
 
 __all__ = [
     "Fitted",
@@ -60,64 +63,55 @@ class Model:
     @property
     def settings(self) -> Settings:
         """How this detector's face scores become scores of frames and of videos."""
-        votes = frozenset(getattr(self.detector, "vote_variants", ()))
+        votes = frozenset(traits_of(self.detector).vote_variants)
         return Settings(detector=self.spec.name, metrics=(), vote_variants=votes)
 
 
 def build_context(
-    plugins: Plugins,
-    spec: DetectorSpec,
-    config: EvalConfig | ScoringConfig,
-    fitted: Fitted | None = None,
+    chosen: Chosen, config: DetectorSettings, fitted: Fitted | None = None
 ) -> DetectorContext:
-    """What the detector of a record is built from; `fitted` where it was fitted just now."""
-    embedder, artefact = _parts(plugins, spec, config, fitted)
+    """What the chosen detector is built from; `fitted` where it was fitted just now."""
+    spec = chosen.detector
+    embedder, artefact = _parts(chosen, config, fitted)
     options = resolve_options(None if spec.options is None else spec.options.load(), config.options)
     return DetectorContext(embedder=embedder, options=options, artefact=artefact, seed=config.seed)
 
 
 def _parts(
-    plugins: Plugins,
-    spec: DetectorSpec,
-    config: EvalConfig | ScoringConfig,
-    fitted: Fitted | None,
+    chosen: Chosen, config: DetectorSettings, fitted: Fitted | None
 ) -> tuple[Embedder | None, Path | None]:
     """The backbone on its device, and the artefact for it; None of what the detector needs not."""
     if fitted is not None:
         return fitted.embedder, fitted.artefact
-    if not spec.needs_backbone:
+    if chosen.backbone is None:
         return None, None
-    embedder = build_embedder(plugins, config)
-    return embedder, find_artefact(plugins, config, spec, embedder)
+    embedder = build_embedder(chosen, config)
+    return embedder, find_artefact(chosen, config, embedder)
 
 
-def check_files(plugins: Plugins, config: EvalConfig | ScoringConfig) -> None:
+def check_files(chosen: Chosen, config: DetectorSettings) -> None:
     """The error that `build_model` would end with where weights or an artefact are missing."""
-    spec: DetectorSpec = plugins.get("detector", config.detector)
-    if spec.needs_backbone:
-        check_weights(plugins, config)
-        if config.artefact is not None:
-            artefact_file(Path(config.artefact))
+    if chosen.backbone is not None:
+        check_weights(chosen, config)
+        if config.detector_artefact is not None:
+            artefact_file(Path(config.detector_artefact))
 
 
-def build_model(
-    plugins: Plugins, config: EvalConfig | ScoringConfig, fitted: Fitted | None = None
-) -> Model:
-    """The detector that `config` names, ready to score; `fitted` where it was fitted just now."""
-    spec: DetectorSpec = plugins.get("detector", config.detector)
-    context = build_context(plugins, spec, config, fitted)
+def build_model(chosen: Chosen, config: DetectorSettings, fitted: Fitted | None = None) -> Model:
+    """The chosen detector, ready to score; `fitted` where it was fitted just now."""
+    context = build_context(chosen, config, fitted)
     embedder = context.embedder
     crop = CropPolicy() if embedder is None else embedder.backbone.crop
     return Model(
-        spec=spec,
-        detector=build_detector(spec, context),
+        spec=chosen.detector,
+        detector=build_detector(chosen.detector, context),
         embedder=embedder,
         artefact=context.artefact,
         crop=whole_frame(crop, config.crop_from) if config.crop_from in WHOLE else crop,
     )
 
 
-def audit_of(model: Model, config: EvalConfig | ScoringConfig) -> PartAudit:
+def audit_of(model: Model, config: DetectorSettings) -> PartAudit:
     """What is known of how well the detector's part scores say where a face was changed."""
     return find_audit(
         model.artefact,
@@ -128,14 +122,13 @@ def audit_of(model: Model, config: EvalConfig | ScoringConfig) -> PartAudit:
     )
 
 
-def _audit_line(model: Model, config: EvalConfig | ScoringConfig) -> str:
+def _audit_line(model: Model, config: DetectorSettings) -> str:
     """What audits this very detector, and keeps the audit where there is an artefact for it."""
     line = ["bench", "audit", "--detector", model.spec.name]
     if model.embedder is not None:
-        line += ["--backbone", str(config.backbone)]
-        line += [] if config.weights is None else ["--weights", config.weights]
-    fitted_here = isinstance(config, EvalConfig) and bool(config.fit_on)
-    if model.artefact is not None and (fitted_here or config.artefact is not None):
+        line += config.backbone_flags
+    fitted_here = isinstance(config, ScoredDataSettings) and bool(config.fit_on)
+    if model.artefact is not None and (fitted_here or config.detector_artefact is not None):
         line += ["--artefact", str(model.artefact)]
     keep = [] if model.artefact is None else ["--keep"]
     return shlex.join([*line, "--dataset", "DATA", *keep])

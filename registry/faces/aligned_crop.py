@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -57,7 +57,7 @@ def _moved(landmarks: NDArray[np.float32], matrix: Points) -> NDArray[np.float32
     return np.asarray(landmarks @ matrix[:, :2].T + matrix[:, 2], np.float32)
 
 
-def similarity(source: Points, target: Points) -> Points:
+def similarity(source: NDArray[np.floating[Any]], target: NDArray[np.floating[Any]]) -> Points:
     """(2, 3): the scale, rotation and shift of least squares that take `source` to `target`.
 
     Points are (n, 2). As numbers of the complex plane this is one division.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
@@ -23,16 +21,16 @@ from registry.faces.corruptions import Condition
 from registry.faces.crops import LANDMARK_BOX, area, iou, is_too_small, landmark_box
 from registry.faces.landmark_files import read_landmarks, read_landmarks_of
 from registry.files import expanded, file_sha256
-from registry.plugins.specs import FaceDetectorSpec, LandmarkerSpec
+from registry.fingerprints import fingerprint
+from registry.plugins.chosen import ChosenFaces
+from registry.plugins.specs import FaceDetectorSpec
+from registry.settings.shared import FaceSettings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from registry.plugins.discovery import Plugins
-
 __all__ = [
     "FaceReader",
-    "Reading",
     "build_reader",
     "read_landmarks",
     "read_landmarks_of",
@@ -43,23 +41,6 @@ _CROP_FROM = ("auto", "landmarks", "detector", FRAME, FRAME_CUBIC)
 _KEPT_AREA = 0.5  # of the largest face's; smaller ones are bystanders (METHOD of SBI's inference)
 _OWN = {"_built", "clock"}  # what a pickled copy has anew
 T = TypeVar("T")
-
-
-class Reading(Protocol):
-    """The fields that say how faces are found in frames."""
-
-    @property
-    def landmarks(self) -> str | None: ...
-    @property
-    def landmarker(self) -> str | None: ...
-    @property
-    def face_detector(self) -> str: ...
-    @property
-    def detection_size(self) -> int | None: ...
-    @property
-    def crop_from(self) -> str: ...
-    @property
-    def max_pixels(self) -> int: ...
 
 
 class FaceReader:
@@ -79,11 +60,9 @@ class FaceReader:
     def __init__(
         self,
         *,
-        plugins: Plugins,
+        chosen: ChosenFaces,
         crop_from: str = "auto",
-        face_detector: str = "dlib",
         detection_size: int | None = None,
-        landmarker: str | None = None,
         predictor: Path | None = None,
         condition: Condition | None = None,
         seed: int = 0,
@@ -101,12 +80,9 @@ class FaceReader:
         self._predictor = predictor
         self._condition, self._seed = condition, seed
         self._max_pixels = max_pixels
-        self._landmarker_asked_for = landmarker is not None or predictor is not None
-        self._face_detector: FaceDetectorSpec = plugins.get("face_detector", face_detector)
+        self._landmarker_asked_for = chosen.asked_for
+        self._face_detector, self._landmarker = chosen.face_detector, chosen.landmarker
         self._size = _checked_size(self._face_detector, detection_size)
-        self._landmarker: LandmarkerSpec = plugins.get(
-            "landmarker", landmarker or ("dlib68" if predictor is None else "dlib81")
-        )
         self._kept_area = 0.0 if every_face else _KEPT_AREA
         self.fingerprint: Final = self._fingerprint()
         self.left_out: dict[tuple[Path, int], int] = {}
@@ -256,12 +232,12 @@ class FaceReader:
             parts += [self._condition.name, self._condition.dose, self._seed]
         if self._max_pixels != MOST_PIXELS:  # else what was refused before would stay refused
             parts.append(self._max_pixels)
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        return fingerprint(parts)
 
 
 def build_reader(
-    plugins: Plugins,
-    config: Reading,
+    chosen: ChosenFaces,
+    config: FaceSettings,
     condition: Condition | None = None,
     seed: int = 0,
     *,
@@ -269,15 +245,13 @@ def build_reader(
 ) -> FaceReader:
     """What turns a frame into faces with landmarks, after a condition that `--corrupt` names."""
     return FaceReader(
+        chosen=chosen,
         condition=condition,
         seed=seed,
         crop_from=config.crop_from,
-        face_detector=config.face_detector,
         detection_size=config.detection_size,
-        landmarker=config.landmarker,
         predictor=None if config.landmarks is None else expanded(config.landmarks),
         every_face=every_face,
-        plugins=plugins,
         max_pixels=config.max_pixels,
     )
 

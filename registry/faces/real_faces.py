@@ -4,40 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from registry.console import progress, say
 from registry.contracts.types import Crop, CropPolicy, Face, Frame, Sample, Video, VideoIndex
 from registry.data.index import find_index, find_videos, select_frames
-from registry.data.options import Sources, data_options, resolved_lines
+from registry.data.options import data_options, resolved_lines
 from registry.errors import ConfigError, DataError, reading
 from registry.faces.crops import crop_face
-from registry.faces.reader import FaceReader
+from registry.faces.reader import FaceReader, build_reader
+from registry.plugins.chosen import choose_faces
 from registry.plugins.discovery import Plugins, load_plugins
+from registry.settings.shared import FaceSettings, LearningSettings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FaceSample", "Learning", "find_splits", "real_crops", "real_samples", "samples"]
+__all__ = ["FaceSample", "find_splits", "real_crops", "real_samples", "samples"]
 
 _SPLITS = ("val", "train")  # never test: a face should not be compared with itself
 _OF_A_FILE = 32  # frames to learn from: neighbours in a video are all but the same
 
 
-class Learning(Sources, Protocol):
-    """The fields that say which data is learned from."""
-
-    @property
-    def train(self) -> tuple[str, ...]: ...
-    @property
-    def val(self) -> tuple[str, ...]: ...
-    @property
-    def quiet(self) -> bool: ...
-
-
-def find_splits(config: Learning, plugins: Plugins) -> tuple[list[Video], list[Video]]:
+def find_splits(config: LearningSettings, plugins: Plugins) -> tuple[list[Video], list[Video]]:
     """Videos of the train and the val split; DataError where both hold the same person."""
     if not config.train:
         raise ConfigError(
@@ -144,7 +135,8 @@ def real_crops(data: str, policy: CropPolicy, count: int, *, quiet: bool = False
 def _real_samples(data: str) -> list[FaceSample]:
     """Those of the splits that there are; the DataError of the last one where there is none."""
     plugins = load_plugins()
-    reader = FaceReader(plugins=plugins)
+    faces = FaceSettings()
+    reader = build_reader(choose_faces(plugins, faces), faces)
     found: list[FaceSample] = []
     for split in _SPLITS:
         try:

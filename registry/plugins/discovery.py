@@ -18,7 +18,7 @@ import pluggy
 
 from registry.errors import PluginError, UnknownNameError, did_you_mean
 from registry.plugins import hookspecs
-from registry.plugins.entries import Entry, attempt, find_entries
+from registry.plugins.entries import PluginEntry, attempt, find_entries
 from registry.plugins.kinds import KINDS, brief, kind_of, stamp
 from registry.plugins.specs import Spec
 
@@ -179,7 +179,7 @@ def kind_named(text: str) -> str:
     return kind
 
 
-def _load(entry: Entry) -> Plugins:
+def _load(entry: PluginEntry) -> Plugins:
     """What an entry point leads to; an interrupt passes, with the name of what was loading."""
     module, error = attempt(entry.name, entry.point.load)
     if error is not None:

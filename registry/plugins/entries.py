@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any, TypeVar
 
-__all__ = ["Entry", "attempt", "find_entries"]
+__all__ = ["PluginEntry", "attempt", "find_entries"]
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class PluginEntry:
     """An entry point, with the name and version of its package; "" where they are not known."""
 
     name: str
@@ -27,12 +27,12 @@ class Entry:
     point: importlib.metadata.EntryPoint
 
 
-def find_entries(group: str) -> tuple[list[Entry], list[tuple[str, Exception]]]:
-    """Entry points of a group by package and name, and the packages whose list is unreadable.
+def find_entries(group: str) -> tuple[list[PluginEntry], list[tuple[str, Exception]]]:
+    """PluginEntry points of a group by package and name, and the packages whose list is unreadable.
 
     Of two packages with one name the first on `sys.path` counts, as it does for imports.
     """
-    entries: list[Entry] = []
+    entries: list[PluginEntry] = []
     unreadable: list[tuple[str, Exception]] = []
     seen: set[str] = set()
     for distribution in importlib.metadata.distributions():
@@ -48,7 +48,7 @@ def find_entries(group: str) -> tuple[list[Entry], list[tuple[str, Exception]]]:
             continue
         name, version = _package(distribution, folder) if points else ("", "")
         entries += [
-            Entry(name=point.name, distribution=name, version=version, point=point)
+            PluginEntry(name=point.name, distribution=name, version=version, point=point)
             for point in points
         ]
     return sorted(entries, key=lambda each: (each.distribution, each.version, each.name)), (

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Figure"]
+__all__ = ["CountedFigure"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class CountedFigure:
     """A value with its 95 % interval; None where there is none. `count` is what it rests on."""
 
     value: float | None = None

@@ -18,7 +18,7 @@ from registry.contracts.training import Training
 from registry.contracts.types import CropPolicy
 from registry.settings.coerce import build
 
-__all__ = ["BackboneRecord", "Provenance", "git_hash", "versions"]
+__all__ = ["BackboneRecord", "Provenance", "git_hash", "package_versions", "versions"]
 
 _PACKAGES = {
     "lesb-plugin": ("lesb-plugin",),
@@ -120,6 +120,11 @@ def versions(packages: Iterable[str] = ()) -> dict[str, str | None]:
     wanted = {**_PACKAGES, **{name: (name,) for name in packages}}
     found = {name: _version(candidates) for name, candidates in sorted(wanted.items())}
     return {"python": platform.python_version(), **found}
+
+
+def package_versions(packages: Iterable[str]) -> dict[str, str | None]:
+    """Versions of distributions by their names, in their order; None: not installed."""
+    return {name: _version((name,)) for name in packages}
 
 
 def git_hash() -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from registry.contracts.backbone import Backbone
 from registry.contracts.detector import Detector
+from registry.contracts.traits import traits_of
 from registry.contracts.types import WHOLE, VideoIndex
 
 __all__ = ["domains_of", "model_remarks", "remarks"]
@@ -16,7 +17,7 @@ def domains_of(
 ) -> dict[str, str]:
     """Whether backbone or artefact have seen the data set they are evaluated on."""
     trained = () if backbone is None else backbone.trained_on
-    seen = {each.dataset for each in trained} | set(getattr(detector, "trained_on", ()))
+    seen = {each.dataset for each in trained} | set(traits_of(detector).trained_on)
     unknown = any(each.task == "unknown" for each in trained)
     names = {video.dataset: {video.dataset, index.part_of} for index in data for video in index}
     return {
@@ -63,7 +64,7 @@ def model_remarks(backbone: Backbone, detector: Detector) -> list[str]:
             f"backbone {backbone.name} was never trained to tell forgeries (trained on: "
             f"{seen or 'nothing that is recorded'}); expect an AUC near .5 from it"
         )
-    head = getattr(detector, "head_kind", "own")
+    head = traits_of(detector).head_kind
     if head != "own":
         notes.append(
             f"head is a {head}: the weights have no fake/real head, so a linear one was fitted on"

@@ -15,7 +15,7 @@ from registry.results.metric import Metric
 from registry.results.predictions import PREDICTIONS, Settings, read_predictions
 from registry.results.profiles import DEEPFAKEBENCH, differences, measure
 from registry.results.provenance import Provenance
-from registry.results.sources import Across, Source, across, by_source
+from registry.results.sources import Across, DataSource, across, by_source
 from registry.settings.coerce import build
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Result:
     provenance: Provenance
     notes: tuple[str, ...] = ()
     groups: tuple[Pooled, ...] = ()
-    sources: tuple[Source, ...] = ()
+    sources: tuple[DataSource, ...] = ()
     across: tuple[Across, ...] = ()
 
     @classmethod
@@ -203,7 +203,7 @@ def _said(error: Exception) -> str:
 
 
 _KEY = ("dataset", "method", "variant", "level", "metric", "name", "reals_of", "fakes_of")
-_Record: TypeAlias = Measurement | Count | Pooled | Source | Across
+_Record: TypeAlias = Measurement | Count | Pooled | DataSource | Across
 
 
 def _kinds(result: Result) -> tuple[tuple[_Record, ...], ...]:

@@ -11,9 +11,11 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from registry.contracts.types import ALL_METHODS
-from registry.results.figure import Figure
+from registry.results.bootstrap import draw_weights, interval
+from registry.results.figure import CountedFigure
 from registry.results.measure import Measurement
 from registry.results.predictions import OK
 from registry.results.result import Result
@@ -36,7 +38,7 @@ class Dose:
     condition: str
     dose: str
     dataset: str
-    figures: Mapping[str, Figure]
+    figures: Mapping[str, CountedFigure]
 
     @property
     def family(self) -> str:
@@ -74,8 +76,8 @@ def rows_of_run(result: Result, table: pa.Table, condition: str, dose: str) -> l
                 dose=dose,
                 dataset=each.dataset,
                 figures={
-                    "auc": measured.get("auc", Figure()),
-                    "false_alarms": measured.get("false_alarms", Figure()),
+                    "auc": measured.get("auc", CountedFigure()),
+                    "false_alarms": measured.get("false_alarms", CountedFigure()),
                     "right_part": right_part(own, result.settings.draws, result.settings.seed),
                 },
             )
@@ -83,7 +85,7 @@ def rows_of_run(result: Result, table: pa.Table, condition: str, dose: str) -> l
     return rows
 
 
-def right_part(table: pa.Table, draws: int, seed: int) -> Figure:
+def right_part(table: pa.Table, draws: int, seed: int) -> CountedFigure:
     """How often the part that was changed has the highest score, of fakes with one known part.
 
     Faces whose `region` is no part of the detector's (a whole face, say) do not count. Intervals
@@ -94,31 +96,29 @@ def right_part(table: pa.Table, draws: int, seed: int) -> Figure:
     rows = table.filter(chosen)
     rows = rows.filter(pc.is_in(rows["region"], value_set=pa.array(parts, pa.string())))
     if len(parts) < 2 or len(rows) == 0:
-        return Figure()
+        return CountedFigure()
     scores = np.stack([rows[f"p_{part}"].to_numpy() for part in parts], axis=1)  # (n, K)
     right = np.array(parts)[scores.argmax(axis=1)] == np.array(rows["region"].to_pylist())
     known = zip(rows["identity"].to_pylist(), rows["video"].to_pylist(), strict=True)
     people = [person or video for person, video in known]
     low, high = _interval(right, people, draws, seed)
-    return Figure(value=float(right.mean()), low=low, high=high, count=len(right))
+    return CountedFigure(value=float(right.mean()), low=low, high=high, count=len(right))
 
 
 def _interval(
-    right: np.ndarray, people: Sequence[str], draws: int, seed: int
+    right: NDArray[np.bool_], people: Sequence[str], draws: int, seed: int
 ) -> tuple[float | None, float | None]:
+    """Of the share of `right`; no ends where there is one person, or no draw."""
     _, member = np.unique(np.array(people), return_inverse=True)
-    size = int(member.max()) + 1
-    if size < 2 or draws == 0:
+    if member.max() < 1 or draws == 0:
         return None, None
-    hits, faces = (
-        np.bincount(member, weights=each, minlength=size) for each in (right, right >= 0)
-    )
     rng = np.random.default_rng([seed, *b"right part"])
-    drawn = rng.multinomial(size, np.full(size, 1 / size), size=draws)  # (D, people)
-    low, high = np.percentile((drawn @ hits) / (drawn @ faces), [2.5, 97.5])
-    return float(low), float(high)
+    fakes = np.ones(len(right), np.int64)
+    shares = [each @ right / each.sum(axis=1) for each in draw_weights(fakes, member, draws, rng)]
+    found = interval(np.concatenate(shares))
+    return found.low, found.high
 
 
-def _figure(found: Measurement) -> Figure:
+def _figure(found: Measurement) -> CountedFigure:
     count = found.reals if found.metric == "false_alarms" else found.reals + found.fakes
-    return Figure(value=found.value, low=found.low, high=found.high, count=count)
+    return CountedFigure(value=found.value, low=found.low, high=found.high, count=count)

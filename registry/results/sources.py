@@ -18,17 +18,17 @@ from registry.errors import UndefinedMetricError
 from registry.results.aggregation import Units, aggregate
 from registry.results.bootstrap import interval, no_interval_because, resample
 from registry.results.conformal import MANIPULATED_UP_TO
-from registry.results.figure import Figure
+from registry.results.figure import CountedFigure
 from registry.results.metric import Metric
 from registry.results.predictions import CONFORMAL, Settings
 
-__all__ = ["Across", "Source", "across", "by_source"]
+__all__ = ["Across", "DataSource", "across", "by_source"]
 
 _ALARMS, _AUC = "false_alarms", "auc"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class DataSource:
     """The real videos of one data set: the share above .5, and the share called MANIPULATED.
 
     `manipulated` has no value where the detector keeps no real faces to compare with;
@@ -36,9 +36,9 @@ class Source:
     """
 
     dataset: str
-    above_half: Figure
-    manipulated: Figure
-    incomparable: Figure
+    above_half: CountedFigure
+    manipulated: CountedFigure
+    incomparable: CountedFigure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +47,12 @@ class Across:
 
     reals_of: str
     fakes_of: str
-    auc: Figure
+    auc: CountedFigure
 
 
 def by_source(
     table: pa.Table, settings: Settings, metrics: Mapping[str, Metric]
-) -> tuple[Source, ...]:
+) -> tuple[DataSource, ...]:
     """Measure the reals of every data set that has any; `metrics` must have false_alarms."""
     if _ALARMS not in settings.metrics or _ALARMS not in metrics:
         return ()
@@ -68,10 +68,12 @@ def by_source(
         if own is not None:
             scores += [(own <= MANIPULATED_UP_TO).astype(float), np.isnan(own).astype(float)]
         figures = [_figure(metrics[_ALARMS], reals, each, settings) for each in scores]
-        figures += [Figure()] * (3 - len(figures))
+        figures += [CountedFigure()] * (3 - len(figures))
         above, manipulated, apart = figures
         found.append(
-            Source(dataset=dataset, above_half=above, manipulated=manipulated, incomparable=apart)
+            DataSource(
+                dataset=dataset, above_half=above, manipulated=manipulated, incomparable=apart
+            )
         )
     return tuple(found)
 
@@ -120,12 +122,12 @@ def _conformal(table: pa.Table, videos: Units) -> NDArray[np.float64] | None:
 
 def _figure(
     metric: Metric, units: Units, scores: NDArray[np.float64], settings: Settings
-) -> Figure:
+) -> CountedFigure:
     try:
         value = float(metric.compute(units.label, scores))
     except UndefinedMetricError:
-        return Figure()
-    found = Figure(value=value, count=len(units))
+        return CountedFigure()
+    found = CountedFigure(value=value, count=len(units))
     if settings.draws == 0 or no_interval_because(units.label, units.cluster):
         return found
     rng = np.random.default_rng([settings.seed, *b"sources"])

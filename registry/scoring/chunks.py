@@ -9,8 +9,6 @@ embeddings also lies in the cache, so another detector on the same backbone comp
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import stat
 from collections.abc import Iterable, Sequence
@@ -25,6 +23,7 @@ from numpy.typing import NDArray
 from registry.contracts.types import Frame, Video
 from registry.errors import DataError
 from registry.files import file_sha256
+from registry.fingerprints import fingerprint
 from registry.leftovers import sweep
 from registry.results.predictions import OK, SHARPNESS
 from registry.sealed import cache_sealed, read_sealed, sealed_names, write_sealed
@@ -97,7 +96,8 @@ class ChunkStore:
     def key(self, units: Sequence[Unit]) -> str:
         """sha256 of the maker, a dot, sha256 of the frames."""
         stamps: dict[Path, tuple[str | int, ...]] = {}
-        return f"{_sha256([FORMAT, self._maker])}.{_sha256([unit.stamp(stamps) for unit in units])}"
+        frames = [unit.stamp(stamps) for unit in units]
+        return f"{fingerprint([FORMAT, self._maker])}.{fingerprint(frames)}"
 
     def find(self, index: int, units: Sequence[Unit]) -> Chunk | None:
         """The finished chunk, or None where it must be made.
@@ -170,10 +170,6 @@ def _arrays(key: str, chunk: Chunk) -> dict[str, NDArray[Any]]:
         "status": chunk.status,
         **{f"value.{name}": array for name, array in chunk.values.items()},
     }
-
-
-def _sha256(parts: object) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _read(

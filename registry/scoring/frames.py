@@ -4,34 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
 
 from registry.console import progress, say
 from registry.contracts.types import Frame, Video, VideoIndex
-from registry.data.index import FramePolicy, find_index, select_frames
+from registry.data.index import find_index, select_frames
 from registry.data.options import data_options, resolved_lines
 from registry.errors import ConfigError
 from registry.plugins.discovery import Plugins
 from registry.scoring.chunks import Unit
-from registry.settings.tasks import EvalConfig
+from registry.settings.shared import VideoSettings
+from registry.settings.tasks import ScoredDataSettings
 
-__all__ = ["Choice", "choose_units", "find_data"]
-
-
-class Choice(Protocol):
-    """The fields that say which frames are scored."""
-
-    @property
-    def frames(self) -> int: ...
-    @property
-    def frame_policy(self) -> FramePolicy: ...
-    @property
-    def workers(self) -> int: ...
-    @property
-    def quiet(self) -> bool: ...
+__all__ = ["choose_units", "find_data"]
 
 
-def find_data(config: EvalConfig, plugins: Plugins) -> list[VideoIndex]:
+def find_data(config: ScoredDataSettings, plugins: Plugins) -> list[VideoIndex]:
     """Every data set of `config.dataset`; says which share of the files of an index is there."""
     if not config.dataset:
         raise ConfigError(
@@ -56,7 +43,7 @@ def find_data(config: EvalConfig, plugins: Plugins) -> list[VideoIndex]:
     return data
 
 
-def choose_units(config: Choice, videos: Sequence[Video]) -> list[Unit]:
+def choose_units(config: VideoSettings, videos: Sequence[Video]) -> list[Unit]:
     """The frames to score; video files are opened to see how many they hold."""
     chosen: dict[int, tuple[Frame, ...]] = {}
     files = [at for at, video in enumerate(videos) if video.file is not None]
@@ -72,5 +59,5 @@ def choose_units(config: Choice, videos: Sequence[Video]) -> list[Unit]:
     ]
 
 
-def _frames(config: Choice, video: Video) -> tuple[Frame, ...]:
+def _frames(config: VideoSettings, video: Video) -> tuple[Frame, ...]:
     return select_frames(video, config.frames, config.frame_policy)

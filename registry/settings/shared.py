@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -12,10 +13,16 @@ __all__ = [
     "BatchSettings",
     "ComputeSettings",
     "DataSettings",
+    "DetectorSettings",
     "FaceSettings",
     "FailureSettings",
     "FrameSettings",
+    "LearningSettings",
+    "ModelSettings",
+    "RealFaceSettings",
     "SeveralFacesSettings",
+    "TrainingSettings",
+    "VideoSettings",
     "WorkerSettings",
     "option",
     "options_field",
@@ -151,3 +158,89 @@ class BatchSettings(ComputeSettings):
     heading: ClassVar[str] = "computation"
 
     batch_size: int = option(16, "face crops per forward pass", min=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoSettings(WorkerSettings, FrameSettings):
+    """Which frames of videos are taken, by how many workers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningSettings(WorkerSettings, DataSettings):
+    """Which real faces are learned from."""
+
+    train: tuple[str, ...] = option((), "real faces to learn from: a path, a name, or kind:NAME")
+    val: tuple[str, ...] = option((), "data to stop on; by default the val split of --train")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RealFaceSettings(ComputeSettings, LearningSettings, FaceSettings):
+    """What `prepare_faces` reads: real faces to learn from and to measure on, where to compute."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings(RealFaceSettings):
+    """What `prepare_training` reads; a command that trains a network adds fields of its own."""
+
+    backbone: str = option("efflite0_in1k", "backbone to train (`bench list backbones`)")
+    weights: str | None = option(
+        None, "weights to start from: a file, of an earlier run too, or 'random' for none"
+    )
+
+    @property
+    def val_precision(self) -> str:
+        """Precision of the backbone in validation."""
+        return self.precision
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings(BatchSettings, FaceSettings):
+    """A detector and the backbone that its embeddings come from."""
+
+    detector: str = option("lesb", "detector to run (`bench list detectors`)")
+    backbone: str | None = option("sbi_efflite0", "backbone to use (`bench list backbones`)")
+    weights: str | None = option(None, "weights of the backbone: a file, or 'random' for none")
+    wrap: str | None = option(
+        None, "wrapper that makes another backbone of it (`bench list wrappers`)"
+    )
+    wrap_artefact: str | None = option(
+        None, "what the wrapper is made with: what `bench fit` wrote, its folder or file"
+    )
+    options: Mapping[str, Any] = options_field()
+
+    @property
+    def wrapper_artefact(self) -> str | None:
+        """What the wrapper is made with."""
+        return self.wrap_artefact
+
+    @property
+    def backbone_flags(self) -> list[str]:
+        """The backbone, its weights and its wrapper as a command line names them."""
+        named = {
+            "--backbone": self.backbone,
+            "--weights": self.weights,
+            "--wrap": self.wrap,
+            "--wrap-artefact": self.wrap and self.wrapper_artefact,
+        }
+        return [part for flag, value in named.items() if value for part in (flag, value)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectorSettings(ModelSettings):
+    """A detector as it was fitted.
+
+    With a wrapper and no `wrap_artefact`, `artefact` is the wrapper's and none is the detector's.
+    """
+
+    artefact: str | None = option(
+        None, "what `bench fit` wrote: its folder or file; of --wrap without --wrap-artefact"
+    )
+
+    @property
+    def wrapper_artefact(self) -> str | None:
+        return self.artefact if self.wrap_artefact is None else self.wrap_artefact
+
+    @property
+    def detector_artefact(self) -> str | None:
+        """What the detector itself is made with."""
+        return None if self.wrap and self.wrap_artefact is None else self.artefact

@@ -7,46 +7,54 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from registry.settings.shared import (
-    BatchSettings,
     DataSettings,
-    FaceSettings,
+    DetectorSettings,
     FailureSettings,
-    FrameSettings,
+    LearningSettings,
+    ModelSettings,
     SeveralFacesSettings,
-    WorkerSettings,
+    VideoSettings,
     option,
     options_field,
 )
 
-__all__ = ["EvalConfig", "FitConfig", "PredictConfig", "ScoringConfig"]
+__all__ = [
+    "AuditSettings",
+    "EvalConfig",
+    "FitConfig",
+    "PredictConfig",
+    "ScoredDataSettings",
+    "ScoringConfig",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvalConfig(
-    FailureSettings,
-    BatchSettings,
-    WorkerSettings,
-    SeveralFacesSettings,
-    FaceSettings,
-    FrameSettings,
-    DataSettings,
-):
-    """What `bench eval` does; the same names are flags, YAML keys and arguments of `evaluate`."""
+class ScoredDataSettings(DetectorSettings, FailureSettings, VideoSettings, DataSettings):
+    """A detector and the labelled data that it scores."""
 
-    folder: ClassVar[str] = "eval"
-
-    detector: str = option("lesb", "detector to evaluate (`bench list detectors`)")
-    backbone: str | None = option("sbi_efflite0", "backbone to use (`bench list backbones`)")
-    weights: str | None = option(None, "weights of the backbone: a file, or 'random' for none")
-    checkpoint_selection: Literal["unknown", "val", "last", "test"] = option(
-        "unknown", "data on which --weights was chosen among checkpoints, as its makers say"
-    )
-    artefact: str | None = option(None, "what `bench fit` wrote: its folder or file")
     fit_on: tuple[str, ...] = option((), "fit on this data first where no artefact is given")
     dataset: tuple[str, ...] = option(
         ("toy",), "data to score: a path, a registered name, or kind:NAME"
     )
     split: str = option("test", "split of the data to score")
+    corrupt: tuple[str, ...] = option(
+        (),
+        "NAME:SEVERITY: damage every frame first (severity 1 to 5; a NAME alone for all five, + for"
+        " one after the other, commas join): jpeg, resize, blur, noise, crop_shift, crop_scale,"
+        " h264, h264_veryfast, h265, gamma",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalConfig(ScoredDataSettings, SeveralFacesSettings):
+    """What `bench eval` does; the same names are flags, YAML keys and arguments of `evaluate`."""
+
+    folder: ClassVar[str] = "eval"
+
+    detector: str = option("lesb", "detector to evaluate (`bench list detectors`)")
+    checkpoint_selection: Literal["unknown", "val", "last", "test"] = option(
+        "unknown", "data on which --weights was chosen among checkpoints, as its makers say"
+    )
     out: str | None = option(None, "folder of the run; by default a name of its own under runs/")
     metrics: tuple[str, ...] = option(
         ("auc", "ap", "eer", "accuracy", "false_alarms", "tpr_at_fpr_1", "tpr_at_fpr_5"),
@@ -62,57 +70,55 @@ class EvalConfig(
         "NAME=PATTERN: one more row NAME for the fakes of all methods whose names match, such as"
         " --group swaps='faceswap_*|*_alpha' (shell patterns in quotes, | between two)",
     )
-    corrupt: tuple[str, ...] = option(
-        (),
-        "NAME:SEVERITY: damage every frame first (severity 1 to 5; a NAME alone for all five, + for"
-        " one after the other, commas join): jpeg, resize, blur, noise, crop_shift, crop_scale,"
-        " h264, h264_veryfast, h265, gamma",
-    )
     draws: int = option(2000, "bootstrap draws of an interval; 0 for none", min=0, max=1_000_000)
     chunk: int = option(256, "frames per chunk, the unit in which a run resumes", min=1)
     cache: bool = option(True, "keep embeddings, so that another detector needs no forward pass")
     overwrite: bool = option(False, "score afresh where --out holds work of other weights or data")
     reporters: tuple[str, ...] = option(("html",), "reports to write (`bench list reporters`)")
-    options: Mapping[str, Any] = options_field()
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitConfig(FailureSettings, BatchSettings, WorkerSettings, FaceSettings, DataSettings):
+class AuditSettings(ScoredDataSettings):
+    """What `prepare_audit` reads; a command that examines a detector adds fields of its own."""
+
+    folder: ClassVar[str]
+
+    explainer: str | None = option(
+        None,
+        "explainer to audit (`bench list explainers`); by default the detector's own part scores",
+    )
+    explain: Mapping[str, Any] = options_field(
+        "the explainer's own options, as in --set explain.method=layercam"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitConfig(ModelSettings, FailureSettings, LearningSettings):
     """What `bench fit` does; the same names are flags, YAML keys and arguments of `fit`."""
 
     folder: ClassVar[str] = "fit"
 
     detector: str = option("lesb", "detector to fit (`bench list detectors`)")
     backbone: str | None = option("sbi_efflite0", "backbone to fit it on (`bench list backbones`)")
-    weights: str | None = option(None, "weights of the backbone: a file, or 'random' for none")
-    train: tuple[str, ...] = option((), "real faces to learn from: a path, a name, or kind:NAME")
-    val: tuple[str, ...] = option((), "data to stop on; by default the val split of --train")
     out: str | None = option(None, "folder of the artefact; by default runs/DETECTOR_BACKBONE")
     workers: int = option(2, "workers that read, augment and crop", min=0)
     overwrite: bool = option(False, "replace an artefact that is there")
     tensorboard: bool = option(True, "write curves, pictures and embeddings for TensorBoard")
-    options: Mapping[str, Any] = options_field()
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScoringConfig(
-    BatchSettings, WorkerSettings, SeveralFacesSettings, FaceSettings, FrameSettings
-):
+class ScoringConfig(DetectorSettings, SeveralFacesSettings, VideoSettings):
     """What scores the faces in files, and how; a command adds fields of its own."""
 
     folder: ClassVar[str]
 
     detector: str = option("lesb", "detector that scores (`bench list detectors`)")
-    backbone: str | None = option("sbi_efflite0", "backbone to use (`bench list backbones`)")
-    weights: str | None = option(None, "weights of the backbone: a file, or 'random' for none")
-    artefact: str | None = option(None, "what `bench fit` wrote: its folder or file")
     landmarks: str | None = option(None, "landmark predictor file")
     crop_from: Literal["auto", "landmarks", "detector", "frame", "frame_cubic"] = option(
         "auto",
         "where the face box comes from; auto: landmarks, by dlib where no other landmarker is"
         " named; frame: images are face crops already and taken whole",
     )
-    options: Mapping[str, Any] = options_field()
 
 
 @dataclass(frozen=True, kw_only=True)

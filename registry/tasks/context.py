@@ -7,6 +7,7 @@ from typing import Any
 
 from registry.contracts.detector import DetectorContext
 from registry.detectors.model import build_context
+from registry.plugins.chosen import choose
 from registry.plugins.discovery import load_plugins
 from registry.settings.tasks import EvalConfig
 from registry.tasks.fit_on import fit_first
@@ -22,5 +23,5 @@ def detector_context(config: EvalConfig | None = None, /, **settings: Any) -> De
     """
     config = replace(config or EvalConfig(), **settings)
     plugins = load_plugins()
-    spec = plugins.get("detector", config.detector)
-    return build_context(plugins, spec, config, fit_first(plugins, config))
+    chosen = choose(plugins, config)
+    return build_context(chosen, config, fit_first(plugins, chosen, config))

@@ -11,15 +11,16 @@ from typing import Any
 
 from registry.console import progress_bar
 from registry.contracts.detector import EmbeddingDetector
+from registry.contracts.traits import traits_of
 from registry.contracts.types import FRAME, FRAME_CUBIC, Video, VideoIndex
-from registry.data.index import fingerprint
+from registry.data.index import data_fingerprint
 from registry.detectors.model import Model, audit_of, build_model, check_files
 from registry.errors import BenchError, ConfigError, guarded
 from registry.faces.corruptions import the_condition
 from registry.faces.reader import FaceReader, build_reader
 from registry.files import CACHE_ADVICE, cache_dir, file_sha256, writable_folder, write_text
-from registry.plugins.discovery import Plugins, load_plugins
-from registry.plugins.specs import DetectorSpec, ReporterSpec
+from registry.plugins.chosen import Chosen, choose
+from registry.plugins.discovery import load_plugins
 from registry.results.method_groups import MethodGroup, read_groups
 from registry.results.predictions import PREDICTIONS, Settings, write_predictions
 from registry.results.profiles import BOTH, STRICT
@@ -48,7 +49,7 @@ class _Job:
     """Everything that names stand for, built before the first frame is read."""
 
     config: EvalConfig
-    plugins: Plugins
+    chosen: Chosen
     model: Model
     data: list[VideoIndex]
     videos: list[Video]
@@ -77,31 +78,28 @@ def evaluate(config: EvalConfig | None = None, /, **settings: Any) -> Result:
 
 
 def _prepare(config: EvalConfig) -> _Job:
-    plugins = load_plugins()
-    spec: DetectorSpec = plugins.get("detector", config.detector)
     if not config.metrics:
         raise ConfigError("no metrics to compute; name one (`bench list metrics`)")
     config = replace(config, metrics=tuple(dict.fromkeys(config.metrics)))
     if config.profile != STRICT and config.crop_from == FRAME:
         config = replace(config, crop_from=FRAME_CUBIC)  # as that benchmark resizes
-    for kind, names in (("metric", config.metrics), ("reporter", config.reporters)):
-        for name in names:
-            plugins.get(kind, name)
+    plugins = load_plugins()
+    chosen = choose(plugins, config, metrics=config.metrics, reporters=config.reporters)
     condition = the_condition(config.corrupt)
-    check_files(plugins, config)  # data may be long in being found, or drawn first
+    check_files(chosen, config)  # data may be long in being found, or drawn first
     data = find_data(config, plugins)
     videos = [video for index in data for video in index.videos]
     groups = read_groups(config.group, {video.method for video in videos if video.label} - {""})
     every_face = config.faces == "all"
-    reader = build_reader(plugins, config, condition, config.seed, every_face=every_face)
-    if not spec.needs_backbone:
-        config = replace(config, backbone=None, weights=None)  # a result names what was used
-    model = build_model(plugins, config, fit_first(plugins, config))
+    reader = build_reader(chosen.faces, config, condition, config.seed, every_face=every_face)
+    if chosen.backbone is None:
+        config = replace(config, backbone=None, weights=None, wrap=None)  # none of it was used
+    model = build_model(chosen, config, fit_first(plugins, chosen, config))
     units = choose_units(config, videos)
     folder = _open_folder(config)  # last: what is wrong with the rest leaves no empty folder
     return _Job(
         config=replace(config, out=str(folder)),
-        plugins=plugins,
+        chosen=chosen,
         model=model,
         data=data,
         videos=videos,
@@ -113,7 +111,8 @@ def _prepare(config: EvalConfig) -> _Job:
 
 
 def _open_folder(config: EvalConfig) -> Path:
-    names = [config.detector, config.backbone or "", *map(_stem, config.dataset), config.split]
+    names = [config.detector, config.wrap or "", config.backbone or ""]
+    names += [*map(_stem, config.dataset), config.split]
     names += [each.replace(":", "-") for each in config.corrupt]
     folder = Path(config.out or "runs/" + "_".join(n.replace("/", "_") for n in names if n))
     if config.overwrite:
@@ -226,7 +225,6 @@ def _measure(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -> Resul
     table = with_conformal(table, settings, job.model.detector)
     write_predictions(job.folder / PREDICTIONS, table, settings)
     started = time.perf_counter()
-    metrics = {name: job.plugins.get("metric", name) for name in job.config.metrics}
     backbone = None if job.model.embedder is None else job.model.embedder.backbone
     domains = domains_of(job.data, backbone, job.model.detector)
     notes = remarks(
@@ -234,22 +232,19 @@ def _measure(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -> Resul
     )
     has_parts = any(name.startswith("p_") for name in table.column_names)
     origin = _provenance(job, domains, has_parts=has_parts)
-    result = Result.of(table, settings, metrics, origin, notes)
+    result = Result.of(table, settings, job.chosen.metrics, origin, notes)
     job.seconds["measure"] = time.perf_counter() - started
     result = replace(result, provenance=replace(result.provenance, timing=dict(job.seconds)))
     result.save(job.folder)
-    for name in job.config.reporters:
-        reporter: ReporterSpec = job.plugins.get("reporter", name)
-        guarded(f"reporter {name!r}", reporter.source, reporter.write, result, job.folder)
+    for reporter in job.chosen.reporters:
+        what = f"reporter {reporter.name!r}"
+        guarded(what, reporter.source, reporter.write, result, job.folder)
     return result
 
 
 def _provenance(job: _Job, domains: dict[str, str], *, has_parts: bool) -> Provenance:
-    sources = {job.model.spec.source}
-    if job.model.embedder is not None:
-        sources.add(job.plugins.get("backbone", str(job.config.backbone)).source)
     return Provenance.here_and_now(
-        packages=sorted(filter(None, sources)),
+        packages=sorted(job.chosen.sources),
         config=job.config,
         backbone=None
         if job.model.embedder is None
@@ -257,15 +252,15 @@ def _provenance(job: _Job, domains: dict[str, str], *, has_parts: bool) -> Prove
         crop=job.model.crop,
         artefact="" if job.model.artefact is None else str(job.model.artefact),
         artefact_sha256=job.model.artefact_sha256,
-        fitted=getattr(job.model.detector, "fitted", {}),
-        data_fingerprint=fingerprint(job.videos),
+        fitted=traits_of(job.model.detector).fitted,
+        data_fingerprint=data_fingerprint(job.videos),
         resolved=_resolved(job),
         domains=domains,
         frames_scored=job.counts["frames"],
         checkpoint_selection=job.config.checkpoint_selection,
         audit=audit_of(job.model, job.config).to_json() if has_parts else {},
         predictions_sha256=file_sha256(job.folder / PREDICTIONS),
-        plugins={each.distribution: each.version for each in job.plugins.infos},
+        plugins=job.chosen.packages,
     )
 
 

@@ -14,6 +14,7 @@ from registry.detectors.model import Model, build_explainer, build_model
 from registry.errors import BenchError, DataError
 from registry.faces.crops import crop_face, shown_aspect
 from registry.faces.reader import FaceReader, build_reader
+from registry.plugins.chosen import Chosen, choose
 from registry.plugins.discovery import load_plugins
 from registry.results.predictions import OK, read_predictions
 from registry.results.result import Result
@@ -112,12 +113,19 @@ class FinishedRun:
         return load_plugins()
 
     @cached_property
+    def _chosen(self) -> Chosen:
+        return choose(self._plugins, self.config)
+
+    @cached_property
     def _reader(self) -> FaceReader:
-        return build_reader(self._plugins, self.config, every_face=self.config.faces == "all")
+        every_face = self.config.faces == "all"
+        return build_reader(self._chosen.faces, self.config, every_face=every_face)
 
     @cached_property
     def _model(self) -> Model:
-        return build_model(self._plugins, self.config, fit_first(self._plugins, self.config))
+        return build_model(
+            self._chosen, self.config, fit_first(self._plugins, self._chosen, self.config)
+        )
 
     @cached_property
     def _policy(self) -> CropPolicy:

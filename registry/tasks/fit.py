@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from registry.backbones.build import build_embedder
 from registry.contracts.detector import FitContext, FitReport
-from registry.data.index import fingerprint
-from registry.detectors.artefacts import ARTEFACT_FILE
+from registry.data.index import data_fingerprint
 from registry.errors import ConfigError, guarded
 from registry.faces.reader import build_reader
 from registry.faces.real_faces import find_splits, real_samples
 from registry.files import opened_folder, write_text
+from registry.plugins.chosen import choose
 from registry.plugins.discovery import load_plugins
 from registry.plugins.specs import DetectorSpec
+from registry.results.fit_report import artefact_in, checked_report, write_report
 from registry.settings.load import as_yaml, resolve_options
 from registry.settings.tasks import FitConfig
 
@@ -45,21 +45,22 @@ def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
     options = resolve_options(
         None if spec.fit_options is None else spec.fit_options.load(), config.options
     )
+    chosen = choose(plugins, config)
     train_videos, val_videos = find_splits(config, plugins)
     out = _folder(config)
     with opened_folder(out):
-        reader = build_reader(plugins, config)
+        reader = build_reader(chosen.faces, config)
         train, val = (
             real_samples(videos, reader, split)
             for videos, split in ((train_videos, "train"), (val_videos, "val"))
         )
         context = FitContext(
-            embedder=build_embedder(plugins, config),
+            embedder=build_embedder(chosen, config),
             train=train,
             val=val,
             options=options,
             out=out,
-            data_fingerprint=fingerprint([*train_videos, *val_videos]),
+            data_fingerprint=data_fingerprint([*train_videos, *val_videos]),
             datasets=tuple(sorted({video.dataset for video in [*train_videos, *val_videos]})),
             seed=config.seed,
             workers=config.workers,
@@ -67,11 +68,11 @@ def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
             quiet=config.quiet,
             tensorboard=config.tensorboard,
         )
-        report: FitReport = guarded(
-            f"fit of detector {spec.name!r}", spec.source, spec.fit, context
-        )
+        what = f"fit of detector {spec.name!r}"
+        found = guarded(what, spec.source, spec.fit, context)
+        report = checked_report(found, out, f"{what} of package {spec.source or 'unknown'!r}")
         write_text(out / "config.yaml", as_yaml(config))  # of what is there
-        write_text(out / "fit.json", json.dumps(_record(report), indent=1))
+        write_report(report, out)
     return report
 
 
@@ -79,13 +80,9 @@ def _folder(config: FitConfig) -> Path:
     """Where the artefact goes; ConfigError where one is already."""
     name = f"{config.detector}_{(config.backbone or '').replace('/', '_')}"
     out = Path(config.out or f"runs/{name}")
-    artefact = out / ARTEFACT_FILE
+    artefact = artefact_in(out)
     if artefact.exists() and not config.overwrite:
         raise ConfigError(
             f"{artefact} exists already; pass --overwrite to fit it again, or another --out"
         )
     return out
-
-
-def _record(report: FitReport) -> dict[str, Any]:
-    return {**asdict(report), "artefact": report.artefact.name}

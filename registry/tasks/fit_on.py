@@ -2,74 +2,67 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from registry.backbones.build import build_embedder
 from registry.contracts.embedder import Embedder
-from registry.data.index import fingerprint
-from registry.detectors.artefacts import ARTEFACT_FILE
+from registry.data.index import data_fingerprint
 from registry.detectors.model import Fitted
 from registry.faces.real_faces import find_splits
 from registry.files import cache_or_scratch
+from registry.fingerprints import fingerprint
 from registry.leftovers import sweep, unfinished_name
+from registry.plugins.chosen import Chosen
 from registry.plugins.discovery import Plugins
 from registry.plugins.specs import DetectorSpec
+from registry.results.fit_report import artefact_in
 from registry.settings.load import resolve_options
-from registry.settings.tasks import EvalConfig, FitConfig
+from registry.settings.tasks import FitConfig, ScoredDataSettings
 from registry.tasks.fit import fit
 
 __all__ = ["fit_first"]
 
+_OF_ITS_OWN = {"options"}  # a field of both that means another thing in each: options of scoring
 
-def fit_first(plugins: Plugins, config: EvalConfig) -> Fitted | None:
+
+def fit_first(plugins: Plugins, chosen: Chosen, config: ScoredDataSettings) -> Fitted | None:
     """The backbone, and what was fitted on `--fit-on` for it, now or before; else None.
 
     Nothing is fitted where an artefact is given, nor a detector that needs no backbone.
     """
-    spec: DetectorSpec = plugins.get("detector", config.detector)
-    if not config.fit_on or config.artefact is not None or not spec.needs_backbone:
+    if not config.fit_on or config.detector_artefact is not None or chosen.backbone is None:
         return None
-    embedder = build_embedder(plugins, config)
-    return Fitted(embedder=embedder, artefact=_fit_and_keep(plugins, config, spec, embedder))
+    embedder = build_embedder(chosen, config)
+    return Fitted(
+        embedder=embedder, artefact=_fit_and_keep(plugins, config, chosen.detector, embedder)
+    )
 
 
 def _fit_and_keep(
-    plugins: Plugins, config: EvalConfig, spec: DetectorSpec, embedder: Embedder
+    plugins: Plugins, config: ScoredDataSettings, spec: DetectorSpec, embedder: Embedder
 ) -> Path:
     """Fit on `fit_on` unless done before with the same weights, data, options and seed."""
-    fit_config = FitConfig(
-        detector=config.detector,
-        backbone=config.backbone,
-        weights=config.weights,
-        train=config.fit_on,
-        landmarks=config.landmarks,
-        landmarker=config.landmarker,
-        face_detector=config.face_detector,
-        crop_from=config.crop_from,
-        seed=config.seed,
-        batch_size=config.batch_size,
-        workers=config.workers,
-        threads=config.threads,
-        device=config.device,
-        precision=config.precision,
-        max_errors=config.max_errors,
-        max_pixels=config.max_pixels,
-        overwrite=True,
-        tensorboard=False,
-        quiet=config.quiet,
-    )
+    fit_config = _fit_config(config)
     kept = cache_or_scratch() / "artefacts" / _fit_key(plugins, fit_config, spec, embedder)
-    if not (kept / ARTEFACT_FILE).is_file():
+    if not artefact_in(kept).is_file():
         sweep(kept.parent)
         partial = kept.with_name(unfinished_name(kept.name))
         fit(fit_config, out=str(partial))
         shutil.rmtree(kept, ignore_errors=True)
         partial.replace(kept)
-    return kept / ARTEFACT_FILE
+    return artefact_in(kept)
+
+
+def _fit_config(config: ScoredDataSettings) -> FitConfig:
+    """A fit on `fit_on` that reads, crops and computes as the evaluation does."""
+    own = {each.name for each in fields(FitConfig)}
+    shared = {each.name for each in fields(ScoredDataSettings)} & own - _OF_ITS_OWN
+    values = {name: getattr(config, name) for name in shared}
+    if config.wrap is not None:
+        values["wrap_artefact"] = config.wrapper_artefact
+    return FitConfig(**values, train=config.fit_on, overwrite=True, tensorboard=False)
 
 
 def _fit_key(plugins: Plugins, config: FitConfig, spec: DetectorSpec, embedder: Embedder) -> str:
@@ -83,7 +76,7 @@ def _fit_key(plugins: Plugins, config: FitConfig, spec: DetectorSpec, embedder: 
         spec.source,
         embedder.encoder,
         None if options is None else asdict(options),
-        fingerprint([*train, *val]),
+        data_fingerprint([*train, *val]),
         [config.seed, config.crop_from, config.face_detector, config.landmarker, config.landmarks],
     ]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+    return fingerprint(parts)

@@ -24,6 +24,7 @@ from registry.detectors.model import audit_of, build_explainer, build_model
 from registry.faces.clock import StageClock
 from registry.faces.crops import crop_face
 from registry.faces.reader import build_reader
+from registry.plugins.chosen import choose
 from registry.plugins.discovery import load_plugins
 from registry.plugins.specs import ExplainerSpec
 from registry.results.audit_summary import PartAudit
@@ -56,8 +57,9 @@ class Predictor:
     def __init__(self, config: ScoringConfig) -> None:
         self.config = config
         self._plugins = load_plugins()
-        self._reader = build_reader(self._plugins, config, every_face=config.faces == "all")
-        self._model = build_model(self._plugins, config)
+        chosen = choose(self._plugins, config)
+        self._reader = build_reader(chosen.faces, config, every_face=config.faces == "all")
+        self._model = build_model(chosen, config)
 
     @property
     def detector(self) -> Detector:

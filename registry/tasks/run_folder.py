@@ -10,8 +10,8 @@ from registry.errors import ConfigError
 
 __all__ = ["refuse_other_run"]
 
-_NAMES = ("detector", "backbone", "explainer", "split", "corrupt")
-_PLACES = ("dataset", "weights", "artefact")
+_NAMES = ("detector", "backbone", "wrap", "explainer", "split", "corrupt")
+_PLACES = ("dataset", "weights", "artefact", "wrap_artefact")
 
 
 def refuse_other_run(folder: Path, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

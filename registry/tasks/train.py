@@ -4,46 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from registry.backbones.build import build_backbone
 from registry.backbones.device import resolve_device, warn_if_emulated
 from registry.contracts.backbone import TrainableBackbone
 from registry.contracts.types import Sample
-from registry.data.index import find_index, fingerprint
+from registry.data.index import data_fingerprint, find_index
 from registry.data.options import data_options
 from registry.errors import ConfigError
-from registry.faces.reader import Reading, build_reader
-from registry.faces.real_faces import Learning, find_splits, real_samples
+from registry.faces.reader import build_reader
+from registry.faces.real_faces import find_splits, real_samples
+from registry.plugins.chosen import choose_backbone, choose_faces
 from registry.plugins.discovery import load_plugins
+from registry.settings.shared import RealFaceSettings, TrainingSettings
 
 __all__ = [
     "FaceInputs",
     "TrainingInputs",
-    "TrainingSettings",
     "prepare_faces",
     "prepare_training",
     "real_faces_of",
 ]
-
-
-class TrainingSettings(Learning, Reading, Protocol):
-    """The fields of a training configuration that the host understands."""
-
-    @property
-    def backbone(self) -> str: ...
-    @property
-    def weights(self) -> str | None: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def threads(self) -> int | None: ...
-    @property
-    def device(self) -> str: ...
-    @property
-    def precision(self) -> str: ...
-    @property
-    def val_precision(self) -> str: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,22 +48,13 @@ class FaceInputs:
     val: Sequence[Sample]
 
 
-class FacesSettings(Learning, Reading, Protocol):
-    """The fields of a configuration that learns from faces without a backbone."""
-
-    @property
-    def threads(self) -> int | None: ...
-    @property
-    def device(self) -> str: ...
-
-
-def prepare_faces(config: FacesSettings) -> FaceInputs:
+def prepare_faces(config: RealFaceSettings) -> FaceInputs:
     """Find the real faces and the device that `config` names; BenchErrors say what is wrong."""
     import torch
 
     plugins = load_plugins()
     train, val = find_splits(config, plugins)
-    reader = build_reader(plugins, config)
+    reader = build_reader(choose_faces(plugins, config), config)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     return FaceInputs(
@@ -92,11 +64,11 @@ def prepare_faces(config: FacesSettings) -> FaceInputs:
     )
 
 
-def real_faces_of(config: FacesSettings, name: str, split: str) -> list[Sample]:
+def real_faces_of(config: RealFaceSettings, name: str, split: str) -> list[Sample]:
     """Find the real faces of one data set's split; BenchErrors say what is wrong."""
     plugins = load_plugins()
     index = find_index(name, split, plugins, data_options(config))
-    return real_samples(index.videos, build_reader(plugins, config), split)
+    return real_samples(index.videos, build_reader(choose_faces(plugins, config), config), split)
 
 
 def prepare_training(config: TrainingSettings) -> TrainingInputs:
@@ -107,8 +79,7 @@ def prepare_training(config: TrainingSettings) -> TrainingInputs:
     for precision in dict.fromkeys((config.precision, config.val_precision)):
         warn_if_emulated(device, precision)
     backbone = build_backbone(
-        plugins,
-        config.backbone,
+        choose_backbone(plugins, config.backbone),
         config.weights,
         config.seed,
         config.threads,
@@ -119,12 +90,12 @@ def prepare_training(config: TrainingSettings) -> TrainingInputs:
             f"backbone {config.backbone!r} cannot be trained: its {type(backbone).__name__} has no"
             " trainable(classes, seed); choose another (`bench list backbones`)"
         )
-    reader = build_reader(plugins, config)
+    reader = build_reader(choose_faces(plugins, config), config)
     return TrainingInputs(
         backbone=backbone,
         device=device,
         train=real_samples(train, reader, "train"),
         val=real_samples(val, reader, "val"),
         datasets=tuple(sorted({video.dataset for video in [*train, *val]})),
-        data_fingerprint=fingerprint([*train, *val]),
+        data_fingerprint=data_fingerprint([*train, *val]),
     )

@@ -25,8 +25,8 @@ from registry.contracts.embedder import Embedder
 from registry.contracts.types import Video
 from registry.data.index import find_videos
 from registry.faces.crops import crop_face
-from registry.faces.reader import FaceReader
 from registry.plugins.discovery import load_plugins
+from tests.shared.readers import reader_of
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def main() -> None:
     embedder = Embedder(backbone, batch_size=args.batch_size)
     found = find_videos(args.data, args.split, plugins)
     videos = [found[at] for at in np.linspace(0, len(found) - 1, args.frames).astype(int)]
-    reader = FaceReader(plugins=plugins)
+    reader = reader_of(plugins=plugins)
     faces = [reader.read(video.frames[0]) for video in videos]
     images = np.stack([crop_face(image, face[0], backbone.crop).image for image, face in faces])
     embedder(images[: args.batch_size])  # warm-up

@@ -27,9 +27,9 @@ from lesb_plugin.lfd.presets import psi_preset, region_preset
 from registry.contracts.embedder import Embedder
 from registry.contracts.types import Sample
 from registry.data.index import find_videos
-from registry.faces.reader import FaceReader
 from registry.faces.real_faces import samples
 from registry.plugins.discovery import load_plugins
+from tests.shared.readers import reader_of
 
 MEMORY = ((63, 16), (500, 16), (63, 127))  # N, M: about 1,000, then 8,000 by more N and by more M
 
@@ -131,7 +131,7 @@ def one(args: argparse.Namespace) -> None:
 
 def real_faces(args: argparse.Namespace) -> Sequence[Sample]:
     plugins = load_plugins()
-    reader = FaceReader(
+    reader = reader_of(
         crop_from="landmarks", face_detector="dlib", landmarker=None, predictor=None,
         plugins=plugins,
     )  # fmt: skip

@@ -38,9 +38,9 @@ from lesb_plugin.roi.heads import Examples, PartLaw, train_part_heads
 from lesb_plugin.roi.localisation import localisation
 from registry import crop_face, print_table, progress
 from registry.data.index import find_videos
-from registry.faces.reader import FaceReader
 from registry.faces.real_faces import samples
 from registry.plugins.discovery import load_plugins
+from tests.shared.readers import reader_of
 
 REAL = ("portraits", "ffhq512", "ffhq256")
 PARTS = region_preset("eyes_nose_mouth")
@@ -122,7 +122,7 @@ def rows_of_manipulated(args: argparse.Namespace, backbone: Any) -> list[dict[st
     videos = find_videos(str(args.data / "manipulated"), args.split, load_plugins())
     rows = []
     for video in progress(videos, "manipulated", total=len(videos), unit="face", quiet=False):
-        image, faces = FaceReader(plugins=load_plugins()).read(video.frames[0])
+        image, faces = reader_of(plugins=load_plugins()).read(video.frames[0])
         crop = crop_face(image, faces[0], backbone.crop)
         (row,) = seen(backbone, crop.image[None], np.asarray(crop.landmarks)[None])
         rows.append({
@@ -141,7 +141,7 @@ def real_samples(args: argparse.Namespace, split: str, count: int) -> list[Any]:
     found: list[Any] = []
     for name in REAL:
         videos = find_videos(str(args.data / name), split, load_plugins())
-        found += samples(videos, FaceReader(plugins=load_plugins()))[: count // len(REAL)]
+        found += samples(videos, reader_of(plugins=load_plugins()))[: count // len(REAL)]
     return found
 
 

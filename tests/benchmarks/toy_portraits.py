@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from registry import similarity
 from registry.builtin.datasets.manifest import manifest_videos
 from registry.builtin.datasets.toy.warp import SIZE
 from registry.contracts.types import DatasetRequest
@@ -77,14 +78,6 @@ def similarities(shapes: list[Points]) -> list[NDArray[np.float64]]:
         upright = (mean - mean.mean(axis=0)) @ [1, 1j] / turn
         mean = np.stack([upright.real, upright.imag], axis=1) + CENTRE
     return [similarity(shape, mean) for shape in shapes]
-
-
-def similarity(start: Points, end: Points) -> NDArray[np.float64]:
-    a, b = start @ [1, 1j], end @ [1, 1j]
-    spread = a - a.mean()
-    turn = np.vdot(spread, b - b.mean()) / np.vdot(spread, spread)
-    move = b.mean() - turn * a.mean()
-    return np.array([[turn.real, -turn.imag, move.real], [turn.imag, turn.real, move.imag]])
 
 
 def portrait(image: Image, landmarks: Points, turn: NDArray[np.float64]) -> Portrait:

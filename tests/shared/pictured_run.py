@@ -9,10 +9,10 @@ from typing import Any
 from registry.contracts.types import Video
 from registry.data.index import find_videos
 from registry.faces.crops import crop_face
-from registry.faces.reader import FaceReader
 from registry.plugins.discovery import load_plugins
 from registry.settings.load import as_yaml
 from registry.settings.tasks import EvalConfig
+from tests.shared.readers import reader_of
 from tests.shared.synthetic_run import manifest, provenance, row, run_folder
 
 Scores = Callable[[int, Video], dict[str, float]]
@@ -34,7 +34,7 @@ def pictured_run(folder: Path, scores: Scores = by_number, **config: Any) -> Pat
     plugins = load_plugins()
     videos = find_videos(str(data), "test", plugins)
     policy = provenance().backbone.crop  # type: ignore[union-attr]
-    reader = FaceReader(plugins=plugins)
+    reader = reader_of(plugins=plugins)
     rows = []
     for number, video in enumerate(videos):
         (frame,) = video.frames

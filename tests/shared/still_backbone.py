@@ -65,3 +65,11 @@ def fit_nothing(context: FitContext) -> FitReport:
     path = context.out / "artefact.safetensors"
     path.write_bytes(b"fitted")
     return FitReport(artefact=path)
+
+
+def fit_named(context: FitContext) -> FitReport:
+    """As a third party may: the artefact has a name of its own."""
+    FITS.append(context)
+    path = context.out / "model.bin"
+    path.write_bytes(b"fitted")
+    return FitReport(artefact=path)

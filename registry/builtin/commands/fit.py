@@ -56,9 +56,7 @@ def _eval_line(config: FitConfig, artefact: Path) -> list[str]:
         for each in ("landmarks", "landmarker", "face_detector", "crop_from", "precision")
         if getattr(config, each) != getattr(FitConfig, each)
     }
-    line = ["bench", "eval", "--detector", config.detector, "--backbone", str(config.backbone)]
-    if config.weights is not None:
-        line += ["--weights", config.weights]
+    line = ["bench", "eval", "--detector", config.detector, *config.backbone_flags]
     for key, value in shared.items():
         line += ["--" + key.replace("_", "-"), str(value)]
     return [*line, "--artefact", str(artefact.parent)]

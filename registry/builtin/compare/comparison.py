@@ -22,11 +22,11 @@ from registry.results.profiles import STRICT, scored_units
 from registry.results.provenance import Provenance
 from registry.results.result import Result
 
-__all__ = ["Comparison", "Run", "compare", "load_run"]
+__all__ = ["ComparedRun", "Comparison", "compare", "load_run"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class ComparedRun:
     """A run folder as far as a comparison needs it."""
 
     name: str
@@ -73,15 +73,15 @@ class Comparison:
     differs: tuple[str, ...] = ()
 
 
-def load_run(folder: Path, name: str) -> Run:
+def load_run(folder: Path, name: str) -> ComparedRun:
     """A run of `bench eval`: its predictions, and the provenance that results.json holds."""
     table, settings = read_predictions(folder)
     provenance = Result.load(folder).provenance
-    return Run(name=name, table=table, settings=settings, provenance=provenance)
+    return ComparedRun(name=name, table=table, settings=settings, provenance=provenance)
 
 
 def compare(
-    runs: Sequence[Run],
+    runs: Sequence[ComparedRun],
     auc: Metric,
     *,
     draws: int = 2000,
@@ -115,7 +115,7 @@ def compare(
 # --- what is not alike -----------------------------------------------------------------------
 
 
-def _differences(first: Run, second: Run, dataset: str) -> tuple[str, ...]:
+def _differences(first: ComparedRun, second: ComparedRun, dataset: str) -> tuple[str, ...]:
     mine, theirs = (_frames(run.table, dataset) for run in (first, second))
     lines = []
     if mine != theirs:
@@ -136,7 +136,7 @@ def _frames(table: pa.Table, dataset: str) -> set[tuple[str, int]]:
     return set(zip(own["video"].to_pylist(), own["frame"].to_pylist(), strict=True))
 
 
-def _data(run: Run) -> str:
+def _data(run: ComparedRun) -> str:
     return run.provenance.data_fingerprint
 
 
@@ -148,8 +148,8 @@ def _crop_text(crop: CropPolicy | None) -> str:
 
 
 def _compared(
-    first: Run,
-    second: Run,
+    first: ComparedRun,
+    second: ComparedRun,
     dataset: str,
     differs: tuple[str, ...],
     auc: Metric,
@@ -183,7 +183,7 @@ def _compared(
 
 
 def _paired(
-    first: Run, second: Run, dataset: str, profile: str
+    first: ComparedRun, second: ComparedRun, dataset: str, profile: str
 ) -> tuple[Units, tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """The videos with a score in both runs, by name, and the two detectors' scores of them."""
     mine, theirs = (_videos(run, dataset, profile) for run in (first, second))
@@ -201,7 +201,7 @@ def _paired(
     return mine, scores
 
 
-def _videos(run: Run, dataset: str, profile: str) -> Units:
+def _videos(run: ComparedRun, dataset: str, profile: str) -> Units:
     own = run.table.filter(pc.equal(run.table["dataset"], dataset))
     return scored_units(own, replace(run.settings, profile=profile))["video"]
 

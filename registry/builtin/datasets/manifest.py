@@ -49,12 +49,12 @@ def read_manifest(path: Path, dataset: str, split: str) -> list[Video]:
     its own, named by its path without suffix. A path may be a video file: with a number in `frame`
     it stands for that frame, without one for the whole video.
     """
-    videos: dict[str, _Rows] = {}
+    videos: dict[str, _ManifestRows] = {}
     for line, row in _rows(path):
         name = row.get("video") or _stem(row["path"])
         rows = videos.get(name)
         if rows is None:
-            videos[name] = rows = _Rows(name=name, line=line, first=row)
+            videos[name] = rows = _ManifestRows(name=name, line=line, first=row)
         else:
             _check_same(path, line, row, rows)
         rows.frames.append((line, row))
@@ -64,7 +64,7 @@ def read_manifest(path: Path, dataset: str, split: str) -> list[Video]:
 
 
 @dataclass(slots=True)
-class _Rows:
+class _ManifestRows:
     """The rows of a video; `first` and its line speak for all that belongs to the video."""
 
     name: str
@@ -161,7 +161,7 @@ def _check_row(path: Path, line: int, row: dict[str, str], cells: int, columns: 
         )
 
 
-def _check_same(path: Path, line: int, row: dict[str, str], rows: _Rows) -> None:
+def _check_same(path: Path, line: int, row: dict[str, str], rows: _ManifestRows) -> None:
     """A row may only join a video that it names and whose other rows say the same of it."""
     if not (row.get("video") and rows.first.get("video")):
         raise DataError(f"{path}, line {line}: {rows.name!r} was in line {rows.line} already")

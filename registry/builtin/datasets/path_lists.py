@@ -11,7 +11,7 @@ from typing import Literal
 from registry.builtin.datasets.folder_names import merged_by_folder
 from registry.builtin.datasets.listed_paths import PathFinder
 from registry.builtin.datasets.splits import choose_split, root_of
-from registry.builtin.datasets.tally import Tally
+from registry.builtin.datasets.tally import FileTally
 from registry.contracts.types import DatasetRequest, Frame, Video, VideoIndex
 from registry.data.videos import is_video
 from registry.errors import DataError, EmptySplitError
@@ -52,7 +52,7 @@ def path_list_videos(request: DatasetRequest) -> VideoIndex:
             )
     videos, tallies, listed = [], [], []
     for path, split in with_splits:
-        tally = Tally(path.stem)
+        tally = FileTally(path.stem)
         tallies.append(tally)
         for each in _videos(path):
             found = places.find(each.lines)

@@ -10,13 +10,13 @@ from registry.builtin.datasets.listed_paths import PathFinder
 from registry.contracts.types import Resolved
 from registry.errors import DataError
 
-__all__ = ["Tally"]
+__all__ = ["FileTally"]
 
 _SHOWN = 3  # unresolved paths, and places tried for the first, in an error
 
 
 @dataclass(slots=True)
-class Tally:
+class FileTally:
     """Listed and found files of one label group, or of one list."""
 
     group: str

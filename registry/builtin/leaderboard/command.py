@@ -14,7 +14,7 @@ from registry.errors import BenchError, ConfigError, DataError
 from registry.plugins.discovery import load_plugins
 
 if TYPE_CHECKING:
-    from registry.builtin.leaderboard.entries import Entry, Published
+    from registry.builtin.leaderboard.entries import BoardEntry, Published
     from registry.results.metric import Metric
     from registry.results.result import Result
 
@@ -110,7 +110,7 @@ def _finished(folders: Sequence[Path]) -> list[Path]:
     return [path for path in folders if path not in others]
 
 
-def _write(entries: Sequence[Entry], folder: Path) -> list[Path]:
+def _write(entries: Sequence[BoardEntry], folder: Path) -> list[Path]:
     from registry.builtin.leaderboard.page import page
     from registry.builtin.leaderboard.text import as_csv, as_markdown
     from registry.files import write_text

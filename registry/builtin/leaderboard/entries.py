@@ -15,8 +15,8 @@ from registry.settings.coerce import build
 from registry.settings.load import config_dir, load_yaml
 
 __all__ = [
+    "BoardEntry",
     "Cell",
-    "Entry",
     "Published",
     "canonical_name",
     "known_names",
@@ -44,7 +44,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class BoardEntry:
     """A row: AUCs by data set, and what has to be known to read them.
 
     Rows of kind "measured" come from a run here, those of kind "reported" from a publication; the
@@ -74,7 +74,7 @@ class Entry:
 # --- measured --------------------------------------------------------------------------------
 
 
-def measured(result: Result, run: str, variant: str | None = None, doubt: str = "") -> Entry:
+def measured(result: Result, run: str, variant: str | None = None, doubt: str = "") -> BoardEntry:
     """A run's entry: AUC per video of the detector itself, or of one of its variants.
 
     `doubt` says why its numbers may not be the evaluation's own, and stands beside its source.
@@ -87,7 +87,7 @@ def measured(result: Result, run: str, variant: str | None = None, doubt: str = 
     frames = origin.frames_scored
     seconds = origin.timing.get("score", 0.0)
     config = origin.config
-    return Entry(
+    return BoardEntry(
         kind="measured",
         name=f"{chosen}{on} ({run})",
         cells=_cells(result, chosen),
@@ -168,20 +168,20 @@ def published() -> tuple[Published, ...]:
     )
 
 
-def reported(tables: Iterable[Published]) -> tuple[Entry, ...]:
+def reported(tables: Iterable[Published]) -> tuple[BoardEntry, ...]:
     """The rows of published tables as entries, AUCs in [0, 1]."""
     names = known_names()
     return tuple(_reported(table, row, names) for table in tables for row in table.rows)
 
 
-def _reported(table: Published, row: PublishedRow, names: Mapping[str, str]) -> Entry:
+def _reported(table: Published, row: PublishedRow, names: Mapping[str, str]) -> BoardEntry:
     seen = {canonical_name(each, names) for each in table.trained_on}
     cells = {}
     for dataset, percent in row.auc.items():
         name = canonical_name(dataset, names)
         domain = UNKNOWN if not seen else "in-domain" if name in seen else "cross-dataset"
         cells[name] = Cell(auc=percent / 100, domain=domain)
-    return Entry(
+    return BoardEntry(
         kind="reported",
         name=row.name,
         cells=cells,

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from importlib import resources
 
-from registry.builtin.leaderboard.entries import Cell, Entry
+from registry.builtin.leaderboard.entries import BoardEntry, Cell
 from registry.builtin.leaderboard.text import (
     FACTS,
     datasets_of,
@@ -18,39 +16,25 @@ from registry.builtin.leaderboard.text import (
     selection,
 )
 from registry.html.markup import Markup, joined, tag
+from registry.html.page import html_page
 
 __all__ = ["page"]
 
 
-def page(entries: Sequence[Entry]) -> str:
+def page(entries: Sequence[BoardEntry]) -> str:
     """The whole page. Without its script it is a plain table of everything."""
-    script = _resource("leaderboard.js")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=policy),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", "Leaderboard"),
-        tag("style", Markup(_shared_style() + _resource("leaderboard.css"))),
-    )
     datasets = datasets_of(entries)
-    body = tag(
-        "body",
+    return html_page(
+        "Leaderboard",
         tag("header", tag("h1", "Leaderboard"), *_introduction()),
         tag("main", _filters(datasets), _table(entries, datasets)),
-        tag("script", Markup(script)),
+        style=_resource("leaderboard.css"),
+        script=_resource("leaderboard.js"),
     )
-    return "<!doctype html>\n" + tag("html", head, body, lang="en") + "\n"
 
 
 def _resource(name: str) -> str:
     return resources.files("registry.builtin.leaderboard").joinpath(name).read_text("utf-8")
-
-
-def _shared_style() -> str:
-    return resources.files("registry.html").joinpath("page.css").read_text("utf-8")
 
 
 def _introduction() -> list[Markup]:
@@ -81,7 +65,7 @@ def _choices(title: str, name: str, values: Sequence[str]) -> Markup:
     return tag("fieldset", tag("legend", title), *boxes)
 
 
-def _table(entries: Sequence[Entry], datasets: Sequence[str]) -> Markup:
+def _table(entries: Sequence[BoardEntry], datasets: Sequence[str]) -> Markup:
     heads = [
         _head("detector", "detector"),
         *(_head(name, f"dataset:{name}", dataset=name) for name in datasets),
@@ -103,14 +87,14 @@ def _head(text: str, key: str, dataset: str | None = None) -> Markup:
     return tag("th", button, scope="col", data_key=key, data_dataset=dataset)
 
 
-def _body(kind: str, rows: Sequence[Entry], datasets: Sequence[str], columns: int) -> Markup:
+def _body(kind: str, rows: Sequence[BoardEntry], datasets: Sequence[str], columns: int) -> Markup:
     title = {"measured": "Measured here", "reported": "Reported by others"}[kind]
     text = title if rows else f"{title}: no rows"
     group = tag("tr", tag("th", text, scope="rowgroup", colspan=columns), class_="group")
     return tag("tbody", group, *(_row(entry, datasets) for entry in rows), data_kind=kind)
 
 
-def _row(entry: Entry, datasets: Sequence[str]) -> Markup:
+def _row(entry: BoardEntry, datasets: Sequence[str]) -> Markup:
     chosen_on_test = entry.checkpoint_selection == "test"
     return tag(
         "tr",
@@ -143,7 +127,7 @@ def _between(low: float, high: float) -> str:
     return f"{percent(low)} to {percent(high)}"
 
 
-def _average(entry: Entry) -> Markup:
+def _average(entry: BoardEntry) -> Markup:
     value = entry.average
     if value is None:
         return tag("td", "-", class_="number average")

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from registry.builtin.leaderboard.entries import Cell, Entry
+from registry.builtin.leaderboard.entries import BoardEntry, Cell
 from registry.untrusted import csv_cell, markdown_cell
 
 __all__ = [
@@ -37,13 +37,13 @@ FACTS = (
 _FIRST = ("FaceForensics++", "Celeb-DF-v2", "DFDC", "DFDCP", "FFIW", "DFD")
 
 
-def datasets_of(entries: Sequence[Entry]) -> list[str]:
+def datasets_of(entries: Sequence[BoardEntry]) -> list[str]:
     """Columns: the field's usual data sets first, then the others by name."""
     names = {name for entry in entries for name in entry.cells}
     return sorted(names, key=lambda name: (_FIRST.index(name) if name in _FIRST else 99, name))
 
 
-def in_order(entries: Sequence[Entry], kind: str) -> list[Entry]:
+def in_order(entries: Sequence[BoardEntry], kind: str) -> list[BoardEntry]:
     """One kind's rows: those with most data sets first, then by average."""
     own = [entry for entry in entries if entry.kind == kind]
     return sorted(own, key=lambda entry: (-len(entry.cells), -(entry.average or 0), entry.name))
@@ -64,13 +64,13 @@ def milliseconds(seconds: float | None) -> str:
     return "unknown" if seconds is None else f"{1000 * seconds:.1f} ms"
 
 
-def selection(entry: Entry) -> str:
+def selection(entry: BoardEntry) -> str:
     """On what the checkpoint was chosen; test data is flagged."""
     chosen = entry.checkpoint_selection
     return "test: chosen on test data!" if chosen == "test" else chosen
 
 
-def as_markdown(entries: Sequence[Entry]) -> str:
+def as_markdown(entries: Sequence[BoardEntry]) -> str:
     """Two tables, measured and reported, with what each row's numbers rest on."""
     datasets = datasets_of(entries)
     reading = (
@@ -86,7 +86,7 @@ def as_markdown(entries: Sequence[Entry]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _markdown_table(rows: Sequence[Entry], datasets: Sequence[str]) -> list[str]:
+def _markdown_table(rows: Sequence[BoardEntry], datasets: Sequence[str]) -> list[str]:
     header = ["detector", *datasets, "average", *FACTS]
     body = [
         [
@@ -122,7 +122,7 @@ def _markdown_cell(cell: Cell | None) -> str:
     return f"{percent(cell.auc)}{around} {domain}"
 
 
-def as_csv(entries: Sequence[Entry]) -> str:
+def as_csv(entries: Sequence[BoardEntry]) -> str:
     """A line per row; of each data set AUC in [0, 1], interval and domain; empty: not known."""
     datasets = datasets_of(entries)
     parts = ("auc", "low", "high", "domain")

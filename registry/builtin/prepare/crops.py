@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -23,11 +21,13 @@ from registry.builtin.prepare.layout import (
 from registry.builtin.prepare.options import PrepareConfig
 from registry.console import progress_bar
 from registry.contracts.types import Crop, CropPolicy, Frame, Video
-from registry.data.index import FramePolicy, fingerprint, select_frames
+from registry.data.index import FramePolicy, data_fingerprint, select_frames
 from registry.errors import DataError, reading
 from registry.faces.crops import crop_face
 from registry.faces.masks import crop_mask
 from registry.faces.reader import FaceReader, build_reader, reason_without_path
+from registry.fingerprints import fingerprint
+from registry.plugins.chosen import choose_faces
 from registry.plugins.discovery import Plugins
 from registry.processes import worker_pool
 
@@ -112,10 +112,10 @@ class Summary:
 def prepare(videos: Sequence[Video], config: PrepareConfig, out: Path, plugins: Plugins) -> Summary:
     """Prepare what is not finished yet, and list all that is, whatever ends the run."""
     recipe = _recipe(config, plugins)
-    settings = _digest(recipe.settings)
+    settings = fingerprint(recipe.settings)
     name = config.name or out.resolve().name
     jobs = [
-        Job(video=video, target=target, source=fingerprint([video]))
+        Job(video=video, target=target, source=data_fingerprint([video]))
         for video, target in zip(videos, targets(out / name, videos), strict=True)
     ]
     done = [not config.overwrite and job.target.finished(settings, job.source) for job in jobs]
@@ -143,7 +143,7 @@ def prepare(videos: Sequence[Video], config: PrepareConfig, out: Path, plugins: 
 
 def _recipe(config: PrepareConfig, plugins: Plugins) -> Recipe:
     return Recipe(
-        reader=build_reader(plugins, config.reading),
+        reader=build_reader(choose_faces(plugins, config.reading), config.reading),
         crop=config.crop,
         faces=None if config.policy == "sbi" else 1,
         frames=config.frames,
@@ -218,7 +218,3 @@ def _start(worker: _Worker) -> None:
 
 def _work(job: Job) -> None:
     _here[0](job)
-
-
-def _digest(settings: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

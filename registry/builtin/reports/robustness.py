@@ -10,7 +10,7 @@ from registry.console import print_table
 from registry.files import write_text
 from registry.html.markup import Markup, joined, table_head, tag
 from registry.html.page import html_page
-from registry.results.figure import Figure
+from registry.results.figure import CountedFigure
 from registry.results.robustness import CLEAN, FIGURES, Dose
 from registry.tasks.corrupted import CORRUPTED, Corrupted
 
@@ -127,7 +127,7 @@ def _axes() -> list[Markup]:
     return marks
 
 
-def _curve(points: Sequence[tuple[int, Figure]], colour: str) -> list[Markup]:
+def _curve(points: Sequence[tuple[int, CountedFigure]], colour: str) -> list[Markup]:
     at = sorted((severity, each) for severity, each in points if each.value is not None)
     path = "L".join(f"{_x(severity):g},{_y(each.value or 0.0):g}" for severity, each in at)
     bars = [

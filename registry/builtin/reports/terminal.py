@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from registry.console import say
 from registry.contracts.types import ALL_METHODS
-from registry.results.figure import Figure
+from registry.results.figure import CountedFigure
 from registry.results.measure import Count, Measurement
 from registry.results.profiles import STRICT
 from registry.results.result import Result
@@ -213,7 +213,7 @@ def _of_reals(result: Result) -> Iterator[str]:
             )
 
 
-def figure_text(figure: Figure) -> str:
+def figure_text(figure: CountedFigure) -> str:
     """Give a value with its interval, "-" for none."""
     if figure.value is None:
         return "-"

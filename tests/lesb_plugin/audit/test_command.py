@@ -58,6 +58,7 @@ def audit(dataset: Path, out: Path, *more: str) -> int:
     return main([*line, "--draws", "50", *more])
 
 
+@pytest.mark.slow
 def test_one_command_leaves_figures_and_a_page(
     few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -94,6 +95,7 @@ def test_one_command_leaves_figures_and_a_page(
     assert parser.others == []
 
 
+@pytest.mark.slow
 def test_edits_need_real_faces_only_and_rows_can_be_chosen(
     faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -107,6 +109,7 @@ def test_edits_need_real_faces_only_and_rows_can_be_chosen(
     assert {key.partition(".")[0] for key in keys} == {"right_part", "auc_matrix"}
 
 
+@pytest.mark.slow
 def test_an_audit_gives_way_to_one_of_something_else_only_when_asked(
     few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,6 +125,7 @@ def test_an_audit_gives_way_to_one_of_something_else_only_when_asked(
     assert audit(few, tmp_path / "out", *line, "--detector", "lesb_roi", "--overwrite") == 0
 
 
+@pytest.mark.slow
 def test_an_extended_row_is_measured_where_it_is_named(
     few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -137,6 +141,7 @@ def test_an_extended_row_is_measured_where_it_is_named(
     assert found["labels"]["value"] is None
 
 
+@pytest.mark.slow
 def test_extended_rows_that_are_stopped_leave_what_was_measured(
     few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +167,7 @@ def test_extended_rows_that_are_stopped_leave_what_was_measured(
     assert (tmp_path / "out" / "audit.json").read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "told"),
     [

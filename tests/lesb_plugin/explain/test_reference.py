@@ -67,6 +67,7 @@ def test_scores_are_compared_with_what_the_fit_kept(
         assert "40 real faces (val split of faces). The detector did not learn from them" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [None, 18])
 def test_a_detector_that_kept_none_or_few_is_compared_with_drawn_faces(
     bench: Run, monkeypatch: pytest.MonkeyPatch, count: int | None
@@ -92,6 +93,7 @@ def test_data_that_are_named_go_first(
     assert f"24 real faces ({reals})." in page
 
 
+@pytest.mark.slow
 def test_the_strength_of_maps_is_looked_up_once(
     bench: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

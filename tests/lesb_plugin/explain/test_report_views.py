@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from lesb_plugin.explain.explained import Explained, View
+from lesb_plugin.explain.explained import Explained, FaceView
 from lesb_plugin.explain.report_views import map_words, view_sections
 from registry import Crop, CropPolicy, ExplainerSpec, lazy
 from registry.faces.crops import shown_aspect
@@ -18,9 +18,9 @@ FACE = np.array([[15, 15], [65, 15], [65, 65], [15, 65]], np.float32)  # the hul
 MOUTH = np.array([[32, 45], [48, 45], [48, 58], [32, 58]], np.float32)
 
 
-def view(heat: np.ndarray, *, placed: bool = True, aspect: float = 1.0) -> View:  # type: ignore[type-arg]
+def view(heat: np.ndarray, *, placed: bool = True, aspect: float = 1.0) -> FaceView:  # type: ignore[type-arg]
     image = np.full((SIZE, SIZE, 3), 120, np.uint8)
-    return View(
+    return FaceView(
         crop=Crop(image=image, landmarks=FACE, box=(0, 0, SIZE, SIZE)),
         aspect=aspect,
         score=0.9,

@@ -115,6 +115,7 @@ def test_a_mixed_image_is_the_baseline_inside_and_the_image_outside(regions: Reg
 # --- Shapley -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_shapley_values_of_parts_are_captums(regions: RegionSet) -> None:
     from captum.attr import ShapleyValues
 

@@ -14,7 +14,7 @@ from lesb_plugin.explainers.options import ExplainOptions
 from lesb_plugin.explainers.rollout import build_rollout, gradient_rollout
 from lesb_plugin.explainers.tokens import describe_outliers, outliers
 from registry import ConfigError, CropPolicy
-from registry.backbones.timm_backbone import Provenance, TimmBackbone
+from registry.backbones.timm_backbone import TimmBackbone, WeightsOrigin
 from registry.checks import example_crops
 from registry.plugins.discovery import load_plugins
 from tests.shared.tiny import TinyBackbone, TinyDetector
@@ -36,7 +36,7 @@ def small_vit(registers: int = 4, pool: str = "token") -> TinyDetector:
             reg_tokens=registers,
             global_pool=pool,
         )
-    made = Provenance(weights="random", weights_sha256="c" * 64)
+    made = WeightsOrigin(weights="random", weights_sha256="c" * 64)
     policy = CropPolicy(size=SMALL)
     net = TimmBackbone("vit", model, crop=policy, mean=(0.5,) * 3, std=(0.5,) * 3, provenance=made)
     return TinyDetector(net)
@@ -71,6 +71,7 @@ def test_hirescam_lies_on_the_grid_without_the_prefix_tokens(registers: int, poo
     )
 
 
+@pytest.mark.slow
 def test_vit_tiny_of_timm_has_maps_of_14_by_14_by_both_explainers() -> None:
     name = "timm/vit_tiny_patch16_224"
     backbone = load_plugins().get("backbone", name).build(name, "random", 0)

@@ -157,6 +157,7 @@ def batch(model: LesbModel, count: int = 3) -> torch.Tensor:
 # --- the script ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_unmodified_script_gets_the_detectors_scores(
     said: dict[str, Any], expected: Scores
 ) -> None:
@@ -168,6 +169,7 @@ def test_the_unmodified_script_gets_the_detectors_scores(
         np.testing.assert_allclose(found[f"p_{part}"], expected.regions[part], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_it_gets_two_logits_that_agree_with_prob_and_one_embedding_per_face(
     said: dict[str, Any],
 ) -> None:
@@ -177,6 +179,7 @@ def test_it_gets_two_logits_that_agree_with_prob_and_one_embedding_per_face(
     assert np.shape(found["feat"]) == (REALS + FAKES, backbone().dim)
 
 
+@pytest.mark.slow
 def test_the_models_own_test_metrics_are_those_of_scikit_learn(said: dict[str, Any]) -> None:
     metrics = said["metrics"]
     label = [1] * FAKES + [0] * REALS
@@ -201,6 +204,7 @@ def evaluated(artefact: Path, checkout: Path, tmp_path_factory: pytest.TempPathF
     return out
 
 
+@pytest.mark.slow
 def test_bench_eval_gets_the_scripts_scores_and_numbers(
     said: dict[str, Any], evaluated: Path
 ) -> None:
@@ -233,6 +237,7 @@ def _means(said: dict[str, Any]) -> tuple[float, float]:
     return float(prob[label == 0].mean()), float(prob[label == 1].mean())
 
 
+@pytest.mark.slow
 def test_what_the_packages_of_today_lack_is_mended_and_told_line_by_line(
     done: subprocess.CompletedProcess[str],
 ) -> None:

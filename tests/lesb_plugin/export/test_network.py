@@ -31,6 +31,7 @@ def check_equal(network: LesbNetwork, detector: LesbDetector) -> None:
         np.testing.assert_allclose(values, expected.regions[part], atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_the_shipped_lesb_scores_as_its_detector_does() -> None:
     detector = build_lesb(detector_context(device="cpu"))
     check_equal(load_source("sbi_efflite0").network, detector)

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from lesb_plugin.export import onnx_graph
-from lesb_plugin.export.source import Source, load_source
+from lesb_plugin.export.source import ExportSource, load_source
 from registry import ConfigError, DataError
 from registry.cli import main
 from tests.shared.random_lesb import BACKBONE, backbone, pictures, save_artefact
@@ -39,12 +39,15 @@ def graph(artefact: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def source(artefact: Path) -> Source:
+def source(artefact: Path) -> ExportSource:
     return load_source(BACKBONE, "random", str(artefact))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 4])
-def test_its_outputs_are_torchs_for_any_batch(graph: Path, source: Source, count: int) -> None:
+def test_its_outputs_are_torchs_for_any_batch(
+    graph: Path, source: ExportSource, count: int
+) -> None:
     images = pictures(count, source.network.crop.size, seed=count)
     inputs = (images.transpose(0, 3, 1, 2) / np.float32(255)).astype(np.float32)
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
@@ -59,6 +62,7 @@ def test_its_outputs_are_torchs_for_any_batch(graph: Path, source: Source, count
     assert count == 1 or np.ptp(found["fake"]) > 1e-3
 
 
+@pytest.mark.slow
 def test_it_is_one_valid_file_with_named_ends_and_a_free_batch(graph: Path) -> None:
     model = onnx.load(graph)
     onnx.checker.check_model(model, full_check=True)
@@ -73,7 +77,8 @@ def test_it_is_one_valid_file_with_named_ends_and_a_free_batch(graph: Path) -> N
     assert next(each.version for each in model.opset_import if not each.domain) >= 17
 
 
-def test_it_says_where_it_comes_from(graph: Path, source: Source) -> None:
+@pytest.mark.slow
+def test_it_says_where_it_comes_from(graph: Path, source: ExportSource) -> None:
     held = {each.key: each.value for each in onnx.load(graph).metadata_props}
     assert held["weights_sha256"] == source.backbone.weights_sha256
     assert held["artefact_sha256"] == source.artefact_sha256
@@ -88,6 +93,7 @@ def quick(graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx_graph, "_export", lambda _, path: shutil.copyfile(graph, path))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_a_graph_that_computes_something_else_is_not_kept(artefact: Path, tmp_path: Path) -> None:
     other = load_source(BACKBONE, "random", str(artefact), fusion="max")
@@ -119,7 +125,7 @@ def test_without_onnxruntime_it_says_that_nothing_was_checked(
 
 
 def test_a_missing_exporter_and_too_large_a_network_are_told(
-    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    source: ExportSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(onnx_graph, "LARGEST", 1000)
     with pytest.raises(ConfigError, match="one ONNX file holds less than 2"):

@@ -60,6 +60,7 @@ def read(checkout: Path, name: str) -> list[list[Any]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("out", [None, "elsewhere"])
 def test_what_prepare_writes_is_read_there_as_it_is(
     out: str | None, checkout: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -83,6 +83,7 @@ def batch(size: int) -> torch.Tensor:
     return torch.from_numpy(pictures(3, size, seed=1)).permute(0, 3, 1, 2).float() / 255
 
 
+@pytest.mark.slow
 def test_the_file_alone_gives_the_networks_scores(
     artefact: Path, checkout: Path, tmp_path: Path
 ) -> None:

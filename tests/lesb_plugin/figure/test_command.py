@@ -14,8 +14,8 @@ import pytest
 from lesb_plugin.drawing.overlay import colour_bar, overlay, region_fill
 from lesb_plugin.explainers.polygons import part_polygons
 from lesb_plugin.figure import pages
-from lesb_plugin.figure.choice import by_group, by_outcome, spread, strongest
-from lesb_plugin.figure.sheet import Bar, Row, Sheet, Tile, write_sheet
+from lesb_plugin.figure.face_choice import by_group, by_outcome, spread, strongest
+from lesb_plugin.figure.sheet import Bar, Sheet, SheetRow, Tile, write_sheet
 from lesb_plugin.lfd.regions import RegionSet
 from registry import ConfigError, CropPolicy, FinishedRun, Result, ScoredFace
 from registry.cli import main
@@ -180,14 +180,17 @@ def test_an_explainer_without_maps_is_told_of_those_that_have_some(
 
 
 def sheet_of(image: np.ndarray, label: str = "a row") -> Sheet:
-    rows = (Row(label, (Tile(image, "under $it$"),)), Row("empty", (), "none: for a reason"))
+    rows = (
+        SheetRow(label, (Tile(image, "under $it$"),)),
+        SheetRow("empty", (), "none: for a reason"),
+    )
     return Sheet(rows, Bar(colour_bar(), "0 real", "1 fake", "score"), "what is shown", ("Photo",))
 
 
 @pytest.mark.parametrize("aspect", [0.8, 1.0, 1.25])
 def test_faces_are_shown_as_wide_and_high_as_they_are(tmp_path: Path, aspect: float) -> None:
     image = np.full((8, 8, 3), (0, 255, 0), np.uint8)
-    sheet = Sheet((Row("a", (Tile(image, aspect=aspect),)),), sheet_of(image).bar, "")
+    sheet = Sheet((SheetRow("a", (Tile(image, aspect=aspect),)),), sheet_of(image).bar, "")
     path = write_sheet(sheet, tmp_path / "f.png")
     shown = cv2.imread(str(path))
     rows, columns = np.nonzero((shown == (0, 255, 0)).all(axis=2))

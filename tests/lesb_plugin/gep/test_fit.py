@@ -191,6 +191,7 @@ def test_what_is_exported_says_which_detector_it_is(tmp_path: Path) -> None:
         assert load_source(BACKBONE, "random", str(path)).detector == name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["test_efficientnet", "test_vit"])
 def test_fit_and_score_run_on_networks_with_random_weights(tmp_path: Path, model: str) -> None:
     embedder = Embedder(build_timm(f"timm/{model}", "random", 0))

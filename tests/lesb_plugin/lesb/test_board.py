@@ -17,8 +17,8 @@ from lesb_plugin.lesb.fit import fit_lesb
 from lesb_plugin.lesb.fitted import FittedLesb, load_fitted
 from lesb_plugin.lfd.presets import psi_preset, region_preset
 from lesb_plugin.lfd.variants import VariantDataset, Variants
-from lesb_plugin.pseudo_fakes.style import Style
-from registry import DataError, FitContext, load_yaml
+from lesb_plugin.pseudo_fakes.blend_style import load_style
+from registry import DataError, FitContext
 from tests.shared.event_files import curve, image, names, points
 from tests.shared.planted import planted_samples
 from tests.shared.planted_lesb import crops, fit_context, fit_options, planted_embedder
@@ -65,7 +65,7 @@ def variants(run: Path) -> list[Variants]:
 
 @pytest.fixture(scope="module")
 def val(run: Path) -> Embedded:
-    style = Style.from_mapping(load_yaml("blend", str(run / "style.yaml"))).for_validation()
+    style = load_style(str(run / "style.yaml")).for_validation()
     embedder = planted_embedder(grid=8)
     fakes = PseudoFakes(planted_samples(4, first=100), embedder.backbone.crop, style, 3, "val")
     return embed_faces(embedder, fakes, workers=0, max_errors=0, quiet=True)

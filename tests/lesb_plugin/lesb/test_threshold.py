@@ -49,6 +49,7 @@ def fitted(folder: Path, flagged: float) -> FitReport:
     return fit_lesb(fit_context(folder, planted_embedder(grid=8), **quick, **few, flagged=flagged))
 
 
+@pytest.mark.slow
 def test_a_fit_moves_its_heads_says_so_and_leaves_the_papers_alone(tmp_path: Path) -> None:
     paper, other = fitted(tmp_path / "paper", 0.0), fitted(tmp_path / "other", 0.25)
     one, two = (load_fitted(each.artefact, planted_embedder(grid=8).backbone)

@@ -14,6 +14,7 @@ from lesb_plugin.lfd.presets import region_preset
 from lesb_plugin.lfd.regions import RegionSet, part_mask
 from registry import ConfigError, Crop, DataError, Embedder, Features, crop_face
 from tests.shared.planted import BrokenSample, PlantedBackbone, planted_samples
+from tests.shared.readers import reader_of
 
 
 def crops(backbone: PlantedBackbone, count: int, first: int) -> list[Crop]:
@@ -226,13 +227,12 @@ def test_an_unknown_reference_and_an_empty_set_of_faces_are_errors(embedder, reg
 
 def test_fitting_on_real_faces_works_with_a_real_crop(faces: Path, embedder, regions, psi):
     from registry.data.index import find_videos
-    from registry.faces.reader import FaceReader
     from registry.faces.real_faces import samples
     from registry.plugins.discovery import load_plugins
 
     plugins = load_plugins()
     videos = find_videos(str(faces / "portraits"), "val", plugins)[:4]
-    reader = FaceReader(
+    reader = reader_of(
         crop_from="landmarks",
         face_detector="dlib",
         landmarker=None,

@@ -8,11 +8,17 @@ import numpy as np
 import pytest
 import torch
 
+import registry.tasks.evaluate
+import registry.tasks.fit
 from lesb_plugin.lfd.artefact import Lfd, save
 from lesb_plugin.lfd.plugin import bench_wrappers
 from lesb_plugin.lfd.wrapper import LfdBackbone, wrap
-from registry import DataError, Embedder, crop_face
+from registry import BackboneSpec, DataError, Embedder, crop_face, evaluate, fit
+from registry.plugins.discovery import Plugins, load_plugins
+from registry.results.predictions import read_predictions
 from tests.shared.planted import PlantedBackbone, planted_samples
+from tests.shared.planted_lesb import fit_options
+from tests.shared.tiny import write_reals
 
 
 @pytest.fixture
@@ -114,3 +120,35 @@ def test_the_mathematics_import_nothing_from_the_host():
         "assert not [name for name in sys.modules if name.split('.')[0] == 'registry']\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.slow
+def test_lesb_and_its_linear_probe_run_on_local_embeddings(
+    planted_lfd: Lfd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    spec = BackboneSpec(name="planted", summary="s", build=lambda *_: PlantedBackbone())
+    plugins = Plugins(records=(*load_plugins().records, spec))
+    for module in (registry.tasks.evaluate, registry.tasks.fit):
+        monkeypatch.setattr(module, "load_plugins", lambda: plugins)
+    artefact = save(tmp_path / "lfd.bin", planted_lfd.to_tensors(), planted_lfd.to_metadata())
+    reals = write_reals(tmp_path, 20)
+    settings = {"detector": "lesb", "backbone": "planted", "wrap": "lfd", "quiet": True}
+    options = vars(fit_options(tmp_path, rank=4, pseudo_fakes=2, epochs=2, variants=4))
+    fit(
+        **settings, wrap_artefact=str(artefact), train=(reals,), out=str(tmp_path / "fit"),
+        options=options, workers=0, tensorboard=False,
+    )  # fmt: skip
+    found = evaluate(
+        **settings, wrap_artefact=str(artefact), artefact=str(tmp_path / "fit"), draws=0,
+        dataset=(reals,), out=str(tmp_path / "run"),
+    )  # fmt: skip
+    assert found.provenance.backbone.name == "lfd(planted)"
+    assert found.provenance.fitted["lesb"]["head"] == "probe"
+    rows = read_predictions(tmp_path / "run")[0]
+    assert {"fake", "fake_head", "p_eyes", "p_nose", "p_mouth"} <= set(rows.column_names)
+    assert rows["status"].to_pylist() == ["ok"] * 20
+    with pytest.raises(DataError, match=r"belongs to backbone 'lfd.planted.'"):
+        evaluate(
+            **{**settings, "wrap": None}, artefact=str(tmp_path / "fit"), dataset=(reals,),
+            out=str(tmp_path / "bare"),
+        )  # fmt: skip

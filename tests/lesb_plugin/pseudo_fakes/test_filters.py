@@ -16,13 +16,13 @@ from lesb_plugin.pseudo_fakes.geometry import (
     piecewise_map,
     reshape_map,
     shape_distance,
-    similarity,
     similarity_map,
     where_to,
 )
 from lesb_plugin.pseudo_fakes.law import Placement, Quality
 from lesb_plugin.pseudo_fakes.quality import draw_quality
 from lesb_plugin.pseudo_fakes.view import View, place
+from registry import similarity
 from tests.shared.planted import MEAN_FACE
 
 POINTS = (MEAN_FACE * (80, 90) + (40, 30)).astype(np.float32)

@@ -36,8 +36,8 @@ from tests.shared.textured import TextureBackbone, crops, detector, fit_context,
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> FitReport:
-    return fit_roi(fit_context(tmp_path_factory.mktemp("roi")))
+def report(roi_report: FitReport) -> FitReport:
+    return roi_report
 
 
 @pytest.fixture(scope="module")
@@ -152,8 +152,8 @@ def test_an_artefact_holds_all_of_the_model(report: FitReport) -> None:
     faces = crops(3)
     embedder = texture_embedder()
     found = detector(report.artefact, embedder)
-    said = fitted.model.say(found.embed(faces), embedder)
-    assert_array_equal(said.fused, found.score(faces).fake)
+    scores = fitted.model.scores_of(found.embed(faces), embedder)
+    assert_array_equal(scores.fused, found.score(faces).fake)
     assert fitted.reals.parts.shape == (3, 8 * 5)  # each face as it is, and in four qualities
     assert found.val_sharpness is not None
     assert found.val_sharpness.shape == (8 * 5,)
@@ -191,6 +191,7 @@ class CutPerson(DrawnPerson):
         return image, replace(face, landmarks=landmarks)
 
 
+@pytest.mark.slow
 def test_a_face_without_one_of_the_parts_is_skipped_with_the_reason(tmp_path: Path) -> None:
     found = fit_roi(fit_context(tmp_path, train=[*people(6), CutPerson(90)], max_errors=1))
     (skipped,) = load(found.artefact)[1]["roi"]["skipped"]
@@ -221,6 +222,7 @@ def test_parts_that_cover_the_crop_have_no_features_and_say_why(tmp_path: Path) 
     assert "leave nothing" in encode.fault(images[1:], points[1:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["test_efficientnet", "test_vit"])
 def test_fit_and_score_run_on_networks_with_random_weights(tmp_path: Path, model: str) -> None:
     embedder = Embedder(build_timm(f"timm/{model}", "random", 0))

@@ -39,16 +39,19 @@ def right_part(heads: PartHeads, seed: int = 9) -> float:
     return localisation(logits, unseen.labels, logits[:, :10]).right_part
 
 
+@pytest.mark.slow
 def test_heads_name_the_changed_part() -> None:
     assert right_part(train_part_heads(examples(800, 0), examples(300, 1), QUICK, 0)) > 0.9
 
 
+@pytest.mark.slow
 def test_heads_that_learn_from_shuffled_labels_name_it_by_chance() -> None:
     train, val = examples(800, 0, shuffled=True), examples(300, 1, shuffled=True)
     found = [right_part(train_part_heads(train, val, QUICK, seed), 9 + seed) for seed in range(3)]
     assert np.mean(found) == pytest.approx(1 / 3, abs=0.15)
 
 
+@pytest.mark.slow
 def test_without_a_margin_a_head_is_a_logistic_regression() -> None:
     train = examples(600, 0)
     steps = {"learning_rate": 0.05, "epochs": 1500, "patience": 1500, "batch": 600}

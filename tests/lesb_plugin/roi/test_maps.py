@@ -13,16 +13,15 @@ from lesb_plugin.explain.plugin import bench_explainers
 from lesb_plugin.lfd.regions import STILL, part_mask
 from lesb_plugin.roi.detector import RoiDetector
 from lesb_plugin.roi.encoding import part_features
-from lesb_plugin.roi.fit import fit_roi
 from lesb_plugin.roi.maps import build_part_heads, densities
-from registry import ConfigError, Crop
+from registry import ConfigError, Crop, FitReport
 from registry.checks import check_explainer
-from tests.shared.textured import crops, detector, fit_context
+from tests.shared.textured import crops, detector
 
 
 @pytest.fixture(scope="module")
-def roi(tmp_path_factory: pytest.TempPathFactory) -> RoiDetector:
-    return detector(fit_roi(fit_context(tmp_path_factory.mktemp("roi"))).artefact)
+def roi(roi_report: FitReport) -> RoiDetector:
+    return detector(roi_report.artefact)
 
 
 def standardised(roi: RoiDetector, faces: list[Crop]) -> NDArray[np.float64]:

@@ -21,8 +21,7 @@ from lesb_plugin.train.optimiser import (
 )
 from lesb_plugin.train.options import TrainConfig
 from lesb_plugin.train.step import apart, step_gradients
-from lesb_plugin.train.validation import auc
-from registry import resolve
+from registry import auc, resolve
 
 
 def config(**settings: Any) -> TrainConfig:

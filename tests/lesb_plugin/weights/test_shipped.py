@@ -146,6 +146,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
     return {name: np.array(table[name]) for name in ("label", "fake", "fake_head")}
 
 
+@pytest.mark.slow
 def test_bench_eval_without_arguments_tells_toys_forgeries_from_its_reals(
     toy: dict[str, np.ndarray],
 ) -> None:
@@ -153,6 +154,7 @@ def test_bench_eval_without_arguments_tells_toys_forgeries_from_its_reals(
     assert roc_auc_score(toy["label"], toy["fake_head"]) > TOY_AUC
 
 
+@pytest.mark.slow
 def test_few_of_toys_reals_are_flagged_by_the_head_at_its_own_threshold(
     toy: dict[str, np.ndarray],
 ) -> None:

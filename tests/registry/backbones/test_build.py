@@ -12,6 +12,7 @@ from registry.backbones.build import build_backbone
 from registry.contracts.embedder import encoder_fingerprint
 from registry.contracts.types import CropPolicy
 from registry.errors import ConfigError, PluginError
+from registry.plugins.chosen import choose_backbone
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import BackboneSpec
 
@@ -30,7 +31,7 @@ PLUGINS = load_plugins()
 )
 def test_missing_weights_are_asked_for_by_name(name: str, file: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        build_backbone(PLUGINS, name, None, 0)
+        build_backbone(choose_backbone(PLUGINS, name), None, 0)
     told = str(refused.value)
     assert f"backbone {name!r} needs a weights file: {file}" in told
     assert "--weights random runs it untrained" in told
@@ -43,7 +44,7 @@ def test_the_places_where_a_released_file_may_be_put_are_named(
 ) -> None:
     monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
     with pytest.raises(ConfigError) as refused:
-        build_backbone(PLUGINS, "sbi_effb4", None, 0)
+        build_backbone(choose_backbone(PLUGINS, "sbi_effb4"), None, 0)
     places = f"Put it at {tmp_path / 'FFraw.tar'} or {tmp_path / 'FFc23.tar'}, or pass --weights"
     assert places in str(refused.value)
 
@@ -54,7 +55,7 @@ def test_a_file_in_the_folder_for_weights_is_used(
     monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
     model = timm.create_model("legacy_xception", num_classes=2)
     torch.save(model.state_dict(), tmp_path / "xception_best.pth")
-    backbone = build_backbone(PLUGINS, "xception", None, 0)
+    backbone = build_backbone(choose_backbone(PLUGINS, "xception"), None, 0)
     assert backbone.weights == "xception_best.pth"
     direction = backbone.head_direction()
     assert direction is not None
@@ -65,7 +66,8 @@ def test_a_file_in_the_folder_for_weights_is_used(
 def test_frames_are_taken_whole_at_the_backbones_own_size_where_asked_for() -> None:
     name = "timm/test_efficientnet"
     usual, whole = (
-        build_backbone(PLUGINS, name, "random", 0, crop_from=each) for each in ("auto", "frame")
+        build_backbone(choose_backbone(PLUGINS, name), "random", 0, crop_from=each)
+        for each in ("auto", "frame")
     )
     assert usual.crop.name == "sbi"
     assert whole.crop == CropPolicy(name="frame", size=usual.crop.size, margin=0.0)
@@ -86,4 +88,6 @@ class Fixed:
 def test_a_backbone_whose_crop_cannot_be_set_is_a_plugin_error() -> None:
     spec = BackboneSpec(name="fixed", summary="s", build=lambda *_: Fixed())  # type: ignore[arg-type,return-value]
     with pytest.raises(PluginError, match=r"'fixed'.* failed: AttributeError"):
-        build_backbone(Plugins(records=(spec,)), "fixed", None, 0, crop_from="frame")
+        build_backbone(
+            choose_backbone(Plugins(records=(spec,)), "fixed"), None, 0, crop_from="frame"
+        )

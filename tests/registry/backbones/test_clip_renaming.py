@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from registry.backbones.checkpoint import load_state
 from registry.backbones.clip_renaming import hf_clip_to_timm
-from registry.builtin.backbones import build_dfb_clip_b16, build_gend_clip_l14, build_timm
+from registry.builtin.backbones import build_named, build_timm
 from registry.errors import DataError
 
 TINY = "vit_xsmall_patch16_clip_224"
@@ -138,7 +138,7 @@ def test_deepfakebenchs_clip_gives_the_logits_of_the_real_class(tmp_path: Path) 
     program = _REAL.format(path=tmp_path / "clip.pth", images=tmp_path / "images.pt")
     _run(program)
     given = torch.load(tmp_path / "images.pt", weights_only=True)
-    built = build_dfb_clip_b16("dfb_clip_b16", str(tmp_path / "clip.pth"))
+    built = build_named("dfb_clip_b16", str(tmp_path / "clip.pth"))
     with torch.no_grad():
         embedding = built.embed(built.features(given["images"]))
         head = built.head(embedding)
@@ -183,7 +183,7 @@ def _run(program: str) -> None:
 
 @pytest.mark.slow
 def test_gends_head_takes_embeddings_of_length_one() -> None:
-    built = build_gend_clip_l14("gend_clip_l14", "random")
+    built = build_named("gend_clip_l14", "random")
     with torch.no_grad():
         raw = built.features(images()[:1])
         embedding = built.embed(raw)

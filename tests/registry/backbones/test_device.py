@@ -10,6 +10,7 @@ import torch
 import registry.backbones.device
 from registry.backbones.build import build_embedder
 from registry.backbones.device import emulates_bfloat16, warn_if_emulated
+from registry.plugins.chosen import choose
 from registry.plugins.discovery import load_plugins
 from registry.settings.tasks import EvalConfig
 
@@ -57,5 +58,5 @@ def test_it_is_said_before_a_backbone_is_used(
     config = EvalConfig(
         backbone="timm/test_efficientnet", weights="random", device="cpu", precision="bfloat16"
     )
-    build_embedder(load_plugins(), config)
+    build_embedder(choose(load_plugins(), config), config)
     assert capsys.readouterr().err.startswith("warning: ")

@@ -5,7 +5,7 @@ import pytest
 import timm
 import torch
 
-from registry.backbones.timm_backbone import Provenance, TimmBackbone
+from registry.backbones.timm_backbone import TimmBackbone, WeightsOrigin
 from registry.contracts.backbone import FineBackbone
 from registry.contracts.embedder import Embedder
 from registry.contracts.types import CropPolicy
@@ -23,7 +23,7 @@ def backbone(arch: str, size: int = 64) -> TimmBackbone:
         crop=CropPolicy(size=size),
         mean=(0.5, 0.5, 0.5),
         std=(0.25, 0.25, 0.25),
-        provenance=Provenance(weights="random", weights_sha256="a" * 64),
+        provenance=WeightsOrigin(weights="random", weights_sha256="a" * 64),
     )
 
 

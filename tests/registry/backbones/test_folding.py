@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from registry.backbones.folding import fold_batch_norms
-from registry.backbones.timm_backbone import Provenance, TimmBackbone
+from registry.backbones.timm_backbone import TimmBackbone, WeightsOrigin
 from registry.contracts.types import CropPolicy
 
 SIZE = 64
@@ -37,7 +37,7 @@ def norms(model: nn.Module) -> Iterator[nn.BatchNorm2d]:
 
 
 def backbone(arch: str) -> TimmBackbone:
-    made = Provenance(weights="random", weights_sha256="0" * 64)
+    made = WeightsOrigin(weights="random", weights_sha256="0" * 64)
     policy = CropPolicy(name="sbi", size=SIZE, margin=0.125)
     model = trained(timm.create_model(arch, num_classes=2))
     return TimmBackbone(arch, model, crop=policy, mean=(0.5,) * 3, std=(0.5,) * 3, provenance=made)
@@ -112,7 +112,7 @@ def test_hooks_and_half_precision_see_the_model_as_it_is() -> None:
 
 @pytest.mark.parametrize("arch", ["test_vit", "test_convnext"])
 def test_without_batch_norms_nothing_is_copied(arch: str) -> None:
-    made = Provenance(weights="random", weights_sha256="0" * 64)
+    made = WeightsOrigin(weights="random", weights_sha256="0" * 64)
     model = timm.create_model(arch, num_classes=2)
     size = model.pretrained_cfg["input_size"][-1]
     policy = CropPolicy(name="sbi", size=size, margin=0.125)

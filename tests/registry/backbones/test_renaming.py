@@ -12,12 +12,7 @@ from torch import nn
 
 from registry.backbones.checkpoint import load_state
 from registry.backbones.renaming import cadene_xception_to_timm, effnet_pytorch_to_timm
-from registry.builtin.backbones import (
-    build_efflite0_in1k,
-    build_sbi_effb4,
-    build_timm,
-    build_xception,
-)
+from registry.builtin.backbones import build_named, build_timm
 from registry.errors import DataError
 from tests.shared.released_networks import (
     SCALES,
@@ -56,7 +51,7 @@ def test_the_released_b4_layout_gives_the_logits_of_the_network_it_came_from(
     names = list(effnet_pytorch_names(SCALES["b4"]))
     assert len(names) == len(tensors) == 706
     path = save_as_released(dict(zip(names, tensors, strict=True)), tmp_path / "FFraw.tar")
-    backbone = build_sbi_effb4("sbi_effb4", str(path), 0)
+    backbone = build_named("sbi_effb4", str(path), 0)
     assert all(
         torch.equal(tensor, source.state_dict()[name])
         for name, tensor in backbone.model.state_dict().items()
@@ -70,7 +65,7 @@ def test_efficientnet_pytorch_itself_gives_the_same_logits(tmp_path: Path) -> No
     batch = images(380)
     calibrate(source, batch)
     path = save_as_released(source.state_dict(), tmp_path / "FFc23.tar")
-    backbone = build_sbi_effb4("sbi_effb4", str(path), 0)
+    backbone = build_named("sbi_effb4", str(path), 0)
     agree(backbone, batch, outputs(source, batch), 1e-5)
 
 
@@ -109,7 +104,7 @@ def test_a_model_with_other_padding_does_not_take_the_same_tensors(tmp_path: Pat
 
 
 def test_the_packaged_lite0_has_timms_tensors_in_timms_order() -> None:
-    backbone = build_efflite0_in1k("efflite0_in1k", None, 0)
+    backbone = build_named("efflite0_in1k", None, 0)
     own = backbone.model.state_dict()
     state, sha256 = load_state(Path(_lite0_origin()))
     assert list(state) == list(effnet_pytorch_names(1.0, squeeze=False))
@@ -135,7 +130,7 @@ def test_the_packaged_lite0_sees_a_palace_and_a_daisy(photo: str, label: int) ->
     left = (image.shape[2] - side) // 2
     square = image[None, :, :, left : left + side]
     small = nn.functional.interpolate(square, (224, 224), mode="bilinear", antialias=True)
-    backbone = build_efflite0_in1k("efflite0_in1k", None, 0)
+    backbone = build_named("efflite0_in1k", None, 0)
     with torch.inference_mode():
         embedding = backbone.embed(backbone.features(small))
         assert int(backbone.model.classifier(embedding).argmax()) == label
@@ -152,4 +147,4 @@ def test_a_deepfakebench_xception_gives_the_logits_of_timms(tmp_path: Path) -> N
     theirs["backbone.adjust_channel.0.weight"] = torch.ones(512, 2048, 1, 1)
     path = tmp_path / "xception_best.pth"
     torch.save(theirs, path)
-    agree(build_xception("xception", str(path), 0), batch, outputs(source, batch * 2 - 1), 1e-5)
+    agree(build_named("xception", str(path), 0), batch, outputs(source, batch * 2 - 1), 1e-5)

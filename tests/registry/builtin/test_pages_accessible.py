@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from registry.builtin.leaderboard.entries import Cell, Entry
+from registry.builtin.leaderboard.entries import BoardEntry, Cell
 from registry.builtin.leaderboard.page import page as leaderboard
 from registry.builtin.reports.html import write_html
 from tests.shared.page_checks import axe_violations, contrast, faults
@@ -22,7 +22,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     rows = drawn_rows("first") + drawn_rows("second", people=5, frames=2, seed=1)
     result = run_folder(folder, rows, notes=("The backbone never saw a forgery.",))
     entries = [
-        Entry(
+        BoardEntry(
             kind=kind,  # type: ignore[arg-type]
             name=name,
             cells={"A": Cell(auc=0.9), "B": Cell(auc=0.5)},

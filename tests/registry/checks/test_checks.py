@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,12 +23,17 @@ from registry import (
     CropPolicy,
     DatasetRequest,
     DatasetSpec,
+    DescribedDetector,
+    DetectorContext,
     DetectorSpec,
+    Embedder,
     ExplainerSpec,
     Explanation,
     Face,
     FaceDetectorSpec,
     Features,
+    FitContext,
+    FitReport,
     Frame,
     LandmarkerSpec,
     MetricSpec,
@@ -42,6 +47,7 @@ from registry import (
     checks,
     hookimpl,
     lazy,
+    traits_of,
 )
 
 # --- crops -----------------------------------------------------------------------------------
@@ -155,15 +161,114 @@ def test_a_backbone_that_breaks_its_protocol(attributes: dict[str, Any], message
 
 def test_a_wrapper_must_leave_the_inner_backbone_as_it_is(tmp_path: Path) -> None:
     inner = Plain()
-    good = WrapperSpec(name="same", summary="s", wrap=lambda backbone, path: Plain())
+    own = broken(weights_sha256="cd" * 32)
+    good = WrapperSpec(name="same", summary="s", wrap=lambda backbone, path: own())
     checks.check_wrapper(good, inner, tmp_path)
 
     def spoil(backbone: Any, path: Path) -> Plain:
         backbone.embed = lambda features: features.map.mean(dim=(2, 3)) + 1
-        return Plain()
+        return own()
 
     with pytest.raises(PluginError, match="must leave the backbone it wraps unchanged"):
         checks.check_wrapper(WrapperSpec(name="spoil", summary="s", wrap=spoil), inner, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("traits", "message"),
+    [
+        ({"head_kind": 1}, "head_kind of a detector must be a str; got 1"),
+        ({"trained_on": "ff++"}, "trained_on of a detector must be a tuple of str; got 'ff..'"),
+        ({"trained_on": (1,)}, "trained_on of a detector must be a tuple of str"),
+        ({"fitted": []}, "fitted of a detector must be a Mapping"),
+        ({"fitted": {"a": {1, 2}}}, "fitted of a detector must be plain data for JSON"),
+        ({"vote_variants": ("a",)}, "vote_variants of a detector must be a frozenset of str"),
+        ({"explained_by": None}, "explained_by of a detector must be a str; got None"),
+    ],
+)
+def test_what_the_host_reads_off_a_detector_has_its_kind(
+    traits: dict[str, Any], message: str
+) -> None:
+    class Own:
+        def score(self, crops: Sequence[Crop]) -> Scores:
+            return Scores(fake=np.array([crop.image.mean() / 255 for crop in crops]))
+
+    checks.check_detector(Own())
+    with pytest.raises(PluginError, match=message):
+        checks.check_detector(type("Told", (Own,), traits)())
+
+
+def test_every_trait_is_declared_with_what_stands_for_a_missing_one() -> None:
+    declared = {name for name in vars(DescribedDetector) if not name.startswith("_")}
+    defaults = traits_of(object())
+    assert declared == {each.name for each in fields(defaults)}
+    assert (defaults.head_kind, defaults.explained_by) == ("own", "cam")
+    assert traits_of(SimpleNamespace(trained_on=("a",))) == replace(defaults, trained_on=("a",))
+
+
+# --- fits ------------------------------------------------------------------------------------
+
+
+class Fitted:
+    """Grey values, once something was fitted."""
+
+    def __init__(self, context: DetectorContext) -> None:
+        assert context.artefact is not None
+        assert context.artefact.read_bytes() == b"fitted"
+
+    def score(self, crops: Sequence[Crop]) -> Scores:
+        return Scores(fake=np.array([crop.image.mean() / 255 for crop in crops]))
+
+
+def fit_well(context: FitContext) -> FitReport:
+    people = {sample.identity for sample in (*context.train, *context.val)}
+    assert len(people) == len(context.train) + len(context.val)
+    assert all(sample.load()[1].landmarks is not None for sample in context.val)
+    path = context.out / "any_name.bin"
+    path.write_bytes(b"fitted")
+    return FitReport(artefact=path, tables=(("found", ("a", "b"), (("1", "2"),)),), notes=("so",))
+
+
+def _check_fit(fit: Any, folder: Path) -> FitReport:
+    spec = DetectorSpec(name="mine", summary="s", build=Fitted, fit=fit)
+    return checks.check_fit(spec, Embedder(Plain()), folder)
+
+
+def test_an_artefact_may_have_any_name(tmp_path: Path) -> None:
+    assert _check_fit(fit_well, tmp_path).artefact == tmp_path / "any_name.bin"
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"artefact": Path("elsewhere.bin")}, "must leave its artefact in"),
+        ({"artefact": None}, "must leave its artefact in .* got None"),
+        ({"tables": (("found", ("a", "b"), (("1",),)),)}, "'found' .* must have 2 texts a row"),
+        ({"tables": (("found", ("a",), ((1.0,),)),)}, "'found' .* must have 1 texts a row"),
+        ({"notes": ("two\nlines",)}, "must be a line of text"),
+    ],
+)
+def test_a_report_of_something_else_is_told(
+    tmp_path: Path, changed: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(PluginError, match=message):
+        _check_fit(lambda context: replace(fit_well(context), **changed), tmp_path)
+
+
+def test_a_fit_must_leave_the_backbone_as_it_was(tmp_path: Path) -> None:
+    def spoil(context: FitContext) -> FitReport:
+        backbone: Any = context.embedder.backbone
+        backbone.embed = lambda features: features.map.mean(dim=(2, 3)) + 1
+        return fit_well(context)
+
+    with pytest.raises(PluginError, match="must leave the backbone as it was"):
+        _check_fit(spoil, tmp_path)
+
+
+def test_what_is_returned_must_be_a_report_and_what_is_checked_a_fit(tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match="must return a FitReport; got 'path'"):
+        _check_fit(lambda context: "path", tmp_path)
+    with pytest.raises(PluginError, match="takes a detector that can be fitted"):
+        _check_fit(None, tmp_path)
 
 
 # --- detectors -------------------------------------------------------------------------------

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from registry.contracts.types import DatasetRequest, Frame, Video
-from registry.data.index import FramePolicy, find_videos, fingerprint, select_frames
+from registry.data.index import FramePolicy, data_fingerprint, find_videos, select_frames
 from registry.errors import BenchError, ConfigError, DataError, UnknownNameError
-from registry.faces.reader import FaceReader
 from registry.faces.real_faces import samples
 from registry.plugins.discovery import Plugins
 from registry.plugins.specs import DatasetSpec, FaceDetectorSpec, LandmarkerSpec
+from tests.shared.readers import reader_of
 
 
 def video(name: str = "a", label: int = 0, frames: int = 1, root: Path = Path()) -> Video:
@@ -219,7 +219,7 @@ def test_samples_are_the_frames_of_real_videos() -> None:
             LandmarkerSpec(name="dlib68", summary="none", points=68, build=lambda _: _no_points),
         )
     )
-    reader = FaceReader(plugins=specs)
+    reader = reader_of(plugins=specs)
     found = samples([video("a", 0, 2), video("b", 1, 2), video("c", 0, 1)], reader)
     assert [sample.key for sample in found] == ["set/a/0", "set/a/1", "set/c/0"]
     assert [sample.identity for sample in found] == ["set/a", "set/a", "set/c"]
@@ -236,8 +236,8 @@ def test_the_fingerprint_is_of_what_the_data_is_not_of_where_it_lies(tmp_path: P
         root.mkdir()
         (root / "a0.png").write_bytes(b"1234")
         (root / "b0.png").write_bytes(b"12345")
-        prints.append(fingerprint([video("a", root=root), video("b", 1, root=root)]))
-        prints.append(fingerprint([video("b", 1, root=root), video("a", root=root)]))
+        prints.append(data_fingerprint([video("a", root=root), video("b", 1, root=root)]))
+        prints.append(data_fingerprint([video("b", 1, root=root), video("a", root=root)]))
     assert len(set(prints)) == 1
 
 
@@ -248,7 +248,7 @@ def test_the_fingerprint_changes_with_label_id_size_and_landmarks(tmp_path: Path
 
     def of(label: int = 0, name: str = "a") -> str:
         each = Video(dataset="set", id=name, label=1 if label else 0, frames=(frame,))
-        return fingerprint([each])
+        return data_fingerprint([each])
 
     prints = [of(), of(label=1), of(name="b")]
     for content in (b"points", b"others"):

@@ -14,13 +14,13 @@ import pytest
 import registry.data.videos
 from registry import DataError, evaluate
 from registry.contracts.types import Face, Frame, Video
-from registry.data.index import find_videos, fingerprint, select_frames
+from registry.data.index import data_fingerprint, find_videos, select_frames
 from registry.data.videos import VideoCursor, count_frames, is_video
-from registry.faces.reader import FaceReader
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import FaceDetectorSpec, LandmarkerSpec
 from registry.results.predictions import read_predictions
 from tests.shared.layouts import cut, number_of, write_image, write_video
+from tests.shared.readers import reader_of
 
 KINDS = {"a.mp4": "libx264", "b.avi": "mpeg4", "c.mkv": "libx264", "d.webm": "libvpx-vp9"}
 
@@ -198,7 +198,7 @@ def test_the_frames_of_a_file_are_chosen_by_policy(clips: Path) -> None:
 def test_the_fingerprint_knows_a_file_by_name_and_size(tmp_path: Path) -> None:
     def of(name: str, content: bytes) -> str:
         (tmp_path / name).write_bytes(content)
-        return fingerprint([Video(dataset="set", id="a", label=0, file=tmp_path / name)])
+        return data_fingerprint([Video(dataset="set", id="a", label=0, file=tmp_path / name)])
 
     prints = {of("a.mp4", b"1"), of("a.mp4", b"12"), of("b.mp4", b"1")}
     assert len(prints) == 3
@@ -333,7 +333,7 @@ def test_threads_read_files_apart(clips: Path) -> None:
             LandmarkerSpec(name="dlib68", summary="none", points=68, build=lambda _: None),
         )
     )
-    reader = FaceReader(plugins=specs, crop_from="detector")
+    reader = reader_of(plugins=specs, crop_from="detector")
 
     def numbers(name: str) -> list[int]:
         path = clips / name

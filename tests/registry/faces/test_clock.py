@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from registry.faces.clock import StageClock
-from registry.faces.reader import FaceReader
 from registry.plugins.discovery import load_plugins
+from tests.shared.readers import reader_of
 
 
 def test_the_seconds_of_all_threads_are_added_up() -> None:
@@ -32,7 +32,7 @@ def test_a_stage_that_fails_counts_too() -> None:
 
 
 def test_a_copied_reader_has_a_clock_of_its_own() -> None:
-    reader = FaceReader(plugins=load_plugins())
+    reader = reader_of(plugins=load_plugins())
     with reader.clock.measure("decode"):
         pass
     assert copy.copy(reader).clock.spent == {}

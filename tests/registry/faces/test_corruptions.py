@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from registry.contracts.types import Face, Frame
 from registry.errors import ConfigError, UnknownNameError
 from registry.faces.corruptions import CORRUPTIONS, Condition, conditions, the_condition
-from registry.faces.reader import FaceReader
 from registry.plugins.discovery import load_plugins
+from tests.shared.readers import reader_of
 
 Image = NDArray[np.uint8]
 FRAME = Frame(path=Path("videos/one/000.png"))
@@ -113,11 +113,11 @@ def test_a_reader_damages_what_it_reads_and_says_so_in_its_fingerprint(
     path = tmp_path / "face.png"
     cv2.imwrite(str(path), image[..., ::-1])
     frame, plugins = Frame(path=path), load_plugins()
-    plain = FaceReader(plugins=plugins, crop_from="frame")
-    blurred = FaceReader(plugins=plugins, crop_from="frame", condition=_step("blur", 3))
+    plain = reader_of(plugins=plugins, crop_from="frame")
+    blurred = reader_of(plugins=plugins, crop_from="frame", condition=_step("blur", 3))
     seen = blurred.read(frame)[0]
     np.testing.assert_array_equal(plain.read(frame)[0], image)
     np.testing.assert_array_equal(seen, cv2.GaussianBlur(image, (0, 0), 1.5))
-    shifted = FaceReader(plugins=plugins, crop_from="frame", condition=_step("crop_shift", 2))
+    shifted = reader_of(plugins=plugins, crop_from="frame", condition=_step("crop_shift", 2))
     assert shifted.read(frame)[1][0].box != plain.read(frame)[1][0].box
     assert len({plain.fingerprint, blurred.fingerprint, shifted.fingerprint}) == 3

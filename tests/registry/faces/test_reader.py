@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from registry.contracts.types import Face, Frame, Video
 from registry.errors import ConfigError, DataError, PluginError, UnknownNameError
 from registry.faces.crops import landmark_box
-from registry.faces.reader import FaceReader, read_landmarks
+from registry.faces.reader import read_landmarks
 from registry.faces.real_faces import FaceSample, samples
 from registry.plugins.discovery import Plugins
 from registry.plugins.specs import FaceDetectorSpec, LandmarkerSpec
+from tests.shared.readers import reader_of
 
 HEIGHT, WIDTH = 120, 160
 LARGE, HALF, SMALL = (20.0, 20.0, 80.0, 80.0), (90.0, 20.0, 140.0, 60.0), (0.0, 90.0, 20.0, 110.0)
@@ -120,7 +121,7 @@ def marked(frame: Frame, tmp_path: Path) -> Frame:
 @pytest.mark.parametrize("crop_from", ["auto", "landmarks"])
 def test_landmarks_of_the_data_are_the_one_face(marked: Frame, crop_from: str) -> None:
     built = Built()
-    image, faces = FaceReader(plugins=specs(built), crop_from=crop_from).read(marked)
+    image, faces = reader_of(plugins=specs(built), crop_from=crop_from).read(marked)
     assert image.shape == (HEIGHT, WIDTH, 3)
     assert [face.box for face in faces] == [landmark_box(in_box(81, LARGE))]
     np.testing.assert_array_equal(faces[0].landmarks, in_box(81, LARGE))
@@ -128,18 +129,18 @@ def test_landmarks_of_the_data_are_the_one_face(marked: Frame, crop_from: str) -
 
 
 def test_without_landmarks_faces_are_detected_and_located(frame: Frame) -> None:
-    _, faces = FaceReader(plugins=specs()).read(frame)
+    _, faces = reader_of(plugins=specs()).read(frame)
     assert [face.box for face in faces] == [landmark_box(in_box(68, box)) for box in (LARGE, HALF)]
 
 
 def test_faces_under_half_the_largest_ones_area_are_bystanders(frame: Frame) -> None:
-    _, faces = FaceReader(plugins=specs(), crop_from="detector").read(frame)
+    _, faces = reader_of(plugins=specs(), crop_from="detector").read(frame)
     assert [face.box for face in faces] == [LARGE, HALF]
     assert [face.landmarks for face in faces] == [None, None]
 
 
 def test_the_detectors_own_box_keeps_the_landmarks_of_the_data(marked: Frame) -> None:
-    _, faces = FaceReader(plugins=specs(), crop_from="detector").read(marked)
+    _, faces = reader_of(plugins=specs(), crop_from="detector").read(marked)
     assert [face.box for face in faces] == [LARGE, HALF]
     np.testing.assert_array_equal(faces[0].landmarks, in_box(81, LARGE))
     assert faces[1].landmarks is None
@@ -148,26 +149,26 @@ def test_the_detectors_own_box_keeps_the_landmarks_of_the_data(marked: Frame) ->
 def test_landmarks_off_every_detected_face_are_given_to_none(frame: Frame, tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", in_box(81, (90.0, 90.0, 150.0, 115.0)))
     frame = replace(frame, landmarks=tmp_path / "a.npy")
-    _, faces = FaceReader(plugins=specs(), crop_from="detector").read(frame)
+    _, faces = reader_of(plugins=specs(), crop_from="detector").read(frame)
     assert [face.landmarks for face in faces] == [None, None]
 
 
 def test_insisting_on_landmarks_uses_no_landmarker_that_was_not_asked_for(frame: Frame) -> None:
     with pytest.raises(DataError, match="name a landmarker with --landmarker"):
-        FaceReader(plugins=specs(), crop_from="landmarks").read(frame)
-    reader = FaceReader(plugins=specs(), crop_from="landmarks", landmarker="dlib68")
+        reader_of(plugins=specs(), crop_from="landmarks").read(frame)
+    reader = reader_of(plugins=specs(), crop_from="landmarks", landmarker="dlib68")
     assert len(reader.read(frame)[1]) == 2
 
 
 def test_no_face_found_is_an_error(frame: Frame) -> None:
     for crop_from in ("auto", "detector"):
         with pytest.raises(DataError, match=r"no face found .* by face detector 'none'"):
-            FaceReader(plugins=specs(), crop_from=crop_from, face_detector="none").read(frame)
+            reader_of(plugins=specs(), crop_from=crop_from, face_detector="none").read(frame)
 
 
 def test_a_whole_frame_is_one_face_and_nothing_is_searched_for(frame: Frame, marked: Frame) -> None:
     built = Built()
-    reader = FaceReader(plugins=specs(built), crop_from="frame")
+    reader = reader_of(plugins=specs(built), crop_from="frame")
     (face,) = reader.read(frame)[1]
     assert (face.box, face.landmarks) == ((0, 0, WIDTH, HEIGHT), None)
     (face,) = reader.read(marked)[1]
@@ -179,11 +180,11 @@ def test_a_whole_frame_is_one_face_and_nothing_is_searched_for(frame: Frame, mar
 def test_learning_from_whole_frames_takes_landmarks_that_were_given_or_asked_for(
     frame: Frame, marked: Frame
 ) -> None:
-    reader = FaceReader(plugins=specs(), crop_from="frame")
+    reader = reader_of(plugins=specs(), crop_from="frame")
     np.testing.assert_array_equal(reader.read_one(marked)[1].landmarks, in_box(81, LARGE))
     with pytest.raises(DataError, match="name a landmarker with --landmarker"):
         reader.read_one(frame)
-    asked = FaceReader(plugins=specs(), crop_from="frame", landmarker="dlib68")
+    asked = reader_of(plugins=specs(), crop_from="frame", landmarker="dlib68")
     expected = in_box(68, (0, 0, WIDTH, HEIGHT))
     np.testing.assert_array_equal(asked.read_one(frame)[1].landmarks, expected)
 
@@ -193,7 +194,7 @@ def test_learning_from_whole_frames_takes_landmarks_that_were_given_or_asked_for
 
 def test_a_missing_landmarks_file_is_named(frame: Frame, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no landmarks file .*gone\.npy"):
-        FaceReader(plugins=specs()).read(replace(frame, landmarks=tmp_path / "gone.npy"))
+        reader_of(plugins=specs()).read(replace(frame, landmarks=tmp_path / "gone.npy"))
 
 
 @pytest.mark.parametrize(
@@ -234,7 +235,7 @@ def test_landmarks_outside_the_image_are_refused(
     """As of a larger version of the image."""
     np.save(tmp_path / "a.npy", in_box(81, LARGE) * 4)
     with pytest.raises(DataError, match="outside the 160x120 image"):
-        FaceReader(plugins=specs(), crop_from=crop_from).read(
+        reader_of(plugins=specs(), crop_from=crop_from).read(
             replace(frame, landmarks=tmp_path / "a.npy")
         )
 
@@ -243,7 +244,7 @@ def test_a_few_landmarks_beyond_the_edge_are_no_reason_to_refuse(
     frame: Frame, tmp_path: Path
 ) -> None:
     np.save(tmp_path / "a.npy", in_box(81, (-10.0, 20.0, 60.0, 80.0)))
-    _, faces = FaceReader(plugins=specs()).read(replace(frame, landmarks=tmp_path / "a.npy"))
+    _, faces = reader_of(plugins=specs()).read(replace(frame, landmarks=tmp_path / "a.npy"))
     assert faces[0].box[0] < 0
 
 
@@ -252,45 +253,45 @@ def test_a_few_landmarks_beyond_the_edge_are_no_reason_to_refuse(
 
 def test_names_are_looked_up_at_once() -> None:
     with pytest.raises(UnknownNameError, match="no face detector named 'retina'"):
-        FaceReader(plugins=specs(), face_detector="retina")
+        reader_of(plugins=specs(), face_detector="retina")
     with pytest.raises(UnknownNameError, match="no landmarker named 'dlib'"):
-        FaceReader(plugins=specs(), landmarker="dlib")
+        reader_of(plugins=specs(), landmarker="dlib")
     with pytest.raises(ConfigError, match="did you mean 'landmarks'"):
-        FaceReader(plugins=specs(), crop_from="landmark")
+        reader_of(plugins=specs(), crop_from="landmark")
 
 
 def test_a_missing_predictor_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no landmark predictor at .*gone\.dat"):
-        FaceReader(plugins=specs(), predictor=tmp_path / "gone.dat")
+        reader_of(plugins=specs(), predictor=tmp_path / "gone.dat")
 
 
 def test_a_landmarker_that_breaks_its_contract_is_a_plugin_error(frame: Frame) -> None:
     with pytest.raises(PluginError, match=r"'wrong' .* shape \(5, 2\); \(68, 2\)"):
-        FaceReader(plugins=specs(), landmarker="wrong").read(frame)
+        reader_of(plugins=specs(), landmarker="wrong").read(frame)
     with pytest.raises(PluginError, match=r"'bad' .* failed: RuntimeError: out of cheese"):
-        FaceReader(plugins=specs(), landmarker="bad").read(frame)
+        reader_of(plugins=specs(), landmarker="bad").read(frame)
 
 
 def test_what_a_plugin_says_is_wrong_is_passed_on(frame: Frame) -> None:
     with pytest.raises(ConfigError, match=r"^needs a predictor file$"):
-        FaceReader(plugins=specs(), landmarker="bare").read(frame)
+        reader_of(plugins=specs(), landmarker="bare").read(frame)
     with pytest.raises(PluginError, match=r"'dlib' .* failed: ValueError: no model"):
-        FaceReader(plugins=specs(build_nothing)).read(frame)
+        reader_of(plugins=specs(build_nothing)).read(frame)
 
 
 def test_the_fingerprint_tells_configurations_apart(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).write_text(name, encoding="utf-8")
     prints = [
-        FaceReader(plugins=specs()).fingerprint,
-        FaceReader(plugins=specs(), crop_from="detector").fingerprint,
-        FaceReader(plugins=specs(), face_detector="none").fingerprint,
-        FaceReader(plugins=specs(), landmarker="wrong").fingerprint,
-        FaceReader(plugins=specs(), predictor=tmp_path / "a").fingerprint,
-        FaceReader(plugins=specs(), predictor=tmp_path / "b").fingerprint,
+        reader_of(plugins=specs()).fingerprint,
+        reader_of(plugins=specs(), crop_from="detector").fingerprint,
+        reader_of(plugins=specs(), face_detector="none").fingerprint,
+        reader_of(plugins=specs(), landmarker="wrong").fingerprint,
+        reader_of(plugins=specs(), predictor=tmp_path / "a").fingerprint,
+        reader_of(plugins=specs(), predictor=tmp_path / "b").fingerprint,
     ]
     assert len(set(prints)) == len(prints)
-    assert FaceReader(plugins=specs()).fingerprint == prints[0]
+    assert reader_of(plugins=specs()).fingerprint == prints[0]
 
 
 # --- threads, processes, samples --------------------------------------------------------------
@@ -298,7 +299,7 @@ def test_the_fingerprint_tells_configurations_apart(tmp_path: Path) -> None:
 
 def test_each_thread_builds_a_detector_of_its_own_once(frame: Frame) -> None:
     built = Built()
-    reader = FaceReader(plugins=specs(built), crop_from="detector")
+    reader = reader_of(plugins=specs(built), crop_from="detector")
     meet = threading.Barrier(3)
 
     def read(_: int) -> int:
@@ -312,7 +313,7 @@ def test_each_thread_builds_a_detector_of_its_own_once(frame: Frame) -> None:
 
 def test_a_sample_survives_pickling_and_loads_its_main_face(marked: Frame) -> None:
     video = Video(dataset="set", id="a", label=0, frames=(marked,), identity="ada")
-    reader = FaceReader(plugins=specs())
+    reader = reader_of(plugins=specs())
     reader.read(replace(marked, landmarks=None))  # builds what a pickle cannot hold
     (sample,) = samples([video], reader)
     copy: FaceSample = pickle.loads(pickle.dumps(sample))  # noqa: S301 - our own bytes
@@ -323,7 +324,7 @@ def test_a_sample_survives_pickling_and_loads_its_main_face(marked: Frame) -> No
 
 
 def test_a_sample_has_landmarks_whatever_the_box_comes_from(frame: Frame, marked: Frame) -> None:
-    reader = FaceReader(plugins=specs(), crop_from="detector")
+    reader = reader_of(plugins=specs(), crop_from="detector")
     sample = FaceSample(key="a", identity="a", frame=frame, reader=reader)
     _, located = sample.load()
     np.testing.assert_array_equal(located.landmarks, in_box(68, LARGE))

@@ -17,15 +17,26 @@ from registry import (
     FitContext,
     FitReport,
     PluginError,
+    artefact_file,
     crop_face,
     fit,
 )
 from registry.plugins.discovery import Plugins, load_plugins
-from tests.shared.still_backbone import FITS, StillBackbone, fit_nothing, write_data
+from tests.shared.still_backbone import FITS, StillBackbone, fit_named, fit_nothing, write_data
 
 
 def fail(context: FitContext) -> FitReport:
     raise RuntimeError("singular")
+
+
+def fit_elsewhere(context: FitContext) -> FitReport:
+    path = context.out.parent / "elsewhere.bin"
+    path.write_bytes(b"fitted")
+    return FitReport(artefact=path)
+
+
+def fit_nowhere(context: FitContext) -> FitReport:
+    return FitReport(artefact=context.out / "artefact.safetensors")
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +45,9 @@ def _plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     extra = (
         DetectorSpec(name="fitted", summary="-", build=print, fit=fit_nothing),
         DetectorSpec(name="failing", summary="-", build=print, fit=fail),
+        DetectorSpec(name="named", summary="-", build=print, fit=fit_named),
+        DetectorSpec(name="elsewhere", summary="-", build=print, fit=fit_elsewhere),
+        DetectorSpec(name="nowhere", summary="-", build=print, fit=fit_nowhere),
         BackboneSpec(name="still", summary="-", build=StillBackbone),
     )
     plugins = Plugins(records=(*load_plugins().records, *extra))
@@ -98,6 +112,40 @@ def test_an_artefact_that_is_there_is_kept_unless_overwrite(data: Path) -> None:
     assert len(FITS) == 1
     _fit(data, overwrite=True)
     assert len(FITS) == 2
+
+
+def test_an_artefact_is_found_under_the_name_that_its_fit_gave_it(data: Path) -> None:
+    report = _fit(data, detector="named")
+    assert report.artefact.name == "model.bin"
+    assert artefact_file(report.artefact.parent) == report.artefact
+    assert artefact_file(report.artefact) == report.artefact
+    with pytest.raises(ConfigError, match=r"model\.bin exists already; pass --overwrite"):
+        _fit(data, detector="named")
+    report.artefact.unlink()
+    with pytest.raises(DataError, match=r"no artefact at .*model\.bin"):
+        artefact_file(report.artefact.parent)
+
+
+def test_an_artefact_that_was_copied_alone_has_the_name_that_bench_gives(tmp_path: Path) -> None:
+    (tmp_path / "artefact.safetensors").write_bytes(b"fitted")
+    assert artefact_file(tmp_path).name == "artefact.safetensors"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"artefact": 3}'])
+def test_a_damaged_report_of_a_fit_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "fit.json").write_text(text)
+    with pytest.raises(DataError, match=r"cannot read .*fit\.json.* pass the artefact itself"):
+        artefact_file(tmp_path)
+
+
+@pytest.mark.parametrize("detector", ["elsewhere", "nowhere"])
+def test_an_artefact_that_is_not_in_the_folder_is_the_plugins_fault(
+    data: Path, detector: str
+) -> None:
+    with pytest.raises(
+        PluginError, match=rf"'{detector}' of package .* must leave its artefact in"
+    ):
+        _fit(data, detector=detector)
 
 
 def test_a_person_in_train_and_val_is_refused(data: Path) -> None:

@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 
 from bench_sample.options import DistanceOptions
 from registry import (
+    Backbone,
     Crop,
     DataError,
     DetectorContext,
@@ -24,7 +25,7 @@ from registry import (
     progress,
 )
 
-__all__ = ["Distance", "build_distance", "fit_distance"]
+__all__ = ["Distance", "build_distance", "fit_distance", "read_artefact"]
 
 
 class Distance:
@@ -55,26 +56,33 @@ def build_distance(context: DetectorContext) -> Distance:
     assert context.embedder is not None, "the record says needs_backbone"
     assert context.artefact is not None, "the record says needs_artefact"
     assert isinstance(context.options, DistanceOptions), "the record names this class"
-    backbone = context.embedder.backbone
+    mean, std = read_artefact(context.artefact, context.embedder.backbone)
+    return Distance(context.embedder, mean, std, context.options.half)
+
+
+def read_artefact(
+    artefact: Path, backbone: Backbone
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and standard deviation (d,); DataError unless they were fitted on this backbone."""
     try:
-        with safe_open(context.artefact, framework="numpy") as file:
+        with safe_open(artefact, framework="numpy") as file:
             belongs_to = (file.metadata() or {}).get("weights_sha256")
             mean, std = file.get_tensor("mean"), file.get_tensor("std")
     except SafetensorError as error:
-        raise DataError(f"{context.artefact} is no artefact of sample_distance: {error}") from error
+        raise DataError(f"{artefact} is no artefact of sample_distance: {error}") from error
     if belongs_to != backbone.weights_sha256:
         raise DataError(
-            f"{context.artefact} was fitted on weights {belongs_to}, not on those of "
+            f"{artefact} was fitted on weights {belongs_to}, not on those of "
             f"{backbone.name}, {backbone.weights_sha256}; run `bench fit` for this backbone"
         )
-    return Distance(context.embedder, mean, std, context.options.half)
+    return mean, std
 
 
 def fit_distance(context: FitContext) -> FitReport:
     """What `bench fit` runs: mean and standard deviation of the embeddings of real faces."""
     faces = progress(context.train, "embed", unit="face", quiet=context.quiet)
     embeddings = np.concatenate([_embedding(context.embedder, sample) for sample in faces])
-    path = context.out / "artefact.safetensors"
+    path = context.out / "distance.safetensors"  # any name: the report below says which
     tensors = {"mean": embeddings.mean(axis=0), "std": embeddings.std(axis=0) + 1e-6}
     _save(path, tensors, context.embedder.backbone.weights_sha256)
     table = ("fitted on", ("faces", "numbers"), ((str(len(embeddings)), str(embeddings.shape[1])),))

@@ -11,6 +11,7 @@ from registry import (
     DetectorSpec,
     ExplainerSpec,
     MetricSpec,
+    WrapperSpec,
     hookimpl,
     lazy,
 )
@@ -28,6 +29,17 @@ def bench_backbones() -> list[BackboneSpec]:
             build=lazy("bench_sample.backbone:GridBackbone"),
             input_size=64,
             license="Apache-2.0",
+        )
+    ]
+
+
+@hookimpl
+def bench_wrappers() -> list[WrapperSpec]:
+    return [
+        WrapperSpec(
+            name="sample_standard",
+            summary="any backbone's embedding, on the scale that real faces have in it",
+            wrap=lazy("bench_sample.wrapper:wrap_standard"),
         )
     ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import bench_sample.plugin
 from bench_sample.options import DistanceOptions
 
@@ -11,14 +13,16 @@ from registry.checks import (
     check_backbone,
     check_detector,
     check_explainer,
+    check_fit,
     check_light_import,
     check_metric,
     check_plugin,
+    check_wrapper,
     example_crops,
 )
 
 
-def test_the_plugin_keeps_every_contract_of_the_host() -> None:
+def test_the_plugin_keeps_every_contract_of_the_host(tmp_path: Path) -> None:
     check_light_import("bench_sample.plugin")
     check_light_import("bench_sample.options")
     plugins = check_plugin(bench_sample.plugin)
@@ -29,7 +33,10 @@ def test_the_plugin_keeps_every_contract_of_the_host() -> None:
     context = DetectorContext(
         embedder=Embedder(backbone), options=DistanceOptions(), artefact=artefact.path()
     )
-    detector = plugins.get("detector", "sample_distance").build(context)
+    spec = plugins.get("detector", "sample_distance")
+    detector = spec.build(context)
     crops = example_crops(backbone.crop.size)
     check_detector(detector, crops)
     check_explainer(plugins.get("explainer", "sample_edges"), detector, crops)
+    fitted = check_fit(spec, Embedder(backbone), tmp_path).artefact
+    check_wrapper(plugins.get("wrapper", "sample_standard"), backbone, fitted)

@@ -14,7 +14,7 @@ from registry.data.media import natural
 from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean
 from registry.files import read_json
 
-__all__ = ["Entry", "Index", "find_json", "is_index", "read_index"]
+__all__ = ["Index", "JsonEntry", "find_json", "is_index", "read_index"]
 
 _SPLITS = ("train", "val", "test")
 COMPRESSIONS = ("c23", "c40", "raw")
@@ -24,7 +24,7 @@ _ABOVE = ("../preprocessing/dataset_json", "../../preprocessing/dataset_json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class JsonEntry:
     """A video as the JSON lists it; `compression` is "" in a flat set. Paths are as written.
 
     `label` is what the video says of itself: it may differ from its group. `frames` are in the
@@ -52,7 +52,7 @@ class Index:
     name: str
     groups: dict[str, Any]
 
-    def entries(self, split: str, compression: str | None) -> list[Entry]:
+    def entries(self, split: str, compression: str | None) -> list[JsonEntry]:
         """Videos of one split at one level of compression, in the order of the file.
 
         `compression` None takes the level in the file's name (`..._c40.json`), else c23; in a flat
@@ -69,7 +69,7 @@ class Index:
         last = self.path.stem.rpartition("_")[2]
         return last if last in COMPRESSIONS else None
 
-    def _of_split(self, split: str) -> Iterator[Entry]:
+    def _of_split(self, split: str) -> Iterator[JsonEntry]:
         """Every level of one split. What other splits hold is not looked at: it may be malformed,
         as the `val` that DeepfakeBench's own script writes into DFDC.json.
         """
@@ -84,9 +84,9 @@ class Index:
                 for inner, video in self._mapping(value, where).items():
                     yield self._entry(group, key, inner, video, f"{where}/{inner}")
 
-    def _entry(self, group: str, level: str, key: str, value: Any, where: str) -> Entry:
+    def _entry(self, group: str, level: str, key: str, value: Any, where: str) -> JsonEntry:
         value = self._mapping(value, where)
-        return Entry(
+        return JsonEntry(
             group=group,
             label=str(value.get("label", group)),
             compression=level,
@@ -108,7 +108,7 @@ class Index:
             raise DataError(f"{self.path}: the {what} must be a list of paths")
         return value
 
-    def _nothing(self, split: str, wanted: str, every: Sequence[Entry]) -> DataError:
+    def _nothing(self, split: str, wanted: str, every: Sequence[JsonEntry]) -> DataError:
         levels = sorted({each.compression for each in every})
         if levels:
             return DataError(

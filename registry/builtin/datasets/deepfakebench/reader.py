@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from registry.builtin.datasets.deepfakebench.json_files import (
-    Entry,
     Index,
+    JsonEntry,
     find_json,
     is_index,
     read_index,
@@ -19,7 +19,7 @@ from registry.builtin.datasets.deepfakebench.labels import Labels, load_labels
 from registry.builtin.datasets.deepfakebench.sets import DF40, KnownSet, known_set
 from registry.builtin.datasets.folder_names import merged_by_folder
 from registry.builtin.datasets.listed_paths import PathFinder
-from registry.builtin.datasets.tally import Tally
+from registry.builtin.datasets.tally import FileTally
 from registry.contracts.types import DataOptions, DatasetRequest, Frame, Video, VideoIndex
 from registry.data.images import read_image
 from registry.errors import DataError
@@ -66,8 +66,8 @@ def deepfakebench_videos(request: DatasetRequest) -> VideoIndex:
 
 
 def _of_the_set(
-    entries: list[Entry], known: KnownSet | None
-) -> tuple[list[Entry], tuple[str, ...]]:
+    entries: list[JsonEntry], known: KnownSet | None
+) -> tuple[list[JsonEntry], tuple[str, ...]]:
     """Without the groups that do not belong to a known set, and without videos of no frames."""
     notes = []
     own = [] if known is None else [each for each in entries if _belongs(each, known)]
@@ -83,13 +83,13 @@ def _of_the_set(
     return [each for each in entries if each.frames], tuple(notes)
 
 
-def _belongs(entry: Entry, known: KnownSet) -> bool:
+def _belongs(entry: JsonEntry, known: KnownSet) -> bool:
     return entry.group in known.labels or entry.label in known.labels
 
 
 def _assemble(
     index: Index,
-    entries: Sequence[Entry],
+    entries: Sequence[JsonEntry],
     split: str,
     options: DataOptions,
     known: KnownSet | None,
@@ -97,11 +97,11 @@ def _assemble(
 ) -> VideoIndex:
     labels = load_labels(options.label_map)
     finder = PathFinder(options.data_root or index.path.parent, options.path_map)
-    tallies: dict[str, Tally] = {}
-    marked = Tally("masks")
+    tallies: dict[str, FileTally] = {}
+    marked = FileTally("masks")
     videos = []
     for entry in entries:
-        tally = tallies.setdefault(entry.group, Tally(entry.group))
+        tally = tallies.setdefault(entry.group, FileTally(entry.group))
         paths = finder.find(entry.frames)
         tally.add(entry.frames, paths)
         masks = finder.find(entry.masks)
@@ -121,7 +121,7 @@ def _assemble(
     )
 
 
-def _masks_missing(masks: Tally) -> Iterator[str]:
+def _masks_missing(masks: FileTally) -> Iterator[str]:
     """Scores need none, so this is no refusal; an audit would only find less than was listed."""
     if missing := masks.listed - masks.found:
         yield f"masks listed but not there: {missing} of {masks.listed}, first {masks.missing[0]}"
@@ -144,7 +144,7 @@ def _crops_already(videos: Sequence[Video]) -> Iterator[str]:
 
 
 def _video(
-    dataset: str, split: str, entry: Entry, labels: Labels, frames: tuple[Frame, ...]
+    dataset: str, split: str, entry: JsonEntry, labels: Labels, frames: tuple[Frame, ...]
 ) -> Video:
     return Video(
         dataset=dataset,
@@ -157,7 +157,7 @@ def _video(
 
 
 def _frames(
-    entry: Entry,
+    entry: JsonEntry,
     paths: Sequence[Path | None],
     mask_paths: Sequence[Path | None],
     finder: PathFinder,

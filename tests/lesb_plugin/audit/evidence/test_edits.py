@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lesb_plugin.audit.evidence.edited_faces import with_edits
 from lesb_plugin.audit.evidence.edits import FAMILIES, KINDS, Canvas, edited, matched_masks
 from lesb_plugin.audit.evidence.faces import AuditFace
-from lesb_plugin.audit.evidence.made import with_edits
 from lesb_plugin.audit.evidence.truth import group_of, wide_masks
 from lesb_plugin.lfd.regions import RegionSet
 from registry import CropPolicy, DataError, crop_face

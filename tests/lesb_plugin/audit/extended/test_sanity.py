@@ -168,6 +168,7 @@ class PlantedParts:
         return GreenDetector().score(crops)
 
 
+@pytest.mark.slow
 def test_heads_of_true_labels_name_parts_and_those_of_shuffled_ones_as_often_as_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -179,6 +180,7 @@ def test_heads_of_true_labels_name_parts_and_those_of_shuffled_ones_as_often_as_
     assert called_out(row) == ""  # true labels are no control that knows nothing
 
 
+@pytest.mark.slow
 def test_part_contrastive_heads_are_refitted_on_the_features_of_parts() -> None:
     rng = np.random.default_rng(0)
     truth = np.tile(np.eye(3, dtype=bool), (20, 1))
@@ -208,6 +210,7 @@ def test_why_labels_cannot_be_shuffled_is_told(
 # --- rivals --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_method_of_the_detector_stands_beside_the_explanation(
     faces: list[AuditFace],
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import norm
 
 from registry.builtin.compare.command import run_names
-from registry.builtin.compare.comparison import Comparison, Run, compare
+from registry.builtin.compare.comparison import ComparedRun, Comparison, compare
 from registry.builtin.leaderboard.entries import measured
 from registry.cli import main
 from registry.contracts.types import CropPolicy
@@ -39,12 +39,12 @@ def scored(noise: float, seed: int, dataset: str = "faces", videos: int = 60) ->
     ]
 
 
-def run(rows: list[Row], name: str, **changes: object) -> Run:
+def run(rows: list[Row], name: str, **changes: object) -> ComparedRun:
     chosen = settings(vote_variants=frozenset(), **changes)
-    return Run(name=name, table=table(rows), settings=chosen, provenance=provenance())
+    return ComparedRun(name=name, table=table(rows), settings=chosen, provenance=provenance())
 
 
-def of(*runs: Run, **how: object) -> Comparison:
+def of(*runs: ComparedRun, **how: object) -> Comparison:
     (found,) = compare(runs, AUC, **how)  # type: ignore[arg-type]
     return found
 

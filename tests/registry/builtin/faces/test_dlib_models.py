@@ -16,8 +16,8 @@ from registry.data.images import read_image
 from registry.data.index import find_videos
 from registry.errors import ConfigError, DataError
 from registry.faces.crops import iou, landmark_box
-from registry.faces.reader import FaceReader
 from registry.plugins.discovery import load_plugins
+from tests.shared.readers import reader_of
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_threads_share_one_predictor(portraits: list[Frame]) -> None:
 def test_boxes_from_detected_landmarks_agree_with_those_from_the_datas(
     portraits: list[Frame],
 ) -> None:
-    reader = FaceReader(plugins=load_plugins())
+    reader = reader_of(plugins=load_plugins())
     with ThreadPoolExecutor(2) as pool:
         bare = list(pool.map(lambda frame: reader.read(Frame(path=frame.path)), portraits))
     for frame, (_, found) in zip(portraits, bare, strict=True):
@@ -145,4 +145,4 @@ def test_an_image_without_a_face_is_an_error(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
     cv2.imwrite(str(tmp_path / "a.png"), noise)
     with pytest.raises(DataError, match=r"no face found in .*a\.png by face detector 'dlib'"):
-        FaceReader(plugins=load_plugins()).read(Frame(path=tmp_path / "a.png"))
+        reader_of(plugins=load_plugins()).read(Frame(path=tmp_path / "a.png"))

@@ -20,8 +20,8 @@ from registry.cli import main
 from registry.contracts.types import CropPolicy, Face, Frame
 from registry.errors import ConfigError
 from registry.faces.aligned_crop import FIVE, aligned_crop
-from registry.faces.reader import FaceReader
 from registry.plugins.discovery import load_plugins
+from tests.shared.readers import reader_of
 
 
 class Model:
@@ -79,14 +79,14 @@ def test_the_size_of_the_search_is_a_setting_of_the_reader_and_part_of_what_it_i
     image = tmp_path / "a.png"
     cv2.imwrite(str(image), np.zeros((48, 64, 3), np.uint8))
     chosen: dict[str, Any] = {"plugins": plugins, "crop_from": "detector"}
-    reader = FaceReader(face_detector="retinaface", detection_size=320, **chosen)
+    reader = reader_of(face_detector="retinaface", detection_size=320, **chosen)
     reader.read(Frame(path=image))
     assert zoo["det_10g.onnx"].prepared["input_size"] == (320, 320)
     assert reader.choices["detection_size"] == "320"
-    usual = FaceReader(face_detector="retinaface", **chosen)
+    usual = reader_of(face_detector="retinaface", **chosen)
     assert usual.fingerprint != reader.fingerprint
     with pytest.raises(ConfigError, match=r"'dlib' takes frames as they are"):
-        FaceReader(face_detector="dlib", detection_size=320, **chosen)
+        reader_of(face_detector="dlib", detection_size=320, **chosen)
 
 
 def test_providers_are_those_that_onnxruntime_has_or_that_are_asked_for(

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from registry.builtin.leaderboard import entries as leaderboard
-from registry.builtin.leaderboard.entries import Cell, Entry, measured, published, reported
+from registry.builtin.leaderboard.entries import BoardEntry, Cell, measured, published, reported
 from registry.builtin.leaderboard.text import as_csv, as_markdown, in_order
 from registry.cli import main
 from registry.contracts.types import CropPolicy
@@ -23,8 +23,8 @@ from registry.tasks.evaluate import evaluate
 from tests.shared.synthetic_run import drawn_rows, manifest, provenance, run_folder
 
 
-def entry(name: str, kind: str = "measured", **aucs: float) -> Entry:
-    return Entry(
+def entry(name: str, kind: str = "measured", **aucs: float) -> BoardEntry:
+    return BoardEntry(
         kind=kind,  # type: ignore[arg-type]
         name=name,
         cells={key: Cell(auc=value, domain="cross-dataset") for key, value in aucs.items()},

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.builtin.leaderboard.entries import Cell, Entry
+from registry.builtin.leaderboard.entries import BoardEntry, Cell
 from registry.builtin.leaderboard.page import page
 
 CHROMIUM = shutil.which("chromium")
@@ -19,8 +19,8 @@ needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the
 NASTY = '<img src=x onerror="alert(1)">&amp;'
 
 
-def entry(kind: str, name: str, selection: str = "unknown", **aucs: float) -> Entry:
-    return Entry(
+def entry(kind: str, name: str, selection: str = "unknown", **aucs: float) -> BoardEntry:
+    return BoardEntry(
         kind=kind,  # type: ignore[arg-type]
         name=name,
         cells={key: Cell(auc=value) for key, value in aucs.items()},
@@ -85,7 +85,7 @@ Browse = Callable[..., str]
 def browse(tmp_path: Path) -> Browse:
     """The page's document after its script has run; `then` is a further script, for clicks."""
 
-    def run(address: str = "", then: str = "", rows: list[Entry] = ROWS) -> str:
+    def run(address: str = "", then: str = "", rows: list[BoardEntry] = ROWS) -> str:
         file = tmp_path / "leaderboard.html"
         text = page(rows)
         if then:  # the page's own policy would not let a stranger's script run

@@ -22,10 +22,11 @@ from registry.data.videos import VideoCursor
 from registry.errors import BenchError, ConfigError, DataError
 from registry.faces.aligned_crop import aligned_crop
 from registry.faces.crops import landmark_box
-from registry.faces.reader import FaceReader, read_landmarks
+from registry.faces.reader import read_landmarks
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import FaceDetectorSpec, LandmarkerSpec
 from tests.shared.layouts import cut, landmarks, write_image, write_video
+from tests.shared.readers import reader_of
 
 BOX = (10.6, 5.2, 30.6, 25.2)
 
@@ -225,7 +226,7 @@ def test_the_json_is_read_by_the_reader_of_deepfakebenchs_data(
     assert {video.id for video in index.videos} == {
         f"set_fake/fake_{name}" for name in ("a", "swap__b", "cut", "photo")
     }
-    reader = FaceReader(plugins=plugins)
+    reader = reader_of(plugins=plugins)
     for video in index.videos:
         assert (video.dataset, video.label) == ("set", 1)
         for frame in video.frames:

@@ -17,7 +17,7 @@ from registry.builtin.datasets.toy.videos import Plan, draw_toy, toy_videos
 from registry.builtin.faces.dlib_models import build_dlib, build_dlib68
 from registry.contracts.types import DatasetRequest, Video
 from registry.data.images import read_image
-from registry.data.index import fingerprint
+from registry.data.index import data_fingerprint
 from registry.errors import DataError, UnknownNameError
 from registry.faces.crops import fraction_inside
 from registry.faces.reader import read_landmarks
@@ -98,7 +98,7 @@ def test_a_forgery_changes_what_its_mask_says_and_nothing_else(method: str) -> N
 def test_the_same_seed_draws_the_same_faces(drawn: Path, tmp_path: Path) -> None:
     draw_toy(tmp_path, SMALL, quiet=True)
     for split in ("train", "val", "test"):
-        assert fingerprint(videos(drawn, split)) == fingerprint(videos(tmp_path, split))
+        assert data_fingerprint(videos(drawn, split)) == data_fingerprint(videos(tmp_path, split))
     digests = [
         hashlib.sha256(b"".join(path.read_bytes() for path in sorted(root.rglob("*.png")))).digest()
         for root in (drawn, tmp_path)

@@ -9,9 +9,8 @@ from lesb_plugin.explain.config import AUTO, ExplainConfig
 from lesb_plugin.lesb.fitted import LESB, fitted_for
 from lesb_plugin.lfd.artefact import load
 from lesb_plugin.roi.detector import DETECTOR as LESB_ROI
-from lesb_plugin.roi.fit import ARTEFACT
 from lesb_plugin.roi.fitted import NAME as ROI
-from registry import NotFittedError, Predictor
+from registry import NotFittedError, Predictor, artefact_file
 
 __all__ = ["choose"]
 
@@ -44,5 +43,5 @@ def choose(config: ExplainConfig) -> tuple[ExplainConfig, Predictor, str]:
 
 def _fitted_as(artefact: Path) -> str:
     """The detector that an artefact is of; a DataError for what is none."""
-    held = load(artefact / ARTEFACT if artefact.is_dir() else artefact)[1]
+    held = load(artefact_file(artefact))[1]
     return LESB_ROI if ROI in held else fitted_for(held.get(LESB, {}))

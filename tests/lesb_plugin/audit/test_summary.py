@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lesb_plugin.audit.kept import check_keeps
 from lesb_plugin.audit.options import AuditConfig
+from lesb_plugin.audit.summary import check_keeps
 from lesb_plugin.weights import WEIGHTS_SHA256
 from lesb_plugin.weights.shipped import shipped_artefact
 from registry import ConfigError
@@ -50,6 +50,7 @@ def audit(dataset: Path, artefact: Path, out: Path, *more: str) -> int:
     return main([*line, "--draws", "200", "--only", "right_part,auc_matrix,redundancy", *more])
 
 
+@pytest.mark.slow
 def test_what_is_kept_are_the_figures_of_the_audit_and_reports_say_them(
     faces: Path, tmp_path: Path, artefact: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -86,6 +87,7 @@ def test_what_is_kept_are_the_figures_of_the_audit_and_reports_say_them(
     assert ("do not read its parts as places" in said) is not report["localises"]
 
 
+@pytest.mark.slow
 def test_without_a_fake_that_has_one_changed_part_there_is_nothing_to_keep(
     faces: Path, tmp_path: Path, artefact: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

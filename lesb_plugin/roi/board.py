@@ -61,7 +61,9 @@ def show_faces(board: Board, model: RoiModel, val: Encoded, embedder: Embedder) 
         parts = fine_masks(each.landmarks[0], model.regions, len(clean), (GRID, GRID))
         masks.append([clean, *(overlay(clean, part, limit=1.0) for part in parts)])
         pairs.append([real, fake, changed(real, fake)])
-        said = model.say(encode(each.images[1:], each.landmarks[1:]), embedder).parts  # (K, 2)
+        part_scores = model.scores_of(
+            encode(each.images[1:], each.landmarks[1:]), embedder
+        ).parts  # (K, 2)
         crops = (
             Crop(image=image, landmarks=points, box=(0, 0, len(image), len(image)))
             for image, points in zip(each.images[1:], each.landmarks[1:], strict=True)
@@ -72,7 +74,7 @@ def show_faces(board: Board, model: RoiModel, val: Encoded, embedder: Embedder) 
                 part_polygons(crop, model.regions),
                 dict(zip(model.regions.names, scores.tolist(), strict=True)),
             )
-            for crop, scores in zip(crops, said.T, strict=True)
+            for crop, scores in zip(crops, part_scores.T, strict=True)
         ])  # fmt: skip
     board.image("masks", grid(masks, SIDE))
     board.image("pairs", grid(pairs, SIDE))

@@ -1,0 +1,56 @@
+"""What the host reads off a detector beside its methods; every trait may be left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Protocol, runtime_checkable
+
+__all__ = ["DescribedDetector", "DetectorTraits", "traits_of"]
+
+
+@runtime_checkable
+class DescribedDetector(Protocol):
+    """A detector that says all there is to know of it; any of these attributes may be missing.
+
+    What a missing one stands for are the defaults of `DetectorTraits`.
+    """
+
+    @property
+    def head_kind(self) -> str:
+        """Its own head is "own", a linear one fitted for weights without one is "probe"."""
+
+    @property
+    def trained_on(self) -> tuple[str, ...]:
+        """Data sets that its fit learned from, by name: an evaluation on one is in-domain."""
+
+    @property
+    def fitted(self) -> Mapping[str, Any]:
+        """Where its fit comes from: plain data for a result's record."""
+
+    @property
+    def vote_variants(self) -> frozenset[str]:
+        """Variants that are, of a video, a majority of region scores in place of a mean."""
+
+    @property
+    def explained_by(self) -> str:
+        """The explainer that draws its maps where none is named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorTraits:
+    """The traits of a detector, with what stands for those that it does not have."""
+
+    head_kind: str = "own"
+    trained_on: tuple[str, ...] = ()
+    fitted: Mapping[str, Any] = field(default_factory=dict)
+    vote_variants: frozenset[str] = frozenset()
+    explained_by: str = "cam"
+
+
+def traits_of(detector: object) -> DetectorTraits:
+    """What `detector` says of itself."""
+    names = (each.name for each in fields(DetectorTraits))
+    return DetectorTraits(
+        **{name: getattr(detector, name) for name in names if hasattr(detector, name)}
+    )

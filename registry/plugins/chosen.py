@@ -1,0 +1,131 @@
+"""What the names in a configuration stand for, looked up once, at the door of a task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from registry.errors import ConfigError
+from registry.plugins.discovery import Plugins
+from registry.plugins.specs import (
+    ArtefactSpec,
+    BackboneSpec,
+    DetectorSpec,
+    FaceDetectorSpec,
+    LandmarkerSpec,
+    MetricSpec,
+    ReporterSpec,
+    WrapperSpec,
+)
+from registry.settings.shared import FaceSettings, ModelSettings
+
+__all__ = [
+    "Chosen",
+    "ChosenBackbone",
+    "ChosenFaces",
+    "choose",
+    "choose_backbone",
+    "choose_faces",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenFaces:
+    """How faces are found in frames; `asked_for` says that landmarks were to come from this."""
+
+    face_detector: FaceDetectorSpec
+    landmarker: LandmarkerSpec
+    asked_for: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenBackbone:
+    """A backbone by its full name; `ready` are those that run without a weights file."""
+
+    name: str
+    spec: BackboneSpec
+    ready: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """A detector and what it is made of, read by and measured with.
+
+    `backbone` and `wrapper` are None where the detector needs none; `artefacts` are those that are
+    registered for it, `packages` the versions of all plugins by distribution.
+    """
+
+    detector: DetectorSpec
+    faces: ChosenFaces
+    backbone: ChosenBackbone | None = None
+    wrapper: WrapperSpec | None = None
+    artefacts: tuple[ArtefactSpec, ...] = ()
+    metrics: Mapping[str, MetricSpec] = field(default_factory=dict)
+    reporters: tuple[ReporterSpec, ...] = ()
+    packages: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> set[str]:
+        """The packages of detector, backbone and wrapper."""
+        backbone = None if self.backbone is None else self.backbone.spec
+        specs = (self.detector, backbone, self.wrapper)
+        return {each.source for each in specs if each is not None and each.source}
+
+
+def choose(
+    plugins: Plugins,
+    config: ModelSettings,
+    *,
+    metrics: Sequence[str] = (),
+    reporters: Sequence[str] = (),
+) -> Chosen:
+    """All that `config` names; BenchErrors tell of the first name that nothing has."""
+    detector: DetectorSpec = plugins.get("detector", config.detector)
+    runs_on_one = detector.needs_backbone
+    return Chosen(
+        detector=detector,
+        metrics={name: plugins.get("metric", name) for name in metrics},
+        reporters=tuple(plugins.get("reporter", name) for name in reporters),
+        backbone=_backbone_of(plugins, config) if runs_on_one else None,
+        wrapper=plugins.get("wrapper", config.wrap) if runs_on_one and config.wrap else None,
+        faces=choose_faces(plugins, config),
+        artefacts=tuple(
+            each for each in plugins.specs("artefact").values() if each.detector == detector.name
+        ),
+        packages={each.distribution: each.version for each in plugins.infos},
+    )
+
+
+def choose_backbone(plugins: Plugins, name: str) -> ChosenBackbone:
+    """The backbone of a name; UnknownNameError where there is none."""
+    return ChosenBackbone(name=name, spec=plugins.get("backbone", name), ready=_ready(plugins))
+
+
+def choose_faces(plugins: Plugins, config: FaceSettings) -> ChosenFaces:
+    """Face detector and landmarker; dlib's, of the size of the predictor, where none is named."""
+    own = "dlib68" if config.landmarks is None else "dlib81"
+    return ChosenFaces(
+        face_detector=plugins.get("face_detector", config.face_detector),
+        landmarker=plugins.get("landmarker", config.landmarker or own),
+        asked_for=config.landmarker is not None or config.landmarks is not None,
+    )
+
+
+def _backbone_of(plugins: Plugins, config: ModelSettings) -> ChosenBackbone:
+    """A ConfigError that tells of those there are where `config` names none."""
+    if config.backbone is None:
+        raise ConfigError(
+            f"detector {config.detector!r} needs a backbone; pass --backbone NAME."
+            f" Ready without a weights file: {', '.join(_ready(plugins)) or 'none'};"
+            f" registered: {', '.join(sorted(plugins.specs('backbone')))}"
+        )
+    return choose_backbone(plugins, config.backbone)
+
+
+def _ready(plugins: Plugins) -> tuple[str, ...]:
+    """Backbones that run without a weights file."""
+    return tuple(name for name, spec in plugins.specs("backbone").items() if _runs_alone(spec))
+
+
+def _runs_alone(spec: object) -> bool:
+    return isinstance(spec, BackboneSpec) and not spec.needs_weights and spec.members is None
