@@ -12,7 +12,7 @@ import pytest
 import timm
 import torch
 
-from registry.backbones.timm_backbone import Provenance, TimmBackbone
+from registry.backbones.timm_backbone import TimmBackbone, WeightsOrigin
 from registry.backbones.timm_layout import fine_map
 from registry.builtin.backbones import build_timm
 from registry.checks import check_backbone
@@ -214,6 +214,6 @@ def test_what_is_no_map_is_refused_with_a_reason(output: object, reason: str) ->
             crop=CropPolicy(size=32),
             mean=(0.0, 0.0, 0.0),
             std=(1.0, 1.0, 1.0),
-            provenance=Provenance(weights="random", weights_sha256="0" * 64),
+            provenance=WeightsOrigin(weights="random", weights_sha256="0" * 64),
         )
     assert str(told.value).endswith("choose another timm model")
