@@ -149,6 +149,7 @@ class MouthDetector:
         return Scores(fake=fake, regions=dict(zip(NAMES, (low, low, fake), strict=True)))
 
 
+@pytest.mark.slow
 def test_only_where_it_looks_can_the_detector_be_attacked() -> None:
     faces = [face for face in painted_faces(9) if face.truth is None or face.truth[2]]
     study = study_of(faces, MouthDetector(faces[0].crop), attack_steps=12, lime_samples=60)
