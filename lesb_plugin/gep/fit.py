@@ -38,7 +38,7 @@ class Contrastive:
 
         S_noise is what the fit's pseudo-fakes do to the real of a pair: its colours, compression,
         sharpness and crop. That is all of the whole image, and what the heads are told to call
-        real; it follows the law of the fit (`blend` or `style`) and costs no forward pass. About
+        real; it follows the recipe of the fit (`blend` or `style`) and costs no forward pass. About
         the unchanged face, as one pair per face has no mean to differ from.
         """
         return cls(identity=_identity(train), noise=_noise(train), weights=weights)

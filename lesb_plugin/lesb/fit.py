@@ -15,7 +15,7 @@ from lesb_plugin.lesb.dataset import PseudoFakes
 from lesb_plugin.lesb.detector import LesbDetector
 from lesb_plugin.lesb.embedding import Embedded, embed_faces
 from lesb_plugin.lesb.fitted import LESB, FittedLesb, ValReals, head_logits
-from lesb_plugin.lesb.heads import HeadLaw, Heads, auc
+from lesb_plugin.lesb.heads import HeadRecipe, Heads, auc
 from lesb_plugin.lesb.options import LesbFitOptions, LesbOptions
 from lesb_plugin.lesb.probe import Probe, fit_probe
 from lesb_plugin.lesb.runs import train_heads_of, train_runs
@@ -29,7 +29,7 @@ from lesb_plugin.lfd.presets import psi_preset, region_preset
 from lesb_plugin.lfd.subspace import too_few_directions
 from lesb_plugin.pseudo_fakes.blend import Style
 from lesb_plugin.pseudo_fakes.blend_style import load_style
-from lesb_plugin.pseudo_fakes.pairs import load_law
+from lesb_plugin.pseudo_fakes.pairs import load_recipe
 from registry import (
     ConfigError,
     DataError,
@@ -85,7 +85,7 @@ def _fit(
     by_rank = _by_rank(context, options, ranks, collected, train, val) if options.ranks else {}
     lfd = collected.at(max(by_rank, key=by_rank.__getitem__) if by_rank else options.rank)
     seeds = range(context.seed, context.seed + options.control_seeds)
-    runs = train_runs(lfd, train, val, _law(options), seeds, quiet=context.quiet)
+    runs = train_runs(lfd, train, val, _recipe(options), seeds, quiet=context.quiet)
     probe = _probe(context.embedder, train, val)
     lfd = _aligned(lfd, probe, context.seed)
     head_auc = auc(val.labels, head_logits(context.embedder, probe, val.pairs))
@@ -127,12 +127,12 @@ def _aligned(lfd: Lfd, probe: Probe | None, seed: int) -> Lfd:
 
 
 def _check(context: FitContext, options: LesbFitOptions) -> Style:
-    """The law of self-blends; what can be known to be wrong is said before the long work."""
+    """The recipe of self-blends; what can be known to be wrong is said before the long work."""
     if options.style is not None:
-        load_law(options.style)
+        load_recipe(options.style)
         if options.blend != LesbFitOptions().blend:
             raise ConfigError(
-                f"--blend {options.blend} is the law of self-blends alone, and --style"
+                f"--blend {options.blend} is the recipe of self-blends alone, and --style"
                 f" {options.style} makes its own (its key 'blend'); leave out one of the two"
             )
     style = load_style(options.blend)
@@ -203,7 +203,7 @@ def _by_rank(
     """Validation AUC of the fused scores at each rank there is to choose from."""
     found = {}
     for rank in progress(ranks, "ranks", total=len(ranks), unit="rank", quiet=context.quiet):
-        heads = train_heads_of(collected.at(rank), train, val, _law(options), context.seed)
+        heads = train_heads_of(collected.at(rank), train, val, _recipe(options), context.seed)
         found[rank] = heads.fused
     return found
 
@@ -230,8 +230,8 @@ def _embed(context: FitContext, options: LesbFitOptions, style: Style, purpose: 
         )
 
 
-def _law(options: LesbFitOptions) -> HeadLaw:
-    return HeadLaw(
+def _recipe(options: LesbFitOptions) -> HeadRecipe:
+    return HeadRecipe(
         hidden=options.hidden,
         dropout=options.dropout,
         learning_rate=options.learning_rate,

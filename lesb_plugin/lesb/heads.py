@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "FoldedHeads",
-    "HeadLaw",
+    "HeadRecipe",
     "Heads",
     "Labelled",
     "TorchHeads",
@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeadLaw:
+class HeadRecipe:
     """How heads are built and trained."""
 
     hidden: int = 128
@@ -150,7 +150,7 @@ def auc(labels: NDArray[np.int64], scores: NDArray[np.floating]) -> float:
     return float(roc_auc_score(labels, scores))
 
 
-def train_heads(train: Labelled, val: Labelled, law: HeadLaw, seed: int) -> Trained:
+def train_heads(train: Labelled, val: Labelled, recipe: HeadRecipe, seed: int) -> Trained:
     """Heads trained with AdamW on binary cross-entropy, each stopped on its validation AUC.
 
     Of epochs with the same AUC the one of lower validation loss is better. Deterministic for a seed
@@ -161,13 +161,13 @@ def train_heads(train: Labelled, val: Labelled, law: HeadLaw, seed: int) -> Trai
         torch.from_numpy(_standardised(split.local, mean, scale)) for split in (train, val)
     )
     targets = torch.from_numpy(train.labels.astype(np.float32))
-    module = _Perceptrons(len(inputs), inputs.shape[2], law, torch.Generator().manual_seed(seed))
-    best = _Best(module, law.patience)
+    module = _Perceptrons(len(inputs), inputs.shape[2], recipe, torch.Generator().manual_seed(seed))
+    best = _Best(module, recipe.patience)
     history = []
     with _one_thread():
-        optimiser = torch.optim.AdamW(module.parameters(), lr=law.learning_rate)
-        for epoch in range(law.epochs):
-            _train_epoch(module, optimiser, inputs, targets, law.batch)
+        optimiser = torch.optim.AdamW(module.parameters(), lr=recipe.learning_rate)
+        for epoch in range(recipe.epochs):
+            _train_epoch(module, optimiser, inputs, targets, recipe.batch)
             history.append(_validate(module, val_inputs, val.labels))
             best.update(module, epoch, *history[-1])
             if best.is_over(epoch):
@@ -210,18 +210,20 @@ def _train_epoch(
 class _Perceptrons(torch.nn.Module):
     """K perceptrons side by side, initialised as torch.nn.Linear is but from `generator`."""
 
-    def __init__(self, parts: int, rank: int, law: HeadLaw, generator: torch.Generator) -> None:
+    def __init__(
+        self, parts: int, rank: int, recipe: HeadRecipe, generator: torch.Generator
+    ) -> None:
         super().__init__()
-        self.generator, self.dropout = generator, law.dropout
+        self.generator, self.dropout = generator, recipe.dropout
 
         def uniform(fan_in: int, *shape: int) -> torch.nn.Parameter:
             values = torch.rand(*shape, generator=generator)
             return torch.nn.Parameter((2.0 * values - 1.0) / fan_in**0.5)
 
-        self.weight1 = uniform(rank, parts, rank, law.hidden)
-        self.bias1 = uniform(rank, parts, law.hidden)
-        self.weight2 = uniform(law.hidden, parts, law.hidden)
-        self.bias2 = uniform(law.hidden, parts)
+        self.weight1 = uniform(rank, parts, rank, recipe.hidden)
+        self.bias1 = uniform(rank, parts, recipe.hidden)
+        self.weight2 = uniform(recipe.hidden, parts, recipe.hidden)
+        self.bias2 = uniform(recipe.hidden, parts)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Logits (K, n) of standardised inputs (K, n, r)."""

@@ -25,7 +25,7 @@ class LesbFitOptions:
 
     regions: str = option("eyes_nose_mouth", "face parts: a YAML file, or one of configs/regions")
     psi: str = option("paper", "local augmentations: a YAML file, or one of configs/psi")
-    blend: str = option("sbi", "law of the pseudo-fakes: a YAML file, or one of configs/blend")
+    blend: str = option("sbi", "recipe of the pseudo-fakes: a YAML file, or one of configs/blend")
     style: str | None = option(
         None,
         "instead of self-blends alone, every family of pseudo-fakes of a style: a YAML file, or one"

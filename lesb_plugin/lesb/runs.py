@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from lesb_plugin.lesb.embedding import Embedded
 from lesb_plugin.lesb.fusion import fuse
-from lesb_plugin.lesb.heads import HeadLaw, Heads, Labelled, auc, train_heads
+from lesb_plugin.lesb.heads import HeadRecipe, Heads, Labelled, auc, train_heads
 from lesb_plugin.lfd.artefact import Lfd
 from lesb_plugin.lfd.diagnostics import random_subspace
 from lesb_plugin.lfd.variants import stable_int
@@ -46,7 +46,7 @@ def train_runs(
     lfd: Lfd,
     train: Embedded,
     val: Embedded,
-    law: HeadLaw,
+    recipe: HeadRecipe,
     seeds: Sequence[int],
     *,
     quiet: bool = False,
@@ -55,16 +55,18 @@ def train_runs(
     runs = []
     for seed in progress(seeds, "heads", total=len(seeds), unit="seed", quiet=quiet):
         local, random = (
-            _train(bases, lfd.mean, train, val, law, seed)
+            _train(bases, lfd.mean, train, val, recipe, seed)
             for bases in (_bases(lfd), _random_bases(lfd, seed))
         )
         runs.append(SeedRun(seed, local, random))
     return runs
 
 
-def train_heads_of(lfd: Lfd, train: Embedded, val: Embedded, law: HeadLaw, seed: int) -> Scored:
+def train_heads_of(
+    lfd: Lfd, train: Embedded, val: Embedded, recipe: HeadRecipe, seed: int
+) -> Scored:
     """The heads of all parts over LFD's subspaces."""
-    return _train(_bases(lfd), lfd.mean, train, val, law, seed)
+    return _train(_bases(lfd), lfd.mean, train, val, recipe, seed)
 
 
 def _bases(lfd: Lfd) -> NDArray[np.float32]:
@@ -83,13 +85,13 @@ def _train(
     centre: NDArray[np.float32],
     train: Embedded,
     val: Embedded,
-    law: HeadLaw,
+    recipe: HeadRecipe,
     seed: int,
 ) -> Scored:
     known, unseen = (
         Labelled(np.asarray((split.pairs - centre) @ bases, np.float32), split.labels)
         for split in (train, val)
     )
-    trained = train_heads(known, unseen, law, seed)
+    trained = train_heads(known, unseen, recipe, seed)
     fused = fuse(expit(trained.heads.logits(unseen.local)), "mean")
     return Scored(trained.heads, trained.auc, auc(val.labels, fused), trained.history)

@@ -12,9 +12,9 @@ import torch
 
 from lesb_plugin.lesb.dataset import Views
 from lesb_plugin.lfd.variants import Skipped
-from lesb_plugin.pseudo_fakes.law import Cutout
 from lesb_plugin.pseudo_fakes.made import Made
 from lesb_plugin.pseudo_fakes.pairs import PairMaker, pair_maker
+from lesb_plugin.pseudo_fakes.recipe import Cutout
 from lesb_plugin.pseudo_fakes.store import build_store
 from registry import BenchError, Crop, FitContext, Sample, crop_face
 
@@ -100,9 +100,9 @@ def styled_fakes(
 
 def for_validation(maker: PairMaker) -> PairMaker:
     """The same families on faces as they are when they are scored: cut so, whole and unbent."""
-    placement = replace(maker.law.placement, margin=None, bend_p=0.0)
+    placement = replace(maker.recipe.placement, margin=None, bend_p=0.0)
     return replace(
         maker,
         blend=maker.blend.for_validation(),
-        law=replace(maker.law, placement=placement, cutout=Cutout()),
+        recipe=replace(maker.recipe, placement=placement, cutout=Cutout()),
     )

@@ -12,7 +12,7 @@ from lesb_plugin.lesb.embedding import Embedded
 from lesb_plugin.lesb.options import LesbFitOptions
 from lesb_plugin.lesb.probe import Probe
 from lesb_plugin.lesb.runs import SeedRun
-from lesb_plugin.pseudo_fakes.pairs import load_law
+from lesb_plugin.pseudo_fakes.pairs import load_recipe
 from lesb_plugin.pseudo_fakes.style import Style
 from registry import (
     FitContext,
@@ -54,7 +54,7 @@ def record(
         "detector": detector,
         "head": outcome.head,
         "options": asdict(options),
-        "style": asdict(style if options.style is None else load_law(options.style)),
+        "style": asdict(style if options.style is None else load_recipe(options.style)),
         "datasets": list(context.datasets),
         "data_fingerprint": context.data_fingerprint,
         "seed": context.seed,

@@ -17,7 +17,7 @@ def blend_alpha(
     source: Image, target: Image, mask: Mask, scene: Scene, rng: np.random.Generator
 ) -> tuple[Image, Mask]:
     """Mix the source in, opaque by the mask times one of the scene's ratios."""
-    mask = mask * np.float32(rng.choice(scene.law.ratios))
+    mask = mask * np.float32(rng.choice(scene.recipe.ratios))
     return blend_over(source, target, mask), mask
 
 

@@ -17,23 +17,29 @@ from lesb_plugin.pseudo_fakes.filters import (
     tone_curve,
     unsharp,
 )
-from lesb_plugin.pseudo_fakes.law import Source
 from lesb_plugin.pseudo_fakes.mask import Mask
+from lesb_plugin.pseudo_fakes.recipe import Source
 
 __all__ = ["draw_change", "interpolate", "match_colour", "move"]
 
 Distortion = Callable[[Image], Image]
 
 
-def draw_change(law: Source, rng: np.random.Generator) -> Distortion:
+def draw_change(recipe: Source, rng: np.random.Generator) -> Distortion:
     """One draw of colour, detail and noise, each with its probability."""
     steps: list[Distortion] = []
-    shift = rng.uniform(-law.rgb, law.rgb, 3)
-    hsv = rng.uniform(-1.0, 1.0, 3) * (law.hue, law.saturation, law.value)
-    contrast = 1.0 + rng.uniform(-law.contrast, law.contrast)
-    brightness = rng.uniform(-law.brightness, law.brightness)
-    happens = rng.random(5) < (law.rgb_p, law.hsv_p, law.tone_p, law.detail_p, law.noise_p)
-    detail, noise = _draw_detail(law, rng), _draw_noise(law, rng)
+    shift = rng.uniform(-recipe.rgb, recipe.rgb, 3)
+    hsv = rng.uniform(-1.0, 1.0, 3) * (recipe.hue, recipe.saturation, recipe.value)
+    contrast = 1.0 + rng.uniform(-recipe.contrast, recipe.contrast)
+    brightness = rng.uniform(-recipe.brightness, recipe.brightness)
+    happens = rng.random(5) < (
+        recipe.rgb_p,
+        recipe.hsv_p,
+        recipe.tone_p,
+        recipe.detail_p,
+        recipe.noise_p,
+    )
+    detail, noise = _draw_detail(recipe, rng), _draw_noise(recipe, rng)
     steps += [partial(shift_rgb, shift=shift)] if happens[0] else []
     steps += [partial(shift_hsv, shift=hsv)] if happens[1] else []
     tone = partial(tone_curve, contrast=contrast, brightness=brightness, gamma=1.0)
@@ -49,14 +55,14 @@ def draw_change(law: Source, rng: np.random.Generator) -> Distortion:
     return change
 
 
-def move(source: Image, mask: Mask, law: Source, rng: np.random.Generator) -> tuple[Image, Mask]:
+def move(source: Image, mask: Mask, recipe: Source, rng: np.random.Generator) -> tuple[Image, Mask]:
     """Source and mask scaled, turned and shifted by one draw, both alike."""
     height, width = mask.shape
-    linear = np.diag(1.0 + rng.uniform(-law.scale, law.scale, 2))
-    angle = np.radians(rng.uniform(-law.rotation, law.rotation))
+    linear = np.diag(1.0 + rng.uniform(-recipe.scale, recipe.scale, 2))
+    angle = np.radians(rng.uniform(-recipe.rotation, recipe.rotation))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     linear = turn @ linear
-    shift = rng.uniform(-1.0, 1.0, 2) * law.shift * (width, height)
+    shift = rng.uniform(-1.0, 1.0, 2) * recipe.shift * (width, height)
     centre = np.array([width - 1, height - 1]) / 2.0
     matrix = np.column_stack([linear, centre - linear @ centre + shift])
     flags, size = INTERPOLATIONS[rng.choice((0, 1, 3))], (width, height)
@@ -89,17 +95,21 @@ def match_colour(source: Image, target: Image, mask: Mask, share: float) -> Imag
     return np.asarray(cv2.LUT(source, np.clip(np.rint(table), 0, 255).astype(np.uint8)[None]))
 
 
-def _draw_detail(law: Source, rng: np.random.Generator) -> Distortion:
+def _draw_detail(recipe: Source, rng: np.random.Generator) -> Distortion:
     """Fewer pixels (half of the draws), a blur, or a sharper image."""
-    factor, down = rng.uniform(*law.resample), INTERPOLATIONS[rng.integers(len(INTERPOLATIONS))]
+    factor, down = rng.uniform(*recipe.resample), INTERPOLATIONS[rng.integers(len(INTERPOLATIONS))]
     kinds = (
         partial(resample, factor=factor, down=down, up=cv2.INTER_LINEAR),
-        partial(blur, sigma=rng.uniform(*law.blur)),
-        partial(unsharp, amount=rng.uniform(*law.sharpen)),
+        partial(blur, sigma=rng.uniform(*recipe.blur)),
+        partial(unsharp, amount=rng.uniform(*recipe.sharpen)),
     )
     return kinds[(0, 0, 1, 2)[rng.integers(4)]]
 
 
-def _draw_noise(law: Source, rng: np.random.Generator) -> Distortion:
-    sigma, coloured, seed = rng.uniform(*law.noise), bool(rng.random() < 0.5), rng.integers(2**63)
+def _draw_noise(recipe: Source, rng: np.random.Generator) -> Distortion:
+    sigma, coloured, seed = (
+        rng.uniform(*recipe.noise),
+        bool(rng.random() < 0.5),
+        rng.integers(2**63),
+    )
     return partial(add_noise, sigma=sigma, coloured=coloured, seed=int(seed))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.pseudo_fakes.law import Cutout
+from lesb_plugin.pseudo_fakes.recipe import Cutout
 
 __all__ = ["draw_cutout"]
 
@@ -18,18 +18,18 @@ _ASPECT = 3.0  # longest side over shortest, at most
 
 
 def draw_cutout(
-    law: Cutout, mask: NDArray[np.uint8], rng: np.random.Generator
+    recipe: Cutout, mask: NDArray[np.uint8], rng: np.random.Generator
 ) -> tuple[Window, NDArray[np.uint8]] | None:
     """Where a crop is hidden, and the colour (3,) that hides it; None where nothing is.
 
-    `mask` (S, S) is what was changed. A rectangle that would leave less than `law.visible` of it
+    `mask` (S, S) is what was changed. A rectangle that would leave less than `recipe.visible` of it
     is given up: the fake would be none.
     """
-    happens, (share, ratio) = rng.random() < law.p, rng.random(2)
+    happens, (share, ratio) = rng.random() < recipe.p, rng.random(2)
     corner, colour = rng.random(2), rng.integers(0, 256, 3, np.uint8)
     if not happens:
         return None
-    area = law.share[0] + share * (law.share[1] - law.share[0])
+    area = recipe.share[0] + share * (recipe.share[1] - recipe.share[0])
     stretch = _ASPECT ** (ratio - 0.5)  # of the height; the width makes up for it
     sides = np.minimum(1.0, np.sqrt(area) * np.array([stretch, 1.0 / stretch]))
     size = np.rint(sides * mask.shape).astype(int)
@@ -37,4 +37,4 @@ def draw_cutout(
     window = slice(top, top + int(size[0])), slice(left, left + int(size[1]))
     total = int(mask.sum(dtype=np.int64))
     hidden = int(mask[window].sum(dtype=np.int64))
-    return (window, colour) if total - hidden >= law.visible * total else None
+    return (window, colour) if total - hidden >= recipe.visible * total else None

@@ -98,12 +98,12 @@ def compress(image: Image, quality: int) -> Image:
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def draw_colour(law: Colour, rng: np.random.Generator) -> Distortion:
+def draw_colour(recipe: Colour, rng: np.random.Generator) -> Distortion:
     """One draw of RGB shift, HSV shift and tone, each with its probability, in this order."""
-    happens = rng.random(3) < (law.rgb_p, law.hsv_p, law.tone_p)
-    rgb = rng.uniform(-law.rgb, law.rgb, 3)
-    hsv = rng.uniform(-law.hsv, law.hsv, 3)
-    contrast, brightness = rng.uniform(-law.tone, law.tone, 2)
+    happens = rng.random(3) < (recipe.rgb_p, recipe.hsv_p, recipe.tone_p)
+    rgb = rng.uniform(-recipe.rgb, recipe.rgb, 3)
+    hsv = rng.uniform(-recipe.hsv, recipe.hsv, 3)
+    contrast, brightness = rng.uniform(-recipe.tone, recipe.tone, 2)
 
     def distort(image: Image) -> Image:
         if happens[0]:

@@ -23,13 +23,13 @@ __all__ = [
 
 def face_mask(view: View, scene: Scene, rng: np.random.Generator) -> Mask:
     """A soft hull of the face; its outline bends by about a hundredth of the face's width."""
-    law = scene.law
+    recipe = scene.recipe
     points = view.landmarks[:68] if rng.random() < 0.25 else view.landmarks
-    hull = face_hull(view.image.shape[:2], points, law.hulls[rng.integers(len(law.hulls))])
+    hull = face_hull(view.image.shape[:2], points, recipe.hulls[rng.integers(len(recipe.hulls))])
     sigma = max(1.5, 0.03 * view.width)
     amplitude = rng.uniform(0.002, 0.012) * view.width * np.sqrt(12.0 * np.pi) * sigma
     bent = warp_mask(hull, rng, amplitude=float(amplitude), sigma=sigma)
-    return soften(bent, rng, grid=(192, 256), kernel=law.kernel)
+    return soften(bent, rng, grid=(192, 256), kernel=recipe.kernel)
 
 
 def parts_mask(view: View, scene: Scene, rng: np.random.Generator) -> Mask:
@@ -46,7 +46,7 @@ def parts_mask(view: View, scene: Scene, rng: np.random.Generator) -> Mask:
 
 def parts_or_jaw_mask(view: View, scene: Scene, rng: np.random.Generator) -> Mask:
     """Parts, or the lower face."""
-    if rng.random() >= scene.law.warp.jaw:
+    if rng.random() >= scene.recipe.warp.jaw:
         return parts_mask(view, scene, rng)
     return face_hull(view.image.shape[:2], view.landmarks[2:15], "full")
 

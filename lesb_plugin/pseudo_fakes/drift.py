@@ -12,8 +12,8 @@ from lesb_plugin.lfd.regions import interocular_distance
 from lesb_plugin.pseudo_fakes.distort import Image
 from lesb_plugin.pseudo_fakes.filters import INTERPOLATIONS
 from lesb_plugin.pseudo_fakes.geometry import apply_map, piecewise_map
-from lesb_plugin.pseudo_fakes.law import Drift
 from lesb_plugin.pseudo_fakes.mask import Points
+from lesb_plugin.pseudo_fakes.recipe import Drift
 
 __all__ = ["drift_face", "move_landmarks"]
 
@@ -49,10 +49,10 @@ def move_landmarks(points: Points, strength: float, rng: np.random.Generator) ->
 
 
 def drift_face(
-    image: Image, points: Points, law: Drift, rng: np.random.Generator
+    image: Image, points: Points, recipe: Drift, rng: np.random.Generator
 ) -> tuple[Image, Points]:
     """The image with its face moved, triangle by triangle, and where its landmarks lie now."""
-    low, high = np.log(law.strength)
+    low, high = np.log(recipe.strength)
     moved = move_landmarks(points, float(np.exp(rng.uniform(low, high))), rng)
     where = piecewise_map(image.shape[:2], moved, points)
     return apply_map(image, where, INTERPOLATIONS[rng.choice((0, 1, 3))]), moved

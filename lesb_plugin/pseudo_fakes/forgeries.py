@@ -44,8 +44,8 @@ __all__ = ["FAMILIES", "WHOLE_FACE", "forge"]
 def forge(family: str, view: View, scene: Scene, rng: np.random.Generator) -> Forged:
     """One draw of a family; ValueError where it changes next to nothing."""
     made = FAMILIES[family](view, scene, rng)
-    _check_change(made, scene.law.least_change)
-    if rng.random() < scene.law.mock:
+    _check_change(made, scene.recipe.least_change)
+    if rng.random() < scene.recipe.mock:
         mocked = blend_over(interpolate(made.real, rng), made.real, made.mask)
         return Forged(made.fake, mocked, made.mask, made.view)
     return made
@@ -67,7 +67,7 @@ def _check_change(made: Forged, least: float) -> None:
 
 
 def _sbi(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
-    """Self-blending by its own law (configs/blend)."""
+    """Self-blending by its own recipe (configs/blend)."""
     pair = self_blend(view.image, view.landmarks, rng, scene.blend)
     corners = np.array([view.box[0::2], view.box[1::2], (1.0, 1.0)])
     (x0, x1), (y0, y1) = np.sort(pair.matrix @ corners, axis=1).tolist()
@@ -81,10 +81,10 @@ def _self(
 ) -> Forged:
     """The face over itself, one of the two sides changed."""
     mask = mask_of(view, scene, rng)
-    changed = draw_change(scene.law.source, rng)(view.image)
-    on_source = rng.random() < scene.law.source.on_source
+    changed = draw_change(scene.recipe.source, rng)(view.image)
+    on_source = rng.random() < scene.recipe.source.on_source
     source, target = (changed, view.image) if on_source else (view.image, changed)
-    source, mask = move(source, mask, scene.law.source, rng)
+    source, mask = move(source, mask, scene.recipe.source, rng)
     fake, mask = blend(source, target, mask, scene, rng)
     return Forged(fake, target, mask, view)
 
@@ -93,9 +93,9 @@ def _donated(
     view: View, scene: Scene, rng: np.random.Generator, mask_of: MaskOf, blend: Blend
 ) -> Forged:
     """Another person's face, or parts of it, in the place of this one's."""
-    law = scene.law.swap
+    recipe = scene.recipe.swap
     mask = mask_of(view, scene, rng)
-    alike = law.alike > 0 and rng.random() < law.alike
+    alike = recipe.alike > 0 and rng.random() < recipe.alike
     source = _donor_on(view, mask, scene, rng, alike=alike)
     fake, mask = blend(source, view.image, mask, scene, rng)
     return Forged(fake, view.image, mask, view)
@@ -105,37 +105,37 @@ def _donor_on(
     view: View, mask: Mask, scene: Scene, rng: np.random.Generator, *, alike: bool
 ) -> Image:
     """Another person's face where this one's lies, its colours matched within the mask."""
-    law = scene.law.swap
+    recipe = scene.recipe.swap
     donor = scene.donor(view, rng, alike)
     if donor.width > 1.5 * view.width:
         donor = resize_view(donor, view.width / donor.width)
     points = min(len(view.landmarks), len(donor.landmarks))
-    warp = piecewise_map if rng.random() < law.piecewise else similarity_map
+    warp = piecewise_map if rng.random() < recipe.piecewise else similarity_map
     where = warp(view.image.shape[:2], view.landmarks[:points], donor.landmarks[:points])
     source = apply_map(donor.image, where, INTERPOLATIONS[rng.choice((0, 1, 3))])
-    if not alike and rng.random() < law.changed:
-        source = draw_change(scene.law.source, rng)(source)
-    return match_colour(source, view.image, mask, rng.uniform(*law.match))
+    if not alike and rng.random() < recipe.changed:
+        source = draw_change(scene.recipe.source, rng)(source)
+    return match_colour(source, view.image, mask, rng.uniform(*recipe.match))
 
 
 def _warp(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
     """Nothing but geometry: a part scaled, shifted and bent, smoothly to nothing around it."""
-    law, iod = scene.law.warp, interocular_distance(view.landmarks)
+    recipe, iod = scene.recipe.warp, interocular_distance(view.landmarks)
     mask = parts_or_jaw_mask(view, scene, rng)
-    reach = rng.uniform(*law.reach) * iod
+    reach = rng.uniform(*recipe.reach) * iod
     soft = spread(mask, reach)
-    weakest, strongest = law.strength
+    weakest, strongest = recipe.strength
     # No draw for a fixed strength: pairs of styles that have none stay what they were.
     power = 0.0 if weakest == strongest else rng.random()
-    share, (low, high) = strongest * (weakest / strongest) ** power, law.scale
+    share, (low, high) = strongest * (weakest / strongest) ** power, recipe.scale
     where = bend_map(
         soft,
         rng,
-        grid=law.grid,
-        bend=share * law.bend * iod,
-        shift=share * law.shift * iod,
+        grid=recipe.grid,
+        bend=share * recipe.bend * iod,
+        shift=share * recipe.shift * iod,
         scale=(low**share, high**share),
-        pieces=pieces_of(mask, reach) if law.apart and rng.random() < law.apart else None,
+        pieces=pieces_of(mask, reach) if recipe.apart and rng.random() < recipe.apart else None,
     )
     fake = apply_map(view.image, where, INTERPOLATIONS[rng.choice((0, 1, 3))])
     return Forged(fake, view.image, soft, view)
@@ -155,14 +155,14 @@ def _inpaint(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
 
 def _drift(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
     """The face, or a part of it, over itself as it lies in another frame."""
-    law = scene.law.drift
-    source, moved = drift_face(view.image, view.landmarks, law, rng)
-    if rng.random() < law.changed:
-        source = draw_change(scene.law.source, rng)(source)
+    recipe = scene.recipe.drift
+    source, moved = drift_face(view.image, view.landmarks, recipe, rng)
+    if rng.random() < recipe.changed:
+        source = draw_change(scene.recipe.source, rng)(source)
     which = rng.random()
-    if which < law.face:
+    if which < recipe.face:
         mask = face_mask(view, scene, rng)
-    elif which < law.face + law.mouth:
+    elif which < recipe.face + recipe.mouth:
         mask = mouth_mask(view, moved, rng)
     else:
         mask = parts_mask(view, scene, rng)
@@ -172,16 +172,16 @@ def _drift(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
 
 def _bands(view: View, scene: Scene, rng: np.random.Generator, mask_of: MaskOf) -> Forged:
     """Coarse from one face and fine from another, within the mask."""
-    law = scene.law.bands
-    if rng.random() < law.donor:
+    recipe = scene.recipe.bands
+    if rng.random() < recipe.donor:
         mask = mask_of(view, scene, rng)
         source = _donor_on(view, mask, scene, rng, alike=True)
     else:
         mask = mask_of(view, scene, rng)
         source, mask = move(
-            draw_change(scene.law.source, rng)(view.image), mask, scene.law.source, rng
+            draw_change(scene.recipe.source, rng)(view.image), mask, scene.recipe.source, rng
         )
-    sigma = max(0.7, float(np.exp(rng.uniform(*np.log(law.sigma)))) * view.width)
+    sigma = max(0.7, float(np.exp(rng.uniform(*np.log(recipe.sigma)))) * view.width)
     low, high = (source, view.image) if rng.random() < 0.5 else (view.image, source)
     fake, mask = blend_alpha(mix_bands(low, high, sigma), view.image, mask, scene, rng)
     return Forged(fake, view.image, mask, view)
@@ -189,16 +189,16 @@ def _bands(view: View, scene: Scene, rng: np.random.Generator, mask_of: MaskOf) 
 
 def _redrawn(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
     """The face, the mouth or the eyes as a small decoder draws them."""
-    law = scene.law.redrawn
-    shares = np.array([law.face, law.mouth, law.eyes])
+    recipe = scene.recipe.redrawn
+    shares = np.array([recipe.face, recipe.mouth, recipe.eyes])
     name = ("face", "mouth", "eyes")[int(rng.choice(3, p=shares / shares.sum()))]
     matrix = box_matrix(view.landmarks, name, rng)
-    network = load_autoencoder(law.weights)
+    network = load_autoencoder(recipe.weights)
     source = redraw(network, view.image, matrix, INTERPOLATIONS[rng.choice((0, 1))])
-    amount = rng.uniform(*law.sharpen)
+    amount = rng.uniform(*recipe.sharpen)
     source = unsharp(source, amount)
     mask = box_mask(view, name, scene, rng)
-    source = match_colour(source, view.image, mask, rng.uniform(*law.match))
+    source = match_colour(source, view.image, mask, rng.uniform(*recipe.match))
     fake, mask = blend_alpha(source, view.image, mask, scene, rng)
     return Forged(fake, view.image, mask, view)
 

@@ -24,10 +24,10 @@ from lesb_plugin.pseudo_fakes.blend import Style
 from lesb_plugin.pseudo_fakes.blend_style import load_style
 from lesb_plugin.pseudo_fakes.cutout import draw_cutout
 from lesb_plugin.pseudo_fakes.forgeries import FAMILIES, forge
-from lesb_plugin.pseudo_fakes.law import Law
 from lesb_plugin.pseudo_fakes.made import Made
 from lesb_plugin.pseudo_fakes.part_labels import changed_parts
 from lesb_plugin.pseudo_fakes.quality import draw_quality
+from lesb_plugin.pseudo_fakes.recipe import Recipe
 from lesb_plugin.pseudo_fakes.scene import Forged, Scene
 from lesb_plugin.pseudo_fakes.store import FaceStore
 from lesb_plugin.pseudo_fakes.view import View, place, resize_view
@@ -41,7 +41,7 @@ from registry import (
     resolve,
 )
 
-__all__ = ["Batch", "Order", "PairMaker", "batches", "load_law", "pair_maker"]
+__all__ = ["Batch", "Order", "PairMaker", "batches", "load_recipe", "pair_maker"]
 
 PART_GRID = 16  # a quarter of the side that masks of parts have
 _ATTEMPTS = 12  # draws of one pair before its face is given up for this epoch
@@ -58,7 +58,7 @@ class PairMaker(torch.utils.data.Dataset[Made | Skipped]):
 
     store: FaceStore
     crop: CropPolicy
-    law: Law
+    recipe: Recipe
     blend: Style
     regions: RegionSet
     purpose: str
@@ -86,15 +86,15 @@ class PairMaker(torch.utils.data.Dataset[Made | Skipped]):
         return Skipped(key, f"{_ATTEMPTS} draws failed, the last: {reason}")
 
     def _family(self, rng: np.random.Generator) -> str:
-        weights = self.law.weights()
+        weights = self.recipe.weights()
         return str(rng.choice(list(weights), p=list(weights.values())))
 
     def _draw(self, index: int, family: str, rng: np.random.Generator) -> Made:
-        view = place(self.store.view(index), self.law.placement, rng)
+        view = place(self.store.view(index), self.recipe.placement, rng)
         made = forge(family, view, self._scene(index), rng)
         views = [made.real, made.fake]
-        if self.law.quality is not None:
-            distort = draw_quality(self.law.quality, rng)
+        if self.recipe.quality is not None:
+            distort = draw_quality(self.recipe.quality, rng)
             views = [distort(image) for image in views]
         swapped = rng.random() < 0.5  # drawn in any case: a control sees the pairs of its run
         return self._crop(views, made, family, rng, swap=self.shuffled and swapped)
@@ -110,14 +110,14 @@ class PairMaker(torch.utils.data.Dataset[Made | Skipped]):
     ) -> Made:
         face = Face(box=made.view.box, landmarks=made.view.landmarks)
         margin = None
-        if self.law.placement.margin is not None:
-            left, top, right, bottom = rng.uniform(*self.law.placement.margin, 4).tolist()
+        if self.recipe.placement.margin is not None:
+            left, top, right, bottom = rng.uniform(*self.recipe.placement.margin, 4).tolist()
             margin = (left, top, right, bottom)
         cut = partial(crop_face, face=face, policy=self.crop, margin=margin)
         crops = [cut(image) for image in views]
         images = np.stack([crop.image for crop in crops])  # (2, S, S, 3)
         mask = cut(np.rint(made.mask * 255).astype(np.uint8)).image
-        cutout = draw_cutout(self.law.cutout, mask, rng)
+        cutout = draw_cutout(self.recipe.cutout, mask, rng)
         if cutout is not None:
             (rows, columns), colour = cutout
             images[:, rows, columns], mask[rows, columns] = colour, 0
@@ -129,20 +129,20 @@ class PairMaker(torch.utils.data.Dataset[Made | Skipped]):
 
     def _scene(self, index: int) -> Scene:
         def donor(view: View, rng: np.random.Generator, alike: bool) -> View:
-            face = self.store.donor(index, self.law.swap.candidates, rng, alike=alike)
+            face = self.store.donor(index, self.recipe.swap.candidates, rng, alike=alike)
             factor = view.width / self.store.entries[index].width
             return resize_view(face, factor) if alike and factor < 1.0 else face
 
-        return Scene(self.law, self.blend, self.regions, donor)
+        return Scene(self.recipe, self.blend, self.regions, donor)
 
 
-def load_law(style: str) -> Law:
-    """The law in a style file; ConfigError says what is wrong with it."""
-    law: Law = resolve(Law, style)
-    fault = law.check(FAMILIES)
+def load_recipe(style: str) -> Recipe:
+    """The recipe in a style file; ConfigError says what is wrong with it."""
+    recipe: Recipe = resolve(Recipe, style)
+    fault = recipe.check(FAMILIES)
     if fault:
         raise ConfigError(f"style {style!r}: {fault}")
-    return law
+    return recipe
 
 
 def pair_maker(
@@ -155,13 +155,13 @@ def pair_maker(
     shuffled: bool = False,
 ) -> PairMaker:
     """What makes pairs of a store's faces after a style file."""
-    law = load_law(style)
+    recipe = load_recipe(style)
     try:
-        blend = load_style(law.blend)
+        blend = load_style(recipe.blend)
     except ConfigError as error:
         raise ConfigError(f"style {style!r}, {error}") from error
-    regions = region_preset(law.regions)
-    return PairMaker(store, crop, law, blend, regions, purpose, seed, shuffled)
+    regions = region_preset(recipe.regions)
+    return PairMaker(store, crop, recipe, blend, regions, purpose, seed, shuffled)
 
 
 # --- batches ---------------------------------------------------------------------------------

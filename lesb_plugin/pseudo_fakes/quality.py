@@ -24,7 +24,7 @@ from lesb_plugin.pseudo_fakes.filters import (
     tone_curve,
     unsharp,
 )
-from lesb_plugin.pseudo_fakes.law import Quality
+from lesb_plugin.pseudo_fakes.recipe import Quality
 from registry import video_frame
 
 __all__ = ["draw_quality"]
@@ -32,20 +32,20 @@ __all__ = ["draw_quality"]
 Distortion = Callable[[Image], Image]
 
 
-def draw_quality(law: Quality, rng: np.random.Generator) -> Distortion:
+def draw_quality(recipe: Quality, rng: np.random.Generator) -> Distortion:
     """One draw of what happens to a finished image on its way to a data set.
 
     Tone and colour, then sharpness, size and noise in any order, then video codecs (a camera's, a
     platform's), then what is done to a decoded frame that is stored: another size and JPEG. Some
     are spared all but the colours: traces that compression wipes out are learned from those.
     """
-    if rng.random() < law.spared_p:
-        return _in_turn([*_colours(law, rng), *_light(law, rng)])
-    middle = [*_sharpness(law, rng), *_size(law, rng), *_noise(law, rng)]
+    if rng.random() < recipe.spared_p:
+        return _in_turn([*_colours(recipe, rng), *_light(recipe, rng)])
+    middle = [*_sharpness(recipe, rng), *_size(recipe, rng), *_noise(recipe, rng)]
     order = rng.permutation(len(middle))
-    colours = _colours(law, rng)
+    colours = _colours(recipe, rng)
     return _in_turn(
-        [*colours, *(middle[at] for at in order), *_coding(law, rng), *_storing(law, rng)]
+        [*colours, *(middle[at] for at in order), *_coding(recipe, rng), *_storing(recipe, rng)]
     )
 
 
@@ -58,18 +58,18 @@ def _in_turn(steps: Sequence[Distortion]) -> Distortion:
     return distort
 
 
-def _light(law: Quality, rng: np.random.Generator) -> list[Distortion]:
+def _light(recipe: Quality, rng: np.random.Generator) -> list[Distortion]:
     """In half of the draws a JPEG pass of good quality."""
-    happens, quality = rng.random() < 0.5, int(rng.integers(*law.spared_jpeg, endpoint=True))
+    happens, quality = rng.random() < 0.5, int(rng.integers(*recipe.spared_jpeg, endpoint=True))
     return [partial(compress, quality=quality)] if happens else []
 
 
-def _colours(law: Quality, rng: np.random.Generator) -> list[Distortion]:
-    happens, grey = rng.random(2) < (law.colour_p, law.grey_p)
-    contrast = 1.0 + rng.uniform(-law.tone, law.tone)
-    brightness = rng.uniform(-law.brightness, law.brightness)
-    gamma, saturation = rng.uniform(*law.gamma), rng.uniform(*law.saturation)
-    shift = rng.uniform(-law.colour, law.colour, 3)
+def _colours(recipe: Quality, rng: np.random.Generator) -> list[Distortion]:
+    happens, grey = rng.random(2) < (recipe.colour_p, recipe.grey_p)
+    contrast = 1.0 + rng.uniform(-recipe.tone, recipe.tone)
+    brightness = rng.uniform(-recipe.brightness, recipe.brightness)
+    gamma, saturation = rng.uniform(*recipe.gamma), rng.uniform(*recipe.saturation)
+    shift = rng.uniform(-recipe.colour, recipe.colour, 3)
     if grey:
         return [partial(saturate, factor=0.0)]
     if not happens:
@@ -78,17 +78,17 @@ def _colours(law: Quality, rng: np.random.Generator) -> list[Distortion]:
     return [tone, partial(saturate, factor=saturation), partial(shift_rgb, shift=shift)]
 
 
-def _sharpness(law: Quality, rng: np.random.Generator) -> list[Distortion]:
-    blurs, sharpens = rng.random(2) < (law.blur_p, law.sharpen_p)
-    sigma, amount = rng.uniform(*law.blur), rng.uniform(*law.sharpen)
+def _sharpness(recipe: Quality, rng: np.random.Generator) -> list[Distortion]:
+    blurs, sharpens = rng.random(2) < (recipe.blur_p, recipe.sharpen_p)
+    sigma, amount = rng.uniform(*recipe.blur), rng.uniform(*recipe.sharpen)
     if blurs:
         return [partial(blur, sigma=sigma)]
     return [partial(unsharp, amount=amount)] if sharpens else []
 
 
-def _size(law: Quality, rng: np.random.Generator) -> list[Distortion]:
-    happens = rng.random() < law.rescale_p
-    factor = float(np.exp(rng.uniform(*np.log(law.rescale))))
+def _size(recipe: Quality, rng: np.random.Generator) -> list[Distortion]:
+    happens = rng.random() < recipe.rescale_p
+    factor = float(np.exp(rng.uniform(*np.log(recipe.rescale))))
     down, up = rng.integers(len(INTERPOLATIONS), size=2)
     if not happens:
         return []
@@ -97,27 +97,27 @@ def _size(law: Quality, rng: np.random.Generator) -> list[Distortion]:
     return [partial(resample, factor=factor, down=INTERPOLATIONS[down], up=enlarge)]
 
 
-def _noise(law: Quality, rng: np.random.Generator) -> list[Distortion]:
-    happens, coloured = rng.random(2) < (law.noise_p, 0.5)
-    sigma, seed = rng.uniform(*law.noise), int(rng.integers(2**63))
+def _noise(recipe: Quality, rng: np.random.Generator) -> list[Distortion]:
+    happens, coloured = rng.random(2) < (recipe.noise_p, 0.5)
+    sigma, seed = rng.uniform(*recipe.noise), int(rng.integers(2**63))
     return [partial(add_noise, sigma=sigma, coloured=bool(coloured), seed=seed)] if happens else []
 
 
-def _coding(law: Quality, rng: np.random.Generator) -> list[Distortion]:
+def _coding(recipe: Quality, rng: np.random.Generator) -> list[Distortion]:
     """No pass through a video codec, one, or two."""
-    happens, twice = rng.random(2) < (law.codec_p, law.codec_twice_p)
-    passes = [draw_coding(law.codecs, law.moving_p, rng) for _ in range(2)]
+    happens, twice = rng.random(2) < (recipe.codec_p, recipe.codec_twice_p)
+    passes = [draw_coding(recipe.codecs, recipe.moving_p, rng) for _ in range(2)]
     count = (2 if twice else 1) if happens else 0
     return [partial(video_frame, coding=coding) for coding in passes[:count]]
 
 
-def _storing(law: Quality, rng: np.random.Generator) -> list[Distortion]:
+def _storing(recipe: Quality, rng: np.random.Generator) -> list[Distortion]:
     """JPEG passes, in some draws of the image at another size: crops are stored at one size."""
-    happens = rng.random() < law.stored_p
-    factor = float(np.exp(rng.uniform(*np.log(law.stored))))
+    happens = rng.random() < recipe.stored_p
+    factor = float(np.exp(rng.uniform(*np.log(recipe.stored))))
     there, back = rng.integers(len(INTERPOLATIONS), size=2)
-    passes = int(rng.choice(len(law.jpeg_passes), p=law.jpeg_passes))
-    qualities = rng.integers(law.jpeg[0], law.jpeg[1] + 1, len(law.jpeg_passes))
+    passes = int(rng.choice(len(recipe.jpeg_passes), p=recipe.jpeg_passes))
+    qualities = rng.integers(recipe.jpeg[0], recipe.jpeg[1] + 1, len(recipe.jpeg_passes))
     steps: list[Distortion] = [partial(compress, quality=int(q)) for q in qualities[:passes]]
     if not happens:
         return steps

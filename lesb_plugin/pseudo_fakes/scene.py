@@ -10,8 +10,8 @@ import numpy as np
 from lesb_plugin.lfd.regions import RegionSet
 from lesb_plugin.pseudo_fakes.blend import Style
 from lesb_plugin.pseudo_fakes.distort import Image
-from lesb_plugin.pseudo_fakes.law import Law
 from lesb_plugin.pseudo_fakes.mask import Mask
+from lesb_plugin.pseudo_fakes.recipe import Recipe
 from lesb_plugin.pseudo_fakes.view import View
 
 __all__ = ["Blend", "Family", "Forged", "MaskOf", "Scene"]
@@ -24,7 +24,7 @@ class Scene:
     If `alike`, it is of the same data set and was made smaller by as much as the view.
     """
 
-    law: Law
+    recipe: Recipe
     blend: Style
     regions: RegionSet
     donor: Callable[[View, np.random.Generator, bool], View]

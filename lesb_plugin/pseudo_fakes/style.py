@@ -1,4 +1,4 @@
-"""The law that pseudo-fakes are drawn from, as configuration."""
+"""The recipe that pseudo-fakes are drawn from, as configuration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Style"]
 
 @dataclass(frozen=True, kw_only=True)
 class Style:
-    """The law pseudo-fakes are drawn from; the defaults are those of SBI in training.
+    """The recipe pseudo-fakes are drawn from; the defaults are those of SBI in training.
 
     `margin` belongs to the crop that a data set takes from the finished pair.
     """

@@ -11,8 +11,8 @@ from lesb_plugin.lfd.regions import interocular_distance
 from lesb_plugin.pseudo_fakes.blend import mirror
 from lesb_plugin.pseudo_fakes.distort import Image
 from lesb_plugin.pseudo_fakes.geometry import apply_map, reshape_map, where_to
-from lesb_plugin.pseudo_fakes.law import Placement
 from lesb_plugin.pseudo_fakes.mask import Points
+from lesb_plugin.pseudo_fakes.recipe import Placement
 
 __all__ = ["Box", "View", "place", "resize_view"]
 
@@ -35,20 +35,20 @@ class View:
         return self.box[2] - self.box[0]
 
 
-def place(face: View, law: Placement, rng: np.random.Generator) -> View:
-    """The face cut out, mirrored, made smaller, turned and bent as one draw of `law` says."""
-    mirrored, turned = rng.random(2) < (law.flip, law.rotation_p)
-    width, angle = _draw_width(law, rng), rng.uniform(-law.rotation, law.rotation)
+def place(face: View, recipe: Placement, rng: np.random.Generator) -> View:
+    """The face cut out, mirrored, made smaller, turned and bent as one draw of `recipe` says."""
+    mirrored, turned = rng.random(2) < (recipe.flip, recipe.rotation_p)
+    width, angle = _draw_width(recipe, rng), rng.uniform(-recipe.rotation, recipe.rotation)
     cubic = rng.random() < 0.5
-    view = face if law.width is None else _cut(face)
+    view = face if recipe.width is None else _cut(face)
     if mirrored:
         view = _mirrored(view)
     if width is not None and width < view.width:
         view = resize_view(view, width / view.width)
     if turned:
         view = _turned(view, angle, cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR)
-    if law.bend_p > 0 and rng.random() < law.bend_p:
-        view = _bent(view, law, rng)
+    if recipe.bend_p > 0 and rng.random() < recipe.bend_p:
+        view = _bent(view, recipe, rng)
     return view
 
 
@@ -63,10 +63,10 @@ def resize_view(view: View, factor: float) -> View:
     return View(np.asarray(image, np.uint8), landmarks, (x0, y0, x1, y1))
 
 
-def _draw_width(law: Placement, rng: np.random.Generator) -> float | None:
-    if law.width is None or rng.random() >= law.width_p:
+def _draw_width(recipe: Placement, rng: np.random.Generator) -> float | None:
+    if recipe.width is None or rng.random() >= recipe.width_p:
         return None
-    return float(np.exp(rng.uniform(*np.log(law.width))))
+    return float(np.exp(rng.uniform(*np.log(recipe.width))))
 
 
 def _cut(view: View) -> View:
@@ -104,10 +104,10 @@ def _turned(view: View, angle: float, interpolation: int) -> View:
     return View(np.asarray(image, np.uint8), landmarks.astype(np.float32), view.box)
 
 
-def _bent(view: View, law: Placement, rng: np.random.Generator) -> View:
+def _bent(view: View, recipe: Placement, rng: np.random.Generator) -> View:
     """Somebody else's face: a few faces seen often enough are known by heart, their shape too."""
     iod = interocular_distance(view.landmarks)
-    stretch = float(rng.uniform(-law.stretch, law.stretch))
-    where = reshape_map(view.image.shape[:2], rng, bend=law.bend * iod, stretch=stretch)
+    stretch = float(rng.uniform(-recipe.stretch, recipe.stretch))
+    where = reshape_map(view.image.shape[:2], rng, bend=recipe.bend * iod, stretch=stretch)
     landmarks = where_to(where, view.landmarks)
     return View(apply_map(view.image, where, cv2.INTER_CUBIC), landmarks, view.box)

@@ -14,13 +14,13 @@ from lesb_plugin.lesb.styled import styled_fakes
 from lesb_plugin.lfd.presets import region_preset
 from lesb_plugin.lfd.regions import RegionSet
 from lesb_plugin.lfd.variants import Skipped, check_skipped, load_in_order
-from lesb_plugin.pseudo_fakes.pairs import load_law
+from lesb_plugin.pseudo_fakes.pairs import load_recipe
 from lesb_plugin.roi.board import show_faces, show_fit, show_parts
 from lesb_plugin.roi.calibration import choose_fusion, fit_calibration
 from lesb_plugin.roi.dataset import PartFakes, PartViews
 from lesb_plugin.roi.encoding import Encoded, RoiEncoder, global_embedding, part_features
 from lesb_plugin.roi.fitted import FittedRoi, RoiModel
-from lesb_plugin.roi.heads import Examples, PartLaw, train_part_heads
+from lesb_plugin.roi.heads import Examples, PartRecipe, train_part_heads
 from lesb_plugin.roi.options import RoiFitOptions
 from lesb_plugin.roi.summary import notes, record, tables
 from registry import DataError, Embedder, FitContext, FitReport, progress, scratch_folder, sharpness
@@ -35,7 +35,7 @@ FEWEST = 2  # faces of a split, below which nothing can be told
 def fit_roi(context: FitContext) -> FitReport:
     """Fit `lesb_roi` on real faces and write its artefact; BenchErrors say what to change."""
     options: RoiFitOptions = context.options or RoiFitOptions()
-    regions = region_preset(load_law(options.style).regions)
+    regions = region_preset(load_recipe(options.style).regions)
     _check_faces(context)
     with board_in(context.out, wanted=context.tensorboard) as board:
         return _fit(context, options, regions, board)
@@ -45,7 +45,7 @@ def _fit(
     context: FitContext, options: RoiFitOptions, regions: RegionSet, board: Board
 ) -> FitReport:
     train, val = (encode_fakes(context, options, regions, split) for split in ("train", "val"))
-    model = model_of(context.embedder, regions, train, val, _law(options), context.seed, board)
+    model = model_of(context.embedder, regions, train, val, _recipe(options), context.seed, board)
     chosen = kept_reals(val)
     reals = model.scores_of(val.rows[chosen], context.embedder)
     if val.sharpness is not None:
@@ -120,7 +120,7 @@ def model_of(
     regions: RegionSet,
     train: Encoded,
     val: Encoded,
-    law: PartLaw,
+    recipe: PartRecipe,
     seed: int,
     board: Board,
 ) -> RoiModel:
@@ -132,7 +132,7 @@ def model_of(
     heads = train_part_heads(
         known,
         unseen,
-        law,
+        recipe,
         seed,
         watch=lambda epoch, loss: board.scalars({"heads/val_loss": loss}, epoch),
     )
@@ -148,8 +148,8 @@ def model_of(
     )
 
 
-def _law(options: RoiFitOptions) -> PartLaw:
-    return PartLaw(
+def _recipe(options: RoiFitOptions) -> PartRecipe:
+    return PartRecipe(
         margin=options.margin,
         learning_rate=options.learning_rate,
         weight_decay=options.weight_decay,

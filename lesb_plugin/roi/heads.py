@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-__all__ = ["Examples", "PartHeads", "PartLaw", "contrastive_loss", "train_part_heads"]
+__all__ = ["Examples", "PartHeads", "PartRecipe", "contrastive_loss", "train_part_heads"]
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PartLaw:
+class PartRecipe:
     """How part-contrastive heads are trained."""
 
     margin: float = 4.0  # logits between a changed part and the others; 0: cross-entropy alone
@@ -62,7 +62,7 @@ class PartHeads:
 def train_part_heads(
     train: Examples,
     val: Examples,
-    law: PartLaw,
+    recipe: PartRecipe,
     seed: int,
     watch: Callable[[int, float], object] | None = None,
 ) -> PartHeads:
@@ -79,7 +79,7 @@ def train_part_heads(
         for split in (train, val)
     )
     labels, val_labels = (torch.from_numpy(split.labels) for split in (train, val))
-    weight, bias = _trained((inputs, labels), (val_inputs, val_labels), law, seed, watch)
+    weight, bias = _trained((inputs, labels), (val_inputs, val_labels), recipe, seed, watch)
     weight /= scale[:, 0]
     return PartHeads(weight=weight, bias=bias - (weight * mean[:, 0]).sum(axis=1))
 
@@ -109,7 +109,7 @@ Split = tuple[torch.Tensor, torch.Tensor]  # inputs (K, n, c) and labels (n, K)
 def _trained(
     train: Split,
     val: Split,
-    law: PartLaw,
+    recipe: PartRecipe,
     seed: int,
     watch: Callable[[int, float], object] | None,
 ) -> tuple[Array, Array]:
@@ -118,16 +118,16 @@ def _trained(
     weight = torch.zeros(inputs.shape[::2], requires_grad=True)  # (K, c)
     bias = torch.zeros(len(inputs), requires_grad=True)  # (K,)
     optimiser = torch.optim.AdamW(
-        [weight, bias], lr=law.learning_rate, weight_decay=law.weight_decay
+        [weight, bias], lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
 
     def loss(split: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         logits = torch.einsum("knc,kc->nk", split[0], weight) + bias
-        return contrastive_loss(logits, split[1], law.margin)
+        return contrastive_loss(logits, split[1], recipe.margin)
 
     lowest, best_epoch, best = np.inf, 0, (weight.detach().clone(), bias.detach().clone())
-    for epoch in range(law.epochs):
-        for rows in torch.split(torch.randperm(len(labels), generator=generator), law.batch):
+    for epoch in range(recipe.epochs):
+        for rows in torch.split(torch.randperm(len(labels), generator=generator), recipe.batch):
             optimiser.zero_grad()
             loss((inputs[:, rows], labels[rows])).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
@@ -138,6 +138,6 @@ def _trained(
         if found < lowest:
             lowest, best_epoch = found, epoch
             best = (weight.detach().clone(), bias.detach().clone())
-        if epoch - best_epoch >= law.patience:
+        if epoch - best_epoch >= recipe.patience:
             break
     return best[0].double().numpy(), best[1].double().numpy()

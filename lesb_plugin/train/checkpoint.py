@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save as to_bytes
 
 from lesb_plugin.lfd.presets import region_preset
-from lesb_plugin.pseudo_fakes.pairs import load_law
+from lesb_plugin.pseudo_fakes.pairs import load_recipe
 from lesb_plugin.train.options import TrainConfig
 from registry import (
     ConfigError,
@@ -94,8 +94,8 @@ def _check_same_run(state: Mapping[str, Any], config: TrainConfig, data_fingerpr
             f"cannot resume with other settings ({told}); give those that the run began with, or"
             " train with --overwrite"
         )
-    for name, law in _laws(config).items():
-        if state.get("laws", {}).get(name, law) != law:
+    for name, recipe in _recipes(config).items():
+        if state.get("laws", {}).get(name, recipe) != recipe:
             raise ConfigError(
                 f"cannot resume: style {name!r}, or a file that it names, has changed since the run"
                 " began; put it back, or train with --overwrite"
@@ -108,18 +108,18 @@ def run_identity(config: TrainConfig, data_fingerprint: str) -> dict[str, Any]:
     """What `load_same_run` compares."""
     return {
         "config": _settings(config),
-        "laws": _laws(config),
+        "laws": _recipes(config),
         "data_fingerprint": data_fingerprint,
     }
 
 
-def _laws(config: TrainConfig) -> dict[str, str]:
-    """Hashes of the styles' contents and of what they name: the same path may hold another law."""
+def _recipes(config: TrainConfig) -> dict[str, str]:
+    """Hashes of the styles and of what they name: the same path may hold another recipe."""
     found = {}
     for name in (config.style, config.val_style):
-        law = load_law(name)
-        regions = region_preset(law.regions).to_mapping()
-        contents = (asdict(law), load_yaml("blend", law.blend), regions)
+        recipe = load_recipe(name)
+        regions = region_preset(recipe.regions).to_mapping()
+        contents = (asdict(recipe), load_yaml("blend", recipe.blend), regions)
         found[name] = fingerprint(contents)
     return found
 

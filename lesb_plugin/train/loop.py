@@ -71,7 +71,7 @@ class Trainer:
         if config.aux != "none":
             size, parts = self.maker.crop.size, len(self.maker.regions.parts)
             self.network = build_learner(config.aux, self.network, size, config.seed, parts)
-        # Once: a style file that is edited or gone while the run goes on is not this run's law.
+        # Once: a style file that is edited or gone while the run goes on is not this run's recipe.
         self.identity = run_identity(config, self.data_fingerprint)
         self.network.to(self.device)
         self.order = Order(len(self.maker), config.pairs, config.epochs, config.seed)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesb_plugin.lfd.variants import Skipped
-from lesb_plugin.pseudo_fakes.pairs import PairMaker, load_law, pair_maker
+from lesb_plugin.pseudo_fakes.pairs import PairMaker, load_recipe, pair_maker
 from lesb_plugin.pseudo_fakes.store import build_store
 from lesb_plugin.train.quality_options import QualityConfig
 from registry import (
@@ -70,7 +70,7 @@ def measure_quality(config: QualityConfig) -> Iterator[QualityRow]:
             "nothing to measure; pass --dataset DATA, or --train FACES for the reals of training"
         )
     for style in config.style:
-        load_law(style)  # what is wrong there is said at once
+        load_recipe(style)  # what is wrong there is said at once
     crop = CropPolicy(size=config.size)
     for name in config.dataset:
         samples = _some(real_faces_of(config, name, config.split), config)

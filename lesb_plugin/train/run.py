@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from lesb_plugin.pseudo_fakes.pairs import PairMaker, load_law, pair_maker
+from lesb_plugin.pseudo_fakes.pairs import PairMaker, load_recipe, pair_maker
 from lesb_plugin.train.checkpoint import load_same_run
 from lesb_plugin.train.loop import CHECKPOINT, LOG, WEIGHTS, Trainer
 from lesb_plugin.train.monitor import stopping, write_png
@@ -51,7 +51,7 @@ def train(config: TrainConfig) -> TrainResult:
     `out` holds weights.safetensors (the best on val), checkpoint.pt, log.json, config.yaml,
     pairs.png and TensorBoard's files.
     """
-    load_law(config.style), load_law(config.val_style)  # what is wrong there is said at once
+    load_recipe(config.style), load_recipe(config.val_style)  # what is wrong there is said at once
     out = Path(config.out or f"runs/train_{config.backbone.replace('/', '_')}")
     _refuse_taken(out, config)
     with opened_folder(out):
@@ -144,7 +144,7 @@ def _log(
     packages = ("lesb-plugin", "torch", "timm", "numpy", "opencv-python-headless", "av")
     return {
         "config": plain,
-        "style": _plain(asdict(load_law(config.style))),
+        "style": _plain(asdict(load_recipe(config.style))),
         "datasets": list(datasets),
         "data_fingerprint": fingerprint,
         "faces": faces,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lesb_plugin.pseudo_fakes.law import Cutout
 from lesb_plugin.pseudo_fakes.pairs import pair_maker
+from lesb_plugin.pseudo_fakes.recipe import Cutout
 from lesb_plugin.pseudo_fakes.store import FaceStore, build_store
 from lesb_plugin.train.options import ValSettings
 from lesb_plugin.train.validation import ValSet, build_val_set
@@ -36,10 +36,10 @@ def val_set(
     """The same images in every run: their seed is no setting; nothing in them hides or bends."""
     stored = stored_faces(config, samples, scratch / "val", "reading val faces")
     maker = pair_maker(stored, crop, config.val_style, purpose="val")
-    placement = replace(maker.law.placement, bend_p=0.0)
-    law = replace(maker.law, cutout=Cutout(), placement=placement)
+    placement = replace(maker.recipe.placement, bend_p=0.0)
+    recipe = replace(maker.recipe, cutout=Cutout(), placement=placement)
     return build_val_set(
-        replace(maker, law=law),
+        replace(maker, recipe=recipe),
         scratch / "val_images",
         fakes=config.val_fakes,
         reals=min(config.val_reals, config.val_fakes),

@@ -10,7 +10,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from lesb_plugin.pseudo_fakes.pairs import load_law
+from lesb_plugin.pseudo_fakes.pairs import load_recipe
 from lesb_plugin.train.checkpoint import save_weights
 from lesb_plugin.train.options import ValidateConfig
 from lesb_plugin.train.val_set import val_set
@@ -58,7 +58,7 @@ def validate(config: ValidateConfig) -> Validation:
 
     BenchErrors say what to change.
     """
-    load_law(config.val_style)  # what is wrong there is said at once
+    load_recipe(config.val_style)  # what is wrong there is said at once
     _check_asked(config)
     if config.out is None:
         return _validate(config)
@@ -147,4 +147,4 @@ def _origin(backbone: Backbone) -> dict[str, str]:
 def _settings(config: ValidateConfig) -> dict[str, Any]:
     names = ("flagged", "val_style", "val_fakes", "val_reals", "precision")
     kept = {name: getattr(config, name) for name in names}
-    return {**kept, "style": asdict(load_law(config.val_style))}
+    return {**kept, "style": asdict(load_recipe(config.val_style))}

@@ -146,5 +146,5 @@ class _Draws(torch.utils.data.Dataset["Made | Skipped"]):
         if not 0 <= index < len(self):
             raise IndexError(index)
         face, draw = divmod(index, self.draws)
-        families = list(self.maker.law.weights())
+        families = list(self.maker.recipe.weights())
         return self.maker.make(draw, face, families[index % len(families)])

@@ -34,7 +34,7 @@ from lesb_plugin.pseudo_fakes.pairs import pair_maker
 from lesb_plugin.pseudo_fakes.store import build_store
 from lesb_plugin.roi.calibration import Calibration, choose_fusion, fit_calibration
 from lesb_plugin.roi.dataset import PartFakes
-from lesb_plugin.roi.heads import Examples, PartLaw, train_part_heads
+from lesb_plugin.roi.heads import Examples, PartRecipe, train_part_heads
 from lesb_plugin.roi.localisation import localisation
 from registry import crop_face, print_table, progress
 from registry.data.index import find_videos
@@ -210,7 +210,7 @@ def table(args: argparse.Namespace) -> None:
         for name, each in {**fixed, **drawn_variants(train, seed)}.items():
             known, unseen = each.inputs(train), each.inputs(val)
             heads = train_part_heads(
-                Examples(known, each.labels), Examples(unseen, val["y"]), each.law, seed
+                Examples(known, each.labels), Examples(unseen, val["y"]), each.recipe, seed
             )
             logits = heads.logits(unseen), heads.logits(each.inputs(real))
             found.setdefault(name, []).append(measured(*logits, val, real, each.on_scale))
@@ -229,7 +229,7 @@ class Variant:
 
     inputs: Inputs
     labels: NDArray[np.float32]
-    law: PartLaw = field(default_factory=PartLaw)
+    recipe: PartRecipe = field(default_factory=PartRecipe)
     on_scale: bool = True
 
 
@@ -248,7 +248,7 @@ def variants_of(train: Rows, changes: NDArray[np.float32]) -> dict[str, Variant]
     contrastive = contrastive_subspaces(scatters, features, train)
     return {
         "as shipped": Variant(inputs=less, labels=y),
-        "without the margin": Variant(inputs=less, labels=y, law=PartLaw(margin=0.0)),
+        "without the margin": Variant(inputs=less, labels=y, recipe=PartRecipe(margin=0.0)),
         "logits not on the scale of reals": Variant(inputs=less, labels=y, on_scale=False),
         "not less the rest of the face": Variant(inputs=stage("fine"), labels=y),
         f"less {SHARED} directions that parts share": within(without_shared(scatters), y),

@@ -18,7 +18,7 @@ from lesb_plugin.audit.extended.lime import (
     segment_means,
     slic_segments,
 )
-from lesb_plugin.audit.extended.nes import NesLaw, attacked
+from lesb_plugin.audit.extended.nes import NesRecipe, attacked
 from lesb_plugin.audit.extended.study import Image, Stopped, Study
 from lesb_plugin.audit.measures.controls import CONSTANT, ORACLE, OWN, commonest
 from lesb_plugin.audit.rows.compared import mean_row, unmeasured
@@ -48,7 +48,7 @@ class _Lime:
 
 
 def attack_rows(study: Study) -> list[Row]:
-    """s(x) - s(x attacked) of fakes that score above .5, the NES attack of `NesLaw` in a region.
+    """s(x) - s(x attacked) of fakes that score above .5, the NES attack of `NesRecipe` in a region.
 
     In units of the score, range about [-1, 1], higher is better: where the region is what made the
     score, an attack there undoes it. Regions are the 1 to `attack_top` parts, or SLIC segments,
@@ -137,8 +137,8 @@ def _falls(
 
 
 def _score_after(study: Study, face: AuditFace, region: Flags, rng: np.random.Generator) -> float:
-    law = NesLaw(steps=study.config.attack_steps)
-    image = attacked(lambda images: _log_odds(study, face, images), face.crop.image, region, law,
+    recipe = NesRecipe(steps=study.config.attack_steps)
+    image = attacked(lambda images: _log_odds(study, face, images), face.crop.image, region, recipe,
                      rng)  # fmt: skip
     return float(study.subject.of_images(face.crop, image[None])[0])
 

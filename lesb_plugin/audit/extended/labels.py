@@ -13,10 +13,10 @@ from lesb_plugin.audit.measures.controls import TRUE_LABELS
 from lesb_plugin.audit.measures.naming import macro_recall, named_share, standardised
 from lesb_plugin.audit.rows.compared import unmeasured
 from lesb_plugin.audit.rows.row import Row, at_most
-from lesb_plugin.lesb.heads import HeadLaw, Labelled, train_heads
+from lesb_plugin.lesb.heads import HeadRecipe, Labelled, train_heads
 from lesb_plugin.roi.detector import RoiDetector
 from lesb_plugin.roi.encoding import part_features
-from lesb_plugin.roi.heads import Examples, PartLaw, train_part_heads
+from lesb_plugin.roi.heads import Examples, PartRecipe, train_part_heads
 from registry import Crop, EmbeddingDetector, LocalDetector, progress
 
 __all__ = ["labels_row"]
@@ -130,7 +130,7 @@ def _of_lesb(inputs: Inputs, labels: NDArray[np.int64]) -> _Refit:
     def fit(train: Rows, taught: Rows, seed: int) -> Callable[[Inputs], Array]:
         # Stopped on what they learn from: held-out faces would be as wrongly labelled.
         given = Labelled(inputs[:, train], labels[taught])
-        return train_heads(given, given, HeadLaw(), seed).heads.logits
+        return train_heads(given, given, HeadRecipe(), seed).heads.logits
 
     return _Refit(inputs, fit)
 
@@ -144,6 +144,6 @@ def _of_roi(
 
     def fit(train: Rows, taught: Rows, seed: int) -> Callable[[Inputs], Array]:
         given = Examples(inputs[:, train], labels[taught])
-        return train_part_heads(given, given, PartLaw(), seed).logits
+        return train_part_heads(given, given, PartRecipe(), seed).logits
 
     return _Refit(inputs, fit)

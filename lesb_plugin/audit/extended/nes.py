@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NesLaw", "attacked"]
+__all__ = ["NesRecipe", "attacked"]
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -17,7 +17,7 @@ Score = Callable[[Image], Array]  # images (n, S, S, 3) -> log-odds of fake (n,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NesLaw:
+class NesRecipe:
     """The attack of Tsigos et al., "Towards Quantitative Evaluation of Explainable AI Methods for
     Deepfake Detection" (2024); levels are of 255.
     """
@@ -30,7 +30,7 @@ class NesLaw:
 
 
 def attacked(
-    score: Score, image: Image, mask: NDArray[np.bool_], law: NesLaw, rng: np.random.Generator
+    score: Score, image: Image, mask: NDArray[np.bool_], recipe: NesRecipe, rng: np.random.Generator
 ) -> Image:
     """The image (S, S, 3) with pixels of the mask (S, S) changed so that its score of fake falls.
 
@@ -41,16 +41,16 @@ def attacked(
     inside = np.flatnonzero(mask)
     start = image.reshape(-1, 3)[inside].astype(np.int16)  # (m, 3)
     now = start
-    for _ in range(law.steps):
-        noise = _noise((law.samples // 2, *start.shape), law.sigma, rng)
+    for _ in range(recipe.steps):
+        noise = _noise((recipe.samples // 2, *start.shape), recipe.sigma, rng)
         tried = np.clip(np.concatenate([now[None], now + noise, now - noise]), 0, 255)
         found = score(_filled(image, inside, tried))  # (1 + samples,)
         if found[0] < 0:
             break
         moved = (tried[1:] - now).astype(np.float64)
         gradient = np.tensordot(found[1:] - found[0], moved, axes=1)  # (m, 3)
-        downhill = now - law.rate * np.sign(gradient).astype(np.int16)
-        now = np.clip(np.clip(downhill, start - law.epsilon, start + law.epsilon), 0, 255)
+        downhill = now - recipe.rate * np.sign(gradient).astype(np.int16)
+        now = np.clip(np.clip(downhill, start - recipe.epsilon, start + recipe.epsilon), 0, 255)
     return np.asarray(_filled(image, inside, now[None])[0])
 
 

@@ -6,7 +6,7 @@ import argparse
 import json
 from dataclasses import asdict, dataclass
 
-from registry.console import print_table, say
+from registry.console import print_table, say, say_block
 from registry.errors import BenchError, guarded
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import FaceDetectorSpec
@@ -43,7 +43,9 @@ def run_faces(args: argparse.Namespace) -> int:
     states = [_state(plugins, name) for name in plugins.specs("face_detector")]
     uses = [_use(command, name, states) for command, name in _defaults().items()]
     if args.json:
-        say(json.dumps({"detectors": [asdict(each) for each in states], "uses": uses}, indent=1))
+        say_block(
+            json.dumps({"detectors": [asdict(each) for each in states], "uses": uses}, indent=1)
+        )
         return 0
     rows = [(each.name, "yes" if each.ready else "no", each.why) for each in states]
     print_table("face detectors", ("name", "ready", "what it is, or what it lacks"), rows)

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, TextIO
+from textwrap import fill
+from typing import TextIO
 
-from registry.console import say
+from registry.console import say, table_text
 from registry.contracts.types import ALL_METHODS
 from registry.results.figure import CountedFigure
 from registry.results.measure import Count, Measurement
 from registry.results.profiles import STRICT
 from registry.results.result import Result
-
-if TYPE_CHECKING:
-    from rich.table import Table
-from registry.streams import output
+from registry.streams import output, write
 from registry.untrusted import one_line
 
 __all__ = [
@@ -37,7 +35,6 @@ _TITLES = {
     "tpr_at_fpr_1": "TPR at FPR 1 %",
     "tpr_at_fpr_5": "TPR at FPR 5 %",
 }
-_WIDE = 10_000
 
 
 def print_results(results: Sequence[Result]) -> None:
@@ -53,18 +50,16 @@ def print_tables(result: Result, file: TextIO | None = None) -> None:
 
     A terminal's width is kept by wrapping names; in a file or a pipe nothing is wrapped or cut.
     """
-    from rich.console import Console
-    from rich.text import Text
-
     stream = output() if file is None else file
-    width = get_terminal_size().columns if stream.isatty() else _WIDE
-    console = Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    width = get_terminal_size().columns if stream.isatty() else None
+    titles = [metric_title(name) for name in headline_metrics(result)]
+    header = ("data set, method", *titles, "real/fake", "frames", "errors")
     for variant in result.variants:
-        console.print(Text(one_line(variant), style="bold"))
-        console.print(_table(result, variant))
-        console.print()
-    for line in _lines_below(result):
-        console.print(Text(one_line(line)))
+        rows = [_cells(result, variant, *row) for row in _rows(result)]
+        text = table_text(one_line(variant), header, rows, width=width)
+        write(f"{text}\n\n", stream)
+    for line in map(one_line, _lines_below(result)):
+        write((line if width is None else fill(line, width)) + "\n", stream)
 
 
 def headline_metrics(result: Result) -> tuple[str, ...]:
@@ -98,30 +93,16 @@ def reasons(measurements: tuple[Measurement, ...], draws: int) -> tuple[str, ...
     return tuple(f"{why} ({_listed(list(names))})" for why, names in rows.items())
 
 
-def _table(result: Result, variant: str) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-    table.add_column("data set, method", overflow="fold")
-    for name in headline_metrics(result):
-        table.add_column(metric_title(name), no_wrap=True)
-    for name in ("real/fake", "frames", "errors"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for each, level in _rows(result):
-        found = result.select(
-            variant=variant, dataset=each.dataset, method=each.method, level=level
-        )
-        name = one_line(_row_name(result, each))
-        table.add_row(
-            Text(name if result.settings.profile == STRICT else f"{name} per {level}"),
-            *(_cell(found, metric) for metric in headline_metrics(result)),
-            _units(each, found),
-            str(each.frames),
-            str(sum(each.errors.values())),
-        )
-    return table
+def _cells(result: Result, variant: str, count: Count, level: str) -> tuple[str, ...]:
+    found = result.select(variant=variant, dataset=count.dataset, method=count.method, level=level)
+    name = _row_name(result, count)
+    return (
+        name if result.settings.profile == STRICT else f"{name} per {level}",
+        *(_cell(found, metric) for metric in headline_metrics(result)),
+        _units(count, found),
+        str(count.frames),
+        str(sum(count.errors.values())),
+    )
 
 
 def _rows(result: Result) -> list[tuple[Count, str]]:

@@ -186,6 +186,7 @@ def test_what_cannot_be_audited_is_told(
     assert told in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_reals_alone_are_refused(
     faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -189,6 +189,7 @@ def test_a_report_of_another_file_is_never_replaced(bench: Run, tmp_path: Path) 
     assert files(tmp_path) == before  # each keeps its name
 
 
+@pytest.mark.slow
 def test_a_report_without_maps_leaves_none_of_an_earlier_one(bench: Run, tmp_path: Path) -> None:
     file = write(tmp_path / "a.png", portrait())
     bench(file)
@@ -289,6 +290,7 @@ def test_a_detector_without_gradient_or_parts_has_a_report_that_says_so(
     assert "scores the face as a whole and no parts" in page
 
 
+@pytest.mark.slow
 def test_an_explainer_that_was_asked_for_and_cannot_is_an_error(bench: Run, tmp_path: Path) -> None:
     file = write(tmp_path / "a.png", portrait())
     code, _, err = bench(file, "--explainer", "cam", detector="redness")
@@ -299,6 +301,7 @@ def test_an_explainer_that_was_asked_for_and_cannot_is_an_error(bench: Run, tmp_
     assert "did you mean 'cam'?" in err
 
 
+@pytest.mark.slow
 def test_any_other_explainer_and_its_options_can_be_named(bench: Run, tmp_path: Path) -> None:
     file = write(tmp_path / "a.png", portrait())
     more = ("--explainer", "occlusion_grid", "--set", "explain.grid=3")

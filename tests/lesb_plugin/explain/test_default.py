@@ -143,6 +143,7 @@ def copies(fitted: dict[str, Path], tmp_path: Path) -> dict[str, Path]:
 # --- which detector ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_registered_lesb_roi_explains(
     bench: Run, fitted: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -88,6 +88,7 @@ class Page(HTMLParser):
 KINDS = ("photo", "clip", "error")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_page_is_well_formed_and_asks_for_nothing_from_anywhere(
     kind: str, pages: dict[str, Path]

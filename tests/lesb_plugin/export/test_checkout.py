@@ -248,6 +248,7 @@ def test_what_the_packages_of_today_lack_is_mended_and_told_line_by_line(
     assert all(what in line for what, line in zip(gone, told, strict=True))
 
 
+@pytest.mark.slow
 def test_the_script_alone_does_not_run_under_these_packages(
     exported: Path, checkout: Path, packages: None
 ) -> None:
@@ -280,6 +281,7 @@ def test_all_that_keeps_a_fresh_checkout_from_running_is_told_at_once(
     assert all(what in line for what, line in zip(expected, lines, strict=True))
 
 
+@pytest.mark.slow
 def test_a_first_frame_that_cannot_be_read_ends_in_one_sentence(
     exported: Path, checkout: Path, packages: None
 ) -> None:
@@ -347,6 +349,7 @@ def test_a_script_that_is_not_there_and_no_script_at_all(
     assert module.main(["--help"]) == 0
 
 
+@pytest.mark.slow
 def test_an_error_of_ours_in_the_script_is_one_line(
     exported: Path, checkout: Path, packages: None, config: dict[str, Any]
 ) -> None:

@@ -96,6 +96,7 @@ def test_no_checkout_and_names_that_it_would_misread(
     assert "--name NAME" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Celeb-DF-v2", "dfdc", "FF-DF"])
 def test_the_line_that_scores_works_whatever_known_name_the_set_bears(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

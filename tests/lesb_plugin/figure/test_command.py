@@ -206,6 +206,7 @@ def test_a_png_holds_the_picture_and_its_colours(tmp_path: Path) -> None:
     assert inside.sum() == pytest.approx(160 * 160, rel=0.03)  # a tile of 1.6 inches
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["svg", "PDF"])
 def test_vector_files_are_equal_byte_by_byte(tmp_path: Path, suffix: str) -> None:
     image = np.zeros((8, 8, 3), np.uint8)

@@ -73,6 +73,7 @@ def lesb(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # --- what a fit leaves behind ----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_report_shows_each_parts_own_share_by_direction(report: FitReport) -> None:
     (table,) = [each for each in report.tables if "own share" in each[0]]
     title, header, rows = table
@@ -88,6 +89,7 @@ def test_the_report_shows_each_parts_own_share_by_direction(report: FitReport) -
         assert 0.9 < shares[0] <= 1  # of parts that share no cell
 
 
+@pytest.mark.slow
 def test_the_paper_has_no_such_table(lesb: Path) -> None:
     assert "own_share" not in load(lesb)[1]["lfd"]["diagnostics"]
 
@@ -112,6 +114,7 @@ def test_the_artefact_comes_back_as_it_was_written(report: FitReport, tmp_path: 
         np.testing.assert_allclose(basis.T @ basis, np.eye(fitted.lfd.rank), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_its_subspaces_depend_on_what_they_avoid(report: FitReport, tmp_path: Path) -> None:
     rank = load_fitted(report.artefact, PlantedBackbone(grid=8)).lfd.rank
     same, other = (
@@ -183,6 +186,7 @@ def test_a_missing_artefact_is_named() -> None:
         build_gep(DetectorContext(embedder=planted_embedder(), options=None))
 
 
+@pytest.mark.slow
 def test_what_is_exported_says_which_detector_it_is(tmp_path: Path) -> None:
     model = random_lesb(random_backbone())
     for name in ("lesb", "lesb_gep"):

@@ -199,8 +199,8 @@ def test_validation_crops_a_style_as_faces_are_scored(tmp_path: Path) -> None:
     )
     maker = pair_maker(store, CropPolicy(size=64), "sbi", purpose="fit val")
     validation = for_validation(maker)
-    assert maker.law.placement.margin == (0.05, 0.2)
-    assert validation.law.placement.margin is None
+    assert maker.recipe.placement.margin == (0.05, 0.2)
+    assert validation.recipe.placement.margin is None
     assert (validation.blend.after, validation.blend.jpeg_p) == (None, 0.0)
 
 

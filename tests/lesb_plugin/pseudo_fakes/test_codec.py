@@ -1,4 +1,4 @@
-"""Codecs by chance, and the law that they belong to."""
+"""Codecs by chance, and the recipe that they belong to."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from lesb_plugin.pseudo_fakes.codec import draw_coding
-from lesb_plugin.pseudo_fakes.law import Quality
 from lesb_plugin.pseudo_fakes.quality import draw_quality
+from lesb_plugin.pseudo_fakes.recipe import Quality
 
 Image = NDArray[np.uint8]
 
@@ -42,19 +42,19 @@ def test_codings_are_drawn_by_weight_and_half_of_them_move() -> None:
     assert len({each.offset for each in drawn}) > 150
 
 
-def test_unknown_codecs_and_laws_without_any_are_told() -> None:
+def test_unknown_codecs_and_recipes_without_any_are_told() -> None:
     assert "give weights of 0 or more to h264" in Quality(codecs={"av2": 1.0}).fault()
     assert "no codec a weight" in Quality(codecs={"h264": 0.0}).fault()
     assert Quality(codecs={"h264": 0.0}, codec_p=0.0).fault() == ""
 
 
-def test_a_law_of_codecs_alone_is_one_function_for_both_of_a_pair(image: Image) -> None:
-    law = Quality(
+def test_a_recipe_of_codecs_alone_is_one_function_for_both_of_a_pair(image: Image) -> None:
+    recipe = Quality(
         colour_p=0, grey_p=0, blur_p=0, sharpen_p=0, rescale_p=0, noise_p=0,
         jpeg_passes=(1.0, 0.0, 0.0), codec_p=1.0, codec_twice_p=0.5, stored_p=0.5,
     )  # fmt: skip
     for seed in range(12):
-        distort = draw_quality(law, np.random.default_rng(seed))
+        distort = draw_quality(recipe, np.random.default_rng(seed))
         once = distort(image)
         np.testing.assert_array_equal(once, distort(image))
         assert once.shape == image.shape

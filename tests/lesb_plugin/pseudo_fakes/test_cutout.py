@@ -8,24 +8,24 @@ from pathlib import Path
 import numpy as np
 
 from lesb_plugin.pseudo_fakes.cutout import draw_cutout
-from lesb_plugin.pseudo_fakes.law import Cutout
+from lesb_plugin.pseudo_fakes.recipe import Cutout
 from tests.shared.drawn_training import easy_style, maker
 
 
-def drawn(law: Cutout, mask: np.ndarray, draws: int = 400) -> list[np.ndarray]:
+def drawn(recipe: Cutout, mask: np.ndarray, draws: int = 400) -> list[np.ndarray]:
     """What each draw hides, as masks."""
     hidden = []
     for seed in range(draws):
-        found = draw_cutout(law, mask, np.random.default_rng(seed))
+        found = draw_cutout(recipe, mask, np.random.default_rng(seed))
         hidden.append(np.zeros(mask.shape, bool))
         if found is not None:
             hidden[-1][found[0]] = True
     return hidden
 
 
-def test_the_hidden_share_is_what_the_law_says() -> None:
-    law = Cutout(p=1.0, share=(0.1, 0.2))
-    shares = [each.mean() for each in drawn(law, np.zeros((224, 224), np.uint8))]
+def test_the_hidden_share_is_what_the_recipe_says() -> None:
+    recipe = Cutout(p=1.0, share=(0.1, 0.2))
+    shares = [each.mean() for each in drawn(recipe, np.zeros((224, 224), np.uint8))]
     assert 0.095 < min(shares) < 0.11
     assert 0.19 < max(shares) < 0.205
 
@@ -47,8 +47,8 @@ def test_enough_of_what_was_changed_stays_in_sight() -> None:
 
 def test_real_fake_and_mask_are_hidden_alike(tmp_path: Path) -> None:
     pairs = maker(tmp_path, easy_style(tmp_path), count=4)
-    plain = replace(pairs, law=replace(pairs.law, cutout=Cutout()))
-    cut = replace(pairs, law=replace(pairs.law, cutout=Cutout(p=1.0, visible=0.0)))
+    plain = replace(pairs, recipe=replace(pairs.recipe, cutout=Cutout()))
+    cut = replace(pairs, recipe=replace(pairs.recipe, cutout=Cutout(p=1.0, visible=0.0)))
     for face in range(4):
         before, after = plain.make(0, face), cut.make(0, face)
         changed = (before.images != after.images).any(axis=-1)  # (2, S, S)

@@ -92,9 +92,9 @@ def test_a_colour_that_never_happens_changes_nothing() -> None:
 
 def test_colour_distortions_happen_with_their_probabilities() -> None:
     grey = np.full((2, 2, 3), 128, np.uint8)  # HSV and back leaves grey as it is
-    law = Colour(rgb=20.0, rgb_p=0.3, hsv_p=0.0, tone_p=0.0)
+    recipe = Colour(rgb=20.0, rgb_p=0.3, hsv_p=0.0, tone_p=0.0)
     changed = [
-        (draw_colour(law, np.random.default_rng(i))(grey) != grey).any() for i in range(1000)
+        (draw_colour(recipe, np.random.default_rng(i))(grey) != grey).any() for i in range(1000)
     ]
     assert 0.24 < np.mean(changed) < 0.36
 

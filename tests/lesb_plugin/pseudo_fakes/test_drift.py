@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lesb_plugin.pseudo_fakes.drift import drift_face, move_landmarks
-from lesb_plugin.pseudo_fakes.law import Drift
+from lesb_plugin.pseudo_fakes.recipe import Drift
 from tests.shared.planted import MEAN_FACE
 
 POINTS = (MEAN_FACE * (140, 160) + (80, 60)).astype(np.float32)

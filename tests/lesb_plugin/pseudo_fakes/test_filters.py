@@ -19,8 +19,8 @@ from lesb_plugin.pseudo_fakes.geometry import (
     similarity_map,
     where_to,
 )
-from lesb_plugin.pseudo_fakes.law import Placement, Quality
 from lesb_plugin.pseudo_fakes.quality import draw_quality
+from lesb_plugin.pseudo_fakes.recipe import Placement, Quality
 from lesb_plugin.pseudo_fakes.view import View, place
 from registry import similarity
 from tests.shared.planted import MEAN_FACE
@@ -164,18 +164,18 @@ def test_one_draw_of_quality_is_one_function(image: NDArray[np.uint8]) -> None:
 
 
 def test_quality_with_probabilities_of_zero_changes_nothing(image: NDArray[np.uint8]) -> None:
-    law = Quality(
+    recipe = Quality(
         colour_p=0, grey_p=0, blur_p=0, sharpen_p=0, rescale_p=0, noise_p=0,
         jpeg_passes=(1.0, 0.0, 0.0), codec_p=0,
     )  # fmt: skip
     for seed in range(5):
-        distort = draw_quality(law, np.random.default_rng(seed))
+        distort = draw_quality(recipe, np.random.default_rng(seed))
         np.testing.assert_array_equal(distort(image), image)
 
 
 def test_what_is_spared_is_the_image_or_one_good_jpeg_of_it(image: NDArray[np.uint8]) -> None:
-    law = Quality(spared_p=1.0, spared_jpeg=(90, 90), colour_p=0.0, grey_p=0.0)
-    found = [draw_quality(law, np.random.default_rng(seed))(image) for seed in range(40)]
+    recipe = Quality(spared_p=1.0, spared_jpeg=(90, 90), colour_p=0.0, grey_p=0.0)
+    found = [draw_quality(recipe, np.random.default_rng(seed))(image) for seed in range(40)]
     jpeg = compress(image, 90)
     kinds = [(np.array_equal(each, image), np.array_equal(each, jpeg)) for each in found]
     assert set(kinds) == {(True, False), (False, True)}
@@ -210,9 +210,9 @@ def test_placement_moves_the_landmarks_with_the_pixels() -> None:
     nose = points[30]
     cv2.circle(image, tuple(np.rint(nose).astype(int).tolist()), 6, (255, 255, 255), -1)
     face = View(image, points, (80.0, 60.0, 220.0, 220.0))
-    law = Placement(flip=0.5, width=(64, 140), rotation=10, rotation_p=0.5)
+    recipe = Placement(flip=0.5, width=(64, 140), rotation=10, rotation_p=0.5)
     for seed in range(12):
-        view = place(face, law, np.random.default_rng(seed))
+        view = place(face, recipe, np.random.default_rng(seed))
         y, x = np.nonzero(view.image[..., 0] > 128)
         np.testing.assert_allclose((x.mean(), y.mean()), view.landmarks[30], atol=1.0)
         assert view.width <= 141
@@ -226,18 +226,20 @@ def test_a_face_is_never_enlarged() -> None:
 
 def test_a_width_is_drawn_as_often_as_asked() -> None:
     face = View(np.zeros((300, 320, 3), np.uint8), POINTS, (80.0, 60.0, 220.0, 220.0))
-    law = Placement(width=(64, 100), width_p=0.5)
-    widths = [place(face, law, np.random.default_rng(seed)).width for seed in range(200)]
+    recipe = Placement(width=(64, 100), width_p=0.5)
+    widths = [place(face, recipe, np.random.default_rng(seed)).width for seed in range(200)]
     assert 70 < sum(width == 140.0 for width in widths) < 130
 
 
 def test_colours_of_spared_images_change_too_and_pixel_by_pixel(image: NDArray[np.uint8]) -> None:
-    law = Quality(spared_p=1.0, spared_jpeg=(100, 100), colour_p=1.0, grey_p=0.0)
+    recipe = Quality(spared_p=1.0, spared_jpeg=(100, 100), colour_p=1.0, grey_p=0.0)
     shuffled = np.random.default_rng(0).permutation(image.shape[0] * image.shape[1])
     mixed = image.reshape(-1, 3)[shuffled].reshape(image.shape)
     alike = changed = 0
     for seed in range(20):
-        first, second = (draw_quality(law, np.random.default_rng(seed))(x) for x in (image, mixed))
+        first, second = (
+            draw_quality(recipe, np.random.default_rng(seed))(x) for x in (image, mixed)
+        )
         changed += bool((first != image).any())
         alike += np.array_equal(first.reshape(-1, 3)[shuffled].reshape(image.shape), second)
     assert changed == 20
@@ -270,10 +272,10 @@ def test_stretching_alone_makes_wider_and_less_high() -> None:
 
 def test_faces_are_bent_as_often_as_asked_and_keep_their_box(image: NDArray[np.uint8]) -> None:
     view = View(image, POINTS, (40.0, 30.0, 120.0, 120.0))
-    law = Placement(bend=0.05, stretch=0.08, bend_p=0.3)
+    recipe = Placement(bend=0.05, stretch=0.08, bend_p=0.3)
     bent = 0
     for seed in range(200):
-        placed = place(view, law, np.random.default_rng(seed))
+        placed = place(view, recipe, np.random.default_rng(seed))
         assert placed.box == view.box
         moved = np.abs(placed.landmarks - view.landmarks).max()
         assert (moved > 0) == (placed.image != view.image).any()

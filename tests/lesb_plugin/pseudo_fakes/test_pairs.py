@@ -15,9 +15,9 @@ from lesb_plugin.lfd.variants import Skipped
 from lesb_plugin.pseudo_fakes.distort import Image
 from lesb_plugin.pseudo_fakes.drawn_masks import pieces_of
 from lesb_plugin.pseudo_fakes.forgeries import FAMILIES, forge
-from lesb_plugin.pseudo_fakes.law import Law
 from lesb_plugin.pseudo_fakes.made import Made
-from lesb_plugin.pseudo_fakes.pairs import Batch, Order, PairMaker, batches, load_law
+from lesb_plugin.pseudo_fakes.pairs import Batch, Order, PairMaker, batches, load_recipe
+from lesb_plugin.pseudo_fakes.recipe import Recipe
 from lesb_plugin.pseudo_fakes.view import View, resize_view
 from registry import ConfigError
 from tests.shared.drawn_training import CROP, DrawnPerson, maker, people, store, store_of
@@ -36,7 +36,7 @@ def made(pairs: PairMaker, epoch: int, index: int, family: str | None = None) ->
 
 def plain(pairs: PairMaker) -> PairMaker:
     """The same without what is done to both images of a pair."""
-    return replace(pairs, law=replace(pairs.law, quality=None, mock=0.0))
+    return replace(pairs, recipe=replace(pairs.recipe, quality=None, mock=0.0))
 
 
 def all_batches(pairs: PairMaker, workers: int) -> list[Batch]:
@@ -84,12 +84,12 @@ def test_real_and_fake_are_equal_outside_of_the_mask(clean: PairMaker, family: s
 
 def test_quality_is_the_same_for_both_of_a_pair(clean: PairMaker) -> None:
     """A fake that is its real stays it, through noise, codecs and crops."""
-    law = replace(clean.law, mock=0.0, least_change=0.0, ratios=(0.0,))
+    recipe = replace(clean.recipe, mock=0.0, least_change=0.0, ratios=(0.0,))
     quality = replace(
-        law.quality, colour_p=1.0, blur_p=1.0, rescale_p=1.0, noise_p=1.0, codec_p=1.0
+        recipe.quality, colour_p=1.0, blur_p=1.0, rescale_p=1.0, noise_p=1.0, codec_p=1.0
     )  # fmt: skip
     # With an opacity of 0 nothing is blended, and masks that are empty count as no change.
-    pairs = replace(clean, law=replace(law, quality=quality))
+    pairs = replace(clean, recipe=replace(recipe, quality=quality))
     from lesb_plugin.pseudo_fakes import forgeries
 
     with pytest.MonkeyPatch.context() as patch:
@@ -139,8 +139,10 @@ def test_donors_alike_are_not_changed(clean: PairMaker) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("lesb_plugin.pseudo_fakes.forgeries.draw_change", counted)
         for alike, times in ((1.0, 0), (0.0, 4)):
-            swap = replace(clean.law.swap, alike=alike, changed=1.0)
-            pairs = replace(clean, law=replace(clean.law, swap=swap, mock=0.0, least_change=0.0))
+            swap = replace(clean.recipe.swap, alike=alike, changed=1.0)
+            pairs = replace(
+                clean, recipe=replace(clean.recipe, swap=swap, mock=0.0, least_change=0.0)
+            )
             for seed in range(4):
                 forge("swap_alpha", clean.store.view(seed), pairs._scene(seed), rng_of(seed))
             assert len(calls) == times
@@ -148,8 +150,10 @@ def test_donors_alike_are_not_changed(clean: PairMaker) -> None:
 
 def test_a_weaker_warp_moves_less(clean: PairMaker) -> None:
     def change(strength: tuple[float, float]) -> float:
-        warp = replace(clean.law.warp, strength=strength)
-        scene = replace(plain(clean), law=replace(clean.law, warp=warp, least_change=0.0, mock=0.0))
+        warp = replace(clean.recipe.warp, strength=strength)
+        scene = replace(
+            plain(clean), recipe=replace(clean.recipe, warp=warp, least_change=0.0, mock=0.0)
+        )
         found = []
         for seed in range(6):
             view = smooth_view(clean.store.view(seed % len(clean)))
@@ -178,10 +182,10 @@ def test_eyes_that_hang_together_by_a_thread_are_twopieces_of() -> None:
 
 def test_warps_of_each_eye_by_itself_leave_the_nose_bridge_alone(clean: PairMaker) -> None:
     def change_between(apart: float) -> float:
-        warp = replace(clean.law.warp, apart=apart, jaw=0.0, strength=(1.0, 1.0))
-        law = replace(clean.law, warp=warp, least_change=0.0, mock=0.0)
+        warp = replace(clean.recipe.warp, apart=apart, jaw=0.0, strength=(1.0, 1.0))
+        recipe = replace(clean.recipe, warp=warp, least_change=0.0, mock=0.0)
         eyes = replace(clean.regions, parts=clean.regions.parts[:1])
-        scene = replace(plain(clean), law=law, regions=eyes)
+        scene = replace(plain(clean), recipe=recipe, regions=eyes)
         found = []
         for seed in range(12):
             view = clean.store.view(seed % len(clean))
@@ -209,7 +213,7 @@ def test_a_value_that_cannot_be_drawn_is_named(tmp_path: Path, line: str, told: 
     path = tmp_path / "odd.yaml"
     path.write_text(f"families: {{warp: 1}}\n{line}\n")
     with pytest.raises(ConfigError, match=told):
-        load_law(str(path))
+        load_recipe(str(path))
 
 
 def rng_of(seed: int) -> np.random.Generator:
@@ -268,11 +272,11 @@ def test_a_family_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"no family of pseudo-fakes named 'face_swap'; known: .*sbi"
     ):
-        load_law(str(path))
+        load_recipe(str(path))
 
 
 @pytest.mark.parametrize("style", ["sbi", "clean"])
 def test_shipped_styles_load(style: str) -> None:
-    law = load_law(style)
-    assert isinstance(law, Law)
-    assert sum(law.weights().values()) == pytest.approx(1)
+    recipe = load_recipe(style)
+    assert isinstance(recipe, Recipe)
+    assert sum(recipe.weights().values()) == pytest.approx(1)

@@ -12,13 +12,13 @@ from sklearn.preprocessing import StandardScaler
 from lesb_plugin.roi.heads import (
     Examples,
     PartHeads,
-    PartLaw,
+    PartRecipe,
     contrastive_loss,
     train_part_heads,
 )
 from lesb_plugin.roi.localisation import localisation
 
-QUICK = PartLaw(learning_rate=0.02, epochs=40)
+QUICK = PartRecipe(learning_rate=0.02, epochs=40)
 
 
 def examples(count: int, seed: int, *, shuffled: bool = False) -> Examples:
@@ -55,8 +55,8 @@ def test_heads_that_learn_from_shuffled_labels_name_it_by_chance() -> None:
 def test_without_a_margin_a_head_is_a_logistic_regression() -> None:
     train = examples(600, 0)
     steps = {"learning_rate": 0.05, "epochs": 1500, "patience": 1500, "batch": 600}
-    law = replace(QUICK, margin=0.0, weight_decay=0.0, **steps)
-    heads = train_part_heads(train, train, law, 0)
+    recipe = replace(QUICK, margin=0.0, weight_decay=0.0, **steps)
+    heads = train_part_heads(train, train, recipe, 0)
     for k in range(3):
         inputs = StandardScaler().fit_transform(train.inputs[k].astype(np.float64))
         reference = LogisticRegression(C=1e6, max_iter=1000).fit(inputs, train.labels[:, k])

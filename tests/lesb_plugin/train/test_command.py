@@ -115,9 +115,9 @@ def test_crops_can_be_learned_from_as_they_are_stored(
 ) -> None:
     policies: list[CropPolicy] = []
 
-    def noting(store: FaceStore, crop: CropPolicy, law: str, **settings: Any) -> PairMaker:
+    def noting(store: FaceStore, crop: CropPolicy, recipe: str, **settings: Any) -> PairMaker:
         policies.append(crop)
-        return pair_maker(store, crop, law, **settings)
+        return pair_maker(store, crop, recipe, **settings)
 
     for module in ("run", "val_set"):
         monkeypatch.setattr(f"lesb_plugin.train.{module}.pair_maker", noting)

@@ -125,7 +125,7 @@ def test_equal_runs_give_equal_files_wherever_they_are_written(tmp_path: Path) -
         (tmp_path / name).mkdir()
         run = trainer(tmp_path / name, epochs=1)
         run.log["config"] = {"out": str(run.out), "seed": run.config.seed}
-        # one law under one path: the place of a style file is part of what was asked for
+        # one recipe under one path: the place of a style file is part of what was asked for
         run.run(Stop(None))
         found.append((run.out / WEIGHTS).read_bytes())
     assert found[0] == found[1]
@@ -200,26 +200,26 @@ def test_resuming_with_other_settings_or_data_is_refused(tmp_path: Path) -> None
         resume(other)
 
 
-def test_resuming_under_another_law_of_the_same_name_is_refused(tmp_path: Path) -> None:
+def test_resuming_under_another_recipe_of_the_same_name_is_refused(tmp_path: Path) -> None:
     run = trainer(tmp_path)
     run.run(Stop(0))
     style = tmp_path / "easy.yaml"
-    law = style.read_text()
+    recipe = style.read_text()
     resume(run)
-    style.write_text(law.replace("0.5", "0.4"))
+    style.write_text(recipe.replace("0.5", "0.4"))
     with pytest.raises(ConfigError, match=r"easy\.yaml', or a file that it names, has changed"):
         resume(run)
-    style.write_text(law + "# a comment is no change\n")
+    style.write_text(recipe + "# a comment is no change\n")
     resume(run)
 
 
 def test_a_style_file_that_is_gone_while_a_run_goes_on_costs_no_checkpoint(tmp_path: Path) -> None:
     run = trainer(tmp_path)
     style = tmp_path / "easy.yaml"
-    law = style.read_text()
+    recipe = style.read_text()
     style.unlink()
     run.run(Stop(0))
-    style.write_text(law)
+    style.write_text(recipe)
     resume(run)
 
 
@@ -244,7 +244,7 @@ FOREIGN: dict[str, Callable[[Any], Any]] = {
     "no generator": lambda state: {**state, "random": torch.ones(3)},
     "another optimiser": lambda state: {**state, "optimiser": {}},
     "another tally": lambda state: {**state, "tally": {"loss": 0.0, "other": 1}},
-    "no laws": lambda state: {**state, "laws": None},
+    "no recipes": lambda state: {**state, "laws": None},
 }
 
 

@@ -49,6 +49,7 @@ def test_the_places_where_a_released_file_may_be_put_are_named(
     assert places in str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_file_in_the_folder_for_weights_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,7 @@ def save_as_released(model_state: dict[str, torch.Tensor], path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_released_b4_layout_gives_the_logits_of_the_network_it_came_from(
     tmp_path: Path,
 ) -> None:
@@ -59,6 +60,7 @@ def test_the_released_b4_layout_gives_the_logits_of_the_network_it_came_from(
     agree(backbone, batch, outputs(source, batch), 1e-5)
 
 
+@pytest.mark.slow
 def test_efficientnet_pytorch_itself_gives_the_same_logits(tmp_path: Path) -> None:
     package = pytest.importorskip("efficientnet_pytorch")
     source = package.EfficientNet.from_name("efficientnet-b4", num_classes=2, image_size=380)
@@ -136,6 +138,7 @@ def test_the_packaged_lite0_sees_a_palace_and_a_daisy(photo: str, label: int) ->
         assert int(backbone.model.classifier(embedding).argmax()) == label
 
 
+@pytest.mark.slow
 def test_a_deepfakebench_xception_gives_the_logits_of_timms(tmp_path: Path) -> None:
     source = timm.create_model("legacy_xception", num_classes=2)
     batch = images(96)

@@ -146,6 +146,7 @@ def normalised(images: torch.Tensor) -> torch.Tensor:
 # --- features and embedding --------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_embedding_is_what_timm_gives_before_its_logits(
     made: Callable[[str], TimmBackbone], kind: str
@@ -383,6 +384,7 @@ def test_random_weights_are_called_random_and_trained_on_nothing() -> None:
 # --- named backbones ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_sbi_takes_380_px_without_normalisation() -> None:
     backbone = build_named("sbi_effb4", "random", 0)
     assert backbone.crop == CropPolicy(name="sbi", size=380, margin=0.125)
@@ -395,6 +397,7 @@ def test_sbi_takes_380_px_without_normalisation() -> None:
     torch.testing.assert_close(logit, logits[:, 1] - logits[:, 0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "size", "dim", "mean_pooled"),
     [
@@ -461,6 +464,7 @@ def test_a_file_decides_how_many_classes_there_are(
     torch.testing.assert_close(embedding(backbone, images), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_sbi_weights_with_two_classes_count_as_trained_on_forgeries(tmp_path: Path) -> None:
     path, _ = written(tmp_path / "sbi.safetensors", "tf_efficientnet_b4")
     backbone = build_named("sbi_effb4", str(path), 0)

@@ -68,6 +68,7 @@ def dfb_reference(package: object, path: Path, classes: int) -> nn.Module:
     return Whole().eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [2, 3])
 def test_efficientnetb4_gives_the_logits_of_the_network_it_came_from(
     tmp_path: Path, classes: int
@@ -113,6 +114,7 @@ def test_freezing_at_the_inputs_own_size_changes_nothing() -> None:
     torch.testing.assert_close(outputs(model, images(96)), before)
 
 
+@pytest.mark.slow
 def test_either_xception_takes_the_same_file(tmp_path: Path) -> None:
     source = timm.create_model("legacy_xception", num_classes=2)
     path = tmp_path / "xception_best.pth"
@@ -147,6 +149,7 @@ def test_an_efficientnet_is_named_where_an_xception_is_due(tmp_path: Path) -> No
 # --- bench weights inspect ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_inspect_names_kind_backbone_classes_and_sha256(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -192,6 +195,7 @@ def test_inspect_runs_no_code_of_the_file(
     assert not trap.exists()
 
 
+@pytest.mark.slow
 def test_resnet34_gives_the_logits_of_the_network_it_came_from(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

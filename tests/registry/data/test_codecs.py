@@ -87,5 +87,5 @@ def test_h264_has_its_in_loop_filter_on(image: Image) -> None:
     assert blockiness(coded) < 0.8 * blockiness(unfiltered)
 
 
-def test_every_codec_of_the_law_is_in_the_installed_pyav() -> None:
+def test_every_codec_of_the_recipe_is_in_the_installed_pyav() -> None:
     assert missing_encoders(CODECS) == []

@@ -13,9 +13,9 @@ from registry.contracts.types import CropPolicy, Face, Frame
 from registry.errors import DataError
 from registry.faces.crops import crop_face
 from registry.faces.plausible import check_landmarks
-from registry.faces.reader import FaceReader
 from registry.plugins.discovery import load_plugins
 from tests.shared.planted import MEAN_FACE
+from tests.shared.readers import reader_of
 
 SHAPE = (240, 320, 3)
 Points = NDArray[np.float64]
@@ -105,7 +105,7 @@ def test_real_landmarks_pass(faces: Path) -> None:
 def test_a_frame_with_such_landmarks_is_refused_by_name(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros(SHAPE, np.uint8))
     np.save(tmp_path / "a.npy", face() / (320, 240))
-    reader = FaceReader(plugins=load_plugins(), crop_from="landmarks")
+    reader = reader_of(load_plugins(), crop_from="landmarks")
     with pytest.raises(DataError, match=r"landmarks .*a\.npy lie between .* look like fractions"):
         reader.read(Frame(path=tmp_path / "a.png", landmarks=tmp_path / "a.npy"))
 

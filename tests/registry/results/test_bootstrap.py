@@ -214,6 +214,7 @@ def test_without_draws_there_is_no_interval() -> None:
     assert (found.low, found.high, found.reason) == (None, None, "no bootstrap draws")
 
 
+@pytest.mark.slow
 def test_auc_of_ten_thousand_videos_takes_under_two_seconds_for_2000_draws() -> None:
     labels, scores = binormal(5000, np.random.default_rng(9))
     clusters = np.arange(10_000)

@@ -166,7 +166,7 @@ def test_a_video_that_cannot_be_opened_ends_no_run(
     def failing(*_: object) -> int:
         raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "tags")
 
-    monkeypatch.setattr("registry.data.index.count_frames", failing)
+    monkeypatch.setattr("registry.data.index.find_frames", failing)
     rows = data(tmp_path / "data")
     (tmp_path / "data" / "bad.mp4").write_bytes(b"anything")
     write(tmp_path / "data", [*rows, ["bad.mp4", "0", ""]])

@@ -577,6 +577,18 @@ def test_another_artefact_in_an_old_run_folder_is_refused(run: Run, tmp_path: Pa
     run(**settings, artefact=str(tmp_path / "b"), overwrite=True)
 
 
+def test_a_run_from_before_there_were_wrappers_is_gone_on_with(run: Run, tmp_path: Path) -> None:
+    import yaml
+
+    run()
+    scored, kept = Grey.calls, tmp_path / "run" / "config.yaml"
+    values = yaml.safe_load(kept.read_text("utf-8"))
+    assert values.pop("wrap") is values.pop("wrap_artefact") is None
+    kept.write_text(yaml.safe_dump(values), "utf-8")
+    run()
+    assert Grey.calls == scored
+
+
 def test_notes_say_what_the_numbers_are_worth(run: Run, tmp_path: Path) -> None:
     write_data(tmp_path / "seen")
     untrained = run(detector="on_backbone", backbone="still")

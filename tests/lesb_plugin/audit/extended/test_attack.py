@@ -18,7 +18,7 @@ from lesb_plugin.audit.extended.lime import (
     segment_means,
     slic_segments,
 )
-from lesb_plugin.audit.extended.nes import NesLaw, attacked
+from lesb_plugin.audit.extended.nes import NesRecipe, attacked
 from lesb_plugin.audit.extended.rows import extended_rows
 from registry import Crop, Scores
 from tests.shared.green import NAMES, hulls, painted_faces, study_of
@@ -35,11 +35,11 @@ def linear(images: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def test_a_linear_score_falls_and_nothing_leaves_the_region_or_epsilon() -> None:
-    law = NesLaw()
-    found = attacked(linear, IMAGE, MASK, law, np.random.default_rng(1))
+    recipe = NesRecipe()
+    found = attacked(linear, IMAGE, MASK, recipe, np.random.default_rng(1))
     moved = found.astype(int) - IMAGE
     assert (moved[~MASK] == 0).all()
-    assert abs(moved).max() == law.epsilon
+    assert abs(moved).max() == recipe.epsilon
     downhill = (np.sign(moved) == -SLOPE)[MASK].mean()
     assert downhill > 0.95
     assert linear(found[None]) < linear(IMAGE[None]) - 0.6 * 16 * 3 * MASK.sum() / 100
@@ -47,7 +47,7 @@ def test_a_linear_score_falls_and_nothing_leaves_the_region_or_epsilon() -> None
 
 def test_values_stay_within_eight_bits() -> None:
     image = np.where(SLOPE > 0, 3, 252).astype(np.uint8)
-    found = attacked(linear, image, MASK, NesLaw(), np.random.default_rng(1))
+    found = attacked(linear, image, MASK, NesRecipe(), np.random.default_rng(1))
     assert set(np.unique(found[MASK])) <= {*range(20), *range(236, 256)}
 
 
@@ -58,7 +58,7 @@ def test_it_ends_as_soon_as_the_face_passes_for_real() -> None:
         asked.append(linear(images) - linear(IMAGE[None]) + 0.5)
         return asked[-1]
 
-    attacked(score, IMAGE, MASK, NesLaw(), np.random.default_rng(1))
+    attacked(score, IMAGE, MASK, NesRecipe(), np.random.default_rng(1))
     starts = [each[0] for each in asked]
     assert all(len(each) == 41 for each in asked)
     assert starts[-1] < 0 <= min(starts[:-1])
@@ -69,8 +69,8 @@ def test_the_gradient_over_a_single_value_is_exact() -> None:
     """With one value only its sign matters, and one step goes the right way."""
     mask = np.zeros((12, 12), bool)
     mask[0, 0] = True
-    law = NesLaw(steps=1, samples=200)
-    found = attacked(linear, IMAGE, mask, law, np.random.default_rng(0)).astype(int)
+    recipe = NesRecipe(steps=1, samples=200)
+    found = attacked(linear, IMAGE, mask, recipe, np.random.default_rng(0)).astype(int)
     np.testing.assert_array_equal(found[0, 0] - IMAGE[0, 0], -SLOPE[0, 0])
 
 
@@ -149,6 +149,7 @@ class MouthDetector:
         return Scores(fake=fake, regions=dict(zip(NAMES, (low, low, fake), strict=True)))
 
 
+@pytest.mark.slow
 def test_only_where_it_looks_can_the_detector_be_attacked() -> None:
     faces = [face for face in painted_faces(9) if face.truth is None or face.truth[2]]
     study = study_of(faces, MouthDetector(faces[0].crop), attack_steps=12, lime_samples=60)

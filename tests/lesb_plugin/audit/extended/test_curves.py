@@ -54,6 +54,7 @@ def test_pixels_are_exchanged_tenth_by_tenth() -> None:
     assert (image == 0).all()
 
 
+@pytest.mark.slow
 def test_who_knows_what_was_changed_undoes_it_in_the_first_step(
     singles: list[AuditFace], curves: dict[str, Row]
 ) -> None:
@@ -76,6 +77,7 @@ def test_a_map_of_the_change_beats_a_random_one(curves: dict[str, Row]) -> None:
         assert set(row.controls) == {"random map", "centre", "oracle"}  # no gradient: no GradCAM
 
 
+@pytest.mark.slow
 def test_without_a_source_only_the_blurred_baseline_is_left(singles: list[AuditFace]) -> None:
     study = study_of([replace(face, source=None) for face in singles], GreenDetector())
     rows = {row.key: row for row in curve_rows(study)}
@@ -87,6 +89,7 @@ def test_without_a_source_only_the_blurred_baseline_is_left(singles: list[AuditF
 # --- Shapley -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_shapley_values_and_restoring_are_captums(faces: list[AuditFace]) -> None:
     from captum.attr import FeatureAblation, ShapleyValues
 

@@ -115,6 +115,7 @@ def _edges(crops: Sequence[Crop]) -> list[Explanation]:
     return [Explanation(maps={"face": each.astype(np.float32)}) for each in small]
 
 
+@pytest.mark.slow
 def test_a_map_that_ignores_the_network_is_found_out(faces: list[AuditFace]) -> None:
     network = GreenNetwork()
     rows = cascade_rows(study_of(faces, network, _edges, network.embedder))
@@ -125,6 +126,7 @@ def test_a_map_that_ignores_the_network_is_found_out(faces: list[AuditFace]) -> 
         assert called_out(row).endswith("no better than edges of the image (1.000).")
 
 
+@pytest.mark.slow
 def test_a_map_of_the_network_changes_with_it(faces: list[AuditFace]) -> None:
     network = GreenNetwork()
 
@@ -232,6 +234,7 @@ def test_every_method_of_the_detector_stands_beside_the_explanation(
     assert "gradcam (1.000)" in rivals(list(rows.values()))
 
 
+@pytest.mark.slow
 def test_a_detector_without_gradients_has_the_methods_that_need_none(
     faces: list[AuditFace],
 ) -> None:

@@ -55,6 +55,7 @@ def blind(faces: list[AuditFace]) -> dict[str, Row]:
     return rows_of(collected(faces, GreenDetector(blind=True)))
 
 
+@pytest.mark.slow
 def test_a_detector_that_sees_parts_names_them(seeing: dict[str, Row]) -> None:
     for key in ("right_part", "right_part.paint", "auc_matrix.diagonal"):
         assert seeing[key].figure.value == 1.0, key
@@ -64,6 +65,7 @@ def test_a_detector_that_sees_parts_names_them(seeing: dict[str, Row]) -> None:
     assert seeing["agreement.auc"].figure.value == 1.0
 
 
+@pytest.mark.slow
 def test_what_it_scores_is_what_moves_it(
     seeing: dict[str, Row], blind: dict[str, Row], faces: list[AuditFace]
 ) -> None:
@@ -81,6 +83,7 @@ def test_what_it_scores_is_what_moves_it(
     )
 
 
+@pytest.mark.slow
 def test_restoring_is_captums_ablation_with_the_source_as_baseline(faces: list[AuditFace]) -> None:
     """The fall of the score when one part is replaced, part by part, computed the long way."""
     face = faces[1]
@@ -112,6 +115,7 @@ def test_every_compared_row_has_every_control(seeing: dict[str, Row]) -> None:
     assert called_out(seeing["right_part"]) == ""
 
 
+@pytest.mark.slow
 def test_agreement_is_with_what_people_perceive_where_they_were_asked(
     faces: list[AuditFace], seeing: dict[str, Row]
 ) -> None:
@@ -139,6 +143,7 @@ def test_agreement_is_with_what_people_perceive_where_they_were_asked(
     assert rows["several_parts"].figure.value == seeing["several_parts"].figure.value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("detector", [GreenDetector(), GreenDetector(blind=True)])
 def test_sets_of_parts_are_compared_with_always_naming_the_eyes(
     faces: list[AuditFace], detector: GreenDetector
@@ -161,6 +166,7 @@ def test_parts_are_stable_where_edits_outlive_compression(seeing: dict[str, Row]
     assert abs(row.controls[SHUFFLED].value) < 0.3  # type: ignore[operator]
 
 
+@pytest.mark.slow
 def test_the_order_of_edges_in_the_parts_is_measured_by_scipy(faces: list[AuditFace]) -> None:
     """Before and after, face by face, in standard deviations of the reals' edges."""
 
@@ -198,6 +204,7 @@ def test_redundancy_is_compared_with_what_was_changed(seeing: dict[str, Row]) ->
 # --- reals ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_reals_are_held_against_the_reals_of_the_fit(faces: list[AuditFace]) -> None:
     found = collected(faces, GreenDetector())
     assert found.reading.parts is not None
@@ -217,6 +224,7 @@ def test_reals_are_held_against_the_reals_of_the_fit(faces: list[AuditFace]) -> 
     assert "the 400 val reals of the artefact" in row.to_json()["reason"]
 
 
+@pytest.mark.slow
 def test_without_reals_of_the_fit_they_are_held_against_each_other(faces: list[AuditFace]) -> None:
     row = rows_of(collected(faces, GreenDetector()))["no_part_on_real"]
     assert row.title.endswith("of the audit's other reals")
@@ -232,6 +240,7 @@ def says(found: Collected, fake: Sequence[float], parts: Sequence[Sequence[float
     return replace(found, reading=reading, val_reals=val)
 
 
+@pytest.mark.slow
 def test_rows_on_reports_count_what_would_be_singled_out(faces: list[AuditFace]) -> None:
     """Three faces of a person: a real, one with the part `number % 3` changed, one with all."""
     found = collected(faces, GreenDetector())
@@ -262,6 +271,7 @@ def test_rows_on_reports_count_what_would_be_singled_out(faces: list[AuditFace])
     assert rows["reports.real"].met is False
 
 
+@pytest.mark.slow
 def test_a_report_singles_out_nothing_where_several_parts_are_unusual(
     faces: list[AuditFace],
 ) -> None:
@@ -272,10 +282,12 @@ def test_a_report_singles_out_nothing_where_several_parts_are_unusual(
     assert [rows[f"reports.{key}"].figure.value for key in ("singled", "whole", "real")] == [0] * 3
 
 
+@pytest.mark.slow
 def test_without_val_reals_there_are_no_rows_on_reports(faces: list[AuditFace]) -> None:
     assert not [key for key in rows_of(collected(faces, GreenDetector())) if "reports" in key]
 
 
+@pytest.mark.slow
 def test_maps_on_the_change_are_localised_and_move_with_it(faces: list[AuditFace]) -> None:
     rows = rows_of(collected(faces, GreenDetector(), green_map))
     assert rows["right_part"].figure.value == 1.0  # by the mean of the map in each part
@@ -307,6 +319,7 @@ def test_a_part_that_a_move_takes_out_of_the_image_costs_no_audit(faces: list[Au
     assert rows["equivariance.shift"].n == sum(face.fake for face in faces)
 
 
+@pytest.mark.slow
 def test_an_explainer_that_says_nothing_names_no_part(faces: list[AuditFace]) -> None:
     def mute(crops: Sequence[Crop]) -> list[Explanation]:
         return [Explanation(regions={"eyes": 1.0} if at % 2 else {}) for at in range(len(crops))]
@@ -318,6 +331,7 @@ def test_an_explainer_that_says_nothing_names_no_part(faces: list[AuditFace]) ->
     assert rows_of(silent) == {}
 
 
+@pytest.mark.slow
 def test_an_explainers_regions_are_taken_before_its_maps(faces: list[AuditFace]) -> None:
     def both(crops: Sequence[Crop]) -> list[Explanation]:
         return [replace(each, regions={"nose": 2.0}) for each in green_map(crops)]

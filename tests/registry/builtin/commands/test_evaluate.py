@@ -35,6 +35,7 @@ def change_a_number(run: Path) -> None:
     path.write_text(json.dumps(record), encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_eval_leaves_a_complete_run_folder(evaluated: Path) -> None:
     assert {path.name for path in evaluated.iterdir()} >= FILES
 

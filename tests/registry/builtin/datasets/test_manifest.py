@@ -168,6 +168,7 @@ def test_an_unknown_split_lists_those_there_with_counts(tmp_path: Path) -> None:
         manifest_videos(request(path, "trains"))
 
 
+@pytest.mark.slow
 def test_rows_by_the_ten_thousand_take_seconds(tmp_path: Path) -> None:
     rows = [
         f"frames/{row // 30}/{row % 30}.png,{row // 30 % 2},v{row // 30},landmarks/{row}.npy"

@@ -49,6 +49,7 @@ def test_the_detector_finds_one_face_in_each_portrait(portraits: list[Frame]) ->
         assert iou(face.box, landmark_box(given(frame))) > 0.5
 
 
+@pytest.mark.slow
 def test_a_small_face_is_found_at_twice_the_size(portraits: list[Frame]) -> None:
     """A face under dlib's window of 80 pixels."""
     image = read_image(portraits[0].path)
@@ -58,6 +59,7 @@ def test_a_small_face_is_found_at_twice_the_size(portraits: list[Frame]) -> None
     assert iou(tuple(np.array(face.box) / 0.4), found.box) > 0.6  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_large_frame_has_its_box_in_its_own_pixels(portraits: list[Frame]) -> None:
     image = read_image(portraits[0].path)
     large = cv2.resize(image, None, fx=8, fy=8, interpolation=cv2.INTER_LINEAR)
@@ -66,6 +68,7 @@ def test_a_large_frame_has_its_box_in_its_own_pixels(portraits: list[Frame]) -> 
     assert iou(tuple(np.array(face.box) / 8), found.box) > 0.6  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_68_landmarks_come_with_an_installed_package(portraits: list[Frame]) -> None:
     detect, locate = build_dlib(), build_dlib68(None)
     for frame in portraits:
@@ -130,6 +133,7 @@ def test_threads_share_one_predictor(portraits: list[Frame]) -> None:
         np.testing.assert_array_equal(points, found[0])
 
 
+@pytest.mark.slow
 def test_boxes_from_detected_landmarks_agree_with_those_from_the_datas(
     portraits: list[Frame],
 ) -> None:

@@ -118,6 +118,7 @@ def test_a_pack_at_insightfaces_own_place_is_found_one_with_a_detector_first(
     assert list(zoo) == ["det_500m.onnx"]
 
 
+@pytest.mark.slow
 def test_bench_faces_says_what_is_ready_and_what_a_command_takes(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

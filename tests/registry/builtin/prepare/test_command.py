@@ -304,6 +304,7 @@ def test_a_data_set_brings_its_labels_and_manipulations(plugins: Plugins, tmp_pa
 # --- resuming and processes -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_two_processes_write_what_one_writes(
     clips: Path, prepared: Summary, plugins: Plugins, tmp_path: Path
 ) -> None:
@@ -312,6 +313,7 @@ def test_two_processes_write_what_one_writes(
     assert summary.records == prepared.records
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_ends_the_run_and_takes_no_finished_video_with_it(
     plugins: Plugins, tmp_path: Path
 ) -> None:

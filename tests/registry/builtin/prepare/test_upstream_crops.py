@@ -55,6 +55,7 @@ def upstream(path: Path) -> np.ndarray | None:
     return cv2.warpAffine(image, transform.params[:2], (256, 256))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_policy_deepfakebench_with_dlib_makes_upstreams_crops(
@@ -85,6 +86,7 @@ def test_policy_deepfakebench_with_dlib_makes_upstreams_crops(
     assert "landmarker dlib68, not with those of DeepfakeBench's preprocessing" in said
 
 
+@pytest.mark.slow
 def test_other_squares_are_told_apart(
     drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -112,6 +112,7 @@ def test_frames_do_not_depend_on_how_many_are_drawn(drawn: Path, tmp_path: Path)
         assert (tmp_path / name).read_bytes() == (drawn / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_landmarks_are_where_the_predictor_sees_them(drawn: Path) -> None:
     """dlib's 68 points on the frames of reals, in shares of the distance between the eyes."""
     detect, locate = build_dlib(), build_dlib68()
@@ -129,6 +130,7 @@ def test_landmarks_are_where_the_predictor_sees_them(drawn: Path) -> None:
     assert max(apart) < 0.1
 
 
+@pytest.mark.slow
 def test_the_detector_finds_the_faces_of_the_default_set() -> None:
     """As many frames as make a good sample of the 128 people, with their own compression."""
     model, detect, people = load_faces(), build_dlib(), range(0, 128, 3)

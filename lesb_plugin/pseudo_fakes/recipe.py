@@ -1,4 +1,4 @@
-"""The law that training pairs are drawn from, as configuration (configs/style/*.yaml)."""
+"""The recipe that training pairs are drawn from, as configuration (configs/style/*.yaml)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = [
     "Bands",
     "Cutout",
     "Drift",
-    "Law",
     "Placement",
     "Quality",
+    "Recipe",
     "Redrawn",
     "Source",
     "Swap",
@@ -176,14 +176,14 @@ class Cutout:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Law:
+class Recipe:
     """Families of pseudo-fakes by weight, and everything that is drawn around them."""
 
     folder: ClassVar[str] = "style"
 
     families: Mapping[str, float]
     regions: str = "eyes_nose_mouth"  # the parts: configs/regions/NAME.yaml, or a path
-    blend: str = "sbi"  # law of the family sbi: configs/blend/NAME.yaml, or a path
+    blend: str = "sbi"  # recipe of the family sbi: configs/blend/NAME.yaml, or a path
     hulls: tuple[str, ...] = ("lower", "components", "brows", "full")  # of whole-face masks
     kernel: tuple[int, int] = (3, 25)  # odd sizes of the blurs that soften them
     ratios: tuple[float, ...] = (0.5, 0.75, 1.0, 1.0)  # opacity of the source, equally likely
