@@ -56,7 +56,7 @@ class Collected:
     those whose scores of all faces (n, K) are `still`; `moved` is what is said of the faces
     `moved_rows` when they are moved, by move. `subspaces` are scores (n, K) of random subspaces and
     `subspaces_again` those of others; `val_reals` those of the reals that the detector was fitted
-    with.
+    with, of which `val_sharpness` (m,) is known or not.
     """
 
     names: tuple[str, ...]
@@ -79,6 +79,7 @@ class Collected:
     subspaces: Array | None = None
     subspaces_again: Array | None = None
     val_reals: Scores | None = None
+    val_sharpness: Array | None = None
     cost: float | None = None
 
     @property
@@ -112,7 +113,8 @@ def collect(
         found = replace(found, inserted=_exchanged(subject, found, "inserted"))
     if found.reading.parts is not None:
         drawn = subject.random_subspaces(rng)
-        found = _with_subspaces(replace(found, val_reals=subject.val_reals()), subject, drawn, rng)
+        found = replace(found, val_reals=subject.val_reals(), val_sharpness=subject.val_sharpness())
+        found = _with_subspaces(found, subject, drawn, rng)
         if "stability" in wanted:
             found = _with_perturbed(subject, found, drawn)
     if _rows_of_moves(found.reading) & set(wanted):

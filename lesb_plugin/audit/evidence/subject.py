@@ -22,6 +22,7 @@ from registry import (
     Crop,
     EmbeddingDetector,
     Explanation,
+    QualityCalibratedDetector,
     Scores,
     progress,
 )
@@ -172,6 +173,13 @@ class Subject:
         kept = detector.val_reals
         known = set(self.names) <= set(kept.regions) and len(kept.fake) >= _FEWEST
         return kept if known else None
+
+    def val_sharpness(self) -> NDArray[np.float64] | None:
+        """Sharpness of the images of `val_reals`; None where it was not kept."""
+        detector = self.inputs.detector
+        if self.val_reals() is None or not isinstance(detector, QualityCalibratedDetector):
+            return None
+        return detector.val_sharpness
 
     def cost(self, crops: Sequence[Crop], rounds: int = 5) -> float | None:
         """Seconds of explaining over seconds of the bare backbone: medians of runs that alternate.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
@@ -12,7 +14,7 @@ from lesb_plugin.audit.measures.intervals import Draws, of_share
 from lesb_plugin.audit.rows.compared import mean_row
 from lesb_plugin.audit.rows.row import Aim, Row, at_most
 from lesb_plugin.explain.verdict import PartScale, judge
-from registry import Scores
+from registry import QualityClasses, Scores, sharpness
 
 __all__ = ["report_rows", "singled_out"]
 
@@ -82,13 +84,29 @@ def _only(flags: NDArray[np.bool_], rows: NDArray[np.bool_]) -> NDArray[np.float
 def singled_out(found: Collected, val: Scores) -> NDArray[np.int64]:
     """(n,): the number of the part that a report would single out, -1 for none."""
     assert found.reading.parts is not None  # noqa: S101 - val's reals have parts, so faces have
-    scale = PartScale.of({name: val.regions[name] for name in found.names})
     out = np.full(len(found.faces), _NONE)
     scores = expit(found.reading.parts)  # (n, K); they are log-odds
-    for row in np.flatnonzero(np.isfinite(scores).all(axis=1)):
-        parts = dict(zip(found.names, scores[row].tolist(), strict=True))
-        fake = float(found.reading.fake[row])
-        part = judge(fake, parts, val.fake, val.regions, scale).choice.part
-        if part is not None:
-            out[row] = found.names.index(part)
+    finite = np.isfinite(scores).all(axis=1)
+    for rows, like in _by_quality(found, val):
+        scale = PartScale.of({name: like.regions[name] for name in found.names})
+        for row in rows[finite[rows]]:
+            parts = dict(zip(found.names, scores[row].tolist(), strict=True))
+            fake = float(found.reading.fake[row])
+            part = judge(fake, parts, like.fake, like.regions, scale).choice.part
+            if part is not None:
+                out[row] = found.names.index(part)
     return out
+
+
+def _by_quality(found: Collected, val: Scores) -> Iterator[tuple[NDArray[np.int64], Scores]]:
+    """Faces, and the reals of their class of sharpness; those that are like none are left out."""
+    if found.val_sharpness is None:
+        yield np.arange(len(found.faces)), val
+        return
+    classes = QualityClasses.of(found.val_sharpness)
+    of_val = classes.of_faces(found.val_sharpness)
+    own = classes.of_faces(np.array([sharpness(face.crop.image) for face in found.faces]))
+    for number in sorted(set(own.tolist()) - {-1}):
+        chosen = of_val == number
+        regions = {name: values[chosen] for name, values in val.regions.items()}
+        yield np.flatnonzero(own == number), Scores(fake=val.fake[chosen], regions=regions)

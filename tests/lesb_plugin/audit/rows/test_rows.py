@@ -23,7 +23,7 @@ from lesb_plugin.audit.rows.map_rows import map_rows
 from lesb_plugin.audit.rows.part_rows import part_rows
 from lesb_plugin.audit.rows.row import Aim, Row, at_least, called_out
 from lesb_plugin.lfd.presets import region_preset
-from registry import ConfigError, Crop, DataError, Explanation, Scores
+from registry import ConfigError, Crop, DataError, Explanation, Scores, sharpness
 from tests.shared.green import NAMES, SIZE, GreenDetector, collected, green_map, painted_faces
 
 Explain = Callable[[Sequence[Crop]], list[Explanation]]
@@ -280,6 +280,23 @@ def test_a_report_singles_out_nothing_where_several_parts_are_unusual(
     rows = rows_of(says(found, [0.9] * len(faces), parts.tolist()))
     assert "reports.right" not in rows
     assert [rows[f"reports.{key}"].figure.value for key in ("singled", "whole", "real")] == [0] * 3
+
+
+@pytest.mark.slow
+def test_reports_are_counted_among_reals_of_like_sharpness(faces: list[AuditFace]) -> None:
+    found = collected(faces, GreenDetector())
+    parts = np.where(found.truth, 0.9, 0.1)
+    alike = says(found, np.where(found.real, 0.1, 0.9).tolist(), parts.tolist())
+    assert alike.val_reals is not None
+    low, high = alike.val_reals.fake, np.linspace(0.95, 0.99, 99)
+    both = np.concatenate([low, high])
+    val = Scores(fake=both, regions=dict.fromkeys(NAMES, both))
+    quality = np.array([sharpness(face.crop.image) for face in faces])
+    own, other = (np.linspace(*ends, 99) for ends in ((quality.min(), quality.max()), (1e6, 2e6)))
+    near = replace(alike, val_reals=val, val_sharpness=np.concatenate([own, other]))
+    assert rows_of(near)["reports.singled"].figure.value == pytest.approx(1.0)
+    far = replace(alike, val_reals=val, val_sharpness=np.concatenate([other, 2 * other]))
+    assert rows_of(far)["reports.singled"].figure.value == 0.0
 
 
 @pytest.mark.slow
