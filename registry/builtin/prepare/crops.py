@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Job", "Recipe", "Summary", "prepare"]
+__all__ = ["CropRecipe", "Job", "Summary", "prepare"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class CropRecipe:
     """How a video becomes crops; `faces` are cut out of a frame at most, None for all."""
 
     reader: FaceReader
@@ -141,8 +141,8 @@ def prepare(videos: Sequence[Video], config: PrepareConfig, out: Path, plugins: 
     return Summary(store=store, records=records, prepared=len(todo), skipped=skipped)
 
 
-def _recipe(config: PrepareConfig, plugins: Plugins) -> Recipe:
-    return Recipe(
+def _recipe(config: PrepareConfig, plugins: Plugins) -> CropRecipe:
+    return CropRecipe(
         reader=build_reader(choose_faces(plugins, config.reading), config.reading),
         crop=config.crop,
         faces=None if config.policy == "sbi" else 1,
@@ -155,7 +155,7 @@ def _recipe(config: PrepareConfig, plugins: Plugins) -> Recipe:
 class _Worker:
     """Prepares one video after another with one set of detectors."""
 
-    recipe: Recipe
+    recipe: CropRecipe
     settings: str
 
     def __call__(self, job: Job) -> None:
