@@ -181,10 +181,12 @@ def test_the_lock_file_has_a_version_that_is_allowed_of_all_that_is_declared() -
     locked = dict(line.split("==") for line in lines if not line.startswith("#"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
-    declared = [*project["dependencies"], *(each for group in extras.values() for each in group)]
+    own = next(each for each in map(Requirement, extras["dev"]) if each.name == "lesb-plugin")
+    groups = [extras[name] for name in ("dev", *own.extras)]  # what .ci/run installs
+    declared = [*project["dependencies"], *(each for group in groups for each in group)]
     for requirement in map(Requirement, declared):
         name = canonicalize_name(requirement.name)
-        if name != "lesb-plugin":
+        if name not in {"lesb-plugin", "torch", "torchvision"}:  # of a build that the machine has
             assert requirement.specifier.contains(locked[name], prereleases=True), requirement
 
 

@@ -27,9 +27,13 @@ TRAINED_ON = (
     Training(dataset="portraits", task="forgery"),
     Training(dataset="ffhq512", task="forgery"),
     Training(dataset="ffhq256", task="forgery"),
+    Training(dataset="utkface", task="forgery"),
+    Training(dataset="mebeauty", task="forgery"),
+    Training(dataset="webmorph", task="forgery"),
+    Training(dataset="voteview", task="forgery"),
 )
-INPUT_SIZE = 288  # pixels of the sides of a crop
-WEIGHTS_SHA256 = "465fdc285cedc09fe5db71337fe4b2146d27e048daa0191b9e1dcf354b57765a"
+INPUT_SIZE = 224  # pixels of the sides of a crop
+WEIGHTS_SHA256 = "edfd0bd21740516a8a4e7c0e21ced2a33813d72f914b4b8fa19e2e0f6bfa9214"
 RECIPE = TimmRecipe(
     arch="tf_efficientnet_lite0",
     file="weights of `bench train --backbone sbi_efflite0` or efflite0_in1k",

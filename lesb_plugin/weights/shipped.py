@@ -13,7 +13,7 @@ WEIGHTS = "sbi_efflite0.safetensors"
 
 
 def build_sbi_efflite0(name: str, weights: str | None, seed: int = 0) -> Backbone:
-    """EfficientNet-Lite0 trained with pseudo-fakes of 1,041 real faces."""
+    """EfficientNet-Lite0 trained with pseudo-fakes of real faces."""
     return build_timm_backbone(name, RECIPE, weights, seed)
 
 
