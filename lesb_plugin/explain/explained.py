@@ -89,6 +89,7 @@ class Explained:
     parts: tuple[PartRow, ...] = ()
     choice: Choice | None = None
     reals: RealScores | None = None  # those that it was compared with
+    scale: PartScale | None = None  # of their parts
     views: tuple[FaceView, ...] = ()
     limit: float = 0.0  # the magnitude at which a map has its full colour
     notes: tuple[str, ...] = ()
@@ -110,7 +111,6 @@ class Explaining:
         self.notes = [note] * bool(note) + self.predictor.notes
         self._explain, self.explainer, self._without_maps = _explainer(self.predictor, config)
         self.reals: RealScores = score_reals(self.predictor, self._explain, config)
-        self.scale = PartScale.of(self.reals.parts)
         self.regions = regions_of(self.predictor.detector, _regions_option(config))
 
     @property
@@ -121,7 +121,7 @@ class Explaining:
     @property
     def audit(self) -> PartAudit | None:
         """What is known of how well part scores say where; None without part scores."""
-        return self.predictor.audit if self.scale.names else None
+        return self.predictor.audit if self.reals.parts else None
 
     @property
     def cannot_tell(self) -> str:
@@ -169,7 +169,8 @@ class Explaining:
         scale = PartScale.of(reals.parts)
         said = judge(found.score, found.parts, reals.fake, reals.parts, scale, self.cannot_tell)
         parts = _rows(found.parts, said, scale)
-        return replace(seen, word=said.word, p=said.p, parts=parts, choice=said.choice, reals=reals)
+        told = replace(seen, word=said.word, p=said.p, parts=parts, choice=said.choice)
+        return replace(told, reals=reals, scale=scale)
 
     def _like_none(self, found: Prediction) -> Choice:
         """Why a face that is like no kept one gets neither a verdict nor a part."""

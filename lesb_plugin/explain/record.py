@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lesb_plugin.drawing.overlay import overlay, region_fill
 from lesb_plugin.explain.explained import Explained, Explaining, FaceView
-from lesb_plugin.explain.verdict import AUTHENTIC_ABOVE, MANIPULATED_UP_TO, REALS_WITHIN, PartScale
+from lesb_plugin.explain.verdict import AUTHENTIC_ABOVE, MANIPULATED_UP_TO, REALS_WITHIN
 from registry import BenchError, package_versions, read_json, replacing, write_text
 
 __all__ = [
@@ -169,7 +169,7 @@ def _part(found: Explained) -> dict[str, Any] | None:
         "singled_out": found.choice.part,
         "why": found.choice.text,
         "lead": found.choice.lead,
-        "lead_limit": None if found.reals is None else PartScale.of(found.reals.parts).limit,
+        "lead_limit": None if found.scale is None else found.scale.limit,
         "reals_within": REALS_WITHIN,
     }
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lesb_plugin.explain.config import AUTO, ExplainConfig
 from registry import (
+    FEWEST_REALS,
     CalibratedDetector,
     Crop,
     DataError,
@@ -34,7 +35,6 @@ __all__ = ["RealScores", "data_of", "score_reals"]
 Array = NDArray[np.float64]
 _FORMAT = 2
 _DRAWN = "toy"  # faces of nobody, which come with the package
-_FEWEST = 19  # with fewer no score could be at or below p = .05
 _MAPPED = 32  # real faces whose maps are drawn to see how strong theirs are
 _BATCH = 8
 
@@ -131,7 +131,7 @@ def _kept(detector: Detector, config: ExplainConfig) -> Scores | None:
     """What the fit kept, where that is asked for and enough for a verdict."""
     if config.reference != AUTO or not isinstance(detector, CalibratedDetector):
         return None
-    return detector.val_reals if len(detector.val_reals.fake) >= _FEWEST else None
+    return detector.val_reals if len(detector.val_reals.fake) >= FEWEST_REALS else None
 
 
 def _kept_sharpness(detector: Detector) -> Array | None:
@@ -163,10 +163,10 @@ def _score(predictor: Predictor, crops: Sequence[Crop], config: ExplainConfig) -
         + [np.concatenate([each.regions[name] for each in scores]) for name in names]
     ).astype(np.float64)  # (1 + K, n)
     table = table[:, np.isfinite(table).all(axis=0)]
-    if table.shape[1] < _FEWEST:
+    if table.shape[1] < FEWEST_REALS:
         raise DataError(
             f"{table.shape[1]} real faces of {data_of(config)!r} could be scored; a verdict needs"
-            f" at least {_FEWEST} to compare with: name other data with --reference"
+            f" at least {FEWEST_REALS} to compare with: name other data with --reference"
         )
     return Scores(fake=table[0], regions=dict(zip(names, table[1:], strict=True)))
 

@@ -19,7 +19,7 @@ from lesb_plugin.lesb.heads import HeadRecipe, Heads, auc
 from lesb_plugin.lesb.options import LesbFitOptions, LesbOptions
 from lesb_plugin.lesb.probe import Probe, fit_probe
 from lesb_plugin.lesb.runs import train_heads_of, train_runs
-from lesb_plugin.lesb.styled import StyledFakes, styled_fakes
+from lesb_plugin.lesb.styled import QUALITIES, StyledFakes, styled_fakes
 from lesb_plugin.lesb.summary import Outcome, auc_table, notes, rank_tables, record
 from lesb_plugin.lesb.threshold import logit_of_half, moved
 from lesb_plugin.lfd.artefact import Lfd
@@ -43,7 +43,6 @@ from registry import (
 __all__ = ["ARTEFACT", "fit_as", "fit_lesb"]
 
 ARTEFACT = "artefact.safetensors"
-QUALITIES = 4  # reals of other qualities of each val face that verdicts compare with
 FEWEST = 2  # faces of a split, below which nothing can be told
 
 

@@ -18,7 +18,9 @@ from lesb_plugin.pseudo_fakes.recipe import Cutout
 from lesb_plugin.pseudo_fakes.store import build_store
 from registry import BenchError, Crop, FitContext, Sample, crop_face
 
-__all__ = ["Drawn", "StyledFakes", "for_validation", "styled_fakes"]
+__all__ = ["QUALITIES", "Drawn", "StyledFakes", "for_validation", "styled_fakes"]
+
+QUALITIES = 4  # reals of other qualities of each val face that verdicts compare with
 
 
 @dataclass(frozen=True, slots=True, eq=False)

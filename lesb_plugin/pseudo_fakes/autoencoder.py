@@ -117,13 +117,11 @@ def redraw(
     drawn = (network(box)[0].permute(1, 2, 0) * 255).round().byte().numpy()
     height, width = image.shape[:2]
     flags = interpolation | cv2.WARP_INVERSE_MAP
-    back = cv2.invertAffineTransform(matrix)
-    inverse = cv2.invertAffineTransform(back)
     placed = cv2.warpAffine(
-        drawn, inverse, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
+        drawn, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
     )
     inside = cv2.warpAffine(
-        np.ones((SIDE, SIDE), np.uint8), inverse, (width, height), flags=cv2.WARP_INVERSE_MAP
+        np.ones((SIDE, SIDE), np.uint8), matrix, (width, height), flags=cv2.WARP_INVERSE_MAP
     )
     return np.where(inside[..., None] > 0, placed, image).astype(np.uint8)
 

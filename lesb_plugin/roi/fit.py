@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lesb_plugin.drawing.tensorboard import SHOWN, Board, board_in
 from lesb_plugin.lesb.fitted import head_logits
 from lesb_plugin.lesb.probe import Probe, fit_probe
-from lesb_plugin.lesb.styled import styled_fakes
+from lesb_plugin.lesb.styled import QUALITIES, styled_fakes
 from lesb_plugin.lfd.presets import region_preset
 from lesb_plugin.lfd.regions import RegionSet
 from lesb_plugin.lfd.variants import Skipped, check_skipped, load_in_order
@@ -28,7 +28,6 @@ from registry import DataError, Embedder, FitContext, FitReport, progress, scrat
 __all__ = ["ARTEFACT", "encode_fakes", "fit_roi", "model_of"]
 
 ARTEFACT = "artefact.safetensors"
-QUALITIES = 4  # reals of other qualities of each val face that verdicts compare with
 FEWEST = 2  # faces of a split, below which nothing can be told
 
 

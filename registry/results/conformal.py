@@ -7,14 +7,23 @@ class, and not only on average over all of them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MANIPULATED_UP_TO", "QualityClasses", "conformal_p", "like_p"]
+__all__ = [
+    "FEWEST_REALS",
+    "MANIPULATED_UP_TO",
+    "QualityClasses",
+    "by_quality",
+    "conformal_p",
+    "like_p",
+]
 
 MANIPULATED_UP_TO = 0.05  # the p at which a face is called manipulated
+FEWEST_REALS = 19  # with fewer no score could be at or below that p
 
 Array = NDArray[np.float64]
 _CLASSES = 5
@@ -39,13 +48,23 @@ def like_p(scores: Array, sharpness: Array, reals: Array, real_sharpness: Array 
     """
     if real_sharpness is None:
         return conformal_p(scores, reals)
+    p = np.full(len(scores), np.nan)
+    for faces, alike in by_quality(sharpness, real_sharpness):
+        p[faces] = conformal_p(scores[faces], reals[alike])
+    return p
+
+
+def by_quality(
+    sharpness: Array, real_sharpness: Array
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_]]]:
+    """Give the numbers of the faces (m,) of each class, and mark the reals (n,) they are like.
+
+    Faces that are like none of the reals are in no class.
+    """
     classes = QualityClasses.of(real_sharpness)
     own, of_reals = classes.of_faces(sharpness), classes.of_faces(real_sharpness)
-    p = np.full(len(scores), np.nan)
-    for number in set(own.tolist()) - {-1}:
-        chosen = own == number
-        p[chosen] = conformal_p(scores[chosen], reals[of_reals == number])
-    return p
+    for number in sorted(set(own.tolist()) - {-1}):
+        yield np.flatnonzero(own == number), of_reals == number
 
 
 @dataclass(frozen=True, slots=True)

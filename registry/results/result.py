@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from registry.errors import BenchError, DataError
 from registry.files import file_sha256, read_json, write_text
+from registry.results.aggregation import aggregate
 from registry.results.measure import Count, Measurement, Pooled, count, pooled
 from registry.results.metric import Metric
 from registry.results.predictions import PREDICTIONS, Settings, read_predictions
@@ -62,6 +63,7 @@ class Result:
         """
         other = settings.profile == DEEPFAKEBENCH
         why = (*differences(table, settings, metrics), *_of_groups(settings)) if other else ()
+        videos = None if other else aggregate(table, settings)["video"]
         return cls(
             settings=settings,
             measurements=measure(table, settings, metrics),
@@ -69,8 +71,8 @@ class Result:
             provenance=provenance,
             notes=tuple(dict.fromkeys((*notes, *why))),
             groups=pooled(table, settings.groups),
-            sources=() if other else by_source(table, settings, metrics),
-            across=() if other else across(table, settings, metrics),
+            sources=() if videos is None else by_source(table, videos, settings, metrics),
+            across=() if videos is None else across(videos, settings, metrics),
         )
 
     @property

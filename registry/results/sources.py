@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from registry.errors import UndefinedMetricError
-from registry.results.aggregation import Units, aggregate
+from registry.results.aggregation import Units
 from registry.results.bootstrap import interval, no_interval_because, resample
 from registry.results.conformal import MANIPULATED_UP_TO
 from registry.results.figure import CountedFigure
@@ -51,12 +51,14 @@ class Across:
 
 
 def by_source(
-    table: pa.Table, settings: Settings, metrics: Mapping[str, Metric]
+    table: pa.Table, videos: Units, settings: Settings, metrics: Mapping[str, Metric]
 ) -> tuple[DataSource, ...]:
-    """Measure the reals of every data set that has any; `metrics` must have false_alarms."""
+    """Measure the reals of every data set that has any; `metrics` must have false_alarms.
+
+    `videos` are what `aggregate` makes of the table.
+    """
     if _ALARMS not in settings.metrics or _ALARMS not in metrics:
         return ()
-    videos = aggregate(table, settings)["video"]
     p = _conformal(table, videos)
     found = []
     for dataset in _datasets(videos):
@@ -78,13 +80,10 @@ def by_source(
     return tuple(found)
 
 
-def across(
-    table: pa.Table, settings: Settings, metrics: Mapping[str, Metric]
-) -> tuple[Across, ...]:
+def across(videos: Units, settings: Settings, metrics: Mapping[str, Metric]) -> tuple[Across, ...]:
     """Measure every pair of data sets; nothing with one data set, or without the metric auc."""
     if _AUC not in settings.metrics or _AUC not in metrics:
         return ()
-    videos = aggregate(table, settings)["video"]
     names = _datasets(videos)
     if len(names) < 2:
         return ()

@@ -9,12 +9,10 @@ import pyarrow as pa
 
 from registry.contracts.detector import CalibratedDetector, Detector, QualityCalibratedDetector
 from registry.results.aggregation import aggregate
-from registry.results.conformal import like_p
+from registry.results.conformal import FEWEST_REALS, like_p
 from registry.results.predictions import CONFORMAL, OK, SHARPNESS, Settings
 
 __all__ = ["with_conformal"]
-
-_FEWEST = 19  # with fewer no score could be at or below p = .05
 
 
 def with_conformal(table: pa.Table, settings: Settings, detector: Detector) -> pa.Table:
@@ -26,7 +24,7 @@ def with_conformal(table: pa.Table, settings: Settings, detector: Detector) -> p
     if not isinstance(detector, CalibratedDetector) or OK not in table["status"].to_pylist():
         return table
     reals = np.asarray(detector.val_reals.fake, np.float64)
-    if len(reals) < _FEWEST:
+    if len(reals) < FEWEST_REALS:
         return table
     kept = detector.val_sharpness if isinstance(detector, QualityCalibratedDetector) else None
     quality = _median_sharpness(table)

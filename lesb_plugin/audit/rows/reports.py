@@ -14,7 +14,7 @@ from lesb_plugin.audit.measures.intervals import Draws, of_share
 from lesb_plugin.audit.rows.compared import mean_row
 from lesb_plugin.audit.rows.row import Aim, Row, at_most
 from lesb_plugin.explain.verdict import PartScale, judge
-from registry import QualityClasses, Scores, sharpness
+from registry import Scores, by_quality, sharpness
 
 __all__ = ["report_rows", "singled_out"]
 
@@ -103,10 +103,7 @@ def _by_quality(found: Collected, val: Scores) -> Iterator[tuple[NDArray[np.int6
     if found.val_sharpness is None:
         yield np.arange(len(found.faces)), val
         return
-    classes = QualityClasses.of(found.val_sharpness)
-    of_val = classes.of_faces(found.val_sharpness)
-    own = classes.of_faces(np.array([sharpness(face.crop.image) for face in found.faces]))
-    for number in sorted(set(own.tolist()) - {-1}):
-        chosen = of_val == number
-        regions = {name: values[chosen] for name, values in val.regions.items()}
-        yield np.flatnonzero(own == number), Scores(fake=val.fake[chosen], regions=regions)
+    own = np.array([sharpness(face.crop.image) for face in found.faces])
+    for rows, alike in by_quality(own, found.val_sharpness):
+        regions = {name: values[alike] for name, values in val.regions.items()}
+        yield rows, Scores(fake=val.fake[alike], regions=regions)

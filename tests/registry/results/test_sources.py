@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from registry.results.aggregation import Units, aggregate
 from registry.results.sources import across, by_source
 from tests.shared.synthetic_run import METRICS, row, settings
 from tests.shared.synthetic_run import table as table_of
@@ -23,6 +25,10 @@ def _rows(dataset: str, label: int, scores: list[float], p: list[float | None]) 
     ]  # fmt: skip
 
 
+def _videos(table: pa.Table) -> Units:
+    return aggregate(table, settings())["video"]
+
+
 ONE, TWO = [0.1, 0.6, 0.7, 0.2], [0.3, 0.4, 0.9, 0.45, 0.05]
 FAKES = [0.5, 0.8, 0.95]
 TABLE = table_of(
@@ -35,7 +41,7 @@ TABLE = table_of(
 
 
 def test_reals_above_half_and_called_manipulated_are_counted_by_data_set() -> None:
-    one, two = by_source(TABLE, settings(metrics=NAMES, draws=100), METRICS)
+    one, two = by_source(TABLE, _videos(TABLE), settings(metrics=NAMES, draws=100), METRICS)
     assert (one.dataset, two.dataset) == ("one", "two")
     assert (one.above_half.value, two.above_half.value) == (0.5, 0.2)
     assert one.above_half.count == 4
@@ -47,16 +53,16 @@ def test_reals_above_half_and_called_manipulated_are_counted_by_data_set() -> No
 
 def test_without_reals_to_compare_with_nothing_is_said_of_verdicts() -> None:
     table = table_of(_rows("one", 0, ONE, [None] * 4))
-    (one,) = by_source(table, settings(metrics=NAMES, draws=0), METRICS)
+    (one,) = by_source(table, _videos(table), settings(metrics=NAMES, draws=0), METRICS)
     assert one.manipulated.value is None
     assert one.above_half.value == 0.5
-    assert by_source(table, settings(metrics=("auc",)), METRICS) == ()
+    assert by_source(table, _videos(table), settings(metrics=("auc",)), METRICS) == ()
 
 
 def test_cross_auc_sets_fakes_against_the_reals_of_others() -> None:
-    found = across(TABLE, settings(metrics=NAMES, draws=50), METRICS)
+    found = across(_videos(TABLE), settings(metrics=NAMES, draws=50), METRICS)
     assert [(each.reals_of, each.fakes_of) for each in found] == [("one", "two"), ("two", "two")]
     for each, reals in zip(found, (ONE, TWO), strict=True):
         expected = roc_auc_score([0] * len(reals) + [1] * 3, np.array(reals + FAKES))
         assert each.auc.value == pytest.approx(expected)
-    assert across(table_of(_rows("one", 0, ONE, [None] * 4)), settings(), METRICS) == ()
+    assert across(_videos(table_of(_rows("one", 0, ONE, [None] * 4))), settings(), METRICS) == ()
