@@ -49,7 +49,7 @@ class LesbFitOptions:
     patience: int = option(10, "epochs without a better validation AUC before a head stops", min=1)
     flagged: float = option(
         0.0,
-        "share of val's reals, distorted as its fakes are, that is to have a mean score above .5:"
+        "share of val's reals, distorted as its fakes are, that is to have a mean score above 0.5:"
         " all heads' biases are moved alike; 0 leaves them as trained, which is the paper's",
         min=0,
         max=0.5,

@@ -102,7 +102,7 @@ def bench_commands() -> Iterable[CommandSpec]:
         ),
         CommandSpec(
             name="validate",
-            summary="AUC of weights on the pseudo-fakes of val; choose what scores .5",
+            summary="AUC of weights on the pseudo-fakes of val; choose what scores 0.5",
             configure=lazy("lesb_plugin.train.validate_command:configure_validate"),
             run=lazy("lesb_plugin.train.validate_command:run_validate"),
         ),

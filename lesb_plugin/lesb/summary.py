@@ -122,7 +122,7 @@ def notes(outcome: Outcome) -> tuple[str, ...]:
     if outcome.lowered:
         found.append(
             f"the logits of the heads are moved by {-outcome.lowered:+.2f}: the wanted share of"
-            " val's distorted reals has a mean score above .5"
+            " val's distorted reals has a mean score above 0.5"
         )
     if outcome.probe is not None:
         found.append(

@@ -109,7 +109,7 @@ def tables(model: RoiModel, val: Encoded, reals: RoiScores, scores: RoiScores) -
 
 
 def _flagged(reals: np.ndarray[Any, np.dtype[np.float64]]) -> str:
-    return f"{100 * float((reals > 0.5).mean()):.1f} % of reals above .5"
+    return f"{100 * float((reals > 0.5).mean()):.1f} % of reals above 0.5"
 
 
 def notes(model: RoiModel, train: Encoded, val: Encoded) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ class ValidateConfig(ValSettings):
     out: str | None = option(None, "file to write the weights to, .safetensors, with --flagged")
     flagged: float | None = option(
         None,
-        "share of val's reals that score above .5 with the weights in --out",
+        "share of val's reals that score above 0.5 with the weights in --out",
         min=1e-6,
         max=0.5,
     )
@@ -56,7 +56,7 @@ class TrainConfig(ValSettings):
 
     # Pseudo-fakes.
     style: str = option("clean", "how pairs are made: a YAML file, or one of configs/style")
-    shuffled_labels: bool = option(False, "negative control: labels by chance; AUC must stay .5")
+    shuffled_labels: bool = option(False, "negative control: labels by chance; AUC must stay 0.5")
 
     # Optimisation.
     epochs: int = option(28, "passes over the real faces", min=1)
@@ -86,7 +86,7 @@ class TrainConfig(ValSettings):
     # Selection, checkpoints, time.
     flagged: float = option(
         0.05,
-        "share of val's reals that score above .5 with the weights that are kept; 0: as trained",
+        "share of val's reals that score above 0.5 with the weights that are kept; 0: as trained",
         min=0,
         max=0.5,
     )

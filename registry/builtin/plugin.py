@@ -214,9 +214,9 @@ def bench_metrics() -> list[MetricSpec]:
     return [
         _metric("auc", "area under the ROC curve; ties count half"),
         _metric("ap", "average precision, fake as the positive class"),
-        _metric("eer", "equal error rate, interpolated; .5 for constant scores", higher=False),
-        _metric("accuracy", "share of right decisions at a threshold of .5"),
-        _metric("false_alarms", "share of reals that score above .5; needs no fakes", higher=False),
+        _metric("eer", "equal error rate, interpolated; 0.5 for constant scores", higher=False),
+        _metric("accuracy", "share of right decisions at a threshold of 0.5"),
+        _metric("false_alarms", "share of reals above 0.5; needs no fakes", higher=False),
         _metric("tpr_at_fpr_1", "share of fakes found while at most 1 % of reals are flagged"),
         _metric("tpr_at_fpr_5", "share of fakes found while at most 5 % of reals are flagged"),
     ]

@@ -27,7 +27,7 @@ FEWEST_REALS = 19  # with fewer no score could be at or below that p
 
 Array = NDArray[np.float64]
 _CLASSES = 5
-_FEWEST = 60  # reals of a class: with fewer, one of them decides about p = .05 alone
+_FEWEST = 60  # reals of a class: with fewer, one of them decides about p = 0.05 alone
 _BEYOND = 1.25  # by so much the outer classes reach beyond the softest and the sharpest kept face
 
 

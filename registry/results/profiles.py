@@ -206,7 +206,7 @@ def _of_metrics(frames: Units, settings: Settings, metrics: Mapping[str, Metric]
         yield from _of_eer(frames, settings.detector, metrics["eer"])
     halves = int((scores == 0.5).sum())
     if "accuracy" in settings.metrics and halves:
-        yield f"{halves} frames score exactly .5: real to profile deepfakebench, fake to strict"
+        yield f"{halves} frames score exactly 0.5: real to profile deepfakebench, fake to strict"
 
 
 def _of_eer(frames: Units, detector: str, strict: Metric) -> Iterator[str]:

@@ -38,7 +38,7 @@ class PrepareConfig(WorkerSettings, FaceSettings, FrameSettings, DataSettings):
         None, "side of a crop in pixels; by default 380 for sbi, 256 for deepfakebench", min=16
     )
     margin: float | None = option(
-        None, "by default .125 per side for sbi, .3 in all for deepfakebench", min=0
+        None, "by default 0.125 per side for sbi, 0.3 in all for deepfakebench", min=0
     )
     label: Literal["real", "fake"] | None = option(
         None, "what videos and images are that no data set has labelled"
