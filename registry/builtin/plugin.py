@@ -52,7 +52,7 @@ def bench_detectors() -> list[DetectorSpec]:
         ),
         DetectorSpec(
             name="random",
-            summary="seeded noise; shows that the data and the metrics work",
+            summary="seeded noise, to check data and metrics",
             build=lazy("registry.builtin.detectors:build_random"),
             needs_backbone=False,
         ),
@@ -78,7 +78,7 @@ def bench_datasets() -> list[DatasetSpec]:
         ),
         DatasetSpec(
             name="toy",
-            summary="drawn faces, real and spliced, made on the spot; for trying things out",
+            summary="drawn faces, real and forged, made on the spot; for trying things out",
             videos=lazy("registry.builtin.datasets.toy.videos:toy_videos"),
         ),
         DatasetSpec(
@@ -246,18 +246,18 @@ def bench_reporters() -> list[ReporterSpec]:
 @hookimpl
 def bench_commands() -> list[CommandSpec]:
     return [
-        _command("eval", "score data with a detector; print tables, keep a run folder"),
-        _command("fit", "fit a detector on real faces; keep what it learned"),
-        _command("predict", "score images, videos and folders; a line for each file"),
-        _command("report", "compute a run's numbers again from its predictions alone"),
-        _command("data", "check data: what is there, missing, damaged, doubled"),
-        _command("compare", "test whether one run is better on the videos that two share"),
-        _command("leaderboard", "runs beside published numbers: Markdown, CSV, HTML"),
-        _command("list", "what is registered: backbones, detectors, datasets, ..."),
-        _command("weights", "what a checkpoint is, without running code in it"),
-        _command("prepare", "videos and images to face crops for scoring"),
-        _command("faces", "which face detectors are ready here, and why not"),
-        _command("plugins", "which plugins are installed, and why one does not load"),
+        _command("eval", "score labelled data with a detector; print tables, write a run folder"),
+        _command("fit", "fit a detector on real faces; write its artefact"),
+        _command("predict", "score images, videos and folders; print a line per file"),
+        _command("report", "recompute a run's numbers from its predictions alone"),
+        _command("data", "check data for missing, damaged and duplicate files"),
+        _command("compare", "test which of two runs is better on the videos they share"),
+        _command("leaderboard", "list runs beside published numbers: Markdown, CSV, HTML"),
+        _command("list", "list what is registered: backbones, detectors, data sets, ..."),
+        _command("weights", "identify a checkpoint, without running code in it"),
+        _command("prepare", "cut face crops from videos and images"),
+        _command("faces", "list which face detectors are ready here, and what the others lack"),
+        _command("plugins", "list installed plugins, and why one does not load"),
     ]
 
 

@@ -20,17 +20,17 @@ from registry.untrusted import one_line
 __all__ = ["CommandParser", "main"]
 
 _EPILOG = """\
-a first run, on faces of people who do not exist:
+first run, on drawn faces of people who do not exist:
   bench eval
 
 with your own data (a manifest.csv, folders real/ and fake/, or `bench list datasets`):
   bench eval --dataset DATA
 
-with a backbone of your own choice:
+with another backbone:
   bench fit  --detector lesb --backbone efflite0_in1k --train FACES --out runs/lesb
   bench eval --detector lesb --backbone efflite0_in1k --artefact runs/lesb --dataset DATA
 
-`bench COMMAND --help` shows a command's flags, `bench list` all that is registered."""
+`bench COMMAND --help` shows the flags of a command, `bench list` everything that is registered."""
 
 
 _DISTRIBUTION = "lesb-plugin"  # whose commands print by `say` alone
