@@ -12,6 +12,7 @@ from lesb_plugin.lesb.summary import PACKAGES
 from lesb_plugin.lfd.artefact import describe_backbone
 from lesb_plugin.roi.calibration import WEIGHTS
 from lesb_plugin.roi.encoding import FEATURES
+from lesb_plugin.roi.findings import findings
 from lesb_plugin.roi.fitted import RoiModel, RoiScores
 from lesb_plugin.roi.localisation import Localisation, localisation
 from lesb_plugin.roi.options import RoiFitOptions
@@ -23,7 +24,7 @@ from registry import (
 if TYPE_CHECKING:
     from lesb_plugin.roi.encoding import Encoded
 
-__all__ = ["notes", "record", "tables"]
+__all__ = ["findings_on", "notes", "record", "tables"]
 
 Table = tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]
 
@@ -106,6 +107,13 @@ def tables(model: RoiModel, val: Encoded, reals: RoiScores, scores: RoiScores) -
         (f"lesb_roi: {found.singles} fakes of one part (val)", ("", "", ""), tuple(faces)),
         ("lesb_roi: validation AUC by weight of the parts", ("weight", "AUC", ""), tuple(weights)),
     )
+
+
+def findings_on(model: RoiModel, val: Encoded, scores: RoiScores) -> tuple[str, ...]:
+    """Say in plain words what `tables` show of val's pseudo-fakes; a sentence for each."""
+    fake = val.fake[~val.clean]
+    aucs = auc(fake, scores.fused), auc(fake, scores.head)
+    return findings(model.regions.names, _localisation(val, scores), *aucs)
 
 
 def _flagged(reals: np.ndarray[Any, np.dtype[np.float64]]) -> str:

@@ -1,10 +1,11 @@
-"""`bench fit`: fit a detector on real faces; keep what it learned."""
+"""`bench fit`: fit a detector on real faces; write its artefact."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
 from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,10 @@ def run_fit(args: argparse.Namespace) -> int:
 
 
 def _print_fit(config: FitConfig, report: FitReport) -> None:
-    for title, header, rows in report.tables:
+    for (title, header, rows), finding in zip_longest(report.tables, report.findings):
         print_table(title, header, rows)
+        if finding:
+            say(finding)
         say()
     for note in report.notes:
         say(f"note: {note}")

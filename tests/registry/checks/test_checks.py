@@ -245,6 +245,8 @@ def test_an_artefact_may_have_any_name(tmp_path: Path) -> None:
         ({"tables": (("found", ("a", "b"), (("1",),)),)}, "'found' .* must have 2 texts a row"),
         ({"tables": (("found", ("a",), ((1.0,),)),)}, "'found' .* must have 1 texts a row"),
         ({"notes": ("two\nlines",)}, "must be a line of text"),
+        ({"findings": ("two\nlines",)}, "a finding of .* must be a line of text"),
+        ({"findings": ("one", "two")}, "must have a finding for each table at most"),
     ],
 )
 def test_a_report_of_something_else_is_told(
