@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from registry.detectors.artefacts import find_artefact
 from registry.errors import PluginError, guarded
 from registry.files import file_sha256
 from registry.plugins.chosen import Chosen
-from registry.plugins.specs import DetectorSpec, ExplainerSpec
-from registry.results.audit_summary import PartAudit, find_audit
+from registry.plugins.specs import CommandSpec, DetectorSpec, ExplainerSpec
+from registry.results.audit_summary import AuditSummary, PartAudit, find_audit
 from registry.results.fit_report import artefact_file
 from registry.results.predictions import Settings
 from registry.settings.load import resolve_options
@@ -47,13 +47,17 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A detector, and what it was built from; `crop` is how faces are cut for it."""
+    """A detector, and what it was built from; `crop` is how faces are cut for it.
+
+    `audits` are the commands that audit detectors.
+    """
 
     spec: DetectorSpec
     detector: Detector
     embedder: Embedder | None
     artefact: Path | None
     crop: CropPolicy
+    audits: tuple[CommandSpec, ...] = ()
 
     @property
     def artefact_sha256(self) -> str:
@@ -107,6 +111,7 @@ def build_model(chosen: Chosen, config: DetectorSettings, fitted: Fitted | None 
         detector=build_detector(chosen.detector, context),
         embedder=embedder,
         artefact=context.artefact,
+        audits=chosen.audits,
         crop=whole_frame(crop, config.crop_from) if config.crop_from in WHOLE else crop,
     )
 
@@ -119,12 +124,21 @@ def audit_of(model: Model, config: DetectorSettings) -> PartAudit:
         weights_sha256="" if model.embedder is None else model.embedder.backbone.weights_sha256,
         artefact_sha256=model.artefact_sha256,
         command=_audit_line(model, config),
+        readers=_audit_readers(model),
     )
+
+
+def _audit_readers(model: Model) -> Iterator[type[AuditSummary]]:
+    for command in model.audits:
+        if command.audit is not None:
+            yield guarded(f"command {command.name!r}", command.source, command.audit.load)
 
 
 def _audit_line(model: Model, config: DetectorSettings) -> str:
     """What audits this very detector, and keeps the audit where there is an artefact for it."""
-    line = ["bench", "audit", "--detector", model.spec.name]
+    if not model.audits:
+        return ""
+    line = ["bench", model.audits[0].name, "--detector", model.spec.name]
     if model.embedder is not None:
         line += config.backbone_flags
     fitted_here = isinstance(config, ScoredDataSettings) and bool(config.fit_on)

@@ -10,6 +10,7 @@ from registry.plugins.discovery import Plugins
 from registry.plugins.specs import (
     ArtefactSpec,
     BackboneSpec,
+    CommandSpec,
     DetectorSpec,
     FaceDetectorSpec,
     LandmarkerSpec,
@@ -52,7 +53,8 @@ class Chosen:
     """A detector and what it is made of, read by and measured with.
 
     `backbone` and `wrapper` are None where the detector needs none; `artefacts` are those that are
-    registered for it, `packages` the versions of all plugins by distribution.
+    registered for it, `audits` the commands that audit detectors, `packages` the versions of all
+    plugins by distribution.
     """
 
     detector: DetectorSpec
@@ -60,6 +62,7 @@ class Chosen:
     backbone: ChosenBackbone | None = None
     wrapper: WrapperSpec | None = None
     artefacts: tuple[ArtefactSpec, ...] = ()
+    audits: tuple[CommandSpec, ...] = ()
     metrics: Mapping[str, MetricSpec] = field(default_factory=dict)
     reporters: tuple[ReporterSpec, ...] = ()
     packages: Mapping[str, str] = field(default_factory=dict)
@@ -92,6 +95,7 @@ def choose(
         artefacts=tuple(
             each for each in plugins.specs("artefact").values() if each.detector == detector.name
         ),
+        audits=tuple(each for each in plugins.specs("command").values() if each.audit is not None),
         packages={each.distribution: each.version for each in plugins.infos},
     )
 

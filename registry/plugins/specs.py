@@ -217,7 +217,12 @@ class ReporterSpec(Spec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandSpec(Spec):
-    """A subcommand of `bench`: `configure(parser)` adds its arguments, `run(args) -> exit code`."""
+    """A subcommand of `bench`: `configure(parser)` adds its arguments, `run(args) -> exit code`.
+
+    A command that audits detectors, and keeps what it finds beside their artefacts, names the
+    AuditSummary that this is read as: `audit` loads the class.
+    """
 
     configure: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
+    audit: Lazy | None = None

@@ -20,7 +20,7 @@ from registry.results.method_groups import MethodGroup
 from registry.results.metric import Metric
 from registry.results.predictions import OK, Settings
 
-__all__ = ["Count", "Measurement", "Pooled", "count", "pooled", "summarise"]
+__all__ = ["Count", "Measurement", "Pooled", "count", "metrics_of", "pooled", "summarise"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +82,14 @@ class _Block:
     of: tuple[str, ...] | None = None
 
 
+def metrics_of(settings: Settings, metrics: Mapping[str, Metric]) -> list[Metric]:
+    """Those that `settings` names, in its order; UnknownNameError where there is none."""
+    for name in settings.metrics:
+        if name not in metrics:
+            raise UnknownNameError("metric", name, metrics)
+    return [metrics[name] for name in settings.metrics]
+
+
 def summarise(
     table: pa.Table, settings: Settings, metrics: Mapping[str, Metric]
 ) -> tuple[Measurement, ...]:
@@ -90,10 +98,7 @@ def summarise(
     `metrics` maps names to metrics. A method is measured against all reals of its data set, and so
     is each group of `settings`, after the methods.
     """
-    for name in settings.metrics:
-        if name not in metrics:
-            raise UnknownNameError("metric", name, metrics)
-    chosen = [metrics[name] for name in settings.metrics]
+    chosen = metrics_of(settings, metrics)
     units = aggregate(table, settings)
     found: list[Measurement] = []
     for block in _blocks(table, settings.groups):
