@@ -131,6 +131,13 @@ def bench_datasets() -> list[DatasetSpec]:
             needs="a folder that holds ExDDV.csv, and the videos below it by data set",
         ),
         DatasetSpec(
+            name="hf",
+            summary="hf:NAME of a data set of the package datasets; pip install 'lesb-plugin[hf]'",
+            videos=lazy("registry.builtin.datasets.hugging_face:hugging_face_videos"),
+            recognises=lazy("registry.builtin.datasets.hugging_face:recognises_saved"),
+            needs="a folder that save_to_disk made; hf:USER/NAME fetches one from its hub",
+        ),
+        DatasetSpec(
             name="path_lists",
             summary="text lists of paths (GenD): *real*.txt holds reals, other lists hold fakes",
             videos=lazy("registry.builtin.datasets.path_lists:path_list_videos"),
