@@ -148,6 +148,16 @@ def test_another_file_says_what_it_looks_like(name: str, due: str, tmp_path: Pat
 
 
 @pytest.mark.slow
+def test_layers_of_random_weights_are_of_their_seed_alone() -> None:
+    before = torch.get_rng_state()
+    one = build_named("dfb_ucf", "random", 3)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(1)
+    assert build_named("dfb_ucf", "random", 3).weights_sha256 == one.weights_sha256
+    assert build_named("dfb_ucf", "random", 4).weights_sha256 != one.weights_sha256
+
+
+@pytest.mark.slow
 def test_sbi_and_efficientnetb4_are_one_network_fed_otherwise() -> None:
     one, other = build_named("dfb_effb4", "random", 0), build_named("dfb_sbi_effb4", "random", 0)
     assert one.weights_sha256 == other.weights_sha256
