@@ -104,17 +104,17 @@ def configuration(
 def read_base(path: Path) -> dict[str, Any]:
     """A detector's YAML of a checkout; a ConfigError for what is none, or feeds clips."""
     try:
-        held = yaml.safe_load(path.read_text("utf-8"))
+        values = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"cannot read {path}: {' '.join(str(error).split())}") from None
-    if not isinstance(held, dict):
-        raise ConfigError(f"{path} must hold a mapping of keys, got {type(held).__name__}")
-    if held.get("video_mode"):
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} must hold a mapping of keys, got {type(values).__name__}")
+    if values.get("video_mode"):
         raise ConfigError(
             f"{path} is of a detector that is fed clips (video_mode), and LESB is fed single"
             " frames; take training/config/detector/xception.yaml"
         )
-    return held
+    return values
 
 
 def write_state(source: ExportSource, path: Path) -> Path:

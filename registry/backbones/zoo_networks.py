@@ -40,8 +40,8 @@ def ucf_to_timm(state: State) -> State:
     out.
     """
     named = cadene_xception_to_timm(_below("encoder_f.", state, "UCF"))
-    kept = {n: tensor for n, tensor in named.items() if not n.startswith("fc.")}
-    return kept | _renamed(state, _UCF_LAYERS)
+    network = {n: tensor for n, tensor in named.items() if not n.startswith("fc.")}
+    return network | _renamed(state, _UCF_LAYERS)
 
 
 def ucf_layers(model: nn.Module) -> None:
@@ -70,8 +70,8 @@ def lsda_to_timm(state: State) -> State:
     Its teachers and what they were trained with are left out.
     """
     named = effnet_pytorch_to_timm(_below("student_encoder.model.", state, "LSDA"))
-    kept = {n: tensor for n, tensor in named.items() if not n.startswith("classifier.")}
-    first = {re.sub(r"^bn2\.", "bn2.0.", name): tensor for name, tensor in kept.items()}
+    trunk = {n: tensor for n, tensor in named.items() if not n.startswith("classifier.")}
+    first = {re.sub(r"^bn2\.", "bn2.0.", name): tensor for name, tensor in trunk.items()}
     return first | _renamed(state, _LSDA_LAYERS)
 
 

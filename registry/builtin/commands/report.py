@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["configure_report", "run_report"]
 
-STRICT, DEEPFAKEBENCH, BOTH = "strict", "deepfakebench", "both"
+STRICT, DEEPFAKEBENCH_PROFILE, BOTH = "strict", "deepfakebench", "both"
 
 _REPORT_EXAMPLES = """\
 examples:
@@ -37,7 +37,7 @@ def configure_report(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--profile",
-        choices=(STRICT, DEEPFAKEBENCH, BOTH),
+        choices=(STRICT, DEEPFAKEBENCH_PROFILE, BOTH),
         help="how metrics are computed (default: the run's own profile)",
     )
 
@@ -73,9 +73,9 @@ def _both(folder: Path, metrics: Mapping[str, Metric]) -> list[Result]:
 
     results = [recompute(folder, metrics, STRICT)]
     try:
-        results.append(recompute(folder, metrics, DEEPFAKEBENCH))
+        results.append(recompute(folder, metrics, DEEPFAKEBENCH_PROFILE))
     except DataError as error:
-        say(f"no numbers of profile {DEEPFAKEBENCH}: {error}\n")
+        say(f"no numbers of profile {DEEPFAKEBENCH_PROFILE}: {error}\n")
     return results
 
 

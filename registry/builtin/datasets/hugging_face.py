@@ -41,12 +41,12 @@ def hugging_face_videos(request: DatasetRequest) -> VideoIndex:
     called, real or fake or a word of --label-map: numbers without names are refused, since data
     sets differ in which of them is fake.
     """
-    held, source = _opened(request), _source(request)
+    opened, source = _opened(request), _source(request)
     note = f"images of {source.name}: copied to {source.folder}"
-    if isinstance(held, Mapping):
-        split, table = _split(held, request)
+    if isinstance(opened, Mapping):
+        split, table = _split(opened, request)
         return VideoIndex(videos=tuple(_videos(table, source, split)), notes=(note,))
-    chosen = choose_split(_videos(held, source, ""), request.split, source.name)
+    chosen = choose_split(_videos(opened, source, ""), request.split, source.name)
     return VideoIndex(videos=tuple(chosen), notes=(note,))
 
 
@@ -114,14 +114,14 @@ def _installed() -> bool:
         return False
 
 
-def _split(held: Mapping[str, Any], request: DatasetRequest) -> tuple[str, Any]:
+def _split(opened: Mapping[str, Any], request: DatasetRequest) -> tuple[str, Any]:
     """The split of our name; theirs call val validation."""
-    for theirs, table in held.items():
+    for theirs, table in opened.items():
         if request.split in {theirs, _SPLITS.get(theirs)}:
             return request.split, table
     raise DataError(
         f"no split {request.split!r} in {request.name};"
-        f"{did_you_mean(request.split, held)} splits: {', '.join(held)}"
+        f"{did_you_mean(request.split, opened)} splits: {', '.join(opened)}"
     )
 
 
@@ -225,9 +225,9 @@ def _method(word: str) -> str:
     return "" if word.lower() == "fake" or word.isdecimal() else word
 
 
-def _image(held: Mapping[str, Any] | None, place: Path) -> Path:
+def _image(stored: Mapping[str, Any] | None, place: Path) -> Path:
     """The file of an image: the one that the table names, or its bytes, at `place`."""
-    data, path = (held or {}).get("bytes"), (held or {}).get("path")
+    data, path = (stored or {}).get("bytes"), (stored or {}).get("path")
     if data is None:
         return Path(path) if path else place  # a row without an image is one with an error
     suffix = next((each for magic, each in _SUFFIXES if data.startswith(magic)), ".img")

@@ -234,8 +234,8 @@ def _listing(checkout: Path, out: Path, name: str) -> tuple[Path, str]:
 def _json_folder(checkout: Path) -> Path:
     """Where the checkout's test script looks for JSON files: its releases differ in that."""
     config = checkout / "training" / "config" / "test_config.yaml"
-    held = load_yaml("", str(config)) if config.is_file() else {}
-    return checkout / str(held.get("dataset_json_folder", "preprocessing/dataset_json"))
+    values = load_yaml("", str(config)) if config.is_file() else {}
+    return checkout / str(values.get("dataset_json_folder", "preprocessing/dataset_json"))
 
 
 def _is_not_empty(folder: Path) -> bool:
