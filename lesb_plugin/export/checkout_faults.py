@@ -26,8 +26,8 @@ _MAY_BE_MISSING = 0.01  # of the frames: the first is taken in their place, as i
 # Import names that the extra brings; imports under other names than their package's have both.
 BROUGHT = frozenset(
     [
-        *("clip", "einops", "filterpy", "fvcore", "imgaug", "iopath", "kornia", "lmdb"),
-        *("loralib", "simplejson", "transformers", "yacs"),
+        *("clip", "efficientnet_pytorch", "einops", "filterpy", "fvcore", "imgaug", "iopath"),
+        *("kornia", "lmdb", "loralib", "simplejson", "transformers", "yacs"),
     ]
 )
 PACKAGES = {"clip": "openai-clip", "cv2": "opencv-python-headless", "skimage": "scikit-image"}

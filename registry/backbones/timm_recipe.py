@@ -87,8 +87,8 @@ def _create(recipe: TimmRecipe, classes: int, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         model: nn.Module = timm.create_model(recipe.arch, num_classes=classes).eval()
-    if recipe.change is not None:
-        recipe.change(model)
+        if recipe.change is not None:  # it may draw layers
+            recipe.change(model)
     return model
 
 

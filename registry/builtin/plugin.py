@@ -25,6 +25,13 @@ _MODULES = {  # of commands that are not in commands/ under their own name
     **{name: f"{name}.command" for name in ("compare", "leaderboard", "prepare")},
 }
 
+# Data sets whose published files no public documentation describes down to names and labels.
+_UNCONFIRMED = {
+    "kodf": "KoDF",
+    "forgerynet": "ForgeryNet",
+    "deepfake_mnist_plus": "DeepFakeMnist+",
+}
+
 
 @hookimpl
 def bench_backbones() -> list[BackboneSpec]:
@@ -131,6 +138,19 @@ def bench_datasets() -> list[DatasetSpec]:
             needs="a folder that holds ExDDV.csv, and the videos below it by data set",
         ),
         DatasetSpec(
+            name="exddv_clicks",
+            summary="ExDDV: the frames that people clicked into, with the parts that they hit",
+            videos=lazy("registry.builtin.datasets.exddv:exddv_click_videos"),
+            needs="exddv_clicks:DIR of a folder that exddv reads",
+        ),
+        DatasetSpec(
+            name="hf",
+            summary="hf:NAME of a data set of the package datasets; pip install 'lesb-plugin[hf]'",
+            videos=lazy("registry.builtin.datasets.hugging_face:hugging_face_videos"),
+            recognises=lazy("registry.builtin.datasets.hugging_face:recognises_saved"),
+            needs="a folder that save_to_disk made; hf:USER/NAME fetches one from its hub",
+        ),
+        DatasetSpec(
             name="path_lists",
             summary="text lists of paths (GenD): *real*.txt holds reals, other lists hold fakes",
             videos=lazy("registry.builtin.datasets.path_lists:path_list_videos"),
@@ -146,6 +166,7 @@ def bench_datasets() -> list[DatasetSpec]:
             ),
             needs="--data-root with the frames, and NAME.json there or in --json-dir DIR",
         ),
+        *(_unconfirmed(name, title) for name, title in _UNCONFIRMED.items()),
         *(_known(each.name, each.title, each.needs) for each in SETS),
         _known(
             "df40/*",
@@ -153,6 +174,15 @@ def bench_datasets() -> list[DatasetSpec]:
             "--data-root with the frames, and <name>.json there or in --json-dir DIR",
         ),
     ]
+
+
+def _unconfirmed(name: str, title: str) -> DatasetSpec:
+    return DatasetSpec(
+        name=name,
+        summary=f"{title}; its layout is not confirmed, so it is read by a manifest that you write",
+        videos=partial(lazy("registry.builtin.datasets.manifest:unconfirmed_videos"), title),
+        needs="--data-root with the files and a manifest.csv of path and label",
+    )
 
 
 def _known(name: str, title: str, needs: str) -> DatasetSpec:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from registry.contracts.types import FRAME
 from registry.errors import BenchError, DataError
 from registry.files import file_sha256, read_json, write_text
 from registry.results.aggregation import aggregate
@@ -62,7 +63,7 @@ class Result:
         Under profile deepfakebench the notes also say why its numbers are not those of `strict`.
         """
         other = settings.profile == DEEPFAKEBENCH_PROFILE
-        why = (*differences(table, settings, metrics), *_of_groups(settings)) if other else ()
+        why = _why_other(table, settings, metrics, provenance) if other else ()
         videos = None if other else aggregate(table, settings)["video"]
         return cls(
             settings=settings,
@@ -163,6 +164,30 @@ def changed_since(folder: Path, stored: Result) -> tuple[str, ...]:
     line = (
         f"{PREDICTIONS} was changed after the evaluation, which wrote one of sha256 {then[:12]};"
         f" these numbers are of one of sha256 {now[:12]}."
+    )
+    return (line,)
+
+
+def _why_other(
+    table: pa.Table, settings: Settings, metrics: Mapping[str, Metric], provenance: Provenance
+) -> tuple[str, ...]:
+    """Why numbers of profile deepfakebench are neither those of `strict` nor that benchmark's."""
+    of_metrics = differences(table, settings, metrics)
+    return (*of_metrics, *_of_scores(provenance.config), *_of_groups(settings))
+
+
+def _of_scores(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """How the frames of a run were not those of DeepfakeBench; its metrics do not change that."""
+    other = []
+    if config.get("crop_from") == FRAME:
+        other.append("frames were resized linearly, and it resizes them by INTER_CUBIC")
+    if config.get("frame_policy", DEEPFAKEBENCH_PROFILE) != DEEPFAKEBENCH_PROFILE:
+        other.append(f"frames were chosen by {config['frame_policy']}, and it takes the first")
+    if not other:
+        return ()
+    line = (
+        f"These are DeepfakeBench's metrics of other scores than it would get: {'; '.join(other)}."
+        " `bench eval --profile both --frame-policy deepfakebench` with another --out has both."
     )
     return (line,)
 

@@ -32,7 +32,12 @@ _ARTEFACT = "an artefact of `bench fit`"
 
 # Which backbones a network, as `looks_like` names it, may be meant for; the first is preferred.
 _CANDIDATES = (
-    ("DeepfakeBench efficientnetb4", ("dfb_effb4",)),
+    ("DeepfakeBench UCF", ("dfb_ucf",)),
+    ("DeepfakeBench LSDA", ("dfb_lsda",)),
+    ("DeepfakeBench PCL", ("dfb_xception", "xception")),
+    ("DeepfakeBench SLADD", ("dfb_xception", "xception")),
+    ("DeepfakeBench efficientnetb4", ("dfb_effb4", "dfb_sbi_effb4")),
+    ("Xception of DeepfakeBench", ("dfb_xception", "xception")),
     ("efficientnet_pytorch", ("sbi_effb4", "efflite0_in1k")),
     ("timm EfficientNet", ("sbi_efflite0", "efflite0_in1k", "sbi_effb4")),
     ("Xception", ("xception", "dfb_xception")),
