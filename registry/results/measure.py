@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from registry.contracts.types import ALL_METHODS
-from registry.errors import UndefinedMetricError, UnknownNameError, guarded
+from registry.errors import ConfigError, UndefinedMetricError, UnknownNameError, guarded
 from registry.results.aggregation import Units, aggregate
 from registry.results.bootstrap import Interval, interval, no_interval_because, resample
 from registry.results.method_groups import MethodGroup
@@ -90,6 +90,8 @@ def summarise(
     `metrics` maps names to metrics. A method is measured against all reals of its data set, and so
     is each group of `settings`, after the methods.
     """
+    if not settings.metrics:
+        raise ConfigError("no metrics to compute; the settings name none")
     for name in settings.metrics:
         if name not in metrics:
             raise UnknownNameError("metric", name, metrics)

@@ -13,6 +13,7 @@ the same names, and the same bytes but for times. The exit code is 1 where one o
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -58,8 +59,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="+", choices=COMMANDS, default=COMMANDS)
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        found = kills(Path(folder), args.kills, args.seed, args.only)
+    folder = Path(tempfile.mkdtemp())  # no TemporaryDirectory: each fork would take it away
+    try:
+        found = kills(folder, args.kills, args.seed, args.only)
+    finally:
+        shutil.rmtree(folder)
     faults = [fault for verdict in found for fault in verdict.faults]
     died = sum(verdict.died for verdict in found)
     sys.stdout.write(f"{len(found)} kills, {died} while it ran, {len(faults)} faults\n")

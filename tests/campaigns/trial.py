@@ -37,7 +37,10 @@ _STYLES = ["--style", "../easy.yaml", "--val-style", "../easy.yaml"]
 # In a folder of its own, beside `data` and what else `set_up` has made.
 COMMANDS: Mapping[str, list[str]] = {
     "eval": ["eval", *_LESB, "--dataset", "../data", "--chunk", "2", "--draws", "20"],
-    "fit": ["fit", *_MODEL, "--train", "../data", "--set", "options.rank=8", "--no-tensorboard"],
+    "fit": [
+        "fit", *_MODEL, "--workers", "0", "--train", "../data", "--no-tensorboard", "--rank", "8",
+        "--variants", "4", "--pseudo-fakes", "2", "--epochs", "3", "--control-seeds", "1",
+    ],
     "prepare": [
         "prepare", "../data", "--crop-from", "landmarks", "--split", "train", "--size", "64",
         "--workers", "2", "--quiet",
@@ -45,11 +48,11 @@ COMMANDS: Mapping[str, list[str]] = {
     "train": [
         "train", *_MODEL, "--train", "../data", *_STYLES, "--val-fakes", "1", "--val-reals", "1",
         "--epochs", "3", "--val-every", "1", "--checkpoint-minutes", "0", "--pairs", "2",
-        "--no-tensorboard",
+        "--workers", "0", "--no-tensorboard",
     ],
     "explain": [
         "explain", *map("../data/{}.png".format, range(4)), *_LESB, "--crop-from", "frame",
-        "--reference", "../data",
+        "--reference", "../data/reals.csv",
     ],
     "audit": [
         "audit", *_LESB, "--dataset", "../data", "--split", "train", "--make-edits", "--edits",
@@ -92,14 +95,16 @@ def set_up(folder: Path) -> None:
         importlib.import_module(module)
     data = folder / "data"
     data.mkdir(parents=True)
-    rows = ["path,label,landmarks,split,method,identity"]
-    for person in people(12):
+    rows, reals = ["path,label,landmarks,split,method,identity"], ["path,label,landmarks"]
+    for person in people(20):
         at, (image, face) = person.number, person.load()
         cv2.imwrite(str(data / f"{at}.png"), image[..., ::-1])
         np.save(data / f"{at}.npy", np.asarray(face.landmarks))
+        reals.append(f"{at}.png,0,{at}.npy")
         label, split = int(at > 9), ("train", "val", "test")[(0, 0, 1, 2)[at % 4]]
         rows.append(f"{at}.png,{label},{at}.npy,{split},{'drawn' * label},{at}")
-    (data / "manifest.csv").write_text("\n".join(rows) + "\n")
+    (data / "manifest.csv").write_text("\n".join(rows[:13]) + "\n")
+    (data / "reals.csv").write_text("\n".join(reals) + "\n")
     (folder / "easy.yaml").write_text(EASY)
     _, ended = _run(folder / "set_up", COMMANDS["fit"])
     assert ended.returncode == 0, ended.stderr
