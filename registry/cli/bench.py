@@ -10,12 +10,11 @@ from importlib import metadata
 from typing import Any, NoReturn
 
 from registry.console import tell
-from registry.errors import BenchError, ConfigError, DataError, UnknownNameError, guarded
+from registry.errors import BenchError, ConfigError, UnknownNameError, guarded
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import CommandSpec
 from registry.processes import Terminated, terminating
 from registry.streams import OutputError, output, own_output, shared_output, write
-from registry.untrusted import one_line
 
 __all__ = ["CommandParser", "main"]
 
@@ -88,9 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run(list(sys.argv[1:] if argv is None else argv))
     except BenchError as error:
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
-        # A DataError is one sentence: a newline in it is of a name of somebody's file.
-        text = one_line(str(error)) if isinstance(error, DataError) else str(error)
-        tell(f"error: {text}{notes}")
+        tell(f"error: {error}{notes}")
         return 2
     except OutputError as error:
         tell(f"error: {error}")

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from registry.contracts.types import ALL_METHODS
-from registry.errors import UndefinedMetricError, UnknownNameError, guarded
+from registry.errors import ConfigError, UndefinedMetricError, UnknownNameError, guarded
 from registry.results.aggregation import Units, aggregate
 from registry.results.bootstrap import Interval, interval, no_interval_because, resample
 from registry.results.method_groups import MethodGroup
@@ -83,7 +83,12 @@ class _Block:
 
 
 def metrics_of(settings: Settings, metrics: Mapping[str, Metric]) -> list[Metric]:
-    """Those that `settings` names, in its order; UnknownNameError where there is none."""
+    """Those that `settings` names, in its order; UnknownNameError where there is none.
+
+    A ConfigError where it names none.
+    """
+    if not settings.metrics:
+        raise ConfigError("no metrics to compute; the settings name none")
     for name in settings.metrics:
         if name not in metrics:
             raise UnknownNameError("metric", name, metrics)
