@@ -10,6 +10,7 @@ from registry.cli.detector_flags import configure_for_detectors
 from registry.cli.flags import given_flags
 from registry.console import say
 from registry.plugins.discovery import load_plugins
+from registry.plugins.needs import check_ready
 from registry.settings.load import resolve
 from registry.settings.tasks import EvalConfig
 
@@ -41,6 +42,7 @@ def configure_eval(parser: argparse.ArgumentParser) -> None:
 def run_eval(args: argparse.Namespace) -> int:
     """Evaluate, print the tables, name the run folder."""
     config = resolve(EvalConfig, args.config, args.set, given_flags(args, EvalConfig))
+    check_ready(config)  # before torch is loaded
     if config.corrupt and not _is_one(config.corrupt):
         return _run_corrupted(config)
     from registry.tasks.evaluate import evaluate  # loads torch: after what can go wrong without it
