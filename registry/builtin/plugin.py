@@ -257,6 +257,7 @@ def bench_commands() -> list[CommandSpec]:
         _command("weights", "what a checkpoint is, without running code in it"),
         _command("prepare", "videos and images to face crops for scoring"),
         _command("faces", "which face detectors are ready here, and why not"),
+        _command("doctor", "what is installed, found and missing here, and what to do"),
         _command("plugins", "which plugins are installed, and why one does not load"),
     ]
 

@@ -43,8 +43,8 @@ def _only(found: Mapping[str, Any]) -> str:
     """The first of the backbones that load the file: the one it is meant for."""
     if not found["backbones"]:
         raise ConfigError(
-            f"{found['file']} is {found['kind']}; no registered backbone takes it as it is. Name one"
-            " with --backbone, a timm model as timm/NAME"
+            f"{found['file']} is {found['kind']}; no registered backbone takes it as it is. Name"
+            " one with --backbone, a timm model as timm/NAME"
         )
     return str(found["backbones"][0])
 
