@@ -258,6 +258,7 @@ def bench_commands() -> list[CommandSpec]:
         _command("prepare", "videos and images to face crops for scoring"),
         _command("faces", "which face detectors are ready here, and why not"),
         _command("doctor", "what is installed, found and missing here, and what to do"),
+        _command("completion", "a script that lets a shell complete commands, flags and names"),
         _command("plugins", "which plugins are installed, and why one does not load"),
     ]
 

@@ -64,7 +64,16 @@ class CommandParser(argparse.ArgumentParser):
             first = unknown[0].partition("=")[0]
             hint = _close_flag(first, known) if first.startswith("-") else ""
             self.error(f"unknown argument {first!r}{hint}")
+        self._print_config(args)
         return args
+
+    def _print_config(self, args: argparse.Namespace) -> None:
+        """`--print-config`, of every command that has a configuration: printed, and that is all."""
+        if getattr(args, "print_config", False):
+            from registry.cli.flags import config_text
+
+            self._print_message(config_text(args))
+            self.exit()
 
     def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ARG002 - argparse's own
         """What `--help` and `--version` print is the command's own."""
