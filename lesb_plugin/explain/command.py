@@ -154,8 +154,8 @@ def _line(found: Explained, report: Path) -> str:
     if found.prediction.score is None:
         return f"{name}\terror: {found.prediction.error}\treport {report}"
     if found.word is None or found.choice is None:
-        said = f"no verdict: {found.no_verdict}\tscore {found.prediction.score:.4f}"
-        return f"{name}\t{said}\treport {report}"
+        reason = f"no verdict: {found.no_verdict}\tscore {found.prediction.score:.4f}"
+        return f"{name}\t{reason}\treport {report}"
     p = "no comparable real faces" if found.p is None else f"p {found.p:.3f}"
     cells = [f"score {found.prediction.score:.4f}", p]
     cells += [f"{row.name} {row.score:.4f}" for row in found.parts]

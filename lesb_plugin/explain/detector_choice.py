@@ -43,5 +43,5 @@ def choose(config: ExplainConfig) -> tuple[ExplainConfig, Predictor, str]:
 
 def _fitted_as(artefact: Path) -> str:
     """The detector that an artefact is of; a DataError for what is none."""
-    held = load(artefact_file(artefact))[1]
-    return LESB_ROI if ROI in held else fitted_for(held.get(LESB, {}))
+    arrays = load(artefact_file(artefact))[1]
+    return LESB_ROI if ROI in arrays else fitted_for(arrays.get(LESB, {}))

@@ -153,7 +153,9 @@ class Explaining:
         if found.score is None:
             return Explained(prediction=found)
         reals = self.reals.like(found.sharpness)
-        views = tuple(view for each in _shown(found, self.config) for view in self._views(*each))
+        views = tuple(
+            view for each in _drawn_frames(found, self.config) for view in self._views(*each)
+        )
         own = [float(np.abs(m).max()) for view in views for m in (view.maps or {}).values()]
         seen = Explained(
             prediction=found,
@@ -167,10 +169,14 @@ class Explaining:
         if reals is None:
             return replace(seen, word="UNDETERMINED", choice=self._like_none(found))
         scale = PartScale.of(reals.parts)
-        said = judge(found.score, found.parts, reals.fake, reals.parts, scale, self.cannot_tell)
-        parts = _rows(found.parts, said, scale)
-        told = replace(seen, word=said.word, p=said.p, parts=parts, choice=said.choice)
-        return replace(told, reals=reals, scale=scale)
+        judgement = judge(
+            found.score, found.parts, reals.fake, reals.parts, scale, self.cannot_tell
+        )
+        parts = _rows(found.parts, judgement, scale)
+        judged = replace(
+            seen, word=judgement.word, p=judgement.p, parts=parts, choice=judgement.choice
+        )
+        return replace(judged, reals=reals, scale=scale)
 
     def _like_none(self, found: Prediction) -> Choice:
         """Why a face that is like no kept one gets neither a verdict nor a part."""
@@ -190,7 +196,7 @@ class Explaining:
             return "the weights of the backbone are random, so that its scores mean nothing"
         return ""
 
-    def _notes(self, found: Prediction, shown: int) -> Iterable[str]:
+    def _notes(self, found: Prediction, drawn: int) -> Iterable[str]:
         yield from self.notes
         if self._without_maps:
             yield f"no maps: {self._without_maps}"
@@ -201,7 +207,7 @@ class Explaining:
         if len(found.frames) == 1 and found.faces > 1:
             yield (
                 f"{found.faces} faces were scored, and the verdict is on the one with the highest"
-                f" score; {'all' if shown == found.faces else f'the {shown} highest'} are drawn"
+                f" score; {'all' if drawn == found.faces else f'the {drawn} highest'} are drawn"
             )
 
     def _views(self, path: Path, frame: int, faces: Sequence[FaceScore]) -> list[FaceView]:
@@ -223,16 +229,20 @@ class Explaining:
         boxes: tuple[tuple[int, int, int, int], ...],
         notes: Sequence[str],
     ) -> FaceView:
-        said, faults = self._said(crop), list(notes)
+        explanation, faults = self._explanation(crop), list(notes)
         polygons = None
         try:
             polygons = part_polygons(crop, self.regions)
         except NoPartsError as error:
             faults.append(str(error))
-        maps = {target: heat for target, heat in said.maps.items() if np.isfinite(heat).all()}
-        faults += [f"the map of {each} is not finite" for each in said.maps if each not in maps]
-        if said.note:
-            faults.append(said.note)
+        maps = {
+            target: heat for target, heat in explanation.maps.items() if np.isfinite(heat).all()
+        }
+        faults += [
+            f"the map of {each} is not finite" for each in explanation.maps if each not in maps
+        ]
+        if explanation.note:
+            faults.append(explanation.note)
         return FaceView(
             crop=crop,
             aspect=shown_aspect(self.predictor.crop, crop.box),
@@ -242,12 +252,12 @@ class Explaining:
             boxes=boxes,
             polygons=polygons,
             maps=maps or None,
-            regions=dict(said.regions) or None,
-            references=said.references,
+            regions=dict(explanation.regions) or None,
+            references=explanation.references,
             notes=tuple(dict.fromkeys(faults)),
         )
 
-    def _said(self, crop: Crop) -> Explanation:
+    def _explanation(self, crop: Crop) -> Explanation:
         if self._explain is None:
             return Explanation()
         try:
@@ -257,13 +267,15 @@ class Explaining:
             return Explanation(note=f"no map: {error}")
 
 
-def _rows(parts: Mapping[str, float], said: Judgement, scale: PartScale) -> tuple[PartRow, ...]:
+def _rows(
+    parts: Mapping[str, float], judgement: Judgement, scale: PartScale
+) -> tuple[PartRow, ...]:
     return tuple(
         PartRow(
             name=name,
             score=parts[name],
-            p=said.parts_p[name],
-            z=said.z[name],
+            p=judgement.parts_p[name],
+            z=judgement.z[name],
             low=float(scale.low[at]),
             high=float(scale.high[at]),
         )
@@ -290,7 +302,9 @@ def _regions_option(config: ExplainConfig) -> ExplainOptions:
     return ExplainOptions() if given is None else ExplainOptions(regions=str(given))
 
 
-def _shown(found: Prediction, config: ExplainConfig) -> list[tuple[Path, int, Sequence[FaceScore]]]:
+def _drawn_frames(
+    found: Prediction, config: ExplainConfig
+) -> list[tuple[Path, int, Sequence[FaceScore]]]:
     """Frames, in the order of time, and the faces of them that are drawn.
 
     Of an image the highest-scored faces, of a video the highest of each highest-scored frame.

@@ -68,10 +68,10 @@ def clear_pictures(folder: Path, name: str) -> None:
 
 def _earlier(folder: Path, name: str) -> dict[str, Any]:
     try:
-        held = read_json(folder / f"{name}.json")
+        earlier = read_json(folder / f"{name}.json")
     except (OSError, BenchError):
         return {}
-    return held if isinstance(held, dict) else {}
+    return earlier if isinstance(earlier, dict) else {}
 
 
 def write_pictures(

@@ -92,12 +92,12 @@ def score_reals(predictor: Predictor, explain: Explain | None, config: ExplainCo
     cache for the same crops and weights; a detector without a backbone has no weights to be known
     by and is never cached.
     """
-    data, kept = data_of(config), _kept(predictor.detector, config)
-    name, advice = _described(predictor.detector, data, from_fit=kept is not None)
+    data, val = data_of(config), _val_reals(predictor.detector, config)
+    name, advice = _described(predictor.detector, data, from_fit=val is not None)
 
     def found(scores: Scores, strength: float) -> RealScores:
         return RealScores(
-            sharpness=None if kept is None else _kept_sharpness(predictor.detector),
+            sharpness=None if val is None else _val_sharpness(predictor.detector),
             name=name,
             fake=scores.fake,
             parts=scores.regions,
@@ -106,16 +106,16 @@ def score_reals(predictor: Predictor, explain: Explain | None, config: ExplainCo
             advice=advice,
         )
 
-    if kept is not None and explain is None:
-        return found(kept, 0.0)
-    count = config.reference_faces if kept is None else _MAPPED
+    if val is not None and explain is None:
+        return found(val, 0.0)
+    count = config.reference_faces if val is None else _MAPPED
     crops = real_crops(data, predictor.crop, count, quiet=config.quiet)
     path = None
     if predictor.embedder is not None:
         path = cache_or_scratch() / "explain" / f"{_key(predictor, config, crops)}.npz"
         if (cached := _read(path)) is not None:
             return found(*cached)
-    scores = _score(predictor, crops, config) if kept is None else kept
+    scores = _score(predictor, crops, config) if val is None else val
     strength = 0.0 if explain is None else _strength(explain, crops[:_MAPPED], config.quiet)
     if path is not None:
         _write(path, scores, strength)
@@ -127,14 +127,14 @@ def data_of(config: ExplainConfig) -> str:
     return _DRAWN if config.reference == AUTO else config.reference
 
 
-def _kept(detector: Detector, config: ExplainConfig) -> Scores | None:
+def _val_reals(detector: Detector, config: ExplainConfig) -> Scores | None:
     """What the fit kept, where that is asked for and enough for a verdict."""
     if config.reference != AUTO or not isinstance(detector, CalibratedDetector):
         return None
     return detector.val_reals if len(detector.val_reals.fake) >= FEWEST_REALS else None
 
 
-def _kept_sharpness(detector: Detector) -> Array | None:
+def _val_sharpness(detector: Detector) -> Array | None:
     return detector.val_sharpness if isinstance(detector, QualityCalibratedDetector) else None
 
 

@@ -71,8 +71,10 @@ def report_page(
         else Markup(),
         _fingerprints(found, record),
     )
-    made = f"Written by bench explain {record['origin']['bench']}; every number is in the JSON file"
-    footer = tag("footer", f"{made} of the same name.")
+    origin = (
+        f"Written by bench explain {record['origin']['bench']}; every number is in the JSON file"
+    )
+    footer = tag("footer", f"{origin} of the same name.")
     style, script = _resource("report.css"), _resource("report.js")
     return html_page(title, _header(title, by), main, footer, style=style, script=script)
 
@@ -100,8 +102,8 @@ def _verdict(found: Explained, by: Explaining) -> Markup:
     if score is None or found.word is None or found.choice is None:
         word = tag("p", tag("span", "\u25a1", aria_hidden="true"), " NO VERDICT", class_="word")
         why = tag("p", f"{found.no_verdict[:1].upper()}{found.no_verdict[1:]}.")
-        said = [word, why] if found.no_verdict else [word]
-        return tag("section", *said, class_="verdict none", aria_label="Verdict")
+        lines = [word, why] if found.no_verdict else [word]
+        return tag("section", *lines, class_="verdict none", aria_label="Verdict")
     sign = tag("span", _SIGNS[found.word], aria_hidden="true")
     return tag(
         "section",
@@ -116,14 +118,14 @@ def _verdict(found: Explained, by: Explaining) -> Markup:
 
 def _sentence(found: Explained, score: float) -> str:
     what = "The mean score of its frames is" if found.video else "Its score is"
-    said = f"{what} {score:.3f} (0 real, 1 fake)."
+    sentence = f"{what} {score:.3f} (0 real, 1 fake)."
     if found.reals is None or found.p is None:
-        return said
+        return sentence
     count = len(found.reals)
     higher = int(np.count_nonzero(found.reals.fake >= score))
     return (
-        f"{said} Of {count} real faces, {higher} {'scores' if higher == 1 else 'score'} as high or"
-        f" higher: p = ({higher} + 1) / ({count} + 1) = {found.p:.3f}."
+        f"{sentence} Of {count} real faces, {higher} {'scores' if higher == 1 else 'score'} as high"
+        f" or higher: p = ({higher} + 1) / ({count} + 1) = {found.p:.3f}."
     )
 
 
@@ -200,10 +202,10 @@ def _timeline(found: Explained) -> Markup:
     names = [row.name for row in found.parts]
     series = {"whole face": [(each.index, each.score) for each in frames]}
     series |= {name: [(each.index, each.parts.get(name)) for each in frames] for name in names}
-    shown = list(series)[:MAX_SERIES]
+    names_drawn = list(series)[:MAX_SERIES]
     telling = [view.crop.frame for view in found.views]
-    text = f"Scores of {', '.join(shown)} over {len(frames)} frames"
-    legend = [tag("li", series_mark(number), name) for number, name in enumerate(shown)]
+    text = f"Scores of {', '.join(names_drawn)} over {len(frames)} frames"
+    legend = [tag("li", series_mark(number), name) for number, name in enumerate(names_drawn)]
     rows = [
         tag(
             "tr",
@@ -260,9 +262,9 @@ def _of_maps(found: Explained, by: Explaining) -> Iterator[Markup]:
         )
         yield tag("p", text, class_="note")
     spec = by.explainer_spec
-    said = "" if spec is None else f"Maps are those of explainer {spec.name} ({spec.summary}). "
+    which = "" if spec is None else f"Maps are those of explainer {spec.name} ({spec.summary}). "
     text = (
-        f"{said}One scale holds for all of this page: full colour is {found.limit:.3g}, the"
+        f"{which}One scale holds for all of this page: full colour is {found.limit:.3g}, the"
         f" strongest of these maps or what 95 % of real faces ({by.reals.mapped}) stay within,"
         " whichever is more."
     )

@@ -48,7 +48,7 @@ def _section(
         *notes,
         slider,
         tag("div", *figures, class_="faces"),
-        _said(view.regions, explainer),
+        _explainer_table(view.regions, explainer),
         *_references(view),
         class_="view",
         id=f"view-{number}",
@@ -164,7 +164,9 @@ def _place(view: FaceView, spot: tuple[float, float]) -> str:
 # --- what explainers say beside maps ---------------------------------------------------------
 
 
-def _said(regions: Mapping[str, float] | None, explainer: ExplainerSpec | None) -> Markup:
+def _explainer_table(
+    regions: Mapping[str, float] | None, explainer: ExplainerSpec | None
+) -> Markup:
     if regions is None or explainer is None:
         return Markup()
     rows = [

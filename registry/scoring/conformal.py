@@ -26,14 +26,14 @@ def with_conformal(table: pa.Table, settings: Settings, detector: Detector) -> p
     reals = np.asarray(detector.val_reals.fake, np.float64)
     if len(reals) < FEWEST_REALS:
         return table
-    kept = detector.val_sharpness if isinstance(detector, QualityCalibratedDetector) else None
+    sharpness = detector.val_sharpness if isinstance(detector, QualityCalibratedDetector) else None
     quality = _median_sharpness(table)
     if not quality:
-        kept = None
+        sharpness = None
     videos = aggregate(table, settings)["video"]
     keys = list(zip(videos.dataset, videos.video, strict=True))
     own = np.array([quality.get(key, np.nan) for key in keys])
-    p = like_p(videos.scores[settings.detector], own, reals, kept)
+    p = like_p(videos.scores[settings.detector], own, reals, sharpness)
     of_video = dict(zip(keys, p.tolist(), strict=True))
     names = ("dataset", "video", "status")
     rows = zip(*(table[name].to_pylist() for name in names), strict=True)
