@@ -239,8 +239,24 @@ def bench_reporters() -> list[ReporterSpec]:
             name="html",
             summary="report.html: one page with the tables and what they were made of",
             write=lazy("registry.builtin.reports.html:write_html"),
-        )
+        ),
+        ReporterSpec(
+            name="csv",
+            summary="measurements.csv: a row for every metric, for a spreadsheet or pandas",
+            write=lazy("registry.builtin.reports.csv_table:write_csv"),
+        ),
+        _tracker("mlflow", "MLflow: settings, numbers and results.json of the run"),
+        _tracker("wandb", "Weights & Biases: settings and numbers of the run"),
     ]
+
+
+def _tracker(name: str, what: str) -> ReporterSpec:
+    return ReporterSpec(
+        name=name,
+        summary=f"{what}; pip install 'lesb-plugin[{name}]'",
+        write=lazy(f"registry.builtin.reports.trackers:write_{name}"),
+        check=lazy(f"registry.builtin.reports.trackers:check_{name}"),
+    )
 
 
 @hookimpl
