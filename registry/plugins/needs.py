@@ -17,6 +17,9 @@ from registry.settings.shared import DetectorSettings, ModelSettings
 from registry.settings.tasks import ScoredDataSettings
 
 __all__ = [
+    "HUB",
+    "PRETRAINED",
+    "RANDOM",
     "check_needs",
     "check_ready",
     "find_weights",
@@ -25,7 +28,8 @@ __all__ = [
     "wrapper_file",
 ]
 
-RANDOM = "random"
+# Weights that are no file: drawn, timm's own from its hub, or any others from there.
+RANDOM, PRETRAINED, HUB = "random", "pretrained", "hf-hub:"
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".tar", ".bin", ".ckpt")
 
 
@@ -108,11 +112,16 @@ def _missing(chosen: Chosen, backbone: ChosenBackbone, config: ModelSettings) ->
 
 
 def _check_file(backbone: ChosenBackbone, weights: str | None) -> None:
-    if weights not in {None, RANDOM} and not _may_be_there(str(weights)):
+    if weights is not None and not _no_file(weights) and not _may_be_there(weights):
         raise DataError(
             f"no weights file at {weights}; pass the file for backbone {backbone.name!r} as"
             " --weights, or --weights random to run it untrained"
         )
+
+
+def _no_file(weights: str) -> bool:
+    """Whether `weights` is a word for weights and no path."""
+    return weights in {RANDOM, PRETRAINED} or weights.startswith(HUB)
 
 
 def _may_be_there(path: str) -> bool:

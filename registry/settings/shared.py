@@ -199,7 +199,11 @@ class ModelSettings(BatchSettings, FaceSettings):
 
     detector: str = option("lesb", "detector to run (`bench list detectors`)")
     backbone: str | None = option("sbi_efflite0", "backbone to use (`bench list backbones`)")
-    weights: str | None = option(None, "weights of the backbone: a file, or 'random' for none")
+    weights: str | None = option(
+        None,
+        "weights of the backbone: a file, or 'random' for none; of timm's models, if they are to be"
+        " fetched: 'pretrained', or hf-hub:OWNER/NAME",
+    )
     wrap: str | None = option(
         None, "wrapper that makes another backbone of it (`bench list wrappers`)"
     )
