@@ -62,7 +62,7 @@ class CommandParser(argparse.ArgumentParser):
         if unknown:
             known = [flag for action in self._actions for flag in action.option_strings]
             first = unknown[0].partition("=")[0]
-            hint = _close_flag(first, known) if first.startswith("-") else ""
+            hint = _close_flag(first, known) if first.startswith("-") else _json_hint(first, argv)
             self.error(f"unknown argument {first!r}{hint}")
         self._print_config(args)
         return args
@@ -88,6 +88,12 @@ def _close_flag(unknown: str, known: Sequence[str]) -> str:
     flags = {flag.lstrip("-"): flag for flag in known}
     close = difflib.get_close_matches(unknown.lstrip("-"), flags, n=1, cutoff=_CLOSE)
     return f"; did you mean {flags[close[0]]!r}?" if close else ""
+
+
+def _json_hint(unknown: str, argv: Sequence[str]) -> str:
+    """For a folder after `--json`, which once named where indices are."""
+    before = dict(zip(argv[1:], argv, strict=False)).get(unknown)
+    return "; --json prints JSON, a folder of indices is --json-dir" if before == "--json" else ""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -12,7 +12,7 @@ from typing import Any, Literal, Union
 from registry.errors import PluginError
 from registry.settings.load import as_yaml, resolve
 
-__all__ = ["add_config_flags", "add_option_flags", "config_text", "given_flags"]
+__all__ = ["add_config_flags", "add_json_flag", "add_option_flags", "config_text", "given_flags"]
 
 _OPTIONS = "options."
 _METAVARS = {int: "N", float: "X", str: "TEXT"}
@@ -56,6 +56,11 @@ def add_option_flags(parser: argparse.ArgumentParser, owner: str, cls: type[Any]
         raise PluginError(
             f"an option of {owner} takes the name of a flag that `{parser.prog}` has: {error}"
         ) from error
+
+
+def add_json_flag(parser: argparse.ArgumentParser, what: str) -> None:
+    """`--json`, as `args.as_json`: `what` as JSON on standard output, and nothing else there."""
+    parser.add_argument("--json", action="store_true", dest="as_json", help=f"print {what} as JSON")
 
 
 def config_text(args: argparse.Namespace) -> str:

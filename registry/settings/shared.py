@@ -58,7 +58,7 @@ class DataSettings(_Checked):
 
     data_root: str | None = option(None, "folder that the paths in an index of the data start from")
     json_dir: str | None = option(
-        None, "folder of DeepfakeBench's JSON files; by default at --data-root", "--json"
+        None, "folder of DeepfakeBench's JSON files; by default at --data-root"
     )
     compression: Literal["raw", "c23", "c40"] | None = option(
         None, "compression level of FaceForensics++ and its kin; by default the JSON's own, or c23"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry.console import say
+from registry.cli.flags import add_json_flag
+from registry.console import say, say_block, tell
 from registry.errors import ConfigError, DataError
 from registry.plugins.discovery import load_plugins
 from registry.settings.tasks import EvalConfig
@@ -27,6 +30,7 @@ def configure_report(parser: argparse.ArgumentParser) -> None:
     """Flags of `bench report`."""
     parser.epilog = _REPORT_EXAMPLES
     parser.add_argument("run", type=Path, help="run folder that `bench eval` has written")
+    add_json_flag(parser, "the numbers, for each profile one object of a list,")
     parser.add_argument(
         "--write", action="store_true", help="write results.json and the run's reports anew"
     )
@@ -42,6 +46,8 @@ def run_report(args: argparse.Namespace) -> int:
     from registry.builtin.reports.terminal import print_results
     from registry.results.result import recompute
 
+    line = tell if args.as_json else say
+
     folder = args.run.parent if args.run.is_file() else args.run
     if args.write and args.profile is not None:
         raise ConfigError(
@@ -50,14 +56,17 @@ def run_report(args: argparse.Namespace) -> int:
         )
     metrics = load_plugins().specs("metric")
     results = [recompute(folder, metrics, profile) for profile in _profiles(args.profile)]
-    print_results(results)
+    if args.as_json:
+        say_block(json.dumps([each.to_json() for each in results], indent=1, allow_nan=False))
+    else:
+        print_results(results)
     if args.write:
         for path in _write(results[0], folder):
-            say(f"wrote {path}")
+            line(f"wrote {path}")
         return 0
-    differences = [line for result in results for line in _differences(result, folder)]
-    for line in differences:
-        say(f"results.json differs: {line}")
+    differences = [each for result in results for each in _differences(result, folder, line)]
+    for each in differences:
+        line(f"results.json differs: {each}")
     return int(bool(differences))
 
 
@@ -65,7 +74,7 @@ def _profiles(asked: str | None) -> tuple[str | None, ...]:
     return ("strict", "deepfakebench") if asked == "both" else (asked,)
 
 
-def _differences(result: Result, folder: Path) -> tuple[str, ...]:
+def _differences(result: Result, folder: Path, line: Callable[[str], None]) -> tuple[str, ...]:
     """What results.json says other than `result`, if it is there and of the same profile."""
     from registry.results.result import RESULTS, Result, changed_since
 
@@ -80,7 +89,7 @@ def _differences(result: Result, folder: Path) -> tuple[str, ...]:
         return changed
     found = stored.differences(result)
     if not found:
-        say(f"{RESULTS} agrees exactly with what predictions.parquet gives")
+        line(f"{RESULTS} agrees exactly with what predictions.parquet gives")
     return (*changed, *found)
 
 
