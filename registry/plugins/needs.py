@@ -195,11 +195,16 @@ def _as_artefact(config: DetectorSettings) -> str:
     return shlex.join(["--wrap-artefact", str(config.wrapper_artefact)]) + " "
 
 
+def _command(config: ModelSettings) -> str:
+    """The subcommand of a configuration: its folder of shipped YAML files bears its name."""
+    return str(getattr(config, "folder", "eval"))
+
+
 def _whole_command(config: ModelSettings, missing: list[_Need]) -> str:
     """The command that was meant, with everything that it lacks."""
     added = [flag for need in missing for flag in need.flags]
     named = replace(config, weights=None) if "--weights" in added else config
-    line = ["bench", named.folder, "--detector", named.detector, *named.backbone_flags, *added]
+    line = ["bench", _command(config), "--detector", named.detector, *named.backbone_flags, *added]
     if isinstance(config, ScoredDataSettings):
         line += [part for data in config.dataset for part in ("--dataset", data)]
     return shlex.join(line)

@@ -59,7 +59,7 @@ def run_completion(args: argparse.Namespace) -> int:
 def _whole_parser(plugins: Plugins) -> argparse.ArgumentParser:
     """All commands in one parser, which nothing is parsed with."""
     top = argparse.ArgumentParser(prog="bench")
-    commands = top.add_subparsers(parser_class=_command_parser)
+    commands = top.add_subparsers(parser_class=_CommandOfMany)
     for name, spec in plugins.unambiguous("command").items():
         parser = commands.add_parser(name, help=spec.summary)
         _fill(parser, spec)
@@ -68,8 +68,11 @@ def _whole_parser(plugins: Plugins) -> argparse.ArgumentParser:
     return top
 
 
-def _command_parser(prog: str, **_: Any) -> CommandParser:
-    return CommandParser(prog, "")
+class _CommandOfMany(CommandParser):
+    """As argparse builds the parser of one of several commands."""
+
+    def __init__(self, prog: str, **_: Any) -> None:
+        super().__init__(prog, "")
 
 
 def _fill(parser: CommandParser, spec: CommandSpec) -> None:
