@@ -269,8 +269,24 @@ def bench_reporters() -> list[ReporterSpec]:
             name="html",
             summary="report.html: one page with the tables and what they were made of",
             write=lazy("registry.builtin.reports.html:write_html"),
-        )
+        ),
+        ReporterSpec(
+            name="csv",
+            summary="measurements.csv: a row for every metric, for a spreadsheet or pandas",
+            write=lazy("registry.builtin.reports.csv_table:write_csv"),
+        ),
+        _tracker("mlflow", "MLflow: settings, numbers and results.json of the run"),
+        _tracker("wandb", "Weights & Biases: settings and numbers of the run"),
     ]
+
+
+def _tracker(name: str, what: str) -> ReporterSpec:
+    return ReporterSpec(
+        name=name,
+        summary=f"{what}; pip install 'lesb-plugin[{name}]'",
+        write=lazy(f"registry.builtin.reports.trackers:write_{name}"),
+        check=lazy(f"registry.builtin.reports.trackers:check_{name}"),
+    )
 
 
 @hookimpl
@@ -284,9 +300,13 @@ def bench_commands() -> list[CommandSpec]:
         _command("compare", "test which of two runs is better on the videos they share"),
         _command("leaderboard", "list runs beside published numbers: Markdown, CSV, HTML"),
         _command("list", "list what is registered: backbones, detectors, data sets, ..."),
-        _command("weights", "identify a checkpoint, without running code in it"),
+        _command(
+            "weights", "identify a checkpoint without running code in it; put it in its place"
+        ),
         _command("prepare", "cut face crops from videos and images"),
         _command("faces", "list which face detectors are ready here, and what the others lack"),
+        _command("doctor", "check the installation: what is there, missing, and what to do"),
+        _command("completion", "print a script that completes commands, flags and names"),
         _command("plugins", "list installed plugins, and why one does not load"),
     ]
 

@@ -61,9 +61,18 @@ class CommandParser(argparse.ArgumentParser):
         if unknown:
             known = [flag for action in self._actions for flag in action.option_strings]
             first = unknown[0].partition("=")[0]
-            hint = _close_flag(first, known) if first.startswith("-") else ""
+            hint = _close_flag(first, known) if first.startswith("-") else _json_hint(first, argv)
             self.error(f"unknown argument {first!r}{hint}")
+        self._print_config(args)
         return args
+
+    def _print_config(self, args: argparse.Namespace) -> None:
+        """`--print-config`, of every command that has a configuration: printed, and that is all."""
+        if getattr(args, "print_config", False):
+            from registry.cli.flags import config_text
+
+            self._print_message(config_text(args))
+            self.exit()
 
     def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ARG002 - argparse's own
         """What `--help` and `--version` print is the command's own."""
@@ -78,6 +87,12 @@ def _close_flag(unknown: str, known: Sequence[str]) -> str:
     flags = {flag.lstrip("-"): flag for flag in known}
     close = difflib.get_close_matches(unknown.lstrip("-"), flags, n=1, cutoff=_CLOSE)
     return f"; did you mean {flags[close[0]]!r}?" if close else ""
+
+
+def _json_hint(unknown: str, argv: Sequence[str]) -> str:
+    """For a folder after `--json`, which once named where indices are."""
+    before = dict(zip(argv[1:], argv, strict=False)).get(unknown)
+    return "; --json prints JSON, a folder of indices is --json-dir" if before == "--json" else ""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

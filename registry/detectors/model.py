@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from registry.backbones.build import build_embedder, check_weights
+from registry.backbones.build import build_embedder
 from registry.contracts.detector import Detector, DetectorContext, Explain
 from registry.contracts.embedder import Embedder
 from registry.contracts.traits import traits_of
@@ -17,9 +17,9 @@ from registry.detectors.artefacts import find_artefact
 from registry.errors import PluginError, guarded
 from registry.files import file_sha256
 from registry.plugins.chosen import Chosen
+from registry.plugins.needs import check_needs
 from registry.plugins.specs import CommandSpec, DetectorSpec, ExplainerSpec
 from registry.results.audit_summary import AuditSummary, PartAudit, find_audit
-from registry.results.fit_report import artefact_file
 from registry.results.predictions import Settings
 from registry.settings.load import resolve_options
 from registry.settings.shared import DetectorSettings
@@ -33,7 +33,6 @@ __all__ = [
     "build_detector",
     "build_explainer",
     "build_model",
-    "check_files",
 ]
 
 
@@ -93,16 +92,10 @@ def _parts(
     return embedder, find_artefact(chosen, config, embedder)
 
 
-def check_files(chosen: Chosen, config: DetectorSettings) -> None:
-    """The error that `build_model` would end with where weights or an artefact are missing."""
-    if chosen.backbone is not None:
-        check_weights(chosen, config)
-        if config.detector_artefact is not None:
-            artefact_file(Path(config.detector_artefact))
-
-
 def build_model(chosen: Chosen, config: DetectorSettings, fitted: Fitted | None = None) -> Model:
     """The chosen detector, ready to score; `fitted` where it was fitted just now."""
+    if fitted is None:
+        check_needs(chosen, config)
     context = build_context(chosen, config, fitted)
     embedder = context.embedder
     crop = CropPolicy() if embedder is None else embedder.backbone.crop

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from registry.errors import ConfigError
+from registry.errors import ConfigError, guarded
 from registry.plugins.discovery import Plugins
 from registry.plugins.specs import (
     ArtefactSpec,
@@ -88,7 +88,7 @@ def choose(
     return Chosen(
         detector=detector,
         metrics={name: plugins.get("metric", name) for name in metrics},
-        reporters=tuple(plugins.get("reporter", name) for name in reporters),
+        reporters=tuple(_reporter(plugins, name) for name in reporters),
         backbone=_backbone_of(plugins, config) if runs_on_one else None,
         wrapper=plugins.get("wrapper", config.wrap) if runs_on_one and config.wrap else None,
         faces=choose_faces(plugins, config),
@@ -113,6 +113,14 @@ def choose_faces(plugins: Plugins, config: FaceSettings) -> ChosenFaces:
         landmarker=plugins.get("landmarker", config.landmarker or own),
         asked_for=config.landmarker is not None or config.landmarks is not None,
     )
+
+
+def _reporter(plugins: Plugins, name: str) -> ReporterSpec:
+    """The reporter of a name, if it can be used here: what it lacks is told before a run."""
+    spec: ReporterSpec = plugins.get("reporter", name)
+    if spec.check is not None:
+        guarded(f"reporter {name!r}", spec.source, spec.check)
+    return spec
 
 
 def _backbone_of(plugins: Plugins, config: ModelSettings) -> ChosenBackbone:

@@ -210,9 +210,14 @@ class MetricSpec(Spec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReporterSpec(Spec):
-    """`write(result, folder) -> Path` of the file written."""
+    """`write(result, folder) -> Path` of the file written.
+
+    `check()`, where there is one, raises a ConfigError before anything is scored if it cannot be
+    used here, such as for want of a package.
+    """
 
     write: Callable[[Result, Path], Path]
+    check: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

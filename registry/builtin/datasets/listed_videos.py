@@ -16,7 +16,7 @@ from registry.files import is_there
 
 __all__ = ["Listed", "listed_index"]
 
-_LISTED = 3
+_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.contracts.types import DataOptions, VideoIndex
+from registry.contracts.types import DataOptions
 from registry.data.index import find_index
 from registry.errors import DataError, EmptySplitError
 from registry.plugins.discovery import load_plugins
