@@ -49,7 +49,8 @@ class Frame:
 
     `landmarks` is a .npy file of (68|81, 2) floats in pixels of the image; `mask` an image whose
     non-zero pixels were manipulated. `index` is the frame's number in its video; `listed` is the
-    path as the data set's index writes it, where it has an index.
+    path as the data set's index writes it, where it has an index. `seconds` is when a video file
+    shows it, where that is known.
     """
 
     path: Path
@@ -57,6 +58,7 @@ class Frame:
     landmarks: Path | None = None
     mask: Path | None = None
     listed: str | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,10 +182,12 @@ class Explanation:
 
     `maps` are (h, w) float arrays by target ("face" or a part), signed and on one absolute scale;
     `regions` are numbers by part; `references` are real faces by part to be looked at beside the
-    crop. Absent means that the explainer has nothing to say; `note` may say why.
+    crop. `usual` is, by target, how far maps of real faces go, where the explainer knows it. Absent
+    means that the explainer has nothing to say; `note` may say why.
     """
 
     maps: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    usual: Mapping[str, float] = field(default_factory=dict)
     regions: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
     references: Mapping[str, tuple[Crop, ...]] = field(default_factory=dict)

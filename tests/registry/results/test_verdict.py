@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 from scipy.special import logit
 
-from lesb_plugin.explain.verdict import PartScale, conformal_p, single_out, verdict_word
+from registry.results.verdict import PartScale, conformal_p, single_out, verdict_word
 
 REALS = np.array([0.1, 0.2, 0.3, 0.3, 0.9])
 
