@@ -128,7 +128,7 @@ if TYPE_CHECKING:
     from registry.results.provenance import package_versions
     from registry.results.result import Result
     from registry.results.roc import auc, auc_weighted
-    from registry.results.verdict import PartRow, PartScale, Segment, Verdict, judge
+    from registry.results.verdict import FileVerdict, PartRow, PartScale, Segment, judge
     from registry.sealed import cache_sealed, read_sealed
     from registry.settings.coerce import build
     from registry.settings.load import as_yaml, load_yaml, resolve
@@ -204,6 +204,7 @@ __all__ = [
     "FaceSettings",
     "FailureSettings",
     "Features",
+    "FileVerdict",
     "FineBackbone",
     "FinishedRun",
     "FitContext",
@@ -242,7 +243,6 @@ __all__ = [
     "TrainingSettings",
     "UndefinedMetricError",
     "UnknownNameError",
-    "Verdict",
     "VerdictLines",
     "Video",
     "VideoIndex",
@@ -373,7 +373,7 @@ _PLACES = {
     "registry.data.file_facts": "file_facts",
     "registry.data.media": "find_media",
     "registry.results.file_scores": "FaceScore FrameScore Prediction",
-    "registry.results.verdict": "PartRow PartScale Segment Verdict judge",
+    "registry.results.verdict": "PartRow PartScale Segment FileVerdict judge",
     "registry.tasks.reference": "reference_data",
     "registry.results.provenance": "package_versions",
     "registry.results.result": "Result",

@@ -69,8 +69,8 @@ def progress_bar(
         dynamic_ncols=interactive,
         mininterval=0.1 if interactive else 10.0,
         file=sys.stderr,
-    ) as shown:
-        yield shown.update
+    ) as bar:
+        yield bar.update
 
 
 def say(text: str = "") -> None:
@@ -134,8 +134,8 @@ def _block(
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    shown = range(len(header)) if widths is None else tuple(widths)
-    for index in shown:
+    columns = range(len(header)) if widths is None else tuple(widths)
+    for index in columns:
         numbers = all(is_number(row[index]) for row in rows)
         justify: Literal["left", "right"] = "right" if numbers else "left"
         table.add_column(
@@ -146,7 +146,7 @@ def _block(
             no_wrap=widths is None and (numbers or index == 0),
         )
     for row in rows:
-        table.add_row(*(row[index] for index in shown))
+        table.add_row(*(row[index] for index in columns))
     buffer = io.StringIO()
     console = Console(file=buffer, width=10_000, markup=False, highlight=False, emoji=False)
     console.print(table)

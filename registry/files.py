@@ -110,11 +110,11 @@ def opened_folder(path: Path) -> Iterator[Path]:
 
     A command that is refused thus leaves no folder behind, and no file of anybody's is deleted.
     """
-    made = [folder for folder in (path, *path.parents) if not folder.exists()]
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
         yield writable_folder(path)
     finally:
-        for folder in made:  # the innermost first
+        for folder in missing:  # the innermost first
             with suppress(OSError):
                 folder.rmdir()
 

@@ -34,9 +34,9 @@ _own: set[str] = set()  # unfinished names of this process
 def unfinished_name(name: str) -> str:
     """A new name for a file or folder that is to become `name` when it is finished."""
     short = name.encode(errors="surrogateescape")[:_LONGEST].decode(errors="ignore")
-    made = f".{short}.{_HOST}-{os.getpid()}-{next(_numbers)}.partial"
-    _own.add(made)
-    return made
+    name = f".{short}.{_HOST}-{os.getpid()}-{next(_numbers)}.partial"
+    _own.add(name)
+    return name
 
 
 def is_unfinished(name: str) -> bool:

@@ -22,7 +22,7 @@ from registry.files import replacing
 __all__ = ["cache_sealed", "read_sealed", "sealed_names", "tell_no_cache", "write_sealed"]
 
 _SEAL = "sha256"
-_told: set[Path] = set()
+_reported: set[Path] = set()
 
 
 def write_sealed(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -66,8 +66,8 @@ def cache_sealed(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 def tell_no_cache(folder: Path, error: BenchError) -> None:
     """One line for each folder: results are the same without a cache, and take longer."""
-    if folder not in _told:
-        _told.add(folder)
+    if folder not in _reported:
+        _reported.add(folder)
         tell(f"note: nothing is kept for later runs: {error}")
 
 

@@ -80,16 +80,16 @@ def _stream_beside(before: TextIO) -> Iterator[TextIO]:
         yield before
         _flush(before)
         return
-    kept = os.dup(_STDOUT)
+    saved = os.dup(_STDOUT)
     os.dup2(_STDERR, _STDOUT)
-    own = open(kept, "w", encoding=before.encoding, errors="backslashreplace")  # noqa: PTH123, SIM115
+    own = open(saved, "w", encoding=before.encoding, errors="backslashreplace")  # noqa: PTH123, SIM115
     try:
         yield own
         _flush(own)
     finally:
         with suppress(OSError):
             before.flush()  # what a library has left in it
-        os.dup2(kept, _STDOUT)
+        os.dup2(saved, _STDOUT)
         _close(own)
 
 

@@ -119,6 +119,30 @@ def test_a_class_name_stands_once() -> None:
     assert not {name: paths for name, paths in where.items() if len(paths) > 1}
 
 
+def test_identifiers_say_what_a_value_is_not_what_happened_to_it() -> None:
+    literature = {"apart", "held", "kept", "made", "said", "shown", "told"}
+    of_users = {("recipe.py", "apart")}  # a key of the files that --style takes
+    found = {
+        (path.name, name)
+        for path in [*sources("registry"), *sources("lesb_plugin")]
+        for name in identifiers(path)
+        if name.strip("_").lower() in literature
+    }
+    assert found <= of_users
+
+
+def identifiers(path: Path) -> Iterator[str]:
+    """Names of variables, parameters, functions and classes that a file defines, and its own."""
+    yield path.stem
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+
+
 def test_every_folder_says_what_lives_there() -> None:
     for folder in {
         path.parent for package in ("registry", "lesb_plugin") for path in sources(package)

@@ -64,13 +64,13 @@ def run_audit_command(args: argparse.Namespace) -> int:
     from lesb_plugin.audit.page import audit_page
     from lesb_plugin.audit.run import run_audit
     from lesb_plugin.audit.summary import (  # loads torch: after what fails without it
-        check_keeps,
+        check_can_keep,
         keep,
     )
     from lesb_plugin.audit.table import print_audit
 
     if config.keep:
-        check_keeps(config)
+        check_can_keep(config)
     with opened_folder(out):  # one that cannot be written is told before the long work
         audit = run_audit(config)
     print_audit(audit)

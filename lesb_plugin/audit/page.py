@@ -150,10 +150,10 @@ def _faces(audit: Audit) -> Iterator[Markup]:
                   class_="bar")  # fmt: skip
     maps = audit.found.reading.maps
     limit = 0.0 if maps is None else float(np.percentile(maps.max(axis=(1, 2)), 95))
-    yield tag("div", *(_figure(audit, row, limit) for row in _shown(audit)), class_="faces")
+    yield tag("div", *(_figure(audit, row, limit) for row in _example_rows(audit)), class_="faces")
 
 
-def _shown(audit: Audit) -> list[int]:
+def _example_rows(audit: Audit) -> list[int]:
     """The first face of each method, and two reals."""
     left: dict[str, int] = {}
     rows = []
@@ -175,9 +175,11 @@ def _figure(audit: Audit, row: int, limit: float) -> Markup:
     if found.reading.maps is not None:
         heat = enlarged(found.reading.maps[row], len(image))
         pictures.append((mapped(image, heat, limit), "the map of the explanation"))
-    shown = [tag("img", src=picture_uri(picture), alt=text, loading="lazy")
+    images = [tag("img", src=picture_uri(picture), alt=text, loading="lazy")
              for picture, text in pictures]  # fmt: skip
-    return tag("figure", *shown, tag("figcaption", _truth(audit, row)), tag("p", _said(audit, row)))
+    return tag(
+        "figure", *images, tag("figcaption", _truth(audit, row)), tag("p", _prediction(audit, row))
+    )
 
 
 def _truth(audit: Audit, row: int) -> str:
@@ -191,7 +193,7 @@ def _truth(audit: Audit, row: int) -> str:
     return f"{face.method}: {what} changed"
 
 
-def _said(audit: Audit, row: int) -> str:
+def _prediction(audit: Audit, row: int) -> str:
     """The scores in words beside the colours."""
     score = f"score of fake {audit.found.reading.fake[row]:.2f}"
     if audit.z is None:

@@ -78,12 +78,12 @@ class Audit:
         if self.first is None or self.localises is None:
             return ""
         figure, control = self.first.figure, self.first.controls[CONSTANT]
-        said = f"{number(figure.value)} [{number(figure.low)}, {number(figure.high)}]"
+        recall = f"{number(figure.value)} [{number(figure.low)}, {number(figure.high)}]"
         chance = number(control.value)
-        tells, where = ("tells", "where") if self.localises else ("does not tell", "and")
+        verb, conjunction = ("tells", "where") if self.localises else ("does not tell", "and")
         return (
-            f"The explanation {tells} where a face was changed: it names the right part first with"
-            f" a recall of {said}, {where} always naming the same part gets {chance}."
+            f"The explanation {verb} where a face was changed: it names the right part first with"
+            f" a recall of {recall}, {conjunction} always naming the same part gets {chance}."
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -234,8 +234,8 @@ def _notes(read: FaceSet, found: Collected, wanted: Collection[str]) -> tuple[st
 def _notes_of(rows: Collection[Row]) -> list[str]:
     """What extended rows need to have said of them: rivals that are better, and what is missing."""
     missing = [row for row in rows if row.figure.value is None and not row.n]
-    said = [f"No figure for {row.title}: {row.figure.reason}." for row in missing]
-    return [*filter(None, [rivals(list(rows))]), *said]
+    reasons = [f"No figure for {row.title}: {row.figure.reason}." for row in missing]
+    return [*filter(None, [rivals(list(rows))]), *reasons]
 
 
 def _record(

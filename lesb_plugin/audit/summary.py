@@ -11,12 +11,12 @@ from lesb_plugin.audit.rows.row import Row
 from lesb_plugin.audit.run import Audit
 from registry import AuditFigure, AuditSummary, ConfigError, DataError, keep_audit
 
-__all__ = ["check_keeps", "keep", "summary_of"]
+__all__ = ["check_can_keep", "keep", "summary_of"]
 
 _FIRST, _FLAGGED = "right_part", "right_part.flagged"
 
 
-def check_keeps(config: AuditConfig) -> None:
+def check_can_keep(config: AuditConfig) -> None:
     """ConfigError for an audit that says nothing of the detector's own part scores."""
     if config.explainer is not None:
         raise ConfigError(

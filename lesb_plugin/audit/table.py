@@ -37,8 +37,8 @@ def headline(audit: Audit) -> str:
     if config.explainer:
         what += f", explained by {config.explainer}"
     real = int(audit.found.real.sum())
-    made = "edits of real faces" if config.make_edits else "fakes"
-    return f"{what}: {real} reals and {len(audit.found.real) - real} {made}"
+    fakes = "edits of real faces" if config.make_edits else "fakes"
+    return f"{what}: {real} reals and {len(audit.found.real) - real} {fakes}"
 
 
 def control_names(audit: Audit) -> tuple[str, ...]:

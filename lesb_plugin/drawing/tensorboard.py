@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from registry import BenchError
 
-__all__ = ["FOLDER", "POINTS", "SHOWN", "SIDE", "Board", "board_in", "changed", "chosen", "grid"]
+__all__ = ["FOLDER", "PICTURED", "POINTS", "SIDE", "Board", "board_in", "changed", "chosen", "grid"]
 
 FOLDER = "tensorboard"  # within a run's folder
-SHOWN = 4  # faces in a picture of a fit
+PICTURED = 4  # faces in a picture of a fit
 SIDE = 224  # pixels of each of its cells, at most
 POINTS = 300  # crops in the projector, at most: it is text, and a browser holds all of it
 _DECIMALS = 5  # of the projector's coordinates

@@ -24,11 +24,11 @@ from registry import (
     ExplainerSpec,
     Explanation,
     FaceScore,
+    FileVerdict,
     FrameScore,
     PartAudit,
     Prediction,
     Predictor,
-    Verdict,
     file_facts,
     reference_data,
     shown_aspect,
@@ -94,9 +94,9 @@ class Explained:
         return self.prediction.video
 
     @property
-    def verdict(self) -> Verdict:
-        """What is said of it; nothing where it has no score."""
-        return self.prediction.verdict or Verdict()
+    def verdict(self) -> FileVerdict:
+        """What is explanation of it; nothing where it has no score."""
+        return self.prediction.verdict or FileVerdict()
 
 
 class Explaining:
@@ -138,7 +138,9 @@ class Explaining:
         facts = file_facts(found.path)
         if found.score is None:
             return Explained(prediction=found, facts=facts)
-        views = tuple(view for each in _shown(found, self.config) for view in self._views(*each))
+        views = tuple(
+            view for each in _drawn_frames(found, self.config) for view in self._views(*each)
+        )
         return Explained(
             prediction=found,
             views=views,
@@ -154,7 +156,7 @@ class Explaining:
                 own.setdefault(target, []).append(float(heat.max()))
         return {target: scale_of(target, self.map_reals, each) for target, each in own.items()}
 
-    def _notes(self, found: Prediction, shown: int) -> Iterable[str]:
+    def _notes(self, found: Prediction, drawn: int) -> Iterable[str]:
         yield from self.notes
         if self._without_maps:
             yield f"no maps: {self._without_maps}"
@@ -165,7 +167,7 @@ class Explaining:
         if len(found.frames) == 1 and found.faces > 1:
             yield (
                 f"{found.faces} faces were scored, and the verdict is on the one with the highest"
-                f" score; {'all' if shown == found.faces else f'the {shown} highest'} are drawn"
+                f" score; {'all' if drawn == found.faces else f'the {drawn} highest'} are drawn"
             )
 
     def _views(self, path: Path, frame: FrameScore, faces: Sequence[FaceScore]) -> list[FaceView]:
@@ -190,16 +192,20 @@ class Explaining:
         boxes: tuple[tuple[int, int, int, int], ...],
         notes: Sequence[str],
     ) -> FaceView:
-        said, faults = self._said(crop), list(notes)
+        explanation, faults = self._explanation(crop), list(notes)
         polygons = None
         try:
             polygons = part_polygons(crop, self.regions)
         except NoPartsError as error:
             faults.append(str(error))
-        maps = {target: heat for target, heat in said.maps.items() if np.isfinite(heat).all()}
-        faults += [f"the map of {each} is not finite" for each in said.maps if each not in maps]
-        if said.note:
-            faults.append(said.note)
+        maps = {
+            target: heat for target, heat in explanation.maps.items() if np.isfinite(heat).all()
+        }
+        faults += [
+            f"the map of {each} is not finite" for each in explanation.maps if each not in maps
+        ]
+        if explanation.note:
+            faults.append(explanation.note)
         return FaceView(
             crop=crop,
             aspect=shown_aspect(self.predictor.crop, crop.box),
@@ -210,12 +216,12 @@ class Explaining:
             boxes=boxes,
             polygons=polygons,
             maps=maps or None,
-            regions=dict(said.regions) or None,
-            references=said.references,
+            regions=dict(explanation.regions) or None,
+            references=explanation.references,
             notes=tuple(dict.fromkeys(faults)),
         )
 
-    def _said(self, crop: Crop) -> Explanation:
+    def _explanation(self, crop: Crop) -> Explanation:
         if self._explain is None:
             return Explanation()
         try:
@@ -244,7 +250,7 @@ def _regions_option(config: ExplainConfig) -> ExplainOptions:
     return ExplainOptions() if given is None else ExplainOptions(regions=str(given))
 
 
-def _shown(
+def _drawn_frames(
     found: Prediction, config: ExplainConfig
 ) -> list[tuple[Path, FrameScore, Sequence[FaceScore]]]:
     """Frames, in the order of time, and the faces of them that are drawn.

@@ -42,19 +42,19 @@ can be laid over it), and `map_TARGET` with its scale for every map."""
 def draw(found: Explained, view: FaceView, style: Any) -> Pictures:
     """The pictures of a view; what cannot be drawn is not there."""
     photo = _proportioned(view)
-    made: dict[str, NDArray[np.uint8]] = {"photo": photo}
+    pictures: dict[str, NDArray[np.uint8]] = {"photo": photo}
     shape, whole = photo.shape[:2], (0, 0, photo.shape[1], photo.shape[0])
     layers = {
         target: evidence_layer(shape, whole, heat, found.scales[target], style)
         for target, heat in (view.maps or {}).items()
     }
     for target, layer in layers.items():
-        made[f"map_{target}"] = with_scale(composed(photo, layer), _ENDS, style)
+        pictures[f"map_{target}"] = with_scale(composed(photo, layer), _ENDS, style)
     whole_layer = _frame_layer(found, view, style)
     if whole_layer is not None:
-        made["layer"] = whole_layer
-        made["overlay"] = with_scale(composed(view.picture, whole_layer), _ENDS, style)
-    return made
+        pictures["layer"] = whole_layer
+        pictures["overlay"] = with_scale(composed(view.picture, whole_layer), _ENDS, style)
+    return pictures
 
 
 def _proportioned(view: FaceView) -> NDArray[np.uint8]:
@@ -108,10 +108,10 @@ def clear_pictures(folder: Path, name: str) -> None:
 
 def _earlier(folder: Path, name: str) -> dict[str, Any]:
     try:
-        held = read_json(folder / f"{name}.json")
+        earlier = read_json(folder / f"{name}.json")
     except (OSError, BenchError):
         return {}
-    return held if isinstance(held, dict) else {}
+    return earlier if isinstance(earlier, dict) else {}
 
 
 def write_pictures(

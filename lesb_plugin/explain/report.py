@@ -55,8 +55,10 @@ def report_page(
         _audit_line(found, by),
         *_folded(found, by, drawn, record),
     )
-    made = f"Written by bench explain {record['origin']['bench']}; every number is in the JSON file"
-    footer = tag("footer", f"{made} of the same name.")
+    origin = (
+        f"Written by bench explain {record['origin']['bench']}; every number is in the JSON file"
+    )
+    footer = tag("footer", f"{origin} of the same name.")
     style, script = _resource("report.css"), _resource("report.js")
     header = tag("header", tag("h1", title))
     return html_page(title, header, main, footer, style=style, script=script)
@@ -94,13 +96,13 @@ def _audit_line(found: Explained, by: Explaining) -> Markup:
         return Markup()
     summary = by.audit.summary
     if summary is None:
-        said = f"The parts of {by.config.detector} were never audited"
+        finding = f"The parts of {by.config.detector} were never audited"
     elif not summary.localises:
-        said = f"Audited: the parts of {summary.detector} do not say where a face was changed"
+        finding = f"Audited: the parts of {summary.detector} do not say where a face was changed"
     else:
-        said = f"Audited: {summary.detector} {summary.finding}"
+        finding = f"Audited: {summary.detector} {summary.finding}"
     link = tag("a", "more on the audit", href="#audit")
-    return tag("p", f"{said} (", link, ").", class_="audit-line")
+    return tag("p", f"{finding} (", link, ").", class_="audit-line")
 
 
 def _folded(
@@ -177,7 +179,7 @@ def _of_maps(found: Explained, by: Explaining) -> Iterator[Markup]:
     if not found.scales:
         return
     spec = by.explainer_spec
-    said = "" if spec is None else f"Maps are those of explainer {spec.name} ({spec.summary}). "
+    which = "" if spec is None else f"Maps are those of explainer {spec.name} ({spec.summary}). "
     whose = (
         f"drawn or photographed faces of {by.map_reals.name}"
         if by.map_reals.name
@@ -187,7 +189,7 @@ def _of_maps(found: Explained, by: Explaining) -> Iterator[Markup]:
         f"{target}: nothing is drawn up to {scale.usual:.3g}, full colour is {scale.full:.3g}"
         for target, scale in found.scales.items()
     )
-    text = f"{said}Each map has a scale of its own, from {whose}. {ends}."
+    text = f"{which}Each map has a scale of its own, from {whose}. {ends}."
     yield tag("p", text, class_="soft")
 
 

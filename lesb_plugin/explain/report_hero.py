@@ -27,8 +27,8 @@ def hero(found: Explained, by: Explaining, drawn: Sequence[Pictures]) -> Markup:
     if found.views:
         at = max(range(len(found.views)), key=lambda each: found.views[each].score)
         figure = _figure(found, at, drawn)
-    said = tag("div", *_verdict(found), *_slider(found, by), class_="said")
-    return tag("section", figure, said, class_="hero", aria_label="Verdict")
+    words = tag("div", *_verdict(found), *_slider(found, by), class_="said")
+    return tag("section", figure, words, class_="hero", aria_label="Verdict")
 
 
 def _figure(found: Explained, at: int, drawn: Sequence[Pictures]) -> Markup:
@@ -36,14 +36,14 @@ def _figure(found: Explained, at: int, drawn: Sequence[Pictures]) -> Markup:
     same = [n for n, each in enumerate(found.views) if each.crop.frame == view.crop.frame]
     layers = [drawn[n]["layer"] for n in same if "layer" in drawn[n]]
     boxes = view.boxes if len(view.boxes) > 1 else ()
-    shown = stage(view, layers, seen_in(found, view), boxes)
+    pictured = stage(view, layers, seen_in(found, view), boxes)
     caption = []
     if found.video:
         caption.append(f"{_moment(view)}, score {view.score:.2f}")
     if len(view.boxes) > 1:
         caption.append("the face that the verdict is on has the thicker rectangle")
     below = [tag("figcaption", "; ".join(caption), class_="soft")] if caption else []
-    return tag("figure", shown, *below, class_="picture")
+    return tag("figure", pictured, *below, class_="picture")
 
 
 def stage(

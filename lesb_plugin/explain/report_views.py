@@ -41,7 +41,7 @@ def _section(
         tag("h3", _title(found, number, view)),
         *notes,
         tag("div", *_figures(found, view, pictures), class_="faces"),
-        _said(view.regions, explainer),
+        _explainer_table(view.regions, explainer),
         *_references(view),
         class_="view",
         id=f"view-{number}",
@@ -104,7 +104,9 @@ def _place(view: FaceView, spot: tuple[float, float]) -> str:
 # --- what explainers say beside maps ---------------------------------------------------------
 
 
-def _said(regions: Mapping[str, float] | None, explainer: ExplainerSpec | None) -> Markup:
+def _explainer_table(
+    regions: Mapping[str, float] | None, explainer: ExplainerSpec | None
+) -> Markup:
     if regions is None or explainer is None:
         return Markup()
     rows = [

@@ -24,7 +24,7 @@ from registry import (
 __all__ = ["Contrast", "RealFaces", "build_contrastive"]
 
 Array = NDArray[np.float64]
-_SHOWN = 3  # nearest real faces
+_NEAREST = 3  # nearest real faces
 _FEWEST = 3  # real faces below which nothing can be said of how they differ
 
 
@@ -72,7 +72,7 @@ class RealFaces:
         direction = int(np.abs(offset).argmax())
         return Contrast(
             excess=float(far[order[0]] - self.usual.mean()) / spread if spread > 0 else 0.0,
-            nearest=tuple(order[:_SHOWN].tolist()),
+            nearest=tuple(order[:_NEAREST].tolist()),
             direction=direction,
             along=float(offset[direction]),
         )

@@ -63,11 +63,12 @@ def without_outliers(
     options: ExplainOptions,
 ) -> list[Explanation]:
     """Maps of tokens (B, h, w), 0 where the options leave outlying tokens out, and told of."""
-    kept = options.keep_outlier_tokens
-    if not kept:
+    included = options.keep_outlier_tokens
+    if not included:
         maps = {name: each.masked_fill(outlying, 0.0) for name, each in maps.items()}
     notes = [
-        describe_outliers(each, crop, kept=kept) for each, crop in zip(outlying, crops, strict=True)
+        describe_outliers(each, crop, included=included)
+        for each, crop in zip(outlying, crops, strict=True)
     ]
     return as_explanations(maps, crops, notes)
 

@@ -49,7 +49,7 @@ def outliers(tokens: torch.Tensor) -> torch.Tensor:
     return found.reshape(len(tokens), *tokens.shape[2:])
 
 
-def describe_outliers(outlying: torch.Tensor, crop: Crop, *, kept: bool) -> str:
+def describe_outliers(outlying: torch.Tensor, crop: Crop, *, included: bool) -> str:
     """One sentence on a crop's outliers (h, w), or "" where it has none."""
     count, cells = int(outlying.sum()), outlying.numel()
     if not count:
@@ -58,4 +58,4 @@ def describe_outliers(outlying: torch.Tensor, crop: Crop, *, kept: bool) -> str:
     if crop.landmarks is not None:
         face = torch.from_numpy(face_cells(crop, (outlying.shape[0], outlying.shape[1])))
         text += f", {int((outlying.cpu() & ~face).sum())} of them outside the face"
-    return f"{text}; {'they are kept' if kept else 'they are left out of the maps (0 there)'}"
+    return f"{text}; {'they are kept' if included else 'they are left out of the maps (0 there)'}"

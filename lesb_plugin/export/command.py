@@ -84,7 +84,7 @@ def run_export(args: argparse.Namespace) -> int:
     if args.target == "onnx":
         _export_onnx(source, args.out or Path(GRAPH))
     else:
-        _export_deepfakebench(source, args)
+        _export_for_checkout(source, args)
     return 0
 
 
@@ -104,7 +104,7 @@ def _export_onnx(source: ExportSource, path: Path) -> None:
         say(f"checked: onnxruntime's outputs are within {difference:.1g} of torch's")
 
 
-def _export_deepfakebench(source: ExportSource, args: argparse.Namespace) -> None:
+def _export_for_checkout(source: ExportSource, args: argparse.Namespace) -> None:
     from lesb_plugin.export.checkout import configuration, section, write_state
 
     text = configuration(source, section(args.backbone, args.weights, args.artefact, args.fusion))

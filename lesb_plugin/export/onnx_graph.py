@@ -169,9 +169,9 @@ def _check_installed() -> None:
 
 
 def _check_size(network: LesbNetwork) -> None:
-    held = sum(tensor.nbytes for tensor in network.state_dict().values())
-    if held >= LARGEST:
+    size = sum(tensor.nbytes for tensor in network.state_dict().values())
+    if size >= LARGEST:
         raise ConfigError(
-            f"the weights take {held / 2**30:.1f} GiB, and one ONNX file holds less than 2; choose"
+            f"the weights take {size / 2**30:.1f} GiB, and one ONNX file holds less than 2; choose"
             " a smaller backbone"
         )

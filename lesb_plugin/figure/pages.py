@@ -53,8 +53,8 @@ def parts_sheet(
     maps with scale "head".
     """
     fakes = any(face.label for face in run.faces)
-    shown = [face for face in run.faces if face.label or not fakes]
-    chosen = strongest(sorted(shown, key=lambda face: -face.score), count)
+    candidates = [face for face in run.faces if face.label or not fakes]
+    chosen = strongest(sorted(candidates, key=lambda face: -face.score), count)
     crops = _crops(run, chosen, quiet=quiet)
     found = run.explainer(explainer, options or {})(list(crops.values()))
     largest = _largest(found, explainer)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesb_plugin.drawing.overlay import overlay
-from lesb_plugin.drawing.tensorboard import POINTS, SHOWN, SIDE, Board, changed, chosen, grid
+from lesb_plugin.drawing.tensorboard import PICTURED, POINTS, SIDE, Board, changed, chosen, grid
 from lesb_plugin.explainers.maps import build_cam
 from lesb_plugin.lesb.detector import LesbDetector
 from lesb_plugin.lesb.embedding import Embedded
@@ -28,7 +28,7 @@ def show_variants(board: Board, context: FitContext, options: LesbFitOptions) ->
     """Some faces with the masks of their parts, and with what psi makes of these (Eq. 1)."""
     if not board:
         return
-    samples, policy = context.train[:SHOWN], context.embedder.backbone.crop
+    samples, policy = context.train[:PICTURED], context.embedder.backbone.crop
     regions, psi = region_preset(options.regions), psi_preset(options.psi)
     data = VariantDataset(samples, regions, psi, policy, options.variants, context.seed)
     masks: list[list[Image]] = []
@@ -92,7 +92,7 @@ def show_pairs(board: Board, val: Embedded, detector: LesbDetector) -> None:
     """Pairs of val and where they differ; over the fakes what the scores of fake rest on."""
     if not board:
         return
-    pairs = [each.pairs[0] for each in val.shown]
+    pairs = [each.pairs[0] for each in val.examples]
     rows = [[real, fake, changed(real, fake)] for real, fake in pairs]
     board.image("pairs", grid(rows, SIDE))
     fakes = [fake for _, fake in pairs]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.drawing.tensorboard import SHOWN
+from lesb_plugin.drawing.tensorboard import PICTURED
 from lesb_plugin.lesb.dataset import PseudoFakes, Views
 from lesb_plugin.lesb.styled import StyledFakes
 from lesb_plugin.lfd.variants import Skipped, check_skipped, load_in_order
@@ -29,7 +29,7 @@ class Embedded:
     labels: NDArray[np.int64]
     families: NDArray[np.str_]
     skipped: tuple[Skipped, ...]
-    shown: tuple[Views, ...]
+    examples: tuple[Views, ...]
     sharpness: NDArray[np.float32] | None = None  # (n, 1 + 2 draws), the unchanged face's first
 
 
@@ -50,7 +50,7 @@ def embed_faces(
     found: list[NDArray[np.float32]] = []  # (1 + 2 draws, d) each, the clean face first
     skipped: list[Skipped] = []
     families: list[str] = []
-    shown: list[Views] = []
+    examples: list[Views] = []
     measured: list[list[float]] = []
     for item in progress(items, label, total=len(dataset), unit="face", quiet=quiet):
         if isinstance(item, Skipped):
@@ -61,8 +61,8 @@ def embed_faces(
         flat = item.pairs.reshape(-1, *item.clean.shape)
         measured.append([sharpness(image) for image in (item.clean, *flat)])
         families += [name for family in item.families for name in ("", family)]
-        if len(shown) < SHOWN:
-            shown.append(replace(item, pairs=item.pairs[:1].copy(), families=item.families[:1]))
+        if len(examples) < PICTURED:
+            examples.append(replace(item, pairs=item.pairs[:1].copy(), families=item.families[:1]))
     if not found:
         raise DataError(
             f"none of {len(dataset)} faces of the {dataset.purpose} split could be used"
@@ -75,7 +75,7 @@ def embed_faces(
         labels=np.tile(np.array([0, 1], np.int64), len(pairs) // 2),
         families=np.array(families),
         skipped=tuple(skipped),
-        shown=tuple(shown),
+        examples=tuple(examples),
         sharpness=np.array(measured, np.float32),
     )
 

@@ -179,8 +179,8 @@ def supported(
     """
     part = min(directions, key=directions.__getitem__)
     fewest = directions[part]
-    kept = tuple(rank for rank in ranks if rank <= fewest)
-    if not kept:
+    usable = tuple(rank for rank in ranks if rank <= fewest)
+    if not usable:
         asked = f"rank {ranks[0]}" if len(ranks) == 1 else f"ranks {', '.join(map(str, ranks))}"
         raise ConfigError(too_few_directions(asked, f"the variants of {part!r}", fewest))
     left_out = tuple(
@@ -188,7 +188,7 @@ def supported(
         for rank in ranks
         if rank > fewest
     )
-    return kept, left_out
+    return usable, left_out
 
 
 def _by_rank(
@@ -256,12 +256,12 @@ def _reals(
     *,
     styled: bool,
 ) -> ValReals:
-    embeddings, quality = kept_reals(val, QUALITIES if styled else 0)
+    embeddings, quality = reals_of(val, QUALITIES if styled else 0)
     parts = expit(_part_logits(lfd, heads, embeddings))
     return ValReals.of(parts, expit(head_logits(embedder, probe, embeddings)), quality)
 
 
-def kept_reals(
+def reals_of(
     val: Embedded, qualities: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float64] | None]:
     """Choose the unchanged faces, and of each face the reals of its first `qualities` pairs.

@@ -110,8 +110,8 @@ def fitted_for(record: Mapping[str, Any]) -> str:
 
 def is_fitted_for(detector: str, path: Path) -> bool:
     """Whether the artefact in a file is of this detector; a DataError for what is no artefact."""
-    held = load(path)[1]
-    return "lesb" in held and fitted_for(held["lesb"]) == detector
+    record = load(path)[1]
+    return "lesb" in record and fitted_for(record["lesb"]) == detector
 
 
 def check_detector(path: Path, fitted: FittedLesb, detector: str) -> None:

@@ -229,8 +229,8 @@ class _Perceptrons(torch.nn.Module):
         """Logits (K, n) of standardised inputs (K, n, r)."""
         hidden = torch.baddbmm(self.bias1[:, None], inputs, self.weight1).relu()  # (K, n, h)
         if self.training and self.dropout > 0:
-            kept = torch.rand(hidden.shape, generator=self.generator) >= self.dropout
-            hidden = hidden * kept / (1.0 - self.dropout)
+            mask = torch.rand(hidden.shape, generator=self.generator) >= self.dropout
+            hidden = hidden * mask / (1.0 - self.dropout)
         return (hidden @ self.weight2[..., None])[..., 0] + self.bias2[:, None]
 
 

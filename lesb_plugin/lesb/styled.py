@@ -12,7 +12,7 @@ import torch
 
 from lesb_plugin.lesb.dataset import Views
 from lesb_plugin.lfd.variants import Skipped
-from lesb_plugin.pseudo_fakes.made import Made
+from lesb_plugin.pseudo_fakes.crop_pair import CropPair
 from lesb_plugin.pseudo_fakes.pairs import PairMaker, pair_maker
 from lesb_plugin.pseudo_fakes.recipe import Cutout
 from lesb_plugin.pseudo_fakes.store import build_store
@@ -28,7 +28,7 @@ class Drawn:
     """The pairs of one face, and its own crop."""
 
     key: str
-    made: tuple[Made, ...]
+    pairs: tuple[CropPair, ...]
     clean: Crop
 
 
@@ -54,8 +54,8 @@ class StyledFakes(torch.utils.data.Dataset[Views | Skipped]):
         drawn = self.draw(index)
         if isinstance(drawn, Skipped):
             return drawn
-        pairs = np.stack([each.images for each in drawn.made])
-        families = tuple(each.family for each in drawn.made)
+        pairs = np.stack([each.images for each in drawn.pairs])
+        families = tuple(each.family for each in drawn.pairs)
         return Views(drawn.key, pairs, drawn.clean.image, families)
 
     def draw(self, index: int) -> Drawn | Skipped:
@@ -64,15 +64,15 @@ class StyledFakes(torch.utils.data.Dataset[Views | Skipped]):
         at = self._places.get(sample.key)
         if at is None:
             return next(each for each in self.maker.store.skipped if each.key == sample.key)
-        made = [self.maker.make(draw, at) for draw in range(self.draws)]
-        for each in made:
+        drawn = [self.maker.make(draw, at) for draw in range(self.draws)]
+        for each in drawn:
             if isinstance(each, Skipped):
                 return each
         try:
             clean = crop_face(*sample.load(), self.maker.crop)
         except (BenchError, ValueError) as error:
             return Skipped(sample.key, str(error))
-        pairs = tuple(each for each in made if isinstance(each, Made))
+        pairs = tuple(each for each in drawn if isinstance(each, CropPair))
         return Drawn(sample.key, pairs, clean)
 
     @cached_property

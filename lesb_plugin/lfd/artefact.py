@@ -75,11 +75,11 @@ class Lfd:
 
         Times are left out, so that equal fits give equal files.
         """
-        kept = {name: value for name, value in self.diagnostics.items() if name != "seconds"}
+        diagnostics = {name: value for name, value in self.diagnostics.items() if name != "seconds"}
         return {
             "lfd": {
                 "regions": self.regions.to_mapping(),
-                "diagnostics": kept,
+                "diagnostics": diagnostics,
                 "provenance": dict(self.provenance),
             }
         }

@@ -43,22 +43,22 @@ __all__ = ["FAMILIES", "WHOLE_FACE", "forge"]
 
 def forge(family: str, view: View, scene: Scene, rng: np.random.Generator) -> Forged:
     """One draw of a family; ValueError where it changes next to nothing."""
-    made = FAMILIES[family](view, scene, rng)
-    _check_change(made, scene.recipe.least_change)
+    forged = FAMILIES[family](view, scene, rng)
+    _check_change(forged, scene.recipe.least_change)
     if rng.random() < scene.recipe.mock:
-        mocked = blend_over(interpolate(made.real, rng), made.real, made.mask)
-        return Forged(made.fake, mocked, made.mask, made.view)
-    return made
+        mocked = blend_over(interpolate(forged.real, rng), forged.real, forged.mask)
+        return Forged(forged.fake, mocked, forged.mask, forged.view)
+    return forged
 
 
-def _check_change(made: Forged, least: float) -> None:
+def _check_change(forged: Forged, least: float) -> None:
     """Before anything is done to the real alone: a fake equal to its real has the wrong label."""
-    window = support(made.mask)
-    weight = made.mask[window]
+    window = support(forged.mask)
+    weight = forged.mask[window]
     total = float(weight.sum())
     if total < 16.0:
         raise ValueError("the mask is empty or nearly so")
-    change = cv2.absdiff(made.fake[window], made.real[window]).astype(np.float32).mean(axis=2)
+    change = cv2.absdiff(forged.fake[window], forged.real[window]).astype(np.float32).mean(axis=2)
     if float((change * weight).sum()) / total < least:
         raise ValueError(f"the fake differs from its real by less than {least:g} levels")
 

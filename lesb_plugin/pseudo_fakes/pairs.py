@@ -22,9 +22,9 @@ from lesb_plugin.lfd.regions import RegionSet
 from lesb_plugin.lfd.variants import Skipped, stable_int
 from lesb_plugin.pseudo_fakes.blend import Style
 from lesb_plugin.pseudo_fakes.blend_style import load_style
+from lesb_plugin.pseudo_fakes.crop_pair import CropPair
 from lesb_plugin.pseudo_fakes.cutout import draw_cutout
 from lesb_plugin.pseudo_fakes.forgeries import FAMILIES, forge
-from lesb_plugin.pseudo_fakes.made import Made
 from lesb_plugin.pseudo_fakes.part_labels import changed_parts
 from lesb_plugin.pseudo_fakes.quality import draw_quality
 from lesb_plugin.pseudo_fakes.recipe import Recipe
@@ -48,7 +48,7 @@ _ATTEMPTS = 12  # draws of one pair before its face is given up for this epoch
 
 
 @dataclass(frozen=True)
-class PairMaker(torch.utils.data.Dataset[Made | Skipped]):
+class PairMaker(torch.utils.data.Dataset[CropPair | Skipped]):
     """Item (epoch, i): a pair made of face i of `store`.
 
     It is a function of (seed, purpose, epoch, the face's key) alone: which process makes it, and
@@ -68,10 +68,10 @@ class PairMaker(torch.utils.data.Dataset[Made | Skipped]):
     def __len__(self) -> int:
         return len(self.store)
 
-    def __getitem__(self, item: tuple[int, int]) -> Made | Skipped:
+    def __getitem__(self, item: tuple[int, int]) -> CropPair | Skipped:
         return self.make(*item)
 
-    def make(self, epoch: int, index: int, family: str | None = None) -> Made | Skipped:
+    def make(self, epoch: int, index: int, family: str | None = None) -> CropPair | Skipped:
         """One pair; of the family given, or of one that is drawn by its weight."""
         key = self.store.entries[index].key
         reason = ""
@@ -89,26 +89,26 @@ class PairMaker(torch.utils.data.Dataset[Made | Skipped]):
         weights = self.recipe.weights()
         return str(rng.choice(list(weights), p=list(weights.values())))
 
-    def _draw(self, index: int, family: str, rng: np.random.Generator) -> Made:
+    def _draw(self, index: int, family: str, rng: np.random.Generator) -> CropPair:
         view = place(self.store.view(index), self.recipe.placement, rng)
-        made = forge(family, view, self._scene(index), rng)
-        views = [made.real, made.fake]
+        forged = forge(family, view, self._scene(index), rng)
+        views = [forged.real, forged.fake]
         if self.recipe.quality is not None:
             distort = draw_quality(self.recipe.quality, rng)
             views = [distort(image) for image in views]
         swapped = rng.random() < 0.5  # drawn in any case: a control sees the pairs of its run
-        return self._crop(views, made, family, rng, swap=self.shuffled and swapped)
+        return self._crop(views, forged, family, rng, swap=self.shuffled and swapped)
 
     def _crop(
         self,
         views: list[NDArray[np.uint8]],
-        made: Forged,
+        forged: Forged,
         family: str,
         rng: np.random.Generator,
         *,
         swap: bool,
-    ) -> Made:
-        face = Face(box=made.view.box, landmarks=made.view.landmarks)
+    ) -> CropPair:
+        face = Face(box=forged.view.box, landmarks=forged.view.landmarks)
         margin = None
         if self.recipe.placement.margin is not None:
             left, top, right, bottom = rng.uniform(*self.recipe.placement.margin, 4).tolist()
@@ -116,7 +116,7 @@ class PairMaker(torch.utils.data.Dataset[Made | Skipped]):
         cut = partial(crop_face, face=face, policy=self.crop, margin=margin)
         crops = [cut(image) for image in views]
         images = np.stack([crop.image for crop in crops])  # (2, S, S, 3)
-        mask = cut(np.rint(made.mask * 255).astype(np.uint8)).image
+        mask = cut(np.rint(forged.mask * 255).astype(np.uint8)).image
         cutout = draw_cutout(self.recipe.cutout, mask, rng)
         if cutout is not None:
             (rows, columns), colour = cutout
@@ -125,7 +125,7 @@ class PairMaker(torch.utils.data.Dataset[Made | Skipped]):
         if swap:
             images, masks = images[::-1].copy(), masks[::-1].copy()
         landmarks = np.asarray(crops[0].landmarks, np.float32)
-        return Made(images, mask, family, masks, landmarks)
+        return CropPair(images, mask, family, masks, landmarks)
 
     def _scene(self, index: int) -> Scene:
         def donor(view: View, rng: np.random.Generator, alike: bool) -> View:
@@ -226,26 +226,26 @@ class _Batches(torch.utils.data.Dataset[Batch]):
     def __getitem__(self, step: Sequence[tuple[int, int]]) -> Batch:
         start = time.perf_counter()
         items = [self.maker[each] for each in step]
-        made = [item for item in items if isinstance(item, Made)]
+        pairs = [item for item in items if isinstance(item, CropPair)]
         skipped = tuple(item for item in items if isinstance(item, Skipped))
-        if not made:
+        if not pairs:
             raise DataError(
                 f"no pair of a step could be made; {skipped[0].key}: {skipped[0].reason}"
             )
-        images = torch.from_numpy(np.stack([each.images for each in made]))
-        masks = torch.from_numpy(np.stack([each.masks for each in made]))
-        parts, changed = _parts(made, self.maker.regions) if self.with_parts else (None, None)
-        families = tuple(each.family for each in made)
+        images = torch.from_numpy(np.stack([each.images for each in pairs]))
+        masks = torch.from_numpy(np.stack([each.masks for each in pairs]))
+        parts, changed = _parts(pairs, self.maker.regions) if self.with_parts else (None, None)
+        families = tuple(each.family for each in pairs)
         seconds = time.perf_counter() - start
         return Batch(images, masks, parts, changed, families, skipped, seconds)
 
 
-def _parts(made: Sequence[Made], regions: RegionSet) -> tuple[torch.Tensor, torch.Tensor]:
+def _parts(pairs: Sequence[CropPair], regions: RegionSet) -> tuple[torch.Tensor, torch.Tensor]:
     """Soft masks and labels of a batch; parts that lie outside of a crop are unknown."""
     count, side = len(regions.parts), FINENESS * PART_GRID
-    parts = np.zeros((len(made), 2, count, side, side), np.float32)
-    changed = np.full((len(made), 2, count), np.nan, np.float32)
-    for at, each in enumerate(made):
+    parts = np.zeros((len(pairs), 2, count, side, side), np.float32)
+    changed = np.full((len(pairs), 2, count), np.nan, np.float32)
+    for at, each in enumerate(pairs):
         with contextlib.suppress(ValueError):
             size = each.mask.shape[0]
             masks = fine_masks(each.landmarks, regions, size, (PART_GRID, PART_GRID))

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from lesb_plugin.lfd.part_grid import part_weights
 from lesb_plugin.lfd.regions import RegionSet
+from lesb_plugin.pseudo_fakes.crop_pair import CropPair
 from lesb_plugin.pseudo_fakes.forgeries import WHOLE_FACE
-from lesb_plugin.pseudo_fakes.made import Made
 
 __all__ = ["CHANGED", "GRID", "UNCHANGED", "changed_parts", "part_labels"]
 
@@ -38,16 +38,16 @@ def part_labels(
     return labels
 
 
-def changed_parts(made: Made, regions: RegionSet) -> NDArray[np.float32]:
+def changed_parts(pair: CropPair, regions: RegionSet) -> NDArray[np.float32]:
     """Labels (K,) of a pair's fake, found on a grid that is the same for every backbone.
 
     ValueError where a part lies outside of the crop.
     """
-    if made.family in WHOLE_FACE:
+    if pair.family in WHOLE_FACE:
         return np.ones(len(regions.parts), np.float32)
-    size = made.mask.shape[0]
-    weights = part_weights(made.landmarks, regions, size, (GRID, GRID))
+    size = pair.mask.shape[0]
+    weights = part_weights(pair.landmarks, regions, size, (GRID, GRID))
     starts = np.linspace(0, size, GRID + 1).astype(int)[:-1]
-    rows = np.add.reduceat(made.mask.astype(np.float64), starts, axis=0)
+    rows = np.add.reduceat(pair.mask.astype(np.float64), starts, axis=0)
     change = np.add.reduceat(rows, starts, axis=1) / (size / GRID) ** 2
     return part_labels(change, weights)

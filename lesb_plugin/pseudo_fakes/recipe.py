@@ -201,9 +201,9 @@ class Recipe:
 
     def weights(self) -> dict[str, float]:
         """Probabilities by family, in a fixed order."""
-        kept = {name: weight for name, weight in sorted(self.families.items()) if weight > 0}
-        total = sum(kept.values())
-        return {name: weight / total for name, weight in kept.items()}
+        weights = {name: weight for name, weight in sorted(self.families.items()) if weight > 0}
+        total = sum(weights.values())
+        return {name: weight / total for name, weight in weights.items()}
 
     def check(self, known: Mapping[str, Any]) -> str:
         """What is wrong with it, or an empty string."""

@@ -56,7 +56,7 @@ def show_faces(board: Board, model: RoiModel, val: Encoded, embedder: Embedder) 
     masks: list[list[Image]] = []
     pairs: list[list[Image]] = []
     filled: list[list[Image]] = []
-    for each in val.shown:
+    for each in val.examples:
         clean, real, fake = each.images
         parts = fine_masks(each.landmarks[0], model.regions, len(clean), (GRID, GRID))
         masks.append([clean, *(overlay(clean, part, limit=1.0) for part in parts)])

@@ -81,7 +81,7 @@ def fit_calibration(reals: Array, logits: Array, labels: NDArray[np.floating]) -
     deviation = np.where(deviation > 0, deviation, 1.0)
     plain = Calibration(mean=reals.mean(axis=1), deviation=deviation)
     candidates = [replace(plain, shared=share) for share in SHARED]
-    found = max(candidates, key=lambda each: _told_apart(each, logits, labels))
+    found = max(candidates, key=lambda each: _localisation_auc(each, logits, labels))
     known = ~np.isnan(labels.T)  # (K, n)
     contrast, truth = found.contrast(logits)[known], labels.T[known]
     model = LogisticRegression(C=1e3).fit(contrast[:, None], truth)
@@ -92,7 +92,9 @@ def fit_calibration(reals: Array, logits: Array, labels: NDArray[np.floating]) -
     return replace(found, slope=slope, intercept=intercept)
 
 
-def _told_apart(calibration: Calibration, logits: Array, labels: NDArray[np.floating]) -> float:
+def _localisation_auc(
+    calibration: Calibration, logits: Array, labels: NDArray[np.floating]
+) -> float:
     """Mean AUC over the parts, on fakes of one part against reals; 0 where there are none."""
     contrast = calibration.contrast(logits)
     reals = contrast[:, (labels == 0).all(axis=1)]

@@ -62,15 +62,15 @@ class PartFakes(torch.utils.data.Dataset[PartViews | Skipped]):
         if isinstance(drawn, Skipped):
             return drawn
         try:
-            labels = [changed_parts(each, self.regions) for each in drawn.made]
+            labels = [changed_parts(each, self.regions) for each in drawn.pairs]
         except ValueError as error:
             return Skipped(drawn.key, str(error))
         reals = np.zeros((1, len(self.regions.parts)), np.float32)
         own = np.asarray(drawn.clean.landmarks, np.float32)
         return PartViews(
             key=drawn.key,
-            images=np.concatenate([drawn.clean.image[None], *(m.images for m in drawn.made)]),
-            landmarks=np.stack([own, *(m.landmarks for m in drawn.made for _ in range(2))]),
+            images=np.concatenate([drawn.clean.image[None], *(m.images for m in drawn.pairs)]),
+            landmarks=np.stack([own, *(m.landmarks for m in drawn.pairs for _ in range(2))]),
             labels=np.concatenate([reals, *(np.stack([reals[0], each]) for each in labels)]),
-            families=("", *(name for m in drawn.made for name in ("", m.family))),
+            families=("", *(name for m in drawn.pairs for name in ("", m.family))),
         )

@@ -120,7 +120,7 @@ class Encoded:
     clean: NDArray[np.bool_]
     families: NDArray[np.str_]
     skipped: tuple[Skipped, ...]
-    shown: tuple[PartViews, ...]
+    examples: tuple[PartViews, ...]
     sharpness: NDArray[np.float32] | None = None  # (n,)
 
     @property

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.drawing.tensorboard import SHOWN, Board, board_in
+from lesb_plugin.drawing.tensorboard import PICTURED, Board, board_in
 from lesb_plugin.lesb.fitted import head_logits
 from lesb_plugin.lesb.probe import Probe, fit_probe
 from lesb_plugin.lesb.styled import QUALITIES, styled_fakes
@@ -45,14 +45,14 @@ def _fit(
 ) -> FitReport:
     train, val = (encode_fakes(context, options, regions, split) for split in ("train", "val"))
     model = model_of(context.embedder, regions, train, val, _recipe(options), context.seed, board)
-    chosen = kept_reals(val)
+    chosen = rows_of_reals(val)
     reals = model.scores_of(val.rows[chosen], context.embedder)
     if val.sharpness is not None:
         reals = replace(reals, sharpness=val.sharpness[chosen].astype(np.float64))
     scores = model.scores_of(val.rows[~val.clean], context.embedder)
-    kept = record(context, options, model, (train, val), scores)
-    path = FittedRoi(model=model, reals=reals, record=kept).save(context.out / ARTEFACT)
-    show_fit(board, model, kept["val"])
+    measured = record(context, options, model, (train, val), scores)
+    path = FittedRoi(model=model, reals=reals, record=measured).save(context.out / ARTEFACT)
+    show_fit(board, model, measured["val"])
     show_faces(board, model, val, context.embedder)
     show_parts(board, model, val, context.embedder.backbone.dim, context.seed)
     return FitReport(
@@ -72,7 +72,7 @@ def encode_fakes(
         found: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
         skipped: list[Skipped] = []
         families: list[str] = []
-        shown: list[PartViews] = []
+        examples: list[PartViews] = []
         measured: list[float] = []
         label = f"pseudo-fakes ({split})"
         for item in progress(items, label, total=len(dataset), unit="face", quiet=context.quiet):
@@ -88,8 +88,8 @@ def encode_fakes(
             found.append((rows, item.labels))
             measured += [sharpness(image) for image in item.images]
             families += item.families
-            if len(shown) < SHOWN:
-                shown.append(item.first_pair())
+            if len(examples) < PICTURED:
+                examples.append(item.first_pair())
     if not found:
         raise DataError(f"none of {len(dataset)} faces of the {split} split could be used")
     each = len(found[0][0])  # the face itself, then real and fake of every pair
@@ -101,12 +101,12 @@ def encode_fakes(
         clean=place == 0,
         families=np.array(families),
         skipped=tuple(skipped),
-        shown=tuple(shown),
+        examples=tuple(examples),
         sharpness=np.array(measured, np.float32),
     )
 
 
-def kept_reals(val: Encoded) -> NDArray[np.bool_]:
+def rows_of_reals(val: Encoded) -> NDArray[np.bool_]:
     """Mark (n,) the unchanged faces, and of each face the reals of its first pairs."""
     starts = np.flatnonzero(val.clean)
     rows = np.arange(len(val.clean))

@@ -89,10 +89,10 @@ def _check_same_run(state: Mapping[str, Any], config: TrainConfig, data_fingerpr
     now, then = _settings(config), state["config"]
     changed = sorted(key for key in now if now[key] != then.get(key))
     if changed:
-        told = ", ".join(f"{key} was {then.get(key)!r}, is {now[key]!r}" for key in changed)
+        differences = ", ".join(f"{key} was {then.get(key)!r}, is {now[key]!r}" for key in changed)
         raise ConfigError(
-            f"cannot resume with other settings ({told}); give those that the run began with, or"
-            " train with --overwrite"
+            f"cannot resume with other settings ({differences}); give those that the run began"
+            " with, or train with --overwrite"
         )
     for name, recipe in _recipes(config).items():
         if state.get("laws", {}).get(name, recipe) != recipe:
@@ -167,5 +167,5 @@ def _bias(network: TrainableNetwork, head: set[int]) -> str:
 
 def _settings(config: TrainConfig) -> dict[str, Any]:
     """Plain values, as a checkpoint gives them back."""
-    kept = {key: value for key, value in asdict(config).items() if key not in FREE}
-    return {key: list(v) if isinstance(v, tuple) else v for key, v in kept.items()}
+    settings = {key: value for key, value in asdict(config).items() if key not in FREE}
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in settings.items()}

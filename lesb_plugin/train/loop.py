@@ -25,7 +25,7 @@ from lesb_plugin.train.lessons import Truth, build_learner
 from lesb_plugin.train.monitor import Stop, write_log
 from lesb_plugin.train.optimiser import Average, rate, set_rate, weight_groups
 from lesb_plugin.train.options import TrainConfig
-from lesb_plugin.train.shown import show_embeddings, show_pairs
+from lesb_plugin.train.pictures import show_embeddings, show_pairs
 from lesb_plugin.train.step import step_gradients
 from lesb_plugin.train.validation import ValSet, verdict
 from registry import DataError, TrainableNetwork, progress_bar, reading, say_block
@@ -246,13 +246,13 @@ class Trainer:
 
 def _lasting(log: Mapping[str, Any]) -> dict[str, Any]:
     """What of the log goes with the weights: no times or places, as equal runs give equal files."""
-    kept = {key: value for key, value in log.items() if key not in {"epochs", "seconds"}}
-    if "config" in kept:
-        kept["config"] = {key: v for key, v in kept["config"].items() if key not in FREE}
-    if "best" in kept:
-        val = {key: value for key, value in kept["best"]["val"].items() if key != "seconds"}
-        kept["best"] = {**kept["best"], "val": val}
-    return kept
+    stable = {key: value for key, value in log.items() if key not in {"epochs", "seconds"}}
+    if "config" in stable:
+        stable["config"] = {key: v for key, v in stable["config"].items() if key not in FREE}
+    if "best" in stable:
+        val = {key: value for key, value in stable["best"]["val"].items() if key != "seconds"}
+        stable["best"] = {**stable["best"], "val": val}
+    return stable
 
 
 def _truth(batch: Batch, device: str) -> Truth:

@@ -62,7 +62,7 @@ def perturbed(parameters: Iterable[nn.Parameter], rho: float) -> Iterator[None]:
     parameters were is put back exactly.
     """
     moved = [each for each in parameters if each.grad is not None]
-    kept = [each.detach().clone() for each in moved]
+    saved = [each.detach().clone() for each in moved]
     with torch.no_grad():
         gradients = [each.grad for each in moved if each.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
@@ -73,7 +73,7 @@ def perturbed(parameters: Iterable[nn.Parameter], rho: float) -> Iterator[None]:
         yield
     finally:
         with torch.no_grad():
-            for each, value in zip(moved, kept, strict=True):
+            for each, value in zip(moved, saved, strict=True):
                 each.copy_(value)
 
 
@@ -81,13 +81,13 @@ def perturbed(parameters: Iterable[nn.Parameter], rho: float) -> Iterator[None]:
 def still_statistics(network: nn.Module) -> Iterator[None]:
     """Batch norms go on using the batch, but their running statistics stay as they are."""
     norms = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    kept = [norm.momentum for norm in norms]
+    momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 0.0
     try:
         yield
     finally:
-        for norm, momentum in zip(norms, kept, strict=True):
+        for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
 
 

@@ -100,9 +100,9 @@ def _of_styles(config: QualityConfig, crop: CropPolicy) -> Iterator[QualityRow]:
 
 def _reals(maker: PairMaker, style: str, config: QualityConfig) -> Iterator[NDArray[np.uint8]]:
     for at in progress(range(len(maker)), f"style {style}", unit="pair", quiet=config.quiet):
-        made = maker.make(0, at)
-        if not isinstance(made, Skipped):
-            yield made.images[0]
+        pair = maker.make(0, at)
+        if not isinstance(pair, Skipped):
+            yield pair.images[0]
 
 
 def _crops(

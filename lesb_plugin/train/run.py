@@ -14,7 +14,7 @@ from lesb_plugin.train.checkpoint import load_same_run
 from lesb_plugin.train.loop import CHECKPOINT, LOG, WEIGHTS, Trainer
 from lesb_plugin.train.monitor import stopping, write_png
 from lesb_plugin.train.options import TrainConfig
-from lesb_plugin.train.shown import pair_sheet, shown_pairs
+from lesb_plugin.train.pictures import example_pairs, pair_sheet
 from lesb_plugin.train.val_set import stored_faces, val_set
 from registry import (
     ConfigError,
@@ -133,7 +133,7 @@ def _begin(out: Path, config: TrainConfig, maker: PairMaker) -> None:
     for name in (CHECKPOINT, WEIGHTS, LOG):
         (out / name).unlink(missing_ok=True)
     write_text(out / "config.yaml", as_yaml(config))
-    if pairs := shown_pairs(maker, 0, 12):
+    if pairs := example_pairs(maker, 0, 12):
         write_png(out / "pairs.png", pair_sheet(pairs))
 
 

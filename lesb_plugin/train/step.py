@@ -13,7 +13,7 @@ from lesb_plugin.train.lessons import Learner, Truth
 from lesb_plugin.train.optimiser import perturbed, still_statistics
 from lesb_plugin.train.options import TrainConfig
 
-__all__ = ["apart", "step_gradients"]
+__all__ = ["split_pairs", "step_gradients"]
 
 
 def step_gradients(
@@ -33,7 +33,7 @@ def step_gradients(
 
     def backward() -> tuple[float, float]:
         loss = right = 0.0
-        for rows in apart(len(images)):
+        for rows in split_pairs(len(images)):
             share = len(rows) / len(images)
             found = _losses(network, images[rows], labels[rows], truth.of(rows), config)
             (share * found.whole).backward()  # type: ignore[no-untyped-call]
@@ -73,7 +73,7 @@ def _losses(
     return _Losses(loss, whole, float((logits.argmax(dim=1) == labels).float().mean()))
 
 
-def apart(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+def split_pairs(count: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Rows of the two forward passes over `count` images, pairs in a row: no pair in either.
 
     Each holds as many reals as fakes (give or take one pair). In a pass with both of a pair, batch

@@ -146,5 +146,5 @@ def _origin(backbone: Backbone) -> dict[str, str]:
 
 def _settings(config: ValidateConfig) -> dict[str, Any]:
     names = ("flagged", "val_style", "val_fakes", "val_reals", "precision")
-    kept = {name: getattr(config, name) for name in names}
-    return {**kept, "style": asdict(load_recipe(config.val_style))}
+    settings = {name: getattr(config, name) for name in names}
+    return {**settings, "style": asdict(load_recipe(config.val_style))}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from lesb_plugin.lfd.variants import Skipped, load_in_order
-from lesb_plugin.pseudo_fakes.made import Made
+from lesb_plugin.pseudo_fakes.crop_pair import CropPair
 from lesb_plugin.pseudo_fakes.pairs import PairMaker
 from registry import DataError, auc, auc_weighted, draw_weights, interval, progress
 
@@ -71,7 +71,7 @@ def build_val_set(
     images = np.memmap(path, np.uint8, mode="w+", shape=(2 * count, size, size, 3))
     records: list[tuple[int, int, str]] = []  # label, person, family
     numbers = _numbers([entry.identity for entry in maker.store.entries])
-    items = cast(Iterator[Made | Skipped], load_in_order(draws, workers))
+    items = cast(Iterator[CropPair | Skipped], load_in_order(draws, workers))
     for at, item in enumerate(
         progress(items, "pairs to validate on", total=count, unit="pair", quiet=quiet)
     ):
@@ -133,7 +133,7 @@ def _numbers(names: list[str]) -> list[int]:
 
 
 @dataclass(frozen=True)
-class _Draws(torch.utils.data.Dataset["Made | Skipped"]):
+class _Draws(torch.utils.data.Dataset["CropPair | Skipped"]):
     """Item i: draw i % draws of face i // draws, of the families in turn."""
 
     maker: PairMaker
@@ -142,7 +142,7 @@ class _Draws(torch.utils.data.Dataset["Made | Skipped"]):
     def __len__(self) -> int:
         return len(self.maker) * self.draws
 
-    def __getitem__(self, index: int) -> Made | Skipped:
+    def __getitem__(self, index: int) -> CropPair | Skipped:
         if not 0 <= index < len(self):
             raise IndexError(index)
         face, draw = divmod(index, self.draws)

@@ -94,10 +94,10 @@ def _find_weights(chosen: ChosenBackbone, weights: str | None) -> str | None:
 
     A ConfigError says which file is meant where none is there.
     """
-    return _kept_weights(chosen) if weights is None and chosen.spec.needs_weights else weights
+    return _downloaded_weights(chosen) if weights is None and chosen.spec.needs_weights else weights
 
 
-def _kept_weights(chosen: ChosenBackbone) -> str:
+def _downloaded_weights(chosen: ChosenBackbone) -> str:
     """The file in the folder for weights that is meant; a ConfigError tells of it."""
     places = [weights_dir() / file for file in chosen.spec.weights_names]
     for path in places:

@@ -75,8 +75,8 @@ def load_state(path: Path | str) -> tuple[State, str]:
     path = expanded(path)
     head = _first_bytes(path)
     with reading(path, "pass another weights file"):
-        held = _read_safetensors(path) if head[8:9] == b"{" else _read_torch(path, head)
-        state = _without_prefixes(_open_container(held, path))
+        content = _read_safetensors(path) if head[8:9] == b"{" else _read_torch(path, head)
+        state = _without_prefixes(_open_container(content, path))
         _refuse_grown(sum(each.numel() * each.element_size() for each in state.values()), path)
         return state, file_sha256(path)
 
@@ -160,17 +160,17 @@ def _unreadable(path: Path, reason: str) -> str:
     )
 
 
-def _open_container(held: Any, path: Path) -> State:
+def _open_container(content: Any, path: Path) -> State:
     """The state dict inside `held`: itself, or the value of one of CONTAINERS."""
-    if isinstance(held, Mapping):
+    if isinstance(content, Mapping):
         for key in CONTAINERS:
-            if isinstance(held.get(key), Mapping):
-                return _open_container(held[key], path)
-        if held and all(isinstance(value, torch.Tensor) for value in held.values()):
-            return {str(name): tensor for name, tensor in held.items()}
-        what = f"a dict with the keys {_few(map(str, held))}"
+            if isinstance(content.get(key), Mapping):
+                return _open_container(content[key], path)
+        if content and all(isinstance(value, torch.Tensor) for value in content.values()):
+            return {str(name): tensor for name, tensor in content.items()}
+        what = f"a dict with the keys {_few(map(str, content))}"
     else:
-        what = f"a {type(held).__name__}"
+        what = f"a {type(content).__name__}"
     raise DataError(
         f"{path} holds no state dict but {what}; a state dict maps names to tensors and stands at"
         f" the top or under one of {', '.join(CONTAINERS)}"

@@ -40,10 +40,10 @@ class FoldedForm:
             return model
         state = _state(model)
         if state != self._state:
-            self._form, self._state = self._made(model), state
+            self._form, self._state = self._folded(model), state
         return model if self._form is None else self._form
 
-    def _made(self, model: nn.Module) -> nn.Module | None:
+    def _folded(self, model: nn.Module) -> nn.Module | None:
         if not any(_is_at_rest(each) for each in model.modules()):
             return None
         form = copy.deepcopy(model)
@@ -74,14 +74,14 @@ def fold_batch_norms(model: nn.Module, run: Callable[[], torch.Tensor]) -> bool:
 
 def _watched(model: nn.Module, run: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, list[_Pair]]:
     """What comes out, and the pairs of layers that run once, one right on the other's output."""
-    made: list[tuple[nn.Conv2d, torch.Tensor, int]] = []
+    outputs: list[tuple[nn.Conv2d, torch.Tensor, int]] = []
     read: list[tuple[nn.BatchNorm2d, nn.Conv2d | None]] = []
 
     def after_conv(conv: Any, _inputs: Any, output: torch.Tensor) -> None:
-        made.append((conv, output, output._version))
+        outputs.append((conv, output, output._version))
 
     def before_norm(norm: Any, inputs: tuple[Any, ...]) -> None:
-        of = (conv for conv, output, version in made
+        of = (conv for conv, output, version in outputs
               if any(output is each for each in inputs) and output._version == version)  # fmt: skip
         read.append((norm, next(of, None)))
 
@@ -97,7 +97,7 @@ def _watched(model: nn.Module, run: Callable[[], torch.Tensor]) -> tuple[torch.T
     finally:
         for handle in handles:
             handle.remove()
-    convs = [conv for conv, _, _ in made]
+    convs = [conv for conv, _, _ in outputs]
     norms = [norm for norm, _ in read]
     pairs = [
         (conv, norm)

@@ -91,13 +91,15 @@ class TimmBackbone(nn.Module):
         stage = fine_stage(model)
         if stage is None:
             return self._features_with(model, images)
-        kept: list[Any] = []
-        handle = stage.register_forward_hook(lambda _module, _inputs, output: kept.append(output))
+        outputs: list[Any] = []
+        handle = stage.register_forward_hook(
+            lambda _module, _inputs, output: outputs.append(output)
+        )
         try:
             features = self._features_with(model, images)
         finally:
             handle.remove()
-        fine = fine_map(kept[0] if kept else None, features.map)
+        fine = fine_map(outputs[0] if outputs else None, features.map)
         return features if fine is None else replace(features, fine=fine)
 
     def embed(self, features: Features) -> torch.Tensor:

@@ -62,9 +62,9 @@ def _load(
     name: str, recipe: TimmRecipe, own: PretrainedCfg, path: Path
 ) -> tuple[nn.Module, WeightsOrigin]:
     """The model with the tensors of a file, and with as many classes as the file has."""
-    held, sha256 = load_state(path)
+    tensors, sha256 = load_state(path)
     try:
-        state = (recipe.rename or _renaming(recipe.arch))(held)
+        state = (recipe.rename or _renaming(recipe.arch))(tensors)
     except DataError as error:
         raise DataError(
             f"{path} as weights of backbone {name!r}: {error}; pass {recipe.file}"
@@ -73,7 +73,7 @@ def _load(
     if recipe.classes not in {None, classes}:
         raise DataError(
             f"{path} has {classes or 'no'} classes where backbone {name!r} has {recipe.classes};"
-            f" the file looks like {looks_like(held)}; pass {recipe.file}"
+            f" the file looks like {looks_like(tensors)}; pass {recipe.file}"
         )
     model = _create(recipe, classes, seed=0)
     load_strict(model, state, f"{path} as weights of backbone {name!r} (timm {recipe.arch})")

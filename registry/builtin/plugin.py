@@ -140,9 +140,9 @@ def bench_datasets() -> list[DatasetSpec]:
         DatasetSpec(
             name="deepfakebench",
             summary="a JSON of DeepfakeBench as deepfakebench:NAME, its stem; paths of any dialect",
-            videos=lazy("registry.builtin.datasets.deepfakebench.reader:deepfakebench_videos"),
+            videos=lazy("registry.builtin.datasets.deepfakebench.reader:deepfakebench_json_videos"),
             recognises=lazy(
-                "registry.builtin.datasets.deepfakebench.reader:recognises_deepfakebench"
+                "registry.builtin.datasets.deepfakebench.reader:recognises_deepfakebench_json"
             ),
             needs="--data-root with the frames, and NAME.json there or in --json-dir DIR",
         ),

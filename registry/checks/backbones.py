@@ -98,13 +98,13 @@ def _check_numbers(backbone: Backbone, what: str) -> None:
     import torch
 
     images = _images(backbone)
-    kept = images.clone()
+    original = images.clone()
     with torch.inference_mode():
         features = backbone.features(images)
         _check_features(features, len(images), what)
         embedded = backbone.embed(features)
     together = embedded.numpy()
-    require(torch.equal(images, kept), f"{what} must not change its images", "changed images")
+    require(torch.equal(images, original), f"{what} must not change its images", "changed images")
     shape = (len(images), backbone.dim)
     require(together.shape == shape, f"embed of {what} must be {shape} (B, dim)", together.shape)
     require(bool(np.isfinite(together).all()), f"embed of {what} must be finite", "NaN or inf")

@@ -24,9 +24,9 @@ def check_detector(detector: Detector, crops: Sequence[Crop] | None = None) -> N
     """A crop's scores are finite, in [0, 1], repeatable, and its own: not its batch's."""
     crops = list(crops or example_crops())
     require(isinstance(detector, Detector), "a detector must have score(crops)", type(detector))
-    kept = copy.deepcopy(crops)
+    before = copy.deepcopy(crops)
     together = _columns(detector.score(crops), len(crops))
-    unchanged(crops, kept, "score(crops)")
+    unchanged(crops, before, "score(crops)")
     _require_equal(
         _columns(detector.score(crops), len(crops)), together, "must repeat from call to call"
     )
@@ -84,9 +84,9 @@ def check_explainer(
     crops = list(crops or example_crops())
     explain = spec.build(detector)
     what = f"explainer {spec.name!r}"
-    kept = copy.deepcopy(crops)
+    before = copy.deepcopy(crops)
     explained = explain(crops)
-    unchanged(crops, kept, what)
+    unchanged(crops, before, what)
     contract = f"{what} must explain each of {len(crops)} crops"
     require(len(explained) == len(crops), contract, f"{len(explained)} explanations")
     for crop, explanation in zip(crops, explained, strict=True):
@@ -159,9 +159,9 @@ def _check_embedding(
     )
     alone = np.concatenate([np.asarray(detector.embed([crop])) for crop in crops])
     require(same(alone, embeddings), "embed must not depend on the batch", "other embeddings")
-    kept = embeddings.copy()
+    before = embeddings.copy()
     scored = _columns(detector.score_embeddings(embeddings), len(crops))
-    require(np.array_equal(kept, embeddings), "score_embeddings must not change them", "changes")
+    require(np.array_equal(before, embeddings), "score_embeddings must not change them", "changes")
     _require_equal(scored, together, "must be score_embeddings(embed(crops))")
 
 

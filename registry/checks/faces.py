@@ -25,9 +25,9 @@ def check_face_detector(
     require(nothing == [], f"{what} must return [] for a picture without a face", nothing)
     if image is None:
         return []
-    kept = image.copy()
+    before = image.copy()
     found = detect(image)
-    require(np.array_equal(image, kept), f"{what} must not change the image", "a changed image")
+    require(np.array_equal(image, before), f"{what} must not change the image", "a changed image")
     for face in found:
         require(isinstance(face, Face), f"{what} must return Faces", type(face).__name__)
         x0, y0, x1, y1 = face.box
@@ -45,9 +45,9 @@ def check_landmarker(
     """(points, 2) finite pixels of the image, repeatable."""
     mark = spec.build(predictor)
     what = f"landmarker {spec.name!r}"
-    kept = image.copy()
+    before = image.copy()
     points = mark(image, face)
-    require(np.array_equal(image, kept), f"{what} must not change the image", "a changed image")
+    require(np.array_equal(image, before), f"{what} must not change the image", "a changed image")
     require(
         points.shape == (spec.points, 2) and points.dtype == np.float32,
         f"{what} must return ({spec.points}, 2) of float32",

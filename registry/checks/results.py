@@ -29,9 +29,9 @@ def check_metric(spec: MetricSpec) -> None:
     rng = np.random.default_rng(0)
     labels = np.repeat(np.array([0, 1], dtype=np.int64), 150)
     scores = np.round(rng.random(300), 2)  # rounded: ties are part of the contract
-    kept = labels.copy(), scores.copy()
+    before = labels.copy(), scores.copy()
     value = spec.compute(labels, scores)
-    untouched = np.array_equal(labels, kept[0]) and np.array_equal(scores, kept[1])
+    untouched = np.array_equal(labels, before[0]) and np.array_equal(scores, before[1])
     require(untouched, f"{what} must not change its arguments", "changed arrays")
     require(bool(np.isfinite(value)), f"{what} must be finite for two classes", value)
     order = rng.permutation(300)

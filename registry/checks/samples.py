@@ -32,9 +32,9 @@ def example_crops(size: int = 224, count: int = 4, seed: int = 0) -> list[Crop]:
     ]
 
 
-def require(kept: bool, contract: str, found: Any) -> None:
+def require(met: bool, contract: str, found: Any) -> None:
     """PluginError with the contract and what was found, unless it is kept."""
-    if not kept:
+    if not met:
         raise PluginError(f"{contract}; got {found}")
 
 
@@ -48,9 +48,9 @@ def same(first: NDArray[Any], second: NDArray[Any]) -> bool:
 
 def unchanged(crops: Sequence[Crop], before: Sequence[Crop], what: str) -> None:
     """PluginError where a call has changed the images or landmarks it was given."""
-    for crop, kept in zip(crops, before, strict=True):
-        images = np.array_equal(crop.image, kept.image)
-        marks = crop.landmarks is None or np.array_equal(crop.landmarks, kept.landmarks)  # type: ignore[arg-type]
+    for crop, earlier in zip(crops, before, strict=True):
+        images = np.array_equal(crop.image, earlier.image)
+        marks = crop.landmarks is None or np.array_equal(crop.landmarks, earlier.landmarks)  # type: ignore[arg-type]
         require(images and marks, f"{what} must not change the crops it is given", "changed crops")
 
 

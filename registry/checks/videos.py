@@ -38,8 +38,10 @@ def _check_video(video: Video, what: str) -> None:
     where = f"video {video.id!r} of {what}"
     require(video.label in {0, 1}, f"label of {where} must be 0 (real) or 1 (fake)", video.label)
     require(bool(video.id and video.dataset), f"{where} must have an id and a data set", video.id)
-    held = bool(video.frames) + (video.file is not None)
-    require(held == 1, f"{where} must have frames, or one video file", ("none", "", "both")[held])
+    sources = bool(video.frames) + (video.file is not None)
+    require(
+        sources == 1, f"{where} must have frames, or one video file", ("none", "", "both")[sources]
+    )
     real_method = video.label == 0 and video.method
     require(not real_method, f"{where} is real and must have no method", video.method)
     indices = [frame.index for frame in video.frames]

@@ -97,8 +97,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt as interrupt:
         terminated = isinstance(interrupt, Terminated)
-        said = "terminated" if terminated else "interrupted"
-        tell(" ".join([said, *getattr(interrupt, "__notes__", ())]))
+        word = "terminated" if terminated else "interrupted"
+        tell(" ".join([word, *getattr(interrupt, "__notes__", ())]))
         return 143 if terminated else 130
     except BrokenPipeError:  # the reader of a pipe (`| head`) has gone; nothing more to say to it
         return 1

@@ -107,8 +107,8 @@ def _help(each: dataclasses.Field[Any]) -> str:
     default = each.default
     text = str(each.metadata.get("help", ""))
     if isinstance(default, tuple):
-        shown = ", ".join(str(value) for value in default)
-        text += "; may be repeated" + (f" (default: {shown})" if shown else "")
+        listed = ", ".join(str(value) for value in default)
+        text += "; may be repeated" + (f" (default: {listed})" if listed else "")
     elif isinstance(default, bool):
         text += " (default: on)" if default else ""
     elif default is not None and default is not dataclasses.MISSING:

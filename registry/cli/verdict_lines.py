@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from registry.results.file_scores import Prediction
-    from registry.results.verdict import Verdict
+    from registry.results.verdict import FileVerdict
 
 __all__ = ["VERDICT_COLUMNS", "VerdictLines", "line_notes", "plain_sentence", "verdict_cells"]
 
@@ -53,7 +53,7 @@ class VerdictLines:
             say_above_bar(line)
 
 
-def plain_sentence(verdict: Verdict, *, video: bool) -> str:
+def plain_sentence(verdict: FileVerdict, *, video: bool) -> str:
     """`higher than 97 of 100 comparable real faces`."""
     if verdict.below is None:
         return "no comparable real faces"

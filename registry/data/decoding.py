@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-__all__ = ["decoded", "first_shown", "from_first_key"]
+__all__ = ["decoded", "first_presented", "from_first_key"]
 
 _PATIENCE = 1000  # packets within which a film must have a key frame, or is read from its start
 
@@ -49,7 +49,7 @@ def decoded(container: InputContainer, film: VideoStream, path: Path) -> Iterato
         raise DataError(f"{damaged} ({reason_of(error)})") from None
 
 
-def first_shown(path: Path) -> int | None:
+def first_presented(path: Path) -> int | None:
     """When the first frame of a film is shown, in units of its stream; None if it is damaged.
 
     A decoder that is not told to report damage leaves out what leans on frames that were cut off.
@@ -69,18 +69,18 @@ def first_shown(path: Path) -> int | None:
 
 def from_first_key(packets: Iterator[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:
     """The packets from the first key frame on; all of them where none comes soon."""
-    held: list[Packet[VideoStream]] = []
+    waiting_packets: list[Packet[VideoStream]] = []
     waiting = True
     for packet in packets:
-        if waiting and not packet.is_keyframe and len(held) < _PATIENCE:
-            held.append(packet)
+        if waiting and not packet.is_keyframe and len(waiting_packets) < _PATIENCE:
+            waiting_packets.append(packet)
             continue
         if waiting:
-            yield from [] if packet.is_keyframe else held
+            yield from [] if packet.is_keyframe else waiting_packets
             waiting = False
         yield packet
     if waiting:
-        yield from held
+        yield from waiting_packets
 
 
 class _Start:
@@ -102,7 +102,7 @@ class _Start:
 
     def leans_on_what_was_cut_off(self) -> bool:
         """Whether the last packet may fail without being damaged."""
-        first = None if self._over else first_shown(self._path)
+        first = None if self._over else first_presented(self._path)
         if first is None:
             self._over = True
             return False

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from registry.data.containers import film_of, is_cut_short, open_container
-from registry.data.decoding import decoded, first_shown, from_first_key
+from registry.data.decoding import decoded, first_presented, from_first_key
 from registry.errors import DataError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
-__all__ = ["ShownFrames", "find_frames"]
+__all__ = ["PresentedFrames", "find_frames"]
 
 # Codecs of which every packet is one frame. In others a packet may hold none or two: frames that
 # are never shown (VP8), that repeat the one before, or that come two at once (MPEG-4 in AVI).
@@ -28,7 +28,7 @@ _COMPLETE = 0.9  # of its length a silent film must reach where the container sa
 
 
 @dataclass(frozen=True, slots=True)
-class ShownFrames:
+class PresentedFrames:
     """The frames of a file: `count` of them.
 
     `times` (N,) are the seconds at which they are shown, ascending, or None where the container has
@@ -46,7 +46,7 @@ class ShownFrames:
         return float(self.times[number] - self.times[0])
 
 
-def find_frames(path: Path) -> ShownFrames:
+def find_frames(path: Path) -> PresentedFrames:
     """The frames of a video file, found without decoding it wherever that is exact.
 
     One that cannot be opened counts one frame: reading it says why.
@@ -57,8 +57,8 @@ def find_frames(path: Path) -> ShownFrames:
             found = _found(container, film, path)
             count, missing = len(found.times), _missing(container, film, found, path)
     except DataError:
-        return ShownFrames(1)
-    return ShownFrames(max(1, count + missing), found.sorted_times())
+        return PresentedFrames(1)
+    return PresentedFrames(max(1, count + missing), found.sorted_times())
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ class _Found:
         """The packets as they are, each taken note of."""
         for packet in packets:
             self.broken |= packet.is_corrupt
-            self.stored += _is_shown(packet)
+            self.stored += _is_presented(packet)
             yield packet
 
     def add(self, start: float | None, length: float) -> None:
@@ -108,23 +108,23 @@ def _in_packets(container: InputContainer, film: VideoStream, path: Path) -> _Fo
 
     found = _Found()
     base = float(film.time_base or 0)
-    shown: list[tuple[int | None, int]] = []
+    presented: list[tuple[int | None, int]] = []
     try:
-        shown.extend(
+        presented.extend(
             (packet.pts, packet.duration or 0)
             for packet in from_first_key(found.counted(container.demux(film)))
-            if _is_shown(packet)
+            if _is_presented(packet)
         )
     except (av.error.FFmpegError, OSError):
         found.broken = True
-    first = first_shown(path)
-    for pts, length in shown:
+    first = first_presented(path)
+    for pts, length in presented:
         if first is None or pts is None or pts >= first:
             found.add(None if pts is None else pts * base, length * base)
     return found
 
 
-def _is_shown(packet: Packet[VideoStream]) -> bool:
+def _is_presented(packet: Packet[VideoStream]) -> bool:
     return packet.size > 0 and not packet.is_discard and not packet.is_corrupt
 
 

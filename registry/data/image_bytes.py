@@ -35,19 +35,20 @@ def checked_jpeg(data: bytes) -> bytes:
     """
     ended = data.find(_END, _scan_start(data)) >= 0
     whole = data if ended else data + _END
-    said = _warning(whole)
-    if said.startswith(_STYLE):
+    warning = _warning(whole)
+    if warning.startswith(_STYLE):
         whole = _with_plain_header(whole)
-        said = _warning(whole)
-    if _AT_END.match(said):
+        warning = _warning(whole)
+    if _AT_END.match(warning):
         start = _scan_start(whole)
         whole = whole[:start] + _PADDED_END.sub(_END, whole[start:], count=1)
-        said = _warning(whole)
-    if not said:
+        warning = _warning(whole)
+    if not warning:
         return whole
     if not ended:
         raise DamagedImageError("the JPEG is truncated")
-    reason = re.sub(r"\d+ ", "", said.removeprefix("Corrupt JPEG data: "))  # equal ones are counted
+    # Without its numbers: equal reasons are counted.
+    reason = re.sub(r"\d+ ", "", warning.removeprefix("Corrupt JPEG data: "))
     raise DamagedImageError(f"the JPEG is damaged ({reason})")
 
 
@@ -57,17 +58,17 @@ def checked_png(data: bytes) -> bytes:
     Other chunks (colour profiles, texts, times) are left out: pixels do not depend on them, and the
     library warns of many. One that only lacks its end chunk gets it.
     """
-    kept = [_PNG_START]
+    chunks = [_PNG_START]
     for kind, chunk in _chunks(data):
         critical = kind[0] & 0x20 == 0
         if critical and zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:], "big"):
             raise DamagedImageError("the PNG is damaged (a checksum does not match)")
         exif = kind == b"eXIf" and chunk[8:12] in _EXIF_STARTS
         if critical or kind == b"tRNS" or exif:
-            kept.append(chunk)
+            chunks.append(chunk)
         if kind == b"IEND":
-            return b"".join(kept)
-    return b"".join([*kept, _PNG_END])
+            return b"".join(chunks)
+    return b"".join([*chunks, _PNG_END])
 
 
 def _warning(data: bytes) -> str:

@@ -107,8 +107,8 @@ def _opencv_heard(data: bytes) -> NDArray[np.uint8]:
         )
     wrong = [found[1] for line in lines if (found := _DAMAGE.search(line))]
     if image is None or wrong:
-        said = f" ({wrong[0]})" if wrong else ""
-        raise DamagedImageError(f"the image is truncated or damaged{said}")
+        reason = f" ({wrong[0]})" if wrong else ""
+        raise DamagedImageError(f"the image is truncated or damaged{reason}")
     return image
 
 

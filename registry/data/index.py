@@ -19,7 +19,7 @@ from registry.contracts.types import (
     Video,
     VideoIndex,
 )
-from registry.data.frame_times import ShownFrames, find_frames
+from registry.data.frame_times import PresentedFrames, find_frames
 from registry.data.media import animation_notes
 from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean, reading
 from registry.files import file_sha256, is_there
@@ -76,18 +76,20 @@ def select_frames(video: Video, count: int, policy: FramePolicy = "linspace") ->
     if count < 1:
         raise ConfigError(f"frames is {count}; at least one frame of each video is needed")
     if video.file is not None:
-        shown = _shown(video.file)
-        chosen = _chosen(shown, count, policy)
-        return tuple(Frame(path=video.file, index=at, seconds=shown.second(at)) for at in chosen)
+        presented = _presented(video.file)
+        chosen = _chosen(presented, count, policy)
+        return tuple(
+            Frame(path=video.file, index=at, seconds=presented.second(at)) for at in chosen
+        )
     frames = video.frames
     if policy == "deepfakebench":
-        frames = tuple(sorted(frames, key=deepfakebench_number))
-    return tuple(frames[at] for at in _chosen(ShownFrames(len(frames)), count, policy))
+        frames = tuple(sorted(frames, key=deepfakebench_frame_number))
+    return tuple(frames[at] for at in _chosen(PresentedFrames(len(frames)), count, policy))
 
 
-def _chosen(shown: ShownFrames, count: int, policy: FramePolicy) -> Sequence[int]:
+def _chosen(presented: PresentedFrames, count: int, policy: FramePolicy) -> Sequence[int]:
     """Numbers of the frames that a policy takes, ascending."""
-    total, times = shown.count, shown.times
+    total, times = presented.count, presented.times
     if policy in {"first", "all", "deepfakebench"}:
         return range(total if policy == "all" else min(count, total))
     if policy == "linspace" or times is None:
@@ -98,7 +100,7 @@ def _chosen(shown: ShownFrames, count: int, policy: FramePolicy) -> Sequence[int
     return sorted({*map(int, on_screen), *missing})
 
 
-def deepfakebench_number(frame: Frame) -> int:
+def deepfakebench_frame_number(frame: Frame) -> int:
     r"""The number by which DeepfakeBench sorts: of `a\b\012.png` 12, and of `012_1.png` 121."""
     name = (frame.listed or frame.path.name).replace("\\", "/").rpartition("/")[2]
     try:
@@ -110,13 +112,13 @@ def deepfakebench_number(frame: Frame) -> int:
         ) from None
 
 
-def _shown(path: Path) -> ShownFrames:
+def _presented(path: Path) -> PresentedFrames:
     """Frames of a video file; one for a file that no reader makes anything of, which then fails."""
     try:
         with reading(path):
             return find_frames(path)
     except DataError:
-        return ShownFrames(1)
+        return PresentedFrames(1)
 
 
 def data_fingerprint(videos: Iterable[Video]) -> str:
@@ -176,12 +178,12 @@ def _check(videos: Sequence[Video], spec: DatasetSpec) -> None:
     seen: set[tuple[str, str]] = set()
     for video in videos:
         key = (video.dataset, video.id)
-        held = bool(video.frames) + (video.file is not None)
+        sources = bool(video.frames) + (video.file is not None)
         fault = (
             "no frames"
-            if held == 0
+            if sources == 0
             else "frames and a file"
-            if held == 2
+            if sources == 2
             else "an id that is taken"
             if key in seen
             else f"the method {ALL_METHODS!r}, which stands for all of them together"

@@ -24,7 +24,7 @@ IMAGE_SUFFIXES = frozenset(
     | {".jpg", ".mpo", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
 )
 _ANIMATED = ".gif"
-_SHOWN = 8  # suffixes that a note names
+_LISTED = 8  # suffixes that a note names
 
 
 def natural(text: str) -> list[str | int]:
@@ -54,7 +54,7 @@ def unread_notes(folders: Iterable[Path]) -> list[str]:
     unread = Counter(
         path.suffix.lower()
         for folder in dict.fromkeys(folders)
-        for path in _shown_files(folder)
+        for path in _visible_files(folder)
         if not _is_media(path)
     )
     return [f"not read, as neither images nor videos: {_counted(unread)}"] if unread else []
@@ -85,13 +85,13 @@ def scan_folder(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    return filter(_is_media, _shown_files(root))
+    return filter(_is_media, _visible_files(root))
 
 
-def _shown_files(root: Path) -> Iterator[Path]:
+def _visible_files(root: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(_shown(folders), key=natural)
-        yield from (Path(folder, name) for name in sorted(_shown(names), key=natural))
+        folders[:] = sorted(_visible(folders), key=natural)
+        yield from (Path(folder, name) for name in sorted(_visible(names), key=natural))
 
 
 def _is_media(path: Path) -> bool:
@@ -105,13 +105,13 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _shown(names: Iterable[str]) -> list[str]:
+def _visible(names: Iterable[str]) -> list[str]:
     return [name for name in names if not name.startswith(".")]
 
 
 def _counted(suffixes: Counter[str]) -> str:
     """`3 .txt, 1 .json`, the most frequent first."""
-    named = suffixes.most_common(_SHOWN)
+    named = suffixes.most_common(_LISTED)
     cells = [f"{count} {suffix or 'without a suffix'}" for suffix, count in named]
     rest = suffixes.total() - sum(count for _, count in named)
     return ", ".join(cells) + (f", {rest} of other suffixes" if rest else "")

@@ -44,8 +44,8 @@ def _turned(
     image: NDArray[np.uint8], *, swapped: bool, right: bool, down: bool
 ) -> NDArray[np.uint8]:
     """Rows and columns `swapped`, then mirrored unless they run to the `right` and `down`."""
-    shown = image.transpose(1, 0, 2) if swapped else image
-    return shown[:: 1 if down else -1, :: 1 if right else -1]
+    upright = image.transpose(1, 0, 2) if swapped else image
+    return upright[:: 1 if down else -1, :: 1 if right else -1]
 
 
 # Orientation: whether rows and columns are swapped, and which way the result is then read.

@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 _CROP_FROM = ("auto", "landmarks", "detector", FRAME, FRAME_CUBIC)
-_KEPT_AREA = 0.5  # of the largest face's; smaller ones are bystanders (METHOD of SBI's inference)
+_LEAST_AREA = 0.5  # of the largest face's; smaller ones are bystanders (METHOD of SBI's inference)
 _OWN = {"_built", "clock"}  # what a pickled copy has anew
 T = TypeVar("T")
 
@@ -83,7 +83,7 @@ class FaceReader:
         self._landmarker_asked_for = chosen.asked_for
         self._face_detector, self._landmarker = chosen.face_detector, chosen.landmarker
         self._size = _checked_size(self._face_detector, detection_size)
-        self._kept_area = 0.0 if every_face else _KEPT_AREA
+        self._least_area = 0.0 if every_face else _LEAST_AREA
         self.fingerprint: Final = self._fingerprint()
         self.left_out: dict[tuple[Path, int], int] = {}
         self._built = threading.local()
@@ -191,10 +191,10 @@ class FaceReader:
                 f"no face found in {frame.path} by face detector {self._face_detector.name!r}"
             )
         seen = [face for face in faces if not is_too_small(face.box)] or faces[:1]
-        kept = [face for face in seen if area(face.box) >= self._kept_area * area(faces[0].box)]
-        if len(kept) < len(seen):
-            self.left_out[frame.path, frame.index] = len(seen) - len(kept)
-        return kept
+        large = [face for face in seen if area(face.box) >= self._least_area * area(faces[0].box)]
+        if len(large) < len(seen):
+            self.left_out[frame.path, frame.index] = len(seen) - len(large)
+        return large
 
     def _detector(self) -> Callable[[NDArray[np.uint8]], list[Face]]:
         """One per thread; what goes wrong in it, or in building it, is told with its package."""
@@ -226,7 +226,7 @@ class FaceReader:
     def _fingerprint(self) -> str:
         digest = None if self._predictor is None else file_sha256(self._predictor)
         parts = [self.crop_from, self._landmarker_asked_for, self._face_detector.name]
-        parts += [self._landmarker.name, digest, sorted(LANDMARK_BOX.items()), self._kept_area]
+        parts += [self._landmarker.name, digest, sorted(LANDMARK_BOX.items()), self._least_area]
         parts += [] if self._size is None else [self._size]
         if self._condition is not None:  # without one, chunks of earlier versions stay valid
             parts += [self._condition.name, self._condition.dose, self._seed]

@@ -102,7 +102,9 @@ def no_interval_because(labels: NDArray[np.int64], clusters: NDArray[np.int64]) 
     strata = _strata(labels, member)
     varying = [np.isin(member, stratum) for stratum in strata if stratum.size > 1]
     for label, name in ((0, "reals"), (1, "fakes")):
-        if (labels == label).any() and not any((labels[held] == label).any() for held in varying):
+        if (labels == label).any() and not any(
+            (labels[stratum] == label).any() for stratum in varying
+        ):
             return f"too few independent {name}: no two identities or videos to draw from"
     return ""
 

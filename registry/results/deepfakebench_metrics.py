@@ -83,6 +83,6 @@ def _corners(labels: Ints, scores: Floats) -> tuple[Ints, Ints]:
     """
     thresholds, place = np.unique(-scores, return_inverse=True)  # (T,), highest score first
     fp, tp = (np.cumsum(np.bincount(place[labels == c], minlength=thresholds.size)) for c in (0, 1))
-    kept = np.ones(thresholds.size, dtype=np.bool_)
-    kept[1:-1] = (np.diff(fp, 2) != 0) | (np.diff(tp, 2) != 0)
-    return np.append(0, fp[kept]), np.append(0, tp[kept])
+    corners = np.ones(thresholds.size, dtype=np.bool_)
+    corners[1:-1] = (np.diff(fp, 2) != 0) | (np.diff(tp, 2) != 0)
+    return np.append(0, fp[corners]), np.append(0, tp[corners])

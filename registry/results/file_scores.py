@@ -14,7 +14,7 @@ import pyarrow as pa
 from registry.files import file_sha256
 from registry.results.aggregation import Units, aggregate, variant_columns
 from registry.results.predictions import OK, Settings
-from registry.results.verdict import Verdict
+from registry.results.verdict import FileVerdict
 
 __all__ = ["FaceScore", "FrameScore", "Prediction", "predictions"]
 
@@ -70,7 +70,7 @@ class Prediction:
     variants: Mapping[str, float] = field(default_factory=dict)
     frames: tuple[FrameScore, ...] = ()
     error: str = ""
-    verdict: Verdict | None = None
+    verdict: FileVerdict | None = None
 
     @property
     def video(self) -> bool:

@@ -16,19 +16,27 @@ from numpy.typing import NDArray
 
 from registry.contracts.types import ALL_METHODS
 from registry.errors import DataError, UndefinedMetricError, UnknownNameError, guarded
-from registry.results import deepfakebench_metrics as deepfakebench
+from registry.results import deepfakebench_metrics
 from registry.results.aggregation import Units, aggregate
 from registry.results.measure import Measurement, summarise
 from registry.results.metric import Compute, Metric
 from registry.results.predictions import OK, PREDICTIONS, Settings
 
-__all__ = ["BOTH", "DEEPFAKEBENCH", "PROFILES", "STRICT", "differences", "measure", "scored_units"]
+__all__ = [
+    "BOTH",
+    "DEEPFAKEBENCH_PROFILE",
+    "PROFILES",
+    "STRICT",
+    "differences",
+    "measure",
+    "scored_units",
+]
 
-STRICT, DEEPFAKEBENCH = "strict", "deepfakebench"
-PROFILES = (STRICT, DEEPFAKEBENCH)
+STRICT, DEEPFAKEBENCH_PROFILE = "strict", "deepfakebench"
+PROFILES = (STRICT, DEEPFAKEBENCH_PROFILE)
 BOTH = "both"  # what asks for one after the other
 
-_SHOWN_GAP = 0.0005  # what three decimals show
+_VISIBLE_GAP = 0.0005  # what three decimals show
 _REPORTED = {"frame": ("auc", "ap", "eer", "accuracy"), "video": ("auc",)}
 _NO_INTERVAL = "DeepfakeBench gives no interval"
 
@@ -74,7 +82,7 @@ def differences(
     table: pa.Table, settings: Settings, metrics: Mapping[str, Metric]
 ) -> tuple[str, ...]:
     """Why `deepfakebench` gives other numbers than `strict` here; a sentence for each reason."""
-    frames = scored_units(table, replace(settings, profile=DEEPFAKEBENCH))["frame"]
+    frames = scored_units(table, replace(settings, profile=DEEPFAKEBENCH_PROFILE))["frame"]
     lines: list[str] = []
     for dataset in _datasets(table):
         own = frames.take(frames.dataset == dataset)
@@ -103,15 +111,15 @@ def _folders(frames: Units) -> Units:
 
 
 def _folders_of(frames: Units) -> Units:
-    names, group = deepfakebench.folder_groups(frames.path.tolist())
+    names, group = deepfakebench_metrics.folder_groups(frames.path.tolist())
     count = len(names)
     first = np.unique(group, return_index=True)[1]
     return replace(
         frames.take(first),
         video=np.asarray(names, dtype=np.object_),
-        label=deepfakebench.group_labels(frames.label, group, count),
+        label=deepfakebench_metrics.group_labels(frames.label, group, count),
         scores={
-            variant: deepfakebench.group_means(values, group, count)
+            variant: deepfakebench_metrics.group_means(values, group, count)
             for variant, values in frames.scores.items()
         },
     )
@@ -145,7 +153,10 @@ def _value(
 ) -> tuple[float | None, str]:
     if metric.name not in _REPORTED[level]:
         return None, f"DeepfakeBench reports no {metric.name} per {level}"
-    own: dict[str, Compute] = {"eer": deepfakebench.eer, "accuracy": deepfakebench.accuracy}
+    own: dict[str, Compute] = {
+        "eer": deepfakebench_metrics.eer,
+        "accuracy": deepfakebench_metrics.accuracy,
+    }
     compute = own.get(metric.name, metric.compute)
     try:
         what = f"metric {metric.name!r}"
@@ -159,17 +170,17 @@ def _value(
 
 def _of_videos(frames: Units) -> Iterator[str]:
     """Which videos become one, or several, when a folder's name stands for a video."""
-    names, group = deepfakebench.folder_groups(frames.path.tolist())
+    names, group = deepfakebench_metrics.folder_groups(frames.path.tolist())
     videos, member = np.unique(frames.video, return_inverse=True)
     pairs = np.unique(np.stack([group, member]), axis=1)  # (2, P): each folder and video once
     label_of = dict(zip(member.tolist(), frames.label.tolist(), strict=True))
-    labels = deepfakebench.group_labels(frames.label, group, len(names))
-    held = np.bincount(pairs[0], minlength=len(names))  # videos under each name
-    if len(held) and held.max() > 1:
-        worst = int(held.argmax())
+    labels = deepfakebench_metrics.group_labels(frames.label, group, len(names))
+    sizes = np.bincount(pairs[0], minlength=len(names))  # videos under each name
+    if len(sizes) and sizes.max() > 1:
+        worst = int(sizes.argmax())
         before, after = sum(label_of.values()), int(labels.sum())
         yield (
-            f"{held[worst]} videos share the folder name {names[worst]}, so that {before} fake and"
+            f"{sizes[worst]} videos share the folder name {names[worst]}, so that {before} fake and"
             f" {len(videos) - before} real videos become {after} and {len(names) - after} under"
             " profile deepfakebench"
         )
@@ -201,12 +212,15 @@ def _of_metrics(frames: Units, settings: Settings, metrics: Mapping[str, Metric]
 def _of_eer(frames: Units, detector: str, strict: Metric) -> Iterator[str]:
     """Of the detector's own score, or, where that is the same, of the variant that differs most."""
     found = {
-        name: (deepfakebench.eer(frames.label, scores), float(strict.compute(frames.label, scores)))
+        name: (
+            deepfakebench_metrics.eer(frames.label, scores),
+            float(strict.compute(frames.label, scores)),
+        )
         for name, scores in frames.scores.items()
     }
     gaps = {name: abs(theirs - ours) for name, (theirs, ours) in found.items()}
-    name = detector if gaps[detector] >= _SHOWN_GAP else max(gaps, key=lambda each: gaps[each])
-    if gaps[name] < _SHOWN_GAP:
+    name = detector if gaps[detector] >= _VISIBLE_GAP else max(gaps, key=lambda each: gaps[each])
+    if gaps[name] < _VISIBLE_GAP:
         return
     theirs, ours = found[name]
     yield (

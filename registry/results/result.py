@@ -14,7 +14,7 @@ from registry.results.aggregation import aggregate
 from registry.results.measure import Count, Measurement, Pooled, count, pooled
 from registry.results.metric import Metric
 from registry.results.predictions import PREDICTIONS, Settings, read_predictions
-from registry.results.profiles import DEEPFAKEBENCH, differences, measure
+from registry.results.profiles import DEEPFAKEBENCH_PROFILE, differences, measure
 from registry.results.provenance import Provenance
 from registry.results.sources import Across, DataSource, across, by_source
 from registry.settings.coerce import build
@@ -61,7 +61,7 @@ class Result:
 
         Under profile deepfakebench the notes also say why its numbers are not those of `strict`.
         """
-        other = settings.profile == DEEPFAKEBENCH
+        other = settings.profile == DEEPFAKEBENCH_PROFILE
         why = (*differences(table, settings, metrics), *_of_groups(settings)) if other else ()
         videos = None if other else aggregate(table, settings)["video"]
         return cls(
@@ -114,7 +114,7 @@ class Result:
             ) from None
         except (BenchError, KeyError, TypeError) as error:
             raise DataError(
-                f"{path} is not a result of `bench eval` ({_said(error)}); `bench report --write`"
+                f"{path} is not a result of `bench eval` ({_reason(error)}); `bench report --write`"
                 " writes it anew from predictions.parquet"
             ) from error
         raise DataError(
@@ -196,11 +196,12 @@ def _dumps(result: Result) -> str:
 
 def _from_json(record: Mapping[str, Any]) -> Result:
     """The inverse of `_dumps`; a ConfigError or KeyError where something is not as it was."""
-    held = {"groups": (), "sources": (), "across": (), **record}  # not in those of earlier versions
-    return build(Result, {each.name: held[each.name] for each in fields(Result)})
+    # Results of earlier versions lack these three.
+    complete = {"groups": (), "sources": (), "across": (), **record}
+    return build(Result, {each.name: complete[each.name] for each in fields(Result)})
 
 
-def _said(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 

@@ -71,10 +71,13 @@ def by_source(
             scores += [(own <= MANIPULATED_UP_TO).astype(float), np.isnan(own).astype(float)]
         figures = [_figure(metrics[_ALARMS], reals, each, settings) for each in scores]
         figures += [CountedFigure()] * (3 - len(figures))
-        above, manipulated, apart = figures
+        above, manipulated, incomparable = figures
         found.append(
             DataSource(
-                dataset=dataset, above_half=above, manipulated=manipulated, incomparable=apart
+                dataset=dataset,
+                above_half=above,
+                manipulated=manipulated,
+                incomparable=incomparable,
             )
         )
     return tuple(found)

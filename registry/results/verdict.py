@@ -20,11 +20,11 @@ __all__ = [
     "REALS_WITHIN",
     "UNTRAINED",
     "Choice",
+    "FileVerdict",
     "Judgement",
     "PartRow",
     "PartScale",
     "Segment",
-    "Verdict",
     "Word",
     "conformal_p",
     "judge",
@@ -209,15 +209,15 @@ class PartRow:
 
     @classmethod
     def of(
-        cls, scores: Mapping[str, float], said: Judgement, scale: PartScale
+        cls, scores: Mapping[str, float], judgement: Judgement, scale: PartScale
     ) -> tuple[PartRow, ...]:
         """Every part of the scale."""
         return tuple(
             cls(
                 name=name,
                 score=scores[name],
-                p=said.parts_p[name],
-                z=said.z[name],
+                p=judgement.parts_p[name],
+                z=judgement.z[name],
                 low=float(scale.low[at]),
                 high=float(scale.high[at]),
             )
@@ -243,7 +243,7 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Verdict:
+class FileVerdict:
     """What is said of a file that has a score.
 
     Without a `word` there is no verdict, and `none` says why. `p` is None where no real face is

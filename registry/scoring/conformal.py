@@ -30,8 +30,8 @@ def with_conformal(table: pa.Table, settings: Settings, detector: Detector) -> p
     reals = np.asarray(detector.val_reals.fake, np.float64)
     if len(reals) < FEWEST_REALS:
         return table
-    kept = detector.val_sharpness if isinstance(detector, QualityCalibratedDetector) else None
-    compared = RealScores(name="", fake=reals, parts={}, sharpness=kept)
+    sharpness = detector.val_sharpness if isinstance(detector, QualityCalibratedDetector) else None
+    compared = RealScores(name="", fake=reals, parts={}, sharpness=sharpness)
     p = {key: _p(best, compared) for key, best in _best_faces(table, settings).items()}
     names = ("dataset", "video", "status")
     rows = zip(*(table[name].to_pylist() for name in names), strict=True)

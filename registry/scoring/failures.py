@@ -12,7 +12,7 @@ from registry.scoring.chunks import Chunk, Unit
 
 __all__ = ["Failures"]
 
-_SHOWN = 3  # reasons
+_LISTED = 3  # reasons
 
 
 class Failures:
@@ -39,7 +39,7 @@ class Failures:
             return
         worst = "; ".join(
             f"{count} x {reason}, first {self._first[reason]}"
-            for reason, count in self._counts.most_common(_SHOWN)
+            for reason, count in self._counts.most_common(_LISTED)
         )
         raise DataError(
             f"{self._total} of {self._frames} frames failed, more than --max-errors"

@@ -45,14 +45,14 @@ def _fit_and_keep(
 ) -> Path:
     """Fit on `fit_on` unless done before with the same weights, data, options and seed."""
     fit_config = _fit_config(config)
-    kept = cache_or_scratch() / "artefacts" / _fit_key(plugins, fit_config, spec, embedder)
-    if not artefact_in(kept).is_file():
-        sweep(kept.parent)
-        partial = kept.with_name(unfinished_name(kept.name))
+    folder = cache_or_scratch() / "artefacts" / _fit_key(plugins, fit_config, spec, embedder)
+    if not artefact_in(folder).is_file():
+        sweep(folder.parent)
+        partial = folder.with_name(unfinished_name(folder.name))
         fit(fit_config, out=str(partial))
-        shutil.rmtree(kept, ignore_errors=True)
-        partial.replace(kept)
-    return artefact_in(kept)
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.replace(folder)
+    return artefact_in(folder)
 
 
 def _fit_config(config: ScoredDataSettings) -> FitConfig:

@@ -30,7 +30,7 @@ from registry.plugins.specs import ExplainerSpec
 from registry.results.audit_summary import PartAudit
 from registry.results.file_scores import Prediction, predictions
 from registry.results.remarks import model_remarks
-from registry.results.verdict import UNTRAINED, Verdict
+from registry.results.verdict import UNTRAINED, FileVerdict
 from registry.scoring.chunks import Unit
 from registry.scoring.frames import choose_units
 from registry.scoring.rows import rows_of
@@ -189,7 +189,7 @@ class Predictor:
 
     def _judged(self, found: Prediction) -> Prediction:
         if self.untrained:  # nothing is compared with anything
-            return replace(found, verdict=Verdict(none=UNTRAINED))
+            return replace(found, verdict=FileVerdict(none=UNTRAINED))
         return replace(found, verdict=self.verdicts.of(found))
 
     def _score(self, videos: Sequence[Video]) -> Generator[Prediction, None, None]:

@@ -55,15 +55,15 @@ def score_reals(by: _Scoring) -> RealScores:
     cache for the same crops and weights; a detector without a backbone has no weights to be known
     by and is never cached.
     """
-    data, kept = reference_data(by.config), _kept(by.detector, by.config)
-    name, advice = _described(by.detector, data, from_fit=kept is not None)
-    scores = _scored(by, data) if kept is None else kept
+    data, stored = reference_data(by.config), _of_fit(by.detector, by.config)
+    name, advice = _described(by.detector, data, from_fit=stored is not None)
+    scores = _scored(by, data) if stored is None else stored
     return RealScores(
         name=name,
         fake=np.asarray(scores.fake, np.float64),
         parts=scores.regions,
         advice=advice,
-        sharpness=None if kept is None else _kept_sharpness(by.detector),
+        sharpness=None if stored is None else _sharpness_of_fit(by.detector),
     )
 
 
@@ -72,14 +72,14 @@ def reference_data(config: ScoringConfig) -> str:
     return _DRAWN if config.reference == AUTO else config.reference
 
 
-def _kept(detector: Detector, config: ScoringConfig) -> Scores | None:
+def _of_fit(detector: Detector, config: ScoringConfig) -> Scores | None:
     """What the fit kept, where that is asked for and enough for a verdict."""
     if config.reference != AUTO or not isinstance(detector, CalibratedDetector):
         return None
     return detector.val_reals if len(detector.val_reals.fake) >= FEWEST_REALS else None
 
 
-def _kept_sharpness(detector: Detector) -> NDArray[np.float64] | None:
+def _sharpness_of_fit(detector: Detector) -> NDArray[np.float64] | None:
     return detector.val_sharpness if isinstance(detector, QualityCalibratedDetector) else None
 
 

@@ -16,10 +16,10 @@ from registry.results.real_scores import RealScores
 from registry.results.verdict import (
     REALS_WITHIN,
     Choice,
+    FileVerdict,
     PartRow,
     PartScale,
     Segment,
-    Verdict,
     judge,
 )
 
@@ -65,17 +65,17 @@ class Verdicts:
             " all parts answer much the same question."
         )
 
-    def of(self, found: Prediction) -> Verdict | None:
+    def of(self, found: Prediction) -> FileVerdict | None:
         """The verdict on a file; None where it has no score."""
         if found.score is None:
             return None
         reals = self.reals.like(found.sharpness)
         if reals is None:
             choice = Choice(part=None, text=self._like_none(found))
-            return Verdict(word="UNDETERMINED", choice=choice, readable=not self.cannot_tell)
+            return FileVerdict(word="UNDETERMINED", choice=choice, readable=not self.cannot_tell)
         return self._beside(found, found.score, reals)
 
-    def _beside(self, found: Prediction, score: float, reals: RealScores) -> Verdict:
+    def _beside(self, found: Prediction, score: float, reals: RealScores) -> FileVerdict:
         frames = [frame for frame in found.frames if frame.score is not None]
         scores = np.array([frame.score for frame in frames] if found.video else [score])
         runs = scan(scores, reals.fake)
@@ -88,13 +88,13 @@ class Verdicts:
         )  # fmt: skip
         parts = _parts_of_runs(found, runs)
         scale = PartScale.of(reals.parts)
-        said = judge(score, parts, reals.fake, reals.parts, scale, self.cannot_tell, runs=runs)
-        return Verdict(
-            word=said.word,
-            p=said.p,
+        judgement = judge(score, parts, reals.fake, reals.parts, scale, self.cannot_tell, runs=runs)
+        return FileVerdict(
+            word=judgement.word,
+            p=judgement.p,
             below=_below(score, reals.fake, runs if found.video else None),
-            parts=PartRow.of(parts, said, scale),
-            choice=said.choice,
+            parts=PartRow.of(parts, judgement, scale),
+            choice=judgement.choice,
             readable=not self.cannot_tell,
             segments=segments,
             partial=runs.partial and bool(segments),

@@ -95,18 +95,18 @@ def _chosen(
     faces = Counter(_identity(video) for video, _ in frames)
     people = sorted(faces)
 
-    def kept(count: int) -> set[str]:
+    def spread_people(count: int) -> set[str]:
         return {people[at] for at in np.linspace(0, len(people) - 1, count).astype(int)}
 
     def fits(count: int) -> bool:
-        return sum(faces[person] for person in kept(count)) <= limit
+        return sum(faces[person] for person in spread_people(count)) <= limit
 
     count = max(2, limit * len(people) // len(frames))  # as many as if all had as many faces
     while count > 2 and not fits(count):
         count -= 1
     while count < len(people) and fits(count + 1):
         count += 1
-    chosen = kept(count)
+    chosen = spread_people(count)
     return [(video, frame) for video, frame in frames if _identity(video) in chosen]
 
 

@@ -37,8 +37,8 @@ def scored(image: Image, masks: Flags, z: NDArray[np.float64]) -> Image:
 
 def mapped(image: Image, heat: NDArray[np.float32], limit: float) -> Image:
     """A map (S, S) over the image, on a scale from 0 to `limit` that all faces share."""
-    shown = np.clip(heat / limit if limit > 0 else heat * 0.0, 0.0, 1.0)
-    colours = cv2.applyColorMap((shown * 255).astype(np.uint8), _COLOURS)[..., ::-1]
+    scaled = np.clip(heat / limit if limit > 0 else heat * 0.0, 0.0, 1.0)
+    colours = cv2.applyColorMap((scaled * 255).astype(np.uint8), _COLOURS)[..., ::-1]
     grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     return np.asarray(cv2.addWeighted(colours, _OPAQUE, grey, 1 - _OPAQUE, 0.0), np.uint8)
 

@@ -139,8 +139,8 @@ class Subject:
         for name, mask in zip(self.names, masks, strict=True):
             heat = explanation.maps.get(name, explanation.maps.get("face"))
             whole = None if heat is None else cv2.resize(heat, (size, size))
-            said = whole is not None and mask.any()
-            out.append(float(np.asarray(whole)[mask].mean()) if said else float("nan"))
+            mapped = whole is not None and mask.any()
+            out.append(float(np.asarray(whole)[mask].mean()) if mapped else float("nan"))
         return out
 
     # --- the controls and costs that only a detector can give ------------------------------------
@@ -170,9 +170,9 @@ class Subject:
         detector = self.inputs.detector
         if self.inputs.explain is not None or not isinstance(detector, CalibratedDetector):
             return None
-        kept = detector.val_reals
-        known = set(self.names) <= set(kept.regions) and len(kept.fake) >= _FEWEST
-        return kept if known else None
+        val = detector.val_reals
+        known = set(self.names) <= set(val.regions) and len(val.fake) >= _FEWEST
+        return val if known else None
 
     def val_sharpness(self) -> NDArray[np.float64] | None:
         """Sharpness of the images of `val_reals`; None where it was not kept."""

@@ -161,18 +161,18 @@ def _lime(study: Study, row: int, face: AuditFace) -> _Lime:
     """One fit, of which both the order of segments and that of parts are read."""
     segments = slic_segments(face.crop.image)
     rng = study.rng(f"LIME {row}")
-    kept = coalition_samples(study.config.lime_samples, int(segments.max()) + 1, rng)
+    coalitions = coalition_samples(study.config.lime_samples, int(segments.max()) + 1, rng)
     image, hidden = face.crop.image, blurred(face.crop)
     chunk = study.config.batch_size
     scores = [
         _log_odds(
             study,
             face,
-            np.where(kept[at : at + chunk, segments][..., None], image, hidden),
+            np.where(coalitions[at : at + chunk, segments][..., None], image, hidden),
         )
-        for at in range(0, len(kept), chunk)
+        for at in range(0, len(coalitions), chunk)
     ]
-    return _Lime(segments, lime_weights(kept, np.concatenate(scores)))
+    return _Lime(segments, lime_weights(coalitions, np.concatenate(scores)))
 
 
 def _part_orders(

@@ -44,13 +44,13 @@ def cascade_rows(study: Study) -> list[Row]:
         reason = "the detector has no backbone with layers that can be randomised"
         return [unmeasured("cascade", "Spearman after randomising layers", reason)]
     layers = resettable(network)
-    said: list[Row] = []
+    found: list[Row] = []
     rows = np.concatenate([study.fakes, study.reals])
     for depth in DEPTHS:
         top = layers[: max(1, round(depth * len(layers)))]
         with randomised(network, top, study.config.seed):
-            said.append(_row(study, depth, rows))
-    return said
+            found.append(_row(study, depth, rows))
+    return found
 
 
 def resettable(network: nn.Module) -> list[Any]:
@@ -61,8 +61,8 @@ def resettable(network: nn.Module) -> list[Any]:
 @contextmanager
 def randomised(network: nn.Module, layers: Sequence[Any], seed: int) -> Iterator[None]:
     """The network with some layers as before any training, for as long as the context lasts."""
-    kept = {name: value.clone() for name, value in network.state_dict().items()}
-    devices = sorted({each.device.index for each in kept.values() if each.device.type == "cuda"})
+    weights = {name: value.clone() for name, value in network.state_dict().items()}
+    devices = sorted({each.device.index for each in weights.values() if each.device.type == "cuda"})
     try:
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(seed)
@@ -70,7 +70,7 @@ def randomised(network: nn.Module, layers: Sequence[Any], seed: int) -> Iterator
                 layer.reset_parameters()
         yield
     finally:
-        network.load_state_dict(kept)
+        network.load_state_dict(weights)
 
 
 def map_correlation(before: Map, after: Map) -> Array:

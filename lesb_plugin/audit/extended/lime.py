@@ -37,12 +37,12 @@ def part_means(weights: Array, segments: NDArray[np.int64], masks: Flags) -> Arr
 
 def coalition_samples(count: int, segments: int, rng: np.random.Generator) -> Flags:
     """(count, P): which segments stay as they are, each with a chance of one half; in row 0 all."""
-    kept = rng.random((count, segments)) < 0.5
-    kept[0] = True
-    return kept
+    coalitions = rng.random((count, segments)) < 0.5
+    coalitions[0] = True
+    return coalitions
 
 
-def lime_weights(kept: Flags, scores: Array) -> Array:
+def lime_weights(coalitions: Flags, scores: Array) -> Array:
     """(P,) what each segment adds to the score, of samples `kept` (n, P) and their scores (n,).
 
     Ridge regression; a sample weighs exp(-d^2 / (2 width^2)), d its cosine distance from the whole
@@ -50,7 +50,7 @@ def lime_weights(kept: Flags, scores: Array) -> Array:
     """
     from sklearn.linear_model import Ridge
 
-    cosine = np.sqrt(kept.mean(axis=1))  # of (n, P) zeros and ones with all ones
+    cosine = np.sqrt(coalitions.mean(axis=1))  # of (n, P) zeros and ones with all ones
     weight = np.exp(-((1.0 - cosine) ** 2) / (2.0 * _WIDTH**2))
-    model = Ridge(alpha=_RIDGE).fit(kept.astype(np.float64), scores, sample_weight=weight)
+    model = Ridge(alpha=_RIDGE).fit(coalitions.astype(np.float64), scores, sample_weight=weight)
     return np.asarray(model.coef_, np.float64)

@@ -119,9 +119,9 @@ def kappa(flags: Flags, truth: Flags, weights: Array) -> Array:
     """
     total = weights.sum(axis=1) * flags.shape[1]
     agree = weights @ (flags == truth).sum(axis=1) / total
-    said = weights @ flags.sum(axis=1) / total
+    named = weights @ flags.sum(axis=1) / total
     true = weights @ truth.sum(axis=1) / total
-    chance = said * true + (1.0 - said) * (1.0 - true)
+    chance = named * true + (1.0 - named) * (1.0 - true)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(chance < 1.0, (agree - chance) / (1.0 - chance), np.nan)
 

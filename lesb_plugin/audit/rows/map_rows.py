@@ -47,7 +47,7 @@ def map_rows(
     maps, parts = found.reading.maps, found.reading.parts
     if maps is None and parts is None:
         return []
-    rows = [*_localised(found, _shown(found, rng), draws)] if wanted("localisation") else []
+    rows = [*_localised(found, _heats(found, rng), draws)] if wanted("localisation") else []
     if wanted("equivariance"):
         rows += _moving(found, draws, rng)
     if wanted("outside"):
@@ -61,7 +61,7 @@ def enlarged(heat: Map, size: int) -> Map:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class _Heats:
     """By the number of a face: the pixels (S, S) of an explanation, and of one that is noise."""
 
     own: Callable[[int], Map]
@@ -69,40 +69,40 @@ class _Shown:
     what: str = ""
 
 
-def _shown(found: Collected, rng: np.random.Generator) -> _Shown:
+def _heats(found: Collected, rng: np.random.Generator) -> _Heats:
     """Maps, or part scores painted into their parts, and noise of the same resolution."""
     maps, parts = found.reading.maps, found.reading.parts
     masks = [face.parts for face in found.faces]
     if maps is not None:
         grid, size = maps.shape[1:], masks[0].shape[1]
-        return _Shown(
+        return _Heats(
             own=lambda row: enlarged(maps[row], size),
             noise=lambda _: enlarged(rng.random(grid, np.float32), size),
         )
     assert parts is not None  # noqa: S101 - an explanation has parts or maps
     z = standardised(parts, found.real)
-    return _Shown(
+    return _Heats(
         own=lambda row: painted(masks[row], z[row]),
         noise=lambda row: painted(masks[row], rng.standard_normal(z[row].shape)),
         what=", painted part scores",
     )
 
 
-def _localised(found: Collected, shown: _Shown, draws: Draws) -> Iterator[Row]:
+def _localised(found: Collected, heat_of: _Heats, draws: Draws) -> Iterator[Row]:
     named = commonest(found.truth)
     values: dict[str, dict[str, Array]] = {key: {} for key, *_ in _LOCALISATION}
     for row, face in enumerate(found.faces):
         if face.mask is None or not found.known[row]:
             continue
-        heats = {OWN: shown.own(row)}
-        heats |= map_controls(face.mask, face.parts[named], shown.noise(row))
+        heats = {OWN: heat_of.own(row)}
+        heats |= map_controls(face.mask, face.parts[named], heat_of.noise(row))
         for key, _, measure, _ in _LOCALISATION:
             for who, heat in heats.items():
                 column = values[key].setdefault(who, np.full(len(found.faces), np.nan))
                 column[row] = measure(heat, face.mask)
     for key, title, _, aim in _LOCALISATION:
         if values[key]:
-            yield mean_row(f"localisation.{key}", title + shown.what, aim, values[key], draws)
+            yield mean_row(f"localisation.{key}", title + heat_of.what, aim, values[key], draws)
 
 
 def _moving(found: Collected, draws: Draws, rng: np.random.Generator) -> list[Row]:
@@ -152,7 +152,9 @@ def _rows_of_moves(
 
 def _moved_maps(found: Collected) -> list[tuple[str, Map]]:
     """Maps (m, h, w) of the moved faces by move."""
-    return [(name, said.maps) for name, said in found.moved.items() if said.maps is not None]
+    return [
+        (name, reading.maps) for name, reading in found.moved.items() if reading.maps is not None
+    ]
 
 
 def _moving_parts(
@@ -172,9 +174,9 @@ def _moving_parts(
     if z.shape[1] < 2:
         return [unmeasured("equivariance", title, "a correlation needs two parts or more")]
     by_move: dict[str, dict[str, Array]] = {}
-    for name, said in found.moved.items():
+    for name, reading in found.moved.items():
         columns = {who: np.full(len(found.faces), np.nan) for who in (OWN, "random")}
-        scores = np.full(z.shape, np.nan) if said.parts is None else said.parts
+        scores = np.full(z.shape, np.nan) if reading.parts is None else reading.parts
         moved = np.where(np.isnan(scores), np.nan, on_scale(parts, scores, found.real))
         columns[OWN][rows] = np.where(alike(z) & alike(moved), np.nan, pearson(z, moved))
         columns["random"][rows] = pearson(*rng.standard_normal((2, *z.shape)))

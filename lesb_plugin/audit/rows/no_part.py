@@ -33,7 +33,7 @@ def no_part_row(found: Collected, draws: Draws) -> Row:
     if val is not None:
         threshold = np.stack([log_odds(val.regions[name]) for name in found.names], axis=1)
         flags = naming.alarms_beyond(found.reading.parts[found.real], threshold)
-        by, figure = "val's reals", of_share(flags, _said(len(threshold)))
+        by, figure = "val's reals", of_share(flags, _method(len(threshold)))
     else:
         by, figure = "the audit's other reals", _by_folds(found, draws)
     return Row(
@@ -41,12 +41,12 @@ def no_part_row(found: Collected, draws: Draws) -> Row:
         title=f"{_TITLE} of {by}",
         n=int(found.real.sum()),
         figure=figure,
-        aim=Aim("interval holds 0.05", holds=0.05),
+        aim=Aim("interval holds 0.05", contains=0.05),
         higher_is_better=False,
     )
 
 
-def _said(count: int) -> str:
+def _method(count: int) -> str:
     return (
         f"the threshold is that of the {count} val reals of the artefact; the interval is Clopper's"
         " and Pearson's"

@@ -21,7 +21,7 @@ class Aim:
     text: str = ""
     least: float | None = None
     most: float | None = None
-    holds: float | None = None
+    contains: float | None = None
     above: str = ""
 
     def met(self, figure: Figure, controls: Mapping[str, Figure]) -> bool | None:
@@ -34,8 +34,8 @@ class Aim:
             return figure.value <= self.most
         if figure.low is None or figure.high is None:
             return None
-        if self.holds is not None:
-            return figure.low <= self.holds <= figure.high
+        if self.contains is not None:
+            return figure.low <= self.contains <= figure.high
         beaten = controls.get(self.above, Figure()).value
         return None if beaten is None else figure.low > beaten
 
@@ -100,16 +100,16 @@ def called_out(row: Row) -> str:
             continue
         ahead = value - control.value if row.higher_is_better else control.value - value
         if overlap(row.figure, control):
-            (unclear if ahead > 0 else alike).append(_said(name, control))
+            (unclear if ahead > 0 else alike).append(_with_value(name, control))
         elif ahead < 0:
-            better.append(_said(name, control))
+            better.append(_with_value(name, control))
     kinds = (
         ("no better than", alike),
         ("not clearly better than", unclear),
         ("worse than", better),
     )
-    said = [f"{how} {_listed(names)}" for how, names in kinds if names]
-    return f"{row.title} ({number(value)}) is {_listed(said)}." if said else ""
+    clauses = [f"{how} {_listed(names)}" for how, names in kinds if names]
+    return f"{row.title} ({number(value)}) is {_listed(clauses)}." if clauses else ""
 
 
 def number(value: float | None) -> str:
@@ -117,7 +117,7 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _said(name: str, figure: Figure) -> str:
+def _with_value(name: str, figure: Figure) -> str:
     return f"{name} ({number(figure.value)})"
 
 

@@ -21,7 +21,7 @@ __all__ = ["crops_note"]
 _POLICY = CropPolicy(name=ALIGNED, size=256, margin=0.3)
 _LOOKED_AT = 64  # first frames of videos
 # Pixels by which a corner may be moved: landmarks that are found anew in a crop differ by less.
-_APART = 12.0
+_LIMIT = 12.0
 
 
 def crops_note(videos: Sequence[Video]) -> str:
@@ -30,21 +30,21 @@ def crops_note(videos: Sequence[Video]) -> str:
     sides = {shape[0] if shape[0] == shape[1] else 0 for shape in _shapes(frames)}
     if not sides or 0 in sides:
         return ""
-    made = _made_by(frames[0].path)
+    origin = _prepared_by(frames[0].path)
     if sides != {_POLICY.size}:
         listed = ", ".join(map(str, sorted(sides)))
-        return f"squares of {listed} px; DeepfakeBench's crops have {_POLICY.size} px{made}"
-    apart = list(_displacements(frames))
-    if not apart:
+        return f"squares of {listed} px; DeepfakeBench's crops have {_POLICY.size} px{origin}"
+    shifts = list(_displacements(frames))
+    if not shifts:
         return (
             "squares of 256 px as DeepfakeBench's; no landmarks beside them say how they were"
-            f" cut{made}"
+            f" cut{origin}"
         )
-    middle = float(np.median(apart))
-    answer = "cut as DeepfakeBench's" if middle <= _APART else "not cut as DeepfakeBench's"
+    middle = float(np.median(shifts))
+    answer = "cut as DeepfakeBench's" if middle <= _LIMIT else "not cut as DeepfakeBench's"
     return (
         f"squares of 256 px, {answer}: corners lie {middle:.1f} px from where eyes, nose and mouth"
-        f" on its template would have them (median of {len(apart)}){made}"
+        f" on its template would have them (median of {len(shifts)}){origin}"
     )
 
 
@@ -67,7 +67,7 @@ def _displacements(frames: Sequence[Frame]) -> Iterator[float]:
             yield float(np.linalg.norm(moved - corners, axis=1).max())
 
 
-def _made_by(frame: Path) -> str:
+def _prepared_by(frame: Path) -> str:
     """What `bench prepare` wrote of the set that a frame is of, if it made it."""
     file = frame.parents[3] / "prepare.json" if len(frame.parents) > 3 else Path()
     with suppress(OSError, BenchError, KeyError, TypeError):

@@ -29,7 +29,7 @@ Reads every frame that `bench eval` would read with the same flags. The exit cod
 set cannot be read or has files that are missing, empty, unreadable, or the same in two videos.
 Videos with fewer frames than --frames are listed and are no fault."""
 
-_SHOWN = 3
+_LISTED = 3
 
 
 def configure_data(parser: argparse.ArgumentParser) -> None:
@@ -84,7 +84,7 @@ def _print(report: DataReport) -> None:
 
 def _print_kind(kind: str, lines: Sequence[str]) -> None:
     say(f"  {kind}: {len(lines) or 'none'}")
-    for line in lines[:_SHOWN]:
+    for line in lines[:_LISTED]:
         say(f"    {line}")
-    if len(lines) > _SHOWN:
-        say(f"    and {len(lines) - _SHOWN} more (--as-json lists all)")
+    if len(lines) > _LISTED:
+        say(f"    and {len(lines) - _LISTED} more (--as-json lists all)")

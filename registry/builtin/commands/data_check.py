@@ -63,8 +63,8 @@ def check_data(name: str, config: CheckConfig, plugins: Plugins) -> DataReport:
     try:
         index = find_index(name, config.split, plugins, data_options(config))
     except EmptySplitError as error:
-        said = f"{error} (--split chooses another split)"
-        return DataReport(dataset=name, split=config.split, error=said)
+        reason = f"{error} (--split chooses another split)"
+        return DataReport(dataset=name, split=config.split, error=reason)
     except BenchError as error:
         return DataReport(dataset=name, split=config.split, error=str(error))
     with ThreadPoolExecutor(max(1, config.workers)) as pool:
@@ -155,13 +155,13 @@ def _of_kind(kind: str, found: Sequence[_Look]) -> tuple[str, ...]:
 def _duplicated(found: Sequence[_Look]) -> Iterator[str]:
     """One line for each content that two videos share; a still scene in one video is none."""
     first: dict[str, tuple[Video, Path]] = {}
-    said: set[tuple[str, str]] = set()
+    reported: set[tuple[str, str]] = set()
     for look in found:
         for path, digest in look.digests.items():
             video, where = first.setdefault(digest, (look.video, path))
             pair = (video.id, look.video.id)
-            if pair[0] == pair[1] or pair in said:
+            if pair[0] == pair[1] or pair in reported:
                 continue
-            said.add(pair)
+            reported.add(pair)
             labels = "" if video.label == look.video.label else ", one real and one fake"
             yield f"{pair[0]} and {pair[1]}{labels}: {where} is {path}"

@@ -80,9 +80,9 @@ def _show(result: Result, config: EvalConfig) -> None:
 
 def _others(config: EvalConfig, folder: Path) -> list[Result]:
     """The same predictions under the profile that was asked for beside strict."""
-    from registry.results.profiles import BOTH, DEEPFAKEBENCH
+    from registry.results.profiles import BOTH, DEEPFAKEBENCH_PROFILE
     from registry.results.result import recompute
 
     if config.profile != BOTH:
         return []
-    return [recompute(folder, load_plugins().specs("metric"), DEEPFAKEBENCH)]
+    return [recompute(folder, load_plugins().specs("metric"), DEEPFAKEBENCH_PROFILE)]

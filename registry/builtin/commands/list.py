@@ -92,7 +92,7 @@ def _list_kinds(plugins: Plugins, *, as_json: bool) -> None:
         say_block(json.dumps(names, indent=1))
         return
     rows = [
-        (kind.replace("_", "-"), ", ".join(map(_shown, found)) or "none")
+        (kind.replace("_", "-"), ", ".join(map(_as_typed, found)) or "none")
         for kind, found in names.items()
     ]
     print_table("", ("kind", "registered"), rows)
@@ -106,7 +106,7 @@ def _list_records(plugins: Plugins, kind: str, *, as_json: bool) -> None:
     extra = _EXTRA.get(kind, {})
     header = ("name", *extra, "package", "summary")
     rows = [
-        (_shown(spec.name), *(cell(spec) for cell in extra.values()), spec.source, spec.summary)
+        (_as_typed(spec.name), *(cell(spec) for cell in extra.values()), spec.source, spec.summary)
         for spec in specs
     ]
     if rows:
@@ -125,7 +125,7 @@ def _list_members(plugins: Plugins, args: argparse.Namespace) -> None:
     say_block(json.dumps(names, indent=1) if args.json else "\n".join(names))
 
 
-def _shown(name: str) -> str:
+def _as_typed(name: str) -> str:
     """A family as it is typed: `timm/<name>` for `timm/*`."""
     return name.removesuffix("*") + "<name>" if name.endswith("/*") else name
 

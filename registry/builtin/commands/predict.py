@@ -16,7 +16,7 @@ from registry.cli.verdict_lines import VerdictLines, line_notes
 from registry.console import say_above_bar, tell
 from registry.data.media import find_media
 from registry.files import replacing
-from registry.results.verdict import Verdict
+from registry.results.verdict import FileVerdict
 from registry.settings.load import resolve
 from registry.settings.tasks import PredictConfig
 
@@ -120,7 +120,7 @@ def _json_line(found: Prediction, predictor: Predictor) -> str:
 
 def prediction_record(found: Prediction, predictor: Predictor) -> dict[str, Any]:
     """Everything that is known of a file, as plain data; what is absent is null."""
-    verdict = found.verdict or Verdict()
+    verdict = found.verdict or FileVerdict()
     return {
         "schema": SCHEMA,
         "path": str(found.path),

@@ -91,8 +91,8 @@ def run_names(paths: Sequence[Path]) -> list[str]:
 def _print(rows: Sequence[Comparison], draws: int) -> None:
     title = f"AUC per video against {rows[0].first}"
     differs = any(row.differs for row in rows)
-    kept = len(_HEADER) - (not differs)
-    print_table(title, _HEADER[:kept], [_cells(row)[:kept] for row in rows])
+    columns = len(_HEADER) - (not differs)
+    print_table(title, _HEADER[:columns], [_cells(row)[:columns] for row in rows])
     say()
     bootstrap = (
         f"the bootstrap ({draws} draws) draws identities, or videos without one, alike for both"

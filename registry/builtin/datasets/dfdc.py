@@ -99,11 +99,11 @@ def _of_json(path: Path) -> Iterator[Listed]:
     content = read_json(path)
     if not isinstance(content, dict):
         raise DataError(f"{path} must map names of videos to labels")
-    for name, said in content.items():
-        word = said.get("label") if isinstance(said, dict) else None
+    for name, entry in content.items():
+        word = entry.get("label") if isinstance(entry, dict) else None
         if not isinstance(word, str) or word not in _WORDS:
             raise DataError(f"{path}: {name} has the label {word!r}; it must be REAL or FAKE")
-        original, split = said.get("original") or name, said.get("split") or ""
+        original, split = entry.get("original") or name, entry.get("split") or ""
         if not (isinstance(original, str) and isinstance(split, str)):
             raise DataError(f"{path}: {name} has an original or a split that is no name")
         yield _video(path.parent, name, _WORDS[word], split, Path(original).stem)

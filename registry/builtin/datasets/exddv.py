@@ -48,11 +48,11 @@ def exddv_videos(request: DatasetRequest) -> VideoIndex:
         )
     files = _files(root)
     listed: dict[str, Listed] = {}
-    said: dict[str, list[str]] = defaultdict(list)
+    texts: dict[str, list[str]] = defaultdict(list)
     for row in chosen:
         key = "/".join(filter(None, (row["dataset"], row["manipulation"], row["movie_name"])))
-        said[key].append(row["text"])
-        listed[key] = _listed(root, key, row, files, " ".join(said[key]))
+        texts[key].append(row["text"])
+        listed[key] = _listed(root, key, row, files, " ".join(texts[key]))
     note = "every video of the table is a fake: an audit of parts needs reals from elsewhere"
     return listed_index("ExDDV", listed.values(), request, [note])
 

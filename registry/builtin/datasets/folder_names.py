@@ -9,7 +9,7 @@ from registry.results.deepfakebench_metrics import folder_name
 
 __all__ = ["merged_by_folder"]
 
-_SHOWN = 3
+_LISTED = 3
 
 
 def merged_by_folder(frames: Iterable[tuple[Video, str]]) -> tuple[str, ...]:
@@ -21,8 +21,8 @@ def merged_by_folder(frames: Iterable[tuple[Video, str]]) -> tuple[str, ...]:
     named: dict[str, dict[str, Video]] = {}
     total: set[str] = set()
     for video, listed in frames:
-        apart = "/" in listed or "\\" in listed
-        named.setdefault(folder_name(listed) if apart else "", {})[video.id] = video
+        has_folder = "/" in listed or "\\" in listed
+        named.setdefault(folder_name(listed) if has_folder else "", {})[video.id] = video
         total.add(video.id)
     shared = {name: videos for name, videos in named.items() if len(videos) > 1}
     if not shared:
@@ -30,7 +30,7 @@ def merged_by_folder(frames: Iterable[tuple[Video, str]]) -> tuple[str, ...]:
     lost = {video for videos in shared.values() for video in videos}
     mixed = sum(len({video.label for video in videos.values()}) > 1 for videos in shared.values())
     name, first = next(iter(shared.items()))
-    which = ", ".join(list(first)[:_SHOWN]) + (", ..." if len(first) > _SHOWN else "")
+    which = ", ".join(list(first)[:_LISTED]) + (", ..." if len(first) > _LISTED else "")
     both = f", {mixed} of which would mix reals and fakes" if mixed else ""
     note = (
         f"parent folders share names: DeepfakeBench would make {len(named)} videos of these"

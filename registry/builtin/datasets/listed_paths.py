@@ -21,7 +21,7 @@ __all__ = ["PathFinder"]
 _DRIVE = re.compile(r"[A-Za-z]:(?=/|$)")
 _KINDS = frozenset({"frames", "masks", "landmarks"})
 _UNDER_ROOT = ("", "datasets/rgb", "datasets", "rgb", "DF40")
-_KEPT = 2  # folders above `frames` that tell data sets and manipulations apart
+_LEAST_FOLDERS = 2  # folders above `frames` that tell data sets and manipulations apart
 
 
 class PathFinder:
@@ -109,10 +109,10 @@ class PathFinder:
             head = head[1:]
         above = head[:-1] if head and head[-1] in _KINDS else head
         for dropped in range(len(above) + 1):
-            kept = len(above) - dropped
+            remaining = len(above) - dropped
             for root in self._roots:
                 covered = _common_end(root.parts, above[:dropped])  # 0 most often
-                if kept + covered >= _KEPT or covered == dropped:
+                if remaining + covered >= _LEAST_FOLDERS or covered == dropped:
                     yield root.joinpath(*head[dropped:])
 
 

@@ -63,11 +63,11 @@ def path_list_videos(request: DatasetRequest) -> VideoIndex:
     for tally in tallies:
         tally.check(request.options.min_resolved, places)
     chosen = choose_split(videos, request.split, dataset)
-    kept = {video.id for video in chosen}
+    ids = {video.id for video in chosen}
     return VideoIndex(
         videos=tuple(chosen),
         resolved=tuple(tally.resolved() for tally in tallies),
-        notes=merged_by_folder((video, line) for video, line in listed if video.id in kept),
+        notes=merged_by_folder((video, line) for video, line in listed if video.id in ids),
     )
 
 

@@ -12,7 +12,7 @@ from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mea
 
 __all__ = ["choose_split", "root_of"]
 
-_MADE_UP = ("train", "val", "test")
+_GENERATED = ("train", "val", "test")
 
 
 def choose_split(videos: Sequence[Video], split: str, dataset: str) -> list[Video]:
@@ -27,8 +27,8 @@ def choose_split(videos: Sequence[Video], split: str, dataset: str) -> list[Vide
         known = Counter(video.split or "(none)" for video in videos)
         note = ""
     else:
-        chosen = [video for video in videos if split in _made_up_splits(video)]
-        known = Counter(name for video in videos for name in _made_up_splits(video))
+        chosen = [video for video in videos if split in _generated_splits(video)]
+        known = Counter(name for video in videos for name in _generated_splits(video))
         note = " (it has no splits of its own: test is all of it, train and val 80:20 of it)"
     if not chosen:
         listed = ", ".join(f"{name} {count}" for name, count in sorted(known.items()))
@@ -39,9 +39,9 @@ def choose_split(videos: Sequence[Video], split: str, dataset: str) -> list[Vide
     return chosen
 
 
-def _made_up_splits(video: Video) -> tuple[str, str]:
+def _generated_splits(video: Video) -> tuple[str, str]:
     digest = hashlib.sha256((video.identity or video.id).encode(errors="surrogateescape")).digest()
-    train, val, test = _MADE_UP
+    train, val, test = _GENERATED
     return (val if digest[0] % 5 == 0 else train), test
 
 

@@ -12,7 +12,7 @@ from registry.errors import DataError
 
 __all__ = ["FileTally"]
 
-_SHOWN = 3  # unresolved paths, and places tried for the first, in an error
+_LISTED = 3  # unresolved paths, and places tried for the first, in an error
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class FileTally:
         absent = [text for text, path in zip(listed, paths, strict=True) if path is None]
         self.listed += len(listed)
         self.found += len(listed) - len(absent)
-        self.missing = (*self.missing, *absent)[:_SHOWN]
+        self.missing = (*self.missing, *absent)[:_LISTED]
 
     def resolved(self) -> Resolved:
         return Resolved(label=self.group, found=self.found, listed=self.listed)
@@ -38,9 +38,9 @@ class FileTally:
             return
         lines = [f"  {text}" for text in self.missing]
         tried = finder.tried(self.missing[0])
-        lines += [f"  tried for the first: {path}" for path in tried[:_SHOWN]]
-        if len(tried) > _SHOWN:
-            lines.append(f"  and {len(tried) - _SHOWN} more places")
+        lines += [f"  tried for the first: {path}" for path in tried[:_LISTED]]
+        if len(tried) > _LISTED:
+            lines.append(f"  and {len(tried) - _LISTED} more places")
         raise DataError(
             f"{self.found} of the {self.listed} frames listed under {self.group} are there"
             f" ({self.found / self.listed:.1%}), fewer than --min-resolved {least:g} asks for."

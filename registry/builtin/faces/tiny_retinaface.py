@@ -96,6 +96,8 @@ def keep_best(boxes: Array, scores: Array, least: float = CONFIDENCE) -> list[Fa
 
     corners_to_sizes = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
     sure = np.flatnonzero(scores > least)
-    kept = cv2.dnn.NMSBoxes(corners_to_sizes[sure].tolist(), scores[sure].tolist(), least, _OVERLAP)
-    found = sure[np.asarray(kept, dtype=np.intp).ravel()]
+    chosen = cv2.dnn.NMSBoxes(
+        corners_to_sizes[sure].tolist(), scores[sure].tolist(), least, _OVERLAP
+    )
+    found = sure[np.asarray(chosen, dtype=np.intp).ravel()]
     return [Face(box=tuple(boxes[at].tolist()), score=float(scores[at])) for at in found]

@@ -190,11 +190,11 @@ def _measured_row(
     values = [cells[name].auc if name in cells else None for name in table.columns.values()]
     known = [value for value in values if value is not None]
     whole = sum(known) / len(known) if len(known) == len(values) else None
-    shown = [*values, whole] if with_average else values
+    figures = [*values, whole] if with_average else values
     return (
         "measured",
         f"{variant} ({run})",
-        *(_percent(None if value is None else 100 * value) for value in shown),
+        *(_percent(None if value is None else 100 * value) for value in figures),
     )
 
 

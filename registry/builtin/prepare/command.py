@@ -49,7 +49,7 @@ same --out it goes on where it stopped, and adds other inputs and splits. Policy
 grown by 12.5 %, 380 px; deepfakebench: eyes, nose and mouth on ArcFace's template, 256 px. The exit
 code is 1 where no frame gave a crop."""
 
-_SHOWN = 10
+_LISTED = 10
 
 
 def configure_prepare(parser: argparse.ArgumentParser) -> None:
@@ -89,10 +89,10 @@ def _print(summary: Summary, config: PrepareConfig) -> None:
     print_table(f"{store.name}: policy {config.policy}, {config.crop.size} px", header, rows)
     if summary.reasons:
         say()
-        reasons = summary.reasons.most_common(_SHOWN)
+        reasons = summary.reasons.most_common(_LISTED)
         print_table("failures", ("frames", "reason"), [(str(n), text) for text, n in reasons])
-        if len(summary.reasons) > _SHOWN:
-            say(f"and {len(summary.reasons) - _SHOWN} more reasons")
+        if len(summary.reasons) > _LISTED:
+            say(f"and {len(summary.reasons) - _LISTED} more reasons")
         say(f"each one: {store.failures}")
     say()
     say(f"videos prepared now: {summary.prepared}, finished before: {summary.skipped}")
@@ -101,10 +101,10 @@ def _print(summary: Summary, config: PrepareConfig) -> None:
         line = ["--dataset", f"deepfakebench:{store.name}", "--data-root", str(store.out)]
         line += ["--split", config.split, "--crop-from", "frame"]
         say(f"score: bench eval {shlex.join(line)}")
-    _print_for_deepfakebench(summary, config)
+    _print_checkout_settings(summary, config)
 
 
-def _print_for_deepfakebench(summary: Summary, config: PrepareConfig) -> None:
+def _print_checkout_settings(summary: Summary, config: PrepareConfig) -> None:
     store = summary.store
     say()
     say("for DeepfakeBench, under `label_dict:` in training/config/test_config.yaml:")

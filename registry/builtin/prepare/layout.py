@@ -174,7 +174,7 @@ class Store:
         self.index, self.failures = out / f"{name}.json", out / f"{name}_failures.csv"
         file = self.root / _SETTINGS
         sweep(self.root)
-        if self.root.exists() and not file.is_file() and _holds_something(self.root):
+        if self.root.exists() and not file.is_file() and _is_not_empty(self.root):
             raise ConfigError(
                 f"{self.root} holds something that `bench prepare` did not make; choose another"
                 " --out or --name"
@@ -231,7 +231,7 @@ def _listing(checkout: Path, out: Path, name: str) -> tuple[Path, str]:
     return folder / f"{name}.json", start
 
 
-def _holds_something(folder: Path) -> bool:
+def _is_not_empty(folder: Path) -> bool:
     """Whether there is anything but what a killed run, perhaps on another machine, was writing."""
     return any(not is_unfinished(each.name) for each in folder.iterdir())
 

@@ -81,8 +81,8 @@ def _roc_path(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> list[tu
     points = points[np.append(True, (np.diff(points, axis=0) != 0).any(axis=1))]
     step = np.diff(points, axis=0)
     turn = step[1:, 0] * step[:-1, 1] != step[1:, 1] * step[:-1, 0]
-    kept = points[np.concatenate(([True], turn, [True]))]
-    return [(float(x), float(y)) for x, y in kept]
+    corners = points[np.concatenate(([True], turn, [True]))]
+    return [(float(x), float(y)) for x, y in corners]
 
 
 def _shares(scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["error_gallery"]
 
-_SHOWN = 8  # of each kind and data set, no two of one video
+_PICTURED = 8  # of each kind and data set, no two of one video
 _LOOKED_AT = 1024  # rows from the top in which other videos are looked for
 _SIDE = 128  # pixels of a picture
 _KINDS = (
@@ -66,7 +66,7 @@ def _worst(faces: pa.Table, label: int, order: str) -> list[dict[str, Any]]:
     first: dict[str, dict[str, Any]] = {}
     for row in faces.filter(wrong).sort_by(keys).slice(0, _LOOKED_AT).to_pylist():
         first.setdefault(row["video"], row)
-    return list(first.values())[:_SHOWN]
+    return list(first.values())[:_PICTURED]
 
 
 def _row(title: str, order: str, rows: list[dict[str, Any]]) -> Markup:
@@ -87,8 +87,8 @@ def _row(title: str, order: str, rows: list[dict[str, Any]]) -> Markup:
             " writes this report anew where the files are."
         )
         note = tag("p", text, class_="soft")
-    shown = tag("ul", *items, class_="gallery", aria_label=title) if items else ""
-    return joined(tag("p", tag("strong", title), f", {order}"), shown, note)
+    pictures = tag("ul", *items, class_="gallery", aria_label=title) if items else ""
+    return joined(tag("p", tag("strong", title), f", {order}"), pictures, note)
 
 
 def _item(row: Mapping[str, Any], picture: str) -> Markup:

@@ -304,5 +304,5 @@ def _section(title: str, anchor: str, *children: str) -> Markup:
 
 def _footer(result: Result) -> Markup:
     version = result.provenance.versions.get("lesb-plugin")
-    made = f"Written by bench{f' {version}' if version else ''}."
-    return tag("footer", f"{made} Every number can be computed again: bench report RUN.")
+    origin = f"Written by bench{f' {version}' if version else ''}."
+    return tag("footer", f"{origin} Every number can be computed again: bench report RUN.")

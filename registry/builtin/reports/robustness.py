@@ -92,9 +92,9 @@ def _plots(rows: Sequence[Dose]) -> Markup:
         ),
         class_="key",
     )
-    shown = [name for name in FIGURES if clean.figures[name].value is not None]
+    names = [name for name in FIGURES if clean.figures[name].value is not None]
     figures = (
-        tag("figure", _plot(name, families), tag("figcaption", FIGURES[name])) for name in shown
+        tag("figure", _plot(name, families), tag("figcaption", FIGURES[name])) for name in names
     )
     return joined(key, tag("div", *figures, class_="plots"))
 

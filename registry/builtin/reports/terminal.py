@@ -152,12 +152,12 @@ def _lines_below(result: Result) -> Iterator[str]:
             if draws
             else "Per video; no intervals were asked for."
         )
-        shown = tuple(
+        measured = tuple(
             each
             for each in result.select(level="video", variant=result.settings.detector)
             if each.metric in headline_metrics(result)
         )
-        yield from reasons(shown, draws)
+        yield from reasons(measured, draws)
     else:
         yield (
             f"Profile {result.settings.profile}: a video is what lies under one folder name; per"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lesb_plugin.audit.options import AuditConfig
-from lesb_plugin.audit.summary import check_keeps
+from lesb_plugin.audit.summary import check_can_keep
 from lesb_plugin.weights import WEIGHTS_SHA256
 from lesb_plugin.weights.shipped import shipped_artefact
 from registry import ConfigError
@@ -117,6 +117,6 @@ def test_a_detector_without_artefact_is_told_before_any_work(
 )
 def test_what_says_nothing_of_part_scores_is_not_kept(config: AuditConfig, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
-        check_keeps(config)
-    check_keeps(AuditConfig(only=("cost", "redundancy,right_part")))
-    check_keeps(AuditConfig(only=("redundancy, right_part",)))
+        check_can_keep(config)
+    check_can_keep(AuditConfig(only=("cost", "redundancy,right_part")))
+    check_can_keep(AuditConfig(only=("redundancy, right_part",)))

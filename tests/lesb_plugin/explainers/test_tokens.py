@@ -151,12 +151,12 @@ def test_planted_outliers_are_found_and_nothing_else() -> None:
 
 def test_outliers_are_told_of_with_how_many_lie_outside_the_face() -> None:
     outlying = torch.zeros(4, 4, dtype=torch.bool)
-    assert describe_outliers(outlying, CROPS[0], kept=False) == ""
+    assert describe_outliers(outlying, CROPS[0], included=False) == ""
     outlying[0, 0] = outlying[2, 2] = True
-    text = describe_outliers(outlying, CROPS[0], kept=False)
+    text = describe_outliers(outlying, CROPS[0], included=False)
     assert text.startswith("2 of 16 tokens have outlying norms (12.5%), 1 of them outside the face")
     assert text.endswith("left out of the maps (0 there)")
-    assert describe_outliers(outlying, CROPS[0], kept=True).endswith("they are kept")
+    assert describe_outliers(outlying, CROPS[0], included=True).endswith("they are kept")
 
 
 def test_outliers_are_zero_in_the_maps_unless_they_are_kept() -> None:

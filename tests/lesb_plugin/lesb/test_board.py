@@ -136,9 +136,9 @@ def test_masks_and_augmentations_are_those_that_the_fit_has_seen(
 
 
 def test_pairs_show_where_a_fake_differs(run: Path, val: Embedded) -> None:
-    sheet, size = image(run, "pairs"), len(val.shown[0].clean)
+    sheet, size = image(run, "pairs"), len(val.examples[0].clean)
     assert sheet.shape == (4 * size, 3 * size, 3)
-    real, fake = val.shown[1].pairs[0]
+    real, fake = val.examples[1].pairs[0]
     row = sheet[size : 2 * size]
     assert_array_equal(row[:, :size], real)
     assert_array_equal(row[:, size : 2 * size], fake)
@@ -148,10 +148,10 @@ def test_pairs_show_where_a_fake_differs(run: Path, val: Embedded) -> None:
 
 
 def test_overlays_colour_the_fakes_for_every_part_and_the_face(run: Path, val: Embedded) -> None:
-    sheet, size = image(run, "overlays"), len(val.shown[0].clean)
+    sheet, size = image(run, "overlays"), len(val.examples[0].clean)
     assert sheet.shape == (4 * size, (1 + len(PARTS) + 1) * size, 3)
     cells = sheet.reshape(4, size, 5, size, 3).transpose(0, 2, 1, 3, 4)
-    for row, each in zip(cells, val.shown, strict=True):
+    for row, each in zip(cells, val.examples, strict=True):
         assert_array_equal(row[0], each.pairs[0, 1])
     assert all((cells[:, column] != cells[:, 0]).any() for column in range(1, 5))
 

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from lesb_plugin.lfd.variants import Skipped
+from lesb_plugin.pseudo_fakes.crop_pair import CropPair
 from lesb_plugin.pseudo_fakes.distort import Image
 from lesb_plugin.pseudo_fakes.drawn_masks import pieces_of
 from lesb_plugin.pseudo_fakes.forgeries import FAMILIES, forge
-from lesb_plugin.pseudo_fakes.made import Made
 from lesb_plugin.pseudo_fakes.pairs import Batch, Order, PairMaker, batches, load_recipe
 from lesb_plugin.pseudo_fakes.recipe import Recipe
 from lesb_plugin.pseudo_fakes.view import View, resize_view
@@ -28,9 +28,9 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> PairMaker:
     return maker(tmp_path_factory.mktemp("pairs"), "clean")
 
 
-def made(pairs: PairMaker, epoch: int, index: int, family: str | None = None) -> Made:
+def made(pairs: PairMaker, epoch: int, index: int, family: str | None = None) -> CropPair:
     found = pairs.make(epoch, index, family)
-    assert isinstance(found, Made), found
+    assert isinstance(found, CropPair), found
     return found
 
 

@@ -58,9 +58,9 @@ def test_the_projector_holds_the_features_of_every_part(run: Path, val: Encoded)
 
 
 def test_overlays_fill_the_parts_and_leave_the_rest_of_the_face(run: Path, val: Encoded) -> None:
-    size = len(val.shown[0].images[0])
+    size = len(val.examples[0].images[0])
     filled = image(run, "overlays").reshape(-1, size, 2, size, 3).transpose(0, 2, 1, 3, 4)
-    for row, each in zip(filled, val.shown, strict=True):
+    for row, each in zip(filled, val.examples, strict=True):
         for cell, photo, points_ in zip(row, each.images[1:], each.landmarks[1:], strict=True):
             untouched = (cell == photo).all(axis=2)
             x, y = points_[27:36].mean(axis=0).round().astype(int)  # the nose
@@ -70,9 +70,9 @@ def test_overlays_fill_the_parts_and_leave_the_rest_of_the_face(run: Path, val: 
 
 
 def test_masks_and_pairs_are_of_the_same_faces(run: Path, val: Encoded) -> None:
-    size = len(val.shown[0].images[0])
+    size = len(val.examples[0].images[0])
     masks, pairs = image(run, "masks"), image(run, "pairs")
-    for at, each in enumerate(val.shown):
+    for at, each in enumerate(val.examples):
         rows = slice(at * size, (at + 1) * size)
         assert_array_equal(masks[rows, :size], each.images[0])
         assert_array_equal(pairs[rows, :size], each.images[1])

@@ -13,7 +13,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from safetensors import safe_open
 
-from lesb_plugin.pseudo_fakes.made import Made
+from lesb_plugin.pseudo_fakes.crop_pair import CropPair
 from lesb_plugin.train.loop import CHECKPOINT, LOG, WEIGHTS, Trainer
 from lesb_plugin.train.monitor import Stop
 from registry import ConfigError, DataError
@@ -160,8 +160,8 @@ def test_tensorboard_shows_the_log_the_pairs_and_what_the_head_sees(tmp_path: Pa
     assert aucs == pytest.approx([epoch["val"]["auc"] for epoch in log["epochs"]])
 
     made = [run.maker.make(2, face) for face in range(len(run.maker))]
-    fakes = np.concatenate([each.images[1] for each in made if isinstance(each, Made)])
-    masks = np.concatenate([each.masks[1] for each in made if isinstance(each, Made)])
+    fakes = np.concatenate([each.images[1] for each in made if isinstance(each, CropPair)])
+    masks = np.concatenate([each.masks[1] for each in made if isinstance(each, CropPair)])
     sheet = image(run.out, "overlays")
     fake, masked, learned = np.split(sheet, 3, axis=1)
     assert_array_equal(fake, fakes)

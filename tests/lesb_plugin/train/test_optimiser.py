@@ -20,7 +20,7 @@ from lesb_plugin.train.optimiser import (
     weight_groups,
 )
 from lesb_plugin.train.options import TrainConfig
-from lesb_plugin.train.step import apart, step_gradients
+from lesb_plugin.train.step import split_pairs, step_gradients
 from registry import auc, resolve
 
 
@@ -58,7 +58,7 @@ def test_sam_leaves_running_statistics_of_the_second_step_out() -> None:
 @pytest.mark.parametrize("pairs", [1, 2, 5, 16])
 def test_no_forward_pass_holds_both_of_a_pair(pairs: int) -> None:
     """What a pass holds of one pair says nothing of its labels: as many reals as fakes."""
-    passes = apart(2 * pairs)
+    passes = split_pairs(2 * pairs)
     assert sorted(torch.cat(passes).tolist()) == list(range(2 * pairs))
     for rows in passes:
         assert sorted((rows // 2).tolist()) == list(range(pairs))  # each pair once

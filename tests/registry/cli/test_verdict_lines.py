@@ -10,14 +10,14 @@ import pytest
 from registry.cli.verdict_lines import VERDICT_COLUMNS, VerdictLines, verdict_cells
 from registry.results.file_scores import FaceScore, FrameScore, Prediction
 from registry.results.real_scores import RealScores
-from registry.results.verdict import Choice, Segment, Verdict
+from registry.results.verdict import Choice, FileVerdict, Segment
 
 
 def prediction(name: str = "a.png", side: int = 200, **verdict: object) -> Prediction:
     face = FaceScore(
         score=0.9, parts={"mouth": 0.8}, variants={}, box=(0, 0, side, side), sharpness=100.0
     )
-    said = Verdict(word="MANIPULATED", p=0.01, below=98, **verdict)  # type: ignore[arg-type]
+    said = FileVerdict(word="MANIPULATED", p=0.01, below=98, **verdict)  # type: ignore[arg-type]
     frame = FrameScore(index=0, score=0.9, faces=(face,))
     return Prediction(path=Path(name), score=0.9, frames=(frame,), verdict=said)
 

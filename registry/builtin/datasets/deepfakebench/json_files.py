@@ -144,8 +144,10 @@ def read_index(path: Path) -> Index:
     """The file, checked as far as its one key at the top; the rest is checked as it is read."""
     content = read_json(path)
     if not isinstance(content, dict) or len(content) != 1:
-        held = ", ".join(list(content)[:5]) if isinstance(content, dict) else type(content).__name__
-        raise DataError(f"{path} must have the data set's name as its only key; it has {held}")
+        found = (
+            ", ".join(list(content)[:5]) if isinstance(content, dict) else type(content).__name__
+        )
+        raise DataError(f"{path} must have the data set's name as its only key; it has {found}")
     ((name, groups),) = content.items()
     if not isinstance(groups, dict):
         raise DataError(f"{path}: {name} must hold label groups, not a {type(groups).__name__}")

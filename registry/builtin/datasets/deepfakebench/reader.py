@@ -25,10 +25,10 @@ from registry.data.images import read_image
 from registry.errors import DataError
 from registry.files import is_there
 
-__all__ = ["deepfakebench_videos", "known_videos", "recognises_deepfakebench"]
+__all__ = ["deepfakebench_json_videos", "known_videos", "recognises_deepfakebench_json"]
 
 
-def recognises_deepfakebench(path: Path) -> bool:
+def recognises_deepfakebench_json(path: Path) -> bool:
     """A JSON file with the data set's name, labels, splits and videos, in this order."""
     return is_index(path)
 
@@ -45,10 +45,10 @@ def known_videos(name: str, request: DatasetRequest) -> VideoIndex:
             options = replace(options, data_root=request.root)
         request = replace(request, options=options)
     stem = request.name.removeprefix(DF40) if name.startswith(DF40) else name
-    return deepfakebench_videos(replace(request, name=stem, root=None))
+    return deepfakebench_json_videos(replace(request, name=stem, root=None))
 
 
-def deepfakebench_videos(request: DatasetRequest) -> VideoIndex:
+def deepfakebench_json_videos(request: DatasetRequest) -> VideoIndex:
     """Videos of one split of NAME.json, or of the JSON file that the request's root is.
 
     Ids are `label group[/compression]/key`, never parts of a path. Frames that are not there stay

@@ -141,8 +141,8 @@ def _match(
 ) -> Image:
     """`source` with about half of its difference in mean colour from the target's taken away."""
     inside = alpha > 0.5
-    apart = target[inside].mean(axis=0) - source[inside].mean(axis=0)
-    shifted = source + rng.uniform(0.3, 0.7) * apart + rng.normal(0, 5, 3)
+    shift = target[inside].mean(axis=0) - source[inside].mean(axis=0)
+    shifted = source + rng.uniform(0.3, 0.7) * shift + rng.normal(0, 5, 3)
     matched: Image = shifted.astype(np.float32)
     return matched
 
@@ -167,5 +167,5 @@ def _soft_mask(landmarks: Points, region: str, size: float, rng: np.random.Gener
 
 
 def _eye_distance(landmarks: Points) -> float:
-    apart = landmarks[42:48].mean(axis=0) - landmarks[36:42].mean(axis=0)
-    return float(np.hypot(*apart))
+    between = landmarks[42:48].mean(axis=0) - landmarks[36:42].mean(axis=0)
+    return float(np.hypot(*between))

@@ -9,9 +9,9 @@ import pytest
 
 from registry.builtin.datasets.deepfakebench.labels import load_labels
 from registry.builtin.datasets.deepfakebench.reader import (
-    deepfakebench_videos,
+    deepfakebench_json_videos,
     known_videos,
-    recognises_deepfakebench,
+    recognises_deepfakebench_json,
 )
 from registry.builtin.datasets.deepfakebench.sets import SETS, alias
 from registry.builtin.datasets.listed_paths import PathFinder
@@ -38,7 +38,7 @@ FRAME = "Celeb-DF-v2/YouTube-real/frames/00000/000.png"
 
 def test_a_flat_set_is_read_with_ids_labels_frames_and_landmarks(tmp_path: Path) -> None:
     celeb_df(tmp_path)
-    index = deepfakebench_videos(request("Celeb-DF-v2", data_root=tmp_path))
+    index = deepfakebench_json_videos(request("Celeb-DF-v2", data_root=tmp_path))
     assert [(each.id, each.label, each.method) for each in index.videos] == [
         ("CelebDFv2_real/00000", 0, ""),
         ("CelebDFv2_real/00001", 0, ""),
@@ -61,7 +61,7 @@ def test_a_flat_set_is_read_with_ids_labels_frames_and_landmarks(tmp_path: Path)
 
 def test_one_name_under_two_manipulations_is_two_videos(tmp_path: Path) -> None:
     faceforensics(tmp_path)
-    index = deepfakebench_videos(request("FaceForensics++", data_root=tmp_path))
+    index = deepfakebench_json_videos(request("FaceForensics++", data_root=tmp_path))
     assert [(each.id, each.method) for each in index.videos] == [
         ("FF-real/c23/000", ""),
         ("FF-DF/c23/000_003", "Deepfakes"),
@@ -74,7 +74,7 @@ def test_one_name_under_two_manipulations_is_two_videos(tmp_path: Path) -> None:
 
 def test_a_mask_belongs_to_the_frame_of_its_name(tmp_path: Path) -> None:
     faceforensics(tmp_path)
-    fake = deepfakebench_videos(request("ffpp", data_root=tmp_path)).videos[1]
+    fake = deepfakebench_json_videos(request("ffpp", data_root=tmp_path)).videos[1]
     folder = tmp_path / "FaceForensics++/manipulated_sequences/Deepfakes/masks/000_003"
     assert [frame.mask for frame in fake.frames] == [None, folder / "001.png"]
 
@@ -83,7 +83,7 @@ def test_masks_that_are_listed_but_not_there_are_counted(tmp_path: Path) -> None
     faceforensics(tmp_path)
     lost = "FaceForensics++/manipulated_sequences/NeuralTextures/masks/000_003/001.png"
     (tmp_path / lost).unlink()
-    index = deepfakebench_videos(request("ffpp", data_root=tmp_path))
+    index = deepfakebench_json_videos(request("ffpp", data_root=tmp_path))
     assert f"masks listed but not there: 1 of 2, first {lost}" in index.notes
     assert [frame.mask for frame in index.videos[2].frames] == [None, None]
 
@@ -95,30 +95,31 @@ def test_c40_lies_in_a_file_of_its_own_under_the_key_of_c23(tmp_path: Path) -> N
         request("FaceForensics++_c40", data_root=tmp_path),
         request("ffpp", data_root=tmp_path, compression="c40"),
     ):
-        videos = deepfakebench_videos(asked).videos
+        videos = deepfakebench_json_videos(asked).videos
         assert {each.dataset for each in videos} == {"FaceForensics++"}
         assert videos[0].id == "FF-real/c40/000"
     assert (
-        deepfakebench_videos(request("ffpp", data_root=tmp_path)).videos[0].id == "FF-real/c23/000"
+        deepfakebench_json_videos(request("ffpp", data_root=tmp_path)).videos[0].id
+        == "FF-real/c23/000"
     )
 
 
 def test_a_level_that_is_not_there_lists_those_that_are(tmp_path: Path) -> None:
     faceforensics(tmp_path)
     with pytest.raises(DataError, match=r"compression 'raw' in split 'test'.*there are: c23"):
-        deepfakebench_videos(request("ffpp", data_root=tmp_path, compression="raw"))
+        deepfakebench_json_videos(request("ffpp", data_root=tmp_path, compression="raw"))
 
 
 def test_an_empty_split_lists_those_with_videos(tmp_path: Path) -> None:
     celeb_df(tmp_path)
     with pytest.raises(DataError, match=r"no videos in split 'train'.*splits with videos: test"):
-        deepfakebench_videos(request("Celeb-DF-v2", split="train", data_root=tmp_path))
+        deepfakebench_json_videos(request("Celeb-DF-v2", split="train", data_root=tmp_path))
 
 
 def test_a_video_without_frames_is_left_out_and_said_so(tmp_path: Path) -> None:
     frames = write_frames(tmp_path, "X/real/frames/a", 1)
     write_json(tmp_path / "X.json", {"X_real": flat("X_real", {"a": frames, "b": []})})
-    index = deepfakebench_videos(request("X", data_root=tmp_path))
+    index = deepfakebench_json_videos(request("X", data_root=tmp_path))
     assert [each.id for each in index.videos] == ["X_real/a"]
     assert index.notes[0] == "videos that list no frames, left out: 1, first X_real/b"
 
@@ -126,12 +127,12 @@ def test_a_video_without_frames_is_left_out_and_said_so(tmp_path: Path) -> None:
 def test_frames_that_are_square_are_said_to_be_crops(tmp_path: Path) -> None:
     frames = write_frames(tmp_path, "X/real/frames/a", 2)
     write_json(tmp_path / "X.json", {"X_real": flat("X_real", {"a": frames})})
-    (note,) = deepfakebench_videos(request("X", data_root=tmp_path)).notes
+    (note,) = deepfakebench_json_videos(request("X", data_root=tmp_path)).notes
     assert note.startswith("the first frame is 64x64: face crops already")
     assert "--crop-from frame" in note
     for content in (cv2.imencode(".png", np.zeros((36, 64, 3), np.uint8))[1].tobytes(), b"no"):
         (tmp_path / frames[0]).write_bytes(content)
-        assert deepfakebench_videos(request("X", data_root=tmp_path)).notes == ()
+        assert deepfakebench_json_videos(request("X", data_root=tmp_path)).notes == ()
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,7 @@ def test_what_is_no_index_is_named_with_its_place(
 ) -> None:
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(DataError, match=reason):
-        deepfakebench_videos(request("a", data_root=tmp_path))
+        deepfakebench_json_videos(request("a", data_root=tmp_path))
 
 
 # --- names ------------------------------------------------------------------------------------
@@ -159,7 +160,7 @@ def test_what_is_no_index_is_named_with_its_place(
 @pytest.mark.parametrize("name", ["celeb_df_v2", "Celeb-DF-v2"])
 def test_a_snake_case_name_is_an_alias(tmp_path: Path, name: str) -> None:
     celeb_df(tmp_path)
-    assert len(deepfakebench_videos(request(name, data_root=tmp_path)).videos) == 4
+    assert len(deepfakebench_json_videos(request(name, data_root=tmp_path)).videos) == 4
 
 
 def test_every_known_set_is_registered_with_what_it_needs() -> None:
@@ -233,11 +234,11 @@ def test_a_missing_json_names_where_it_was_looked_for_and_what_is_there(tmp_path
 
 def test_an_index_is_told_from_other_json_by_its_start(tmp_path: Path) -> None:
     celeb_df(tmp_path)
-    assert recognises_deepfakebench(tmp_path / "dataset_json" / "Celeb-DF-v2.json")
+    assert recognises_deepfakebench_json(tmp_path / "dataset_json" / "Celeb-DF-v2.json")
     for text in ('{"abc.mp4": {"label": "FAKE"}}', '[["000", "003"]]', "{"):
         (tmp_path / "other.json").write_text(text)
-        assert not recognises_deepfakebench(tmp_path / "other.json")
-    assert not recognises_deepfakebench(tmp_path)
+        assert not recognises_deepfakebench_json(tmp_path / "other.json")
+    assert not recognises_deepfakebench_json(tmp_path)
 
 
 # --- labels -----------------------------------------------------------------------------------
@@ -259,10 +260,10 @@ def test_an_unknown_label_says_how_to_map_it(tmp_path: Path) -> None:
     frames = write_frames(tmp_path, "X/a/frames/v", 1)
     write_json(tmp_path / "X.json", {"X_synthetic": flat("X_synthetic", {"v": frames})})
     with pytest.raises(DataError, match=r"'X_synthetic' is neither real nor fake.*--label-map"):
-        deepfakebench_videos(request("X", data_root=tmp_path))
+        deepfakebench_json_videos(request("X", data_root=tmp_path))
     mine = tmp_path / "mine.yaml"
     mine.write_text("labels:\n  '*_synthetic': 1\nmethods:\n  X_synthetic: diffusion\n")
-    (video,) = deepfakebench_videos(request("X", data_root=tmp_path, label_map=mine))
+    (video,) = deepfakebench_json_videos(request("X", data_root=tmp_path, label_map=mine))
     assert (video.label, video.method) == (1, "diffusion")
     assert load_labels(mine).label("FF-real") == 0
 
@@ -366,12 +367,12 @@ def test_two_listed_folders_that_come_out_as_one_are_an_error(tmp_path: Path) ->
 def test_too_few_frames_are_refused_with_what_was_tried(tmp_path: Path) -> None:
     celeb_df(tmp_path)
     (tmp_path / "Celeb-DF-v2/Celeb-synthesis/frames/00001/002.png").unlink()
-    index = deepfakebench_videos(request("celeb_df_v2", data_root=tmp_path, min_resolved=0.8))
+    index = deepfakebench_json_videos(request("celeb_df_v2", data_root=tmp_path, min_resolved=0.8))
     assert index.resolved[1] == Resolved(label="CelebDFv2_fake", found=5, listed=6)
     absent = index.videos[-1].frames[2]
     assert absent.path == tmp_path / "Celeb-DF-v2/Celeb-synthesis/frames/00001/002.png"
     with pytest.raises(DataError) as raised:
-        deepfakebench_videos(request("celeb_df_v2", data_root=tmp_path))
+        deepfakebench_json_videos(request("celeb_df_v2", data_root=tmp_path))
     text = str(raised.value)
     assert "5 of the 6 frames listed under CelebDFv2_fake are there (83.3%)" in text
     assert "Celeb-DF-v2\\Celeb-synthesis\\frames\\00001\\002.png" in text

@@ -12,15 +12,15 @@ from torch import nn
 
 from lesb_plugin.drawing.overlay import overlay
 from lesb_plugin.drawing.tensorboard import POINTS, Board, chosen, grid
-from lesb_plugin.pseudo_fakes.made import Made
+from lesb_plugin.pseudo_fakes.crop_pair import CropPair
 from lesb_plugin.pseudo_fakes.pairs import PairMaker
 from lesb_plugin.train.lessons import Learner
 from lesb_plugin.train.validation import ValSet
 from registry import TrainableNetwork
 
-__all__ = ["pair_sheet", "show_embeddings", "show_pairs", "shown_pairs"]
+__all__ = ["example_pairs", "pair_sheet", "show_embeddings", "show_pairs"]
 
-_SHOWN = 8  # pairs in a picture
+_PICTURED = 8  # pairs in a picture
 _BATCH = 32
 
 Image = NDArray[np.uint8]
@@ -30,7 +30,7 @@ def show_pairs(
     board: Board, maker: PairMaker, network: nn.Module, device: str, *, epoch: int, step: int
 ) -> None:
     """Pairs of an epoch, and over the fakes where they were changed and where it is suspected."""
-    pairs = shown_pairs(maker, epoch, _SHOWN) if board else []
+    pairs = example_pairs(maker, epoch, _PICTURED) if board else []
     if pairs:
         learned = _drawn_masks(network, np.stack([each.images[1] for each in pairs]), device)
         board.image("pairs", pair_sheet(pairs), step)
@@ -51,14 +51,14 @@ def show_embeddings(board: Board, network: nn.Module, val: ValSet, device: str, 
 # --- sheets ----------------------------------------------------------------------------------
 
 
-def shown_pairs(maker: PairMaker, epoch: int, most: int) -> list[Made]:
+def example_pairs(maker: PairMaker, epoch: int, most: int) -> list[CropPair]:
     """Pairs of the first `most` faces, an even number of them wherever there are two."""
-    made = [maker.make(epoch, face) for face in range(min(most, len(maker)))]
-    found = [each for each in made if isinstance(each, Made)]
+    drawn = [maker.make(epoch, face) for face in range(min(most, len(maker)))]
+    found = [each for each in drawn if isinstance(each, CropPair)]
     return found[: len(found) - len(found) % 2] or found
 
 
-def pair_sheet(pairs: Sequence[Made]) -> Image:
+def pair_sheet(pairs: Sequence[CropPair]) -> Image:
     """Real, fake and mask of each pair, two pairs beside each other; uint8 RGB."""
     cells = [[*each.images, each.mask] for each in pairs]
     if len(cells) > 1:
@@ -66,7 +66,7 @@ def pair_sheet(pairs: Sequence[Made]) -> Image:
     return grid(cells)
 
 
-def _mask_sheet(pairs: Sequence[Made], learned: NDArray[np.float32] | None) -> Image:
+def _mask_sheet(pairs: Sequence[CropPair], learned: NDArray[np.float32] | None) -> Image:
     """Fakes, their masks over them, and over them what a network draws (n, h, w)."""
     rows = []
     for at, each in enumerate(pairs):

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Made"]
+__all__ = ["CropPair"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Made:
+class CropPair:
     """A pair, real before fake, uint8 (2, S, S, 3); the fake's mask (S, S) and its family.
 
     `masks` (2, S, S) belong to `images`; a control that has swapped them has swapped these too.
