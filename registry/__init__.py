@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from registry.cli.detector_flags import configure_for_detectors
     from registry.cli.file_commands import check_inputs, configure_for_files, unscored
     from registry.cli.flags import add_config_flags, add_json_flag, given_flags
+    from registry.cli.processes import end_with_parent
     from registry.cli.verdict_lines import (
         VERDICT_COLUMNS,
         VerdictLines,
@@ -119,7 +120,6 @@ if TYPE_CHECKING:
     from registry.html.markup import Markup, joined, table_head, tag
     from registry.html.page import html_page, picture_uri
     from registry.leftovers import scratch_folder
-    from registry.cli.processes import end_with_parent
     from registry.results.audit_summary import AuditFigure, AuditSummary, PartAudit, keep_audit
     from registry.results.bootstrap import draw_weights, interval
     from registry.results.conformal import FEWEST_REALS, QualityClasses, by_quality, conformal_p
