@@ -305,9 +305,10 @@ def _said(path: Path) -> bytes:
         return _MOMENT.sub("", path.read_text("utf-8")).encode()
     if path.suffix == ".parquet":
         return repr(pq.read_table(path).to_pylist()).encode()
-    if path.suffix == ".npz":  # its archive holds the time
+    if path.suffix == ".npz":  # the archive holds the time, a key the folder that data lie in
         with np.load(path) as arrays:
-            return b"".join(name.encode() + arrays[name].tobytes() for name in sorted(arrays))
+            names = sorted(set(arrays) - {"key", "sha256"})
+            return b"".join(name.encode() + arrays[name].tobytes() for name in names)
     if path.name == "checkpoint.pt":
         state = torch.load(path, weights_only=False)["network"]
         return b"".join(state[name].numpy().tobytes() for name in sorted(state))
