@@ -93,6 +93,14 @@ def set_up(folder: Path) -> None:
     """Images, an artefact and a style, in `folder`."""
     for module in _MODULES:
         importlib.import_module(module)
+    make_data(folder)
+    _, ended = _run(folder / "set_up", COMMANDS["fit"])
+    assert ended.returncode == 0, ended.stderr
+    (folder / "set_up" / "out").rename(folder / "fitted")
+
+
+def make_data(folder: Path) -> None:
+    """What COMMANDS read, but for the artefact."""
     data = folder / "data"
     data.mkdir(parents=True)
     rows, reals = ["path,label,landmarks,split,method,identity"], ["path,label,landmarks"]
@@ -106,9 +114,6 @@ def set_up(folder: Path) -> None:
     (data / "manifest.csv").write_text("\n".join(rows[:13]) + "\n")
     (data / "reals.csv").write_text("\n".join(reals) + "\n")
     (folder / "easy.yaml").write_text(EASY)
-    _, ended = _run(folder / "set_up", COMMANDS["fit"])
-    assert ended.returncode == 0, ended.stderr
-    (folder / "set_up" / "out").rename(folder / "fitted")
 
 
 @dataclass(frozen=True, kw_only=True)
