@@ -109,7 +109,7 @@ RECIPES = {
         rename=lazy("registry.backbones.renaming:dfb_resnet_to_timm"),
         **_DFB,
     ),
-    # DeepfakeBench feeds its CLIP with a mean and std of .5.
+    # DeepfakeBench feeds its CLIP with a mean and std of 0.5.
     "dfb_clip_b16": TimmRecipe(
         arch="vit_base_patch16_clip_quickgelu_224",
         file="clip_best.pth of DeepfakeBench, or another checkpoint of its clip",

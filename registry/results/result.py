@@ -97,8 +97,26 @@ class Result:
     def save(self, folder: Path) -> Path:
         """Write results.json into the run folder, whole or not at all."""
         path = folder / RESULTS
-        write_text(path, _dumps(self))
+        write_text(path, self.to_text())
         return path
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, as results.json has it."""
+        return {
+            "schema": _SCHEMA,
+            "settings": self.settings.to_json(),
+            "notes": self.notes,
+            "groups": [asdict(each) for each in self.groups],
+            "sources": [asdict(each) for each in self.sources],
+            "across": [asdict(each) for each in self.across],
+            "counts": [asdict(each) for each in self.counts],
+            "provenance": self.provenance.to_json(),
+            "measurements": [asdict(each) for each in self.measurements],
+        }
+
+    def to_text(self) -> str:
+        """The text of results.json."""
+        return json.dumps(self.to_json(), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
     @classmethod
     def load(cls, folder: Path) -> Result:
@@ -204,23 +222,8 @@ def _of_groups(settings: Settings) -> tuple[str, ...]:
     return (line,)
 
 
-def _dumps(result: Result) -> str:
-    record = {
-        "schema": _SCHEMA,
-        "settings": result.settings.to_json(),
-        "notes": result.notes,
-        "groups": [asdict(each) for each in result.groups],
-        "sources": [asdict(each) for each in result.sources],
-        "across": [asdict(each) for each in result.across],
-        "counts": [asdict(each) for each in result.counts],
-        "provenance": result.provenance.to_json(),
-        "measurements": [asdict(each) for each in result.measurements],
-    }
-    return json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-
-
 def _from_json(record: Mapping[str, Any]) -> Result:
-    """The inverse of `_dumps`; a ConfigError or KeyError where something is not as it was."""
+    """The inverse of `to_json`; a ConfigError or KeyError where something is not as it was."""
     # Results of earlier versions lack these three.
     complete = {"groups": (), "sources": (), "across": (), **record}
     return build(Result, {each.name: complete[each.name] for each in fields(Result)})

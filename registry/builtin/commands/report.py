@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry.console import say
+from registry.cli.flags import add_json_flag
+from registry.console import say, say_block, tell
 from registry.errors import ConfigError, DataError
 from registry.plugins.discovery import load_plugins
 from registry.settings.tasks import EvalConfig
@@ -32,6 +35,7 @@ def configure_report(parser: argparse.ArgumentParser) -> None:
     """Flags of `bench report`."""
     parser.epilog = _REPORT_EXAMPLES
     parser.add_argument("run", type=Path, help="run folder that `bench eval` has written")
+    add_json_flag(parser, "the numbers, for each profile one object of a list,")
     parser.add_argument(
         "--write", action="store_true", help="write results.json and the run's reports anew"
     )
@@ -47,6 +51,8 @@ def run_report(args: argparse.Namespace) -> int:
     from registry.builtin.reports.terminal import print_results
     from registry.results.result import recompute
 
+    line = tell if args.as_json else say
+
     folder = args.run.parent if args.run.is_file() else args.run
     if args.write and args.profile is not None:
         raise ConfigError(
@@ -55,19 +61,22 @@ def run_report(args: argparse.Namespace) -> int:
         )
     metrics = load_plugins().specs("metric")
     both = args.profile == BOTH
-    results = _both(folder, metrics) if both else [recompute(folder, metrics, args.profile)]
-    print_results(results)
+    results = _both(folder, metrics, line) if both else [recompute(folder, metrics, args.profile)]
+    if args.as_json:
+        say_block(json.dumps([each.to_json() for each in results], indent=1, allow_nan=False))
+    else:
+        print_results(results)
     if args.write:
         for path in _write(results[0], folder):
-            say(f"wrote {path}")
+            line(f"wrote {path}")
         return 0
-    differences = [line for result in results for line in _differences(result, folder)]
-    for line in differences:
-        say(f"results.json differs: {line}")
+    differences = [each for result in results for each in _differences(result, folder, line)]
+    for each in differences:
+        line(f"results.json differs: {each}")
     return int(bool(differences))
 
 
-def _both(folder: Path, metrics: Mapping[str, Metric]) -> list[Result]:
+def _both(folder: Path, metrics: Mapping[str, Metric], line: Callable[[str], None]) -> list[Result]:
     """A run's result under both profiles; under `strict` alone for older runs, which is said."""
     from registry.results.result import recompute
 
@@ -75,11 +84,11 @@ def _both(folder: Path, metrics: Mapping[str, Metric]) -> list[Result]:
     try:
         results.append(recompute(folder, metrics, DEEPFAKEBENCH_PROFILE))
     except DataError as error:
-        say(f"no numbers of profile {DEEPFAKEBENCH_PROFILE}: {error}\n")
+        line(f"no numbers of profile {DEEPFAKEBENCH_PROFILE}: {error}")
     return results
 
 
-def _differences(result: Result, folder: Path) -> tuple[str, ...]:
+def _differences(result: Result, folder: Path, line: Callable[[str], None]) -> tuple[str, ...]:
     """What results.json says other than `result`, if it is there and of the same profile."""
     from registry.results.result import RESULTS, Result, changed_since
 
@@ -94,7 +103,7 @@ def _differences(result: Result, folder: Path) -> tuple[str, ...]:
         return changed
     found = stored.differences(result)
     if not found:
-        say(f"{RESULTS} agrees exactly with what predictions.parquet gives")
+        line(f"{RESULTS} agrees exactly with what predictions.parquet gives")
     return (*changed, *found)
 
 

@@ -16,6 +16,7 @@ from registry.builtin.datasets.splits import root_of
 from registry.contracts.types import DatasetRequest, Frame, Video, VideoIndex
 from registry.data.videos import is_video
 from registry.errors import DataError, EmptySplitError
+from registry.files import refuse_special
 
 __all__ = ["exddv_click_videos", "exddv_videos", "perceived_parts", "recognises_exddv"]
 
@@ -173,6 +174,7 @@ def _files(root: Path) -> dict[str, list[Path]]:
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
+    refuse_special(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, restval="")

@@ -199,7 +199,7 @@ def evaluated(artefact: Path, checkout: Path, tmp_path_factory: pytest.TempPathF
     asked += ["--dataset", "deepfakebench:drawn", "--data-root", str(checkout)]
     asked += ["--crop-from", "frame", "--frame-policy", "deepfakebench", "--profile", "both"]
     json_dir = checkout / "preprocessing/dataset_json"
-    command = ["eval", *asked, "--json", str(json_dir), "--out", str(out), "--quiet"]
+    command = ["eval", *asked, "--json-dir", str(json_dir), "--out", str(out), "--quiet"]
     assert main([*command, "--device", "cpu", "--no-cache"]) == 0
     return out
 

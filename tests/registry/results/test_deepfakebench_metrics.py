@@ -236,7 +236,7 @@ def test_halves_and_failed_frames_are_said() -> None:
     assert value(rows, "accuracy", "frame", "deepfakebench") == 0.75
     lines = differences(table(rows), DFB, METRICS)
     assert lines[-2] == (
-        "faces: 2 frames score exactly .5: real to profile deepfakebench, fake to strict"
+        "faces: 2 frames score exactly 0.5: real to profile deepfakebench, fake to strict"
     )
     assert lines[-1].startswith("faces: 1 frames without a score are left out under both profiles")
 
@@ -342,9 +342,9 @@ def test_report_prints_both_profiles_of_one_file_and_why_they_differ(
     run_folder(tmp_path, COLLIDING, vote_variants=frozenset(), metrics=("auc", "eer"))
     assert main(["report", str(tmp_path), "--profile", "both"]) == 0
     strict, theirs = capsys.readouterr().out.split("=== profile deepfakebench ===")
-    assert re.search(r"^faces +\.250 ", strict, re.MULTILINE)
-    assert re.search(r"^faces per video +1\.00 +- +1/1 ", theirs, re.MULTILINE)
-    assert re.search(r"^faces per frame +\.250 ", theirs, re.MULTILINE)
+    assert re.search(r"^faces +0\.250 ", strict, re.MULTILINE)
+    assert re.search(r"^faces per video +1\.000 +- +1/1 ", theirs, re.MULTILINE)
+    assert re.search(r"^faces per frame +0\.250 ", theirs, re.MULTILINE)
     assert "note: faces: 4 videos share the folder name 000_003, so that" in theirs
     assert "agrees exactly" in strict + theirs
     assert main(["report", str(tmp_path), "--profile", "strict", "--write"]) == 2

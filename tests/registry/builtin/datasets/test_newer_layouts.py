@@ -6,22 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from registry.contracts.types import DataOptions, VideoIndex
+from registry.contracts.types import DataOptions
 from registry.data.index import find_index
 from registry.errors import DataError, EmptySplitError
 from registry.plugins.discovery import load_plugins
-from tests.shared.layouts import write_image
-
-
-def touch(root: Path, *names: str) -> Path:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-    return root
-
-
-def brief(index: VideoIndex) -> list[tuple[str, int, str]]:
-    return [(each.id, each.label, each.method) for each in index.videos]
+from tests.shared.layouts import brief, touch, write_image
 
 
 def test_fakeavceleb_is_labelled_by_its_picture_with_the_ids_as_people(tmp_path: Path) -> None:
