@@ -124,7 +124,9 @@ def notes(model: RoiModel, train: Encoded, val: Encoded) -> tuple[str, ...]:
     """What a reader of the tables must know, in sentences."""
     found = [f"{train.faces} faces to train on, {val.faces} to validate on"]
     if model.calibration.slope == 0:
-        found.append("on val the part scores say nothing: they are the same for every face")
+        found.append(
+            "the part scores carry no information on val: they are the same for every face"
+        )
     if model.probe is not None:
         found.append(
             "head: probe, a linear head on the whole embedding, as the weights have no fake/real "

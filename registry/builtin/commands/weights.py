@@ -24,9 +24,9 @@ examples:
   bench weights inspect xception_best.pth --json
   bench weights average one.safetensors two.safetensors --out mean.safetensors
 
-Files are read as safetensors or with torch's weights_only: nothing in them is executed. What is
-named is what the tensors' names and shapes say; a backbone is offered where the file fits it
-strictly, as `bench eval --weights` will load it."""
+Files are read as safetensors or with torch's weights_only: nothing in them is executed. They are
+identified by the names and shapes of their tensors. A backbone is suggested if the file fits it
+strictly, as `bench eval --weights` would load it."""
 
 _ARTEFACT = "an artefact of `bench fit`"
 
@@ -50,17 +50,17 @@ def configure_weights(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action",
         choices=["inspect", "average"],
-        help="say what a file is, or take the mean of several with one origin",
+        help="identify a file, or average several with one origin",
     )
     parser.add_argument(
         "files",
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="a checkpoint: safetensors, or a file of torch.save",
+        help="a checkpoint: safetensors, or written by torch.save",
     )
-    parser.add_argument("--json", action="store_true", help="inspect: as JSON")
-    parser.add_argument("--out", type=Path, help="average: the file to write, .safetensors")
+    parser.add_argument("--json", action="store_true", help="inspect: print JSON")
+    parser.add_argument("--out", type=Path, help="average: file to write, .safetensors")
 
 
 def run_weights(args: argparse.Namespace) -> int:
