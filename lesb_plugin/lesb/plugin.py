@@ -117,5 +117,6 @@ def bench_commands() -> Iterable[CommandSpec]:
             summary="measure how good an explanation is, against baselines that ignore the face",
             configure=lazy("lesb_plugin.audit.command:configure_audit"),
             run=lazy("lesb_plugin.audit.command:run_audit_command"),
+            audit=lazy("lesb_plugin.audit.part_summary:PartSummary"),
         ),
     ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lesb_plugin.lesb.fit_notes import probe_note, skipped_notes
 from lesb_plugin.lesb.heads import auc
 from lesb_plugin.lesb.summary import PACKAGES
 from lesb_plugin.lfd.artefact import describe_backbone
@@ -127,16 +128,4 @@ def notes(model: RoiModel, train: Encoded, val: Encoded) -> tuple[str, ...]:
         found.append(
             "the part scores carry no information on val: they are the same for every face"
         )
-    if model.probe is not None:
-        found.append(
-            "head: probe, a linear head on the whole embedding, as the weights have no fake/real "
-            f"head (C = {model.probe.strength:g})"
-        )
-    for name, split in (("train", train), ("val", val)):
-        if split.skipped:
-            first = split.skipped[0]
-            found.append(
-                f"{len(split.skipped)} faces of {name} could not be used; the first: {first.key}: "
-                f"{first.reason}"
-            )
-    return tuple(found)
+    return (*found, *probe_note(model.probe), *skipped_notes(train.skipped, val.skipped))

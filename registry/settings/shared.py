@@ -58,7 +58,7 @@ class DataSettings(_Checked):
 
     data_root: str | None = option(None, "folder that relative paths in an index start from")
     json_dir: str | None = option(
-        None, "folder of DeepfakeBench's JSON files (default: --data-root)", "--json"
+        None, "folder of DeepfakeBench's JSON files (default: --data-root)"
     )
     compression: Literal["raw", "c23", "c40"] | None = option(
         None,
@@ -206,7 +206,11 @@ class ModelSettings(BatchSettings, FaceSettings):
 
     detector: str = option("lesb", "detector to run (`bench list detectors`)")
     backbone: str | None = option("sbi_efflite0", "backbone to use (`bench list backbones`)")
-    weights: str | None = option(None, "weights of the backbone: a file, or 'random' for none")
+    weights: str | None = option(
+        None,
+        "weights of the backbone: a file, or 'random' for none; to fetch those of a timm model:"
+        " 'pretrained', or hf-hub:OWNER/NAME",
+    )
     wrap: str | None = option(None, "wrapper to put around the backbone (`bench list wrappers`)")
     wrap_artefact: str | None = option(
         None, "artefact of the wrapper: the folder or file that `bench fit` wrote"

@@ -13,6 +13,7 @@ from registry.cli.detector_flags import configure_for_detectors
 from registry.cli.flags import given_flags
 from registry.console import print_table, say
 from registry.contracts.detector import FitReport
+from registry.plugins.needs import check_ready
 from registry.settings.load import resolve
 from registry.settings.tasks import FitConfig
 
@@ -34,6 +35,7 @@ def configure_fit(parser: argparse.ArgumentParser) -> None:
 def run_fit(args: argparse.Namespace) -> int:
     """Fit, print what was learned and the line that evaluates it."""
     config = resolve(FitConfig, args.config, args.set, given_flags(args, FitConfig))
+    check_ready(config)  # before torch is loaded
     from registry.tasks.fit import fit
 
     _print_fit(config, fit(config))

@@ -650,3 +650,6 @@ def test_a_command_must_be_configurable() -> None:
     checks.check_command(spec)
     with pytest.raises(PluginError, match="help of command 'mine' must be printable"):
         checks.check_command(replace(spec, configure=configure))
+    checks.check_command(replace(spec, audit=lazy("tests.shared.measured_audit:Measured")))
+    with pytest.raises(PluginError, match="audit of command 'mine' must load an AuditSummary"):
+        checks.check_command(replace(spec, audit=lazy("registry:AuditFigure")))
