@@ -43,6 +43,13 @@ if TYPE_CHECKING:
     from registry.cli.detector_flags import configure_for_detectors
     from registry.cli.file_commands import check_inputs, configure_for_files, unscored
     from registry.cli.flags import add_config_flags, add_json_flag, given_flags
+    from registry.cli.verdict_lines import (
+        VERDICT_COLUMNS,
+        VerdictLines,
+        line_notes,
+        plain_sentence,
+        verdict_cells,
+    )
     from registry.console import (
         print_table,
         progress,
@@ -89,6 +96,8 @@ if TYPE_CHECKING:
         VideoIndex,
     )
     from registry.data.codecs import CODECS, Coding, Motion, missing_encoders, video_frame
+    from registry.data.file_facts import file_facts
+    from registry.data.media import find_media
     from registry.errors import reading
     from registry.faces.aligned_crop import similarity
     from registry.faces.crops import crop_face, shown_aspect
@@ -114,11 +123,12 @@ if TYPE_CHECKING:
     from registry.results.audit_summary import AuditFigure, AuditSummary, PartAudit, keep_audit
     from registry.results.bootstrap import draw_weights, interval
     from registry.results.conformal import FEWEST_REALS, QualityClasses, by_quality, conformal_p
-    from registry.results.file_scores import FaceScore, Prediction
+    from registry.results.file_scores import FaceScore, FrameScore, Prediction
     from registry.results.fit_report import artefact_file
     from registry.results.provenance import package_versions
     from registry.results.result import Result
     from registry.results.roc import auc, auc_weighted
+    from registry.results.verdict import FileVerdict, PartRow, PartScale, Segment, judge
     from registry.sealed import cache_sealed, read_sealed
     from registry.settings.coerce import build
     from registry.settings.load import as_yaml, load_yaml, resolve
@@ -143,6 +153,7 @@ if TYPE_CHECKING:
     from registry.tasks.finished_run import FinishedRun, ScoredFace
     from registry.tasks.fit import fit
     from registry.tasks.predict import Predictor, predict
+    from registry.tasks.reference import reference_data
     from registry.tasks.run_folder import refuse_other_run
     from registry.tasks.train import FaceInputs, prepare_faces, prepare_training, real_faces_of
 
@@ -151,6 +162,7 @@ __version__ = metadata.version("lesb-plugin")
 __all__ = [
     "CODECS",
     "FEWEST_REALS",
+    "VERDICT_COLUMNS",
     "ArtefactSpec",
     "AuditFigure",
     "AuditInputs",
@@ -192,11 +204,13 @@ __all__ = [
     "FaceSettings",
     "FailureSettings",
     "Features",
+    "FileVerdict",
     "FineBackbone",
     "FinishedRun",
     "FitContext",
     "FitReport",
     "Frame",
+    "FrameScore",
     "FrameSettings",
     "FreezableNetwork",
     "LandmarkerSpec",
@@ -206,6 +220,8 @@ __all__ = [
     "Motion",
     "NotFittedError",
     "PartAudit",
+    "PartRow",
+    "PartScale",
     "PluginError",
     "Prediction",
     "Predictor",
@@ -219,6 +235,7 @@ __all__ = [
     "ScoredFace",
     "Scores",
     "ScoringConfig",
+    "Segment",
     "TimmRecipe",
     "TrainableBackbone",
     "TrainableNetwork",
@@ -226,6 +243,7 @@ __all__ = [
     "TrainingSettings",
     "UndefinedMetricError",
     "UnknownNameError",
+    "VerdictLines",
     "Video",
     "VideoIndex",
     "WorkerSettings",
@@ -254,7 +272,9 @@ __all__ = [
     "end_with_parent",
     "evaluate",
     "evaluate_corrupted",
+    "file_facts",
     "file_sha256",
+    "find_media",
     "fine_detail",
     "fingerprint",
     "fit",
@@ -263,8 +283,10 @@ __all__ = [
     "html_page",
     "interval",
     "joined",
+    "judge",
     "keep_audit",
     "lazy",
+    "line_notes",
     "load_yaml",
     "missing_encoders",
     "opened_folder",
@@ -272,6 +294,7 @@ __all__ = [
     "options_field",
     "package_versions",
     "picture_uri",
+    "plain_sentence",
     "predict",
     "prepare_audit",
     "prepare_faces",
@@ -284,6 +307,7 @@ __all__ = [
     "reading",
     "real_crops",
     "real_faces_of",
+    "reference_data",
     "refuse_other_run",
     "refuse_special",
     "replacing",
@@ -301,6 +325,7 @@ __all__ = [
     "tell",
     "traits_of",
     "unscored",
+    "verdict_cells",
     "video_frame",
     "writable_folder",
     "write_text",
@@ -343,7 +368,14 @@ _PLACES = {
     "registry.html.page": "html_page picture_uri",
     "registry.results.audit_summary": "AuditFigure AuditSummary PartAudit keep_audit",
     "registry.results.bootstrap": "draw_weights interval",
-    "registry.results.file_scores": "FaceScore Prediction",
+    "registry.cli.verdict_lines": (
+        "VERDICT_COLUMNS VerdictLines line_notes plain_sentence verdict_cells"
+    ),
+    "registry.data.file_facts": "file_facts",
+    "registry.data.media": "find_media",
+    "registry.results.file_scores": "FaceScore FrameScore Prediction",
+    "registry.results.verdict": "PartRow PartScale Segment FileVerdict judge",
+    "registry.tasks.reference": "reference_data",
     "registry.results.provenance": "package_versions",
     "registry.results.result": "Result",
     "registry.results.roc": "auc auc_weighted",

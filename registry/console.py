@@ -13,8 +13,8 @@ from registry.untrusted import one_line
 T = TypeVar("T")
 
 __all__ = [
-    "Bar",
     "Block",
+    "ProgressBar",
     "fit_columns",
     "is_number",
     "print_table",
@@ -49,7 +49,7 @@ def progress(
             advance(1)
 
 
-class Bar(Protocol):
+class ProgressBar(Protocol):
     """What moves a progress bar."""
 
     def __call__(self, count: int, figures: str = "") -> None:
@@ -59,7 +59,7 @@ class Bar(Protocol):
 @contextmanager
 def progress_bar(
     label: str, *, total: int | None = None, done: int = 0, unit: str = "it", quiet: bool = False
-) -> Iterator[Bar]:
+) -> Iterator[ProgressBar]:
     """A bar that is moved by hand, by calling what the context gives with a number of items.
 
     `done` of `total` were finished before; the rate and the time left do not count them. There

@@ -19,7 +19,6 @@ MATHEMATICS = (
     "lesb_plugin/audit/measures/discrimination.py",
     "lesb_plugin/audit/measures/localisation.py",
     "lesb_plugin/audit/measures/naming.py",
-    "lesb_plugin/explain/verdict.py",
     "lesb_plugin/explainers/cam.py",
     "lesb_plugin/explainers/log_odds.py",
     "lesb_plugin/gep/subspace.py",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import time
+import webbrowser
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
@@ -13,18 +14,20 @@ from typing import TYPE_CHECKING
 
 from lesb_plugin.explain.config import ExplainConfig
 from registry import (
+    VerdictLines,
     check_inputs,
     configure_for_files,
+    find_media,
     given_flags,
     opened_folder,
     resolve,
-    say_above_bar,
     tell,
     unscored,
 )
 
 if TYPE_CHECKING:
     from lesb_plugin.explain.explained import Explained, Explaining
+    from lesb_plugin.explain.report_index import IndexEntry
 
 __all__ = ["configure_explain", "run_explain"]
 
@@ -36,14 +39,13 @@ examples:
   bench explain photo.jpg --explainer cam --set explain.method=layercam --style jet
 
 One report per file, OUT/NAME.html, which needs no network and no other file; beside it NAME.json
-(every number), NAME.maps.npz (the maps, raw) and the pictures. The verdict compares the score with
-those of real faces: of the val split that the detector was fitted with, or of --reference.
-MANIPULATED: at most 5 % of real faces score as high; AUTHENTIC: more than 20 % do; else
-UNDETERMINED.
+(every number), NAME.maps.npz (the maps, raw) and the pictures. Of several files there are
+OUT/index.html, to sort and filter, and OUT/summary.csv as well. --open shows them in the browser.
 
-Without --detector it is lesb_roi that explains, where it is fitted for the backbone, else lesb. A
-report says how often the detector's parts were right when they were audited, or that nobody has
-audited them yet (`bench audit --keep`).
+Verdict, score and part are those of `bench predict`, whose help says what they mean: real faces of
+the val split that the detector was fitted with are what scores are compared with, or those of
+--reference. A report says how often the detector's parts were right when they were audited, or that
+nobody has audited them yet (`bench audit --keep`).
 
 A file without a score (no face, damaged, no image) has a report with the reason, and the others go
 on. The exit code is 0 when every file has a score, 1 when one has none, and 2 when nothing was
@@ -67,21 +69,36 @@ def run_explain(args: argparse.Namespace) -> int:
         ready = time.perf_counter() - started
         audited = [] if explaining.audit is None else [explaining.audit.words]
         unread = explaining.predictor.notes_on(args.inputs)
-        for note in (*unread, *explaining.notes, explaining.reals.sentence, *audited):
+        for note in (*unread, *explaining.notes, explaining.verdicts.reals.sentence, *audited):
             tell(f"note: {note}")
         names, count, failed = _Names(out), 0, 0
+        lines = VerdictLines(find_media(args.inputs), ("report",))
+        entries: list[IndexEntry] = []
         with closing(explaining(args.inputs)) as found:
             for each in found:
                 name = names.of(each.prediction.path)
-                _write(each, explaining, out, name)
-                say_above_bar(_line(each, out / f"{name}.html"))
+                entries.append(_write(each, explaining, out, name))
+                lines.say(each.prediction, str(out / f"{name}.html"))
                 count += 1
                 failed += each.prediction.score is None
+        _finish(out, entries, config)
         tell(_times(ready, explaining.predictor.clock.spent, time.perf_counter() - started, config))
         return unscored(failed, count)
 
 
-def _write(found: Explained, by: Explaining, out: Path, name: str) -> None:
+def _finish(out: Path, entries: list[IndexEntry], config: ExplainConfig) -> None:
+    """An index of several files; what is to be opened is."""
+    from lesb_plugin.explain.report_index import write_index
+
+    page = out / entries[0].report
+    if len(entries) > 1:
+        page = write_index(out, entries)
+        tell(f"all of them: {page}, and as a table: {out / 'summary.csv'}")
+    if config.open and not webbrowser.open(page.absolute().as_uri()):
+        tell(f"note: no browser could be started; the page is {page}")
+
+
+def _write(found: Explained, by: Explaining, out: Path, name: str) -> IndexEntry:
     from lesb_plugin.explain.record import (
         as_record,
         clear_pictures,
@@ -91,9 +108,10 @@ def _write(found: Explained, by: Explaining, out: Path, name: str) -> None:
         write_pictures,
     )
     from lesb_plugin.explain.report import write_report
+    from lesb_plugin.explain.report_index import entry_of
 
     with by.predictor.clock.measure("pictures"):
-        drawn = [draw(view, found.limit, by.config.style) for view in found.views]
+        drawn = [draw(found, view, by.config.style) for view in found.views]
         clear_pictures(out, name)
         write_pictures(out, name, drawn, found.views)
     stages = Counter(by.stages())
@@ -102,6 +120,7 @@ def _write(found: Explained, by: Explaining, out: Path, name: str) -> None:
         write_report(out / f"{name}.html", found, by, drawn, record)
     stages.update(by.stages())
     write_json(out / f"{name}.json", with_stages(record, stages))
+    return entry_of(found, drawn, f"{name}.html")
 
 
 def _times(ready: float, spent: Mapping[str, float], total: float, config: ExplainConfig) -> str:
@@ -122,7 +141,7 @@ class _Names:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._taken: set[str] = set()
+        self._taken = {"index"}  # of all reports
 
     def of(self, path: Path) -> str:
         plain = _plain(path.stem)
@@ -146,19 +165,3 @@ class _Names:
 def _plain(text: str) -> str:
     """Letters, digits, underscores, dots and dashes, at most 60."""
     return re.sub(r"[^\w.-]+", "_", text).strip("._")[:60] or "input"
-
-
-def _line(found: Explained, report: Path) -> str:
-    """Cells between tabs, the file first."""
-    name = str(found.prediction.path).encode(errors="backslashreplace").decode()
-    if found.prediction.score is None:
-        return f"{name}\terror: {found.prediction.error}\treport {report}"
-    if found.word is None or found.choice is None:
-        reason = f"no verdict: {found.no_verdict}\tscore {found.prediction.score:.4f}"
-        return f"{name}\t{reason}\treport {report}"
-    p = "no comparable real faces" if found.p is None else f"p {found.p:.3f}"
-    cells = [f"score {found.prediction.score:.4f}", p]
-    cells += [f"{row.name} {row.score:.4f}" for row in found.parts]
-    part = f"part {found.choice.part or 'none singled out'}"
-    more = filter(None, [found.prediction.left_out_note])
-    return "\t".join([name, found.word, *cells, part, *more, f"report {report}"])

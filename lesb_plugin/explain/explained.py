@@ -10,16 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lesb_plugin.drawing.evidence import MapScale
 from lesb_plugin.explain.config import ExplainConfig
-from lesb_plugin.explain.detector_choice import choose
-from lesb_plugin.explain.reference import RealScores, data_of, score_reals
-from lesb_plugin.explain.verdict import (
-    Choice,
-    Judgement,
-    PartScale,
-    Word,
-    judge,
-)
+from lesb_plugin.explain.map_scale import MapReals, map_reals, scale_of
 from lesb_plugin.explainers.masks import NoPartsError, regions_of
 from lesb_plugin.explainers.options import ExplainOptions
 from lesb_plugin.explainers.polygons import part_polygons
@@ -31,40 +24,34 @@ from registry import (
     ExplainerSpec,
     Explanation,
     FaceScore,
-    LocalDetector,
+    FileVerdict,
+    FrameScore,
     PartAudit,
     Prediction,
     Predictor,
+    file_facts,
+    reference_data,
     shown_aspect,
     traits_of,
 )
 
-__all__ = ["Explained", "Explaining", "FaceView", "PartRow"]
+__all__ = ["Explained", "Explaining", "FaceView"]
 
 _TELLING = 3  # frames of a video that are drawn
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartRow:
-    """A part's score and conformal p, and `low` to `high`, where 90 % of real faces lie."""
-
-    name: str
-    score: float
-    p: float
-    z: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FaceView:
     """One face of one frame. `maps` (h, w) by target, `polygons` by part; None where absent.
 
-    `aspect` is the width over height of the face, which the square crop may have squeezed.
+    `aspect` is the width over height of the face, which the square crop may have squeezed;
+    `upright` says that the crop is what lies in its box, so that maps can be laid over the frame.
     """
 
     crop: Crop
     aspect: float
+    upright: bool = True
+    seconds: float | None = None
     score: float
     parts: Mapping[str, float]
     picture: NDArray[np.uint8]
@@ -75,42 +62,54 @@ class FaceView:
     references: Mapping[str, tuple[Crop, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    @property
+    def main_map(self) -> NDArray[np.float32] | None:
+        """That of the face, else the first."""
+        if not self.maps:
+            return None
+        return self.maps.get("face", next(iter(self.maps.values())))
+
+    @property
+    def main_target(self) -> str:
+        """What that map is of."""
+        return "face" if not self.maps or "face" in self.maps else next(iter(self.maps))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Explained:
     """A file: without a score it has an error, and neither a verdict nor views.
 
-    `no_verdict` says why a file with a score has none.
+    `scales` are those of its maps by target, `facts` what the file says of itself.
     """
 
     prediction: Prediction
-    word: Word | None = None
-    p: float | None = None
-    parts: tuple[PartRow, ...] = ()
-    choice: Choice | None = None
-    reals: RealScores | None = None  # those that it was compared with
-    scale: PartScale | None = None  # of their parts
     views: tuple[FaceView, ...] = ()
-    limit: float = 0.0  # the magnitude at which a map has its full colour
+    scales: Mapping[str, MapScale] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    no_verdict: str = ""
 
     @property
     def video(self) -> bool:
         """Whether there are several frames."""
-        return len(self.prediction.frames) > 1
+        return self.prediction.video
+
+    @property
+    def verdict(self) -> FileVerdict:
+        """What is explanation of it; nothing where it has no score."""
+        return self.prediction.verdict or FileVerdict()
 
 
 class Explaining:
     """What explains files, built once for any number of them."""
 
     def __init__(self, config: ExplainConfig) -> None:
-        config, self.predictor, note = choose(config)
-        self.config = config
+        self.predictor = Predictor(config)
+        self.config = config = replace(config, detector=self.predictor.name)
         self._counted: dict[str, float] = {}
-        self.notes = [note] * bool(note) + self.predictor.notes
+        self.notes = self.predictor.notes
         self._explain, self.explainer, self._without_maps = _explainer(self.predictor, config)
-        self.reals: RealScores = score_reals(self.predictor, self._explain, config)
+        self.verdicts = self.predictor.verdicts
+        self.map_reals: MapReals = map_reals(self.predictor, self._explain, config)
         self.regions = regions_of(self.predictor.detector, _regions_option(config))
 
     @property
@@ -121,21 +120,7 @@ class Explaining:
     @property
     def audit(self) -> PartAudit | None:
         """What is known of how well part scores say where; None without part scores."""
-        return self.predictor.audit if self.reals.parts else None
-
-    @property
-    def cannot_tell(self) -> str:
-        """Why the detector's part scores do not say where, or "": as measured, else as built."""
-        if self.audit is not None and self.audit.summary is not None:
-            summary = self.audit.summary
-            return "" if summary.passed else f"as audited, {summary.detector} {summary.finding}."
-        if not isinstance(self.predictor.detector, LocalDetector):
-            return ""
-        return (
-            f"part scores of {self.config.detector} do not say where a face was changed. Every part"
-            " looks at one embedding of the whole face and learned the label of the whole face, so"
-            " all parts answer much the same question."
-        )
+        return self.verdicts.audit
 
     def stages(self) -> dict[str, float]:
         """Seconds by stage since this was last asked; those of a file read ahead count as well."""
@@ -150,51 +135,26 @@ class Explaining:
                 yield self._one(prediction)
 
     def _one(self, found: Prediction) -> Explained:
+        facts = file_facts(found.path)
         if found.score is None:
-            return Explained(prediction=found)
-        reals = self.reals.like(found.sharpness)
+            return Explained(prediction=found, facts=facts)
         views = tuple(
             view for each in _drawn_frames(found, self.config) for view in self._views(*each)
         )
-        own = [float(np.abs(m).max()) for view in views for m in (view.maps or {}).values()]
-        seen = Explained(
+        return Explained(
             prediction=found,
             views=views,
-            limit=max([self.reals.strength, *own]),
+            scales=self._scales(views),
+            facts=facts,
             notes=tuple(self._notes(found, len(views))),
-            no_verdict=self._no_verdict,
         )
-        if self._no_verdict:
-            return seen
-        if reals is None:
-            return replace(seen, word="UNDETERMINED", choice=self._like_none(found))
-        scale = PartScale.of(reals.parts)
-        judgement = judge(
-            found.score, found.parts, reals.fake, reals.parts, scale, self.cannot_tell
-        )
-        parts = _rows(found.parts, judgement, scale)
-        judged = replace(
-            seen, word=judgement.word, p=judgement.p, parts=parts, choice=judgement.choice
-        )
-        return replace(judged, reals=reals, scale=scale)
 
-    def _like_none(self, found: Prediction) -> Choice:
-        """Why a face that is like no kept one gets neither a verdict nor a part."""
-        known = self.reals.sharpness
-        assert known is not None  # noqa: S101 - or every face would be comparable
-        text = (
-            f"No comparable real faces: the sharpness of this one is {found.sharpness:.0f}, that of"
-            f" those that the fit kept is {known.min():.0f} to {known.max():.0f}. Name reals of its"
-            " kind with --reference."
-        )
-        return Choice(part=None, text=text)
-
-    @property
-    def _no_verdict(self) -> str:
-        """Why nothing can be said of any face, or ""."""
-        if self.predictor.origin["weights"] == "random":
-            return "the weights of the backbone are random, so that its scores mean nothing"
-        return ""
+    def _scales(self, views: Sequence[FaceView]) -> dict[str, MapScale]:
+        own: dict[str, list[float]] = {}
+        for view in views:
+            for target, heat in (view.maps or {}).items():
+                own.setdefault(target, []).append(float(heat.max()))
+        return {target: scale_of(target, self.map_reals, each) for target, each in own.items()}
 
     def _notes(self, found: Prediction, drawn: int) -> Iterable[str]:
         yield from self.notes
@@ -210,16 +170,19 @@ class Explaining:
                 f" score; {'all' if drawn == found.faces else f'the {drawn} highest'} are drawn"
             )
 
-    def _views(self, path: Path, frame: int, faces: Sequence[FaceScore]) -> list[FaceView]:
+    def _views(self, path: Path, frame: FrameScore, faces: Sequence[FaceScore]) -> list[FaceView]:
         """These faces of a frame, which is read once more."""
         notes: list[str] = []
         try:
-            picture, crops = self.predictor.faces(path, frame)
+            picture, crops = self.predictor.faces(path, frame.index)
         except BenchError as error:
-            picture, crops = self.predictor.faces(path, frame, landmarks=False)
+            picture, crops = self.predictor.faces(path, frame.index, landmarks=False)
             notes.append(f"no landmarks: {error}")
         by_box = {crop.box: crop for crop in crops}
-        return [self._view(by_box[face.box], face, picture, tuple(by_box), notes) for face in faces]
+        views = [
+            self._view(by_box[face.box], face, picture, tuple(by_box), notes) for face in faces
+        ]
+        return [replace(view, seconds=frame.seconds) for view in views]
 
     def _view(
         self,
@@ -246,6 +209,7 @@ class Explaining:
         return FaceView(
             crop=crop,
             aspect=shown_aspect(self.predictor.crop, crop.box),
+            upright=self.predictor.crop.name != "deepfakebench",
             score=face.score,
             parts=face.parts,
             picture=picture,
@@ -267,27 +231,11 @@ class Explaining:
             return Explanation(note=f"no map: {error}")
 
 
-def _rows(
-    parts: Mapping[str, float], judgement: Judgement, scale: PartScale
-) -> tuple[PartRow, ...]:
-    return tuple(
-        PartRow(
-            name=name,
-            score=parts[name],
-            p=judgement.parts_p[name],
-            z=judgement.z[name],
-            low=float(scale.low[at]),
-            high=float(scale.high[at]),
-        )
-        for at, name in enumerate(scale.names)
-    )
-
-
 def _explainer(
     predictor: Predictor, config: ExplainConfig
 ) -> tuple[Explain | None, str | None, str]:
     """What explains, its name, and why there is none; one asked for that cannot is an error."""
-    offered = {"reference": data_of(config)}
+    offered = {"reference": reference_data(config)}
     try:
         name = config.explainer or traits_of(predictor.detector).explained_by
         return predictor.explainer(name, config.explain, **offered), name, ""
@@ -304,14 +252,20 @@ def _regions_option(config: ExplainConfig) -> ExplainOptions:
 
 def _drawn_frames(
     found: Prediction, config: ExplainConfig
-) -> list[tuple[Path, int, Sequence[FaceScore]]]:
+) -> list[tuple[Path, FrameScore, Sequence[FaceScore]]]:
     """Frames, in the order of time, and the faces of them that are drawn.
 
-    Of an image the highest-scored faces, of a video the highest of each highest-scored frame.
+    Of an image the highest-scored faces, of a video the highest of each highest-scored frame, those
+    that look changed first.
     """
     scored = [frame for frame in found.frames if frame.faces]
     ranked = {frame.index: sorted(frame.faces, key=lambda face: -face.score) for frame in scored}
-    if len(found.frames) == 1:
-        return [(found.path, index, faces[: config.pictures]) for index, faces in ranked.items()]
-    highest = sorted(ranked, key=lambda index: -ranked[index][0].score)[:_TELLING]
-    return [(found.path, index, ranked[index][:1]) for index in sorted(highest)]
+    if not found.video:
+        return [(found.path, each, ranked[each.index][: config.pictures]) for each in scored]
+    segments = () if found.verdict is None else found.verdict.segments
+    changed = {
+        frame.index for frame in scored for run in segments if run.first <= frame.index <= run.last
+    }
+    scored.sort(key=lambda each: (each.index not in changed, -ranked[each.index][0].score))
+    chosen = sorted(scored[:_TELLING], key=lambda each: each.index)
+    return [(found.path, each, ranked[each.index][:1]) for each in chosen]

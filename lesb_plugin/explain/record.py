@@ -13,9 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.drawing.overlay import overlay, region_fill
+from lesb_plugin.drawing.evidence import composed, evidence_layer, outlined, with_scale
 from lesb_plugin.explain.explained import Explained, Explaining, FaceView
-from lesb_plugin.explain.verdict import AUTHENTIC_ABOVE, MANIPULATED_UP_TO, REALS_WITHIN
 from registry import BenchError, package_versions, read_json, replacing, write_text
 
 __all__ = [
@@ -30,23 +29,64 @@ __all__ = [
     "write_pictures",
 ]
 
-SCHEMA = 1  # of the JSON; another number means that a field has changed or gone
+SCHEMA = 2  # of the JSON; another number means that a field has changed or gone
 _PACKAGES = ("lesb-plugin", "numpy", "opencv-python-headless", "torch", "timm")
 
+_ENDS = ("as in real faces", "fake")  # of the scale of a map
+
 Pictures = Mapping[str, NDArray[np.uint8]]
-"""Of one view: `photo`, `regions` where the parts have places, `map_TARGET` for every map."""
+"""Of one view, in true proportions: `photo`, `layer` (RGBA, over the whole frame, where the maps
+can be laid over it), and `map_TARGET` with its scale for every map."""
 
 
-def draw(view: FaceView, limit: float, style: Any) -> Pictures:
+def draw(found: Explained, view: FaceView, style: Any) -> Pictures:
     """The pictures of a view; what cannot be drawn is not there."""
-    image = view.crop.image
-    found: dict[str, NDArray[np.uint8]] = {"photo": image}
-    placed = {name: p for name, p in view.parts.items() if name in (view.polygons or {})}
-    if view.polygons is not None and placed:
-        found["regions"] = region_fill(image, view.polygons, placed, style)
-    for target, heat in (view.maps or {}).items():
-        found[f"map_{target}"] = overlay(image, heat, limit=limit, style=style)
-    return found
+    photo = _proportioned(view)
+    pictures: dict[str, NDArray[np.uint8]] = {"photo": photo}
+    shape, whole = photo.shape[:2], (0, 0, photo.shape[1], photo.shape[0])
+    layers = {
+        target: evidence_layer(shape, whole, heat, found.scales[target], style)
+        for target, heat in (view.maps or {}).items()
+    }
+    for target, layer in layers.items():
+        pictures[f"map_{target}"] = with_scale(composed(photo, layer), _ENDS, style)
+    whole_layer = _frame_layer(found, view, style)
+    if whole_layer is not None:
+        pictures["layer"] = whole_layer
+        pictures["overlay"] = with_scale(composed(view.picture, whole_layer), _ENDS, style)
+    return pictures
+
+
+def _proportioned(view: FaceView) -> NDArray[np.uint8]:
+    """The crop as wide and high as the face is in the photograph: crops are square."""
+    side = view.crop.image.shape[0]
+    wide, high = (
+        (round(side * view.aspect), side) if view.aspect < 1 else (side, round(side / view.aspect))
+    )
+    image = cv2.resize(view.crop.image, (max(1, wide), max(1, high)), interpolation=cv2.INTER_AREA)
+    return np.asarray(image, np.uint8)
+
+
+def _frame_layer(found: Explained, view: FaceView, style: Any) -> NDArray[np.uint8] | None:
+    """What points to fake over the whole frame, and the outline of the part that stands out."""
+    if not view.upright:
+        return None
+    shape = view.picture.shape[:2]
+    layer = np.zeros((*shape, 4), np.uint8)
+    if view.main_map is not None:
+        scale = found.scales[view.main_target]
+        layer = evidence_layer(shape, view.crop.box, view.main_map, scale, style)
+    part = found.verdict.part
+    if part is not None and view.polygons and part in view.polygons:
+        layer = outlined(layer, [_into_frame(view, each) for each in view.polygons[part]], style)
+    return layer
+
+
+def _into_frame(view: FaceView, points: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Points (n, 2) of the crop in pixels of the frame."""
+    x0, y0, x1, y1 = view.crop.box
+    scale = np.array([x1 - x0, y1 - y0]) / view.crop.image.shape[0]
+    return np.asarray((points + 0.5) * scale + (x0, y0) - 0.5, np.float64)
 
 
 def report_of(folder: Path, name: str) -> str | None:
@@ -80,6 +120,8 @@ def write_pictures(
     """NAME.VIEW.PICTURE.png of every picture, and NAME.maps.npz where there are maps."""
     for number, pictures in enumerate(drawn, 1):
         for key, image in pictures.items():
+            if key == "layer":
+                continue
             with replacing(folder / picture_name(name, number, key)) as temporary:
                 temporary.write_bytes(cv2.imencode(".png", image[..., ::-1])[1].tobytes())
     maps = {
@@ -104,13 +146,16 @@ def as_record(found: Explained, by: Explaining, name: str, drawn: list[Pictures]
         "path": str(prediction.path),
         "sha256": prediction.sha256,
         "error": prediction.error or None,
-        "verdict": _verdict(found, by),
-        "no_verdict": found.no_verdict or None,
+        "verdict": found.verdict.to_json(),
+        "no_verdict": found.verdict.none or None,
         "score": prediction.score,
         "variants": dict(prediction.variants) or None,
-        "parts": {row.name: _without_name(asdict(row)) for row in found.parts} or None,
-        "part": _part(found),
-        "audit": None if by.audit is None or found.word is None else by.audit.to_json(),
+        "parts": found.verdict.parts_json(prediction.parts),
+        "part": found.verdict.part_json(),
+        "audit": None if by.audit is None or found.verdict.word is None else by.audit.to_json(),
+        "file": dict(found.facts),
+        "face_pixels": prediction.face_pixels,
+        "sharpness": prediction.sharpness,
         "faces": prediction.faces,
         "faces_left_out": prediction.faces_left_out,
         "frames_used": prediction.frames_used,
@@ -118,7 +163,7 @@ def as_record(found: Explained, by: Explaining, name: str, drawn: list[Pictures]
             _view(view, name, number, pictures)
             for number, (view, pictures) in enumerate(zip(found.views, drawn, strict=True), 1)
         ],
-        "map_limit": found.limit or None,
+        "map_scales": {target: asdict(scale) for target, scale in found.scales.items()} or None,
         "frames": [asdict(frame) for frame in prediction.frames],
         "notes": list(found.notes),
         "origin": {
@@ -149,35 +194,6 @@ def versions() -> dict[str, str]:
     return {package: version for package, version in found.items() if version is not None}
 
 
-def _verdict(found: Explained, by: Explaining) -> dict[str, Any] | None:
-    if found.word is None:
-        return None
-    return {
-        "word": found.word,
-        "p": found.p,
-        "manipulated_up_to": MANIPULATED_UP_TO,
-        "authentic_above": AUTHENTIC_ABOVE,
-        "reference": (found.reals or by.reals).name,
-        "reference_faces": 0 if found.reals is None else len(found.reals),
-    }
-
-
-def _part(found: Explained) -> dict[str, Any] | None:
-    if found.choice is None:
-        return None
-    return {
-        "singled_out": found.choice.part,
-        "why": found.choice.text,
-        "lead": found.choice.lead,
-        "lead_limit": None if found.scale is None else found.scale.limit,
-        "reals_within": REALS_WITHIN,
-    }
-
-
-def _without_name(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if key != "name"}
-
-
 def _view(view: FaceView, name: str, number: int, pictures: Pictures) -> dict[str, Any]:
     """Landmarks and polygons are in pixels of the crop, the box in those of the upright frame."""
     crop = view.crop
@@ -188,6 +204,7 @@ def _view(view: FaceView, name: str, number: int, pictures: Pictures) -> dict[st
     polygons = {part: [each.tolist() for each in p] for part, p in (view.polygons or {}).items()}
     return {
         "frame": crop.frame,
+        "seconds": view.seconds,
         "face": crop.face,
         "score": view.score,
         "parts": dict(view.parts) or None,
@@ -197,6 +214,6 @@ def _view(view: FaceView, name: str, number: int, pictures: Pictures) -> dict[st
         "polygons": polygons or None,
         "maps": maps or None,
         "explainer_parts": None if view.regions is None else dict(view.regions),
-        "pictures": {key: picture_name(name, number, key) for key in pictures},
+        "pictures": {key: picture_name(name, number, key) for key in pictures if key != "layer"},
         "notes": list(view.notes),
     }

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from registry import Markup, tag
+from registry import FrameScore, Markup, Segment, tag
 
-__all__ = ["MAX_SERIES", "part_bar", "series_mark", "timeline"]
-
-MAX_SERIES = 6  # as many as have a colour and a dash pattern of their own in the page's style
-
-Points = Sequence[tuple[int, float | None]]
+__all__ = ["part_bar", "timeline"]
 
 _WIDE, _HIGH = 720.0, 200.0
 _LEFT, _TOP = 36.0, 20.0
@@ -33,43 +29,68 @@ def part_bar(score: float, low: float, high: float, text: str) -> Markup:
     )  # fmt: skip
 
 
-def timeline(series: Mapping[str, Points], telling: Sequence[int], text: str) -> Markup:
-    """Scores (frame, score or None) by name; frames that are shown below are marked."""
-    frames = [frame for points in series.values() for frame, _ in points]
-    first, last = min(frames), max(frames)
-    span = max(1, last - first)
+def timeline(
+    frames: Sequence[FrameScore],
+    band: tuple[float, float] | None,
+    segments: Sequence[Segment],
+    telling: Mapping[int, int],
+    text: str,
+) -> Markup:
+    """Scores over seconds, or over frames where the file has no times.
 
-    def x(frame: int) -> float:
-        return _LEFT + _WIDE * (frame - first) / span
+    Behind them the `band` of real faces and the `segments` that look changed; `telling` are the
+    numbers of the frames that are shown below, each a link.
+    """
+    timed = all(frame.seconds is not None for frame in frames)
+    at = [float(frame.seconds or 0.0) if timed else float(frame.index) for frame in frames]
+    first, last = min(at), max(at)
+    span = (last - first) or 1.0
 
-    curves = [
-        part
-        for number, points in reversed(list(enumerate(list(series.values())[:MAX_SERIES])))
-        for part in _curve([(x(frame), score) for frame, score in points], number)
-    ]
+    def x(value: float) -> float:
+        return _LEFT + _WIDE * (value - first) / span
+
+    points = [(x(value), frame.score) for value, frame in zip(at, frames, strict=True)]
+    place = {frame.index: x(value) for value, frame in zip(at, frames, strict=True)}
+    step = _WIDE / max(1, len(frames) - 1) / 2
     return tag(
         "svg",
-        tag("title", text),
+        *_band(band),
+        *(_segment(place[run.first] - step, place[run.last] + step) for run in segments),
         *(_level(level) for level in (0.0, 0.25, 0.5, 0.75, 1.0)),
-        *(_marker(x(frame), number) for number, frame in enumerate(telling, 1)),
-        *curves,
-        tag("text", str(first), x=_LEFT, y=_TOP + _HIGH + 18, text_anchor="start"),
-        tag("text", str(last), x=_LEFT + _WIDE, y=_TOP + _HIGH + 18, text_anchor="end"),
-        tag("text", "frame", x=_LEFT + _WIDE / 2, y=_TOP + _HIGH + 18, text_anchor="middle"),
+        *(_marker(place[index], number) for index, number in telling.items()),
+        *_curve(points),
+        *_axis(x, first, last, timed),
         viewBox=f"0 0 {_LEFT + _WIDE + 16:g} {_TOP + _HIGH + 26:g}",
-        role="img",
+        role="group",
+        aria_label=text,
         class_="timeline",
     )
 
 
-def series_mark(number: int) -> Markup:
-    """A short line, drawn as the curve of this number is."""
-    line = tag("line", x1=1, y1=6, x2=35, y2=6, class_=f"curve series-{number}")
-    return tag("svg", line, class_="mark", viewBox="0 0 36 12", aria_hidden="true")
-
-
 def _y(score: float) -> float:
     return _TOP + _HIGH * (1 - score)
+
+
+def _band(band: tuple[float, float] | None) -> Iterator[Markup]:
+    if band is not None:
+        low, high = band
+        yield tag("rect", x=_LEFT, y=_y(high), width=_WIDE, height=_HIGH * (high - low),
+                  class_="reals")  # fmt: skip
+
+
+def _segment(start: float, end: float) -> Markup:
+    left, right = max(_LEFT, start), min(_LEFT + _WIDE, end)
+    area = tag("rect", x=left, y=_TOP, width=max(2.0, right - left), height=_HIGH, class_="changed")
+    line = tag("line", x1=left, x2=right, y1=_TOP + _HIGH, y2=_TOP + _HIGH, class_="changed-line")
+    return tag("g", area, line)
+
+
+def _axis(x: Callable[[float], float], first: float, last: float, timed: bool) -> Iterator[Markup]:
+    y = _TOP + _HIGH + 18
+    for value in (first, (first + last) / 2, last):
+        label = f"{value:.1f} s" if timed else f"frame {value:.0f}"
+        anchor = "start" if value == first else "end" if value == last else "middle"
+        yield tag("text", label, x=x(value), y=y, text_anchor=anchor)
 
 
 def _level(level: float) -> Markup:
@@ -80,24 +101,22 @@ def _level(level: float) -> Markup:
 
 def _marker(x: float, number: int) -> Markup:
     line = tag("line", x1=x, y1=_TOP, x2=x, y2=_TOP + _HIGH, class_="chance")
-    return tag("g", line, tag("text", str(number), x=x, y=_TOP - 6, text_anchor="middle"))
+    name = tag("text", str(number), x=x, y=_TOP - 6, text_anchor="middle", class_="jump")
+    return tag("a", line, name, href=f"#shown-{number}", aria_label=f"to frame {number} below")
 
 
-def _curve(points: Sequence[tuple[float, float | None]], number: int) -> list[Markup]:
-    """Lines between frames that have scores; a frame between two without one is a dot."""
+def _curve(points: Sequence[tuple[float, float | None]]) -> list[Markup]:
+    """Lines between frames that have scores, and a dot for each."""
     runs: list[list[tuple[float, float]]] = [[]]
     for x, score in points:
         if score is None:
             runs.append([])
         else:
             runs[-1].append((x, _y(score)))
-    return [
-        tag(
-            "path",
-            class_=f"curve series-{number}",
-            d="M" + "L".join(f"{x:.1f},{y:.1f}" for x, y in (run * 2 if len(run) == 1 else run)),
-            stroke_linecap="round",
-        )
+    lines = [
+        tag("path", class_="curve whole", d="M" + "L".join(f"{x:.1f},{y:.1f}" for x, y in run))
         for run in runs
-        if run
+        if len(run) > 1
     ]
+    dots = [tag("circle", cx=x, cy=y, r=3, class_="dot") for run in runs for x, y in run]
+    return lines + dots

@@ -1,4 +1,4 @@
-"""The faces of a report: where they are, their parts filled, their maps under a slider."""
+"""The faces of a report one by one: the crops, and every map of them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lesb_plugin.drawing.evidence import MapScale
 from lesb_plugin.explain.explained import Explained, FaceView
 from lesb_plugin.explain.record import Pictures
 from registry import ExplainerSpec, Markup, picture_uri, table_head, tag
 
 __all__ = ["map_words", "view_sections"]
-
-Image = NDArray[np.uint8]
-
-_LONGEST = 640  # side of a whole frame in the page
 
 
 def view_sections(
@@ -36,18 +33,14 @@ def _section(
     pictures: Pictures,
     explainer: ExplainerSpec | None,
 ) -> Markup:
-    title = _title(found, number, view)
-    figures = [_frame(found, view), *_figures(view, pictures, found.limit)]
     notes = [tag("p", tag("strong", "Note: "), note, class_="note") for note in view.notes]
-    slider = _slider(number, title) if len(pictures) > 1 else Markup()
     if view.maps is None and not view.notes:
         notes.append(tag("p", "There is no map of this face.", class_="soft"))
     return tag(
         "section",
-        tag("h3", title),
+        tag("h3", _title(found, number, view)),
         *notes,
-        slider,
-        tag("div", *figures, class_="faces"),
+        tag("div", *_figures(found, view, pictures), class_="faces"),
         _explainer_table(view.regions, explainer),
         *_references(view),
         class_="view",
@@ -63,76 +56,23 @@ def _title(found: Explained, number: int, view: FaceView) -> str:
     return f"The face, score {view.score:.2f}"
 
 
-def _slider(number: int, title: str) -> Markup:
-    """Hidden until the page's script runs: it can do nothing without."""
-    name = f"blend-{number}"
-    return tag(
-        "p",
-        tag("label", "From the photograph to the colours", for_=name),
-        tag("input", type="range", id=name, min=0, max=100, step=5, value=100,
-            aria_describedby=f"{name}-of"),
-        tag("output", "100 %", for_=name),
-        tag("span", title, id=f"{name}-of", class_="unseen"),
-        class_="blend",
-        hidden=True,
-    )  # fmt: skip
-
-
-# --- pictures --------------------------------------------------------------------------------
-
-
-def _frame(found: Explained, view: FaceView) -> Markup:
-    box, count = view.crop.box, len(view.boxes)
-    what = f"frame {view.crop.frame}" if found.video else "the picture"
-    others = f", {count - 1} more in thin outline" if count > 1 else ""
-    alt = f"{what} as a whole; a rectangle around the face from {box[:2]} to {box[2:]}{others}"
-    picture = tag("img", src=picture_uri(_outlined(view)), alt=alt)
-    return tag("figure", tag("figcaption", "Where the face is"), picture, class_="whole")
-
-
-def _outlined(view: FaceView) -> Image:
-    scale = min(1.0, _LONGEST / max(view.picture.shape[:2]))
-    image = cv2.resize(view.picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    for number, box in enumerate(view.boxes):
-        x0, y0, x1, y1 = (round(edge * scale) for edge in box)
-        thick = 3 if number == view.crop.face else 1
-        cv2.rectangle(image, (x0, y0), (x1 - 1, y1 - 1), (0, 0, 0), thick + 2)
-        cv2.rectangle(image, (x0, y0), (x1 - 1, y1 - 1), (255, 255, 255), thick)
-    return np.asarray(image, np.uint8)
-
-
-def _figures(view: FaceView, pictures: Pictures, limit: float) -> Iterator[Markup]:
-    photo = _face(view, view.crop.image, "the face, cropped, without colours")
-    if "regions" in pictures:
-        words = ", ".join(f"{name} {score:.2f}" for name, score in view.parts.items())
-        alt = f"the parts of the face filled with the colours of their scores: {words}"
-        filled = _face(view, pictures["regions"], alt, "over")
-        yield _stack("Parts by their scores", words, photo, filled)
+def _figures(found: Explained, view: FaceView, pictures: Pictures) -> Iterator[Markup]:
+    """Crops in true proportions."""
+    photo = tag("img", src=picture_uri(pictures["photo"]), alt="the face, cropped")
+    yield tag("figure", photo, tag("figcaption", "The face as the detector sees it"))
     for target, heat in sorted((view.maps or {}).items(), key=lambda each: each[0] != "face"):
-        words = map_words(view, heat, limit)
+        words = map_words(view, heat, found.scales[target])
         title = "Map of the whole face" if target == "face" else f"Map of the head: {target}"
         alt = f"{title} over the photograph: {words}"
-        yield _stack(title, words, photo, _face(view, pictures[f"map_{target}"], alt, "over"))
-    if len(pictures) == 1:
-        yield tag("figure", tag("figcaption", "The face as the detector sees it"), photo)
+        image = tag("img", src=picture_uri(pictures[f"map_{target}"]), alt=alt)
+        yield tag("figure", image, tag("figcaption", title), tag("p", words, class_="soft"))
 
 
-def _stack(title: str, words: str, under: Markup, over: Markup) -> Markup:
-    pair = tag("div", under, over, class_="stack")
-    return tag("figure", tag("figcaption", title), pair, tag("p", words, class_="soft"))
-
-
-def _face(view: FaceView, image: Image, alt: str, class_: str | None = None) -> Markup:
-    """As wide and high as the face is in the photograph: crops are square."""
-    style = f"aspect-ratio: {view.aspect:.4f}"
-    return tag("img", src=picture_uri(image), alt=alt, class_=class_, style=style)
-
-
-def map_words(view: FaceView, heat: NDArray[np.float32], limit: float) -> str:
+def map_words(view: FaceView, heat: NDArray[np.float32], scale: MapScale) -> str:
     """Where the map is strongest, for those who do not see its colours."""
-    most = float(heat.max())
-    if most <= 0 or limit <= 0:
-        return "nothing points to fake"
+    most = float(scale.share(heat).max())
+    if most <= 0:
+        return "nothing points to fake more than in real faces"
     row, column = np.unravel_index(int(heat.argmax()), heat.shape)
     height, width = view.crop.image.shape[:2]
     spot = (
@@ -142,7 +82,7 @@ def map_words(view: FaceView, heat: NDArray[np.float32], limit: float) -> str:
     where = _place(view, spot)
     if row in {0, heat.shape[0] - 1} or column in {0, heat.shape[1] - 1}:
         where += ", at the border of the crop"
-    return f"strongest towards fake {where}, at {most / limit:.0%} of the scale"
+    return f"strongest towards fake {where}, at {100 * most:.0f} % of the scale"
 
 
 def _place(view: FaceView, spot: tuple[float, float]) -> str:

@@ -25,6 +25,7 @@ __all__ = [
     "face_logits",
     "fitted_for",
     "head_logits",
+    "is_fitted_for",
     "load_fitted",
 ]
 
@@ -105,6 +106,12 @@ def load_fitted(path: Path, backbone: Backbone) -> FittedLesb:
 def fitted_for(record: Mapping[str, Any]) -> str:
     """The detector that the record of an artefact belongs to."""
     return str(record.get("detector", LESB))
+
+
+def is_fitted_for(detector: str, path: Path) -> bool:
+    """Whether the artefact in a file is of this detector; a DataError for what is no artefact."""
+    record = load(path)[1]
+    return "lesb" in record and fitted_for(record["lesb"]) == detector
 
 
 def check_detector(path: Path, fitted: FittedLesb, detector: str) -> None:

@@ -40,6 +40,8 @@ def bench_detectors() -> Iterable[DetectorSpec]:
             options=lazy("lesb_plugin.lesb.options:LesbOptions"),
             fit_options=lazy("lesb_plugin.lesb.options:LesbFitOptions"),
             needs_artefact=True,
+            recognises=partial(lazy("lesb_plugin.lesb.fitted:is_fitted_for"), "lesb"),
+            precedence=1,
         ),
         DetectorSpec(
             name="lesb_gep",
@@ -49,6 +51,7 @@ def bench_detectors() -> Iterable[DetectorSpec]:
             options=lazy("lesb_plugin.lesb.options:LesbOptions"),
             fit_options=lazy("lesb_plugin.gep.options:GepFitOptions"),
             needs_artefact=True,
+            recognises=partial(lazy("lesb_plugin.lesb.fitted:is_fitted_for"), "lesb_gep"),
         ),
         DetectorSpec(
             name="lesb_roi",
@@ -60,6 +63,9 @@ def bench_detectors() -> Iterable[DetectorSpec]:
             fit=lazy("lesb_plugin.roi.fit:fit_roi"),
             fit_options=lazy("lesb_plugin.roi.options:RoiFitOptions"),
             needs_artefact=True,
+            recognises=lazy("lesb_plugin.roi.fitted:is_roi"),
+            precedence=2,
+            needs_landmarks=True,
         ),
     ]
 

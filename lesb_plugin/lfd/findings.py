@@ -56,8 +56,8 @@ def _of_curves(curves: Mapping[str, Sequence[float]]) -> str:
         needed = max(int(np.argmax(curve >= _MOST)) + 1 for curve in values)
         return f"{needed} direction{'s' * (needed > 1)} hold 90 % of each part's variance."
     least, most = (float(f([curve[-1] for curve in values])) for f in (min, max))
-    held = f"{least:.2f}" if most - least < 0.005 else f"{least:.2f} to {most:.2f}"
-    return f"The {len(values[0])} kept directions hold {held} of a part's variance."
+    share = f"{least:.2f}" if most - least < 0.005 else f"{least:.2f} to {most:.2f}"
+    return f"The {len(values[0])} kept directions hold {share} of a part's variance."
 
 
 def _of_alignment(found: Mapping[str, Any]) -> str:

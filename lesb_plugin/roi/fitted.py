@@ -99,6 +99,11 @@ class FittedRoi:
         return save(path, tensors, {NAME: record})
 
 
+def is_roi(path: Path) -> bool:
+    """Whether the artefact in a file is of lesb_roi; a DataError for what is no artefact."""
+    return NAME in load(path)[1]
+
+
 def load_fitted(path: Path, backbone: Backbone) -> FittedRoi:
     """The model of an artefact; DataError if it is incomplete or of another backbone or weights."""
     tensors, metadata = load(path)

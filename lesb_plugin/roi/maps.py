@@ -16,15 +16,17 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit
 
 from lesb_plugin.lfd.part_grid import pool
 from lesb_plugin.roi.detector import RoiDetector
-from lesb_plugin.roi.fitted import RoiModel
+from lesb_plugin.roi.fitted import FittedRoi, RoiModel
 from registry import ConfigError, Crop, Detector, Explain, Explanation
 
-__all__ = ["build_part_heads", "densities"]
+__all__ = ["build_part_heads", "densities", "usual_density"]
 
 Array = NDArray[np.float64]
+_EDGE = 1e-6  # scores are clipped to [_EDGE, 1 - _EDGE] before their log-odds are taken
 
 
 def build_part_heads(detector: Detector) -> Explain:
@@ -35,6 +37,8 @@ def build_part_heads(detector: Detector) -> Explain:
             " detectors do not have; cam, occlusion, occlusion_grid and shapley explain those"
         )
 
+    usual = {"face": usual_density(detector.model)}
+
     def explain(crops: Sequence[Crop]) -> list[Explanation]:
         if not crops:
             return []
@@ -44,11 +48,23 @@ def build_part_heads(detector: Detector) -> Explain:
         return [
             Explanation(note="a part lies outside of the crop, so its head says nothing")
             if np.isnan(share).any()
-            else Explanation(maps={"face": (share * each).sum(axis=0).astype(np.float32)})
+            else Explanation(
+                maps={"face": (share * each).sum(axis=0).astype(np.float32)}, usual=usual
+            )
             for each, share in zip(found, shares, strict=True)
         ]
 
     return explain
+
+
+def usual_density(fitted: FittedRoi) -> float:
+    """What the mean of a map over the most suspicious part stays within in 95 % of kept reals.
+
+    In standard deviations of real faces, read off the scores that verdicts compare with.
+    """
+    scale = fitted.model.calibration
+    z = (logit(np.clip(fitted.reals.parts, _EDGE, 1 - _EDGE)) - scale.intercept) / scale.slope
+    return max(0.0, float(np.quantile(z.max(axis=0), 0.95)))
 
 
 def densities(model: RoiModel, maps: NDArray[np.float32], weights: NDArray[np.float32]) -> Array:

@@ -51,6 +51,7 @@ class Frame:
     non-zero pixels were manipulated. `index` is the frame's number in its video; `listed` is the
     path as the data set's index writes it, where it has an index. `clicks` are places (x, y) that
     people took to be manipulated, as fractions of its width and height, where they were asked.
+    `seconds` is when a video file shows it, where that is known.
     """
 
     path: Path
@@ -59,6 +60,7 @@ class Frame:
     mask: Path | None = None
     listed: str | None = None
     clicks: tuple[tuple[float, float], ...] = ()
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,10 +184,12 @@ class Explanation:
 
     `maps` are (h, w) float arrays by target ("face" or a part), signed and on one absolute scale;
     `regions` are numbers by part; `references` are real faces by part to be looked at beside the
-    crop. Absent means that the explainer has nothing to say; `note` may say why.
+    crop. `usual` is, by target, how far maps of real faces go, where the explainer knows it. Absent
+    means that the explainer has nothing to say; `note` may say why.
     """
 
     maps: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    usual: Mapping[str, float] = field(default_factory=dict)
     regions: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
     references: Mapping[str, tuple[Crop, ...]] = field(default_factory=dict)

@@ -39,6 +39,12 @@ class PresentedFrames:
     count: int
     times: NDArray[np.float64] | None = None
 
+    def second(self, number: int) -> float | None:
+        """When a frame is shown, the first one at 0; None where that is not known."""
+        if self.times is None or number >= len(self.times):
+            return None
+        return float(self.times[number] - self.times[0])
+
 
 def find_frames(path: Path) -> PresentedFrames:
     """The frames of a video file, found without decoding it wherever that is exact.

@@ -76,8 +76,11 @@ def select_frames(video: Video, count: int, policy: FramePolicy = "linspace") ->
     if count < 1:
         raise ConfigError(f"frames is {count}; at least one frame of each video is needed")
     if video.file is not None:
-        chosen = _chosen(_presented(video.file), count, policy)
-        return tuple(Frame(path=video.file, index=at) for at in chosen)
+        presented = _presented(video.file)
+        chosen = _chosen(presented, count, policy)
+        return tuple(
+            Frame(path=video.file, index=at, seconds=presented.second(at)) for at in chosen
+        )
     frames = video.frames
     if policy == "deepfakebench":
         frames = tuple(sorted(frames, key=deepfakebench_frame_number))

@@ -42,8 +42,14 @@ def html_page(title: str, *body: str, style: str = "", script: str = "") -> str:
 
 
 def picture_uri(image: NDArray[np.uint8], quality: int = 88) -> str:
-    """An RGB image (H, W, 3) as the address of a JPEG that is in the page itself."""
+    """An RGB image (H, W, 3) as the address of a JPEG that is in the page itself.
+
+    A layer (H, W, 4), RGBA, is a PNG, whatever the quality.
+    """
     import cv2
 
+    if image.shape[2] == 4:
+        code = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGBA2BGRA))[1]
+        return "data:image/png;base64," + base64.b64encode(code.tobytes()).decode()
     code = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return "data:image/jpeg;base64," + base64.b64encode(code.tobytes()).decode()

@@ -186,10 +186,10 @@ def how_to_fit(config: DetectorSettings, weights_sha256: str = "") -> tuple[str,
     """Lines that say that no artefact was fitted for a backbone, and how one is made."""
     named = shlex.join(config.backbone_flags)
     out = f"runs/{config.detector}_{(config.backbone or '').replace('/', '_')}"
-    held = f" with weights {weights_sha256[:12]}" if weights_sha256 else ""
+    of_weights = f" with weights {weights_sha256[:12]}" if weights_sha256 else ""
     missing = (
         f"detector {config.detector!r} has no fitted artefact for backbone"
-        f" {config.backbone or ''!r}{held}. Fit one on real faces"
+        f" {config.backbone or ''!r}{of_weights}. Fit one on real faces"
         f" (DIR: a manifest or folder with train and val faces; `toy` tries it out):"
     )
     fit = f"  bench fit --detector {config.detector} {named} --train DIR --out {out}"

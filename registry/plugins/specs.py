@@ -122,7 +122,10 @@ class DetectorSpec(Spec):
     """`build(DetectorContext) -> Detector`; `fit(FitContext) -> FitReport` where it can be fitted.
 
     `options` and `fit_options` load frozen dataclasses whose fields become flags of `bench eval`
-    and `bench fit`; the modules they live in must be cheap to import.
+    and `bench fit`; the modules they live in must be cheap to import. `recognises(path) -> bool`
+    tells whether a fitted artefact is one of this detector (a DataError for what is none). Where no
+    detector is named, `bench predict` and `bench explain` take the fitted one of highest
+    `precedence`; of 0 none is taken, nor one that `needs_landmarks` where none are looked for.
     """
 
     build: Callable[[DetectorContext], Detector]
@@ -131,6 +134,9 @@ class DetectorSpec(Spec):
     fit_options: Lazy | None = None
     needs_backbone: bool = True
     needs_artefact: bool = False
+    recognises: Callable[[Path], bool] | None = None
+    precedence: int = 0
+    needs_landmarks: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

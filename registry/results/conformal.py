@@ -19,7 +19,6 @@ __all__ = [
     "QualityClasses",
     "by_quality",
     "conformal_p",
-    "like_p",
 ]
 
 MANIPULATED_UP_TO = 0.05  # the p at which a face is called manipulated
@@ -31,27 +30,14 @@ _FEWEST = 60  # reals of a class: with fewer, one of them decides about p = 0.05
 _BEYOND = 1.25  # by so much the outer classes reach beyond the softest and the sharpest kept face
 
 
-def conformal_p(scores: Array, reals: Array) -> Array:
-    """(1 + #{reals >= score}) / (n + 1) of each score, (m,): how often a real scores as high.
+def conformal_p(scores: Array | float, reals: Array) -> Array:
+    """(1 + #{reals >= score}) / (n + 1) of each score, (m,) or one: how often a real is as high.
 
     For a real face that is drawn as the n `reals` were, P(p <= a) <= a for every a.
     """
     ordered = np.sort(np.asarray(reals, np.float64))
     above = len(ordered) - np.searchsorted(ordered, scores, side="left")
     return np.asarray((1.0 + above) / (len(ordered) + 1.0))
-
-
-def like_p(scores: Array, sharpness: Array, reals: Array, real_sharpness: Array | None) -> Array:
-    """Compare each score (m,) with the reals (n,) of its own class of sharpness.
-
-    p is NaN for a face that is like none of them; without `real_sharpness` all are compared alike.
-    """
-    if real_sharpness is None:
-        return conformal_p(scores, reals)
-    p = np.full(len(scores), np.nan)
-    for faces, alike in by_quality(sharpness, real_sharpness):
-        p[faces] = conformal_p(scores[faces], reals[alike])
-    return p
 
 
 def by_quality(

@@ -14,10 +14,13 @@ import pyarrow as pa
 from registry.files import file_sha256
 from registry.results.aggregation import Units, aggregate, variant_columns
 from registry.results.predictions import OK, Settings
+from registry.results.verdict import FileVerdict
 
 __all__ = ["FaceScore", "FrameScore", "Prediction", "predictions"]
 
 Row = Mapping[str, Any]
+SMALL_FACE = 80  # pixels of the shorter side: less is enlarged three times and more for a network
+SOFT_FACE = 10.0  # sharpness (`faces.quality`): nine in ten faces of coded videos are sharper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +43,12 @@ class FaceScore:
 class FrameScore:
     """A frame: `score` is its highest face's, None where `error` says why there is none.
 
-    `left_out` is how many faces were found and not scored, for being much smaller than another.
+    `left_out` is how many faces were found and not scored, for being much smaller than another;
+    `seconds` is when a video shows the frame, where that is known.
     """
 
     index: int
+    seconds: float | None = None
     score: float | None = None
     parts: Mapping[str, float] = field(default_factory=dict)
     variants: Mapping[str, float] = field(default_factory=dict)
@@ -54,7 +59,10 @@ class FrameScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """A file: `score` is the mean of its frames', None where `error` says why there is none."""
+    """A file: `score` is the mean of its frames', None where `error` says why there is none.
+
+    `verdict` is what is said of it beside real faces; None where it has no score.
+    """
 
     path: Path
     score: float | None = None
@@ -62,6 +70,12 @@ class Prediction:
     variants: Mapping[str, float] = field(default_factory=dict)
     frames: tuple[FrameScore, ...] = ()
     error: str = ""
+    verdict: FileVerdict | None = None
+
+    @property
+    def video(self) -> bool:
+        """Whether there are several frames."""
+        return len(self.frames) > 1
 
     @property
     def sha256(self) -> str | None:
@@ -84,11 +98,15 @@ class Prediction:
     @property
     def sharpness(self) -> float | None:
         """Of the file: the median over its frames' faces with the highest score."""
-        best = [
+        known = [best.sharpness for best in self.best_faces if best.sharpness is not None]
+        return median(known) if known else None
+
+    @property
+    def best_faces(self) -> list[FaceScore]:
+        """The face with the highest score of each frame that has one."""
+        return [
             max(frame.faces, key=lambda face: face.score) for frame in self.frames if frame.faces
         ]
-        known = [face.sharpness for face in best if face.sharpness is not None]
-        return median(known) if known else None
 
     @property
     def faces_left_out(self) -> int:
@@ -105,6 +123,31 @@ class Prediction:
         return f"{count} more face{'s' * (count > 1)}{where} left out; --faces all"
 
     @property
+    def face_pixels(self) -> tuple[int, int] | None:
+        """Width and height of the crop of the face with the highest score, in pixels of the file.
+
+        Of a video the median over its frames; None without a face.
+        """
+        boxes = [face.box for face in self.best_faces]
+        if not boxes:
+            return None
+        wide, high = (median(box[at + 2] - box[at] for box in boxes) for at in (0, 1))
+        return int(wide), int(high)
+
+    @property
+    def low_quality(self) -> str:
+        """What makes the score less certain, or ""."""
+        size = self.face_pixels
+        if size is None:
+            return ""
+        found = []
+        if min(size) < SMALL_FACE:
+            found.append(f"small face ({size[0]} x {size[1]} pixels)")
+        if self.sharpness is not None and self.sharpness < SOFT_FACE:
+            found.append("blurred face")
+        return f"low quality: {', '.join(found)}" if found else ""
+
+    @property
     def frame_errors(self) -> Counter[str]:
         """Why frames have no score, and how many."""
         return Counter(frame.error for frame in self.frames if frame.error)
@@ -114,10 +157,12 @@ def predictions(
     table: pa.Table,
     settings: Settings,
     left_out: Mapping[tuple[Path, int], int] | None = None,
+    seconds: Mapping[tuple[Path, int], float | None] | None = None,
 ) -> Iterator[Prediction]:
     """The files of a table of face rows, in its order.
 
-    `left_out` counts faces that were not scored by path and index of their frame.
+    By path and index of their frame, `left_out` counts faces that were not scored, and `seconds`
+    are when frames are shown.
     """
     rows: dict[str, dict[int, list[Row]]] = {}
     for row in table.to_pylist():
@@ -133,6 +178,7 @@ def predictions(
             replace(
                 _frame(index, own, of_frames.get((name, index), {}), columns, settings),
                 left_out=(left_out or {}).get((Path(name), index), 0),
+                seconds=(seconds or {}).get((Path(name), index)),
             )
             for index, own in by_frame.items()
         )

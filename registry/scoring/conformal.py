@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import median
 
 import numpy as np
 import pyarrow as pa
 
 from registry.contracts.detector import CalibratedDetector, Detector, QualityCalibratedDetector
-from registry.results.aggregation import aggregate
-from registry.results.conformal import FEWEST_REALS, like_p
+from registry.results.aggregation import variant_columns
+from registry.results.conformal import FEWEST_REALS
+from registry.results.frame_runs import scan
 from registry.results.predictions import CONFORMAL, OK, SHARPNESS, Settings
+from registry.results.real_scores import RealScores
 
 __all__ = ["with_conformal"]
 
@@ -18,8 +21,9 @@ __all__ = ["with_conformal"]
 def with_conformal(table: pa.Table, settings: Settings, detector: Detector) -> pa.Table:
     """Fill the column `conformal`: p of each row's video, null where nothing is comparable.
 
-    A detector that keeps no real faces leaves the table as it is. A video is its mean score and the
-    median sharpness of its faces.
+    A detector that keeps no real faces leaves the table as it is. As a report does, it looks for
+    runs of frames, and compares with reals as sharp as the median of the faces with the highest
+    score of each frame.
     """
     if not isinstance(detector, CalibratedDetector) or OK not in table["status"].to_pylist():
         return table
@@ -27,28 +31,33 @@ def with_conformal(table: pa.Table, settings: Settings, detector: Detector) -> p
     if len(reals) < FEWEST_REALS:
         return table
     sharpness = detector.val_sharpness if isinstance(detector, QualityCalibratedDetector) else None
-    quality = _median_sharpness(table)
-    if not quality:
-        sharpness = None
-    videos = aggregate(table, settings)["video"]
-    keys = list(zip(videos.dataset, videos.video, strict=True))
-    own = np.array([quality.get(key, np.nan) for key in keys])
-    p = like_p(videos.scores[settings.detector], own, reals, sharpness)
-    of_video = dict(zip(keys, p.tolist(), strict=True))
+    compared = RealScores(name="", fake=reals, parts={}, sharpness=sharpness)
+    p = {key: _p(best, compared) for key, best in _best_faces(table, settings).items()}
     names = ("dataset", "video", "status")
     rows = zip(*(table[name].to_pylist() for name in names), strict=True)
-    values = np.array(
-        [of_video[dataset, video] if status == OK else np.nan for dataset, video, status in rows]
-    )
-    column = pa.array(values, pa.float64(), mask=np.isnan(values))
+    values = [p[dataset, video] if status == OK else None for dataset, video, status in rows]
+    column = pa.array(values, pa.float64())
     return table.set_column(table.column_names.index(CONFORMAL), CONFORMAL, column)
 
 
-def _median_sharpness(table: pa.Table) -> dict[tuple[str, str], float]:
-    """Of the scored faces of each video, where it is known."""
-    found: dict[tuple[str, str], list[float]] = {}
-    names = ("dataset", "video", SHARPNESS)
-    for dataset, video, value in zip(*(table[n].to_pylist() for n in names), strict=True):
-        if value is not None:
-            found.setdefault((dataset, video), []).append(value)
-    return {key: median(values) for key, values in found.items()}
+def _p(best: Sequence[tuple[float, float | None]], reals: RealScores) -> float | None:
+    """Of the score and the sharpness of each frame's highest face."""
+    known = [sharp for _, sharp in best if sharp is not None]
+    like = reals.like(median(known) if known else None)
+    return None if like is None else scan(np.array([fake for fake, _ in best]), like.fake).p
+
+
+def _best_faces(
+    table: pa.Table, settings: Settings
+) -> dict[tuple[str, str], list[tuple[float, float | None]]]:
+    """Score and sharpness of the highest face of each frame, in the order of frames, by video."""
+    column = variant_columns(table, settings.detector)[settings.detector]
+    best: dict[tuple[str, str], dict[int, tuple[float, float | None]]] = {}
+    names = ("dataset", "video", "frame", "status", column, SHARPNESS)
+    for dataset, video, frame, status, fake, sharp in zip(
+        *(table[name].to_pylist() for name in names), strict=True
+    ):
+        frames = best.setdefault((dataset, video), {}) if status == OK else {}
+        if status == OK and (frame not in frames or fake > frames[frame][0]):
+            frames[frame] = (fake, sharp)
+    return {key: [frames[at] for at in sorted(frames)] for key, frames in best.items()}

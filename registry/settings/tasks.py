@@ -19,6 +19,7 @@ from registry.settings.shared import (
 )
 
 __all__ = [
+    "AUTO",
     "AuditSettings",
     "EvalConfig",
     "FitConfig",
@@ -26,6 +27,8 @@ __all__ = [
     "ScoredDataSettings",
     "ScoringConfig",
 ]
+
+AUTO = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +116,19 @@ class ScoringConfig(DetectorSettings, SeveralFacesSettings, VideoSettings):
 
     folder: ClassVar[str]
 
-    detector: str = option("lesb", "detector that scores (`bench list detectors`)")
+    detector: str = option(
+        AUTO,
+        "detector that scores (`bench list detectors`); auto: the one that --artefact is of, else"
+        " the first of those made to say where that is fitted for the backbone",
+    )
+    reference: str = option(
+        AUTO,
+        "data with the real faces that scores are compared with: a path, or a name; auto: what the"
+        " detector's fit kept of its val split, else toy, whose faces are drawn",
+    )
+    reference_faces: int = option(
+        100, "how many of the data of --reference, at most; auto takes all of val", min=19
+    )
     landmarks: str | None = option(None, "landmark predictor file")
     crop_from: Literal["auto", "landmarks", "detector", "frame", "frame_cubic"] = option(
         "auto",

@@ -20,21 +20,25 @@ from registry.contracts.embedder import Embedder
 from registry.contracts.types import WHOLE, Crop, CropPolicy, Frame, Video
 from registry.data.media import animation_notes, find_media, unread_notes
 from registry.data.videos import is_video
-from registry.detectors.model import audit_of, build_explainer, build_model
+from registry.detectors.model import audit_of, build_explainer
 from registry.faces.clock import StageClock
 from registry.faces.crops import crop_face
 from registry.faces.reader import build_reader
-from registry.plugins.chosen import choose
+from registry.plugins.chosen import choose_faces
 from registry.plugins.discovery import load_plugins
 from registry.plugins.specs import ExplainerSpec
 from registry.results.audit_summary import PartAudit
 from registry.results.file_scores import Prediction, predictions
 from registry.results.remarks import model_remarks
+from registry.results.verdict import UNTRAINED, FileVerdict
 from registry.scoring.chunks import Unit
 from registry.scoring.frames import choose_units
 from registry.scoring.rows import rows_of
 from registry.scoring.scorer import Scorer
 from registry.settings.tasks import PredictConfig, ScoringConfig
+from registry.tasks.default_detector import build_chosen
+from registry.tasks.reference import score_reals
+from registry.tasks.verdicts import Verdicts
 
 __all__ = ["Predictor", "predict"]
 
@@ -55,11 +59,16 @@ class Predictor:
     """What scores files, built once for any number of them."""
 
     def __init__(self, config: ScoringConfig) -> None:
-        self.config = config
         self._plugins = load_plugins()
-        chosen = choose(self._plugins, config)
-        self._reader = build_reader(chosen.faces, config, every_face=config.faces == "all")
-        self._model = build_model(chosen, config)
+        faces = choose_faces(self._plugins, config)
+        self._reader = build_reader(faces, config, every_face=config.faces == "all")
+        self.config: ScoringConfig
+        self.config, self._model, self._instead = build_chosen(self._plugins, config)
+
+    @property
+    def name(self) -> str:
+        """Of the detector."""
+        return self._model.spec.name
 
     @property
     def detector(self) -> Detector:
@@ -88,8 +97,21 @@ class Predictor:
     @property
     def notes(self) -> list[str]:
         """What a reader of the scores must know of the weights."""
+        embedder, instead = self._model.embedder, [self._instead] * bool(self._instead)
+        if embedder is None:
+            return instead
+        return [*instead, *model_remarks(embedder.backbone, self._model.detector)]
+
+    @property
+    def untrained(self) -> bool:
+        """Whether the weights of the backbone are random, so that scores mean nothing."""
         embedder = self._model.embedder
-        return [] if embedder is None else model_remarks(embedder.backbone, self._model.detector)
+        return embedder is not None and embedder.backbone.weights == "random"
+
+    @cached_property
+    def verdicts(self) -> Verdicts:
+        """What judges files; real faces are looked up, or scored, where it is first asked for."""
+        return Verdicts(self, score_reals(self))
 
     @cached_property
     def audit(self) -> PartAudit:
@@ -130,7 +152,8 @@ class Predictor:
         scored = self._score([_video(path) for path, fault in files.items() if not fault])
         with closing(scored):
             for path, fault in files.items():
-                yield Prediction(path=path, error=fault) if fault else next(scored)
+                found = Prediction(path=path, error=fault) if fault else next(scored)
+                yield found if found.score is None else self._judged(found)
 
     def faces(
         self, path: Path, index: int = 0, *, landmarks: bool = True
@@ -164,9 +187,15 @@ class Predictor:
         spec: ExplainerSpec = self._plugins.get("explainer", name)
         return spec
 
+    def _judged(self, found: Prediction) -> Prediction:
+        if self.untrained:  # nothing is compared with anything
+            return replace(found, verdict=FileVerdict(none=UNTRAINED))
+        return replace(found, verdict=self.verdicts.of(found))
+
     def _score(self, videos: Sequence[Video]) -> Generator[Prediction, None, None]:
         config, model = self.config, self._model
         units = choose_units(config, videos)
+        seconds = {(unit.frame.path, unit.frame.index): unit.frame.seconds for unit in units}
         pieces = _whole_files(units, config.batch_size)
         scorer = Scorer(
             model.detector, model.spec.name, model.spec.source, self._reader, model.crop
@@ -186,7 +215,8 @@ class Predictor:
                     advance(step)
                 else:
                     table = rows_of([(next(remaining), step)], model.detector, model.spec)
-                    yield from predictions(table, model.settings, self._reader.left_out)
+                    left_out = self._reader.left_out
+                    yield from predictions(table, model.settings, left_out, seconds)
 
 
 def _video(path: Path) -> Video:

@@ -13,8 +13,7 @@ from lesb_plugin.audit.measures.controls import CONSTANT, OWN, commonest
 from lesb_plugin.audit.measures.intervals import Draws, of_share
 from lesb_plugin.audit.rows.compared import mean_row
 from lesb_plugin.audit.rows.row import Aim, Row, at_most
-from lesb_plugin.explain.verdict import PartScale, judge
-from registry import Scores, by_quality, sharpness
+from registry import PartScale, Scores, by_quality, judge, sharpness
 
 __all__ = ["report_rows", "singled_out"]
 

@@ -86,11 +86,11 @@ def _complete(action: argparse.Action, plugins: Plugins) -> None:
     """What the values of a flag can be: registered names, a fixed set, or files."""
     import shtab
 
-    shown = action.metavar if isinstance(action.metavar, str) else ""
+    metavar = action.metavar if isinstance(action.metavar, str) else ""
     if action.dest in _NAMES:
         names = plugins.unambiguous(_NAMES[action.dest])
         action.choices = [name for name in names if not name.endswith("*")]
-    elif shown.startswith("{"):
-        action.choices = shown.strip("{}").split(",")
-    elif action.type is Path or _PATHS.search(shown):
+    elif metavar.startswith("{"):
+        action.choices = metavar.strip("{}").split(",")
+    elif action.type is Path or _PATHS.search(metavar):
         action.complete = shtab.FILE  # type: ignore[attr-defined]

@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from registry.cli.file_commands import check_inputs, configure_for_files, unscored
 from registry.cli.flags import given_flags
+from registry.cli.verdict_lines import VerdictLines, line_notes
 from registry.console import say_above_bar, tell
+from registry.data.media import find_media
 from registry.files import replacing
+from registry.results.verdict import FileVerdict
 from registry.settings.load import resolve
 from registry.settings.tasks import PredictConfig
-from registry.untrusted import one_line
 
 if TYPE_CHECKING:
     from registry.results.file_scores import Prediction
@@ -24,31 +26,40 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEMA", "configure_predict", "run_predict"]
 
-SCHEMA = 1  # of a JSON line; another number means that a field has changed or gone
+SCHEMA = 2  # of a JSON line; another number means that a field has changed or gone
 
 _EXAMPLES = """\
 examples:
   bench predict photo.jpg
   bench predict holiday/ clip.mp4 --frames 64
-  bench predict clip.mp4 --json | jq '.frames[] | {index, score}'
-  bench predict crops/ --crop-from frame --out scores.txt
+  bench predict clip.mp4 --json | jq '.verdict.segments'
+  bench predict crops/ --crop-from frame --out scores.tsv
 
-One line per file: its name, the score, the scores of face parts, how many faces were scored in how
-many frames. Scores lie in [0, 1], higher meaning more fake; they are no probabilities and no
-verdict. A frame's score is that of its highest face, a video's is the mean of its frames. Faces of
-less than half the largest one's area are left out, which the line says: --faces all scores them
-too, as the forged face may be a small one. In a folder every image and video is a file of
-its own.
+One line per file: its name, a verdict, the score, how many of 100 comparable real faces score
+lower, the face part that stands out if one does, when a video looks changed, and notes. In a pipe
+and with --out the lines are tab-separated values under a header. It is the answer that
+`bench explain` gives as a report.
 
-A file without a score (no face, damaged, no image) has a line with the reason, and the others go
-on. The exit code is 0 when every file has a score, 1 when one has none, and 2 when nothing was
+Scores lie in [0, 1], higher meaning more fake; they are no probabilities. A frame's score is that
+of its highest face, a video's is the mean of its frames. The verdict compares it with real faces as
+sharp: MANIPULATED: at most 5 % of them score as high; AUTHENTIC: more than 20 % do; else
+UNDETERMINED. In a video it looks for runs of frames that lie above real faces, and takes into
+account how many runs there are; a whole clip that lies high may be another camera, and is called
+MANIPULATED at 1 % only.
+
+Faces of less than half the largest one's area are left out, which the line says: --faces all scores
+them too, as the forged face may be a small one. In a folder every image and video is a file of its
+own. A file without a score (no face, damaged, no image) has a line with the reason, and the others
+go on. The exit code is 0 when every file has a score, 1 when one has none, and 2 when nothing was
 scored because something is to be changed first.
 
---json: one object per line with schema, path, sha256, score, parts, variants, faces,
-faces_left_out, frames_used, error, frames (index, score, parts, variants, error, left_out, and
-faces with score, parts, variants and box, the rectangle that was cropped, x0 y0 x1 y1 in pixels of
-the upright frame), audit (how well the scores of parts say where a face was changed, in words and
-figures; null without such scores) and origin (weights, artefact, crops and settings)."""
+--json: one object per line with schema, path, sha256, verdict (word, p, higher_than_of_100,
+reference, segments), score, parts (score, p, z, and the low and high ends of what 90 % of real
+faces have), part (singled_out, why, readable), variants, faces, faces_left_out, frames_used,
+sharpness, notes, error, frames (index, seconds, score, parts, variants, error, left_out, and faces
+with score, parts, variants and box, the rectangle that was cropped, x0 y0 x1 y1 in pixels of the
+upright frame), audit (how well the scores of parts say where a face was changed) and origin
+(weights, artefact, crops and settings)."""
 
 
 def configure_predict(parser: argparse.ArgumentParser) -> None:
@@ -66,56 +77,67 @@ def run_predict(args: argparse.Namespace) -> int:
     for note in (*predictor.notes, *predictor.notes_on(args.inputs)):
         tell(f"note: {note}")
     count = failed = 0
-    of_parts = False
     with (
         _output(config.out) as write,
         closing(predictor(args.inputs)) as found,
     ):
+        lines = VerdictLines(find_media(args.inputs), plain=config.out is not None)
         for prediction in found:
-            write(_json_line(prediction, predictor) if config.json else _text_line(prediction))
+            write(_json_line(prediction, predictor) if config.json else lines.text(prediction))
             count += 1
             failed += prediction.score is None
-            of_parts |= bool(prediction.parts)
-    if of_parts:
-        tell(f"note: {predictor.audit.words}")
+    for note in _closing_notes(predictor, count > failed):
+        tell(f"note: {note}")
     return unscored(failed, count)
+
+
+def _closing_notes(predictor: Predictor, judged: bool) -> list[str]:
+    """What verdicts compare with, and what is known of the parts that stand out."""
+    if not judged or predictor.untrained:
+        return []
+    verdicts = predictor.verdicts
+    return [verdicts.reals.sentence, *([] if verdicts.audit is None else [verdicts.audit.words])]
 
 
 @contextmanager
 def _output(out: str | None) -> Iterator[Callable[[str], object]]:
-    """What takes a line: standard output, or a file that is there whole or not at all."""
+    """What takes lines: standard output, or a file that is there whole or not at all."""
     if out is None:
-        yield say_above_bar
+        yield _print
         return
     with replacing(Path(out)) as temporary, temporary.open("w", encoding="utf-8") as file:
         yield lambda line: file.write(line + "\n")
 
 
-def _text_line(found: Prediction) -> str:
-    """Cells between tabs, each with its name, the file first."""
-    name = one_line(str(found.path).encode(errors="backslashreplace").decode())
-    if found.score is None:
-        return f"{name}\terror: {one_line(str(found.error))}"
-    scores = {"score": found.score, **found.parts}
-    cells = [f"{key} {value:.4f}" for key, value in scores.items()]
-    lost = "; ".join(f"{n} x {text}" for text, n in found.frame_errors.most_common())
-    used = f"frames {found.frames_used}" + (f" of {len(found.frames)} ({lost})" if lost else "")
-    cells += [f"faces {found.faces}", used, *filter(None, [found.left_out_note])]
-    return "\t".join([name, *cells])
+def _print(text: str) -> None:
+    for line in text.split("\n"):
+        say_above_bar(line)
 
 
 def _json_line(found: Prediction, predictor: Predictor) -> str:
-    values = asdict(found)
-    record = {
+    return json.dumps(prediction_record(found, predictor), allow_nan=False)
+
+
+def prediction_record(found: Prediction, predictor: Predictor) -> dict[str, Any]:
+    """Everything that is known of a file, as plain data; what is absent is null."""
+    verdict = found.verdict or FileVerdict()
+    return {
         "schema": SCHEMA,
-        "path": str(values.pop("path")),
+        "path": str(found.path),
         "sha256": found.sha256,
-        "score": values.pop("score"),
+        "verdict": verdict.to_json(),
+        "no_verdict": verdict.none or None,
+        "score": found.score,
+        "parts": verdict.parts_json(found.parts),
+        "part": verdict.part_json(),
+        "variants": dict(found.variants),
         "faces": found.faces,
         "faces_left_out": found.faces_left_out,
         "frames_used": found.frames_used,
-        **values,
+        "sharpness": found.sharpness,
+        "notes": line_notes(found),
+        "error": found.error,
+        "frames": [asdict(frame) for frame in found.frames],
         "audit": predictor.audit.to_json() if found.parts else None,
         "origin": predictor.origin,
     }
-    return json.dumps(record, allow_nan=False)

@@ -34,9 +34,9 @@ def add_weights(
             f"backbone {name!r} runs on weights that come with it; pass {path} as --weights to run"
             " it on others"
         )
-    kept = _place(kept_places(chosen), path)
-    _copy(path, kept, str(found["sha256"]), overwrite=overwrite)
-    return {"backbone": name, "kept": str(kept)}
+    target = _place(kept_places(chosen), path)
+    _copy(path, target, str(found["sha256"]), overwrite=overwrite)
+    return {"backbone": name, "kept": str(target)}
 
 
 def _only(found: Mapping[str, Any]) -> str:
@@ -64,10 +64,10 @@ def _place(places: list[Path], path: Path) -> Path:
     return names.get(path.name) or (own or places)[-1]
 
 
-def _copy(path: Path, kept: Path, sha256: str, *, overwrite: bool) -> None:
-    if kept.is_file() and not overwrite:
-        if file_sha256(kept) == sha256:
+def _copy(path: Path, target: Path, sha256: str, *, overwrite: bool) -> None:
+    if target.is_file() and not overwrite:
+        if file_sha256(target) == sha256:
             return  # it is that file
-        raise ConfigError(f"{kept} holds other weights; pass --overwrite to replace them")
-    with replacing(kept) as temporary:
+        raise ConfigError(f"{target} holds other weights; pass --overwrite to replace them")
+    with replacing(target) as temporary:
         shutil.copyfile(path, temporary)

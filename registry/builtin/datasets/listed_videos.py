@@ -16,7 +16,7 @@ from registry.files import is_there
 
 __all__ = ["Listed", "listed_index"]
 
-_SHOWN = 3
+_EXAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ def listed_index(
                 f"{found[group]} of the {wanted[group]} videos listed under {group} are there,"
                 f" fewer than --min-resolved {least:g} asks for. No video file, and no folder of"
                 f" frames of the same name, first:",
-                *(f"  {path}" for path in paths[:_SHOWN]),
+                *(f"  {path}" for path in paths[:_EXAMPLES]),
             )
     return VideoIndex(
         videos=tuple(videos),

@@ -43,8 +43,8 @@ def write_mlflow(result: Result, folder: Path) -> Path:
         mlflow.log_metrics(_numbers(result))
         mlflow.log_artifact(str(folder / RESULTS))
         info = run.info
-    told = {"run_id": info.run_id, "experiment_id": info.experiment_id}
-    return _tell(folder / "mlflow.json", {**told, "tracking_uri": mlflow.get_tracking_uri()})
+    record = {"run_id": info.run_id, "experiment_id": info.experiment_id}
+    return _tell(folder / "mlflow.json", {**record, "tracking_uri": mlflow.get_tracking_uri()})
 
 
 def write_wandb(result: Result, folder: Path) -> Path:
@@ -56,8 +56,8 @@ def write_wandb(result: Result, folder: Path) -> Path:
         project=project, name=folder.name, dir=str(folder), config=_settings(result)
     ) as run:
         run.summary.update(_numbers(result))
-        told = {"id": run.id, "project": project, "url": run.url}
-    return _tell(folder / "wandb.json", told)
+        record = {"id": run.id, "project": project, "url": run.url}
+    return _tell(folder / "wandb.json", record)
 
 
 def _check(module: str, package: str) -> None:
@@ -81,7 +81,7 @@ def _settings(result: Result) -> dict[str, Any]:
 
 def _numbers(result: Result) -> dict[str, float]:
     """Every defined measurement as DATASET/METHOD/VARIANT/LEVEL/METRIC, and its interval's ends."""
-    numbers = {}
+    numbers: dict[str, float] = {}
     for each in result.measurements:
         names = (each.dataset, each.method, each.variant, each.level, each.metric)
         name = "/".join(_ODD.sub("_", part.replace("/", "_")) for part in names)
@@ -90,6 +90,6 @@ def _numbers(result: Result) -> dict[str, float]:
     return numbers
 
 
-def _tell(path: Path, told: Mapping[str, Any]) -> Path:
-    write_text(path, json.dumps(told, indent=1) + "\n")
+def _tell(path: Path, record: Mapping[str, Any]) -> Path:
+    write_text(path, json.dumps(record, indent=1) + "\n")
     return path

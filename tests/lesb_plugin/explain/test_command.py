@@ -67,8 +67,10 @@ def test_one_face_leaves_a_report_its_numbers_its_maps_and_its_pictures(
     file = write(tmp_path / "a.png", portrait())
     code, out, _ = bench(file)
     assert code == 0
-    assert out.startswith(f"{file}\t")
-    pictures = {"photo", "regions", "map_face", "map_eyes", "map_nose", "map_mouth"}
+    header, line = out.splitlines()
+    assert header.startswith("file\tverdict\tscore\t")
+    assert line.startswith(f"{file}\t")
+    pictures = {"photo", "overlay", "map_face", "map_eyes", "map_nose", "map_mouth"}
     assert files(tmp_path) == {f"a.1.{each}.png" for each in pictures} | {
         "a.html", "a.json", "a.maps.npz",
     }  # fmt: skip
@@ -80,7 +82,10 @@ def test_one_face_leaves_a_report_its_numbers_its_maps_and_its_pictures(
             assert maps[said["array"]].shape == (12, 12)
             assert said["most"] == pytest.approx(float(maps[f"1/{target}"].max()))
     assert set(view["pictures"].values()) <= files(tmp_path)
-    assert cv2.imread(str(tmp_path / "out" / "a.1.map_face.png")).shape == (48, 48, 3)
+    x0, y0, x1, y1 = view["box"]
+    high, wide, _ = cv2.imread(str(tmp_path / "out" / "a.1.photo.png")).shape
+    assert wide / high == pytest.approx((x1 - x0) / (y1 - y0), abs=1 / 48)
+    assert cv2.imread(str(tmp_path / "out" / "a.1.overlay.png")).shape[0] > 200  # and its scale
 
 
 def test_the_numbers_of_a_file_are_complete(bench: Run, tmp_path: Path, reals: str) -> None:
@@ -89,8 +94,8 @@ def test_the_numbers_of_a_file_are_complete(bench: Run, tmp_path: Path, reals: s
     found = record(tmp_path, "a")
     assert set(found) == {
         "schema", "path", "sha256", "error", "verdict", "score", "variants", "parts", "part",
-        "audit", "faces", "faces_left_out", "frames_used", "no_verdict", "views", "map_limit",
-        "frames", "notes", "origin", "seconds",
+        "audit", "faces", "faces_left_out", "frames_used", "no_verdict", "views", "map_scales",
+        "frames", "notes", "origin", "seconds", "file", "face_pixels", "sharpness",
     }  # fmt: skip
     assert found["schema"] == SCHEMA
     assert found["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
@@ -117,7 +122,7 @@ def test_the_time_of_every_stage_is_kept_and_told(bench: Run, tmp_path: Path) ->
     names = {"decode", "detect", "landmarks", "forward", "maps", "pictures", "report"}
     assert set(stages[0]) == names
     assert all(seconds >= 0 for each in stages for seconds in each.values())
-    assert len(out.splitlines()) == 2
+    assert len(out.splitlines()) == 3
     told = dict(re.findall(r"(\w+) (\d+\.\d+)", err.splitlines()[-1]))
     assert set(told) >= names
     for name in names:
@@ -144,7 +149,7 @@ def test_a_red_face_is_manipulated_and_a_usual_one_is_authentic(bench: Run, tmp_
     pale = write(tmp_path / "pale.png", portrait(100, red=-20))
     code, out, _ = bench(red, pale, detector="redness")
     assert code == 0
-    words = [line.split("\t")[1] for line in out.splitlines()]
+    words = [line.split("\t")[1] for line in out.splitlines()[1:]]
     assert words == ["MANIPULATED", "AUTHENTIC"]
     assert record(tmp_path, "red")["verdict"]["p"] == pytest.approx(1 / 25)
 
@@ -159,6 +164,7 @@ def test_a_part_that_alone_is_red_is_singled_out(bench: Run, tmp_path: Path) -> 
     assert found["part"]["lead"] > found["part"]["lead_limit"]
     page = (tmp_path / "out" / "a.html").read_text()
     assert "The part that stands out: mouth" in page
+    assert "The mouth stands out." in page.partition('id="file"')[0]
 
 
 def test_a_detector_with_local_subspaces_singles_no_part_out(
@@ -197,7 +203,7 @@ def test_a_report_without_maps_leaves_none_of_an_earlier_one(bench: Run, tmp_pat
     code, _, _ = bench(file, "--explainer", "occlusion")
     assert code == 0
     assert record(tmp_path, "a")["views"][0]["maps"] is None
-    assert files(tmp_path) == {"a.html", "a.json", "a.1.photo.png", "a.1.regions.png"}
+    assert files(tmp_path) == {"a.html", "a.json", "a.1.photo.png", "a.1.overlay.png"}
 
 
 # --- several faces, videos --------------------------------------------------------------------
@@ -228,7 +234,8 @@ def test_of_a_video_the_three_highest_frames_are_drawn_in_the_order_of_time(
     assert found["frames_used"] == 6
     assert [view["frame"] for view in found["views"]] == [1, 3, 5]
     page = (tmp_path / "out" / "clip.html").read_text()
-    assert "Scores of whole face, eyes, nose, mouth over 6 frames" in page
+    assert "Scores of the face over 6 frames" in page
+    assert [frame["seconds"] for frame in found["frames"]] == [n / 25 for n in range(6)]
 
 
 def test_a_smaller_face_that_was_left_out_is_told_on_the_line_and_the_page(
@@ -241,7 +248,7 @@ def test_a_smaller_face_that_was_left_out_is_told_on_the_line_and_the_page(
     path = write(tmp_path / "a.png", image)
     code, out, _ = bench(path)
     assert code == 0
-    assert "\t1 more face left out; --faces all\t" in out
+    assert "\t1 more face left out; --faces all" in out
     assert record(tmp_path, "a")["faces_left_out"] == 1
     page = (tmp_path / "out" / "a.html").read_text("utf-8")
     assert "1 more face left out; --faces all scores them too" in page
@@ -256,7 +263,8 @@ def test_random_weights_give_scores_and_no_verdict(
     monkeypatch.setattr(TinyBackbone, "weights", "random")
     code, out, _ = bench(write(tmp_path / "a.png", portrait()))
     assert code == 0
-    assert "\tno verdict: the weights of the backbone are random" in out
+    assert "\tNO VERDICT\t" in out
+    assert "\tthe weights of the backbone are random" in out
     assert not re.search("MANIPULATED|AUTHENTIC|UNDETERMINED", out)
     found = record(tmp_path, "a")
     assert found["verdict"] is None
@@ -275,14 +283,14 @@ def test_random_weights_give_scores_and_no_verdict(
 def test_a_detector_without_gradient_or_parts_has_a_report_that_says_so(
     bench: Run, tmp_path: Path
 ) -> None:
-    code, out, _ = bench(write(tmp_path / "a.png", portrait()), detector="random")
+    code, _, _ = bench(write(tmp_path / "a.png", portrait()), detector="random")
     assert code == 0
-    assert "none singled out" in out
     found = record(tmp_path, "a")
+    assert found["part"]["singled_out"] is None
     (view,) = found["views"]
     assert view["maps"] is None
     assert found["parts"] is None
-    assert found["map_limit"] is None
+    assert found["map_scales"] is None
     assert "the face as a whole only" in found["part"]["why"]
     assert "no maps: explainer 'cam' needs the gradient" in found["notes"][0]
     assert not list((tmp_path / "out").glob("*.npz"))
@@ -325,7 +333,7 @@ def test_a_file_without_a_face_and_a_damaged_one_have_reports_and_the_others_go_
     code, out, err = bench(empty, broken, gone, good)
     assert code == 1
     assert "3 of 4 files have no score" in err
-    assert [line.split("\t")[1][:6] for line in out.splitlines()[:3]] == ["error:"] * 3
+    assert [line.split("\t")[1] for line in out.splitlines()[1:4]] == ["NOT READ"] * 3
     for name, reason in (("empty", "no face found"), ("broken", "decode"), ("gone", "no image")):
         found = record(tmp_path, name)
         assert reason in found["error"]
@@ -371,7 +379,7 @@ def test_a_face_without_landmarks_has_no_region_picture_and_says_why(
     assert code == 0
     (view,) = record(tmp_path, "a")["views"]
     assert (view["polygons"], view["landmarks"]) == (None, None)
-    assert "regions" not in view["pictures"]
+    assert "map_face" in view["pictures"]  # which needs none
     assert any("no model" in note for note in view["notes"])
     assert any("no landmarks, so its parts cannot be told apart" in n for n in view["notes"])
 
@@ -391,13 +399,13 @@ def test_reals_are_scored_once_for_the_same_weights_and_faces(
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
     file = write(tmp_path / "a.png", portrait())
     bench(file)
-    (kept,) = (tmp_path / "cache" / "explain").iterdir()
+    (kept,) = (tmp_path / "cache" / "reference").iterdir()
     first = record(tmp_path, "a")
-    monkeypatch.setattr("lesb_plugin.explain.reference._score", None)
+    monkeypatch.setattr("registry.tasks.reference._score", None)
     bench(file)
     second = record(tmp_path, "a")
     assert second["verdict"] == first["verdict"]
-    assert second["map_limit"] == first["map_limit"]
+    assert second["map_scales"] == first["map_scales"]
     kept.write_bytes(b"cut short")
     with pytest.raises(TypeError):  # it would be made again
         bench(file)
@@ -406,7 +414,7 @@ def test_reals_are_scored_once_for_the_same_weights_and_faces(
 def test_a_file_that_is_not_there_is_told_before_the_model_is_built(
     bench: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry.tasks.predict, "build_model", lambda *_: pytest.fail("built"))
+    monkeypatch.setattr(registry.tasks.predict, "build_chosen", lambda *_: pytest.fail("built"))
     code, out, err = bench(tmp_path / "gone.png")
     assert (code, out) == (2, "")
     assert f"no such file or folder: {tmp_path / 'gone.png'}" in err
@@ -419,4 +427,4 @@ def test_files_of_one_name_have_reports_of_their_own(bench: Run, tmp_path: Path)
         write(tmp_path / "in" / folder / "a b.png", portrait())
     assert bench(tmp_path / "in")[0] == 0
     pages = {path.name for path in (tmp_path / "out").glob("*.html")}
-    assert pages == {"a_b.html", "two_a_b.html"}
+    assert pages == {"a_b.html", "two_a_b.html", "index.html"}

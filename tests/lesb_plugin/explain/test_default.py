@@ -27,7 +27,7 @@ from registry import (
 )
 from registry.cli import main
 from registry.plugins.discovery import Plugins
-from tests.shared.drawn_files import drawn_plugins, portrait, write
+from tests.shared.drawn_files import drawn_plugins, film, portrait, write
 from tests.shared.drawn_training import people
 from tests.shared.random_lesb import fitted as random_lesb
 from tests.shared.tiny import TinyBackbone, write_reals
@@ -90,10 +90,12 @@ def bench(
         for module in (registry.tasks.predict, registry.cli.detector_flags):
             monkeypatch.setattr(module, "load_plugins", lambda: plugins)
         how = ["--face-detector", "drawn", "--landmarker", "mean", "--backbone", "tiny", "--quiet"]
-        how += ["--reference", reals, "--out", str(tmp_path / "out"), *map(str, more)]
-        code = main(["explain", str(write(tmp_path / "a.png", portrait())), *how])
+        how += ["--reference", reals, "--out", str(tmp_path / "out")]
+        inputs = [str(write(tmp_path / "a.png", portrait())), *map(str, more)]
+        code = main(["explain", *inputs, *how])
         return code, *capsys.readouterr()
 
+    run.reals = reals  # type: ignore[attr-defined]
     return run
 
 
@@ -164,8 +166,8 @@ def test_where_it_is_not_fitted_lesb_explains_and_a_line_says_so(
     code, _, err = bench({"lesb": fitted["lesb"]})
     assert code == 0, err
     said = (
-        "lesb_roi, whose parts are made to say where, is not fitted for backbone 'tiny' with these"
-        " weights, so lesb explains; to fit it: bench fit --detector lesb_roi --backbone tiny"
+        "lesb_roi is not fitted for backbone 'tiny' with these weights, so lesb scores; to fit it:"
+        " bench fit --detector lesb_roi --backbone tiny"
     )
     assert f"note: {said}" in err.splitlines()
     assert record(tmp_path)["origin"]["detector"] == "lesb"
@@ -198,6 +200,31 @@ def test_an_artefact_that_is_none_is_told(bench: Run, tmp_path: Path) -> None:
     assert "no artefact at" in err
 
 
+# --- one answer for one file ------------------------------------------------------------------
+
+
+def test_predict_and_explain_give_one_answer_for_a_photograph_and_for_a_video(
+    bench: Run, copies: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    audited(copies["lesb_roi"], "lesb_roi", 0.6)
+    clip = film(tmp_path / "clip.mp4", [portrait(n, red=9 * n) for n in range(6)])
+    code, explained, _ = bench(copies, clip)
+    assert code == 0
+    how = ["--face-detector", "drawn", "--landmarker", "mean", "--backbone", "tiny", "--quiet"]
+    arguments = [str(tmp_path / "a.png"), str(clip), *how, "--reference", bench.reals]  # type: ignore[attr-defined]
+    assert main(["predict", *arguments]) == 0
+    predicted = capsys.readouterr().out
+    assert main(["predict", *arguments, "--json"]) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    without_reports = [line.rpartition("\t")[0] for line in explained.splitlines()]
+    assert without_reports == predicted.splitlines()
+    for name, found in zip(("a", "clip"), records, strict=True):
+        own = json.loads((tmp_path / "out" / f"{name}.json").read_text("utf-8"))
+        assert found["origin"]["detector"] == own["origin"]["detector"] == "lesb_roi"
+        for key in ("verdict", "score", "parts", "part", "frames", "audit", "faces"):
+            assert found[key] == own[key]
+
+
 # --- what is said of its parts ----------------------------------------------------------------
 
 
@@ -213,8 +240,8 @@ def test_parts_that_nobody_audited_are_said_to_be_so_beside_the_pictures(
         " --detector lesb_roi --backbone tiny --dataset DATA --keep"
     )
     assert f"note: {said['words']}" in err
-    faces = page(tmp_path).partition('id="faces"')[2]
-    assert said["words"] in faces.partition("<figure")[0]
+    assert "The parts of lesb_roi were never audited (" in page(tmp_path)
+    assert said["words"] in page(tmp_path).partition('id="audit"')[2]
 
 
 def test_an_audited_detector_comes_with_how_often_its_parts_are_right(
@@ -226,7 +253,8 @@ def test_an_audited_detector_comes_with_how_often_its_parts_are_right(
     assert told in err
     assert told in record(tmp_path)["audit"]["words"]
     assert record(tmp_path)["audit"]["summary"]["right_part"]["low"] == 0.6
-    assert told in page(tmp_path).partition('id="faces"')[2].partition("<figure")[0]
+    line = page(tmp_path).partition('class="audit-line"')[2].partition("</p>")[0]
+    assert f"Audited: {told}" in line
     assert "as audited" not in record(tmp_path)["part"]["why"]
 
 
@@ -242,7 +270,7 @@ def test_a_detector_that_was_found_not_to_localise_singles_no_part_out(
         " 40] of faces with one part changed (mean over the parts), where naming always the same"
         " part reaches 33 %."
     )
-    assert "part none singled out" in out
+    assert out.splitlines()[1].split("\t")[4] == ""
     assert "do not read its parts as places" in page(tmp_path)
 
 
@@ -264,7 +292,7 @@ def test_an_audit_changes_no_score_and_no_reference(
     bench(copies)
     before = record(tmp_path)
     audited(copies["lesb_roi"], "lesb_roi", 0.6)
-    monkeypatch.setattr("lesb_plugin.explain.reference._score", None)  # what is kept has to do
+    monkeypatch.setattr("registry.tasks.reference._score", None)  # what is kept has to do
     assert bench(copies)[0] == 0
     after = record(tmp_path)
     for key in ("score", "parts", "verdict", "origin"):

@@ -115,11 +115,11 @@ def test_the_strength_of_maps_is_looked_up_once(
         monkeypatch.setattr(module, "load_plugins", lambda: plugins)
     first, page, _ = bench("--detector", "three")
     assert first["verdict"]["reference_faces"] == 25
-    assert first["map_limit"] > 0
-    assert "95 % of real faces (toy) stay within" in page
-    monkeypatch.setattr("lesb_plugin.explain.reference._strength", None)
+    assert first["map_scales"]["face"]["full"] > first["map_scales"]["face"]["usual"] > 0
+    assert "from drawn or photographed faces of toy" in page
+    monkeypatch.setattr("lesb_plugin.explain.map_scale._measured", None)
     second, _, _ = bench("--detector", "three")
-    assert second["map_limit"] == first["map_limit"]
+    assert second["map_scales"] == first["map_scales"]
     assert second["verdict"] == first["verdict"]
 
 

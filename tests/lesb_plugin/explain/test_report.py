@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import html
 import shutil
 import subprocess
 from html.parser import HTMLParser
@@ -25,7 +27,7 @@ NAME = "<img src=x onerror=alert(1)>.png"
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Reports of a picture, of a video and of a file that cannot be read."""
+    """Reports of a picture, of a video and of a file that cannot be read, and their index."""
     folder = tmp_path_factory.mktemp("reports")
     reals = write_reals(tmp_path_factory.mktemp("reals"), 20)
     inputs = [
@@ -41,7 +43,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             patch.setattr(module, "load_plugins", lambda: plugins)
         assert main(["explain", *how, *map(str, inputs)]) == 1
     found = {path.stem: path for path in (folder / "out").glob("*.html")}
-    return {kind: found.pop(kind) for kind in ("photo", "clip")} | {"error": found.popitem()[1]}
+    kinds = {kind: found.pop(kind) for kind in ("photo", "clip", "index")}
+    return kinds | {"error": found.popitem()[1]}
 
 
 class Page(HTMLParser):
@@ -85,7 +88,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
-KINDS = ("photo", "clip", "error")
+KINDS = ("photo", "clip", "error", "index")
 
 
 @pytest.mark.slow
@@ -95,7 +98,9 @@ def test_the_page_is_well_formed_and_asks_for_nothing_from_anywhere(
 ) -> None:
     text = pages[kind].read_text("utf-8")
     page = Page(text)
-    assert all(each.startswith("data:image/jpeg;base64,") for each in page.addresses)
+    of_pages = ("data:image/jpeg;base64,", "data:image/png;base64,", "#")
+    beside = {path.name for path in pages.values()} if kind == "index" else set()
+    assert all(each.startswith(of_pages) or each in beside for each in page.addresses)
     assert "http:" not in text
     assert "https:" not in text
     assert "default-src &#x27;none&#x27;" in text
@@ -112,8 +117,8 @@ def test_every_image_has_an_alt_every_input_a_label_and_headings_go_down_one_by_
     assert page.svgs == page.titled
     assert page.headings[0] == 1
     assert all(b - a <= 1 for a, b in zip(page.headings, page.headings[1:], strict=False))
-    if kind != "error":
-        assert len(page.inputs) == {"photo": 2, "clip": 3}[kind]
+    if kind in {"photo", "clip"}:
+        assert len(page.inputs) == 1
         assert len(page.images) > 10
 
 
@@ -138,9 +143,25 @@ def test_a_name_is_text_and_nothing_else(pages: dict[str, Path]) -> None:
 
 def test_the_report_says_what_it_stands_on(pages: dict[str, Path]) -> None:
     text = pages["photo"].read_text("utf-8")
-    for said in ("Of 20 real faces", "p = 0.", "sha256 of the weights", "b" * 64, "no proof",
+    for said in ("Of 20 real faces", "p = (", "sha256 of the weights", "b" * 64, "no proof",
                  "which need not be what was changed", "Face 2 of 2"):  # fmt: skip
         assert said in text
+
+
+def test_the_index_lists_every_file_from_the_most_suspicious_and_so_does_the_table(
+    pages: dict[str, Path],
+) -> None:
+    text = pages["index"].read_text("utf-8")
+    summary = (pages["index"].parent / "summary.csv").read_text("utf-8")
+    rows = list(csv.DictReader(summary.splitlines()))
+    order = ["MANIPULATED", "UNDETERMINED", "AUTHENTIC", "NOT READ"]
+    assert [row["verdict"] for row in rows] == sorted((r["verdict"] for r in rows), key=order.index)
+    assert rows[-1]["verdict"] == "NOT READ"
+    places = [text.index(f'href="{html.escape(row["report"])}"') for row in rows]
+    assert places == sorted(places)
+    assert {row["report"] for row in rows} == {
+        path.name for kind, path in pages.items() if kind != "index"
+    }
 
 
 # --- in a browser -----------------------------------------------------------------------------
@@ -167,11 +188,11 @@ def test_the_page_opens_from_disk_and_its_console_stays_silent(
     dom, console = chromium(tmp_path, "--dump-dom", f"file://{pages[kind]}")
     assert console == ""
     assert dom.count('class="blend" hidden') == 0  # the script ran and shows every slider
-    assert dom.count('class="blend"') == {"photo": 2, "clip": 3, "error": 0}[kind]
+    assert dom.count('class="blend"') == (kind in {"photo", "clip"})
 
 
 @needs_chromium
-def test_the_keyboard_reaches_the_slider_which_fades_its_own_faces_colours_only(
+def test_the_keyboard_reaches_the_slider_which_fades_all_colours_and_no_photograph(
     pages: dict[str, Path], tmp_path: Path
 ) -> None:
     then = (
@@ -179,9 +200,10 @@ def test_the_keyboard_reaches_the_slider_which_fades_its_own_faces_colours_only(
         "sliders[0].focus();"
         "const reached = document.activeElement === sliders[0] && sliders[0].tabIndex === 0;"
         "sliders[0].value = 40; sliders[0].dispatchEvent(new Event('input'));"
-        "const faded = [...document.querySelectorAll('.view')].map((view) =>"
-        " [...view.querySelectorAll('.over')].map((each) => each.style.opacity));"
-        "document.title = JSON.stringify([reached, faded]);"
+        "const seen = (each) => getComputedStyle(each).opacity;"
+        "const faded = [...document.querySelectorAll('.over')].map(seen);"
+        "const photos = [...document.querySelectorAll('.stage img:first-child')].map(seen);"
+        "document.title = JSON.stringify([reached, faded, photos]);"
     )
     text = pages["photo"].read_text("utf-8")
     start = text.index("<meta http-equiv")  # the page's own policy lets no stranger's script run
@@ -189,8 +211,56 @@ def test_the_keyboard_reaches_the_slider_which_fades_its_own_faces_colours_only(
     file = tmp_path / "page.html"
     file.write_text(text.replace("</body>", f"<script>{then}</script></body>"), "utf-8")
     dom, _ = chromium(tmp_path, "--dump-dom", f"file://{file}")
-    one, other = ["0.4"] * 5, ["1"] * 5
-    assert f"<title>[true,{[one, other]}]".replace("'", '"').replace(" ", "") in dom
+    assert '<title>[true,["0.4","0.4"],["1"]]' in dom  # two faces, one photograph
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [1280, 500])
+def test_picture_verdict_and_slider_are_above_the_fold_and_nothing_is_off_the_screen(
+    width: int, pages: dict[str, Path], tmp_path: Path
+) -> None:
+    then = (
+        "const low = (name) => document.querySelector(name).getBoundingClientRect().bottom;"
+        "const bottoms = ['.picture img', '.word', '.sentence', '.blend'].map(low);"
+        "document.querySelectorAll('details').forEach((each) => { each.open = true; });"
+        "const wide = document.documentElement.scrollWidth <= innerWidth;"
+        "document.title = JSON.stringify([Math.max(...bottoms) < 900, wide]);"
+    )
+    text = pages["photo"].read_text("utf-8")
+    start = text.index("<meta http-equiv")
+    text = text[:start] + text[text.index(">", start) + 1 :]
+    file = tmp_path / "page.html"
+    file.write_text(text.replace("</body>", f"<script>{then}</script></body>"), "utf-8")
+    dom, _ = chromium(tmp_path, f"--window-size={width},900", "--dump-dom", f"file://{file}")
+    assert "<title>[true,true]" in dom
+
+
+@needs_chromium
+def test_the_index_is_filtered_by_verdict_and_name_and_sorted_by_a_heading(
+    pages: dict[str, Path], tmp_path: Path
+) -> None:
+    then = (
+        "const rows = () => [...document.querySelectorAll('#files tbody tr')];"
+        "const shown = () => rows().filter((row) => !row.hidden).length;"
+        "const all = shown();"
+        "const box = document.querySelector('input[value=\"NOT READ\"]');"
+        "box.checked = false; box.dispatchEvent(new Event('change'));"
+        "const read = shown();"
+        "const name = document.getElementById('name');"
+        "name.value = 'CLIP'; name.dispatchEvent(new Event('input'));"
+        "const named = shown();"
+        "document.querySelectorAll('#files thead button')[2].click();"
+        "const scores = rows().map((row) => Number(row.cells[3].dataset.value));"
+        "const sorted = scores.every((each, at) => at === 0 || scores[at - 1] <= each);"
+        "document.title = JSON.stringify([all, read, named, sorted]);"
+    )
+    text = pages["index"].read_text("utf-8")
+    start = text.index("<meta http-equiv")
+    text = text[:start] + text[text.index(">", start) + 1 :]
+    file = tmp_path / "page.html"
+    file.write_text(text.replace("</body>", f"<script>{then}</script></body>"), "utf-8")
+    dom, _ = chromium(tmp_path, "--dump-dom", f"file://{file}")
+    assert "<title>[3,2,1,true]" in dom
 
 
 @needs_chromium

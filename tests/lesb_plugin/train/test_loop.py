@@ -18,7 +18,7 @@ from lesb_plugin.pseudo_fakes.crop_pair import CropPair
 from lesb_plugin.train.loop import CHECKPOINT, EARLIER, LOG, WEIGHTS, Trainer
 from lesb_plugin.train.monitor import Stop
 from registry import ConfigError, DataError
-from registry.console import Bar
+from registry.console import ProgressBar
 from registry.plugins.discovery import load_plugins
 from tests.shared.drawn_training import BACKBONE, resume, trainer
 from tests.shared.event_files import curve, image, points
@@ -228,7 +228,7 @@ def test_curves_begin_at_the_first_step_and_the_bar_ends_with_figures(
     told: list[str] = []
 
     @contextmanager
-    def bar(*_: object, **__: object) -> Iterator[Bar]:
+    def bar(*_: object, **__: object) -> Iterator[ProgressBar]:
         yield lambda _count, figures="": told.append(figures)
 
     monkeypatch.setattr("lesb_plugin.train.loop.progress_bar", bar)

@@ -34,6 +34,10 @@ class Levels:
     """Scores a crop by its channels: `fake` red, parts green and blue, a vote of the parts."""
 
     vote_variants = frozenset({"vote"})
+    val_reals = Scores(
+        fake=np.linspace(0.0, 0.6, 40),
+        regions={name: np.linspace(0.0, 0.9, 40) for name in ("eyes", "mouth")},
+    )
 
     def score(self, crops: Sequence[Crop]) -> Scores:
         means = np.stack([crop.image.mean(axis=(0, 1)) for crop in crops]).T / 255  # (3, B)
@@ -232,19 +236,21 @@ def test_what_cannot_be_scored_has_a_reason_and_the_others_go_on(
     (tmp_path / "empty").mkdir()
     bad = [tmp_path / name for name in ("bad.jpg", "cut.mp4", "text.txt", "gone.png", "empty")]
     code, out, err = bench(nobody, *bad, good)
-    lines = [line.split("\t") for line in out.splitlines()]
+    lines = [line.split("\t") for line in out.splitlines()][1:]
     no_video = "no video that can be read (Invalid data found when processing input)"
     assert [line[0] for line in lines] == [str(path) for path in (nobody, *bad, good)]
-    assert [line[1] for line in lines] == [
-        f"error: 3 x no face found in {nobody} by face detector 'dlib'",
-        f"error: cannot decode {bad[0]}: the JPEG is truncated",
-        f"error: cannot decode {bad[1]}: {no_video}",
-        f"error: cannot decode {bad[2]}: not an image, or of a format that is not read",
-        f"error: no image file {bad[3]}",
-        "error: the folder holds no image or video file that can be read",
-        "score 0.7843",
+    assert [line[1] for line in lines] == ["NOT READ"] * 6 + ["MANIPULATED"]
+    assert [line[6] for line in lines[:-1]] == [
+        f"3 x no face found in {nobody} by face detector 'dlib'",
+        f"cannot decode {bad[0]}: the JPEG is truncated",
+        f"cannot decode {bad[1]}: {no_video}",
+        f"cannot decode {bad[2]}: not an image, or of a format that is not read",
+        f"no image file {bad[3]}",
+        "the folder holds no image or video file that can be read",
     ]
-    assert lines[-1][2:] == ["eyes 0.3137", "mouth 0.8627", "faces 1", "frames 1"]
+    assert lines[-1][2:6] == ["0.7843", "100", "mouth", ""]
+    small = "low quality: small face (39 x 39 pixels), blurred face"
+    assert lines[-1][6] == small
     assert code == 1
     assert "6 of 7 files have no score" in err
 
@@ -262,11 +268,11 @@ def test_a_smaller_second_face_is_told_and_scored_where_asked_for(
     path = write(tmp_path / "a.png", two_sizes())
     code, out, _ = bench(path)
     assert code == 0
-    assert out.rstrip().endswith("\tfaces 1\tframes 1\t1 more face left out; --faces all")
+    assert "\t1 more face left out; --faces all" in out
     whole = bench(path, "--faces", "all")[1]
-    assert "faces 2\tframes 1\n" in whole
+    assert "the highest of 2 faces" in whole
     assert "left out" not in whole
-    scores = [float(line.split("\t")[1].split()[1]) for line in (out, whole)]
+    scores = [float(text.splitlines()[1].split("\t")[2]) for text in (out, whole)]
     assert scores[0] < 0.5 < scores[1]
     found = [json.loads(bench(path, "--json", *more)[1]) for more in ([], ["--faces", "all"])]
     assert [each["faces_left_out"] for each in found] == [1, 0]
@@ -277,7 +283,7 @@ def test_faces_that_are_left_out_of_a_video_are_counted_over_its_frames(
     tmp_path: Path, bench: Run
 ) -> None:
     path = film(tmp_path / "a.mp4", [two_sizes(), picture((20, HIGH)), two_sizes()])
-    assert bench(path)[1].rstrip().endswith("\t2 more faces in 2 frames left out; --faces all")
+    assert "2 more faces in 2 frames left out; --faces all" in bench(path)[1]
 
 
 def test_a_video_of_which_some_frames_are_lost_says_which_share(tmp_path: Path, bench: Run) -> None:
@@ -285,7 +291,7 @@ def test_a_video_of_which_some_frames_are_lost_says_which_share(tmp_path: Path, 
     code, out, _ = bench(path)
     assert code == 0
     lost = f"(2 x no face found in {path} by face detector 'dlib')"
-    assert out.rstrip().split("\t")[-1] == f"frames 1 of 3 {lost}"
+    assert f"\t1 of 3 frames scored {lost}" in out
 
 
 # --- the command ------------------------------------------------------------------------------
@@ -297,14 +303,17 @@ def test_json_lines_hold_every_frame_and_face(tmp_path: Path, bench: Run) -> Non
     first, second = map(json.loads, out.splitlines())
     assert code == 1
     assert list(first) == [
-        *("schema", "path", "sha256", "score", "faces", "faces_left_out", "frames_used", "parts"),
-        *("variants", "frames", "error", "audit", "origin"),
+        *("schema", "path", "sha256", "verdict", "no_verdict", "score", "parts", "part"),
+        *("variants", "faces", "faces_left_out", "frames_used", "sharpness", "notes", "error"),
+        *("frames", "audit", "origin"),
     ]
-    assert first["schema"] == SCHEMA == 1
+    assert first["schema"] == SCHEMA == 2
     assert first["sha256"] == sha256(good)
     assert (first["faces"], first["frames_used"], first["error"]) == (2, 1, "")
     (frame,) = first["frames"]
-    assert set(frame) == {"index", "score", "parts", "variants", "faces", "error", "left_out"}
+    assert set(frame) == {
+        *("index", "seconds", "score", "parts", "variants", "faces", "error", "left_out")
+    }
     keys = {"score", "parts", "variants", "box", "sharpness"}
     assert [set(face) for face in frame["faces"]] == [keys] * 2
     assert first["score"] == max(face["score"] for face in frame["faces"])
@@ -322,7 +331,7 @@ def test_standard_output_holds_lines_alone_and_the_bar_goes_elsewhere(
     path = film(tmp_path / "a.mp4", [picture((20, HIGH))] * 3)
     code, out, err = bench(path)
     assert code == 0
-    assert out.count("\n") == 1
+    assert out.count("\n") == 2  # under the names of the columns
     assert "\r" not in out
     assert "3/3" in err
 
@@ -331,7 +340,9 @@ def test_lines_go_to_a_file_that_is_asked_for(tmp_path: Path, bench: Run) -> Non
     path = write(tmp_path / "a.png", picture((20, HIGH)))
     code, out, _ = bench(path, "--out", tmp_path / "new" / "scores.txt")
     assert (code, out) == (0, "")
-    assert (tmp_path / "new" / "scores.txt").read_text().startswith(f"{path}\tscore 0.7843\t")
+    header, line = (tmp_path / "new" / "scores.txt").read_text().splitlines()
+    assert header.split("\t")[:3] == ["file", "verdict", "score"]
+    assert line.startswith(f"{path}\tMANIPULATED\t0.7843\t")
     (tmp_path / "file").touch()
     code, _, err = bench(path, "--out", tmp_path / "file" / "scores.txt")
     assert code == 2
@@ -341,7 +352,7 @@ def test_lines_go_to_a_file_that_is_asked_for(tmp_path: Path, bench: Run) -> Non
 def test_inputs_of_which_none_is_there_are_told_before_the_model_is_built(
     tmp_path: Path, bench: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry.tasks.predict, "build_model", lambda *_: pytest.fail("built"))
+    monkeypatch.setattr(registry.tasks.predict, "build_chosen", lambda *_: pytest.fail("built"))
     code, out, err = bench(*(tmp_path / f"gone{n}.png" for n in range(5)))
     assert (code, out) == (2, "")
     assert f"no such file or folder: {tmp_path / 'gone0.png'}, " in err
@@ -362,7 +373,9 @@ def test_the_shipped_detector_scores_with_nothing_but_a_file(
     out, err = capsys.readouterr()
     record = json.loads(out)
     assert set(record["parts"]) == {"eyes", "nose", "mouth"}
-    assert record["score"] == pytest.approx(np.mean(list(record["parts"].values())))
+    assert "lesb_roi needs landmarks, which --crop-from frame does not look for" in err
+    parts = [part["score"] for part in record["parts"].values()]
+    assert record["score"] == pytest.approx(np.mean(parts))
     assert record["origin"]["weights_sha256"] == WEIGHTS_SHA256
     assert record["origin"]["artefact_sha256"] == sha256(shipped_artefact("lesb"))
     assert record["origin"]["crop"] == {"name": "frame", "size": INPUT_SIZE, "margin": 0.0}

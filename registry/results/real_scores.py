@@ -1,0 +1,57 @@
+"""The real faces that a file's scores are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.results.conformal import QualityClasses
+
+__all__ = ["RealScores"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RealScores:
+    """Scores of n real faces: `fake` (n,), and (n,) by part.
+
+    `name` says of which data; `advice` what else is to be known of them. `sharpness` (n,) is that
+    of the images, None where it is not known: then faces of all qualities are compared alike.
+    """
+
+    name: str
+    fake: Array
+    parts: Mapping[str, Array]
+    advice: str = ""
+    sharpness: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.fake)
+
+    def like(self, sharpness: float | None) -> RealScores | None:
+        """Choose those of the same class of quality; None where no class holds such a face."""
+        if self.sharpness is None or sharpness is None:
+            return self
+        classes = QualityClasses.of(self.sharpness)
+        own = int(classes.of_faces(np.array([sharpness]))[0])
+        if own < 0:
+            return None
+        chosen = classes.of_faces(self.sharpness) == own
+        low, high = classes.range_of(own)
+        return replace(
+            self,
+            fake=self.fake[chosen],
+            parts={name: values[chosen] for name, values in self.parts.items()},
+            sharpness=self.sharpness[chosen],
+            name=f"{self.name}, of like sharpness ({low:.0f} to {high:.0f})",
+        )
+
+    @property
+    def sentence(self) -> str:
+        """What scores are compared with, for people."""
+        compared = f"Scores are compared with those of {len(self)} real faces ({self.name})."
+        return f"{compared} {self.advice}".rstrip()

@@ -1,0 +1,317 @@
+"""What is said of a face or a video: a verdict, and the part that stands out, if one does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logit
+
+from registry.results.conformal import MANIPULATED_UP_TO, conformal_p
+from registry.results.frame_runs import FrameRuns
+from registry.results.real_scores import RealScores
+
+__all__ = [
+    "AUTHENTIC_ABOVE",
+    "MANIPULATED_UP_TO",
+    "REALS_WITHIN",
+    "UNTRAINED",
+    "Choice",
+    "FileVerdict",
+    "Judgement",
+    "PartRow",
+    "PartScale",
+    "Segment",
+    "Word",
+    "judge",
+    "single_out",
+    "verdict_word",
+]
+
+Word: TypeAlias = Literal["MANIPULATED", "AUTHENTIC", "UNDETERMINED"]
+
+Array: TypeAlias = NDArray[np.float64]
+
+AUTHENTIC_ABOVE = 0.20
+REALS_WITHIN = 0.90  # share of real faces in the interval that is shown: 5 % lie above, as p has it
+_CONFIDENT = 0.95  # share of real faces whose first part leads by no more than the limit
+_NONE = "No part can be singled out: "
+UNTRAINED = "the weights of the backbone are random, so that its scores mean nothing"
+_EDGE = 1e-6  # scores are clipped to [_EDGE, 1 - _EDGE] before their log-odds are taken
+
+
+def verdict_word(p: float, p_any: float | None = None) -> Word:
+    """MANIPULATED up to .05, AUTHENTIC above .20, else UNDETERMINED.
+
+    Of a video `p_any` asks only whether any run of frames is unusual, and decides on AUTHENTIC.
+    """
+    if p <= MANIPULATED_UP_TO:
+        return "MANIPULATED"
+    usual = p if p_any is None else p_any
+    return "AUTHENTIC" if usual > AUTHENTIC_ABOVE else "UNDETERMINED"
+
+
+def _log_odds(scores: Array) -> Array:
+    return np.asarray(logit(np.clip(scores, _EDGE, 1 - _EDGE)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartScale:
+    """Part scores of real faces: what a part's score is measured by.
+
+    Arrays are (K,): mean and standard deviation of the log-odds, and the interval that holds 90 %
+    of the scores themselves. `limit` is the 95th percentile of the first part's lead over the
+    second in standard deviations; None with less than two parts.
+    """
+
+    names: tuple[str, ...]
+    mean: Array
+    deviation: Array
+    low: Array
+    high: Array
+    limit: float | None
+
+    @classmethod
+    def of(cls, scores: Mapping[str, Array]) -> PartScale:
+        """Of scores (n,) in [0, 1] by part, n >= 2."""
+        values = np.stack(list(scores.values())) if scores else np.empty((0, 2))  # (K, n)
+        odds = _log_odds(values)
+        deviation = odds.std(axis=1, ddof=1)
+        deviation = np.where(deviation > 0, deviation, np.inf)  # a constant part never stands out
+        mean = odds.mean(axis=1)
+        tail = (1 - REALS_WITHIN) / 2
+        limit = None
+        if len(values) > 1:
+            ranked = np.sort((odds - mean[:, None]) / deviation[:, None], axis=0)  # (K, n)
+            limit = float(np.quantile(ranked[-1] - ranked[-2], _CONFIDENT, method="higher"))
+        return cls(
+            names=tuple(scores),
+            mean=mean,
+            deviation=deviation,
+            low=np.quantile(values, tail, axis=1),
+            high=np.quantile(values, 1 - tail, axis=1),
+            limit=limit,
+        )
+
+    def standardise(self, scores: Mapping[str, float]) -> dict[str, float]:
+        """Log-odds by part in standard deviations of real faces, 0 their mean."""
+        odds = _log_odds(np.array([scores[name] for name in self.names], np.float64))
+        z = (odds - self.mean) / self.deviation
+        return dict(zip(self.names, z.tolist(), strict=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The part that stands out, or None; `text` says why, `lead` by how much the first leads."""
+
+    part: str | None
+    text: str
+    lead: float | None = None
+
+
+def single_out(
+    word: Word,
+    z: Mapping[str, float],
+    p: Mapping[str, float],
+    limit: float | None,
+    cannot_tell: str = "",
+) -> Choice:
+    """Of standardised scores and conformal p by part.
+
+    A part stands out where it leads the next by more than `limit` and is the only one as unusual
+    as a manipulated face is: where others are, too, several may have been changed, or the face as a
+    whole. `cannot_tell` says why a detector's parts never say where.
+    """
+    ranked = sorted(z, key=lambda name: -z[name])
+    if len(ranked) < 2 or limit is None:
+        scored = "one part" if ranked else "the face as a whole"
+        return Choice(part=None, text=f"{_NONE}the detector scores {scored} only.")
+    first, second = ranked[:2]
+    lead = z[first] - z[second]
+    by = (
+        f"{lead:.2f} standard deviations of real faces ahead of the next ({second}); in 95 % of"
+        f" real faces the first part is ahead by {limit:.2f} or less"
+    )
+    unusual = [name for name in z if p[name] <= MANIPULATED_UP_TO]
+    if cannot_tell:
+        why = cannot_tell
+    elif word == "AUTHENTIC":
+        why = "the face passes for real."
+    elif second in unusual:
+        why = (
+            f"{', '.join(unusual[:-1])} and {unusual[-1]} each score as few real faces do, so"
+            " several parts may have been changed, or the face as a whole."
+        )
+    elif lead <= limit:
+        why = f"the highest part ({first}) is only {by}."
+    else:
+        return Choice(part=first, text=f"The part that stands out: {first}, {by}.", lead=lead)
+    return Choice(part=None, text=_NONE + why, lead=lead)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What is said of a face; `parts_p` and `z` are conformal p and standardised scores by part."""
+
+    p: float
+    word: Word
+    parts_p: Mapping[str, float]
+    z: Mapping[str, float]
+    choice: Choice
+
+
+def judge(
+    score: float,
+    parts: Mapping[str, float],
+    real_scores: Array,
+    real_parts: Mapping[str, Array],
+    scale: PartScale,
+    cannot_tell: str = "",
+    runs: FrameRuns | None = None,
+) -> Judgement:
+    """Of a face's score and scores by part, beside those (n,) of the real faces of `scale`.
+
+    `runs` are those of the frames of a file, whose p stands for that of the score.
+    """
+    p = float(conformal_p(score, real_scores)) if runs is None else runs.p
+    word = verdict_word(p) if runs is None else verdict_word(p, runs.any_p)
+    parts_p = {name: float(conformal_p(parts[name], real_parts[name])) for name in scale.names}
+    z = scale.standardise(parts)
+    choice = single_out(word, z, parts_p, scale.limit, cannot_tell)
+    return Judgement(p=p, word=word, parts_p=parts_p, z=z, choice=choice)
+
+
+# --- of a file -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartRow:
+    """A part's score and conformal p, and `low` to `high`, where 90 % of real faces lie."""
+
+    name: str
+    score: float
+    p: float
+    z: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(
+        cls, scores: Mapping[str, float], judgement: Judgement, scale: PartScale
+    ) -> tuple[PartRow, ...]:
+        """Every part of the scale."""
+        return tuple(
+            cls(
+                name=name,
+                score=scores[name],
+                p=judgement.parts_p[name],
+                z=judgement.z[name],
+                low=float(scale.low[at]),
+                high=float(scale.high[at]),
+            )
+            for at, name in enumerate(scale.names)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A run of frames of a video that looks changed: its first and last, and their seconds."""
+
+    first: int
+    last: int
+    start: float | None = None
+    end: float | None = None
+
+    @property
+    def words(self) -> str:
+        """`3.5 s to 6.4 s`, or `frames 105 to 192` where the file has no times."""
+        if self.start is None or self.end is None:
+            return f"frames {self.first} to {self.last}"
+        return f"{self.start:.1f} s to {self.end:.1f} s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FileVerdict:
+    """What is said of a file that has a score.
+
+    Without a `word` there is no verdict, and `none` says why. `p` is None where no real face is
+    comparable; `below` is how many of 100 comparable real faces score lower (of a video: have no
+    run of frames as high). `band` is where 90 % of the comparable real faces lie.
+    """
+
+    word: Word | None = None
+    none: str = ""
+    p: float | None = None
+    below: int | None = None
+    parts: tuple[PartRow, ...] = ()
+    choice: Choice | None = None
+    readable: bool = True  # whether part scores may be read as places
+    segments: tuple[Segment, ...] = ()
+    partial: bool = False  # whether the frames outside of the segments pass for real
+    band: tuple[float, float] | None = None
+    reals: RealScores | None = None
+    scale: PartScale | None = None
+
+    @property
+    def part(self) -> str | None:
+        """The part that stands out."""
+        return None if self.choice is None else self.choice.part
+
+    @property
+    def looks_changed(self) -> str:
+        """`3.5 s to 6.4 s look changed`, or "" where no run of frames does."""
+        if not self.segments:
+            return ""
+        return f"{', '.join(each.words for each in self.segments)} look changed"
+
+    def to_json(self) -> dict[str, Any] | None:
+        """Plain data; None where there is no verdict."""
+        if self.word is None:
+            return None
+        return {
+            "word": self.word,
+            "p": self.p,
+            "manipulated_up_to": MANIPULATED_UP_TO,
+            "authentic_above": AUTHENTIC_ABOVE,
+            "higher_than_of_100": self.below,
+            "reference": None if self.reals is None else self.reals.name,
+            "reference_faces": 0 if self.reals is None else len(self.reals),
+            "reals_between": None if self.band is None else list(self.band),
+            "segments": [
+                {"frames": [e.first, e.last], "seconds": _seconds(e)} for e in self.segments
+            ],
+            "rest_looks_real": self.partial,
+        }
+
+    def parts_json(self, scores: Mapping[str, float]) -> dict[str, dict[str, float]] | None:
+        """Scores by part beside real faces, or alone where there are none; None without parts."""
+        if not self.parts:
+            return {name: {"score": score} for name, score in scores.items()} or None
+        return {
+            row.name: {
+                "score": row.score, "p": row.p, "z": row.z, "low": row.low, "high": row.high
+            }
+            for row in self.parts
+        }  # fmt: skip
+
+    def part_json(self) -> dict[str, Any] | None:
+        """What is said of the parts, as plain data; None where nothing is."""
+        if self.choice is None:
+            return None
+        return {
+            "singled_out": self.choice.part,
+            "why": self.choice.text,
+            "lead": self.choice.lead,
+            "lead_limit": None if self.scale is None else self.scale.limit,
+            "reals_within": REALS_WITHIN,
+            "readable": self.readable,
+        }
+
+
+def _seconds(segment: Segment) -> list[float] | None:
+    if segment.start is None or segment.end is None:
+        return None
+    return [round(segment.start, 3), round(segment.end, 3)]

@@ -1,0 +1,102 @@
+"""Which detector scores files where none is named: the one that is fitted and says most."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from registry.contracts.types import WHOLE
+from registry.detectors.model import Model, build_model
+from registry.errors import ConfigError, DataError, NotFittedError, guarded
+from registry.plugins.chosen import choose
+from registry.plugins.discovery import Plugins
+from registry.plugins.specs import DetectorSpec
+from registry.results.fit_report import artefact_file
+from registry.settings.tasks import AUTO, ScoringConfig
+
+__all__ = ["build_chosen"]
+
+Config = TypeVar("Config", bound=ScoringConfig)
+
+
+def build_chosen(plugins: Plugins, config: Config) -> tuple[Config, Model, str]:
+    """The configuration with the detector's name in it, its model, and a note, or "".
+
+    `auto` is the detector that --artefact is of, else the one of highest precedence that is fitted
+    for the backbone's weights; the note says where that is not the first. Where none is fitted the
+    NotFittedError is that of the first. Frames that are taken whole have no landmarks, and are left
+    to detectors that need none.
+    """
+    if config.detector != AUTO:
+        return config, _model(plugins, config), ""
+    if config.detector_artefact is not None:
+        config = replace(config, detector=_fitted_as(plugins, Path(config.detector_artefact)))
+        return config, _model(plugins, config), ""
+    ranked = _candidates(plugins)
+    able = [spec.name for spec in ranked if _is_able(spec, config)]
+    first, *others = able or [spec.name for spec in ranked]
+    named = replace(config, detector=first)
+    try:
+        return named, _model(plugins, named), _unable(ranked[0], first, config)
+    except NotFittedError as error:
+        for other in others:
+            named = replace(config, detector=other)
+            try:
+                return named, _model(plugins, named), _instead(first, other, config)
+            except NotFittedError:
+                continue
+        raise error from None
+
+
+def _model(plugins: Plugins, config: ScoringConfig) -> Model:
+    return build_model(choose(plugins, config), config)
+
+
+def _is_able(spec: DetectorSpec, config: ScoringConfig) -> bool:
+    return not (spec.needs_landmarks and config.crop_from in WHOLE)
+
+
+def _unable(best: DetectorSpec, chosen: str, config: ScoringConfig) -> str:
+    if best.name == chosen:
+        return ""
+    return (
+        f"{best.name} needs landmarks, which --crop-from {config.crop_from} does not look for, so"
+        f" {chosen} scores"
+    )
+
+
+def _candidates(plugins: Plugins) -> list[DetectorSpec]:
+    """Detectors that are taken where none is named, the first first."""
+    specs: dict[str, DetectorSpec] = plugins.specs("detector")
+    ranked = sorted(specs.values(), key=lambda spec: -spec.precedence)
+    found = [spec for spec in ranked if spec.precedence > 0]
+    if not found:
+        raise ConfigError(
+            "no detector is taken by default; pass --detector NAME. registered:"
+            f" {', '.join(sorted(specs)) or 'none'}"
+        )
+    return found
+
+
+def _fitted_as(plugins: Plugins, given: Path) -> str:
+    """The detector that an artefact is of; a DataError for what is none."""
+    path = artefact_file(given)
+    specs: dict[str, DetectorSpec] = plugins.specs("detector")
+    for spec in specs.values():
+        if spec.recognises is not None and guarded(
+            f"detector {spec.name!r}", spec.source, spec.recognises, path
+        ):
+            return spec.name
+    raise DataError(
+        f"{path} is an artefact of no detector that says so; pass --detector NAME. registered:"
+        f" {', '.join(sorted(specs))}"
+    )
+
+
+def _instead(first: str, other: str, config: ScoringConfig) -> str:
+    fit = f"bench fit --detector {first} --backbone {config.backbone}"
+    return (
+        f"{first} is not fitted for backbone {config.backbone!r} with these weights, so {other}"
+        f" scores; to fit it: {fit}"
+    )

@@ -1,0 +1,156 @@
+"""The real faces that files are compared with: what the fit kept, or data scored once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.console import progress
+from registry.contracts.detector import CalibratedDetector, Detector, QualityCalibratedDetector
+from registry.contracts.embedder import Embedder
+from registry.contracts.traits import traits_of
+from registry.contracts.types import Crop, CropPolicy, Scores
+from registry.errors import DataError
+from registry.faces.real_faces import real_crops
+from registry.files import cache_or_scratch
+from registry.fingerprints import fingerprint
+from registry.results.conformal import FEWEST_REALS
+from registry.results.real_scores import RealScores
+from registry.sealed import cache_sealed, read_sealed
+from registry.settings.tasks import AUTO, ScoringConfig
+
+__all__ = ["reference_data", "score_reals"]
+
+_FORMAT = 3
+_DRAWN = "toy"  # faces of nobody, which come with the package
+_BATCH = 8
+
+
+class _Scoring(Protocol):
+    """What scores the reals."""
+
+    config: ScoringConfig
+
+    @property
+    def detector(self) -> Detector: ...
+
+    @property
+    def embedder(self) -> Embedder | None: ...
+
+    @property
+    def crop(self) -> CropPolicy: ...
+
+    @property
+    def origin(self) -> dict[str, Any]: ...
+
+
+def score_reals(by: _Scoring) -> RealScores:
+    """Scores of --reference; by default those that the fit kept of its val split.
+
+    A detector that keeps none is compared with drawn faces. What is scored here is kept in the
+    cache for the same crops and weights; a detector without a backbone has no weights to be known
+    by and is never cached.
+    """
+    data, stored = reference_data(by.config), _of_fit(by.detector, by.config)
+    name, advice = _described(by.detector, data, from_fit=stored is not None)
+    scores = _scored(by, data) if stored is None else stored
+    return RealScores(
+        name=name,
+        fake=np.asarray(scores.fake, np.float64),
+        parts=scores.regions,
+        advice=advice,
+        sharpness=None if stored is None else _sharpness_of_fit(by.detector),
+    )
+
+
+def reference_data(config: ScoringConfig) -> str:
+    """The data that real faces are looked up in where the artefact has none to show."""
+    return _DRAWN if config.reference == AUTO else config.reference
+
+
+def _of_fit(detector: Detector, config: ScoringConfig) -> Scores | None:
+    """What the fit kept, where that is asked for and enough for a verdict."""
+    if config.reference != AUTO or not isinstance(detector, CalibratedDetector):
+        return None
+    return detector.val_reals if len(detector.val_reals.fake) >= FEWEST_REALS else None
+
+
+def _sharpness_of_fit(detector: Detector) -> NDArray[np.float64] | None:
+    return detector.val_sharpness if isinstance(detector, QualityCalibratedDetector) else None
+
+
+def _described(detector: Detector, data: str, *, from_fit: bool) -> tuple[str, str]:
+    """Name and advice of the real faces, as `RealScores` has them."""
+    if from_fit:
+        trained_on = ", ".join(traits_of(detector).trained_on) or "its data"
+        return f"val split of {trained_on}", (
+            "The detector did not learn from them, but was chosen and calibrated with their help;"
+            " for real faces from where yours come from, name them with --reference."
+        )
+    drawn = "They are drawn, not photographed; name photographs with --reference."
+    return data, drawn if data == _DRAWN else ""
+
+
+def _scored(by: _Scoring, data: str) -> Scores:
+    """Scores of real faces of `data`, from the cache where they are in it."""
+    crops = real_crops(data, by.crop, by.config.reference_faces, quiet=by.config.quiet)
+    if by.embedder is None:
+        return _score(by, crops, data)
+    path = cache_or_scratch() / "reference" / f"{_key(by, crops)}.npz"
+    if (cached := _read(path)) is not None:
+        return cached
+    scores = _score(by, crops, data)
+    parts = {f"part.{name}": values for name, values in scores.regions.items()}
+    cache_sealed(path, {"fake": scores.fake, **parts})
+    return scores
+
+
+def _score(by: _Scoring, crops: Sequence[Crop], data: str) -> Scores:
+    size = min(by.config.batch_size, _BATCH)
+    batches = [crops[at : at + size] for at in range(0, len(crops), size)]
+    scores = [
+        by.detector.score(batch)
+        for batch in progress(batches, "real faces", unit="batch", quiet=by.config.quiet)
+    ]
+    names = tuple(scores[0].regions)
+    table = np.stack(
+        [np.concatenate([each.fake for each in scores])]
+        + [np.concatenate([each.regions[name] for each in scores]) for name in names]
+    ).astype(np.float64)  # (1 + K, n)
+    table = table[:, np.isfinite(table).all(axis=0)]
+    if table.shape[1] < FEWEST_REALS:
+        raise DataError(
+            f"{table.shape[1]} real faces of {data!r} could be scored; a verdict needs"
+            f" at least {FEWEST_REALS} to compare with: name other data with --reference"
+        )
+    return Scores(fake=table[0], regions=dict(zip(names, table[1:], strict=True)))
+
+
+# --- the cache -------------------------------------------------------------------------------
+
+
+def _key(by: _Scoring, crops: Sequence[Crop]) -> str:
+    """sha256 of what decides the scores and of the crops themselves."""
+    origin = {key: value for key, value in by.origin.items() if not key.startswith("frame")}
+    arrays = [array for crop in crops for array in (crop.image, crop.landmarks)]
+    return fingerprint(
+        [_FORMAT, origin, by.config.reference],
+        *(array.tobytes() for array in arrays if array is not None),
+    )
+
+
+def _read(path: Path) -> Scores | None:
+    """None where there is nothing, or a file that is not what was written: it is made again."""
+    stored: Mapping[str, NDArray[Any]] | None = read_sealed(path)
+    if stored is None or "fake" not in stored:
+        return None
+    parts = {
+        key.removeprefix("part."): values
+        for key, values in stored.items()
+        if key.startswith("part.")
+    }
+    return Scores(fake=stored["fake"], regions=parts)
