@@ -62,8 +62,8 @@ def progress_bar(
 ) -> Iterator[ProgressBar]:
     """A bar that is moved by hand, by calling what the context gives with a number of items.
 
-    `done` of `total` were finished before; the rate and the time left do not count them. Of nothing
-    there is no bar.
+    `done` of `total` were finished before; the rate and the time left do not count them. There
+    is no bar for zero items.
     """
     from tqdm import tqdm
 

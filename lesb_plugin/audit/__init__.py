@@ -1,1 +1,1 @@
-"""`bench audit`: how good explanations are, beside what knows no face. It explains nothing."""
+"""`bench audit`: how good explanations are, beside what ignores the face. It explains nothing."""

@@ -38,17 +38,17 @@ examples:
   bench audit --detector lesb_roi --dataset MANIFEST --keep
   bench audit --dataset MANIFEST --extended --extended-faces 32
 
-The data needs reals, and fakes whose changed part is known: a manifest with a column region (eyes,
-nose, mouth, eyes+mouth, face) or mask. A fake's source is the one real image of its identity.
-Where a column perceived says for any fake, in the words of region, which parts people take to be
-changed, the rows on agreement compare the explanation with them instead.
---make-edits needs nothing but real faces; its edits are reported by kind: blur and colour, noise
+The data needs real faces, and fakes whose changed part is known: a manifest with a column region
+(eyes, nose, mouth, eyes+mouth, face) or mask. A fake's source is the only real image of its person.
+If a column `perceived` says, in the same words, which parts people take to be changed, the rows on
+agreement compare the explanation with that instead.
+--make-edits needs real faces only; its edits are reported by kind: blur and colour, noise
 and compression, warps, transplants. Which of them a fit has seen depends on its --style.
-OUT/audit.json holds every figure; the first one, right part first, stands under right_part. --keep
-writes the first rows beside the artefact, into NAME.audit.json: from then on bench explain, predict
-and eval say with the scores of parts how often the right part comes first. It counts for that
-artefact and no other. Extended rows take up to two hours, most of it the attack; Ctrl-C ends them,
-and the rows that were finished are written."""
+OUT/audit.json holds every figure; the first one, right part first, is in right_part. --keep writes
+the first rows to NAME.audit.json beside the artefact: from then on bench explain, predict and eval
+report with the part scores how often the right part comes first. It is valid for that artefact
+only. Extended rows take up to two hours, most of it for the attack; Ctrl-C ends them and writes the
+rows that are finished."""
 
 
 def configure_audit(parser: argparse.ArgumentParser) -> None:

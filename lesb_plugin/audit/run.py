@@ -174,7 +174,7 @@ def _rows(
         rows.append(
             Row(
                 key="cost",
-                title="explaining over one bare forward pass, seconds",
+                title="time to explain, as a multiple of one forward pass",
                 n=0,
                 figure=Figure(found.cost, reason="measured once, on this machine"),
                 aim=at_most(1.05),
@@ -205,12 +205,14 @@ def _notes(read: FaceSet, found: Collected, wanted: Collection[str]) -> tuple[st
         notes.append(f"{len(read.failed)} faces were left out; the first: {read.failed[0]}")
     unknown = int((~found.real & ~found.known).sum())
     if unknown:
-        notes.append(f"Of {unknown} fakes nobody says where they were changed; they name no part.")
+        notes.append(
+            f"{unknown} fakes have no record of where they were changed; they name no part."
+        )
     judged = int(found.judged.sum())
     if judged and "agreement" in wanted:
         notes.append(
-            f"Agreement is with the parts that people take to be changed, which the data tells of"
-            f" {judged} fakes, not with those that were."
+            f"Agreement is with the parts that people perceive as changed (known for {judged}"
+            " fakes), not with those that were."
         )
     parts = found.reading.parts
     if parts is None:
@@ -218,7 +220,7 @@ def _notes(read: FaceSet, found: Collected, wanted: Collection[str]) -> tuple[st
     else:
         silent = int(np.isnan(parts).all(axis=1).sum())
         if silent:
-            notes.append(f"Of {silent} faces the explanation says nothing; that names no part.")
+            notes.append(f"For {silent} faces the explanation is empty; it names no part.")
     if found.reading.maps is None and parts is not None:
         notes.append("The explanation has no maps; rows about maps are of its part scores.")
     if {"restore", "insert"} & set(wanted) and not any(face.source for face in found.faces):

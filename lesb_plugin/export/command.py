@@ -24,7 +24,7 @@ targets:
                  `fake_head` and `embedding`; compared with torch where onnxruntime is installed
   deepfakebench  lesb.yaml and lesb.pth, with which DeepfakeBench's own test.py runs LESB;
                  without --out the YAML is printed; with --standalone also lesb_detector.py,
-                 which needs no package of ours: for DeepfakeBench's own environment (Python 3.7)
+                 which needs no package of ours, for DeepfakeBench's own environment (Python 3.7)
 
 examples:
   bench export onnx --out lesb.onnx
@@ -34,8 +34,8 @@ examples:
   bench export deepfakebench > lesb.yaml
   bench export deepfakebench --base training/config/detector/xception.yaml --out DIR
 
-Without flags it is the shipped LESB; an artefact of lesb_gep is exported alike. In a DeepfakeBench
-checkout:
+Without flags the shipped LESB is exported; an artefact of lesb_gep works the same
+way. In a DeepfakeBench checkout:
   python -m lesb_plugin.deepfakebench training/test.py --detector_path DIR/lesb.yaml \\
       --weights_path DIR/lesb.pth --test_dataset Celeb-DF-v2"""
 
@@ -43,7 +43,7 @@ checkout:
 def configure_export(parser: argparse.ArgumentParser) -> None:
     """`onnx` or `deepfakebench`, what to export, and where to."""
     parser.epilog = _EXAMPLES
-    parser.add_argument("target", choices=["onnx", "deepfakebench"], help="what to export for")
+    parser.add_argument("target", choices=["onnx", "deepfakebench"], help="target of the export")
     parser.add_argument(
         "--backbone",
         metavar="TEXT",
@@ -54,20 +54,20 @@ def configure_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--artefact",
         metavar="PATH",
-        help="what `bench fit` wrote: its folder or file (default: shipped for the weights)",
+        help="folder or file that `bench fit` wrote (default: the one shipped for the weights)",
     )
     parser.add_argument(
         "--fusion",
         metavar="{" + ",".join(FUSIONS) + "}",
         choices=list(FUSIONS),
         default="mean",
-        help="how part scores become one (default: mean)",
+        help="how part scores are fused (default: mean)",
     )
     parser.add_argument(
         "--out",
         metavar="PATH",
         type=Path,
-        help=f"for onnx the file (default: {GRAPH}); for deepfakebench a folder or the .yaml file",
+        help=f"onnx: the file (default: {GRAPH}); deepfakebench: a folder or the .yaml file",
     )
     parser.add_argument(
         "--base",
@@ -78,7 +78,7 @@ def configure_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--standalone",
         action="store_true",
-        help="for deepfakebench: the detector as one file, to be put into training/detectors/",
+        help="deepfakebench: also write the detector as one file for training/detectors/",
     )
 
 

@@ -20,7 +20,7 @@ examples:
   bench figure parts runs/lesb --faces 2 --out parts.svg  maps of eyes, nose, mouth and face
   bench figure outcomes runs/lesb --style paper --set dataset=/new/place --out outcomes.png
 
-RUN is a folder that `bench eval` has written; the images have to be there still."""
+RUN is a folder that `bench eval` has written; its images must still be there."""
 
 
 def configure_figure(parser: argparse.ArgumentParser) -> None:
@@ -29,31 +29,33 @@ def configure_figure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("kind", choices=("parts", "outcomes", "datasets"), help="which figure")
     add("run", type=Path, metavar="RUN", help="run folder that `bench eval` has written")
-    add("--out", type=Path, required=True, metavar="FILE", help="ends in .png, .svg or .pdf")
-    add("--faces", type=_count, default=4, metavar="N", help="faces of a row; of parts: rows (4)")
+    add("--out", type=Path, required=True, metavar="FILE", help="file to write: .png, .svg or .pdf")
+    add("--faces", type=_count, default=4, metavar="N", help="faces per row; of parts: rows (4)")
     add(
         "--style",
         choices=("default", "paper", "jet"),
         default="default",
-        help="colours; default: for colour-blind readers too; paper: blue is fake",
+        help="colours; default suits colour-blind readers; paper: blue is fake",
     )
-    add("--dpi", type=_count, default=200, metavar="N", help="of a PNG (default: 200)")
+    add("--dpi", type=_count, default=200, metavar="N", help="resolution of a PNG (default: 200)")
     add("--quiet", action="store_true", help="no progress bars")
     add(
         "--set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="over the run's config.yaml, where data or weights have moved: --set data_root=PATH",
+        help="override the run's config.yaml if data or weights have moved: --set data_root=PATH",
     )
     one = parser.add_argument_group("parts")
-    one.add_argument("--explainer", default="cam", metavar="NAME", help="of maps (default: cam)")
-    one.add_argument("--method", help="how cam makes a map: gradcam, layercam and so on")
+    one.add_argument(
+        "--explainer", default="cam", metavar="NAME", help="explainer of the maps (default: cam)"
+    )
+    one.add_argument("--method", help="how cam makes a map: gradcam, layercam, ...")
     one.add_argument(
         "--scale",
         choices=("all", "head"),
         default="all",
-        help="one colour scale for all maps, or one for each head (default: all)",
+        help="one colour scale for all maps, or one per head (default: all)",
     )
     one.add_argument(
         "--limit",
@@ -65,14 +67,14 @@ def configure_figure(parser: argparse.ArgumentParser) -> None:
     two.add_argument(
         "--regions",
         default="eyes_nose_mouth",
-        help="outlines of the parts: a YAML file, or one of configs/regions, by its name",
+        help="outlines of the parts: a YAML file, or a name of configs/regions",
     )
     two.add_argument(
         "--threshold",
         type=float,
         default=0.5,
         metavar="X",
-        help="outcomes: called fake from this score on (default: 0.5)",
+        help="outcomes: threshold from which a face is called fake (default: 0.5)",
     )
     two.add_argument(
         "--by",

@@ -119,10 +119,12 @@ def notes(outcome: Outcome) -> tuple[str, ...]:
     train, val, runs = outcome.train, outcome.val, outcome.runs
     found = [f"{len(train.clean)} faces to train on, {len(val.clean)} to validate on"]
     if len(runs) > 1:
-        found.append(f"the artefact holds the heads of seed {runs[0].seed}; the others show spread")
+        found.append(
+            f"the artefact has the heads of seed {runs[0].seed}; the other seeds show the spread"
+        )
     if outcome.lowered:
         found.append(
-            f"the logits of the heads are moved by {-outcome.lowered:+.2f}: the wanted share of"
-            " val's distorted reals has a mean score above 0.5"
+            f"the 0.5 threshold is recalibrated (logits moved by {-outcome.lowered:+.2f}), so that"
+            " the wanted share of val's distorted reals scores above it"
         )
     return (*found, *probe_note(outcome.probe), *skipped_notes(train.skipped, val.skipped))

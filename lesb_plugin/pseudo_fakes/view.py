@@ -105,7 +105,7 @@ def _turned(view: View, angle: float, interpolation: int) -> View:
 
 
 def _bent(view: View, recipe: Placement, rng: np.random.Generator) -> View:
-    """Somebody else's face: a few faces seen often enough are known by heart, their shape too."""
+    """Change the face into somebody else's, so that a small data set is not memorised."""
     iod = interocular_distance(view.landmarks)
     stretch = float(rng.uniform(-recipe.stretch, recipe.stretch))
     where = reshape_map(view.image.shape[:2], rng, bend=recipe.bend * iod, stretch=stretch)

@@ -125,5 +125,7 @@ def notes(model: RoiModel, train: Encoded, val: Encoded) -> tuple[str, ...]:
     """What a reader of the tables must know, in sentences."""
     found = [f"{train.faces} faces to train on, {val.faces} to validate on"]
     if model.calibration.slope == 0:
-        found.append("on val the part scores say nothing: they are the same for every face")
+        found.append(
+            "the part scores carry no information on val: they are the same for every face"
+        )
     return (*found, *probe_note(model.probe), *skipped_notes(train.skipped, val.skipped))

@@ -14,8 +14,8 @@ examples:
   bench autoencoder --train FACES
   bench autoencoder --train FACES --epochs 40 --out mine.safetensors
 
-The weights that are shipped serve every style; train your own to draw regions anew as a decoder of
-your faces would, and name the file in a style: redrawn: {weights: mine.safetensors}."""
+The shipped weights serve every style. Train your own to redraw regions as a decoder of your faces
+would, and name the file in a style: redrawn: {weights: mine.safetensors}."""
 
 
 def configure_autoencoder(parser: argparse.ArgumentParser) -> None:

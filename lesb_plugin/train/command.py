@@ -17,11 +17,11 @@ examples:
   bench train --train FACES --out runs/sbi_efflite0 --resume
 
 Only real faces with landmarks are read. The weights with the best AUC on pseudo-fakes of the val
-split are in OUT/weights.safetensors; `--weights` takes that file, here and in bench eval.
-Shipped configurations: clean (this project's recipe), continue (the same for weights that were
-trained before), sbi_efflite0 (the last runs of that backbone's weights, with faces as videos have
-them), photographs (the runs before those), sbi (the protocol of the SBI paper). `bench validate`
-judges any weights by the same pseudo-fakes."""
+split go to OUT/weights.safetensors; `--weights` takes that file, here and in `bench eval`.
+Shipped configurations: clean (this project's recipe), continue (the same, starting from trained
+weights), sbi_efflite0 (the last runs of that backbone, with the quality of faces in videos),
+photographs (the runs before those), sbi (the protocol of the SBI paper). `bench validate` measures
+any weights on the same pseudo-fakes."""
 
 
 def configure_train(parser: argparse.ArgumentParser) -> None:
@@ -44,8 +44,8 @@ def run_train(args: argparse.Namespace) -> int:
         say(f"weights: {result.weights}")
     if result.stopped:
         say(
-            f"stopped after {result.steps} steps ({result.stopped}); the same command with --resume"
-            " goes on"
+            f"stopped after {result.steps} steps ({result.stopped}); to continue, run the same"
+            " command with --resume"
         )
         return 130 if result.interrupted else 0
     if result.weights is not None:

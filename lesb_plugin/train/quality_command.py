@@ -15,8 +15,8 @@ examples:
   bench quality --dataset DATA --train FACES --style clean --style video
 
 Sharpness is the variance of the Laplacian of a face crop at 160 x 200 pixels, fine detail the share
-of the energy at its finer half of the frequencies. Where the qualities of your data lie outside of
-those of a style, a detector trained with that style calls your real faces fake more often."""
+of the energy in the finer half of the frequencies. If your data is softer or sharper than what a
+style draws, a detector trained with that style calls your real faces fake more often."""
 
 
 def configure_quality(parser: argparse.ArgumentParser) -> None:

@@ -118,12 +118,14 @@ def _network(config: TrainConfig, backbone: TrainableBackbone) -> nn.Module:
 
 def _refuse_taken(out: Path, config: TrainConfig) -> None:
     if config.overwrite and config.resume:
-        raise ConfigError("--resume goes on with a run, --overwrite starts anew; pass one of them")
+        raise ConfigError(
+            "--resume continues a run, --overwrite starts a new one; pass only one of them"
+        )
     there = [name for name in (CHECKPOINT, WEIGHTS, LOG) if (out / name).exists()]
     if there and not (config.resume or config.overwrite):
         go_on = "--resume to go on with that run, " if CHECKPOINT in there else ""
         raise ConfigError(
-            f"{out / there[0]} exists already; pass {go_on}--overwrite to start it anew, or another"
+            f"{out / there[0]} exists already; pass {go_on}--overwrite to start over, or another"
             " --out"
         )
 

@@ -16,9 +16,9 @@ examples:
   bench validate --backbone sbi_efflite0 --weights mean.safetensors --train FACES
   bench validate --weights mean.safetensors --train FACES --flagged 0.03 --out moved.safetensors
 
-The pseudo-fakes are those that `bench train` selects by, with the same --train, --val and --val-...
-flags; only real faces with landmarks are read. --flagged moves the bias of the head and changes no
-order of scores, so the AUC stays as it is."""
+The pseudo-fakes are the ones that `bench train` selects weights on, given the same --train, --val
+and --val-... flags; only real faces with landmarks are read. --flagged recalibrates the 0.5
+threshold by the head's bias. The order of scores does not change, and so neither does the AUC."""
 
 
 def configure_validate(parser: argparse.ArgumentParser) -> None:

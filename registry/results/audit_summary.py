@@ -101,8 +101,8 @@ def keep_audit(artefact: Path, summary: AuditSummary) -> Path:
     there = _fakes_of(path, summary)
     if there > summary.fakes:
         raise DataError(
-            f"{path} holds an audit on {there} fakes, this one is on {summary.fakes}; audit on as"
-            " many, or take that file away first"
+            f"{path} holds an audit on {there} fakes, this one is on {summary.fakes}; audit at"
+            " least as many, or remove that file first"
         )
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(asdict(summary), indent=1) + "\n", encoding="utf-8")

@@ -216,7 +216,7 @@ def _of_groups(settings: Settings) -> tuple[str, ...]:
         return ()
     names = ", ".join(each.name for each in settings.groups)
     line = (
-        f"Profile {settings.profile} measures no method by itself, nor a group of them ({names});"
+        f"Profile {settings.profile} measures no single method and no group of methods ({names});"
         " `bench report --profile strict` does."
     )
     return (line,)

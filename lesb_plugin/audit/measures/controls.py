@@ -1,4 +1,4 @@
-"""What an explanation has to beat: scores and maps that know nothing of the face, or everything."""
+"""What an explanation has to beat: baselines that ignore the face, or an oracle."""
 
 from __future__ import annotations
 

@@ -25,9 +25,9 @@ examples:
   bench data check celeb_df_v2 dfdc --data-root /data/rgb --json-dir /data/dataset_json
   bench data check deepfakebench:FF-DF --data-root /data/rgb --frame-policy all --as-json
 
-Reads every frame that `bench eval` would read with the same flags. The exit code is 1 where a data
-set cannot be read or has files that are missing, empty, unreadable, or the same in two videos.
-Videos with fewer frames than --frames are listed and are no fault."""
+Reads every frame that `bench eval` would read with the same flags. The exit code is 1 if a data set
+cannot be read or has files that are missing, empty, unreadable, or the same in two videos. Videos
+with fewer frames than --frames are listed, but are not an error."""
 
 _LISTED = 3
 

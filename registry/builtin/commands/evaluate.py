@@ -21,17 +21,17 @@ __all__ = ["configure_eval", "run_eval"]
 
 _EVAL_EXAMPLES = """\
 examples:
-  bench eval                       LESB on its own backbone over faces of people who do not exist
+  bench eval                       LESB on its embedded backbone, on drawn faces
   bench eval --detector random --dataset celeb_df_v2 --data-root /data/rgb --json-dir /data/json
   bench eval --detector lesb --backbone efflite0_in1k --artefact runs/lesb --dataset DATA
   bench eval --detector lesb --backbone sbi_effb4 --weights FFraw.tar --fit-on FACES --dataset DATA
   bench eval --dataset DATA --group alpha='*_alpha' --group warps='warp_*|*_reenactment'
   bench eval --dataset DATA --corrupt h264 --corrupt jpeg:4,resize:2+jpeg:4
   bench eval --detector linear --backbone dfb_xception --dataset celeb_df_v2 --data-root /data/rgb \
-    --crop-from frame --frame-policy deepfakebench --profile both      DeepfakeBench's numbers too
+    --crop-from frame --frame-policy deepfakebench --profile both      and DeepfakeBench's numbers
   bench eval --config my.yaml --set options.fusion=max --dataset A --dataset B --out runs/both
 
-A run that was interrupted goes on where it stopped when it is started again with the same --out."""
+An interrupted run continues where it stopped when you start it again with the same --out."""
 
 
 def configure_eval(parser: argparse.ArgumentParser) -> None:

@@ -16,10 +16,10 @@ __all__ = ["DetectorState", "configure_faces", "detector_state", "run_faces"]
 _EXAMPLES = """\
 examples:
   bench faces
-  BENCH_INSIGHTFACE=~/packs/buffalo_l bench faces      with a model pack of yours
+  BENCH_INSIGHTFACE=~/packs/buffalo_l bench faces      with your own model pack
   bench faces --json
 
-Each detector is built, as a command that needs it would do: what is missing is said in its row."""
+Each detector is built as a command that needs it would build it; its row says what is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class DetectorState:
 def configure_faces(parser: argparse.ArgumentParser) -> None:
     """`--json`, and nothing else."""
     parser.epilog = _EXAMPLES
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run_faces(args: argparse.Namespace) -> int:

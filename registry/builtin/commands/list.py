@@ -18,10 +18,10 @@ __all__ = ["configure_list", "configure_plugins", "run_list", "run_plugins"]
 
 _LIST_EXAMPLES = """\
 examples:
-  bench list                               every kind with the names in it
+  bench list                               every kind, with its names
   bench list backbones                     one line each
   bench list detectors --json              for programs
-  bench list backbones --timm 'tf_eff*'    timm models by pattern; each is a backbone timm/<name>"""
+  bench list backbones --timm 'tf_eff*'    timm models that match; each is a backbone timm/<name>"""
 
 _PLUGINS_EXAMPLES = """\
 examples:
@@ -38,8 +38,8 @@ def configure_list(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "kind", nargs="?", help=", ".join(f"{kind}s".replace("_", "-") for kind in KINDS)
     )
-    parser.add_argument("--json", action="store_true", help="as JSON")
-    parser.add_argument("--timm", metavar="GLOB", help="list timm models by pattern")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--timm", metavar="GLOB", help="list timm models that match a pattern")
 
 
 def run_list(args: argparse.Namespace) -> int:
@@ -57,7 +57,7 @@ def run_list(args: argparse.Namespace) -> int:
 def configure_plugins(parser: argparse.ArgumentParser) -> None:
     """Flags of `bench plugins`."""
     parser.epilog = _PLUGINS_EXAMPLES
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run_plugins(args: argparse.Namespace) -> int:

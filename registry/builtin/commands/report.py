@@ -26,23 +26,23 @@ STRICT, DEEPFAKEBENCH_PROFILE, BOTH = "strict", "deepfakebench", "both"
 
 _REPORT_EXAMPLES = """\
 examples:
-  bench report runs/lesb           print the tables, computed again from predictions.parquet
-  bench report runs/lesb --write   and write results.json and the reports anew
+  bench report runs/lesb           print the tables, recomputed from predictions.parquet
+  bench report runs/lesb --write   and rewrite results.json and the reports
   bench report runs/lesb --profile both   and what DeepfakeBench would print, and why it differs"""
 
 
 def configure_report(parser: argparse.ArgumentParser) -> None:
     """Flags of `bench report`."""
     parser.epilog = _REPORT_EXAMPLES
-    parser.add_argument("run", type=Path, help="run folder that `bench eval` has written")
+    parser.add_argument("run", type=Path, help="run folder of `bench eval`")
     add_json_flag(parser, "the numbers, for each profile one object of a list,")
     parser.add_argument(
-        "--write", action="store_true", help="write results.json and the run's reports anew"
+        "--write", action="store_true", help="rewrite results.json and the run's reports"
     )
     parser.add_argument(
         "--profile",
         choices=(STRICT, DEEPFAKEBENCH_PROFILE, BOTH),
-        help="how metrics are computed (default: the run's own profile)",
+        help="how to compute metrics (default: the run's own profile)",
     )
 
 
@@ -56,7 +56,7 @@ def run_report(args: argparse.Namespace) -> int:
     folder = args.run.parent if args.run.is_file() else args.run
     if args.write and args.profile is not None:
         raise ConfigError(
-            f"--write keeps the run's own profile and cannot be told --profile {args.profile};"
+            f"--write keeps the run's own profile and cannot take --profile {args.profile};"
             " leave one of them out, or run `bench eval --profile` with another --out"
         )
     metrics = load_plugins().specs("metric")

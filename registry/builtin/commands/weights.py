@@ -26,9 +26,9 @@ examples:
   bench weights add weights.pth --backbone timm/resnet18
   bench weights average one.safetensors two.safetensors --out mean.safetensors
 
-Files are read as safetensors or with torch's weights_only: nothing in them is executed. What is
-named is what the tensors' names and shapes say; a backbone is offered where the file fits it
-strictly, as `bench eval --weights` will load it."""
+Files are read as safetensors or with torch's weights_only: nothing in them is executed. They are
+identified by the names and shapes of their tensors. A backbone is suggested if the file fits it
+strictly, as `bench eval --weights` would load it."""
 
 _ARTEFACT = "an artefact of `bench fit`"
 
@@ -57,24 +57,22 @@ def configure_weights(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action",
         choices=["inspect", "add", "average"],
-        help="say what a file is; put it where its backbone finds it; or take the mean of several"
-        " with one origin",
+        help="identify a file, put it where its backbone finds it, or average several with one"
+        " origin",
     )
     parser.add_argument(
         "files",
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="a checkpoint: safetensors, or a file of torch.save",
+        help="a checkpoint: safetensors, or written by torch.save",
     )
-    parser.add_argument("--json", action="store_true", help="inspect and add: as JSON")
+    parser.add_argument("--json", action="store_true", help="inspect and add: print JSON")
     parser.add_argument(
-        "--backbone", metavar="NAME", help="add: the backbone, where the file fits several"
+        "--backbone", metavar="NAME", help="add: the backbone, if the file fits several"
     )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="add: replace a file that is there"
-    )
-    parser.add_argument("--out", type=Path, help="average: the file to write, .safetensors")
+    parser.add_argument("--overwrite", action="store_true", help="add: replace an existing file")
+    parser.add_argument("--out", type=Path, help="average: file to write, .safetensors")
 
 
 def run_weights(args: argparse.Namespace) -> int:

@@ -20,9 +20,9 @@ __all__ = ["configure_compare", "finding", "run_compare", "run_names"]
 
 _EXAMPLES = """\
 examples:
-  bench compare runs/linear runs/lesb            AUC of the second less that of the first
+  bench compare runs/linear runs/lesb            AUC of the second minus that of the first
   bench compare runs/a runs/b runs/c --json      every later run against the first
-  bench compare runs/a runs/b --allow-differences   although crops or frames differ; says so"""
+  bench compare runs/a runs/b --allow-differences   even if crops or frames differ"""
 
 _SIGNIFICANT = 0.05
 
@@ -45,11 +45,11 @@ _HEADER = (
 def configure_compare(parser: argparse.ArgumentParser) -> None:
     """Flags of `bench compare`."""
     parser.epilog = _EXAMPLES
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="two run folders or more")
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="two or more run folders")
     parser.add_argument(
         "--allow-differences",
         action="store_true",
-        help="compare although frames, crops, data or profiles differ; the table then says so",
+        help="compare even if frames, crops, data or profiles differ; the table then says so",
     )
     parser.add_argument(
         "--draws", type=_count, default=2000, help="bootstrap draws (default: 2000)"
@@ -61,7 +61,7 @@ def configure_compare(parser: argparse.ArgumentParser) -> None:
 def run_compare(args: argparse.Namespace) -> int:
     """Print a row for every data set and later run."""
     if len(args.runs) < 2:
-        raise ConfigError("a comparison takes two run folders or more, got one")
+        raise ConfigError("a comparison takes two or more run folders, got one")
     from registry.builtin.compare.comparison import compare, load_run
 
     names = run_names(args.runs)

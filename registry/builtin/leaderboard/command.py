@@ -27,23 +27,23 @@ _ROUNDING = 0.0051  # what two decimals hide
 _EXAMPLES = """\
 examples:
   bench leaderboard runs/* --out board      board/leaderboard.html, .md and .csv
-  bench leaderboard --out board             published numbers alone
-  bench leaderboard runs/lesb --paper table1   the paper's table, the run's rows under it
+  bench leaderboard --out board             only published numbers
+  bench leaderboard runs/lesb --paper table1   the paper's table, with your runs below
 
-Numbers of runs are computed again from their predictions; a row for which that could not be done,
-or whose predictions were changed after the evaluation, says so."""
+The numbers of runs are recomputed from their predictions. A row for which that was impossible, or
+whose predictions were changed after the evaluation, says so."""
 
 
 def configure_leaderboard(parser: argparse.ArgumentParser) -> None:
     """Flags of `bench leaderboard`."""
     parser.epilog = _EXAMPLES
     parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="run folders")
-    parser.add_argument("--out", type=Path, help="folder to write leaderboard.html, .md, .csv into")
+    parser.add_argument("--out", type=Path, help="folder for leaderboard.html, .md and .csv")
     add_json_flag(parser, "the rows")
     parser.add_argument(
         "--paper",
         metavar="TABLE",
-        help="print a published table (table1, table2) with the runs' rows under it",
+        help="print a published table (table1, table2) with your runs below",
     )
 
 

@@ -45,7 +45,7 @@ def _introduction() -> list[Markup]:
     )
     kinds = (
         "Measured rows come from runs of bench eval, reported rows from publications. Their"
-        " protocols differ: each kind is sorted by itself, and the two are never ranked together."
+        " protocols differ: each kind is sorted separately, and the two are never ranked together."
     )
     return [tag("p", text, class_="soft") for text in (reading, kinds)]
 
@@ -76,7 +76,7 @@ def _table(entries: Sequence[BoardEntry], datasets: Sequence[str]) -> Markup:
         _body(kind, in_order(entries, kind), datasets, len(heads))
         for kind in ("measured", "reported")
     ]
-    caption = "Detectors by data set; the buttons in the head sort each kind by itself."
+    caption = "Detectors by data set; the buttons in the header sort each kind separately."
     table = tag("table", tag("caption", caption), tag("thead", tag("tr", *heads)), *bodies)
     label = "Leaderboard"
     return tag("div", table, class_="scroll", tabindex=0, role="region", aria_label=label)

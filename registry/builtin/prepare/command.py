@@ -38,16 +38,16 @@ _EXAMPLES = """\
 examples:
   bench prepare clips/ --label fake --out crops/mine
   bench prepare a.mp4 b.jpg --labels labels.csv --policy deepfakebench --out crops/mine
-  bench prepare Celeb-DF-v2/ --workers 8 --out crops/celeb_df      a data set brings its labels
+  bench prepare Celeb-DF-v2/ --workers 8 --out crops/celeb_df      a data set has its own labels
   bench prepare clips/ --labels labels.csv --policy deepfakebench --face-detector dlib \
     --landmarks shape_predictor_81_face_landmarks.dat --checkout DeepfakeBench/ --name mine
   bench prepare dfdc --data-root /data/rgb --split train --out crops/dfdc
 
 Crops, landmarks and the JSON that lists them are in DeepfakeBench's layout; with --checkout that
-checkout's test script reads them as they are. Started again with the
-same --out it goes on where it stopped, and adds other inputs and splits. Policy sbi: the face box
+checkout's test script reads them as they are. Started again with the same --out, it continues where
+it stopped, and adds other inputs and splits. Policy sbi: the face box
 grown by 12.5 %, 380 px; deepfakebench: eyes, nose and mouth on ArcFace's template, 256 px. The exit
-code is 1 where no frame gave a crop."""
+code is 1 if no frame gave a crop."""
 
 _LISTED = 10
 

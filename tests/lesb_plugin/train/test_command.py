@@ -35,7 +35,7 @@ def test_a_run_starts_stops_and_goes_on(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*command, "--minutes", "0"]) == 0
-    assert "--resume goes on" in capsys.readouterr().out
+    assert "run the same command with --resume" in capsys.readouterr().out
     assert main(command) == 2
     assert "pass --resume to go on with that run" in capsys.readouterr().err
     with pytest.MonkeyPatch.context() as patched:  # settings are compared before faces are read
