@@ -47,7 +47,9 @@ def configure_figure(parser: argparse.ArgumentParser) -> None:
         help="over the run's config.yaml, where data or weights have moved: --set data_root=PATH",
     )
     one = parser.add_argument_group("parts")
-    one.add_argument("--explainer", default="cam", metavar="NAME", help="of maps (default: cam)")
+    one.add_argument(
+        "--explainer", metavar="NAME", help="of maps (default: the detector's own, else cam)"
+    )
     one.add_argument("--method", help="how cam makes a map: gradcam, layercam and so on")
     one.add_argument(
         "--scale",
