@@ -97,6 +97,7 @@ if TYPE_CHECKING:
     )
     from registry.data.codecs import CODECS, Coding, Motion, missing_encoders, video_frame
     from registry.data.file_facts import file_facts
+    from registry.data.in_memory import Picture, as_files
     from registry.data.media import find_media
     from registry.errors import reading
     from registry.faces.aligned_crop import similarity
@@ -125,6 +126,7 @@ if TYPE_CHECKING:
     from registry.results.conformal import FEWEST_REALS, QualityClasses, by_quality, conformal_p
     from registry.results.file_scores import FaceScore, FrameScore, Prediction
     from registry.results.fit_report import artefact_file
+    from registry.results.prediction_list import Predictions
     from registry.results.provenance import package_versions
     from registry.results.result import Result
     from registry.results.roc import auc, auc_weighted
@@ -150,6 +152,7 @@ if TYPE_CHECKING:
     from registry.tasks.context import detector_context
     from registry.tasks.corrupted import Corrupted, evaluate_corrupted
     from registry.tasks.evaluate import evaluate
+    from registry.tasks.explain import explain
     from registry.tasks.finished_run import FinishedRun, ScoredFace
     from registry.tasks.fit import fit
     from registry.tasks.predict import Predictor, predict
@@ -222,8 +225,10 @@ __all__ = [
     "PartAudit",
     "PartRow",
     "PartScale",
+    "Picture",
     "PluginError",
     "Prediction",
+    "Predictions",
     "Predictor",
     "QualityCalibratedDetector",
     "QualityClasses",
@@ -252,6 +257,7 @@ __all__ = [
     "add_config_flags",
     "add_json_flag",
     "artefact_file",
+    "as_files",
     "as_yaml",
     "auc",
     "auc_weighted",
@@ -272,6 +278,7 @@ __all__ = [
     "end_with_parent",
     "evaluate",
     "evaluate_corrupted",
+    "explain",
     "file_facts",
     "file_sha256",
     "find_media",
@@ -373,6 +380,8 @@ _PLACES = {
     ),
     "registry.data.file_facts": "file_facts",
     "registry.data.media": "find_media",
+    "registry.data.in_memory": "Picture as_files",
+    "registry.results.prediction_list": "Predictions",
     "registry.results.file_scores": "FaceScore FrameScore Prediction",
     "registry.results.verdict": "PartRow PartScale Segment FileVerdict judge",
     "registry.tasks.reference": "reference_data",
@@ -391,6 +400,7 @@ _PLACES = {
     "registry.tasks.corrupted": "Corrupted evaluate_corrupted",
     "registry.tasks.evaluate": "evaluate",
     "registry.tasks.finished_run": "FinishedRun ScoredFace",
+    "registry.tasks.explain": "explain",
     "registry.tasks.fit": "fit",
     "registry.tasks.predict": "Predictor predict",
     "registry.tasks.run_folder": "refuse_other_run",
@@ -407,3 +417,8 @@ def __getattr__(name: str) -> Any:
     if name not in _ON_FIRST_USE:
         raise AttributeError(f"module 'registry' has no attribute {name!r}")
     return getattr(importlib.import_module(_ON_FIRST_USE[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, those that are loaded on first use among them."""
+    return sorted(__all__)
