@@ -70,17 +70,16 @@ class FileExplanation:
 
         A ConfigError without a score, or without matplotlib.
         """
-        shown = self._shown()
+        images = self._shown()
         try:
             from matplotlib.figure import Figure
         except ImportError:
             raise ConfigError(
                 "a figure needs matplotlib: pip install 'lesb-plugin[figures]'"
             ) from None
-        figure = Figure(figsize=(_INCHES * len(shown), _INCHES), layout="constrained")
-        for axes, image in zip(
-            figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True
-        ):
+        figure = Figure(figsize=(_INCHES * len(images), _INCHES), layout="constrained")
+        row = figure.subplots(1, len(images), squeeze=False)[0]
+        for axes, image in zip(row, images, strict=True):
             axes.imshow(image)
             axes.axis("off")
         figure.suptitle(self.sentence, wrap=True)

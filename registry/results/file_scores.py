@@ -73,7 +73,7 @@ class Prediction:
     verdict: FileVerdict | None = None
 
     def named(self, name: str | None) -> Prediction:
-        """The same under another name than the file's, in its error too; None leaves it as it is."""
+        """The same under another name, in its error too; None leaves it as it is."""
         if name is None or name == str(self.path):
             return self
         error = self.error.replace(str(self.path), name)

@@ -16,7 +16,7 @@ import registry
 from registry.cli import main
 from registry.errors import ConfigError
 
-SETTINGS: dict[str, Any] = {"crop_from": "detector", "quiet": True, "threads": 1}
+SETTINGS: dict[str, Any] = {"quiet": True, "threads": 1}
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from registry.builtin.datasets.toy.videos import toy_videos
     from registry.contracts.types import DatasetRequest
 
-    video = next(iter(toy_videos(DatasetRequest(name="toy", split="test"))))
+    video = next(iter(toy_videos(DatasetRequest(name="toy", root=None, split="test"))))
     image = cv2.imread(str(video.frames[0].path))
     assert image is not None
     path = tmp_path_factory.mktemp("photo") / "photo.png"
@@ -55,7 +55,7 @@ def test_it_says_what_predict_and_the_command_say(
     assert explained.score == predicted.score
     assert explained.verdict.word == predicted.verdict.word
     assert dict(explained.parts) == dict(predicted.parts)
-    command = ["explain", str(photo), "--crop-from", "detector", "--quiet", "--threads", "1"]
+    command = ["explain", str(photo), "--quiet", "--threads", "1"]
     assert main([*command, "--out", str(tmp_path)]) == 0
     record = json.loads((tmp_path / "photo.json").read_text())
     assert record["score"] == pytest.approx(explained.score, abs=1e-6)

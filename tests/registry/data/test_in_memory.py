@@ -44,5 +44,5 @@ def test_pixels_are_kept_exactly_and_names_are_told(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_image_is_told(image: object) -> None:
-    with pytest.raises(DataError, match="pixel|image"), as_files([image]):  # type: ignore[list-item]
+    with pytest.raises(DataError, match=r"pixel|image"), as_files([image]):  # type: ignore[list-item]
         pass
