@@ -16,7 +16,7 @@ import registry
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 API = sorted((DOCS / "api").glob("*.md"))
-SLOW = {"tasks", "plugins"}  # draw faces; build a network
+SLOW = {"tasks", "plugins", "python"}  # draw faces; build a network
 WRITTEN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 
 
