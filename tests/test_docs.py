@@ -85,7 +85,7 @@ def test_no_link_to_a_file_leads_nowhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", WRITTEN, ids=_name)
 def test_numbers_are_written_with_a_leading_zero(page: Path) -> None:
-    bare = re.findall(r"(?<![\w.`/])\.\d+\b.*", page.read_text("utf-8"))
+    bare = re.findall(r"(?<![\w.`/:])\.\d+\b.*", page.read_text("utf-8"))
     assert not bare
 
 
