@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from registry.backbones.timm_recipe import build_timm_backbone
     from registry.cli.detector_flags import configure_for_detectors
     from registry.cli.file_commands import check_inputs, configure_for_files, unscored
-    from registry.cli.flags import add_config_flags, given_flags
+    from registry.cli.flags import add_config_flags, add_json_flag, given_flags
     from registry.cli.verdict_lines import (
         VERDICT_COLUMNS,
         VerdictLines,
@@ -250,6 +250,7 @@ __all__ = [
     "WrapperSpec",
     "__version__",
     "add_config_flags",
+    "add_json_flag",
     "artefact_file",
     "as_yaml",
     "auc",
@@ -335,7 +336,7 @@ _PLACES = {
     "registry.backbones.timm_recipe": "build_timm_backbone",
     "registry.cli.detector_flags": "configure_for_detectors",
     "registry.cli.file_commands": "check_inputs configure_for_files unscored",
-    "registry.cli.flags": "add_config_flags given_flags",
+    "registry.cli.flags": "add_config_flags add_json_flag given_flags",
     "registry.console": "print_table progress progress_bar say say_above_bar say_block tell",
     "registry.contracts.backbone": (
         "Backbone FineBackbone FreezableNetwork TrainableBackbone TrainableNetwork"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
-from typing import Literal, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from registry.streams import output, write
 from registry.untrusted import one_line
@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 __all__ = [
     "Block",
+    "ProgressBar",
     "fit_columns",
     "is_number",
     "print_table",
@@ -48,10 +49,17 @@ def progress(
             advance(1)
 
 
+class ProgressBar(Protocol):
+    """What moves a progress bar."""
+
+    def __call__(self, count: int, figures: str = "") -> None:
+        """Move it on by `count` items; `figures` stand at its end from then on."""
+
+
 @contextmanager
 def progress_bar(
     label: str, *, total: int | None = None, done: int = 0, unit: str = "it", quiet: bool = False
-) -> Iterator[Callable[[int], object]]:
+) -> Iterator[ProgressBar]:
     """A bar that is moved by hand, by calling what the context gives with a number of items.
 
     `done` of `total` were finished before; the rate and the time left do not count them. Of nothing
@@ -70,7 +78,13 @@ def progress_bar(
         mininterval=0.1 if interactive else 10.0,
         file=sys.stderr,
     ) as bar:
-        yield bar.update
+
+        def advance(count: int, figures: str = "") -> None:
+            if figures:
+                bar.set_postfix_str(figures, refresh=False)
+            bar.update(count)
+
+        yield advance
 
 
 def say(text: str = "") -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from registry.untrusted import one_line
+
 __all__ = [
     "BenchError",
     "ConfigError",
@@ -26,7 +28,14 @@ _LONGEST = 300  # characters of a library's own words: some print the whole of w
 
 
 class BenchError(Exception):
-    """Base of every error that is the user's to fix; `bench` prints it and exits with code 2."""
+    """Base of every error that is the user's to fix; `bench` prints it and exits with code 2.
+
+    Each argument is a line. Newlines and control characters in one are of a name that somebody
+    chose, and are shown as escapes.
+    """
+
+    def __str__(self) -> str:
+        return "\n".join(one_line(str(line)) for line in self.args)
 
 
 class PluginError(BenchError):

@@ -29,7 +29,10 @@ from registry.plugins.discovery import load_plugins
 PLUGINS = load_plugins()
 SMALL = "timm/test_resnet"  # a network of timm's own tests: 0.5 million weights, any input size
 MEMBERS = {"timm/*": ("timm/test_vit", "timm/test_convnext", SMALL)}
-LARGE = ("dfb_resnet34", "dfb_clip_b16", "effort_clip_l14", "gend_clip_l14")
+LARGE = (
+    *("dfb_resnet34", "dfb_clip_b16", "effort_clip_l14", "gend_clip_l14"),
+    *("dfb_lsda", "dfb_sbi_effb4", "dfb_ucf"),
+)
 FIT_OPTIONS: dict[str, dict[str, Any]] = {
     **dict.fromkeys(
         ("lesb", "lesb_gep"),

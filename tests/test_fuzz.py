@@ -1,14 +1,13 @@
 """Readers of foreign bytes, fed what nobody would write: a value or a BenchError, nothing else.
 
 Few examples, always the same; BENCH_FUZZ=1000 runs as many of each kind, drawn anew.
+Images, videos and tables are in test_fuzz_media.py.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import os
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save
 
@@ -27,7 +26,6 @@ from lesb_plugin.lfd.presets import region_preset
 from registry.backbones.checkpoint import load_state
 from registry.builtin.datasets.deepfakebench.json_files import read_index
 from registry.builtin.prepare.layout import read_record
-from registry.errors import BenchError
 from registry.faces.reader import read_landmarks
 from registry.files import read_json
 from registry.results.predictions import PREDICTIONS
@@ -35,45 +33,11 @@ from registry.results.result import RESULTS, Result, recompute
 from registry.sealed import read_sealed, write_sealed
 from registry.settings.load import load_yaml, resolve
 from registry.settings.tasks import EvalConfig
+from tests.shared.fuzzed import EDITS, NUMBERS, VALUES, WORDS, calmly, damaged, few
 from tests.shared.synthetic_run import METRICS, drawn_rows, run_folder
 
 # Of the long run: what a failing example would look like is of no interest while none fails.
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
-MANY = int(os.environ.get("BENCH_FUZZ", "0"))
-few = settings(
-    max_examples=MANY or 40,
-    derandomize=not MANY,
-    database=None,
-    deadline=10_000,  # milliseconds
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-WORDS = st.text(max_size=8) | st.sampled_from(
-    ["", "fake", "0", "\0", "\x1b[2J", "=1", "\u202e", "x" * 300]
-)
-NUMBERS = st.integers() | st.floats() | st.sampled_from([2**31, -1, 10**30, 0])
-VALUES = st.recursive(
-    st.none() | st.booleans() | NUMBERS | WORDS,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4),
-    max_leaves=12,
-)
-EDITS = st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=6)), max_size=4)
-
-
-def calmly(read: Callable[..., Any], *args: Any) -> None:
-    """Whatever it gives or refuses is right; any other exception fails the test."""
-    try:
-        read(*args)
-    except (BenchError, FileNotFoundError):
-        return
-
-
-def damaged(whole: bytes, edits: list[tuple[float, bytes]], kept: float) -> bytes:
-    """Cut to a share, then overwritten in places."""
-    content = bytearray(whole[: max(1, round(kept * len(whole)))])
-    for where, new in edits:
-        at = int(where * len(content))
-        content[at : at + len(new)] = new
-    return bytes(content)
 
 
 @cache

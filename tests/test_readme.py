@@ -1,4 +1,4 @@
-"""The plugin in the README works as it stands there."""
+"""The plugins in the README and in the guide work as they stand there."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ import torch
 from registry import PluginError
 from registry.checks import check_backbone
 
-README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+GUIDE = (ROOT / "docs" / "guide" / "plugins.md").read_text("utf-8")
 
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The modules that the README prints, under the names that it gives them."""
-    blocks = re.findall(r"```(?:python|toml)\n# (\S+?)[:\n](.*?)```", README, re.DOTALL)
+    """The modules that the guide prints, under the names that it gives them."""
+    blocks = re.findall(r"```(?:python|toml)\n# (\S+?)[:\n](.*?)```", GUIDE, re.DOTALL)
     written = dict(blocks)
     assert set(written) == {"my_package/plugin.py", "pyproject.toml", "my_package/net.py"}
     (tmp_path / "my_package").mkdir()
@@ -32,7 +34,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         del sys.modules[name]
 
 
-def test_the_backbone_of_the_readme_keeps_the_contract(package: Any, tmp_path: Path) -> None:
+def test_the_backbone_of_the_guide_keeps_the_contract(package: Any, tmp_path: Path) -> None:
     (spec,) = package.bench_backbones()
     trained = check_backbone(spec, weights="random")
     assert trained.trained_on == ()
@@ -48,3 +50,12 @@ def test_weights_that_are_needed_are_asked_for(package: Any) -> None:
     (spec,) = package.bench_backbones()
     with pytest.raises(PluginError, match="'mine' needs weights: pass the file as weights="):
         check_backbone(spec)
+
+
+def test_the_hook_of_the_readme_returns_the_record_of_the_guide(package: Any) -> None:
+    (block,) = re.findall(r"```python\n(from registry import .*?)```", README, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(block, names)  # noqa: S102
+    (short,), (full,) = names["bench_backbones"](), package.bench_backbones()
+    for field in ("name", "summary", "build", "needs_weights", "weights_file"):
+        assert getattr(short, field) == getattr(full, field)

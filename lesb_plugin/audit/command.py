@@ -12,12 +12,15 @@ from lesb_plugin.audit.options import AuditConfig
 from registry import (
     BenchError,
     add_config_flags,
+    add_json_flag,
     given_flags,
     opened_folder,
     read_json,
     refuse_other_run,
     resolve,
     say,
+    say_block,
+    tell,
     write_text,
 )
 
@@ -53,6 +56,7 @@ def configure_audit(parser: argparse.ArgumentParser) -> None:
     parser.usage = f"{parser.prog} [options]"
     parser.epilog = _EXAMPLES
     add_config_flags(parser, AuditConfig)
+    add_json_flag(parser, "audit.json")
 
 
 def run_audit_command(args: argparse.Namespace) -> int:
@@ -73,16 +77,21 @@ def run_audit_command(args: argparse.Namespace) -> int:
         check_can_keep(config)
     with opened_folder(out):  # one that cannot be written is told before the long work
         audit = run_audit(config)
-    print_audit(audit)
+    line = tell if args.as_json else say
+    report = json.dumps(audit.to_json(), indent=1)
+    if args.as_json:
+        say_block(report)
+    else:
+        print_audit(audit)
     if audit.stopped and (out / REPORT).exists():
-        say(f"stopped: the audit that {out} holds stays as it is")
+        line(f"stopped: the audit that {out} holds stays as it is")
         return INTERRUPTED
-    write_text(out / REPORT, json.dumps(audit.to_json(), indent=1) + "\n")
+    write_text(out / REPORT, report + "\n")
     write_text(out / PAGE, audit_page(audit))
-    say(f"figures: {out / REPORT}")
-    say(f"report:  {(out / PAGE).resolve().as_uri()}")
+    line(f"figures: {out / REPORT}")
+    line(f"report:  {(out / PAGE).resolve().as_uri()}")
     if config.keep:
-        say(f"kept:    {keep(audit)}")
+        line(f"kept:    {keep(audit)}")
     return INTERRUPTED if audit.stopped else 0
 
 

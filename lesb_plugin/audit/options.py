@@ -47,24 +47,26 @@ class AuditConfig(AuditSettings):
     regions: str = option(
         "eyes_nose_mouth", "face parts: a YAML file, or one of configs/regions, by its name"
     )
-    make_edits: bool = option(False, "audit on edits made of the real faces, not on given fakes")
-    edits: int = option(3, "edits of each real face, with --make-edits", min=1)
+    make_edits: bool = option(
+        False, "audit on edits made from the real faces instead of given fakes"
+    )
+    edits: int = option(3, "with --make-edits: edits per real face", min=1)
     faces: int | None = option(
         None,
-        "no more faces than this, all those of evenly chosen people, of two at least",
+        "at most this many faces; people are chosen evenly, at least two",
         min=2,
     )
 
     # How it is measured.
     only: tuple[str, ...] = option(
-        (), f"rows to measure, of {', '.join((*ROWS, *EXTENDED_ROWS))}; commas join them"
+        (), f"rows to measure, separated by commas: {', '.join((*ROWS, *EXTENDED_ROWS))}"
     )
     extended: bool = option(False, f"also the rows {', '.join(EXTENDED_ROWS)}, which take longer")
-    extended_faces: int = option(64, "fakes that the extended rows are measured on", min=2)
-    attack_top: int = option(1, "attack the first, up to the first so many parts", min=1, max=3)
-    attack_steps: int = option(50, "steps of an attack at most; each takes 41 scores", min=1)
-    lime_samples: int = option(500, "images that LIME is fitted on, for each face", min=50)
-    draws: int = option(1000, "bootstrap draws of an interval; 0 for none", min=0)
+    extended_faces: int = option(64, "number of fakes for the extended rows", min=2)
+    attack_top: int = option(1, "attack the highest 1 to N parts", min=1, max=3)
+    attack_steps: int = option(50, "steps per attack at most; each needs 41 scores", min=1)
+    lime_samples: int = option(500, "images per face that LIME is fitted on", min=50)
+    draws: int = option(1000, "bootstrap draws per interval; 0 for none", min=0)
 
     # How it runs.
     keep: bool = option(
@@ -72,13 +74,15 @@ class AuditConfig(AuditSettings):
         "keep a summary beside the artefact: reports that name its parts then say how far to trust"
         " them",
     )
-    out: str | None = option(None, "folder of audit.json and audit.html; by default under runs/")
-    overwrite: bool = option(False, "replace an audit of something else that --out holds")
-    crop_from: Literal["auto", "landmarks", "detector"] = option(
-        "auto", "where the face box comes from; auto takes landmarks where there are any"
+    out: str | None = option(
+        None, "folder for audit.json and audit.html (default: a new one under runs/)"
     )
-    frames: int = option(1, "frames taken of each video", min=1)
-    workers: int = option(2, "workers that open video files", min=0)
+    overwrite: bool = option(False, "replace a different audit in --out")
+    crop_from: Literal["auto", "landmarks", "detector"] = option(
+        "auto", "where the face box comes from; auto: landmarks if there are any"
+    )
+    frames: int = option(1, "frames to take from each video", min=1)
+    workers: int = option(2, "number of workers that open video files", min=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()

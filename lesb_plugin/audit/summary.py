@@ -7,9 +7,10 @@ from pathlib import Path
 from lesb_plugin.audit.measures.controls import CONSTANT
 from lesb_plugin.audit.measures.intervals import Figure
 from lesb_plugin.audit.options import AuditConfig
+from lesb_plugin.audit.part_summary import PartSummary
 from lesb_plugin.audit.rows.row import Row
 from lesb_plugin.audit.run import Audit
-from registry import AuditFigure, AuditSummary, ConfigError, DataError, keep_audit
+from registry import AuditFigure, ConfigError, DataError, keep_audit
 
 __all__ = ["check_can_keep", "keep", "summary_of"]
 
@@ -38,7 +39,7 @@ def keep(audit: Audit) -> Path:
     return keep_audit(audit.artefact, summary_of(audit))
 
 
-def summary_of(audit: Audit) -> AuditSummary:
+def summary_of(audit: Audit) -> PartSummary:
     """The audit in a few figures; a DataError where the first row has none, or no interval."""
     first = audit.first
     if first is None or first.figure.low is None:
@@ -46,7 +47,7 @@ def summary_of(audit: Audit) -> AuditSummary:
         raise DataError(f"there is no audit to keep: {why}; audit on more, or other, fakes")
     rows = {row.key: row for row in audit.rows if row.figure.value is not None}
     record = audit.record
-    return AuditSummary(
+    return PartSummary(
         detector=audit.config.detector,
         weights_sha256=record["weights_sha256"],
         artefact_sha256=record["artefact_sha256"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lesb_plugin.audit.findings import of_matrix, of_rows
 from lesb_plugin.audit.measures.intervals import Figure
 from lesb_plugin.audit.rows.row import Row, number
 from lesb_plugin.audit.run import Audit
@@ -15,6 +16,7 @@ def print_audit(audit: Audit) -> None:
     names = control_names(audit)
     header = ("row", "n", "value", "95 % interval", "aim", "met", *names)
     print_table(headline(audit), header, [_cells(row, names) for row in audit.rows])
+    say(of_rows(audit.rows))
     if audit.matrix is not None:
         parts = audit.found.names
         matrix = [
@@ -24,6 +26,7 @@ def print_audit(audit: Audit) -> None:
         say()
         header = ("AUC against reals", *(f"{part} changed" for part in parts))
         print_table("", header, matrix)
+        say(of_matrix(parts, audit.matrix))
     for line in (*audit.called_out, *audit.notes):
         say(f"note: {line}")
     if audit.summary:

@@ -70,7 +70,7 @@ def bench_commands() -> Iterable[CommandSpec]:
     return [
         CommandSpec(
             name="explain",
-            summary="say of images and videos whether and where they were changed; one page each",
+            summary="report whether and where images and videos were manipulated; one page each",
             configure=lazy("lesb_plugin.explain.command:configure_explain"),
             run=lazy("lesb_plugin.explain.command:run_explain"),
         ),

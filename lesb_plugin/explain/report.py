@@ -97,7 +97,7 @@ def _audit_line(found: Explained, by: Explaining) -> Markup:
     summary = by.audit.summary
     if summary is None:
         finding = f"The parts of {by.config.detector} were never audited"
-    elif not summary.localises:
+    elif not summary.passed:
         finding = f"Audited: the parts of {summary.detector} do not say where a face was changed"
     else:
         finding = f"Audited: {summary.detector} {summary.finding}"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 
 from lesb_plugin.export.source import ExportSource
-from registry import as_yaml, replacing
+from registry import ConfigError, replacing
 
-__all__ = ["Section", "configuration", "section", "write_state"]
+__all__ = ["Section", "configuration", "read_base", "section", "write_state"]
 
 # The policy of the frames that DeepfakeBench's preprocessing and published data sets hold.
 ALIGNED = "deepfakebench"
@@ -81,10 +83,38 @@ class _Configuration:
     log_dir: str = "./logs/lesb"
 
 
-def configuration(source: ExportSource, section: Section) -> str:
-    """The YAML file as text, what one should know of it first."""
+# What follows from the network; all other keys are the checkout's own to set.
+_OWN = ("lesb", "resolution", "model_name", "mean", "std")
+
+
+def configuration(
+    source: ExportSource, section: Section, base: Mapping[str, Any] | None = None
+) -> str:
+    """The YAML file as text, what one should know of it first.
+
+    Of `base`, a configuration of the checkout's, every key is kept as it is but those of _OWN.
+    """
     size = source.network.crop.size
-    return _heading(source) + as_yaml(_Configuration(lesb=section, resolution=size))
+    values = asdict(_Configuration(lesb=section, resolution=size))
+    merged = {**values, **(base or {}), **{name: values[name] for name in _OWN}}
+    plain = {name: list(v) if isinstance(v, tuple) else v for name, v in merged.items()}
+    return _heading(source) + yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+
+
+def read_base(path: Path) -> dict[str, Any]:
+    """A detector's YAML of a checkout; a ConfigError for what is none, or feeds clips."""
+    try:
+        values = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read {path}: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} must hold a mapping of keys, got {type(values).__name__}")
+    if values.get("video_mode"):
+        raise ConfigError(
+            f"{path} is of a detector that is fed clips (video_mode), and LESB is fed single"
+            " frames; take training/config/detector/xception.yaml"
+        )
+    return values
 
 
 def write_state(source: ExportSource, path: Path) -> Path:

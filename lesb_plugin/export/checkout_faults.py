@@ -6,15 +6,13 @@ Each fault is one sentence that says what to do. The checkout's files are read a
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lesb_plugin.export.checkout_sources import Sources
+from registry import BenchError, load_yaml, read_json
 
 __all__ = ["EXTRA", "TEST_CONFIG", "find_faults", "out_of_scope"]
 
@@ -26,8 +24,8 @@ _MAY_BE_MISSING = 0.01  # of the frames: the first is taken in their place, as i
 # Import names that the extra brings; imports under other names than their package's have both.
 BROUGHT = frozenset(
     [
-        *("clip", "einops", "filterpy", "fvcore", "imgaug", "iopath", "kornia", "lmdb"),
-        *("loralib", "simplejson", "transformers", "yacs"),
+        *("clip", "efficientnet_pytorch", "einops", "filterpy", "fvcore", "imgaug", "iopath"),
+        *("kornia", "lmdb", "loralib", "simplejson", "transformers", "yacs"),
     ]
 )
 PACKAGES = {"clip": "openai-clip", "cv2": "opencv-python-headless", "skimage": "scikit-image"}
@@ -88,12 +86,14 @@ class _Config:
 
     @property
     def labels(self) -> Mapping[str, Any]:
-        return dict(self.values.get("label_dict") or {})
+        labels = self.values.get("label_dict")
+        return labels if isinstance(labels, Mapping) else {}
 
     @property
     def frames(self) -> int:
         number = self.values.get("frame_num")
-        return int(number["test"]) if isinstance(number, Mapping) and "test" in number else 1
+        of_test = number.get("test") if isinstance(number, Mapping) else None
+        return of_test if isinstance(of_test, int) else 1
 
 
 def _config(argv: Sequence[str]) -> _Config | None:
@@ -106,13 +106,13 @@ def _config(argv: Sequence[str]) -> _Config | None:
         return None
     try:
         read = [_mapping(Path(args.detector_path)), _mapping(TEST_CONFIG)]
-    except (OSError, ValueError, yaml.YAMLError):
+    except BenchError:
         return None
     return _Config(values={**read[0], **read[1]}, datasets=args.test_dataset)
 
 
 def _mapping(path: Path) -> dict[str, Any]:
-    return dict(yaml.safe_load(path.read_text("utf-8")) or {})
+    return load_yaml("", str(path.absolute()))
 
 
 def _lmdb(config: _Config) -> Iterator[str]:
@@ -127,17 +127,21 @@ def _lmdb(config: _Config) -> Iterator[str]:
 def _dataset(config: _Config, name: str) -> Iterator[str]:
     folder = Path(str(config.values.get("dataset_json_folder", "preprocessing/dataset_json")))
     path = folder / f"{name}.json"
-    try:
-        videos = list(_videos(json.loads(path.read_text("utf-8")), name, config))
-    except OSError:
+    if not path.is_file():
         there = ", ".join(sorted(each.stem for each in folder.glob("*.json"))) or "none"
         yield f"no {path} for --test_dataset {name}; JSON files there: {there}"
         return
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        yield f"{path} is not in DeepfakeBench's layout ({error!r})"
+    try:
+        content = read_json(path)
+    except BenchError as error:
+        yield str(error)
         return
-    yield from _labels(config, path, videos)
-    yield from _frames(config, path, videos)
+    try:
+        videos = list(_videos(content, name, config))
+        found = [*_labels(config, path, videos), *_frames(config, path, videos)]
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        found = [f"{path} is not in DeepfakeBench's layout ({error!r})"]
+    yield from found
 
 
 def _videos(content: Any, name: str, config: _Config) -> Iterator[Mapping[str, Any]]:

@@ -32,6 +32,7 @@ examples:
   bench export deepfakebench --backbone sbi_effb4 --weights FFraw.tar --artefact runs/lesb --out DIR
   bench export deepfakebench --standalone --out DIR
   bench export deepfakebench > lesb.yaml
+  bench export deepfakebench --base training/config/detector/xception.yaml --out DIR
 
 Without flags it is the shipped LESB; an artefact of lesb_gep is exported alike. In a DeepfakeBench
 checkout:
@@ -67,6 +68,12 @@ def configure_export(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         type=Path,
         help=f"for onnx the file (default: {GRAPH}); for deepfakebench a folder or the .yaml file",
+    )
+    parser.add_argument(
+        "--base",
+        metavar="FILE",
+        type=Path,
+        help="for deepfakebench: a detector's YAML of the checkout, whose other keys are kept",
     )
     parser.add_argument(
         "--standalone",
@@ -105,9 +112,10 @@ def _export_onnx(source: ExportSource, path: Path) -> None:
 
 
 def _export_for_checkout(source: ExportSource, args: argparse.Namespace) -> None:
-    from lesb_plugin.export.checkout import configuration, section, write_state
+    from lesb_plugin.export.checkout import configuration, read_base, section, write_state
 
-    text = configuration(source, section(args.backbone, args.weights, args.artefact, args.fusion))
+    own = section(args.backbone, args.weights, args.artefact, args.fusion)
+    text = configuration(source, own, None if args.base is None else read_base(args.base))
     if args.out is None:
         say_block(text.removesuffix("\n"))
         return
@@ -138,6 +146,8 @@ def _check_out(args: argparse.Namespace) -> None:
     out: Path | None = args.out
     if args.target == "onnx" and out is not None and (out.is_dir() or out.suffix != ".onnx"):
         raise ConfigError(f"--out {out} does not end in .onnx; name a file, such as {out / GRAPH}")
+    if args.base is not None and args.target == "onnx":
+        raise ConfigError("--base is for `bench export deepfakebench`; a graph has no YAML")
     if args.standalone and (args.target == "onnx" or out is None):
         raise ConfigError(
             "--standalone is for `bench export deepfakebench` with --out DIR, into which it writes"

@@ -19,14 +19,14 @@ class GepFitOptions(LesbFitOptions):
 
     identity: float = option(
         1.0,
-        "how much a part's directions avoid those in which real faces differ; another part: 1",
+        "how strongly to avoid directions in which real faces differ (another part counts 1)",
         min=0.0,
     )
     noise: float = option(
-        0.1, "how much they avoid those in which reals are distorted as their fakes are", min=0.0
+        0.1, "how strongly to avoid directions in which image quality varies", min=0.0
     )
     ridge: float = option(
         1e-3,
-        "how much they avoid those in which hardly anything varies, in units of a mean eigenvalue",
+        "how strongly to avoid directions in which little varies, in units of a mean eigenvalue",
         min=1e-9,
     )

@@ -14,6 +14,7 @@ from lesb_plugin.lesb.board import show_fit, show_pairs, show_subspaces, show_va
 from lesb_plugin.lesb.dataset import PseudoFakes
 from lesb_plugin.lesb.detector import LesbDetector
 from lesb_plugin.lesb.embedding import Embedded, embed_faces
+from lesb_plugin.lesb.findings import findings
 from lesb_plugin.lesb.fitted import LESB, FittedLesb, ValReals, head_logits
 from lesb_plugin.lesb.heads import HeadRecipe, Heads, auc
 from lesb_plugin.lesb.options import LesbFitOptions, LesbOptions
@@ -102,7 +103,8 @@ def _fit(
     show_subspaces(board, lfd, val, context.seed)
     show_pairs(board, val, LesbDetector(context.embedder, fitted, LesbOptions()))
     found = (auc_table(outcome), *rank_tables(by_rank, lfd.rank), *tables(lfd.diagnostics))
-    return FitReport(artefact=path, tables=found, notes=notes(outcome))
+    words = findings(outcome, by_rank, lfd.rank, lfd.diagnostics)
+    return FitReport(artefact=path, tables=found, notes=notes(outcome), findings=words)
 
 
 def _flagging(flagged: float, lfd: Lfd, heads: Heads, val: Embedded) -> tuple[Heads, float]:

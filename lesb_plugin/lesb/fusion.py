@@ -25,7 +25,7 @@ def harmonic(parts: Scores) -> Scores:
 
 
 def vote(parts: Scores) -> Scores:
-    """1.0 where more than half of the K scores exceed .5, else 0.0; a tie goes by mean >= .5."""
+    """1.0 where more than half of the K scores exceed 0.5, else 0.0; a tie goes by mean >= 0.5."""
     balance = 2 * (parts > 0.5).sum(axis=0) - len(parts)  # votes for minus votes against
     tie = parts.mean(axis=0) >= 0.5
     return np.asarray(np.where(balance == 0, tie, balance > 0), np.float64)

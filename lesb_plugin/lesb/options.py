@@ -15,7 +15,9 @@ class LesbOptions:
     """Options of `bench eval --detector lesb`."""
 
     fusion: Literal["mean", "max", "min", "median", "geometric", "harmonic", "vote", "all"] = (
-        option("mean", "how part scores become one; all reports every fusion, mean as the main one")
+        option(
+            "mean", "how part scores are fused; all reports every fusion, with mean as the main one"
+        )
     )
 
 
@@ -31,16 +33,16 @@ class LesbFitOptions:
         "instead of self-blends alone, every family of pseudo-fakes of a style: a YAML file, or one"
         " of configs/style",
     )
-    images: int = option(1440, "faces that LFD learns from, at most; the heads see all", min=1)
-    variants: int = option(16, "augmented variants of each face per part", min=2)
-    rank: int = option(128, "directions kept per part", min=1)
+    images: int = option(1440, "LFD learns from at most this many faces; the heads see all", min=1)
+    variants: int = option(16, "augmented variants per face and part", min=2)
+    rank: int = option(128, "directions to keep per part", min=1)
     ranks: tuple[int, ...] = option(
-        (), "ranks to choose from: the one whose fused scores do best on val is kept, not `rank`"
+        (), "choose among these ranks by the fused AUC on val, instead of --rank"
     )
     reference: Literal["mean", "clean"] = option(
-        "mean", "what variants are compared with: their mean, or the face before augmentation"
+        "mean", "compare variants with their mean, or with the face before augmentation (clean)"
     )
-    pseudo_fakes: int = option(16, "pairs of pseudo-fake and real per face", min=1)
+    pseudo_fakes: int = option(16, "pairs of pseudo-fake and real face per face", min=1)
     hidden: int = option(128, "hidden units of a part's head", min=1)
     dropout: float = option(0.2, "share of hidden units dropped in training", min=0.0, max=0.95)
     learning_rate: float = option(1e-3, "step size of AdamW", min=1e-8)
@@ -49,11 +51,11 @@ class LesbFitOptions:
     patience: int = option(10, "epochs without a better validation AUC before a head stops", min=1)
     flagged: float = option(
         0.0,
-        "share of val's reals, distorted as its fakes are, that is to have a mean score above .5:"
-        " all heads' biases are moved alike; 0 leaves them as trained, which is the paper's",
+        "recalibrate the 0.5 threshold: share of val's reals, distorted like its fakes, to score"
+        " above it (all heads' biases move alike); 0 leaves the heads as trained, as in the paper",
         min=0,
         max=0.5,
     )
     control_seeds: int = option(
-        3, "seeds that heads and the random-subspace control are trained with", min=1
+        3, "number of seeds for the heads and for the random-subspace control", min=1
     )

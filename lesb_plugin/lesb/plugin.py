@@ -90,25 +90,25 @@ def bench_commands() -> Iterable[CommandSpec]:
     return [
         CommandSpec(
             name="train",
-            summary="train a backbone on pseudo-fakes made of real faces; keep the best weights",
+            summary="train a backbone on pseudo-fakes made from real faces; keep the best weights",
             configure=lazy("lesb_plugin.train.command:configure_train"),
             run=lazy("lesb_plugin.train.command:run_train"),
         ),
         CommandSpec(
             name="autoencoder",
-            summary="train the small network that draws regions anew for pseudo-fakes",
+            summary="train the small network that redraws regions for pseudo-fakes",
             configure=lazy("lesb_plugin.train.autoencoder_command:configure_autoencoder"),
             run=lazy("lesb_plugin.train.autoencoder_command:run_autoencoder"),
         ),
         CommandSpec(
             name="quality",
-            summary="how sharp the faces of data are, beside those that a style trains with",
+            summary="compare the sharpness of your faces with that of a training style",
             configure=lazy("lesb_plugin.train.quality_command:configure_quality"),
             run=lazy("lesb_plugin.train.quality_command:run_quality"),
         ),
         CommandSpec(
             name="validate",
-            summary="AUC of weights on the pseudo-fakes of val; choose what scores .5",
+            summary="measure weights on the pseudo-fakes of val; recalibrate the 0.5 threshold",
             configure=lazy("lesb_plugin.train.validate_command:configure_validate"),
             run=lazy("lesb_plugin.train.validate_command:run_validate"),
         ),
@@ -120,8 +120,9 @@ def bench_commands() -> Iterable[CommandSpec]:
         ),
         CommandSpec(
             name="audit",
-            summary="measure how good an explanation is, beside what knows nothing of the face",
+            summary="measure how good an explanation is, against baselines that ignore the face",
             configure=lazy("lesb_plugin.audit.command:configure_audit"),
             run=lazy("lesb_plugin.audit.command:run_audit_command"),
+            audit=lazy("lesb_plugin.audit.part_summary:PartSummary"),
         ),
     ]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lesb_plugin.lesb.embedding import Embedded
+from lesb_plugin.lesb.fit_notes import probe_note, skipped_notes
 from lesb_plugin.lesb.options import LesbFitOptions
 from lesb_plugin.lesb.probe import Probe
 from lesb_plugin.lesb.runs import SeedRun
@@ -122,18 +123,6 @@ def notes(outcome: Outcome) -> tuple[str, ...]:
     if outcome.lowered:
         found.append(
             f"the logits of the heads are moved by {-outcome.lowered:+.2f}: the wanted share of"
-            " val's distorted reals has a mean score above .5"
+            " val's distorted reals has a mean score above 0.5"
         )
-    if outcome.probe is not None:
-        found.append(
-            "head: probe, a linear head on the whole embedding, as the weights have no fake/real "
-            f"head (C = {outcome.probe.strength:g})"
-        )
-    for name, split in (("train", train), ("val", val)):
-        if split.skipped:
-            first = split.skipped[0]
-            found.append(
-                f"{len(split.skipped)} faces of {name} could not be used; the first: {first.key}: "
-                f"{first.reason}"
-            )
-    return tuple(found)
+    return (*found, *probe_note(outcome.probe), *skipped_notes(train.skipped, val.skipped))

@@ -1,4 +1,4 @@
-"""Where .5 lies: the share of real faces that LESB's fused score calls fake."""
+"""Where 0.5 lies: the share of real faces that LESB's fused score calls fake."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["logit_of_half", "moved"]
 
 def logit_of_half(logits: NDArray[np.float64], flagged: float) -> float:
     """By how much part logits (K, n) of real faces must fall, all alike, for only a share of
-    `flagged`, in (0, 1), of the faces to have a mean score above .5.
+    `flagged`, in (0, 1), of the faces to have a mean score above 0.5.
     """
 
     def above(by: float) -> float:
         return float(np.quantile(fuse(expit(logits - by), "mean"), 1.0 - flagged)) - 0.5
 
-    # Moved by less than the smallest logit all faces are above .5, by more than the greatest none.
+    # Moved by less than the smallest logit all faces are above 0.5, by more than the greatest none.
     found: float = brentq(above, float(logits.min()) - 1.0, float(logits.max()) + 1.0)
     return found
 

@@ -90,7 +90,7 @@ def _prepare(
 
 
 def _around(points: Points, width: int, height: int) -> tuple[int, int, int, int]:
-    """Bounds of the 68 landmarks grown by half a width, a height above and .4 heights below."""
+    """Bounds of the 68 landmarks grown by half a width, a height above and 0.4 heights below."""
     (x0, y0), (x1, y1) = points[:68].min(axis=0), points[:68].max(axis=0)
     w, h = x1 - x0, y1 - y0
     left, right = max(0, int(x0 - w / 2)), min(width, int(x1 + w / 2) + 1)

@@ -116,7 +116,7 @@ def draw_colour(recipe: Colour, rng: np.random.Generator) -> Distortion:
 
 
 def draw_resolution(probability: float, rng: np.random.Generator) -> Distortion:
-    """Fewer pixels (by 2 or 4) or a sharper image (alpha .2-.5, lightness .5-1), equally likely."""
+    """Fewer pixels (by 2 or 4) or a sharper image (alpha 0.2 to 0.5, lightness 0.5 to 1)."""
     happens, fewer = rng.random(2) < (probability, 0.5)
     factor = int(rng.choice((2, 4)))
     alpha, lightness = rng.uniform((0.2, 0.5), (0.5, 1.0))

@@ -120,7 +120,7 @@ def choose_fusion(
 ) -> Fusion:
     """The weight that tells real from fake best; of equal ones the smallest.
 
-    `offset` leaves as many of the unchanged reals above .5 as the head has there.
+    `offset` leaves as many of the unchanged reals above 0.5 as the head has there.
     """
     top = z.max(axis=0)
     aucs = tuple(auc(labels, head + weight * top) for weight in WEIGHTS)

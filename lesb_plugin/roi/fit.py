@@ -22,7 +22,7 @@ from lesb_plugin.roi.encoding import Encoded, RoiEncoder, global_embedding, part
 from lesb_plugin.roi.fitted import FittedRoi, RoiModel
 from lesb_plugin.roi.heads import Examples, PartRecipe, train_part_heads
 from lesb_plugin.roi.options import RoiFitOptions
-from lesb_plugin.roi.summary import notes, record, tables
+from lesb_plugin.roi.summary import findings_on, notes, record, tables
 from registry import DataError, Embedder, FitContext, FitReport, progress, scratch_folder, sharpness
 
 __all__ = ["ARTEFACT", "encode_fakes", "fit_roi", "model_of"]
@@ -56,7 +56,10 @@ def _fit(
     show_faces(board, model, val, context.embedder)
     show_parts(board, model, val, context.embedder.backbone.dim, context.seed)
     return FitReport(
-        artefact=path, tables=tables(model, val, reals, scores), notes=notes(model, train, val)
+        artefact=path,
+        tables=tables(model, val, reals, scores),
+        notes=notes(model, train, val),
+        findings=findings_on(model, val, scores),
     )
 
 

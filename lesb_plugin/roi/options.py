@@ -15,14 +15,14 @@ class RoiFitOptions:
 
     style: str = option(
         "clean",
-        "how pseudo-fakes are made, and of which parts: a YAML file, or one of configs/style",
+        "how to make pseudo-fakes: a YAML file, or one of configs/style",
     )
-    pseudo_fakes: int = option(16, "pairs of pseudo-fake and real per face", min=1)
+    pseudo_fakes: int = option(16, "pairs of pseudo-fake and real face per face", min=1)
     margin: float = option(
-        4.0, "logits by which a changed part is to exceed the unchanged ones", min=0.0
+        4.0, "margin in logits between a changed part and the unchanged ones", min=0.0
     )
     learning_rate: float = option(1e-3, "step size of AdamW", min=1e-8)
-    weight_decay: float = option(0.01, "of the heads' weights", min=0.0)
+    weight_decay: float = option(0.01, "weight decay of the heads", min=0.0)
     batch: int = option(128, "crops per step of the heads' training", min=2)
     epochs: int = option(100, "passes over the crops, at most", min=1)
     patience: int = option(10, "epochs without a lower validation loss before it stops", min=1)

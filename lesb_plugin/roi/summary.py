@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lesb_plugin.lesb.fit_notes import probe_note, skipped_notes
 from lesb_plugin.lesb.heads import auc
 from lesb_plugin.lesb.summary import PACKAGES
 from lesb_plugin.lfd.artefact import describe_backbone
 from lesb_plugin.roi.calibration import WEIGHTS
 from lesb_plugin.roi.encoding import FEATURES
+from lesb_plugin.roi.findings import findings
 from lesb_plugin.roi.fitted import RoiModel, RoiScores
 from lesb_plugin.roi.localisation import Localisation, localisation
 from lesb_plugin.roi.options import RoiFitOptions
@@ -23,7 +25,7 @@ from registry import (
 if TYPE_CHECKING:
     from lesb_plugin.roi.encoding import Encoded
 
-__all__ = ["notes", "record", "tables"]
+__all__ = ["findings_on", "notes", "record", "tables"]
 
 Table = tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]
 
@@ -108,8 +110,15 @@ def tables(model: RoiModel, val: Encoded, reals: RoiScores, scores: RoiScores) -
     )
 
 
+def findings_on(model: RoiModel, val: Encoded, scores: RoiScores) -> tuple[str, ...]:
+    """Say in plain words what `tables` show of val's pseudo-fakes; a sentence for each."""
+    fake = val.fake[~val.clean]
+    aucs = auc(fake, scores.fused), auc(fake, scores.head)
+    return findings(model.regions.names, _localisation(val, scores), *aucs)
+
+
 def _flagged(reals: np.ndarray[Any, np.dtype[np.float64]]) -> str:
-    return f"{100 * float((reals > 0.5).mean()):.1f} % of reals above .5"
+    return f"{100 * float((reals > 0.5).mean()):.1f} % of reals above 0.5"
 
 
 def notes(model: RoiModel, train: Encoded, val: Encoded) -> tuple[str, ...]:
@@ -117,16 +126,4 @@ def notes(model: RoiModel, train: Encoded, val: Encoded) -> tuple[str, ...]:
     found = [f"{train.faces} faces to train on, {val.faces} to validate on"]
     if model.calibration.slope == 0:
         found.append("on val the part scores say nothing: they are the same for every face")
-    if model.probe is not None:
-        found.append(
-            "head: probe, a linear head on the whole embedding, as the weights have no fake/real "
-            f"head (C = {model.probe.strength:g})"
-        )
-    for name, split in (("train", train), ("val", val)):
-        if split.skipped:
-            first = split.skipped[0]
-            found.append(
-                f"{len(split.skipped)} faces of {name} could not be used; the first: {first.key}: "
-                f"{first.reason}"
-            )
-    return tuple(found)
+    return (*found, *probe_note(model.probe), *skipped_notes(train.skipped, val.skipped))

@@ -16,9 +16,9 @@ class AutoencoderConfig(FailureSettings, RealFaceSettings):
 
     folder: ClassVar[str] = "autoencoder"
 
-    val: tuple[str, ...] = option((), "data to measure on; by default the val split of --train")
+    val: tuple[str, ...] = option((), "data to measure on (default: the val split of --train)")
     out: str = option("runs/autoencoder.safetensors", "file to write the weights to, .safetensors")
     epochs: int = option(24, "passes over the real faces", min=1)
     batch: int = option(32, "boxes per step", min=1)
     learning_rate: float = option(2e-3, "largest step size of AdamW", min=1e-9)
-    overwrite: bool = option(False, "replace a file that is there")
+    overwrite: bool = option(False, "replace an existing file")

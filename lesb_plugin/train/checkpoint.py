@@ -135,8 +135,8 @@ def save_weights(
     """Weights as safetensors for `--weights`: float16, with norms, biases and head in float32.
 
     `exact` keeps in float32 what float16 does not hold to the last bit. A logit of fake of `shift`
-    becomes 0, a score of .5, by way of the bias of the last class. `metadata` is kept as JSON under
-    its keys.
+    becomes 0, a score of 0.5, by way of the bias of the last class. `metadata` is kept as JSON
+    under its keys.
     """
     head = {parameter.data_ptr() for parameter in network.head().parameters()}
     tensors = {}

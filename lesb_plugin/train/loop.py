@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,7 +17,6 @@ from lesb_plugin.drawing.tensorboard import FOLDER, Board
 from lesb_plugin.pseudo_fakes.pairs import Batch, Order, PairMaker, batches
 from lesb_plugin.train.checkpoint import (
     ADVICE,
-    FREE,
     run_identity,
     save_checkpoint,
     save_weights,
@@ -26,13 +26,15 @@ from lesb_plugin.train.monitor import Stop, write_log
 from lesb_plugin.train.optimiser import Average, rate, set_rate, weight_groups
 from lesb_plugin.train.options import TrainConfig
 from lesb_plugin.train.pictures import show_embeddings, show_pairs
+from lesb_plugin.train.record import curves_of, lasting_part, line_of
 from lesb_plugin.train.step import step_gradients
 from lesb_plugin.train.validation import ValSet, verdict
 from registry import DataError, TrainableNetwork, progress_bar, reading, say_block
 
-__all__ = ["CHECKPOINT", "LOG", "WEIGHTS", "Trainer"]
+__all__ = ["CHECKPOINT", "EARLIER", "LOG", "WEIGHTS", "Trainer"]
 
 CHECKPOINT, WEIGHTS, LOG = "checkpoint.pt", "weights.safetensors", "log.json"
+EARLIER = "earlier_weights.safetensors"  # the best of a run that was stopped after them
 
 
 @dataclass
@@ -104,8 +106,9 @@ class Trainer:
                 quiet=self.config.quiet,
             ) as advance:  # fmt: skip
                 for batch in self._timed(source):
-                    self._step(batch)
-                    advance(1)
+                    curves = self._step(batch)
+                    board.scalars(curves, self.done)
+                    advance(1, self._figures())
                     if self.done % self.order.steps == 0:
                         self._end_epoch(board)
                     if stop.reason:
@@ -117,7 +120,19 @@ class Trainer:
             source.close()  # type: ignore[attr-defined]
             board.close()
         self.save()
-        return stop.reason if self.done < len(self.order) else ""
+        if self.done == len(self.order):
+            return ""
+        self._keep_stopped()
+        return stop.reason
+
+    def _figures(self) -> str:
+        """What the bar ends with: loss and accuracy of the epoch so far, AUC on val, step size."""
+        tally = self.tally
+        best = f", val AUC {self.best:.3f}" if math.isfinite(self.best) else ""
+        return (
+            f"loss {tally.loss / tally.steps:.3f}, accuracy {tally.right / tally.steps:.3f}{best},"
+            f" step size {rate(self.config, self.done - 1, len(self.order)):.1e}"
+        )
 
     # --- steps -------------------------------------------------------------------------------
 
@@ -131,12 +146,14 @@ class Trainer:
                 return
             yield batch
 
-    def _step(self, batch: Batch) -> None:
+    def _step(self, batch: Batch) -> dict[str, float]:
+        """One step, and its curves."""
         start = time.perf_counter()
         images = batch.images.to(self.device).flatten(0, 1)  # (2n, S, S, 3), real before fake
         truth = _truth(batch, self.device)
         labels = torch.arange(len(images), device=self.device) % 2
-        set_rate(self.optimiser, rate(self.config, self.done, len(self.order)))
+        step_size = rate(self.config, self.done, len(self.order))
+        set_rate(self.optimiser, step_size)
         self.network.train()
         loss, right = step_gradients(
             self.network, images.permute(0, 3, 1, 2).float() / 255, labels, truth, self.config
@@ -150,6 +167,7 @@ class Trainer:
         self.done += 1
         self.average.update(self.network, self.done)
         self._count(batch, loss, right, time.perf_counter() - start)
+        return {"step/loss": loss, "step/accuracy": right, "step/size": step_size}
 
     def _count(self, batch: Batch, loss: float, right: float, seconds: float) -> None:
         tally = self.tally
@@ -172,12 +190,12 @@ class Trainer:
             )
         if last:
             show_embeddings(board, self.average.network, self.val, self.device, self.config.seed)
-        board.scalars(_flat(record), self.done)
+        board.scalars(curves_of(record), self.done)
         self.log["epochs"].append(record)
         self.log["seconds"] = round(self.seconds, 1)
         write_log(self.out / LOG, self.log)
         if not self.config.quiet:
-            say_block(_line(record, self.config.epochs))
+            say_block(line_of(record, self.config.epochs))
         self.tally = Tally()
 
     def _record(self, epoch: int) -> dict[str, Any]:
@@ -193,6 +211,34 @@ class Trainer:
             "seconds_per_step": round(tally.computing / tally.steps, 3),
             "seconds_waited_per_step": round(tally.waiting / tally.steps, 3),
         }
+
+    def _keep_stopped(self) -> None:
+        """Judge a run that ends before its time, and keep its weights where they are the best.
+
+        Its checkpoint is written and knows nothing of this: `resume` puts the earlier best back, so
+        that the run ends as it would have without the stop.
+        """
+        if not self.tally.steps:
+            return  # an epoch has just ended
+        weights, best = self.out / WEIGHTS, self.best
+        record = self._record(1 + self.done // self.order.steps)
+        if weights.is_file():
+            shutil.copyfile(weights, self.out / EARLIER)
+        self._validate(record)
+        if self.best == best:
+            (self.out / EARLIER).unlink(missing_ok=True)
+        self.log["stopped"] = {"step": self.done, **record}
+        write_log(self.out / LOG, self.log)
+        if not self.config.quiet:
+            say_block(line_of(record, self.config.epochs))
+
+    def _put_back(self) -> None:
+        """The best weights as of the checkpoint."""
+        earlier, weights = self.out / EARLIER, self.out / WEIGHTS
+        if earlier.is_file():
+            earlier.replace(weights)
+        elif "best" not in self.log:
+            weights.unlink(missing_ok=True)
 
     def _validate(self, record: dict[str, Any]) -> None:
         start = time.perf_counter()
@@ -212,7 +258,7 @@ class Trainer:
             trainable = cast(TrainableNetwork, self.average.network)
             flagged = self.config.flagged
             shift = found.exceeded_by(flagged) if flagged else 0.0
-            save_weights(self.out / WEIGHTS, trainable, {"training": _lasting(self.log)}, shift)
+            save_weights(self.out / WEIGHTS, trainable, {"training": lasting_part(self.log)}, shift)
 
     # --- checkpoints -------------------------------------------------------------------------
 
@@ -242,17 +288,7 @@ class Trainer:
             self.done, self.best = int(state["done"]), float(state["best"])
             self.seconds, self.log = float(state["seconds"]), dict(state["log"])
             self.tally = Tally(**state["tally"])
-
-
-def _lasting(log: Mapping[str, Any]) -> dict[str, Any]:
-    """What of the log goes with the weights: no times or places, as equal runs give equal files."""
-    stable = {key: value for key, value in log.items() if key not in {"epochs", "seconds"}}
-    if "config" in stable:
-        stable["config"] = {key: v for key, v in stable["config"].items() if key not in FREE}
-    if "best" in stable:
-        val = {key: value for key, value in stable["best"]["val"].items() if key != "seconds"}
-        stable["best"] = {**stable["best"], "val": val}
-    return stable
+        self._put_back()
 
 
 def _truth(batch: Batch, device: str) -> Truth:
@@ -264,27 +300,3 @@ def _truth(batch: Batch, device: str) -> Truth:
             batch.changed.to(device).flatten(0, 1),
         )
     return Truth(batch.masks.to(device).flatten(0, 1), parts, changed)
-
-
-def _flat(record: dict[str, Any]) -> dict[str, float]:
-    """A record as curves."""
-    values = {f"train/{key}": value for key, value in record.items() if key not in {"epoch", "val"}}
-    if "val" in record:
-        values["val/auc"] = record["val"]["auc"]
-        values |= {f"val/{name}": value for name, value in record["val"]["families"].items()}
-    return values
-
-
-def _line(record: dict[str, Any], epochs: int) -> str:
-    text = (
-        f"epoch {record['epoch']}/{epochs}: loss {record['loss']:.4f}, accuracy"
-        f" {record['accuracy']:.3f}, {record['pairs_per_second']:.1f} pairs/s (a step"
-        f" {record['seconds_per_step']:.2f} s, waited {record['seconds_waited_per_step']:.2f} s; a"
-        f" worker makes {record['pairs_made_per_second_by_one_worker']:.1f} pairs/s)"
-    )
-    if "val" not in record:
-        return text
-    val = record["val"]
-    families = ", ".join(f"{name} {value:.3f}" for name, value in val["families"].items())
-    low, high = val["interval"]
-    return f"{text}\n  val AUC {val['auc']:.4f} [{low:.3f}, {high:.3f}]: {families}"

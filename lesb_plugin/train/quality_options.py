@@ -17,15 +17,15 @@ class QualityConfig(FailureSettings, RealFaceSettings):
     folder: ClassVar[str] = "quality"
 
     dataset: tuple[str, ...] = option(
-        (), "data whose real faces are measured: a path, a registered name, or kind:NAME"
+        (), "data whose real faces to measure: a path, a registered name, or kind:NAME"
     )
     split: str = option("test", "split of that data")
     train: tuple[str, ...] = option(
-        (), "real faces of which the reals of training pairs are made, as `bench train` makes them"
+        (), "real faces to make training pairs from, as `bench train` does"
     )
-    val: tuple[str, ...] = option((), "faces that stand aside; by default the val split of --train")
+    val: tuple[str, ...] = option((), "faces to hold out (default: the val split of --train)")
     style: tuple[str, ...] = option(
-        ("video",), "how those pairs are made: a YAML file, or one of configs/style"
+        ("video",), "how to make those pairs: a YAML file, or one of configs/style"
     )
-    faces: int = option(300, "faces of each that are measured, at most", min=2)
-    size: int = option(224, "pixels of the sides of a crop", min=16)
+    faces: int = option(300, "measure at most this many faces of each", min=2)
+    size: int = option(224, "side of a crop in pixels", min=16)

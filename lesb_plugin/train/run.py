@@ -11,7 +11,7 @@ from torch import nn
 
 from lesb_plugin.pseudo_fakes.pairs import PairMaker, load_recipe, pair_maker
 from lesb_plugin.train.checkpoint import load_same_run
-from lesb_plugin.train.loop import CHECKPOINT, LOG, WEIGHTS, Trainer
+from lesb_plugin.train.loop import CHECKPOINT, EARLIER, LOG, WEIGHTS, Trainer
 from lesb_plugin.train.monitor import stopping, write_png
 from lesb_plugin.train.options import TrainConfig
 from lesb_plugin.train.pictures import example_pairs, pair_sheet
@@ -130,7 +130,7 @@ def _refuse_taken(out: Path, config: TrainConfig) -> None:
 
 def _begin(out: Path, config: TrainConfig, maker: PairMaker) -> None:
     """Only now that everything is read and built does an earlier run give way."""
-    for name in (CHECKPOINT, WEIGHTS, LOG):
+    for name in (CHECKPOINT, WEIGHTS, EARLIER, LOG):
         (out / name).unlink(missing_ok=True)
     write_text(out / "config.yaml", as_yaml(config))
     if pairs := example_pairs(maker, 0, 12):

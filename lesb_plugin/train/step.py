@@ -78,8 +78,8 @@ def split_pairs(count: int) -> tuple[torch.Tensor, torch.Tensor]:
 
     Each holds as many reals as fakes (give or take one pair). In a pass with both of a pair, batch
     norm's statistics give away which is which, and a network learns to read them rather than the
-    image: trained so, one had an AUC of .955 on new faces while their pairs were in its batch, and
-    of .787 image by image.
+    image: trained so, one had an AUC of 0.955 on new faces while their pairs were in its batch, and
+    of 0.787 image by image.
     """
     pairs = torch.arange(count // 2)
     fakes = (pairs >= (len(pairs) + 1) // 2).long()  # of the second half, in the first pass

@@ -54,7 +54,7 @@ class Validation:
 
 
 def validate(config: ValidateConfig) -> Validation:
-    """Judge the weights that `config` names and, where it names `out`, write them with .5 moved.
+    """Judge the weights that `config` names and, where it names `out`, write them with 0.5 moved.
 
     BenchErrors say what to change.
     """
@@ -102,8 +102,8 @@ def _check_asked(config: ValidateConfig) -> None:
             ("--out", "--flagged X") if config.flagged is None else ("--flagged", "--out")
         )
         raise ConfigError(
-            f"{given} needs {other}: --out FILE.safetensors --flagged .03 writes the weights so"
-            " that this share of val's reals scores above .5; leave both out to be told the AUC"
+            f"{given} needs {other}: --out FILE.safetensors --flagged 0.03 writes the weights so"
+            " that this share of val's reals scores above 0.5; leave both out to be told the AUC"
         )
     if config.out is None:
         return

@@ -14,7 +14,7 @@ _EXAMPLES = """\
 examples:
   bench validate --train FACES
   bench validate --backbone sbi_efflite0 --weights mean.safetensors --train FACES
-  bench validate --weights mean.safetensors --train FACES --flagged .03 --out moved.safetensors
+  bench validate --weights mean.safetensors --train FACES --flagged 0.03 --out moved.safetensors
 
 The pseudo-fakes are those that `bench train` selects by, with the same --train, --val and --val-...
 flags; only real faces with landmarks are read. --flagged moves the bias of the head and changes no
@@ -37,7 +37,7 @@ def run_validate(args: argparse.Namespace) -> int:
     title = f"{config.backbone}: {found.counts['']} reals of {found.people} people"
     print_table(title, ("pseudo-fakes", "images", "val AUC", "95 % interval"), found.rows())
     reals = found.verdict.reals
-    say(f"{100 * (reals > 0).mean():.1f} % of the reals score above .5")
+    say(f"{100 * (reals > 0).mean():.1f} % of the reals score above 0.5")
     if config.out is not None and config.flagged is not None:
         say(f"{100 * config.flagged:.1f} % of them do with the weights: {config.out}, sha256"
             f" {found.sha256}")  # fmt: skip

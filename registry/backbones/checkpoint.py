@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from registry.backbones.zoo import REFUSED
+from registry.backbones.zoo import member_of
 from registry.errors import DataError, reading
 from registry.files import expanded, file_sha256, refuse_special
 
@@ -203,10 +203,9 @@ def state_sha256(state: Mapping[str, torch.Tensor]) -> str:
 
 # (a name that tells the family, what to call it)
 FAMILIES: tuple[tuple[str, str], ...] = (
-    *REFUSED,
     (
         r"^(backbone\.)?efficientnet\._",
-        "a DeepfakeBench efficientnetb4 (its padding is another network's)",
+        "a DeepfakeBench efficientnetb4 or SBI, which differ in what they are fed alone",
     ),
     (r"^_conv_stem\.weight$", "an efficientnet_pytorch EfficientNet"),
     (r"^conv_stem\.weight$", "a timm EfficientNet or MobileNet"),
@@ -214,7 +213,8 @@ FAMILIES: tuple[tuple[str, str], ...] = (
     (r"^feature_extractor\.vision_model\.", "a GenD detector (CLIP ViT)"),
     (r"(^|\.)embeddings\.class_embedding$", "a CLIP vision tower of Hugging Face's"),
     (r"^(backbone\.)?resnet\.0\.weight$", "a DeepfakeBench resnet34 (CNN-Aug)"),
-    (r"^(backbone\.)?block1\.rep\.", "an Xception"),
+    (r"^backbone\.block1\.rep\.", "an Xception of DeepfakeBench (or its CORE, FWA, RFM)"),
+    (r"^block1\.rep\.", "an Xception"),
     (r"^layer1\.0\.conv1\.weight$", "a ResNet"),
     (r"relative_position_bias_table$", "a Swin transformer"),
     (r"^(visual|vision_model|image_encoder)\.", "a CLIP model"),
@@ -222,7 +222,10 @@ FAMILIES: tuple[tuple[str, str], ...] = (
     (r"^stages\.0\.(blocks\.)?0\.", "a ConvNeXt-like network"),
     (r"^basis/|^mlp/", "a fitted artefact of `bench fit` (pass it as --artefact)"),
 )
-HEADS = re.compile(r"(^|\.)(classifier|_fc|fc|head|last_linear(\.1)?|last_layer|head\.fc)\.weight$")
+HEADS = re.compile(
+    r"(^|\.)(classifier|_fc|fc|head|last_linear(\.1)?|last_layer|head\.fc|head_sha\.mlp\.2"
+    r"|binary_classifier\.4)\.weight$"
+)
 
 
 def looks_like(state: Mapping[str, torch.Tensor]) -> str:
@@ -235,6 +238,9 @@ def looks_like(state: Mapping[str, torch.Tensor]) -> str:
 
 def kind_of(state: Mapping[str, torch.Tensor]) -> str:
     """The network that the names of a state dict belong to."""
+    member = member_of(state)
+    if member is not None:
+        return member.kind
     kinds = (k for pattern, k in FAMILIES if any(re.search(pattern, name) for name in state))
     return next(kinds, "a network this program does not know")
 

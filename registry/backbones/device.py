@@ -11,7 +11,13 @@ import torch
 from registry.console import tell
 from registry.errors import ConfigError, did_you_mean
 
-__all__ = ["emulates_bfloat16", "resolve_device", "reuse_freed_memory", "warn_if_emulated"]
+__all__ = [
+    "available_devices",
+    "emulates_bfloat16",
+    "resolve_device",
+    "reuse_freed_memory",
+    "warn_if_emulated",
+]
 
 # glibc's malloc.h: numbers of the parameters of mallopt.
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
@@ -30,7 +36,7 @@ def resolve_device(name: str) -> str:
             f"device is {name!r};{did_you_mean(kind, DEVICES)}"
             f" known: {', '.join(DEVICES)}, and cuda:N for one of several"
         )
-    there = _available()
+    there = available_devices()
     if kind == "auto":
         return next(device for device in ("cuda", "mps", "cpu") if device in there)
     if name not in there:
@@ -41,7 +47,8 @@ def resolve_device(name: str) -> str:
     return name
 
 
-def _available() -> list[str]:
+def available_devices() -> list[str]:
+    """The devices that torch can compute on here; `cuda:N` for each of several."""
     devices = ["cpu"]
     if torch.cuda.is_available():
         devices += ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]

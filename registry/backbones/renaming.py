@@ -30,6 +30,8 @@ EFFNET_TOP = {
     "_bn1": "bn2",
     "_fc": "classifier",
 }
+# What SLADD and PCL of DeepfakeBench train beside their Xception, and do not score with.
+BESIDE = re.compile(r"^(synthesizer|PCL|backbone\.(type_fc|mag_fc|map))\.")
 # torchvision's ResNet without its last two children, as a sequence.
 RESNET_CHILDREN = {
     "0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", "7": "layer4",
@@ -108,7 +110,7 @@ def cadene_xception_to_timm(state: State) -> State:
 
     A state dict that has no such names comes back as it is.
     """
-    state = {name.removeprefix("backbone."): tensor for name, tensor in state.items()}
+    state = {n.removeprefix("backbone."): t for n, t in state.items() if not BESIDE.match(n)}
     if not any(name.startswith("last_linear.") for name in state):
         return state
     renamed = {}

@@ -13,21 +13,23 @@ from torch import nn
 
 from registry.backbones.checkpoint import State, load_state, load_strict, looks_like, state_sha256
 from registry.backbones.clip_renaming import hf_clip_to_timm
+from registry.backbones.hub import hub_file, hub_name
 from registry.backbones.recipe import TimmRecipe
 from registry.backbones.renaming import cadene_xception_to_timm, effnet_pytorch_to_timm
 from registry.backbones.timm_backbone import TimmBackbone, WeightsOrigin
 from registry.contracts.types import CropPolicy
 from registry.errors import ConfigError, DataError
+from registry.plugins.needs import RANDOM
 
-__all__ = ["RANDOM", "build_timm_backbone"]
-
-RANDOM = "random"
+__all__ = ["build_timm_backbone"]
 
 
 def build_timm_backbone(
     name: str, recipe: TimmRecipe, weights: str | Path | None, seed: int = 0
 ) -> TimmBackbone:
     """The backbone `name` with the weights of a file, or drawn from `seed` for "random".
+
+    "pretrained" and "hf-hub:OWNER/NAME" are fetched, which nothing else does.
 
     None stands for the file that comes with the install, where the recipe has one.
     A file that does not fit the model strictly is a DataError that says what it looks like.
@@ -39,8 +41,11 @@ def build_timm_backbone(
         provenance = WeightsOrigin(weights=RANDOM, weights_sha256=state_sha256(model.state_dict()))
     else:
         trained_on = recipe.trained_with(None if weights is None else str(weights))
-        file = _shipped(name, recipe) if weights is None else Path(weights)
+        hub = None if weights is None else hub_name(recipe.arch, str(weights))
+        own_file = _shipped(name, recipe) if weights is None else Path(weights)
+        file = own_file if hub is None else hub_file(hub)
         model, provenance = _load(name, replace(recipe, trained_on=trained_on), own, file)
+        provenance = replace(provenance, weights=hub or provenance.weights)
     return TimmBackbone(
         name,
         model,
@@ -87,8 +92,8 @@ def _create(recipe: TimmRecipe, classes: int, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         model: nn.Module = timm.create_model(recipe.arch, num_classes=classes).eval()
-    if recipe.change is not None:
-        recipe.change(model)
+        if recipe.change is not None:  # it may draw layers
+            recipe.change(model)
     return model
 
 

@@ -1,26 +1,93 @@
-"""DeepfakeBench's detectors that no backbone takes, by the names of their tensors, and why not.
+"""DeepfakeBench's detectors by a tensor that only they have, and why a backbone takes them or not.
 
-Those that one takes are recognised in `checkpoint`; what is not listed in either is not known.
+Those that have no tensor of their own (its xception, CORE, FWA and RFM are one network, and so are
+its efficientnetb4 and SBI) are told by their networks, in `checkpoint`.
 """
 
 from __future__ import annotations
 
-__all__ = ["REFUSED"]
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-_TWO = "its head stands on two networks"
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["MEMBERS", "Member", "member_of"]
+
 _INSIDE = "its own layers work inside of the network, not behind it"
+_TWO = "its head stands on two networks"
+_CLIP = "it reads several frames of a video at once, not one image"
+_POSITIONS = "its head reads every position of the map, not their mean"
+_BEHIND = "several layers follow its {}, all of them read here"
+_UNUSED = "an Xception when it scores; what it trained beside that is left out"
 
-# (a name that tells the detector, what to call it)
-REFUSED: tuple[tuple[str, str], ...] = tuple(
-    (pattern, f"a DeepfakeBench {name}, which no backbone takes: {why}")
-    for pattern, name, why in (
-        (r"^encoder_f\.", "UCF", "its head is several layers on a half of an encoder's features"),
-        (r"^FAD_head\.", "F3Net", "the network sees four bands of frequencies, not the image"),
-        (r"^srm_conv0\.", "SRM", _TWO),
-        (r"^(model\.)?reasoning\.reproject\.", "RECCE", _INSIDE),
-        (r"^attention_generation\.", "multi-attention detector", _INSIDE),
-        (r"^map\.[cl]\.", "FFD", _INSIDE),
-        (r"^fea_ext\.capsules\.", "Capsule-Net", "capsules have no embedding with a linear head"),
-        (r"^post_process\.\d+\.", "Face X-ray", "it scores a map of boundaries"),
-    )
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A detector; `own` fits the name of a tensor that it alone has, of `shape` where one is given.
+
+    `why` says why no backbone takes it, or with `is_taken` what a backbone takes of it.
+    """
+
+    own: str
+    name: str
+    why: str
+    is_taken: bool = False
+    shape: tuple[int, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """What to call a state dict of it."""
+        if self.is_taken:
+            return f"a DeepfakeBench {self.name} ({self.why})"
+        return f"a DeepfakeBench {self.name}, which no backbone takes: {self.why}"
+
+    def fits(self, name: str, tensor: Tensor) -> bool:
+        """Whether a tensor is the one that only this detector has."""
+        if re.search(self.own, name) is None:
+            return False
+        return not self.shape or self.shape == tuple(tensor.shape)
+
+
+# The first that fits counts: PCL has the network of SLADD, FTCN that of I3D.
+MEMBERS = (
+    Member(r"^encoder_f\.", "UCF", _BEHIND.format("Xception"), is_taken=True),
+    Member(r"^student_encoder\.", "LSDA", _BEHIND.format("EfficientNet-B4"), is_taken=True),
+    Member(r"^PCL\.theta\.", "PCL", _UNUSED, is_taken=True),
+    Member(r"^(synthesizer|backbone\.type_fc)\.", "SLADD", _UNUSED, is_taken=True),
+    Member(r"^FAD_head\.", "F3Net", "the network sees four bands of frequencies, not the image"),
+    Member(
+        r"^(backbone\.)?conv1\.weight$",
+        "SPSL",
+        "the network sees the phase of the image's spectrum as a fourth channel",
+        shape=(32, 4, 3, 3),
+    ),
+    Member(r"^srm_conv0\.", "SRM", _TWO),
+    Member(r"^encoder_idct\.", "LRL", _TWO),
+    Member(r"^explicit_extractor\.", "IID", "its score also reads a network for identities"),
+    Member(r"^(model\.)?reasoning\.reproject\.", "RECCE", _INSIDE),
+    Member(r"^attention_generation\.", "multi-attention detector", _INSIDE),
+    Member(r"^map\.[cl]\.", "FFD", _INSIDE),
+    Member(r"^att[0-6]conv\.weight2?$", "SIA", _INSIDE),
+    Member(r"^(norm_middle\.weight|c_cross)$", "UIA-ViT", "its head also reads the attention"),
+    Member(r"^fea_ext\.capsules\.", "Capsule-Net", "capsules have no embedding with a linear head"),
+    Member(r"^post_process\.\d+\.", "Face X-ray", "it scores a map of boundaries"),
+    Member(r"^(backbone\.)?Incption1_", "MesoInception-4", _POSITIONS),  # their spelling
+    Member(r"^(backbone\.)?fc1\.weight$", "Meso-4", _POSITIONS, shape=(16, 1024)),
+    Member(r"\.attention\.attention\.q_bias$", "VideoMAE", _CLIP),
+    Member(r"\.temporal_attention\.", "TimeSformer", _CLIP),
+    Member(r"\.message_attn\.", "X-CLIP", _CLIP),
+    Member(r"^(resnet\.)?head\.time_T\.", "FTCN", _CLIP),
+    Member(r"^(resnet\.)?s1\.pathway0_stem\.", "I3D or AltFreezing", _CLIP),
+    Member(r"^base_model\.layer\d\.\d+\.tim\.", "STIL", _CLIP),
+    Member(r"^frame_pos_embed$", "TALL", _CLIP),
 )
+
+
+def member_of(state: Mapping[str, Tensor]) -> Member | None:
+    """The detector that a state dict is of, where one of its tensors tells."""
+    return next(
+        (each for each in MEMBERS if any(each.fits(n, tensor) for n, tensor in state.items())), None
+    )

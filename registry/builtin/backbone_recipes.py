@@ -11,6 +11,7 @@ from registry.plugins.specs import BackboneSpec, lazy
 __all__ = ["RECIPES", "named_backbones"]
 
 _HALF = (0.5, 0.5, 0.5)
+_IMAGENET: dict[str, Any] = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 _FORGERIES = (Training(dataset="FaceForensics++", task="forgery"),)
@@ -66,6 +67,39 @@ RECIPES = {
         many_classes=True,
         **_DFB,
     ),
+    # The same network, which it feeds with ImageNet's mean and std.
+    "dfb_sbi_effb4": TimmRecipe(
+        arch="tf_efficientnet_b4",
+        file="sbi_best.pth of DeepfakeBench, or another checkpoint of its sbi",
+        names=("sbi_best.pth",),
+        size=256,
+        rename=lazy("registry.backbones.renaming:dfb_effnet_to_timm"),
+        change=lazy("registry.builtin.backbones:dfb_padding"),
+        many_classes=True,
+        **{**_DFB, **_IMAGENET},
+    ),
+    # What detects of it: its encoder of forgeries, the block and the head of what methods share.
+    "dfb_ucf": TimmRecipe(
+        arch="legacy_xception",
+        file="ucf_best.pth of DeepfakeBench, or another checkpoint of its ucf on an Xception",
+        names=("ucf_best.pth",),
+        size=256,
+        classes=2,
+        rename=lazy("registry.backbones.zoo_networks:ucf_to_timm"),
+        change=lazy("registry.backbones.zoo_networks:ucf_layers"),
+        **_DFB,
+    ),
+    # Its student, with the padding of 380 px everywhere.
+    "dfb_lsda": TimmRecipe(
+        arch="tf_efficientnet_b4",
+        file="lsda_best.pth of DeepfakeBench, or another checkpoint of its lsda",
+        names=("lsda_best.pth",),
+        size=256,
+        classes=2,
+        rename=lazy("registry.backbones.zoo_networks:lsda_to_timm"),
+        change=lazy("registry.backbones.zoo_networks:lsda_layers"),
+        **_DFB,
+    ),
     "dfb_resnet34": TimmRecipe(
         arch="resnet34",
         file="cnnaug_best.pth of DeepfakeBench, or another checkpoint of its resnet34",
@@ -75,7 +109,7 @@ RECIPES = {
         rename=lazy("registry.backbones.renaming:dfb_resnet_to_timm"),
         **_DFB,
     ),
-    # DeepfakeBench feeds its CLIP with a mean and std of .5.
+    # DeepfakeBench feeds its CLIP with a mean and std of 0.5.
     "dfb_clip_b16": TimmRecipe(
         arch="vit_base_patch16_clip_quickgelu_224",
         file="clip_best.pth of DeepfakeBench, or another checkpoint of its clip",
@@ -128,6 +162,9 @@ _SUMMARIES = {
     "xception": "Xception (timm legacy_xception), 256 px; needs a weights file",
     "dfb_xception": "Xception as DeepfakeBench feeds it: aligned crops, 256 px; needs its weights",
     "dfb_effb4": "EfficientNet-B4 of DeepfakeBench: aligned crops, 256 px; needs its weights",
+    "dfb_sbi_effb4": "SBI of DeepfakeBench: its EfficientNet-B4 fed otherwise; needs its weights",
+    "dfb_ucf": "UCF of DeepfakeBench, what detects of it: aligned crops, 256 px; needs its weights",
+    "dfb_lsda": "LSDA of DeepfakeBench, its student: aligned crops, 256 px; needs its weights",
     "dfb_resnet34": "ResNet-34 of DeepfakeBench (CNN-Aug): aligned crops, 256 px; needs weights",
     "dfb_clip_b16": "CLIP ViT-B/16 of DeepfakeBench: aligned crops, 224 px; needs its weights",
     "effort_clip_l14": "Effort on CLIP ViT-L/14: aligned crops, 224 px; needs its weights",

@@ -63,13 +63,13 @@ def eer(labels: Ints, scores: Floats) -> float:
 
 
 def accuracy(labels: Ints, scores: Floats) -> float:
-    """Share of right answers when a score of .5 or more is called fake; also of a single class."""
+    """Share of right answers when a score of 0.5 or more is called fake; also of a single class."""
     need_samples(labels)
     return unweighted(accuracy_weighted, labels, scores)
 
 
 def false_alarms(labels: Ints, scores: Floats) -> float:
-    """Share of the reals that score above .5; also of data that holds no fakes."""
+    """Share of the reals that score above 0.5; also of data that holds no fakes."""
     need_samples(labels)
     if not (labels == 0).any():
         raise UndefinedMetricError("no real among the samples")
@@ -112,13 +112,13 @@ def eer_weighted(labels: Ints, scores: Floats, weights: Ints) -> Floats:
 
 
 def accuracy_weighted(labels: Ints, scores: Floats, weights: Ints) -> Floats:
-    """(D,) shares of right answers at the threshold .5."""
+    """(D,) shares of right answers at the threshold 0.5."""
     right = ((scores >= 0.5) == (labels == 1)).astype(np.int64)  # (n,)
     return ratio(np.einsum("dn,n->d", weights, right), weights.sum(axis=1))
 
 
 def false_alarms_weighted(labels: Ints, scores: Floats, weights: Ints) -> Floats:
-    """(D,) shares of the reals above .5."""
+    """(D,) shares of the reals above 0.5."""
     real = labels == 0
     above = (scores[real] > 0.5).astype(np.int64)
     return ratio(np.einsum("dn,n->d", weights[:, real], above), weights[:, real].sum(axis=1))
@@ -140,7 +140,7 @@ def tpr_at_fpr_5_weighted(labels: Ints, scores: Floats, weights: Ints) -> Floats
 def _tpr_at(labels: Ints, scores: Floats, weights: Ints, *, percent: int) -> Floats:
     fp, tp = counts(labels, scores, weights)
     reals, fakes = fp[:, -1], tp[:, -1]
-    # In integers: 100 reals allow exactly one false positive at 1 %, whatever .01 * 100 rounds to.
+    # In integers: 100 reals allow exactly one false positive at 1 %, whatever 0.01 * 100 rounds to.
     allowed = 100 * fp <= percent * reals[:, None]
     best = np.where(allowed, tp, 0).max(axis=1)
     return ratio(best, np.where(percent * reals >= 100, fakes, 0))

@@ -25,6 +25,13 @@ _MODULES = {  # of commands that are not in commands/ under their own name
     **{name: f"{name}.command" for name in ("compare", "leaderboard", "prepare")},
 }
 
+# Data sets whose published files no public documentation describes down to names and labels.
+_UNCONFIRMED = {
+    "kodf": "KoDF",
+    "forgerynet": "ForgeryNet",
+    "deepfake_mnist_plus": "DeepFakeMnist+",
+}
+
 
 @hookimpl
 def bench_backbones() -> list[BackboneSpec]:
@@ -52,7 +59,7 @@ def bench_detectors() -> list[DetectorSpec]:
         ),
         DetectorSpec(
             name="random",
-            summary="seeded noise; shows that the data and the metrics work",
+            summary="seeded noise, to check data and metrics",
             build=lazy("registry.builtin.detectors:build_random"),
             needs_backbone=False,
         ),
@@ -78,7 +85,7 @@ def bench_datasets() -> list[DatasetSpec]:
         ),
         DatasetSpec(
             name="toy",
-            summary="drawn faces, real and spliced, made on the spot; for trying things out",
+            summary="drawn faces, real and forged, made on the spot; for trying things out",
             videos=lazy("registry.builtin.datasets.toy.videos:toy_videos"),
         ),
         DatasetSpec(
@@ -131,6 +138,19 @@ def bench_datasets() -> list[DatasetSpec]:
             needs="a folder that holds ExDDV.csv, and the videos below it by data set",
         ),
         DatasetSpec(
+            name="exddv_clicks",
+            summary="ExDDV: the frames that people clicked into, with the parts that they hit",
+            videos=lazy("registry.builtin.datasets.exddv:exddv_click_videos"),
+            needs="exddv_clicks:DIR of a folder that exddv reads",
+        ),
+        DatasetSpec(
+            name="hf",
+            summary="hf:NAME of a data set of the package datasets; pip install 'lesb-plugin[hf]'",
+            videos=lazy("registry.builtin.datasets.hugging_face:hugging_face_videos"),
+            recognises=lazy("registry.builtin.datasets.hugging_face:recognises_saved"),
+            needs="a folder that save_to_disk made; hf:USER/NAME fetches one from its hub",
+        ),
+        DatasetSpec(
             name="path_lists",
             summary="text lists of paths (GenD): *real*.txt holds reals, other lists hold fakes",
             videos=lazy("registry.builtin.datasets.path_lists:path_list_videos"),
@@ -146,6 +166,7 @@ def bench_datasets() -> list[DatasetSpec]:
             ),
             needs="--data-root with the frames, and NAME.json there or in --json-dir DIR",
         ),
+        *(_unconfirmed(name, title) for name, title in _UNCONFIRMED.items()),
         *(_known(each.name, each.title, each.needs) for each in SETS),
         _known(
             "df40/*",
@@ -153,6 +174,15 @@ def bench_datasets() -> list[DatasetSpec]:
             "--data-root with the frames, and <name>.json there or in --json-dir DIR",
         ),
     ]
+
+
+def _unconfirmed(name: str, title: str) -> DatasetSpec:
+    return DatasetSpec(
+        name=name,
+        summary=f"{title}; its layout is not confirmed, so it is read by a manifest that you write",
+        videos=partial(lazy("registry.builtin.datasets.manifest:unconfirmed_videos"), title),
+        needs="--data-root with the files and a manifest.csv of path and label",
+    )
 
 
 def _known(name: str, title: str, needs: str) -> DatasetSpec:
@@ -214,9 +244,9 @@ def bench_metrics() -> list[MetricSpec]:
     return [
         _metric("auc", "area under the ROC curve; ties count half"),
         _metric("ap", "average precision, fake as the positive class"),
-        _metric("eer", "equal error rate, interpolated; .5 for constant scores", higher=False),
-        _metric("accuracy", "share of right decisions at a threshold of .5"),
-        _metric("false_alarms", "share of reals that score above .5; needs no fakes", higher=False),
+        _metric("eer", "equal error rate, interpolated; 0.5 for constant scores", higher=False),
+        _metric("accuracy", "share of right decisions at a threshold of 0.5"),
+        _metric("false_alarms", "share of reals above 0.5; needs no fakes", higher=False),
         _metric("tpr_at_fpr_1", "share of fakes found while at most 1 % of reals are flagged"),
         _metric("tpr_at_fpr_5", "share of fakes found while at most 5 % of reals are flagged"),
     ]
@@ -239,25 +269,45 @@ def bench_reporters() -> list[ReporterSpec]:
             name="html",
             summary="report.html: one page with the tables and what they were made of",
             write=lazy("registry.builtin.reports.html:write_html"),
-        )
+        ),
+        ReporterSpec(
+            name="csv",
+            summary="measurements.csv: a row for every metric, for a spreadsheet or pandas",
+            write=lazy("registry.builtin.reports.csv_table:write_csv"),
+        ),
+        _tracker("mlflow", "MLflow: settings, numbers and results.json of the run"),
+        _tracker("wandb", "Weights & Biases: settings and numbers of the run"),
     ]
+
+
+def _tracker(name: str, what: str) -> ReporterSpec:
+    return ReporterSpec(
+        name=name,
+        summary=f"{what}; pip install 'lesb-plugin[{name}]'",
+        write=lazy(f"registry.builtin.reports.trackers:write_{name}"),
+        check=lazy(f"registry.builtin.reports.trackers:check_{name}"),
+    )
 
 
 @hookimpl
 def bench_commands() -> list[CommandSpec]:
     return [
-        _command("eval", "score data with a detector; print tables, keep a run folder"),
-        _command("fit", "fit a detector on real faces; keep what it learned"),
-        _command("predict", "score images, videos and folders; a line for each file"),
-        _command("report", "compute a run's numbers again from its predictions alone"),
-        _command("data", "check data: what is there, missing, damaged, doubled"),
-        _command("compare", "test whether one run is better on the videos that two share"),
-        _command("leaderboard", "runs beside published numbers: Markdown, CSV, HTML"),
-        _command("list", "what is registered: backbones, detectors, datasets, ..."),
-        _command("weights", "what a checkpoint is, without running code in it"),
-        _command("prepare", "videos and images to face crops for scoring"),
-        _command("faces", "which face detectors are ready here, and why not"),
-        _command("plugins", "which plugins are installed, and why one does not load"),
+        _command("eval", "score labelled data with a detector; print tables, write a run folder"),
+        _command("fit", "fit a detector on real faces; write its artefact"),
+        _command("predict", "score images, videos and folders; print a line per file"),
+        _command("report", "recompute a run's numbers from its predictions alone"),
+        _command("data", "check data for missing, damaged and duplicate files"),
+        _command("compare", "test which of two runs is better on the videos they share"),
+        _command("leaderboard", "list runs beside published numbers: Markdown, CSV, HTML"),
+        _command("list", "list what is registered: backbones, detectors, data sets, ..."),
+        _command(
+            "weights", "identify a checkpoint without running code in it; put it in its place"
+        ),
+        _command("prepare", "cut face crops from videos and images"),
+        _command("faces", "list which face detectors are ready here, and what the others lack"),
+        _command("doctor", "check the installation: what is there, missing, and what to do"),
+        _command("completion", "print a script that completes commands, flags and names"),
+        _command("plugins", "list installed plugins, and why one does not load"),
     ]
 
 

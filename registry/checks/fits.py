@@ -98,9 +98,16 @@ def _check_tables(report: FitReport, what: str) -> None:
             require(
                 cells, f"the table {title!r} of {what} must have {len(header)} texts a row", row
             )
-    for note in report.notes:
-        line = isinstance(note, str) and re.search(r"\n", note) is None
-        require(line, f"a note of {what} must be a line of text", repr(note))
+    for kind, lines in (("note", report.notes), ("finding", report.findings)):
+        for text in lines:
+            line = isinstance(text, str) and re.search(r"\n", text) is None
+            require(line, f"a {kind} of {what} must be a line of text", repr(text))
+    found, tables = len(report.findings), len(report.tables)
+    require(
+        found <= tables,
+        f"{what} must have a finding for each table at most",
+        f"{found} for {tables}",
+    )
 
 
 def _loaded(options: Lazy | None) -> type[Any] | None:

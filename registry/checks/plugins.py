@@ -16,6 +16,7 @@ from registry.cli.flags import add_option_flags
 from registry.errors import ConfigError, PluginError
 from registry.plugins.discovery import Plugins, load_module
 from registry.plugins.specs import ArtefactSpec, CommandSpec, Lazy
+from registry.results.audit_summary import AuditSummary
 from registry.settings.coerce import coerce
 
 __all__ = [
@@ -102,3 +103,7 @@ def check_command(spec: CommandSpec) -> None:
     except (ValueError, TypeError, KeyError, argparse.ArgumentError) as error:
         raise PluginError(f"help of command {spec.name!r} must be printable: {error}") from error
     require(callable(spec.run), f"run of command {spec.name!r} must be callable", repr(spec.run))
+    if spec.audit is not None:
+        kind = spec.audit.load()
+        of_audits = isinstance(kind, type) and issubclass(kind, AuditSummary)
+        require(of_audits, f"audit of command {spec.name!r} must load an AuditSummary", repr(kind))

@@ -10,27 +10,26 @@ from importlib import metadata
 from typing import Any, NoReturn
 
 from registry.console import tell
-from registry.errors import BenchError, ConfigError, DataError, UnknownNameError, guarded
+from registry.errors import BenchError, ConfigError, UnknownNameError, guarded
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import CommandSpec
 from registry.processes import Terminated, terminating
 from registry.streams import OutputError, output, own_output, shared_output, write
-from registry.untrusted import one_line
 
 __all__ = ["CommandParser", "main"]
 
 _EPILOG = """\
-a first run, on faces of people who do not exist:
+first run, on drawn faces of people who do not exist:
   bench eval
 
 with your own data (a manifest.csv, folders real/ and fake/, or `bench list datasets`):
   bench eval --dataset DATA
 
-with a backbone of your own choice:
+with another backbone:
   bench fit  --detector lesb --backbone efflite0_in1k --train FACES --out runs/lesb
   bench eval --detector lesb --backbone efflite0_in1k --artefact runs/lesb --dataset DATA
 
-`bench COMMAND --help` shows a command's flags, `bench list` all that is registered."""
+`bench COMMAND --help` shows the flags of a command, `bench list` everything that is registered."""
 
 
 _DISTRIBUTION = "lesb-plugin"  # whose commands print by `say` alone
@@ -62,9 +61,18 @@ class CommandParser(argparse.ArgumentParser):
         if unknown:
             known = [flag for action in self._actions for flag in action.option_strings]
             first = unknown[0].partition("=")[0]
-            hint = _close_flag(first, known) if first.startswith("-") else ""
+            hint = _close_flag(first, known) if first.startswith("-") else _json_hint(first, argv)
             self.error(f"unknown argument {first!r}{hint}")
+        self._print_config(args)
         return args
+
+    def _print_config(self, args: argparse.Namespace) -> None:
+        """`--print-config`, of every command that has a configuration: printed, and that is all."""
+        if getattr(args, "print_config", False):
+            from registry.cli.flags import config_text
+
+            self._print_message(config_text(args))
+            self.exit()
 
     def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ARG002 - argparse's own
         """What `--help` and `--version` print is the command's own."""
@@ -81,6 +89,12 @@ def _close_flag(unknown: str, known: Sequence[str]) -> str:
     return f"; did you mean {flags[close[0]]!r}?" if close else ""
 
 
+def _json_hint(unknown: str, argv: Sequence[str]) -> str:
+    """For a folder after `--json`, which once named where indices are."""
+    before = dict(zip(argv[1:], argv, strict=False)).get(unknown)
+    return "; --json prints JSON, a folder of indices is --json-dir" if before == "--json" else ""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `bench`; 2 for an error that is the user's to fix, 130 or 143 for Ctrl-C or SIGTERM."""
     try:
@@ -88,9 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run(list(sys.argv[1:] if argv is None else argv))
     except BenchError as error:
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
-        # A DataError is one sentence: a newline in it is of a name of somebody's file.
-        text = one_line(str(error)) if isinstance(error, DataError) else str(error)
-        tell(f"error: {text}{notes}")
+        tell(f"error: {error}{notes}")
         return 2
     except OutputError as error:
         tell(f"error: {error}")

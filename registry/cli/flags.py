@@ -10,15 +10,16 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, Union
 
 from registry.errors import PluginError
+from registry.settings.load import as_yaml, resolve
 
-__all__ = ["add_config_flags", "add_option_flags", "given_flags"]
+__all__ = ["add_config_flags", "add_json_flag", "add_option_flags", "config_text", "given_flags"]
 
 _OPTIONS = "options."
 _METAVARS = {int: "N", float: "X", str: "TEXT"}
 
 
 def add_config_flags(parser: argparse.ArgumentParser, cls: type[Any]) -> None:
-    """`--config`, `--set` and one flag for every field of `cls`."""
+    """`--config`, `--set`, `--print-config` and one flag for every field of `cls`."""
     parser.add_argument(
         "--config", metavar="FILE", help="YAML file with any of the keys below, or a shipped name"
     )
@@ -29,6 +30,12 @@ def add_config_flags(parser: argparse.ArgumentParser, cls: type[Any]) -> None:
         metavar="KEY=VALUE",
         help="one key by its name, over the file: --set frames=8 --set options.fusion=max",
     )
+    parser.add_argument(
+        "--print-config",
+        action="store_true",
+        help="print what all of that comes to as YAML, which --config reads, and do nothing else",
+    )
+    parser.set_defaults(config_class=cls)
     groups: dict[str, Any] = {"": parser}
 
     def container(name: str) -> Any:
@@ -49,6 +56,20 @@ def add_option_flags(parser: argparse.ArgumentParser, owner: str, cls: type[Any]
         raise PluginError(
             f"an option of {owner} takes the name of a flag that `{parser.prog}` has: {error}"
         ) from error
+
+
+def add_json_flag(parser: argparse.ArgumentParser, what: str) -> None:
+    """`--json`, as `args.as_json`: `what` as JSON on standard output, and nothing else there."""
+    parser.add_argument("--json", action="store_true", dest="as_json", help=f"print {what} as JSON")
+
+
+def config_text(args: argparse.Namespace) -> str:
+    """What file, `--set` and flags come to, as YAML; a ConfigError where a key or value is wrong.
+
+    `args` are of a parser that `add_config_flags` filled.
+    """
+    cls = args.config_class
+    return as_yaml(resolve(cls, args.config, args.set, given_flags(args, cls)))
 
 
 def given_flags(args: argparse.Namespace, cls: type[Any]) -> dict[str, Any]:

@@ -141,11 +141,15 @@ class FitContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitReport:
-    """What a fit left behind: the artefact, and tables to print, each (title, header, rows)."""
+    """What a fit left behind: the artefact, and tables to print, each (title, header, rows).
+
+    `findings` say in plain words what the tables show: a sentence for each, in their order.
+    """
 
     artefact: Path
     tables: tuple[tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]], ...] = ()
     notes: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
 
 
 Explain: TypeAlias = Callable[[Sequence[Crop]], list[Explanation]]

@@ -49,8 +49,9 @@ class Frame:
 
     `landmarks` is a .npy file of (68|81, 2) floats in pixels of the image; `mask` an image whose
     non-zero pixels were manipulated. `index` is the frame's number in its video; `listed` is the
-    path as the data set's index writes it, where it has an index. `seconds` is when a video file
-    shows it, where that is known.
+    path as the data set's index writes it, where it has an index. `clicks` are places (x, y) that
+    people took to be manipulated, as fractions of its width and height, where they were asked.
+    `seconds` is when a video file shows it, where that is known.
     """
 
     path: Path
@@ -58,6 +59,7 @@ class Frame:
     landmarks: Path | None = None
     mask: Path | None = None
     listed: str | None = None
+    clicks: tuple[tuple[float, float], ...] = ()
     seconds: float | None = None
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from registry.contracts.embedder import Embedder
 from registry.errors import NotFittedError, guarded
 from registry.plugins.chosen import Chosen
+from registry.plugins.needs import how_to_fit
 from registry.results.fit_report import artefact_file
 from registry.settings.shared import DetectorSettings
 
@@ -28,25 +28,5 @@ def find_artefact(chosen: Chosen, config: DetectorSettings, embedder: Embedder) 
             name = f"artefact {candidate.name!r}"
             return artefact_file(guarded(name, candidate.source, candidate.path))
     if chosen.detector.needs_artefact:
-        raise NotFittedError(_how_to_fit(config, weights))
+        raise NotFittedError(*how_to_fit(config, weights))
     return None
-
-
-def _how_to_fit(config: DetectorSettings, weights_sha256: str) -> str:
-    named = shlex.join(config.backbone_flags)
-    out = f"runs/{config.detector}_{(config.backbone or '').replace('/', '_')}"
-    return (
-        f"detector {config.detector!r} has no fitted artefact for backbone"
-        f" {config.backbone or ''!r} with weights {weights_sha256[:12]}. Fit one on real faces"
-        f" (DIR: a manifest or folder with train and val faces; `toy` tries it out):\n"
-        f"  bench fit --detector {config.detector} {named} --train DIR --out {out}\n"
-        f"then pass {_as_artefact(config)}--artefact {out}, or let eval fit one and keep it with"
-        " --fit-on DIR"
-    )
-
-
-def _as_artefact(config: DetectorSettings) -> str:
-    """What has to be said first, where `--artefact` alone would be the wrapper's."""
-    if config.wrap is None:
-        return ""
-    return shlex.join(["--wrap-artefact", str(config.wrapper_artefact)]) + " "

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from registry.backbones.build import build_embedder, check_weights
+from registry.backbones.build import build_embedder
 from registry.contracts.detector import Detector, DetectorContext, Explain
 from registry.contracts.embedder import Embedder
 from registry.contracts.traits import traits_of
@@ -17,9 +17,9 @@ from registry.detectors.artefacts import find_artefact
 from registry.errors import PluginError, guarded
 from registry.files import file_sha256
 from registry.plugins.chosen import Chosen
-from registry.plugins.specs import DetectorSpec, ExplainerSpec
-from registry.results.audit_summary import PartAudit, find_audit
-from registry.results.fit_report import artefact_file
+from registry.plugins.needs import check_needs
+from registry.plugins.specs import CommandSpec, DetectorSpec, ExplainerSpec
+from registry.results.audit_summary import AuditSummary, PartAudit, find_audit
 from registry.results.predictions import Settings
 from registry.settings.load import resolve_options
 from registry.settings.shared import DetectorSettings
@@ -33,7 +33,6 @@ __all__ = [
     "build_detector",
     "build_explainer",
     "build_model",
-    "check_files",
 ]
 
 
@@ -47,13 +46,17 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A detector, and what it was built from; `crop` is how faces are cut for it."""
+    """A detector, and what it was built from; `crop` is how faces are cut for it.
+
+    `audits` are the commands that audit detectors.
+    """
 
     spec: DetectorSpec
     detector: Detector
     embedder: Embedder | None
     artefact: Path | None
     crop: CropPolicy
+    audits: tuple[CommandSpec, ...] = ()
 
     @property
     def artefact_sha256(self) -> str:
@@ -89,16 +92,10 @@ def _parts(
     return embedder, find_artefact(chosen, config, embedder)
 
 
-def check_files(chosen: Chosen, config: DetectorSettings) -> None:
-    """The error that `build_model` would end with where weights or an artefact are missing."""
-    if chosen.backbone is not None:
-        check_weights(chosen, config)
-        if config.detector_artefact is not None:
-            artefact_file(Path(config.detector_artefact))
-
-
 def build_model(chosen: Chosen, config: DetectorSettings, fitted: Fitted | None = None) -> Model:
     """The chosen detector, ready to score; `fitted` where it was fitted just now."""
+    if fitted is None:
+        check_needs(chosen, config)
     context = build_context(chosen, config, fitted)
     embedder = context.embedder
     crop = CropPolicy() if embedder is None else embedder.backbone.crop
@@ -107,6 +104,7 @@ def build_model(chosen: Chosen, config: DetectorSettings, fitted: Fitted | None 
         detector=build_detector(chosen.detector, context),
         embedder=embedder,
         artefact=context.artefact,
+        audits=chosen.audits,
         crop=whole_frame(crop, config.crop_from) if config.crop_from in WHOLE else crop,
     )
 
@@ -119,12 +117,21 @@ def audit_of(model: Model, config: DetectorSettings) -> PartAudit:
         weights_sha256="" if model.embedder is None else model.embedder.backbone.weights_sha256,
         artefact_sha256=model.artefact_sha256,
         command=_audit_line(model, config),
+        readers=_audit_readers(model),
     )
+
+
+def _audit_readers(model: Model) -> Iterator[type[AuditSummary]]:
+    for command in model.audits:
+        if command.audit is not None:
+            yield guarded(f"command {command.name!r}", command.source, command.audit.load)
 
 
 def _audit_line(model: Model, config: DetectorSettings) -> str:
     """What audits this very detector, and keeps the audit where there is an artefact for it."""
-    line = ["bench", "audit", "--detector", model.spec.name]
+    if not model.audits:
+        return ""
+    line = ["bench", model.audits[0].name, "--detector", model.spec.name]
     if model.embedder is not None:
         line += config.backbone_flags
     fitted_here = isinstance(config, ScoredDataSettings) and bool(config.fit_on)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from registry.errors import ConfigError
+from registry.errors import ConfigError, guarded
 from registry.plugins.discovery import Plugins
 from registry.plugins.specs import (
     ArtefactSpec,
     BackboneSpec,
+    CommandSpec,
     DetectorSpec,
     FaceDetectorSpec,
     LandmarkerSpec,
@@ -52,7 +53,8 @@ class Chosen:
     """A detector and what it is made of, read by and measured with.
 
     `backbone` and `wrapper` are None where the detector needs none; `artefacts` are those that are
-    registered for it, `packages` the versions of all plugins by distribution.
+    registered for it, `audits` the commands that audit detectors, `packages` the versions of all
+    plugins by distribution.
     """
 
     detector: DetectorSpec
@@ -60,6 +62,7 @@ class Chosen:
     backbone: ChosenBackbone | None = None
     wrapper: WrapperSpec | None = None
     artefacts: tuple[ArtefactSpec, ...] = ()
+    audits: tuple[CommandSpec, ...] = ()
     metrics: Mapping[str, MetricSpec] = field(default_factory=dict)
     reporters: tuple[ReporterSpec, ...] = ()
     packages: Mapping[str, str] = field(default_factory=dict)
@@ -85,13 +88,14 @@ def choose(
     return Chosen(
         detector=detector,
         metrics={name: plugins.get("metric", name) for name in metrics},
-        reporters=tuple(plugins.get("reporter", name) for name in reporters),
+        reporters=tuple(_reporter(plugins, name) for name in reporters),
         backbone=_backbone_of(plugins, config) if runs_on_one else None,
         wrapper=plugins.get("wrapper", config.wrap) if runs_on_one and config.wrap else None,
         faces=choose_faces(plugins, config),
         artefacts=tuple(
             each for each in plugins.specs("artefact").values() if each.detector == detector.name
         ),
+        audits=tuple(each for each in plugins.specs("command").values() if each.audit is not None),
         packages={each.distribution: each.version for each in plugins.infos},
     )
 
@@ -109,6 +113,14 @@ def choose_faces(plugins: Plugins, config: FaceSettings) -> ChosenFaces:
         landmarker=plugins.get("landmarker", config.landmarker or own),
         asked_for=config.landmarker is not None or config.landmarks is not None,
     )
+
+
+def _reporter(plugins: Plugins, name: str) -> ReporterSpec:
+    """The reporter of a name, if it can be used here: what it lacks is told before a run."""
+    spec: ReporterSpec = plugins.get("reporter", name)
+    if spec.check is not None:
+        guarded(f"reporter {name!r}", spec.source, spec.check)
+    return spec
 
 
 def _backbone_of(plugins: Plugins, config: ModelSettings) -> ChosenBackbone:

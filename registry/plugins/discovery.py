@@ -267,8 +267,10 @@ def _unknown_disabled(disabled: Iterable[str], installed: Sequence[str]) -> tupl
 def _raise_failures(plugins: Plugins) -> None:
     problems = plugins.failures + plugins.conflicts()
     if problems:
-        listed = "\n".join(f"  {each.plugin} ({each.stage}): {each.reason}" for each in problems)
-        raise PluginError(f"BENCH_STRICT_PLUGINS is set and plugins have failures:\n{listed}")
+        raise PluginError(
+            "BENCH_STRICT_PLUGINS is set and plugins have failures:",
+            *(f"  {each.plugin} ({each.stage}): {each.reason}" for each in problems),
+        )
 
 
 def _describe(error: BaseException) -> str:

@@ -216,14 +216,24 @@ class MetricSpec(Spec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReporterSpec(Spec):
-    """`write(result, folder) -> Path` of the file written."""
+    """`write(result, folder) -> Path` of the file written.
+
+    `check()`, where there is one, raises a ConfigError before anything is scored if it cannot be
+    used here, such as for want of a package.
+    """
 
     write: Callable[[Result, Path], Path]
+    check: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandSpec(Spec):
-    """A subcommand of `bench`: `configure(parser)` adds its arguments, `run(args) -> exit code`."""
+    """A subcommand of `bench`: `configure(parser)` adds its arguments, `run(args) -> exit code`.
+
+    A command that audits detectors, and keeps what it finds beside their artefacts, names the
+    AuditSummary that this is read as: `audit` loads the class.
+    """
 
     configure: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
+    audit: Lazy | None = None

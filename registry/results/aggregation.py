@@ -2,8 +2,8 @@
 
 A frame's score is the largest of its faces', and its part scores are those of the face with the
 largest score of the detector itself. A video's score is the mean of its frames'. A vote is taken
-anew at each level from that level's part scores: fake where more than half of them exceed .5, and
-where exactly half do, fake if their mean is .5 or more.
+anew at each level from that level's part scores: fake where more than half of them exceed 0.5, and
+where exactly half do, fake if their mean is 0.5 or more.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an audit found of a detector's part scores, kept in a file beside the audited artefact.
+"""What an audit found of a detector, kept in a file beside the audited artefact.
 
 It is a file of its own and not in the artefact: an artefact is known by its sha256, in runs, in
 cached scores and in this very summary, and whatever is written into it makes another one of it.
@@ -7,8 +7,9 @@ cached scores and in this very summary, and whatever is written into it makes an
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,31 +38,19 @@ class AuditFigure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuditSummary:
-    """An audit of part scores in a few figures, and what it is of.
+class AuditSummary(ABC):
+    """What an audit was of and what it rests on; a subclass adds its figures and its words.
 
-    `right_part` is how often the changed part of a face has the highest score: recall, the mean
-    over parts, in [0, 1]; its control always names the same part. `groups` are the same by kind of
-    change. `auc_diagonal` is the mean AUC of a part's score for its own change, `redundancy` the
-    correlation of part scores by kind of fake ("single_part", "whole_face"). `reports` are about
-    the part that a report singles out: how often it is the changed one ("right"), and in how many
-    fakes with one part changed ("singled"), with all changed ("whole") and reals ("real") there is
-    one; empty where that was not measured.
+    A plugin's command names the subclass (`CommandSpec.audit`), and with it what it has kept is
+    read. `created` is a time in ISO 8601; data, weights and artefact are known by their sha256.
     """
 
     schema: Literal[1] = 1
     detector: str
     weights_sha256: str
     artefact_sha256: str
-    parts: tuple[str, ...]
-    right_part: AuditFigure
-    groups: Mapping[str, AuditFigure]
-    auc_diagonal: AuditFigure | None
-    redundancy: Mapping[str, AuditFigure]
-    reports: Mapping[str, AuditFigure] = field(default_factory=dict)
     datasets: tuple[str, ...]
     split: str
-    made_edits: bool  # whether the fakes are edits that the audit made of real faces
     reals: int
     fakes: int
     identities: int
@@ -70,53 +59,19 @@ class AuditSummary:
     version: str
 
     @property
-    def localises(self) -> bool:
-        """Whether part scores say more of where a face was changed than one constant answer."""
-        return self.right_part.beats_control
+    @abstractmethod
+    def passed(self) -> bool:
+        """Whether what was audited may be taken for what it claims to be."""
 
     @property
+    @abstractmethod
     def finding(self) -> str:
-        """The first figure as a clause: `names the changed part first in 35 % [30, 40] of ...`."""
-        control = self.right_part.control
-        than = ""
-        if control is not None:
-            than = f", where naming always the same part reaches {100 * control:.0f} %"
-        return (
-            f"names the changed part first in {_percent(self.right_part)} of faces with one part"
-            f" changed (mean over the parts){than}"
-        )
+        """What was found, as a clause whose subject is the detector."""
 
     @property
+    @abstractmethod
     def words(self) -> str:
         """What was found, on what, and how to take it, in sentences."""
-        edits = "edits made of " if self.made_edits else ""
-        lead = (
-            f"Audited on {edits}{', '.join(self.datasets)}, split {self.split} ({self.reals:,} real"
-            f" faces, {self.fakes:,} fakes; {self.created[:10]}): {self.detector} {self.finding}"
-        )
-        if not self.localises:
-            return f"{lead}: do not read its parts as places."
-        kinds = [
-            f"{name} {_percent(figure)}{_beside_control(figure)}"
-            for name, figure in self.groups.items()
-        ]
-        by_kind = f" By kind of change: {'; '.join(kinds)}." if kinds else ""
-        return f"{lead}.{by_kind}{self._of_reports}"
-
-    @property
-    def _of_reports(self) -> str:
-        """Sentences on the part that reports single out, "" where that was not measured."""
-        if not {"right", "singled"} <= set(self.reports):
-            return ""
-        right, singled = (_percent(self.reports[name]) for name in ("right", "singled"))
-        found = (
-            f" Reports single a part out in {singled} of faces with one part changed; it is the"
-            f" changed one in {right} of those."
-        )
-        if "whole" in self.reports:
-            share = _percent(self.reports["whole"])
-            found += f" They also do in {share} of faces changed as a whole."
-        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,20 +126,19 @@ def find_audit(
     weights_sha256: str,
     artefact_sha256: str,
     command: str,
+    readers: Iterable[type[AuditSummary]],
 ) -> PartAudit:
     """The audit beside `artefact`, if it is of this very detector, artefact and weights.
 
-    Without one the words say so, and why one that is there does not count; `command` makes one.
+    Without one the words say so, and why one that is there does not count; `command` makes one
+    ("" where none does). The first of `readers` that a file fits reads it.
     """
-    never = (
-        f"The part scores of {detector} were never audited: whether they say where a face was"
-        f" changed is not known. To audit them on fakes whose changed parts are known: {command}"
-    )
+    never = _never(detector, command)
     path = None if artefact is None else audit_file(artefact)
     if path is None or not path.is_file():
         return PartAudit(words=never)
     try:
-        summary = build(AuditSummary, _read(path))
+        summary = _summary(path, readers)
     except (OSError, ValueError, BenchError) as error:
         return PartAudit(words=f"{path.name} is no audit that can be read ({error}). {never}")
     mine = {
@@ -199,23 +153,29 @@ def find_audit(
     return PartAudit(words=summary.words, summary=summary)
 
 
+def _never(detector: str, command: str) -> str:
+    never = (
+        f"The part scores of {detector} were never audited: whether they say where a face was"
+        " changed is not known."
+    )
+    how = f" To audit them on fakes whose changed parts are known: {command}"
+    return never + (how if command else "")
+
+
+def _summary(path: Path, readers: Iterable[type[AuditSummary]]) -> AuditSummary:
+    """A file as the first class that fits reads it; the BenchError of the last that does not."""
+    values = _read(path)
+    fault: BenchError = DataError("no plugin reads kept audits")
+    for reader in readers:
+        try:
+            return build(reader, values)
+        except BenchError as error:
+            fault = error
+    raise fault
+
+
 def _read(path: Path) -> dict[str, Any]:
     values = read_json(path)
     if not isinstance(values, dict):
         raise ValueError("it holds no JSON object")
     return values
-
-
-def _beside_control(figure: AuditFigure) -> str:
-    if figure.beats_control:
-        return ""
-    above = figure.control is not None and figure.value > figure.control
-    return f", {'not clearly' if above else 'no'} better than always the same part"
-
-
-def _percent(figure: AuditFigure) -> str:
-    """`35 % [30, 40]`."""
-    interval = ""
-    if figure.low is not None and figure.high is not None:
-        interval = f" [{100 * figure.low:.0f}, {100 * figure.high:.0f}]"
-    return f"{100 * figure.value:.0f} %{interval}"

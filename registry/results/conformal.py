@@ -26,12 +26,12 @@ FEWEST_REALS = 19  # with fewer no score could be at or below that p
 
 Array = NDArray[np.float64]
 _CLASSES = 5
-_FEWEST = 60  # reals of a class: with fewer, one of them decides about p = .05 alone
+_FEWEST = 60  # reals of a class: with fewer, one of them decides about p = 0.05 alone
 _BEYOND = 1.25  # by so much the outer classes reach beyond the softest and the sharpest kept face
 
 
-def conformal_p(scores: Array, reals: Array) -> Array:
-    """(1 + #{reals >= score}) / (n + 1) of each score, (m,): how often a real scores as high.
+def conformal_p(scores: Array | float, reals: Array) -> Array:
+    """(1 + #{reals >= score}) / (n + 1) of each score, (m,) or one: how often a real is as high.
 
     For a real face that is drawn as the n `reals` were, P(p <= a) <= a for every a.
     """

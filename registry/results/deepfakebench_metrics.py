@@ -3,7 +3,7 @@
 They are here so that a number can be set beside one of that benchmark; `strict` is what a number
 should be. What differs: a video is all frames whose folder has one name, wherever the folder lies;
 its label is the whole part of the mean label; the EER is taken at a corner of the ROC curve; a
-score of exactly .5 is called real. AUC and average precision of a given sample do not differ.
+score of exactly 0.5 is called real. AUC and average precision of a given sample do not differ.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def eer(labels: Ints, scores: Floats) -> float:
 
 
 def accuracy(labels: Ints, scores: Floats) -> float:
-    """Share of right answers when a score above .5 is called fake."""
+    """Share of right answers when a score above 0.5 is called fake."""
     if labels.size == 0:
         raise UndefinedMetricError("no samples")
     return float(((scores > 0.5) == (labels == 1)).mean())

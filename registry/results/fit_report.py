@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from registry.contracts.detector import FitReport
-from registry.errors import DataError, PluginError
-from registry.files import write_text
+from registry.errors import BenchError, DataError, PluginError
+from registry.files import read_json, write_text
 
 __all__ = ["artefact_file", "artefact_in", "checked_report", "write_report"]
 
@@ -49,8 +49,8 @@ def artefact_in(folder: Path) -> Path:
     if not report.is_file():
         return folder / _UNREPORTED
     try:
-        return folder / Path(json.loads(report.read_text("utf-8"))["artefact"]).name
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return folder / Path(read_json(report)["artefact"]).name
+    except (BenchError, OSError, KeyError, TypeError) as error:
         raise DataError(
             f"cannot read {report}, which names the artefact: {error}; pass the artefact itself"
         ) from error

@@ -13,14 +13,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from registry.contracts.types import ALL_METHODS
-from registry.errors import UndefinedMetricError, UnknownNameError, guarded
+from registry.errors import ConfigError, UndefinedMetricError, UnknownNameError, guarded
 from registry.results.aggregation import Units, aggregate
 from registry.results.bootstrap import Interval, interval, no_interval_because, resample
 from registry.results.method_groups import MethodGroup
 from registry.results.metric import Metric
 from registry.results.predictions import OK, Settings
 
-__all__ = ["Count", "Measurement", "Pooled", "count", "pooled", "summarise"]
+__all__ = ["Count", "Measurement", "Pooled", "count", "metrics_of", "pooled", "summarise"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +82,19 @@ class _Block:
     of: tuple[str, ...] | None = None
 
 
+def metrics_of(settings: Settings, metrics: Mapping[str, Metric]) -> list[Metric]:
+    """Those that `settings` names, in its order; UnknownNameError where there is none.
+
+    A ConfigError where it names none.
+    """
+    if not settings.metrics:
+        raise ConfigError("no metrics to compute; the settings name none")
+    for name in settings.metrics:
+        if name not in metrics:
+            raise UnknownNameError("metric", name, metrics)
+    return [metrics[name] for name in settings.metrics]
+
+
 def summarise(
     table: pa.Table, settings: Settings, metrics: Mapping[str, Metric]
 ) -> tuple[Measurement, ...]:
@@ -90,10 +103,7 @@ def summarise(
     `metrics` maps names to metrics. A method is measured against all reals of its data set, and so
     is each group of `settings`, after the methods.
     """
-    for name in settings.metrics:
-        if name not in metrics:
-            raise UnknownNameError("metric", name, metrics)
-    chosen = [metrics[name] for name in settings.metrics]
+    chosen = metrics_of(settings, metrics)
     units = aggregate(table, settings)
     found: list[Measurement] = []
     for block in _blocks(table, settings.groups):

@@ -18,7 +18,7 @@ from registry.contracts.types import ALL_METHODS
 from registry.errors import DataError, UndefinedMetricError, UnknownNameError, guarded
 from registry.results import deepfakebench_metrics
 from registry.results.aggregation import Units, aggregate
-from registry.results.measure import Measurement, summarise
+from registry.results.measure import Measurement, metrics_of, summarise
 from registry.results.metric import Compute, Metric
 from registry.results.predictions import OK, PREDICTIONS, Settings
 
@@ -47,10 +47,7 @@ def measure(
     """Every metric of `settings` under its profile; `metrics` maps names to metrics."""
     if settings.profile == STRICT:
         return summarise(table, settings, metrics)
-    for name in settings.metrics:
-        if name not in metrics:
-            raise UnknownNameError("metric", name, metrics)
-    chosen = [metrics[name] for name in settings.metrics]
+    chosen = metrics_of(settings, metrics)
     units = scored_units(table, settings)
     found: list[Measurement] = []
     for variant, dataset, level in product(
@@ -206,7 +203,7 @@ def _of_metrics(frames: Units, settings: Settings, metrics: Mapping[str, Metric]
         yield from _of_eer(frames, settings.detector, metrics["eer"])
     halves = int((scores == 0.5).sum())
     if "accuracy" in settings.metrics and halves:
-        yield f"{halves} frames score exactly .5: real to profile deepfakebench, fake to strict"
+        yield f"{halves} frames score exactly 0.5: real to profile deepfakebench, fake to strict"
 
 
 def _of_eer(frames: Units, detector: str, strict: Metric) -> Iterator[str]:

@@ -62,7 +62,7 @@ def model_remarks(backbone: Backbone, detector: Detector) -> list[str]:
         seen = ", ".join(f"{each.dataset} ({each.task})" for each in backbone.trained_on)
         notes.append(
             f"backbone {backbone.name} was never trained to tell forgeries (trained on: "
-            f"{seen or 'nothing that is recorded'}); expect an AUC near .5 from it"
+            f"{seen or 'nothing that is recorded'}); expect an AUC near 0.5 from it"
         )
     head = traits_of(detector).head_kind
     if head != "own":

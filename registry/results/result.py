@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from registry.contracts.types import FRAME
 from registry.errors import BenchError, DataError
 from registry.files import file_sha256, read_json, write_text
 from registry.results.aggregation import aggregate
@@ -62,7 +63,7 @@ class Result:
         Under profile deepfakebench the notes also say why its numbers are not those of `strict`.
         """
         other = settings.profile == DEEPFAKEBENCH_PROFILE
-        why = (*differences(table, settings, metrics), *_of_groups(settings)) if other else ()
+        why = _why_other(table, settings, metrics, provenance) if other else ()
         videos = None if other else aggregate(table, settings)["video"]
         return cls(
             settings=settings,
@@ -96,8 +97,26 @@ class Result:
     def save(self, folder: Path) -> Path:
         """Write results.json into the run folder, whole or not at all."""
         path = folder / RESULTS
-        write_text(path, _dumps(self))
+        write_text(path, self.to_text())
         return path
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, as results.json has it."""
+        return {
+            "schema": _SCHEMA,
+            "settings": self.settings.to_json(),
+            "notes": self.notes,
+            "groups": [asdict(each) for each in self.groups],
+            "sources": [asdict(each) for each in self.sources],
+            "across": [asdict(each) for each in self.across],
+            "counts": [asdict(each) for each in self.counts],
+            "provenance": self.provenance.to_json(),
+            "measurements": [asdict(each) for each in self.measurements],
+        }
+
+    def to_text(self) -> str:
+        """The text of results.json."""
+        return json.dumps(self.to_json(), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
     @classmethod
     def load(cls, folder: Path) -> Result:
@@ -167,6 +186,30 @@ def changed_since(folder: Path, stored: Result) -> tuple[str, ...]:
     return (line,)
 
 
+def _why_other(
+    table: pa.Table, settings: Settings, metrics: Mapping[str, Metric], provenance: Provenance
+) -> tuple[str, ...]:
+    """Why numbers of profile deepfakebench are neither those of `strict` nor that benchmark's."""
+    of_metrics = differences(table, settings, metrics)
+    return (*of_metrics, *_of_scores(provenance.config), *_of_groups(settings))
+
+
+def _of_scores(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """How the frames of a run were not those of DeepfakeBench; its metrics do not change that."""
+    other = []
+    if config.get("crop_from") == FRAME:
+        other.append("frames were resized linearly, and it resizes them by INTER_CUBIC")
+    if config.get("frame_policy", DEEPFAKEBENCH_PROFILE) != DEEPFAKEBENCH_PROFILE:
+        other.append(f"frames were chosen by {config['frame_policy']}, and it takes the first")
+    if not other:
+        return ()
+    line = (
+        f"These are DeepfakeBench's metrics of other scores than it would get: {'; '.join(other)}."
+        " `bench eval --profile both --frame-policy deepfakebench` with another --out has both."
+    )
+    return (line,)
+
+
 def _of_groups(settings: Settings) -> tuple[str, ...]:
     """What becomes of groups under a profile that has no rows of methods."""
     if not settings.groups:
@@ -179,23 +222,8 @@ def _of_groups(settings: Settings) -> tuple[str, ...]:
     return (line,)
 
 
-def _dumps(result: Result) -> str:
-    record = {
-        "schema": _SCHEMA,
-        "settings": result.settings.to_json(),
-        "notes": result.notes,
-        "groups": [asdict(each) for each in result.groups],
-        "sources": [asdict(each) for each in result.sources],
-        "across": [asdict(each) for each in result.across],
-        "counts": [asdict(each) for each in result.counts],
-        "provenance": result.provenance.to_json(),
-        "measurements": [asdict(each) for each in result.measurements],
-    }
-    return json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-
-
 def _from_json(record: Mapping[str, Any]) -> Result:
-    """The inverse of `_dumps`; a ConfigError or KeyError where something is not as it was."""
+    """The inverse of `to_json`; a ConfigError or KeyError where something is not as it was."""
     # Results of earlier versions lack these three.
     complete = {"groups": (), "sources": (), "across": (), **record}
     return build(Result, {each.name: complete[each.name] for each in fields(Result)})

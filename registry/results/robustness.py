@@ -25,7 +25,7 @@ __all__ = ["CLEAN", "FIGURES", "Dose", "right_part", "rows_of_run"]
 CLEAN = "clean"
 FIGURES = {
     "auc": "AUC",
-    "false_alarms": "reals above .5",
+    "false_alarms": "reals above 0.5",
     "right_part": "right part first",
 }
 """What each row has, by its key, as tables print it."""

@@ -29,7 +29,7 @@ _ALARMS, _AUC = "false_alarms", "auc"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSource:
-    """The real videos of one data set: the share above .5, and the share called MANIPULATED.
+    """The real videos of one data set: the share above 0.5, and the share called MANIPULATED.
 
     `manipulated` has no value where the detector keeps no real faces to compare with;
     `incomparable` is the share that is like none of them, and of which nothing is said.

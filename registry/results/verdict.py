@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 
-from registry.results.conformal import MANIPULATED_UP_TO
+from registry.results.conformal import MANIPULATED_UP_TO, conformal_p
 from registry.results.frame_runs import FrameRuns
 from registry.results.real_scores import RealScores
 
@@ -26,7 +26,6 @@ __all__ = [
     "PartScale",
     "Segment",
     "Word",
-    "conformal_p",
     "judge",
     "single_out",
     "verdict_word",
@@ -42,14 +41,6 @@ _CONFIDENT = 0.95  # share of real faces whose first part leads by no more than 
 _NONE = "No part can be singled out: "
 UNTRAINED = "the weights of the backbone are random, so that its scores mean nothing"
 _EDGE = 1e-6  # scores are clipped to [_EDGE, 1 - _EDGE] before their log-odds are taken
-
-
-def conformal_p(score: float, reals: Array) -> float:
-    """(1 + #{reals >= score}) / (n + 1): how often a real face would score as high, or higher.
-
-    For a real face that is drawn as the n `reals` were, P(p <= a) <= a for every a.
-    """
-    return float((1 + np.count_nonzero(reals >= score)) / (len(reals) + 1))
 
 
 def verdict_word(p: float, p_any: float | None = None) -> Word:
@@ -185,9 +176,9 @@ def judge(
 
     `runs` are those of the frames of a file, whose p stands for that of the score.
     """
-    p = conformal_p(score, real_scores) if runs is None else runs.p
+    p = float(conformal_p(score, real_scores)) if runs is None else runs.p
     word = verdict_word(p) if runs is None else verdict_word(p, runs.any_p)
-    parts_p = {name: conformal_p(parts[name], real_parts[name]) for name in scale.names}
+    parts_p = {name: float(conformal_p(parts[name], real_parts[name])) for name in scale.names}
     z = scale.standardise(parts)
     choice = single_out(word, z, parts_p, scale.limit, cannot_tell)
     return Judgement(p=p, word=word, parts_p=parts_p, z=z, choice=choice)

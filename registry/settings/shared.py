@@ -56,18 +56,22 @@ class DataSettings(_Checked):
 
     heading: ClassVar[str] = "data"
 
-    data_root: str | None = option(None, "folder that the paths in an index of the data start from")
+    data_root: str | None = option(None, "folder that relative paths in an index start from")
     json_dir: str | None = option(
-        None, "folder of DeepfakeBench's JSON files; by default at --data-root", "--json"
+        None, "folder of DeepfakeBench's JSON files (default: --data-root)"
     )
     compression: Literal["raw", "c23", "c40"] | None = option(
-        None, "compression level of FaceForensics++ and its kin; by default the JSON's own, or c23"
+        None,
+        "compression level of FaceForensics++ and similar sets (default: the JSON's own, or c23)",
     )
     path_map: tuple[str, ...] = option((), "OLD=NEW: rewrite the start of listed paths")
     min_resolved: float = option(
-        0.99, "share of the listed frames of each label that must be there", min=0, max=1
+        0.99,
+        "refuse data with a smaller share of its listed frames, for either label",
+        min=0,
+        max=1,
     )
-    label_map: str | None = option(None, "YAML file: which labels of an index are fake")
+    label_map: str | None = option(None, "YAML file that says which labels of an index are fake")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,12 +80,12 @@ class FrameSettings(_Checked):
 
     heading: ClassVar[str] = "frames and faces"
 
-    frames: int = option(32, "frames taken of each video", min=1)
+    frames: int = option(32, "frames to take from each video", min=1)
     frame_policy: Literal["linspace", "time", "first", "all", "deepfakebench"] = option(
         "linspace",
-        "which: evenly spread by number, or by time (for variable rates); the first; or all"
-        " whatever --frames says; deepfakebench: the first by the integers that the files' names"
-        " are",
+        "which frames: spread evenly by number (linspace) or by time (for variable frame rates),"
+        " the first, or all (ignores --frames); deepfakebench: the first by the number in the file"
+        " name",
     )
 
 
@@ -95,15 +99,15 @@ class FaceSettings(_Checked):
     landmarker: str | None = option(None, "landmarker to use (`bench list landmarkers`)")
     face_detector: str = option("dlib", "face detector to use (`bench list face-detectors`)")
     detection_size: int | None = option(
-        None, "side of the square that face detector retinaface searches; by default 640", min=32
+        None, "side of the square that the face detector retinaface searches (default: 640)", min=32
     )
     crop_from: Literal["auto", "landmarks", "detector", "frame", "frame_cubic"] = option(
         "auto",
-        "where the face box comes from; auto: landmarks where there are any; frame: images are face"
-        " crops already and taken whole; frame_cubic: the same, resized as DeepfakeBench does",
+        "where the face box comes from; auto: landmarks if there are any; frame: take images whole,"
+        " as they are face crops already; frame_cubic: the same, resized as DeepfakeBench does",
     )
     max_pixels: int = option(
-        100_000_000, "images and videos of more pixels are refused: a small file can be huge", min=1
+        100_000_000, "refuse images and videos with more pixels: a small file can be huge", min=1
     )
 
 
@@ -115,8 +119,7 @@ class SeveralFacesSettings(_Checked):
 
     faces: Literal["large", "all"] = option(
         "large",
-        "which of the faces that a detector finds in a frame: those of at least half the largest"
-        " one's area, or all",
+        "which faces of a frame to score: those with at least half the area of the largest, or all",
     )
 
 
@@ -126,8 +129,8 @@ class WorkerSettings(_Checked):
 
     heading: ClassVar[str] = "computation"
 
-    workers: int = option(2, "workers that read and crop frames", min=0)
-    quiet: bool = option(False, "no progress bars")
+    workers: int = option(2, "number of workers that read and crop frames", min=0)
+    quiet: bool = option(False, "show no progress bars")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,9 +139,9 @@ class ComputeSettings(_Checked):
 
     heading: ClassVar[str] = "computation"
 
-    seed: int = option(0, "seed of everything random", min=0)
-    threads: int | None = option(None, "threads of the computation; by default torch's", min=1)
-    device: str = option("auto", "cpu, cuda, cuda:N, mps, or auto")
+    seed: int = option(0, "seed of all random choices", min=0)
+    threads: int | None = option(None, "CPU threads (default: torch's own choice)", min=1)
+    device: str = option("auto", "where to compute: cpu, cuda, cuda:N, mps, or auto")
     precision: Literal["float32", "bfloat16"] = option("float32", "precision of the backbone")
 
 
@@ -148,7 +151,9 @@ class FailureSettings(_Checked):
 
     heading: ClassVar[str] = "computation"
 
-    max_errors: float = option(0.05, "faces that may fail: a fraction below 1, else a count", min=0)
+    max_errors: float = option(
+        0.05, "stop if more faces fail: a fraction below 1, or a count", min=0
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +175,9 @@ class LearningSettings(WorkerSettings, DataSettings):
     """Which real faces are learned from."""
 
     train: tuple[str, ...] = option((), "real faces to learn from: a path, a name, or kind:NAME")
-    val: tuple[str, ...] = option((), "data to stop on; by default the val split of --train")
+    val: tuple[str, ...] = option(
+        (), "data that decides when to stop (default: the val split of --train)"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +191,7 @@ class TrainingSettings(RealFaceSettings):
 
     backbone: str = option("efflite0_in1k", "backbone to train (`bench list backbones`)")
     weights: str | None = option(
-        None, "weights to start from: a file, of an earlier run too, or 'random' for none"
+        None, "weights to start from: a file (also of an earlier run), or 'random' for none"
     )
 
     @property
@@ -199,12 +206,14 @@ class ModelSettings(BatchSettings, FaceSettings):
 
     detector: str = option("lesb", "detector to run (`bench list detectors`)")
     backbone: str | None = option("sbi_efflite0", "backbone to use (`bench list backbones`)")
-    weights: str | None = option(None, "weights of the backbone: a file, or 'random' for none")
-    wrap: str | None = option(
-        None, "wrapper that makes another backbone of it (`bench list wrappers`)"
+    weights: str | None = option(
+        None,
+        "weights of the backbone: a file, or 'random' for none; to fetch those of a timm model:"
+        " 'pretrained', or hf-hub:OWNER/NAME",
     )
+    wrap: str | None = option(None, "wrapper to put around the backbone (`bench list wrappers`)")
     wrap_artefact: str | None = option(
-        None, "what the wrapper is made with: what `bench fit` wrote, its folder or file"
+        None, "artefact of the wrapper: the folder or file that `bench fit` wrote"
     )
     options: Mapping[str, Any] = options_field()
 
@@ -233,7 +242,7 @@ class DetectorSettings(ModelSettings):
     """
 
     artefact: str | None = option(
-        None, "what `bench fit` wrote: its folder or file; of --wrap without --wrap-artefact"
+        None, "folder or file that `bench fit` wrote; the wrapper's if only --wrap is given"
     )
 
     @property

@@ -35,15 +35,15 @@ AUTO = "auto"
 class ScoredDataSettings(DetectorSettings, FailureSettings, VideoSettings, DataSettings):
     """A detector and the labelled data that it scores."""
 
-    fit_on: tuple[str, ...] = option((), "fit on this data first where no artefact is given")
+    fit_on: tuple[str, ...] = option((), "fit on this data first if no artefact is given")
     dataset: tuple[str, ...] = option(
         ("toy",), "data to score: a path, a registered name, or kind:NAME"
     )
     split: str = option("test", "split of the data to score")
     corrupt: tuple[str, ...] = option(
         (),
-        "NAME:SEVERITY: damage every frame first (severity 1 to 5; a NAME alone for all five, + for"
-        " one after the other, commas join): jpeg, resize, blur, noise, crop_shift, crop_scale,"
+        "NAME:SEVERITY: damage every frame first (severity 1 to 5; NAME alone: all five; + chains"
+        " damages, commas separate conditions): jpeg, resize, blur, noise, crop_shift, crop_scale,"
         " h264, h264_veryfast, h265, gamma",
     )
 
@@ -56,27 +56,28 @@ class EvalConfig(ScoredDataSettings, SeveralFacesSettings):
 
     detector: str = option("lesb", "detector to evaluate (`bench list detectors`)")
     checkpoint_selection: Literal["unknown", "val", "last", "test"] = option(
-        "unknown", "data on which --weights was chosen among checkpoints, as its makers say"
+        "unknown",
+        "data on which --weights was selected among checkpoints, according to its authors",
     )
-    out: str | None = option(None, "folder of the run; by default a name of its own under runs/")
+    out: str | None = option(None, "folder of the run (default: a new one under runs/)")
     metrics: tuple[str, ...] = option(
         ("auc", "ap", "eer", "accuracy", "false_alarms", "tpr_at_fpr_1", "tpr_at_fpr_5"),
         "metrics to compute (`bench list metrics`)",
     )
     profile: Literal["strict", "deepfakebench", "both"] = option(
         "strict",
-        "how metrics are computed; deepfakebench as that benchmark does, faults included, with"
-        " frames that are taken whole resized as it does; both: strict, and the other beside it",
+        "how to compute metrics; deepfakebench: as that benchmark does, faults included (whole"
+        " frames are resized as it does); both: strict, and the other beside it",
     )
     group: tuple[str, ...] = option(
         (),
-        "NAME=PATTERN: one more row NAME for the fakes of all methods whose names match, such as"
-        " --group swaps='faceswap_*|*_alpha' (shell patterns in quotes, | between two)",
+        "NAME=PATTERN: add a row NAME that pools the methods whose names match, such as"
+        " --group swaps='faceswap_*|*_alpha' (shell patterns in quotes, separated by |)",
     )
-    draws: int = option(2000, "bootstrap draws of an interval; 0 for none", min=0, max=1_000_000)
+    draws: int = option(2000, "bootstrap draws per interval; 0 for none", min=0, max=1_000_000)
     chunk: int = option(256, "frames per chunk, the unit in which a run resumes", min=1)
-    cache: bool = option(True, "keep embeddings, so that another detector needs no forward pass")
-    overwrite: bool = option(False, "score afresh where --out holds work of other weights or data")
+    cache: bool = option(True, "cache embeddings, so that another detector needs no forward pass")
+    overwrite: bool = option(False, "score again if --out holds results of other weights or data")
     reporters: tuple[str, ...] = option(("html",), "reports to write (`bench list reporters`)")
 
 
@@ -88,7 +89,7 @@ class AuditSettings(ScoredDataSettings):
 
     explainer: str | None = option(
         None,
-        "explainer to audit (`bench list explainers`); by default the detector's own part scores",
+        "explainer to audit (`bench list explainers`; default: the detector's own part scores)",
     )
     explain: Mapping[str, Any] = options_field(
         "the explainer's own options, as in --set explain.method=layercam"
@@ -103,9 +104,9 @@ class FitConfig(ModelSettings, FailureSettings, LearningSettings):
 
     detector: str = option("lesb", "detector to fit (`bench list detectors`)")
     backbone: str | None = option("sbi_efflite0", "backbone to fit it on (`bench list backbones`)")
-    out: str | None = option(None, "folder of the artefact; by default runs/DETECTOR_BACKBONE")
-    workers: int = option(2, "workers that read, augment and crop", min=0)
-    overwrite: bool = option(False, "replace an artefact that is there")
+    out: str | None = option(None, "folder of the artefact (default: runs/DETECTOR_BACKBONE)")
+    workers: int = option(2, "number of workers that read, augment and crop", min=0)
+    overwrite: bool = option(False, "replace an existing artefact")
     tensorboard: bool = option(True, "write curves, pictures and embeddings for TensorBoard")
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from registry.console import say
+from registry.console import tell
 from registry.errors import ConfigError
 from registry.faces.corruptions import Condition, conditions
 from registry.files import write_text
@@ -34,6 +34,10 @@ class Corrupted:
     clean: Result
     folder: Path
 
+    def to_text(self) -> str:
+        """The rows as JSON: what corrupted.json holds."""
+        return json.dumps([row.to_json() for row in self.rows], indent=1, allow_nan=False)
+
 
 def evaluate_corrupted(config: EvalConfig | None = None, /, **settings: Any) -> Corrupted:
     """Evaluate without any corruption, then under each condition of `corrupt`.
@@ -52,10 +56,10 @@ def evaluate_corrupted(config: EvalConfig | None = None, /, **settings: Any) -> 
     rows = _rows(clean, folder, CLEAN, "")
     for number, condition in enumerate(wanted, 1):
         if not config.quiet:
-            say(f"{condition.name} ({number} of {len(wanted)}): {condition.dose}")
+            tell(f"{condition.name} ({number} of {len(wanted)}): {condition.dose}")
         rows += _under(condition, config, folder)
     found = Corrupted(rows=tuple(rows), clean=clean, folder=folder)
-    write_text(folder / f"{CORRUPTED}.json", _as_json(found.rows))
+    write_text(folder / f"{CORRUPTED}.json", found.to_text() + "\n")
     write_text(folder / f"{CORRUPTED}.csv", _as_csv(found.rows))
     return found
 
@@ -71,10 +75,6 @@ def _under(condition: Condition, config: EvalConfig, folder: Path) -> list[Dose]
 
 def _rows(result: Result, folder: Path, condition: str, dose: str) -> list[Dose]:
     return rows_of_run(result, read_predictions(folder)[0], condition, dose)
-
-
-def _as_json(rows: Sequence[Dose]) -> str:
-    return json.dumps([row.to_json() for row in rows], indent=1, allow_nan=False) + "\n"
 
 
 def _as_csv(rows: Sequence[Dose]) -> str:

@@ -14,13 +14,14 @@ from registry.contracts.detector import EmbeddingDetector
 from registry.contracts.traits import traits_of
 from registry.contracts.types import FRAME, FRAME_CUBIC, Video, VideoIndex
 from registry.data.index import data_fingerprint
-from registry.detectors.model import Model, audit_of, build_model, check_files
+from registry.detectors.model import Model, audit_of, build_model
 from registry.errors import BenchError, ConfigError, guarded
 from registry.faces.corruptions import the_condition
 from registry.faces.reader import FaceReader, build_reader
 from registry.files import CACHE_ADVICE, cache_dir, file_sha256, writable_folder, write_text
 from registry.plugins.chosen import Chosen, choose
 from registry.plugins.discovery import load_plugins
+from registry.plugins.needs import check_needs
 from registry.results.method_groups import MethodGroup, read_groups
 from registry.results.predictions import PREDICTIONS, Settings, write_predictions
 from registry.results.profiles import BOTH, STRICT
@@ -86,7 +87,7 @@ def _prepare(config: EvalConfig) -> _Job:
     plugins = load_plugins()
     chosen = choose(plugins, config, metrics=config.metrics, reporters=config.reporters)
     condition = the_condition(config.corrupt)
-    check_files(chosen, config)  # data may be long in being found, or drawn first
+    check_needs(chosen, config)  # data may be long in being found, or drawn first
     data = find_data(config, plugins)
     videos = [video for index in data for video in index.videos]
     groups = read_groups(config.group, {video.method for video in videos if video.label} - {""})

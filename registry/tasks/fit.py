@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from registry.errors import ConfigError, guarded
 from registry.faces.reader import build_reader
 from registry.faces.real_faces import find_splits, real_samples
 from registry.files import opened_folder, write_text
+from registry.leftovers import is_unfinished, unfinished_name
 from registry.plugins.chosen import choose
 from registry.plugins.discovery import load_plugins
 from registry.plugins.specs import DetectorSpec
@@ -21,6 +24,8 @@ from registry.settings.load import as_yaml, resolve_options
 from registry.settings.tasks import FitConfig
 
 __all__ = ["fit"]
+
+_MARK = "bench-fit"  # in the name of an empty file that is there while a fit is
 
 
 def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
@@ -48,7 +53,7 @@ def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
     chosen = choose(plugins, config)
     train_videos, val_videos = find_splits(config, plugins)
     out = _folder(config)
-    with opened_folder(out):
+    with opened_folder(out), _marked(out):
         reader = build_reader(chosen.faces, config)
         train, val = (
             real_samples(videos, reader, split)
@@ -81,8 +86,42 @@ def _folder(config: FitConfig) -> Path:
     name = f"{config.detector}_{(config.backbone or '').replace('/', '_')}"
     out = Path(config.out or f"runs/{name}")
     artefact = artefact_in(out)
-    if artefact.exists() and not config.overwrite:
+    if artefact.exists() and not (config.overwrite or _is_half_done(out)):
         raise ConfigError(
             f"{artefact} exists already; pass --overwrite to fit it again, or another --out"
         )
     return out
+
+
+@contextmanager
+def _marked(out: Path) -> Iterator[None]:
+    """A file that stays where a fit ends between its artefact and its report, killed or not."""
+    mark = out / unfinished_name(_MARK)
+    mark.touch()
+    try:
+        yield
+    except BaseException:
+        if not _is_half_done(out):
+            _unmark(out)
+        raise
+    _unmark(out)
+
+
+def _unmark(out: Path) -> None:
+    for mark in _marks(out):
+        mark.unlink(missing_ok=True)
+
+
+def _marks(out: Path) -> list[Path]:
+    return [path for path in out.glob(f".{_MARK}.*") if is_unfinished(path.name)]
+
+
+def _is_half_done(out: Path) -> bool:
+    """Whether the artefact is of a fit that has not come to the end: the next one may replace it.
+
+    One that is older than the mark is whole, and of an earlier fit.
+    """
+    artefact, marks = artefact_in(out), _marks(out)
+    if not (marks and artefact.exists()):
+        return False
+    return artefact.stat().st_mtime_ns >= min(mark.stat().st_mtime_ns for mark in marks)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from registry.backbones.build import build_backbone
 from registry.backbones.device import resolve_device, warn_if_emulated
@@ -28,10 +28,9 @@ __all__ = [
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingInputs:
-    """What is trained, and the real faces that it is trained and selected on."""
+class FaceInputs:
+    """Real faces to learn from and to measure on, and where to compute."""
 
-    backbone: TrainableBackbone
     device: str
     train: Sequence[Sample]
     val: Sequence[Sample]
@@ -40,12 +39,10 @@ class TrainingInputs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FaceInputs:
-    """Real faces to learn from and to measure on, and where to compute."""
+class TrainingInputs(FaceInputs):
+    """What is trained, and the real faces that it is trained and selected on."""
 
-    device: str
-    train: Sequence[Sample]
-    val: Sequence[Sample]
+    backbone: TrainableBackbone
 
 
 def prepare_faces(config: RealFaceSettings) -> FaceInputs:
@@ -61,6 +58,8 @@ def prepare_faces(config: RealFaceSettings) -> FaceInputs:
         device=resolve_device(config.device),
         train=real_samples(train, reader, "train"),
         val=real_samples(val, reader, "val"),
+        datasets=tuple(sorted({video.dataset for video in [*train, *val]})),
+        data_fingerprint=data_fingerprint([*train, *val]),
     )
 
 
@@ -73,13 +72,16 @@ def real_faces_of(config: RealFaceSettings, name: str, split: str) -> list[Sampl
 
 def prepare_training(config: TrainingSettings) -> TrainingInputs:
     """The backbone, the data and the device that `config` names; BenchErrors say what is wrong."""
-    plugins = load_plugins()
-    train, val = find_splits(config, plugins)
-    device = resolve_device(config.device)
+    faces = prepare_faces(config)
     for precision in dict.fromkeys((config.precision, config.val_precision)):
-        warn_if_emulated(device, precision)
+        warn_if_emulated(faces.device, precision)
+    given = {each.name: getattr(faces, each.name) for each in fields(faces)}
+    return TrainingInputs(backbone=_trainable(config), **given)
+
+
+def _trainable(config: TrainingSettings) -> TrainableBackbone:
     backbone = build_backbone(
-        choose_backbone(plugins, config.backbone),
+        choose_backbone(load_plugins(), config.backbone),
         config.weights,
         config.seed,
         config.threads,
@@ -90,12 +92,4 @@ def prepare_training(config: TrainingSettings) -> TrainingInputs:
             f"backbone {config.backbone!r} cannot be trained: its {type(backbone).__name__} has no"
             " trainable(classes, seed); choose another (`bench list backbones`)"
         )
-    reader = build_reader(choose_faces(plugins, config), config)
-    return TrainingInputs(
-        backbone=backbone,
-        device=device,
-        train=real_samples(train, reader, "train"),
-        val=real_samples(val, reader, "val"),
-        datasets=tuple(sorted({video.dataset for video in [*train, *val]})),
-        data_fingerprint=data_fingerprint([*train, *val]),
-    )
+    return backbone

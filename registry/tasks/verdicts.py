@@ -56,7 +56,7 @@ class Verdicts:
         """Why the detector's part scores do not say where, or "": as measured, else as built."""
         if self.audit is not None and self.audit.summary is not None:
             summary = self.audit.summary
-            return "" if summary.localises else f"as audited, {summary.detector} {summary.finding}."
+            return "" if summary.passed else f"as audited, {summary.detector} {summary.finding}."
         if not isinstance(self._by.detector, LocalDetector):
             return ""
         return (

@@ -13,9 +13,22 @@ import cv2
 import numpy as np
 from av.video.stream import VideoStream
 
-from registry.contracts.types import DataOptions, DatasetRequest
+from registry.contracts.types import DataOptions, DatasetRequest, VideoIndex
 
 SIZE = 64
+
+
+def touch(root: Path, *names: str) -> Path:
+    """Make empty files below a folder."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+def brief(index: VideoIndex) -> list[tuple[str, int, str]]:
+    """Id, label and method of every video."""
+    return [(each.id, each.label, each.method) for each in index.videos]
 
 
 def landmarks() -> np.ndarray:

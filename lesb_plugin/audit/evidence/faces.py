@@ -9,7 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lesb_plugin.audit.evidence.truth import changed_parts, covered_parts, group_of, wide_masks
+from lesb_plugin.audit.evidence.truth import (
+    changed_parts,
+    clicked_parts,
+    covered_parts,
+    group_of,
+    wide_masks,
+)
 from lesb_plugin.lfd.regions import RegionSet
 from registry import (
     AuditInputs,
@@ -143,9 +149,6 @@ def _read(
         truth = changed_parts(video.region, regions.names)
     elif mask is not None:
         truth = covered_parts(mask, parts)
-    perceived = None
-    if video.perceived:
-        perceived = changed_parts(video.perceived, regions.names, "perceived")
     source = sources.get(_identity(video))
     return AuditFace(
         crop=crop,
@@ -155,10 +158,23 @@ def _read(
         method=video.method,
         group=group_of(video.method),
         truth=truth,
-        perceived=perceived,
+        perceived=_perceived(video, frame, image, face, regions),
         mask=mask if mask is not None and mask.any() and not mask.all() else None,
         source=None if source is None else _source(source, image, face, inputs),
     )
+
+
+def _perceived(
+    video: Video, frame: Frame, image: NDArray[np.uint8], face: Face, regions: RegionSet
+) -> Flags | None:
+    """What people took to be changed: the parts they clicked, else those they named; or None."""
+    if frame.clicks and face.landmarks is not None:
+        places = np.array(frame.clicks) * image.shape[1::-1]  # (n, 2) pixels
+        clicked = clicked_parts(places, face.landmarks, regions)
+        return clicked if clicked.any() else None
+    if not video.perceived:
+        return None
+    return changed_parts(video.perceived, regions.names, "perceived")
 
 
 def _source(frame: Frame, image: NDArray[np.uint8], face: Face, inputs: AuditInputs) -> Crop | None:

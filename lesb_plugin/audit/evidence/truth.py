@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lesb_plugin.lfd.regions import Jitter, RegionSet, part_masks
 from registry import DataError
 
-__all__ = ["WHOLE", "changed_parts", "covered_parts", "group_of", "wide_masks"]
+__all__ = ["WHOLE", "changed_parts", "clicked_parts", "covered_parts", "group_of", "wide_masks"]
 
 Flags = NDArray[np.bool_]
 WHOLE = frozenset({"face", "whole", "whole_face", "all"})
@@ -20,6 +20,7 @@ WHOLE = frozenset({"face", "whole", "whole_face", "all"})
 _AROUND = Jitter(
     points=0.0, scale=(1.0, 1.0), rotation=0.0, shift=0.0, dilation=(0.1, 0.1), smoothing=(0.0, 0.0)
 )
+_DRAWN = 256  # pixels of the square that parts are drawn in, to see which were clicked
 _GROUPS = {
     "warps": ("warp",),
     "in-painting": ("inpaint",),
@@ -50,6 +51,22 @@ def covered_parts(mask: Flags, masks: Flags) -> Flags:
     """(K,) of a mask of changed pixels (S, S): parts (K, S, S) more than half inside of it."""
     inside = (masks & mask).sum(axis=(1, 2))
     return np.asarray(2 * inside > masks.sum(axis=(1, 2)))
+
+
+def clicked_parts(
+    clicks: NDArray[np.floating], landmarks: NDArray[np.floating], regions: RegionSet
+) -> Flags:
+    """(K,) parts that one of the places (n, 2) lies in, or a tenth of an inter-ocular beside.
+
+    Places and landmarks (P, 2) are in pixels of one image.
+    """
+    low, high = landmarks.min(axis=0), landmarks.max(axis=0)
+    margin = (high - low).max() / 4  # room for what lies around a part at the face's edge
+    scale = _DRAWN / ((high - low).max() + 2 * margin)
+    masks = wide_masks((landmarks - low + margin) * scale, regions, _DRAWN)
+    at = np.floor((clicks - low + margin) * scale).astype(np.int64)  # (n, 2)
+    x, y = at[((at >= 0) & (at < _DRAWN)).all(axis=1)].T
+    return np.asarray(masks[:, y, x].any(axis=1))
 
 
 def wide_masks(landmarks: NDArray[np.floating], regions: RegionSet, size: int) -> Flags:

@@ -48,7 +48,7 @@ class _Lime:
 
 
 def attack_rows(study: Study) -> list[Row]:
-    """s(x) - s(x attacked) of fakes that score above .5, the NES attack of `NesRecipe` in a region.
+    """s(x) - s(x attacked) of fakes above 0.5, under the NES attack of `NesRecipe` in a region.
 
     In units of the score, range about [-1, 1], higher is better: where the region is what made the
     score, an attack there undoes it. Regions are the 1 to `attack_top` parts, or SLIC segments,
@@ -103,7 +103,7 @@ def _row(study: Study, key: str, what: str, count: int, falls: Mapping[int, Fall
         for who, fall in by_key.get(key, {}).items():
             columns.setdefault(who, study.column())[row] = fall
     if not columns:
-        return unmeasured(key, title, "no fake scores above .5")
+        return unmeasured(key, title, "no fake scores above 0.5")
     rival = _LIME if _LIME in columns else _RANDOM
     aim = Aim(f"beats {rival}", above=rival)
     return mean_row(key, title, aim, columns, study.draws)

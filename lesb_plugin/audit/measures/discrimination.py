@@ -15,7 +15,7 @@ Flags = NDArray[np.bool_]
 def auc(positive: Flags, scores: Array, weights: Array) -> Array:
     """(D,) area under the ROC curve of scores (n,) for each row of weights (D, n).
 
-    The chance that a positive scores above a negative, ties one half. Range [0, 1], .5 is chance;
+    The chance that a positive scores above a negative, ties one half. Range [0, 1], 0.5 is chance;
     scikit-learn's roc_auc_score with sample_weight.
     """
     order = np.argsort(scores, kind="stable")
@@ -56,8 +56,8 @@ def diagonal(matrix: Array) -> Array:
 def selectivity(matrix: Array) -> Array:
     """(D,) mean over k of A[k, k] - max_{j != k} A[k, j].
 
-    Range [-1, 1], higher is better; 0 where a part's score rises as much for another part, .5 where
-    it sees its own part always and another's never.
+    Range [-1, 1], higher is better; 0 where a part's score rises as much for another part, 0.5
+    where it sees its own part always and another's never.
     """
     parts = matrix.shape[1]
     occurs = [j for j in range(parts) if not np.isnan(matrix[:, :, j]).all()]

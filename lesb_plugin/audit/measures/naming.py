@@ -88,7 +88,7 @@ def alarms(z: Array, fold: NDArray[np.int64]) -> Array:
     """(n,) of real faces, 0 or 1: max_k z_k above its 95th percentile on the other fold.
 
     The threshold comes from other people than it is applied to. The mean is the share of real faces
-    in which a part would be singled out: range [0, 1], .05 is what is promised.
+    in which a part would be singled out: range [0, 1], 0.05 is what is promised.
     """
     highest = z.max(axis=1)
     out = np.full(len(z), np.nan)
@@ -104,7 +104,7 @@ def alarms_beyond(scores: Array, val: Array) -> Flags:
 
     Scores (n, K) are measured by the mean and the deviation of val's (m, K), as they were when
     verdicts were calibrated. The mean is the share of real faces in which a part would be singled
-    out: .05 where they are like val's.
+    out: 0.05 where they are like val's.
     """
     is_val = np.arange(len(val) + len(scores)) < len(val)
     highest = standardised(np.concatenate([val, scores]), is_val).max(axis=1)

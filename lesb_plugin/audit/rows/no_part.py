@@ -23,7 +23,7 @@ def no_part_row(found: Collected, draws: Draws) -> Row:
     scores are counted in their standard deviations, as a report of the detector does, and the
     interval is Clopper's and Pearson's. Else of the reals of one half of the audit's people, for
     those of the other, so that nobody is judged by a threshold that his own face set; the interval
-    is from draws. Range [0, 1], .05 is what is promised.
+    is from draws. Range [0, 1], 0.05 is what is promised.
 
     No control stands beside it: whatever scores are given, noise too, the share is 5 % where the
     reals that set the threshold are like the audit's. That alone is what the row tells.

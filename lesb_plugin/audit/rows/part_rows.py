@@ -212,7 +212,7 @@ def _agreement(
     """With the parts `named` (n, K) of the fakes `rows` (n,), one pair of face and part at a time.
 
     kappa: Cohen's, of parts that are raised above their reals; range [-1, 1], chance 0. AUC: of
-    part scores, range [0, 1], chance .5. Higher is better.
+    part scores, range [0, 1], chance 0.5. Higher is better.
     """
     answers, parts = named[rows], named.shape[1]
 

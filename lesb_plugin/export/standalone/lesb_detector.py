@@ -45,7 +45,7 @@ class LesbDetector(AbstractDetector):
         for name in ("mean", "std"):
             values = torch.tensor(config[name], dtype=torch.float32).reshape(1, 3, 1, 1)
             self.register_buffer(name, values, persistent=False)
-        self.prob, self.label = [], []
+        self.scored = []  # (B, 2) of every batch with labels: score, and 1 for fake
 
     def build_backbone(self, config):
         """Modules without weights, to be loaded from lesb.pth, strictly."""
@@ -67,25 +67,23 @@ class LesbDetector(AbstractDetector):
         parts = self.network.parts(embedding)  # (B, K)
         prob = fuse(parts)
         if inference and data_dict.get("label") is not None:
-            self.prob.append(prob.detach().cpu().numpy())
-            self.label.append((data_dict["label"].reshape(-1) != 0).cpu().numpy())
+            self.scored.append(torch.stack([prob.detach(), is_fake(data_dict).to(prob)], 1).cpu())
         found = {"cls": two_logits(prob), "prob": prob, "feat": embedding}
         for index, name in enumerate(NETWORK["parts"]):
             found["p_" + name] = parts[:, index]
         return found
 
     def get_losses(self, data_dict, pred_dict):
-        label = (data_dict["label"].reshape(-1) != 0).long()
-        return {"overall": self.loss(pred_dict["cls"], label)}
+        return {"overall": self.loss(pred_dict["cls"], is_fake(data_dict).long())}
 
     def get_train_metrics(self, data_dict, pred_dict):
-        label = (data_dict["label"].reshape(-1) != 0).cpu().numpy()
-        return measure(pred_dict["prob"].detach().cpu().numpy(), label)
+        return measure(pred_dict["prob"].detach().cpu().numpy(), is_fake(data_dict).cpu().numpy())
 
     def get_test_metrics(self):
         """Of all batches since the last call."""
-        prob, label = np.concatenate(self.prob), np.concatenate(self.label).astype(np.int64)
-        self.prob, self.label = [], []
+        table = np.concatenate([rows.numpy() for rows in self.scored])
+        self.scored = []
+        prob, label = table[:, 0], table[:, 1].astype(np.int64)
         found = measure(prob, label)
         found.update({"pred": prob, "label": label})
         return found
@@ -175,6 +173,11 @@ class Network(nn.Module):
 
 
 HEAD = ("basis", "mean", "scale", "weight1", "bias1", "weight2", "bias2")
+
+
+def is_fake(data_dict):
+    """(B,) of labels, some of which number the kinds of fakes."""
+    return data_dict["label"].reshape(-1) != 0
 
 
 def same_padding(sides, kernel, stride):

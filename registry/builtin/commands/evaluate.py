@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.cli.detector_flags import configure_for_detectors
-from registry.cli.flags import given_flags
-from registry.console import say
+from registry.cli.flags import add_json_flag, given_flags
+from registry.console import say, say_block
 from registry.plugins.discovery import load_plugins
+from registry.plugins.needs import check_ready
 from registry.settings.load import resolve
 from registry.settings.tasks import EvalConfig
 
@@ -21,7 +22,7 @@ __all__ = ["configure_eval", "run_eval"]
 _EVAL_EXAMPLES = """\
 examples:
   bench eval                       LESB on its own backbone over faces of people who do not exist
-  bench eval --detector random --dataset celeb_df_v2 --data-root /data/rgb --json /data/json
+  bench eval --detector random --dataset celeb_df_v2 --data-root /data/rgb --json-dir /data/json
   bench eval --detector lesb --backbone efflite0_in1k --artefact runs/lesb --dataset DATA
   bench eval --detector lesb --backbone sbi_effb4 --weights FFraw.tar --fit-on FACES --dataset DATA
   bench eval --dataset DATA --group alpha='*_alpha' --group warps='warp_*|*_reenactment'
@@ -36,16 +37,22 @@ A run that was interrupted goes on where it stopped when it is started again wit
 def configure_eval(parser: argparse.ArgumentParser) -> None:
     """Flags of `bench eval`: those of EvalConfig and the chosen detector's own."""
     configure_for_detectors(parser, EvalConfig, "options", _EVAL_EXAMPLES)
+    add_json_flag(parser, "results.json, or what --corrupt gives,")
 
 
 def run_eval(args: argparse.Namespace) -> int:
     """Evaluate, print the tables, name the run folder."""
     config = resolve(EvalConfig, args.config, args.set, given_flags(args, EvalConfig))
+    check_ready(config)  # before torch is loaded
     if config.corrupt and not _is_one(config.corrupt):
-        return _run_corrupted(config)
+        return _run_corrupted(config, as_json=args.as_json)
     from registry.tasks.evaluate import evaluate  # loads torch: after what can go wrong without it
 
-    _show(evaluate(config), config)
+    result = evaluate(config)
+    if args.as_json:
+        say_block(result.to_text().rstrip())
+    else:
+        _show(result, config)
     return 0
 
 
@@ -54,11 +61,14 @@ def _is_one(corrupt: tuple[str, ...]) -> bool:
     return len(corrupt) == 1 and ":" in corrupt[0] and "," not in corrupt[0]
 
 
-def _run_corrupted(config: EvalConfig) -> int:
+def _run_corrupted(config: EvalConfig, *, as_json: bool) -> int:
     from registry.builtin.reports.robustness import print_robustness, write_robustness
     from registry.tasks.corrupted import evaluate_corrupted
 
     found = evaluate_corrupted(config)
+    if as_json:
+        say_block(found.to_text())
+        return 0
     _show(found.clean, config)
     say()
     print_robustness(found)

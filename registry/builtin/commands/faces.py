@@ -11,7 +11,7 @@ from registry.errors import BenchError, guarded
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import FaceDetectorSpec
 
-__all__ = ["configure_faces", "run_faces"]
+__all__ = ["DetectorState", "configure_faces", "detector_state", "run_faces"]
 
 _EXAMPLES = """\
 examples:
@@ -23,7 +23,7 @@ Each detector is built, as a command that needs it would do: what is missing is 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _State:
+class DetectorState:
     """Whether a detector can be used here; `why` says what it lacks, or what it is."""
 
     name: str
@@ -40,7 +40,7 @@ def configure_faces(parser: argparse.ArgumentParser) -> None:
 def run_faces(args: argparse.Namespace) -> int:
     """Print every face detector with its state, and which one each command takes unasked."""
     plugins = load_plugins()
-    states = [_state(plugins, name) for name in plugins.specs("face_detector")]
+    states = [detector_state(plugins, name) for name in plugins.specs("face_detector")]
     uses = [_use(command, name, states) for command, name in _defaults().items()]
     if args.json:
         say_block(
@@ -54,13 +54,14 @@ def run_faces(args: argparse.Namespace) -> int:
     return 0
 
 
-def _state(plugins: Plugins, name: str) -> _State:
+def detector_state(plugins: Plugins, name: str) -> DetectorState:
+    """Whether the face detector of a name can be built here."""
     spec: FaceDetectorSpec = plugins.get("face_detector", name)
     try:
         guarded(f"face detector {name!r}", spec.source, spec.build)
     except BenchError as error:
-        return _State(name=name, ready=False, why=str(error))
-    return _State(name=name, ready=True, why=spec.summary)
+        return DetectorState(name=name, ready=False, why=str(error))
+    return DetectorState(name=name, ready=True, why=spec.summary)
 
 
 def _defaults() -> dict[str, str]:
@@ -74,7 +75,7 @@ def _defaults() -> dict[str, str]:
     }
 
 
-def _use(command: str, name: str, states: list[_State]) -> str:
+def _use(command: str, name: str, states: list[DetectorState]) -> str:
     ready = next(each.ready for each in states if each.name == name)
     others = [each.name for each in states if each.ready]
     ending = "" if ready else f"; it is not ready: pass --face-detector {others[0]}"

@@ -1,10 +1,11 @@
-"""`bench fit`: fit a detector on real faces; keep what it learned."""
+"""`bench fit`: fit a detector on real faces; write its artefact."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
 from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from registry.cli.detector_flags import configure_for_detectors
 from registry.cli.flags import given_flags
 from registry.console import print_table, say
 from registry.contracts.detector import FitReport
+from registry.plugins.needs import check_ready
 from registry.settings.load import resolve
 from registry.settings.tasks import FitConfig
 
@@ -33,6 +35,7 @@ def configure_fit(parser: argparse.ArgumentParser) -> None:
 def run_fit(args: argparse.Namespace) -> int:
     """Fit, print what was learned and the line that evaluates it."""
     config = resolve(FitConfig, args.config, args.set, given_flags(args, FitConfig))
+    check_ready(config)  # before torch is loaded
     from registry.tasks.fit import fit
 
     _print_fit(config, fit(config))
@@ -40,8 +43,10 @@ def run_fit(args: argparse.Namespace) -> int:
 
 
 def _print_fit(config: FitConfig, report: FitReport) -> None:
-    for title, header, rows in report.tables:
+    for (title, header, rows), finding in zip_longest(report.tables, report.findings):
         print_table(title, header, rows)
+        if finding:
+            say(finding)
         say()
     for note in report.notes:
         say(f"note: {note}")

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry.console import say
+from registry.cli.flags import add_json_flag
+from registry.console import say, say_block, tell
 from registry.errors import ConfigError, DataError
 from registry.plugins.discovery import load_plugins
 from registry.settings.tasks import EvalConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from registry.results.metric import Metric
     from registry.results.result import Result
 
 __all__ = ["configure_report", "run_report"]
+
+STRICT, DEEPFAKEBENCH_PROFILE, BOTH = "strict", "deepfakebench", "both"
 
 _REPORT_EXAMPLES = """\
 examples:
@@ -27,12 +35,13 @@ def configure_report(parser: argparse.ArgumentParser) -> None:
     """Flags of `bench report`."""
     parser.epilog = _REPORT_EXAMPLES
     parser.add_argument("run", type=Path, help="run folder that `bench eval` has written")
+    add_json_flag(parser, "the numbers, for each profile one object of a list,")
     parser.add_argument(
         "--write", action="store_true", help="write results.json and the run's reports anew"
     )
     parser.add_argument(
         "--profile",
-        choices=("strict", "deepfakebench", "both"),
+        choices=(STRICT, DEEPFAKEBENCH_PROFILE, BOTH),
         help="how metrics are computed (default: the run's own profile)",
     )
 
@@ -42,6 +51,8 @@ def run_report(args: argparse.Namespace) -> int:
     from registry.builtin.reports.terminal import print_results
     from registry.results.result import recompute
 
+    line = tell if args.as_json else say
+
     folder = args.run.parent if args.run.is_file() else args.run
     if args.write and args.profile is not None:
         raise ConfigError(
@@ -49,23 +60,35 @@ def run_report(args: argparse.Namespace) -> int:
             " leave one of them out, or run `bench eval --profile` with another --out"
         )
     metrics = load_plugins().specs("metric")
-    results = [recompute(folder, metrics, profile) for profile in _profiles(args.profile)]
-    print_results(results)
+    both = args.profile == BOTH
+    results = _both(folder, metrics, line) if both else [recompute(folder, metrics, args.profile)]
+    if args.as_json:
+        say_block(json.dumps([each.to_json() for each in results], indent=1, allow_nan=False))
+    else:
+        print_results(results)
     if args.write:
         for path in _write(results[0], folder):
-            say(f"wrote {path}")
+            line(f"wrote {path}")
         return 0
-    differences = [line for result in results for line in _differences(result, folder)]
-    for line in differences:
-        say(f"results.json differs: {line}")
+    differences = [each for result in results for each in _differences(result, folder, line)]
+    for each in differences:
+        line(f"results.json differs: {each}")
     return int(bool(differences))
 
 
-def _profiles(asked: str | None) -> tuple[str | None, ...]:
-    return ("strict", "deepfakebench") if asked == "both" else (asked,)
+def _both(folder: Path, metrics: Mapping[str, Metric], line: Callable[[str], None]) -> list[Result]:
+    """A run's result under both profiles; under `strict` alone for older runs, which is said."""
+    from registry.results.result import recompute
+
+    results = [recompute(folder, metrics, STRICT)]
+    try:
+        results.append(recompute(folder, metrics, DEEPFAKEBENCH_PROFILE))
+    except DataError as error:
+        line(f"no numbers of profile {DEEPFAKEBENCH_PROFILE}: {error}")
+    return results
 
 
-def _differences(result: Result, folder: Path) -> tuple[str, ...]:
+def _differences(result: Result, folder: Path, line: Callable[[str], None]) -> tuple[str, ...]:
     """What results.json says other than `result`, if it is there and of the same profile."""
     from registry.results.result import RESULTS, Result, changed_since
 
@@ -80,7 +103,7 @@ def _differences(result: Result, folder: Path) -> tuple[str, ...]:
         return changed
     found = stored.differences(result)
     if not found:
-        say(f"{RESULTS} agrees exactly with what predictions.parquet gives")
+        line(f"{RESULTS} agrees exactly with what predictions.parquet gives")
     return (*changed, *found)
 
 

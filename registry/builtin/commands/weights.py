@@ -1,4 +1,4 @@
-"""The subcommand `bench weights`: what a checkpoint is, and the mean of several.
+"""The subcommand `bench weights`: what a checkpoint is, where it belongs, and the mean of several.
 
 Nothing in a file is run.
 """
@@ -22,6 +22,8 @@ _EXAMPLES = """\
 examples:
   bench weights inspect FFraw.tar
   bench weights inspect xception_best.pth --json
+  bench weights add FFraw.tar                       then --backbone sbi_effb4 finds it
+  bench weights add weights.pth --backbone timm/resnet18
   bench weights average one.safetensors two.safetensors --out mean.safetensors
 
 Files are read as safetensors or with torch's weights_only: nothing in them is executed. What is
@@ -32,7 +34,12 @@ _ARTEFACT = "an artefact of `bench fit`"
 
 # Which backbones a network, as `looks_like` names it, may be meant for; the first is preferred.
 _CANDIDATES = (
-    ("DeepfakeBench efficientnetb4", ("dfb_effb4",)),
+    ("DeepfakeBench UCF", ("dfb_ucf",)),
+    ("DeepfakeBench LSDA", ("dfb_lsda",)),
+    ("DeepfakeBench PCL", ("dfb_xception", "xception")),
+    ("DeepfakeBench SLADD", ("dfb_xception", "xception")),
+    ("DeepfakeBench efficientnetb4", ("dfb_effb4", "dfb_sbi_effb4")),
+    ("Xception of DeepfakeBench", ("dfb_xception", "xception")),
     ("efficientnet_pytorch", ("sbi_effb4", "efflite0_in1k")),
     ("timm EfficientNet", ("sbi_efflite0", "efflite0_in1k", "sbi_effb4")),
     ("Xception", ("xception", "dfb_xception")),
@@ -45,12 +52,13 @@ _CANDIDATES = (
 
 
 def configure_weights(parser: argparse.ArgumentParser) -> None:
-    """`inspect FILE`, with `--json`, and `average FILE FILE ... --out FILE`."""
+    """`inspect FILE`, `add FILE`, both with `--json`, and `average FILE FILE ... --out FILE`."""
     parser.epilog = _EXAMPLES
     parser.add_argument(
         "action",
-        choices=["inspect", "average"],
-        help="say what a file is, or take the mean of several with one origin",
+        choices=["inspect", "add", "average"],
+        help="say what a file is; put it where its backbone finds it; or take the mean of several"
+        " with one origin",
     )
     parser.add_argument(
         "files",
@@ -59,17 +67,25 @@ def configure_weights(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a checkpoint: safetensors, or a file of torch.save",
     )
-    parser.add_argument("--json", action="store_true", help="inspect: as JSON")
+    parser.add_argument("--json", action="store_true", help="inspect and add: as JSON")
+    parser.add_argument(
+        "--backbone", metavar="NAME", help="add: the backbone, where the file fits several"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="add: replace a file that is there"
+    )
     parser.add_argument("--out", type=Path, help="average: the file to write, .safetensors")
 
 
 def run_weights(args: argparse.Namespace) -> int:
-    """Print kind, backbones, classes, tensors and sha256 of a file, or write a mean."""
+    """Print kind, backbones, classes, tensors and sha256 of a file, keep it, or write a mean."""
     if args.action == "average":
         return _average(args)
     if len(args.files) > 1:
-        raise ConfigError(f"`bench weights inspect` takes one file, not {len(args.files)}")
+        raise ConfigError(f"`bench weights {args.action}` takes one file, not {len(args.files)}")
     found = inspect(args.files[0])
+    if args.action == "add":
+        return _add(args, found)
     if args.json:
         say_block(json.dumps(found, indent=1))
         return 0
@@ -79,6 +95,19 @@ def run_weights(args: argparse.Namespace) -> int:
         say("pass it to `bench eval --artefact`, with the backbone that it was fitted on")
     elif not found["backbones"]:
         say("no registered backbone takes this file as it is")
+    return 0
+
+
+def _add(args: argparse.Namespace, found: dict[str, Any]) -> int:
+    from registry.builtin.commands.weights_add import add_weights
+
+    added = add_weights(found, args.backbone, overwrite=args.overwrite)
+    if args.json:
+        say_block(json.dumps({**found, **added}, indent=1))
+        return 0
+    say(f"{found['file']} is {found['kind']}: weights of backbone {added['backbone']!r}")
+    say(f"kept:  {added['kept']}")
+    say(f"next:  bench eval --detector linear --backbone {added['backbone']} --dataset DATA")
     return 0
 
 

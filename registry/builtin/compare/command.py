@@ -16,13 +16,15 @@ from registry.plugins.discovery import load_plugins
 if TYPE_CHECKING:
     from registry.builtin.compare.comparison import Comparison
 
-__all__ = ["configure_compare", "run_compare", "run_names"]
+__all__ = ["configure_compare", "finding", "run_compare", "run_names"]
 
 _EXAMPLES = """\
 examples:
   bench compare runs/linear runs/lesb            AUC of the second less that of the first
   bench compare runs/a runs/b runs/c --json      every later run against the first
   bench compare runs/a runs/b --allow-differences   although crops or frames differ; says so"""
+
+_SIGNIFICANT = 0.05
 
 _HEADER = (
     "data set",
@@ -110,8 +112,23 @@ def _print(rows: Sequence[Comparison], draws: int) -> None:
         f" {bootstrap}; {holm}."
     )
     for row in rows:
+        say(finding(row))
+    for row in rows:
         if row.reason and (draws or row.p is None):
             say(f"{row.dataset}, {row.second}: {row.reason}")
+
+
+def finding(row: Comparison) -> str:
+    """Say which run of a row is better, in plain words."""
+    where = f"On {row.dataset}, {row.second}"
+    p, clustered = row.p_holm, row.bootstrap_p_holm
+    if row.difference is None or p is None:
+        return f"{where} and {row.first} cannot be compared."
+    worst = p if clustered is None else max(p, clustered)
+    figures = f"(AUC {row.difference:+.3f}, p {_p(worst)})"
+    if worst > _SIGNIFICANT:
+        return f"{where} is no better and no worse than {row.first} {figures}."
+    return f"{where} is {'better' if row.difference > 0 else 'worse'} than {row.first} {figures}."
 
 
 def _cells(row: Comparison) -> tuple[str, ...]:

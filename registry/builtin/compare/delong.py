@@ -19,7 +19,7 @@ __all__ = ["auc_covariance", "difference_test", "holm"]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-_Z95 = 1.959963984540054  # the normal distribution's .975 quantile
+_Z95 = 1.959963984540054  # the normal distribution's 0.975 quantile
 
 
 def auc_covariance(labels: Ints, scores: Floats) -> tuple[Floats, Floats]:

@@ -12,6 +12,7 @@ from registry.builtin.datasets.listed_videos import Listed, listed_index
 from registry.builtin.datasets.splits import choose_split, root_of
 from registry.contracts.types import DatasetRequest, VideoIndex
 from registry.errors import DataError
+from registry.files import refuse_special
 
 __all__ = ["deepfake_eval_videos", "recognises_deepfake_eval"]
 
@@ -65,6 +66,7 @@ def _video(root: Path, row: dict[str, str]) -> Iterator[Listed]:
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
+    refuse_special(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, restval="")

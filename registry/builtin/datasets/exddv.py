@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import csv
+import json
+import math
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from registry.builtin.datasets.listed_videos import Listed, listed_index
 from registry.builtin.datasets.splits import root_of
-from registry.contracts.types import DatasetRequest, VideoIndex
+from registry.contracts.types import DatasetRequest, Frame, Video, VideoIndex
 from registry.data.videos import is_video
 from registry.errors import DataError, EmptySplitError
+from registry.files import refuse_special
 
-__all__ = ["exddv_videos", "perceived_parts", "recognises_exddv"]
+__all__ = ["exddv_click_videos", "exddv_videos", "perceived_parts", "recognises_exddv"]
 
 _TABLE = "ExDDV.csv"
-_COLUMNS = ("movie_name", "text", "dataset", "manipulation", "split")
+_COLUMNS = ("movie_name", "text", "dataset", "manipulation", "click_locations", "split")
+_Clicks = dict[int, list[tuple[float, float]]]  # by the number of the frame, as they were made
 _PARTS = {  # a word of the text, whole, by the part of a face that it is about
     "eyes": r"eyes?|eyebrows?|brows?|eyelids?|eyelashes|eyeballs?|iris(?:es)?|pupils?|blinks?"
     r"|blinking",
@@ -36,9 +41,43 @@ def exddv_videos(request: DatasetRequest) -> VideoIndex:
 
     Videos lie anywhere below the folder, in folders that bear the names of the table's `dataset`
     and, where several videos share a name, of its `manipulation`. What a text names in no part
-    (the skin, the whole face, a flicker) is left open. Where people clicked is not read.
+    (the skin, the whole face, a flicker) is left open.
     """
-    root = root_of(request, f"exddv:DIR of a folder that holds {_TABLE} and the videos")
+    root, rows = _chosen(request, "exddv")
+    files = _files(root)
+    listed: dict[str, Listed] = {}
+    texts: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        key = _key(row)
+        texts[key].append(row["text"])
+        listed[key] = _listed(root, key, row, files, " ".join(texts[key]))
+    note = "every video of the table is a fake: an audit of parts needs reals from elsewhere"
+    return listed_index("ExDDV", listed.values(), request, [note])
+
+
+def exddv_click_videos(request: DatasetRequest) -> VideoIndex:
+    """The same videos, of each the frames that people clicked into, with the places of the clicks.
+
+    The table has them by number of the frame, as fractions of its width and height. What their
+    texts say is left out: a face's parts are those that were clicked.
+    """
+    index = exddv_videos(request)
+    clicks: dict[str, _Clicks] = defaultdict(lambda: defaultdict(list))
+    outside = 0
+    for row in _chosen(request, "exddv_clicks")[1]:
+        for number, place in _places(row):
+            if all(0 <= each <= 1 for each in place):
+                clicks[_id(_key(row))][number].append(place)
+            else:
+                outside += 1
+    videos = [_clicked(each, clicks[each.id]) for each in index.videos if each.id in clicks]
+    notes = [f"clicks beside the frame, left out: {outside}"] * bool(outside)
+    return replace(index, videos=tuple(v for v in videos if v.frames), notes=(*index.notes, *notes))
+
+
+def _chosen(request: DatasetRequest, kind: str) -> tuple[Path, list[dict[str, str]]]:
+    """The folder, and the rows of the split."""
+    root = root_of(request, f"{kind}:DIR of a folder that holds {_TABLE} and the videos")
     rows = list(_rows(root / _TABLE))
     chosen = [row for row in rows if row["split"] == request.split]
     if not chosen:
@@ -46,15 +85,41 @@ def exddv_videos(request: DatasetRequest) -> VideoIndex:
         raise EmptySplitError(
             f"no videos in split {request.split!r} of {root / _TABLE}; splits: {', '.join(known)}"
         )
-    files = _files(root)
-    listed: dict[str, Listed] = {}
-    texts: dict[str, list[str]] = defaultdict(list)
-    for row in chosen:
-        key = "/".join(filter(None, (row["dataset"], row["manipulation"], row["movie_name"])))
-        texts[key].append(row["text"])
-        listed[key] = _listed(root, key, row, files, " ".join(texts[key]))
-    note = "every video of the table is a fake: an audit of parts needs reals from elsewhere"
-    return listed_index("ExDDV", listed.values(), request, [note])
+    return root, chosen
+
+
+def _key(row: Mapping[str, str]) -> str:
+    return "/".join(filter(None, (row["dataset"], row["manipulation"], row["movie_name"])))
+
+
+def _id(key: str) -> str:
+    return str(Path(key).with_suffix(""))
+
+
+def _places(row: Mapping[str, str]) -> Iterator[tuple[int, tuple[float, float]]]:
+    """Number of the frame and (x, y) of each click of a row."""
+    try:
+        clicks = json.loads(row["click_locations"] or "{}")
+        for number, place in clicks.items():
+            x, y = float(place["x"]), float(place["y"])
+            if not (math.isfinite(x) and math.isfinite(y)):
+                raise ValueError(f"a click at ({x}, {y})")
+            yield int(number), (x, y)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"click_locations of {row['movie_name']} in {_TABLE} is not"
+            f' {{"FRAME": {{"x": 0.5, "y": 0.5}}, ...}}: {error}'
+        ) from None
+
+
+def _clicked(video: Video, clicks: Mapping[int, list[tuple[float, float]]]) -> Video:
+    """A video of its clicked frames alone."""
+    if video.file is not None:
+        frames = [Frame(path=video.file, index=number) for number in sorted(clicks)]
+    else:
+        frames = [frame for frame in video.frames if frame.index in clicks]
+    marked = tuple(replace(frame, clicks=tuple(clicks[frame.index])) for frame in frames)
+    return replace(video, frames=marked, file=None, perceived=None)
 
 
 def perceived_parts(text: str) -> str | None:
@@ -71,7 +136,7 @@ def _listed(
     root: Path, key: str, row: dict[str, str], files: dict[str, list[Path]], text: str
 ) -> Listed:
     return Listed(
-        id=str(Path(key).with_suffix("")),
+        id=_id(key),
         group=row["dataset"],
         label=1,
         path=_find(root, row, files.get(row["movie_name"], [])),
@@ -109,6 +174,7 @@ def _files(root: Path) -> dict[str, list[Path]]:
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
+    refuse_special(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, restval="")

@@ -16,7 +16,7 @@ from registry.files import is_there
 
 __all__ = ["Listed", "listed_index"]
 
-_LISTED = 3
+_EXAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +60,11 @@ def listed_index(
     for group, paths in missing.items():
         least = request.options.min_resolved
         if found[group] < least * wanted[group]:
-            lines = "".join(f"\n  {path}" for path in paths[:_LISTED])
             raise DataError(
                 f"{found[group]} of the {wanted[group]} videos listed under {group} are there,"
                 f" fewer than --min-resolved {least:g} asks for. No video file, and no folder of"
-                f" frames of the same name, first:{lines}"
+                f" frames of the same name, first:",
+                *(f"  {path}" for path in paths[:_EXAMPLES]),
             )
     return VideoIndex(
         videos=tuple(videos),

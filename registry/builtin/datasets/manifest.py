@@ -14,7 +14,13 @@ from registry.data.media import natural
 from registry.data.videos import is_video
 from registry.errors import DataError, did_you_mean
 
-__all__ = ["MANIFEST", "manifest_videos", "read_manifest", "recognises_manifest"]
+__all__ = [
+    "MANIFEST",
+    "manifest_videos",
+    "read_manifest",
+    "recognises_manifest",
+    "unconfirmed_videos",
+]
 
 MANIFEST = "manifest.csv"
 _REQUIRED = ("path", "label")
@@ -37,6 +43,23 @@ def manifest_videos(request: DatasetRequest) -> list[Video]:
         raise DataError(f"no {MANIFEST} in {root}")
     named = path.parent if path.name == MANIFEST else path.with_suffix("")
     return read_manifest(path, named.resolve().name, request.split)
+
+
+def unconfirmed_videos(title: str, request: DatasetRequest) -> list[Video]:
+    """Videos of a known data set, by a manifest that stands in its folder.
+
+    For data sets whose published layout no public documentation confirms: none is guessed.
+    """
+    usage = f"--dataset {request.name} --data-root DIR, of a folder that holds {MANIFEST}"
+    root = root_of(request, usage)
+    path = root if root.is_file() else root / MANIFEST
+    if not path.is_file():
+        raise DataError(
+            f"no {path}: how the files of {title} lie could not be confirmed from public"
+            f" documentation, so nothing is guessed; write a {MANIFEST} with the columns path and"
+            " label (0 real, 1 fake), and method, identity, split where they are known"
+        )
+    return read_manifest(path, title, request.split)
 
 
 def read_manifest(path: Path, dataset: str, split: str) -> list[Video]:

@@ -44,9 +44,10 @@ class FileTally:
         raise DataError(
             f"{self.found} of the {self.listed} frames listed under {self.group} are there"
             f" ({self.found / self.listed:.1%}), fewer than --min-resolved {least:g} asks for."
-            " Not found, first:\n" + "\n".join(lines) + "\nPoint --data-root at the folder that"
-            " these paths start from, or rewrite their start:"
-            f" --path-map '{_start(self.missing[0])}=DIR'"
+            " Not found, first:",
+            *lines,
+            "Point --data-root at the folder that these paths start from, or rewrite their start:"
+            f" --path-map '{_start(self.missing[0])}=DIR'",
         )
 
 

@@ -31,7 +31,7 @@ _MEAN = np.array([123.0, 117.0, 104.0], np.float32)  # RGB; the network takes BG
 
 
 def build_tiny_retinaface() -> Detect:
-    """Finds faces in any pose from about 16 pixels up; the score is the softmax, above .7.
+    """Finds faces in any pose from about 16 pixels up; the score is the softmax, above 0.7.
 
     The network's five landmarks are left out: a Face has those of a landmarker.
     """

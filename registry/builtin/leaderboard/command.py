@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.builtin.compare.command import run_names
-from registry.console import print_table, say, tell
+from registry.cli.flags import add_json_flag
+from registry.console import print_table, say, say_block, tell
 from registry.errors import BenchError, ConfigError, DataError
 from registry.plugins.discovery import load_plugins
 
@@ -37,6 +39,7 @@ def configure_leaderboard(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EXAMPLES
     parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="run folders")
     parser.add_argument("--out", type=Path, help="folder to write leaderboard.html, .md, .csv into")
+    add_json_flag(parser, "the rows")
     parser.add_argument(
         "--paper",
         metavar="TABLE",
@@ -45,9 +48,11 @@ def configure_leaderboard(parser: argparse.ArgumentParser) -> None:
 
 
 def run_leaderboard(args: argparse.Namespace) -> int:
-    """Write the three files, print a published table, or both."""
-    if args.out is None and args.paper is None:
-        raise ConfigError("nothing to do; pass --out FOLDER, or --paper table1 to print a table")
+    """Write the three files, print a published table or the rows as JSON."""
+    if args.out is None and args.paper is None and not args.as_json:
+        raise ConfigError(
+            "nothing to do; pass --out FOLDER, --paper table1 to print a table, or --json"
+        )
     from registry.builtin.leaderboard.entries import measured, published, reported
 
     finished = _finished(args.runs)
@@ -57,12 +62,16 @@ def run_leaderboard(args: argparse.Namespace) -> int:
         (name, checked(path, name, metrics)) for name, path in zip(names, finished, strict=True)
     ]
     tables = published()
-    if args.paper is not None:
+    if args.paper is not None and not args.as_json:
         _print_paper(_paper(args.paper, tables), [(name, run.result) for name, run in runs])
+    rows = [measured(run.result, name, doubt=run.doubt) for name, run in runs]
+    entries = [*rows, *reported(tables)]
+    if args.as_json:
+        plain = [{**asdict(each), "average": each.average} for each in entries]
+        say_block(json.dumps(plain, indent=1, allow_nan=False))
     if args.out is not None:
-        rows = [measured(run.result, name, doubt=run.doubt) for name, run in runs]
-        for path in _write([*rows, *reported(tables)], args.out):
-            say(f"wrote {path}")
+        for path in _write(entries, args.out):
+            (tell if args.as_json else say)(f"wrote {path}")
     return 0
 
 

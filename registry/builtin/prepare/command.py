@@ -10,7 +10,7 @@ further face of a frame is listed as a frame of its own, so that a video's score
 its faces, where the score of the video file itself takes the highest face of each frame.
 
 `deepfakebench` stores what DeepfakeBench's preprocessing does: the largest face, moved onto
-ArcFace's template by a similarity, with .3 of the template's side around it, 256x256; with
+ArcFace's template by a similarity, with 0.3 of the template's side around it, 256x256; with
 `--face-detector dlib` the detector is called as there, at twice the size (`dlib_x2`). Backbones
 with the same policy find the same crop again from the landmarks beside it.
 """

@@ -16,6 +16,7 @@ from registry.data.media import IMAGE_SUFFIXES, scan_folder, unread_notes
 from registry.data.options import data_options
 from registry.data.videos import is_video
 from registry.errors import ConfigError, DataError
+from registry.files import refuse_special
 from registry.plugins.discovery import Plugins
 
 __all__ = ["find_inputs"]
@@ -137,6 +138,7 @@ def _marking(name: str, markings: dict[str, Marking]) -> Marking | None:
 def _read_labels(path: Path) -> dict[str, Marking]:
     """Label and manipulation by path, out of a CSV file with a header."""
     markings: dict[str, Marking] = {}
+    refuse_special(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, restval="")

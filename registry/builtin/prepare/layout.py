@@ -32,6 +32,7 @@ from registry.errors import BenchError, ConfigError, DataError
 from registry.files import read_json, replacing, write_text
 from registry.leftovers import is_unfinished, sweep
 from registry.settings.coerce import build
+from registry.settings.load import load_yaml
 from registry.untrusted import csv_cell
 
 if TYPE_CHECKING:
@@ -213,7 +214,6 @@ def _listing(checkout: Path, out: Path, name: str) -> tuple[Path, str]:
 
     Its loader takes all other paths for paths on Windows. A ConfigError for what it would misread.
     """
-    folder = checkout / "preprocessing" / "dataset_json"
     if not (checkout / "training").is_dir():
         raise ConfigError(f"{checkout} has no folder training/; check --checkout DIR")
     start = Path(os.path.relpath(out.resolve(), checkout.resolve())).as_posix()
@@ -228,7 +228,14 @@ def _listing(checkout: Path, out: Path, name: str) -> tuple[Path, str]:
             f"DeepfakeBench expects levels of compression in a data set named {name}, and crops"
             " have none; choose another --name"
         )
-    return folder / f"{name}.json", start
+    return _json_folder(checkout) / f"{name}.json", start
+
+
+def _json_folder(checkout: Path) -> Path:
+    """Where the checkout's test script looks for JSON files: its releases differ in that."""
+    config = checkout / "training" / "config" / "test_config.yaml"
+    values = load_yaml("", str(config)) if config.is_file() else {}
+    return checkout / str(values.get("dataset_json_folder", "preprocessing/dataset_json"))
 
 
 def _is_not_empty(folder: Path) -> bool:

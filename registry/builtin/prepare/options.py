@@ -31,17 +31,19 @@ class PrepareConfig(WorkerSettings, FaceSettings, FrameSettings, DataSettings):
 
     folder: ClassVar[str] = "prepare"
 
-    out: str | None = option(None, "folder of the crops and of the JSON that lists them; required")
-    name: str | None = option(None, "name of the data set; by default that of --out")
+    out: str | None = option(None, "folder for the crops and the JSON that lists them; required")
+    name: str | None = option(None, "name of the data set (default: that of --out)")
     policy: Literal["sbi", "deepfakebench"] = option("sbi", "how a face becomes a crop")
     size: int | None = option(
-        None, "side of a crop in pixels; by default 380 for sbi, 256 for deepfakebench", min=16
+        None, "side of a crop in pixels (default: 380 for sbi, 256 for deepfakebench)", min=16
     )
     margin: float | None = option(
-        None, "by default .125 per side for sbi, .3 in all for deepfakebench", min=0
+        None,
+        "margin around the face (default: 0.125 per side for sbi, 0.3 in all for deepfakebench)",
+        min=0,
     )
     label: Literal["real", "fake"] | None = option(
-        None, "what videos and images are that no data set has labelled"
+        None, "label of videos and images that no data set has labelled"
     )
     labels: str | None = option(
         None,

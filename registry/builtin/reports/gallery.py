@@ -33,7 +33,7 @@ _KINDS = (
 
 
 def error_gallery(table: pa.Table, *, quiet: bool) -> Markup:
-    """By data set the faces on the wrong side of .5 that are furthest from it.
+    """By data set the faces on the wrong side of 0.5 that are furthest from it.
 
     Pictures are cut from the files that the run has read; where these are gone it says so.
     """
@@ -57,7 +57,7 @@ def error_gallery(table: pa.Table, *, quiet: bool) -> Markup:
 
 
 def _worst(faces: pa.Table, label: int, order: str) -> list[dict[str, Any]]:
-    """The faces of a label on the wrong side of .5, the most confident of each video."""
+    """The faces of a label on the wrong side of 0.5, the most confident of each video."""
     called_fake = pc.greater_equal(faces["fake"], 0.5)
     wrong = pc.and_(
         pc.equal(faces["label"], label), pc.invert(called_fake) if label else called_fake

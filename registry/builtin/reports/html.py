@@ -91,7 +91,7 @@ def _reals(result: Result) -> Markup:
     if not result.sources:
         return Markup()
     judged = any(each.manipulated.value is not None for each in result.sources)
-    heads = ["reals of", "videos", "above .5"]
+    heads = ["reals of", "videos", "above 0.5"]
     heads += ["called MANIPULATED", "like no kept real face"] if judged else []
     rows = [
         [each.dataset, str(each.above_half.count), figure_text(each.above_half)]

@@ -30,8 +30,8 @@ _TITLES = {
     "auc": "AUC",
     "ap": "AP",
     "eer": "EER",
-    "accuracy": "accuracy at .5",
-    "false_alarms": "reals above .5",
+    "accuracy": "accuracy at 0.5",
+    "false_alarms": "reals above 0.5",
     "tpr_at_fpr_1": "TPR at FPR 1 %",
     "tpr_at_fpr_5": "TPR at FPR 5 %",
 }
@@ -138,9 +138,8 @@ def _cell(found: tuple[Measurement, ...], metric: str) -> str:
 
 
 def _number(value: float) -> str:
-    """Three decimals in four columns: .873, and 1.00 for what rounds to one."""
-    text = f"{value:.3f}"
-    return text.removeprefix("0") if abs(value) < 0.9995 else text[:-1]
+    """Write three decimals: 0.873."""
+    return f"{value:.3f}"
 
 
 def _lines_below(result: Result) -> Iterator[str]:
@@ -180,7 +179,7 @@ def _lines_below(result: Result) -> Iterator[str]:
 def _of_reals(result: Result) -> Iterator[str]:
     """False alarms by data set, where a verdict can be had, and fakes against others' reals."""
     for each in result.sources:
-        line = f"reals of {each.dataset}: {figure_text(each.above_half)} above .5"
+        line = f"reals of {each.dataset}: {figure_text(each.above_half)} above 0.5"
         if each.manipulated.value is not None:
             line += f", {figure_text(each.manipulated)} called MANIPULATED"
         if each.incomparable.value:

@@ -15,12 +15,12 @@ import pytest
 
 import registry.cli.detector_flags
 import registry.tasks.predict
+from lesb_plugin.audit.part_summary import PartSummary
 from lesb_plugin.roi.fit import fit_roi
 from lesb_plugin.roi.options import RoiFitOptions
 from registry import (
     ArtefactSpec,
     AuditFigure,
-    AuditSummary,
     Embedder,
     FitContext,
     keep_audit,
@@ -110,7 +110,7 @@ def page(tmp_path: Path) -> str:
 def audited(artefact: Path, detector: str, low: float) -> None:
     """Keeps an audit of the artefact with a recall of `low` to `low` + .1."""
     figure = AuditFigure(value=low + 0.05, low=low, high=low + 0.1, control=1 / 3)
-    summary = AuditSummary(
+    summary = PartSummary(
         detector=detector,
         weights_sha256="b" * 64,
         artefact_sha256=hashlib.sha256(artefact.read_bytes()).hexdigest(),

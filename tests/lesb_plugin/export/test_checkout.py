@@ -199,7 +199,7 @@ def evaluated(artefact: Path, checkout: Path, tmp_path_factory: pytest.TempPathF
     asked += ["--dataset", "deepfakebench:drawn", "--data-root", str(checkout)]
     asked += ["--crop-from", "frame", "--frame-policy", "deepfakebench", "--profile", "both"]
     json_dir = checkout / "preprocessing/dataset_json"
-    command = ["eval", *asked, "--json", str(json_dir), "--out", str(out), "--quiet"]
+    command = ["eval", *asked, "--json-dir", str(json_dir), "--out", str(out), "--quiet"]
     assert main([*command, "--device", "cpu", "--no-cache"]) == 0
     return out
 
@@ -465,6 +465,43 @@ def test_a_file_of_the_users_choice_has_the_state_dict_beside_it(
     assert main(["export", "deepfakebench", *asked, "--out", str(tmp_path / "mine.yaml")]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"mine.yaml", "lesb.pth"}
     assert f"--detector_path {tmp_path / 'mine.yaml'}" in capsys.readouterr().out
+
+
+BASE = """\
+pretrained: ./training/pretrained/xception.pth   # a comment
+model_name: xception
+backbone_config: {mode: original, dropout: false}
+resolution: 256
+mean: [0.5, 0.5, 0.5]
+std: [0.5, 0.5, 0.5]
+workers: 8
+frame_num: {train: 8, test: 16}
+optimizer: {type: adam, adam: {lr: 0.0002, eps: 0.00000001}}
+lr_scheduler: null
+"""
+
+
+def test_of_a_checkouts_yaml_every_key_is_kept_that_is_not_the_networks(
+    artefact: Path, config: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = tmp_path / "xception.yaml"
+    base.write_text(BASE)
+    asked = ["--backbone", BACKBONE, "--weights", "random", "--artefact", str(artefact)]
+    out = ["--base", str(base), "--out", str(tmp_path / "out")]
+    assert main(["export", "deepfakebench", *asked, *out]) == 0
+    found = yaml.safe_load((tmp_path / "out/lesb.yaml").read_text())
+    theirs = yaml.safe_load(BASE)
+    own = {"lesb", "model_name", "resolution", "mean", "std"}
+    assert {name: found[name] for name in theirs if name not in own} == {
+        name: value for name, value in theirs.items() if name not in own
+    }
+    assert {name: found[name] for name in own} == {name: config[name] for name in own}
+    assert set(found) == set(theirs) | set(config)  # what the script reads is there all the same
+    base.write_text("video_mode: true\n")
+    assert main(["export", "deepfakebench", *asked, *out]) == 2
+    assert "fed clips (video_mode)" in capsys.readouterr().err
+    assert main(["export", "deepfakebench", *asked, "--base", str(tmp_path / "no.yaml")]) == 2
+    assert "cannot read" in capsys.readouterr().err
 
 
 def test_an_artefact_of_half_precision_is_refused(

@@ -2,25 +2,75 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lesb_plugin.export.checkout_mends import MENDS, apply_mends
 from lesb_plugin.export.checkout_sources import Sources, read_sources
 
-_IMGAUG = """
+_OF_THEIR_AGE = ("imgaug==0.4.0", "six==1.16.0", "albumentations==1.1.0", "qudida==0.0.4")
+_APPLY = """
+import json, sys
+from pathlib import Path
+{path}
 from lesb_plugin.export.checkout_mends import apply_mends
 from lesb_plugin.export.checkout_sources import Sources
-from pathlib import Path
-import numpy
-list(apply_mends(Sources({Path("a.py"): "import imgaug"}, ())))
-import imgaug.augmenters
-image = numpy.full((8, 8, 3), 100, numpy.uint8)
-print(imgaug.augmenters.AddToHueAndSaturation(0)(image=image).mean())
+told = list(apply_mends(Sources({{Path("a.py"): "import imgaug; always_apply"}}, ())))
+import numpy as np
 """
+_IMGAUG = (
+    _APPLY
+    + """
+import imgaug.augmenters
+image = np.full((8, 8, 3), 100, np.uint8)
+mean = imgaug.augmenters.AddToHueAndSaturation(0)(image=image).mean()
+print(json.dumps([imgaug.__version__, mean]))
+"""
+)
+# A transform as DeepfakeBench's code has them, under whichever albumentations comes first.
+_TRANSFORM = (
+    _APPLY
+    + """
+import albumentations
+class Cut(albumentations.DualTransform):
+    def __init__(self, rows, always_apply=False, p=1):
+        super().__init__(always_apply, p)
+        self.rows = rows
+    def apply(self, img, **params):
+        return img[: self.rows]
+chain = albumentations.Compose([albumentations.OneOf([Cut(3), Cut(3)], p=1)])
+shape = chain(image=np.zeros((8, 8, 3), np.uint8))["image"].shape
+print(json.dumps([albumentations.__version__, len(told), shape, Cut(2, p=0.25).p, Cut(2).p]))
+"""
+)
+
+
+@pytest.fixture(scope="module")
+def of_their_age(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the packages of DeepfakeBench's own environment, fetched for this test."""
+    folder = tmp_path_factory.mktemp("packages")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+    command += ["--no-build-isolation", "--retries", "0", "--target", str(folder), *_OF_THEIR_AGE]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    except subprocess.TimeoutExpired:
+        pytest.skip("no package index answers")
+    if done.returncode:
+        pytest.skip(f"pip fetches no {_OF_THEIR_AGE[0]}: {done.stderr.strip()[-200:]}")
+    return folder
+
+
+def run(program: str, path: str) -> list[Any]:
+    command = [sys.executable, "-W", "ignore", "-c", program.format(path=path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: list[Any] = json.loads(done.stdout)
+    return found
 
 
 def sources(text: str) -> Sources:
@@ -64,19 +114,18 @@ def test_the_table_of_types_is_numpys_own_of_version_1(monkeypatch: pytest.Monke
 
 
 @pytest.mark.slow
-def test_imgaug_itself_is_imported_and_works_with_the_mend() -> None:
-    pytest.importorskip("six")
-    if not _installed("imgaug"):
-        pytest.skip("imgaug is not installed")
-    command = [sys.executable, "-W", "ignore", "-c", _IMGAUG]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "100.0\n"), done.stderr
+def test_imgaug_itself_is_imported_and_works_with_the_mend(of_their_age: Path) -> None:
+    assert run(_IMGAUG, f"sys.path.append({str(of_their_age)!r})") == ["0.4.0", 100.0]
 
 
-def _installed(name: str) -> bool:
-    import importlib.util
-
-    return importlib.util.find_spec(name) is not None
+@pytest.mark.slow
+def test_a_transform_of_theirs_does_the_same_under_both_albumentations(of_their_age: Path) -> None:
+    """Version 1.1 needs numpy's table alone: it asks for imgaug when it is imported."""
+    old = run(_TRANSFORM, f"sys.path.insert(0, {str(of_their_age)!r})")
+    new = run(_TRANSFORM, f"sys.path.append({str(of_their_age)!r})")
+    assert (old[0], new[0].partition(".")[0]) == ("1.1.0", "2")
+    assert (old[1], new[1]) == (1, 2)  # mends
+    assert old[2:] == new[2:] == [[3, 8, 3], 0.25, 1]
 
 
 def test_imports_are_followed_and_what_a_file_can_do_without_is_no_fault(tmp_path: Path) -> None:

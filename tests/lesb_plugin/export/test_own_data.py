@@ -82,6 +82,19 @@ def test_what_prepare_writes_is_read_there_as_it_is(
     assert any(masks.values())
 
 
+@pytest.mark.slow
+def test_the_json_goes_where_the_checkout_looks_for_it(
+    checkout: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its releases name different folders."""
+    config = checkout / "training/config/test_config.yaml"
+    config.write_text(config.read_text().replace("dataset_json\n", "dataset_json_v3\n"))
+    line = ["prepare", "toy", "--crop-from", "auto", "--frames", "1", "--size", "32", "--quiet"]
+    assert main([*line, "--checkout", str(checkout), "--name", "mine"]) == 0
+    assert (checkout / "preprocessing/dataset_json_v3/mine.json").is_file()
+    assert "preprocessing/dataset_json_v3/mine.json; the data set is" in capsys.readouterr().out
+
+
 def test_no_checkout_and_names_that_it_would_misread(
     checkout: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -73,6 +73,11 @@ def test_the_report_holds_the_diagnostics_of_lfd(report: FitReport) -> None:
         assert word in titles
 
 
+def test_a_sentence_stands_for_every_table(report: FitReport) -> None:
+    assert len(report.findings) == len(report.tables)
+    assert "random ones here" in report.findings[0]
+
+
 def test_the_report_says_which_seed_ships_and_what_was_left_out(report: FitReport) -> None:
     notes = " ".join(report.notes)
     assert "30 faces to train on, 4 to validate on" in notes

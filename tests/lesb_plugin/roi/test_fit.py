@@ -91,6 +91,11 @@ def test_a_fit_names_the_changed_part_of_unseen_faces(
     assert measured.part_auc.min() > 0.9
 
 
+def test_a_sentence_stands_for_every_table(report: FitReport) -> None:
+    assert len(report.findings) == len(report.tables) == 3
+    assert "comes first" in report.findings[1]
+
+
 def test_the_detector_keeps_the_contract(report: FitReport) -> None:
     checks.check_detector(detector(report.artefact), crops(4))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from safetensors import safe_open
 
 from lesb_plugin.pseudo_fakes.crop_pair import CropPair
-from lesb_plugin.train.loop import CHECKPOINT, LOG, WEIGHTS, Trainer
+from lesb_plugin.train.loop import CHECKPOINT, EARLIER, LOG, WEIGHTS, Trainer
 from lesb_plugin.train.monitor import Stop
 from registry import ConfigError, DataError
+from registry.console import ProgressBar
 from registry.plugins.discovery import load_plugins
 from tests.shared.drawn_training import BACKBONE, resume, trainer
 from tests.shared.event_files import curve, image, points
@@ -187,6 +189,62 @@ def test_a_run_stops_when_its_minutes_are_over_and_leaves_a_checkpoint(tmp_path:
     assert run.run(Stop(0)) == "the minutes are over"
     assert run.done == 1
     assert (run.out / CHECKPOINT).is_file()
+
+
+def test_what_a_stopped_run_has_learned_is_judged_and_kept(tmp_path: Path) -> None:
+    run = trainer(tmp_path, epochs=50, val_every=50)
+    run.run(StopAfter(run, run.order.steps + 1))
+    log = json.loads((run.out / LOG).read_text("utf-8"))
+    assert log["stopped"]["step"] == run.order.steps + 1
+    assert log["stopped"]["val"]["auc"] == pytest.approx(log["best"]["val"]["auc"])
+    assert (run.out / WEIGHTS).is_file()
+    assert "stopped" not in torch.load(run.out / CHECKPOINT, weights_only=True)["log"]
+
+
+def test_going_on_ends_with_the_weights_of_a_run_that_was_never_stopped(tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    kept = []
+    for folder in (whole, parts):
+        folder.mkdir()
+        run = trainer(folder, epochs=3, val_every=1)
+        run.log["config"] = {"seed": run.config.seed}
+        if folder == parts:
+            for stop in (1, run.order.steps + 1):  # before any validation, and after the first
+                run.run(StopAfter(run, stop))
+                # as if these steps had been the best of all: they must not stay
+                (run.out / WEIGHTS).write_bytes(b"of the stop")
+                run = trainer(folder, epochs=3, val_every=1)
+                resume(run)
+                run.log["config"] = {"seed": run.config.seed}
+        run.run(Stop(None))
+        assert not (run.out / EARLIER).exists()
+        kept.append((run.out / WEIGHTS).read_bytes())
+    assert kept[0] == kept[1]
+
+
+def test_curves_begin_at_the_first_step_and_the_bar_ends_with_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    @contextmanager
+    def bar(*_: object, **__: object) -> Iterator[ProgressBar]:
+        yield lambda _count, figures="": told.append(figures)
+
+    monkeypatch.setattr("lesb_plugin.train.loop.progress_bar", bar)
+    run = trainer(tmp_path, epochs=2, val_every=1, tensorboard=True)
+    run.run(Stop(None))
+    steps, sizes = curve(run.out, "step/size")
+    assert steps == list(range(1, 2 * run.order.steps + 1))
+    assert sizes[-1] < max(sizes)
+    losses = curve(run.out, "step/loss")[1]
+    assert np.mean(losses[: run.order.steps]) == pytest.approx(
+        run.log["epochs"][0]["loss"], abs=1e-4
+    )
+    assert told[0].startswith(f"loss {losses[0]:.3f}, accuracy ")
+    assert f"step size {sizes[0]:.1e}" in told[0]
+    assert "val AUC" not in told[0]
+    assert f"val AUC {run.log['epochs'][0]['val']['auc']:.3f}" in told[run.order.steps]
 
 
 def test_resuming_with_other_settings_or_data_is_refused(tmp_path: Path) -> None:

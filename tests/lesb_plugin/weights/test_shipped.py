@@ -14,6 +14,7 @@ import torch
 from safetensors import safe_open
 from sklearn.metrics import roc_auc_score
 
+from lesb_plugin.audit.part_summary import PartSummary
 from lesb_plugin.lesb import plugin
 from lesb_plugin.lfd.artefact import load
 from lesb_plugin.train.command import configure_train
@@ -58,6 +59,7 @@ def test_every_fitted_file_is_registered_and_every_audit_is_of_the_file_beside_i
             weights_sha256=each.weights_sha256,
             artefact_sha256=hashlib.sha256(each.path().read_bytes()).hexdigest(),
             command="",
+            readers=[PartSummary],
         )
         assert (audit.summary is not None) == audit_file(each.path()).is_file(), audit.words
 
@@ -73,7 +75,7 @@ def test_the_weights_are_small_and_their_norms_and_head_exact() -> None:
 def test_the_card_says_what_the_log_says() -> None:
     best = LOG["best"]["val"]
     low, high = best["interval"]
-    assert f"AUC {best['auc']:.3f} [{low:.3f}, {high:.3f}]".replace("0.", ".") in CARD
+    assert f"AUC {best['auc']:.3f} [{low:.3f}, {high:.3f}]" in CARD
     assert f"{LOG['faces']:,} real" in CARD.replace("\n", " ")
     assert f"{len(LOG['epochs'])} passes" in CARD
     assert "CC BY-NC-SA 4.0" in CARD

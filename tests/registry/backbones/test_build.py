@@ -45,7 +45,7 @@ def test_the_places_where_a_released_file_may_be_put_are_named(
     monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
     with pytest.raises(ConfigError) as refused:
         build_backbone(choose_backbone(PLUGINS, "sbi_effb4"), None, 0)
-    places = f"Put it at {tmp_path / 'FFraw.tar'} or {tmp_path / 'FFc23.tar'}, or pass --weights"
+    places = f"Put it at {tmp_path / 'FFraw.tar'} or {tmp_path / 'FFc23.tar'} (`bench weights add"
     assert places in str(refused.value)
 
 

@@ -170,6 +170,64 @@ torch.save({{"images": images, "pooled": pooled, "logits": logits}}, "{images}")
 """
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not importlib.util.find_spec("transformers"), reason="no transformers")
+def test_a_residual_on_the_real_class_gives_the_logits_of_both(tmp_path: Path) -> None:
+    """Effort on a small tower: its layers compute with W_main + U diag(s) V."""
+    model = tiny()
+    block = model.blocks[0]
+    sizes = {
+        "hidden_size": model.embed_dim, "intermediate_size": block.mlp.fc1.out_features,
+        "num_hidden_layers": len(model.blocks), "num_attention_heads": block.attn.num_heads,
+        "image_size": 224, "patch_size": 16, "hidden_act": "gelu",
+    }  # fmt: skip
+    path, images = tmp_path / "effort.pth", tmp_path / "images.pt"
+    _run(_EFFORT.format(sizes=sizes, path=path, images=images))
+    given = torch.load(images, weights_only=True)
+    built = build_timm(f"timm/{TINY}", str(path))
+    with torch.no_grad():
+        head = built.head(built.embed(built.features(given["images"] * built.std + built.mean)))
+    assert head is not None
+    logits = given["logits"]
+    assert (logits[0] - logits[1]).abs().max() > 1e-3
+    torch.testing.assert_close(head, logits[:, 1] - logits[:, 0], rtol=1e-3, atol=1e-4)
+
+
+_EFFORT = """
+import torch
+from torch import nn
+from transformers import CLIPVisionConfig, CLIPVisionModel
+torch.manual_seed(0)
+model = CLIPVisionModel(CLIPVisionConfig(**{sizes})).eval()
+tower = getattr(model, "vision_model", model)
+
+class Residual(nn.Module):
+    def __init__(self, linear):
+        super().__init__()
+        u, s, v = torch.linalg.svd(linear.weight.data, full_matrices=False)
+        self.weight_main = nn.Parameter((u[:, :-1] * s[:-1]) @ v[:-1])
+        self.U_residual, self.V_residual = nn.Parameter(u[:, -1:]), nn.Parameter(v[-1:])
+        self.S_residual = nn.Parameter(s[-1:] + 1)  # as training moves it
+        self.bias = linear.bias
+
+    def forward(self, x):
+        beside = self.U_residual @ torch.diag(self.S_residual) @ self.V_residual
+        return nn.functional.linear(x, self.weight_main + beside, self.bias)
+
+for layer in tower.encoder.layers:
+    for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
+        setattr(layer.self_attn, name, Residual(getattr(layer.self_attn, name)))
+head = nn.Linear({sizes}["hidden_size"], 2)
+images = torch.randn(2, 3, 224, 224)
+with torch.no_grad():
+    logits = head(tower(images).pooler_output)
+state = {{"module.backbone." + n: t for n, t in tower.state_dict().items()}}
+state.update({{"module.head." + n: t for n, t in head.state_dict().items()}})
+torch.save(state, "{path}")
+torch.save({{"images": images, "logits": logits}}, "{images}")
+"""
+
+
 def _run(program: str) -> None:
     import subprocess
     import sys

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,15 @@ from tests.shared.released_networks import (
     images,
     outputs,
 )
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> Iterator[None]:
+    """Networks are drawn anew in every test, and the same ones every time."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        yield
+
 
 ALIGNED = CropPolicy(name="deepfakebench", size=256, margin=0.3)
 
@@ -73,12 +83,15 @@ def dfb_reference(package: object, path: Path, classes: int) -> nn.Module:
 def test_efficientnetb4_gives_the_logits_of_the_network_it_came_from(
     tmp_path: Path, classes: int
 ) -> None:
+    """In double precision: the two libraries sum in different orders, and thirty layers of fresh
+    weights make of float32's rounding up to 2e-4, more or less of it with other weights.
+    """
     package = pytest.importorskip("efficientnet_pytorch")
     path = dfb_file(tmp_path / "effnb4_best.pth", classes)
-    backbone = build_named("dfb_effb4", str(path), 0)
+    backbone = build_named("dfb_effb4", str(path), 0).double()
     assert backbone.crop == ALIGNED
-    batch = images(256)
-    expected = outputs(dfb_reference(package, path, classes), batch * 2 - 1)
+    batch = images(256).double()
+    expected = outputs(dfb_reference(package, path, classes).double(), batch * 2 - 1)
     if classes == 2:
         agree(backbone, batch, expected, 1e-5)
     with torch.inference_mode():
@@ -157,7 +170,7 @@ def test_inspect_names_kind_backbone_classes_and_sha256(
     assert main(["weights", "inspect", str(path), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["kind"].startswith("a DeepfakeBench efficientnetb4")
-    assert found["backbones"] == ["dfb_effb4"]
+    assert found["backbones"] == ["dfb_effb4", "dfb_sbi_effb4"]
     assert (found["classes"], found["tensors"]) == (3, 706)
     model = timm.create_model("tf_efficientnet_b4", num_classes=3)
     assert found["parameters"] == sum(p.numel() for p in model.parameters())
@@ -221,29 +234,3 @@ def test_resnet34_gives_the_logits_of_the_network_it_came_from(
     said = json.loads(capsys.readouterr().out)
     assert said["kind"] == "a DeepfakeBench resnet34 (CNN-Aug)"
     assert (said["backbones"], said["classes"]) == (["dfb_resnet34"], 2)
-
-
-@pytest.mark.parametrize(
-    ("own", "name"),
-    [
-        ("encoder_f.conv1.weight", "UCF"),
-        ("FAD_head.filters.0.base", "F3Net"),
-        ("srm_conv0.kernel", "SRM"),
-        ("model.reasoning.reproject.0.weight", "RECCE"),
-        ("attention_generation.conv2.weight", "multi-attention"),
-        ("map.c.conv1.weight", "FFD"),
-        ("fea_ext.capsules.0.0.weight", "Capsule-Net"),
-        ("post_process.0.weight", "Face X-ray"),
-    ],
-)
-def test_detectors_that_no_backbone_takes_are_told_by_name_with_the_reason(
-    own: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Most of them hold a whole Xception beside what is their own."""
-    state = {own: torch.zeros(2, 2), "backbone.block1.rep.0.conv1.weight": torch.zeros(2, 2)}
-    torch.save(state, tmp_path / "best.pth")
-    assert main(["weights", "inspect", str(tmp_path / "best.pth"), "--json"]) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert said["kind"].startswith(f"a DeepfakeBench {name}")
-    assert "which no backbone takes: " in said["kind"]
-    assert said["backbones"] == []

@@ -245,6 +245,8 @@ def test_an_artefact_may_have_any_name(tmp_path: Path) -> None:
         ({"tables": (("found", ("a", "b"), (("1",),)),)}, "'found' .* must have 2 texts a row"),
         ({"tables": (("found", ("a",), ((1.0,),)),)}, "'found' .* must have 1 texts a row"),
         ({"notes": ("two\nlines",)}, "must be a line of text"),
+        ({"findings": ("two\nlines",)}, "a finding of .* must be a line of text"),
+        ({"findings": ("one", "two")}, "must have a finding for each table at most"),
     ],
 )
 def test_a_report_of_something_else_is_told(
@@ -648,3 +650,6 @@ def test_a_command_must_be_configurable() -> None:
     checks.check_command(spec)
     with pytest.raises(PluginError, match="help of command 'mine' must be printable"):
         checks.check_command(replace(spec, configure=configure))
+    checks.check_command(replace(spec, audit=lazy("tests.shared.measured_audit:Measured")))
+    with pytest.raises(PluginError, match="audit of command 'mine' must load an AuditSummary"):
+        checks.check_command(replace(spec, audit=lazy("registry:AuditFigure")))

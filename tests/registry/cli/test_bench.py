@@ -114,7 +114,7 @@ def test_help_lists_every_command_and_a_first_line_to_try(bench: Run) -> None:
         code, out, _ = bench(*arguments)
         assert code == 0
         assert all(f"  {name} " in out for name in ("eval", "fit", "report", "list", "plugins"))
-        assert "a first run, on faces of people who do not exist:\n  bench eval\n" in out
+        assert "first run, on drawn faces of people who do not exist:\n  bench eval\n" in out
 
 
 @pytest.mark.parametrize(

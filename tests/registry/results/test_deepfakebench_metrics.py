@@ -16,6 +16,7 @@ from registry.results import deepfakebench_metrics as deepfakebench
 from registry.results.deepfakebench_metrics import accuracy, eer, folder_groups, folder_name
 from registry.results.predictions import PREDICTIONS, read_predictions, write_predictions
 from registry.results.profiles import differences, measure
+from registry.results.provenance import Provenance
 from registry.results.result import Result, recompute
 from registry.tasks.evaluate import evaluate
 from tests.shared.synthetic_run import (
@@ -235,7 +236,7 @@ def test_halves_and_failed_frames_are_said() -> None:
     assert value(rows, "accuracy", "frame", "deepfakebench") == 0.75
     lines = differences(table(rows), DFB, METRICS)
     assert lines[-2] == (
-        "faces: 2 frames score exactly .5: real to profile deepfakebench, fake to strict"
+        "faces: 2 frames score exactly 0.5: real to profile deepfakebench, fake to strict"
     )
     assert lines[-1].startswith("faces: 1 frames without a score are left out under both profiles")
 
@@ -290,6 +291,42 @@ def test_an_older_file_says_what_it_lacks_and_keeps_its_strict_numbers(tmp_path:
         recompute(tmp_path, METRICS, profile="deepfakebench")
 
 
+def test_a_run_of_before_reports_and_says_what_it_cannot(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Frames of an index: their listed paths tell its videos apart, and older runs lack them."""
+    run_folder(tmp_path)
+    made, chosen = read_predictions(tmp_path)
+    write_predictions(tmp_path / PREDICTIONS, made.drop_columns(["listed"]), chosen)
+    assert main(["report", str(tmp_path), "--profile", "both"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("no numbers of profile deepfakebench: predictions.parquet lacks")
+    assert "===" not in said
+    assert re.search(r"^drawn +\.844 ", said, re.MULTILINE)
+
+
+def test_metrics_of_scores_that_the_benchmark_would_not_get_say_so(tmp_path: Path) -> None:
+    config = {"crop_from": "frame", "frame_policy": "linspace"}
+    made, settings = table(COLLIDING), replace(DFB, vote_variants=frozenset())
+    known = Provenance(config=config)
+    (note,) = [
+        line
+        for line in Result.of(made, settings, METRICS, known).notes
+        if line.startswith("These are DeepfakeBench's metrics of other scores")
+    ]
+    assert (
+        "resized linearly, and it resizes them by INTER_CUBIC; frames were chosen by linspace"
+        in note
+    )
+    strict = replace(settings, profile="strict")
+    same = Provenance(config={"crop_from": "frame_cubic", "frame_policy": "deepfakebench"})
+    for other in (
+        Result.of(made, strict, METRICS, known),
+        Result.of(made, settings, METRICS, same),
+    ):
+        assert not any("metrics of other scores" in line for line in other.notes)
+
+
 def test_a_result_of_this_profile_is_stored_with_its_reasons_and_computed_again(
     tmp_path: Path,
 ) -> None:
@@ -305,9 +342,9 @@ def test_report_prints_both_profiles_of_one_file_and_why_they_differ(
     run_folder(tmp_path, COLLIDING, vote_variants=frozenset(), metrics=("auc", "eer"))
     assert main(["report", str(tmp_path), "--profile", "both"]) == 0
     strict, theirs = capsys.readouterr().out.split("=== profile deepfakebench ===")
-    assert re.search(r"^faces +\.250 ", strict, re.MULTILINE)
-    assert re.search(r"^faces per video +1\.00 +- +1/1 ", theirs, re.MULTILINE)
-    assert re.search(r"^faces per frame +\.250 ", theirs, re.MULTILINE)
+    assert re.search(r"^faces +0\.250 ", strict, re.MULTILINE)
+    assert re.search(r"^faces per video +1\.000 +- +1/1 ", theirs, re.MULTILINE)
+    assert re.search(r"^faces per frame +0\.250 ", theirs, re.MULTILINE)
     assert "note: faces: 4 videos share the folder name 000_003, so that" in theirs
     assert "agrees exactly" in strict + theirs
     assert main(["report", str(tmp_path), "--profile", "strict", "--write"]) == 2

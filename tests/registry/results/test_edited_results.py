@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from registry.cli import main
+from registry.errors import ConfigError
 from registry.files import file_sha256
 from registry.results.predictions import PREDICTIONS
 from registry.results.result import RESULTS, Result, recompute
@@ -155,3 +156,13 @@ def test_values_of_other_types_are_one_sentence_and_the_predictions_still_count(
     out = capsys.readouterr().out
     assert "results.json differs" in out
     assert "writes it anew from predictions.parquet" in out or "has schema" in out
+
+
+def test_settings_without_a_metric_are_a_reason(tmp_path: Path) -> None:
+    run = finished(tmp_path)
+    table = pq.ParquetFile(run / PREDICTIONS).read()
+    record = json.loads(table.schema.metadata[b"bench"])
+    record["settings"]["metrics"] = []
+    pq.write_table(table.replace_schema_metadata({b"bench": json.dumps(record)}), run / PREDICTIONS)
+    with pytest.raises(ConfigError, match="no metrics to compute"):
+        recompute(run, METRICS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -193,6 +193,27 @@ def find(measured: tuple[Measurement, ...], **wanted: str) -> Measurement:
     return found
 
 
+def agrees(
+    measured: tuple[Measurement, ...],
+    labels: list[int],
+    scored: list[dict[str, float]],
+    variants: Sequence[str],
+    dataset: str,
+    method: str,
+) -> None:
+    """AUC and AP of each variant are scikit-learn's, and the AUC lies in its interval."""
+    for variant in variants:
+        values = [scores[variant] for scores in scored]
+        where = {"dataset": dataset, "method": method, "variant": variant}
+        auc, ap = find(measured, **where), find(measured, metric="ap", **where)
+        assert auc.value == pytest.approx(roc_auc_score(labels, values))
+        assert ap.value == pytest.approx(average_precision_score(labels, values))
+        assert (auc.reals, auc.fakes) == (labels.count(0), labels.count(1))
+        assert auc.low is not None
+        assert auc.high is not None
+        assert auc.low <= auc.high
+
+
 def test_auc_and_ap_of_every_row_are_those_of_scikit_learn() -> None:
     rows = drawn_rows("a") + drawn_rows("b", people=6, seed=9)
     facts = {(each["dataset"], each["video"]): each for each in rows}
@@ -207,17 +228,8 @@ def test_auc_and_ap_of_every_row_are_those_of_scikit_learn() -> None:
                 and (method == "all" or facts[video]["method"] in {"", method})
             ]
             labels = [facts[video]["label"] for video in chosen]
-            for variant in ("lesb", "lesb:eyes", "head", "vote"):
-                values = [scored[video][variant] for video in chosen]
-                where = {"dataset": dataset, "method": method, "variant": variant}
-                auc = find(measured, **where)
-                ap = find(measured, metric="ap", **where)
-                assert auc.value == pytest.approx(roc_auc_score(labels, values))
-                assert ap.value == pytest.approx(average_precision_score(labels, values))
-                assert (auc.reals, auc.fakes) == (labels.count(0), labels.count(1))
-                assert auc.low is not None
-                assert auc.high is not None
-                assert auc.low <= auc.high
+            variants = ("lesb", "lesb:eyes", "head", "vote")
+            agrees(measured, labels, [scored[each] for each in chosen], variants, dataset, method)
 
 
 def test_frames_are_measured_one_by_one() -> None:
@@ -358,16 +370,8 @@ def test_auc_and_ap_of_a_group_are_those_of_scikit_learn_over_its_methods_and_al
     ):
         chosen = [v for v in scored if v[0] == dataset and facts[v]["method"] in methods]
         labels = [facts[video]["label"] for video in chosen]
-        for variant in ("lesb", "lesb:eyes", "vote"):
-            values = [scored[video][variant] for video in chosen]
-            where = {"dataset": dataset, "method": name, "variant": variant}
-            auc, ap = find(measured, **where), find(measured, metric="ap", **where)
-            assert auc.value == pytest.approx(roc_auc_score(labels, values))
-            assert ap.value == pytest.approx(average_precision_score(labels, values))
-            assert (auc.reals, auc.fakes) == (labels.count(0), labels.count(1))
-            assert auc.low is not None
-            assert auc.high is not None
-            assert auc.low <= auc.high
+        variants = ("lesb", "lesb:eyes", "vote")
+        agrees(measured, labels, [scored[each] for each in chosen], variants, dataset, name)
 
 
 def test_a_group_is_measured_as_if_its_methods_had_one_name() -> None:

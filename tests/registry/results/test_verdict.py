@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 from scipy.special import logit
 
-from registry.results.verdict import PartScale, conformal_p, single_out, verdict_word
+from registry.results.conformal import conformal_p
+from registry.results.verdict import PartScale, single_out, verdict_word
 
 REALS = np.array([0.1, 0.2, 0.3, 0.3, 0.9])
 
@@ -33,7 +34,10 @@ def test_p_is_the_share_of_reals_as_high_counting_the_face_itself(
 def test_one_real_in_twenty_is_called_manipulated_and_four_in_five_authentic() -> None:
     """Each of 100 exchangeable reals against the 99 others: the error rates that p promises."""
     scores = np.random.default_rng(1).random(100)
-    words = [verdict_word(conformal_p(scores[i], np.delete(scores, i))) for i in range(len(scores))]
+    words = [
+        verdict_word(float(conformal_p(scores[i], np.delete(scores, i))))
+        for i in range(len(scores))
+    ]
     assert words.count("MANIPULATED") == 5
     assert words.count("UNDETERMINED") == 15
     assert words.count("AUTHENTIC") == 80

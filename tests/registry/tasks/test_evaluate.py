@@ -16,9 +16,9 @@ import registry.tasks.fit
 from registry import (
     ArtefactSpec,
     AuditFigure,
-    AuditSummary,
     BackboneSpec,
     BenchError,
+    CommandSpec,
     ConfigError,
     Crop,
     CropPolicy,
@@ -30,10 +30,12 @@ from registry import (
     UnknownNameError,
     evaluate,
     keep_audit,
+    lazy,
 )
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.results.predictions import read_predictions
 from registry.results.result import Result, recompute
+from tests.shared.measured_audit import Measured
 from tests.shared.still_backbone import FITS, SIZE, StillBackbone, fit_nothing, write_data
 
 METRICS = load_plugins().specs("metric")
@@ -108,6 +110,13 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
             backbone="still",
             weights_sha256=StillBackbone.weights_sha256,
             path=lambda: tmp_path / "shipped.safetensors",
+        ),
+        CommandSpec(
+            name="measure",
+            summary="-",
+            configure=lambda _: None,
+            run=lambda _: 0,
+            audit=lazy("tests.shared.measured_audit:Measured"),
         ),
     ]
     plugins = Plugins(records=(*load_plugins().records, *extra))
@@ -499,19 +508,13 @@ def test_a_run_says_how_far_scores_of_parts_are_to_be_trusted(run: Run, tmp_path
     assert words.endswith(line)
     chunks = sorted((tmp_path / "run" / "chunks").iterdir())
     scored = Grey.calls
-    figure = AuditFigure(value=0.5, low=0.2, high=0.8, control=0.4)
-    summary = AuditSummary(
+    summary = Measured(
         detector="shipped",
         weights_sha256="ab" * 32,
         artefact_sha256=hashlib.sha256(b"fitted").hexdigest(),
-        parts=("nose",),
-        right_part=figure,
-        groups={},
-        auc_diagonal=None,
-        redundancy={},
+        figure=AuditFigure(value=0.5, low=0.2, high=0.8, control=0.4),
         datasets=("data",),
         split="test",
-        made_edits=False,
         reals=6,
         fakes=6,
         identities=6,
@@ -522,11 +525,11 @@ def test_a_run_says_how_far_scores_of_parts_are_to_be_trusted(run: Run, tmp_path
     keep_audit(artefact, summary)
     result = run(**settings)
     assert (sorted((tmp_path / "run" / "chunks").iterdir()), Grey.calls) == (chunks, scored)
-    assert result.provenance.audit["summary"]["right_part"]["low"] == 0.2
+    assert result.provenance.audit["summary"]["figure"]["low"] == 0.2
     assert Result.load(tmp_path / "run") == result
     page = (tmp_path / "run" / "report.html").read_text("utf-8")
     gallery = page.partition('id="errors"')[2]
-    assert "do not read its parts as places" in gallery.partition("<img")[0]
+    assert "shipped gets 0.5 on data" in gallery.partition("<img")[0]
     elsewhere = run(**settings, artefact=str(artefact), out=str(tmp_path / "other"))
     assert elsewhere.provenance.audit["summary"] is not None
 

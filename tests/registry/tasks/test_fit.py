@@ -105,6 +105,33 @@ def test_configuration_and_report_are_kept_beside_the_artefact(data: Path) -> No
     assert json.loads((data.parent / "fit" / "fit.json").read_text())["tables"] == []
 
 
+def test_a_fit_that_ended_before_its_report_is_made_again(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = registry.tasks.fit.write_report
+    monkeypatch.setattr(registry.tasks.fit, "write_report", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        _fit(data)
+    out = data.parent / "fit"
+    assert (out / "artefact.safetensors").is_file()
+    monkeypatch.setattr(registry.tasks.fit, "write_report", whole)
+    _fit(data)
+    names = {path.name for path in out.iterdir()}
+    assert names == {"artefact.safetensors", "config.yaml", "fit.json"}
+    with pytest.raises(ConfigError, match="--overwrite"):
+        _fit(data)
+
+
+def test_a_refused_fit_leaves_the_whole_one_and_no_mark(data: Path) -> None:
+    _fit(data)
+    before = {path.name: path.read_bytes() for path in (data.parent / "fit").iterdir()}
+    with pytest.raises(BenchError):
+        _fit(data, detector="failing", overwrite=True)
+    assert {path.name: path.read_bytes() for path in (data.parent / "fit").iterdir()} == before
+    with pytest.raises(ConfigError, match="--overwrite"):
+        _fit(data)
+
+
 def test_an_artefact_that_is_there_is_kept_unless_overwrite(data: Path) -> None:
     _fit(data)
     with pytest.raises(ConfigError, match="--overwrite"):

@@ -53,7 +53,9 @@ class Labels:
         raise DataError(
             f"label group {group!r} is neither real nor fake by any rule;"
             f"{did_you_mean(group, known)} known: {', '.join(known)}. Say what it is in a YAML file"
-            f" and pass it with --label-map FILE:\n  labels:\n    {group}: 1  # 0 real, 1 fake"
+            f" and pass it with --label-map FILE:",
+            "  labels:",
+            f"    {group}: 1  # 0 real, 1 fake",
         )
 
     def method(self, group: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -84,6 +85,27 @@ def test_what_people_perceive_is_read_beside_what_was_changed(folder: Path) -> N
     np.testing.assert_array_equal(judged.truth, [False, False, True])  # type: ignore[arg-type]
     assert real.perceived is unasked.perceived is None
     assert "perceived 'chin' names no part; known: eyes, nose, mouth" in found.failed[0]
+
+
+def test_what_people_clicked_goes_before_what_they_named(folder: Path) -> None:
+    """The place is a fraction of the frame, whatever of it was cropped."""
+    rows = ("0_fake.png,1,a,x,,,0.npy,eyes", "1_fake.png,1,b,x,,,1.npy,eyes")
+    (folder / "manifest.csv").write_text("\n".join([JUDGED, *rows]) + "\n")
+    config = AuditConfig(detector="random", backbone=None, dataset=(str(folder),), quiet=True)
+    inputs = prepare_audit(config)
+    height, width = cv2.imread(str(folder / "0.png")).shape[:2]
+    tip = np.load(folder / "0.npy")[30] / [width, height]
+    places = [((float(tip[0]), float(tip[1])),), ((0.0, 0.0),)]
+    frames = [
+        (video, replace(frame, clicks=clicks))
+        for (video, frame), clicks in zip(inputs.frames, places, strict=True)
+    ]
+    found = read_faces(
+        replace(inputs, frames=frames), region_preset(), None, 0, reals_only=False, quiet=True
+    )
+    clicked, beside = found.faces
+    np.testing.assert_array_equal(clicked.perceived, [False, True, False])  # type: ignore[arg-type]
+    assert beside.perceived is None  # a click into no part says nothing of parts
 
 
 def test_a_source_is_the_one_real_image_of_an_identity_in_the_same_pixels(folder: Path) -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lesb_plugin.audit.evidence.truth import changed_parts, covered_parts, group_of, wide_masks
+from lesb_plugin.audit.evidence.truth import (
+    changed_parts,
+    clicked_parts,
+    covered_parts,
+    group_of,
+    wide_masks,
+)
 from lesb_plugin.lfd.regions import RegionSet
 from registry import DataError
 from tests.shared.planted import MEAN_FACE
@@ -47,6 +53,18 @@ def test_parts_are_read_off_a_mask_that_covers_more_than_half_of_them(regions: R
     np.testing.assert_array_equal(covered_parts(masks[0] | masks[1], masks), [True, True, False])
     np.testing.assert_array_equal(covered_parts(np.ones((96, 96), bool), masks), [True] * 3)
     assert not covered_parts(np.zeros((96, 96), bool), masks).any()
+
+
+def test_a_click_hits_the_parts_that_it_lies_in(regions: RegionSet) -> None:
+    landmarks = (MEAN_FACE * [300, 200] + [1000, 40]).astype(np.float32)  # of a large frame
+    nose, lips, eye = (landmarks[rows].mean(axis=0) for rows in ([30], [51, 57], range(36, 42)))
+
+    def hit(*places: object) -> list[bool]:
+        return clicked_parts(np.array(places, np.float64), landmarks, regions).tolist()
+
+    assert hit(nose) == [False, True, False]
+    assert hit(lips, eye) == [True, False, True]
+    assert hit((landmarks[8] + [0, 500]), (0.0, 0.0)) == [False] * 3  # far from any face
 
 
 def test_methods_are_reported_in_groups() -> None:

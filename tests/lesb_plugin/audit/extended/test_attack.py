@@ -219,7 +219,7 @@ def test_faces_that_pass_for_real_need_no_attack() -> None:
             return Scores(fake=low, regions=dict.fromkeys(NAMES, low))
 
     rows = attack_rows(study_of(painted_faces(3), Blind()))
-    assert [row.figure.reason for row in rows] == ["no fake scores above .5"] * 2
+    assert [row.figure.reason for row in rows] == ["no fake scores above 0.5"] * 2
 
 
 def test_without_scikit_image_the_row_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from registry.builtin.compare.command import run_names
+from registry.builtin.compare.command import finding, run_names
 from registry.builtin.compare.comparison import ComparedRun, Comparison, compare
 from registry.builtin.leaderboard.entries import measured
 from registry.cli import main
@@ -174,6 +174,7 @@ def test_the_command_prints_a_table_or_json(
     assert "AUC per video against a" in out
     assert "not alike in" not in out
     assert "(200 draws)" in out
+    assert "On faces, b is better than a (AUC +" in out
     assert "with one comparison Holm's correction changes nothing" in out
     assert main([*line, "--json"]) == 0
     (record,) = json.loads(capsys.readouterr().out)
@@ -200,6 +201,24 @@ def test_several_comparisons_are_counted_and_no_bootstrap_is_not_spoken_of(
     assert "Holm corrects for the 2 comparisons of this table" in out
     assert "no bootstrap was asked for" in out
     assert "draws" not in out
+
+
+@pytest.mark.parametrize(
+    ("p", "clustered", "difference", "said"),
+    [
+        (0.01, 0.02, 0.1, "On faces, b is better than a (AUC +0.100, p 0.0200)."),
+        (0.01, 0.02, -0.1, "On faces, b is worse than a (AUC -0.100, p 0.0200)."),
+        (0.01, 0.20, 0.1, "On faces, b is no better and no worse than a (AUC +0.100, p 0.2000)."),
+        (0.01, None, 0.1, "On faces, b is better than a (AUC +0.100, p 0.0100)."),
+        (None, None, None, "On faces, b and a cannot be compared."),
+    ],
+)
+def test_a_sentence_says_which_run_is_better_only_where_both_tests_do(
+    p: float | None, clustered: float | None, difference: float | None, said: str
+) -> None:
+    compared = Comparison(dataset="faces", first="a", second="b", reals=9, fakes=9)
+    row = replace(compared, p_holm=p, bootstrap_p_holm=clustered, difference=difference)
+    assert finding(row) == said
 
 
 def test_no_draws_leave_delong() -> None:

@@ -6,22 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from registry.contracts.types import VideoIndex
+from registry.contracts.types import DataOptions
 from registry.data.index import find_index
 from registry.errors import DataError, EmptySplitError
 from registry.plugins.discovery import load_plugins
-from tests.shared.layouts import write_image
-
-
-def touch(root: Path, *names: str) -> Path:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-    return root
-
-
-def brief(index: VideoIndex) -> list[tuple[str, int, str]]:
-    return [(each.id, each.label, each.method) for each in index.videos]
+from tests.shared.layouts import brief, touch, write_image
 
 
 def test_fakeavceleb_is_labelled_by_its_picture_with_the_ids_as_people(tmp_path: Path) -> None:
@@ -78,13 +67,41 @@ def test_what_people_said_of_exddvs_videos_is_perceived(tmp_path: Path) -> None:
     assert train.perceived == "eyes+nose"  # whole words: no lips in "Eyelips"
 
 
+CLICKED = """\
+id,username,movie_name,text,dataset,manipulation,click_locations,difficulty,split
+0,A,001_002.mp4,The teeth.,Faceforensics++,Deepfakes,"{""40"": {""x"": 0.5, ""y"": 0.75}}",3,test
+1,B,001_002.mp4,The nose.,Faceforensics++,Deepfakes,"{""7"": {""x"": 0.25, ""y"": 0.5}, \
+""40"": {""x"": 0.5, ""y"": 1.2}}",3,test
+2,A,009_001.mp4,The skin.,Faceforensics++,Deepfakes,{},3,test
+"""
+
+
+def test_frames_that_people_clicked_come_with_the_places(tmp_path: Path) -> None:
+    (tmp_path / "ExDDV.csv").write_text(CLICKED)
+    touch(tmp_path, "FF/Faceforensics++/001_002.mp4", "FF/Faceforensics++/009_001.mp4")
+    index = find_index(f"exddv_clicks:{tmp_path}", "test", load_plugins())
+    (video,) = index.videos  # nobody clicked into the other one
+    assert (video.label, video.perceived, video.file) == (1, None, None)
+    file = tmp_path / "FF/Faceforensics++/001_002.mp4"
+    assert [(each.path, each.index, each.clicks) for each in video.frames] == [
+        (file, 7, ((0.25, 0.5),)),
+        (file, 40, ((0.5, 0.75),)),
+    ]
+    assert index.notes[-1] == "clicks beside the frame, left out: 1"
+    (tmp_path / "ExDDV.csv").write_text(CLICKED.replace('""x"": 0.25', '""x"": null'))
+    with pytest.raises(DataError, match=r"click_locations of 001_002\.mp4 .* is not"):
+        find_index(f"exddv_clicks:{tmp_path}", "test", load_plugins())
+
+
 def test_a_name_that_two_of_exddvs_files_bear_is_no_guess(tmp_path: Path) -> None:
     (tmp_path / "ExDDV.csv").write_text(EXDDV)
     touch(tmp_path, "DeeperForensics/a/553_W040.mp4", "DeeperForensics/b/553_W040.mp4")
     with pytest.raises(DataError, match=r"is both .*; name a folder .* end_to_end"):
         find_index(str(tmp_path), "train", load_plugins())
     (tmp_path / "ExDDV.csv").write_text("movie_name,text\n")
-    with pytest.raises(DataError, match="has no column dataset, manipulation, split"):
+    with pytest.raises(
+        DataError, match="has no column dataset, manipulation, click_locations, split"
+    ):
         find_index(str(tmp_path), "train", load_plugins())
 
 
@@ -120,3 +137,16 @@ def test_celeb_df_plus_plus_has_a_method_in_every_folder_of_its_fakes(tmp_path: 
     ]
     (train,) = find_index(str(tmp_path), "train", load_plugins()).videos
     assert train.id == "Celeb-synthesis/FaceSwap/BlendFace/id2_id3_0000"
+
+
+@pytest.mark.parametrize("name", ["kodf", "forgerynet", "deepfake_mnist_plus"])
+def test_layouts_that_nobody_confirms_are_not_guessed(name: str, tmp_path: Path) -> None:
+    plugins = load_plugins()
+    assert "not confirmed" in plugins.get("dataset", name).summary
+    options = DataOptions(data_root=tmp_path)
+    with pytest.raises(DataError, match=r"could not be confirmed .* write a manifest\.csv"):
+        find_index(name, "test", plugins, options)
+    (tmp_path / "manifest.csv").write_text("path,label\na.mp4,1\n")
+    (video,) = find_index(name, "test", plugins, options).videos
+    assert (video.id, video.label, video.file) == ("a", 1, tmp_path / "a.mp4")
+    assert video.dataset in {"KoDF", "ForgeryNet", "DeepFakeMnist+"}

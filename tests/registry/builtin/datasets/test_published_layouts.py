@@ -12,23 +12,11 @@ from registry.builtin.datasets.dfdc import dfdc_videos
 from registry.builtin.datasets.faceforensics import ffpp_videos
 from registry.builtin.datasets.path_lists import path_list_videos
 from registry.checks import check_dataset
-from registry.contracts.types import DataOptions, Frame, Resolved, VideoIndex
+from registry.contracts.types import DataOptions, Frame, Resolved
 from registry.data.index import find_index
 from registry.errors import ConfigError, DataError
 from registry.plugins.discovery import load_plugins
-from tests.shared.layouts import celeb_df, request, write_image, write_video
-
-
-def touch(root: Path, *names: str) -> Path:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-    return root
-
-
-def brief(index: VideoIndex) -> list[tuple[str, int, str]]:
-    return [(each.id, each.label, each.method) for each in index.videos]
-
+from tests.shared.layouts import brief, celeb_df, request, touch, write_image, write_video
 
 # --- Celeb-DF ---------------------------------------------------------------------------------
 

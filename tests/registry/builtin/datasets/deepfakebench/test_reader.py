@@ -399,7 +399,7 @@ def test_eval_prints_and_keeps_the_share_of_frames_that_are_there(
         "--draws",
         "9",
     ]
-    line += ["--data-root", str(tmp_path / "data"), "--json", str(folder), "--max-errors", ".2"]
+    line += ["--data-root", str(tmp_path / "data"), "--json-dir", str(folder), "--max-errors", ".2"]
     line += ["--out", str(tmp_path / "run"), "--min-resolved", ".8", "--metrics", "auc"]
     assert main(line) == 0
     out = capsys.readouterr().out

@@ -25,7 +25,7 @@ class Pictures(torch.utils.data.Dataset):
         for group in json.loads(path.read_text("utf-8"))[name].values():
             for video in group[config["mode"]].values():
                 if video["label"] not in config["label_dict"]:
-                    raise ValueError(f"Label {video['label']} is not found")
+                    raise ValueError(f"{name}: no number for {video['label']}")
                 label = config["label_dict"][video["label"]]
                 frames = sorted(video["frames"], key=number)[: config["frame_num"][config["mode"]]]
                 self.rows += [(each, label) for each in frames]

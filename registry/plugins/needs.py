@@ -1,0 +1,222 @@
+"""What a detector still lacks before it can run: weights, artefacts; told all at once, no torch."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from registry.errors import BenchError, ConfigError, DataError, NotFittedError
+from registry.files import weights_dir
+from registry.plugins.chosen import Chosen, ChosenBackbone, choose
+from registry.plugins.discovery import load_plugins
+from registry.results.fit_report import artefact_file
+from registry.settings.shared import DetectorSettings, ModelSettings
+from registry.settings.tasks import ScoredDataSettings
+
+__all__ = [
+    "HUB",
+    "PRETRAINED",
+    "RANDOM",
+    "check_needs",
+    "check_ready",
+    "find_weights",
+    "how_to_fit",
+    "kept_places",
+    "wrapper_file",
+]
+
+# Weights that are no file: drawn, timm's own from its hub, or any others from there.
+RANDOM, PRETRAINED, HUB = "random", "pretrained", "hf-hub:"
+_SUFFIXES = (".safetensors", ".pth", ".pt", ".tar", ".bin", ".ckpt")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Need:
+    """One thing that is missing: the error that tells of it, and what the full command adds."""
+
+    error: BenchError
+    flags: tuple[str, ...] = ()
+
+
+def check_needs(chosen: Chosen, config: ModelSettings) -> None:
+    """A BenchError that tells of everything missing: one sentence for one thing, else a list.
+
+    Weights, the wrapper's artefact and the detector's. Opens no file and loads no torch; that a
+    file holds something else is told of when it is read.
+    """
+    missing = [] if chosen.backbone is None else list(_missing(chosen, chosen.backbone, config))
+    if len(missing) == 1:
+        raise missing[0].error
+    if missing:
+        listed = [
+            line for number, need in enumerate(missing, 1) for line in _listed(number, need.error)
+        ]
+        whole = f"  {_whole_command(config, missing)}"
+        raise ConfigError(
+            f"{len(missing)} things are missing:",
+            *listed,
+            "with them, the whole command is:",
+            whole,
+        )
+
+
+def _listed(number: int, error: BenchError) -> Iterator[str]:
+    """The lines of one of several errors."""
+    for k, line in enumerate(str(error).splitlines()):
+        yield f"     {line}" if k else f"  {number}. {line}"
+
+
+def check_ready(config: ModelSettings) -> None:
+    """`check_needs` of what `config` names: what a command calls before it loads torch."""
+    check_needs(choose(load_plugins(), config), config)
+
+
+def find_weights(chosen: ChosenBackbone, weights: str | None) -> str | None:
+    """`weights`, else the file in the folder for weights where it needs one, else None.
+
+    A ConfigError says which file is meant where none is there.
+    """
+    if weights is not None or not chosen.spec.needs_weights:
+        return weights
+    found = next((path for path in kept_places(chosen) if path.is_file()), None)
+    if found is None:
+        raise ConfigError(_no_weights(chosen))
+    return str(found)
+
+
+def kept_places(chosen: ChosenBackbone) -> list[Path]:
+    """Where a weights file of the backbone may be in the folder for weights, first choice first.
+
+    Under its published names, or under the backbone's own.
+    """
+    own = chosen.name.replace("/", "_")
+    names = (*chosen.spec.weights_names, *(own + each for each in _SUFFIXES))
+    return [weights_dir() / name for name in names]
+
+
+def _no_weights(chosen: ChosenBackbone) -> str:
+    first = kept_places(chosen)[: max(1, len(chosen.spec.weights_names))]
+    return (
+        f"backbone {chosen.name!r} needs a weights file:"
+        f" {chosen.spec.weights_file or 'see its documentation'}. Put it at"
+        f" {' or '.join(map(str, first))} (`bench weights add FILE` does), or pass --weights PATH."
+        f" Ready without a file: {', '.join(chosen.ready) or 'none'}; --weights random runs it"
+        " untrained"
+    )
+
+
+def _missing(chosen: Chosen, backbone: ChosenBackbone, config: ModelSettings) -> Iterator[_Need]:
+    """What is not there, in the order in which a user needs it."""
+    try:
+        weights = find_weights(backbone, config.weights)
+        _check_file(backbone, weights)
+    except BenchError as error:
+        yield _Need(error=error, flags=("--weights", config.weights or "FILE"))
+        weights = config.weights or "FILE"
+    yield from _of_wrapper(chosen, config)
+    if isinstance(config, DetectorSettings):
+        yield from _of_detector(chosen, backbone, config, weights)
+
+
+def _check_file(backbone: ChosenBackbone, weights: str | None) -> None:
+    if weights is not None and not _no_file(weights) and not _may_be_there(weights):
+        raise DataError(
+            f"no weights file at {weights}; pass the file for backbone {backbone.name!r} as"
+            " --weights, or --weights random to run it untrained"
+        )
+
+
+def _no_file(weights: str) -> bool:
+    """Whether `weights` is a word for weights and no path."""
+    return weights in {RANDOM, PRETRAINED} or weights.startswith(HUB)
+
+
+def _may_be_there(path: str) -> bool:
+    """False for a path of nothing; what cannot even be asked for is told of when it is read."""
+    try:
+        return Path(path).expanduser().exists()
+    except (OSError, RuntimeError, ValueError):
+        return True
+
+
+def wrapper_file(config: ModelSettings) -> Path:
+    """What the wrapper of `config` is made with; a BenchError where none is named or there."""
+    if config.wrapper_artefact is None:
+        raise ConfigError(
+            f"--wrap {config.wrap} needs what it wraps with; pass {_wrapper_flag(config)} DIR, the"
+            " folder that `bench fit --out` wrote"
+        )
+    return artefact_file(Path(config.wrapper_artefact))
+
+
+def _wrapper_flag(config: ModelSettings) -> str:
+    return "--artefact" if isinstance(config, DetectorSettings) else "--wrap-artefact"
+
+
+def _of_wrapper(chosen: Chosen, config: ModelSettings) -> Iterator[_Need]:
+    if chosen.wrapper is None:
+        return
+    try:
+        wrapper_file(config)
+    except BenchError as error:
+        unnamed = config.wrapper_artefact is None
+        yield _Need(error=error, flags=(_wrapper_flag(config), "DIR") if unnamed else ())
+
+
+def _of_detector(
+    chosen: Chosen, backbone: ChosenBackbone, config: DetectorSettings, weights: str | None
+) -> Iterator[_Need]:
+    """An artefact that is named and not there, or needed and certainly not registered."""
+    if config.detector_artefact is not None:
+        try:
+            artefact_file(Path(config.detector_artefact))
+        except BenchError as error:
+            yield _Need(error=error)
+        return
+    fitted_first = isinstance(config, ScoredDataSettings) and bool(config.fit_on)
+    registered = any(each.backbone == backbone.name for each in chosen.artefacts)
+    if chosen.detector.needs_artefact and not (fitted_first or registered or config.wrap):
+        named = replace(config, weights=weights)
+        yield _Need(error=NotFittedError(*how_to_fit(named)), flags=("--fit-on", "FACES"))
+
+
+def how_to_fit(config: DetectorSettings, weights_sha256: str = "") -> tuple[str, ...]:
+    """Lines that say that no artefact was fitted for a backbone, and how one is made."""
+    named = shlex.join(config.backbone_flags)
+    out = f"runs/{config.detector}_{(config.backbone or '').replace('/', '_')}"
+    of_weights = f" with weights {weights_sha256[:12]}" if weights_sha256 else ""
+    missing = (
+        f"detector {config.detector!r} has no fitted artefact for backbone"
+        f" {config.backbone or ''!r}{of_weights}. Fit one on real faces"
+        f" (DIR: a manifest or folder with train and val faces; `toy` tries it out):"
+    )
+    fit = f"  bench fit --detector {config.detector} {named} --train DIR --out {out}"
+    use = (
+        f"then pass {_as_artefact(config)}--artefact {out}, or let eval fit one and keep it with"
+        " --fit-on DIR"
+    )
+    return missing, fit, use
+
+
+def _as_artefact(config: DetectorSettings) -> str:
+    """What has to be said first, where `--artefact` alone would be the wrapper's."""
+    if config.wrap is None:
+        return ""
+    return shlex.join(["--wrap-artefact", str(config.wrapper_artefact)]) + " "
+
+
+def _command(config: ModelSettings) -> str:
+    """The subcommand of a configuration: its folder of shipped YAML files bears its name."""
+    return str(getattr(config, "folder", "eval"))
+
+
+def _whole_command(config: ModelSettings, missing: list[_Need]) -> str:
+    """The command that was meant, with everything that it lacks."""
+    added = [flag for need in missing for flag in need.flags]
+    named = replace(config, weights=None) if "--weights" in added else config
+    line = ["bench", _command(config), "--detector", named.detector, *named.backbone_flags, *added]
+    if isinstance(config, ScoredDataSettings):
+        line += [part for data in config.dataset for part in ("--dataset", data)]
+    return shlex.join(line)
