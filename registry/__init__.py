@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from registry.cli.detector_flags import configure_for_detectors
     from registry.cli.file_commands import check_inputs, configure_for_files, unscored
     from registry.cli.flags import add_config_flags, add_json_flag, given_flags
+    from registry.cli.processes import end_with_parent
     from registry.cli.verdict_lines import (
         VERDICT_COLUMNS,
         VerdictLines,
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
     )
     from registry.data.codecs import CODECS, Coding, Motion, missing_encoders, video_frame
     from registry.data.file_facts import file_facts
+    from registry.data.in_memory import Picture, as_files
     from registry.data.media import find_media
     from registry.errors import reading
     from registry.faces.aligned_crop import similarity
@@ -119,17 +121,17 @@ if TYPE_CHECKING:
     from registry.html.markup import Markup, joined, table_head, tag
     from registry.html.page import html_page, picture_uri
     from registry.leftovers import scratch_folder
-    from registry.processes import end_with_parent
     from registry.results.audit_summary import AuditFigure, AuditSummary, PartAudit, keep_audit
     from registry.results.bootstrap import draw_weights, interval
     from registry.results.conformal import FEWEST_REALS, QualityClasses, by_quality, conformal_p
     from registry.results.file_scores import FaceScore, FrameScore, Prediction
     from registry.results.fit_report import artefact_file
+    from registry.results.prediction_list import Predictions
     from registry.results.provenance import package_versions
     from registry.results.result import Result
     from registry.results.roc import auc, auc_weighted
     from registry.results.verdict import FileVerdict, PartRow, PartScale, Segment, judge
-    from registry.sealed import cache_sealed, read_sealed
+    from registry.scoring.sealed import cache_sealed, read_sealed
     from registry.settings.coerce import build
     from registry.settings.load import as_yaml, load_yaml, resolve
     from registry.settings.shared import (
@@ -150,6 +152,7 @@ if TYPE_CHECKING:
     from registry.tasks.context import detector_context
     from registry.tasks.corrupted import Corrupted, evaluate_corrupted
     from registry.tasks.evaluate import evaluate
+    from registry.tasks.explain import explain
     from registry.tasks.finished_run import FinishedRun, ScoredFace
     from registry.tasks.fit import fit
     from registry.tasks.predict import Predictor, predict
@@ -160,175 +163,36 @@ if TYPE_CHECKING:
 __version__ = metadata.version("lesb-plugin")
 
 __all__ = [
-    "CODECS",
-    "FEWEST_REALS",
-    "VERDICT_COLUMNS",
-    "ArtefactSpec",
-    "AuditFigure",
-    "AuditInputs",
-    "AuditSettings",
-    "AuditSummary",
-    "Backbone",
-    "BackboneSpec",
-    "BatchSettings",
-    "BenchError",
-    "CalibratedDetector",
-    "Coding",
-    "CommandSpec",
-    "ComputeSettings",
-    "ConfigError",
-    "Corrupted",
-    "Crop",
-    "CropPolicy",
-    "DataError",
-    "DataOptions",
-    "DataSettings",
-    "DatasetRequest",
-    "DatasetSpec",
-    "DescribedDetector",
-    "Detector",
-    "DetectorContext",
-    "DetectorSpec",
-    "DetectorTraits",
-    "DifferentiableDetector",
-    "Embedder",
-    "EmbeddingDetector",
-    "EmptySplitError",
-    "Explain",
-    "ExplainerSpec",
-    "Explanation",
-    "Face",
-    "FaceDetectorSpec",
-    "FaceInputs",
-    "FaceScore",
-    "FaceSettings",
-    "FailureSettings",
-    "Features",
-    "FileVerdict",
-    "FineBackbone",
-    "FinishedRun",
-    "FitContext",
-    "FitReport",
-    "Frame",
-    "FrameScore",
-    "FrameSettings",
-    "FreezableNetwork",
-    "LandmarkerSpec",
-    "LocalDetector",
-    "Markup",
-    "MetricSpec",
-    "Motion",
-    "NotFittedError",
-    "PartAudit",
-    "PartRow",
-    "PartScale",
-    "PluginError",
-    "Prediction",
-    "Predictor",
-    "QualityCalibratedDetector",
-    "QualityClasses",
-    "RealFaceSettings",
-    "ReporterSpec",
-    "Resolved",
-    "Result",
-    "Sample",
-    "ScoredFace",
-    "Scores",
-    "ScoringConfig",
-    "Segment",
-    "TimmRecipe",
-    "TrainableBackbone",
-    "TrainableNetwork",
-    "Training",
-    "TrainingSettings",
-    "UndefinedMetricError",
-    "UnknownNameError",
-    "VerdictLines",
-    "Video",
-    "VideoIndex",
-    "WorkerSettings",
-    "WrapperSpec",
-    "__version__",
-    "add_config_flags",
-    "add_json_flag",
-    "artefact_file",
-    "as_yaml",
-    "auc",
-    "auc_weighted",
-    "build",
-    "build_timm_backbone",
-    "by_quality",
-    "cache_dir",
-    "cache_or_scratch",
-    "cache_sealed",
-    "check_inputs",
-    "configure_for_detectors",
-    "configure_for_files",
-    "conformal_p",
-    "crop_face",
-    "crop_mask",
-    "detector_context",
-    "draw_weights",
-    "end_with_parent",
-    "evaluate",
-    "evaluate_corrupted",
-    "file_facts",
-    "file_sha256",
-    "find_media",
-    "fine_detail",
-    "fingerprint",
-    "fit",
-    "given_flags",
-    "hookimpl",
-    "html_page",
-    "interval",
-    "joined",
-    "judge",
-    "keep_audit",
-    "lazy",
-    "line_notes",
-    "load_yaml",
-    "missing_encoders",
-    "opened_folder",
-    "option",
-    "options_field",
-    "package_versions",
-    "picture_uri",
-    "plain_sentence",
-    "predict",
-    "prepare_audit",
-    "prepare_faces",
-    "prepare_training",
-    "print_table",
-    "progress",
-    "progress_bar",
-    "read_json",
-    "read_sealed",
-    "reading",
-    "real_crops",
-    "real_faces_of",
-    "reference_data",
-    "refuse_other_run",
-    "refuse_special",
-    "replacing",
-    "resolve",
-    "say",
-    "say_above_bar",
-    "say_block",
-    "scratch_folder",
-    "sharpness",
-    "shown_aspect",
-    "similarity",
-    "spec_of",
-    "table_head",
-    "tag",
-    "tell",
-    "traits_of",
-    "unscored",
-    "verdict_cells",
-    "video_frame",
-    "writable_folder",
-    "write_text",
+    "CODECS", "FEWEST_REALS", "VERDICT_COLUMNS", "ArtefactSpec", "AuditFigure", "AuditInputs",
+    "AuditSettings", "AuditSummary", "Backbone", "BackboneSpec", "BatchSettings", "BenchError",
+    "CalibratedDetector", "Coding", "CommandSpec", "ComputeSettings", "ConfigError", "Corrupted",
+    "Crop", "CropPolicy", "DataError", "DataOptions", "DataSettings", "DatasetRequest",
+    "DatasetSpec", "DescribedDetector", "Detector", "DetectorContext", "DetectorSpec",
+    "DetectorTraits", "DifferentiableDetector", "Embedder", "EmbeddingDetector", "EmptySplitError",
+    "Explain", "ExplainerSpec", "Explanation", "Face", "FaceDetectorSpec", "FaceInputs",
+    "FaceScore", "FaceSettings", "FailureSettings", "Features", "FileVerdict", "FineBackbone",
+    "FinishedRun", "FitContext", "FitReport", "Frame", "FrameScore", "FrameSettings",
+    "FreezableNetwork", "LandmarkerSpec", "LocalDetector", "Markup", "MetricSpec", "Motion",
+    "NotFittedError", "PartAudit", "PartRow", "PartScale", "Picture", "PluginError", "Prediction",
+    "Predictions", "Predictor", "QualityCalibratedDetector", "QualityClasses", "RealFaceSettings",
+    "ReporterSpec", "Resolved", "Result", "Sample", "ScoredFace", "Scores", "ScoringConfig",
+    "Segment", "TimmRecipe", "TrainableBackbone", "TrainableNetwork", "Training",
+    "TrainingSettings", "UndefinedMetricError", "UnknownNameError", "VerdictLines", "Video",
+    "VideoIndex", "WorkerSettings", "WrapperSpec", "__version__", "add_config_flags",
+    "add_json_flag", "artefact_file", "as_files", "as_yaml", "auc", "auc_weighted", "build",
+    "build_timm_backbone", "by_quality", "cache_dir", "cache_or_scratch", "cache_sealed",
+    "check_inputs", "configure_for_detectors", "configure_for_files", "conformal_p", "crop_face",
+    "crop_mask", "detector_context", "draw_weights", "end_with_parent", "evaluate",
+    "evaluate_corrupted", "explain", "file_facts", "file_sha256", "find_media", "fine_detail",
+    "fingerprint", "fit", "given_flags", "hookimpl", "html_page", "interval", "joined", "judge",
+    "keep_audit", "lazy", "line_notes", "load_yaml", "missing_encoders", "opened_folder", "option",
+    "options_field", "package_versions", "picture_uri", "plain_sentence", "predict",
+    "prepare_audit", "prepare_faces", "prepare_training", "print_table", "progress", "progress_bar",
+    "read_json", "read_sealed", "reading", "real_crops", "real_faces_of", "reference_data",
+    "refuse_other_run", "refuse_special", "replacing", "resolve", "say", "say_above_bar",
+    "say_block", "scratch_folder", "sharpness", "shown_aspect", "similarity", "spec_of",
+    "table_head", "tag", "tell", "traits_of", "unscored", "verdict_cells", "video_frame",
+    "writable_folder", "write_text",
 ]  # fmt: skip
 
 _PLACES = {
@@ -373,6 +237,8 @@ _PLACES = {
     ),
     "registry.data.file_facts": "file_facts",
     "registry.data.media": "find_media",
+    "registry.data.in_memory": "Picture as_files",
+    "registry.results.prediction_list": "Predictions",
     "registry.results.file_scores": "FaceScore FrameScore Prediction",
     "registry.results.verdict": "PartRow PartScale Segment FileVerdict judge",
     "registry.tasks.reference": "reference_data",
@@ -391,14 +257,15 @@ _PLACES = {
     "registry.tasks.corrupted": "Corrupted evaluate_corrupted",
     "registry.tasks.evaluate": "evaluate",
     "registry.tasks.finished_run": "FinishedRun ScoredFace",
+    "registry.tasks.explain": "explain",
     "registry.tasks.fit": "fit",
     "registry.tasks.predict": "Predictor predict",
     "registry.tasks.run_folder": "refuse_other_run",
     "registry.tasks.train": "FaceInputs prepare_faces prepare_training real_faces_of",
     "registry.leftovers": "scratch_folder",
-    "registry.sealed": "cache_sealed read_sealed",
+    "registry.scoring.sealed": "cache_sealed read_sealed",
     "registry.errors": "reading",
-    "registry.processes": "end_with_parent",
+    "registry.cli.processes": "end_with_parent",
 }
 _ON_FIRST_USE = {name: place for place, names in _PLACES.items() for name in names.split()}
 
@@ -407,3 +274,8 @@ def __getattr__(name: str) -> Any:
     if name not in _ON_FIRST_USE:
         raise AttributeError(f"module 'registry' has no attribute {name!r}")
     return getattr(importlib.import_module(_ON_FIRST_USE[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, those that are loaded on first use among them."""
+    return sorted(__all__)

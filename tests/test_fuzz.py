@@ -30,7 +30,7 @@ from registry.faces.reader import read_landmarks
 from registry.files import read_json
 from registry.results.predictions import PREDICTIONS
 from registry.results.result import RESULTS, Result, recompute
-from registry.sealed import read_sealed, write_sealed
+from registry.scoring.sealed import read_sealed, write_sealed
 from registry.settings.load import load_yaml, resolve
 from registry.settings.tasks import EvalConfig
 from tests.shared.fuzzed import EDITS, NUMBERS, VALUES, WORDS, calmly, damaged, few

@@ -6,7 +6,10 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 import pytest
 
@@ -141,6 +144,53 @@ def identifiers(path: Path) -> Iterator[str]:
             yield node.arg
         elif isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node.name
+
+
+def test_files_and_functions_stay_small() -> None:
+    lines = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text("utf-8").splitlines())
+        for path in [*sources("registry"), *sources("lesb_plugin")]
+    }
+    assert max(lines.values()) <= 330, max(lines, key=lines.__getitem__)
+    assert median(lines.values()) <= 130
+    assert median(each.end_lineno - each.lineno + 1 for each in functions()) <= 8
+
+
+def functions() -> Iterator[Any]:
+    for path in [*sources("registry"), *sources("lesb_plugin")]:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                yield node
+
+
+def test_the_host_s_folders_know_few_others_and_no_file_imports_itself_in_a_circle() -> None:
+    between = {
+        (one.split(".")[1], other.split(".")[1])
+        for one, others in imported("registry").items()
+        for other in others
+    }
+    folders = {path.parent.name for path in (ROOT / "registry").glob("*/__init__.py")}
+    assert len([pair for pair in between if pair[0] != pair[1] and {*pair} <= folders]) <= 100
+    for package in ("registry", "lesb_plugin"):
+        TopologicalSorter(imported(package)).prepare()  # a CycleError names the circle
+
+
+def imported(package: str) -> dict[str, set[str]]:
+    """The modules of a package by name, without `__init__`s, and those that each imports."""
+    names = {
+        path.relative_to(ROOT).with_suffix("").as_posix().replace("/", "."): path
+        for path in sources(package)
+        if path.name != "__init__.py"
+    }
+    return {
+        name: {
+            each
+            for module, given in imports(path)
+            for each in (module, *(f"{module}.{own}" for own in given))
+            if each in names and each != name
+        }
+        for name, path in names.items()
+    }
 
 
 def test_every_folder_says_what_lives_there() -> None:

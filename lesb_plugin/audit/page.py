@@ -9,10 +9,11 @@ import numpy as np
 
 from lesb_plugin.audit.evidence.picture import SCALE, colour_bar, mapped, outlined, scored
 from lesb_plugin.audit.measures.intervals import Figure
+from lesb_plugin.audit.page_table import all_controls, grouped_table
 from lesb_plugin.audit.rows.map_rows import enlarged
 from lesb_plugin.audit.rows.row import Row, number
 from lesb_plugin.audit.run import Audit
-from lesb_plugin.audit.table import control_names, headline, interval_text, verdict
+from lesb_plugin.audit.table import headline, interval_text
 from registry import Markup, html_page, joined, picture_uri, table_head, tag
 
 __all__ = ["audit_page"]
@@ -24,6 +25,12 @@ _STYLE = """
 .faces img { width: 32%; height: auto; margin-right: 1%; vertical-align: top; }
 .bar img { width: 16rem; height: .9rem; margin: 0 .6rem; vertical-align: middle; }
 .wide th, .wide td { padding-right: .6rem; } .wide tbody th { min-width: 15rem; }
+.grouped .group th { padding-top: 1.1rem; font-weight: 700; border-bottom: 2px solid var(--line); }
+.grouped thead th:nth-child(2), .grouped thead th:nth-child(n+4) { text-align: right; }
+.grouped td:nth-child(3) { white-space: nowrap; }
+.chip { padding: .05rem .5rem; border-radius: 1rem; border: 1px solid; font-size: .85em; }
+.met-1 { color: var(--usual); }
+.met-0 { color: var(--fake); }
 @media print {
   @page { size: A4 landscape; margin: 1cm; }
   .wide { font-size: .6rem; }
@@ -45,7 +52,14 @@ def audit_page(audit: Audit) -> str:
         tag("p", tag("strong", audit.summary), class_="note") if audit.summary else "",
         _cards(audit),
         *notes,
-        _section("Results", _reading(), _table(audit), _controls(audit), _matrix(audit)),
+        _section(
+            "Results",
+            _scrolling(grouped_table(audit), "Results"),
+            all_controls(audit),
+            _reading(),
+            _controls(audit),
+            _matrix(audit),
+        ),
         _section("Faces", *_faces(audit)),
         _section("Provenance", _details("Everything in audit.json", audit)),
     )
@@ -86,39 +100,12 @@ def _reading() -> Markup:
     )
 
 
-def _table(audit: Audit) -> Markup:
-    names = control_names(audit)
-    heads = ("row", "n", "value", "aim", "met", *names)
-    rows = []
-    for row in audit.rows:
-        cells = [_number(row.controls.get(name, Figure())) for name in names]
-        rows.append(
-            tag(
-                "tr",
-                tag("th", row.title, scope="row"),
-                tag("td", str(row.n) if row.n else "-", class_="number"),
-                _number(row.figure),
-                tag("td", row.aim.text or "-"),
-                tag("td", verdict(row)),
-                *cells,
-            )
-        )
-    head = table_head(heads)
-    return _scrolling(tag("table", head, tag("tbody", *rows), class_="wide"), "Results")
-
-
 def _controls(audit: Audit) -> Markup:
     """What knows nothing of the face and scores as well."""
     if not audit.called_out:
         return Markup()
     items = [tag("li", line) for line in audit.called_out]
     return joined(tag("h3", "Controls that score as well or better"), tag("ul", *items))
-
-
-def _number(figure: Figure) -> Markup:
-    interval = interval_text(figure)
-    below = "" if interval == "-" else tag("small", interval, class_="interval")
-    return tag("td", number(figure.value), below, class_="number")
 
 
 def _matrix(audit: Audit) -> Markup:

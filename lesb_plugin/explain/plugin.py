@@ -73,6 +73,7 @@ def bench_commands() -> Iterable[CommandSpec]:
             summary="report whether and where images and videos were manipulated; one page each",
             configure=lazy("lesb_plugin.explain.command:configure_explain"),
             run=lazy("lesb_plugin.explain.command:run_explain"),
+            function=lazy("lesb_plugin.explain.api:explain"),
         ),
         CommandSpec(
             name="figure",

@@ -48,7 +48,9 @@ def configure_figure(parser: argparse.ArgumentParser) -> None:
     )
     one = parser.add_argument_group("parts")
     one.add_argument(
-        "--explainer", default="cam", metavar="NAME", help="explainer of the maps (default: cam)"
+        "--explainer",
+        metavar="NAME",
+        help="explainer of the maps (default: the detector's own, else cam)",
     )
     one.add_argument("--method", help="how cam makes a map: gradcam, layercam, ...")
     one.add_argument(

@@ -21,7 +21,16 @@ from lesb_plugin.figure.face_choice import (
 )
 from lesb_plugin.figure.sheet import Bar, Sheet, SheetRow, Tile
 from lesb_plugin.lfd.regions import RegionSet
-from registry import ConfigError, Crop, DataError, Explanation, FinishedRun, ScoredFace, progress
+from registry import (
+    ConfigError,
+    Crop,
+    DataError,
+    Explanation,
+    FinishedRun,
+    ScoredFace,
+    progress,
+    traits_of,
+)
 
 __all__ = ["Scale", "datasets_sheet", "outcomes_sheet", "parts_sheet"]
 
@@ -41,7 +50,7 @@ def parts_sheet(
     *,
     count: int,
     style: Style,
-    explainer: str = "cam",
+    explainer: str | None = None,
     options: Mapping[str, Any] | None = None,
     scale: Scale = "all",
     limit: float | None = None,
@@ -49,6 +58,7 @@ def parts_sheet(
 ) -> Sheet:
     """Figure 5: the photo and the map of every part's head and of the face.
 
+    Maps are those of `explainer`, by default of the detector's own.
     The ends of the colour scale are `limit`, or the largest value of all maps, or of the head's own
     maps with scale "head".
     """
@@ -56,6 +66,7 @@ def parts_sheet(
     candidates = [face for face in run.faces if face.label or not fakes]
     chosen = strongest(sorted(candidates, key=lambda face: -face.score), count)
     crops = _crops(run, chosen, quiet=quiet)
+    explainer = explainer or traits_of(run.detector).explained_by
     found = run.explainer(explainer, options or {})(list(crops.values()))
     largest = _largest(found, explainer)
     limits = {name: limit or max(largest.values()) for name in largest}

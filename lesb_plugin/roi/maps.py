@@ -30,14 +30,15 @@ _EDGE = 1e-6  # scores are clipped to [_EDGE, 1 - _EDGE] before their log-odds a
 
 
 def build_part_heads(detector: Detector) -> Explain:
-    """Maps "face" of a `lesb_roi`; a ConfigError for any other detector."""
+    """Maps "face" and of each part of a `lesb_roi`; a ConfigError for any other detector."""
     if not isinstance(detector, RoiDetector):
         raise ConfigError(
             "explainer 'part_heads' shows what the heads of detector lesb_roi see, which other"
             " detectors do not have; cam, occlusion, occlusion_grid and shapley explain those"
         )
 
-    usual = {"face": usual_density(detector.model)}
+    names = detector.parts
+    usual = dict.fromkeys(("face", *names), usual_density(detector.model))
 
     def explain(crops: Sequence[Crop]) -> list[Explanation]:
         if not crops:
@@ -48,13 +49,17 @@ def build_part_heads(detector: Detector) -> Explain:
         return [
             Explanation(note="a part lies outside of the crop, so its head says nothing")
             if np.isnan(share).any()
-            else Explanation(
-                maps={"face": (share * each).sum(axis=0).astype(np.float32)}, usual=usual
-            )
+            else Explanation(maps=_by_part(share * each, names), usual=usual)
             for each, share in zip(found, shares, strict=True)
         ]
 
     return explain
+
+
+def _by_part(found: Array, names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    """What each part adds (K, h, w), by name, and all of it together."""
+    maps = {"face": found.sum(axis=0), **dict(zip(names, found, strict=True))}
+    return {name: heat.astype(np.float32) for name, heat in maps.items()}
 
 
 def usual_density(fitted: FittedRoi) -> float:

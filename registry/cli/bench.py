@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import Any, NoReturn
 
+from registry.cli.processes import Terminated, terminating
 from registry.console import tell
 from registry.errors import BenchError, ConfigError, UnknownNameError, guarded
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import CommandSpec
-from registry.processes import Terminated, terminating
 from registry.streams import OutputError, output, own_output, shared_output, write
 
 __all__ = ["CommandParser", "main"]

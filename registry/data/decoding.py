@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from registry.data.containers import film_of, open_container, reason_of
+from registry.data.h264_pictures import is_b_picture, starts_anew
 from registry.errors import DataError
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ def decoded(container: InputContainer, film: VideoStream, path: Path) -> Iterato
     import av
 
     damaged = f"cannot decode {path} up to this frame: it is truncated or damaged"
-    start = _Start(path)
+    # H.264 in AVI: what stands there as times is the order in which frames are stored.
+    untimed = "avi" in container.format.name and film.codec_context.name == "h264"
+    start = _UntimedStart() if untimed else _Start(path)
     try:
         for packet in from_first_key(container.demux(film)):
             start.meet(packet)
@@ -81,6 +84,31 @@ def from_first_key(packets: Iterator[Packet[VideoStream]]) -> Iterator[Packet[Vi
         yield packet
     if waiting:
         yield from waiting_packets
+
+
+class _UntimedStart:
+    """As `_Start`, where frames have no times: by what the packets themselves say of H.264.
+
+    Right after a key frame that is no new start, B-frames lean on what comes before it. Decoders
+    may tell of one when they are given the packet after it.
+    """
+
+    def __init__(self) -> None:
+        self._last: Literal["", "key", "leaning", "after", "other"] = ""
+
+    def meet(self, packet: Packet[VideoStream]) -> None:
+        """Take note of the next packet in the order of the file."""
+        if not self._last:
+            open_key = packet.is_keyframe and not starts_anew(bytes(packet))
+            self._last = "key" if open_key else "other"
+        elif self._last in {"key", "leaning"} and is_b_picture(bytes(packet)):
+            self._last = "leaning"
+        else:
+            self._last = "after" if self._last == "leaning" else "other"
+
+    def leans_on_what_was_cut_off(self) -> bool:
+        """Whether the last packet may fail without being damaged."""
+        return self._last in {"leaning", "after"}
 
 
 class _Start:

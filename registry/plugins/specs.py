@@ -230,10 +230,12 @@ class ReporterSpec(Spec):
 class CommandSpec(Spec):
     """A subcommand of `bench`: `configure(parser)` adds its arguments, `run(args) -> exit code`.
 
+    `function` is what does the same for a Python program, such as `registry.explain`.
     A command that audits detectors, and keeps what it finds beside their artefacts, names the
     AuditSummary that this is read as: `audit` loads the class.
     """
 
     configure: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
+    function: Lazy | None = None
     audit: Lazy | None = None

@@ -57,7 +57,7 @@ class FrameScore:
     left_out: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Prediction:
     """A file: `score` is the mean of its frames', None where `error` says why there is none.
 
@@ -71,6 +71,22 @@ class Prediction:
     frames: tuple[FrameScore, ...] = ()
     error: str = ""
     verdict: FileVerdict | None = None
+
+    def named(self, name: str | None) -> Prediction:
+        """The same under another name, in its error too; None leaves it as it is."""
+        if name is None or name == str(self.path):
+            return self
+        error = self.error.replace(str(self.path), name)
+        return replace(self, path=Path(name), error=error)
+
+    def __repr__(self) -> str:
+        """The file and what is said of it, without the frames."""
+        if self.score is None:
+            return f"<Prediction {self.path}: no score, {self.error}>"
+        verdict = self.verdict
+        word = f" {verdict.word}" if verdict is not None and verdict.word else ""
+        part = f", {verdict.part}" if verdict is not None and verdict.part else ""
+        return f"<Prediction {self.path}:{word} {self.score:.3f}{part}>"
 
     @property
     def video(self) -> bool:

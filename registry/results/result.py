@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from registry.contracts.types import FRAME
 from registry.errors import BenchError, DataError
 from registry.files import file_sha256, read_json, write_text
+from registry.html.markup import joined, table_head, tag
 from registry.results.aggregation import aggregate
+from registry.results.frames_of_data import data_frame
 from registry.results.measure import Count, Measurement, Pooled, count, pooled
 from registry.results.metric import Metric
 from registry.results.predictions import PREDICTIONS, Settings, read_predictions
@@ -21,6 +23,7 @@ from registry.results.sources import Across, DataSource, across, by_source
 from registry.settings.coerce import build
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 __all__ = ["RESULTS", "Result", "changed_since", "recompute"]
@@ -30,7 +33,7 @@ RESULTS = "results.json"
 _SCHEMA = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Result:
     """What `bench eval` finds and results.json holds.
 
@@ -94,6 +97,28 @@ class Result:
             if all(getattr(each, name) == value for name, value in wanted.items())
         )
 
+    def to_frame(self) -> pd.DataFrame:
+        """A row per measurement, with the fields of Measurement; a ConfigError without pandas."""
+        return data_frame([asdict(each) for each in self.measurements])
+
+    def __repr__(self) -> str:
+        """Detector and AUC per video on each data set, without the other numbers."""
+        found = (
+            f"{each.dataset} {each.value:.3f}"
+            for each in self.select(
+                metric="auc", method="all", level="video", variant=self.settings.detector
+            )
+            if each.value is not None
+        )
+        return f"<Result {self.settings.detector}: AUC {', '.join(found) or 'not measured'}>"
+
+    def _repr_html_(self) -> str:
+        """A table of what is measured per video on all fakes, with 95 % intervals."""
+        rows = self.select(method="all", level="video")
+        header = ("data set", "score", "metric", "value", "95 % interval", "reals", "fakes")
+        body = joined(*(tag("tr", *(tag("td", cell) for cell in _cells(each))) for each in rows))
+        return str(tag("table", table_head(header), tag("tbody", body)))
+
     def save(self, folder: Path) -> Path:
         """Write results.json into the run folder, whole or not at all."""
         path = folder / RESULTS
@@ -149,6 +174,13 @@ class Result:
             for key in sorted(mine.keys() | theirs.keys())
             if mine.get(key) != theirs.get(key)
         )
+
+
+def _cells(found: Measurement) -> tuple[str, ...]:
+    value = found.reason if found.value is None else f"{found.value:.3f}"
+    ends = "" if found.low is None else f"[{found.low:.3f} {found.high:.3f}]"
+    names = (found.dataset, found.variant, found.metric)
+    return (*names, value, ends, str(found.reals), str(found.fakes))
 
 
 def recompute(folder: Path, metrics: Mapping[str, Metric], profile: str | None = None) -> Result:

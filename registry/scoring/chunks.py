@@ -26,7 +26,7 @@ from registry.files import file_sha256
 from registry.fingerprints import fingerprint
 from registry.leftovers import sweep
 from registry.results.predictions import OK, SHARPNESS
-from registry.sealed import cache_sealed, read_sealed, sealed_names, write_sealed
+from registry.scoring.sealed import cache_sealed, read_sealed, sealed_names, write_sealed
 
 __all__ = ["Chunk", "ChunkStore", "Unit", "cut"]
 

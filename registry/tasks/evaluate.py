@@ -34,7 +34,7 @@ from registry.scoring.failures import Failures
 from registry.scoring.frames import choose_units, find_data
 from registry.scoring.rows import rows_of
 from registry.scoring.scorer import Scorer
-from registry.sealed import tell_no_cache
+from registry.scoring.sealed import tell_no_cache
 from registry.settings.load import as_yaml, load_yaml
 from registry.settings.tasks import EvalConfig
 from registry.tasks.fit_on import fit_first

@@ -18,6 +18,7 @@ from registry.console import progress_bar
 from registry.contracts.detector import Detector, Explain
 from registry.contracts.embedder import Embedder
 from registry.contracts.types import WHOLE, Crop, CropPolicy, Frame, Video
+from registry.data.in_memory import Picture, as_files
 from registry.data.media import animation_notes, find_media, unread_notes
 from registry.data.videos import is_video
 from registry.detectors.model import audit_of, build_explainer
@@ -29,6 +30,7 @@ from registry.plugins.discovery import load_plugins
 from registry.plugins.specs import ExplainerSpec
 from registry.results.audit_summary import PartAudit
 from registry.results.file_scores import Prediction, predictions
+from registry.results.prediction_list import Predictions
 from registry.results.remarks import model_remarks
 from registry.results.verdict import UNTRAINED, FileVerdict
 from registry.scoring.chunks import Unit
@@ -43,16 +45,17 @@ from registry.tasks.verdicts import Verdicts
 __all__ = ["Predictor", "predict"]
 
 
-def predict(
-    *inputs: str | Path, config: PredictConfig | None = None, **settings: Any
-) -> list[Prediction]:
-    """Score image files, video files and all such files in folders; one Prediction for each file.
+def predict(*inputs: Picture, config: PredictConfig | None = None, **settings: Any) -> Predictions:
+    """Score images and videos: a Prediction for each, with the verdict beside real faces.
 
-    Takes a PredictConfig, its fields as keywords (the flags of `bench predict`), or both. A file
-    that cannot be scored has an `error`; a BenchError says what else is to be changed.
+    `inputs` are paths of files and folders, arrays of uint8 (RGB (H, W, 3), or (N, H, W, 3)),
+    images of Pillow, and lists of them; what has no path is told as `image 1` and so on. Takes a
+    PredictConfig, its fields as keywords (the flags of `bench predict`), or both. A file that
+    cannot be scored has an `error`; a BenchError says what else is to be changed.
     """
     predictor = Predictor(replace(config or PredictConfig(), **settings))
-    return list(predictor(map(Path, inputs)))
+    with as_files(inputs) as files:
+        return Predictions(each.named(files.get(each.path)) for each in predictor(files))
 
 
 class Predictor:

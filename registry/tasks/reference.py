@@ -20,7 +20,7 @@ from registry.files import cache_or_scratch
 from registry.fingerprints import fingerprint
 from registry.results.conformal import FEWEST_REALS
 from registry.results.real_scores import RealScores
-from registry.sealed import cache_sealed, read_sealed
+from registry.scoring.sealed import cache_sealed, read_sealed
 from registry.settings.tasks import AUTO, ScoringConfig
 
 __all__ = ["reference_data", "score_reals"]

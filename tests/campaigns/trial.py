@@ -93,6 +93,14 @@ def set_up(folder: Path) -> None:
     """Images, an artefact and a style, in `folder`."""
     for module in _MODULES:
         importlib.import_module(module)
+    make_data(folder)
+    _, ended = _run(folder / "set_up", COMMANDS["fit"])
+    assert ended.returncode == 0, ended.stderr
+    (folder / "set_up" / "out").rename(folder / "fitted")
+
+
+def make_data(folder: Path) -> None:
+    """What COMMANDS read, but for the artefact."""
     data = folder / "data"
     data.mkdir(parents=True)
     rows, reals = ["path,label,landmarks,split,method,identity"], ["path,label,landmarks"]
@@ -106,9 +114,6 @@ def set_up(folder: Path) -> None:
     (data / "manifest.csv").write_text("\n".join(rows[:13]) + "\n")
     (data / "reals.csv").write_text("\n".join(reals) + "\n")
     (folder / "easy.yaml").write_text(EASY)
-    _, ended = _run(folder / "set_up", COMMANDS["fit"])
-    assert ended.returncode == 0, ended.stderr
-    (folder / "set_up" / "out").rename(folder / "fitted")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -305,9 +310,10 @@ def _said(path: Path) -> bytes:
         return _MOMENT.sub("", path.read_text("utf-8")).encode()
     if path.suffix == ".parquet":
         return repr(pq.read_table(path).to_pylist()).encode()
-    if path.suffix == ".npz":  # its archive holds the time
+    if path.suffix == ".npz":  # the archive holds the time, a key the folder that data lie in
         with np.load(path) as arrays:
-            return b"".join(name.encode() + arrays[name].tobytes() for name in sorted(arrays))
+            names = sorted(set(arrays) - {"key", "sha256"})
+            return b"".join(name.encode() + arrays[name].tobytes() for name in names)
     if path.name == "checkpoint.pt":
         state = torch.load(path, weights_only=False)["network"]
         return b"".join(state[name].numpy().tobytes() for name in sorted(state))

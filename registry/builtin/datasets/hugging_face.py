@@ -11,7 +11,7 @@ from typing import Any, Literal
 from registry.builtin.datasets.deepfakebench.labels import Labels, load_labels
 from registry.builtin.datasets.splits import choose_split
 from registry.contracts.types import DatasetRequest, Frame, Video, VideoIndex
-from registry.errors import ConfigError, DataError, did_you_mean
+from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean
 from registry.files import cache_or_scratch, is_there, replacing
 from registry.fingerprints import fingerprint
 
@@ -119,7 +119,7 @@ def _split(opened: Mapping[str, Any], request: DatasetRequest) -> tuple[str, Any
     for theirs, table in opened.items():
         if request.split in {theirs, _SPLITS.get(theirs)}:
             return request.split, table
-    raise DataError(
+    raise EmptySplitError(
         f"no split {request.split!r} in {request.name};"
         f"{did_you_mean(request.split, opened)} splits: {', '.join(opened)}"
     )
@@ -178,7 +178,7 @@ def _videos(table: Any, source: _Source, split: str) -> list[Video]:
         own = row.get("video")
         key = f"{split or 'all'}/{at:07d}"
         number = row["frame"] if isinstance(row.get("frame"), int) else at
-        path = _image(row[columns.image], source.folder / key)
+        path = _image(row.pop(columns.image), source.folder / key)  # its bytes go out of memory
         frame = Frame(path=path, index=number)
         grouped.setdefault(key if own is None else str(own), []).append((row, frame))
     return [_video(key, rows, columns, source, split) for key, rows in grouped.items()]

@@ -19,6 +19,7 @@ from registry.builtin.prepare.layout import (
     targets,
 )
 from registry.builtin.prepare.options import PrepareConfig
+from registry.cli.processes import worker_pool
 from registry.console import progress_bar
 from registry.contracts.types import Crop, CropPolicy, Frame, Video
 from registry.data.index import FramePolicy, data_fingerprint, select_frames
@@ -29,7 +30,6 @@ from registry.faces.reader import FaceReader, build_reader, reason_without_path
 from registry.fingerprints import fingerprint
 from registry.plugins.chosen import choose_faces
 from registry.plugins.discovery import Plugins
-from registry.processes import worker_pool
 
 if TYPE_CHECKING:
     import numpy as np

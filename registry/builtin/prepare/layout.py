@@ -23,9 +23,10 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from registry.contracts.types import Crop, Video
 from registry.errors import BenchError, ConfigError, DataError
@@ -34,9 +35,6 @@ from registry.leftovers import is_unfinished, sweep
 from registry.settings.coerce import build
 from registry.settings.load import load_yaml
 from registry.untrusted import csv_cell
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["Record", "Store", "Target", "add_split", "check_clashes", "save_record", "targets"]
 
@@ -313,10 +311,8 @@ def _groups(root: str, records: Sequence[Record]) -> dict[str, Any]:
     for record in records:
         splits = groups.setdefault(record.group, {split: {} for split in _SPLITS})
         if record.crops:
-            entry: dict[str, Any] = {
-                "label": record.group,
-                "frames": _listed(root, record, "frames", record.crops),
-            }
+            frames = _listed(root, record, "frames", record.crops)
+            entry: dict[str, Any] = {"label": record.group, "frames": frames}
             if record.masks:
                 entry["masks"] = _listed(root, record, "masks", record.masks)
             for split in record.splits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from registry.builtin.reports.html_tables import (
     interval_text,
     variant_section,
 )
+from registry.builtin.reports.overview import method_table, threshold_table
 from registry.builtin.reports.terminal import figure_text, headline_metrics, metric_title
 from registry.contracts.types import ALL_METHODS, CropPolicy
 from registry.files import write_text
@@ -34,6 +36,14 @@ if TYPE_CHECKING:
 __all__ = ["REPORT", "write_html"]
 
 REPORT = "report.html"
+_STYLE = """
+[hidden] { display: none !important; }
+input[type="range"] { width: 9rem; vertical-align: middle; accent-color: var(--accent); }
+input:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+.dotted { white-space: nowrap; }
+svg.dot-plot { display: inline-block; width: 6rem; vertical-align: middle; margin-left: .4rem; }
+tr.own output { font-variant-numeric: tabular-nums; }
+"""
 
 
 def write_html(result: Result, folder: Path) -> Path:
@@ -56,15 +66,24 @@ def _page(result: Result, table: pa.Table | None) -> str:
         *(tag("p", tag("strong", "Note: "), note, class_="note") for note in result.notes),
         _headline(result),
         _reading(result),
+        _section("Methods and variants", "methods", method_table(result)),
         _figures(result, videos),
         _reals(result),
         _parts(result, videos),
         _errors(result, table),
         _measurements(result),
-        _section("Counts and errors", "counts", counts_table(result), errors_table(result)),
+        _section(
+            "Counts and errors",
+            "counts",
+            errors_table(result),
+            _fold("Counts by data set and method", counts_table(result)),
+        ),
         _provenance(result),
     )
-    return html_page(title, _header(result, title), main, _footer(result))
+    script = resources.files("registry.builtin.reports").joinpath("report.js").read_text("utf-8")
+    return html_page(
+        title, _header(result, title), main, _footer(result), style=_STYLE, script=script
+    )
 
 
 def _reals(result: Result) -> Markup:
@@ -174,7 +193,10 @@ def _measurements(result: Result) -> Markup:
     variants = list(enumerate(result.variants))
     links = [tag("li", tag("a", name, href=f"#variant-{index}")) for index, name in variants]
     jump = tag("nav", tag("ul", *links), aria_label="Variants") if len(variants) > 1 else ""
-    sections = [variant_section(result, name, f"variant-{index}") for index, name in variants]
+    sections = [
+        _fold(f"Every metric of {name}", variant_section(result, name, f"variant-{index}"))
+        for index, name in variants
+    ]
     return _section("Results", "results", jump, groups_table(result), *sections)
 
 
@@ -211,6 +233,7 @@ def _figures(result: Result, videos: Units | None) -> Markup:
         if len(own):
             figures = _roc_figure(own, dataset, index), _histogram_figure(result, own, index)
             blocks.append(tag("div", *figures, class_="figures"))
+            blocks.append(threshold_table(own, result.settings.detector, dataset, index))
         else:
             blocks.append(tag("p", "No video has a score."))
     return _section("Curves", "figures", *blocks)
@@ -265,8 +288,8 @@ def _provenance(result: Result) -> Markup:
     return _section(
         "Provenance",
         "origin",
-        _facts({name: text or "not recorded" for name, text in facts.items()}),
-        _json_block("Resolved configuration", origin.config, opened=True),
+        _fold("Facts", _facts({name: text or "not recorded" for name, text in facts.items()})),
+        _json_block("Resolved configuration", origin.config),
         _json_block("What the artefact records", origin.fitted) if origin.fitted else "",
     )
 
@@ -292,10 +315,14 @@ def _facts(facts: Mapping[str, str]) -> Markup:
     return tag("dl", *(joined(tag("dt", key), tag("dd", value)) for key, value in facts.items()))
 
 
-def _json_block(title: str, values: Mapping[str, Any], *, opened: bool = False) -> Markup:
+def _fold(title: str, *children: str) -> Markup:
+    return tag("details", tag("summary", title), *children)
+
+
+def _json_block(title: str, values: Mapping[str, Any]) -> Markup:
     text = json.dumps(values, indent=2, ensure_ascii=False)
     block = tag("pre", text, tabindex=0, role="region", aria_label=title)  # it scrolls
-    return tag("details", tag("summary", title), block, open=opened)
+    return _fold(title, block)
 
 
 def _section(title: str, anchor: str, *children: str) -> Markup:

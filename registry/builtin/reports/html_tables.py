@@ -22,6 +22,8 @@ __all__ = [
     "errors_table",
     "groups_table",
     "interval_text",
+    "row_class",
+    "row_head",
     "variant_section",
 ]
 
@@ -52,9 +54,9 @@ def counts_table(result: Result) -> Markup:
     body = [
         tag(
             "tr",
-            _row_head(result, each.dataset, each.method),
+            row_head(result, each.dataset, each.method),
             *(tag("td", f"{value:,}", class_="number") for value in values),
-            class_=_row_class(result, each.dataset, each.method),
+            class_=row_class(result, each.dataset, each.method),
         )
         for each, values in rows
     ]
@@ -142,11 +144,11 @@ def _level_block(result: Result, found: tuple[Measurement, ...], level: str) -> 
         body.append(
             tag(
                 "tr",
-                _row_head(result, dataset, method),
+                row_head(result, dataset, method),
                 *(_value(each) for each in cells),
                 tag("td", f"{cells[0].reals:,}", class_="number"),
                 tag("td", f"{cells[0].fakes:,}", class_="number"),
-                class_=_row_class(result, dataset, method),
+                class_=row_class(result, dataset, method),
             )
         )
     strict = result.settings.profile == STRICT
@@ -182,12 +184,14 @@ def _table(
     )
 
 
-def _row_head(result: Result, dataset: str, method: str) -> Markup:
+def row_head(result: Result, dataset: str, method: str) -> Markup:
+    """The first cell of a row: a data set, or a method or group within it."""
     name = f"group {method}" if result.pooled_in(dataset, method) else method
     return tag("th", dataset if method == ALL_METHODS else name, scope="row")
 
 
-def _row_class(result: Result, dataset: str, method: str) -> str:
+def row_class(result: Result, dataset: str, method: str) -> str:
+    """How a row is drawn: a whole data set, a method of it, or a group of methods."""
     if method == ALL_METHODS:
         return "whole"
     return "pool" if result.pooled_in(dataset, method) else "part"

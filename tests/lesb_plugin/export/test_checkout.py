@@ -258,6 +258,7 @@ def test_the_script_alone_does_not_run_under_these_packages(
     assert "np.sctypes" in done.stderr
 
 
+@pytest.mark.slow
 def test_all_that_keeps_a_fresh_checkout_from_running_is_told_at_once(
     exported: Path, untouched: Path
 ) -> None:

@@ -111,6 +111,7 @@ def without(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", find_spec)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_without_onnxruntime_it_says_that_nothing_was_checked(
     artefact: Path,

@@ -129,7 +129,8 @@ def test_it_is_python_3_7_and_asks_only_for_what_torch_and_numpy_had_then(
 @pytest.mark.parametrize(
     "name",
     [
-        "timm/tf_efficientnet_lite0",
+        "timm/test_efficientnet",
+        pytest.param("timm/tf_efficientnet_lite0", marks=pytest.mark.slow),
         pytest.param("sbi_effb4", marks=pytest.mark.slow),
         pytest.param("dfb_effb4", marks=pytest.mark.slow),
         pytest.param("dfb_xception", marks=pytest.mark.slow),

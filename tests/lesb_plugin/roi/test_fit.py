@@ -52,6 +52,17 @@ def views(tmp_path_factory: pytest.TempPathFactory) -> list[PartViews]:
     return [item for item in found if isinstance(item, PartViews)]
 
 
+@pytest.mark.slow
+def test_equal_fits_give_equal_files(tmp_path: Path) -> None:
+    found = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        out = tmp_path / name
+        context = fit_context(tmp_path, out=out, train=people(8), val=people(4, first=100))
+        found.append(fit_roi(context).artefact.read_bytes())
+    assert found[0] == found[1]
+
+
 def test_pairs_are_labelled_by_the_parts_that_differ(views: list[PartViews]) -> None:
     labels = np.concatenate([each.labels for each in views])
     families = np.concatenate([each.families for each in views])

@@ -57,6 +57,9 @@ def test_the_map_is_what_the_parts_positions_say_and_nothing_elsewhere(roi: RoiD
         np.testing.assert_allclose(heat, by_hand, rtol=1e-5, atol=1e-5)
         assert np.abs(heat[weights[row, -1] == 1]).max() < 1e-5  # but for rounding
         assert not explanation.regions
+        parts = [explanation.maps[name] for name in ("eyes", "nose", "mouth")]
+        np.testing.assert_allclose(np.sum(parts, axis=0), heat, rtol=1e-5, atol=1e-5)
+        assert set(explanation.usual) == set(explanation.maps)
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
@@ -83,7 +86,7 @@ def test_a_part_outside_of_the_crop_leaves_no_map(roi: RoiDetector) -> None:
     landmarks = cut.landmarks.copy()
     landmarks[48:68] += 200
     found = build_part_heads(roi)([whole, replace(cut, landmarks=landmarks)])
-    assert set(found[0].maps) == {"face"}
+    assert set(found[0].maps) == {"face", "eyes", "nose", "mouth"}
     assert not found[1].maps
     assert found[1].note == "a part lies outside of the crop, so its head says nothing"
 

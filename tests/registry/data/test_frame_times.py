@@ -59,6 +59,36 @@ def test_a_cut_out_of_an_open_group_of_pictures_is_whole(tmp_path: Path, suffix:
     assert len(found) == shown_by_decoder(path)
 
 
+@pytest.mark.parametrize("frames", ["2", "3"])
+@pytest.mark.parametrize("key", [2, 4])
+def test_a_cut_out_of_an_open_group_in_avi_is_whole_too(
+    tmp_path: Path, frames: str, key: int
+) -> None:
+    """AVI has no times: what leans on pictures before the cut is told by the packets."""
+    coding = f"{OPEN_GOP['x264-params']}:b-adapt=0"
+    options = {**OPEN_GOP, "bf": frames, "x264-params": coding}
+    source = encoded(tmp_path / "whole.avi", 30, "libx264", 8, **options)
+    path = remuxed(source, tmp_path / "cut.avi", after(key))
+    first = 8 * (key - 1)
+    assert numbers(path) == list(range(first, 30))
+    assert len(numbers(path)) == shown_by_decoder(path)
+
+
+def test_a_damaged_frame_at_the_start_of_such_an_avi_stays_one(tmp_path: Path) -> None:
+    """A new start, and a P-frame after the key frame: nothing leans on what was cut off."""
+    for name, options in (("closed", {"qp": "5", "bf": "0"}), ("open", {**OPEN_GOP, "bf": "0"})):
+        source = encoded(tmp_path / f"{name}.avi", 24, "libx264", 8, **options)
+        path = remuxed(source, tmp_path / "cut.avi", after(2))
+        with av.open(str(path)) as container:
+            packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+        data = bytearray(path.read_bytes())
+        at = data.index(packets[1])
+        data[at + 12 : at + len(packets[1])] = b"\xa5" * (len(packets[1]) - 12)
+        path.write_bytes(data)
+        with pytest.raises(DataError, match="truncated or damaged"):
+            numbers(path)
+
+
 def test_what_comes_before_the_first_key_frame_is_not_shown(tmp_path: Path) -> None:
     source = encoded(tmp_path / "whole.mkv", 24, gop=8)
     path = remuxed(source, tmp_path / "late.mkv", lambda at, packet: packet if at > 2 else None)

@@ -302,7 +302,7 @@ def test_a_run_of_before_reports_and_says_what_it_cannot(
     said = capsys.readouterr().out
     assert said.startswith("no numbers of profile deepfakebench: predictions.parquet lacks")
     assert "===" not in said
-    assert re.search(r"^drawn +\.844 ", said, re.MULTILINE)
+    assert re.search(r"^drawn +0\.844 ", said, re.MULTILINE)
 
 
 def test_metrics_of_scores_that_the_benchmark_would_not_get_say_so(tmp_path: Path) -> None:

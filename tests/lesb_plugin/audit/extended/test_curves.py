@@ -70,6 +70,7 @@ def test_who_knows_what_was_changed_undoes_it_in_the_first_step(
         assert curves[key].controls["oracle"].value == pytest.approx(0.95 * np.mean(whole))
 
 
+@pytest.mark.slow
 def test_a_map_of_the_change_beats_a_random_one(curves: dict[str, Row]) -> None:
     assert len(curves) == 4
     for row in curves.values():

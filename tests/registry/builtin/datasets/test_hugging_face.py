@@ -15,7 +15,7 @@ from PIL import Image
 from registry.contracts.types import DataOptions, VideoIndex
 from registry.data.images import read_image
 from registry.data.index import data_fingerprint, find_index
-from registry.errors import ConfigError, DataError
+from registry.errors import ConfigError, DataError, EmptySplitError
 from registry.plugins.discovery import load_plugins
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the package itself
@@ -75,7 +75,7 @@ def test_a_saved_folder_is_read_with_its_splits_and_classes(tmp_path: Path) -> N
     np.testing.assert_array_equal(read_image(frame.path), np.full((24, 24, 3), 18, np.uint8))
     assert frame.path.is_relative_to(tmp_path / "cache")
     assert "copied to" in index.notes[0]
-    with pytest.raises(DataError, match=r"no split 'test' in .*; splits: train, validation"):
+    with pytest.raises(EmptySplitError, match=r"no split 'test' in .*; splits: train, validation"):
         found(tmp_path / "set", "test")
 
 

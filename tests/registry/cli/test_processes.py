@@ -15,15 +15,15 @@ import numpy as np
 import psutil
 import pytest
 
+from registry.cli.processes import Terminated, terminating
 from registry.leftovers import is_unfinished
-from registry.processes import Terminated, terminating
 
 BENCH = Path(sys.executable).with_name("bench")
 # Workers that write for ever, under a pool of `bench` or under torch's.
 POOL = """
 import sys, time
 from pathlib import Path
-from registry.processes import worker_pool
+from registry.cli.processes import worker_pool
 
 def begin(folder):
     global here

@@ -1,0 +1,97 @@
+"""The rows of audit.html in four groups, each beside the best of its controls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lesb_plugin.audit.measures.controls import ORACLE, OWN, TRUE_LABELS
+from lesb_plugin.audit.measures.intervals import Figure
+from lesb_plugin.audit.rows.row import Row, number
+from lesb_plugin.audit.run import Audit
+from lesb_plugin.audit.table import control_names, interval_text
+from registry import Markup, joined, table_head, tag
+
+__all__ = ["all_controls", "best_control", "grouped_table"]
+
+GROUPS = {
+    "Where": ("right_part", "auc_matrix", "redundancy", "several_parts", "no_part_on_real",
+              "reports", "localisation"),
+    "Faithful": ("restore", "insert", "deletion", "insertion", "shapley", "attack", "sanity",
+                 "cascade", "labels"),
+    "Robust": ("stability", "equivariance", "outside"),
+    "Cost": ("cost",),
+}  # fmt: skip
+_KNOWING = {ORACLE, OWN, TRUE_LABELS}  # controls that know what was changed
+
+
+def group_of(row: Row) -> str:
+    """The group of a row; a kind that is in none asks how faithful the explanation is."""
+    kind = row.key.partition(".")[0]
+    return next((name for name, kinds in GROUPS.items() if kind in kinds), "Faithful")
+
+
+def best_control(row: Row) -> tuple[str, Figure] | None:
+    """The control without knowledge of the face that does best; None where there is none."""
+    known = [
+        (name, figure)
+        for name, figure in row.controls.items()
+        if name not in _KNOWING and figure.value is not None
+    ]
+    if not known:
+        return None
+    sign = 1 if row.higher_is_better else -1
+    return max(known, key=lambda each: sign * (each[1].value or 0.0))
+
+
+def grouped_table(audit: Audit) -> Markup:
+    """One table: a body for each group that has rows."""
+    head = table_head(("", "value", "aim", "best control", "faces"))
+    bodies = []
+    for name in GROUPS:
+        rows = [row for row in audit.rows if group_of(row) == name]
+        if rows:
+            title = tag("tr", tag("th", name, scope="rowgroup", colspan=5), class_="group")
+            bodies.append(tag("tbody", title, *map(_row, rows)))
+    return tag("table", head, joined(*bodies), class_="grouped")
+
+
+def _row(row: Row) -> Markup:
+    best = best_control(row)
+    beside: Sequence[str] = ("-",)
+    if best is not None:
+        beside = (number(best[1].value), tag("small", best[0], class_="interval"))
+    return tag(
+        "tr",
+        tag("th", row.title, scope="row"),
+        _figure(row.figure),
+        tag("td", row.aim.text, *_chip(row)) if row.aim.text else tag("td", "-"),
+        tag("td", *beside, class_="number"),
+        tag("td", f"{row.n:,}" if row.n else "-", class_="number"),
+    )
+
+
+def _figure(figure: Figure) -> Markup:
+    interval = interval_text(figure)
+    below = "" if interval == "-" else tag("small", interval, class_="interval")
+    return tag("td", number(figure.value), below, class_="number")
+
+
+def _chip(row: Row) -> tuple[str, ...]:
+    if row.met is None:
+        return ()
+    return (" ", tag("span", "met" if row.met else "missed", class_=f"chip met-{int(row.met)}"))
+
+
+def all_controls(audit: Audit) -> Markup:
+    """Every control of every row, folded."""
+    names = control_names(audit)
+    rows = [
+        tag("tr", tag("th", row.title, scope="row"), _figure(row.figure),
+            *(_figure(row.controls.get(name, Figure())) for name in names))
+        for row in audit.rows
+        if row.controls
+    ]  # fmt: skip
+    table = tag("table", table_head(("row", "value", *names)), tag("tbody", *rows), class_="wide")
+    scrolling = tag("div", table, class_="scroll", tabindex=0, role="region",
+                    aria_label="All controls")  # fmt: skip
+    return tag("details", tag("summary", "Every control"), scrolling)

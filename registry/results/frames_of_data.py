@@ -1,0 +1,24 @@
+"""Rows as a pandas DataFrame, for those who have it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from registry.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["data_frame"]
+
+
+def data_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """A DataFrame of `rows`; a ConfigError where pandas is not installed."""
+    try:
+        import pandas as pd
+    except ImportError:
+        raise ConfigError(
+            "a DataFrame needs pandas, which is not installed: pip install pandas"
+        ) from None
+    return pd.DataFrame(list(rows))

@@ -1,0 +1,59 @@
+"""What `predict` returns: a list of files' scores that shows itself well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from registry.html.markup import Markup, joined, table_head, tag
+from registry.results.file_scores import Prediction
+from registry.results.frames_of_data import data_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Predictions"]
+
+_HEADER = ("file", "verdict", "score", "part", "note")
+
+
+class Predictions(list[Prediction]):
+    """Predictions in the order of their files."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row per file: path, score, verdict, p, part, `part NAME`, frames, faces and error.
+
+        A ConfigError without pandas.
+        """
+        return data_frame([_row(each) for each in self])
+
+    def __repr__(self) -> str:
+        lines = [f"  {each!r}," for each in self]
+        return "\n".join([f"{len(self)} files: [", *lines, "]"])
+
+    def _repr_html_(self) -> str:
+        rows = joined(*(tag("tr", *(tag("td", cell) for cell in _cells(each))) for each in self))
+        return str(tag("table", table_head(_HEADER), tag("tbody", rows)))
+
+
+def _row(found: Prediction) -> dict[str, Any]:
+    verdict = found.verdict
+    return {
+        "path": str(found.path),
+        "score": found.score,
+        "verdict": None if verdict is None else verdict.word,
+        "p": None if verdict is None else verdict.p,
+        "part": None if verdict is None else verdict.part,
+        **{f"part {name}": value for name, value in found.parts.items()},
+        "frames": found.frames_used,
+        "faces": found.faces,
+        "error": found.error,
+    }
+
+
+def _cells(found: Prediction) -> Sequence[str | Markup]:
+    verdict = found.verdict
+    word = "" if verdict is None or verdict.word is None else verdict.word
+    part = "" if verdict is None or verdict.part is None else verdict.part
+    score = "" if found.score is None else f"{found.score:.3f}"
+    return (str(found.path), word, score, part, found.error or found.left_out_note)
