@@ -150,7 +150,7 @@ def _avif(data: bytes) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(data)) as opened:
             return apply_exif(image, opened.getexif().get(_ORIENTATION))
     except (*_PILLOW_ERRORS, Image.DecompressionBombError) as error:
-        raise DamagedImageError(f"the image is damaged ({_said(error)})") from None
+        raise DamagedImageError(f"the image is damaged ({_first_words(error)})") from None
 
 
 def _heif(data: bytes) -> NDArray[np.uint8]:
@@ -172,10 +172,12 @@ def _pillow(data: bytes) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(data)) as image:
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except (*_PILLOW_ERRORS, Image.DecompressionBombError) as error:
-        raise DamagedImageError(f"the image is truncated or damaged ({_said(error)})") from None
+        raise DamagedImageError(
+            f"the image is truncated or damaged ({_first_words(error)})"
+        ) from None
 
 
-def _said(error: Exception) -> str:
+def _first_words(error: Exception) -> str:
     """An error's words without the address of an object in memory, which is another in each run."""
     return _OBJECT.sub("", str(error))
 
