@@ -40,7 +40,7 @@ from registry.settings.tasks import EvalConfig
 from registry.tasks.fit_on import fit_first
 from registry.tasks.run_folder import refuse_other_run
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "run_folder"]
 
 _CHUNKS = "chunks"  # finished work in a run's folder
 
@@ -111,15 +111,21 @@ def _prepare(config: EvalConfig) -> _Job:
     )
 
 
-def _open_folder(config: EvalConfig) -> Path:
+def run_folder(config: EvalConfig) -> Path:
+    """Where a run goes; a ConfigError where another run is there already."""
     names = [config.detector, config.wrap or "", config.backbone or ""]
     names += [*map(_stem, config.dataset), config.split]
     names += [each.replace(":", "-") for each in config.corrupt]
     folder = Path(config.out or "runs/" + "_".join(n.replace("/", "_") for n in names if n))
+    if not config.overwrite:
+        refuse_other_run(folder, _run_there(folder), asdict(config))
+    return folder
+
+
+def _open_folder(config: EvalConfig) -> Path:
+    folder = run_folder(config)
     if config.overwrite:
         ChunkStore(folder / _CHUNKS, (), None).clear()
-    else:
-        refuse_other_run(folder, _run_there(folder), asdict(config))
     return writable_folder(folder)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.cli.detector_flags import configure_for_detectors
-from registry.cli.flags import add_json_flag, given_flags
-from registry.console import say, say_block
+from registry.cli.flags import add_dry_run_flag, add_json_flag, given_flags
+from registry.console import print_table, say, say_block
 from registry.plugins.discovery import load_plugins
 from registry.plugins.needs import check_ready
 from registry.settings.load import resolve
@@ -37,6 +37,7 @@ An interrupted run continues where it stopped when you start it again with the s
 def configure_eval(parser: argparse.ArgumentParser) -> None:
     """Flags of `bench eval`: those of EvalConfig and the chosen detector's own."""
     configure_for_detectors(parser, EvalConfig, "options", _EVAL_EXAMPLES)
+    add_dry_run_flag(parser)
     add_json_flag(parser, "results.json, or what --corrupt gives,")
 
 
@@ -44,6 +45,11 @@ def run_eval(args: argparse.Namespace) -> int:
     """Evaluate, print the tables, name the run folder."""
     config = resolve(EvalConfig, args.config, args.set, given_flags(args, EvalConfig))
     check_ready(config)  # before torch is loaded
+    if args.dry_run:
+        from registry.tasks.dry_run import plan_evaluation
+
+        print_table("", ("what would be done", ""), plan_evaluation(config))
+        return 0
     if config.corrupt and not _is_one(config.corrupt):
         return _run_corrupted(config, as_json=args.as_json)
     from registry.tasks.evaluate import evaluate  # loads torch: after what can go wrong without it
