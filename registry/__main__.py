@@ -1,4 +1,4 @@
-"""`python -m registry COMMAND ...` is `bench COMMAND ...`: for torchrun, and where PATH lacks it."""
+"""`python -m registry COMMAND ...` is `bench COMMAND ...`: also where PATH lacks it."""
 
 from __future__ import annotations
 

@@ -293,6 +293,7 @@ def _tracker(name: str, what: str) -> ReporterSpec:
 def bench_commands() -> list[CommandSpec]:
     return [
         _command("eval", "score labelled data with a detector; print tables, write a run folder"),
+        _command("merge", "put the parts together that `bench eval --shard I/N` has scored"),
         _command("fit", "fit a detector on real faces; write its artefact"),
         _command("predict", "score images, videos and folders; print a line per file"),
         _command("report", "recompute a run's numbers from its predictions alone"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from registry.cli.detector_flags import configure_for_detectors
 from registry.cli.flags import add_json_flag, given_flags
 from registry.console import say, say_block
+from registry.errors import ConfigError
 from registry.plugins.discovery import load_plugins
 from registry.plugins.needs import check_ready
 from registry.settings.load import resolve
@@ -37,6 +38,11 @@ An interrupted run continues where it stopped when you start it again with the s
 def configure_eval(parser: argparse.ArgumentParser) -> None:
     """Flags of `bench eval`: those of EvalConfig and the chosen detector's own."""
     configure_for_detectors(parser, EvalConfig, "options", _EVAL_EXAMPLES)
+    parser.add_argument(
+        "--shard",
+        metavar="I/N",
+        help="score the I-th of N shards alone, for `bench merge`: one shard for each machine",
+    )
     add_json_flag(parser, "results.json, or what --corrupt gives,")
 
 
@@ -44,7 +50,10 @@ def run_eval(args: argparse.Namespace) -> int:
     """Evaluate, print the tables, name the run folder."""
     config = resolve(EvalConfig, args.config, args.set, given_flags(args, EvalConfig))
     check_ready(config)  # before torch is loaded
-    if config.corrupt and not _is_one(config.corrupt):
+    several = bool(config.corrupt) and not _is_one(config.corrupt)
+    if args.shard is not None:
+        return _run_shard(config, args.shard, several=several, as_json=args.as_json)
+    if several:
         return _run_corrupted(config, as_json=args.as_json)
     from registry.tasks.evaluate import evaluate  # loads torch: after what can go wrong without it
 
@@ -53,6 +62,23 @@ def run_eval(args: argparse.Namespace) -> int:
         say_block(result.to_text().rstrip())
     else:
         _show(result, config)
+    return 0
+
+
+def _run_shard(config: EvalConfig, text: str, *, several: bool, as_json: bool) -> int:
+    from registry.results.parts import Shard
+
+    shard = Shard.parse(text)
+    if several:
+        raise ConfigError("--shard takes one condition at a time: --corrupt NAME:SEVERITY, or none")
+    from registry.tasks.parts import evaluate_shard
+
+    part, folder = evaluate_shard(config, shard)
+    if as_json:
+        say_block(part.to_text().rstrip())
+        return 0
+    say(f"part {shard}: {folder}")
+    say(f"when all {shard.count} parts are there: bench merge PART... --out DIR")
     return 0
 
 
