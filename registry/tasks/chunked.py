@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -13,10 +14,11 @@ from registry.contracts.detector import EmbeddingDetector
 from registry.contracts.types import Video, VideoIndex
 from registry.data.index import data_fingerprint
 from registry.detectors.model import Model
-from registry.errors import BenchError
+from registry.errors import BenchError, DataError
 from registry.faces.reader import FaceReader
 from registry.files import CACHE_ADVICE, cache_dir, writable_folder, write_text
 from registry.plugins.chosen import Chosen
+from registry.ranks import this_rank, wait_for_all
 from registry.results.method_groups import MethodGroup
 from registry.results.parts import Shard
 from registry.scoring.chunks import Chunk, ChunkStore, Unit, cut
@@ -29,6 +31,7 @@ from registry.settings.tasks import EvalConfig
 __all__ = ["CHUNKS", "EvalJob", "check_failures", "score", "write_config"]
 
 CHUNKS = "chunks"  # finished work in a run's folder
+_LOOK = 2.0  # seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +79,10 @@ class EvalJob:
         """Of all the videos."""
         return data_fingerprint(self.videos)
 
+    def frames(self, chunks: Iterable[int]) -> int:
+        """How many frames these chunks have."""
+        return sum(len(self.pieces[index]) for index in chunks)
+
     def store(self, folder: Path, *, cached: bool = True) -> ChunkStore:
         """The chunks of a run folder, and of the cache where the detector has embeddings."""
         return ChunkStore(folder / CHUNKS, self.maker, self._cache() if cached else None)
@@ -90,22 +97,23 @@ class EvalJob:
 
 
 def score(job: EvalJob) -> dict[int, Chunk]:
-    """The chunks of the job's shard by index: found finished, or computed while frames are read."""
-    store = job.store(job.folder)
-    mine = job.shard.chunks(len(job.pieces))
-    found = {index: store.find(index, job.pieces[index]) for index in mine}
-    finished = {index: chunk for index, chunk in found.items() if chunk is not None}
-    write_config(job)  # nothing there is of another run
+    """The chunks of the job's shard by index: found finished, or computed while frames are read.
+
+    Of several ranks each computes its own, and the first returns those of all of them.
+    """
+    rank, store = this_rank(), job.store(job.folder)
+    shard = job.shard.chunks(len(job.pieces))
+    mine = rank.share(shard)
+    others = _OtherRanks(job, set(shard) - set(mine) if rank.first else set())
+    before = others.advanced()
+    finished = _found(job, store, mine)
     failures = check_failures(job, finished)
     missing = [index for index in mine if index not in finished]
-    job.counts["frames"] = _frames(job, missing)
+    total, done = job.frames(shard), before + job.frames(finished)
+    job.counts["frames"] = total - done
     with (
         progress_bar(
-            job.config.detector,
-            total=_frames(job, mine),
-            done=_frames(job, finished),
-            unit="frame",
-            quiet=job.config.quiet,
+            job.config.detector, total=total, done=done, unit="frame", quiet=job.config.quiet
         ) as advance,
         closing(_computed(job, missing, advance)) as computed,
     ):
@@ -114,7 +122,60 @@ def score(job: EvalJob) -> dict[int, Chunk]:
             store.put(index, job.pieces[index], chunk)
             failures.add(job.pieces[index], chunk)
             failures.check()
-    return {index: finished[index] for index in mine}
+            advance(others.advanced())
+        wait_for_all(lambda: advance(others.advanced()))
+        advance(others.rest())
+    return _collected(job, store, shard, finished) if rank.first else finished
+
+
+def _found(job: EvalJob, store: ChunkStore, indices: range) -> dict[int, Chunk]:
+    """Those of the chunks that are finished already."""
+    found = {index: store.find(index, job.pieces[index]) for index in indices}
+    if this_rank().first:
+        write_config(job)  # nothing there is of another run
+    return {index: chunk for index, chunk in found.items() if chunk is not None}
+
+
+def _collected(
+    job: EvalJob, store: ChunkStore, shard: range, mine: Mapping[int, Chunk]
+) -> dict[int, Chunk]:
+    """The chunks of a shard in order, `mine` and those that other ranks have left in the folder."""
+    chunks: dict[int, Chunk] = {}
+    for index in shard:
+        chunk = mine.get(index) or store.finished(index, job.pieces[index])
+        if chunk is None:
+            raise DataError(
+                f"another rank has scored the frames of {store.path(index)}, which is not there or"
+                f" of files that have changed since: {job.folder} must be one folder for all ranks."
+                " Run the same line again"
+            )
+        chunks[index] = chunk
+    if len(mine) < len(chunks):
+        check_failures(job, chunks)
+    return chunks
+
+
+class _OtherRanks:
+    """How far the others are, by the files of finished chunks, as ranks send each other nothing."""
+
+    def __init__(self, job: EvalJob, chunks: set[int]) -> None:
+        self._job, self._folder = job, job.folder / CHUNKS
+        self._waiting = {f"{index:06d}.npz": index for index in chunks}
+        self._next = 0.0
+
+    def advanced(self) -> int:
+        """Frames that were finished since the last call; looked for every two seconds at most."""
+        if not self._waiting or time.monotonic() < self._next:
+            return 0
+        self._next = time.monotonic() + _LOOK
+        if not self._folder.is_dir():
+            return 0
+        there = [path.name for path in self._folder.iterdir() if path.name in self._waiting]
+        return self._job.frames([self._waiting.pop(name) for name in there])
+
+    def rest(self) -> int:
+        """Frames that are finished as well when the others have said so."""
+        return self._job.frames(self._waiting.values())
 
 
 def write_config(job: EvalJob) -> None:
@@ -129,10 +190,6 @@ def check_failures(job: EvalJob, chunks: Mapping[int, Chunk]) -> Failures:
         failures.add(job.pieces[index], chunk)
     failures.check()
     return failures
-
-
-def _frames(job: EvalJob, indices: Iterable[int]) -> int:
-    return sum(len(job.pieces[index]) for index in indices)
 
 
 def _computed(

@@ -20,6 +20,7 @@ from registry.owner import owned
 from registry.plugins.chosen import choose
 from registry.plugins.discovery import load_plugins
 from registry.plugins.needs import check_needs
+from registry.ranks import first_goes_first, this_rank, wait_for_all
 from registry.results.method_groups import read_groups
 from registry.results.parts import PART, Shard
 from registry.results.predictions import PREDICTIONS, Settings, write_predictions
@@ -48,10 +49,18 @@ def evaluate(config: EvalConfig | None = None, /, **settings: Any) -> Result:
     Takes an EvalConfig, its fields as keywords (the flags of `bench eval`), or both. Leaves
     results.json, predictions.parquet, config.yaml and the reports in `out`. What was finished of an
     interrupted run there is taken over. Raises a BenchError that says what to change.
+
+    Processes that torchrun starts share the scoring; the first one measures and writes, and all
+    return the same.
     """
-    job = prepare_job(replace(config or EvalConfig(), **settings))
+    config = replace(config or EvalConfig(), **settings)
+    first = this_rank().first
+    job = prepare_job(config)
     with opened(job):
-        return measure_job(job, timed_score(job))
+        chunks = timed_score(job)
+        result = measure_job(job, chunks) if first else None
+    wait_for_all()
+    return Result.load(job.folder) if result is None else result
 
 
 def timed_score(job: EvalJob) -> dict[int, Chunk]:
@@ -67,21 +76,25 @@ def prepare_job(config: EvalConfig, shard: Shard = _WHOLE) -> EvalJob:
     started = time.perf_counter()
     if not config.metrics:
         raise ConfigError("no metrics to compute; name one (`bench list metrics`)")
-    config = replace(config, metrics=tuple(dict.fromkeys(config.metrics)))
+    metrics, quiet = tuple(dict.fromkeys(config.metrics)), config.quiet or not this_rank().first
+    config = replace(config, metrics=metrics, quiet=quiet)
     if config.profile != STRICT and config.crop_from == FRAME:
         config = replace(config, crop_from=FRAME_CUBIC)  # as that benchmark resizes
     plugins = load_plugins()
     chosen = choose(plugins, config, metrics=config.metrics, reporters=config.reporters)
     condition = the_condition(config.corrupt)
     check_needs(chosen, config)  # data may be long in being found, or drawn first
-    data = find_data(config, plugins)
+    with first_goes_first():
+        data = find_data(config, plugins)
     videos = [video for index in data for video in index.videos]
     groups = read_groups(config.group, {video.method for video in videos if video.label} - {""})
     every_face = config.faces == "all"
     reader = build_reader(chosen.faces, config, condition, config.seed, every_face=every_face)
     if chosen.backbone is None:
         config = replace(config, backbone=None, weights=None, wrap=None)  # none of it was used
-    model = build_model(chosen, config, fit_first(plugins, chosen, config))
+    with first_goes_first():
+        fitted = fit_first(plugins, chosen, config)
+    model = build_model(chosen, config, fitted)
     units = choose_units(config, videos)
     folder = Path(config.out or _default_folder(config, shard))
     return EvalJob(
@@ -113,13 +126,19 @@ def opened(job: EvalJob) -> Iterator[None]:
 
     Called when all else is known to be right: a run that is refused leaves no empty folder.
     """
+    rank = this_rank()
+    if not rank.first:
+        wait_for_all()
+        yield
+        return
     folder = writable_folder(job.folder)
     with owned(folder):
         refuse_other_part(folder, job.shard, overwrite=job.config.overwrite)
-        if job.config.overwrite:
+        if job.config.overwrite and not rank.again:  # then these chunks are its own
             job.store(folder, cached=False).clear()
         else:
             refuse_other_run(folder, _run_there(folder), asdict(job.config))
+        wait_for_all()
         yield
 
 

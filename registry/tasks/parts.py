@@ -15,6 +15,7 @@ from pathlib import Path
 from registry.errors import ConfigError, DataError
 from registry.files import replacing
 from registry.fingerprints import fingerprint
+from registry.ranks import this_rank, wait_for_all
 from registry.results.parts import Part, Shard
 from registry.results.result import Result
 from registry.scoring.chunks import Chunk
@@ -51,12 +52,15 @@ def evaluate_shard(config: EvalConfig, shard: Shard) -> tuple[Part, Path]:
             maker=fingerprint(job.maker),
             data_fingerprint=job.data_fingerprint,
         )
-        part.save(job.folder)
+        first = this_rank().first
+        if first:
+            part.save(job.folder)
         timed_score(job)
-        part = replace(
-            part, finished=True, frames_scored=job.counts["frames"], seconds=dict(job.seconds)
-        )
-        part.save(job.folder)
+        frames, seconds = job.counts["frames"], dict(job.seconds)
+        part = replace(part, finished=True, frames_scored=frames, seconds=seconds)
+        if first:
+            part.save(job.folder)
+    wait_for_all()
     return part, job.folder
 
 

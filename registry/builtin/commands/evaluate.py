@@ -12,6 +12,7 @@ from registry.console import say, say_block
 from registry.errors import ConfigError
 from registry.plugins.discovery import load_plugins
 from registry.plugins.needs import check_ready
+from registry.ranks import this_rank
 from registry.settings.load import resolve
 from registry.settings.tasks import EvalConfig
 
@@ -58,6 +59,8 @@ def run_eval(args: argparse.Namespace) -> int:
     from registry.tasks.evaluate import evaluate  # loads torch: after what can go wrong without it
 
     result = evaluate(config)
+    if not this_rank().first:
+        return 0
     if args.as_json:
         say_block(result.to_text().rstrip())
     else:
@@ -74,6 +77,8 @@ def _run_shard(config: EvalConfig, text: str, *, several: bool, as_json: bool) -
     from registry.tasks.parts import evaluate_shard
 
     part, folder = evaluate_shard(config, shard)
+    if not this_rank().first:
+        return 0
     if as_json:
         say_block(part.to_text().rstrip())
         return 0
@@ -92,6 +97,8 @@ def _run_corrupted(config: EvalConfig, *, as_json: bool) -> int:
     from registry.tasks.corrupted import evaluate_corrupted
 
     found = evaluate_corrupted(config)
+    if not this_rank().first:
+        return 0
     if as_json:
         say_block(found.to_text())
         return 0
