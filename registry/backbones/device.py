@@ -10,6 +10,7 @@ import torch
 
 from registry.console import tell
 from registry.errors import ConfigError, did_you_mean
+from registry.ranks import this_rank
 
 __all__ = [
     "available_devices",
@@ -28,7 +29,8 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 def resolve_device(name: str) -> str:
     """The device that `name` stands for; ConfigError if this machine does not have it.
 
-    `auto` is the first of cuda, mps and cpu that is there; `cuda:1` picks one of several.
+    `auto` is the first of cuda, mps and cpu that is there; `cuda:1` picks one of several. Of the
+    processes that torchrun starts on a machine each has its own GPU, by `auto` and by `cuda`.
     """
     kind, _, index = name.partition(":")
     if kind not in DEVICES or (index and (kind != "cuda" or not index.isdigit())):
@@ -38,7 +40,10 @@ def resolve_device(name: str) -> str:
         )
     there = available_devices()
     if kind == "auto":
-        return next(device for device in ("cuda", "mps", "cpu") if device in there)
+        name = next(device for device in ("cuda", "mps", "cpu") if device in there)
+    rank = this_rank()
+    if name == "cuda" and rank.count > 1:
+        name = f"cuda:{rank.local}"
     if name not in there:
         raise ConfigError(
             f"device {name!r} is not available to torch {torch.__version__} on this machine;"

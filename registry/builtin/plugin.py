@@ -293,7 +293,12 @@ def _tracker(name: str, what: str) -> ReporterSpec:
 @hookimpl
 def bench_commands() -> list[CommandSpec]:
     return [
-        _command("eval", "score labelled data with a detector; print tables, write a run folder"),
+        _command(
+            "eval",
+            "score labelled data with a detector; print tables, write a run folder",
+            shares=True,
+        ),
+        _command("merge", "put the parts together that `bench eval --shard I/N` has scored"),
         _command("fit", "fit a detector on real faces; write its artefact"),
         _command("predict", "score images, videos and folders; print a line per file"),
         _command("report", "recompute a run's numbers from its predictions alone"),
@@ -312,11 +317,12 @@ def bench_commands() -> list[CommandSpec]:
     ]
 
 
-def _command(name: str, summary: str) -> CommandSpec:
+def _command(name: str, summary: str, *, shares: bool = False) -> CommandSpec:
     module = _MODULES.get(name, f"commands.{name}")
     return CommandSpec(
         name=name,
         summary=summary,
         configure=lazy(f"registry.builtin.{module}:configure_{name}"),
         run=lazy(f"registry.builtin.{module}:run_{name}"),
+        shares=shares,
     )

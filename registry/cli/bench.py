@@ -14,6 +14,7 @@ from registry.console import tell
 from registry.errors import BenchError, ConfigError, UnknownNameError, guarded
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import CommandSpec
+from registry.ranks import this_rank
 from registry.streams import OutputError, output, own_output, shared_output, write
 
 __all__ = ["CommandParser", "main"]
@@ -102,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run(list(sys.argv[1:] if argv is None else argv))
     except BenchError as error:
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
-        tell(f"error: {error}{notes}")
+        tell(f"{this_rank().prefix}error: {error}{notes}")
         return 2
     except OutputError as error:
         tell(f"error: {error}")
@@ -110,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         terminated = isinstance(interrupt, Terminated)
         word = "terminated" if terminated else "interrupted"
-        tell(" ".join([word, *getattr(interrupt, "__notes__", ())]))
+        tell(this_rank().prefix + " ".join([word, *getattr(interrupt, "__notes__", ())]))
         return 143 if terminated else 130
     except BrokenPipeError:  # the reader of a pipe (`| head`) has gone; nothing more to say to it
         return 1
@@ -124,12 +125,23 @@ def _run(argv: list[str]) -> int:
         top.print_help()
         return 0
     command = _command(plugins, argv[0])
+    _check_alone(command)
     parser = CommandParser(f"bench {command.name}", command.summary)
     if command.source == _DISTRIBUTION:
         command.configure(parser)
         return command.run(parser.parse(argv[1:]))
     with shared_output():
         return _run_foreign(command, parser, argv[1:])
+
+
+def _check_alone(command: CommandSpec) -> None:
+    """ConfigError where several processes would each do the whole of what a command does."""
+    count = this_rank().count
+    if count > 1 and not command.shares:
+        raise ConfigError(
+            f"`bench {command.name}` runs in one process, and torchrun has started {count};"
+            " start it without torchrun"
+        )
 
 
 def _run_foreign(command: CommandSpec, parser: CommandParser, argv: list[str]) -> int:

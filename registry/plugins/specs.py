@@ -234,10 +234,12 @@ class CommandSpec(Spec):
 
     `function` is what does the same for a Python program, such as `registry.explain`.
     A command that audits detectors, and keeps what it finds beside their artefacts, names the
-    AuditSummary that this is read as: `audit` loads the class.
+    AuditSummary that this is read as: `audit` loads the class. `shares` says that the processes
+    which torchrun starts share its work; a command without it runs in one process alone.
     """
 
     configure: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
     function: Lazy | None = None
     audit: Lazy | None = None
+    shares: bool = False

@@ -24,6 +24,7 @@ from registry.errors import BenchError, DataError, UnknownNameError
 from registry.files import parse_json, replacing
 from registry.results.columns import typed_columns
 from registry.results.method_groups import MethodGroup
+from registry.results.parts import refuse_part
 from registry.settings.coerce import build
 
 __all__ = [
@@ -146,6 +147,7 @@ def read_predictions(path: Path) -> tuple[pa.Table, Settings]:
     """The table and settings of a run; `path` is the file or the run folder that holds it."""
     file = path / PREDICTIONS if path.is_dir() else path
     if not file.is_file():
+        refuse_part(path)
         raise DataError(f"no {PREDICTIONS} at {path}; name a folder that `bench eval` has written")
     try:
         # Read as a file, not as a data set: folders named `a=b` would become columns.

@@ -16,6 +16,7 @@ from registry.results.aggregation import aggregate
 from registry.results.frames_of_data import data_frame
 from registry.results.measure import Count, Measurement, Pooled, count, pooled
 from registry.results.metric import Metric
+from registry.results.parts import refuse_part
 from registry.results.predictions import PREDICTIONS, Settings, read_predictions
 from registry.results.profiles import DEEPFAKEBENCH_PROFILE, differences, measure
 from registry.results.provenance import Provenance
@@ -153,6 +154,7 @@ class Result:
             if schema == _SCHEMA:
                 return _from_json(record)
         except FileNotFoundError:
+            refuse_part(folder)
             raise DataError(
                 f"no {RESULTS} at {folder}; name a folder that `bench eval` has written"
             ) from None

@@ -107,7 +107,7 @@ class ChunkStore:
         a file that could not be opened, which may have been the disk's or the network's fault.
         """
         key = self._keys[index] = self.key(units)
-        path = self._path(index)
+        path = self.path(index)
         chunk = _read(path, key, units)
         if chunk == "maker":
             raise DataError(
@@ -123,11 +123,20 @@ class ChunkStore:
                 return chunk
         return None
 
+    def finished(self, index: int, units: Sequence[Unit]) -> Chunk | None:
+        """The chunk as another process has left it in the run folder, or None where it has not.
+
+        Frames that it could not read are not tried again. None also where it is damaged, or of
+        another maker or other frames.
+        """
+        chunk = _read(self.path(index), self.key(units), units)
+        return chunk if isinstance(chunk, Chunk) else None
+
     def put(self, index: int, units: Sequence[Unit], chunk: Chunk) -> None:
         """Store a finished chunk, by what its frames were when they were looked for."""
         key = self._keys.get(index) or self.key(units)
         arrays = _arrays(key, chunk)
-        write_sealed(self._path(index), arrays)
+        write_sealed(self.path(index), arrays)
         if self.cache is not None and not chunk.unreadable:
             cache_sealed(self.cache / f"{key}.npz", arrays)
 
@@ -140,7 +149,8 @@ class ChunkStore:
         with suppress(OSError):
             self.folder.rmdir()
 
-    def _path(self, index: int) -> Path:
+    def path(self, index: int) -> Path:
+        """The file of a chunk."""
         return self.folder / f"{index:06d}.npz"
 
 

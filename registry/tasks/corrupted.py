@@ -14,6 +14,7 @@ from registry.console import tell
 from registry.errors import ConfigError
 from registry.faces.corruptions import Condition, conditions
 from registry.files import write_text
+from registry.ranks import this_rank
 from registry.results.predictions import read_predictions
 from registry.results.result import Result
 from registry.results.robustness import CLEAN, FIGURES, Dose, rows_of_run
@@ -53,14 +54,15 @@ def evaluate_corrupted(config: EvalConfig | None = None, /, **settings: Any) -> 
     config = replace(config, metrics=metrics)
     clean = evaluate(replace(config, corrupt=()))
     folder = Path(clean.provenance.config["out"])
-    rows = _rows(clean, folder, CLEAN, "")
+    rows, first = _rows(clean, folder, CLEAN, ""), this_rank().first
     for number, condition in enumerate(wanted, 1):
-        if not config.quiet:
+        if first and not config.quiet:
             tell(f"{condition.name} ({number} of {len(wanted)}): {condition.dose}")
         rows += _under(condition, config, folder)
     found = Corrupted(rows=tuple(rows), clean=clean, folder=folder)
-    write_text(folder / f"{CORRUPTED}.json", found.to_text() + "\n")
-    write_text(folder / f"{CORRUPTED}.csv", _as_csv(found.rows))
+    if first:
+        write_text(folder / f"{CORRUPTED}.json", found.to_text() + "\n")
+        write_text(folder / f"{CORRUPTED}.csv", _as_csv(found.rows))
     return found
 
 

@@ -3,63 +3,44 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from registry.console import progress_bar
-from registry.contracts.detector import EmbeddingDetector
 from registry.contracts.traits import traits_of
-from registry.contracts.types import FRAME, FRAME_CUBIC, Video, VideoIndex
-from registry.data.index import data_fingerprint
-from registry.detectors.model import Model, audit_of, build_model
-from registry.errors import BenchError, ConfigError, guarded
+from registry.contracts.types import FRAME, FRAME_CUBIC
+from registry.detectors.model import audit_of, build_model
+from registry.errors import ConfigError, guarded
 from registry.faces.corruptions import the_condition
-from registry.faces.reader import FaceReader, build_reader
-from registry.files import CACHE_ADVICE, cache_dir, file_sha256, writable_folder, write_text
-from registry.plugins.chosen import Chosen, choose
+from registry.faces.reader import build_reader
+from registry.files import file_sha256, writable_folder
+from registry.owner import owned
+from registry.plugins.chosen import choose
 from registry.plugins.discovery import load_plugins
 from registry.plugins.needs import check_needs
-from registry.results.method_groups import MethodGroup, read_groups
+from registry.ranks import first_goes_first, this_rank, wait_for_all
+from registry.results.method_groups import read_groups
+from registry.results.parts import PART, Shard
 from registry.results.predictions import PREDICTIONS, Settings, write_predictions
 from registry.results.profiles import BOTH, STRICT
 from registry.results.provenance import BackboneRecord, Provenance
 from registry.results.remarks import domains_of, remarks
 from registry.results.result import Result
-from registry.scoring.chunks import Chunk, ChunkStore, Unit, cut
+from registry.scoring.chunks import Chunk
 from registry.scoring.conformal import with_conformal
-from registry.scoring.failures import Failures
 from registry.scoring.frames import choose_units, find_data
 from registry.scoring.rows import rows_of
-from registry.scoring.scorer import Scorer
-from registry.scoring.sealed import tell_no_cache
-from registry.settings.load import as_yaml, load_yaml
+from registry.settings.load import load_yaml
 from registry.settings.tasks import EvalConfig
+from registry.tasks.chunked import EvalJob, score
 from registry.tasks.fit_on import fit_first
-from registry.tasks.run_folder import refuse_other_run
+from registry.tasks.run_folder import refuse_other_part, refuse_other_run
 
-__all__ = ["evaluate", "run_folder"]
+__all__ = ["evaluate", "measure_job", "opened", "prepare_job", "run_folder", "timed_score"]
 
-_CHUNKS = "chunks"  # finished work in a run's folder
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Job:
-    """Everything that names stand for, built before the first frame is read."""
-
-    config: EvalConfig
-    chosen: Chosen
-    model: Model
-    data: list[VideoIndex]
-    videos: list[Video]
-    units: list[Unit]
-    folder: Path
-    reader: FaceReader
-    groups: tuple[MethodGroup, ...]
-    seconds: dict[str, float] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
+_WHOLE = Shard()
 
 
 def evaluate(config: EvalConfig | None = None, /, **settings: Any) -> Result:
@@ -68,37 +49,55 @@ def evaluate(config: EvalConfig | None = None, /, **settings: Any) -> Result:
     Takes an EvalConfig, its fields as keywords (the flags of `bench eval`), or both. Leaves
     results.json, predictions.parquet, config.yaml and the reports in `out`. What was finished of an
     interrupted run there is taken over. Raises a BenchError that says what to change.
+
+    Processes that torchrun starts share the scoring; the first one measures and writes, and all
+    return the same.
     """
+    config = replace(config or EvalConfig(), **settings)
+    first = this_rank().first
+    job = prepare_job(config)
+    with opened(job):
+        chunks = timed_score(job)
+        result = measure_job(job, chunks) if first else None
+    wait_for_all()
+    return Result.load(job.folder) if result is None else result
+
+
+def timed_score(job: EvalJob) -> dict[int, Chunk]:
+    """`score`, with the seconds that it takes."""
     started = time.perf_counter()
-    job = _prepare(replace(config or EvalConfig(), **settings))
-    job.seconds["prepare"] = time.perf_counter() - started
-    started = time.perf_counter()
-    chunks = _score(job)
+    chunks = score(job)
     job.seconds["score"] = time.perf_counter() - started
-    return _measure(job, chunks)
+    return chunks
 
 
-def _prepare(config: EvalConfig) -> _Job:
+def prepare_job(config: EvalConfig, shard: Shard = _WHOLE) -> EvalJob:
+    """Find the data and build the model; nothing is written into the run folder yet."""
+    started = time.perf_counter()
     if not config.metrics:
         raise ConfigError("no metrics to compute; name one (`bench list metrics`)")
-    config = replace(config, metrics=tuple(dict.fromkeys(config.metrics)))
+    metrics, quiet = tuple(dict.fromkeys(config.metrics)), config.quiet or not this_rank().first
+    config = replace(config, metrics=metrics, quiet=quiet)
     if config.profile != STRICT and config.crop_from == FRAME:
         config = replace(config, crop_from=FRAME_CUBIC)  # as that benchmark resizes
     plugins = load_plugins()
     chosen = choose(plugins, config, metrics=config.metrics, reporters=config.reporters)
     condition = the_condition(config.corrupt)
     check_needs(chosen, config)  # data may be long in being found, or drawn first
-    data = find_data(config, plugins)
+    with first_goes_first():
+        data = find_data(config, plugins)
     videos = [video for index in data for video in index.videos]
     groups = read_groups(config.group, {video.method for video in videos if video.label} - {""})
     every_face = config.faces == "all"
     reader = build_reader(chosen.faces, config, condition, config.seed, every_face=every_face)
     if chosen.backbone is None:
         config = replace(config, backbone=None, weights=None, wrap=None)  # none of it was used
-    model = build_model(chosen, config, fit_first(plugins, chosen, config))
+    with first_goes_first():
+        fitted = fit_first(plugins, chosen, config)
+    model = build_model(chosen, config, fitted)
     units = choose_units(config, videos)
-    folder = _open_folder(config)  # last: what is wrong with the rest leaves no empty folder
-    return _Job(
+    folder = Path(config.out or _default_folder(config, shard))
+    return EvalJob(
         config=replace(config, out=str(folder)),
         chosen=chosen,
         model=model,
@@ -108,25 +107,47 @@ def _prepare(config: EvalConfig) -> _Job:
         folder=folder,
         reader=reader,
         groups=groups,
+        shard=shard,
+        seconds={"prepare": time.perf_counter() - started},
     )
 
 
 def run_folder(config: EvalConfig) -> Path:
     """Where a run goes; a ConfigError where another run is there already."""
-    names = [config.detector, config.wrap or "", config.backbone or ""]
-    names += [*map(_stem, config.dataset), config.split]
-    names += [each.replace(":", "-") for each in config.corrupt]
-    folder = Path(config.out or "runs/" + "_".join(n.replace("/", "_") for n in names if n))
+    folder = Path(config.out or _default_folder(config, _WHOLE))
     if not config.overwrite:
         refuse_other_run(folder, _run_there(folder), asdict(config))
     return folder
 
 
-def _open_folder(config: EvalConfig) -> Path:
-    folder = run_folder(config)
-    if config.overwrite:
-        ChunkStore(folder / _CHUNKS, (), None).clear()
-    return writable_folder(folder)
+def _default_folder(config: EvalConfig, shard: Shard) -> str:
+    names = [config.detector, config.wrap or "", config.backbone or ""]
+    names += [*map(_stem, config.dataset), config.split]
+    names += [each.replace(":", "-") for each in config.corrupt]
+    names += [] if shard == _WHOLE else [f"shard-{shard.number}-of-{shard.count}"]
+    return "runs/" + "_".join(name.replace("/", "_") for name in names if name)
+
+
+@contextmanager
+def opened(job: EvalJob) -> Iterator[None]:
+    """The job's run folder, owned until the block ends; cleared of another run if asked for.
+
+    Called when all else is known to be right: a run that is refused leaves no empty folder.
+    """
+    rank = this_rank()
+    if not rank.first:
+        wait_for_all()
+        yield
+        return
+    folder = writable_folder(job.folder)
+    with owned(folder):
+        refuse_other_part(folder, job.shard, overwrite=job.config.overwrite)
+        if job.config.overwrite and not rank.again:  # then these chunks are its own
+            job.store(folder, cached=False).clear()
+        else:
+            refuse_other_run(folder, _run_there(folder), asdict(job.config))
+        wait_for_all()
+        yield
 
 
 def _run_there(folder: Path) -> dict[str, Any]:
@@ -141,81 +162,10 @@ def _stem(dataset: str) -> str:
     return Path(dataset).absolute().name.replace(":", "_")
 
 
-# --- scoring ---------------------------------------------------------------------------------
-
-
-def _score(job: _Job) -> list[tuple[Sequence[Unit], Chunk]]:
-    """All chunks in order: found finished, or computed while the next frames are being read."""
-    model = job.model
-    store = ChunkStore(job.folder / _CHUNKS, _maker(job), _embedding_cache(job))
-    pieces = cut(job.units, job.config.chunk)
-    found = [store.find(index, units) for index, units in enumerate(pieces)]
-    missing = [index for index, chunk in enumerate(found) if chunk is None]
-    write_text(job.folder / "config.yaml", as_yaml(job.config))  # nothing there is of another run
-    failures = Failures(len(job.units), job.config.max_errors, job.folder)
-    for units, chunk in zip(pieces, found, strict=True):
-        if chunk is not None:
-            failures.add(units, chunk)
-    failures.check()
-    job.counts["frames"] = sum(len(pieces[index]) for index in missing)
-    scorer = Scorer(model.detector, model.spec.name, model.spec.source, job.reader, model.crop)
-    steps = scorer.run(
-        [pieces[index] for index in missing], job.config.batch_size, job.config.workers
-    )
-    with (
-        closing(steps),
-        progress_bar(
-            job.config.detector,
-            total=len(job.units),
-            done=sum(len(units) for units, chunk in zip(pieces, found, strict=True) if chunk),
-            unit="frame",
-            quiet=job.config.quiet,
-        ) as advance,
-    ):
-        remaining = iter(missing)
-        for step in steps:
-            if isinstance(step, int):
-                advance(step)
-                continue
-            index = next(remaining)
-            found[index] = step
-            store.put(index, pieces[index], step)
-            failures.add(pieces[index], step)
-            failures.check()
-    return [(units, chunk) for units, chunk in zip(pieces, found, strict=True) if chunk]
-
-
-def _maker(job: _Job) -> list[str]:
-    """What decides a chunk's values, apart from its frames."""
-    faces = [job.reader.fingerprint, repr(job.model.crop)]
-    if isinstance(job.model.detector, EmbeddingDetector):
-        return ["embedding", job.model.detector.encoder, *faces]
-    encoder = "" if job.model.embedder is None else job.model.embedder.encoder
-    return [
-        "scores",
-        job.model.spec.name,
-        job.model.spec.source,
-        encoder,
-        job.model.artefact_sha256,
-        repr(sorted(job.config.options.items())),
-        str(job.config.seed),
-        *faces,
-    ]
-
-
-def _embedding_cache(job: _Job) -> Path | None:
-    if job.config.cache and isinstance(job.model.detector, EmbeddingDetector):
-        try:
-            return writable_folder(cache_dir() / "embeddings", CACHE_ADVICE)
-        except BenchError as error:
-            tell_no_cache(Path("embeddings"), error)
-    return None
-
-
 # --- measuring -------------------------------------------------------------------------------
 
 
-def _settings(job: _Job) -> Settings:
+def _settings(job: EvalJob) -> Settings:
     return replace(
         job.model.settings,
         metrics=job.config.metrics,
@@ -226,8 +176,11 @@ def _settings(job: _Job) -> Settings:
     )
 
 
-def _measure(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -> Result:
-    table = rows_of(chunks, job.model.detector, job.model.spec)
+def measure_job(job: EvalJob, chunks: Mapping[int, Chunk]) -> Result:
+    """Predictions, numbers and reports of all chunks, which come in the order of their indices."""
+    (job.folder / PART).unlink(missing_ok=True)  # it is whole now
+    pieces = [(job.pieces[index], chunk) for index, chunk in chunks.items()]
+    table = rows_of(pieces, job.model.detector, job.model.spec)
     settings = _settings(job)
     table = with_conformal(table, settings, job.model.detector)
     write_predictions(job.folder / PREDICTIONS, table, settings)
@@ -249,7 +202,7 @@ def _measure(job: _Job, chunks: Sequence[tuple[Sequence[Unit], Chunk]]) -> Resul
     return result
 
 
-def _provenance(job: _Job, domains: dict[str, str], *, has_parts: bool) -> Provenance:
+def _provenance(job: EvalJob, domains: dict[str, str], *, has_parts: bool) -> Provenance:
     return Provenance.here_and_now(
         packages=sorted(job.chosen.sources),
         config=job.config,
@@ -260,7 +213,7 @@ def _provenance(job: _Job, domains: dict[str, str], *, has_parts: bool) -> Prove
         artefact="" if job.model.artefact is None else str(job.model.artefact),
         artefact_sha256=job.model.artefact_sha256,
         fitted=traits_of(job.model.detector).fitted,
-        data_fingerprint=data_fingerprint(job.videos),
+        data_fingerprint=job.data_fingerprint,
         resolved=_resolved(job),
         domains=domains,
         frames_scored=job.counts["frames"],
@@ -271,7 +224,7 @@ def _provenance(job: _Job, domains: dict[str, str], *, has_parts: bool) -> Prove
     )
 
 
-def _resolved(job: _Job) -> dict[str, dict[str, tuple[int, int]]]:
+def _resolved(job: EvalJob) -> dict[str, dict[str, tuple[int, int]]]:
     """Listed files that were there and all that are listed, by data set and label."""
     return {
         index.videos[0].dataset: {each.label: (each.found, each.listed) for each in index.resolved}

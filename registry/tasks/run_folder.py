@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from registry.errors import ConfigError
+from registry.results.parts import PART, Part, Shard
+from registry.results.result import RESULTS
 
-__all__ = ["refuse_other_run"]
+__all__ = ["refuse_other_part", "refuse_other_run"]
 
 _NAMES = ("detector", "backbone", "wrap", "explainer", "split", "corrupt")
 _PLACES = ("dataset", "weights", "artefact", "wrap_artefact")
@@ -31,6 +33,25 @@ def refuse_other_run(folder: Path, there: Mapping[str, Any], wanted: Mapping[str
                 f"{folder} holds a run {what} {listed}; choose another --out for this one, or"
                 " --overwrite that one"
             )
+
+
+def refuse_other_part(folder: Path, shard: Shard, *, overwrite: bool) -> None:
+    """ConfigError where `shard` would be mixed with another one, or with a whole run.
+
+    A whole run may go on where a part ended: it takes its chunks over.
+    """
+    if shard.count == 1:
+        return
+    if (folder / RESULTS).exists():
+        raise ConfigError(f"{folder} holds a whole run; choose another --out for shard {shard}")
+    if overwrite or not (folder / PART).exists():
+        return
+    there = Part.load(folder).shard
+    if there != shard:
+        raise ConfigError(
+            f"{folder} holds shard {there}; choose another --out for shard {shard}, or --overwrite"
+            " that one"
+        )
 
 
 def _places(value: Any) -> list[Path]:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from registry.cli.detector_flags import configure_for_detectors
 from registry.cli.flags import add_dry_run_flag, add_json_flag, given_flags
 from registry.console import print_table, say, say_block
+from registry.errors import ConfigError
 from registry.plugins.discovery import load_plugins
 from registry.plugins.needs import check_ready
+from registry.ranks import this_rank
 from registry.settings.load import resolve
 from registry.settings.tasks import EvalConfig
 
@@ -38,6 +40,11 @@ def configure_eval(parser: argparse.ArgumentParser) -> None:
     """Flags of `bench eval`: those of EvalConfig and the chosen detector's own."""
     configure_for_detectors(parser, EvalConfig, "options", _EVAL_EXAMPLES)
     add_dry_run_flag(parser)
+    parser.add_argument(
+        "--shard",
+        metavar="I/N",
+        help="score the I-th of N shards alone, for `bench merge`: one shard for each machine",
+    )
     add_json_flag(parser, "results.json, or what --corrupt gives,")
 
 
@@ -50,15 +57,39 @@ def run_eval(args: argparse.Namespace) -> int:
 
         print_table("", ("what would be done", ""), plan_evaluation(config))
         return 0
-    if config.corrupt and not _is_one(config.corrupt):
+    several = bool(config.corrupt) and not _is_one(config.corrupt)
+    if args.shard is not None:
+        return _run_shard(config, args.shard, several=several, as_json=args.as_json)
+    if several:
         return _run_corrupted(config, as_json=args.as_json)
     from registry.tasks.evaluate import evaluate  # loads torch: after what can go wrong without it
 
     result = evaluate(config)
+    if not this_rank().first:
+        return 0
     if args.as_json:
         say_block(result.to_text().rstrip())
     else:
         _show(result, config)
+    return 0
+
+
+def _run_shard(config: EvalConfig, text: str, *, several: bool, as_json: bool) -> int:
+    from registry.results.parts import Shard
+
+    shard = Shard.parse(text)
+    if several:
+        raise ConfigError("--shard takes one condition at a time: --corrupt NAME:SEVERITY, or none")
+    from registry.tasks.parts import evaluate_shard
+
+    part, folder = evaluate_shard(config, shard)
+    if not this_rank().first:
+        return 0
+    if as_json:
+        say_block(part.to_text().rstrip())
+        return 0
+    say(f"part {shard}: {folder}")
+    say(f"when all {shard.count} parts are there: bench merge PART... --out DIR")
     return 0
 
 
@@ -72,6 +103,8 @@ def _run_corrupted(config: EvalConfig, *, as_json: bool) -> int:
     from registry.tasks.corrupted import evaluate_corrupted
 
     found = evaluate_corrupted(config)
+    if not this_rank().first:
+        return 0
     if as_json:
         say_block(found.to_text())
         return 0

@@ -32,6 +32,7 @@ from registry import (
     keep_audit,
     lazy,
 )
+from registry.owner import owned
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.results.predictions import read_predictions
 from registry.results.result import Result, recompute
@@ -317,6 +318,17 @@ def test_a_run_gives_way_to_one_of_something_else_only_when_asked(
     assert (tmp_path / "run" / "results.json").read_bytes() == before
     run(detector="cached")  # the same once more
     run(**{"detector": "cached", **changed}, overwrite=True)
+
+
+def test_a_folder_that_another_run_is_at_work_in_is_left_alone(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    with owned(tmp_path / "run"):
+        for overwrite in (False, True):
+            with pytest.raises(ConfigError, match=r"run is in use by process .*another --out"):
+                run(overwrite=overwrite)
+    assert Grey.calls == 0
+    assert list((tmp_path / "run").iterdir()) == []
+    run()
 
 
 def test_metrics_are_named_once_at_least_and_count_once(run: Run) -> None:

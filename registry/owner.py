@@ -1,0 +1,217 @@
+"""One owner of a folder: a lock that says who it is, and that a killed process does not keep.
+
+The lock is a file that is created or is there already, which every file system decides for one
+process alone, a network's too; none of fcntl's locks, which some of these only pretend to have.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from registry.console import tell
+from registry.errors import ConfigError, DataError
+from registry.files import write_text
+from registry.fingerprints import fingerprint
+from registry.leftovers import unfinished_name
+
+__all__ = ["LOCK", "owned"]
+
+LOCK = "bench.lock"
+
+_BEAT = 30.0  # seconds between two signs of life
+_SILENT = 600.0  # seconds without one, after which an owner that cannot be asked counts as gone
+_PAUSE = 0.1  # seconds for another process to finish what it does with a lock
+_ATTEMPTS = 5  # of processes that want one folder at once, each but one finds an owner soon
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """Who a lock is of; `life` tells a process from another of its number, "" where unknown."""
+
+    host: str
+    pid: int
+    started: str
+    place: str
+    life: str
+    token: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}, which began at {self.started}"
+
+    def to_text(self) -> str:
+        """What the lock holds."""
+        return json.dumps(asdict(self), indent=1) + "\n"
+
+    @classmethod
+    def here(cls) -> _Owner:
+        """Of the process that asks."""
+        return cls(
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            place=_place(),
+            life=_life(os.getpid()),
+            token=uuid.uuid4().hex,
+        )
+
+
+@contextmanager
+def owned(folder: Path) -> Iterator[None]:
+    """Own a folder, which is there, until the block ends.
+
+    A ConfigError says who owns it else. What an owner that is gone has left is taken over, which a
+    line tells: a process of this machine that has ended, or one of another machine that has given
+    no sign of life for ten minutes.
+    """
+    path, owner = folder / LOCK, _Owner.here()
+    _acquire(path, owner)
+    over = threading.Event()
+    threading.Thread(target=_live, args=(path, owner, over), daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+        if _read(path) == owner:
+            path.unlink(missing_ok=True)
+
+
+def _acquire(path: Path, owner: _Owner) -> None:
+    for _ in range(_ATTEMPTS):
+        if _create(path, owner):
+            return
+        there = _read(path)
+        if there is None and not path.exists():
+            continue  # given up just now
+        if there is not None and not _is_gone(path, there):
+            raise _refused(path, there)
+        if _take_over(path, there, owner):
+            tell(f"note: took over {path.parent} from {there or 'a run'}, which ended early")
+            return
+    raise ConfigError(f"other processes want {path.parent} too; choose another --out")
+
+
+def _refused(path: Path, there: _Owner) -> ConfigError:
+    return ConfigError(
+        f"{path.parent} is in use by {there}; wait for it, or choose another --out."
+        f" If that run is over for certain, delete {path}"
+    )
+
+
+def _create(path: Path, owner: _Owner | None) -> bool:
+    """Whether the file was not there and is now, with the owner's name if one is given."""
+    try:
+        file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+    except FileExistsError:
+        return False
+    try:
+        with os.fdopen(file, "w", encoding="utf-8") as stream:
+            stream.write("" if owner is None else owner.to_text())
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise DataError(f"cannot write {path}: {error.strerror or error}") from error
+    return True
+
+
+def _read(path: Path) -> _Owner | None:
+    """Whose lock it is; None where it is gone, or nobody has put a name into it for a second."""
+    for _ in range(10):
+        try:
+            return _Owner(**json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+        except (OSError, TypeError, ValueError):  # not written yet, or cut short by a full disk
+            time.sleep(_PAUSE)
+    return None
+
+
+def _is_gone(path: Path, there: _Owner) -> bool:
+    """Whether the owner has ended: asked of this machine, else told by its silence."""
+    same = there.host == socket.gethostname() and there.place == _place()
+    if same and sys.platform != "win32":  # where asking a process means to interrupt it
+        return not _is_alive(there)
+    return _silence(path) > _SILENT
+
+
+def _is_alive(there: _Owner) -> bool:
+    try:
+        os.kill(there.pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # there is one, of somebody else
+        pass
+    return _life(there.pid) == there.life
+
+
+def _silence(path: Path) -> float:
+    """Seconds since a file was last touched, by the clock of the file system itself."""
+    probe = path.with_name(unfinished_name(LOCK))
+    try:
+        probe.touch()
+        return probe.stat().st_mtime - path.stat().st_mtime
+    except OSError:
+        return 0.0
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
+
+
+def _take_over(path: Path, there: _Owner | None, owner: _Owner) -> bool:
+    """Put this owner's lock in the place of the one left by `there`; False where that is gone.
+
+    Who is to do so is decided by a claim to that very lock, which one process alone can create. It
+    looks at the lock once more before it replaces it, so no newer one is ever taken away.
+    """
+    claim = path.with_name(f"{LOCK}.{fingerprint(there and asdict(there))[:16]}")
+    if not _create(claim, None):
+        time.sleep(_PAUSE)
+        if _silence(claim) > _SILENT:  # of a process that was killed here
+            claim.unlink(missing_ok=True)
+        return False
+    try:
+        if _read(path) != there or not path.exists():
+            return False
+        write_text(path, owner.to_text())
+        return True
+    finally:
+        claim.unlink(missing_ok=True)
+
+
+def _live(path: Path, owner: _Owner, over: threading.Event) -> None:
+    """Give a sign of life now and then: the lock's time, which other machines see."""
+    while not over.wait(_BEAT):
+        if _read(path) != owner:
+            return
+        with suppress(OSError):
+            os.utime(path)
+
+
+def _place() -> str:
+    """What a process number holds for: since this start of the machine, in this container."""
+    if not sys.platform.startswith("linux"):
+        return ""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - no path
+    except OSError:
+        return ""
+
+
+def _life(pid: int) -> str:
+    """When a process began, in the kernel's count; "" where that is unknown, or it has ended."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    fields = text.rpartition(")")[2].split()  # from the third on: the second may hold anything
+    return "" if fields[0] in "ZX" else fields[19]

@@ -1,0 +1,208 @@
+"""An evaluation's frames in chunks: those that a process scores, and what was finished before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from registry.console import ProgressBar, progress_bar
+from registry.contracts.detector import EmbeddingDetector
+from registry.contracts.types import Video, VideoIndex
+from registry.data.index import data_fingerprint
+from registry.detectors.model import Model
+from registry.errors import BenchError, DataError
+from registry.faces.reader import FaceReader
+from registry.files import CACHE_ADVICE, cache_dir, writable_folder, write_text
+from registry.plugins.chosen import Chosen
+from registry.ranks import this_rank, wait_for_all
+from registry.results.method_groups import MethodGroup
+from registry.results.parts import Shard
+from registry.scoring.chunks import Chunk, ChunkStore, Unit, cut
+from registry.scoring.failures import Failures
+from registry.scoring.scorer import Scorer
+from registry.scoring.sealed import tell_no_cache
+from registry.settings.load import as_yaml
+from registry.settings.tasks import EvalConfig
+
+__all__ = ["CHUNKS", "EvalJob", "check_failures", "score", "write_config"]
+
+CHUNKS = "chunks"  # finished work in a run's folder
+_LOOK = 2.0  # seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalJob:
+    """Everything that names stand for, built before the first frame is read."""
+
+    config: EvalConfig
+    chosen: Chosen
+    model: Model
+    data: list[VideoIndex]
+    videos: list[Video]
+    units: list[Unit]
+    folder: Path
+    reader: FaceReader
+    groups: tuple[MethodGroup, ...]
+    shard: Shard = field(default_factory=Shard)
+    seconds: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def pieces(self) -> list[Sequence[Unit]]:
+        """The frames of every chunk, of this shard or not."""
+        return cut(self.units, self.config.chunk)
+
+    @cached_property
+    def maker(self) -> list[str]:
+        """What decides a chunk's values, apart from its frames."""
+        faces = [self.reader.fingerprint, repr(self.model.crop)]
+        if isinstance(self.model.detector, EmbeddingDetector):
+            return ["embedding", self.model.detector.encoder, *faces]
+        encoder = "" if self.model.embedder is None else self.model.embedder.encoder
+        return [
+            "scores",
+            self.model.spec.name,
+            self.model.spec.source,
+            encoder,
+            self.model.artefact_sha256,
+            repr(sorted(self.config.options.items())),
+            str(self.config.seed),
+            *faces,
+        ]
+
+    @cached_property
+    def data_fingerprint(self) -> str:
+        """Of all the videos."""
+        return data_fingerprint(self.videos)
+
+    def frames(self, chunks: Iterable[int]) -> int:
+        """How many frames these chunks have."""
+        return sum(len(self.pieces[index]) for index in chunks)
+
+    def store(self, folder: Path, *, cached: bool = True) -> ChunkStore:
+        """The chunks of a run folder, and of the cache where the detector has embeddings."""
+        return ChunkStore(folder / CHUNKS, self.maker, self._cache() if cached else None)
+
+    def _cache(self) -> Path | None:
+        if self.config.cache and isinstance(self.model.detector, EmbeddingDetector):
+            try:
+                return writable_folder(cache_dir() / "embeddings", CACHE_ADVICE)
+            except BenchError as error:
+                tell_no_cache(Path("embeddings"), error)
+        return None
+
+
+def score(job: EvalJob) -> dict[int, Chunk]:
+    """The chunks of the job's shard by index: found finished, or computed while frames are read.
+
+    Of several ranks each computes its own, and the first returns those of all of them.
+    """
+    rank, store = this_rank(), job.store(job.folder)
+    shard = job.shard.chunks(len(job.pieces))
+    mine = rank.share(shard)
+    others = _OtherRanks(job, set(shard) - set(mine) if rank.first else set())
+    before = others.advanced()
+    finished = _found(job, store, mine)
+    failures = check_failures(job, finished)
+    missing = [index for index in mine if index not in finished]
+    total, done = job.frames(shard), before + job.frames(finished)
+    job.counts["frames"] = total - done
+    with (
+        progress_bar(
+            job.config.detector, total=total, done=done, unit="frame", quiet=job.config.quiet
+        ) as advance,
+        closing(_computed(job, missing, advance)) as computed,
+    ):
+        for index, chunk in computed:
+            finished[index] = chunk
+            store.put(index, job.pieces[index], chunk)
+            failures.add(job.pieces[index], chunk)
+            failures.check()
+            advance(others.advanced())
+        wait_for_all(lambda: advance(others.advanced()))
+        advance(others.rest())
+    return _collected(job, store, shard, finished) if rank.first else finished
+
+
+def _found(job: EvalJob, store: ChunkStore, indices: range) -> dict[int, Chunk]:
+    """Those of the chunks that are finished already."""
+    found = {index: store.find(index, job.pieces[index]) for index in indices}
+    if this_rank().first:
+        write_config(job)  # nothing there is of another run
+    return {index: chunk for index, chunk in found.items() if chunk is not None}
+
+
+def _collected(
+    job: EvalJob, store: ChunkStore, shard: range, mine: Mapping[int, Chunk]
+) -> dict[int, Chunk]:
+    """The chunks of a shard in order, `mine` and those that other ranks have left in the folder."""
+    chunks: dict[int, Chunk] = {}
+    for index in shard:
+        chunk = mine.get(index) or store.finished(index, job.pieces[index])
+        if chunk is None:
+            raise DataError(
+                f"another rank has scored the frames of {store.path(index)}, which is not there or"
+                f" of files that have changed since: {job.folder} must be one folder for all ranks."
+                " Run the same line again"
+            )
+        chunks[index] = chunk
+    if len(mine) < len(chunks):
+        check_failures(job, chunks)
+    return chunks
+
+
+class _OtherRanks:
+    """How far the others are, by the files of finished chunks, as ranks send each other nothing."""
+
+    def __init__(self, job: EvalJob, chunks: set[int]) -> None:
+        self._job, self._folder = job, job.folder / CHUNKS
+        self._waiting = {f"{index:06d}.npz": index for index in chunks}
+        self._next = 0.0
+
+    def advanced(self) -> int:
+        """Frames that were finished since the last call; looked for every two seconds at most."""
+        if not self._waiting or time.monotonic() < self._next:
+            return 0
+        self._next = time.monotonic() + _LOOK
+        if not self._folder.is_dir():
+            return 0
+        there = [path.name for path in self._folder.iterdir() if path.name in self._waiting]
+        return self._job.frames([self._waiting.pop(name) for name in there])
+
+    def rest(self) -> int:
+        """Frames that are finished as well when the others have said so."""
+        return self._job.frames(self._waiting.values())
+
+
+def write_config(job: EvalJob) -> None:
+    """Say in the run folder what it is a run of."""
+    write_text(job.folder / "config.yaml", as_yaml(job.config))
+
+
+def check_failures(job: EvalJob, chunks: Mapping[int, Chunk]) -> Failures:
+    """Count the failed frames of chunks; DataError where there are more than the whole may have."""
+    failures = Failures(len(job.units), job.config.max_errors, job.folder)
+    for index, chunk in chunks.items():
+        failures.add(job.pieces[index], chunk)
+    failures.check()
+    return failures
+
+
+def _computed(
+    job: EvalJob, missing: Sequence[int], advance: ProgressBar
+) -> Generator[tuple[int, Chunk], None, None]:
+    """Missing chunks as they are finished, each with its index."""
+    model, config = job.model, job.config
+    scorer = Scorer(model.detector, model.spec.name, model.spec.source, job.reader, model.crop)
+    pieces = [job.pieces[index] for index in missing]
+    remaining = iter(missing)
+    with closing(scorer.run(pieces, config.batch_size, config.workers)) as steps:
+        for step in steps:
+            if isinstance(step, int):
+                advance(step)
+            else:
+                yield next(remaining), step
