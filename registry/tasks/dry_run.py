@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from registry.contracts.types import Video
 from registry.detectors.model import build_model
-from registry.faces.corruptions import the_condition
+from registry.faces.corruptions import conditions
 from registry.faces.reader import build_reader
 from registry.faces.real_faces import find_splits
 from registry.plugins.chosen import Chosen, choose
@@ -34,7 +34,7 @@ def plan_evaluation(config: EvalConfig) -> Plan:
     """
     plugins = load_plugins()
     chosen = choose(plugins, config, metrics=config.metrics, reporters=config.reporters)
-    the_condition(config.corrupt)
+    conditions(config.corrupt)
     check_needs(chosen, config)
     indices = find_data(config, plugins)
     videos = [video for index in indices for video in index.videos]
