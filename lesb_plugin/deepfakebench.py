@@ -85,8 +85,7 @@ def _run(script: Path, argv: list[str]) -> None:
         raise ConfigError(why)
     sources = _sources(script)
     if faults := find_faults(sources, argv[1:]):
-        listed = "".join(f"\n  - {fault}" for fault in faults)
-        raise ConfigError(f"{script} cannot run yet:{listed}")
+        raise ConfigError(f"{script} cannot run yet:", *(f"  - {fault}" for fault in faults))
     for line in apply_mends(sources):
         sys.stderr.write(f"mended: {line}\n")
     sys.path.insert(0, str(script.resolve().parent))  # as Python does for a script

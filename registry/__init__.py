@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from registry.backbones.timm_recipe import build_timm_backbone
     from registry.cli.detector_flags import configure_for_detectors
     from registry.cli.file_commands import check_inputs, configure_for_files, unscored
-    from registry.cli.flags import add_config_flags, add_json_flag, given_flags
+    from registry.cli.flags import add_config_flags, add_dry_run_flag, add_json_flag, given_flags
     from registry.cli.processes import end_with_parent
     from registry.cli.verdict_lines import (
         VERDICT_COLUMNS,
@@ -179,10 +179,10 @@ __all__ = [
     "Segment", "TimmRecipe", "TrainableBackbone", "TrainableNetwork", "Training",
     "TrainingSettings", "UndefinedMetricError", "UnknownNameError", "VerdictLines", "Video",
     "VideoIndex", "WorkerSettings", "WrapperSpec", "__version__", "add_config_flags",
-    "add_json_flag", "artefact_file", "as_files", "as_yaml", "auc", "auc_weighted", "build",
-    "build_timm_backbone", "by_quality", "cache_dir", "cache_or_scratch", "cache_sealed",
-    "check_inputs", "configure_for_detectors", "configure_for_files", "conformal_p", "crop_face",
-    "crop_mask", "detector_context", "draw_weights", "end_with_parent", "evaluate",
+    "add_dry_run_flag", "add_json_flag", "artefact_file", "as_files", "as_yaml", "auc",
+    "auc_weighted", "build", "build_timm_backbone", "by_quality", "cache_dir", "cache_or_scratch",
+    "cache_sealed", "check_inputs", "configure_for_detectors", "configure_for_files", "conformal_p",
+    "crop_face", "crop_mask", "detector_context", "draw_weights", "end_with_parent", "evaluate",
     "evaluate_corrupted", "explain", "file_facts", "file_sha256", "find_media", "fine_detail",
     "fingerprint", "fit", "given_flags", "hookimpl", "html_page", "interval", "joined", "judge",
     "keep_audit", "lazy", "line_notes", "load_yaml", "missing_encoders", "opened_folder", "option",
@@ -200,7 +200,7 @@ _PLACES = {
     "registry.backbones.timm_recipe": "build_timm_backbone",
     "registry.cli.detector_flags": "configure_for_detectors",
     "registry.cli.file_commands": "check_inputs configure_for_files unscored",
-    "registry.cli.flags": "add_config_flags add_json_flag given_flags",
+    "registry.cli.flags": "add_config_flags add_dry_run_flag add_json_flag given_flags",
     "registry.console": "print_table progress progress_bar say say_above_bar say_block tell",
     "registry.contracts.backbone": (
         "Backbone FineBackbone FreezableNetwork TrainableBackbone TrainableNetwork"

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 import registry
+from registry.builtin.datasets.toy.videos import Plan, draw_toy
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -85,7 +86,7 @@ def test_no_link_to_a_file_leads_nowhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", WRITTEN, ids=_name)
 def test_numbers_are_written_with_a_leading_zero(page: Path) -> None:
-    bare = re.findall(r"(?<![\w.`/])\.\d+\b.*", page.read_text("utf-8"))
+    bare = re.findall(r"(?<![\w.`/:])\.\d+\b.*", page.read_text("utf-8"))
     assert not bare
 
 
@@ -128,6 +129,26 @@ def test_the_results_of_the_readme_are_those_of_the_page() -> None:
     figures = re.findall(r"0\.\d{3} \[\d\.\d{3} \d\.\d{3}\]", section.partition("## ")[0])
     assert len(figures) == 19
     assert all(figure in page for figure in figures)
+
+
+@pytest.mark.slow
+def test_the_python_of_the_readme_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "drawn").mkdir()
+    draw_toy(tmp_path / "drawn", Plan(people=(("test", 1),), video_every=99), quiet=True)
+    (tmp_path / "drawn" / "frames").rename(tmp_path / "photos")
+    (block,) = re.findall(
+        r"```python\n(import registry.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL
+    )
+    assert len(block.splitlines()) == 6
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, "README.md", "exec"), {})  # noqa: S102
+    lines = capsys.readouterr().out.splitlines()
+    words = [line.split()[1] for line in lines if line.startswith("photos/")]
+    assert words
+    assert set(words) <= {"MANIPULATED", "AUTHENTIC", "UNDETERMINED"}
+    assert 0.7 < float(lines[-1]) < 1.0
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from registry import DatasetRequest
 from registry.builtin.datasets.toy.videos import toy_videos
 
 FACE = "068_swap_mouth"
-WIDTH, HEIGHT = 1100, 1960  # CSS pixels: down to the pictures
+WIDTH, HEIGHT = 1100, 700  # CSS pixels: down to what is folded
 TARGET = Path(__file__).with_name("report.png")
 
 
@@ -28,13 +28,13 @@ def main() -> None:
     videos = toy_videos(DatasetRequest(name="toy", root=None, split="test"))
     (frame, *_) = next(video.frames for video in videos if video.id == FACE)
     with tempfile.TemporaryDirectory() as folder:
-        photo = Path(folder) / "photo.png"
+        photo = Path(folder) / f"{FACE}.png"
         shutil.copy(frame.path, photo)
         bench = Path(sys.executable).with_name("bench")
         command = [bench, "explain", str(photo), "--out", folder]
         subprocess.run(command, check=True)  # noqa: S603
         shot = Path(folder) / "shot.png"
-        photograph(Path(folder) / "photo.html", shot)
+        photograph(photo.with_suffix(".html"), shot)
         Image.open(shot).convert("RGB").quantize(256).save(TARGET, optimize=True)
 
 

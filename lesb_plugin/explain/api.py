@@ -70,7 +70,7 @@ class FileExplanation:
 
         A ConfigError without a score, or without matplotlib.
         """
-        images = self._shown()
+        images = self._photo_and_findings()
         try:
             from matplotlib.figure import Figure
         except ImportError:
@@ -85,7 +85,7 @@ class FileExplanation:
         figure.suptitle(self.sentence, wrap=True)
         return figure
 
-    def _shown(self) -> list[NDArray[np.uint8]]:
+    def _photo_and_findings(self) -> list[NDArray[np.uint8]]:
         """The photograph, and the picture with what was found, if one could be drawn."""
         if not self.pictures:
             raise ConfigError(f"{self.path} has nothing to show: {self.prediction.error}")
@@ -99,7 +99,9 @@ class FileExplanation:
     def _repr_html_(self) -> str:
         if not self.pictures:
             return str(tag("p", repr(self.prediction)))
-        images = (tag("img", src=picture_uri(each), height=260) for each in self._shown())
+        images = (
+            tag("img", src=picture_uri(each), height=260) for each in self._photo_and_findings()
+        )
         return str(tag("figure", *images, tag("figcaption", self.sentence)))
 
 

@@ -68,7 +68,9 @@ def usual_density(fitted: FittedRoi) -> float:
     In standard deviations of real faces, read off the scores that verdicts compare with.
     """
     scale = fitted.model.calibration
-    z = (logit(np.clip(fitted.reals.parts, _EDGE, 1 - _EDGE)) - scale.intercept) / scale.slope
+    above = logit(np.clip(fitted.reals.parts, _EDGE, 1 - _EDGE)) - scale.intercept
+    # A head that says the same of every real has no slope, and none of them stands out by it.
+    z = np.divide(above, scale.slope, out=np.zeros_like(above), where=scale.slope != 0)
     return max(0.0, float(np.quantile(z.max(axis=0), 0.95)))
 
 

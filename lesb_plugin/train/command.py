@@ -6,7 +6,7 @@ import argparse
 import shlex
 
 from lesb_plugin.train.options import TrainConfig
-from registry import add_config_flags, given_flags, resolve, say
+from registry import add_config_flags, add_dry_run_flag, given_flags, print_table, resolve, say
 
 __all__ = ["configure_train", "run_train"]
 
@@ -29,11 +29,17 @@ def configure_train(parser: argparse.ArgumentParser) -> None:
     parser.usage = f"{parser.prog} [options]"
     parser.epilog = _EXAMPLES
     add_config_flags(parser, TrainConfig)
+    add_dry_run_flag(parser)
 
 
 def run_train(args: argparse.Namespace) -> int:
     """Train, say how it ended and what to do next; 130 after Ctrl-C."""
     config = resolve(TrainConfig, args.config, args.set, given_flags(args, TrainConfig))
+    if args.dry_run:
+        from lesb_plugin.train.run import plan_training
+
+        print_table("", ("what would be done", ""), plan_training(config))
+        return 0
     from lesb_plugin.train.run import train  # loads torch: after what can fail without it
 
     result = train(config)

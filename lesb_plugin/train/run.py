@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from lesb_plugin.pseudo_fakes.pairs import PairMaker, load_recipe, pair_maker
+from lesb_plugin.pseudo_fakes.pairs import Order, PairMaker, load_recipe, pair_maker
 from lesb_plugin.train.checkpoint import load_same_run
 from lesb_plugin.train.loop import CHECKPOINT, EARLIER, LOG, WEIGHTS, Trainer
 from lesb_plugin.train.monitor import stopping, write_png
@@ -28,7 +28,7 @@ from registry import (
     write_text,
 )
 
-__all__ = ["TrainResult", "train"]
+__all__ = ["TrainResult", "plan_training", "train"]
 
 CLASSES = 2  # real, fake
 
@@ -56,6 +56,23 @@ def train(config: TrainConfig) -> TrainResult:
     _refuse_taken(out, config)
     with opened_folder(out):
         return _train(config, out)
+
+
+def plan_training(config: TrainConfig) -> list[tuple[str, str]]:
+    """What `train` would do, checked but not done; raises what it would raise before it begins."""
+    load_recipe(config.style), load_recipe(config.val_style)
+    out = Path(config.out or f"runs/train_{config.backbone.replace('/', '_')}")
+    _refuse_taken(out, config)
+    inputs = prepare_training(config)
+    _network(config, inputs.backbone)
+    steps = Order(len(inputs.train), config.pairs, config.epochs).steps * config.epochs
+    return [
+        ("backbone", f"{config.backbone}, {inputs.backbone.crop.size} pixels, {inputs.device}"),
+        ("faces", f"{len(inputs.train):,} to learn from, {len(inputs.val):,} to validate on"),
+        ("styles", f"{config.style}, {config.val_style} to validate"),
+        ("steps", f"{steps:,} of {config.pairs} pairs in {config.epochs} epochs"),
+        ("out", str(out)),
+    ]
 
 
 def _train(config: TrainConfig, out: Path) -> TrainResult:

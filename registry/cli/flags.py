@@ -12,7 +12,14 @@ from typing import Any, Literal, Union
 from registry.errors import PluginError
 from registry.settings.load import as_yaml, resolve
 
-__all__ = ["add_config_flags", "add_json_flag", "add_option_flags", "config_text", "given_flags"]
+__all__ = [
+    "add_config_flags",
+    "add_dry_run_flag",
+    "add_json_flag",
+    "add_option_flags",
+    "config_text",
+    "given_flags",
+]
 
 _OPTIONS = "options."
 _METAVARS = {int: "N", float: "X", str: "TEXT"}
@@ -61,6 +68,15 @@ def add_option_flags(parser: argparse.ArgumentParser, owner: str, cls: type[Any]
 def add_json_flag(parser: argparse.ArgumentParser, what: str) -> None:
     """`--json`, as `args.as_json`: `what` as JSON on standard output, and nothing else there."""
     parser.add_argument("--json", action="store_true", dest="as_json", help=f"print {what} as JSON")
+
+
+def add_dry_run_flag(parser: argparse.ArgumentParser) -> None:
+    """`--dry-run`, read as `args.dry_run`."""
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="check everything, print what would be done, and do nothing",
+    )
 
 
 def config_text(args: argparse.Namespace) -> str:

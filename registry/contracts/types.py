@@ -202,7 +202,7 @@ class DataOptions:
     `data_root` is the folder that relative paths start from, `json_dir` the folder of index files;
     `compression` is a level such as c23, None for the data's default; `path_map` rewrites starts of
     listed paths; `min_resolved` is the share of listed files that must be there; `label_map` is a
-    file that says which labels are fake.
+    file that says which labels are fake; `whole` says that frames are taken as they are, uncropped.
     """
 
     data_root: Path | None = None
@@ -211,6 +211,7 @@ class DataOptions:
     path_map: tuple[tuple[str, str], ...] = ()
     min_resolved: float = 0.99
     label_map: Path | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

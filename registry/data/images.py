@@ -150,7 +150,7 @@ def _avif(data: bytes) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(data)) as opened:
             return apply_exif(image, opened.getexif().get(_ORIENTATION))
     except (*_PILLOW_ERRORS, Image.DecompressionBombError) as error:
-        raise DamagedImageError(f"the image is damaged ({error})") from None
+        raise DamagedImageError(f"the image is damaged ({_first_words(error)})") from None
 
 
 def _heif(data: bytes) -> NDArray[np.uint8]:
@@ -172,10 +172,18 @@ def _pillow(data: bytes) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(data)) as image:
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except (*_PILLOW_ERRORS, Image.DecompressionBombError) as error:
-        raise DamagedImageError(f"the image is truncated or damaged ({error})") from None
+        raise DamagedImageError(
+            f"the image is truncated or damaged ({_first_words(error)})"
+        ) from None
+
+
+def _first_words(error: Exception) -> str:
+    """An error's words without the address of an object in memory, which is another in each run."""
+    return _OBJECT.sub("", str(error))
 
 
 _PILLOW_ERRORS = (OSError, SyntaxError, ValueError, EOFError, RuntimeError)
+_OBJECT = re.compile(r" ?<[^<>]* object at 0x[0-9a-f]+>")
 _LIBRARIES = re.compile("tiff|jpeg|jfif|adobe|imdecode_", re.IGNORECASE)
 # What is said after such words is damage, whatever picture comes of it; of tags it is none.
 _DAMAGE = re.compile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from registry.contracts.types import DataOptions, VideoIndex
+from registry.contracts.types import WHOLE, DataOptions, VideoIndex
 from registry.errors import ConfigError
 from registry.settings.shared import DataSettings
 
@@ -21,6 +21,7 @@ def data_options(config: DataSettings) -> DataOptions:
         path_map=tuple(map(_pair, config.path_map)),
         min_resolved=config.min_resolved,
         label_map=_path(config.label_map),
+        whole=getattr(config, "crop_from", "auto") in WHOLE,
     )
 
 

@@ -187,9 +187,9 @@ class FaceReader:
             found = detect(image)
         faces = sorted(found, key=lambda face: -area(face.box))
         if not faces or not area(faces[0].box) > 0:
-            raise DataError(
-                f"no face found in {frame.path} by face detector {self._face_detector.name!r}"
-            )
+            spec = self._face_detector
+            hint = f" ({spec.misses})" if spec.misses else ""
+            raise DataError(f"no face found in {frame.path} by face detector {spec.name!r}{hint}")
         seen = [face for face in faces if not is_too_small(face.box)] or faces[:1]
         large = [face for face in seen if area(face.box) >= self._least_area * area(faces[0].box)]
         if len(large) < len(seen):

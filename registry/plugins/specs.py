@@ -170,10 +170,12 @@ class FaceDetectorSpec(Spec):
     """`build() -> f(image uint8 RGB (H, W, 3)) -> list[Face]`.
 
     `build(size=N)` where the detector is `sized`: frames are searched in a square of N pixels.
+    `misses` says which faces it does not find and what does, for a frame in which it finds none.
     """
 
     build: Callable[..., Callable[[NDArray[np.uint8]], list[Face]]]
     sized: bool = False
+    misses: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

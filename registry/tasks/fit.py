@@ -23,7 +23,7 @@ from registry.results.fit_report import artefact_in, checked_report, write_repor
 from registry.settings.load import as_yaml, resolve_options
 from registry.settings.tasks import FitConfig
 
-__all__ = ["fit"]
+__all__ = ["artefact_folder", "fit"]
 
 _MARK = "bench-fit"  # in the name of an empty file that is there while a fit is
 
@@ -52,7 +52,7 @@ def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
     )
     chosen = choose(plugins, config)
     train_videos, val_videos = find_splits(config, plugins)
-    out = _folder(config)
+    out = artefact_folder(config)
     with opened_folder(out), _marked(out):
         reader = build_reader(chosen.faces, config)
         train, val = (
@@ -81,7 +81,7 @@ def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
     return report
 
 
-def _folder(config: FitConfig) -> Path:
+def artefact_folder(config: FitConfig) -> Path:
     """Where the artefact goes; ConfigError where one is already."""
     name = f"{config.detector}_{(config.backbone or '').replace('/', '_')}"
     out = Path(config.out or f"runs/{name}")

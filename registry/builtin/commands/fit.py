@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from registry.cli.detector_flags import configure_for_detectors
-from registry.cli.flags import given_flags
+from registry.cli.flags import add_dry_run_flag, given_flags
 from registry.console import print_table, say
 from registry.contracts.detector import FitReport
 from registry.plugins.needs import check_ready
@@ -30,12 +30,18 @@ Only real faces are needed; the val split of --train decides when to stop, unles
 def configure_fit(parser: argparse.ArgumentParser) -> None:
     """Flags of `bench fit`: those of FitConfig and what the chosen detector's fit takes."""
     configure_for_detectors(parser, FitConfig, "fit_options", _FIT_EXAMPLES)
+    add_dry_run_flag(parser)
 
 
 def run_fit(args: argparse.Namespace) -> int:
     """Fit, print what was learned and the line that evaluates it."""
     config = resolve(FitConfig, args.config, args.set, given_flags(args, FitConfig))
     check_ready(config)  # before torch is loaded
+    if args.dry_run:
+        from registry.tasks.dry_run import plan_fit
+
+        print_table("", ("what would be done", ""), plan_fit(config))
+        return 0
     from registry.tasks.fit import fit
 
     _print_fit(config, fit(config))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from registry.builtin.reports.charts import MAX_CURVES, bar_mark, curve_mark, histogram, roc
 from registry.builtin.reports.gallery import error_gallery
@@ -18,16 +17,16 @@ from registry.builtin.reports.html_tables import (
     interval_text,
     variant_section,
 )
+from registry.builtin.reports.origin import fold, provenance_section, section
 from registry.builtin.reports.overview import method_table, threshold_table
 from registry.builtin.reports.terminal import figure_text, headline_metrics, metric_title
-from registry.contracts.types import ALL_METHODS, CropPolicy
+from registry.contracts.types import ALL_METHODS
 from registry.files import write_text
-from registry.html.markup import Markup, joined, table_head, tag
+from registry.html.markup import Markup, table_head, tag
 from registry.html.page import html_page
 from registry.results.aggregation import Units
 from registry.results.predictions import PREDICTIONS, read_predictions
 from registry.results.profiles import STRICT, scored_units
-from registry.results.provenance import BackboneRecord
 from registry.results.result import Result
 
 if TYPE_CHECKING:
@@ -66,19 +65,19 @@ def _page(result: Result, table: pa.Table | None) -> str:
         *(tag("p", tag("strong", "Note: "), note, class_="note") for note in result.notes),
         _headline(result),
         _reading(result),
-        _section("Methods and variants", "methods", method_table(result)),
+        section("Methods and variants", "methods", method_table(result)),
         _figures(result, videos),
         _reals(result),
         _parts(result, videos),
         _errors(result, table),
         _measurements(result),
-        _section(
+        section(
             "Counts and errors",
             "counts",
             errors_table(result),
-            _fold("Counts by data set and method", counts_table(result)),
+            fold("Counts by data set and method", counts_table(result)),
         ),
-        _provenance(result),
+        provenance_section(result),
     )
     script = resources.files("registry.builtin.reports").joinpath("report.js").read_text("utf-8")
     return html_page(
@@ -106,7 +105,7 @@ def _reals(result: Result) -> Markup:
         rows = [[one, *(figure_text(by_pair[one, other]) for other in fakes)] for one in reals]
         title = "Cross-AUC: reals of a row against fakes of a column"
         tables.append(_plain_table(title, ["reals of", *fakes], rows))
-    return _section("Real faces", "reals", *tables)
+    return section("Real faces", "reals", *tables)
 
 
 def _plain_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
@@ -194,10 +193,10 @@ def _measurements(result: Result) -> Markup:
     links = [tag("li", tag("a", name, href=f"#variant-{index}")) for index, name in variants]
     jump = tag("nav", tag("ul", *links), aria_label="Variants") if len(variants) > 1 else ""
     sections = [
-        _fold(f"Every metric of {name}", variant_section(result, name, f"variant-{index}"))
+        fold(f"Every metric of {name}", variant_section(result, name, f"variant-{index}"))
         for index, name in variants
     ]
-    return _section("Results", "results", jump, groups_table(result), *sections)
+    return section("Results", "results", jump, groups_table(result), *sections)
 
 
 # --- parts and errors ------------------------------------------------------------------------
@@ -205,18 +204,18 @@ def _measurements(result: Result) -> Markup:
 
 def _parts(result: Result, videos: Units | None) -> Markup:
     table = correlation_table(videos, result.settings.detector) if videos is not None else None
-    return _section("Do the parts differ?", "parts", table) if table else Markup("")
+    return section("Do the parts differ?", "parts", table) if table else Markup("")
 
 
 def _errors(result: Result, table: pa.Table | None) -> Markup:
     if table is None:
         text = f"There is no {PREDICTIONS} beside this report to find errors in."
-        return _section("Most confident errors", "errors", tag("p", text))
+        return section("Most confident errors", "errors", tag("p", text))
     quiet = bool(result.provenance.config.get("quiet", True))
     words = result.provenance.audit.get("words", "")
     parts = tag("p", tag("strong", "Scores of parts: "), words, class_="note") if words else ""
     gallery = error_gallery(table, quiet=quiet)
-    return _section("Most confident errors", "errors", parts, gallery)
+    return section("Most confident errors", "errors", parts, gallery)
 
 
 # --- curves ----------------------------------------------------------------------------------
@@ -225,7 +224,7 @@ def _errors(result: Result, table: pa.Table | None) -> Markup:
 def _figures(result: Result, videos: Units | None) -> Markup:
     if videos is None:
         text = f"There is no {PREDICTIONS} beside this report to draw curves from."
-        return _section("Curves", "figures", tag("p", text))
+        return section("Curves", "figures", tag("p", text))
     blocks = []
     for index, dataset in enumerate(dict.fromkeys(each.dataset for each in result.counts)):
         own = videos.take(videos.dataset == dataset)
@@ -236,7 +235,7 @@ def _figures(result: Result, videos: Units | None) -> Markup:
             blocks.append(threshold_table(own, result.settings.detector, dataset, index))
         else:
             blocks.append(tag("p", "No video has a score."))
-    return _section("Curves", "figures", *blocks)
+    return section("Curves", "figures", *blocks)
 
 
 def _roc_figure(videos: Units, dataset: str, index: int) -> Markup:
@@ -261,72 +260,6 @@ def _histogram_figure(result: Result, videos: Units, index: int) -> Markup:
     items = [tag("li", bar_mark(label, name), text) for label, text in enumerate(texts)]
     legend = tag("ul", *items, class_="legend")
     return tag("figure", tag("figcaption", f"Scores of {detector} per video"), chart, legend)
-
-
-# --- provenance ------------------------------------------------------------------------------
-
-
-def _provenance(result: Result) -> Markup:
-    origin, settings = result.provenance, result.settings
-    facts = {
-        "detector": settings.detector,
-        **_backbone_facts(origin.backbone),
-        "crops": _crop_text(origin.backbone.crop if origin.backbone else origin.crop),
-        "checkpoint selection": origin.checkpoint_selection,
-        "artefact": origin.artefact,
-        "artefact sha256": origin.artefact_sha256,
-        "data fingerprint": origin.data_fingerprint,
-        "domain": ", ".join(f"{name}: {domain}" for name, domain in origin.domains.items()),
-        "profile": settings.profile,
-        "seed": str(settings.seed),
-        "bootstrap draws": f"{settings.draws:,}",
-        "git commit": origin.git or "",
-        "versions": ", ".join(f"{k} {v or 'not installed'}" for k, v in origin.versions.items()),
-        "time": ", ".join(f"{stage} {t:.1f} s" for stage, t in origin.timing.items()),
-        "finished": origin.created,
-    }
-    return _section(
-        "Provenance",
-        "origin",
-        _fold("Facts", _facts({name: text or "not recorded" for name, text in facts.items()})),
-        _json_block("Resolved configuration", origin.config),
-        _json_block("What the artefact records", origin.fitted) if origin.fitted else "",
-    )
-
-
-def _backbone_facts(backbone: BackboneRecord | None) -> dict[str, str]:
-    if backbone is None:
-        return {"backbone": "none"}
-    trained = ", ".join(f"{each.dataset} ({each.task})" for each in backbone.trained_on)
-    return {
-        "backbone": backbone.name,
-        "weights": backbone.weights,
-        "weights sha256": backbone.weights_sha256,
-        "trained on": trained,
-        "parameters": "" if backbone.parameters is None else f"{backbone.parameters:,}",
-    }
-
-
-def _crop_text(crop: CropPolicy | None) -> str:
-    return f"{crop.name}, {crop.size} px, margin {crop.margin:.1%}" if crop else ""
-
-
-def _facts(facts: Mapping[str, str]) -> Markup:
-    return tag("dl", *(joined(tag("dt", key), tag("dd", value)) for key, value in facts.items()))
-
-
-def _fold(title: str, *children: str) -> Markup:
-    return tag("details", tag("summary", title), *children)
-
-
-def _json_block(title: str, values: Mapping[str, Any]) -> Markup:
-    text = json.dumps(values, indent=2, ensure_ascii=False)
-    block = tag("pre", text, tabindex=0, role="region", aria_label=title)  # it scrolls
-    return _fold(title, block)
-
-
-def _section(title: str, anchor: str, *children: str) -> Markup:
-    return tag("section", tag("h2", title), *children, id=anchor)
 
 
 def _footer(result: Result) -> Markup:

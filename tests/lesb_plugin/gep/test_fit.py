@@ -138,7 +138,7 @@ def test_what_it_avoids_are_faces_about_their_mean_and_reals_about_their_face() 
         labels=np.tile([0, 1], faces * draws),
         families=np.tile(["", "sbi"], faces * draws),
         skipped=(),
-        shown=(),
+        examples=(),
     )
     found = Contrastive.of(train, Weights(identity=1.0, noise=0.1, ridge=1e-3))
     exact = clean.astype(np.float64)

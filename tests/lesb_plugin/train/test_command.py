@@ -95,7 +95,7 @@ def test_going_on_and_starting_anew_are_not_both_asked_for(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*command, "--resume", "--overwrite"]) == 2
-    assert "pass one of them" in capsys.readouterr().err
+    assert "pass only one of them" in capsys.readouterr().err
 
 
 def test_a_run_without_a_checkpoint_is_not_said_to_go_on(

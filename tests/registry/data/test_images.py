@@ -162,3 +162,11 @@ def test_the_thinnest_image_keeps_a_row_when_it_is_shrunk(shape: tuple[int, int]
     assert min(small.shape[:2]) == 1
     assert max(small.shape[:2]) == 2048
     assert scale == pytest.approx(6000 / 2048)
+
+
+def test_a_reason_is_the_same_in_every_run(tmp_path: Path) -> None:
+    """Pillow names the object that it was given, and where that lies in memory."""
+    path = tmp_path / "a.gif"
+    path.write_bytes(b"GIF89a" + bytes(20))
+    with pytest.raises(DataError, match=r"truncated or damaged \([^<]*\)$"):
+        read_image(path)

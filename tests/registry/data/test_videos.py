@@ -190,7 +190,11 @@ def test_sound_without_a_picture_is_no_video(tmp_path: Path) -> None:
 def test_the_frames_of_a_file_are_chosen_by_policy(clips: Path) -> None:
     video = Video(dataset="set", id="a", label=0, file=clips / "a.mp4")
     evenly = select_frames(video, 4)
-    assert evenly == tuple(Frame(path=clips / "a.mp4", index=at) for at in (0, 9, 19, 29))
+    assert [(each.path, each.index) for each in evenly] == [
+        (clips / "a.mp4", at) for at in (0, 9, 19, 29)
+    ]
+    times = [each.seconds for each in evenly]
+    assert times == pytest.approx([at / 25 for at in (0, 9, 19, 29)], abs=0.005)
     assert [frame.index for frame in select_frames(video, 3, "first")] == [0, 1, 2]
     assert len(select_frames(video, 3, "all")) == 30
 

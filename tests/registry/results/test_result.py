@@ -144,7 +144,9 @@ def test_a_profile_without_rows_of_methods_says_so_of_groups(tmp_path: Path) -> 
     rows = [each | {"listed": f"f/{each['video']}/0.png"} for each in drawn_rows()]
     result = run_folder(tmp_path, rows, groups=GROUPS, profile="deepfakebench")
     assert {each.method for each in result.measurements} == {"all"}
-    assert any("group of them (both); `bench report --profile strict`" in n for n in result.notes)
+    assert any(
+        "group of methods (both); `bench report --profile strict`" in n for n in result.notes
+    )
     strict = recompute(tmp_path, METRICS, "strict")
     assert strict.select(method="both", metric="auc", variant="lesb")
     without = run_folder(tmp_path, rows, profile="deepfakebench")

@@ -113,10 +113,11 @@ def _assemble(
     merged = merged_by_folder(
         (video, text) for video, entry in zip(videos, entries, strict=True) for text in entry.frames
     )
+    crops = () if options.whole else _crops_already(videos)
     return VideoIndex(
         videos=tuple(videos),
         resolved=tuple(each.resolved() for each in tallies.values()),
-        notes=(*notes, *_masks_missing(marked), *merged, *_crops_already(videos)),
+        notes=(*notes, *_masks_missing(marked), *merged, *crops),
         part_of="" if known is None else known.part_of,
     )
 

@@ -130,6 +130,8 @@ def test_frames_that_are_square_are_said_to_be_crops(tmp_path: Path) -> None:
     (note,) = deepfakebench_json_videos(request("X", data_root=tmp_path)).notes
     assert note.startswith("the first frame is 64x64: face crops already")
     assert "--crop-from frame" in note
+    whole = request("X", data_root=tmp_path, whole=True)
+    assert deepfakebench_json_videos(whole).notes == ()  # taken as it recommends
     for content in (cv2.imencode(".png", np.zeros((36, 64, 3), np.uint8))[1].tobytes(), b"no"):
         (tmp_path / frames[0]).write_bytes(content)
         assert deepfakebench_json_videos(request("X", data_root=tmp_path)).notes == ()

@@ -1,0 +1,99 @@
+"""`--dry-run`: everything that is checked before the work, and what the work would be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from registry.contracts.types import Video
+from registry.detectors.model import build_model
+from registry.faces.corruptions import the_condition
+from registry.faces.reader import build_reader
+from registry.faces.real_faces import find_splits
+from registry.plugins.chosen import Chosen, choose
+from registry.plugins.discovery import load_plugins
+from registry.plugins.needs import check_needs
+from registry.results.method_groups import read_groups
+from registry.results.parts import Shard
+from registry.scoring.chunks import cut
+from registry.scoring.frames import choose_units, find_data
+from registry.settings.tasks import EvalConfig, FitConfig
+from registry.tasks.evaluate import run_folder
+from registry.tasks.fit import artefact_folder
+
+__all__ = ["Plan", "plan_evaluation", "plan_fit"]
+
+_WHOLE = Shard()
+
+Plan = list[tuple[str, str]]
+"""What would be done, as pairs of what and how much."""
+
+
+def plan_evaluation(config: EvalConfig, shard: Shard = _WHOLE) -> Plan:
+    """What `evaluate` would do: the model is loaded, the data listed, and no frame is decoded.
+
+    Raises the BenchErrors that it would raise before its first frame. With `fit_on` only the data
+    of the fit is listed. The frames are those of `shard`. Nothing is written.
+    """
+    plugins = load_plugins()
+    chosen = choose(plugins, config, metrics=config.metrics, reporters=config.reporters)
+    the_condition(config.corrupt)
+    check_needs(chosen, config)
+    indices = find_data(config, plugins)
+    videos = [video for index in indices for video in index.videos]
+    read_groups(config.group, {video.method for video in videos if video.label} - {""})
+    build_reader(chosen.faces, config)
+    plan: Plan = [("detector", config.detector), *_backbone(chosen, config)]
+    if config.fit_on and config.detector_artefact is None and chosen.backbone is not None:
+        train, val = find_splits(replace(FitConfig(), train=config.fit_on, quiet=True), plugins)
+        plan.append(("fitted first on", _faces(train, val)))
+    else:
+        plan += _artefact(chosen, config)
+    pieces = cut(choose_units(config, videos), config.chunk)
+    frames = sum(len(pieces[index]) for index in shard.chunks(len(pieces)))
+    out = run_folder(config, shard)
+    return [*plan, *_sets(videos), ("frames", f"{frames:,}"), ("out", str(out))]
+
+
+def plan_fit(config: FitConfig) -> Plan:
+    """What `fit` would do; as `plan_evaluation`."""
+    plugins = load_plugins()
+    chosen = choose(plugins, config)
+    check_needs(chosen, config)
+    out = artefact_folder(config)
+    train, val = find_splits(config, plugins)
+    build_reader(chosen.faces, config)
+    plan: Plan = [("detector", config.detector), *_backbone(chosen, config)]
+    return [*plan, ("learns from", _faces(train, val)), ("out", str(out))]
+
+
+def _backbone(chosen: Chosen, config: EvalConfig | FitConfig) -> Iterator[tuple[str, str]]:
+    if chosen.backbone is not None:
+        wrapped = f" in wrapper {config.wrap}" if config.wrap else ""
+        yield "backbone", f"{chosen.backbone.name}{wrapped}"
+
+
+def _artefact(chosen: Chosen, config: EvalConfig) -> Iterator[tuple[str, str]]:
+    """The model is built: a file that does not fit is told now."""
+    model = build_model(chosen, config)
+    if model.embedder is not None:
+        backbone = model.embedder.backbone
+        yield "weights", f"{backbone.weights}, sha256 {backbone.weights_sha256[:12]}"
+        yield "device", f"{model.embedder.device}, {config.precision}"
+    if model.artefact is not None:
+        yield "artefact", str(model.artefact)
+
+
+def _sets(videos: Sequence[Video]) -> Iterator[tuple[str, str]]:
+    counts: dict[str, Counter[int]] = {}
+    for video in videos:
+        counts.setdefault(video.dataset, Counter())[video.label] += 1
+    for name, labels in counts.items():
+        yield f"data set {name}", f"{labels[0]:,} real and {labels[1]:,} fake videos"
+
+
+def _faces(train: Iterable[Video], val: Iterable[Video]) -> str:
+    """How many real images and videos there are in both splits."""
+    reals = [sum(video.label == 0 for video in videos) for videos in (train, val)]
+    return f"{reals[0]:,} real images or videos, {reals[1]:,} to validate on"

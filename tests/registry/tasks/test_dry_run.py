@@ -1,0 +1,66 @@
+"""`--dry-run`: what it says is what a run then does, and nothing is done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from registry.cli import main
+from registry.results.result import Result
+from registry.settings.tasks import EvalConfig, FitConfig
+from registry.tasks.dry_run import plan_evaluation, plan_fit
+
+TINY = {"backbone": "timm/test_efficientnet", "weights": "random"}
+
+
+def test_an_evaluation_has_the_frames_and_videos_that_were_foretold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = EvalConfig(detector="linear", frames=2, draws=0, quiet=True, reporters=(), **TINY)
+    plan = dict(plan_evaluation(config))
+    assert not list(tmp_path.iterdir())
+    from registry.tasks.evaluate import evaluate
+
+    result = evaluate(config)
+    assert plan["out"] == result.provenance.config["out"]
+    assert plan["frames"] == f"{result.provenance.frames_scored:,}"
+    count = next(each for each in result.counts if each.method == "all")
+    assert plan["data set toy"] == f"{count.reals} real and {count.fakes} fake videos"
+    assert result.provenance.backbone is not None
+    assert result.provenance.backbone.weights_sha256[:12] in plan["weights"]
+    assert Result.load(Path(plan["out"])) == result
+
+
+def test_a_fit_is_foretold_and_not_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan = dict(plan_fit(FitConfig(train=("toy",), quiet=True, **TINY)))
+    assert plan["learns from"] == "48 real images or videos, 16 to validate on"
+    flags = ["--backbone", TINY["backbone"], "--weights", "random", "--train", "toy", "--quiet"]
+    for command in ("fit", "train"):
+        assert main([command, *flags, "--dry-run"]) == 0
+        assert "what would be done" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+    evaluation = ["eval", *flags[:4], "--fit-on", "toy", "--quiet", "--dry-run"]
+    assert main(evaluation) == 0
+    assert "48 real images or videos, 16 to validate on" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--dataset", "nowhere"], "nowhere"),
+        (["--backbone", "sbi_effb4"], "things are missing"),
+        (["--detector", "linear", "--weights", "gone.pth"], "no weights file at gone.pth"),
+        (["--corrupt", "fire:1"], "fire"),
+        (["--metrics", "luck"], "luck"),
+    ],
+)
+def test_what_a_run_would_stop_at_is_told(
+    capsys: pytest.CaptureFixture[str], flags: list[str], told: str
+) -> None:
+    assert main(["eval", *flags, "--dry-run"]) == 2
+    assert told in capsys.readouterr().err
