@@ -40,6 +40,8 @@ def plan_evaluation(config: EvalConfig, shard: Shard = _WHOLE) -> Plan:
     chosen = choose(plugins, config, metrics=config.metrics, reporters=config.reporters)
     the_condition(config.corrupt)
     check_needs(chosen, config)
+    if chosen.backbone is None:  # as a run does: its folder is not named after one
+        config = replace(config, backbone=None, weights=None, wrap=None)
     indices = find_data(config, plugins)
     videos = [video for index in indices for video in index.videos]
     read_groups(config.group, {video.method for video in videos if video.label} - {""})
