@@ -28,13 +28,13 @@ _INTERVAL = 0.5  # seconds
 class Rank:
     """The `number`-th of `count` processes, from 0, and the `local`-th of those on its machine.
 
-    `again` where torchrun has started them anew, because one of them had failed.
+    `restarts` says how often torchrun has started them anew, because one of them had failed.
     """
 
     number: int = 0
     count: int = 1
     local: int = 0
-    again: bool = False
+    restarts: int = 0
 
     @property
     def first(self) -> bool:
@@ -57,8 +57,8 @@ def this_rank() -> Rank:
     numbers = all(each.isdecimal() for each in (number, count, local))
     if not numbers or not all(os.environ.get(name) for name in _NAMES):
         return Rank()
-    again = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
-    return Rank(int(number), int(count), int(local), again)
+    restarts = os.environ.get("TORCHELASTIC_RESTART_COUNT", "")
+    return Rank(int(number), int(count), int(local), int(restarts) if restarts.isdecimal() else 0)
 
 
 def wait_for_all(meanwhile: Callable[[], object] = lambda: None) -> None:
@@ -98,8 +98,11 @@ def first_goes_first() -> Iterator[None]:
 
 @functools.cache
 def _join() -> None:
-    """Meet the other processes; gloo, as tensors are never exchanged."""
+    """Meet the other processes; by gloo, as tensors are never exchanged."""
     import torch.distributed as dist
 
-    dist.init_process_group("gloo", timeout=_PATIENCE)
+    store, number, count = next(dist.rendezvous("env://", timeout=_PATIENCE))
+    # torchrun keeps one store for all restarts: in the addresses of before nobody would be met
+    store = dist.PrefixStore(f"bench/{this_rank().restarts}", store)
+    dist.init_process_group("gloo", store=store, rank=number, world_size=count, timeout=_PATIENCE)
     atexit.register(dist.destroy_process_group)

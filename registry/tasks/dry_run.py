@@ -15,6 +15,8 @@ from registry.plugins.chosen import Chosen, choose
 from registry.plugins.discovery import load_plugins
 from registry.plugins.needs import check_needs
 from registry.results.method_groups import read_groups
+from registry.results.parts import Shard
+from registry.scoring.chunks import cut
 from registry.scoring.frames import choose_units, find_data
 from registry.settings.tasks import EvalConfig, FitConfig
 from registry.tasks.evaluate import run_folder
@@ -22,20 +24,24 @@ from registry.tasks.fit import artefact_folder
 
 __all__ = ["Plan", "plan_evaluation", "plan_fit"]
 
+_WHOLE = Shard()
+
 Plan = list[tuple[str, str]]
 """What would be done, as pairs of what and how much."""
 
 
-def plan_evaluation(config: EvalConfig) -> Plan:
+def plan_evaluation(config: EvalConfig, shard: Shard = _WHOLE) -> Plan:
     """What `evaluate` would do: the model is loaded, the data listed, and no frame is decoded.
 
     Raises the BenchErrors that it would raise before its first frame. With `fit_on` only the data
-    of the fit is listed. Nothing is written.
+    of the fit is listed. The frames are those of `shard`. Nothing is written.
     """
     plugins = load_plugins()
     chosen = choose(plugins, config, metrics=config.metrics, reporters=config.reporters)
     conditions(config.corrupt)
     check_needs(chosen, config)
+    if chosen.backbone is None:  # as a run does: its folder is not named after one
+        config = replace(config, backbone=None, weights=None, wrap=None)
     indices = find_data(config, plugins)
     videos = [video for index in indices for video in index.videos]
     read_groups(config.group, {video.method for video in videos if video.label} - {""})
@@ -46,8 +52,10 @@ def plan_evaluation(config: EvalConfig) -> Plan:
         plan.append(("fitted first on", _faces(train, val)))
     else:
         plan += _artefact(chosen, config)
-    units = choose_units(config, videos)
-    return [*plan, *_sets(videos), ("frames", f"{len(units):,}"), ("out", str(run_folder(config)))]
+    pieces = cut(choose_units(config, videos), config.chunk)
+    frames = sum(len(pieces[index]) for index in shard.chunks(len(pieces)))
+    out = run_folder(config, shard)
+    return [*plan, *_sets(videos), ("frames", f"{frames:,}"), ("out", str(out))]
 
 
 def plan_fit(config: FitConfig) -> Plan:

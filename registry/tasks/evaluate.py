@@ -96,7 +96,7 @@ def prepare_job(config: EvalConfig, shard: Shard = _WHOLE) -> EvalJob:
         fitted = fit_first(plugins, chosen, config)
     model = build_model(chosen, config, fitted)
     units = choose_units(config, videos)
-    folder = Path(config.out or _default_folder(config, shard))
+    folder = run_folder(config, shard)
     return EvalJob(
         config=replace(config, out=str(folder)),
         chosen=chosen,
@@ -112,20 +112,17 @@ def prepare_job(config: EvalConfig, shard: Shard = _WHOLE) -> EvalJob:
     )
 
 
-def run_folder(config: EvalConfig) -> Path:
-    """Where a run goes; a ConfigError where another run is there already."""
-    folder = Path(config.out or _default_folder(config, _WHOLE))
-    if not config.overwrite:
-        refuse_other_run(folder, _run_there(folder), asdict(config))
-    return folder
-
-
-def _default_folder(config: EvalConfig, shard: Shard) -> str:
+def run_folder(config: EvalConfig, shard: Shard = _WHOLE) -> Path:
+    """Where a run goes; a ConfigError where another run or part is there already."""
     names = [config.detector, config.wrap or "", config.backbone or ""]
     names += [*map(_stem, config.dataset), config.split]
     names += [each.replace(":", "-") for each in config.corrupt]
     names += [] if shard == _WHOLE else [f"shard-{shard.number}-of-{shard.count}"]
-    return "runs/" + "_".join(name.replace("/", "_") for name in names if name)
+    folder = Path(config.out or "runs/" + "_".join(n.replace("/", "_") for n in names if n))
+    refuse_other_part(folder, shard, overwrite=config.overwrite)
+    if not config.overwrite:
+        refuse_other_run(folder, _run_there(folder), asdict(config))
+    return folder
 
 
 @contextmanager
@@ -139,13 +136,10 @@ def opened(job: EvalJob) -> Iterator[None]:
         wait_for_all()
         yield
         return
-    folder = writable_folder(job.folder)
-    with owned(folder):
-        refuse_other_part(folder, job.shard, overwrite=job.config.overwrite)
-        if job.config.overwrite and not rank.again:  # then these chunks are its own
-            job.store(folder, cached=False).clear()
-        else:
-            refuse_other_run(folder, _run_there(folder), asdict(job.config))
+    with owned(writable_folder(job.folder)):
+        run_folder(job.config, job.shard)  # again: another may have run here in the meantime
+        if job.config.overwrite and not rank.restarts:  # then these chunks are its own
+            job.store(job.folder, cached=False).clear()
         wait_for_all()
         yield
 

@@ -25,7 +25,7 @@ def test_a_rank_is_what_the_environment_says(monkeypatch: pytest.MonkeyPatch) ->
     assert not this_rank().first
     assert this_rank().prefix == "rank 1: "
     monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "2")
-    assert this_rank() == Rank(1, 3, 1, again=True)
+    assert this_rank() == Rank(1, 3, 1, restarts=2)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -13,6 +13,7 @@ from registry.errors import ConfigError
 from registry.plugins.discovery import load_plugins
 from registry.plugins.needs import check_ready
 from registry.ranks import this_rank
+from registry.results.parts import Shard
 from registry.settings.load import resolve
 from registry.settings.tasks import EvalConfig
 
@@ -39,12 +40,12 @@ An interrupted run continues where it stopped when you start it again with the s
 def configure_eval(parser: argparse.ArgumentParser) -> None:
     """Flags of `bench eval`: those of EvalConfig and the chosen detector's own."""
     configure_for_detectors(parser, EvalConfig, "options", _EVAL_EXAMPLES)
-    add_dry_run_flag(parser)
     parser.add_argument(
         "--shard",
         metavar="I/N",
         help="score the I-th of N shards alone, for `bench merge`: one shard for each machine",
     )
+    add_dry_run_flag(parser)
     add_json_flag(parser, "results.json, or what --corrupt gives,")
 
 
@@ -52,14 +53,17 @@ def run_eval(args: argparse.Namespace) -> int:
     """Evaluate, print the tables, name the run folder."""
     config = resolve(EvalConfig, args.config, args.set, given_flags(args, EvalConfig))
     check_ready(config)  # before torch is loaded
+    several = bool(config.corrupt) and not _is_one(config.corrupt)
+    shard = None if args.shard is None else Shard.parse(args.shard)
+    if shard is not None and several:
+        raise ConfigError("--shard takes one condition at a time: --corrupt NAME:SEVERITY, or none")
     if args.dry_run:
         from registry.tasks.dry_run import plan_evaluation
 
-        print_table("", ("what would be done", ""), plan_evaluation(config))
+        print_table("", ("what would be done", ""), plan_evaluation(config, shard or Shard()))
         return 0
-    several = bool(config.corrupt) and not _is_one(config.corrupt)
-    if args.shard is not None:
-        return _run_shard(config, args.shard, several=several, as_json=args.as_json)
+    if shard is not None:
+        return _run_shard(config, shard, as_json=args.as_json)
     if several:
         return _run_corrupted(config, as_json=args.as_json)
     from registry.tasks.evaluate import evaluate  # loads torch: after what can go wrong without it
@@ -74,12 +78,7 @@ def run_eval(args: argparse.Namespace) -> int:
     return 0
 
 
-def _run_shard(config: EvalConfig, text: str, *, several: bool, as_json: bool) -> int:
-    from registry.results.parts import Shard
-
-    shard = Shard.parse(text)
-    if several:
-        raise ConfigError("--shard takes one condition at a time: --corrupt NAME:SEVERITY, or none")
+def _run_shard(config: EvalConfig, shard: Shard, *, as_json: bool) -> int:
     from registry.tasks.parts import evaluate_shard
 
     part, folder = evaluate_shard(config, shard)

@@ -313,3 +313,17 @@ def test_a_part_prints_itself_as_json(tmp_path: Path, capsys: pytest.CaptureFixt
     line = ["eval", "--detector", "random", "--dataset", str(tmp_path / "data"), "--quiet"]
     assert main([*line, "--shard", "1/1", "--out", str(tmp_path / "p"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["shard"] == {"number": 1, "count": 1}
+
+
+def test_a_dry_run_tells_the_frames_and_the_folder_of_its_shard(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_data(tmp_path / "data")
+    line = ["eval", "--detector", "random", "--dataset", "data", "--chunk", "5", "--quiet"]
+    assert main([*line, "--shard", "3/3", "--dry-run"]) == 0
+    told = dict(row.split(maxsplit=1) for row in capsys.readouterr().out.splitlines()[2:] if row)
+    assert told["frames"] == "2"
+    assert told["out"] == "runs/random_data_test_shard-3-of-3"
+    assert main([*line, "--shard", "3/3"]) == 0
+    assert Part.load(tmp_path / told["out"]).frames_scored == 2

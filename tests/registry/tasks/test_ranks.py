@@ -27,7 +27,7 @@ def evaluation(data: Path, out: Path, *more: str) -> list[str]:
 
 def run(line: list[str], variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        line, env=variables, capture_output=True, text=True, check=False, timeout=500
+        line, env=variables, capture_output=True, text=True, check=False, timeout=300
     )
 
 
