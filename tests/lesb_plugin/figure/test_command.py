@@ -146,6 +146,7 @@ def test_a_row_of_fakes_gives_the_means_over_all_its_faces(
     assert "4 faces" in row.label
 
 
+@pytest.mark.slow
 def test_maps_of_all_heads_share_one_scale_and_the_face_comes_last(
     run: FinishedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:

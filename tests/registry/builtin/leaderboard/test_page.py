@@ -126,6 +126,7 @@ def test_the_page_opens_with_everything_measured_first(browse: Browse) -> None:
     assert '<form id="filters" autocomplete="off">' in dom  # shown, as the script runs
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_sorting_is_within_each_kind_and_what_is_missing_comes_last(browse: Browse) -> None:
     shown = Shown(browse("#sort=dataset:A&order=descending"))
@@ -135,6 +136,7 @@ def test_sorting_is_within_each_kind_and_what_is_missing_comes_last(browse: Brow
     assert up.names == ["alpha", "beta", "delta", "gamma", "omega"]
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_a_click_sorts_a_second_one_turns_and_the_address_keeps_it(browse: Browse) -> None:
     button = "document.querySelector('th[data-key=\"dataset:B\"] button')"
@@ -162,6 +164,7 @@ def test_the_keyboard_reaches_the_buttons_and_the_boxes(browse: Browse) -> None:
     assert f"<title>{total} kind true</title>" in browse(then=then)
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_filters_hide_kinds_columns_and_rows_and_average_what_is_shown(browse: Browse) -> None:
     shown = Shown(browse("#kind=reported&dataset=B&sort=average&order=descending"))
