@@ -95,20 +95,20 @@ def _body(kind: str, rows: Sequence[BoardRow], datasets: Sequence[str], columns:
     own = rows_in_order(rows, kind)
     text = _TITLES[kind] if own else f"{_TITLES[kind]}: no rows"
     group = tag("tr", tag("th", text, scope="rowgroup", colspan=columns), class_="group")
-    best = _Best(best_values(rows, kind), best_average(rows, kind))
+    best = _BestCells(best_values(rows, kind), best_average(rows, kind))
     lines = [line for row in own for line in _detector(row, datasets, best)]
     return tag("tbody", group, *lines, data_kind=kind)
 
 
 @dataclass(frozen=True, slots=True)
-class _Best:
+class _BestCells:
     """The best value of each column of a kind; of averages with the data sets that it is over."""
 
     values: dict[str, float]
     average: tuple[frozenset[str], float] | None
 
 
-def _detector(row: BoardRow, datasets: Sequence[str], best: _Best) -> list[Markup]:
+def _detector(row: BoardRow, datasets: Sequence[str], best: _BestCells) -> list[Markup]:
     """The row of a detector, and below it those of its single runs where there are some."""
     entry = row.entry
     under = f"{len(row.runs)} runs" if len(row.runs) > 1 else f"run {entry.run}"
@@ -117,7 +117,7 @@ def _detector(row: BoardRow, datasets: Sequence[str], best: _Best) -> list[Marku
     head = tag("th", name, *small, scope="row", data_value=entry.name.lower())
     lines = [tag("tr", head, *_cells(entry, datasets, best))]
     if len(row.runs) > 1:
-        nothing = _Best({}, None)
+        nothing = _BestCells({}, None)
         lines += [
             tag("tr", tag("th", f"run {run.run}", scope="row"), *_cells(run, datasets, nothing),
                 class_="run")
@@ -130,7 +130,7 @@ def _is_address(link: str) -> bool:
     return link.startswith("https://")
 
 
-def _cells(entry: BoardEntry, datasets: Sequence[str], best: _Best) -> list[Markup]:
+def _cells(entry: BoardEntry, datasets: Sequence[str], best: _BestCells) -> list[Markup]:
     chosen_on_test = entry.checkpoint_selection == "test"
     return [
         *(_cell(entry.cells.get(name), best.values.get(name)) for name in datasets),
