@@ -44,8 +44,13 @@ def is_unfinished(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def sweep(folder: Path) -> None:
-    """Take away what processes that are gone have left unfinished in the folder itself."""
+def sweep(*folders: Path) -> None:
+    """Take away what processes that are gone have left unfinished in the folders themselves."""
+    for folder in folders:
+        _sweep(folder)
+
+
+def _sweep(folder: Path) -> None:
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             found = _NAME.fullmatch(entry.name)

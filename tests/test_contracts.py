@@ -115,6 +115,7 @@ def test_backbones(kind: str, name: str) -> None:
     checks.check_backbone(spec, name=name, weights="random" if spec.needs_weights else None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", slow(names("detector"), is_fitted))
 def test_detectors(name: str, fitted: Callable[[str], Path | None]) -> None:
     spec = PLUGINS.get("detector", name)

@@ -17,7 +17,7 @@ from registry.builtin.datasets.toy.videos import Plan, draw_toy
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 API = sorted((DOCS / "api").glob("*.md"))
-SLOW = {"tasks", "plugins"}  # draw faces; build a network
+SLOW = {"tasks", "plugins", "python"}  # draw faces; build a network
 WRITTEN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 
 

@@ -129,6 +129,7 @@ def _paths(value: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
+@pytest.mark.slow
 @few
 @given(where=st.floats(0, 0.999), value=VALUES)
 def test_results_with_another_value_in_some_place(

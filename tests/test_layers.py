@@ -122,6 +122,7 @@ def test_a_class_name_stands_once() -> None:
     assert not {name: paths for name, paths in where.items() if len(paths) > 1}
 
 
+@pytest.mark.slow
 def test_identifiers_say_what_a_value_is_not_what_happened_to_it() -> None:
     literature = {"apart", "held", "kept", "made", "said", "shown", "told"}
     of_users = {("recipe.py", "apart")}  # a key of the files that --style takes

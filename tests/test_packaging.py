@@ -134,6 +134,7 @@ def test_the_sdist_holds_what_a_build_needs(sdist: Path) -> None:
     assert {f"configs/{name}" for name in CONFIGS} <= names
 
 
+@pytest.mark.slow
 def test_a_wheel_built_from_the_sdist_equals_the_one_from_the_checkout(
     wheel: Path, wheel_of_sdist: Path
 ) -> None:
@@ -157,6 +158,7 @@ def test_an_editable_install_finds_the_yaml_beside_the_checkout(
     assert Path(python(code, ROOT, tmp_path)) == ROOT / "configs"
 
 
+@pytest.mark.slow
 def test_an_installed_wheel_runs_from_its_own_files(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--target"]

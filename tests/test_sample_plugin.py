@@ -74,6 +74,7 @@ def test_its_options_are_flags_of_eval(site: Path, tmp_path: Path) -> None:
     assert "--half" in text
 
 
+@pytest.mark.slow
 def test_its_own_contract_test_passes(site: Path, tmp_path: Path) -> None:
     tests = str(site.with_name("source") / "tests")
     arguments = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, tests)

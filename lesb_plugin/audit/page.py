@@ -28,7 +28,9 @@ _STYLE = """
 .grouped .group th { padding-top: 1.1rem; font-weight: 700; border-bottom: 2px solid var(--line); }
 .grouped thead th:nth-child(2), .grouped thead th:nth-child(n+4) { text-align: right; }
 .grouped td:nth-child(3) { white-space: nowrap; }
-.chip { padding: .05rem .5rem; border-radius: 1rem; border: 1px solid; font-size: .85em; }
+@media (max-width: 40rem) { .grouped td:nth-child(3) { white-space: normal; min-width: 7rem; } }
+.chip { white-space: nowrap; border: 1px solid; border-radius: 1rem; }
+.chip { padding: .05rem .5rem; font-size: .85em; }
 .met-1 { color: var(--usual); }
 .met-0 { color: var(--fake); }
 @media print {

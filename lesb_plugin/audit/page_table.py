@@ -45,7 +45,7 @@ def best_control(row: Row) -> tuple[str, Figure] | None:
 
 def grouped_table(audit: Audit) -> Markup:
     """One table: a body for each group that has rows."""
-    head = table_head(("", "value", "aim", "best control", "faces"))
+    head = table_head(("measure", "value", "aim", "best control", "faces"))
     bodies = []
     for name in GROUPS:
         rows = [row for row in audit.rows if group_of(row) == name]

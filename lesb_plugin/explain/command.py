@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lesb_plugin.explain.explained import Explained, Explaining
     from lesb_plugin.explain.report_index import IndexEntry
 
-__all__ = ["configure_explain", "run_explain"]
+__all__ = ["configure_explain", "plain_name", "run_explain", "write_files"]
 
 _EXAMPLES = """\
 examples:
@@ -77,7 +77,7 @@ def run_explain(args: argparse.Namespace) -> int:
         with closing(explaining(args.inputs)) as found:
             for each in found:
                 name = names.of(each.prediction.path)
-                entries.append(_write(each, explaining, out, name))
+                entries.append(write_files(each, explaining, out, name))
                 lines.say(each.prediction, str(out / f"{name}.html"))
                 count += 1
                 failed += each.prediction.score is None
@@ -98,7 +98,8 @@ def _finish(out: Path, entries: list[IndexEntry], config: ExplainConfig) -> None
         tell(f"note: no browser could be started; the page is {page}")
 
 
-def _write(found: Explained, by: Explaining, out: Path, name: str) -> IndexEntry:
+def write_files(found: Explained, by: Explaining, out: Path, name: str) -> IndexEntry:
+    """Write out/NAME.html and what lies beside it, for one file."""
     from lesb_plugin.explain.record import (
         as_record,
         clear_pictures,
@@ -144,10 +145,10 @@ class _Names:
         self._taken = {"index"}  # of all reports
 
     def of(self, path: Path) -> str:
-        plain = _plain(path.stem)
+        plain = plain_name(path.stem)
         name, number = plain, 1
         if self._is_taken(name, path):
-            name = plain = f"{_plain(path.absolute().parent.name)}_{plain}"
+            name = plain = f"{plain_name(path.absolute().parent.name)}_{plain}"
         while self._is_taken(name, path):
             number += 1
             name = f"{plain}-{number}"
@@ -162,6 +163,6 @@ class _Names:
         return report_of(self._folder, name) not in {None, str(path)}
 
 
-def _plain(text: str) -> str:
+def plain_name(text: str) -> str:
     """Letters, digits, underscores, dots and dashes, at most 60."""
     return re.sub(r"[^\w.-]+", "_", text).strip("._")[:60] or "input"

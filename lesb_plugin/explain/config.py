@@ -8,16 +8,15 @@ from typing import Any, ClassVar, Literal
 
 from registry import ScoringConfig, option, options_field
 
-__all__ = ["ExplainConfig"]
+__all__ = ["ExplainConfig", "ExplainSettings"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExplainConfig(ScoringConfig):
-    """One run of `bench explain`; build it with `resolve`, which checks every value."""
+class ExplainSettings(ScoringConfig):
+    """How files are explained, wherever the reports go."""
 
     folder: ClassVar[str] = "explain"
 
-    out: str = option("runs/explain", "folder of the reports")
     explainer: str | None = option(
         None,
         "explainer that draws the maps (`bench list explainers`); by default the detector's own"
@@ -30,4 +29,11 @@ class ExplainConfig(ScoringConfig):
     style: Literal["default", "paper", "jet"] = option(
         "default", "colours; paper: blue is fake, as in the paper's figures"
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainConfig(ExplainSettings):
+    """One run of `bench explain`; build it with `resolve`, which checks every value."""
+
+    out: str = option("runs/explain", "folder of the reports")
     open: bool = option(False, "open the report, or the index of several, in the browser")

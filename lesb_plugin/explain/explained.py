@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesb_plugin.drawing.evidence import MapScale
-from lesb_plugin.explain.config import ExplainConfig
+from lesb_plugin.explain.config import ExplainSettings
 from lesb_plugin.explain.map_scale import MapReals, map_reals, scale_of
 from lesb_plugin.explainers.masks import NoPartsError, regions_of
 from lesb_plugin.explainers.options import ExplainOptions
@@ -102,7 +102,7 @@ class Explained:
 class Explaining:
     """What explains files, built once for any number of them."""
 
-    def __init__(self, config: ExplainConfig) -> None:
+    def __init__(self, config: ExplainSettings) -> None:
         self.predictor = Predictor(config)
         self.config = config = replace(config, detector=self.predictor.name)
         self._counted: dict[str, float] = {}
@@ -232,7 +232,7 @@ class Explaining:
 
 
 def _explainer(
-    predictor: Predictor, config: ExplainConfig
+    predictor: Predictor, config: ExplainSettings
 ) -> tuple[Explain | None, str | None, str]:
     """What explains, its name, and why there is none; one asked for that cannot is an error."""
     offered = {"reference": reference_data(config)}
@@ -245,13 +245,13 @@ def _explainer(
         return None, None, str(error)
 
 
-def _regions_option(config: ExplainConfig) -> ExplainOptions:
+def _regions_option(config: ExplainSettings) -> ExplainOptions:
     given = config.explain.get("regions")
     return ExplainOptions() if given is None else ExplainOptions(regions=str(given))
 
 
 def _drawn_frames(
-    found: Prediction, config: ExplainConfig
+    found: Prediction, config: ExplainSettings
 ) -> list[tuple[Path, FrameScore, Sequence[FaceScore]]]:
     """Frames, in the order of time, and the faces of them that are drawn.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from lesb_plugin.drawing.evidence import MapScale
-from lesb_plugin.explain.config import ExplainConfig
+from lesb_plugin.explain.config import ExplainSettings
 from registry import (
     Crop,
     Explain,
@@ -38,7 +38,7 @@ class MapReals:
         self.name = name
 
 
-def map_reals(predictor: Predictor, explain: Explain | None, config: ExplainConfig) -> MapReals:
+def map_reals(predictor: Predictor, explain: Explain | None, config: ExplainSettings) -> MapReals:
     """What an explainer knows itself of the reals that verdicts use, else what is measured.
 
     It is measured on the faces of --reference, which verdicts use as well, and on drawn ones where
@@ -79,7 +79,7 @@ def _measured(explain: Explain, crops: list[Crop], quiet: bool) -> dict[str, flo
     return {target: float(np.quantile(each, _WITHIN)) for target, each in largest.items()}
 
 
-def _key(predictor: Predictor, config: ExplainConfig, crops: list[Crop]) -> str:
+def _key(predictor: Predictor, config: ExplainSettings, crops: list[Crop]) -> str:
     """sha256 of what decides the maps and of the crops themselves."""
     origin = {key: value for key, value in predictor.origin.items() if not key.startswith("frame")}
     parts = [_FORMAT, origin, config.explainer, dict(config.explain), config.reference]

@@ -1,4 +1,4 @@
-"""Registers the explainers and `bench figure`."""
+"""Registers the explainers, `bench explain`, `bench serve` and `bench figure`."""
 
 from __future__ import annotations
 
@@ -74,6 +74,12 @@ def bench_commands() -> Iterable[CommandSpec]:
             configure=lazy("lesb_plugin.explain.command:configure_explain"),
             run=lazy("lesb_plugin.explain.command:run_explain"),
             function=lazy("lesb_plugin.explain.api:explain"),
+        ),
+        CommandSpec(
+            name="serve",
+            summary="a page on this machine where a photo or a clip is dropped and explained",
+            configure=lazy("lesb_plugin.serve.command:configure_serve"),
+            run=lazy("lesb_plugin.serve.command:run_serve"),
         ),
         CommandSpec(
             name="figure",

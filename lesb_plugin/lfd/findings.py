@@ -54,7 +54,8 @@ def _of_curves(curves: Mapping[str, Sequence[float]]) -> str:
     values = [np.asarray(curve) for curve in curves.values()]
     if all(curve[-1] >= _MOST for curve in values):
         needed = max(int(np.argmax(curve >= _MOST)) + 1 for curve in values)
-        return f"{needed} direction{'s' * (needed > 1)} hold 90 % of each part's variance."
+        hold = "directions hold" if needed > 1 else "direction holds"
+        return f"{needed} {hold} 90 % of each part's variance."
     least, most = (float(f([curve[-1] for curve in values])) for f in (min, max))
     share = f"{least:.2f}" if most - least < 0.005 else f"{least:.2f} to {most:.2f}"
     return f"The {len(values[0])} kept directions hold {share} of a part's variance."

@@ -17,7 +17,14 @@ from lesb_plugin.lfd.variants import Skipped
 from lesb_plugin.roi.dataset import PartViews
 from registry import Embedder
 
-__all__ = ["FEATURES", "Encoded", "RoiEncoder", "global_embedding", "part_features"]
+__all__ = [
+    "FEATURES",
+    "Encoded",
+    "RoiEncoder",
+    "global_embedding",
+    "part_and_rest_weights",
+    "part_features",
+]
 
 FEATURES = "parts less the rest"  # what artefacts say that their heads read
 LEAST_REST = 0.01  # share of the crop: below it the mean is one of rounding errors
@@ -56,7 +63,8 @@ class RoiEncoder:
         """
         embeddings, maps = self.embedder.with_map(images)
         size, grid = images.shape[1], (maps.shape[2], maps.shape[3])
-        weights = np.stack([self._weights(points, size, grid) for points in landmarks])
+        drawn = [part_and_rest_weights(each, self.regions, size, grid) for each in landmarks]
+        weights = np.stack(drawn)
         return embeddings, maps, weights
 
     def fault(
@@ -71,13 +79,18 @@ class RoiEncoder:
                 return str(error)
         return ""
 
-    def _weights(
-        self, landmarks: NDArray[np.floating[Any]], size: int, grid: tuple[int, int]
-    ) -> NDArray[np.float32]:
-        try:
-            return _parts_and_rest(landmarks, self.regions, size, grid)
-        except ValueError:
-            return np.full((len(self.regions.parts) + 1, *grid), np.nan, np.float32)
+
+def part_and_rest_weights(
+    landmarks: NDArray[np.floating[Any]], regions: RegionSet, size: int, grid: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Weights (K + 1, h, w) of the parts and the rest; NaN where a part lies outside of the crop.
+
+    `landmarks` are (P, 2) in pixels of a crop of side `size`.
+    """
+    try:
+        return _parts_and_rest(landmarks, regions, size, grid)
+    except ValueError:
+        return np.full((len(regions.parts) + 1, *grid), np.nan, np.float32)
 
 
 def _parts_and_rest(

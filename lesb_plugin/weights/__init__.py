@@ -33,7 +33,7 @@ TRAINED_ON = (
     Training(dataset="voteview", task="forgery"),
 )
 INPUT_SIZE = 224  # pixels of the sides of a crop
-WEIGHTS_SHA256 = "edfd0bd21740516a8a4e7c0e21ced2a33813d72f914b4b8fa19e2e0f6bfa9214"
+WEIGHTS_SHA256 = "e297adad5e51a7d98dc3713e66e08e3c97808471e87fb00c60b1e7775c3ec011"
 RECIPE = TimmRecipe(
     arch="tf_efficientnet_lite0",
     file="weights of `bench train --backbone sbi_efflite0` or efflite0_in1k",

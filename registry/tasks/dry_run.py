@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from registry.contracts.types import Video
 from registry.detectors.model import build_model
-from registry.faces.corruptions import the_condition
+from registry.faces.corruptions import conditions
 from registry.faces.reader import build_reader
 from registry.faces.real_faces import find_splits
 from registry.plugins.chosen import Chosen, choose
@@ -38,7 +38,7 @@ def plan_evaluation(config: EvalConfig, shard: Shard = _WHOLE) -> Plan:
     """
     plugins = load_plugins()
     chosen = choose(plugins, config, metrics=config.metrics, reporters=config.reporters)
-    the_condition(config.corrupt)
+    conditions(config.corrupt)
     check_needs(chosen, config)
     if chosen.backbone is None:  # as a run does: its folder is not named after one
         config = replace(config, backbone=None, weights=None, wrap=None)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from registry.builtin.compare.command import run_names
 from registry.cli.flags import add_json_flag
 from registry.console import print_table, say, say_block, tell
-from registry.errors import BenchError, ConfigError, DataError
+from registry.errors import BenchError, DataError
 from registry.plugins.discovery import load_plugins
 
 if TYPE_CHECKING:
@@ -26,12 +26,14 @@ _ROUNDING = 0.0051  # what two decimals hide
 
 _EXAMPLES = """\
 examples:
+  bench leaderboard runs/*                  a table in the terminal
   bench leaderboard runs/* --out board      board/leaderboard.html, .md and .csv
-  bench leaderboard --out board             only published numbers
+  bench leaderboard                         only published numbers
   bench leaderboard runs/lesb --paper table1   the paper's table, with your runs below
 
-The numbers of runs are recomputed from their predictions. A row for which that was impossible, or
-whose predictions were changed after the evaluation, says so."""
+Runs of one detector with the same weights, artefact and protocol are one row. The numbers of runs
+are recomputed from their predictions. A row for which that was impossible, or whose predictions
+were changed after the evaluation, says so."""
 
 
 def configure_leaderboard(parser: argparse.ArgumentParser) -> None:
@@ -48,11 +50,7 @@ def configure_leaderboard(parser: argparse.ArgumentParser) -> None:
 
 
 def run_leaderboard(args: argparse.Namespace) -> int:
-    """Write the three files, print a published table or the rows as JSON."""
-    if args.out is None and args.paper is None and not args.as_json:
-        raise ConfigError(
-            "nothing to do; pass --out FOLDER, --paper table1 to print a table, or --json"
-        )
+    """Print the table, a published one or the rows as JSON, or write the three files."""
     from registry.builtin.leaderboard.entries import measured, published, reported
 
     finished = _finished(args.runs)
@@ -72,6 +70,8 @@ def run_leaderboard(args: argparse.Namespace) -> int:
     if args.out is not None:
         for path in _write(entries, args.out):
             (tell if args.as_json else say)(f"wrote {path}")
+    elif args.paper is None and not args.as_json:
+        _print(entries)
     return 0
 
 
@@ -130,6 +130,29 @@ def _write(entries: Sequence[BoardEntry], folder: Path) -> list[Path]:
         write_text(path, text(entries))
         written.append(path)
     return written
+
+
+# --- the terminal ----------------------------------------------------------------------------
+
+
+def _print(entries: Sequence[BoardEntry]) -> None:
+    """Two tables: the two kinds have no column, no order and no best value in common."""
+    from registry.builtin.leaderboard.merged import merged
+    from registry.builtin.leaderboard.text import datasets_of, terminal_rows
+
+    rows = merged(entries)
+    titles = {"measured": "Measured here", "reported": "Reported by others"}
+    for kind, title in titles.items():
+        own = [row for row in rows if row.entry.kind == kind]
+        if own:
+            datasets = datasets_of([row.entry for row in own])
+            print_table(f"{title} (AUC in %)", *terminal_rows(own, kind, datasets))
+            say()
+    say("*: the best of its column in its own table. i: the detector learned from that data set.")
+    say("Averages are over different numbers of data sets; the best one is over the most.")
+    for each in entries:
+        if each.doubt:
+            say(f"{each.name}: {each.doubt}.")
 
 
 # --- a published table -----------------------------------------------------------------------

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from registry.contracts.training import Training
 from registry.contracts.types import ALL_METHODS
 from registry.errors import ConfigError
+from registry.fingerprints import fingerprint
 from registry.results.profiles import STRICT
 from registry.results.result import Result
 from registry.settings.coerce import build
@@ -28,6 +29,11 @@ __all__ = [
 FOLDER, NAMES = "leaderboard", "datasets"
 Level = Literal["video", "frame", "not stated"]
 UNKNOWN = "unknown"
+# What of a run's configuration changes its scores, beside weights, artefact and crop.
+_SCORING = frozenset(
+    ("options", "wrap", "frames", "frame_policy", "split", "corrupt", "crop_from", "face_detector",
+     "landmarker", "precision", "fit_on", "compression", "faces", "detection_size")
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +54,9 @@ class BoardEntry:
     """A row: AUCs by data set, and what has to be known to read them.
 
     Rows of kind "measured" come from a run here, those of kind "reported" from a publication; the
-    two are never ranked together. What is not known is None or "unknown".
+    two are never ranked together. What is not known is None or "unknown". `link` is the address
+    of the method's paper and `source_link` that of the publication with these numbers; "" without
+    one. Rows of one `setup` are of the same detector, weights, artefact and protocol.
     """
 
     kind: Literal["measured", "reported"]
@@ -63,6 +71,13 @@ class BoardEntry:
     weights_sha256: str = UNKNOWN
     checkpoint_selection: str = UNKNOWN
     date: str = UNKNOWN
+    detector: str = ""
+    artefact_sha256: str = UNKNOWN
+    setup: str = ""
+    run: str = ""
+    doubt: str = ""
+    link: str = ""
+    source_link: str = ""
 
     @property
     def average(self) -> float | None:
@@ -101,7 +116,22 @@ def measured(result: Result, run: str, variant: str | None = None, doubt: str = 
         weights_sha256=backbone.weights_sha256 if backbone else "none",
         checkpoint_selection=origin.checkpoint_selection,
         date=origin.created[:10] or UNKNOWN,
+        detector=f"{chosen}{on}",
+        artefact_sha256=origin.artefact_sha256 or "none",
+        setup=_setup(result, chosen),
+        run=run,
+        doubt=doubt,
     )
+
+
+def _setup(result: Result, variant: str) -> str:
+    """A fingerprint of all that scores a file: equal where runs differ in their data alone."""
+    origin, settings = result.provenance, result.settings
+    backbone = asdict(origin.backbone) if origin.backbone else None
+    config = {key: value for key, value in origin.config.items() if key in _SCORING}
+    crop = asdict(origin.crop) if origin.crop else None
+    chosen = (variant, settings.profile, origin.checkpoint_selection)
+    return fingerprint([chosen, backbone, crop, origin.artefact_sha256, config])
 
 
 def _cells(result: Result, variant: str) -> dict[str, Cell]:
@@ -133,12 +163,16 @@ def _trained_on(result: Result) -> Iterable[Training]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedRow:
-    """AUCs in per cent by data set; fields left out are the file's."""
+    """AUCs in per cent by data set; fields left out are the file's.
+
+    `link` is the address of the method's own paper.
+    """
 
     name: str
     auc: Mapping[str, float]
     level: Level | None = None
     average: float | None = None
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +180,8 @@ class Published:
     """One file of configs/leaderboard: a table as it was published.
 
     `trained_on` decides in-domain or cross-dataset, and is empty where it is not known. `paper` is
-    the name that `--paper` takes, and `columns` maps that table's headings to data sets.
+    the name that `--paper` takes, and `columns` maps that table's headings to data sets. `link` is
+    the address of the publication.
     """
 
     source: str
@@ -155,6 +190,7 @@ class Published:
     rows: tuple[PublishedRow, ...]
     trained_on: tuple[str, ...] = ()
     paper: str | None = None
+    link: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -188,6 +224,9 @@ def _reported(table: Published, row: PublishedRow, names: Mapping[str, str]) -> 
         level=row.level or table.level,
         protocol=table.protocol,
         source=table.source,
+        detector=row.name,
+        link=row.link or table.link,
+        source_link=table.link,
     )
 
 

@@ -1,5 +1,6 @@
 // Sorts within each kind, filters by kind and data set, and keeps the view in the page's address:
-// #sort=average&order=descending&kind=measured&dataset=DFDC opens the page that way.
+// #sort=average&order=descending&kind=measured&dataset=DFDC opens the page that way, and
+// details=shown adds single runs and where the numbers come from.
 (() => {
   "use strict";
   const form = document.getElementById("filters");
@@ -9,7 +10,14 @@
   const bodies = [...table.tBodies];
   const boxes = (name) => [...form.elements].filter((each) => each.name === name);
   const chosen = (name) => boxes(name).filter((each) => each.checked).map((each) => each.value);
+  const isRun = (row) => row.classList.contains("run");
   const rowsOf = (body) => [...body.rows].filter((row) => !row.classList.contains("group"));
+  const runsOf = new Map();
+  let owner = null;
+  bodies.flatMap(rowsOf).forEach((row) => {
+    if (isRun(row)) { runsOf.get(owner).push(row); } else { owner = row; runsOf.set(row, []); }
+  });
+  const switched = form.elements.namedItem("details");
   const averageAt = heads.findIndex((head) => head.dataset.key === "average");
   let sort = null;
   let order = "descending";
@@ -20,6 +28,7 @@
       const wanted = given.getAll(name);
       boxes(name).forEach((box) => { box.checked = !wanted.length || wanted.includes(box.value); });
     }
+    switched.checked = given.get("details") === "shown";
     sort = heads.some((head) => head.dataset.key === given.get("sort")) ? given.get("sort") : null;
     order = given.get("order") === "ascending" ? "ascending" : "descending";
   };
@@ -34,6 +43,7 @@
         (kept.length ? kept : [""]).forEach((value) => view.append(name, value));
       }
     }
+    if (switched.checked) { view.set("details", "shown"); }
     history.replaceState(null, "", `#${view}`);
   };
 
@@ -50,10 +60,31 @@
       small.className = "interval";
       small.textContent = `over ${values.length}`;
       cell.dataset.value = mean.toFixed(6);
-      cell.textContent = (100 * mean).toFixed(2);
-      cell.append(small);
+      const figure = document.createElement("span");
+      figure.textContent = (100 * mean).toFixed(2);
+      cell.replaceChildren(figure, small);
     }
     return values.length;
+  };
+
+  // Averages compare where they are over the same data sets, of which the most are asked for.
+  const markAverages = (rows, shown) => {
+    const over = (row) => heads.flatMap((head, at) =>
+      shown.includes(head.dataset.dataset) && row.cells[at].dataset.value !== undefined ? [at] : []);
+    const sets = new Map();
+    rows.forEach((row) => {
+      const key = over(row).join();
+      row.cells[averageAt].classList.remove("best");
+      if (key) { sets.set(key, [...(sets.get(key) || []), row.cells[averageAt]]); }
+    });
+    const size = (key) => key.split(",").length;
+    const most = Math.max(0, ...[...sets.keys()].map(size));
+    const rivals = [...sets].filter(([key, cells]) => size(key) === most && cells.length > 1);
+    if (rivals.length === 1) {
+      const cells = rivals[0][1];
+      const best = Math.max(...cells.map((cell) => Number(cell.dataset.value)));
+      cells.forEach((cell) => cell.classList.toggle("best", Number(cell.dataset.value) === best));
+    }
   };
 
   const compare = (at, sign) => (first, second) => {
@@ -68,23 +99,30 @@
   const apply = () => {
     const shown = chosen("dataset");
     const kinds = chosen("kind");
-    const hidden = heads.map((head) => Boolean(head.dataset.dataset) && !shown.includes(head.dataset.dataset));
+    const hidden = heads.map((head) => head.dataset.dataset
+      ? !shown.includes(head.dataset.dataset)
+      : head.classList.contains("detail") && !switched.checked);
     heads.forEach((head, at) => {
       head.hidden = hidden[at];
       if (head.dataset.key === sort) { head.setAttribute("aria-sort", order); }
       else { head.removeAttribute("aria-sort"); }
     });
+    table.querySelectorAll("small.detail").forEach((each) => { each.hidden = !switched.checked; });
     const at = heads.findIndex((head) => head.dataset.key === sort);
     let visible = 0;
     for (const body of bodies) {
       body.hidden = !kinds.includes(body.dataset.kind);
-      const rows = rowsOf(body);
-      for (const row of rows) {
+      for (const row of rowsOf(body)) {
         [...row.cells].forEach((cell, column) => { cell.hidden = hidden[column]; });
-        row.hidden = average(row, shown) === 0;
-        visible += !row.hidden && !body.hidden;
+        row.hidden = average(row, shown) === 0 || (isRun(row) && !switched.checked);
       }
-      if (at >= 0) { rows.sort(compare(at, order === "ascending" ? 1 : -1)).forEach((row) => body.append(row)); }
+      const rows = rowsOf(body).filter((row) => !isRun(row));
+      visible += body.hidden ? 0 : rows.filter((row) => !row.hidden).length;
+      markAverages(rows, shown);
+      if (at >= 0) {
+        rows.sort(compare(at, order === "ascending" ? 1 : -1));
+        rows.forEach((row) => body.append(row, ...runsOf.get(row)));
+      }
     }
     const by = sort ? `, each kind sorted by ${heads[at].textContent}, ${order}` : "";
     status.textContent = `${visible} rows${by}`;

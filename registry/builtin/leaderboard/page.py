@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import resources
 
 from registry.builtin.leaderboard.entries import BoardEntry, Cell
+from registry.builtin.leaderboard.merged import BoardRow, best_average, best_values, merged
 from registry.builtin.leaderboard.text import (
     FACTS,
     datasets_of,
-    in_order,
     milliseconds,
     parameters,
     percent,
+    rows_in_order,
     selection,
 )
 from registry.html.markup import Markup, joined, tag
 from registry.html.page import html_page
 
 __all__ = ["page"]
+
+_TITLES = {"measured": "Measured here", "reported": "Reported by others"}
 
 
 def page(entries: Sequence[BoardEntry]) -> str:
@@ -27,7 +31,7 @@ def page(entries: Sequence[BoardEntry]) -> str:
     return html_page(
         "Leaderboard",
         tag("header", tag("h1", "Leaderboard"), *_introduction()),
-        tag("main", _filters(datasets), _table(entries, datasets)),
+        tag("main", _filters(datasets), _table(merged(entries), datasets)),
         style=_resource("leaderboard.css"),
         script=_resource("leaderboard.js"),
     )
@@ -41,7 +45,7 @@ def _introduction() -> list[Markup]:
     reading = (
         "AUC in per cent, below it the 95 % interval and whether the detector learned from that"
         " data set. An average is over the data sets shown that a row has; their number stands"
-        " below it."
+        " below it. The best value of a column is bold and starred."
     )
     kinds = (
         "Measured rows come from runs of bench eval, reported rows from publications. Their"
@@ -53,8 +57,10 @@ def _introduction() -> list[Markup]:
 def _filters(datasets: Sequence[str]) -> Markup:
     kinds = _choices("Kind", "kind", ("measured", "reported"))
     sets = _choices("Data sets", "dataset", datasets)
+    box = tag("input", type="checkbox", name="details", value="shown")
+    switch = tag("label", box, "Details: single runs and where numbers come from", class_="switch")
     status = tag("p", "", role="status", id="status", class_="soft")
-    return tag("form", kinds, sets, status, id="filters", autocomplete="off", hidden=True)
+    return tag("form", kinds, sets, switch, status, id="filters", autocomplete="off", hidden=True)
 
 
 def _choices(title: str, name: str, values: Sequence[str]) -> Markup:
@@ -65,85 +71,124 @@ def _choices(title: str, name: str, values: Sequence[str]) -> Markup:
     return tag("fieldset", tag("legend", title), *boxes)
 
 
-def _table(entries: Sequence[BoardEntry], datasets: Sequence[str]) -> Markup:
+def _table(rows: Sequence[BoardRow], datasets: Sequence[str]) -> Markup:
     heads = [
         _head("detector", "detector"),
         *(_head(name, f"dataset:{name}", dataset=name) for name in datasets),
         _head("average", "average"),
-        *(_head(name, name) for name in FACTS),
+        *(_head(name, name, detail=name != "level") for name in FACTS),
     ]
-    bodies = [
-        _body(kind, in_order(entries, kind), datasets, len(heads))
-        for kind in ("measured", "reported")
-    ]
+    bodies = [_body(kind, rows, datasets, len(heads)) for kind in ("measured", "reported")]
     caption = "Detectors by data set; the buttons in the header sort each kind separately."
     table = tag("table", tag("caption", caption), tag("thead", tag("tr", *heads)), *bodies)
     label = "Leaderboard"
-    return tag("div", table, class_="scroll", tabindex=0, role="region", aria_label=label)
+    return tag("div", table, class_="scroll board", tabindex=0, role="region", aria_label=label)
 
 
-def _head(text: str, key: str, dataset: str | None = None) -> Markup:
+def _head(text: str, key: str, dataset: str | None = None, detail: bool = False) -> Markup:
     button = tag("button", text, type="button")
-    return tag("th", button, scope="col", data_key=key, data_dataset=dataset)
+    class_ = "detail" if detail else None
+    return tag("th", button, scope="col", class_=class_, data_key=key, data_dataset=dataset)
 
 
-def _body(kind: str, rows: Sequence[BoardEntry], datasets: Sequence[str], columns: int) -> Markup:
-    title = {"measured": "Measured here", "reported": "Reported by others"}[kind]
-    text = title if rows else f"{title}: no rows"
+def _body(kind: str, rows: Sequence[BoardRow], datasets: Sequence[str], columns: int) -> Markup:
+    own = rows_in_order(rows, kind)
+    text = _TITLES[kind] if own else f"{_TITLES[kind]}: no rows"
     group = tag("tr", tag("th", text, scope="rowgroup", colspan=columns), class_="group")
-    return tag("tbody", group, *(_row(entry, datasets) for entry in rows), data_kind=kind)
+    best = _Best(best_values(rows, kind), best_average(rows, kind))
+    lines = [line for row in own for line in _detector(row, datasets, best)]
+    return tag("tbody", group, *lines, data_kind=kind)
 
 
-def _row(entry: BoardEntry, datasets: Sequence[str]) -> Markup:
+@dataclass(frozen=True, slots=True)
+class _Best:
+    """The best value of each column of a kind; of averages with the data sets that it is over."""
+
+    values: dict[str, float]
+    average: tuple[frozenset[str], float] | None
+
+
+def _detector(row: BoardRow, datasets: Sequence[str], best: _Best) -> list[Markup]:
+    """The row of a detector, and below it those of its single runs where there are some."""
+    entry = row.entry
+    under = f"{len(row.runs)} runs" if len(row.runs) > 1 else f"run {entry.run}"
+    small = [tag("small", under, class_="interval detail")] if row.runs and entry.run else []
+    name = tag("a", entry.name, href=entry.link) if _is_address(entry.link) else entry.name
+    head = tag("th", name, *small, scope="row", data_value=entry.name.lower())
+    lines = [tag("tr", head, *_cells(entry, datasets, best))]
+    if len(row.runs) > 1:
+        nothing = _Best({}, None)
+        lines += [
+            tag("tr", tag("th", f"run {run.run}", scope="row"), *_cells(run, datasets, nothing),
+                class_="run")
+            for run in row.runs
+        ]  # fmt: skip
+    return lines
+
+
+def _is_address(link: str) -> bool:
+    return link.startswith("https://")
+
+
+def _cells(entry: BoardEntry, datasets: Sequence[str], best: _Best) -> list[Markup]:
     chosen_on_test = entry.checkpoint_selection == "test"
-    return tag(
-        "tr",
-        tag("th", entry.name, scope="row", data_value=entry.name.lower()),
-        *(_cell(entry.cells.get(name)) for name in datasets),
-        _average(entry),
+    return [
+        *(_cell(entry.cells.get(name), best.values.get(name)) for name in datasets),
+        _average(entry, best.average),
         _fact(entry.level),
-        _fact(selection(entry), class_="flag" if chosen_on_test else None),
+        _fact(selection(entry), class_="flag" if chosen_on_test else ""),
         _fact(parameters(entry.parameters), entry.parameters),
         _fact(milliseconds(entry.seconds_per_frame), entry.seconds_per_frame),
         _fact(entry.crop, class_="whole"),
         _sha256(entry.weights_sha256),
         _fact(entry.date, class_="whole"),
         _fact(entry.protocol),
-        _fact(entry.source),
-    )
+        _source(entry),
+    ]
 
 
-def _cell(cell: Cell | None) -> Markup:
+def _cell(cell: Cell | None, best: float | None) -> Markup:
     if cell is None:
         return tag("td", "-", class_="number")
     lines = [] if cell.low is None or cell.high is None else [_between(cell.low, cell.high)]
     domain = "domain unknown" if cell.domain == "unknown" else cell.domain
     small = [tag("small", text, class_="interval") for text in (*lines, domain)]
     value = f"{cell.auc:.6f}"
-    return tag("td", percent(cell.auc), *small, class_="number", data_value=value)
+    is_best = cell.auc == best
+    return tag("td", tag("span", percent(cell.auc)), *small,
+               class_="number best" if is_best else "number", data_value=value)  # fmt: skip
 
 
 def _between(low: float, high: float) -> str:
     return f"{percent(low)} to {percent(high)}"
 
 
-def _average(entry: BoardEntry) -> Markup:
+def _average(entry: BoardEntry, best: tuple[frozenset[str], float] | None) -> Markup:
     value = entry.average
     if value is None:
         return tag("td", "-", class_="number average")
     small = tag("small", f"over {len(entry.cells)}", class_="interval")
-    return tag("td", percent(value), small, class_="number average", data_value=f"{value:.6f}")
+    is_best = best == (frozenset(entry.cells), value)
+    class_ = "number average best" if is_best else "number average"
+    return tag("td", tag("span", percent(value)), small, class_=class_, data_value=f"{value:.6f}")
 
 
-def _fact(text: str, number: float | None = None, class_: str | None = None) -> Markup:
+def _fact(text: str, number: float | None = None, class_: str = "") -> Markup:
     """A cell sorted by `number`, else by its text; what is unknown sorts last."""
     if text == "unknown":
         return tag("td", text, class_="unknown")
     value = text.lower() if number is None else f"{number:.9g}"
-    return tag("td", text, class_=class_, data_value=value)
+    return tag("td", text, class_=class_ or None, data_value=value)
 
 
 def _sha256(text: str) -> Markup:
     if len(text) < 64:
         return _fact(text)
     return tag("td", joined(tag("abbr", text[:12], title=text)), data_value=text)
+
+
+def _source(entry: BoardEntry) -> Markup:
+    if not _is_address(entry.source_link):
+        return _fact(entry.source)
+    link = tag("a", entry.source, href=entry.source_link)
+    return tag("td", link, data_value=entry.source.lower())

@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 
 from registry.builtin.leaderboard.entries import BoardEntry, Cell
+from registry.builtin.leaderboard.merged import BoardRow, best_average, best_values, merged
 from registry.untrusted import csv_cell, markdown_cell
 
 __all__ = [
@@ -18,7 +19,9 @@ __all__ = [
     "milliseconds",
     "parameters",
     "percent",
+    "rows_in_order",
     "selection",
+    "terminal_rows",
 ]
 
 FACTS = (
@@ -49,6 +52,12 @@ def in_order(entries: Sequence[BoardEntry], kind: str) -> list[BoardEntry]:
     return sorted(own, key=lambda entry: (-len(entry.cells), -(entry.average or 0), entry.name))
 
 
+def rows_in_order(rows: Sequence[BoardRow], kind: str) -> list[BoardRow]:
+    """One kind's detectors, as `in_order` has them."""
+    by_entry = {id(row.entry): row for row in rows}
+    return [by_entry[id(entry)] for entry in in_order([row.entry for row in rows], kind)]
+
+
 def percent(value: float | None) -> str:
     """An AUC in per cent, two decimals."""
     return "-" if value is None else f"{100 * value:.2f}"
@@ -71,7 +80,7 @@ def selection(entry: BoardEntry) -> str:
 
 
 def as_markdown(entries: Sequence[BoardEntry]) -> str:
-    """Two tables, measured and reported, with what each row's numbers rest on."""
+    """Detectors measured and reported, then single runs, with what their numbers rest on."""
     datasets = datasets_of(entries)
     reading = (
         "AUC in %, in brackets 95 % intervals. Measured rows come from runs of `bench eval`,"
@@ -79,10 +88,13 @@ def as_markdown(entries: Sequence[BoardEntry]) -> str:
         " An average is over the data sets of its row, whose number stands beside it."
     )
     lines = ["# Leaderboard", "", reading]
+    rows = merged(entries)
     for kind in ("measured", "reported"):
-        rows = in_order(entries, kind)
+        own = [row.entry for row in rows_in_order(rows, kind)]
         lines += ["", f"## {kind.capitalize()}", ""]
-        lines += _markdown_table(rows, datasets) if rows else ["No rows."]
+        lines += _markdown_table(own, datasets) if own else ["No rows."]
+    if runs := [run for row in rows_in_order(rows, "measured") for run in row.runs]:
+        lines += ["", "## Single runs", "", *_markdown_table(runs, datasets)]
     return "\n".join(lines) + "\n"
 
 
@@ -154,3 +166,29 @@ def as_csv(entries: Sequence[BoardEntry]) -> str:
 def _csv_value(cell: Cell | None, part: str) -> str | float | None:
     value = getattr(cell, part, "")
     return csv_cell(value) if isinstance(value, str) else value
+
+
+# --- terminal --------------------------------------------------------------------------------
+
+
+def terminal_rows(
+    rows: Sequence[BoardRow], kind: str, datasets: Sequence[str]
+) -> tuple[list[str], list[list[str]]]:
+    """Header and lines of one kind's table: AUC in per cent, `*` the best, `i` in-domain."""
+    best, average = best_values(rows, kind), best_average(rows, kind)
+    lines = []
+    for row in rows_in_order(rows, kind):
+        entry = row.entry
+        cells = [_marked(entry.cells.get(name), best.get(name)) for name in datasets]
+        star = "*" if average == (frozenset(entry.cells), entry.average) else ""
+        mean = f"{percent(entry.average)}{star} ({len(entry.cells)})"
+        lines.append([entry.name, *cells, mean, entry.level, *([entry.run] if row.runs else [])])
+    header = ["detector", *datasets, "average (over)", "level"]
+    return ([*header, "runs"] if kind == "measured" else header), lines
+
+
+def _marked(cell: Cell | None, best: float | None) -> str:
+    if cell is None:
+        return "-"
+    domain = "i" if cell.domain == "in-domain" else ""
+    return f"{percent(cell.auc)}{domain}{'*' if cell.auc == best else ''}"

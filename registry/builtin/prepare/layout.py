@@ -172,7 +172,7 @@ class Store:
             self.listing, self._start = _listing(checkout, out, name)
         self.index, self.failures = out / f"{name}.json", out / f"{name}_failures.csv"
         file = self.root / _SETTINGS
-        sweep(self.root)
+        sweep(self.root, *self.root.glob("*/records"))  # of groups that are finished, too
         if self.root.exists() and not file.is_file() and _is_not_empty(self.root):
             raise ConfigError(
                 f"{self.root} holds something that `bench prepare` did not make; choose another"

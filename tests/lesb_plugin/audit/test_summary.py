@@ -97,6 +97,7 @@ def test_without_a_fake_that_has_one_changed_part_there_is_nothing_to_keep(
     assert not audit_file(artefact).exists()
 
 
+@pytest.mark.slow
 def test_a_detector_without_artefact_is_told_before_any_work(
     faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

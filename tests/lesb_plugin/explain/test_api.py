@@ -95,6 +95,7 @@ def test_tab_offers_what_there_is() -> None:
     assert registry.explain.__doc__
 
 
+@pytest.mark.slow
 def test_results_become_a_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pandas", reason="pandas is not installed")
     result = registry.evaluate(

@@ -160,6 +160,7 @@ def test_a_registered_lesb_roi_explains(
     assert record(tmp_path)["origin"]["detector"] == "lesb"
 
 
+@pytest.mark.slow
 def test_where_it_is_not_fitted_lesb_explains_and_a_line_says_so(
     bench: Run, fitted: dict[str, Path], tmp_path: Path
 ) -> None:

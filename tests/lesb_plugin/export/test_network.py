@@ -37,6 +37,7 @@ def test_the_shipped_lesb_scores_as_its_detector_does() -> None:
     check_equal(load_source("sbi_efflite0").network, detector)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("probe", [False, True], ids=["own head", "probe"])
 @pytest.mark.parametrize("fusion", ["max", "median"])
 def test_any_fusion_and_either_head_score_as_the_detector_does(probe: bool, fusion: Any) -> None:

@@ -17,6 +17,7 @@ from lesb_plugin.figure import pages
 from lesb_plugin.figure.face_choice import by_group, by_outcome, spread, strongest
 from lesb_plugin.figure.sheet import Bar, Sheet, SheetRow, Tile, write_sheet
 from lesb_plugin.lfd.regions import RegionSet
+from lesb_plugin.roi.detector import RoiDetector
 from registry import ConfigError, CropPolicy, FinishedRun, Result, ScoredFace
 from registry.cli import main
 from tests.shared.pictured_run import by_number, pictured_run
@@ -145,6 +146,7 @@ def test_a_row_of_fakes_gives_the_means_over_all_its_faces(
     assert "4 faces" in row.label
 
 
+@pytest.mark.slow
 def test_maps_of_all_heads_share_one_scale_and_the_face_comes_last(
     run: FinishedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +176,34 @@ def test_an_explainer_without_maps_is_told_of_those_that_have_some(
     give_detector(monkeypatch)
     with pytest.raises(ConfigError, match="'shapley' gives no maps"):
         pages.parts_sheet(run, count=1, style="default", explainer="shapley", quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("declared", "expected"), [("rollout_of_mine", "rollout_of_mine"), (None, "cam")]
+)
+def test_maps_are_those_of_the_detector_s_own_explainer(
+    run: FinishedRun, monkeypatch: pytest.MonkeyPatch, declared: str | None, expected: str
+) -> None:
+    give_detector(monkeypatch)
+    if declared is not None:
+        monkeypatch.setattr(run.detector, "explained_by", declared, raising=False)
+    asked: list[str] = []
+    cam = FinishedRun.explainer
+
+    def explainer(self: FinishedRun, name: str, options: Any) -> Any:
+        asked.append(name)
+        return cam(self, "cam", options)
+
+    monkeypatch.setattr(FinishedRun, "explainer", explainer)
+    sheet = pages.parts_sheet(run, count=1, style="default", quiet=True)
+    assert asked == [expected]
+    assert sheet.note.startswith(f"{expected} of the logits")
+    pages.parts_sheet(run, count=1, style="default", explainer="cam", quiet=True)
+    assert asked[1:] == ["cam"]  # what is asked for comes first
+
+
+def test_the_parts_of_lesb_roi_are_shown_by_its_own_heads() -> None:
+    assert RoiDetector.explained_by == "part_heads"
 
 
 # --- the file ----------------------------------------------------------------------------------

@@ -168,6 +168,7 @@ def test_a_transform_that_changes_size_or_type_is_an_error(name: str):
         one(name)(IMAGE, rng())
 
 
+@pytest.mark.slow
 def test_albumentations_is_loaded_on_first_use_and_asks_no_package_index():
     code = (
         "import sys, lesb_plugin.lfd.augment as augment\n"

@@ -109,6 +109,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for the worker in /proc")
 def test_workers_end_when_the_process_that_asked_for_them_is_killed(tmp_path):
     script = tmp_path / "endless.py"

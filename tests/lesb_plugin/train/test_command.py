@@ -31,6 +31,7 @@ def command(tmp_path: Path) -> list[str]:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_run_starts_stops_and_goes_on(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -50,6 +51,7 @@ def test_a_run_starts_stops_and_goes_on(
     assert names == {"checkpoint.pt", "config.yaml", "log.json", "pairs.png", "weights.safetensors"}
 
 
+@pytest.mark.slow
 def test_a_refused_run_leaves_the_one_before_it_and_may_start_from_it(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -110,6 +112,7 @@ def test_a_run_without_a_checkpoint_is_not_said_to_go_on(
     assert "--resume" not in said
 
 
+@pytest.mark.slow
 def test_crops_can_be_learned_from_as_they_are_stored(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,6 +59,7 @@ def test_the_loss_is_the_log_loss_of_scikit_learn_for_hard_masks() -> None:
     assert float(found) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_learner_gives_the_logits_of_its_network_and_a_map_of_a_sixteenth() -> None:
     both, images = learner().eval(), torch.rand(3, 3, 64, 64)
     with torch.no_grad():
@@ -77,6 +78,7 @@ def test_building_a_learner_leaves_batch_norms_as_they_are() -> None:
     assert all(torch.equal(network.state_dict()[name], kept) for name, kept in before.items())
 
 
+@pytest.mark.slow
 def test_changed_places_are_learned_and_the_layer_is_not_shipped(tmp_path: Path) -> None:
     run = trainer(tmp_path, faces=24, epochs=12, pairs=8, aux="masks", aux_weight=2.0)
     run.run(Stop(None))
@@ -118,6 +120,7 @@ def test_unknown_parts_teach_nothing() -> None:
     assert taught.tolist() == [[True, False], [True, False]]
 
 
+@pytest.mark.slow
 def test_which_part_was_changed_is_learned(tmp_path: Path) -> None:
     run = trainer(tmp_path, faces=24, epochs=12, pairs=8, aux="parts", aux_weight=2.0)
     run.run(Stop(None))

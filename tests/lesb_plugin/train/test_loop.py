@@ -44,6 +44,7 @@ class StopAfter(Stop):
         return "enough" if self._run.done >= self._steps else ""
 
 
+@pytest.mark.slow
 def test_loss_falls_and_val_auc_rises_on_fakes_that_are_easy(tmp_path: Path) -> None:
     run = trainer(tmp_path, faces=24, epochs=16, pairs=8)
     run.run(Stop(None))
@@ -53,6 +54,7 @@ def test_loss_falls_and_val_auc_rises_on_fakes_that_are_easy(tmp_path: Path) -> 
     assert run.best > 0.85
 
 
+@pytest.mark.slow
 def test_shuffled_labels_teach_nothing(tmp_path: Path) -> None:
     # One seed says little: with labels that mean nothing the direction a run takes is chance, and
     # its AUC on one easy family spreads with a standard deviation of .18 (true labels: .89, .03).
@@ -68,6 +70,7 @@ def test_shuffled_labels_teach_nothing(tmp_path: Path) -> None:
     assert abs(float(np.mean(aucs)) - 0.5) < 2.5 * 0.18 / 8**0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimiser", ["adamw", "sam"])
 def test_a_resumed_run_equals_one_that_was_never_stopped(tmp_path: Path, optimiser: str) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
@@ -201,6 +204,7 @@ def test_what_a_stopped_run_has_learned_is_judged_and_kept(tmp_path: Path) -> No
     assert "stopped" not in torch.load(run.out / CHECKPOINT, weights_only=True)["log"]
 
 
+@pytest.mark.slow
 def test_going_on_ends_with_the_weights_of_a_run_that_was_never_stopped(tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     kept = []

@@ -90,6 +90,7 @@ def logits_of(path: Path, images: NDArray[np.uint8], classes: int = 2) -> NDArra
     return found[:, -1] - (found[:, 0] if classes == 2 else 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [2, 1])
 def test_its_aucs_are_those_of_scikit_learn_on_scores_of_timm(
     shared: list[str], tmp_path: Path, seen: list[ValSet], classes: int
@@ -109,6 +110,7 @@ def test_its_aucs_are_those_of_scikit_learn_on_scores_of_timm(
     assert found.people == len(np.unique(val.people))
 
 
+@pytest.mark.slow
 def test_its_images_and_auc_are_those_that_a_run_is_selected_by(
     shared: list[str], tmp_path: Path, seen: list[ValSet], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,6 +138,7 @@ def test_its_images_and_auc_are_those_that_a_run_is_selected_by(
     assert record["data_fingerprint"] == log["data_fingerprint"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [2, 1])
 def test_of_vals_reals_the_share_asked_for_scores_above_one_half(
     shared: list[str], tmp_path: Path, seen: list[ValSet], classes: int
@@ -152,6 +155,7 @@ def test_of_vals_reals_the_share_asked_for_scores_above_one_half(
     assert again.verdict.record() == found.verdict.record()
 
 
+@pytest.mark.slow
 def test_nothing_but_the_bias_of_the_last_class_is_moved_and_types_stay(
     shared: list[str], tmp_path: Path, weights: Path
 ) -> None:
@@ -169,6 +173,7 @@ def test_nothing_but_the_bias_of_the_last_class_is_moved_and_types_stay(
     assert after["classifier.bias"][0] == exact["classifier.bias"][0]
 
 
+@pytest.mark.slow
 def test_what_is_written_says_from_what_and_by_what(
     shared: list[str], tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

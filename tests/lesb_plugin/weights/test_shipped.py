@@ -131,6 +131,7 @@ def test_no_path_of_a_machine_is_in_what_is_shipped(text: str) -> None:
     assert "/home" not in text
 
 
+@pytest.mark.slow
 def test_own_weights_are_trained_on_what_is_recorded_and_others_on_what_nobody_knows() -> None:
     own = build_sbi_efflite0("sbi_efflite0", None, 0)
     assert own.trained_on == TRAINED_ON

@@ -69,6 +69,7 @@ def same(found: dict[str, torch.Tensor], model: Any) -> None:
         torch.testing.assert_close(found[name], tensor, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "head"),
     [("backbone.", "head."), ("feature_extractor.vision_model.", "model.linear.")],
@@ -81,6 +82,7 @@ def test_a_tower_and_a_head_behind_any_prefix_come_out_as_timms(before: str, hea
     same(hf_clip_to_timm(state), model)
 
 
+@pytest.mark.slow
 def test_a_whole_clip_gives_its_tower_alone() -> None:
     model = tiny(classes=0)
     state = {f"vision_model.{name}": tensor for name, tensor in theirs(model).items()}
@@ -88,6 +90,7 @@ def test_a_whole_clip_gives_its_tower_alone() -> None:
     same(hf_clip_to_timm(state), model)
 
 
+@pytest.mark.slow
 def test_a_residual_by_svd_is_added_to_the_weight_that_it_is_of() -> None:
     model = tiny()
     state: dict[str, torch.Tensor] = {}
@@ -104,6 +107,7 @@ def test_a_residual_by_svd_is_added_to_the_weight_that_it_is_of() -> None:
     same(hf_clip_to_timm(state), model)
 
 
+@pytest.mark.slow
 def test_a_timm_clip_takes_such_a_file_and_others_come_back_as_they_are(tmp_path: Path) -> None:
     model = tiny()
     torch.save({f"module.{n}": t for n, t in theirs(model).items()}, tmp_path / "hf.pth")

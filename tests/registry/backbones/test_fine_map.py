@@ -31,6 +31,7 @@ def images(size: int = 64) -> torch.Tensor:
     return torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arch", ["test_resnet", "test_efficientnet", "test_convnext", "legacy_xception"]
 )
@@ -44,6 +45,7 @@ def test_the_fine_map_is_the_stage_of_stride_16_of_the_same_pass(arch: str) -> N
     assert torch.equal(found.map, net.features(images()).map)
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_a_fine_map_comes_channels_first() -> None:
     net = backbone("swin_tiny_patch4_window7_224", 224)
@@ -53,6 +55,7 @@ def test_a_fine_map_comes_channels_first() -> None:
     assert found.fine.shape == (2, 384, 14, 14)
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_patch_tokens_are_as_fine_as_they_come() -> None:
     found = backbone("test_vit").fine_features(images())
@@ -60,6 +63,7 @@ def test_patch_tokens_are_as_fine_as_they_come() -> None:
     assert found.map.shape[2:] == (4, 4)
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_asking_for_the_fine_map_leaves_nothing_behind() -> None:
     net = backbone("test_resnet")

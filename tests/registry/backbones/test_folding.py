@@ -43,6 +43,7 @@ def backbone(arch: str) -> TimmBackbone:
     return TimmBackbone(arch, model, crop=policy, mean=(0.5,) * 3, std=(0.5,) * 3, provenance=made)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arch", "left"),
     [

@@ -156,6 +156,7 @@ def check_headless(name: str) -> None:
     assert backbone.head_direction() is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["test_vit", "test_byobnet", "test_convnext"])
 def test_positions_of_maps_lie_where_the_image_changes(name: str) -> None:
     check_places(build_timm(f"timm/{name}", "random", 0))

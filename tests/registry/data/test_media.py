@@ -94,6 +94,7 @@ def test_predict_says_it(data: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert f"note: {NOTES[1]}" in err
 
 
+@pytest.mark.slow
 def test_prepare_says_it(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = ["--out", str(tmp_path / "crops"), "--crop-from", "auto", "--face-detector", "dlib"]
     main(["prepare", str(data / "real"), "--label", "real", "--quiet", *out])

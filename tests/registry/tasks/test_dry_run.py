@@ -14,6 +14,7 @@ from registry.tasks.dry_run import plan_evaluation, plan_fit
 TINY = {"backbone": "timm/test_efficientnet", "weights": "random"}
 
 
+@pytest.mark.slow
 def test_an_evaluation_has_the_frames_and_videos_that_were_foretold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -148,6 +148,7 @@ def test_eval_runs_any_detector_on_the_wrapped_backbone(
     assert not np.allclose(logits(tmp_path, "bare"), once)
 
 
+@pytest.mark.slow
 def test_its_embeddings_are_what_the_wrapper_makes_of_the_backbones(
     tmp_path: Path, artefacts: dict[float, str]
 ) -> None:

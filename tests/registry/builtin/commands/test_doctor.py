@@ -45,6 +45,7 @@ def test_a_whole_installation_has_no_problem(
     assert row(findings, "plugins", "lesb")["state"] == "ok"
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_is_a_problem_with_what_to_do(
     capsys: pytest.CaptureFixture[str], folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,7 @@ def add(*args: str) -> int:
     return main(["weights", "add", *args])
 
 
+@pytest.mark.slow
 def test_a_named_backbone_finds_the_file_afterwards(
     folder: Path, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -42,6 +43,7 @@ def test_a_named_backbone_finds_the_file_afterwards(
     assert found["provenance"]["backbone"]["weights"] == kept.name
 
 
+@pytest.mark.slow
 def test_the_same_file_again_is_no_error_and_another_is(folder: Path, file: Path) -> None:
     flags = ("--backbone", "timm/test_efficientnet")
     assert add(str(file), *flags) == add(str(file), *flags) == 0

@@ -282,8 +282,6 @@ def test_the_command_writes_three_files_and_prints_a_paper_s_table_with_runs_bel
     assert "EFNB4 + SBI (Shiohara et al. 2022): the average is 87.55 in print, 87.505" in out
     assert main([*line, "--paper", "table3"]) == 2
     assert "no published table named 'table3'" in capsys.readouterr().err
-    assert main(line) == 2
-    assert "pass --out FOLDER" in capsys.readouterr().err
 
 
 def test_data_that_a_papers_table_lacks_have_no_rows_of_dashes_and_are_named(

@@ -30,6 +30,20 @@ def test_a_run_killed_while_it_wrote_its_settings_is_started_again(
     assert (root / name).exists() == (whose == "elsewhere")
 
 
+def test_a_record_that_a_killed_run_has_left_half_goes_though_its_group_is_finished(
+    tmp_path: Path,
+) -> None:
+    Store(tmp_path, "crops", {"size": 1}, overwrite=False)
+    own = unfinished_name("real_0.json")
+    name = own.rpartition("-")[0].rpartition("-")[0] + "-4194304-0.partial"
+    records = tmp_path / "crops" / "crops_real" / "records"
+    records.mkdir(parents=True)
+    (records / name).write_text("{")
+    (records / "real_0.json").write_text("{}")
+    Store(tmp_path, "crops", {"size": 1}, overwrite=False)
+    assert [path.name for path in records.iterdir()] == ["real_0.json"]
+
+
 def test_files_of_somebody_else_are_still_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "crops").mkdir()
     (tmp_path / "crops" / "letter.txt").write_text("dear")

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix
 
+from registry.builtin.reports.html import write_html
 from registry.builtin.reports.overview import confusion, threshold_at
+from registry.results.aggregation import aggregate
+from registry.results.predictions import read_predictions
+from tests.shared.synthetic_run import drawn_rows, run_folder
+
+CHROMIUM = shutil.which("chromium")
 
 RNG = np.random.default_rng(3)
 LABELS = RNG.integers(0, 2, 200)
@@ -28,3 +40,44 @@ def test_no_more_reals_reach_the_threshold_than_allowed_and_no_lower_one_would_d
     assert (reals >= at).mean() <= share
     if share < 1:
         assert (reals >= np.nextafter(at, -1)).mean() > share
+
+
+# --- the slider ------------------------------------------------------------------------------
+
+_MOVE = """<script>
+const row = document.querySelector("tr.own");
+const slider = row.querySelector("input");
+const shown = ["0.5", "0.31", "0", "1"].map((at) => {
+  slider.value = at;
+  slider.dispatchEvent(new Event("input", {bubbles: true}));
+  const cells = [...row.cells].slice(1).map((cell) => Number(cell.textContent));
+  return [row.querySelector("output").textContent, ...cells];
+});
+document.title = JSON.stringify([row.hidden, shown]);
+</script></body>"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH")
+@pytest.mark.slow
+def test_the_slider_counts_what_its_threshold_makes_of_the_videos(tmp_path: Path) -> None:
+    result = run_folder(tmp_path, drawn_rows("drawn", people=12), draws=0)
+    page = re.sub(r"<meta http-equiv[^>]*>", "", write_html(result, tmp_path).read_text("utf-8"))
+    file = tmp_path / "moved.html"
+    file.write_text(page.replace("</body>", _MOVE), "utf-8")
+    flags = ["headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run"]
+    flags += ["disable-background-networking", "disable-component-update", "disable-sync"]
+    flags += [f"user-data-dir={tmp_path / 'profile'}", "dump-dom"]
+    line = [str(CHROMIUM), *(f"--{flag}" for flag in flags), f"file://{file}"]
+    dom = subprocess.run(line, capture_output=True, text=True, timeout=120, check=True).stdout
+    title = re.search("<title>(.*?)</title>", dom)
+    assert title is not None
+    hidden, shown = json.loads(title[1])
+    assert hidden is False
+    videos = aggregate(*read_predictions(tmp_path))["video"]
+    scores = videos.scores["lesb"]
+    for text, *counts in shown:
+        truth = confusion_matrix(videos.label, scores >= float(text), labels=[0, 1])
+        (passed, alarms), (missed, found) = truth
+        assert counts == [found, missed, passed, alarms], text
+    assert [text for text, *_ in shown] == ["0.50", "0.31", "0.00", "1.00"]
+    assert len({tuple(counts) for _, *counts in shown}) > 2  # it moves something

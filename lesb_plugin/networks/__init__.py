@@ -1,0 +1,1 @@
+"""Detectors as torch modules, for programs of others. No data, no command."""

@@ -1,0 +1,1 @@
+"""`bench serve`: the reports of `bench explain` on a page of this machine."""

@@ -1,0 +1,86 @@
+"""One row per detector: its runs merged over data sets, and the best value of each column."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from registry.builtin.leaderboard.entries import BoardEntry
+
+__all__ = ["BoardRow", "best_average", "best_values", "merged"]
+
+
+@dataclass(frozen=True, slots=True)
+class BoardRow:
+    """A detector: `entry` has the cells of all of its `runs`, which are empty for a publication."""
+
+    entry: BoardEntry
+    runs: tuple[BoardEntry, ...] = ()
+
+
+def merged(entries: Sequence[BoardEntry]) -> list[BoardRow]:
+    """A row for each setup of a detector that was measured, and for each row that was reported.
+
+    Runs are merged where they differ in their data alone. Of two that have the same data set the
+    newer one counts, and one whose numbers are in doubt only where there is no other.
+    """
+    setups: dict[str, list[BoardEntry]] = {}
+    rows = [BoardRow(entry) for entry in entries if entry.kind == "reported"]
+    for at, entry in enumerate(entries):
+        if entry.kind == "measured":
+            setups.setdefault(entry.setup or str(at), []).append(entry)
+    return [*_told_apart([_one(runs) for runs in setups.values()]), *rows]
+
+
+def _one(runs: Sequence[BoardEntry]) -> BoardRow:
+    """The row of runs of one setup; what they do not agree on is the newest run's."""
+    ranked = sorted(runs, key=lambda run: (not run.doubt, run.date != "unknown", run.date))
+    cells = {name: cell for run in ranked for name, cell in run.cells.items()}
+    seconds = [run.seconds_per_frame for run in ranked if run.seconds_per_frame is not None]
+    newest = ranked[-1]
+    entry = replace(
+        newest,
+        name=newest.detector or newest.name,
+        cells=cells,
+        source="; ".join(run.source for run in runs),
+        run=", ".join(run.run for run in runs),
+        seconds_per_frame=seconds[-1] if seconds else None,
+    )
+    return BoardRow(entry, tuple(runs))
+
+
+def _told_apart(rows: Sequence[BoardRow]) -> list[BoardRow]:
+    """Setups of one name bear the names of their runs too."""
+    shared = Counter(row.entry.name for row in rows)
+    return [
+        replace(row, entry=replace(row.entry, name=f"{row.entry.name} ({row.entry.run})"))
+        if shared[row.entry.name] > 1
+        else row
+        for row in rows
+    ]
+
+
+def best_values(rows: Sequence[BoardRow], kind: str) -> dict[str, float]:
+    """The highest AUC of each data set among rows of one kind; none where there is one row."""
+    values: dict[str, list[float]] = {}
+    for row in rows:
+        if row.entry.kind == kind:
+            for name, cell in row.entry.cells.items():
+                values.setdefault(name, []).append(cell.auc)
+    return {name: max(found) for name, found in values.items() if len(found) > 1}
+
+
+def best_average(rows: Sequence[BoardRow], kind: str) -> tuple[frozenset[str], float] | None:
+    """The highest average of the rows with most data sets, and these data sets.
+
+    Averages over other data sets do not compare: None where no two of these rows have the same,
+    or where two groups of them do.
+    """
+    own = [row.entry for row in rows if row.entry.kind == kind and row.entry.cells]
+    counts = Counter(frozenset(entry.cells) for entry in own)
+    most = max(map(len, counts), default=0)
+    rivals = [names for names, count in counts.items() if len(names) == most and count > 1]
+    if len(rivals) != 1:
+        return None
+    return rivals[0], max(e.average or 0.0 for e in own if frozenset(e.cells) == rivals[0])
