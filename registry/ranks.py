@@ -100,9 +100,10 @@ def first_goes_first() -> Iterator[None]:
 def _join() -> None:
     """Meet the other processes; by gloo, as tensors are never exchanged."""
     import torch.distributed as dist
+    from torch.distributed.rendezvous import rendezvous
 
-    store, number, count = next(dist.rendezvous("env://", timeout=_PATIENCE))
+    store, number, count = next(rendezvous("env://", timeout=_PATIENCE))
     # torchrun keeps one store for all restarts: in the addresses of before nobody would be met
-    store = dist.PrefixStore(f"bench/{this_rank().restarts}", store)
+    store = dist.PrefixStore(f"bench/{this_rank().restarts}", store)  # type: ignore[attr-defined]
     dist.init_process_group("gloo", store=store, rank=number, world_size=count, timeout=_PATIENCE)
     atexit.register(dist.destroy_process_group)
