@@ -7,9 +7,13 @@ import importlib.util
 import socket
 import webbrowser
 from contextlib import closing, suppress
+from typing import TYPE_CHECKING
 
 from lesb_plugin.serve.config import ServeConfig
 from registry import ConfigError, configure_for_detectors, given_flags, resolve, say, tell
+
+if TYPE_CHECKING:
+    from lesb_plugin.explain.explained import Explaining
 
 __all__ = ["check_extra", "configure_serve", "listening", "run_serve"]
 
@@ -74,7 +78,7 @@ def listening(port: int) -> socket.socket:
     return server
 
 
-def _serve(explaining: object, config: ServeConfig, server: socket.socket) -> None:
+def _serve(explaining: Explaining, config: ServeConfig, server: socket.socket) -> None:
     import uvicorn
 
     from lesb_plugin.serve.app import application
