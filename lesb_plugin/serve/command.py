@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from lesb_plugin.serve.config import ServeConfig
-from registry import ConfigError, configure_for_detectors, given_flags, resolve, say, tell
+from registry import ConfigError, configure_for_detectors, given_flags, resolve, say_above_bar, tell
 
 if TYPE_CHECKING:
     from lesb_plugin.explain.explained import Explaining
@@ -84,7 +84,7 @@ def _serve(explaining: Explaining, config: ServeConfig, server: socket.socket) -
     from lesb_plugin.serve.app import application
 
     address = f"http://{HOST}:{server.getsockname()[1]}/"
-    say(f"drop a photo or a clip at {address} (Ctrl-C ends it)")
+    say_above_bar(f"drop a photo or a clip at {address} (Ctrl-C ends it)")
     if config.open and not webbrowser.open(address):
         tell(f"note: no browser could be started; the page is {address}")
     settings = uvicorn.Config(application(explaining, config), log_level="warning", lifespan="off")
