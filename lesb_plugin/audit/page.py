@@ -24,7 +24,8 @@ _STYLE = """
 .faces figure { max-width: none; }
 .faces img { width: 32%; height: auto; margin-right: 1%; vertical-align: top; }
 .bar img { width: 16rem; height: .9rem; margin: 0 .6rem; vertical-align: middle; }
-.wide th, .wide td { padding-right: .6rem; } .wide tbody th { min-width: 15rem; }
+.wide { font-size: .88rem; } .wide tbody th { min-width: 10rem; max-width: 15rem; }
+.wide th, .wide td { padding-right: .5rem; }
 .grouped .group th { padding-top: 1.1rem; font-weight: 700; border-bottom: 2px solid var(--line); }
 .grouped thead th:nth-child(2), .grouped thead th:nth-child(n+4) { text-align: right; }
 .grouped td:nth-child(3) { white-space: nowrap; }

@@ -7,9 +7,13 @@ import importlib.util
 import socket
 import webbrowser
 from contextlib import closing, suppress
+from typing import TYPE_CHECKING
 
 from lesb_plugin.serve.config import ServeConfig
-from registry import ConfigError, configure_for_detectors, given_flags, resolve, say, tell
+from registry import ConfigError, configure_for_detectors, given_flags, resolve, say_above_bar, tell
+
+if TYPE_CHECKING:
+    from lesb_plugin.explain.explained import Explaining
 
 __all__ = ["check_extra", "configure_serve", "listening", "run_serve"]
 
@@ -74,13 +78,13 @@ def listening(port: int) -> socket.socket:
     return server
 
 
-def _serve(explaining: object, config: ServeConfig, server: socket.socket) -> None:
+def _serve(explaining: Explaining, config: ServeConfig, server: socket.socket) -> None:
     import uvicorn
 
     from lesb_plugin.serve.app import application
 
     address = f"http://{HOST}:{server.getsockname()[1]}/"
-    say(f"drop a photo or a clip at {address} (Ctrl-C ends it)")
+    say_above_bar(f"drop a photo or a clip at {address} (Ctrl-C ends it)")
     if config.open and not webbrowser.open(address):
         tell(f"note: no browser could be started; the page is {address}")
     settings = uvicorn.Config(application(explaining, config), log_level="warning", lifespan="off")
