@@ -120,7 +120,9 @@ def _rank(stream: VideoStream, packets: int) -> tuple[bool, bool, int, int]:
     from av.stream import Disposition
 
     default = bool(stream.disposition & Disposition.default)
-    return packets > 1, default, stream.width * stream.height, -stream.index
+    # A stream of a codec that FFmpeg has no decoder for has no size.
+    pixels = 0 if stream.codec_context is None else stream.width * stream.height
+    return packets > 1, default, pixels, -stream.index
 
 
 def _why_not_opened(path: Path, error: Exception) -> str:

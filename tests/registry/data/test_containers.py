@@ -181,6 +181,15 @@ def test_a_codec_without_a_decoder_is_a_reason(tmp_path: Path) -> None:
         VideoCursor().read(path, 0)
 
 
+def test_of_two_films_the_one_that_can_be_decoded_is_shown(tmp_path: Path) -> None:
+    parts = [encoded(tmp_path / f"{name}.avi", 3, name) for name in ("mpeg4", "mjpeg")]
+    none = Disposition(0)
+    path = joined(tmp_path / "both.avi", *((part, none) for part in parts))
+    path.write_bytes(path.read_bytes().replace(b"FMP4", b"ZZZZ").replace(b"fmp4", b"zzzz"))
+    image = VideoCursor().read(path, 1)
+    assert number_in(image) == number_in(VideoCursor().read(parts[1], 1))
+
+
 def test_tags_need_not_be_utf8(tmp_path: Path) -> None:
     source = encoded(tmp_path / "plain.mkv", 3)
     path = tmp_path / "a.mkv"
