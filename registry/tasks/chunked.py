@@ -111,6 +111,7 @@ def score(job: EvalJob) -> dict[int, Chunk]:
     missing = [index for index in mine if index not in finished]
     total, done = job.frames(shard), before + job.frames(finished)
     job.counts["frames"] = total - done
+    wait_for_all()  # before any rank adds to what the others have just counted
     with (
         progress_bar(
             job.config.detector, total=total, done=done, unit="frame", quiet=job.config.quiet
