@@ -93,6 +93,7 @@ def is_fitted(detector: str) -> bool:
     return PLUGINS.get("detector", detector).fit is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("info", PLUGINS.infos, ids=lambda info: info.name)
 def test_plugins(info: Any) -> None:
     checks.check_light_import(info.module)
@@ -211,6 +212,7 @@ def test_landmarkers_whose_predictor_comes_with_the_install(name: str) -> None:
     checks.check_landmarker(spec, image, Face(box=(20.0, 20.0, 100.0, 100.0)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", names("reporter"))
 def test_reporters(name: str, result: Result, tmp_path: Path) -> None:
     spec = PLUGINS.get("reporter", name)

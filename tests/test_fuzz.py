@@ -68,6 +68,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, dict[str,
     return (folder / PREDICTIONS).read_bytes(), json.loads((folder / RESULTS).read_text("utf-8"))
 
 
+@pytest.mark.slow
 @few
 @given(text=st.text(alphabet="a0:-[]{}&*!|>?,'\"#%@\n <x.", max_size=60) | st.text(max_size=40))
 def test_yaml(tmp_path: Path, text: str) -> None:
@@ -157,6 +158,7 @@ COLUMNS = st.sampled_from(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @few
 @given(where=st.floats(0, 0.999), kind=COLUMNS)
 def test_predictions_with_another_column(
@@ -190,6 +192,7 @@ def test_predictions_with_another_value_in_the_settings(
     calmly(recompute, tmp_path, METRICS)
 
 
+@pytest.mark.slow
 @few
 @given(where=st.tuples(*[st.floats(0, 0.999)] * 2), value=st.none() | NUMBERS | WORDS)
 def test_predictions_with_another_value_in_some_cell(

@@ -128,6 +128,7 @@ def test_files_of_settings(tmp_path: Path, values: Any) -> None:
     calmly(load_labels, path)
 
 
+@pytest.mark.slow
 def test_what_costs_too_much_fails() -> None:
     def greedy() -> None:
         # Mapped anew: what torch's allocations have left in the heap would be used again.

@@ -147,6 +147,7 @@ def identifiers(path: Path) -> Iterator[str]:
             yield node.name
 
 
+@pytest.mark.slow
 def test_files_and_functions_stay_small() -> None:
     lines = {
         path.relative_to(ROOT).as_posix(): len(path.read_text("utf-8").splitlines())
@@ -164,6 +165,7 @@ def functions() -> Iterator[Any]:
                 yield node
 
 
+@pytest.mark.slow
 def test_the_host_s_folders_know_few_others_and_no_file_imports_itself_in_a_circle() -> None:
     between = {
         (one.split(".")[1], other.split(".")[1])

@@ -99,6 +99,7 @@ def test_installed_metadata_equals_the_file() -> None:
     assert installed == LISTED, "run `pip install -e .` again after a change of entry_points.toml"
 
 
+@pytest.mark.slow
 def test_the_wheel_has_the_entry_points_of_the_file(wheel: Path) -> None:
     assert entry_points(wheel) == LISTED
 
@@ -126,6 +127,7 @@ def test_the_wheel_says_and_carries_both_of_its_licences(wheel: Path) -> None:
         assert names[f"{info}/licenses/{file}"] == (ROOT / file).read_bytes()
 
 
+@pytest.mark.slow
 def test_the_sdist_holds_what_a_build_needs(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}

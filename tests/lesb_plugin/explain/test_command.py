@@ -181,6 +181,7 @@ def test_a_detector_with_local_subspaces_singles_no_part_out(
     assert "do not say where a face was changed" in found["why"]
 
 
+@pytest.mark.slow
 def test_a_report_of_another_file_is_never_replaced(bench: Run, tmp_path: Path) -> None:
     (tmp_path / "one").mkdir(), (tmp_path / "two").mkdir()
     first, second = (write(tmp_path / each / "a.png", portrait(n)) for n, each in

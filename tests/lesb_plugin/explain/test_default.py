@@ -204,6 +204,7 @@ def test_an_artefact_that_is_none_is_told(bench: Run, tmp_path: Path) -> None:
 # --- one answer for one file ------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_predict_and_explain_give_one_answer_for_a_photograph_and_for_a_video(
     bench: Run, copies: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

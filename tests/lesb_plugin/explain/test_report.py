@@ -107,6 +107,7 @@ def test_the_page_is_well_formed_and_asks_for_nothing_from_anywhere(
     assert len(page.ids) == len(set(page.ids))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_image_has_an_alt_every_input_a_label_and_headings_go_down_one_by_one(
     kind: str, pages: dict[str, Path]
@@ -180,6 +181,7 @@ def chromium(folder: Path, *arguments: str) -> tuple[str, str]:
     return done.stdout, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
 
 
+@pytest.mark.slow
 @needs_chromium
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_page_opens_from_disk_and_its_console_stays_silent(
@@ -191,6 +193,7 @@ def test_the_page_opens_from_disk_and_its_console_stays_silent(
     assert dom.count('class="blend"') == (kind in {"photo", "clip"})
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_the_keyboard_reaches_the_slider_which_fades_all_colours_and_no_photograph(
     pages: dict[str, Path], tmp_path: Path
@@ -214,6 +217,7 @@ def test_the_keyboard_reaches_the_slider_which_fades_all_colours_and_no_photogra
     assert '<title>[true,["0.4","0.4"],["1"]]' in dom  # two faces, one photograph
 
 
+@pytest.mark.slow
 @needs_chromium
 @pytest.mark.parametrize("width", [1280, 500])
 def test_picture_verdict_and_slider_are_above_the_fold_and_nothing_is_off_the_screen(
@@ -235,6 +239,7 @@ def test_picture_verdict_and_slider_are_above_the_fold_and_nothing_is_off_the_sc
     assert "<title>[true,true]" in dom
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_the_index_is_filtered_by_verdict_and_name_and_sorted_by_a_heading(
     pages: dict[str, Path], tmp_path: Path
@@ -263,6 +268,7 @@ def test_the_index_is_filtered_by_verdict_and_name_and_sorted_by_a_heading(
     assert "<title>[3,2,1,true]" in dom
 
 
+@pytest.mark.slow
 @needs_chromium
 @pytest.mark.parametrize(("scheme", "bright"), [("1", True), ("0", False)])
 def test_the_page_follows_the_reader_s_light_or_dark(
@@ -278,6 +284,7 @@ def test_the_page_follows_the_reader_s_light_or_dark(
     assert image.std() > 5
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_the_page_prints(pages: dict[str, Path], tmp_path: Path) -> None:
     file = tmp_path / "page.pdf"

@@ -58,6 +58,7 @@ def test_fusions_of_tensors_are_those_of_arrays(parts: int) -> None:
         np.testing.assert_allclose(found, reference.fuse(scores, name), atol=1e-12, err_msg=name)
 
 
+@pytest.mark.slow
 def test_its_state_is_flat_names_every_part_and_is_frozen() -> None:
     built = backbone()
     network = LesbNetwork(built, fitted(built, probe=True))
@@ -68,6 +69,7 @@ def test_its_state_is_flat_names_every_part_and_is_frozen() -> None:
     assert not network.training
 
 
+@pytest.mark.slow
 def test_a_backbone_that_is_no_module_and_a_fusion_that_is_none_are_refused() -> None:
     built = backbone()
     model = fitted(built)

@@ -95,6 +95,7 @@ def test_the_json_goes_where_the_checkout_looks_for_it(
     assert "preprocessing/dataset_json_v3/mine.json; the data set is" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_no_checkout_and_names_that_it_would_misread(
     checkout: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -102,6 +102,7 @@ def test_the_file_alone_gives_the_networks_scores(
     assert (found["label"], found["acc"]) == ([0, 1, 1], pytest.approx(decided.mean()))
 
 
+@pytest.mark.slow
 def test_it_is_python_3_7_and_asks_only_for_what_torch_and_numpy_had_then(
     artefact: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

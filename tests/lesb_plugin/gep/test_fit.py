@@ -94,6 +94,7 @@ def test_the_paper_has_no_such_table(lesb: Path) -> None:
     assert "own_share" not in load(lesb)[1]["lfd"]["diagnostics"]
 
 
+@pytest.mark.slow
 def test_the_artefact_says_how_its_subspaces_were_made(report: FitReport, lesb: Path) -> None:
     metadata, paper = load(report.artefact)[1], load(lesb)[1]
     assert metadata["lfd"]["provenance"]["subspaces"] == {

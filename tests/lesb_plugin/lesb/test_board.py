@@ -71,6 +71,7 @@ def val(run: Path) -> Embedded:
     return embed_faces(embedder, fakes, workers=0, max_errors=0, quiet=True)
 
 
+@pytest.mark.slow
 def test_the_spectrum_is_that_of_the_covariance_within_faces(
     run: Path, variants: list[Variants]
 ) -> None:
@@ -87,6 +88,7 @@ def test_the_spectrum_is_that_of_the_covariance_within_faces(
         assert_allclose(explained, share, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_curves_of_heads_seeds_and_ranks_are_those_of_the_record(
     run: Path, fitted: FittedLesb
 ) -> None:
@@ -162,6 +164,7 @@ def test_a_fit_writes_nothing_for_tensorboard_unless_it_is_asked_to(tmp_path: Pa
     assert not (tmp_path / "tensorboard").exists()
 
 
+@pytest.mark.slow
 def test_a_second_fit_into_the_folder_leaves_nothing_of_the_first(
     run: Path, tmp_path: Path
 ) -> None:

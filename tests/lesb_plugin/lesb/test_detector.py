@@ -46,6 +46,7 @@ def artefact(report: FitReport) -> Path:
 # --- scores ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["eyes", "nose", "mouth"])
 def test_a_fake_with_one_part_changed_always_gets_its_highest_score_there(
     artefact: Path, part: str
@@ -132,6 +133,7 @@ class WithHead(PlantedBackbone):
         return self.direction
 
 
+@pytest.mark.slow
 def test_a_backbone_with_a_head_keeps_it_as_a_variant(tmp_path: Path) -> None:
     embedder = Embedder(WithHead(grid=8))
     context = fit_context(tmp_path, embedder, rank=4, epochs=1, pseudo_fakes=2)

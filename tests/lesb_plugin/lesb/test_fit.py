@@ -56,6 +56,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> FitReport:
 # --- what a fit leaves behind ----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_report_shows_every_part_beside_random_subspaces_with_their_spread(
     report: FitReport,
 ) -> None:
@@ -85,6 +86,7 @@ def test_the_report_says_which_seed_ships_and_what_was_left_out(report: FitRepor
     assert "1 faces of train could not be used; the first: planted/99/0: cannot read" in notes
 
 
+@pytest.mark.slow
 def test_equal_fits_give_equal_files(tmp_path: Path) -> None:
     found = []
     for name in ("a", "b"):
@@ -103,6 +105,7 @@ def test_the_artefact_keeps_seeds_aucs_and_skipped_faces(report: FitReport) -> N
     assert record["probe"]["strength"] > 0
 
 
+@pytest.mark.slow
 def test_the_heads_that_ship_are_those_of_the_first_seed(tmp_path: Path) -> None:
     one, three = (
         fit_lesb(quick(_folder(tmp_path, str(seeds)), control_seeds=seeds)) for seeds in (1, 3)
@@ -113,6 +116,7 @@ def test_the_heads_that_ship_are_those_of_the_first_seed(tmp_path: Path) -> None
         np.testing.assert_array_equal(array, second.heads.tensors()[name])
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_artefact_and_another_seed_another(tmp_path: Path) -> None:
     one, again, other = (
         load(fit_lesb(quick(_folder(tmp_path, str(i)), seed=seed)).artefact)[0]
@@ -133,6 +137,7 @@ def _folder(parent: Path, name: str) -> Path:
 # --- choices ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_of_several_ranks_the_one_with_the_best_val_auc_is_kept(tmp_path: Path) -> None:
     chosen = fit_lesb(quick(_folder(tmp_path, "choice"), ranks=(2, 6), epochs=4))
     title, _, rows = chosen.tables[1]
@@ -167,6 +172,7 @@ def test_ranks_of_which_none_is_supported_are_told_before_pseudo_fakes_are_made(
         fit_lesb(quick(tmp_path, rank=BEYOND))
 
 
+@pytest.mark.slow
 def test_a_style_brings_its_families_of_pseudo_fakes(tmp_path: Path) -> None:
     style = tmp_path / "two.yaml"
     style.write_text("families: {inpaint: 1, transplant_alpha: 1}\nleast_change: 0.5\n")

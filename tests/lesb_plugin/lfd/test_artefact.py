@@ -18,6 +18,7 @@ def file(planted_lfd: Lfd, tmp_path: Path) -> Path:
     return save(tmp_path / "lesb.safetensors", planted_lfd.to_tensors(), planted_lfd.to_metadata())
 
 
+@pytest.mark.slow
 def test_an_artefact_comes_back_as_it_was_saved(planted_lfd, file):
     back = Lfd.from_tensors(*load(file))
     assert back.regions == planted_lfd.regions

@@ -73,6 +73,7 @@ def test_local_energy_names_the_one_part_that_was_changed_always(
         assert (standardised.argmax(axis=0) == k).all(), region.name
 
 
+@pytest.mark.slow
 def test_a_fourth_part_is_found_by_configuration_alone(planted_embedder, psi, tmp_path: Path):
     file = tmp_path / "four.yaml"
     file.write_text(

@@ -44,6 +44,7 @@ def test_unknown_names_are_refused() -> None:
         lesb_plugin.load("lesb_rio")
 
 
+@pytest.mark.slow
 def test_an_artefact_is_loaded_by_its_detector_alone(artefact: Path, tmp_path: Path) -> None:
     network = loaded("lesb_roi", artefact)
     assert (network.detector, network.needs_landmarks) == ("lesb_roi", True)

@@ -34,6 +34,7 @@ def crops(built: Any) -> list[Crop]:
     return marked_crops(4, built.crop.size)
 
 
+@pytest.mark.slow
 def test_scores_and_maps_are_those_of_the_detector(built: Any, crops: list[Crop]) -> None:
     for probe in (False, True):
         fitted = fitted_roi(built, probe=probe)
@@ -55,6 +56,7 @@ def test_scores_and_maps_are_those_of_the_detector(built: Any, crops: list[Crop]
         np.testing.assert_allclose(found.embedding, embedding, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_it_is_frozen_and_gradients_reach_the_images(
     network: RoiNetwork, crops: list[Crop]
 ) -> None:

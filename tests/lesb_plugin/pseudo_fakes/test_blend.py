@@ -68,11 +68,13 @@ def test_the_same_generator_state_gives_the_same_pair_and_another_one_another() 
     assert one.fake.shape != other.fake.shape or (one.fake != other.fake).any()
 
 
+@pytest.mark.slow
 def test_half_of_the_samples_are_mirrored() -> None:
     mirrored = [pair.matrix[0, 0] < 0 for pair in pairs(Style(), 400)]
     assert 0.4 < np.mean(mirrored) < 0.6  # 4 standard deviations
 
 
+@pytest.mark.slow
 def test_half_of_the_reals_are_the_distorted_target() -> None:
     image, landmarks = face()
     untouched = 0
@@ -94,12 +96,14 @@ def test_a_quarter_of_the_full_hulls_leave_out_the_forehead() -> None:
     assert 0.16 < np.mean(tops) < 0.34
 
 
+@pytest.mark.slow
 def test_half_of_the_masks_are_opaque_and_the_rest_of_the_three_other_ratios() -> None:
     peaks = np.array([pair.mask.max() for pair in pairs(BARE, 600)])
     for ratio, share in ((0.25, 1 / 6), (0.5, 1 / 6), (0.75, 1 / 6), (1.0, 1 / 2)):
         assert abs(np.mean(np.abs(peaks - ratio) < 0.02) - share) < 0.08
 
 
+@pytest.mark.slow
 def test_scale_and_shift_move_the_mask_as_far_as_they_say() -> None:
     style = replace(BARE, hulls=("full",), without_forehead=0.0, elastic=0.0, kernel=(5, 5))
     still = pairs(replace(style, scale=1.0, shift=(0.0, 0.0)), 1)[0]

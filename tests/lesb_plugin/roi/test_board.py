@@ -37,6 +37,7 @@ def val(run: Path) -> Encoded:
     return encode_fakes(context, context.options, regions, "val")
 
 
+@pytest.mark.slow
 def test_scalars_are_what_the_detector_reaches_on_val(run: Path, val: Encoded) -> None:
     pairs = ~val.clean
     scores = detector(run / "artefact.safetensors").score_embeddings(val.rows[pairs])

@@ -87,6 +87,7 @@ def test_what_a_pair_differs_in_lies_at_its_changed_part(views: list[PartViews])
     assert checked > 3
 
 
+@pytest.mark.slow
 def test_a_fit_names_the_changed_part_of_unseen_faces(
     report: FitReport, views: list[PartViews]
 ) -> None:

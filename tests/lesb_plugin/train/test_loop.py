@@ -136,6 +136,7 @@ def test_equal_runs_give_equal_files_wherever_they_are_written(tmp_path: Path) -
     assert found[0] == found[1]
 
 
+@pytest.mark.slow
 def test_of_vals_reals_the_share_asked_for_scores_above_one_half(tmp_path: Path) -> None:
     run = trainer(tmp_path, faces=24, epochs=4, pairs=8, flagged=0.25)
     run.run(Stop(None))
@@ -156,6 +157,7 @@ def test_the_log_holds_an_entry_for_each_epoch(tmp_path: Path) -> None:
     assert log["epochs"][0]["pairs_made_per_second_by_one_worker"] > 0
 
 
+@pytest.mark.slow
 def test_tensorboard_shows_the_log_the_pairs_and_what_the_head_sees(tmp_path: Path) -> None:
     run = trainer(tmp_path, epochs=2, tensorboard=True)
     run.run(Stop(None))
@@ -226,6 +228,7 @@ def test_going_on_ends_with_the_weights_of_a_run_that_was_never_stopped(tmp_path
     assert kept[0] == kept[1]
 
 
+@pytest.mark.slow
 def test_curves_begin_at_the_first_step_and_the_bar_ends_with_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,6 +254,7 @@ def test_curves_begin_at_the_first_step_and_the_bar_ends_with_figures(
     assert f"val AUC {run.log['epochs'][0]['val']['auc']:.3f}" in told[run.order.steps]
 
 
+@pytest.mark.slow
 def test_resuming_with_other_settings_or_data_is_refused(tmp_path: Path) -> None:
     run = trainer(tmp_path)
     run.run(Stop(0))
@@ -310,6 +314,7 @@ FOREIGN: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FOREIGN)
 def test_a_torch_file_that_is_no_checkpoint_of_the_run_is_one_sentence(
     tmp_path: Path, kind: str
@@ -340,6 +345,7 @@ def test_a_full_disk_leaves_the_checkpoint_that_was_there(
     assert not [path for path in run.out.iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_ends_the_run_with_advice(tmp_path: Path) -> None:
     run = trainer(tmp_path)
     with torch.no_grad():

@@ -132,6 +132,7 @@ def test_what_sladd_and_pcl_trained_beside_their_xception_is_left_out(
     assert said["backbones"][0] == "dfb_xception"
 
 
+@pytest.mark.slow
 def test_a_mask_inside_of_an_xception_is_not_left_out_silently(tmp_path: Path) -> None:
     """FFD's map stands beside its backbone, SLADD's in it."""
     own = xception_names(under("backbone.", timm.create_model("legacy_xception", num_classes=2)))

@@ -162,6 +162,7 @@ def test_the_embedding_is_what_timm_gives_before_its_logits(
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", [kind for kind, (_, _, prefix, _) in KINDS.items() if prefix is not None]
 )

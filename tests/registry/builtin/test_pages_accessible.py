@@ -37,6 +37,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {"report": report, "leaderboard": leaderboard(entries)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_keeps_anybody_from_using_the_page(kind: str, pages: dict[str, str]) -> None:
     assert faults(pages[kind]) == []

@@ -19,6 +19,7 @@ def printed(capsys: pytest.CaptureFixture[str], *args: str, code: int = 0) -> An
     return json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.slow
 def test_eval_report_and_leaderboard_print_what_they_write(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -41,6 +42,7 @@ def test_eval_report_and_leaderboard_print_what_they_write(
     assert (tmp_path / "board" / "leaderboard.html").is_file()
 
 
+@pytest.mark.slow
 def test_a_report_that_differs_is_told_beside_the_document(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

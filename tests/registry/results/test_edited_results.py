@@ -57,6 +57,7 @@ def test_a_report_of_what_was_not_changed_agrees(
     assert "agrees exactly" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_writing_the_report_anew_does_not_launder_changed_predictions(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -27,6 +27,7 @@ def test_faces_come_with_their_scores_and_parts(run: Path) -> None:
         assert face.parts["nose"] == pytest.approx(face.score + 0.1)
 
 
+@pytest.mark.slow
 def test_a_face_is_cropped_as_the_record_says_without_any_weights(run: Path) -> None:
     found = FinishedRun(run)
     face = found.faces[0]

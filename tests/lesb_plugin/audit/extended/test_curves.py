@@ -114,6 +114,7 @@ def test_shapley_values_and_restoring_are_captums(faces: list[AuditFace]) -> Non
         np.testing.assert_allclose(found.restored[row], ablated[0].numpy(), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_row_is_scipys_correlation_with_those_values(faces: list[AuditFace]) -> None:
     rng = np.random.default_rng(3)
 

@@ -141,6 +141,7 @@ def test_a_map_of_the_network_changes_with_it(faces: list[AuditFace]) -> None:
     assert everything.figure.value < 0.9  # type: ignore[operator]
 
 
+@pytest.mark.slow
 def test_part_scores_are_compared_over_faces(faces: list[AuditFace]) -> None:
     network = GreenNetwork()  # its part scores do not come from the network
     (*_, row) = cascade_rows(study_of(faces, network, None, network.embedder))

@@ -95,6 +95,7 @@ def test_restoring_is_captums_ablation_with_the_source_as_baseline(faces: list[A
         assert found.restored[1, k] == pytest.approx(scores[0] - scores[1])
 
 
+@pytest.mark.slow
 def test_a_detector_that_says_the_same_of_all_parts_is_at_chance(blind: dict[str, Row]) -> None:
     assert blind["right_part"].figure.value == pytest.approx(1 / 3)
     assert blind["right_part"].met is False
@@ -106,6 +107,7 @@ def test_a_detector_that_says_the_same_of_all_parts_is_at_chance(blind: dict[str
     assert "oracle" not in said
 
 
+@pytest.mark.slow
 def test_every_compared_row_has_every_control(seeing: dict[str, Row]) -> None:
     assert set(seeing["right_part"].controls) == set(PART_CONTROLS)
     assert seeing["right_part"].controls["oracle"].value == 1.0

@@ -29,6 +29,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_whole_installation_has_no_problem(
     capsys: pytest.CaptureFixture[str], folders: Path
 ) -> None:
@@ -57,6 +58,7 @@ def test_a_cache_that_cannot_be_is_a_problem_with_what_to_do(
     assert "1 to mend:\n  1. cache: cannot write to" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_version_out_of_bounds_and_a_missing_extra_are_told_apart(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -74,6 +76,7 @@ def test_a_version_out_of_bounds_and_a_missing_extra_are_told_apart(
     assert figures["do"] == "pip install 'lesb-plugin[figures]'"
 
 
+@pytest.mark.slow
 def test_a_plugin_that_does_not_load_is_a_problem(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

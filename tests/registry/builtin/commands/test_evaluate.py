@@ -40,6 +40,7 @@ def test_eval_leaves_a_complete_run_folder(evaluated: Path) -> None:
     assert {path.name for path in evaluated.iterdir()} >= FILES
 
 
+@pytest.mark.slow
 def test_report_computes_the_same_numbers_from_the_predictions(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

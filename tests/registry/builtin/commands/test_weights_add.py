@@ -56,6 +56,7 @@ def test_the_same_file_again_is_no_error_and_another_is(folder: Path, file: Path
     assert (folder / "timm_test_efficientnet.pth").read_bytes() == file.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_file_that_does_not_fit_is_not_kept(
     folder: Path, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -114,6 +114,7 @@ def test_without_the_package_the_error_names_it(monkeypatch: pytest.MonkeyPatch)
         build_dlib68(None)
 
 
+@pytest.mark.slow
 def test_the_package_of_the_predictor_is_not_imported() -> None:
     code = (
         "import sys; from registry.builtin.faces.dlib_models import build_dlib68;"

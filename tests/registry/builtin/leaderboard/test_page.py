@@ -115,6 +115,7 @@ def chromium(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_the_page_opens_with_everything_measured_first(browse: Browse) -> None:
     dom = browse()
@@ -148,6 +149,7 @@ def test_a_click_sorts_a_second_one_turns_and_the_address_keeps_it(browse: Brows
     assert Shown(twice).names == ["beta", "alpha", "omega", "delta", "gamma"]
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_the_keyboard_reaches_the_buttons_and_the_boxes(browse: Browse) -> None:
     then = (
@@ -177,6 +179,7 @@ def test_filters_hide_kinds_columns_and_rows_and_average_what_is_shown(browse: B
     assert "<title>#dataset=A</title>" in clicked
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_nothing_chosen_is_an_empty_table_that_comes_back_from_its_address(browse: Browse) -> None:
     dom = browse("#kind=")
@@ -184,6 +187,7 @@ def test_nothing_chosen_is_an_empty_table_that_comes_back_from_its_address(brows
     assert ">0 rows</p>" in dom
 
 
+@pytest.mark.slow
 @needs_chromium
 @pytest.mark.parametrize(("scheme", "bright"), [("1", True), ("0", False)])
 def test_the_page_follows_the_reader_s_light_or_dark(
@@ -233,6 +237,7 @@ def run(name: str, **aucs: float) -> BoardEntry:
 TWO_RUNS = [run("first", A=0.6), run("second", B=0.8), entry("measured", "other", A=0.7, B=0.6)]
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_single_runs_and_provenance_wait_behind_a_switch(browse: Browse) -> None:
     closed = Shown(browse(rows=TWO_RUNS))
@@ -246,6 +251,7 @@ def test_single_runs_and_provenance_wait_behind_a_switch(browse: Browse) -> None
     assert ">2 rows</p>" in dom  # of detectors
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_runs_stay_below_their_detector_when_it_is_sorted(browse: Browse) -> None:
     dom = browse("#sort=dataset:A&order=descending&details=shown", rows=TWO_RUNS)
@@ -258,6 +264,7 @@ BEST = (
 )
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_the_best_of_each_kind_is_marked_and_averages_follow_the_filter(browse: Browse) -> None:
     # Measured A .80 and B .90, average .75 of alpha; reported A .99 and B .95. Of the reported
@@ -272,6 +279,7 @@ def test_what_is_best_is_marked_without_the_script_too() -> None:
     assert [value for _, value in cells] == ["90.00", "75.00", "80.00", "95.00", "99.00"]
 
 
+@pytest.mark.slow
 @needs_chromium
 @pytest.mark.parametrize("width", [1280, 500])
 def test_the_header_and_the_names_stay_in_view(browse: Browse, width: int) -> None:

@@ -21,6 +21,7 @@ def run(out: Path, *reporters: str) -> Result:
     return Result.load(out)
 
 
+@pytest.mark.slow
 def test_the_table_holds_every_measurement(tmp_path: Path) -> None:
     result = run(tmp_path / "run", "csv")
     with (tmp_path / "run" / "measurements.csv").open(newline="") as file:

@@ -43,6 +43,7 @@ def shot(person: int) -> Shot:
     return Shot(np.clip(camera(scene, rng, rng), 0, 255).astype(np.uint8), landmarks)
 
 
+@pytest.mark.slow
 def test_it_reads_as_any_manifest(drawn: Path) -> None:
     test = videos(drawn, "test")
     assert [video.label for video in test].count(0) == 4
@@ -95,6 +96,7 @@ def test_a_forgery_changes_what_its_mask_says_and_nothing_else(method: str) -> N
     assert forgery.mask[row, column] == 255
 
 
+@pytest.mark.slow
 def test_the_same_seed_draws_the_same_faces(drawn: Path, tmp_path: Path) -> None:
     draw_toy(tmp_path, SMALL, quiet=True)
     for split in ("train", "val", "test"):
