@@ -152,11 +152,17 @@ def _counted(found: Explained) -> str:
     )
 
 
+def _of_run(found: Explained) -> str:
+    p = found.verdict.p_run
+    return "" if p is None else f" (its p above 0.20; here {p:.3f})"
+
+
 def _meaning(found: Explained, by: Explaining) -> str:
     video = (
         " In a video runs of frames are compared, and how many there are is taken into account: a"
         " run that stands out from frames which pass for real is called MANIPULATED at 4 %, a whole"
-        " clip, which may be another camera, at 1 %."
+        " clip, which may be another camera, at 1 %. AUTHENTIC is a clip whose highest run is usual"
+        f" by itself{_of_run(found)}."
         if found.video
         else ""
     )

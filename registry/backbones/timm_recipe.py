@@ -77,7 +77,8 @@ def _load(
     classes = _classes(own.classifier, state)
     if recipe.classes not in {None, classes}:
         raise DataError(
-            f"{path} has {classes or 'no'} classes where backbone {name!r} has {recipe.classes};"
+            f"{path} has {classes or 'no'} classes under this network's names, where backbone"
+            f" {name!r} has {recipe.classes};"
             f" the file looks like {looks_like(tensors)}; pass {recipe.file}"
         )
     model = _create(recipe, classes, seed=0)

@@ -238,13 +238,15 @@ class FileVerdict:
     """What is said of a file that has a score.
 
     Without a `word` there is no verdict, and `none` says why. `p` is None where no real face is
-    comparable; `below` is how many of 100 comparable real faces score lower (of a video: have no
-    run of frames as high). `band` is where 90 % of the comparable real faces lie.
+    comparable; `p_run`, of a video alone, is that of its highest run of frames by itself, which
+    decides on AUTHENTIC; `below` is how many of 100 comparable real faces score lower (of a video:
+    have no run of frames as high). `band` is where 90 % of the comparable real faces lie.
     """
 
     word: Word | None = None
     none: str = ""
     p: float | None = None
+    p_run: float | None = None
     below: int | None = None
     parts: tuple[PartRow, ...] = ()
     choice: Choice | None = None
@@ -274,6 +276,7 @@ class FileVerdict:
         return {
             "word": self.word,
             "p": self.p,
+            "p_of_highest_run": self.p_run,
             "manipulated_up_to": MANIPULATED_UP_TO,
             "authentic_above": AUTHENTIC_ABOVE,
             "higher_than_of_100": self.below,

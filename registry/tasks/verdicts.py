@@ -92,6 +92,7 @@ class Verdicts:
         return FileVerdict(
             word=judgement.word,
             p=judgement.p,
+            p_run=runs.any_p if found.video else None,
             below=_below(score, reals.fake, runs if found.video else None),
             parts=PartRow.of(parts, judgement, scale),
             choice=judgement.choice,

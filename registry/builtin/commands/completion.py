@@ -17,6 +17,7 @@ __all__ = ["configure_completion", "run_completion"]
 
 _EXAMPLES = """\
 examples:
+  mkdir -p ~/.local/share/bash-completion/completions
   bench completion bash > ~/.local/share/bash-completion/completions/bench
   bench completion zsh > ~/.zfunc/_bench              where ~/.zfunc is in fpath before compinit
   bench completion fish > ~/.config/fish/completions/bench.fish

@@ -475,7 +475,7 @@ def test_sbi_weights_with_two_classes_count_as_trained_on_forgeries(tmp_path: Pa
 def test_imagenet_weights_are_not_taken_for_those_of_sbi(tmp_path: Path) -> None:
     path, _ = written(tmp_path / "b4.pth", "tf_efficientnet_b4", classes=1000)
     with pytest.raises(
-        DataError, match=r"has 1000 classes where backbone 'sbi_effb4' has 2.*FFraw"
+        DataError, match=r"has 1000 classes under .* backbone 'sbi_effb4' has 2.*FFraw"
     ):
         build_named("sbi_effb4", str(path), 0)
 

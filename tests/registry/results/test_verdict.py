@@ -10,7 +10,7 @@ from scipy import stats
 from scipy.special import logit
 
 from registry.results.conformal import conformal_p
-from registry.results.verdict import PartScale, single_out, verdict_word
+from registry.results.verdict import FileVerdict, PartScale, single_out, verdict_word
 
 REALS = np.array([0.1, 0.2, 0.3, 0.3, 0.9])
 
@@ -143,3 +143,12 @@ def test_no_part_is_singled_out_where_that_is_the_truth(
     assert found.part is None
     assert found.text.startswith("No part can be singled out: ")
     assert why in found.text
+
+
+def test_of_a_video_the_p_that_decides_on_authentic_is_told_beside_its_own() -> None:
+    video = FileVerdict(word="UNDETERMINED", p=0.7, p_run=0.15).to_json()
+    image = FileVerdict(word="AUTHENTIC", p=0.7).to_json()
+    assert video is not None
+    assert image is not None
+    assert (video["p"], video["p_of_highest_run"]) == (0.7, 0.15)
+    assert image["p_of_highest_run"] is None
