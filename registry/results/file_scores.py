@@ -83,9 +83,9 @@ class Prediction:
         """The file and what is said of it, without the frames."""
         if self.score is None:
             return f"<Prediction {self.path}: no score, {self.error}>"
-        verdict = self.verdict
-        word = f" {verdict.word}" if verdict is not None and verdict.word else ""
-        part = f", {verdict.part}" if verdict is not None and verdict.part else ""
+        verdict = self.verdict or FileVerdict()
+        word = f" {verdict.word}" if verdict.word else ""
+        part = f", {verdict.part}" if verdict.part else ""
         return f"<Prediction {self.path}:{word} {self.score:.3f}{part}>"
 
     @property

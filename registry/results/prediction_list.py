@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from registry.html.markup import Markup, joined, table_head, tag
 from registry.results.file_scores import Prediction
 from registry.results.frames_of_data import data_frame
+from registry.results.verdict import FileVerdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,13 +38,13 @@ class Predictions(list[Prediction]):
 
 
 def _row(found: Prediction) -> dict[str, Any]:
-    verdict = found.verdict
+    verdict = found.verdict or FileVerdict()
     return {
         "path": str(found.path),
         "score": found.score,
-        "verdict": None if verdict is None else verdict.word,
-        "p": None if verdict is None else verdict.p,
-        "part": None if verdict is None else verdict.part,
+        "verdict": verdict.word,
+        "p": verdict.p,
+        "part": verdict.part,
         **{f"part {name}": value for name, value in found.parts.items()},
         "frames": found.frames_used,
         "faces": found.faces,
@@ -52,8 +53,7 @@ def _row(found: Prediction) -> dict[str, Any]:
 
 
 def _cells(found: Prediction) -> Sequence[str | Markup]:
-    verdict = found.verdict
-    word = "" if verdict is None or verdict.word is None else verdict.word
-    part = "" if verdict is None or verdict.part is None else verdict.part
+    verdict = found.verdict or FileVerdict()
     score = "" if found.score is None else f"{found.score:.3f}"
-    return (str(found.path), word, score, part, found.error or found.left_out_note)
+    note = found.error or found.left_out_note
+    return (str(found.path), verdict.word or "", score, verdict.part or "", note)

@@ -14,13 +14,13 @@ from registry.faces.real_faces import find_splits
 from registry.plugins.chosen import Chosen, choose
 from registry.plugins.discovery import load_plugins
 from registry.plugins.needs import check_needs
-from registry.results.method_groups import read_groups
 from registry.results.parts import Shard
 from registry.scoring.chunks import cut
-from registry.scoring.frames import choose_units, find_data
+from registry.scoring.frames import choose_units
 from registry.settings.tasks import EvalConfig, FitConfig
-from registry.tasks.evaluate import run_folder
+from registry.tasks.evaluate import find_job, run_folder
 from registry.tasks.fit import artefact_folder
+from registry.tasks.fit_on import fit_config, fits_first
 
 __all__ = ["Plan", "plan_evaluation", "plan_fit"]
 
@@ -36,26 +36,20 @@ def plan_evaluation(config: EvalConfig, shard: Shard = _WHOLE) -> Plan:
     Raises the BenchErrors that it would raise before its first frame. With `fit_on` only the data
     of the fit is listed. The frames are those of `shard`. Nothing is written.
     """
-    plugins = load_plugins()
-    chosen = choose(plugins, config, metrics=config.metrics, reporters=config.reporters)
-    conditions(config.corrupt)
-    check_needs(chosen, config)
-    if chosen.backbone is None:  # as a run does: its folder is not named after one
-        config = replace(config, backbone=None, weights=None, wrap=None)
-    indices = find_data(config, plugins)
-    videos = [video for index in indices for video in index.videos]
-    read_groups(config.group, {video.method for video in videos if video.label} - {""})
-    build_reader(chosen.faces, config)
+    if len(conditions(config.corrupt)) > 1:  # the undamaged run comes first, and holds the others
+        config = replace(config, corrupt=())
+    found = find_job(config)
+    config, chosen = found.config, found.chosen
     plan: Plan = [("detector", config.detector), *_backbone(chosen, config)]
-    if config.fit_on and config.detector_artefact is None and chosen.backbone is not None:
-        train, val = find_splits(replace(FitConfig(), train=config.fit_on, quiet=True), plugins)
+    if fits_first(chosen, config):
+        train, val = find_splits(replace(fit_config(config), quiet=True), found.plugins)
         plan.append(("fitted first on", _faces(train, val)))
     else:
         plan += _artefact(chosen, config)
-    pieces = cut(choose_units(config, videos), config.chunk)
+    pieces = cut(choose_units(config, found.videos), config.chunk)
     frames = sum(len(pieces[index]) for index in shard.chunks(len(pieces)))
     out = run_folder(config, shard)
-    return [*plan, *_sets(videos), ("frames", f"{frames:,}"), ("out", str(out))]
+    return [*plan, *_sets(found.videos), ("frames", f"{frames:,}"), ("out", str(out))]
 
 
 def plan_fit(config: FitConfig) -> Plan:

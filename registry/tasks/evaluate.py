@@ -5,23 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from registry.contracts.traits import traits_of
-from registry.contracts.types import FRAME, FRAME_CUBIC
+from registry.contracts.types import FRAME, FRAME_CUBIC, Video, VideoIndex
 from registry.detectors.model import audit_of, build_model
 from registry.errors import ConfigError, guarded
 from registry.faces.corruptions import the_condition
-from registry.faces.reader import build_reader
+from registry.faces.reader import FaceReader, build_reader
 from registry.files import file_sha256, writable_folder
 from registry.owner import owned
-from registry.plugins.chosen import choose
-from registry.plugins.discovery import load_plugins
+from registry.plugins.chosen import Chosen, choose
+from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.needs import check_needs
 from registry.ranks import first_goes_first, this_rank, wait_for_all
-from registry.results.method_groups import read_groups
+from registry.results.method_groups import MethodGroup, read_groups
 from registry.results.parts import PART, Shard
 from registry.results.predictions import PREDICTIONS, Settings, write_predictions
 from registry.results.profiles import BOTH, STRICT
@@ -38,7 +38,15 @@ from registry.tasks.chunked import EvalJob, score
 from registry.tasks.fit_on import fit_first
 from registry.tasks.run_folder import refuse_other_part, refuse_other_run
 
-__all__ = ["evaluate", "measure_job", "opened", "prepare_job", "run_folder", "timed_score"]
+__all__ = [
+    "evaluate",
+    "find_job",
+    "measure_job",
+    "opened",
+    "prepare_job",
+    "run_folder",
+    "timed_score",
+]
 
 _WHOLE = Shard()
 
@@ -71,9 +79,21 @@ def timed_score(job: EvalJob) -> dict[int, Chunk]:
     return chunks
 
 
-def prepare_job(config: EvalConfig, shard: Shard = _WHOLE) -> EvalJob:
-    """Find the data and build the model; nothing is written into the run folder yet."""
-    started = time.perf_counter()
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What the names in a configuration stand for, before any weights are read."""
+
+    config: EvalConfig
+    plugins: Plugins
+    chosen: Chosen
+    data: list[VideoIndex]
+    videos: list[Video]
+    groups: tuple[MethodGroup, ...]
+    reader: FaceReader
+
+
+def find_job(config: EvalConfig) -> Found:
+    """Look up names and data; BenchErrors tell of what is wrong or missing."""
     if not config.metrics:
         raise ConfigError("no metrics to compute; name one (`bench list metrics`)")
     metrics, quiet = tuple(dict.fromkeys(config.metrics)), config.quiet or not this_rank().first
@@ -92,21 +112,36 @@ def prepare_job(config: EvalConfig, shard: Shard = _WHOLE) -> EvalJob:
     reader = build_reader(chosen.faces, config, condition, config.seed, every_face=every_face)
     if chosen.backbone is None:
         config = replace(config, backbone=None, weights=None, wrap=None)  # none of it was used
-    with first_goes_first():
-        fitted = fit_first(plugins, chosen, config)
-    model = build_model(chosen, config, fitted)
-    units = choose_units(config, videos)
-    folder = run_folder(config, shard)
-    return EvalJob(
-        config=replace(config, out=str(folder)),
+    return Found(
+        config=config,
+        plugins=plugins,
         chosen=chosen,
-        model=model,
         data=data,
         videos=videos,
+        groups=groups,
+        reader=reader,
+    )
+
+
+def prepare_job(config: EvalConfig, shard: Shard = _WHOLE) -> EvalJob:
+    """Find the data and build the model; nothing is written into the run folder yet."""
+    started = time.perf_counter()
+    found = find_job(config)
+    with first_goes_first():
+        fitted = fit_first(found.plugins, found.chosen, found.config)
+    model = build_model(found.chosen, found.config, fitted)
+    units = choose_units(found.config, found.videos)
+    folder = run_folder(found.config, shard)
+    return EvalJob(
+        config=replace(found.config, out=str(folder)),
+        chosen=found.chosen,
+        model=model,
+        data=found.data,
+        videos=found.videos,
         units=units,
         folder=folder,
-        reader=reader,
-        groups=groups,
+        reader=found.reader,
+        groups=found.groups,
         shard=shard,
         seconds={"prepare": time.perf_counter() - started},
     )

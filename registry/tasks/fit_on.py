@@ -22,7 +22,7 @@ from registry.settings.load import resolve_options
 from registry.settings.tasks import FitConfig, ScoredDataSettings
 from registry.tasks.fit import fit
 
-__all__ = ["fit_first"]
+__all__ = ["fit_config", "fit_first", "fits_first"]
 
 _OF_ITS_OWN = {"options"}  # a field of both that means another thing in each: options of scoring
 
@@ -32,7 +32,7 @@ def fit_first(plugins: Plugins, chosen: Chosen, config: ScoredDataSettings) -> F
 
     Nothing is fitted where an artefact is given, nor a detector that needs no backbone.
     """
-    if not config.fit_on or config.detector_artefact is not None or chosen.backbone is None:
+    if not fits_first(chosen, config):
         return None
     embedder = build_embedder(chosen, config)
     return Fitted(
@@ -40,22 +40,28 @@ def fit_first(plugins: Plugins, chosen: Chosen, config: ScoredDataSettings) -> F
     )
 
 
+def fits_first(chosen: Chosen, config: ScoredDataSettings) -> bool:
+    """Whether the detector is fitted on `--fit-on` before it scores, or was before."""
+    asked = bool(config.fit_on) and config.detector_artefact is None
+    return asked and chosen.backbone is not None
+
+
 def _fit_and_keep(
     plugins: Plugins, config: ScoredDataSettings, spec: DetectorSpec, embedder: Embedder
 ) -> Path:
     """Fit on `fit_on` unless done before with the same weights, data, options and seed."""
-    fit_config = _fit_config(config)
-    folder = cache_or_scratch() / "artefacts" / _fit_key(plugins, fit_config, spec, embedder)
+    wanted = fit_config(config)
+    folder = cache_or_scratch() / "artefacts" / _fit_key(plugins, wanted, spec, embedder)
     if not artefact_in(folder).is_file():
         sweep(folder.parent)
         partial = folder.with_name(unfinished_name(folder.name))
-        fit(fit_config, out=str(partial))
+        fit(wanted, out=str(partial))
         shutil.rmtree(folder, ignore_errors=True)
         partial.replace(folder)
     return artefact_in(folder)
 
 
-def _fit_config(config: ScoredDataSettings) -> FitConfig:
+def fit_config(config: ScoredDataSettings) -> FitConfig:
     """A fit on `fit_on` that reads, crops and computes as the evaluation does."""
     own = {each.name for each in fields(FitConfig)}
     shared = {each.name for each in fields(ScoredDataSettings)} & own - _OF_ITS_OWN

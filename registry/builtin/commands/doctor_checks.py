@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from registry.errors import BenchError
 from registry.files import CACHE_ADVICE, cache_dir, weights_dir, writable_folder
 from registry.plugins.chosen import choose_backbone
@@ -20,7 +22,7 @@ from registry.plugins.needs import find_weights
 __all__ = ["Finding", "examine"]
 
 _DISTRIBUTION = "lesb-plugin"
-_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_EXTRA = re.compile(r'extra == "([^"]+)"')
 _LEAST_SPACE = 1 << 30  # bytes; embeddings of 100,000 faces take about half of it
 
 
@@ -79,15 +81,20 @@ def _machine() -> Iterator[Finding]:
 def _packages() -> Iterator[Finding]:
     """The project and what it requires; a version outside of the bounds is a problem."""
     yield Finding(area="packages", what=_DISTRIBUTION, value=metadata.version(_DISTRIBUTION))
-    for requirement in metadata.requires(_DISTRIBUTION) or ():
-        if "extra ==" not in requirement:
-            yield _required(requirement)
+    for wanted, extra in _requirements():
+        if not extra:
+            yield _required(wanted)
 
 
-def _required(requirement: str) -> Finding:
-    from packaging.requirements import Requirement
+def _requirements() -> Iterator[tuple[Requirement, str]]:
+    """What the project requires, each with the extra that it belongs to, or ""."""
+    for text in metadata.requires(_DISTRIBUTION) or ():
+        wanted = Requirement(text)
+        found = _EXTRA.search(str(wanted.marker or ""))
+        yield wanted, found.group(1) if found else ""
 
-    wanted = Requirement(requirement)
+
+def _required(wanted: Requirement) -> Finding:
     bounds = str(wanted.specifier)
     version = _version(wanted.name)
     wrong = version is None or not wanted.specifier.contains(version, prereleases=True)
@@ -110,11 +117,9 @@ def _version(name: str) -> str | None:
 def _extras() -> Iterator[Finding]:
     """Which optional parts are there."""
     extras: dict[str, list[str]] = {}
-    for requirement in metadata.requires(_DISTRIBUTION) or ():
-        name, _, extra = requirement.partition("extra ==")
-        found = _NAME.match(name)
-        if extra and found:
-            extras.setdefault(extra.strip(" '\")"), []).append(found.group())
+    for wanted, extra in _requirements():
+        if extra and wanted.name not in extras.setdefault(extra, []):
+            extras[extra].append(wanted.name)
     for extra, packages in extras.items():
         missing = [name for name in packages if _version(name) is None]
         yield Finding(

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+import registry.tasks.dry_run
 from registry.cli import main
+from registry.contracts.types import Video
+from registry.plugins.discovery import Plugins
 from registry.results.result import Result
 from registry.settings.tasks import EvalConfig, FitConfig
 from registry.tasks.dry_run import plan_evaluation, plan_fit
@@ -48,6 +51,27 @@ def test_a_fit_is_foretold_and_not_made(
     evaluation = ["eval", *flags[:4], "--fit-on", "toy", "--quiet", "--dry-run"]
     assert main(evaluation) == 0
     assert "48 real images or videos, 16 to validate on" in capsys.readouterr().out
+
+
+def test_the_data_of_a_fit_before_it_is_looked_for_where_the_run_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[FitConfig] = []
+    real = registry.tasks.dry_run.find_splits
+
+    def noted(config: FitConfig, plugins: Plugins) -> tuple[list[Video], list[Video]]:
+        asked.append(config)
+        return real(config, plugins)
+
+    monkeypatch.setattr(registry.tasks.dry_run, "find_splits", noted)
+    settings = {"fit_on": ("toy",), "data_root": str(tmp_path), "min_resolved": 0.5, **TINY}
+    plan_evaluation(EvalConfig(quiet=True, **settings))
+    assert [(each.data_root, each.min_resolved) for each in asked] == [(str(tmp_path), 0.5)]
+
+
+def test_of_several_kinds_of_damage_the_undamaged_run_is_foretold() -> None:
+    config = EvalConfig(detector="random", quiet=True, corrupt=("jpeg:1,jpeg:5",))
+    assert dict(plan_evaluation(config))["out"] == "runs/random_toy_test"
 
 
 @pytest.mark.parametrize(
