@@ -121,6 +121,7 @@ if TYPE_CHECKING:
     from registry.html.markup import Markup, joined, table_head, tag
     from registry.html.page import html_page, picture_uri
     from registry.leftovers import scratch_folder
+    from registry.plugins.needs import is_no_file
     from registry.results.audit_summary import AuditFigure, AuditSummary, PartAudit, keep_audit
     from registry.results.bootstrap import draw_weights, interval
     from registry.results.conformal import FEWEST_REALS, QualityClasses, by_quality, conformal_p
@@ -184,14 +185,14 @@ __all__ = [
     "cache_sealed", "check_inputs", "configure_for_detectors", "configure_for_files", "conformal_p",
     "crop_face", "crop_mask", "detector_context", "draw_weights", "end_with_parent", "evaluate",
     "evaluate_corrupted", "explain", "file_facts", "file_sha256", "find_media", "fine_detail",
-    "fingerprint", "fit", "given_flags", "hookimpl", "html_page", "interval", "joined", "judge",
-    "keep_audit", "lazy", "line_notes", "load_yaml", "missing_encoders", "opened_folder", "option",
-    "options_field", "package_versions", "picture_uri", "plain_sentence", "predict",
-    "prepare_audit", "prepare_faces", "prepare_training", "print_table", "progress", "progress_bar",
-    "read_json", "read_sealed", "reading", "real_crops", "real_faces_of", "reference_data",
-    "refuse_other_run", "refuse_special", "replacing", "resolve", "say", "say_above_bar",
-    "say_block", "scratch_folder", "sharpness", "shown_aspect", "similarity", "spec_of",
-    "table_head", "tag", "tell", "traits_of", "unscored", "verdict_cells", "video_frame",
+    "fingerprint", "fit", "given_flags", "hookimpl", "html_page", "interval", "is_no_file",
+    "joined", "judge", "keep_audit", "lazy", "line_notes", "load_yaml", "missing_encoders",
+    "opened_folder", "option", "options_field", "package_versions", "picture_uri", "plain_sentence",
+    "predict", "prepare_audit", "prepare_faces", "prepare_training", "print_table", "progress",
+    "progress_bar", "read_json", "read_sealed", "reading", "real_crops", "real_faces_of",
+    "reference_data", "refuse_other_run", "refuse_special", "replacing", "resolve", "say",
+    "say_above_bar", "say_block", "scratch_folder", "sharpness", "shown_aspect", "similarity",
+    "spec_of", "table_head", "tag", "tell", "traits_of", "unscored", "verdict_cells", "video_frame",
     "writable_folder", "write_text",
 ]  # fmt: skip
 
@@ -263,6 +264,7 @@ _PLACES = {
     "registry.tasks.run_folder": "refuse_other_run",
     "registry.tasks.train": "FaceInputs prepare_faces prepare_training real_faces_of",
     "registry.leftovers": "scratch_folder",
+    "registry.plugins.needs": "is_no_file",
     "registry.scoring.sealed": "cache_sealed read_sealed",
     "registry.errors": "reading",
     "registry.cli.processes": "end_with_parent",

@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from lesb_plugin.export.source import ExportSource
-from registry import ConfigError, replacing
+from registry import ConfigError, is_no_file, replacing
 
 __all__ = ["Section", "configuration", "read_base", "section", "write_state"]
 
@@ -31,7 +31,7 @@ class Section:
 
 def section(backbone: str, weights: str | None, artefact: str | None, fusion: str) -> Section:
     """With absolute paths, as the checkout is another folder than the one of the export."""
-    if weights is not None and weights != "random":
+    if weights is not None and not is_no_file(weights):
         weights = str(Path(weights).expanduser().resolve())
     if artefact is not None:
         artefact = str(Path(artefact).expanduser().resolve())

@@ -23,6 +23,7 @@ __all__ = [
     "check_ready",
     "find_weights",
     "how_to_fit",
+    "is_no_file",
     "kept_places",
     "wrapper_file",
 ]
@@ -121,14 +122,14 @@ def _missing(chosen: Chosen, backbone: ChosenBackbone, config: ModelSettings) ->
 
 
 def _check_file(backbone: ChosenBackbone, weights: str | None) -> None:
-    if weights is not None and not _no_file(weights) and not _may_be_there(weights):
+    if weights is not None and not is_no_file(weights) and not _may_be_there(weights):
         raise DataError(
             f"no weights file at {weights}; pass the file for backbone {backbone.name!r} as"
             " --weights, or --weights random to run it untrained"
         )
 
 
-def _no_file(weights: str) -> bool:
+def is_no_file(weights: str) -> bool:
     """Whether `weights` is a word for weights and no path."""
     return weights in {RANDOM, PRETRAINED} or weights.startswith(HUB)
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from registry import FaceSettings
 from registry.faces.reader import FaceReader
@@ -25,3 +29,18 @@ def reader_of(
     landmarks = None if predictor is None else str(predictor)
     named = FaceSettings(face_detector=face_detector, landmarker=landmarker, landmarks=landmarks)
     return FaceReader(chosen=choose_faces(plugins, named), predictor=predictor, **settings)
+
+
+@contextmanager
+def refusing(name: str) -> Iterator[None]:
+    """Inside, no file of this name can be opened, as on a network drive that is away."""
+    read = Path.read_bytes
+
+    def refused(self: Path) -> bytes:
+        if self.name == name:
+            raise PermissionError(13, "Permission denied")
+        return read(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refused)
+        yield

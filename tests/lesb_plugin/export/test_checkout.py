@@ -21,6 +21,7 @@ import torch
 import yaml
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from lesb_plugin.export.checkout import section
 from lesb_plugin.export.checkout_model import LesbModel
 from lesb_plugin.lesb.detector import build_lesb
 from registry import ConfigError, Scores, detector_context
@@ -280,6 +281,18 @@ def test_all_that_keeps_a_fresh_checkout_from_running_is_told_at_once(
         del expected[0]
     assert len(lines) == len(expected)
     assert all(what in line for what, line in zip(expected, lines, strict=True))
+
+
+@pytest.mark.parametrize("weights", ["random", "pretrained", "hf-hub:somebody/forensic", None])
+def test_weights_that_are_no_file_are_told_to_the_checkout_as_they_are(weights: str | None) -> None:
+    assert section(BACKBONE, weights, None, "mean").weights == weights
+
+
+def test_weights_of_a_file_are_found_from_the_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert section(BACKBONE, "mine.pth", None, "mean").weights == str(tmp_path / "mine.pth")
 
 
 @pytest.mark.slow

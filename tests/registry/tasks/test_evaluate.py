@@ -37,6 +37,7 @@ from registry.plugins.discovery import Plugins, load_plugins
 from registry.results.predictions import read_predictions
 from registry.results.result import Result, recompute
 from tests.shared.measured_audit import Measured
+from tests.shared.readers import refusing
 from tests.shared.still_backbone import FITS, SIZE, StillBackbone, fit_nothing, write_data
 
 METRICS = load_plugins().specs("metric")
@@ -251,19 +252,9 @@ def test_errors_of_finished_chunks_count_as_much(run: Run, tmp_path: Path) -> No
             run()
 
 
-def test_a_file_that_could_not_be_opened_is_read_again(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_could_not_be_opened_is_read_again(run: Run, tmp_path: Path) -> None:
     """Neither size nor date of a file tell that its network drive is back."""
-    path = Path.read_bytes
-
-    def refused(self: Path) -> bytes:
-        if self.name == "2_1.png":
-            raise PermissionError(13, "Permission denied")
-        return path(self)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", refused)
+    with refusing("2_1.png"):
         lost = run(detector="cached", max_errors=1)
     assert sum(lost.counts[0].errors.values()) == 1
     for out in ("run", "other"):

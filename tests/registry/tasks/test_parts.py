@@ -23,6 +23,7 @@ from registry.results.result import Result
 from registry.settings.load import resolve
 from registry.settings.tasks import EvalConfig
 from registry.tasks.parts import evaluate_shard, merge_parts
+from tests.shared.readers import refusing
 from tests.shared.still_backbone import SIZE, write_data
 
 
@@ -248,18 +249,8 @@ def test_failures_are_counted_against_the_whole(make: Make, tmp_path: Path) -> N
         evaluate_shard(make("strict", max_errors=1), Shard(1, 4))
 
 
-def test_a_file_that_could_not_be_opened_stays_a_counted_row(
-    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read = Path.read_bytes
-
-    def refused(self: Path) -> bytes:
-        if self.name == "2_1.png":
-            raise PermissionError(13, "Permission denied")
-        return read(self)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", refused)
+def test_a_file_that_could_not_be_opened_stays_a_counted_row(make: Make, tmp_path: Path) -> None:
+    with refusing("2_1.png"):
         parts = shards(make, 2, max_errors=1)
     merged = merge_parts(parts, tmp_path / "merged", quiet=True)
     assert sum(merged.counts[0].errors.values()) == 1
