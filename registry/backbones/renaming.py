@@ -15,12 +15,19 @@ __all__ = [
     "effnet_pytorch_to_timm",
 ]
 
-# Blocks per stage of EfficientNet B0 (also lite0); B1 to B7 deepen each stage by one factor.
+# Blocks per stage of EfficientNet B0 (also lite0). B1 to B7 deepen each stage by one factor, lite1
+# to lite4 all but the first and the last; no two of them have as many blocks but differ in stages.
 B0_REPEATS = (1, 2, 2, 3, 3, 4, 1)
 DEPTHS = (1.0, 1.1, 1.4, 1.8, 2.2, 2.6, 3.1)
-REPEATS = {
-    sum(repeats): repeats
-    for repeats in (tuple(math.ceil(depth * n) for n in B0_REPEATS) for depth in DEPTHS)
+LITE_DEPTHS = (1.1, 1.2, 1.4, 1.8)
+
+
+def _deepened(depth: float) -> tuple[int, ...]:
+    return tuple(math.ceil(depth * blocks) for blocks in B0_REPEATS)
+
+
+REPEATS = {sum(each): each for each in map(_deepened, DEPTHS)} | {
+    sum(each): each for each in ((1, *_deepened(depth)[1:-1], 1) for depth in LITE_DEPTHS)
 }
 IN_BLOCK = re.compile(r"_blocks\.(\d+)\.(\w+)\.(.+)$")
 EFFNET_TOP = {
@@ -69,7 +76,7 @@ def effnet_pytorch_to_timm(state: State) -> State:
     if count not in REPEATS:
         raise DataError(
             f"an efficientnet_pytorch network of {count} blocks is not known;"
-            f" B0 to B7 and lite0 have {', '.join(map(str, sorted(REPEATS)))}"
+            f" B0 to B7 and lite0 to lite4 have {', '.join(map(str, sorted(REPEATS)))}"
         )
     places = [(stage, block) for stage, n in enumerate(REPEATS[count]) for block in range(n)]
     return {_timm_effnet_name(name, places): tensor for name, tensor in state.items()}

