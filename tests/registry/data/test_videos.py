@@ -138,8 +138,13 @@ def test_a_cut_file_of_a_container_that_counts_nothing_is_known_by_its_length(
     ("name", "codec", "lost"),
     # bytes of the last packet, tag (before one that only says that it ends) or page; some of these
     # films decode to their end without them
-    [("a.ts", "libx264", 20), ("a.m2ts", "libx264", 20), ("a.flv", "libx264", 30)]
-    + [("a.ogv", "libvpx", 20), ("a.ts", "mpeg2video", 100)],
+    [
+        ("a.ts", "libx264", 20),
+        ("a.m2ts", "libx264", 20),
+        ("a.flv", "libx264", 30),
+        ("a.ogv", "libvpx", 20),
+        ("a.ts", "mpeg2video", 100),
+    ],
 )
 def test_a_stream_that_ends_within_a_packet_is_cut_short(
     tmp_path: Path, name: str, codec: str, lost: int
@@ -150,7 +155,7 @@ def test_a_stream_that_ends_within_a_packet_is_cut_short(
     assert is_cut_short(path)
     numbers = readable(path)
     assert numbers == list(range(len(numbers)))
-    with pytest.raises(DataError, match="cut short|truncated or damaged"):
+    with pytest.raises(DataError, match=r"cut short|truncated or damaged"):
         VideoCursor().read(path, count_frames(path) - 1)
 
 
