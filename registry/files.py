@@ -85,9 +85,12 @@ def _sweep_once(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """A text file in UTF-8 that is there whole or not at all."""
+    """A text file in UTF-8 that is there whole or not at all.
+
+    Bytes of a name that is not UTF-8 are written as escapes.
+    """
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def writable_folder(path: Path, advice: str = "choose another --out") -> Path:
