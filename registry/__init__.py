@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from registry.backbones.timm_recipe import build_timm_backbone
     from registry.cli.detector_flags import configure_for_detectors
     from registry.cli.file_commands import check_inputs, configure_for_files, unscored
+    from registry.cli.file_record import file_record
     from registry.cli.flags import add_config_flags, add_dry_run_flag, add_json_flag, given_flags
     from registry.cli.processes import end_with_parent
     from registry.cli.verdict_lines import (
@@ -184,16 +185,16 @@ __all__ = [
     "auc_weighted", "build", "build_timm_backbone", "by_quality", "cache_dir", "cache_or_scratch",
     "cache_sealed", "check_inputs", "configure_for_detectors", "configure_for_files", "conformal_p",
     "crop_face", "crop_mask", "detector_context", "draw_weights", "end_with_parent", "evaluate",
-    "evaluate_corrupted", "explain", "file_facts", "file_sha256", "find_media", "fine_detail",
-    "fingerprint", "fit", "given_flags", "hookimpl", "html_page", "interval", "is_no_file",
-    "joined", "judge", "keep_audit", "lazy", "line_notes", "load_yaml", "missing_encoders",
-    "opened_folder", "option", "options_field", "package_versions", "picture_uri", "plain_sentence",
-    "predict", "prepare_audit", "prepare_faces", "prepare_training", "print_table", "progress",
-    "progress_bar", "read_json", "read_sealed", "reading", "real_crops", "real_faces_of",
-    "reference_data", "refuse_other_run", "refuse_special", "replacing", "resolve", "say",
-    "say_above_bar", "say_block", "scratch_folder", "sharpness", "shown_aspect", "similarity",
-    "spec_of", "table_head", "tag", "tell", "traits_of", "unscored", "verdict_cells", "video_frame",
-    "writable_folder", "write_text",
+    "evaluate_corrupted", "explain", "file_facts", "file_record", "file_sha256", "find_media",
+    "fine_detail", "fingerprint", "fit", "given_flags", "hookimpl", "html_page", "interval",
+    "is_no_file", "joined", "judge", "keep_audit", "lazy", "line_notes", "load_yaml",
+    "missing_encoders", "opened_folder", "option", "options_field", "package_versions",
+    "picture_uri", "plain_sentence", "predict", "prepare_audit", "prepare_faces",
+    "prepare_training", "print_table", "progress", "progress_bar", "read_json", "read_sealed",
+    "reading", "real_crops", "real_faces_of", "reference_data", "refuse_other_run",
+    "refuse_special", "replacing", "resolve", "say", "say_above_bar", "say_block", "scratch_folder",
+    "sharpness", "shown_aspect", "similarity", "spec_of", "table_head", "tag", "tell", "traits_of",
+    "unscored", "verdict_cells", "video_frame", "writable_folder", "write_text",
 ]  # fmt: skip
 
 _PLACES = {
@@ -201,6 +202,7 @@ _PLACES = {
     "registry.backbones.timm_recipe": "build_timm_backbone",
     "registry.cli.detector_flags": "configure_for_detectors",
     "registry.cli.file_commands": "check_inputs configure_for_files unscored",
+    "registry.cli.file_record": "file_record",
     "registry.cli.flags": "add_config_flags add_dry_run_flag add_json_flag given_flags",
     "registry.console": "print_table progress progress_bar say say_above_bar say_block tell",
     "registry.contracts.backbone": (

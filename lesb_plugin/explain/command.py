@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lesb_plugin.explain.config import ExplainConfig
 from registry import (
@@ -21,6 +21,7 @@ from registry import (
     given_flags,
     opened_folder,
     resolve,
+    say_above_bar,
     tell,
     unscored,
 )
@@ -37,6 +38,7 @@ examples:
   bench explain holiday/ clip.mp4 --out reports --reference MY_REAL_PHOTOS
   bench explain photo.jpg --detector linear --explainer parts
   bench explain photo.jpg --explainer cam --set explain.method=layercam --style jet
+  bench explain holiday/ --json | jq -r '[.path, .verdict.word, .files.report] | @tsv'
 
 One report per file, OUT/NAME.html, which needs no network and no other file; beside it NAME.json
 (every number), NAME.maps.npz (the maps, raw) and the pictures. Of several files there are
@@ -46,6 +48,12 @@ Verdict, score and part are those of `bench predict`, whose help says what they 
 the val split that the detector was fitted with are what scores are compared with, or those of
 --reference. A report says how often the detector's parts were right when they were audited, or that
 nobody has audited them yet (`bench audit --keep`).
+
+--json prints one object per file on a line, and nothing else on standard output: the fields of
+`bench predict --json`, and file (size, codec, EXIF and so on), face_pixels, views (the faces that
+were drawn, with their maps and pictures), map_scales, report_notes, seconds (by stage of the work)
+and files (the paths of report, json and maps; pictures lie beside the report). NAME.json holds the
+same without files.
 
 A file without a score (no face, damaged, no image) has a report with the reason, and the others go
 on. The exit code is 0 when every file has a score, 1 when one has none, and 2 when nothing was
@@ -62,6 +70,7 @@ def run_explain(args: argparse.Namespace) -> int:
     config = resolve(ExplainConfig, args.config, args.set, given_flags(args, ExplainConfig))
     check_inputs(args.inputs)
     from lesb_plugin.explain.explained import Explaining  # loads torch: after what fails without it
+    from lesb_plugin.explain.record import line_of
 
     with opened_folder(Path(config.out)) as out:
         started = time.perf_counter()
@@ -77,8 +86,12 @@ def run_explain(args: argparse.Namespace) -> int:
         with closing(explaining(args.inputs)) as found:
             for each in found:
                 name = names.of(each.prediction.path)
-                entries.append(write_files(each, explaining, out, name))
-                lines.say(each.prediction, str(out / f"{name}.html"))
+                entry, record = write_files(each, explaining, out, name)
+                entries.append(entry)
+                if config.json:
+                    say_above_bar(line_of(record, out, name))
+                else:
+                    lines.say(each.prediction, str(out / f"{name}.html"))
                 count += 1
                 failed += each.prediction.score is None
         _finish(out, entries, config)
@@ -98,8 +111,10 @@ def _finish(out: Path, entries: list[IndexEntry], config: ExplainConfig) -> None
         tell(f"note: no browser could be started; the page is {page}")
 
 
-def write_files(found: Explained, by: Explaining, out: Path, name: str) -> IndexEntry:
-    """Write out/NAME.html and what lies beside it, for one file."""
+def write_files(
+    found: Explained, by: Explaining, out: Path, name: str
+) -> tuple[IndexEntry, dict[str, Any]]:
+    """Write out/NAME.html and what lies beside it for one file; return its entry and its record."""
     from lesb_plugin.explain.record import (
         as_record,
         clear_pictures,
@@ -120,8 +135,9 @@ def write_files(found: Explained, by: Explaining, out: Path, name: str) -> Index
     with by.predictor.clock.measure("report"):
         write_report(out / f"{name}.html", found, by, drawn, record)
     stages.update(by.stages())
-    write_json(out / f"{name}.json", with_stages(record, stages))
-    return entry_of(found, drawn, f"{name}.html")
+    record = with_stages(record, stages)
+    write_json(out / f"{name}.json", record)
+    return entry_of(found, drawn, f"{name}.html"), record
 
 
 def _times(ready: float, spent: Mapping[str, float], total: float, config: ExplainConfig) -> str:

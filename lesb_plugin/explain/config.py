@@ -36,4 +36,5 @@ class ExplainConfig(ExplainSettings):
     """One run of `bench explain`; build it with `resolve`, which checks every value."""
 
     out: str = option("runs/explain", "folder of the reports")
+    json: bool = option(False, "JSON lines: one object per file, with every number and path")
     open: bool = option(False, "open the report, or the index of several, in the browser")

@@ -142,7 +142,7 @@ def _report(explaining: Explaining, file: Path, name: str, folder: Path) -> str:
     named = replace(each, prediction=each.prediction.named(name))
     out = folder / "report"
     out.mkdir()
-    entry = write_files(named, explaining, out, "report")
+    entry, _ = write_files(named, explaining, out, "report")
     return with_way_back((out / entry.report).read_text("utf-8"))
 
 

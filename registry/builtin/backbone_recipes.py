@@ -157,7 +157,8 @@ RECIPES = {
     "efflite0_in1k": TimmRecipe(
         arch="tf_efficientnet_lite0", file="a state dict of timm's tf_efficientnet_lite0", **_LITE
     ),
-    # At the size of Lite0 rather than its own 260 px: faces hold no more, and it costs a third less.
+    # At the size of Lite0 rather than its own 260 px: faces hold no more, and it costs a third
+    # less.
     "efflite2_in1k": TimmRecipe(
         arch="tf_efficientnet_lite2", file="a state dict of timm's tf_efficientnet_lite2", **_LITE
     ),

@@ -90,7 +90,7 @@ def line_notes(found: Prediction) -> list[str]:
 
 
 def verdict_cells(found: Prediction) -> list[str]:
-    """The cells of a line, in the order of VERDICT_VERDICT_COLUMNS."""
+    """The cells of a line, in the order of VERDICT_COLUMNS."""
     verdict = found.verdict
     return [
         _name(found.path),

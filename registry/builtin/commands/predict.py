@@ -6,17 +6,16 @@ import argparse
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from registry.cli.file_commands import check_inputs, configure_for_files, unscored
+from registry.cli.file_record import file_record
 from registry.cli.flags import given_flags
-from registry.cli.verdict_lines import VerdictLines, line_notes
+from registry.cli.verdict_lines import VerdictLines
 from registry.console import say_above_bar, tell
 from registry.data.media import find_media
 from registry.files import replacing
-from registry.results.verdict import FileVerdict
 from registry.settings.load import resolve
 from registry.settings.tasks import PredictConfig
 
@@ -24,9 +23,7 @@ if TYPE_CHECKING:
     from registry.results.file_scores import Prediction
     from registry.tasks.predict import Predictor
 
-__all__ = ["SCHEMA", "configure_predict", "run_predict"]
-
-SCHEMA = 2  # of a JSON line; another number means that a field has changed or gone
+__all__ = ["configure_predict", "run_predict"]
 
 _EXAMPLES = """\
 examples:
@@ -115,29 +112,6 @@ def _print(text: str) -> None:
 
 
 def _json_line(found: Prediction, predictor: Predictor) -> str:
-    return json.dumps(prediction_record(found, predictor), allow_nan=False)
-
-
-def prediction_record(found: Prediction, predictor: Predictor) -> dict[str, Any]:
-    """Everything that is known of a file, as plain data; what is absent is null."""
-    verdict = found.verdict or FileVerdict()
-    return {
-        "schema": SCHEMA,
-        "path": str(found.path),
-        "sha256": found.sha256,
-        "verdict": verdict.to_json(),
-        "no_verdict": verdict.none or None,
-        "score": found.score,
-        "parts": verdict.parts_json(found.parts),
-        "part": verdict.part_json(),
-        "variants": dict(found.variants),
-        "faces": found.faces,
-        "faces_left_out": found.faces_left_out,
-        "frames_used": found.frames_used,
-        "sharpness": found.sharpness,
-        "notes": line_notes(found),
-        "error": found.error,
-        "frames": [asdict(frame) for frame in found.frames],
-        "audit": predictor.audit.to_json() if found.parts else None,
-        "origin": predictor.origin,
-    }
+    audit = predictor.audit if found.parts else None
+    record = file_record(found, audit=audit, origin=predictor.origin)
+    return json.dumps(record, allow_nan=False)

@@ -172,7 +172,7 @@ def test_where_it_is_not_fitted_lesb_explains_and_a_line_says_so(
     )
     assert f"note: {said}" in err.splitlines()
     assert record(tmp_path)["origin"]["detector"] == "lesb"
-    assert said in record(tmp_path)["notes"]
+    assert said in record(tmp_path)["report_notes"]
 
 
 def test_where_neither_is_fitted_the_error_is_how_to_fit_lesb_roi(

@@ -20,8 +20,8 @@ import registry.tasks.predict
 from lesb_plugin.weights import INPUT_SIZE, WEIGHTS_SHA256
 from lesb_plugin.weights.shipped import shipped_artefact
 from registry import Crop, DetectorSpec, Face, FaceDetectorSpec, LandmarkerSpec, Scores, predict
-from registry.builtin.commands.predict import SCHEMA
 from registry.cli import main
+from registry.cli.file_record import FILE_SCHEMA
 from registry.data.media import find_media
 from registry.plugins.discovery import Plugins
 from tests.shared.layouts import cut, write_video
@@ -307,9 +307,9 @@ def test_json_lines_hold_every_frame_and_face(tmp_path: Path, bench: Run) -> Non
         *("variants", "faces", "faces_left_out", "frames_used", "sharpness", "notes", "error"),
         *("frames", "audit", "origin"),
     ]
-    assert first["schema"] == SCHEMA == 2
+    assert first["schema"] == FILE_SCHEMA == 3
     assert first["sha256"] == sha256(good)
-    assert (first["faces"], first["frames_used"], first["error"]) == (2, 1, "")
+    assert (first["faces"], first["frames_used"], first["error"]) == (2, 1, None)
     (frame,) = first["frames"]
     assert set(frame) == {
         *("index", "seconds", "score", "parts", "variants", "faces", "error", "left_out")
