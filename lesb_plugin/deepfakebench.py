@@ -39,8 +39,8 @@ pip install 'lesb-plugin[deepfakebench]'. Testing only: train.py is not supporte
 
 
 _ENDLESS = (
-    "the checkout's loader went on trying its first frame for ever: that frame cannot be read"
-    " (damaged, or gone). `bench data check` names such files"
+    "the checkout's loader keeps retrying its first frame: that frame cannot be read"
+    " (damaged or missing). `bench data check` lists such files"
 )
 
 
@@ -78,8 +78,9 @@ def main(argv: Sequence[str]) -> int:
 def _run(script: Path, argv: list[str]) -> None:
     if not script.is_file():
         raise ConfigError(
-            f"no script {script} in {Path.cwd()}; run this in the folder of a DeepfakeBench"
-            " checkout, with the script's path first: training/test.py"
+            f"no script {script} in {Path.cwd()}; run this in the folder of a"
+            " DeepfakeBench checkout, with the script's path as the first argument:"
+            " training/test.py"
         )
     if why := out_of_scope(script):
         raise ConfigError(why)
@@ -106,13 +107,15 @@ def _sources(script: Path) -> Sources:
 def _why_not(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name == "detectors":
         return (
-            "no package `detectors` can be imported: it is the folder training/detectors of a"
-            " DeepfakeBench checkout; in the checkout, run `python -m lesb_plugin.deepfakebench"
-            " training/test.py ...`, or put training/ on PYTHONPATH"
+            "no package `detectors` can be imported: it is the folder training/detectors"
+            " of a DeepfakeBench checkout; in the checkout, run `python -m"
+            " lesb_plugin.deepfakebench training/test.py ...`, or put training/ on"
+            " PYTHONPATH"
         )
     return (
-        f"the checkout's own detectors cannot be imported ({error}); `python training/test.py"
-        " --help` fails alike: install what DeepfakeBench requires"
+        f"the checkout's own detectors cannot be imported ({error}); `python"
+        " training/test.py --help` fails in the same way: install what DeepfakeBench"
+        " requires"
     )
 
 

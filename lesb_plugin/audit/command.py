@@ -84,7 +84,7 @@ def run_audit_command(args: argparse.Namespace) -> int:
     else:
         print_audit(audit)
     if audit.stopped and (out / REPORT).exists():
-        line(f"stopped: the audit that {out} holds stays as it is")
+        line(f"stopped: the audit already in {out} stays as it is")
         return INTERRUPTED
     write_text(out / REPORT, report + "\n")
     write_text(out / PAGE, audit_page(audit))

@@ -93,12 +93,13 @@ def _card(row: Row) -> Markup:
 def _reading() -> Markup:
     return tag(
         "p",
-        "Part scores are counted in standard deviations of the real faces' scores. Below each"
-        " figure stands its 95 % interval, from draws over identities. Controls are scored like the"
-        " explanation: an oracle that knows what was changed, noise, a part that is always named,"
-        " the part nearest to the centre, the largest part, the explanation's own scores under the"
-        " names of other parts, and of LESB's detectors the whole face's head in random subspaces"
-        " of the embedding. A row has those controls that can tell something of it.",
+        "Part scores are in standard deviations of the scores of real faces. Below each"
+        " value is its 95 % interval, from bootstrap draws over identities. Controls are"
+        " scored like the explanation: an oracle that knows what was changed, noise, one"
+        " part that is always named, the part nearest to the centre, the largest part,"
+        " the explanation's own scores under the names of other parts, and for LESB's"
+        " detectors the whole-face head in random subspaces of the embedding. Each row"
+        " has the controls that make sense for it.",
         class_="soft",
     )
 
@@ -135,7 +136,7 @@ def _scrolling(table: Markup, label: str) -> Markup:
 def _faces(audit: Audit) -> Iterator[Markup]:
     low, high = SCALE
     if audit.z is not None:
-        bar = tag("img", src=picture_uri(colour_bar()), alt="colours from blue to yellow")
+        bar = tag("img", src=picture_uri(colour_bar()), alt="colour scale from blue to yellow")
         yield tag("p", f"score of a part: {low:g} ", bar, f" {high:g} standard deviations of reals",
                   class_="bar")  # fmt: skip
     maps = audit.found.reading.maps
@@ -159,9 +160,11 @@ def _example_rows(audit: Audit) -> list[int]:
 def _figure(audit: Audit, row: int, limit: float) -> Markup:
     face, found = audit.found.faces[row], audit.found
     image = face.crop.image
-    pictures = [(outlined(image, face.mask), "the face, what was changed outlined")]
+    pictures = [(outlined(image, face.mask), "the face, with the change outlined")]
     if audit.z is not None:
-        pictures.append((scored(image, face.parts, audit.z[row]), "its parts by their scores"))
+        pictures.append(
+            (scored(image, face.parts, audit.z[row]), "its parts coloured by their scores")
+        )
     if found.reading.maps is not None:
         heat = enlarged(found.reading.maps[row], len(image))
         pictures.append((mapped(image, heat, limit), "the map of the explanation"))

@@ -47,10 +47,10 @@ class PartSummary(AuditSummary):
         control = self.right_part.control
         than = ""
         if control is not None:
-            than = f", where naming always the same part reaches {100 * control:.0f} %"
+            than = f", where always naming the same part reaches {100 * control:.0f} %"
         return (
-            f"names the changed part first in {_percent(self.right_part)} of faces with one part"
-            f" changed (mean over the parts){than}"
+            f"names the changed part first in {_percent(self.right_part)} of faces with"
+            f" one changed part (mean over the parts){than}"
         )
 
     @property
@@ -62,7 +62,7 @@ class PartSummary(AuditSummary):
             f" faces, {self.fakes:,} fakes; {self.created[:10]}): {self.detector} {self.finding}"
         )
         if not self.localises:
-            return f"{lead}: do not read its parts as places."
+            return f"{lead}: its part scores do not show where a face was changed."
         kinds = [
             f"{name} {_percent(figure)}{_beside_control(figure)}"
             for name, figure in self.groups.items()
@@ -77,12 +77,12 @@ class PartSummary(AuditSummary):
             return ""
         right, singled = (_percent(self.reports[name]) for name in ("right", "singled"))
         found = (
-            f" Reports single a part out in {singled} of faces with one part changed; it is the"
-            f" changed one in {right} of those."
+            f" Reports single out a part in {singled} of faces with one changed part, and"
+            f" it is the right one in {right} of those."
         )
         if "whole" in self.reports:
             share = _percent(self.reports["whole"])
-            found += f" They also do in {share} of faces changed as a whole."
+            found += f" They also single one out in {share} of faces changed as a whole."
         return found
 
 
@@ -90,7 +90,7 @@ def _beside_control(figure: AuditFigure) -> str:
     if figure.beats_control:
         return ""
     above = figure.control is not None and figure.value > figure.control
-    return f", {'not clearly' if above else 'no'} better than always the same part"
+    return f", {('not clearly' if above else 'no')} better than always naming the same part"
 
 
 def _percent(figure: AuditFigure) -> str:

@@ -55,7 +55,7 @@ def evidence_layer(
     ValueError for a map that is not finite.
     """
     if not np.isfinite(heat).all():
-        raise ValueError("a map to be drawn must be finite")
+        raise ValueError("a map can only be drawn if all its values are finite")
     layer = np.zeros((*shape, 4), np.uint8)
     x0, y0, x1, y1 = box
     size = (x1 - x0, y1 - y0)

@@ -32,7 +32,7 @@ def overlay(
     map or a limit that is not finite.
     """
     if not np.isfinite(limit) or not np.isfinite(heat).all():
-        raise ValueError("a map to be drawn and its limit must be finite numbers")
+        raise ValueError("a map and its limit can only be drawn if they are finite")
     if limit <= 0:
         return image.copy()
     height, width = image.shape[:2]
@@ -50,7 +50,7 @@ def region_fill(
     thick = max(1, len(image) // 128)
     for name, value in values.items():
         if not 0 <= value <= 1:
-            raise ValueError(f"part {name!r} has the score {value}; it must lie in [0, 1]")
+            raise ValueError(f"part {name!r} has the score {value}; it must be in [0, 1]")
         corners = [np.rint(each).astype(np.int32) for each in polygons[name]]
         inside = np.zeros(image.shape[:2], np.float32)
         for polygon in corners:

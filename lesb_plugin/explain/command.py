@@ -106,9 +106,9 @@ def _finish(out: Path, entries: list[IndexEntry], config: ExplainConfig) -> None
     page = out / entries[0].report
     if len(entries) > 1:
         page = write_index(out, entries)
-        tell(f"all of them: {page}, and as a table: {out / 'summary.csv'}")
+        tell(f"all files: {page}, and as a table: {out / 'summary.csv'}")
     if config.open and not webbrowser.open(page.absolute().as_uri()):
-        tell(f"note: no browser could be started; the page is {page}")
+        tell(f"note: no browser could be started; open {page}")
 
 
 def write_files(

@@ -163,11 +163,14 @@ class Explaining:
         for reason, count in found.frame_errors.most_common():
             yield f"{count} of {len(found.frames)} frames have no score: {reason}"
         if found.left_out_note:
-            yield f"{found.left_out_note} scores them too: the one that was changed may be smaller"
+            yield (
+                f"{found.left_out_note} scores them too, as the changed face may be a smaller one"
+            )
         if len(found.frames) == 1 and found.faces > 1:
             yield (
-                f"{found.faces} faces were scored, and the verdict is on the one with the highest"
-                f" score; {'all' if drawn == found.faces else f'the {drawn} highest'} are drawn"
+                f"{found.faces} faces were scored; the verdict is for the one with the"
+                " highest score, and"
+                f" {('all' if drawn == found.faces else f'the {drawn} highest')} are drawn"
             )
 
     def _views(self, path: Path, frame: FrameScore, faces: Sequence[FaceScore]) -> list[FaceView]:
@@ -202,7 +205,9 @@ class Explaining:
             target: heat for target, heat in explanation.maps.items() if np.isfinite(heat).all()
         }
         faults += [
-            f"the map of {each} is not finite" for each in explanation.maps if each not in maps
+            f"the map of {each} has values that are not finite"
+            for each in explanation.maps
+            if each not in maps
         ]
         if explanation.note:
             faults.append(explanation.note)

@@ -41,7 +41,7 @@ def _figure(found: Explained, at: int, drawn: Sequence[Pictures]) -> Markup:
     if found.video:
         caption.append(f"{_moment(view)}, score {view.score:.2f}")
     if len(view.boxes) > 1:
-        caption.append("the face that the verdict is on has the thicker rectangle")
+        caption.append("the verdict is for the face with the thicker rectangle")
     below = [tag("figcaption", "; ".join(caption), class_="soft")] if caption else []
     return tag("figure", pictured, *below, class_="picture")
 
@@ -94,7 +94,7 @@ def seen_in(found: Explained, view: FaceView) -> str:
     part = found.verdict.part
     outline = f"; the {part} is outlined" if part and view.polygons else ""
     what = f"the frame at {_moment(view)}" if found.video else "the photograph"
-    return f"{what} with the colours of what points to fake{outline}"
+    return f"{what} with evidence for fake in colour{outline}"
 
 
 # --- words -----------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ def _slider(found: Explained, by: Explaining) -> Iterator[Markup]:
     """The scale of the colours and what fades them; hidden until the page's script runs."""
     if not any(view.maps for view in found.views):
         return
-    bar = tag("img", src=picture_uri(scale_bar(by.config.style)), alt="colours of the map")
+    bar = tag("img", src=picture_uri(scale_bar(by.config.style)), alt="colour scale of the map")
     yield tag("p", "as in real faces ", bar, " fake", class_="scale")
     yield tag(
         "p",

@@ -72,7 +72,7 @@ def map_words(view: FaceView, heat: NDArray[np.float32], scale: MapScale) -> str
     """Where the map is strongest, for those who do not see its colours."""
     most = float(scale.share(heat).max())
     if most <= 0:
-        return "nothing points to fake more than in real faces"
+        return "nothing points to fake more than it does in real faces"
     row, column = np.unravel_index(int(heat.argmax()), heat.shape)
     height, width = view.crop.image.shape[:2]
     spot = (
@@ -98,7 +98,7 @@ def _place(view: FaceView, spot: tuple[float, float]) -> str:
         return f"in the {name}"
     points = np.asarray(view.crop.landmarks, np.float32)  # parts have places, so there are some
     on_face = cv2.pointPolygonTest(cv2.convexHull(points), spot, measureDist=False) >= 0
-    return f"on the face, nearest to the {name}" if on_face else "outside of the face's landmarks"
+    return f"on the face, nearest to the {name}" if on_face else "outside the landmarks of the face"
 
 
 # --- what explainers say beside maps ---------------------------------------------------------
@@ -117,9 +117,9 @@ def _explainer_table(
     head = table_head(heads)
     caption = tag(
         "caption",
-        f"What explainer {explainer.name} says of the parts ({explainer.summary}); + is towards"
-        " fake. It is another question than the scores of parts above, and may have another"
-        " answer.",
+        f"What explainer {explainer.name} says about the parts ({explainer.summary}); +"
+        " points to fake. This is a different question from the part scores above, and"
+        " may have a different answer.",
     )
     return tag("table", caption, head, tag("tbody", *rows))
 

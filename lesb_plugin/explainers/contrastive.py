@@ -101,15 +101,15 @@ def build_contrastive(detector: Detector, options: ExplainOptions | None = None)
     options = options or ExplainOptions()
     if not hasattr(detector, "embed"):
         raise ConfigError(
-            "explainer 'contrastive' compares embeddings, and a"
-            f" {type(detector).__name__} has none; {ANY_DETECTOR}"
+            f"explainer 'contrastive' compares embeddings, and a {type(detector).__name__}"
+            f" has none; {ANY_DETECTOR}"
         )
     policy = differentiable(detector, "contrastive").embedder.backbone.crop
     faces = real_crops(options.reference, policy, options.reference_faces)
     if len(faces) < _FEWEST:
         raise DataError(
-            f"{len(faces)} real faces of {options.reference!r} say nothing of how real faces"
-            f" differ; at least {_FEWEST} are needed"
+            f"{len(faces)} real faces of {options.reference!r} are too few to show how"
+            f" real faces differ; at least {_FEWEST} are needed"
         )
     reals = {part: RealFaces.of(local) for part, local in _local(detector, faces).items()}
 

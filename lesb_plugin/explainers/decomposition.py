@@ -52,8 +52,9 @@ def build_parts(detector: Detector, options: ExplainOptions | None = None) -> Ex
     backbone = target.embedder.backbone
     if not backbone.mean_pooled:
         raise ConfigError(
-            "explainer 'parts' takes the mean over a feature map apart, and the embedding of"
-            f" backbone {backbone.name!r} is more than that; use cam, or {ANY_DETECTOR}"
+            "explainer 'parts' splits the mean over a feature map, and the embedding of"
+            f" backbone {backbone.name!r} is not just such a mean; use cam, or"
+            f" {ANY_DETECTOR}"
         )
     head = _Head(target.embedder, linear_weight(target, "parts"), regions_of(detector, options))
     reals = _Reals.of(head, real_crops(options.reference, backbone.crop, options.reference_faces))
@@ -105,8 +106,7 @@ class _Reals:
                 continue  # a real face whose parts cannot be told apart is no reference
         if not parts:
             raise DataError(
-                "no real face that is compared with has landmarks that show its parts; name another"
-                " reference"
+                "no reference face has landmarks that show its parts; choose another reference"
             )
         return cls(np.mean(parts, axis=0), np.mean(cells, axis=0))
 

@@ -39,12 +39,12 @@ def regions_of(detector: Detector, options: ExplainOptions) -> RegionSet:
 def part_masks(crop: Crop, regions: RegionSet, jitter: Jitter = SOFT) -> NDArray[np.float32]:
     """(K, S, S) in [0, 1], one for each part."""
     if crop.landmarks is None:
-        raise NoPartsError("the face has no landmarks, so its parts cannot be told apart")
+        raise NoPartsError("the face has no landmarks, so its parts cannot be located")
     height, width = crop.image.shape[:2]
     try:
         return regions_masks(crop.landmarks, regions, (height, width), jitter)
     except ValueError as error:
-        raise NoPartsError(f"the parts cannot be told apart: {error}") from error
+        raise NoPartsError(f"the parts cannot be located: {error}") from error
 
 
 def partition(crop: Crop, regions: RegionSet, grid: tuple[int, int]) -> NDArray[np.float32]:

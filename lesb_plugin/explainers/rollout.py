@@ -52,8 +52,9 @@ def build_rollout(detector: Detector, options: ExplainOptions | None = None) -> 
     blocks = transformer_blocks(target.embedder.backbone)
     if not blocks or not all(hasattr(block.attn, "attn_drop") for block in blocks):
         raise ConfigError(
-            "explainer 'rollout' follows the attention of a transformer of timm's, and backbone"
-            f" {target.embedder.backbone.name!r} has no blocks with one; use cam, or {ANY_DETECTOR}"
+            "explainer 'rollout' follows the attention of a timm transformer, and"
+            f" backbone {target.embedder.backbone.name!r} has no blocks with attention;"
+            f" use cam, or {ANY_DETECTOR}"
         )
 
     def explain(crops: Sequence[Crop]) -> list[Explanation]:

@@ -26,8 +26,9 @@ def build_shapley(
     regions = regions_of(detector, options or ExplainOptions())
     if len(regions.names) > _MOST_PARTS:
         raise ConfigError(
-            f"{len(regions.names)} parts have {2 ** len(regions.names)} sets, and every one is"
-            f" scored; choose regions of at most {_MOST_PARTS} parts, or explainer occlusion"
+            f"{len(regions.names)} parts have {2 ** len(regions.names)} subsets, and every"
+            f" one must be scored; choose regions of at most {_MOST_PARTS} parts, or"
+            " explainer occlusion"
         )
 
     def one(crop: Crop) -> Explanation:

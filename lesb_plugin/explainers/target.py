@@ -52,8 +52,8 @@ def gradients(
             )
         if gradient is None:
             raise ConfigError(
-                f"the logit {target!r} does not depend on {what}, so there is nothing to map; name"
-                f" another layer, or another explainer: {ANY_DETECTOR}"
+                f"the logit {target!r} does not depend on {what}, so there is nothing to"
+                f" map; choose another layer, or another explainer: {ANY_DETECTOR}"
             )
         found[target] = gradient
     return found
@@ -69,7 +69,7 @@ def linear_weight(detector: DifferentiableDetector, explainer: str) -> torch.Ten
     found = gradients(face, points, "the embedding")["face"].float()
     if not torch.allclose(found, found[:1].expand_as(found), rtol=1e-4, atol=1e-6):
         raise ConfigError(
-            f"explainer {explainer!r} takes a linear head apart, and the face's logit is not linear"
-            f" in the embedding; cam maps it all the same, and {ANY_DETECTOR}"
+            f"explainer {explainer!r} splits a linear head, and the face's logit is not"
+            f" linear in the embedding; cam can still map it, and {ANY_DETECTOR}"
         )
     return found[0]

@@ -30,8 +30,8 @@ def on_grid(tokens: torch.Tensor, features: Features) -> torch.Tensor:
     whole = height * width if features.tokens is None else features.tokens.shape[1]
     if count != whole:
         raise ConfigError(
-            f"the layer gives {count} tokens and the backbone {whole}, so they cannot be laid out"
-            " on its grid; name another layer"
+            f"the layer gives {count} tokens and the backbone {whole}, so they do not fit"
+            " its grid; choose another layer"
         )
     patches = tokens[:, count - height * width :]  # (B, h w, C)
     return patches.transpose(1, 2).reshape(len(tokens), -1, height, width)

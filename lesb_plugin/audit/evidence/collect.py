@@ -144,8 +144,9 @@ def _facts(faces: Sequence[AuditFace], subject: Subject) -> Collected:
     for there, what in ((real, "real face"), (~real, "fake"), (known, "fake with a known region")):
         if not there.any():
             raise DataError(
-                f"the data holds no {what}; an audit needs reals and fakes whose changed parts are"
-                " known (columns region or mask of a manifest), or --make-edits of real faces"
+                f"the data has no {what}; an audit needs reals, and fakes whose changed"
+                " parts are known (columns region or mask of a manifest), or"
+                " --make-edits, which makes them from real faces"
             )
     nothing = np.zeros(len(subject.names), np.bool_)
     empty = np.full((len(faces), len(subject.names)), np.nan)

@@ -28,7 +28,7 @@ def with_edits(
     """
     reals = [face for face in faces if not face.fake]
     if len({face.identity for face in reals}) < 2:
-        raise DataError("--make-edits needs real faces of two people or more")
+        raise DataError("--make-edits needs real faces of at least two people")
     out = list(reals)
     for at, face in enumerate(progress(reals, "making edits", unit="face", quiet=quiet)):
         donor = _donor(reals, at)
@@ -68,7 +68,7 @@ def _edit(face: AuditFace, donor: AuditFace, seed: tuple[int, int, int], turn: i
             mask=mask,
             source=face.crop,
         )
-    raise DataError(f"{_TRIES} edits in a row change nothing of the face of {face.identity}")
+    raise DataError(f"{_TRIES} edits in a row changed nothing in the face of {face.identity}")
 
 
 def _parts(count: int, turn: int, rng: np.random.Generator) -> NDArray[np.bool_]:

@@ -61,7 +61,7 @@ def edited(
     mixed = canvas.image + share[..., None] * (changed.astype(np.float32) - canvas.image)
     out: Image = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
     if float(np.abs(out.astype(np.float32) - canvas.image)[mask].mean()) < 0.5:
-        raise ValueError(f"{family} changes next to nothing of this face")
+        raise ValueError(f"{family} changes almost nothing in this face")
     return out
 
 

@@ -75,7 +75,7 @@ def read_faces(
     """Every frame's main face, or those of as many evenly chosen identities as `limit` allows."""
     given = [each for each in inputs.frames if each[0].label == 0 or not reals_only]
     if not given:
-        raise DataError("the data holds no real face to make edits of")
+        raise DataError("the data has no real face to edit")
     frames = _chosen(given, limit)
     sources = _sources(frames)
     faces, failed = [], []
@@ -139,7 +139,7 @@ def _read(
     image, face = inputs.reader.read_one(frame)
     crop = crop_face(image, face, inputs.crop)
     if crop.landmarks is None:
-        raise DataError("no landmarks, so no parts; name a landmarker with --landmarker")
+        raise DataError("no landmarks, and so no parts; name a landmarker with --landmarker")
     parts = wide_masks(crop.landmarks, regions, inputs.crop.size)
     if video.label == 0:
         return AuditFace(crop=crop, fake=False, identity=_identity(video), parts=parts)

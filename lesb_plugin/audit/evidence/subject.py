@@ -112,9 +112,10 @@ class Subject:
             missing = [name for name in self.names if name not in scores.regions]
             if missing:
                 raise ConfigError(
-                    f"the detector scores no {missing[0]!r}; it scores"
-                    f" {', '.join(scores.regions) or 'no parts'}. Name what explains it with"
-                    " --explainer (`bench list explainers`), or its parts with --regions"
+                    f"the detector does not score {missing[0]!r}; it scores"
+                    f" {', '.join(scores.regions) or 'no parts'}. Choose an explainer for"
+                    " it with --explainer (`bench list explainers`), or parts with"
+                    " --regions"
                 )
             columns = [log_odds(scores.regions[n]) for n in self.names]
             return _Batch(scores.fake, np.stack(columns, axis=1), None, embeddings)

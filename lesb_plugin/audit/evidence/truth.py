@@ -39,8 +39,8 @@ def changed_parts(region: str, parts: Sequence[str], column: str = "region") -> 
     unknown = [word for word in words if word not in names and word not in WHOLE]
     if unknown or not words:
         raise DataError(
-            f"{column} {region!r} names no part; known: {', '.join(parts)}, several joined by +,"
-            " and face for the whole of it. Other parts come with --regions"
+            f"{column} {region!r} is not a part; known: {', '.join(parts)}, several joined"
+            " by +, and face for the whole face. Choose other parts with --regions"
         )
     if any(word in WHOLE for word in words):
         return np.ones(len(parts), np.bool_)

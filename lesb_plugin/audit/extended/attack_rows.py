@@ -34,7 +34,7 @@ Order = NDArray[np.int64]
 Falls = dict[str, dict[str, float]]  # of one face, by key of a row and by who ranks
 
 _LIME, _RANDOM = "LIME", "random"
-_TITLE = "fall of the score, attack on the top {count} {what}"
+_TITLE = "drop in score, attack on the top {count} {what}"
 _PARTS, _SEGMENTS = "parts", "segments"
 _NO_SLIC = "segments need scikit-image: pip install 'lesb-plugin[audit]'"
 

@@ -41,7 +41,7 @@ def cascade_rows(study: Study) -> list[Row]:
     embedder = study.subject.inputs.embedder
     network = None if embedder is None else embedder.backbone
     if not isinstance(network, nn.Module) or not resettable(network):
-        reason = "the detector has no backbone with layers that can be randomised"
+        reason = "the detector has no backbone whose layers could be randomised"
         return [unmeasured("cascade", "Spearman after randomising layers", reason)]
     layers = resettable(network)
     found: list[Row] = []
@@ -95,7 +95,7 @@ def _row(study: Study, depth: float, rows: NDArray[np.int64]) -> Row:
         values[EDGES][rows] = map_correlation(edges, edges)
         return mean_row(key, title, _AIM, values, study.draws, higher=False)
     if parts is None or reading.parts is None:
-        return unmeasured(key, title, "nothing is said any more of any face")
+        return unmeasured(key, title, "no explanation is left for any face")
     after = standardised(reading.parts, study.found.real[rows])
     before = standardised(parts, study.found.real)[rows]
     silent = bool((after.std(axis=0) == 0).any())

@@ -35,7 +35,7 @@ _BASELINES = {
     "blur": "blurred pixels",
 }
 _TITLES = {
-    "deletion": "mean fall as {} replace the highest-ranked",
+    "deletion": "mean drop as {} replace the highest-ranked",
     "insertion": "mean rise as the highest-ranked replace {}",
 }
 

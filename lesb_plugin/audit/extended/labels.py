@@ -114,7 +114,7 @@ def _refit(study: Study, rows: Rows) -> _Refit | str:
         local = detector.project(_embedded(detector, crops, study.config.batch_size))
         inputs = np.stack([local[name] for name in found.names])
         return _of_lesb(inputs, (~found.real[rows]).astype(np.int64))
-    return "the detector has no heads of parts that could be refitted"
+    return "the detector has no part heads that could be refitted"
 
 
 def _embedded(

@@ -59,7 +59,7 @@ def rivals(rows: Sequence[Row]) -> str:
     if not better:
         return ""
     return (
-        f"At naming the right part the explanation ({number(own)} on {named[0].n} fakes) is no"
+        f"The explanation ({number(own)} on {named[0].n} fakes) names the right part no"
         f" better than {', '.join(better)}."
     )
 
@@ -97,7 +97,7 @@ def _rows(study: Study, name: str, build: Build) -> Iterator[Row]:
         yield unmeasured(key, _title(name), str(error))
         return
     if reading.parts is None:
-        yield unmeasured(key, _title(name), "it says nothing of these faces")
+        yield unmeasured(key, _title(name), "it gives nothing for these faces")
     else:
         z = standardised(reading.parts, study.found.real[rows])
         yield naming_row(study, key, _title(name), rows, z)
@@ -121,5 +121,5 @@ def _rank(study: Study, name: str, maps: Map) -> Row:
             column = values.setdefault(who, study.column())
             column[row] = localisation.relevance_rank(each, face.mask)
     if not values:
-        return unmeasured(key, title, "no fake has a mask of what was changed")
+        return unmeasured(key, title, "no fake has a mask of the changed pixels")
     return mean_row(key, title, Aim(f"beats {CONSTANT}", above=CONSTANT), values, study.draws)

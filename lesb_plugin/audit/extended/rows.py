@@ -24,7 +24,7 @@ _ROWS: Mapping[str, Callable[[Study], list[Row]]] = {
     "labels": labels_row,
     "attack": attack_rows,  # the longest by far
 }
-_STOPPED = "stopped before it was measured"
+_STOPPED = "stopped before it could be measured"
 
 
 def extended_rows(study: Study, wanted: Collection[str]) -> tuple[list[Row], bool]:

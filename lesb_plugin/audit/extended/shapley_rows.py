@@ -37,7 +37,7 @@ def shapley_rows(study: Study) -> list[Row]:
     if not sourced.any():
         return [unmeasured(_KEY, _TITLE, "no fake has a known source")]
     if parts > _MOST_PARTS:
-        reason = f"{parts} parts have {2**parts} sets, which are not all scored"
+        reason = f"{parts} parts have {2**parts} subsets, too many to score"
         return [unmeasured(_KEY, _TITLE, reason)]
     values = np.full(found.truth.shape, np.nan)
     for row, face in study.faces("Shapley values of parts"):

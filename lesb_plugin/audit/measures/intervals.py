@@ -45,7 +45,7 @@ class Draws:
         """The statistic of the sample itself, and where 95 % of the draws put it."""
         value = float(statistic(self._ones)[0])
         if np.isnan(value):
-            return Figure(reason="no face says anything about it")
+            return Figure(reason="no face has a value for it")
         values = [statistic(block) for block in self._weights]
         found = interval(np.concatenate(values) if values else np.empty(0))
         return Figure(value, found.low, found.high, found.reason)

@@ -32,11 +32,16 @@ _ABOVE = Aim("beats constant part", above="constant part")
 _LOCALISATION: tuple[tuple[str, str, Callable[[Map, NDArray[np.bool_]], float], Aim], ...] = (
     ("rank", "relevance rank in the mask", localisation.relevance_rank, at_least(0.6)),
     ("mass", "relevance mass in the mask", localisation.relevance_mass, _ABOVE),
-    ("concentration", "mass over the mask's area", localisation.concentration, _ABOVE),
+    (
+        "concentration",
+        "share of mass in the mask over its share of area",
+        localisation.concentration,
+        _ABOVE,
+    ),
     ("pointing", "pointing game", localisation.pointing, _ABOVE),
 )
 _NO_PLACE = unmeasured(
-    "outside", "mass outside of the face", "part scores lie in their parts, never on a border"
+    "outside", "mass outside the face", "part scores lie in their parts, never on a border"
 )
 
 
@@ -168,7 +173,7 @@ def _moving_parts(
     for it asks how steady they are and not whether they are right. A face does not count whose
     parts are alike in both, or of which a move takes a part out of the image.
     """
-    title = "part scores stay when the image moves (Pearson)"
+    title = "part scores do not change when the image moves (Pearson)"
     rows = found.moved_rows
     z = standardised(parts, found.real)[rows]
     if z.shape[1] < 2:
@@ -181,7 +186,7 @@ def _moving_parts(
         columns[OWN][rows] = np.where(alike(z) & alike(moved), np.nan, pearson(z, moved))
         columns["random"][rows] = pearson(*rng.standard_normal((2, *z.shape)))
         by_move[name] = columns
-    silent = unmeasured("equivariance", title, "the scores tell no part of a face from another")
+    silent = unmeasured("equivariance", title, "the scores are the same for all parts of a face")
     return _rows_of_moves(by_move, title, draws) or [silent]
 
 
@@ -197,7 +202,7 @@ def _outside(found: Collected, maps: Map, draws: Draws) -> list[Row]:
     rows = []
     if adds_border.any():
         share = {OWN: mass[adds_border].mean(axis=0)}
-        title = "mass on the border a move adds, over its area"
+        title = "border mass added by a shift, over the border's area"
         rows.append(mean_row("outside.mass", title, at_most(0.1), share, draws, higher=False))
     title = "map has its maximum in a corner"
     rows.append(

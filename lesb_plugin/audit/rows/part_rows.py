@@ -145,14 +145,14 @@ def _auc(found: Collected) -> Iterator[_Question]:
     count = int(found.single.sum())
     yield _Question(
         "auc_matrix.diagonal",
-        "AUC of a part's score for its own change",
+        "AUC of a part's score for changes of that part",
         at_least(0.85),
         count,
         lambda z: lambda weights: discrimination.diagonal(matrix(z, weights)),
     )
     yield _Question(
         "auc_matrix.selectivity",
-        "selectivity: that AUC less the AUC for another part",
+        "selectivity: that AUC minus the AUC for changes of another part",
         at_least(0.25),
         count,
         lambda z: lambda weights: discrimination.selectivity(matrix(z, weights)),
@@ -169,7 +169,7 @@ def _redundancy(found: Collected) -> Iterator[_Question]:
     """
     for key, title, rows, aim in (
         ("whole_face", "correlation of part scores, whole-face fakes", found.whole, at_most(0.6)),
-        ("single_part", "correlation of part scores, one part changed", found.single, at_most(0.2)),
+        ("single_part", "correlation of part scores, one changed part", found.single, at_most(0.2)),
     ):
         yield _Question(
             f"redundancy.{key}",
@@ -238,8 +238,8 @@ def _agreement(
 
 def _exchanges(found: Collected) -> Iterator[_Question]:
     for key, title, effect in (
-        ("restore", "Spearman with the fall when pristine pixels return", found.restored),
-        ("insert", "Spearman with the rise when changed pixels come in", found.inserted),
+        ("restore", "Spearman with the drop when pristine pixels are restored", found.restored),
+        ("insert", "Spearman with the rise when changed pixels are inserted", found.inserted),
     ):
         yield _Question(
             key,
