@@ -58,4 +58,4 @@ def describe_outliers(outlying: torch.Tensor, crop: Crop, *, included: bool) -> 
     if crop.landmarks is not None:
         face = torch.from_numpy(face_cells(crop, (outlying.shape[0], outlying.shape[1])))
         text += f", {int((outlying.cpu() & ~face).sum())} of them outside the face"
-    return f"{text}; {'they are kept' if included else 'they are left out of the maps (0 there)'}"
+    return f"{text}; {('they are kept' if included else 'they are left out of the maps (0 there)')}"

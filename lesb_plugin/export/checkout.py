@@ -111,8 +111,8 @@ def read_base(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} must hold a mapping of keys, got {type(values).__name__}")
     if values.get("video_mode"):
         raise ConfigError(
-            f"{path} is of a detector that is fed clips (video_mode), and LESB is fed single"
-            " frames; take training/config/detector/xception.yaml"
+            f"{path} is for a detector that takes clips (video_mode), and LESB takes"
+            " single frames; use training/config/detector/xception.yaml"
         )
     return values
 

@@ -50,14 +50,15 @@ class LesbModel(nn.Module):
         section = config.get(SECTION)
         if not isinstance(section, Mapping):
             raise ConfigError(
-                f"the configuration has no section {SECTION!r}; write one with"
-                " `bench export deepfakebench --out lesb.yaml` and pass it as --detector_path"
+                f"the configuration has no section {SECTION!r}; write one with `bench"
+                " export deepfakebench --out lesb.yaml` and pass it as --detector_path"
             )
         network = load_source(**section).network
         if config["resolution"] != network.crop.size:
             raise ConfigError(
-                f"resolution is {config['resolution']}, and backbone {section['backbone']!r} takes"
-                f" images of {network.crop.size} px; set `resolution: {network.crop.size}`"
+                f"resolution is {config['resolution']}, and backbone"
+                f" {section['backbone']!r} takes images of {network.crop.size} px; set"
+                f" `resolution: {network.crop.size}`"
             )
         return network
 
@@ -68,8 +69,8 @@ class LesbModel(nn.Module):
         """ConfigError where training is asked for."""
         if mode:
             raise ConfigError(
-                "LESB is not trained by DeepfakeBench's trainer: train its backbone with `bench"
-                " train`, fit it with `bench fit`, and export it again"
+                "DeepfakeBench's trainer cannot train LESB: train its backbone with"
+                " `bench train`, fit it with `bench fit`, and export it again"
             )
         return super().train(mode)
 

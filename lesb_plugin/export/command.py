@@ -73,7 +73,7 @@ def configure_export(parser: argparse.ArgumentParser) -> None:
         "--base",
         metavar="FILE",
         type=Path,
-        help="for deepfakebench: a detector's YAML of the checkout, whose other keys are kept",
+        help="for deepfakebench: YAML of a detector of the checkout, whose other keys are kept",
     )
     parser.add_argument(
         "--standalone",
@@ -137,7 +137,10 @@ def _write_standalone(source: ExportSource, folder: Path) -> None:
 
     file = write_standalone(source, folder / FILE)
     say(f"detector:      {file}")
-    say("put it into training/detectors/ of the checkout, and add to its __init__.py:")
+    say(
+        "put it into training/detectors/ of the checkout, and add this line to the"
+        " __init__.py there:"
+    )
     say("  from .lesb_detector import LesbDetector")
 
 

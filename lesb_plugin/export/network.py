@@ -46,8 +46,9 @@ class LesbNetwork(nn.Module):
         super().__init__()
         if not isinstance(backbone, nn.Module):
             raise ConfigError(
-                f"backbone {backbone.name!r} is a {type(backbone).__name__} and no torch.nn.Module,"
-                " so its weights cannot be exported; choose another (`bench list backbones`)"
+                f"backbone {backbone.name!r} is a {type(backbone).__name__}, not a"
+                " torch.nn.Module, so its weights cannot be exported; choose another"
+                " (`bench list backbones`)"
             )
         if fusion not in FUSIONS:
             raise ConfigError(f"no fusion named {fusion!r}; known: {', '.join(FUSIONS)}")

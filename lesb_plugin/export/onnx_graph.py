@@ -45,9 +45,9 @@ def write_onnx(source: ExportSource, path: Path) -> float | None:
         difference = _difference(source.network, unfinished)
         if difference is not None and not difference <= TOLERANCE:
             raise DataError(
-                f"onnxruntime's outputs differ from torch's by up to {difference:.2g}, more than"
-                f" {TOLERANCE:g}, so {path} was not written; try other versions of torch,"
-                " onnxscript or onnxruntime"
+                f"onnxruntime's outputs differ from torch's by up to {difference:.2g},"
+                f" which is more than {TOLERANCE:g}, so {path} was not written; try other"
+                " versions of torch, onnxscript or onnxruntime"
             )
     return difference
 
@@ -111,7 +111,7 @@ def _export(source: ExportSource, path: Path) -> None:
             )
     except torch.onnx.errors.OnnxExporterError as error:
         raise ConfigError(
-            f"torch cannot write backbone {source.backbone.name!r} as an ONNX graph: {error}"
+            f"torch cannot export backbone {source.backbone.name!r} as an ONNX graph: {error}"
         ) from error
     finally:
         logging.getLogger("onnxscript").setLevel(level)
@@ -163,8 +163,8 @@ def _check_installed() -> None:
     missing = [name for name in ("onnx", "onnxscript") if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigError(
-            f"`bench export onnx` needs {' and '.join(missing)}, which the extra `onnx` brings:"
-            f" {EXTRA}"
+            f"`bench export onnx` needs {' and '.join(missing)}, which the extra `onnx`"
+            f" installs: {EXTRA}"
         )
 
 
@@ -172,6 +172,6 @@ def _check_size(network: LesbNetwork) -> None:
     size = sum(tensor.nbytes for tensor in network.state_dict().values())
     if size >= LARGEST:
         raise ConfigError(
-            f"the weights take {size / 2**30:.1f} GiB, and one ONNX file holds less than 2; choose"
-            " a smaller backbone"
+            f"the weights take {size / 2**30:.1f} GiB, and a single ONNX file holds less"
+            " than 2; choose a smaller backbone"
         )

@@ -46,7 +46,7 @@ def load_source(
     precision = fitted.lfd.provenance["precision"]
     if precision != "float32":
         raise ConfigError(
-            f"{context.artefact} was fitted at precision {precision}, and what is exported computes"
+            f"{context.artefact} was fitted at precision {precision}, and exports compute"
             " in float32; fit it again with `bench fit --precision float32`"
         )
     return ExportSource(

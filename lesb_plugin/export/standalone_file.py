@@ -67,10 +67,10 @@ def network_steps(backbone: Any) -> Steps:
     model = getattr(backbone, "model", None)
     if not isinstance(model, (EfficientNet, Xception)) or not backbone.mean_pooled:
         raise ConfigError(
-            f"backbone {backbone.name!r} ({type(model).__name__}) cannot be written as one file:"
-            " EfficientNets and Xception can (sbi_efflite0, sbi_effb4, efflite0_in1k, dfb_effb4,"
-            " dfb_xception, xception, timm/tf_efficientnet_*). Leave out --standalone, and run it"
-            " with `python -m lesb_plugin.deepfakebench`"
+            f"backbone {backbone.name!r} ({type(model).__name__}) cannot be written as one"
+            " file: only EfficientNets and Xception can (sbi_efflite0, sbi_effb4,"
+            " efflite0_in1k, dfb_effb4, dfb_xception, xception, timm/tf_efficientnet_*)."
+            " Omit --standalone, and run it with `python -m lesb_plugin.deepfakebench`"
         )
     return _steps(model, "backbone.model")
 
@@ -81,7 +81,7 @@ def _steps(module: nn.Module, name: str) -> Steps:
         if isinstance(module, kind):
             return found(module, name)
     raise ConfigError(
-        f"{name} is a {type(module).__name__}, which cannot be written as one file; leave out"
+        f"{name} is a {type(module).__name__}, which cannot be written as one file; omit"
         " --standalone, and run it with `python -m lesb_plugin.deepfakebench`"
     )
 
@@ -105,7 +105,7 @@ def _all_children(module: Any, name: str) -> Steps:
 
 def _conv(module: Any, name: str) -> Steps:
     if set(module.dilation) != {1}:
-        raise ConfigError(f"{name} is dilated, which --standalone cannot write")
+        raise ConfigError(f"{name} is dilated, which --standalone does not support")
     if isinstance(module, Conv2dSame):
         padding: Any = "same"
     elif hasattr(module, "frozen"):

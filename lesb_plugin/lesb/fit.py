@@ -133,8 +133,8 @@ def _check(context: FitContext, options: LesbFitOptions) -> Style:
         load_recipe(options.style)
         if options.blend != LesbFitOptions().blend:
             raise ConfigError(
-                f"--blend {options.blend} is the recipe of self-blends alone, and --style"
-                f" {options.style} makes its own (its key 'blend'); leave out one of the two"
+                f"--blend {options.blend} is a recipe for self-blends only, and --style"
+                f" {options.style} brings its own (its key 'blend'); omit one of the two"
             )
     style = load_style(options.blend)
     _check_faces(context)
@@ -148,8 +148,9 @@ def _ranks(options: LesbFitOptions) -> tuple[int, ...]:
 def _check_faces(context: FitContext) -> None:
     if min(len(context.train), len(context.val)) < FEWEST:
         raise DataError(
-            f"LESB needs {FEWEST} or more real faces to train on and as many to validate on, "
-            f"got {len(context.train)} and {len(context.val)}; add data with --train and --val"
+            f"LESB needs at least {FEWEST} real faces to train on and as many to validate"
+            f" on, got {len(context.train)} and {len(context.val)}; add data with --train"
+            " and --val"
         )
 
 
@@ -186,7 +187,7 @@ def supported(
         asked = f"rank {ranks[0]}" if len(ranks) == 1 else f"ranks {', '.join(map(str, ranks))}"
         raise ConfigError(too_few_directions(asked, f"the variants of {part!r}", fewest))
     left_out = tuple(
-        f"rank {rank} is left out: the variants of {part!r} differ in {fewest} directions only"
+        f"rank {rank} is skipped: the variants of {part!r} differ in only {fewest} directions"
         for rank in ranks
         if rank > fewest
     )

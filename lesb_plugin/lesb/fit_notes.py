@@ -14,8 +14,8 @@ def probe_note(probe: Probe | None) -> Iterator[str]:
     """Where the head is a probe, why."""
     if probe is not None:
         yield (
-            "head: probe, a linear head on the whole embedding, as the weights have no fake/real"
-            f" head (C = {probe.strength:g})"
+            "head: probe, a linear head on the whole embedding, because the weights have"
+            f" no fake/real head (C = {probe.strength:g})"
         )
 
 

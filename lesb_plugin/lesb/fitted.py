@@ -97,7 +97,7 @@ def load_fitted(path: Path, backbone: Backbone) -> FittedLesb:
     """The LESB of an artefact; DataError if it is incomplete or of another backbone or weights."""
     tensors, metadata = load(path)
     lfd = Lfd.from_tensors(tensors, metadata)
-    advice = "it holds no complete one; fit it with `bench fit --detector lesb`"
+    advice = "it holds no complete LESB; fit it with `bench fit --detector lesb`"
     with reading(f"the LESB in {path}", advice):
         check_matches(metadata, backbone)
         return _fitted(lfd, tensors, metadata["lesb"])
@@ -118,9 +118,9 @@ def check_detector(path: Path, fitted: FittedLesb, detector: str) -> None:
     """DataError, naming both, unless the artefact is of this detector: others score otherwise."""
     if fitted.detector != detector:
         raise DataError(
-            f"{path} belongs to detector {fitted.detector!r}, not to {detector!r}, whose subspaces"
-            f" are made otherwise; pass --detector {fitted.detector}, or fit one with `bench fit"
-            f" --detector {detector}`"
+            f"{path} belongs to detector {fitted.detector!r}, not to {detector!r}, which"
+            f" builds its subspaces differently; pass --detector {fitted.detector}, or fit"
+            f" one with `bench fit --detector {detector}`"
         )
 
 
@@ -165,6 +165,6 @@ def face_logits(backbone: Backbone, probe: Probe | None, embedding: torch.Tensor
 
 def _headless(backbone: Backbone) -> str:
     return (
-        f"backbone {backbone.name!r} has no fake/real head and the artefact no probe; fit it again"
-        " with `bench fit`"
+        f"backbone {backbone.name!r} has no fake/real head, and the artefact has no probe;"
+        " fit it again with `bench fit`"
     )

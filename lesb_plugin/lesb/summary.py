@@ -124,7 +124,7 @@ def notes(outcome: Outcome) -> tuple[str, ...]:
         )
     if outcome.lowered:
         found.append(
-            f"the 0.5 threshold is recalibrated (logits moved by {-outcome.lowered:+.2f}), so that"
-            " the wanted share of val's distorted reals scores above it"
+            f"the 0.5 threshold is recalibrated (logits moved by {-outcome.lowered:+.2f}),"
+            " so that the requested share of val's distorted reals scores above it"
         )
     return (*found, *probe_note(outcome.probe), *skipped_notes(train.skipped, val.skipped))

@@ -130,15 +130,16 @@ def load(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     if FORMAT not in header:
         raise DataError(
-            f"{path} is a safetensors file but no artefact of `bench fit`; weights go to --weights"
+            f"{path} is a safetensors file but not an artefact of `bench fit`; pass"
+            " weights with --weights"
         )
     with reading(f"the record in {path}", "fit it again"):
         record = json.loads(header[FORMAT])
         schema, metadata = record["schema"], dict(record["metadata"])
     if schema != SCHEMA:
         raise DataError(
-            f"{path} has artefact schema {schema}; this version reads {SCHEMA}: fit it again, or"
-            " install the version that wrote it"
+            f"{path} has artefact schema {schema}, and this version reads {SCHEMA}: fit it"
+            " again, or install the version that wrote it"
         )
     return tensors, metadata
 

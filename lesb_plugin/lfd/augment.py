@@ -50,8 +50,8 @@ class Psi:
         result: Image = self._chain(image=image)["image"]
         if result.shape != image.shape or result.dtype != np.uint8:
             raise ConfigError(
-                f"psi turned a uint8 image of {image.shape} into {result.dtype} of {result.shape}; "
-                "leave out transforms that resize, crop or normalise"
+                f"psi turned a uint8 image of {image.shape} into {result.dtype} of"
+                f" {result.shape}; remove transforms that resize, crop or normalise"
             )
         return result
 
@@ -102,10 +102,12 @@ def _transform(where: str, entry: Any) -> Any:
     try:
         transform = kinds[name](**arguments)
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"{where}: {name} refuses its arguments: {_reason(error)}") from error
+        raise ConfigError(f"{where}: {name} rejects its arguments: {_reason(error)}") from error
     needs = set(getattr(transform, "targets_as_params", ())) - {"image"}
     if needs:
-        raise ConfigError(f"{where}: {name} needs {', '.join(sorted(needs))} beside the image")
+        raise ConfigError(
+            f"{where}: {name} needs {', '.join(sorted(needs))} in addition to the image"
+        )
     return transform
 
 
@@ -168,8 +170,8 @@ def local_variant(image: Image, mask: Mask, psi: Psi, rng: np.random.Generator) 
         if _mean_change(image, distorted, mask) >= MIN_CHANGE:
             return blend(image, distorted, mask)
     raise ValueError(
-        f"{MAX_DRAWS} draws of psi all changed the masked part by less than {MIN_CHANGE:g} of 255 "
-        "levels; use stronger transforms or larger probabilities"
+        f"{MAX_DRAWS} draws of psi all changed the masked part by less than {MIN_CHANGE:g}"
+        " of 255 levels; use stronger transforms or higher probabilities"
     )
 
 

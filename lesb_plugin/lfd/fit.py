@@ -162,7 +162,7 @@ def collect_lfd(
 
 def _choose(samples: Sequence[Sample], images: int, seed: int) -> list[Sample]:
     if images < 1 or not samples:
-        raise ConfigError(f"LFD needs one face or more; asked for {images} of {len(samples)}")
+        raise ConfigError(f"LFD needs at least one face; asked for {images} of {len(samples)}")
     if len(samples) <= images:
         return list(samples)
     rng = np.random.default_rng([seed, stable_int("lfd images")])

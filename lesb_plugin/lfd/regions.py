@@ -91,11 +91,11 @@ def load_regions(mapping: Mapping[str, Any]) -> RegionSet:
 
 def _region(name: str, polygons: Any) -> Region:
     if not name.isidentifier():
-        raise ValueError(f"part {name!r}: a name is made of letters, digits and underscores")
+        raise ValueError(f"part {name!r}: a name may contain letters, digits and underscores only")
     if name.lower() in RESERVED:
         raise ValueError(
-            f"part {name!r}: this name stands for the face as a whole, or for what is in no part;"
-            " call the part something else"
+            f"part {name!r}: this name is reserved for the face as a whole, or for what is"
+            " in no part; choose another name"
         )
     if not isinstance(polygons, Sequence) or isinstance(polygons, str) or not polygons:
         raise ValueError(f"part {name!r}: expected a list of polygons, got {polygons!r}")
@@ -104,11 +104,13 @@ def _region(name: str, polygons: Any) -> Region:
 
 def _polygon(part: str, items: Any) -> tuple[int, ...]:
     if not isinstance(items, Sequence) or isinstance(items, str):
-        raise ValueError(f"part {part!r}: a polygon is a list of landmark indices, got {items!r}")
+        raise ValueError(
+            f"part {part!r}: expected a polygon as a list of landmark indices, got {items!r}"
+        )
     indices = tuple(index for item in items for index in _indices(part, item))
     if len(set(indices)) < 3:
         raise ValueError(
-            f"part {part!r}: a polygon needs three landmarks or more, got {list(indices)}"
+            f"part {part!r}: a polygon needs at least three landmarks, got {list(indices)}"
         )
     return indices
 
@@ -122,8 +124,8 @@ def _indices(part: str, item: Any) -> range:
         span = range(0)
     if not span or span[-1] >= MAX_LANDMARKS:
         raise ValueError(
-            f"part {part!r}: {item!r} is no landmark index; expected 0 to {MAX_LANDMARKS - 1}, "
-            "or a range such as 17-21"
+            f"part {part!r}: {item!r} is not a landmark index; expected 0 to"
+            f" {MAX_LANDMARKS - 1}, or a range such as 17-21"
         )
     return span
 
@@ -220,7 +222,7 @@ def _checked_distance(landmarks: NDArray[np.floating[Any]], region: Region) -> f
         )
     iod = interocular_distance(landmarks)
     if not np.isfinite(landmarks).all() or iod <= 0:
-        raise ValueError("landmarks must be finite numbers with the two eyes apart")
+        raise ValueError("landmarks must be finite numbers, and the two eyes must not coincide")
     return iod
 
 

@@ -142,9 +142,10 @@ def check_freedom(scatter: Scatter, rank: int) -> None:
     limit = min(scatter.dim, scatter.freedom)
     if not 1 <= rank <= limit:
         raise ValueError(
-            f"rank {rank} is not between 1 and {limit}, the smaller of the embedding's length "
-            f"{scatter.dim} and the {scatter.freedom} degrees of freedom of {scatter.images} "
-            f"images with {scatter.variants} variants in all; lower the rank or take more of them"
+            f"rank {rank} is not between 1 and {limit}, the smaller of the embedding's"
+            f" length {scatter.dim} and the {scatter.freedom} degrees of freedom of"
+            f" {scatter.images} images with {scatter.variants} variants in all; lower the"
+            " rank or use more of them"
         )
 
 
@@ -164,8 +165,8 @@ def check_varied(eigenvalues: Matrix, rank: int) -> None:
 def too_few_directions(asked: str, variants: str, varied: int) -> str:
     """Why what is `asked` for cannot be had of `variants` that differ in `varied` directions."""
     return (
-        f"{asked} asked for, but {variants} differ in {varied} directions only;"
-        " lower the rank, or take more images or stronger transforms"
+        f"rank {asked} was requested, but {variants} differ in only {varied} directions;"
+        " lower the rank, or use more images or stronger transforms"
     )
 
 

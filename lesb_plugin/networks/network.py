@@ -42,9 +42,9 @@ class DetectorNetwork(nn.Module):
         super().__init__()
         if not isinstance(backbone, nn.Module):
             raise ConfigError(
-                f"backbone {backbone.name!r} is a {type(backbone).__name__} and no torch.nn.Module,"
-                " so its weights would not follow the module; choose another (`bench list"
-                " backbones`)"
+                f"backbone {backbone.name!r} is a {type(backbone).__name__}, not a"
+                " torch.nn.Module, so its weights would not follow the module; choose"
+                " another (`bench list backbones`)"
             )
         self.detector, self.parts = detector, tuple(parts)
         self.crop: CropPolicy = backbone.crop
@@ -57,8 +57,9 @@ class DetectorNetwork(nn.Module):
         size = self.crop.size
         if images.dtype != np.uint8 or images.shape[1:] != (size, size, 3):
             raise ConfigError(
-                f"{self.detector} takes crops (N, {size}, {size}, 3) of uint8, not {images.shape}"
-                f" of {images.dtype}; make them with registry.crop_face(image, face, module.crop)"
+                f"{self.detector} takes crops (N, {size}, {size}, 3) of uint8, not"
+                f" {images.shape} of {images.dtype}; make them with"
+                " registry.crop_face(image, face, module.crop)"
             )
         pixels = torch.from_numpy(np.require(images, requirements=("C", "W")))
         return pixels.to(self.device).permute(0, 3, 1, 2).float() / 255
@@ -89,9 +90,9 @@ class DetectorNetwork(nn.Module):
         size = self.crop.size
         if images.shape[1:] != (3, size, size) or not images.is_floating_point():
             raise ConfigError(
-                f"{self.detector} takes images (N, 3, {size}, {size}), floats in [0, 1], not"
-                f" {tuple(images.shape)} of {images.dtype}; module.pixels(images) makes them of"
-                " uint8 (N, H, W, 3)"
+                f"{self.detector} takes images (N, 3, {size}, {size}), floats in [0, 1],"
+                f" not {tuple(images.shape)} of {images.dtype}; module.pixels(images)"
+                " makes them from uint8 (N, H, W, 3)"
             )
 
 
@@ -103,7 +104,7 @@ def as_landmarks(landmarks: ArrayLike | torch.Tensor, fewest: int) -> NDArray[np
     wrong = points.ndim != 3 or points.shape[2] != 2 or points.shape[1] < fewest
     if wrong or not np.isfinite(points).all():
         raise ConfigError(
-            f"landmarks have to be (N, P, 2) of {fewest} points or more, finite numbers in pixels"
-            f" of the crops; got an array of shape {points.shape}"
+            f"landmarks must be (N, P, 2) with at least {fewest} points, finite numbers in"
+            f" pixels of the crops; got an array of shape {points.shape}"
         )
     return points

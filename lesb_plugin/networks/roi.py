@@ -117,8 +117,8 @@ class RoiNetwork(DetectorNetwork):
         logits: torch.Tensor | None = self.backbone.head(embedding)
         if logits is None:
             raise DataError(
-                f"backbone {self.backbone.name!r} has no fake/real head and the artefact no probe;"
-                " fit it again with `bench fit --detector lesb_roi`"
+                f"backbone {self.backbone.name!r} has no fake/real head, and the artefact"
+                " has no probe; fit it again with `bench fit --detector lesb_roi`"
             )
         return logits
 

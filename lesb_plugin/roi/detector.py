@@ -103,9 +103,9 @@ def build_roi(context: DetectorContext) -> RoiDetector:
 def _landmarks(crop: Crop) -> NDArray[np.float32]:
     if crop.landmarks is None:
         raise DataError(
-            f"detector {DETECTOR!r} scores face parts and needs landmarks, which the face in"
-            f" {crop.dataset}/{crop.video} frame {crop.frame} lacks; with --crop-from auto they are"
-            " read from the data, or found where it has none: --landmarks FILE names the landmark"
-            " predictor, --face-detector what finds the faces"
+            f"detector {DETECTOR!r} scores face parts and needs landmarks, and the face in"
+            f" {crop.dataset}/{crop.video} frame {crop.frame} has none; with --crop-from"
+            " auto they are read from the data, or found if it has none: --landmarks FILE"
+            " names the landmark predictor, --face-detector the face detector"
         )
     return crop.landmarks

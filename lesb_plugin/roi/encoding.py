@@ -103,7 +103,7 @@ def _parts_and_rest(
     parts = part_weights(landmarks, regions, size, grid)
     rest = np.maximum(1.0 - parts.sum(axis=0, keepdims=True), 0.0)
     if rest.mean() < LEAST_REST:
-        raise ValueError("the parts leave nothing of the crop to compare them with")
+        raise ValueError("the parts cover the whole crop and leave nothing to compare them with")
     return np.concatenate([parts, rest])
 
 

@@ -174,8 +174,9 @@ def _probe(embedder: Embedder, train: Encoded, val: Encoded) -> Probe | None:
 def _check_faces(context: FitContext) -> None:
     if min(len(context.train), len(context.val)) < FEWEST:
         raise DataError(
-            f"lesb_roi needs {FEWEST} or more real faces to train on and as many to validate on, "
-            f"got {len(context.train)} and {len(context.val)}; add data with --train and --val"
+            f"lesb_roi needs at least {FEWEST} real faces to train on and as many to"
+            f" validate on, got {len(context.train)} and {len(context.val)}; add data with"
+            " --train and --val"
         )
 
 

@@ -107,7 +107,7 @@ def is_roi(path: Path) -> bool:
 def load_fitted(path: Path, backbone: Backbone) -> FittedRoi:
     """The model of an artefact; DataError if it is incomplete or of another backbone or weights."""
     tensors, metadata = load(path)
-    advice = "it holds no complete one; fit it with `bench fit --detector lesb_roi`"
+    advice = "it holds no complete lesb_roi; fit it with `bench fit --detector lesb_roi`"
     with reading(f"the lesb_roi in {path}", advice):
         record = metadata[NAME]
         check_fitted_on(record["backbone"], backbone)
@@ -115,7 +115,7 @@ def load_fitted(path: Path, backbone: Backbone) -> FittedRoi:
         if features != FEATURES:
             raise DataError(
                 f"{path} was fitted on other features ({features}) than this version reads"
-                f" ({FEATURES}); fit it anew with `bench fit --detector lesb_roi`"
+                f" ({FEATURES}); fit it again with `bench fit --detector lesb_roi`"
             )
         return _fitted(tensors, record)
 

@@ -33,8 +33,9 @@ def build_part_heads(detector: Detector) -> Explain:
     """Maps "face" and of each part of a `lesb_roi`; a ConfigError for any other detector."""
     if not isinstance(detector, RoiDetector):
         raise ConfigError(
-            "explainer 'part_heads' shows what the heads of detector lesb_roi see, which other"
-            " detectors do not have; cam, occlusion, occlusion_grid and shapley explain those"
+            "explainer 'part_heads' shows what the heads of detector lesb_roi see, which"
+            " other detectors do not have; cam, occlusion, occlusion_grid and shapley"
+            " explain those"
         )
 
     names = detector.parts
@@ -47,7 +48,7 @@ def build_part_heads(detector: Detector) -> Explain:
         found = densities(detector.model.model, maps, weights)  # (B, K, h, w)
         shares = weights[:, :-1]
         return [
-            Explanation(note="a part lies outside of the crop, so its head says nothing")
+            Explanation(note="a part lies outside the crop, so its head has no evidence")
             if np.isnan(share).any()
             else Explanation(maps=_by_part(share * each, names), usual=usual)
             for each, share in zip(found, shares, strict=True)

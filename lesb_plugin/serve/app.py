@@ -75,7 +75,7 @@ def _refuse_strangers(request: Request) -> None:
     """An HTTPException where the page of another site sent the form."""
     origin = request.headers.get("origin")
     if origin is not None and origin != f"http://{request.headers['host']}":
-        raise HTTPException(403, "This form was sent by another page, and is not answered.")
+        raise HTTPException(403, "This form was sent by another page and is not answered.")
 
 
 # --- the file that comes in ------------------------------------------------------------------
@@ -125,8 +125,8 @@ def _check_size(size: int, most: int) -> None:
     if size > most:
         raise HTTPException(
             413,
-            f"The file is larger than {most // 1_000_000:,} MB; bench serve --max-megabytes takes"
-            " more.",
+            f"The file is larger than {most // 1000000:,} MB; for larger files start bench"
+            " serve with a higher --max-megabytes.",
         )
 
 
@@ -159,4 +159,4 @@ async def _bench_error(_request: Request, error: Exception) -> Response:
 
 
 async def _fault(_request: Request, error: Exception) -> Response:
-    return _page(f"Something went wrong ({type(error).__name__}); the terminal says more.", 500)
+    return _page(f"Something went wrong ({type(error).__name__}); the terminal shows more.", 500)

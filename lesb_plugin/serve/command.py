@@ -72,8 +72,8 @@ def listening(port: int) -> socket.socket:
     except OSError as error:
         server.close()
         raise ConfigError(
-            f"cannot listen on {HOST}:{port}: {error.strerror}; name another --port, or --port 0"
-            " for any that is free"
+            f"cannot listen on {HOST}:{port}: {error.strerror}; choose another --port, or"
+            " --port 0 for any free one"
         ) from error
     return server
 
