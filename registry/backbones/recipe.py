@@ -41,7 +41,7 @@ class TimmRecipe:
     rename: Callable[[dict[str, Tensor]], dict[str, Tensor]] | None = None  # to timm's names
     change: Callable[[nn.Module], None] | None = None  # of the model before it is filled
     many_classes: bool = False  # class 1 is fake and all others are not, however many there are
-    shipped: Callable[[str], Path] | None = None
+    shipped: Callable[[], Path] | None = None
 
     def trained_with(self, weights: str | None) -> tuple[Training, ...]:
         """What the weights of a file were trained on; None stands for those that are shipped."""

@@ -60,7 +60,7 @@ def build_timm_backbone(
 def _shipped(name: str, recipe: TimmRecipe) -> Path:
     if recipe.shipped is None:
         raise ConfigError(f"no weights come with backbone {name!r}; pass {recipe.file}")
-    return recipe.shipped(name)
+    return recipe.shipped()
 
 
 def _load(

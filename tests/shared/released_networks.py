@@ -13,8 +13,13 @@ from registry.backbones.timm_backbone import TimmBackbone
 SCALES = {"b0": 1.0, "b1": 1.1, "b2": 1.2, "b3": 1.4, "b4": 1.8, "b5": 2.2, "b6": 2.6, "b7": 3.1}
 
 
-def effnet_pytorch_names(scale: float, *, squeeze: bool = True) -> Iterator[str]:
-    """Names of an efficientnet_pytorch state dict in its own order, from the architecture alone."""
+def deepened(scale: float) -> tuple[int, ...]:
+    """Blocks per stage of the EfficientNet that is `scale` times as deep as B0."""
+    return tuple(math.ceil(scale * repeats) for repeats in (1, 2, 2, 3, 3, 4, 1))
+
+
+def effnet_pytorch_names(stages: tuple[int, ...], *, squeeze: bool = True) -> Iterator[str]:
+    """Names of an efficientnet_pytorch state dict in its own order, from its blocks per stage."""
 
     def norm(name: str) -> Iterator[str]:
         for part in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
@@ -32,7 +37,6 @@ def effnet_pytorch_names(scale: float, *, squeeze: bool = True) -> Iterator[str]
         yield start + "_project_conv.weight"
         yield from norm(start + "_bn2")
 
-    stages = [math.ceil(scale * repeats) for repeats in (1, 2, 2, 3, 3, 4, 1)]
     yield "_conv_stem.weight"
     yield from norm("_bn0")
     for number in range(sum(stages)):

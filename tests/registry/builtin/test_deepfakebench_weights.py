@@ -22,6 +22,7 @@ from tests.shared.released_networks import (
     SCALES,
     agree,
     calibrate,
+    deepened,
     effnet_pytorch_names,
     images,
     outputs,
@@ -43,7 +44,7 @@ def dfb_file(path: Path, classes: int) -> Path:
     """A checkpoint of `efficientnetb4` with calibrated random weights, under its names."""
     source = timm.create_model("tf_efficientnet_b4", num_classes=classes)
     calibrate(source, images(256) * 2 - 1)
-    names = effnet_pytorch_names(SCALES["b4"])
+    names = effnet_pytorch_names(deepened(SCALES["b4"]))
     state = {}
     for name, tensor in zip(names, source.state_dict().values(), strict=True):
         theirs = name.replace("_fc.", "last_layer.")
