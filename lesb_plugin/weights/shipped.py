@@ -17,7 +17,7 @@ def build_sbi_efflite0(name: str, weights: str | None, seed: int = 0) -> Backbon
     return build_timm_backbone(name, RECIPE, weights, seed)
 
 
-def shipped_weights(_name: str) -> Path:
+def shipped_weights() -> Path:
     """Return the file that comes with this package; one backbone has one."""
     return HERE / WEIGHTS
 
