@@ -27,9 +27,9 @@ NAME = "lesb"
 _USAGE = """\
 usage: python -m lesb_plugin.deepfakebench SCRIPT ARGS...
 
-Runs a script of a DeepfakeBench checkout, unmodified, with the detector `lesb` registered. To be
-run in the checkout's folder. What today's packages lack of those that the checkout was written for
-is given back for the time of the run, and told. Packages that it imports:
+Runs a script of a DeepfakeBench checkout, unmodified, with the detector `lesb` registered. Run it
+in the checkout's folder. Functions that newer packages have dropped and the checkout still calls are
+restored for this run, with a note. Packages that it imports:
 pip install 'lesb-plugin[deepfakebench]'. Testing only: train.py is not supported.
 
   bench export deepfakebench --out lesb/

@@ -40,14 +40,14 @@ examples:
   bench explain photo.jpg --explainer cam --set explain.method=layercam --style jet
   bench explain holiday/ --json | jq -r '[.path, .verdict.word, .files.report] | @tsv'
 
-One report per file, OUT/NAME.html, which needs no network and no other file; beside it NAME.json
-(every number), NAME.maps.npz (the maps, raw) and the pictures. Of several files there are
-OUT/index.html, to sort and filter, and OUT/summary.csv as well. --open shows them in the browser.
+Writes one report per file, OUT/NAME.html, which needs no network and no other file, and beside it
+NAME.json (every number), NAME.maps.npz (the raw maps) and the pictures. For several files it also
+writes OUT/index.html, to sort and filter, and OUT/summary.csv. --open shows the page in the browser.
 
-Verdict, score and part are those of `bench predict`, whose help says what they mean: real faces of
-the val split that the detector was fitted with are what scores are compared with, or those of
---reference. A report says how often the detector's parts were right when they were audited, or that
-nobody has audited them yet (`bench audit --keep`).
+Verdict, score and part are those of `bench predict`, whose help explains them. Scores are compared
+with real faces of the val split that the detector was fitted with, or with those of --reference. A
+report says how often the detector's parts were right when they were audited, or that they have not
+been audited (`bench audit --keep`).
 
 --json prints one object per file on a line, and nothing else on standard output: the fields of
 `bench predict --json`, and file (size, codec, EXIF and so on), face_pixels, views (the faces that
@@ -55,9 +55,9 @@ were drawn, with their maps and pictures), map_scales, report_notes, seconds (by
 and files (the paths of report, json and maps; pictures lie beside the report). NAME.json holds the
 same without files.
 
-A file without a score (no face, damaged, no image) has a report with the reason, and the others go
-on. The exit code is 0 when every file has a score, 1 when one has none, and 2 when nothing was
-scored because something is to be changed first."""
+A file without a score (no face, damaged, not an image) gets a report with the reason, and the other
+files are still explained. The exit code is 0 if every file has a score, 1 if one has none, and 2 if
+nothing was scored because the input or a setting must be changed first."""
 
 
 def configure_explain(parser: argparse.ArgumentParser) -> None:

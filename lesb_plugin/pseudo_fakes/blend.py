@@ -97,7 +97,7 @@ def _around(points: Points, width: int, height: int) -> tuple[int, int, int, int
     top, bottom = max(0, int(y0 - h)), min(height, int(y1 + 0.4 * h) + 1)
     if min(w, h) < 2 or x1 < 0 or y1 < 0 or x0 >= width or y0 >= height:
         raise ValueError(
-            f"landmarks span x {x0:.0f}..{x1:.0f}, y {y0:.0f}..{y1:.0f}: no face in an image of "
+            f"landmarks span x {x0:.0f}..{x1:.0f}, y {y0:.0f}..{y1:.0f}: not a face in an image of "
             f"{width} x {height} pixels"
         )
     return left, top, right, bottom

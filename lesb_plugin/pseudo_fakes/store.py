@@ -153,7 +153,7 @@ def _surroundings(view: View) -> View:
     left, right = max(0, int(min(x0, bx0) - width / 2)), min(columns, int(max(x1, bx1) + width / 2))
     top, bottom = max(0, int(min(y0, by0) - height)), min(rows, int(max(y1, by1) + height / 2))
     if right - left < 16 or bottom - top < 16:
-        raise ValueError(f"the face box {view.box} lies outside of the {columns}x{rows} image")
+        raise ValueError(f"the face box {view.box} lies outside the {columns}x{rows} image")
     cut = View(
         view.image[top:bottom, left:right],
         (view.landmarks - (left, top)).astype(np.float32),

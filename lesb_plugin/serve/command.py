@@ -24,9 +24,9 @@ examples:
   bench serve --open
   bench serve --port 9000 --detector lesb_roi --max-megabytes 1000
 
-Drop a photo or a clip on the page, and its report appears: the same as that of `bench explain`. The
-model is loaded once. Only programs on this machine reach the page, and of a file and its report
-nothing is left on the disk once the answer is sent. Ctrl-C ends it.
+Drop a photo or a clip on the page, and its report appears, the same one that `bench explain` writes.
+The model is loaded once. Only programs on this machine can reach the page, and neither the file nor
+its report stays on the disk once the answer is sent. Ctrl-C stops the server.
 
 Needs the extra `serve`: pip install 'lesb-plugin[serve]'"""
 
@@ -86,7 +86,7 @@ def _serve(explaining: Explaining, config: ServeConfig, server: socket.socket) -
     address = f"http://{HOST}:{server.getsockname()[1]}/"
     say_above_bar(f"drop a photo or a clip at {address} (Ctrl-C ends it)")
     if config.open and not webbrowser.open(address):
-        tell(f"note: no browser could be started; the page is {address}")
+        tell(f"note: no browser could be started; open {address}")
     settings = uvicorn.Config(application(explaining, config), log_level="warning", lifespan="off")
     with suppress(KeyboardInterrupt):  # which is how it is ended
         uvicorn.Server(settings).run(sockets=[server])

@@ -33,8 +33,8 @@ def front_page(detector: str, megabytes: int) -> str:
         data_most=str(megabytes * 1_000_000), data_megabytes=str(megabytes),
     )  # fmt: skip
     about = (
-        f"The detector {detector} runs on this machine. The file goes nowhere else, and nothing of"
-        f" it is kept. At most {megabytes:,} MB."
+        f"Detector {detector} runs on this machine. The file is sent nowhere else, and"
+        f" nothing of it is stored. At most {megabytes:,} MB."
     )
     script = resources.files("lesb_plugin.serve").joinpath("serve.js").read_text("utf-8")
     return html_page(

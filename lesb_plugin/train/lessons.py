@@ -104,7 +104,7 @@ class PartLearner(Learner):
 
     def loss(self, answer: torch.Tensor, truth: Truth) -> torch.Tensor:
         if truth.parts is None or truth.changed is None:
-            raise ValueError("parts cannot be learned from a batch without them")
+            raise ValueError("a lesson on parts needs a batch with parts")
         return part_loss(answer, truth.parts, truth.changed)
 
 

@@ -32,7 +32,7 @@ class Stop:
         if self.interrupted:
             return "interrupted"
         over = self._deadline is not None and time.monotonic() >= self._deadline
-        return "the minutes are over" if over else ""
+        return "the time is up" if over else ""
 
 
 @contextmanager

@@ -140,7 +140,7 @@ def _refuse_taken(out: Path, config: TrainConfig) -> None:
         )
     there = [name for name in (CHECKPOINT, WEIGHTS, LOG) if (out / name).exists()]
     if there and not (config.resume or config.overwrite):
-        go_on = "--resume to go on with that run, " if CHECKPOINT in there else ""
+        go_on = "--resume to continue that run, " if CHECKPOINT in there else ""
         raise ConfigError(
             f"{out / there[0]} exists already; pass {go_on}--overwrite to start over, or another"
             " --out"

@@ -94,16 +94,17 @@ def _check_asked(config: ValidateConfig) -> None:
     """What is wrong with the arguments alone."""
     if not config.train:
         raise ConfigError(
-            "nothing to judge by; pass --train DATA as in training: its val split is judged by,"
-            " or the data of --val"
+            "nothing to validate on; pass --train DATA as in training, whose val split is"
+            " used, or name data with --val"
         )
     if (config.out is None) != (config.flagged is None):
         given, other = (
             ("--out", "--flagged X") if config.flagged is None else ("--flagged", "--out")
         )
         raise ConfigError(
-            f"{given} needs {other}: --out FILE.safetensors --flagged 0.03 writes the weights so"
-            " that this share of val's reals scores above 0.5; leave both out to be told the AUC"
+            f"{given} needs {other}: --out FILE.safetensors --flagged 0.03 writes the"
+            " weights so that this share of val's reals scores above 0.5; omit both to"
+            " only measure the AUC"
         )
     if config.out is None:
         return
@@ -125,9 +126,9 @@ def _with_own_head(backbone: TrainableBackbone) -> TrainableNetwork:
         if all(torch.equal(one, other) for one, other in zip(*heads, strict=True)):
             return networks[0]
     raise ConfigError(
-        f"the weights of backbone {backbone.name!r} have no head of real and fake (two classes, or"
-        " one logit of fake) to judge; pass --weights FILE, such as what `bench train` writes, or"
-        " another --backbone"
+        f"the weights of backbone {backbone.name!r} have no real/fake head (two classes,"
+        " or one logit of fake) to validate; pass --weights FILE, such as the one that"
+        " `bench train` writes, or another --backbone"
     )
 
 

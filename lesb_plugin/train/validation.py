@@ -82,7 +82,7 @@ def build_val_set(
             images[len(records)] = item.images[label]
             records.append((label, numbers[face], item.family if label else ""))
     if len({label for label, _, _ in records}) < 2:
-        raise DataError(f"no pairs to validate on could be made of {len(maker)} faces")
+        raise DataError(f"no pairs to validate on could be made from {len(maker)} faces")
     labels, people, families = zip(*records, strict=True)
     return ValSet(images[: len(records)], np.array(labels), np.array(people), np.array(families))
 

@@ -35,8 +35,8 @@ def resolve_device(name: str) -> str:
     kind, _, index = name.partition(":")
     if kind not in DEVICES or (index and (kind != "cuda" or not index.isdigit())):
         raise ConfigError(
-            f"device is {name!r};{did_you_mean(kind, DEVICES)}"
-            f" known: {', '.join(DEVICES)}, and cuda:N for one of several"
+            f"device is {name!r};{did_you_mean(kind, DEVICES)} known:"
+            f" {', '.join(DEVICES)}, and cuda:N for one of several"
         )
     there = available_devices()
     if kind == "auto":
@@ -46,8 +46,8 @@ def resolve_device(name: str) -> str:
         name = f"cuda:{rank.local}"
     if name not in there:
         raise ConfigError(
-            f"device {name!r} is not available to torch {torch.__version__} on this machine;"
-            f" there is {', '.join(there)} (`auto` picks one)"
+            f"device {name!r} is not available to torch {torch.__version__} on this"
+            f" machine; available: {', '.join(there)} (`auto` chooses one)"
         )
     return name
 
@@ -78,8 +78,8 @@ def warn_if_emulated(device: str, precision: str) -> None:
     """Say before a run begins that it would be many times as fast in float32."""
     if device == "cpu" and precision == "bfloat16" and emulates_bfloat16():
         tell(
-            "warning: this CPU has no fast bfloat16; expect the backbone to take many times as long"
-            " as with --precision float32"
+            "warning: this CPU has no fast bfloat16; expect the backbone to take many"
+            " times as long as with --precision float32"
         )
 
 

@@ -41,20 +41,20 @@ def hub_file(name: str) -> Path:
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 
     repository, _, revision = name.removeprefix(HUB).partition("@")
-    reason: object = "it has no file of weights that is read here"
+    reason: object = "it has no weights file in a format that bench reads"
     for file in _FILES:
         try:
             return Path(hf_hub_download(repository, file, revision=revision or None))
         except LocalEntryNotFoundError as error:
-            reason = f"it is not in the cache and cannot be fetched ({_first_line(error)})"
+            reason = f"it is not in the cache and cannot be downloaded ({_first_line(error)})"
         except EntryNotFoundError:
             continue
         except (HfHubHTTPError, OSError, ValueError) as error:
             reason = _first_line(error)
             break
     raise DataError(
-        f"no weights from {name}: {reason}; look at https://huggingface.co/{repository}, or pass a"
-        " file as --weights"
+        f"no weights from {name}: {reason}; see https://huggingface.co/{repository}, or"
+        " pass a file as --weights"
     )
 
 

@@ -75,8 +75,8 @@ def effnet_pytorch_to_timm(state: State) -> State:
     count = max(numbers, default=-1) + 1
     if count not in REPEATS:
         raise DataError(
-            f"an efficientnet_pytorch network of {count} blocks is not known;"
-            f" B0 to B7 and lite0 to lite4 have {', '.join(map(str, sorted(REPEATS)))}"
+            f"an efficientnet_pytorch network of {count} blocks is not known; B0 to B7 and"
+            f" lite0 to lite4 have {', '.join(map(str, sorted(REPEATS)))}"
         )
     places = [(stage, block) for stage, n in enumerate(REPEATS[count]) for block in range(n)]
     return {_timm_effnet_name(name, places): tensor for name, tensor in state.items()}
@@ -90,8 +90,8 @@ def dfb_effnet_to_timm(state: State) -> State:
     state = {name.removeprefix("backbone."): tensor for name, tensor in state.items()}
     if "efficientnet._conv_stem.weight" not in state:
         raise DataError(
-            f"no DeepfakeBench efficientnetb4 but {looks_like(state)}; its names start with"
-            " 'backbone.efficientnet.'"
+            f"not a DeepfakeBench efficientnetb4 but {looks_like(state)}; its names start"
+            " with 'backbone.efficientnet.'"
         )
     inner = {
         name.removeprefix("efficientnet.").replace("last_layer.", "_fc."): tensor
@@ -135,7 +135,7 @@ def dfb_resnet_to_timm(state: State) -> State:
     state = {name.removeprefix("backbone."): tensor for name, tensor in state.items()}
     if "resnet.0.weight" not in state:
         raise DataError(
-            f"no DeepfakeBench resnet34 but {looks_like(state)}; its names start with"
+            f"not a DeepfakeBench resnet34 but {looks_like(state)}; its names start with"
             " 'backbone.resnet.'"
         )
     renamed = {}

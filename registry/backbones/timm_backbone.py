@@ -71,8 +71,8 @@ class TimmBackbone(nn.Module):
             self._examine()
         except _FOREIGN as error:
             raise ConfigError(
-                f"backbone {name!r} is no model of an image to one map or list of tokens"
-                f" ({type(error).__name__}: {error}); choose another timm model"
+                f"backbone {name!r} does not map an image to one feature map or one list"
+                f" of tokens ({type(error).__name__}: {error}); choose another timm model"
             ) from error
         self._folded = FoldedForm(self._maps)
 

@@ -63,8 +63,8 @@ def prefix_tokens(name: str, model: nn.Module, raw: Any) -> int:
     if raw.ndim == 4:
         if is_channels_last(raw) is None:
             raise ConfigError(
-                f"backbone {name!r} gives a map of shape {tuple(raw.shape)}, in which rows, columns"
-                f" and channels cannot be told apart{_OTHER}"
+                f"backbone {name!r} gives a map of shape {tuple(raw.shape)}, whose rows,"
+                f" columns and channels cannot be distinguished{_OTHER}"
             )
         return 0
     declared = getattr(model, "num_prefix_tokens", None)
@@ -73,8 +73,8 @@ def prefix_tokens(name: str, model: nn.Module, raw: Any) -> int:
         if patches > 1 and isqrt(patches) ** 2 == patches:
             return int(prefix)
     raise ConfigError(
-        f"backbone {name!r} gives {raw.shape[1]} tokens, which do not lie on a square grid, so they"
-        f" make no feature map{_OTHER}"
+        f"backbone {name!r} gives {raw.shape[1]} tokens, which do not form a square grid"
+        f" and so no feature map{_OTHER}"
     )
 
 

@@ -52,7 +52,9 @@ class TimmNetwork(nn.Module):
         stage_of: dict[str, int] = group_parameters(self.model, matcher, reverse=True)
         count = max(stage_of.values())  # the last one holds the head
         if stages > count:
-            raise ConfigError(f"{stages} stages cannot be frozen: before the head it has {count}")
+            raise ConfigError(
+                f"{stages} stages cannot be frozen: the network has {count} before its head"
+            )
         for name, parameter in self.model.named_parameters():
             parameter.requires_grad_(stage_of[name] >= stages)
         self._frozen = tuple(

@@ -59,7 +59,7 @@ def build_timm_backbone(
 
 def _shipped(name: str, recipe: TimmRecipe) -> Path:
     if recipe.shipped is None:
-        raise ConfigError(f"no weights come with backbone {name!r}; pass {recipe.file}")
+        raise ConfigError(f"backbone {name!r} comes without weights; pass {recipe.file}")
     return recipe.shipped()
 
 
@@ -77,9 +77,9 @@ def _load(
     classes = _classes(own.classifier, state)
     if recipe.classes not in {None, classes}:
         raise DataError(
-            f"{path} has {classes or 'no'} classes under this network's names, where backbone"
-            f" {name!r} has {recipe.classes};"
-            f" the file looks like {looks_like(tensors)}; pass {recipe.file}"
+            f"{path} has {classes or 'no'} classes under this network's names, but"
+            f" backbone {name!r} has {recipe.classes}; the file looks like"
+            f" {looks_like(tensors)}; pass {recipe.file}"
         )
     model = _create(recipe, classes, seed=0)
     load_strict(model, state, f"{path} as weights of backbone {name!r} (timm {recipe.arch})")
@@ -119,7 +119,7 @@ def _square(name: str, shape: tuple[int, int, int]) -> int:
     _, height, width = shape
     if height != width:
         raise ConfigError(
-            f"backbone {name!r} takes images of {width}x{height}; crops are square,"
-            " so choose another timm model"
+            f"backbone {name!r} takes images of {width}x{height}, and crops are square;"
+            " choose another timm model"
         )
     return height

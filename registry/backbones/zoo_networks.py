@@ -98,7 +98,7 @@ def _below(prefix: str, state: State, what: str) -> State:
     found = {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
     if not found:
         raise DataError(
-            f"no DeepfakeBench {what} but {looks_like(state)}; its names start with {prefix!r}"
+            f"not a DeepfakeBench {what} but {looks_like(state)}; its names start with {prefix!r}"
         )
     return found
 

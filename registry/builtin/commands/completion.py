@@ -23,7 +23,7 @@ examples:
   bench completion fish > ~/.config/fish/completions/bench.fish
   bench completion tcsh > ~/.bench.tcsh; echo 'source ~/.bench.tcsh' >> ~/.tcshrc
 
-Make it anew after a plugin was installed: names of detectors, backbones and data sets are in it."""
+Run it again after installing a plugin: the script holds names of detectors, backbones and data sets."""
 
 # Flags whose values are registered names, and the kind of these.
 _NAMES = {
@@ -46,7 +46,9 @@ def configure_completion(parser: argparse.ArgumentParser) -> None:
     import shtab
 
     parser.epilog = _EXAMPLES
-    parser.add_argument("shell", choices=shtab.SUPPORTED_SHELLS, help="which shell it is for")
+    parser.add_argument(
+        "shell", choices=shtab.SUPPORTED_SHELLS, help="shell to write the script for"
+    )
 
 
 def run_completion(args: argparse.Namespace) -> int:

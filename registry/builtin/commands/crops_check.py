@@ -33,18 +33,18 @@ def crops_note(videos: Sequence[Video]) -> str:
     origin = _prepared_by(frames[0].path)
     if sides != {_POLICY.size}:
         listed = ", ".join(map(str, sorted(sides)))
-        return f"squares of {listed} px; DeepfakeBench's crops have {_POLICY.size} px{origin}"
+        return f"squares of {listed} px; crops of DeepfakeBench have {_POLICY.size} px{origin}"
     shifts = list(_displacements(frames))
     if not shifts:
         return (
-            "squares of 256 px as DeepfakeBench's; no landmarks beside them say how they were"
-            f" cut{origin}"
+            "squares of 256 px, like DeepfakeBench's; there are no landmarks that show"
+            f" how they were cut{origin}"
         )
     middle = float(np.median(shifts))
     answer = "cut as DeepfakeBench's" if middle <= _LIMIT else "not cut as DeepfakeBench's"
     return (
-        f"squares of 256 px, {answer}: corners lie {middle:.1f} px from where eyes, nose and mouth"
-        f" on its template would have them (median of {len(shifts)}){origin}"
+        f"squares of 256 px, {answer}: corners are {middle:.1f} px from where its template"
+        f" puts eyes, nose and mouth (median of {len(shifts)}){origin}"
     )
 
 
@@ -76,7 +76,8 @@ def _prepared_by(frame: Path) -> str:
         exact = settings["name"] == ALIGNED and detector == "dlib_x2" and landmarker == "dlib81"
         same = "with" if exact else "not with"
         return (
-            f"; `bench prepare` made them by policy {settings['name']}, face detector {detector}"
-            f" and landmarker {landmarker}, {same} those of DeepfakeBench's preprocessing"
+            f"; `bench prepare` made them with policy {settings['name']}, face detector"
+            f" {detector} and landmarker {landmarker}, {same} those of DeepfakeBench's"
+            " preprocessing"
         )
     return ""

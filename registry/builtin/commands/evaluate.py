@@ -43,7 +43,9 @@ def configure_eval(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shard",
         metavar="I/N",
-        help="score the I-th of N shards alone, for `bench merge`: one shard for each machine",
+        help=(
+            "score only the I-th of N shards, for `bench merge`: for example one shard per machine"
+        ),
     )
     add_dry_run_flag(parser)
     add_json_flag(parser, "results.json, or what --corrupt gives,")
@@ -88,7 +90,7 @@ def _run_shard(config: EvalConfig, shard: Shard, *, as_json: bool) -> int:
         say_block(part.to_text().rstrip())
         return 0
     say(f"part {shard}: {folder}")
-    say(f"when all {shard.count} parts are there: bench merge PART... --out DIR")
+    say(f"when all {shard.count} parts are finished: bench merge PART... --out DIR")
     return 0
 
 

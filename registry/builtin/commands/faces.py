@@ -48,7 +48,7 @@ def run_faces(args: argparse.Namespace) -> int:
         )
         return 0
     rows = [(each.name, "yes" if each.ready else "no", each.why) for each in states]
-    print_table("face detectors", ("name", "ready", "what it is, or what it lacks"), rows)
+    print_table("face detectors", ("name", "ready", "what it is, or what is missing"), rows)
     for line in uses:
         say(line)
     return 0

@@ -79,7 +79,7 @@ def run_plugins(args: argparse.Namespace) -> int:
     ]
     print_table("", ("plugin", "package", "version", "module", "hooks"), rows)
     if plugins.disabled:
-        say(f"switched off by BENCH_DISABLE_PLUGINS: {', '.join(plugins.disabled)}")
+        say(f"disabled by BENCH_DISABLE_PLUGINS: {', '.join(plugins.disabled)}")
     for each in plugins.failures + conflicts:
         package = f" of {each.distribution}" if each.distribution else ""
         say(f"failure: {each.plugin}{package} ({each.stage}): {each.reason}")

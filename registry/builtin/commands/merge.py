@@ -23,11 +23,9 @@ def configure_merge(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "parts", nargs="+", type=Path, metavar="PART", help="a folder of `bench eval --shard I/N`"
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace another run that --out holds"
-    )
-    parser.add_argument("--quiet", action="store_true", help="print no notes on the data")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the merged run")
+    parser.add_argument("--overwrite", action="store_true", help="replace another run in --out")
+    parser.add_argument("--quiet", action="store_true", help="do not print notes on the data")
     add_json_flag(parser, "results.json")
 
 

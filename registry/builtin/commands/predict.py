@@ -34,28 +34,28 @@ examples:
 
 One line per file: its name, a verdict, the score, how many of 100 comparable real faces score
 lower, the face part that stands out if one does, when a video looks changed, and notes. In a pipe
-and with --out the lines are tab-separated values under a header. It is the answer that
-`bench explain` gives as a report.
+and with --out the lines are tab-separated values under a header. `bench explain` gives the same
+answer as a report.
 
-Scores lie in [0, 1], higher meaning more fake; they are no probabilities. A frame's score is that
-of its highest face, a video's is the mean of its frames. The verdict compares it with real faces as
-sharp: MANIPULATED: at most 5 % of them score as high; AUTHENTIC: more than 20 % do; else
-UNDETERMINED. In a video it looks for runs of frames that lie above real faces, and takes into
-account how many runs there are; a whole clip that lies high may be another camera, and is called
-MANIPULATED at 1 % only.
+Scores are in [0, 1], and higher means more fake; they are not probabilities. The score of a frame is
+that of its highest-scoring face, the score of a video the mean over its frames. The verdict compares
+it with real faces of similar sharpness: MANIPULATED if at most 5 % of them score as high, AUTHENTIC
+if more than 20 % do, UNDETERMINED in between. In a video, the verdict looks for runs of frames that
+score above real faces, and corrects for the number of runs; a whole clip that scores high may just
+be from another camera, and is called MANIPULATED at 1 % only.
 
-Faces of less than half the largest one's area are left out, which the line says: --faces all scores
-them too, as the forged face may be a small one. In a folder every image and video is a file of its
-own. A file without a score (no face, damaged, no image) has a line with the reason, and the others
-go on. The exit code is 0 when every file has a score, 1 when one has none, and 2 when nothing was
-scored because something is to be changed first.
+Faces with less than half the area of the largest one are left out, and the line says so: --faces all
+scores them too, as the forged face may be a small one. Every image and video in a folder is a file
+of its own. A file without a score (no face, damaged, not an image) gets a line with the reason, and
+the other files are still scored. The exit code is 0 if every file has a score, 1 if one has none, and
+2 if nothing was scored because the input or a setting must be changed first.
 
 --json: one object per line with schema, path, sha256, verdict (word, p, higher_than_of_100,
 reference, segments), score, parts (score, p, z, and the low and high ends of what 90 % of real
 faces have), part (singled_out, why, readable), variants, faces, faces_left_out, frames_used,
 sharpness, notes, error, frames (index, seconds, score, parts, variants, error, left_out, and faces
 with score, parts, variants and box, the rectangle that was cropped, x0 y0 x1 y1 in pixels of the
-upright frame), audit (how well the scores of parts say where a face was changed) and origin
+upright frame), audit (how well part scores show where a face was changed) and origin
 (weights, artefact, crops and settings)."""
 
 

@@ -90,9 +90,9 @@ def run_weights(args: argparse.Namespace) -> int:
     rows = [(key.replace("_", " "), _text(value)) for key, value in found.items() if key != "file"]
     print_table(found["file"], ("what", "value"), rows)
     if found["kind"] == _ARTEFACT:
-        say("pass it to `bench eval --artefact`, with the backbone that it was fitted on")
+        say("pass it to `bench eval --artefact`, together with the backbone that it was fitted on")
     elif not found["backbones"]:
-        say("no registered backbone takes this file as it is")
+        say("no registered backbone can load this file as it is")
     return 0
 
 

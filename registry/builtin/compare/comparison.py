@@ -104,9 +104,10 @@ def compare(
             differs = _differences(first, second, dataset)
             if differs and not allow_differences:
                 raise ConfigError(
-                    f"{first.name} and {second.name} are not alike on {dataset}:"
-                    f" {'; '.join(differs)}. A difference of AUCs would not be the detectors'"
-                    " alone; evaluate both in the same way, or pass --allow-differences"
+                    f"{first.name} and {second.name} differ on {dataset}:"
+                    f" {'; '.join(differs)}. A difference of AUCs would not be due to the"
+                    " detectors alone; evaluate both in the same way, or pass"
+                    " --allow-differences"
                 )
             found.append(_compared(first, second, dataset, differs, auc, draws, seed))
     return _corrected(found)
@@ -122,7 +123,7 @@ def _differences(first: ComparedRun, second: ComparedRun, dataset: str) -> tuple
         only = f"{len(mine - theirs)} only in {first.name}, {len(theirs - mine)} in {second.name}"
         lines.append(f"scored frames: {only}")
     elif first.datasets == second.datasets and _data(first) != _data(second):
-        lines.append("data: other files under the same names (fingerprints differ)")
+        lines.append("data: different files under the same names (fingerprints differ)")
     if first.crop != second.crop:
         lines.append(f"crops: {_crop_text(first.crop)} and {_crop_text(second.crop)}")
     if first.settings.profile != second.settings.profile:

@@ -34,13 +34,13 @@ def folder_videos(request: DatasetRequest) -> VideoIndex:
     the manipulation. So it does in a sub-folder of fake/ that holds images where real/ holds images
     and no sub-folder: there every image is a video of its own, and a note says so.
     """
-    root = root_of(request, "folder:PATH of a folder that holds real/ and fake/")
+    root = root_of(request, "folder:PATH, a folder that holds real/ and fake/")
     dataset = root.resolve().name
     splits = [split for split in _SPLITS if _has_class(root / split)]
     if splits and _has_class(root):
         raise DataError(
-            f"{root} has real/ or fake/ both at its top and under {', '.join(splits)}; "
-            "keep one of the two"
+            f"{root} has real/ or fake/ both at its top and under {', '.join(splits)};"
+            " keep one of the two"
         )
     if not splits and not _has_class(root):
         raise DataError(f"{root} holds neither real/ nor fake/, nor train/, val/, test/ with them")
@@ -61,8 +61,9 @@ def _methods_of_images(root: Path, videos: Iterable[Video]) -> Iterator[str]:
     names = {each.method for each in videos if each.method and _is_image(root, each)}
     if names:
         yield (
-            f"real/ holds single images, so folders under fake/ are methods of single images:"
-            f" {', '.join(sorted(names))}; were they videos, give each real one a folder too"
+            "real/ holds single images, so folders under fake/ are read as methods of"
+            f" single images: {', '.join(sorted(names))}; if they are videos, give each"
+            " real video a folder too"
         )
 
 
@@ -91,8 +92,8 @@ def _videos_of(root: Path, folder: Path, label: Literal[0, 1], *, single: bool) 
     images, files, folders = scan_folder(folder)
     if images and (folders or files):
         raise DataError(
-            f"{folder} holds images and {'folders' if folders else 'video files'};"
-            " it must be a video or hold videos"
+            f"{folder} holds images and {('folders' if folders else 'video files')}; a"
+            " folder must be a video or hold videos"
         )
     if single and images:
         for image in images:
@@ -115,7 +116,7 @@ def _video(
 ) -> Video:
     frames = tuple(Frame(path=image, index=index) for index, image in enumerate(images))
     if not frames:
-        raise DataError(f"no images in {path}; fill the folder or take it away")
+        raise DataError(f"no images in {path}; add some, or remove the folder")
     name = path.relative_to(root).as_posix()
     return Video(dataset="", id=name, label=label, frames=frames, method=method)
 

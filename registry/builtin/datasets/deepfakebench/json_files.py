@@ -98,8 +98,8 @@ class Index:
     def _mapping(self, value: Any, where: str) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise DataError(
-                f"{self.path}: {where} is a {type(value).__name__}; label, split, (compression,)"
-                " video and then `frames` is the order of a DeepfakeBench JSON"
+                f"{self.path}: {where} is a {type(value).__name__}; a DeepfakeBench JSON"
+                " nests label, split, (compression,) video and then `frames`"
             )
         return value
 
@@ -112,8 +112,8 @@ class Index:
         levels = sorted({each.compression for each in every})
         if levels:
             return DataError(
-                f"no videos of compression {wanted!r} in split {split!r} of {self.path}; there are:"
-                f" {', '.join(levels)}; pass --compression {levels[0]}"
+                f"no videos of compression {wanted!r} in split {split!r} of {self.path};"
+                f" available: {', '.join(levels)}; pass --compression {levels[0]}"
             )
         known = [name for name in self._splits() if name != split]
         return (EmptySplitError if known else DataError)(
@@ -176,8 +176,8 @@ def find_json(name: str, options: DataOptions) -> Path:
     wanted = _stems(name, known)[0]
     raise DataError(
         f"no {wanted}.json in {', '.join(map(str, folders))};{did_you_mean(wanted, files)}"
-        f" there: {', '.join(sorted(files)) or 'no JSON file'}."
-        " Name the folder of DeepfakeBench's JSON files with --json-dir DIR"
+        f" found: {', '.join(sorted(files)) or 'no JSON file'}. Name the folder of"
+        " DeepfakeBench's JSON files with --json-dir DIR"
     )
 
 
@@ -192,8 +192,8 @@ def _folders(json_dir: Path | None, data_root: Path | None) -> list[Path]:
         return [json_dir]
     if data_root is None:
         raise ConfigError(
-            "a data set of DeepfakeBench needs --data-root DIR, the folder of its frames, and"
-            " --json-dir DIR where its JSON files lie elsewhere"
+            "a DeepfakeBench data set needs --data-root DIR, the folder of its frames,"
+            " and --json-dir DIR if its JSON files are elsewhere"
         )
     if not data_root.is_dir():
         raise ConfigError(f"no folder {data_root}; check --data-root DIR")

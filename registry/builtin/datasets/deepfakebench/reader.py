@@ -76,7 +76,9 @@ def _of_the_set(
         entries = own
         if other:
             named = ", ".join(sorted({each.group for each in other}))
-            notes.append(f"{known.stem}: label groups that do not belong to it left out: {named}")
+            notes.append(
+                f"{known.stem}: label groups left out because they do not belong to it: {named}"
+            )
     empty = [each.id for each in entries if not each.frames]
     if empty:
         notes.append(f"videos that list no frames, left out: {len(empty)}, first {empty[0]}")
@@ -125,7 +127,10 @@ def _assemble(
 def _masks_missing(masks: FileTally) -> Iterator[str]:
     """Scores need none, so this is no refusal; an audit would only find less than was listed."""
     if missing := masks.listed - masks.found:
-        yield f"masks listed but not there: {missing} of {masks.listed}, first {masks.missing[0]}"
+        yield (
+            f"masks listed but missing on disk: {missing} of {masks.listed}, first"
+            f" {masks.missing[0]}"
+        )
 
 
 def _crops_already(videos: Sequence[Video]) -> Iterator[str]:
