@@ -28,9 +28,9 @@ _USAGE = """\
 usage: python -m lesb_plugin.deepfakebench SCRIPT ARGS...
 
 Runs a script of a DeepfakeBench checkout, unmodified, with the detector `lesb` registered. Run it
-in the checkout's folder. Functions that newer packages have dropped and the checkout still calls are
-restored for this run, with a note. Packages that it imports:
-pip install 'lesb-plugin[deepfakebench]'. Testing only: train.py is not supported.
+in the checkout's folder. Functions that newer packages have dropped and the checkout still calls
+are restored for this run, with a note. Packages that it imports: pip install
+'lesb-plugin[deepfakebench]'. Testing only: train.py is not supported.
 
   bench export deepfakebench --out lesb/
   python -m lesb_plugin.deepfakebench training/test.py --detector_path lesb/lesb.yaml \\

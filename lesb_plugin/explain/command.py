@@ -42,7 +42,8 @@ examples:
 
 Writes one report per file, OUT/NAME.html, which needs no network and no other file, and beside it
 NAME.json (every number), NAME.maps.npz (the raw maps) and the pictures. For several files it also
-writes OUT/index.html, to sort and filter, and OUT/summary.csv. --open shows the page in the browser.
+writes OUT/index.html, to sort and filter, and OUT/summary.csv. --open shows the page in the
+browser.
 
 Verdict, score and part are those of `bench predict`, whose help explains them. Scores are compared
 with real faces of the val split that the detector was fitted with, or with those of --reference. A

@@ -24,7 +24,8 @@ targets:
                  `fake_head` and `embedding`; compared with torch where onnxruntime is installed
   deepfakebench  lesb.yaml and lesb.pth, with which DeepfakeBench's own test.py runs LESB;
                  without --out the YAML is printed; with --standalone also lesb_detector.py,
-                 which needs no package of this project, for DeepfakeBench's own environment (Python 3.7)
+                 which needs no package of this project, for
+                 DeepfakeBench's own environment (Python 3.7)
 
 examples:
   bench export onnx --out lesb.onnx

@@ -24,9 +24,9 @@ examples:
   bench serve --open
   bench serve --port 9000 --detector lesb_roi --max-megabytes 1000
 
-Drop a photo or a clip on the page, and its report appears, the same one that `bench explain` writes.
-The model is loaded once. Only programs on this machine can reach the page, and neither the file nor
-its report stays on the disk once the answer is sent. Ctrl-C stops the server.
+Drop a photo or a clip on the page, and its report appears, the same one that `bench explain`
+writes. The model is loaded once. Only programs on this machine can reach the page, and neither the
+file nor its report stays on the disk once the answer is sent. Ctrl-C stops the server.
 
 Needs the extra `serve`: pip install 'lesb-plugin[serve]'"""
 

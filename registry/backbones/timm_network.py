@@ -47,7 +47,9 @@ class TimmNetwork(nn.Module):
         ConfigError for a model of timm's that names no stages, or has too few.
         """
         if not hasattr(self.model, "group_matcher"):
-            raise ConfigError(f"timm's {type(self.model).__name__} names no stages to freeze")
+            raise ConfigError(
+                f"timm's {type(self.model).__name__} does not name its stages, so none can be frozen"
+            )
         matcher = self.model.group_matcher(coarse=True)
         stage_of: dict[str, int] = group_parameters(self.model, matcher, reverse=True)
         count = max(stage_of.values())  # the last one holds the head

@@ -72,7 +72,7 @@ def false_alarms(labels: Ints, scores: Floats) -> float:
     """Share of the reals that score above 0.5; also of data that holds no fakes."""
     need_samples(labels)
     if not (labels == 0).any():
-        raise UndefinedMetricError("no real among the samples")
+        raise UndefinedMetricError("no real videos or frames in the sample")
     return unweighted(false_alarms_weighted, labels, scores)
 
 
@@ -150,4 +150,4 @@ def _need_reals(labels: Ints, *, percent: int) -> None:
     need_both_classes(labels)
     reals, needed = int(labels.size - labels.sum()), 100 // percent
     if reals < needed:
-        raise UndefinedMetricError(f"an FPR of {percent} % needs {needed} reals, not {reals}")
+        raise UndefinedMetricError(f"an FPR of {percent} % needs {needed} reals, got {reals}")

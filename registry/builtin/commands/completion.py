@@ -23,7 +23,8 @@ examples:
   bench completion fish > ~/.config/fish/completions/bench.fish
   bench completion tcsh > ~/.bench.tcsh; echo 'source ~/.bench.tcsh' >> ~/.tcshrc
 
-Run it again after installing a plugin: the script holds names of detectors, backbones and data sets."""
+Run it again after installing a plugin: the script holds names of detectors, backbones and data
+sets."""
 
 # Flags whose values are registered names, and the kind of these.
 _NAMES = {

@@ -79,7 +79,7 @@ def _print(report: DataReport) -> None:
         say(f"  crops: {report.crops}")
     for note in report.notes:
         say(f"  note: {note}")
-    say("  something is wrong" if report.wrong else "  nothing is wrong")
+    say("  problems found" if report.wrong else "  no problems found")
 
 
 def _print_kind(kind: str, lines: Sequence[str]) -> None:

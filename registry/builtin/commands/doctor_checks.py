@@ -67,7 +67,7 @@ def _machine() -> Iterator[Finding]:
     except Exception as error:  # noqa: BLE001 - a broken torch is a finding like any other
         yield Finding(
             area="machine", what="torch", value=f"cannot be imported: {error}", state="problem",
-            do="install torch anew, as its documentation says for this machine",
+            do="reinstall torch as its documentation describes for this machine",
         )  # fmt: skip
         return
     yield Finding(
@@ -191,7 +191,7 @@ def _backbones(plugins: Plugins) -> Iterator[Finding]:
                 do=f"bench weights add FILE: {file}",
             )
             continue
-        yield Finding(area="backbones", what=name, value=found or "weights come with it")
+        yield Finding(area="backbones", what=name, value=found or "comes with its weights")
 
 
 def _artefacts(plugins: Plugins) -> Iterator[Finding]:
@@ -226,6 +226,6 @@ def _plugins(plugins: Plugins) -> Iterator[Finding]:
             what=each.plugin,
             value=f"{each.stage}: {each.reason}",
             state="problem",
-            do=f"mend or remove package {each.distribution or each.plugin!r}, or leave the plugin"
-            f" out: BENCH_DISABLE_PLUGINS={each.plugin}",
+            do=f"repair or remove package {each.distribution or each.plugin!r}, or"
+            f" disable the plugin: BENCH_DISABLE_PLUGINS={each.plugin}",
         )

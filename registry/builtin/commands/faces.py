@@ -19,7 +19,7 @@ examples:
   BENCH_INSIGHTFACE=~/packs/buffalo_l bench faces      with your own model pack
   bench faces --json
 
-Each detector is built as a command that needs it would build it; its row says what is missing."""
+Builds each detector as a command that needs it would; its row says what is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ examples:
   BENCH_DISABLE_PLUGINS=lesb bench plugins      leave plugins out
   BENCH_STRICT_PLUGINS=1 bench plugins          make every failure an error
 
-The exit code is 1 where a plugin has a failure or two plugins claim one name."""
+The exit code is 1 if a plugin has a failure or two plugins claim the same name."""
 
 
 def configure_list(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,7 @@ _MERGE_EXAMPLES = """\
 examples:
   bench eval --dataset DATA --shard 1/2 --out runs/x/1        on one machine
   bench eval --dataset DATA --shard 2/2 --out runs/x/2        on another
-  bench merge runs/x/1 runs/x/2 --out runs/x/all              on any that sees data and weights"""
+  bench merge runs/x/1 runs/x/2 --out runs/x/all              on any that has data and weights"""
 
 
 def configure_merge(parser: argparse.ArgumentParser) -> None:

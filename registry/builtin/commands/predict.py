@@ -37,18 +37,18 @@ lower, the face part that stands out if one does, when a video looks changed, an
 and with --out the lines are tab-separated values under a header. `bench explain` gives the same
 answer as a report.
 
-Scores are in [0, 1], and higher means more fake; they are not probabilities. The score of a frame is
-that of its highest-scoring face, the score of a video the mean over its frames. The verdict compares
-it with real faces of similar sharpness: MANIPULATED if at most 5 % of them score as high, AUTHENTIC
-if more than 20 % do, UNDETERMINED in between. In a video, the verdict looks for runs of frames that
-score above real faces, and corrects for the number of runs; a whole clip that scores high may just
-be from another camera, and is called MANIPULATED at 1 % only.
+Scores are in [0, 1], and higher means more fake; they are not probabilities. The score of a frame
+is that of its highest-scoring face, the score of a video the mean over its frames. The verdict
+compares it with real faces of similar sharpness: MANIPULATED if at most 5 % of them score as high,
+AUTHENTIC if more than 20 % do, UNDETERMINED in between. In a video, the verdict looks for runs of
+frames that score above real faces, and corrects for the number of runs; a whole clip that scores
+high may just be from another camera, and is called MANIPULATED at 1 % only.
 
-Faces with less than half the area of the largest one are left out, and the line says so: --faces all
-scores them too, as the forged face may be a small one. Every image and video in a folder is a file
-of its own. A file without a score (no face, damaged, not an image) gets a line with the reason, and
-the other files are still scored. The exit code is 0 if every file has a score, 1 if one has none, and
-2 if nothing was scored because the input or a setting must be changed first.
+Faces with less than half the area of the largest one are left out, and the line says so: --faces
+all scores them too, as the forged face may be a small one. Every image and video in a folder is a
+file of its own. A file without a score (no face, damaged, not an image) gets a line with the
+reason, and the other files are still scored. The exit code is 0 if every file has a score, 1 if one
+has none, and 2 if nothing was scored because the input or a setting must be changed first.
 
 --json: one object per line with schema, path, sha256, verdict (word, p, higher_than_of_100,
 reference, segments), score, parts (score, p, z, and the low and high ends of what 90 % of real

@@ -51,7 +51,7 @@ def exddv_videos(request: DatasetRequest) -> VideoIndex:
         key = _key(row)
         texts[key].append(row["text"])
         listed[key] = _listed(root, key, row, files, " ".join(texts[key]))
-    note = "every video of the table is a fake: an audit of parts needs reals from elsewhere"
+    note = "every video of the table is a fake: an audit of parts needs reals from another data set"
     return listed_index("ExDDV", listed.values(), request, [note])
 
 
@@ -71,13 +71,13 @@ def exddv_click_videos(request: DatasetRequest) -> VideoIndex:
             else:
                 outside += 1
     videos = [_clicked(each, clicks[each.id]) for each in index.videos if each.id in clicks]
-    notes = [f"clicks beside the frame, left out: {outside}"] * bool(outside)
+    notes = [f"clicks outside the frame, left out: {outside}"] * bool(outside)
     return replace(index, videos=tuple(v for v in videos if v.frames), notes=(*index.notes, *notes))
 
 
 def _chosen(request: DatasetRequest, kind: str) -> tuple[Path, list[dict[str, str]]]:
     """The folder, and the rows of the split."""
-    root = root_of(request, f"{kind}:DIR of a folder that holds {_TABLE} and the videos")
+    root = root_of(request, f"{kind}:DIR, a folder that holds {_TABLE} and the videos")
     rows = list(_rows(root / _TABLE))
     chosen = [row for row in rows if row["split"] == request.split]
     if not chosen:
@@ -155,8 +155,9 @@ def _find(root: Path, row: dict[str, str], paths: Sequence[Path]) -> Path:
             return fitting[0]
         if fitting:
             raise DataError(
-                f"{row['movie_name']} of {row['dataset']} is both {fitting[0]} and {fitting[1]};"
-                f" name a folder above the right one {row['manipulation'] or row['dataset']}"
+                f"{row['movie_name']} of {row['dataset']} is both {fitting[0]} and"
+                f" {fitting[1]}; use a folder name above the right one"
+                f" {row['manipulation'] or row['dataset']}"
             )
     return root / row["dataset"] / row["manipulation"] / row["movie_name"]
 

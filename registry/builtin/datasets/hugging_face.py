@@ -63,9 +63,10 @@ class _Source:
         """0 for real, 1 for fake; a DataError for a number or a word that nobody explains."""
         if word.isdecimal() and not self.map_given:
             raise DataError(
-                f"column {column!r} of {self.name} holds numbers without names, and data sets"
-                " differ in which of them is fake; say it in a YAML file and pass it with"
-                ' --label-map FILE:\n  labels:\n    "0": 0  # 0 real, 1 fake\n    "1": 1'
+                f"column {column!r} of {self.name} holds numbers without names, and data"
+                " sets differ in which of them means fake; say so in a YAML file and pass"
+                ' it with --label-map FILE:\n  labels:\n    "0": 0  # 0 real, 1 fake\n'
+                '    "1": 1'
             )
         return self.labels.label(word.lower() if word.lower() in {"real", "fake"} else word)
 
@@ -85,8 +86,8 @@ def _opened(request: DatasetRequest) -> Any:
     """A table of `datasets`, or one for each split."""
     if not _installed():
         raise ConfigError(
-            f"hf:{request.name} is read by the package datasets, which is not installed:"
-            " pip install 'lesb-plugin[hf]'"
+            f"hf:{request.name} needs the package datasets, which is not installed: pip"
+            " install 'lesb-plugin[hf]'"
         )
     import datasets
 
@@ -101,9 +102,10 @@ def _opened(request: DatasetRequest) -> Any:
     except Exception as error:  # noqa: BLE001 - a package's own boundary, with errors of five others
         text = " ".join(str(error).split())
         raise DataError(
-            f"the package datasets cannot open {named!r} ({type(error).__name__}: {text[:300]});"
-            " write hf:DIR for a folder that save_to_disk made, or of parquet files or images, and"
-            " hf:USER/NAME[:CONFIG] for one on its hub"
+            f"the package datasets cannot open {named!r} ({type(error).__name__}:"
+            f" {text[:300]}); write hf:DIR for a folder written by save_to_disk, or one of"
+            " parquet files or images, and hf:USER/NAME[:CONFIG] for a data set on the"
+            " hub"
         ) from None
 
 
@@ -140,7 +142,7 @@ class _Columns:
         """What the label of a row is called."""
         if self.classes and isinstance(value, int):
             if not 0 <= value < len(self.classes):
-                raise DataError(f"label {value} is none of {', '.join(self.classes)}")
+                raise DataError(f"label {value} is not one of {', '.join(self.classes)}")
             return self.classes[value]
         return str(value)
 
@@ -166,7 +168,8 @@ def _one(what: str, found: list[str], usual: tuple[str, ...], features: Mapping[
     listed = ", ".join(f"{name} ({type(kind).__name__})" for name, kind in features.items())
     number = "no column" if not found else f"{len(found)} columns ({', '.join(found)})"
     raise DataError(
-        f"{number} of kind {what}; one is due, or one named {' or '.join(usual)}; columns: {listed}"
+        f"{number} of kind {what}; exactly one is needed, or one named"
+        f" {' or '.join(usual)}; columns: {listed}"
     )
 
 

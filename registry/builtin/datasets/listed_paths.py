@@ -59,8 +59,8 @@ class PathFinder:
     def _claim(self, folder: Path, parts: tuple[str, ...]) -> None:
         if self._owners.setdefault(folder, parts) != parts:
             raise DataError(
-                f"{'/'.join(self._owners[folder])} and {'/'.join(parts)} both come out as {folder};"
-                " tell them apart with --path-map OLD=NEW or another --data-root"
+                f"{'/'.join(self._owners[folder])} and {'/'.join(parts)} both map to"
+                f" {folder}; separate them with --path-map OLD=NEW or another --data-root"
             )
 
     def expected(self, listed: str) -> Path:

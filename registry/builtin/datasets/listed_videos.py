@@ -61,9 +61,9 @@ def listed_index(
         least = request.options.min_resolved
         if found[group] < least * wanted[group]:
             raise DataError(
-                f"{found[group]} of the {wanted[group]} videos listed under {group} are there,"
-                f" fewer than --min-resolved {least:g} asks for. No video file, and no folder of"
-                f" frames of the same name, first:",
+                f"{found[group]} of the {wanted[group]} videos listed under {group} were"
+                f" found, fewer than --min-resolved {least:g} requires. Neither a video"
+                " file nor a folder of frames of that name exists for, first:",
                 *(f"  {path}" for path in paths[:_EXAMPLES]),
             )
     return VideoIndex(

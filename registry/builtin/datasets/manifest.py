@@ -37,7 +37,7 @@ def recognises_manifest(path: Path) -> bool:
 
 def manifest_videos(request: DatasetRequest) -> list[Video]:
     """Videos of a manifest, in a data set named after the folder, or after a .csv of other name."""
-    root = root_of(request, f"manifest:PATH of a .csv file or of a folder that holds {MANIFEST}")
+    root = root_of(request, f"manifest:PATH, a .csv file or a folder that holds {MANIFEST}")
     path = root if root.is_file() else root / MANIFEST
     if not path.is_file():
         raise DataError(f"no {MANIFEST} in {root}")
@@ -50,14 +50,15 @@ def unconfirmed_videos(title: str, request: DatasetRequest) -> list[Video]:
 
     For data sets whose published layout no public documentation confirms: none is guessed.
     """
-    usage = f"--dataset {request.name} --data-root DIR, of a folder that holds {MANIFEST}"
+    usage = f"--dataset {request.name} --data-root DIR, a folder that holds {MANIFEST}"
     root = root_of(request, usage)
     path = root if root.is_file() else root / MANIFEST
     if not path.is_file():
         raise DataError(
-            f"no {path}: how the files of {title} lie could not be confirmed from public"
-            f" documentation, so nothing is guessed; write a {MANIFEST} with the columns path and"
-            " label (0 real, 1 fake), and method, identity, split where they are known"
+            f"no {path}: the file layout of {title} could not be confirmed from public"
+            f" documentation, so bench does not guess it; write a {MANIFEST} with the"
+            " columns path and label (0 real, 1 fake), and method, identity, split where"
+            " they are known"
         )
     return read_manifest(path, title, request.split)
 
@@ -121,8 +122,8 @@ class _ManifestRows:
             if len(self.frames) > 1 or given:
                 what = f"{', '.join(given)} of one frame" if given else "further rows"
                 raise DataError(
-                    f"{path}, line {line}: {row['path']} is a whole video and has {what}; give"
-                    " frames of a video file their numbers in a column `frame`"
+                    f"{path}, line {line}: {row['path']} is a whole video and has {what};"
+                    " give the frame numbers of a video file in a column `frame`"
                 )
             return path.parent / row["path"]
         return None
@@ -135,12 +136,12 @@ class _ManifestRows:
         for line, row in self.frames:
             if not row["frame"].isdecimal() or int(row["frame"]) > _LAST_FRAME:
                 raise DataError(
-                    f"{path}, line {line}: frame is {row['frame']!r}; a number from 0 to"
-                    f" {_LAST_FRAME} is due"
+                    f"{path}, line {line}: frame is {row['frame']!r}; expected a number"
+                    f" from 0 to {_LAST_FRAME}"
                 )
             if numbered.setdefault(int(row["frame"]), row) is not row:
                 raise DataError(
-                    f"{path}, line {line}: video {self.name!r} has frame {row['frame']} already"
+                    f"{path}, line {line}: video {self.name!r} already has frame {row['frame']}"
                 )
         return sorted(numbered.items())
 
@@ -175,7 +176,7 @@ def _check_header(path: Path, header: list[str]) -> None:
 
 def _check_row(path: Path, line: int, row: dict[str, str], cells: int, columns: int) -> None:
     if cells != columns:
-        raise DataError(f"{path}, line {line}: {cells} cells under {columns} columns")
+        raise DataError(f"{path}, line {line}: {cells} cells for {columns} columns")
     if not row["path"]:
         raise DataError(f"{path}, line {line}: path is empty")
     if row["label"] not in _LABELS:

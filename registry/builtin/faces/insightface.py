@@ -88,7 +88,7 @@ def _pack() -> Sequence[Path]:
         return next((files for files in packs if _is_detector(files[0])), packs[0])
     looked = f"{given} ({PACK})" if given else f"{_PACKS}/*"
     raise ConfigError(
-        f"no InsightFace model pack, a folder of .onnx files, at {looked}; put one at"
+        f"no InsightFace model pack (a folder of .onnx files) at {looked}; put one at"
         f" {_PACKS}/buffalo_l, or name its folder in {PACK}{_INSTEAD}"
     )
 

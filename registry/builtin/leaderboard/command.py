@@ -31,9 +31,9 @@ examples:
   bench leaderboard                         only published numbers
   bench leaderboard runs/lesb --paper table1   the paper's table, with your runs below
 
-Runs of one detector with the same weights, artefact and protocol are one row. The numbers of runs
-are recomputed from their predictions. A row for which that was impossible, or whose predictions
-were changed after the evaluation, says so."""
+Runs of one detector with the same weights, artefact and protocol share a row. Their numbers are
+recomputed from their predictions; a row says if that was impossible, or if the predictions were
+changed after the evaluation."""
 
 
 def configure_leaderboard(parser: argparse.ArgumentParser) -> None:
@@ -94,7 +94,7 @@ def checked(folder: Path, name: str, metrics: Mapping[str, Metric]) -> Checked:
     try:
         found = recompute(folder, metrics)
     except BenchError as error:
-        tell(f"{name}: its numbers could not be computed again: {error}")
+        tell(f"{name}: its numbers could not be recomputed: {error}")
         return Checked(stored, "not recomputed: the predictions cannot be read")
     if changed_since(folder, stored):
         tell(f"{name}: {' '.join(changed_since(folder, stored))}")
@@ -102,7 +102,7 @@ def checked(folder: Path, name: str, metrics: Mapping[str, Metric]) -> Checked:
     differences = stored.differences(found)
     if differences:
         more = f" and {len(differences) - 1} more" if len(differences) > 1 else ""
-        tell(f"{name}: results.json says otherwise than its predictions, whose numbers are taken:")
+        tell(f"{name}: results.json differs from its predictions, whose numbers are used:")
         tell(f"  {differences[0]}{more}")
     return Checked(found, "")
 
@@ -113,9 +113,9 @@ def _finished(folders: Sequence[Path]) -> list[Path]:
 
     others = [path for path in folders if path.is_dir() and not (path / RESULTS).exists()]
     for path in others:
-        tell(f"left out: {path} holds no {RESULTS}, so no run of `bench eval` that has ended")
+        tell(f"skipped: {path} holds no {RESULTS}, so it is not a finished run of `bench eval`")
     if others and len(others) == len(folders):
-        raise DataError("none of these folders holds a run of `bench eval` that has ended")
+        raise DataError("none of these folders holds a finished run of `bench eval`")
     return [path for path in folders if path not in others]
 
 
@@ -192,11 +192,14 @@ def _print_paper(table: Published, runs: Sequence[tuple[str, Result]]) -> None:
     say()
     say("Reported rows are the paper's own numbers; measured rows are AUCs per video of the runs.")
     if others := sorted(set[str]().union(*datasets.values()) - published):
-        say(f"Not in this table, and so left out: {', '.join(others)}.")
+        say(f"Left out because they are not in this table: {', '.join(others)}.")
     for row in table.rows:
         mean = sum(row.auc.values()) / len(row.auc)
         if row.average is not None and abs(row.average - mean) > _ROUNDING:
-            say(f"{row.name}: the average is {row.average:.2f} in print, {mean:.3f} of its row.")
+            say(
+                f"{row.name}: the published average is {row.average:.2f}, the mean of its"
+                f" row {mean:.3f}."
+            )
 
 
 def _datasets(result: Result) -> set[str]:

@@ -201,8 +201,9 @@ def _over_processes(jobs: Sequence[Job], worker: _Worker, count: int) -> Iterato
             yield from pool.map(_work, jobs)
         except BrokenProcessPool:
             raise DataError(
-                "a process ended without a word (out of memory, or a decoder that crashed); what is"
-                " finished is kept: run the same command again, with fewer --workers"
+                "a process ended without a message (out of memory, or a decoder that"
+                " crashed); finished work is kept: run the same command again with fewer"
+                " --workers"
             ) from None
 
 

@@ -124,7 +124,7 @@ def read_record(path: Path) -> Record:
         return build(Record, values)
     except (OSError, BenchError, TypeError, AttributeError) as error:
         raise DataError(
-            f"cannot read {path}: {error}; take it away, and the video is prepared again"
+            f"cannot read {path}: {error}; delete it, and the video is prepared again"
         ) from None
 
 
@@ -163,7 +163,7 @@ class Store:
         overwrite: bool,
     ) -> None:
         if not _NAME.fullmatch(name):
-            raise ConfigError(f"--name {name!r} may hold letters, digits and . _ + - only")
+            raise ConfigError(f"--name {name!r} may contain only letters, digits and . _ + -")
         self.out, self.name, self.root = out, name, out / name
         self.fragment = out / f"{name}_label_dict.yaml"
         self.listing: Path | None = None
@@ -175,8 +175,8 @@ class Store:
         sweep(self.root, *self.root.glob("*/records"))  # of groups that are finished, too
         if self.root.exists() and not file.is_file() and _is_not_empty(self.root):
             raise ConfigError(
-                f"{self.root} holds something that `bench prepare` did not make; choose another"
-                " --out or --name"
+                f"{self.root} holds something that `bench prepare` did not write; choose"
+                " another --out or --name"
             )
         if file.is_file() and not overwrite:
             _refuse_other(file, settings)
@@ -218,13 +218,14 @@ def _listing(checkout: Path, out: Path, name: str) -> tuple[Path, str]:
     start = f"{start}/" if start.startswith("..") else f"./{start}/"
     if "frames" in f"{start}{name}":
         raise ConfigError(
-            f"DeepfakeBench finds landmarks and masks by putting these words in the place of"
-            f" `frames` in a path, and {start}{name} holds it too; choose another --out or --name"
+            "DeepfakeBench finds landmarks and masks by replacing `frames` in a path with"
+            f" these words, and {start}{name} contains it too; choose another --out or"
+            " --name"
         )
     if name in _COMPRESSED:
         raise ConfigError(
-            f"DeepfakeBench expects levels of compression in a data set named {name}, and crops"
-            " have none; choose another --name"
+            f"DeepfakeBench expects compression levels in a data set named {name}, and"
+            " crops have none; choose another --name"
         )
     return _json_folder(checkout) / f"{name}.json", start
 
@@ -276,14 +277,15 @@ def check_clashes(root: Path, todo: Iterable[tuple[Target, str]]) -> None:
         there = by_place.get((target.group, target.key))
         if there is not None and there.input != source:
             raise DataError(
-                f"{there.input} was prepared as {there.group}/{there.key}, and {source} would take"
-                " its place; give it an --out of its own, or --overwrite what is there"
+                f"{there.input} was prepared as {there.group}/{there.key}, and {source}"
+                " would overwrite it; use a separate --out, or replace it with"
+                " --overwrite"
             )
         other = by_input.get(source)
         if other is not None and other.group != target.group:
             raise DataError(
-                f"{source} was prepared as {other.group} and would be {target.group} as well; give"
-                f" it an --out of its own, or take {root / other.group} away first"
+                f"{source} was prepared as {other.group} and would now be {target.group}"
+                f" as well; use a separate --out, or delete {root / other.group} first"
             )
 
 
@@ -297,8 +299,8 @@ def _refuse_other(file: Path, settings: dict[str, Any]) -> None:
         other = [f"{key} {there.get(key)!r}" for key in differ if key != "reader"]
         other = other or ["another landmark predictor"]
         raise ConfigError(
-            f"{file.parent} holds crops of other settings: {', '.join(other)}; choose another --out"
-            " or --name, or make them anew with --overwrite"
+            f"{file.parent} holds crops with other settings: {', '.join(other)}; choose"
+            " another --out or --name, or make them again with --overwrite"
         )
 
 
