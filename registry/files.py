@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 
-CACHE_ADVICE = "set BENCH_CACHE to a folder that can be written, with space left"
+CACHE_ADVICE = "set BENCH_CACHE to a writable folder with space left"
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def replacing(path: Path) -> Iterator[Path]:
         if reason is None:
             raise
         raise DataError(
-            f"cannot write {path}: {reason}; name a folder that can be written, with space left"
+            f"cannot write {path}: {reason}; choose a writable folder with space left"
         ) from error
     finally:
         with suppress(OSError, ValueError):
@@ -148,7 +148,7 @@ def refuse_special(path: Path) -> None:
     except (OSError, ValueError):  # opening it will tell
         return
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise DataError(f"{path} is no file but a device, a pipe or a socket; name a file")
+        raise DataError(f"{path} is not a file but a device, a pipe or a socket; name a file")
 
 
 def read_json(path: Path) -> Any:
@@ -210,7 +210,7 @@ def _scratch(reason: str) -> Path:
     folder = ExitStack()
     path = folder.enter_context(scratch_folder("cache"))
     atexit.register(folder.close)
-    tell(f"note: nothing is kept for later runs: {reason}")
+    tell(f"note: nothing is stored for later runs: {reason}")
     return path
 
 

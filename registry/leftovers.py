@@ -81,8 +81,7 @@ def scratch_folder(what: str) -> Iterator[Path]:
             raise
         reason = error.strerror or str(error)
         raise DataError(
-            f"cannot write to {parent}: {reason}; set TMPDIR to a folder that can be written, with"
-            " space left"
+            f"cannot write to {parent}: {reason}; set TMPDIR to a writable folder with space left"
         ) from error
     finally:
         if is_unfinished(folder.name):

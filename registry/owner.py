@@ -47,7 +47,7 @@ class _Owner:
     token: str
 
     def __str__(self) -> str:
-        return f"process {self.pid} on {self.host}, which began at {self.started}"
+        return f"process {self.pid} on {self.host}, started at {self.started}"
 
     def to_text(self) -> str:
         """What the lock holds."""
@@ -98,13 +98,13 @@ def _acquire(path: Path, owner: _Owner) -> None:
         if _take_over(path, there, owner):
             tell(f"note: took over {path.parent} from {there or 'a run'}, which ended early")
             return
-    raise ConfigError(f"other processes want {path.parent} too; choose another --out")
+    raise ConfigError(f"other processes are waiting for {path.parent} too; choose another --out")
 
 
 def _refused(path: Path, there: _Owner) -> ConfigError:
     return ConfigError(
-        f"{path.parent} is in use by {there}; wait for it, or choose another --out."
-        f" If that run is over for certain, delete {path}"
+        f"{path.parent} is in use by {there}; wait for it, or choose another --out. If"
+        f" that run has certainly ended, delete {path}"
     )
 
 

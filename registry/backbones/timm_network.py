@@ -48,7 +48,8 @@ class TimmNetwork(nn.Module):
         """
         if not hasattr(self.model, "group_matcher"):
             raise ConfigError(
-                f"timm's {type(self.model).__name__} does not name its stages, so none can be frozen"
+                f"timm's {type(self.model).__name__} does not name its stages, so none can be"
+                " frozen"
             )
         matcher = self.model.group_matcher(coarse=True)
         stage_of: dict[str, int] = group_parameters(self.model, matcher, reverse=True)

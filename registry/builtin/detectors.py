@@ -86,7 +86,8 @@ def build_random(context: DetectorContext) -> RandomDetector:
 def _headless(backbone: Backbone) -> str:
     seen = ", ".join(f"{t.dataset} ({t.task})" for t in backbone.trained_on) or "nothing"
     return (
-        f"backbone {backbone.name!r} has no fake/real head (weights {backbone.weights}, trained on"
-        f" {seen}), so detector 'linear' has nothing to apply; pass --weights with one or two"
-        " classes, or let `bench fit --detector lesb` train a linear probe on the embeddings"
+        f"backbone {backbone.name!r} has no fake/real head (weights {backbone.weights},"
+        f" trained on {seen}), so detector 'linear' has nothing to apply; pass --weights"
+        " with one or two classes, or let `bench fit --detector lesb` train a linear"
+        " probe on the embeddings"
     )

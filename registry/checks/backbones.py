@@ -60,13 +60,13 @@ def check_wrapper(spec: WrapperSpec, backbone: Backbone, artefact: Path) -> Back
     _check_numbers(wrapped, what)
     require(
         wrapped.weights_sha256 != backbone.weights_sha256,
-        f"{what} must have a weights_sha256 of its own, made of the backbone's and the artefact",
-        "that of the backbone in it",
+        f"{what} must have its own weights_sha256, derived from the backbone's and the artefact",
+        "that of the backbone inside it",
     )
     after = _embed(backbone, images)
     require(
         np.array_equal(before, after),
-        f"wrapper {spec.name!r} must leave the backbone it wraps unchanged",
+        f"wrapper {spec.name!r} must leave the wrapped backbone unchanged",
         "other embeddings",
     )
     return wrapped
@@ -111,7 +111,9 @@ def _check_numbers(backbone: Backbone, what: str) -> None:
     alone = np.concatenate([_embed(backbone, image[None]) for image in images])
     again = _embed(backbone, images[:1])
     require(
-        np.array_equal(alone[:1], again), f"{what} must repeat itself (eval mode)", "other values"
+        np.array_equal(alone[:1], again),
+        f"{what} must be deterministic (eval mode)",
+        "other values",
     )
     require(
         same(alone, together),

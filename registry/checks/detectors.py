@@ -28,7 +28,7 @@ def check_detector(detector: Detector, crops: Sequence[Crop] | None = None) -> N
     together = _columns(detector.score(crops), len(crops))
     unchanged(crops, before, "score(crops)")
     _require_equal(
-        _columns(detector.score(crops), len(crops)), together, "must repeat from call to call"
+        _columns(detector.score(crops), len(crops)), together, "must not change from call to call"
     )
     _require_equal(
         _joined([_columns(detector.score([crop]), 1) for crop in crops]),
@@ -95,8 +95,8 @@ def check_explainer(
         first, second = _numbers(explanation), _numbers(alone)
         require(
             first.keys() == second.keys() and all(same(first[k], second[k]) for k in first),
-            f"{what} must say the same of a crop in every batch",
-            "something else of the crop alone",
+            f"{what} must give the same for a crop in every batch",
+            "something else for the crop alone",
         )
 
 

@@ -54,5 +54,7 @@ def check_landmarker(
         f"{points.shape} of {points.dtype.name}",
     )
     require(bool(np.isfinite(points).all()), f"landmarks of {what} must be finite", "NaN or inf")
-    require(np.array_equal(points, mark(image, face)), f"{what} must repeat itself", "other points")
+    require(
+        np.array_equal(points, mark(image, face)), f"{what} must be deterministic", "other points"
+    )
     return points

@@ -58,7 +58,7 @@ def check_light_import(module: str) -> None:
     )
     require(done.returncode == 0, f"{module} must be importable", done.stderr.strip()[-300:])
     loaded = done.stdout.strip()
-    require(not loaded, f"importing {module} must stay light, `bench --help` does it", loaded)
+    require(not loaded, f"importing {module} must stay light, as `bench --help` does it", loaded)
 
 
 def check_options(cls: type[Any]) -> None:

@@ -30,7 +30,7 @@ with another backbone:
   bench fit  --detector lesb --backbone efflite0_in1k --train FACES --out runs/lesb
   bench eval --detector lesb --backbone efflite0_in1k --artefact runs/lesb --dataset DATA
 
-`bench COMMAND --help` shows the flags of a command, `bench list` everything that is registered."""
+`bench COMMAND --help` shows the flags of a command, `bench list` all that is registered."""
 
 
 _DISTRIBUTION = "lesb-plugin"  # whose commands print by `say` alone
@@ -139,8 +139,8 @@ def _check_alone(command: CommandSpec) -> None:
     count = this_rank().count
     if count > 1 and not command.shares:
         raise ConfigError(
-            f"`bench {command.name}` runs in one process, and torchrun has started {count};"
-            " start it without torchrun"
+            f"`bench {command.name}` runs in a single process, and torchrun has started"
+            f" {count}; start it without torchrun"
         )
 
 
@@ -177,9 +177,9 @@ def _top_parser(plugins: Plugins) -> CommandParser:
     commands = plugins.unambiguous("command")
     width = max((len(name) for name in commands), default=0)
     listed = "\n".join(f"  {name:<{width}}  {spec.summary}" for name, spec in commands.items())
-    parser = CommandParser("bench", "A benchmark of deepfake detectors that explain themselves.")
+    parser = CommandParser("bench", "Benchmark deepfake detectors and explain what they find.")
     parser.usage = "bench COMMAND ..."
-    parser.epilog = f"commands:\n{listed or '  none: is the plugin builtin off?'}\n\n{_EPILOG}"
+    parser.epilog = f"commands:\n{listed or '  none: is the plugin builtin disabled?'}\n\n{_EPILOG}"
     version = metadata.version(_DISTRIBUTION)
     parser.add_argument("--version", action="version", version=f"bench {version}")
     return parser

@@ -28,19 +28,21 @@ _METAVARS = {int: "N", float: "X", str: "TEXT"}
 def add_config_flags(parser: argparse.ArgumentParser, cls: type[Any]) -> None:
     """`--config`, `--set`, `--print-config` and one flag for every field of `cls`."""
     parser.add_argument(
-        "--config", metavar="FILE", help="YAML file with any of the keys below, or a shipped name"
+        "--config",
+        metavar="FILE",
+        help="YAML file with any of the keys below, or the name of a shipped one",
     )
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="one key by its name, over the file: --set frames=8 --set options.fusion=max",
+        help="set one key by name, overriding the file: --set frames=8 --set options.fusion=max",
     )
     parser.add_argument(
         "--print-config",
         action="store_true",
-        help="print what all of that comes to as YAML, which --config reads, and do nothing else",
+        help="print the resulting configuration as YAML, which --config reads, and exit",
     )
     parser.set_defaults(config_class=cls)
     groups: dict[str, Any] = {"": parser}
@@ -61,7 +63,7 @@ def add_option_flags(parser: argparse.ArgumentParser, owner: str, cls: type[Any]
         _add_fields(lambda _name: group, cls, _OPTIONS)
     except argparse.ArgumentError as error:
         raise PluginError(
-            f"an option of {owner} takes the name of a flag that `{parser.prog}` has: {error}"
+            f"an option of {owner} has the name of a flag that `{parser.prog}` already has: {error}"
         ) from error
 
 

@@ -85,7 +85,7 @@ def line_notes(found: Prediction) -> list[str]:
         used = f"{found.frames_used} of {len(found.frames)}"
         notes.append(f"{used} frames scored ({one_line(lost)})")
     if len(found.frames) == 1 and found.faces > 1:
-        notes.append(f"the highest of {found.faces} faces")
+        notes.append(f"the highest-scoring of {found.faces} faces")
     return [*notes, *filter(None, [found.left_out_note, found.low_quality])]
 
 

@@ -38,7 +38,7 @@ class Embedder:
                 f" known: {', '.join(PRECISIONS)}"
             )
         if batch_size < 1:
-            raise ConfigError(f"batch_size is {batch_size}; it must be 1 or more")
+            raise ConfigError(f"batch_size is {batch_size}; it must be at least 1")
         self.backbone = backbone.to(device)
         self.device = torch.device(device)
         self.precision = precision

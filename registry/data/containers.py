@@ -132,7 +132,7 @@ def _why_not_opened(path: Path, error: Exception) -> str:
         kind = kind_of(file.read(HEAD))
     if kind in {"text", "image"}:
         return f"it is {_A[kind]}, not a video"
-    return f"no video that can be read ({reason_of(error)})"
+    return f"not a readable video ({reason_of(error)})"
 
 
 # --- the ends of containers -------------------------------------------------------------------

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["read_image", "shrink"]
 
 _LONGEST_SIDE = 2048  # larger frames are searched for faces at this size (SBI's inference)
-_UNKNOWN = "not an image, or of a format that is not read"
+_UNKNOWN = "not an image, or in a format that bench does not read"
 _ORIENTATION = 0x0112  # of EXIF
 _SILENT, _WARNING = 0, 3  # levels of OpenCV's log
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
@@ -45,7 +45,7 @@ def read_image(path: Path, most: int = MOST_PIXELS) -> NDArray[np.uint8]:
     decode = next((found for is_kind, found in _DECODERS if is_kind(data)), None)
     if decode is None:
         video = kind_of(data[:HEAD]) == "video"
-        what = "a video, whose name must say so (.mp4, .mkv)" if video else _UNKNOWN
+        what = "a video whose name lacks a video suffix (.mp4, .mkv)" if video else _UNKNOWN
         raise DataError(f"cannot decode {path}: {what}")
     check_image_size(data, path, most)
     try:

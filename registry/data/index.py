@@ -107,8 +107,9 @@ def deepfakebench_frame_number(frame: Frame) -> int:
         return int(name.partition(".")[0])
     except ValueError:
         raise DataError(
-            f"frame policy deepfakebench sorts frames by the number that their name is, and"
-            f" {name!r} is none: DeepfakeBench itself would stop here. Take another --frame-policy"
+            "frame policy deepfakebench sorts frames by the number in their names, and"
+            f" {name!r} is not a number: DeepfakeBench itself would stop here. Use another"
+            " --frame-policy"
         ) from None
 
 
@@ -158,8 +159,9 @@ def _resolve(name: str, split: str, plugins: Plugins) -> tuple[DatasetSpec, Data
     if path.exists():
         if name in specs:
             raise ConfigError(
-                f"{name!r} is a registered data set and a file or folder here; "
-                f"write './{name}' for the one here or '{name}:{name}' for the registered one"
+                f"{name!r} is both a registered data set and a file or folder here; write"
+                f" './{name}' for the file or folder, '{name}:{name}' for the registered"
+                " one"
             )
         return _reader_of(path, specs), DatasetRequest(name=name, root=path, split=split)
     kind, colon, rest = name.partition(":")
@@ -184,9 +186,9 @@ def _check(videos: Sequence[Video], spec: DatasetSpec) -> None:
             if sources == 0
             else "frames and a file"
             if sources == 2
-            else "an id that is taken"
+            else "an id that is already taken"
             if key in seen
-            else f"the method {ALL_METHODS!r}, which stands for all of them together"
+            else f"the method {ALL_METHODS!r}, which is reserved for all methods together"
             if video.method == ALL_METHODS
             else "a name that is not UTF-8; rename the file or folder"
             if not _is_text(video)

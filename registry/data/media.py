@@ -42,7 +42,7 @@ def find_media(inputs: Iterable[Path]) -> dict[Path, str]:
     found: dict[Path, str] = {}
     for path in inputs:
         inside = dict.fromkeys(_walk(path), "") if os.path.isdir(path) else {path: ""}  # noqa: PTH112 - raises nothing
-        found |= inside or {path: "the folder holds no image or video file that can be read"}
+        found |= inside or {path: "the folder has no image or video file that can be read"}
     return {path: fault or _fault_of_name(path) for path, fault in found.items()}
 
 
@@ -57,13 +57,15 @@ def unread_notes(folders: Iterable[Path]) -> list[str]:
         for path in _visible_files(folder)
         if not _is_media(path)
     )
-    return [f"not read, as neither images nor videos: {_counted(unread)}"] if unread else []
+    return [f"skipped, as neither images nor videos: {_counted(unread)}"] if unread else []
 
 
 def animation_notes(files: Iterable[Path]) -> list[str]:
     """A sentence that counts the files of which only the first frame is read; none for none."""
     animated = Counter(path.suffix.lower() for path in files if path.suffix.lower() == _ANIMATED)
-    return [f"of an animation the first frame is read: {_counted(animated)}"] if animated else []
+    return (
+        [f"only the first frame of an animation is read: {_counted(animated)}"] if animated else []
+    )
 
 
 def scan_folder(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:

@@ -35,7 +35,9 @@ def resolved_lines(found: Sequence[VideoIndex]) -> list[str]:
         )
         if shares:
             name, split = index.videos[0].dataset, index.videos[0].split
-            lines.append(f"{name}, split {split or 'made up'}, listed and there: {shares}")
+            lines.append(
+                f"{name}, split {split or 'made up'}, listed files that were found: {shares}"
+            )
     return lines
 
 

@@ -32,6 +32,6 @@ def check_size(width: int, height: int, path: Path, most: int) -> None:
     """DataError where `width` x `height` is more than `most` pixels."""
     if width * height > most:
         raise DataError(
-            f"{path} has {width}x{height} pixels, more than the {most:,} that are read; if it is"
-            f" what it should be, pass --max-pixels {width * height}"
+            f"{path} has {width}x{height} pixels, more than the limit of {most:,}; if that"
+            f" is correct, pass --max-pixels {width * height}"
         )

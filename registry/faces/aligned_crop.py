@@ -66,7 +66,7 @@ def similarity(source: NDArray[np.floating[Any]], target: NDArray[np.floating[An
     spread = z - z.mean()
     norm = float(np.vdot(spread, spread).real)
     if not np.isfinite(norm) or norm < 1e-6:
-        raise DataError("the landmarks of eyes, nose and mouth fall onto one point: no face there")
+        raise DataError("the landmarks of eyes, nose and mouth coincide, so there is no face")
     turn = np.vdot(spread, w - w.mean()) / norm
     move = w.mean() - turn * z.mean()
     return np.array([[turn.real, -turn.imag, move.real], [turn.imag, turn.real, move.imag]])
@@ -88,5 +88,5 @@ def _box(matrix: Points, size: int, shape: tuple[int, ...]) -> tuple[int, int, i
     height, width = shape[:2]
     box = (max(0, int(x0)), max(0, int(y0)), min(width, int(x1)), min(height, int(y1)))
     if box[0] >= box[2] or box[1] >= box[3]:
-        raise DataError(f"the face lies outside of the {width}x{height} image")
+        raise DataError(f"the face lies outside the {width}x{height} image")
     return box

@@ -93,9 +93,9 @@ def the_condition(asked: Sequence[str]) -> Condition | None:
     found = conditions(asked)
     if len(found) > 1:
         raise ConfigError(
-            f"one run has one condition, not {len(found)} ({', '.join(map(str, asked))}); name one"
-            " severity, such as --corrupt h264:3, or use `bench eval --corrupt` or"
-            " registry.evaluate_corrupted, which make a run of each"
+            f"one run has one condition, not {len(found)} ({', '.join(map(str, asked))});"
+            " name one severity, such as --corrupt h264:3, or use `bench eval --corrupt`"
+            " or registry.evaluate_corrupted, which make one run for each"
         )
     return found[0] if found else None
 
@@ -111,8 +111,9 @@ def _step(part: str, text: str) -> tuple[str, int]:
     name, colon, severity = part.strip().partition(":")
     if not colon or severity not in {str(each) for each in SEVERITIES}:
         raise ConfigError(
-            f"--corrupt {text!r} is not of the form NAME:SEVERITY with a severity of 1 to 5; NAME"
-            " alone stands for all five, NAME:SEVERITY+NAME:SEVERITY for one after the other"
+            f"--corrupt {text!r} is not of the form NAME:SEVERITY with a severity of 1 to"
+            " 5; NAME alone means all five, NAME:SEVERITY+NAME:SEVERITY one after the"
+            " other"
         )
     return _known(name), int(severity)
 

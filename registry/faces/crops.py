@@ -159,8 +159,8 @@ def _check_size(box: Box) -> None:
     if is_too_small(box):
         width, height = box[2] - box[0], box[3] - box[1]
         raise DataError(
-            f"the face box has {width:.0f}x{height:.0f} pixels, less than the {SMALLEST_FACE} on a"
-            " side that a face needs"
+            f"the face box has {width:.0f}x{height:.0f} pixels, fewer than the"
+            f" {SMALLEST_FACE} per side that a face needs"
         )
 
 

@@ -33,7 +33,7 @@ def read_landmarks(path: Path) -> NDArray[np.float32]:
     if not isinstance(points, np.ndarray) or points.dtype.kind not in "fiu":
         raise DataError(f"landmarks {path} are not an array of numbers")
     if points.shape not in {(68, 2), (81, 2)}:
-        raise DataError(f"landmarks {path} have shape {points.shape}; (68, 2) or (81, 2) is due")
+        raise DataError(f"landmarks {path} have shape {points.shape}; expected (68, 2) or (81, 2)")
     if not np.isfinite(points).all():
         raise DataError(f"landmarks {path} hold NaN or infinity")
     return points.astype(np.float32)

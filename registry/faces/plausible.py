@@ -46,7 +46,7 @@ def _fault(points: Points, shape: tuple[int, ...]) -> str:
     if min(across, down) < SMALLEST_FACE:
         return f"span {across:.0f}x{down:.0f} pixels, less than the {SMALLEST_FACE} of a face"
     if _is_transposed(points):
-        return "have eyes beside the mouth, and mirrored: they look like (y, x)"
+        return "have the eyes beside the mouth and are mirrored: they look like (y, x)"
     return ""
 
 

@@ -154,8 +154,8 @@ class FaceReader:
         """DataError where landmarks are missing and no landmarker may make them up unasked."""
         if not self._landmarker_asked_for:
             raise DataError(
-                f"no landmarks are given for {frame.path}; name a landmarker with --landmarker, "
-                "or use --crop-from auto"
+                f"there are no landmarks for {frame.path}; name a landmarker with"
+                " --landmarker, or use --crop-from auto"
             )
 
     def read_marked(self, frame: Frame) -> tuple[NDArray[np.uint8], list[Face]]:
@@ -212,8 +212,8 @@ class FaceReader:
             points = np.asarray(guarded(what, spec.source, locate, image, face), dtype=np.float32)
         if points.shape != (spec.points, 2) or not np.isfinite(points).all():
             raise PluginError(
-                f"{what} of package {spec.source!r} gave landmarks of shape {points.shape}; "
-                f"({spec.points}, 2) finite numbers are due"
+                f"{what} of package {spec.source!r} gave landmarks of shape"
+                f" {points.shape}; expected ({spec.points}, 2) finite numbers"
             )
         return replace(face, landmarks=points)
 
@@ -259,8 +259,9 @@ def build_reader(
 def _checked_size(spec: FaceDetectorSpec, size: int | None) -> int | None:
     if size is not None and not spec.sized:
         raise ConfigError(
-            f"--detection-size {size} is for face detectors that search a square of one size, and"
-            f" {spec.name!r} takes frames as they are; leave it out, or use retinaface"
+            f"--detection-size {size} is for face detectors that search a square of a"
+            f" fixed size, and {spec.name!r} takes frames as they are; omit it, or use"
+            " retinaface"
         )
     return size
 

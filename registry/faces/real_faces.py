@@ -60,8 +60,8 @@ def real_samples(videos: Sequence[Video], reader: FaceReader, split: str) -> lis
     found: list[Sample] = list(samples(videos, reader))
     if not found:
         raise DataError(
-            f"the {split} split holds {len(videos)} videos and none is real (label 0);"
-            " fitting learns from real faces only"
+            f"the {split} split holds {len(videos)} videos, and none is real (label 0);"
+            " fitting uses real faces only"
         )
     return found
 
@@ -128,7 +128,7 @@ def real_crops(data: str, policy: CropPolicy, count: int, *, quiet: bool = False
         say(f"note: {len(failed)} real faces of {data} are left out; the first: {failed[0]}")
     if not found:
         why = f": {failed[0]}" if failed else ""
-        raise DataError(f"data set {data!r} has no real face to compare with{why}; name another")
+        raise DataError(f"data set {data!r} has no real face to compare with{why}; choose another")
     return found
 
 

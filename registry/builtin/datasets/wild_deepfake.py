@@ -26,12 +26,14 @@ def recognises_wild_deepfake(path: Path) -> bool:
 
 def wild_deepfake_videos(request: DatasetRequest) -> VideoIndex:
     """Every folder that holds images is a sequence, however deep its archive has put it."""
-    root = _place(root_of(request, "wild_deepfake:DIR of a folder that holds real_test/"))
+    root = _place(root_of(request, "wild_deepfake:DIR, a folder that holds real_test/"))
     there = _splits(root)
     if not there:
-        raise DataError(f"{root} holds neither real_test/ and fake_test/ nor those of train")
+        raise DataError(
+            f"{root} holds neither real_test/ and fake_test/ nor the same folders for train"
+        )
     if request.split not in there:
-        raise EmptySplitError(f"no split {request.split!r} in {root}; there: {', '.join(there)}")
+        raise EmptySplitError(f"no split {request.split!r} in {root}; found: {', '.join(there)}")
     listed = [
         each
         for word in _LABELS

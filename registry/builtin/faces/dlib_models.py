@@ -72,8 +72,8 @@ def build_dlib81(predictor: Path | None = None) -> Locate:
     """81 landmarks: dlib's 68 and 13 on the forehead; no package brings the predictor file."""
     if predictor is None:
         raise ConfigError(
-            f"landmarker 'dlib81' needs a predictor file ({_FILES[81]}); pass --landmarks PATH, or "
-            "use --landmarker dlib68, which comes with one"
+            f"landmarker 'dlib81' needs a predictor file ({_FILES[81]}); pass --landmarks"
+            " PATH, or use --landmarker dlib68, which comes with one"
         )
     return _landmarker(predictor, 81)
 
@@ -101,8 +101,8 @@ def _load(path: Path, points: int) -> Any:
     if found != points:
         other = f"; use --landmarker dlib{found}" if found in _FILES else ""
         raise ConfigError(
-            f"predictor {path} has {found} points and landmarker 'dlib{points}' needs {points} "
-            f"({_FILES[points]}){other}"
+            f"predictor {path} has {found} points, and landmarker 'dlib{points}' needs"
+            f" {points} ({_FILES[points]}){other}"
         )
     return predictor
 

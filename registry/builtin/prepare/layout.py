@@ -45,8 +45,8 @@ _COMPRESSED = frozenset(
     ["FF-DF", "FF-F2F", "FF-FS", "FF-NT", "FaceForensics++", "DeepFakeDetection", "FaceShifter"]
 )
 _FRAGMENT = """\
-# For a DeepfakeBench checkout: these lines belong under the label_dict that stands in
-# training/config/test_config.yaml already (0 real, 1 fake).
+# For a DeepfakeBench checkout: add these lines to the existing label_dict in
+# training/config/test_config.yaml (0 real, 1 fake).
 label_dict:
 """
 

@@ -64,7 +64,7 @@ class PrepareConfig(WorkerSettings, FaceSettings, FrameSettings, DataSettings):
     crop_from: Literal["auto", "landmarks", "detector"] = option(
         "detector", "where the face box comes from; auto takes landmarks where there are any"
     )
-    workers: int = option(2, "processes that work side by side", min=1)
+    workers: int = option(2, "number of parallel processes", min=1)
     overwrite: bool = option(False, "replace crops that exist, or that have other settings")
 
     @property

@@ -83,8 +83,8 @@ def _row(title: str, order: str, rows: list[dict[str, Any]]) -> Markup:
     note = ""
     if failed:
         text = (
-            f"{len(failed)} of {len(rows)} cannot be shown: {failed[0]}. `bench report RUN --write`"
-            " writes this report anew where the files are."
+            f"{len(failed)} of {len(rows)} cannot be shown: {failed[0]}. Where the files"
+            " are, `bench report RUN --write` rewrites this report."
         )
         note = tag("p", text, class_="soft")
     pictures = tag("ul", *items, class_="gallery", aria_label=title) if items else ""
@@ -120,7 +120,9 @@ def _thumbnail(row: Mapping[str, Any], cursor: VideoCursor) -> str:
     box = [row[side] for side in ("x0", "y0", "x1", "y1")]
     face = _cut(image, box)
     if face.size == 0:
-        raise DataError(f"{path} is smaller than it was: it has nothing at {box}")
+        raise DataError(
+            f"{path} is smaller than it was when it was scored: it has nothing at {box}"
+        )
     small = cv2.resize(face, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     return picture_uri(np.asarray(small, np.uint8), quality=80)
 

@@ -36,7 +36,7 @@ def variant_section(result: Result, variant: str, anchor: str) -> Markup:
     blocks = [_level_block(result, found[level], level) for level in levels[:1]]
     for level in levels[1:]:
         if _same_numbers(found[levels[0]], found[level]):
-            text = "Every video is a single frame here, so the numbers per frame are the same."
+            text = "Every video here is a single frame, so the numbers per frame are the same."
             blocks.append(tag("p", text, class_="soft"))
         else:
             block = _level_block(result, found[level], level)
@@ -61,7 +61,7 @@ def counts_table(result: Result) -> Markup:
         for each, values in rows
     ]
     return _table(
-        "With a score, by data set; a method's row counts its fakes and all reals.",
+        "Videos with a score, by data set; a method's row counts its fakes and all reals.",
         ("data set, method", *columns),
         body,
     )
@@ -78,7 +78,7 @@ def groups_table(result: Result) -> Markup:
         )
         for each in result.groups
     ]
-    caption = "Groups: the fakes of these methods together make one more row, against all reals."
+    caption = "Groups: the fakes of these methods together form one more row, against all reals."
     return _table(caption, ("group", "data set", "methods"), body) if body else Markup("")
 
 
@@ -97,7 +97,7 @@ def errors_table(result: Result) -> Markup:
     ]
     if not body:
         return tag("p", "No errors: every frame was read and has a face with a score.")
-    caption = "Rows without a score. They count for nothing in the numbers above."
+    caption = "Rows without a score. They are not part of the numbers above."
     return _table(caption, ("data set", "reason", "rows"), body)
 
 
@@ -118,8 +118,9 @@ def correlation_table(videos: Units, detector: str) -> Markup | None:
             ]
             body.append(tag("tr", tag("th", dataset, scope="row"), tag("td", names), *cells))
     caption = (
-        "Correlation (Pearson's r) of part scores over videos. Near 1 the parts rise and fall"
-        " together: their scores then say how fake the face is, and not which part of it."
+        "Correlation (Pearson's r) of part scores over videos. Near 1 the parts rise and"
+        " fall together: their scores then show how fake the face is, not which part of"
+        " it."
     )
     return _table(caption, ("data set", "parts", "all", "reals", "fakes"), body)
 

@@ -101,7 +101,7 @@ def threshold_table(videos: Units, detector: str, dataset: str, number: int) -> 
         rows.append(_counts(f"{at:.3f}, false alarms at most 5 %", labels, scores, at))
     rows.append(_own(labels, scores, f"threshold-{number}"))
     heads = ("threshold", "fakes found", "fakes missed", "reals passed", "reals called fake")
-    caption = f"Videos of {dataset} by what a threshold makes of them"
+    caption = f"Videos of {dataset} above and below a threshold"
     table = tag("table", tag("caption", caption), table_head(heads), tag("tbody", *rows))
     return tag("div", table, class_="scroll", tabindex=0, role="region", aria_label=caption)
 

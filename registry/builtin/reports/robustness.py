@@ -46,8 +46,9 @@ def write_robustness(found: Corrupted) -> Path:
     ]
     intro = tag(
         "p",
-        "Every frame was damaged after it was decoded and before the face was cut out. Severity 0"
-        " is the data as it is; bars are 95 % intervals over people, or over videos.",
+        "Every frame was damaged after it was decoded and before the face was cropped."
+        " Severity 0 is the undamaged data; bars are 95 % intervals over people, or over"
+        " videos.",
     )
     write_text(
         path, html_page("Robustness", tag("h1", "Robustness"), intro, *sections, style=_STYLE)

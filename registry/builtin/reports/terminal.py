@@ -149,7 +149,7 @@ def _lines_below(result: Result) -> Iterator[str]:
             f"Per video; in brackets 95 % intervals from {draws} bootstrap draws over identities,"
             " or videos without one."
             if draws
-            else "Per video; no intervals were asked for."
+            else "Per video; no intervals were requested."
         )
         measured = tuple(
             each
@@ -159,8 +159,8 @@ def _lines_below(result: Result) -> Iterator[str]:
         yield from reasons(measured, draws)
     else:
         yield (
-            f"Profile {result.settings.profile}: a video is what lies under one folder name; per"
-            " video there is an AUC alone, and there are no intervals."
+            f"Profile {result.settings.profile}: all frames under one folder name count as"
+            " one video; per video there is only an AUC, and there are no intervals."
         )
     for each in result.counts:
         if each.method == ALL_METHODS and each.errors:
@@ -168,7 +168,7 @@ def _lines_below(result: Result) -> Iterator[str]:
             more = f"; {len(each.errors) - 3} further reasons" if len(each.errors) > 3 else ""
             yield f"errors in {each.dataset}: {'; '.join(worst)}{more}"
         if each.method == ALL_METHODS and each.left_out:
-            yield f"videos of {each.dataset} without any scored frame, left out: {each.left_out}"
+            yield f"videos of {each.dataset} without a scored frame, left out: {each.left_out}"
     if result.settings.profile == STRICT:
         for group in result.groups:
             yield f"group {group.name} of {group.dataset}: {', '.join(group.methods)}"
@@ -183,7 +183,7 @@ def _of_reals(result: Result) -> Iterator[str]:
         if each.manipulated.value is not None:
             line += f", {figure_text(each.manipulated)} called MANIPULATED"
         if each.incomparable.value:
-            line += f", {each.incomparable.value:.3f} like no kept real face"
+            line += f", {each.incomparable.value:.3f} unlike any reference real face"
         yield line
     for pair in result.across:
         if pair.reals_of != pair.fakes_of and pair.auc.value is not None:

@@ -77,8 +77,8 @@ def toy_videos(request: DatasetRequest) -> list[Video]:
             _fill_cache(folder)
         except OSError as error:
             raise DataError(
-                f"cannot keep the toy data set in {folder.parent}: {error.strerror}; "
-                "set BENCH_CACHE to a folder that can be written, with space left"
+                f"cannot store the toy data set in {folder.parent}: {error.strerror}; set"
+                " BENCH_CACHE to a writable folder with space left"
             ) from error
     return read_manifest(folder / MANIFEST, NAME, request.split)
 
