@@ -79,9 +79,9 @@ def wait_for_all(meanwhile: Callable[[], object] = lambda: None) -> None:
         work.wait()
     except RuntimeError as error:
         raise BenchError(
-            "another of torchrun's processes has ended, and says above why; finished chunks are"
-            " kept, so that the same line goes on from them (torchrun --max-restarts N does so by"
-            " itself)"
+            "another of torchrun's processes has ended; its message is above. Finished"
+            " chunks are kept: run the same line again to continue (torchrun"
+            " --max-restarts N does so automatically)"
         ) from error
 
 

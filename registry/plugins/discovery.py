@@ -109,7 +109,7 @@ class Plugins:
         error = UnknownNameError(kind.replace("_", " "), name, specs)
         if self.failures:
             failed = ", ".join(sorted({failure.plugin for failure in self.failures}))
-            error.add_note(f"plugins with failures: {failed}; `bench plugins` says why")
+            error.add_note(f"plugins with failures: {failed}; run `bench plugins` for the reasons")
         raise error
 
 
@@ -244,8 +244,8 @@ def _conflict(kind: str, name: str, found: Sequence[Spec]) -> Failure:
     sources = sorted({spec.source or "an unnamed package" for spec in found})
     claim = f"is claimed by {' and '.join(sources)}" if sources[1:] else f"is twice in {sources[0]}"
     reason = (
-        f"{kind.replace('_', ' ')} {name!r} {claim}; uninstall one or switch one of their plugins "
-        "off with BENCH_DISABLE_PLUGINS (`bench plugins` lists them)"
+        f"{kind.replace('_', ' ')} {name!r} {claim}; uninstall one or disable one of their"
+        " plugins with BENCH_DISABLE_PLUGINS (`bench plugins` lists them)"
     )
     return Failure(plugin=name, distribution=", ".join(sources), stage="conflict", reason=reason)
 

@@ -50,8 +50,8 @@ def stamp(record: Any, kind: str, dist: str) -> Spec:
         raise PluginError(f"bench_{kind}s must return {wanted.__name__}s, got {brief(record)}")
     if not isinstance(record.name, str) or not _NAME.fullmatch(record.name):
         raise PluginError(
-            f"{kind} name {record.name!r} must be letters, digits, '_', '-', '.', "
-            "or such a name, '/' and another or '*'"
+            f"{kind} name {record.name!r} must consist of letters, digits, '_', '-' and"
+            " '.', or of two such names joined by '/', the second of which may be '*'"
         )
     if not isinstance(record.summary, str) or not record.summary or "\n" in record.summary:
         raise PluginError(f"{kind} {record.name!r} needs a one-line summary")

@@ -58,7 +58,7 @@ def check_needs(chosen: Chosen, config: ModelSettings) -> None:
         raise ConfigError(
             f"{len(missing)} things are missing:",
             *listed,
-            "with them, the whole command is:",
+            "with all of them, the command is:",
             whole,
         )
 
@@ -190,13 +190,13 @@ def how_to_fit(config: DetectorSettings, weights_sha256: str = "") -> tuple[str,
     of_weights = f" with weights {weights_sha256[:12]}" if weights_sha256 else ""
     missing = (
         f"detector {config.detector!r} has no fitted artefact for backbone"
-        f" {config.backbone or ''!r}{of_weights}. Fit one on real faces"
-        f" (DIR: a manifest or folder with train and val faces; `toy` tries it out):"
+        f" {config.backbone or ''!r}{of_weights}. Fit one on real faces (DIR: a manifest"
+        " or folder with train and val faces; `toy` to try it out):"
     )
     fit = f"  bench fit --detector {config.detector} {named} --train DIR --out {out}"
     use = (
-        f"then pass {_as_artefact(config)}--artefact {out}, or let eval fit one and keep it with"
-        " --fit-on DIR"
+        f"then pass {_as_artefact(config)}--artefact {out}, or let eval fit one and keep"
+        " it with --fit-on DIR"
     )
     return missing, fit, use
 

@@ -102,8 +102,9 @@ def check_videos(table: pa.Table) -> None:
         if mixed >= 0:
             row = counts.slice(mixed, 1).to_pylist()[0]
             raise DataError(
-                f"video {row['video']!r} of {row['dataset']!r} has rows with different {fact}s; "
-                "videos that share a name need ids of their own in the data set's index"
+                f"video {row['video']!r} of {row['dataset']!r} has rows with different"
+                f" {fact}s; videos that share a name need different ids in the data set's"
+                " index"
             )
 
 
@@ -111,7 +112,7 @@ def _check_faces(rows: pa.Table, keys: list[NDArray[np.int64]]) -> None:
     repeated = np.setdiff1d(np.arange(len(rows)), _starts(keys))
     if repeated.size:
         face = rows.select([name for name, _ in _ORDER]).slice(repeated[0], 1).to_pylist()[0]
-        raise DataError(f"two rows are the same face: {face}; ids must be unique in a data set")
+        raise DataError(f"two rows are for the same face: {face}; ids must be unique in a data set")
 
 
 def _units(rows: pa.Table) -> Units:

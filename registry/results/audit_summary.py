@@ -101,8 +101,8 @@ def keep_audit(artefact: Path, summary: AuditSummary) -> Path:
     there = _fakes_of(path, summary)
     if there > summary.fakes:
         raise DataError(
-            f"{path} holds an audit on {there} fakes, this one is on {summary.fakes}; audit at"
-            " least as many, or remove that file first"
+            f"{path} holds an audit on {there} fakes, and this one is on {summary.fakes};"
+            " audit at least as many, or delete that file first"
         )
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(asdict(summary), indent=1) + "\n", encoding="utf-8")
@@ -140,7 +140,7 @@ def find_audit(
     try:
         summary = _summary(path, readers)
     except (OSError, ValueError, BenchError) as error:
-        return PartAudit(words=f"{path.name} is no audit that can be read ({error}). {never}")
+        return PartAudit(words=f"{path.name} is not a readable audit ({error}). {never}")
     mine = {
         "detector": detector, "artefact_sha256": artefact_sha256, "weights_sha256": weights_sha256
     }  # fmt: skip
@@ -148,15 +148,15 @@ def find_audit(
         other = getattr(summary, name)
         if other != value:
             what = name.replace("_", " ")
-            why = f"it is of {what} {other[:12]}, and this is {value[:12]}"
+            why = f"it is for {what} {other[:12]}, and this is {value[:12]}"
             return PartAudit(words=f"The audit in {path.name} does not count: {why}. {never}")
     return PartAudit(words=summary.words, summary=summary)
 
 
 def _never(detector: str, command: str) -> str:
     never = (
-        f"The part scores of {detector} were never audited: whether they say where a face was"
-        " changed is not known."
+        f"The part scores of {detector} have not been audited: it is unknown whether they"
+        " show where a face was changed."
     )
     how = f" To audit them on fakes whose changed parts are known: {command}"
     return never + (how if command else "")
@@ -165,7 +165,7 @@ def _never(detector: str, command: str) -> str:
 def _summary(path: Path, readers: Iterable[type[AuditSummary]]) -> AuditSummary:
     """A file as the first class that fits reads it; the BenchError of the last that does not."""
     values = _read(path)
-    fault: BenchError = DataError("no plugin reads kept audits")
+    fault: BenchError = DataError("no plugin can read audits")
     for reader in readers:
         try:
             return build(reader, values)
@@ -177,5 +177,5 @@ def _summary(path: Path, readers: Iterable[type[AuditSummary]]) -> AuditSummary:
 def _read(path: Path) -> dict[str, Any]:
     values = read_json(path)
     if not isinstance(values, dict):
-        raise ValueError("it holds no JSON object")
+        raise ValueError("it does not hold a JSON object")
     return values

@@ -105,7 +105,9 @@ def no_interval_because(labels: NDArray[np.int64], clusters: NDArray[np.int64]) 
         if (labels == label).any() and not any(
             (labels[stratum] == label).any() for stratum in varying
         ):
-            return f"too few independent {name}: no two identities or videos to draw from"
+            return (
+                f"too few independent {name}: there are not two identities or videos to draw from"
+            )
     return ""
 
 
@@ -147,8 +149,8 @@ def _read_only(array: NDArray[Item]) -> NDArray[Item]:
 def _checked(metric: Metric, got: NDArray[np.float64], draws: int) -> NDArray[np.float64]:
     if np.shape(got) != (draws,):
         raise PluginError(
-            f"`weighted` of metric {metric.name!r} gave shape {np.shape(got)} for {draws} draws;"
-            f" ({draws},) is due"
+            f"`weighted` of metric {metric.name!r} gave shape {np.shape(got)} for {draws}"
+            f" draws; expected ({draws},)"
         )
     return got
 

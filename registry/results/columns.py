@@ -35,15 +35,16 @@ def _typed(column: pa.ChunkedArray, kind: pa.DataType, name: str, source: str) -
         if name == "label" and pa.types.is_string(plain.type):
             plain = _labels(plain)
         if pa.types.is_string(kind) and not pa.types.is_string(plain.type):
-            raise pa.ArrowTypeError("text is due")
+            raise pa.ArrowTypeError("text is expected")
         if pa.types.is_floating(plain.type) and pa.types.is_integer(kind):
             plain = pc.if_else(pc.is_nan(plain), None, plain)  # as pandas writes an empty cell
         return plain.cast(kind)
     except (pa.ArrowException, ValueError) as error:
         reason = " ".join(str(error).split())
         raise DataError(
-            f"{source}: column {name!r} is of type {column.type}, where {kind} is due, and cannot"
-            f" be turned into it ({reason}); write it as `bench eval` did, or run again"
+            f"{source}: column {name!r} is of type {column.type}, where {kind} is"
+            f" expected, and cannot be converted ({reason}); write it as `bench eval`"
+            " does, or run again"
         ) from error
 
 

@@ -29,9 +29,9 @@ def folder_name(path: str) -> str:
     parts = path.split("\\" if "\\" in path else "/")
     if len(parts) < 2:
         raise DataError(
-            f"the path {path!r} names no folder, and profile deepfakebench tells videos apart by"
-            " the name of their folder; put each video's frames into a folder, or use --profile"
-            " strict"
+            f"the path {path!r} names no folder, and profile deepfakebench identifies"
+            " videos by the name of their folder; put each video's frames into a folder,"
+            " or use --profile strict"
         )
     return parts[-2]
 

@@ -26,8 +26,8 @@ def checked_report(report: object, out: Path, owner: str) -> FitReport:
     artefact = report.artefact
     if not (isinstance(artefact, Path) and artefact.is_file() and artefact.parent.samefile(out)):
         raise PluginError(
-            f"{owner} must leave its artefact in {out}, the `out` of its context, and report that"
-            f" file; got {artefact}"
+            f"{owner} must leave its artefact in {out}, the `out` of its context, and"
+            f" report that file; got {artefact}"
         )
     return report
 

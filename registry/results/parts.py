@@ -36,8 +36,8 @@ class Shard:
     def __post_init__(self) -> None:
         if not 1 <= self.number <= self.count:
             raise ConfigError(
-                f"shard is {self}; of {self.count} shards the first is 1/{self.count} and the last"
-                f" {self.count}/{self.count}"
+                f"shard is {self}; the first of {self.count} shards is 1/{self.count} and"
+                f" the last {self.count}/{self.count}"
             )
 
     def __str__(self) -> str:
@@ -96,7 +96,7 @@ class Part:
             ) from None
         except (BenchError, TypeError, ValueError) as error:
             raise DataError(f"{path} is damaged ({error}); run that shard again") from error
-        raise DataError(f"{path} has schema {schema}, this version of bench reads {_SCHEMA}")
+        raise DataError(f"{path} has schema {schema}, and this version of bench reads {_SCHEMA}")
 
 
 def refuse_part(path: Path) -> None:
@@ -105,6 +105,7 @@ def refuse_part(path: Path) -> None:
     if (folder / PART).is_file():
         shard = Part.load(folder).shard
         raise DataError(
-            f"{folder} is part {shard} of an evaluation and has no results of its own; put all"
-            f" {shard.count} parts together with `bench merge PARTS... --out DIR`, and name DIR"
+            f"{folder} is part {shard} of an evaluation and has no results of its own;"
+            f" merge all {shard.count} parts with `bench merge PARTS... --out DIR`, and"
+            " name DIR"
         )

@@ -117,7 +117,7 @@ def predictions_table(columns: Mapping[str, Sequence[Any]]) -> pa.Table:
     known = [name for name in columns if name in _COLUMNS or _is_score(name)]
     if len(known) < len(columns):
         extra = sorted(set(columns) - set(known))
-        raise DataError(f"no such column in {PREDICTIONS}: {extra}; there are {[*_COLUMNS]}")
+        raise DataError(f"no such column in {PREDICTIONS}: {extra}; columns: {[*_COLUMNS]}")
     length = len(columns.get("status", ()))
     filled = {name: columns.get(name, [None] * length) for name in _COLUMNS if name in _NULLABLE}
     scores = [name for name in columns if _is_score(name) and name not in _COLUMNS]
@@ -188,8 +188,8 @@ def _settings(file: Path, metadata: Mapping[bytes, bytes]) -> Settings:
         raise DataError(f"the settings in {file} are damaged; run `bench eval` again")
     if record.get("format") != _FORMAT:
         raise DataError(
-            f"{file} has format {record.get('format')}, this version of bench reads {_FORMAT}; "
-            "read it with the version that wrote it"
+            f"{file} has format {record.get('format')}, and this version of bench reads"
+            f" {_FORMAT}; read it with the version that wrote it"
         )
     try:
         return Settings.from_json(record["settings"])
@@ -207,7 +207,7 @@ def _check(table: pa.Table, source: str) -> None:
             raise DataError(f"{source}: column {name!r} has {table[name].null_count} empty cells")
     if not pc.all(pc.is_in(table["label"], pa.array([0, 1], pa.int8())), min_count=0).as_py():
         found = sorted(pc.unique(table["label"]).to_pylist())
-        raise DataError(f"{source}: labels are 0 (real) and 1 (fake), not {found}")
+        raise DataError(f"{source}: labels must be 0 (real) or 1 (fake), not {found}")
     scored = pc.equal(table["status"], OK)
     for name in score_columns(table):
         given = pc.fill_null(pc.is_finite(table[name]), False)
@@ -216,7 +216,7 @@ def _check(table: pa.Table, source: str) -> None:
         at = pc.index(pc.fill_null(outside, False), True).as_py()
         if at >= 0:
             raise DataError(
-                f"{source}: {name} is {table[name][at].as_py():g}; scores lie in [0, 1]"
+                f"{source}: {name} is {table[name][at].as_py():g}; scores must be in [0, 1]"
             )
         if wrong >= 0:
             row = table.slice(wrong, 1).to_pylist()[0]

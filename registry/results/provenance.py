@@ -177,4 +177,4 @@ def _plain(value: Any) -> Any:
         return sorted(value)
     if isinstance(value, Path):
         return str(value)
-    raise TypeError(f"{value!r} has no place in a configuration")
+    raise TypeError(f"{value!r} cannot be written to a configuration")

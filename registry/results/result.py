@@ -160,12 +160,12 @@ class Result:
             ) from None
         except (BenchError, KeyError, TypeError) as error:
             raise DataError(
-                f"{path} is not a result of `bench eval` ({_reason(error)}); `bench report --write`"
-                " writes it anew from predictions.parquet"
+                f"{path} is not a result of `bench eval` ({_reason(error)}); `bench report"
+                " --write` rewrites it from predictions.parquet"
             ) from error
         raise DataError(
-            f"{path} has schema {schema}, this version of bench reads {_SCHEMA}; read it with the"
-            " version that wrote it"
+            f"{path} has schema {schema}, and this version of bench reads {_SCHEMA}; read"
+            " it with the version that wrote it"
         )
 
     def differences(self, other: Result) -> tuple[str, ...]:
@@ -214,8 +214,8 @@ def changed_since(folder: Path, stored: Result) -> tuple[str, ...]:
     if not then or then == now:
         return ()
     line = (
-        f"{PREDICTIONS} was changed after the evaluation, which wrote one of sha256 {then[:12]};"
-        f" these numbers are of one of sha256 {now[:12]}."
+        f"{PREDICTIONS} was changed after the evaluation, which wrote a file with sha256"
+        f" {then[:12]}; these numbers come from one with sha256 {now[:12]}."
     )
     return (line,)
 
@@ -232,14 +232,17 @@ def _of_scores(config: Mapping[str, Any]) -> tuple[str, ...]:
     """How the frames of a run were not those of DeepfakeBench; its metrics do not change that."""
     other = []
     if config.get("crop_from") == FRAME:
-        other.append("frames were resized linearly, and it resizes them by INTER_CUBIC")
+        other.append("frames were resized linearly, while DeepfakeBench uses INTER_CUBIC")
     if config.get("frame_policy", DEEPFAKEBENCH_PROFILE) != DEEPFAKEBENCH_PROFILE:
-        other.append(f"frames were chosen by {config['frame_policy']}, and it takes the first")
+        other.append(
+            f"frames were chosen by {config['frame_policy']}, while DeepfakeBench takes the first"
+        )
     if not other:
         return ()
     line = (
-        f"These are DeepfakeBench's metrics of other scores than it would get: {'; '.join(other)}."
-        " `bench eval --profile both --frame-policy deepfakebench` with another --out has both."
+        "These are DeepfakeBench's metrics, but DeepfakeBench would get other scores:"
+        f" {'; '.join(other)}. Run `bench eval --profile both --frame-policy"
+        " deepfakebench` with another --out to get both."
     )
     return (line,)
 
@@ -250,8 +253,8 @@ def _of_groups(settings: Settings) -> tuple[str, ...]:
         return ()
     names = ", ".join(each.name for each in settings.groups)
     line = (
-        f"Profile {settings.profile} measures no single method and no group of methods ({names});"
-        " `bench report --profile strict` does."
+        f"Profile {settings.profile} does not measure single methods or groups of methods"
+        f" ({names}); `bench report --profile strict` does."
     )
     return (line,)
 

@@ -39,7 +39,7 @@ AUTHENTIC_ABOVE = 0.20
 REALS_WITHIN = 0.90  # share of real faces in the interval that is shown: 5 % lie above, as p has it
 _CONFIDENT = 0.95  # share of real faces whose first part leads by no more than the limit
 _NONE = "No part can be singled out: "
-UNTRAINED = "the weights of the backbone are random, so that its scores mean nothing"
+UNTRAINED = "the weights of the backbone are random, so its scores mean nothing"
 _EDGE = 1e-6  # scores are clipped to [_EDGE, 1 - _EDGE] before their log-odds are taken
 
 
@@ -128,12 +128,12 @@ def single_out(
     ranked = sorted(z, key=lambda name: -z[name])
     if len(ranked) < 2 or limit is None:
         scored = "one part" if ranked else "the face as a whole"
-        return Choice(part=None, text=f"{_NONE}the detector scores {scored} only.")
+        return Choice(part=None, text=f"{_NONE}the detector scores only {scored}.")
     first, second = ranked[:2]
     lead = z[first] - z[second]
     by = (
-        f"{lead:.2f} standard deviations of real faces ahead of the next ({second}); in 95 % of"
-        f" real faces the first part is ahead by {limit:.2f} or less"
+        f"{lead:.2f} standard deviations of real faces ahead of the next ({second}); in 95"
+        f" % of real faces the first part is ahead by {limit:.2f} or less"
     )
     unusual = [name for name in z if p[name] <= MANIPULATED_UP_TO]
     if cannot_tell:
@@ -142,8 +142,8 @@ def single_out(
         why = "the face passes for real."
     elif second in unusual:
         why = (
-            f"{', '.join(unusual[:-1])} and {unusual[-1]} each score as few real faces do, so"
-            " several parts may have been changed, or the face as a whole."
+            f"{', '.join(unusual[:-1])} and {unusual[-1]} each score as high as few real"
+            " faces do, so several parts may have been changed, or the face as a whole."
         )
     elif lead <= limit:
         why = f"the highest part ({first}) is only {by}."

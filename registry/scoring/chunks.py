@@ -111,8 +111,8 @@ class ChunkStore:
         chunk = _read(path, key, units)
         if chunk == "maker":
             raise DataError(
-                f"{path} was made with other weights, crops or options than this run asks for;"
-                " choose another --out, or --overwrite to start this one afresh"
+                f"{path} was made with other weights, crops or options than this run uses;"
+                " choose another --out, or --overwrite to start it again"
             )
         if isinstance(chunk, Chunk) and not chunk.unreadable:
             return chunk

@@ -32,8 +32,9 @@ def find_data(config: ScoredDataSettings, plugins: Plugins) -> list[VideoIndex]:
         taken = names & {video.dataset for video in found}
         if taken:
             raise ConfigError(
-                f"--dataset {name} is the second one named {taken.pop()!r}; their rows could not be"
-                " told apart. Evaluate them in two runs, or rename the folder"
+                f"--dataset {name} is the second one named {taken.pop()!r}; their rows"
+                " could not be distinguished. Evaluate them in two runs, or rename the"
+                " folder"
             )
         names |= {video.dataset for video in found}
         data.append(found)

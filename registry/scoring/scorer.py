@@ -221,13 +221,13 @@ def score_columns(scores: Scores, count: int, name: str) -> dict[str, NDArray[np
         if values.shape != (count,):
             raise PluginError(
                 f"{name} gave {column!r} of shape {values.shape} for {count} crops;"
-                f" ({count},) is due"
+                f" expected ({count},)"
             )
         outside = np.isfinite(values) & ((values < 0) | (values > 1))
         if outside.any():
             raise PluginError(
-                f"{name} gave {column!r} = {values[outside][0]:.6g}; scores lie in [0, 1],"
-                " higher meaning more fake"
+                f"{name} gave {column!r} = {values[outside][0]:.6g}; scores must be in [0,"
+                " 1], higher meaning more fake"
             )
         checked[column] = values
     return checked

@@ -68,7 +68,7 @@ def tell_no_cache(folder: Path, error: BenchError) -> None:
     """One line for each folder: results are the same without a cache, and take longer."""
     if folder not in _reported:
         _reported.add(folder)
-        tell(f"note: nothing is kept for later runs: {error}")
+        tell(f"note: nothing is stored for later runs: {error}")
 
 
 def _digest(arrays: Mapping[str, NDArray[Any]]) -> str:

@@ -58,7 +58,9 @@ def coerce(value: Any, annotation: Any, key: str) -> Any:
         return _nested(value, annotation, key)
     if annotation in _SCALARS:
         return _SCALARS[annotation](value, key)
-    raise PluginError(f"the field {key} has the type {annotation}, which no configuration can give")
+    raise PluginError(
+        f"the field {key} has the type {annotation}, which a configuration cannot express"
+    )
 
 
 def _hints(cls: Any) -> dict[str, Any]:

@@ -146,9 +146,9 @@ def _collected(
         chunk = mine.get(index) or store.finished(index, job.pieces[index])
         if chunk is None:
             raise DataError(
-                f"another rank has scored the frames of {store.path(index)}, which is not there or"
-                f" of files that have changed since: {job.folder} must be one folder for all ranks."
-                " Run the same line again"
+                f"another rank has scored the frames of {store.path(index)}, which is"
+                f" missing or was made from files that have changed since: {job.folder}"
+                " must be the same folder for all ranks. Run the same line again"
             )
         chunks[index] = chunk
     if len(mine) < len(chunks):

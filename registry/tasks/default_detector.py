@@ -61,8 +61,8 @@ def _unable(best: DetectorSpec, chosen: str, config: ScoringConfig) -> str:
     if best.name == chosen:
         return ""
     return (
-        f"{best.name} needs landmarks, which --crop-from {config.crop_from} does not look for, so"
-        f" {chosen} scores"
+        f"{best.name} needs landmarks, which --crop-from {config.crop_from} does not look"
+        f" for, so {chosen} is used"
     )
 
 
@@ -73,7 +73,7 @@ def _candidates(plugins: Plugins) -> list[DetectorSpec]:
     found = [spec for spec in ranked if spec.precedence > 0]
     if not found:
         raise ConfigError(
-            "no detector is taken by default; pass --detector NAME. registered:"
+            "no detector is chosen by default; pass --detector NAME. registered:"
             f" {', '.join(sorted(specs)) or 'none'}"
         )
     return found
@@ -89,7 +89,7 @@ def _fitted_as(plugins: Plugins, given: Path) -> str:
         ):
             return spec.name
     raise DataError(
-        f"{path} is an artefact of no detector that says so; pass --detector NAME. registered:"
+        f"no detector recognises the artefact {path}; pass --detector NAME. registered:"
         f" {', '.join(sorted(specs))}"
     )
 
@@ -97,6 +97,6 @@ def _fitted_as(plugins: Plugins, given: Path) -> str:
 def _instead(first: str, other: str, config: ScoringConfig) -> str:
     fit = f"bench fit --detector {first} --backbone {config.backbone}"
     return (
-        f"{first} is not fitted for backbone {config.backbone!r} with these weights, so {other}"
-        f" scores; to fit it: {fit}"
+        f"{first} is not fitted for backbone {config.backbone!r} with these weights, so"
+        f" {other} is used; to fit it: {fit}"
     )

@@ -88,8 +88,9 @@ class FinishedRun:
         if crop is None or crop.box != face.box:
             where = "no longer found" if crop is None else f"found at {crop.box}"
             raise DataError(
-                f"face {face.face} of {frame.path} is {where}, and the run scored {face.box}: the"
-                " image or the way faces are found has changed; run `bench eval` again"
+                f"face {face.face} of {frame.path} is {where}, and the run scored"
+                f" {face.box}: the image or the way faces are found has changed; run"
+                " `bench eval` again"
             )
         names = {name: getattr(face, name) for name in ("dataset", "video", "frame", "face")}
         return replace(crop, **names)
@@ -146,8 +147,9 @@ class FinishedRun:
     @property
     def _moved(self) -> str:
         return (
-            f"The run's data is looked for as {self.folder / _CONFIG} says; if it has moved, say"
-            " where it is with --set dataset=PATH, data_root=PATH or path_map=OLD=NEW"
+            f"The run looks for its data as {self.folder / _CONFIG} says; if it has moved,"
+            " name the new place with --set dataset=PATH, data_root=PATH or"
+            " path_map=OLD=NEW"
         )
 
     def _frame(self, face: ScoredFace) -> Frame:
@@ -155,7 +157,7 @@ class FinishedRun:
         if video is None:
             error = DataError(
                 f"video {face.video!r} of data set {face.dataset!r}, which the run in"
-                f" {self.folder} scored, is not in the data any more"
+                f" {self.folder} scored, is no longer in the data"
             )
             error.add_note(self._moved)
             raise error
@@ -164,8 +166,9 @@ class FinishedRun:
         frames = [frame for frame in video.frames if frame.index == face.frame]
         if not frames:
             raise DataError(
-                f"video {face.video!r} of data set {face.dataset!r} has no frame {face.frame} any"
-                f" more, which the run in {self.folder} scored; run `bench eval` again"
+                f"video {face.video!r} of data set {face.dataset!r} no longer has frame"
+                f" {face.frame}, which the run in {self.folder} scored; run `bench eval`"
+                " again"
             )
         return frames[0]
 

@@ -44,8 +44,8 @@ def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
             if isinstance(known, DetectorSpec) and known.fit is not None
         ]
         raise ConfigError(
-            f"detector {config.detector!r} has nothing to fit; detectors that have:"
-            f" {', '.join(fittable) or 'none'}"
+            f"detector {config.detector!r} has nothing to fit; detectors that can be"
+            f" fitted: {', '.join(fittable) or 'none'}"
         )
     options = resolve_options(
         None if spec.fit_options is None else spec.fit_options.load(), config.options
@@ -88,7 +88,7 @@ def artefact_folder(config: FitConfig) -> Path:
     artefact = artefact_in(out)
     if artefact.exists() and not (config.overwrite or _is_half_done(out)):
         raise ConfigError(
-            f"{artefact} exists already; pass --overwrite to fit it again, or another --out"
+            f"{artefact} already exists; pass --overwrite to fit it again, or another --out"
         )
     return out
 

@@ -111,18 +111,18 @@ def _check_complete(parts: Sequence[_Stored]) -> None:
         shard = each.part.shard
         if shard.count != count:
             raise ConfigError(
-                f"{parts[0].folder} is one of {count} parts and {each.folder} one of {shard.count};"
-                " merge those of one evaluation"
+                f"{parts[0].folder} is one of {count} parts and {each.folder} one of"
+                f" {shard.count}; merge parts of the same evaluation"
             )
         if shard.number in seen:
             raise ConfigError(
-                f"{seen[shard.number]} and {each.folder} both hold shard {shard}; leave one out"
+                f"{seen[shard.number]} and {each.folder} both hold shard {shard}; omit one"
             )
         seen[shard.number] = each.folder
     missing = [str(number) for number in range(1, count + 1) if number not in seen]
     if missing:
         raise ConfigError(
-            f"of {count} shards there is no {', '.join(missing)}; name its folder too"
+            f"of {count} shards, {', '.join(missing)} is missing; name its folder too"
         )
 
 
@@ -133,10 +133,11 @@ def _check_alike(one: _Stored, other: _Stored) -> None:
     for name in mine:
         if name not in _FREE and mine[name] != theirs[name]:
             raise ConfigError(
-                f"{both} are not of one evaluation: {name} is {mine[name]!r} and {theirs[name]!r}"
+                f"{both} are not parts of the same evaluation: {name} is {mine[name]!r}"
+                f" and {theirs[name]!r}"
             )
     if one.part.data_fingerprint != other.part.data_fingerprint:
-        raise ConfigError(f"{both} are not of the same data, which was changed between them")
+        raise ConfigError(f"{both} were scored on different data: it was changed between them")
     if one.part.maker != other.part.maker:
         raise ConfigError(f"{both} were made with different weights, artefacts or crops")
 
@@ -145,13 +146,13 @@ def _check_same_as_here(stored: _Stored, job: EvalJob) -> None:
     """DataError where data or weights are not those that the parts were made with."""
     if stored.part.data_fingerprint != job.data_fingerprint:
         raise DataError(
-            f"the data is not what {stored.folder} was scored on; merge where it is the same, or"
-            " run the shards again"
+            f"the data differs from what {stored.folder} was scored on; merge where it is"
+            " the same, or run the shards again"
         )
     if stored.part.maker != fingerprint(job.maker):
         raise DataError(
-            f"weights, artefact or crops are not those that {stored.folder} was made with; merge"
-            " where they are the same, or run the shards again"
+            f"weights, artefact or crops differ from those of {stored.folder}; merge where"
+            " they are the same, or run the shards again"
         )
 
 
@@ -164,8 +165,8 @@ def _chunks(parts: Sequence[_Stored], job: EvalJob) -> dict[int, Chunk]:
             chunk = store.finished(index, job.pieces[index])
             if chunk is None:
                 raise DataError(
-                    f"{store.path(index)} is missing, damaged, or of files that have changed since;"
-                    f" run the line of shard {each.part.shard} again, then merge"
+                    f"{store.path(index)} is missing, damaged, or was made from files that"
+                    f" have changed since; run shard {each.part.shard} again, then merge"
                 )
             chunks[index] = chunk
     return dict(sorted(chunks.items()))

@@ -88,8 +88,9 @@ def _described(detector: Detector, data: str, *, from_fit: bool) -> tuple[str, s
     if from_fit:
         trained_on = ", ".join(traits_of(detector).trained_on) or "its data"
         return f"val split of {trained_on}", (
-            "The detector did not learn from them, but was chosen and calibrated with their help;"
-            " for real faces from where yours come from, name them with --reference."
+            "The detector was not trained on them, but it was selected and calibrated"
+            " with their help; if you have real faces from the same source as your files,"
+            " name them with --reference."
         )
     drawn = "They are drawn, not photographed; name photographs with --reference."
     return data, drawn if data == _DRAWN else ""
@@ -124,8 +125,9 @@ def _score(by: _Scoring, crops: Sequence[Crop], data: str) -> Scores:
     table = table[:, np.isfinite(table).all(axis=0)]
     if table.shape[1] < FEWEST_REALS:
         raise DataError(
-            f"{table.shape[1]} real faces of {data!r} could be scored; a verdict needs"
-            f" at least {FEWEST_REALS} to compare with: name other data with --reference"
+            f"only {table.shape[1]} real faces of {data!r} could be scored; a verdict"
+            f" needs at least {FEWEST_REALS} to compare with: choose other data with"
+            " --reference"
         )
     return Scores(fake=table[0], regions=dict(zip(names, table[1:], strict=True)))
 

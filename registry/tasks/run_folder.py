@@ -30,8 +30,8 @@ def refuse_other_run(folder: Path, there: Mapping[str, Any], wanted: Mapping[str
             what = "on" if name == "dataset" else f"with {name}"
             listed = ", ".join(_names(there[name])) or "none given"
             raise ConfigError(
-                f"{folder} holds a run {what} {listed}; choose another --out for this one, or"
-                " --overwrite that one"
+                f"{folder} holds a run {what} {listed}; choose another --out, or replace"
+                " that run with --overwrite"
             )
 
 
@@ -43,14 +43,14 @@ def refuse_other_part(folder: Path, shard: Shard, *, overwrite: bool) -> None:
     if shard.count == 1:
         return
     if (folder / RESULTS).exists():
-        raise ConfigError(f"{folder} holds a whole run; choose another --out for shard {shard}")
+        raise ConfigError(f"{folder} holds a complete run; choose another --out for shard {shard}")
     if overwrite or not (folder / PART).exists():
         return
     there = Part.load(folder).shard
     if there != shard:
         raise ConfigError(
-            f"{folder} holds shard {there}; choose another --out for shard {shard}, or --overwrite"
-            " that one"
+            f"{folder} holds shard {there}; choose another --out for shard {shard}, or"
+            " replace it with --overwrite"
         )
 
 

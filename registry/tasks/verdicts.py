@@ -60,9 +60,9 @@ class Verdicts:
         if not isinstance(self._by.detector, LocalDetector):
             return ""
         return (
-            f"part scores of {self._by.name} do not say where a face was changed. Every part"
-            " looks at one embedding of the whole face and learned the label of the whole face, so"
-            " all parts answer much the same question."
+            f"part scores of {self._by.name} do not show where a face was changed. Every"
+            " part uses one embedding of the whole face and was trained on the label of"
+            " the whole face, so all parts answer much the same question."
         )
 
     def of(self, found: Prediction) -> FileVerdict | None:
@@ -109,9 +109,9 @@ class Verdicts:
         known = self.reals.sharpness
         assert known is not None  # noqa: S101 - or every face would be comparable
         return (
-            f"No comparable real faces: the sharpness of this one is {found.sharpness:.0f}, that of"
-            f" those that the fit kept is {known.min():.0f} to {known.max():.0f}. Name reals of its"
-            " kind with --reference."
+            "No comparable real faces: the sharpness of this one is"
+            f" {found.sharpness:.0f}, that of the reference faces {known.min():.0f} to"
+            f" {known.max():.0f}. Name similar real faces with --reference."
         )
 
 

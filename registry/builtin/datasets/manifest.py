@@ -188,7 +188,7 @@ def _check_row(path: Path, line: int, row: dict[str, str], cells: int, columns: 
 def _check_same(path: Path, line: int, row: dict[str, str], rows: _ManifestRows) -> None:
     """A row may only join a video that it names and whose other rows say the same of it."""
     if not (row.get("video") and rows.first.get("video")):
-        raise DataError(f"{path}, line {line}: {rows.name!r} was in line {rows.line} already")
+        raise DataError(f"{path}, line {line}: {rows.name!r} is already in line {rows.line}")
     for column in _OF_VIDEO:
         if row.get(column) != rows.first.get(column):
             raise DataError(
