@@ -298,7 +298,7 @@ def test_random_weights_give_scores_and_no_verdict(
     page = (tmp_path / "out" / "a.html").read_text("utf-8")
     assert "NO VERDICT" in page
     assert "This file has no score" not in page
-    assert "The weights of the backbone are random, so that its scores mean nothing." in page
+    assert "The weights of the backbone are random, so its scores mean nothing." in page
 
 
 # --- what stands in the way -------------------------------------------------------------------
@@ -319,7 +319,7 @@ def test_a_detector_without_gradient_or_parts_has_a_report_that_says_so(
     assert "no maps: explainer 'cam' needs the gradient" in found["report_notes"][0]
     assert not list((tmp_path / "out").glob("*.npz"))
     page = (tmp_path / "out" / "a.html").read_text()
-    assert "scores the face as a whole and no parts" in page
+    assert "scores the face as a whole, not its parts" in page
 
 
 @pytest.mark.slow

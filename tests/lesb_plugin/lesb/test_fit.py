@@ -158,7 +158,7 @@ def test_a_rank_that_the_variants_do_not_support_is_left_out_with_a_note(tmp_pat
     by_rank = load(report.artefact)[1]["lesb"]["val_auc_by_rank"]
     assert set(by_rank) == {"2", "4"}
     assert [note for note in report.notes if "left out" in note] == [
-        f"rank {BEYOND} is left out: the variants of 'nose' differ in 18 directions only"
+        f"rank {BEYOND} is skipped: the variants of 'nose' differ in only 18 directions"
     ]
 
 
@@ -187,7 +187,7 @@ def test_a_style_brings_its_families_of_pseudo_fakes(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no configuration 'claen'; did you mean 'clean'"):
         fit_lesb(quick(_folder(tmp_path, "wrong"), style="claen", blend="sbi"))
     assert record["style"]["families"] == {"inpaint": 1, "transplant_alpha": 1}
-    with pytest.raises(ConfigError, match="leave out one of the two"):
+    with pytest.raises(ConfigError, match="omit one of the two"):
         fit_lesb(quick(_folder(tmp_path, "both"), style=str(style), blend="other.yaml"))
 
 

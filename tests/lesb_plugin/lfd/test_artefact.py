@@ -56,7 +56,9 @@ def test_a_file_of_another_kind_is_an_error_that_says_so(tmp_path):
         load(text)
     weights = tmp_path / "weights.safetensors"
     safetensors.numpy.save_file({"w": np.zeros(3)}, weights)
-    with pytest.raises(DataError, match=r"no artefact of `bench fit`; weights go to --weights"):
+    with pytest.raises(
+        DataError, match=r"not an artefact of `bench fit`; pass weights with --weights"
+    ):
         load(weights)
 
 

@@ -185,19 +185,19 @@ def with_nan() -> dict[str, np.ndarray]:
 
 FAULTS: list[tuple[dict[str, Any], Any, str]] = [
     ({}, {}, "groups is empty"),
-    ({}, {"eyes": np.zeros((N, D))}, r"'eyes': embeddings have to be \(N, M, d\).*\(20, 12\)"),
+    ({}, {"eyes": np.zeros((N, D))}, r"'eyes': embeddings must be \(N, M, d\).*\(20, 12\)"),
     ({}, {"eyes": np.zeros((0, M, D))}, r"'eyes'.*shape \(0, 5, 12\)"),
     ({}, {"eyes": []}, "'eyes' has no samples"),
-    ({}, {"eyes": [np.zeros((M, D)), np.zeros(D)]}, r"'eyes': \(12,\) is no array \(M, d\)"),
-    ({}, {"eyes": np.full((N, M, D), "x")}, "'eyes': embeddings are real numbers, not <U1"),
-    ({}, {**groups(), "nose": np.zeros((N, M, 4))}, r"one length d.*eyes \[12\].*nose \[4\]"),
+    ({}, {"eyes": [np.zeros((M, D)), np.zeros(D)]}, r"'eyes': \(12,\) is not an array \(M, d\)"),
+    ({}, {"eyes": np.full((N, M, D), "x")}, "'eyes': embeddings must be real numbers, not <U1"),
+    ({}, {**groups(), "nose": np.zeros((N, M, 4))}, r"the same length d.*eyes \[12\].*nose \[4\]"),
     ({}, with_nan(), "part 'mouth': embeddings hold NaN or infinity"),
     ({"rank": 13}, groups(), r"'eyes': rank 13 is not between 1 and 12.*lower the rank"),
     ({"rank": 1.5}, groups(), "rank is 1.5; it is a whole number"),
     ({}, {"eyes": groups()["eyes"][:, :1]}, "'eyes': rank 3 is not between 1 and 0"),
     ({}, {"eyes": np.ones((N, M, D))}, "'eyes'.*differ in 0 directions only"),
     ({"reference": "median"}, groups(), "reference 'median' is neither 'mean' nor 'clean'"),
-    ({"reference": "clean"}, groups(), "each of its 20 samples, got 0 of them; pass fit"),
+    ({"reference": "clean"}, groups(), "each of its 20 samples, got 0; pass fit"),
 ]
 
 

@@ -128,7 +128,7 @@ def test_what_sladd_and_pcl_trained_beside_their_xception_is_left_out(
     torch.testing.assert_close(backbone.model.fc.weight, source.fc.weight)
     assert main(["weights", "inspect", str(tmp_path / "best.pth"), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert said["kind"].startswith(f"a DeepfakeBench {name} (an Xception when it scores")
+    assert said["kind"].startswith(f"a DeepfakeBench {name} (when it scores it is an Xception")
     assert said["backbones"][0] == "dfb_xception"
 
 

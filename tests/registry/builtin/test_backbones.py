@@ -532,5 +532,7 @@ def test_a_tag_picks_the_models_own_normalisation() -> None:
 
 
 def test_a_backbone_that_ships_nothing_asks_for_its_file() -> None:
-    with pytest.raises(ConfigError, match=r"no weights come with backbone 'sbi_effb4'; pass FFraw"):
+    with pytest.raises(
+        ConfigError, match=r"backbone 'sbi_effb4' comes without weights; pass FFraw"
+    ):
         build_named("sbi_effb4", None)

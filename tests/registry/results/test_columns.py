@@ -64,7 +64,7 @@ def test_labels_as_words_are_labels(run: Path, words: tuple[Any, Any]) -> None:
     ("column", "value", "reason"),
     [
         ("label", "maybe", "'label' is of type string"),
-        ("label", 2, r"labels are 0 \(real\) and 1 \(fake\)"),
+        ("label", 2, r"labels must be 0 \(real\) and 1 \(fake\)"),
         ("label", None, "1 empty cells|empty cells"),
         ("frame", 0.5, "'frame'"),
         ("frame", 2**40, "'frame'"),

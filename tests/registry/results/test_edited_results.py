@@ -85,7 +85,7 @@ def test_the_leaderboard_publishes_what_the_predictions_give(
     assert true is not None
     edit_auc(run)
     assert main(["leaderboard", str(run), "--out", str(tmp_path / "board")]) == 0
-    assert "results.json says otherwise than its predictions" in capsys.readouterr().err
+    assert "results.json differs from its predictions" in capsys.readouterr().err
     text = (tmp_path / "board" / "leaderboard.md").read_text("utf-8")
     row = next(line for line in text.splitlines() if "(mine)" in line)
     assert f"{100 * true:.2f}" in row
@@ -156,7 +156,7 @@ def test_values_of_other_types_are_one_sentence_and_the_predictions_still_count(
     assert main(["report", str(run)]) == 1
     out = capsys.readouterr().out
     assert "results.json differs" in out
-    assert "writes it anew from predictions.parquet" in out or "has schema" in out
+    assert "rewrites it from predictions.parquet" in out or "has schema" in out
 
 
 def test_settings_without_a_metric_are_a_reason(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_what_is_no_shard_is_told_with_an_example(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["0/4", "5/4"])
 def test_a_number_outside_of_the_shards_is_told_with_the_first_and_last(text: str) -> None:
-    with pytest.raises(ConfigError, match=f"shard is {text}.*first is 1/4 and the last 4/4"):
+    with pytest.raises(ConfigError, match=f"shard is {text}.*is 1/4 and the last 4/4"):
         Shard.parse(text)
 
 

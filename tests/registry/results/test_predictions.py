@@ -50,7 +50,7 @@ def test_score_columns_are_the_detector_its_variants_and_parts() -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([row(label=2)], r"labels are 0 \(real\) and 1 \(fake\), not \[2\]"),
+        ([row(label=2)], r"labels must be 0 \(real\) and 1 \(fake\), not \[2\]"),
         ([row(fake=float("nan"))], "fake is nan in a row of status 'ok'"),
         ([row(fake=None)], "fake is None in a row of status 'ok'"),
         ([row(), row(video="w", fake=float("inf"))], r"fake is inf .*\(faces/w\)"),

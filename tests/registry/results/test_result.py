@@ -194,7 +194,7 @@ def test_provenance_is_made_plain() -> None:
     assert Provenance.from_json(json.loads(json.dumps(made.to_json()))) == made
     dataclass_config = provenance(config=settings()).config
     assert dataclass_config["metrics"][0] == "auc"
-    with pytest.raises(TypeError, match="no place in a configuration"):
+    with pytest.raises(TypeError, match="cannot be written to a configuration"):
         provenance(config={"bad": object()})
 
 

@@ -121,7 +121,7 @@ def test_the_first_part_stands_out_where_it_leads_by_more_than_reals_do() -> Non
 def test_a_part_stands_out_alone_or_not_at_all() -> None:
     found = single_out("MANIPULATED", Z, P | {"nose": 0.05}, 1.9)
     assert found.part is None
-    assert "mouth and nose each score as few real faces do" in found.text
+    assert "mouth and nose each score as high as few real faces do" in found.text
     everywhere = single_out("MANIPULATED", Z, dict.fromkeys(Z, 0.01), 1.9)
     assert "eyes, mouth and nose each score" in everywhere.text
 

@@ -237,16 +237,16 @@ def test_what_cannot_be_scored_has_a_reason_and_the_others_go_on(
     bad = [tmp_path / name for name in ("bad.jpg", "cut.mp4", "text.txt", "gone.png", "empty")]
     code, out, err = bench(nobody, *bad, good)
     lines = [line.split("\t") for line in out.splitlines()][1:]
-    no_video = "no video that can be read (Invalid data found when processing input)"
+    no_video = "not a readable video (Invalid data found when processing input)"
     assert [line[0] for line in lines] == [str(path) for path in (nobody, *bad, good)]
     assert [line[1] for line in lines] == ["NOT READ"] * 6 + ["MANIPULATED"]
     assert [line[6] for line in lines[:-1]] == [
         f"3 x no face found in {nobody} by face detector 'dlib'",
         f"cannot decode {bad[0]}: the JPEG is truncated",
         f"cannot decode {bad[1]}: {no_video}",
-        f"cannot decode {bad[2]}: not an image, or of a format that is not read",
+        f"cannot decode {bad[2]}: not an image, or in a format that bench does not read",
         f"no image file {bad[3]}",
-        "the folder holds no image or video file that can be read",
+        "the folder has no image or video file that can be read",
     ]
     assert lines[-1][2:6] == ["0.7843", "100", "mouth", ""]
     small = "low quality: small face (39 x 39 pixels), blurred face"
@@ -321,7 +321,7 @@ def test_json_lines_hold_every_frame_and_face(tmp_path: Path, bench: Run) -> Non
     assert second["error"] == f"no image file {tmp_path / 'gone.png'}"
     assert second["origin"] == first["origin"]
     assert first["origin"]["crop_from"] == "detector"
-    assert first["audit"]["words"].startswith("The part scores of levels were never audited")
+    assert first["audit"]["words"].startswith("The part scores of levels have not been audited")
     assert second["audit"] is None  # no score, so none of parts
 
 

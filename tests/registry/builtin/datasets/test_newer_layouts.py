@@ -87,7 +87,7 @@ def test_frames_that_people_clicked_come_with_the_places(tmp_path: Path) -> None
         (file, 7, ((0.25, 0.5),)),
         (file, 40, ((0.5, 0.75),)),
     ]
-    assert index.notes[-1] == "clicks beside the frame, left out: 1"
+    assert index.notes[-1] == "clicks outside the frame, left out: 1"
     (tmp_path / "ExDDV.csv").write_text(CLICKED.replace('""x"": 0.25', '""x"": null'))
     with pytest.raises(DataError, match=r"click_locations of 001_002\.mp4 .* is not"):
         find_index(f"exddv_clicks:{tmp_path}", "test", load_plugins())
@@ -113,7 +113,7 @@ def test_deepfake_eval_is_what_its_table_calls_real_or_fake(tmp_path: Path) -> N
     touch(tmp_path, "video-data/a.mp4", "video-data/b.mp4", "video-data/c.mp4")
     index = find_index(str(tmp_path), "test", load_plugins())
     assert brief(index) == [("a", 0, ""), ("b", 1, "in the wild")]
-    assert index.notes == ("videos that are neither real nor fake by the table, left out: 1",)
+    assert index.notes == ("videos that the table calls neither real nor fake, left out: 1",)
     table.write_text(
         "Filename,Video Ground Truth,Finetuning Set\na.mp4,Real,Train\nb.mp4,Fake,Test\n"
     )

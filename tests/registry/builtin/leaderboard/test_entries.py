@@ -279,7 +279,10 @@ def test_the_command_writes_three_files_and_prints_a_paper_s_table_with_runs_bel
     ours = [text.split()[1] for text in out.splitlines() if text.startswith("measured")]
     assert ours == ["lesb", "head", "vote"]
     # (84.83 + 93.18 + 99.59 + 72.42) / 4 = 87.505
-    assert "EFNB4 + SBI (Shiohara et al. 2022): the average is 87.55 in print, 87.505" in out
+    assert (
+        "EFNB4 + SBI (Shiohara et al. 2022): the published average is 87.55, the mean of its row 87.505"
+        in out
+    )
     assert main([*line, "--paper", "table3"]) == 2
     assert "no published table named 'table3'" in capsys.readouterr().err
 
@@ -302,6 +305,6 @@ def test_data_that_a_papers_table_lacks_have_no_rows_of_dashes_and_are_named(
         "paper",
         "both",
     }
-    assert out.count("Not in this table, and so left out: portraits, sketches.") == 1
+    assert out.count("Left out because they are not in this table: portraits, sketches.") == 1
     assert main(["leaderboard", runs[0], "--paper", "table1"]) == 0
-    assert "Not in this table" not in capsys.readouterr().out
+    assert "not in this table" not in capsys.readouterr().out

@@ -68,7 +68,7 @@ def test_one_name_under_two_manipulations_is_two_videos(tmp_path: Path) -> None:
         ("FF-NT/c23/000_003", "NeuralTextures"),
     ]
     note, _ = index.notes
-    assert "would make 2 videos of these 3, as 2 of them fall under 1 name;" in note
+    assert "would make 2 videos of these 3, because 2 of them share 1 name;" in note
     assert "'000_003' is FF-DF/c23/000_003, FF-NT/c23/000_003." in note
 
 
@@ -84,7 +84,7 @@ def test_masks_that_are_listed_but_not_there_are_counted(tmp_path: Path) -> None
     lost = "FaceForensics++/manipulated_sequences/NeuralTextures/masks/000_003/001.png"
     (tmp_path / lost).unlink()
     index = deepfakebench_json_videos(request("ffpp", data_root=tmp_path))
-    assert f"masks listed but not there: 1 of 2, first {lost}" in index.notes
+    assert f"masks listed but missing on disk: 1 of 2, first {lost}" in index.notes
     assert [frame.mask for frame in index.videos[2].frames] == [None, None]
 
 
@@ -217,7 +217,7 @@ def test_a_manipulation_without_a_json_of_its_own_is_taken_from_the_whole(tmp_pa
     assert [each.id for each in index.videos] == ["FF-real/c23/000", "FF-NT/c23/000_003"]
     assert {each.dataset for each in index.videos} == {"FF-NT"}
     assert index.part_of == "FaceForensics++"
-    assert index.notes[0] == "FF-NT: label groups that do not belong to it left out: FF-DF"
+    assert index.notes[0] == "FF-NT: label groups left out because they do not belong to it: FF-DF"
 
 
 def test_without_a_data_root_the_flag_is_named() -> None:
@@ -293,7 +293,7 @@ def test_a_wrong_label_file_is_named(tmp_path: Path, text: str, reason: str) -> 
 def test_patterns_that_disagree_are_an_error(tmp_path: Path) -> None:
     mine = tmp_path / "mine.yaml"
     mine.write_text("labels: {'a_*': 1, '*_b': 0}\n")
-    with pytest.raises(ConfigError, match=r"'a_b' fits patterns of both labels: a_\*, \*_b"):
+    with pytest.raises(ConfigError, match=r"'a_b' matches patterns of both labels: a_\*, \*_b"):
         load_labels(mine).label("a_b")
 
 
@@ -362,7 +362,7 @@ def test_two_listed_folders_that_come_out_as_one_are_an_error(tmp_path: Path) ->
     write_image(tmp_path / "set/real/frames/v/000.png")
     finder = PathFinder(tmp_path)
     finder.find(["a/set/real/frames/v/000.png"])
-    with pytest.raises(DataError, match=r"both come out as .*--path-map OLD=NEW"):
+    with pytest.raises(DataError, match=r"both map to .*--path-map OLD=NEW"):
         finder.find(["b/set/real/frames/v/000.png"])
 
 

@@ -103,5 +103,7 @@ def test_a_name_that_is_no_number_is_told_where_theirs_would_stop(tmp_path: Path
     videos = {"v": {"label": "a_real", "frames": ["./f/frames/v/frame12.png"]}}
     write_json(tmp_path / "a.json", {"a_real": {"test": videos}})
     (video,) = deepfakebench_json_videos(request("a", data_root=tmp_path, min_resolved=0.0)).videos
-    with pytest.raises(DataError, match=r"'frame12.png' is none: DeepfakeBench itself would stop"):
+    with pytest.raises(
+        DataError, match=r"'frame12.png' is not a number: DeepfakeBench itself would stop"
+    ):
         select_frames(video, 1, "deepfakebench")
