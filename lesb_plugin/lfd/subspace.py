@@ -165,7 +165,7 @@ def check_varied(eigenvalues: Matrix, rank: int) -> None:
 def too_few_directions(asked: str, variants: str, varied: int) -> str:
     """Why what is `asked` for cannot be had of `variants` that differ in `varied` directions."""
     return (
-        f"rank {asked} was requested, but {variants} differ in only {varied} directions;"
+        f"{asked} cannot be used: {variants} differ in only {varied} directions;"
         " lower the rank, or use more images or stronger transforms"
     )
 

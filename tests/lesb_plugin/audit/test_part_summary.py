@@ -70,7 +70,8 @@ def test_parts_that_name_the_right_one_no_more_often_than_chance_are_said_to_be_
     assert summary(artefact).words == (
         "Audited on manipulated, split test (1,146 real faces, 438 fakes; 2026-11-25): some names"
         " the changed part first in 35 % [30, 40] of faces with one changed part (mean over the"
-        " parts), where always naming the same part reaches 33 %: its part scores do not show where a face was changed."
+        " parts), where always naming the same part reaches 33 %: its part scores do not show where"
+        " a face was changed."
     )
 
 
@@ -84,7 +85,7 @@ def test_parts_that_localise_come_with_how_often_they_are_right_and_where_they_a
     assert "do not show where" not in words
     assert words.endswith(
         " By kind of change: transplants 50 % [42, 58]; warps 30 % [20, 40], no better than always"
-        " the same part."
+        " naming the same part."
     )
 
 
@@ -103,8 +104,8 @@ def test_what_reports_single_out_is_told_where_it_was_measured(artefact: Path) -
     }
     words = summary(artefact, right_part=good, reports=reports).words
     assert words.endswith(
-        " Reports single out a part in 38 % [33, 43] of faces with one part changed; it is the"
-        " changed one in 99 % [97, 100] of those."
+        " Reports single out a part in 38 % [33, 43] of faces with one changed part, and it is"
+        " the right one in 99 % [97, 100] of those."
     )
     reports["whole"] = AuditFigure(value=0.129, low=0.06, high=0.2)
     words = summary(artefact, right_part=good, reports=reports).words
@@ -150,7 +151,7 @@ def test_an_audit_kept_by_an_earlier_version_says_what_it_said_then(artefact: Pa
     artefact.with_name("some.audit.json").write_text(json.dumps(record))
     assert words_of(artefact) == (
         "Audited on edits made of manipulated, split test (1,146 real faces, 438 fakes;"
-        " 2026-11-25): some names the changed part first in 61 % [55, 66] of faces with one part"
-        " changed (mean over the parts), where always naming the same part reaches 33 %. By kind"
+        " 2026-11-25): some names the changed part first in 61 % [55, 66] of faces with one"
+        " changed part (mean over the parts), where always naming the same part reaches 33 %. By kind"
         " of change: warps 30 % [20, 40], no better than always naming the same part."
     )

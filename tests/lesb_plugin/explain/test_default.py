@@ -269,7 +269,7 @@ def test_a_detector_that_was_found_not_to_localise_singles_no_part_out(
     assert found["part"]["singled_out"] is None
     assert found["part"]["why"] == (
         "No part can be singled out: as audited, lesb_roi names the changed part first in 35 % [30,"
-        " 40] of faces with one changed part (mean over the parts), where naming always the same"
+        " 40] of faces with one changed part (mean over the parts), where always naming the same"
         " part reaches 33 %."
     )
     assert out.splitlines()[1].split("\t")[4] == ""

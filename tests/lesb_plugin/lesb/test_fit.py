@@ -157,7 +157,7 @@ def test_a_rank_that_the_variants_do_not_support_is_left_out_with_a_note(tmp_pat
     report = fit_lesb(quick(_folder(tmp_path, "three"), ranks=(2, 4, BEYOND), epochs=4))
     by_rank = load(report.artefact)[1]["lesb"]["val_auc_by_rank"]
     assert set(by_rank) == {"2", "4"}
-    assert [note for note in report.notes if "left out" in note] == [
+    assert [note for note in report.notes if "skipped" in note] == [
         f"rank {BEYOND} is skipped: the variants of 'nose' differ in only 18 directions"
     ]
 
@@ -166,9 +166,9 @@ def test_ranks_of_which_none_is_supported_are_told_before_pseudo_fakes_are_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lesb_plugin.lesb.fit, "_embed", lambda *_: pytest.fail("made pseudo-fakes"))
-    with pytest.raises(ConfigError, match=rf"ranks {BEYOND}, {BEYOND + 1} asked for, but the"):
+    with pytest.raises(ConfigError, match=rf"ranks {BEYOND}, {BEYOND + 1} cannot be used: the"):
         fit_lesb(quick(tmp_path, ranks=(BEYOND, BEYOND + 1)))
-    with pytest.raises(ConfigError, match=rf"rank {BEYOND} asked for.* lower the rank"):
+    with pytest.raises(ConfigError, match=rf"rank {BEYOND} cannot be used.* lower the rank"):
         fit_lesb(quick(tmp_path, rank=BEYOND))
 
 

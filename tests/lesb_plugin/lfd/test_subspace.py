@@ -169,7 +169,7 @@ def test_a_rank_beyond_the_directions_that_vary_is_an_error():
     batch[:, :, 3:] = 1.0
     assert fit_subspace(filled(batch), 3).rank == 3
     with pytest.raises(
-        ValueError, match="rank 4 was requested, but the variants differ in only 3 directions"
+        ValueError, match="rank 4 cannot be used: the variants differ in only 3 directions"
     ):
         fit_subspace(filled(batch), 4)
 

@@ -172,8 +172,8 @@ def test_a_file_that_is_too_large_is_one_sentence(client: TestClient, photo: byt
     found = sent(client, photo + bytes(1_050_000))
     assert found.status_code == 413
     assert (
-        "The file is larger than 1 MB; for larger files start bench serve with a higher --max-megabytes."
-        in found.text
+        "The file is larger than 1 MB; for larger files start bench serve with a higher"
+        " --max-megabytes." in found.text
     )
     assert faults(found.text) == []
 

@@ -236,7 +236,8 @@ def test_halves_and_failed_frames_are_said() -> None:
     assert value(rows, "accuracy", "frame", "deepfakebench") == 0.75
     lines = differences(table(rows), DFB, METRICS)
     assert lines[-2] == (
-        "faces: 2 frames score exactly 0.5, which is real under profile deepfakebench and fake under strict"
+        "faces: 2 frames score exactly 0.5, which is real under profile deepfakebench"
+        " and fake under strict"
     )
     assert lines[-1].startswith("faces: 1 frames without a score are left out under both profiles")
 

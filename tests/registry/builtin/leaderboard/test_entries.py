@@ -280,8 +280,8 @@ def test_the_command_writes_three_files_and_prints_a_paper_s_table_with_runs_bel
     assert ours == ["lesb", "head", "vote"]
     # (84.83 + 93.18 + 99.59 + 72.42) / 4 = 87.505
     assert (
-        "EFNB4 + SBI (Shiohara et al. 2022): the published average is 87.55, the mean of its row 87.505"
-        in out
+        "EFNB4 + SBI (Shiohara et al. 2022): the published average is 87.55,"
+        " the mean of its row 87.505" in out
     )
     assert main([*line, "--paper", "table3"]) == 2
     assert "no published table named 'table3'" in capsys.readouterr().err
