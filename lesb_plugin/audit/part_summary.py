@@ -54,6 +54,16 @@ class PartSummary(AuditSummary):
         )
 
     @property
+    def line(self) -> str:
+        """Return the first figure and its control in a few words."""
+        if not self.localises:
+            return f"the part scores of {self.detector} do not show where a face was changed"
+        control = self.right_part.control
+        than = "" if control is None else f" ({100 * control:.0f} % by chance)"
+        first = f"{self.detector} names the changed part first"
+        return f"{first} in {_percent(self.right_part)} of audited fakes{than}"
+
+    @property
     def words(self) -> str:
         """What was found, on what, and how to take it, in sentences."""
         edits = "edits made of " if self.made_edits else ""

@@ -77,7 +77,7 @@ def run_explain(args: argparse.Namespace) -> int:
         started = time.perf_counter()
         explaining = Explaining(config)
         ready = time.perf_counter() - started
-        audited = [] if explaining.audit is None else [explaining.audit.words]
+        audited = [] if explaining.audit is None else [explaining.audit.line]
         unread = explaining.predictor.notes_on(args.inputs)
         for note in (*unread, *explaining.notes, explaining.verdicts.reals.sentence, *audited):
             tell(f"note: {note}")

@@ -124,7 +124,8 @@ def _sentence(found: Explained, score: float) -> str:
     compared = plain_sentence(verdict, video=found.video)
     what = "Its mean score is" if found.video else "It scores"
     joint = ";" if found.video else ","
-    return f"{changed}{what} {score:.2f} of 1{joint} {compared}.{part}"
+    doubt = f" Undetermined: {verdict.doubt}." if verdict.doubt else ""
+    return f"{changed}{what} {score:.2f} of 1{joint} {compared}.{part}{doubt}"
 
 
 def _slider(found: Explained, by: Explaining) -> Iterator[Markup]:

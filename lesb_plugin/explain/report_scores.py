@@ -65,7 +65,7 @@ def frames_section(found: Explained, drawn: Sequence[Pictures]) -> Markup:
         words += f"; {verdict.looks_changed}"
     chart = timeline(frames, verdict.band, verdict.segments, telling, words)
     band = "; the band is where 90 % of comparable real faces lie" if verdict.band else ""
-    marked = "; frames that look changed are shaded" if verdict.segments else ""
+    marked = "; runs that lie above real faces are shaded" if verdict.segments else ""
     return tag(
         "section",
         tag("h2", "Over time"),

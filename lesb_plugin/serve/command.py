@@ -44,7 +44,7 @@ def run_serve(args: argparse.Namespace) -> int:
         from lesb_plugin.explain.explained import Explaining
 
         explaining = Explaining(config)
-        audited = [] if explaining.audit is None else [explaining.audit.words]
+        audited = [] if explaining.audit is None else [explaining.audit.line]
         for note in (*explaining.notes, explaining.verdicts.reals.sentence, *audited):
             tell(f"note: {note}")
         _serve(explaining, config, server)

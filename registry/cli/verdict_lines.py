@@ -78,8 +78,8 @@ def line_notes(found: Prediction) -> list[str]:
     verdict, notes = found.verdict, []
     if verdict is not None and verdict.none:
         notes.append(verdict.none)
-    if verdict is not None and verdict.word is not None and verdict.below is None:
-        notes.append("too soft or too sharp to compare with real faces")
+    if verdict is not None and verdict.doubt:
+        notes.append(verdict.doubt)
     lost = "; ".join(f"{n} x {text}" for text, n in found.frame_errors.most_common())
     if lost:
         used = f"{found.frames_used} of {len(found.frames)}"

@@ -73,12 +73,21 @@ class AuditSummary(ABC):
     def words(self) -> str:
         """What was found, on what, and how to take it, in sentences."""
 
+    @property
+    def line(self) -> str:
+        """Return the main finding as one short clause, for a terminal."""
+        return f"{self.detector} {self.finding}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartAudit:
-    """What is known of how well part scores say where; `summary` is None where nothing is."""
+    """How well part scores are known to localise; `summary` is None where they were not audited.
+
+    `words` are sentences for a report, `line` is the same in one short line for a terminal.
+    """
 
     words: str
+    line: str = ""
     summary: AuditSummary | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -136,11 +145,12 @@ def find_audit(
     never = _never(detector, command)
     path = None if artefact is None else audit_file(artefact)
     if path is None or not path.is_file():
-        return PartAudit(words=never)
+        return PartAudit(words=never, line=_line(detector, command))
     try:
         summary = _summary(path, readers)
     except (OSError, ValueError, BenchError) as error:
-        return PartAudit(words=f"{path.name} is not a readable audit ({error}). {never}")
+        words = f"{path.name} is not a readable audit ({error}). {never}"
+        return PartAudit(words=words, line=_line(detector, command))
     mine = {
         "detector": detector, "artefact_sha256": artefact_sha256, "weights_sha256": weights_sha256
     }  # fmt: skip
@@ -149,8 +159,15 @@ def find_audit(
         if other != value:
             what = name.replace("_", " ")
             why = f"it is for {what} {other[:12]}, and this is {value[:12]}"
-            return PartAudit(words=f"The audit in {path.name} does not count: {why}. {never}")
-    return PartAudit(words=summary.words, summary=summary)
+            words = f"The audit in {path.name} does not count: {why}. {never}"
+            return PartAudit(words=words, line=_line(detector, command))
+    line = f"{summary.line}; the whole audit: {path}"
+    return PartAudit(words=summary.words, line=line, summary=summary)
+
+
+def _line(detector: str, command: str) -> str:
+    line = f"the part scores of {detector} have not been audited"
+    return f"{line}: {command}" if command else line
 
 
 def _never(detector: str, command: str) -> str:

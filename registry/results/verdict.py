@@ -264,10 +264,27 @@ class FileVerdict:
 
     @property
     def looks_changed(self) -> str:
-        """`3.5 s to 6.4 s look changed`, or "" where no run of frames does."""
+        """Name the runs of frames that lie above real faces, "" without any.
+
+        `3.5 s to 6.4 s look changed` of a MANIPULATED video, of others only that they `stand out`.
+        """
         if not self.segments:
             return ""
-        return f"{', '.join(each.words for each in self.segments)} look changed"
+        verb = "look changed" if self.word == "MANIPULATED" else "stand out"
+        return f"{', '.join(each.words for each in self.segments)} {verb}"
+
+    @property
+    def doubt(self) -> str:
+        """Say why the verdict is UNDETERMINED; "" for every other verdict."""
+        if self.word != "UNDETERMINED":
+            return ""
+        if self.p is None:
+            return "too soft or too sharp to compare with real faces"
+        manipulated = f"MANIPULATED up to {MANIPULATED_UP_TO:.2f}"
+        authentic = f"AUTHENTIC above {AUTHENTIC_ABOVE:.2f}"
+        if self.p_run is None:
+            return f"p = {self.p:.2f}: {manipulated}, {authentic}"
+        return f"p = {self.p:.2f} ({manipulated}), highest run p = {self.p_run:.2f} ({authentic})"
 
     def to_json(self) -> dict[str, Any] | None:
         """Plain data; None where there is no verdict."""
@@ -277,6 +294,7 @@ class FileVerdict:
             "word": self.word,
             "p": self.p,
             "p_of_highest_run": self.p_run,
+            "undetermined_because": self.doubt or None,
             "manipulated_up_to": MANIPULATED_UP_TO,
             "authentic_above": AUTHENTIC_ABOVE,
             "higher_than_of_100": self.below,

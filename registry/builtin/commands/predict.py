@@ -93,7 +93,7 @@ def _closing_notes(predictor: Predictor, judged: bool) -> list[str]:
     if not judged or predictor.untrained:
         return []
     verdicts = predictor.verdicts
-    return [verdicts.reals.sentence, *([] if verdicts.audit is None else [verdicts.audit.words])]
+    return [verdicts.reals.sentence, *([] if verdicts.audit is None else [verdicts.audit.line])]
 
 
 @contextmanager

@@ -73,6 +73,9 @@ def test_parts_that_name_the_right_one_no_more_often_than_chance_are_said_to_be_
         " parts), where always naming the same part reaches 33 %: its part scores do not show where"
         " a face was changed."
     )
+    assert summary(artefact).line == (
+        "the part scores of some do not show where a face was changed"
+    )
 
 
 def test_parts_that_localise_come_with_how_often_they_are_right_and_where_they_are_not(
@@ -80,6 +83,9 @@ def test_parts_that_localise_come_with_how_often_they_are_right_and_where_they_a
 ) -> None:
     good = AuditFigure(value=0.61, low=0.55, high=0.66, control=1 / 3)
     words = summary(artefact, right_part=good, made_edits=True).words
+    assert summary(artefact, right_part=good).line == (
+        "some names the changed part first in 61 % [55, 66] of audited fakes (33 % by chance)"
+    )
     assert words.startswith("Audited on edits made of manipulated, ")
     assert "first in 61 % [55, 66] of faces" in words
     assert "do not show where" not in words
@@ -152,6 +158,6 @@ def test_an_audit_kept_by_an_earlier_version_says_what_it_said_then(artefact: Pa
     assert words_of(artefact) == (
         "Audited on edits made of manipulated, split test (1,146 real faces, 438 fakes;"
         " 2026-11-25): some names the changed part first in 61 % [55, 66] of faces with one"
-        " changed part (mean over the parts), where always naming the same part reaches 33 %. By kind"
-        " of change: warps 30 % [20, 40], no better than always naming the same part."
+        " changed part (mean over the parts), where always naming the same part reaches 33 %. By"
+        " kind of change: warps 30 % [20, 40], no better than always naming the same part."
     )

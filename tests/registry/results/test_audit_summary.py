@@ -80,14 +80,18 @@ def test_what_is_kept_is_found_again_and_leaves_the_artefact_as_it_was(artefact:
     audit = found(artefact)
     assert audit.summary == summary(artefact)
     assert audit.words == summary(artefact).words
+    assert audit.line == f"some {summary(artefact).finding}; the whole audit: {path}"
     assert audit.to_json() == {
-        "words": audit.words, "summary": json.loads(path.read_text("utf-8"))
-    }  # fmt: skip
+        "words": audit.words,
+        "line": audit.line,
+        "summary": json.loads(path.read_text("utf-8")),
+    }
 
 
 def test_without_an_audit_that_is_said_with_the_line_that_makes_one(artefact: Path) -> None:
     for place in (artefact, None):
         audit = found(place)
+        assert audit.line == f"the part scores of some have not been audited: {COMMAND}"
         assert (audit.words, audit.summary) == (NEVER, None)
 
 

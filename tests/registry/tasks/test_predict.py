@@ -380,4 +380,6 @@ def test_the_shipped_detector_scores_with_nothing_but_a_file(
     assert record["origin"]["artefact_sha256"] == sha256(shipped_artefact("lesb"))
     assert record["origin"]["crop"] == {"name": "frame", "size": INPUT_SIZE, "margin": 0.0}
     assert "--crop-from frame" in err
-    assert record["audit"]["words"] in err  # beside scores of parts, how far to trust them
+    assert (
+        f"note: {record['audit']['line']}\n" in err
+    )  # beside scores of parts, how far to trust them
