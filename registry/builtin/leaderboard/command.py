@@ -148,8 +148,9 @@ def _print(entries: Sequence[BoardEntry]) -> None:
             datasets = datasets_of([row.entry for row in own])
             print_table(f"{title} (AUC in %)", *terminal_rows(own, kind, datasets))
             say()
-    say("*: the best of its column in its own table. i: the detector learned from that data set.")
-    say("Averages are over different numbers of data sets; the best one is over the most.")
+    say("i: in-domain, as the detector or its backbone was trained on that data set; not averaged.")
+    say("*: the best of its column in its own table, among rows not trained on that data set.")
+    say("Averages compare over the same data sets only; the starred one is over the most.")
     for each in entries:
         if each.doubt:
             say(f"{each.name}: {each.doubt}.")

@@ -29,6 +29,7 @@ __all__ = [
 FOLDER, NAMES = "leaderboard", "datasets"
 Level = Literal["video", "frame", "not stated"]
 UNKNOWN = "unknown"
+IN_DOMAIN = "in-domain"
 # What of a run's configuration changes its scores, beside weights, artefact and crop.
 _SCORING = frozenset(
     ("options", "wrap", "frames", "frame_policy", "split", "corrupt", "crop_from", "face_detector",
@@ -47,6 +48,11 @@ class Cell:
     low: float | None = None
     high: float | None = None
     domain: str = UNKNOWN
+
+    @property
+    def in_domain(self) -> bool:
+        """Say whether the detector or its backbone was trained on this data set."""
+        return self.domain == IN_DOMAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +86,14 @@ class BoardEntry:
     source_link: str = ""
 
     @property
+    def averaged(self) -> frozenset[str]:
+        """Name the data sets that the average is over: those that the detector has not seen."""
+        return frozenset(name for name, cell in self.cells.items() if not cell.in_domain)
+
+    @property
     def average(self) -> float | None:
-        """The mean AUC over the data sets that the row has."""
-        values = [cell.auc for cell in self.cells.values()]
+        """Return the mean AUC over `averaged`; None without any."""
+        values = [cell.auc for cell in self.cells.values() if not cell.in_domain]
         return sum(values) / len(values) if values else None
 
 
@@ -148,7 +159,7 @@ def _cells(result: Result, variant: str) -> dict[str, Cell]:
                 f"{each.dataset!r} of this run is {name!r}, and so is another of its data sets;"
                 " evaluate them in two runs"
             )
-        domain = "in-domain" if name in seen else origin.domains.get(each.dataset, UNKNOWN)
+        domain = IN_DOMAIN if name in seen else origin.domains.get(each.dataset, UNKNOWN)
         cells[name] = Cell(auc=each.value, low=each.low, high=each.high, domain=domain)
     return cells
 
@@ -215,7 +226,7 @@ def _reported(table: Published, row: PublishedRow, names: Mapping[str, str]) -> 
     cells = {}
     for dataset, percent in row.auc.items():
         name = canonical_name(dataset, names)
-        domain = UNKNOWN if not seen else "in-domain" if name in seen else "cross-dataset"
+        domain = UNKNOWN if not seen else IN_DOMAIN if name in seen else "cross-dataset"
         cells[name] = Cell(auc=percent / 100, domain=domain)
     return BoardEntry(
         kind="reported",

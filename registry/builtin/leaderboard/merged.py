@@ -62,25 +62,28 @@ def _told_apart(rows: Sequence[BoardRow]) -> list[BoardRow]:
 
 
 def best_values(rows: Sequence[BoardRow], kind: str) -> dict[str, float]:
-    """The highest AUC of each data set among rows of one kind; none where there is one row."""
+    """Find the highest AUC of each data set among rows of one kind that were not trained on it.
+
+    A data set with fewer than two such rows has none.
+    """
     values: dict[str, list[float]] = {}
     for row in rows:
         if row.entry.kind == kind:
-            for name, cell in row.entry.cells.items():
-                values.setdefault(name, []).append(cell.auc)
+            for name in row.entry.averaged:
+                values.setdefault(name, []).append(row.entry.cells[name].auc)
     return {name: max(found) for name, found in values.items() if len(found) > 1}
 
 
 def best_average(rows: Sequence[BoardRow], kind: str) -> tuple[frozenset[str], float] | None:
-    """The highest average of the rows with most data sets, and these data sets.
+    """Find the highest average of the rows that average over most data sets, and these data sets.
 
     Averages over other data sets do not compare: None where no two of these rows have the same,
     or where two groups of them do.
     """
-    own = [row.entry for row in rows if row.entry.kind == kind and row.entry.cells]
-    counts = Counter(frozenset(entry.cells) for entry in own)
+    own = [row.entry for row in rows if row.entry.kind == kind and row.entry.averaged]
+    counts = Counter(entry.averaged for entry in own)
     most = max(map(len, counts), default=0)
     rivals = [names for names, count in counts.items() if len(names) == most and count > 1]
     if len(rivals) != 1:
         return None
-    return rivals[0], max(e.average or 0.0 for e in own if frozenset(e.cells) == rivals[0])
+    return rivals[0], max(e.average or 0.0 for e in own if e.averaged == rivals[0])

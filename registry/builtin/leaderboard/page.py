@@ -43,15 +43,21 @@ def _resource(name: str) -> str:
 
 def _introduction() -> list[Markup]:
     reading = (
-        "AUC in per cent, below it the 95 % interval and whether the detector learned from that"
-        " data set. An average is over the data sets shown that a row has; their number stands"
-        " below it. The best value of a column is bold and starred."
+        "AUC in per cent, with its 95 % interval below. In-domain values, in italics, are from data"
+        " sets that the detector or its backbone was trained on; they are left out of averages."
+        " An average is over all other data sets shown that a row has, and their number is below"
+        " it: averages over different data sets do not compare."
+    )
+    stars = (
+        "A star marks the best value of a column among measured rows and among reported rows, if"
+        " at least two rows compete and were not trained on that data set. An average competes"
+        " with averages over the same data sets, and only those over the most data sets do."
     )
     kinds = (
         "Measured rows come from runs of bench eval, reported rows from publications. Their"
         " protocols differ: each kind is sorted separately, and the two are never ranked together."
     )
-    return [tag("p", text, class_="soft") for text in (reading, kinds)]
+    return [tag("p", text, class_="soft") for text in (reading, stars, kinds)]
 
 
 def _filters(datasets: Sequence[str]) -> Markup:
@@ -154,9 +160,8 @@ def _cell(cell: Cell | None, best: float | None) -> Markup:
     domain = "domain unknown" if cell.domain == "unknown" else cell.domain
     small = [tag("small", text, class_="interval") for text in (*lines, domain)]
     value = f"{cell.auc:.6f}"
-    is_best = cell.auc == best
-    return tag("td", tag("span", percent(cell.auc)), *small,
-               class_="number best" if is_best else "number", data_value=value)  # fmt: skip
+    class_ = "number seen" if cell.in_domain else "number best" if cell.auc == best else "number"
+    return tag("td", tag("span", percent(cell.auc)), *small, class_=class_, data_value=value)
 
 
 def _between(low: float, high: float) -> str:
@@ -167,8 +172,8 @@ def _average(entry: BoardEntry, best: tuple[frozenset[str], float] | None) -> Ma
     value = entry.average
     if value is None:
         return tag("td", "-", class_="number average")
-    small = tag("small", f"over {len(entry.cells)}", class_="interval")
-    is_best = best == (frozenset(entry.cells), value)
+    small = tag("small", f"over {len(entry.averaged)}", class_="interval")
+    is_best = best == (entry.averaged, value)
     class_ = "number average best" if is_best else "number average"
     return tag("td", tag("span", percent(value)), small, class_=class_, data_value=f"{value:.6f}")
 

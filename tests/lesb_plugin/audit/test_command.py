@@ -175,7 +175,7 @@ def test_extended_rows_that_are_stopped_leave_what_was_measured(
         (("--explainer", "cma"), "no explainer named 'cma'"),
         (("--detector", "linear"), "--explainer"),
         (("--regions", "eyes_nose"), "no configuration 'eyes_nose'"),
-        (("--set", "explain.method=layercam"), "name --explainer"),
+        (("--set", "explain.method=layercam"), "name it with --explainer"),
         (("--explainer", "cam", "--set", "explain.method=layercm"), "did you mean 'layercam'?"),
     ],
 )

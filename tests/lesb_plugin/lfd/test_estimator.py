@@ -195,7 +195,7 @@ FAULTS: list[tuple[dict[str, Any], Any, str]] = [
     ({"rank": 13}, groups(), r"'eyes': rank 13 is not between 1 and 12.*lower the rank"),
     ({"rank": 1.5}, groups(), "rank is 1.5; it is a whole number"),
     ({}, {"eyes": groups()["eyes"][:, :1]}, "'eyes': rank 3 is not between 1 and 0"),
-    ({}, {"eyes": np.ones((N, M, D))}, "'eyes'.*differ in 0 directions only"),
+    ({}, {"eyes": np.ones((N, M, D))}, "'eyes'.*differ in only 0 directions"),
     ({"reference": "median"}, groups(), "reference 'median' is neither 'mean' nor 'clean'"),
     ({"reference": "clean"}, groups(), "each of its 20 samples, got 0; pass fit"),
 ]

@@ -151,7 +151,7 @@ def test_a_part_outside_the_image_is_an_error_that_says_where_it_is(regions, shi
     ("landmarks", "text"),
     [
         (np.where(np.arange(162).reshape(81, 2) == 100, np.nan, LANDMARKS), "finite"),
-        (np.zeros((81, 2)), "eyes apart"),
+        (np.zeros((81, 2)), "eyes must not coincide"),
         (LANDMARKS[:50], "up to number 59; got an array of shape"),
         (LANDMARKS.T, "got an array of shape"),
     ],

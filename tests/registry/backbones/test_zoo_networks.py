@@ -144,7 +144,7 @@ def test_a_mask_inside_of_an_xception_is_not_left_out_silently(tmp_path: Path) -
 @pytest.mark.parametrize(("name", "due"), [("dfb_ucf", "UCF"), ("dfb_lsda", "LSDA")])
 def test_another_file_says_what_it_looks_like(name: str, due: str, tmp_path: Path) -> None:
     torch.save({"backbone.block1.rep.0.weight": torch.zeros(2)}, tmp_path / "x.pth")
-    with pytest.raises(DataError, match=rf"no DeepfakeBench {due} but an Xception"):
+    with pytest.raises(DataError, match=rf"not a DeepfakeBench {due} but an Xception"):
         build_named(name, str(tmp_path / "x.pth"), 0)
 
 

@@ -98,9 +98,9 @@ def test_without_an_audit_that_is_said_with_the_line_that_makes_one(artefact: Pa
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"artefact_sha256": "0" * 64}, "it is of artefact sha256 000000000000, and this is "),
-        ({"weights_sha256": "1" * 64}, "it is of weights sha256 111111111111, and this is abab"),
-        ({"detector": "other"}, "it is of detector other, and this is some"),
+        ({"artefact_sha256": "0" * 64}, "it is for artefact sha256 000000000000, and this is "),
+        ({"weights_sha256": "1" * 64}, "it is for weights sha256 111111111111, and this is abab"),
+        ({"detector": "other"}, "it is for detector other, and this is some"),
     ],
 )
 def test_an_audit_of_anything_else_does_not_count_and_that_is_said(

@@ -191,7 +191,7 @@ def test_eval_records_selection_and_frames_and_a_resumed_run_claims_no_time(
     first = evaluate(**how, draws=0, quiet=True, checkpoint_selection="test")
     assert first.provenance.checkpoint_selection == "test"
     assert first.provenance.frames_scored == 8
-    assert any("chosen on test data" in note for note in first.notes)
+    assert any("selected on test data" in note for note in first.notes)
     assert measured(first, "a").seconds_per_frame is not None
     again = evaluate(**how, draws=0, quiet=True)
     assert again.provenance.frames_scored == 0
@@ -240,9 +240,9 @@ def test_a_folder_without_results_is_left_out_and_named(
     going.mkdir()
     line = ["leaderboard", "--out", str(tmp_path / "board"), str(going)]
     assert main([*line, str(tmp_path / "done")]) == 0
-    assert f"left out: {going} holds no results.json" in capsys.readouterr().err
+    assert f"skipped: {going} holds no results.json" in capsys.readouterr().err
     assert main(line) == 2
-    assert "none of these folders holds a run" in capsys.readouterr().err
+    assert "none of these folders holds a finished run" in capsys.readouterr().err
     assert main([*line, str(tmp_path / "gone")]) == 2
     assert "no results.json at" in capsys.readouterr().err
 
