@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lesb_plugin.drawing.evidence import scale_bar
 from lesb_plugin.explain.explained import Explained, Explaining, FaceView
 from lesb_plugin.explain.record import Pictures
-from registry import Markup, picture_uri, plain_sentence, tag
+from registry import FileVerdict, Markup, picture_uri, plain_sentence, tag
 
 __all__ = ["hero", "seen_in", "stage"]
 
@@ -118,7 +118,7 @@ def _verdict(found: Explained) -> Iterator[Markup]:
 def _sentence(found: Explained, score: float) -> str:
     verdict = found.verdict
     changed = f"{verdict.looks_changed}. " if verdict.looks_changed else ""
-    part = f" The {verdict.part} stands out." if verdict.part else ""
+    part = _part(verdict)
     if verdict.below is None and verdict.choice is not None:
         return f"It scores {score:.2f} of 1. {verdict.choice.text}"
     compared = plain_sentence(verdict, video=found.video)
@@ -126,6 +126,14 @@ def _sentence(found: Explained, score: float) -> str:
     joint = ";" if found.video else ","
     doubt = f" Undetermined: {verdict.doubt}." if verdict.doubt else ""
     return f"{changed}{what} {score:.2f} of 1{joint} {compared}.{part}{doubt}"
+
+
+def _part(verdict: FileVerdict) -> str:
+    """Name the part that stands out, or say of a manipulated face that no single one does."""
+    if verdict.part:
+        return f" The {verdict.part} stands out."
+    several = verdict.word == "MANIPULATED" and len(verdict.parts) > 1 and verdict.readable
+    return " No single part stands out." if several else ""
 
 
 def _slider(found: Explained, by: Explaining) -> Iterator[Markup]:

@@ -28,7 +28,14 @@ from registry.plugins.specs import DatasetSpec
 if TYPE_CHECKING:
     from registry.plugins.discovery import Plugins
 
-__all__ = ["FramePolicy", "data_fingerprint", "find_index", "find_videos", "select_frames"]
+__all__ = [
+    "FramePolicy",
+    "data_fingerprint",
+    "find_index",
+    "find_videos",
+    "resolve_data",
+    "select_frames",
+]
 
 _NO_OPTIONS = DataOptions()
 _INSTANT = 1e-6  # seconds: what rounding may cost a time
@@ -49,7 +56,7 @@ def find_index(
     Raises a BenchError where the name stands for nothing or for two things, or the split is empty.
     """
     try:
-        spec, request = _resolve(name, split, plugins)
+        spec, request = resolve_data(name, split, plugins)
         found = spec.videos(replace(request, options=options))
         index = found if isinstance(found, VideoIndex) else VideoIndex(videos=tuple(found))
     except OSError as error:  # a folder that may not be read, a name too long for one
@@ -152,8 +159,8 @@ def _digest(path: Path | None) -> str | None:
         return file_sha256(path)
 
 
-def _resolve(name: str, split: str, plugins: Plugins) -> tuple[DatasetSpec, DatasetRequest]:
-    """What reads the data set, and what to ask of it."""
+def resolve_data(name: str, split: str, plugins: Plugins) -> tuple[DatasetSpec, DatasetRequest]:
+    """Return what reads the data set of this name, and what to ask of it; nothing is read."""
     specs: dict[str, DatasetSpec] = plugins.specs("dataset")
     path = Path(name).expanduser()
     if path.exists():

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from registry.backbones.build import build_embedder
 from registry.contracts.detector import Detector, DetectorContext, Explain
@@ -27,6 +27,7 @@ from registry.settings.tasks import ScoredDataSettings
 
 __all__ = [
     "Fitted",
+    "Load",
     "Model",
     "audit_of",
     "build_context",
@@ -70,33 +71,47 @@ class Model:
         return Settings(detector=self.spec.name, metrics=(), vote_variants=votes)
 
 
+Load: TypeAlias = Callable[[Chosen, DetectorSettings], Embedder]
+
+
 def build_context(
-    chosen: Chosen, config: DetectorSettings, fitted: Fitted | None = None
+    chosen: Chosen,
+    config: DetectorSettings,
+    fitted: Fitted | None = None,
+    load: Load = build_embedder,
 ) -> DetectorContext:
-    """What the chosen detector is built from; `fitted` where it was fitted just now."""
+    """Collect what the chosen detector is built from; `fitted` where it was fitted just now."""
     spec = chosen.detector
-    embedder, artefact = _parts(chosen, config, fitted)
+    embedder, artefact = _parts(chosen, config, fitted, load)
     options = resolve_options(None if spec.options is None else spec.options.load(), config.options)
     return DetectorContext(embedder=embedder, options=options, artefact=artefact, seed=config.seed)
 
 
 def _parts(
-    chosen: Chosen, config: DetectorSettings, fitted: Fitted | None
+    chosen: Chosen, config: DetectorSettings, fitted: Fitted | None, load: Load
 ) -> tuple[Embedder | None, Path | None]:
     """The backbone on its device, and the artefact for it; None of what the detector needs not."""
     if fitted is not None:
         return fitted.embedder, fitted.artefact
     if chosen.backbone is None:
         return None, None
-    embedder = build_embedder(chosen, config)
+    embedder = load(chosen, config)
     return embedder, find_artefact(chosen, config, embedder)
 
 
-def build_model(chosen: Chosen, config: DetectorSettings, fitted: Fitted | None = None) -> Model:
-    """The chosen detector, ready to score; `fitted` where it was fitted just now."""
+def build_model(
+    chosen: Chosen,
+    config: DetectorSettings,
+    fitted: Fitted | None = None,
+    load: Load = build_embedder,
+) -> Model:
+    """Build the chosen detector, ready to score; `fitted` where it was fitted just now.
+
+    `load` gives the backbone, for callers that build several detectors on one.
+    """
     if fitted is None:
         check_needs(chosen, config)
-    context = build_context(chosen, config, fitted)
+    context = build_context(chosen, config, fitted, load)
     embedder = context.embedder
     crop = CropPolicy() if embedder is None else embedder.backbone.crop
     return Model(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from registry.errors import BenchError, ConfigError, DataError, NotFittedError
 from registry.files import weights_dir
-from registry.plugins.chosen import Chosen, ChosenBackbone, choose
-from registry.plugins.discovery import load_plugins
+from registry.plugins.chosen import Chosen, ChosenBackbone
 from registry.results.fit_report import artefact_file
 from registry.settings.shared import DetectorSettings, ModelSettings
 from registry.settings.tasks import ScoredDataSettings
@@ -19,12 +18,13 @@ __all__ = [
     "HUB",
     "PRETRAINED",
     "RANDOM",
+    "Absent",
     "check_needs",
-    "check_ready",
     "find_weights",
     "how_to_fit",
     "is_no_file",
     "kept_places",
+    "named_data",
     "wrapper_file",
 ]
 
@@ -41,20 +41,40 @@ class _Need:
     flags: tuple[str, ...] = ()
 
 
-def check_needs(chosen: Chosen, config: ModelSettings) -> None:
-    """A BenchError that tells of everything missing: one sentence for one thing, else a list.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """Data that is not there: why, under which flag it was named, and how ("" for not at all).
 
-    Weights, the wrapper's artefact and the detector's. Opens no file and loads no torch; that a
-    file holds something else is told of when it is read.
+    A registered set `needs_root`: it keeps its name, and its folder is asked for.
+    """
+
+    error: BenchError
+    flag: str
+    name: str = ""
+    needs_root: bool = False
+
+
+def check_needs(
+    chosen: Chosen,
+    config: ModelSettings,
+    absent: Callable[[], Iterable[Absent]] = tuple,
+) -> None:
+    """Raise a BenchError that tells of everything missing: one sentence for one thing, else a list.
+
+    Weights, the wrapper's artefact and the detector's; where one of these is missing, also the data
+    that `absent` finds. Opens no file and loads no torch; that a file holds something else is told
+    of when it is read.
     """
     missing = [] if chosen.backbone is None else list(_missing(chosen, chosen.backbone, config))
+    data = list(absent()) if missing else []
+    missing += [_Need(error=each.error) for each in data]
     if len(missing) == 1:
         raise missing[0].error
     if missing:
         listed = [
             line for number, need in enumerate(missing, 1) for line in _listed(number, need.error)
         ]
-        whole = f"  {_whole_command(config, missing)}"
+        whole = f"  {_whole_command(config, missing, data)}"
         raise ConfigError(
             f"{len(missing)} things are missing:",
             *listed,
@@ -67,11 +87,6 @@ def _listed(number: int, error: BenchError) -> Iterator[str]:
     """The lines of one of several errors."""
     for k, line in enumerate(str(error).splitlines()):
         yield f"     {line}" if k else f"  {number}. {line}"
-
-
-def check_ready(config: ModelSettings) -> None:
-    """`check_needs` of what `config` names: what a command calls before it loads torch."""
-    check_needs(choose(load_plugins(), config), config)
 
 
 def find_weights(chosen: ChosenBackbone, weights: str | None) -> str | None:
@@ -213,11 +228,22 @@ def _command(config: ModelSettings) -> str:
     return str(getattr(config, "folder", "eval"))
 
 
-def _whole_command(config: ModelSettings, missing: list[_Need]) -> str:
-    """The command that was meant, with everything that it lacks."""
+def named_data(config: ModelSettings) -> Iterator[tuple[str, str]]:
+    """Yield flag and name of all data that a configuration names."""
+    fields = {"--dataset": "dataset", "--fit-on": "fit_on", "--train": "train", "--val": "val"}
+    for flag, field in fields.items():
+        for name in getattr(config, field, ()):
+            yield flag, name
+
+
+def _whole_command(config: ModelSettings, missing: list[_Need], data: list[Absent]) -> str:
+    """Return the command that was meant, with everything that it lacks."""
     added = [flag for need in missing for flag in need.flags]
     named = replace(config, weights=None) if "--weights" in added else config
     line = ["bench", _command(config), "--detector", named.detector, *named.backbone_flags, *added]
-    if isinstance(config, ScoredDataSettings):
-        line += [part for data in config.dataset for part in ("--dataset", data)]
+    gone = {(each.flag, each.name) for each in data if not each.needs_root}
+    for flag, name in named_data(config):
+        line += [flag, "DATA" if (flag, name) in gone else name]
+    line += [part for each in data if not each.name for part in (each.flag, "FACES")]
+    line += ["--data-root", "DIR"] * any(each.needs_root for each in data)
     return shlex.join(line)

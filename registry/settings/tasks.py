@@ -123,7 +123,8 @@ class ScoringConfig(DetectorSettings, SeveralFacesSettings, VideoSettings):
     )
     reference: str = option(
         AUTO,
-        "data with the real faces to compare scores with: a path, or a name; auto: the"
+        "data with the real faces to compare scores with (at most --reference-faces of them):"
+        " a path, or a name; auto: the"
         " faces of the val split stored with the detector's fit, else toy, whose faces"
         " are drawn",
     )

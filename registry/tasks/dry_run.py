@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from registry.contracts.types import Video
+from registry.data.needs import check_run
 from registry.detectors.model import build_model
 from registry.faces.corruptions import conditions
 from registry.faces.reader import build_reader
 from registry.faces.real_faces import find_splits
 from registry.plugins.chosen import Chosen, choose
 from registry.plugins.discovery import load_plugins
-from registry.plugins.needs import check_needs
 from registry.results.parts import Shard
 from registry.scoring.chunks import cut
 from registry.scoring.frames import choose_units
@@ -56,7 +56,7 @@ def plan_fit(config: FitConfig) -> Plan:
     """What `fit` would do; as `plan_evaluation`."""
     plugins = load_plugins()
     chosen = choose(plugins, config)
-    check_needs(chosen, config)
+    check_run(chosen, config, plugins)
     out = artefact_folder(config)
     train, val = find_splits(config, plugins)
     build_reader(chosen.faces, config)

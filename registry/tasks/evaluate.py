@@ -11,6 +11,7 @@ from typing import Any
 
 from registry.contracts.traits import traits_of
 from registry.contracts.types import FRAME, FRAME_CUBIC, Video, VideoIndex
+from registry.data.needs import check_run
 from registry.detectors.model import audit_of, build_model
 from registry.errors import ConfigError, guarded
 from registry.faces.corruptions import the_condition
@@ -19,7 +20,6 @@ from registry.files import file_sha256, writable_folder
 from registry.owner import owned
 from registry.plugins.chosen import Chosen, choose
 from registry.plugins.discovery import Plugins, load_plugins
-from registry.plugins.needs import check_needs
 from registry.ranks import first_goes_first, this_rank, wait_for_all
 from registry.results.method_groups import MethodGroup, read_groups
 from registry.results.parts import PART, Shard
@@ -103,7 +103,7 @@ def find_job(config: EvalConfig) -> Found:
     plugins = load_plugins()
     chosen = choose(plugins, config, metrics=config.metrics, reporters=config.reporters)
     condition = the_condition(config.corrupt)
-    check_needs(chosen, config)  # data may be long in being found, or drawn first
+    check_run(chosen, config, plugins)  # data may be long in being found, or drawn first
     with first_goes_first():
         data = find_data(config, plugins)
     videos = [video for index in data for video in index.videos]

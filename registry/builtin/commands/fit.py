@@ -13,7 +13,7 @@ from registry.cli.detector_flags import configure_for_detectors
 from registry.cli.flags import add_dry_run_flag, given_flags
 from registry.console import print_table, say
 from registry.contracts.detector import FitReport
-from registry.plugins.needs import check_ready
+from registry.data.needs import check_ready
 from registry.settings.load import resolve
 from registry.settings.tasks import FitConfig
 
