@@ -19,6 +19,7 @@ from registry import (
     Picture,
     Prediction,
     as_files,
+    check_inputs,
     picture_uri,
     plain_sentence,
     tag,
@@ -111,10 +112,12 @@ def explain(
     """Explain images and videos, each as `bench explain` does; nothing is written.
 
     `inputs` are paths of files and folders, arrays (uint8 RGB), images of Pillow, and lists of
-    them. Takes an ExplainConfig, its fields as keywords, or both. BenchErrors say what to change.
+    them. Takes an ExplainConfig, its fields as keywords, or both. A DataError is raised if no path
+    exists; other BenchErrors say what to change.
     """
-    explaining = Explaining(replace(config or ExplainConfig(), **settings))
     with as_files(inputs) as files:
+        check_inputs(list(files))
+        explaining = Explaining(replace(config or ExplainConfig(), **settings))
         return [
             _explanation(found, explaining, files.get(found.prediction.path))
             for found in explaining(files)

@@ -25,11 +25,11 @@ def configure_for_files(parser: argparse.ArgumentParser, cls: type[Any], example
 
 
 def check_inputs(inputs: Sequence[Path]) -> None:
-    """DataError where none of `inputs` is there, which needs no model to be seen.
+    """Raise a DataError if none of `inputs` exists, before a model is built.
 
     One that is missing among others has a line of its own, and they go on.
     """
-    if any(os.path.exists(path) for path in inputs):  # noqa: PTH110 - raises nothing
+    if not inputs or any(os.path.exists(path) for path in inputs):  # noqa: PTH110 - raises nothing
         return
     listed = ", ".join(str(path) for path in inputs[:3])
     more = f" and {len(inputs) - 3} more" if len(inputs) > 3 else ""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.cli.file_commands import check_inputs
 from registry.console import progress_bar
 from registry.contracts.detector import Detector, Explain
 from registry.contracts.embedder import Embedder
@@ -51,10 +52,12 @@ def predict(*inputs: Picture, config: PredictConfig | None = None, **settings: A
     `inputs` are paths of files and folders, arrays of uint8 (RGB (H, W, 3), or (N, H, W, 3)),
     images of Pillow, and lists of them; what has no path is told as `image 1` and so on. Takes a
     PredictConfig, its fields as keywords (the flags of `bench predict`), or both. A file that
-    cannot be scored has an `error`; a BenchError says what else is to be changed.
+    cannot be scored has an `error`; a DataError is raised if no path exists, and other BenchErrors
+    say what else must be changed.
     """
-    predictor = Predictor(replace(config or PredictConfig(), **settings))
     with as_files(inputs) as files:
+        check_inputs(list(files))
+        predictor = Predictor(replace(config or PredictConfig(), **settings))
         return Predictions(each.named(files.get(each.path)) for each in predictor(files))
 
 

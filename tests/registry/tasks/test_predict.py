@@ -294,6 +294,14 @@ def test_a_video_of_which_some_frames_are_lost_says_which_share(tmp_path: Path, 
     assert f"\t1 of 3 frames scored {lost}" in out
 
 
+def test_paths_of_nothing_alone_are_an_error_before_a_model_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry.tasks.predict, "Predictor", lambda *_: pytest.fail("built"))
+    with pytest.raises(DataError, match="no such file or folder: .*nope"):
+        predict(tmp_path / "nope")
+
+
 # --- the command ------------------------------------------------------------------------------
 
 
