@@ -281,5 +281,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """The public names, those that are loaded on first use among them."""
+    """List the public names, with those that are loaded on first use."""
     return sorted(__all__)

@@ -68,7 +68,7 @@ class CommandParser(argparse.ArgumentParser):
         return args
 
     def _print_config(self, args: argparse.Namespace) -> None:
-        """`--print-config`, of every command that has a configuration: printed, and that is all."""
+        """Print the configuration of a command with `--print-config`, and do nothing else."""
         if getattr(args, "print_config", False):
             from registry.cli.flags import config_text
 
@@ -76,7 +76,7 @@ class CommandParser(argparse.ArgumentParser):
             self.exit()
 
     def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ARG002 - argparse's own
-        """What `--help` and `--version` print is the command's own."""
+        """Print what `--help` and `--version` show on the command's own stream."""
         write(message, output())
 
     def error(self, message: str) -> NoReturn:
@@ -84,14 +84,14 @@ class CommandParser(argparse.ArgumentParser):
 
 
 def _close_flag(unknown: str, known: Sequence[str]) -> str:
-    """`"; did you mean '--dataset'?"`, or nothing; dashes, which all share, are not compared."""
+    """Return `"; did you mean '--dataset'?"`, or nothing; dashes are not compared."""
     flags = {flag.lstrip("-"): flag for flag in known}
     close = difflib.get_close_matches(unknown.lstrip("-"), flags, n=1, cutoff=_CLOSE)
     return f"; did you mean {flags[close[0]]!r}?" if close else ""
 
 
 def _json_hint(unknown: str, argv: Sequence[str]) -> str:
-    """For a folder after `--json`, which once named where indices are."""
+    """Return a hint for a folder after `--json`, which once named where indices are."""
     before = dict(zip(argv[1:], argv, strict=False)).get(unknown)
     return "; --json prints JSON, a folder of indices is --json-dir" if before == "--json" else ""
 
@@ -135,7 +135,7 @@ def _run(argv: list[str]) -> int:
 
 
 def _check_alone(command: CommandSpec) -> None:
-    """ConfigError where several processes would each do the whole of what a command does."""
+    """Raise a ConfigError where several processes would each do the whole of a command."""
     count = this_rank().count
     if count > 1 and not command.shares:
         raise ConfigError(
@@ -145,7 +145,7 @@ def _check_alone(command: CommandSpec) -> None:
 
 
 def _run_foreign(command: CommandSpec, parser: CommandParser, argv: list[str]) -> int:
-    """A command of another package: what goes wrong in it is told with the package's name."""
+    """Run a command of another package; an error in it is reported with the package's name."""
     name = f"command {command.name!r}"
     guarded(name, command.source, command.configure, parser)
     args = parser.parse(argv)
@@ -153,7 +153,7 @@ def _run_foreign(command: CommandSpec, parser: CommandParser, argv: list[str]) -
 
 
 def _exit_code(run: Callable[[argparse.Namespace], Any], args: argparse.Namespace) -> int:
-    """What `run` returns, or what it leaves by `sys.exit` with."""
+    """Return what `run` returns, or the code of a `sys.exit` in it."""
     try:
         code = run(args)
     except SystemExit as stop:
@@ -165,7 +165,7 @@ def _exit_code(run: Callable[[argparse.Namespace], Any], args: argparse.Namespac
 
 
 def _command(plugins: Plugins, name: str) -> CommandSpec:
-    """The command of a name; a conflict over another command does not stand in its way."""
+    """Return the command of a name; a conflict over another command does not prevent that."""
     known: dict[str, Any] = plugins.unambiguous("command")
     if name not in known:
         plugins.specs("command")  # says so where this or another name is claimed twice

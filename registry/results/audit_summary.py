@@ -33,7 +33,7 @@ class AuditFigure:
 
     @property
     def beats_control(self) -> bool:
-        """Whether the interval lies above the control; False where one of them is missing."""
+        """Say whether the interval lies above the control; False if one of them is missing."""
         return self.low is not None and self.control is not None and self.low > self.control
 
 

@@ -19,7 +19,16 @@ import registry.cli.detector_flags
 import registry.tasks.predict
 from lesb_plugin.weights import INPUT_SIZE, WEIGHTS_SHA256
 from lesb_plugin.weights.shipped import shipped_artefact
-from registry import Crop, DetectorSpec, Face, FaceDetectorSpec, LandmarkerSpec, Scores, predict
+from registry import (
+    Crop,
+    DataError,
+    DetectorSpec,
+    Face,
+    FaceDetectorSpec,
+    LandmarkerSpec,
+    Scores,
+    predict,
+)
 from registry.cli import main
 from registry.cli.file_record import FILE_SCHEMA
 from registry.data.media import find_media
@@ -298,7 +307,7 @@ def test_paths_of_nothing_alone_are_an_error_before_a_model_is_built(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry.tasks.predict, "Predictor", lambda *_: pytest.fail("built"))
-    with pytest.raises(DataError, match="no such file or folder: .*nope"):
+    with pytest.raises(DataError, match=r"no such file or folder: .*nope"):
         predict(tmp_path / "nope")
 
 
