@@ -51,7 +51,9 @@ class FineBackbone(Protocol):
     """A backbone that also gives a finer feature map, out of the same forward pass."""
 
     def fine_features(self, images: torch.Tensor) -> Features:
-        """Return `features(images)`, with `fine` of h' about S / 16, or None if `map` already is that fine."""
+        """Return `features(images)`, with `fine` of h' about S / 16, or None if `map` already is
+        that fine.
+        """
 
 
 class TrainableNetwork(Protocol):

@@ -46,7 +46,9 @@ class Embedder:
         self.encoder = encoder_fingerprint(backbone, precision)
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return embeddings (B, d) of uint8 RGB crops (B, S, S, 3); NaN is left for the caller to see."""
+        """Return embeddings (B, d) of uint8 RGB crops (B, S, S, 3); NaN is left for the caller to
+        see.
+        """
         self._check(images)
         embeddings = np.empty((len(images), self.backbone.dim), dtype=np.float32)
         for start in range(0, len(images), self.batch_size):
@@ -57,7 +59,8 @@ class Embedder:
     def with_map(
         self, images: NDArray[np.uint8]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return embeddings (B, d) as above, and the finest feature map of the same pass, (B, C, h, w).
+        """Return embeddings (B, d) as above, and the finest feature map of the same pass, (B, C, h,
+        w).
 
         It is the map of a FineBackbone's finer stage where there is one, else the last map.
         """
@@ -76,7 +79,9 @@ class Embedder:
         return None if logits is None else logits.cpu().double().numpy()
 
     def pixels(self, images: NDArray[np.uint8]) -> torch.Tensor:
-        """Convert uint8 (B, S, S, 3) to what the backbone takes: (B, 3, S, S) in [0, 1], on the device."""
+        """Convert uint8 (B, S, S, 3) to what the backbone takes: (B, 3, S, S) in [0, 1], on the
+        device.
+        """
         self._check(images)
         pixels = _tensor(images).to(self.device).permute(0, 3, 1, 2)  # channels last in memory
         return pixels.float() / 255

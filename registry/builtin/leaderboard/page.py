@@ -43,10 +43,13 @@ def _resource(name: str) -> str:
 
 def _introduction() -> list[Markup]:
     reading = (
-        "AUC in per cent, with its 95 % interval below. In-domain values, in italics, are from data"
-        " sets that the detector or its backbone was trained on; they are left out of averages."
-        " An average is over all other data sets shown that a row has, and their number is below"
-        " it: averages over different data sets do not compare."
+        "AUC in per cent, with its 95 % interval below. In italics: in-domain, and so not averaged."
+        " A star marks the best of its column."
+    )
+    averages = (
+        "In-domain values are from data sets that the detector or its backbone was trained on. An"
+        " average is over all other data sets shown that a row has, and their number is below it:"
+        " averages over different data sets do not compare."
     )
     stars = (
         "A star marks the best value of a column among measured rows and among reported rows, if"
@@ -57,7 +60,9 @@ def _introduction() -> list[Markup]:
         "Measured rows come from runs of bench eval, reported rows from publications. Their"
         " protocols differ: each kind is sorted separately, and the two are never ranked together."
     )
-    return [tag("p", text, class_="soft") for text in (reading, stars, kinds)]
+    rules = (tag("p", text, class_="soft") for text in (averages, stars, kinds))
+    folded = tag("details", tag("summary", "How to read the table"), *rules)
+    return [tag("p", reading, class_="soft"), folded]
 
 
 def _filters(datasets: Sequence[str]) -> Markup:
