@@ -179,7 +179,7 @@ def parse_json(text: str | bytes, source: str) -> Any:
 
 
 def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file in hexadecimal; an OSError if it cannot be read, or has no end."""
+    """Return the sha256 of a file in hexadecimal; an OSError if it cannot be read or never ends."""
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(errno.EINVAL, "not a file", str(path))
     with path.open("rb") as file:

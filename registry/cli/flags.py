@@ -68,7 +68,7 @@ def add_option_flags(parser: argparse.ArgumentParser, owner: str, cls: type[Any]
 
 
 def add_json_flag(parser: argparse.ArgumentParser, what: str) -> None:
-    """Add `--json`, as `args.as_json`: `what` as JSON on standard output, and nothing else there."""
+    """Add `--json`, as `args.as_json`: `what` as JSON on standard output, and nothing else."""
     parser.add_argument("--json", action="store_true", dest="as_json", help=f"print {what} as JSON")
 
 
@@ -126,7 +126,7 @@ def _add_fields(container: Callable[[str], Any], cls: type[Any], prefix: str) ->
 
 
 def _argument(annotation: Any) -> dict[str, Any] | None:
-    """Return how argparse takes a value of this type; None if only --set and --config can give it."""
+    """Return how argparse takes a value of this type; None for --set and --config only."""
     origin, members = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in {Union, types.UnionType}:
         return _argument(next(member for member in members if member is not type(None)))

@@ -39,7 +39,7 @@ class VerdictLines:
         self._headed = False
 
     def text(self, found: Prediction, *more: str) -> str:
-        """Return the line of one file; in a pipe, the first comes below the names of the columns."""
+        """Return the line of one file; in a pipe, the first comes below the column names."""
         if self._terminal:
             return _aligned(found, self._name, more)
         line = "\t".join([*verdict_cells(found), *map(one_line, more)])

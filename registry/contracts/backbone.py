@@ -35,7 +35,7 @@ class Backbone(Protocol):
     def features(self, images: torch.Tensor) -> Features: ...
 
     def embed(self, features: Features) -> torch.Tensor:
-        """Return embeddings (B, d): for a timm model equal to `forward_head(x, pre_logits=True)`."""
+        """Return embeddings (B, d), for a timm model `forward_head(x, pre_logits=True)`."""
 
     def head(self, embedding: torch.Tensor) -> torch.Tensor | None:
         """Return logits of fake (B,), or None if the weights have no fake/real head."""

@@ -147,7 +147,7 @@ class Sample(Protocol):
     def identity(self) -> str: ...
 
     def load(self) -> tuple[NDArray[np.uint8], Face]:
-        """Load the frame, uint8 RGB (H, W, 3), and its face with landmarks (P, 2) in frame pixels."""
+        """Load the frame, uint8 RGB (H, W, 3), and its face with landmarks (P, 2) in its pixels."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,17 +61,17 @@ class AuditSummary(ABC):
     @property
     @abstractmethod
     def passed(self) -> bool:
-        """Whether what was audited may be taken for what it claims to be."""
+        """Say whether what was audited may be taken for what it claims to be."""
 
     @property
     @abstractmethod
     def finding(self) -> str:
-        """What was found, as a clause whose subject is the detector."""
+        """Return what was found, as a clause whose subject is the detector."""
 
     @property
     @abstractmethod
     def words(self) -> str:
-        """What was found, on what, and how to take it, in sentences."""
+        """Return what was found, on what, and how to take it, in sentences."""
 
     @property
     def line(self) -> str:
@@ -91,18 +91,18 @@ class PartAudit:
     summary: AuditSummary | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return plain
 
 
 def audit_file(artefact: Path) -> Path:
-    """Where the summary of an artefact's audit is kept."""
+    """Return the path of the summary of an artefact's audit."""
     return artefact.with_name(artefact.stem + _SUFFIX)
 
 
 def keep_audit(artefact: Path, summary: AuditSummary) -> Path:
-    """Write the summary beside the artefact, whole or not at all, in the place of an older one.
+    """Write the summary beside the artefact, whole or not at all, replacing an older one.
 
     A DataError where the one there is of the same artefact and rests on more fakes.
     """
@@ -119,7 +119,7 @@ def keep_audit(artefact: Path, summary: AuditSummary) -> Path:
 
 
 def _fakes_of(path: Path, summary: AuditSummary) -> int:
-    """How many fakes the audit in a file rests on; 0 for none, or one of another artefact."""
+    """Count the fakes of the audit in a file; 0 for none, or one of another artefact."""
     try:
         values = read_json(path)
         same = values["artefact_sha256"] == summary.artefact_sha256
@@ -137,7 +137,7 @@ def find_audit(
     command: str,
     readers: Iterable[type[AuditSummary]],
 ) -> PartAudit:
-    """The audit beside `artefact`, if it is of this very detector, artefact and weights.
+    """Find the audit beside `artefact`, if it is for this very detector, artefact and weights.
 
     Without one the words say so, and why one that is there does not count; `command` makes one
     ("" where none does). The first of `readers` that a file fits reads it.
@@ -180,7 +180,7 @@ def _never(detector: str, command: str) -> str:
 
 
 def _summary(path: Path, readers: Iterable[type[AuditSummary]]) -> AuditSummary:
-    """A file as the first class that fits reads it; the BenchError of the last that does not."""
+    """Read a file as the first class that fits; the BenchError of the last one if none does."""
     values = _read(path)
     fault: BenchError = DataError("no plugin can read audits")
     for reader in readers:

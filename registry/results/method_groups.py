@@ -20,7 +20,7 @@ class MethodGroup:
     patterns: tuple[str, ...]
 
     def among(self, methods: Iterable[str]) -> tuple[str, ...]:
-        """Those of `methods` that belong to the group, in the order of their names."""
+        """Return those of `methods` that belong to the group, in the order of their names."""
         return tuple(
             method
             for method in sorted(methods)
@@ -29,7 +29,7 @@ class MethodGroup:
 
 
 def read_groups(texts: Sequence[str], methods: Collection[str]) -> tuple[MethodGroup, ...]:
-    """Groups from texts `NAME=PATTERN|PATTERN`; texts of one NAME are one group.
+    """Read groups from texts `NAME=PATTERN|PATTERN`; texts of one NAME are one group.
 
     `methods` are those of the data. ConfigError for a text of another form, for a pattern that none
     of them matches and for a name that one of them has.

@@ -45,14 +45,14 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> Shard:
-        """`2/8` as a Shard; a ConfigError where the text is none."""
+        """Parse `2/8` as a Shard; a ConfigError for any other text."""
         found = _SHARD.fullmatch(text)
         if found is None:
             raise ConfigError(f"shard is {text!r}; write I/N, such as 1/8 for the first of eight")
         return cls(int(found[1]), int(found[2]))
 
     def chunks(self, total: int) -> range:
-        """The indices of this shard's chunks among `total`."""
+        """Return the indices of this shard's chunks among `total`."""
         return range(self.number - 1, total, self.count)
 
 
@@ -74,7 +74,7 @@ class Part:
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     def to_text(self) -> str:
-        """The text of part.json."""
+        """Return the text of part.json."""
         return json.dumps({"schema": _SCHEMA, **asdict(self)}, indent=1, allow_nan=False) + "\n"
 
     def save(self, folder: Path) -> None:
@@ -83,7 +83,7 @@ class Part:
 
     @classmethod
     def load(cls, folder: Path) -> Part:
-        """The part in a run folder; a DataError where it is none."""
+        """Load the part in a run folder; a DataError if there is none."""
         path = folder / PART
         try:
             record = dict(read_json(path))
@@ -100,7 +100,7 @@ class Part:
 
 
 def refuse_part(path: Path) -> None:
-    """DataError where what is looked for at `path` is not there because a part is."""
+    """Raise a DataError where what is looked for at `path` is missing because a part is there."""
     folder = path if path.is_dir() else path.parent
     if (folder / PART).is_file():
         shard = Part.load(folder).shard

@@ -44,7 +44,7 @@ _NO_INTERVAL = "DeepfakeBench gives no interval"
 def measure(
     table: pa.Table, settings: Settings, metrics: Mapping[str, Metric]
 ) -> tuple[Measurement, ...]:
-    """Every metric of `settings` under its profile; `metrics` maps names to metrics."""
+    """Measure every metric of `settings` under its profile; `metrics` maps names to metrics."""
     if settings.profile == STRICT:
         return summarise(table, settings, metrics)
     chosen = metrics_of(settings, metrics)
@@ -59,7 +59,7 @@ def measure(
 
 
 def scored_units(table: pa.Table, settings: Settings) -> dict[str, Units]:
-    """The frames and the videos that have a score, as the settings' profile sees them."""
+    """Return the frames and the videos that have a score, as the settings' profile sees them."""
     if settings.profile not in PROFILES:
         raise UnknownNameError("profile", settings.profile, PROFILES)
     units = aggregate(table, settings)
@@ -78,7 +78,9 @@ def scored_units(table: pa.Table, settings: Settings) -> dict[str, Units]:
 def differences(
     table: pa.Table, settings: Settings, metrics: Mapping[str, Metric]
 ) -> tuple[str, ...]:
-    """Why `deepfakebench` gives other numbers than `strict` here; a sentence for each reason."""
+    """Say why `deepfakebench` gives other numbers than `strict` here; a sentence for each
+    reason.
+    """
     frames = scored_units(table, replace(settings, profile=DEEPFAKEBENCH_PROFILE))["frame"]
     lines: list[str] = []
     for dataset in _datasets(table):
@@ -94,7 +96,7 @@ def _datasets(table: pa.Table) -> list[str]:
 
 
 def _folders(frames: Units) -> Units:
-    """Frames to videos by the name of their folder, data set by data set."""
+    """Group frames into videos by the name of their folder, data set by data set."""
     parts = [_folders_of(frames.take(frames.dataset == name)) for name in np.unique(frames.dataset)]
     if not parts:
         return frames
@@ -166,7 +168,7 @@ def _value(
 
 
 def _of_videos(frames: Units) -> Iterator[str]:
-    """Which videos become one, or several, when a folder's name stands for a video."""
+    """Say which videos become one, or several, when a folder's name stands for a video."""
     names, group = deepfakebench_metrics.folder_groups(frames.path.tolist())
     videos, member = np.unique(frames.video, return_inverse=True)
     pairs = np.unique(np.stack([group, member]), axis=1)  # (2, P): each folder and video once
@@ -210,7 +212,9 @@ def _of_metrics(frames: Units, settings: Settings, metrics: Mapping[str, Metric]
 
 
 def _of_eer(frames: Units, detector: str, strict: Metric) -> Iterator[str]:
-    """Of the detector's own score, or, where that is the same, of the variant that differs most."""
+    """Compare the EER of the detector's score or, where that is the same, the variant that differs
+    most.
+    """
     found = {
         name: (
             deepfakebench_metrics.eer(frames.label, scores),

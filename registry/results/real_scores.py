@@ -52,6 +52,6 @@ class RealScores:
 
     @property
     def sentence(self) -> str:
-        """What scores are compared with, for people."""
+        """Say what scores are compared with, for people."""
         compared = f"Scores are compared with {len(self)} real faces ({self.name})."
         return f"{compared} {self.advice}".rstrip()

@@ -15,7 +15,7 @@ __all__ = ["domains_of", "model_remarks", "remarks"]
 def domains_of(
     data: Sequence[VideoIndex], backbone: Backbone | None, detector: Detector
 ) -> dict[str, str]:
-    """Whether backbone or artefact have seen the data set they are evaluated on."""
+    """Say whether backbone or artefact have seen the data set they are evaluated on."""
     trained = () if backbone is None else backbone.trained_on
     seen = {each.dataset for each in trained} | set(traits_of(detector).trained_on)
     unknown = any(each.task == "unknown" for each in trained)
@@ -33,7 +33,9 @@ def remarks(
     detector: Detector,
     checkpoint_selection: str,
 ) -> tuple[str, ...]:
-    """Sentences on the data, on how weights were chosen, and on what they were trained for."""
+    """Return sentences on the data, on how weights were chosen, and on what they were trained
+    for.
+    """
     notes = [
         f"{dataset}: {domain}, the detector or its backbone was trained on this data set;"
         " the same people may be among those scored"
@@ -49,7 +51,7 @@ def remarks(
 
 
 def model_remarks(backbone: Backbone, detector: Detector) -> list[str]:
-    """Sentences on weights and crops, whatever the data."""
+    """Return sentences on weights and crops, whatever the data."""
     notes = []
     if backbone.crop.name in WHOLE:
         notes.append(

@@ -44,7 +44,7 @@ _EDGE = 1e-6  # scores are clipped to [_EDGE, 1 - _EDGE] before their log-odds a
 
 
 def verdict_word(p: float, p_any: float | None = None) -> Word:
-    """MANIPULATED up to .05, AUTHENTIC above .20, else UNDETERMINED.
+    """Return MANIPULATED up to 0.05, AUTHENTIC above 0.20, else UNDETERMINED.
 
     Of a video `p_any` asks only whether any run of frames is unusual, and decides on AUTHENTIC.
     """
@@ -76,7 +76,7 @@ class PartScale:
 
     @classmethod
     def of(cls, scores: Mapping[str, Array]) -> PartScale:
-        """Of scores (n,) in [0, 1] by part, n >= 2."""
+        """Compute the scale of scores (n,) in [0, 1] by part, n >= 2."""
         values = np.stack(list(scores.values())) if scores else np.empty((0, 2))  # (K, n)
         odds = _log_odds(values)
         deviation = odds.std(axis=1, ddof=1)
@@ -97,7 +97,7 @@ class PartScale:
         )
 
     def standardise(self, scores: Mapping[str, float]) -> dict[str, float]:
-        """Log-odds by part in standard deviations of real faces, 0 their mean."""
+        """Convert scores to log-odds by part in standard deviations of real faces, 0 their mean."""
         odds = _log_odds(np.array([scores[name] for name in self.names], np.float64))
         z = (odds - self.mean) / self.deviation
         return dict(zip(self.names, z.tolist(), strict=True))
@@ -119,7 +119,7 @@ def single_out(
     limit: float | None,
     cannot_tell: str = "",
 ) -> Choice:
-    """Of standardised scores and conformal p by part.
+    """Choose a part by standardised scores and conformal p by part.
 
     A part stands out where it leads the next by more than `limit` and is the only one as unusual
     as a manipulated face is: where others are, too, several may have been changed, or the face as a
@@ -172,7 +172,7 @@ def judge(
     cannot_tell: str = "",
     runs: FrameRuns | None = None,
 ) -> Judgement:
-    """Of a face's score and scores by part, beside those (n,) of the real faces of `scale`.
+    """Judge a face by its score and scores by part, beside those (n,) of the real faces of `scale`.
 
     `runs` are those of the frames of a file, whose p stands for that of the score.
     """
@@ -202,7 +202,7 @@ class PartRow:
     def of(
         cls, scores: Mapping[str, float], judgement: Judgement, scale: PartScale
     ) -> tuple[PartRow, ...]:
-        """Every part of the scale."""
+        """Return a row for every part of the scale."""
         return tuple(
             cls(
                 name=name,
@@ -227,7 +227,7 @@ class Segment:
 
     @property
     def words(self) -> str:
-        """`3.5 s to 6.4 s`, or `frames 105 to 192` where the file has no times."""
+        """Return `3.5 s to 6.4 s`, or `frames 105 to 192` if the file has no times."""
         if self.start is None or self.end is None:
             return f"frames {self.first} to {self.last}"
         return f"{self.start:.1f} s to {self.end:.1f} s"
@@ -259,7 +259,7 @@ class FileVerdict:
 
     @property
     def part(self) -> str | None:
-        """The part that stands out."""
+        """Name the part that stands out."""
         return None if self.choice is None else self.choice.part
 
     @property
@@ -287,7 +287,7 @@ class FileVerdict:
         return f"p = {self.p:.2f} ({manipulated}), highest run p = {self.p_run:.2f} ({authentic})"
 
     def to_json(self) -> dict[str, Any] | None:
-        """Plain data; None where there is no verdict."""
+        """Return plain data; None without a verdict."""
         if self.word is None:
             return None
         return {
@@ -308,7 +308,7 @@ class FileVerdict:
         }
 
     def parts_json(self, scores: Mapping[str, float]) -> dict[str, dict[str, float]] | None:
-        """Scores by part beside real faces, or alone where there are none; None without parts."""
+        """Return scores by part beside real faces, or alone without any; None without parts."""
         if not self.parts:
             return {name: {"score": score} for name, score in scores.items()} or None
         return {
@@ -319,7 +319,7 @@ class FileVerdict:
         }  # fmt: skip
 
     def part_json(self) -> dict[str, Any] | None:
-        """What is said of the parts, as plain data; None where nothing is."""
+        """Return what is known of the parts, as plain data; None without anything."""
         if self.choice is None:
             return None
         return {
