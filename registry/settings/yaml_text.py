@@ -17,7 +17,7 @@ _DEEPEST, _MOST, _LONGEST = 50, 100_000, 4 << 20  # levels, values, characters
 
 
 def parse_yaml(text: str, source: str) -> Any:
-    """What a text of YAML says, None where it says nothing; a ConfigError names its `source`."""
+    """Parse a text of YAML, None if it is empty; a ConfigError names its `source`."""
     import yaml
 
     if len(text) > _LONGEST:
@@ -87,7 +87,7 @@ def _check_size(text: str, source: str) -> None:
 
 
 def _check_keys(node: Any, source: str) -> None:
-    """A key is text, and stands once; PyYAML would silently take the last."""
+    """Check that keys are text and unique; PyYAML would silently take the last."""
     import yaml
 
     if isinstance(node, yaml.SequenceNode):

@@ -24,7 +24,7 @@ Config = TypeVar("Config", bound=ScoringConfig)
 
 
 def build_chosen(plugins: Plugins, config: Config) -> tuple[Config, Model, str]:
-    """The configuration with the detector's name in it, its model, and a note, or "".
+    """Choose the detector: the configuration with its name, its model, and a note, or "".
 
     `auto` is the detector that --artefact is of, else the one of highest precedence that is fitted
     for the backbone's weights; the note says where that is not the first. Where none is fitted the
@@ -83,7 +83,7 @@ def _unable(best: DetectorSpec, chosen: str, config: ScoringConfig) -> str:
 
 
 def _candidates(plugins: Plugins) -> list[DetectorSpec]:
-    """Detectors that are taken where none is named, the first first."""
+    """List the detectors that may be chosen by default, the first one first."""
     specs: dict[str, DetectorSpec] = plugins.specs("detector")
     ranked = sorted(specs.values(), key=lambda spec: -spec.precedence)
     found = [spec for spec in ranked if spec.precedence > 0]
@@ -96,7 +96,7 @@ def _candidates(plugins: Plugins) -> list[DetectorSpec]:
 
 
 def _fitted_as(plugins: Plugins, given: Path) -> str:
-    """The detector that an artefact is of; a DataError for what is none."""
+    """Find the detector that an artefact is for; a DataError if there is none."""
     path = artefact_file(given)
     specs: dict[str, DetectorSpec] = plugins.specs("detector")
     for spec in specs.values():

@@ -67,16 +67,18 @@ class FinishedRun:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Names of the parts that have scores."""
+        """Name the parts that have scores."""
         return tuple(self.faces[0].parts) if self.faces else ()
 
     @property
     def part_words(self) -> str:
-        """How well scores of parts say where a face was changed; "" where the run does not know."""
+        """Say how well part scores show where a face was changed; "" if the run does not know."""
         return str(Result.load(self.folder).provenance.audit.get("words", ""))
 
     def crop(self, face: ScoredFace) -> Crop:
-        """The face as it was cropped, with landmarks; DataError where it is not what was scored."""
+        """Cut the face as it was cropped, with landmarks; a DataError if it is not what was
+        scored.
+        """
         frame = self._frame(face)
         try:
             image, found = self._reader.read_marked(frame)
@@ -96,16 +98,16 @@ class FinishedRun:
         return replace(crop, **names)
 
     def aspect(self, crop: Crop) -> float:
-        """Width over height of the face in a crop, which is square and may be squeezed."""
+        """Return width over height of the face in a crop, which is square and may be squeezed."""
         return shown_aspect(self._policy, crop.box)
 
     @property
     def detector(self) -> Detector:
-        """The detector of the run."""
+        """Build the detector of the run."""
         return self._model.detector
 
     def explainer(self, name: str, options: Mapping[str, Any]) -> Explain:
-        """The explainer `name` of the run's detector."""
+        """Build the explainer `name` of the run's detector."""
         spec = self._plugins.get("explainer", name)  # a wrong name is told before weights are read
         return build_explainer(spec, self.detector, options)
 
@@ -130,7 +132,9 @@ class FinishedRun:
 
     @cached_property
     def _policy(self) -> CropPolicy:
-        """As the result records it, so that looking at faces takes no weights."""
+        """Return the crop policy that the result records, so that looking at faces needs no
+        weights.
+        """
         origin = Result.load(self.folder).provenance
         crop = origin.crop if origin.backbone is None else origin.backbone.crop
         return self._model.crop if crop is None else crop

@@ -82,7 +82,7 @@ def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
 
 
 def artefact_folder(config: FitConfig) -> Path:
-    """Where the artefact goes; ConfigError where one is already."""
+    """Choose where the artefact goes; a ConfigError if one is already there."""
     name = f"{config.detector}_{(config.backbone or '').replace('/', '_')}"
     out = Path(config.out or f"runs/{name}")
     artefact = artefact_in(out)
@@ -95,7 +95,9 @@ def artefact_folder(config: FitConfig) -> Path:
 
 @contextmanager
 def _marked(out: Path) -> Iterator[None]:
-    """A file that stays where a fit ends between its artefact and its report, killed or not."""
+    """Mark a fit with a file that stays if it ends between its artefact and its report, killed or
+    not.
+    """
     mark = out / unfinished_name(_MARK)
     mark.touch()
     try:
@@ -117,7 +119,7 @@ def _marks(out: Path) -> list[Path]:
 
 
 def _is_half_done(out: Path) -> bool:
-    """Whether the artefact is of a fit that has not come to the end: the next one may replace it.
+    """Say whether the artefact is from a fit that did not finish: the next one may replace it.
 
     One that is older than the mark is whole, and of an earlier fit.
     """

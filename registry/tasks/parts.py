@@ -40,7 +40,7 @@ class _Stored:
 
 
 def evaluate_shard(config: EvalConfig, shard: Shard) -> tuple[Part, Path]:
-    """Score one shard of an evaluation: chunks and part.json in the run folder, which is returned.
+    """Score one shard of an evaluation; return its run folder, with chunks and part.json.
 
     There are no numbers before all parts are merged. An interrupted part goes on where it stopped.
     """
@@ -67,7 +67,7 @@ def evaluate_shard(config: EvalConfig, shard: Shard) -> tuple[Part, Path]:
 def merge_parts(
     folders: Sequence[Path], out: Path, *, overwrite: bool = False, quiet: bool = False
 ) -> Result:
-    """The run that one process would have left in `out`, of the parts in `folders`.
+    """Merge the parts in `folders` into the run that one process would have left in `out`.
 
     Raises a BenchError where a shard is missing or there twice, or where parts are of different
     settings, data or weights, or of others than are here now.
@@ -102,7 +102,7 @@ def _stored(folder: Path) -> _Stored:
 
 
 def _check_complete(parts: Sequence[_Stored]) -> None:
-    """ConfigError unless every shard is there once."""
+    """Raise a ConfigError unless every shard is there once."""
     if not parts:
         raise ConfigError("no parts to merge; name the folders of `bench eval --shard I/N`")
     seen: dict[int, Path] = {}
@@ -127,7 +127,7 @@ def _check_complete(parts: Sequence[_Stored]) -> None:
 
 
 def _check_alike(one: _Stored, other: _Stored) -> None:
-    """ConfigError where two parts are not of the same evaluation."""
+    """Raise a ConfigError if two parts are not of the same evaluation."""
     mine, theirs = asdict(one.config), asdict(other.config)
     both = f"{one.folder} and {other.folder}"
     for name in mine:
@@ -143,7 +143,7 @@ def _check_alike(one: _Stored, other: _Stored) -> None:
 
 
 def _check_same_as_here(stored: _Stored, job: EvalJob) -> None:
-    """DataError where data or weights are not those that the parts were made with."""
+    """Raise a DataError if data or weights differ from those that the parts were made with."""
     if stored.part.data_fingerprint != job.data_fingerprint:
         raise DataError(
             f"the data differs from what {stored.folder} was scored on; merge where it is"
@@ -157,7 +157,7 @@ def _check_same_as_here(stored: _Stored, job: EvalJob) -> None:
 
 
 def _chunks(parts: Sequence[_Stored], job: EvalJob) -> dict[int, Chunk]:
-    """Every chunk, in order; a DataError names one that is not there."""
+    """Yield every chunk, in order; a DataError names one that is missing."""
     chunks: dict[int, Chunk] = {}
     for each in parts:
         store = job.store(each.folder, cached=False)
@@ -173,7 +173,9 @@ def _chunks(parts: Sequence[_Stored], job: EvalJob) -> dict[int, Chunk]:
 
 
 def _link(source: Path, job: EvalJob) -> None:
-    """A part's chunk in the run folder, without a second copy of it where the disk can do that."""
+    """Link a part's chunk into the run folder, without a second copy where the disk supports
+    that.
+    """
     target = job.folder / source.parent.name / source.name
     with replacing(target) as temporary:
         try:

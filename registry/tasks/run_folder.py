@@ -17,7 +17,8 @@ _PLACES = ("dataset", "weights", "artefact", "wrap_artefact")
 
 
 def refuse_other_run(folder: Path, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """ConfigError where the run in `folder` is of other data or another detector than `wanted`.
+    """Raise a ConfigError if the run in `folder` is of other data or another detector than
+    `wanted`.
 
     Both are configurations, field by field; a field that either lacks is not compared. The same
     line again, with a backbone or an artefact that was trained anew in its place, is the same run.
@@ -36,7 +37,7 @@ def refuse_other_run(folder: Path, there: Mapping[str, Any], wanted: Mapping[str
 
 
 def refuse_other_part(folder: Path, shard: Shard, *, overwrite: bool) -> None:
-    """ConfigError where `shard` would be mixed with another one, or with a whole run.
+    """Raise a ConfigError if `shard` would be mixed with another one, or with a complete run.
 
     A whole run may go on where a part ended: it takes its chunks over.
     """
