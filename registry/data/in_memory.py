@@ -23,7 +23,7 @@ Picture: TypeAlias = Union[str, Path, "np.ndarray[Any, Any]", "Image", Iterable[
 
 @contextmanager
 def as_files(inputs: Iterable[Picture]) -> Iterator[Mapping[Path, str]]:
-    """Paths by order, each with the name that it is told by: its own, or `image 1` for pixels.
+    """Yield paths in order, each with its name in messages: its own, or `image 1` for pixels.
 
     An array is uint8: RGB (H, W, 3), grey (H, W), or several RGB images (N, H, W, 3). Pixels are
     written without loss into a folder that is gone after the block. A DataError names what cannot
@@ -41,7 +41,7 @@ def as_files(inputs: Iterable[Picture]) -> Iterator[Mapping[Path, str]]:
 
 
 def _flat(inputs: Iterable[Picture]) -> Iterator[str | Path | np.ndarray[Any, Any]]:
-    """Paths and arrays alone, in order."""
+    """Yield paths and arrays alone, in order."""
     for each in inputs:
         if isinstance(each, (str, Path)):
             yield each

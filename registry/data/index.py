@@ -44,14 +44,14 @@ _INSTANT = 1e-6  # seconds: what rounding may cost a time
 def find_videos(
     name: str, split: str, plugins: Plugins, options: DataOptions = _NO_OPTIONS
 ) -> list[Video]:
-    """The videos of `find_index`."""
+    """Return the videos of `find_index`."""
     return list(find_index(name, split, plugins, options).videos)
 
 
 def find_index(
     name: str, split: str, plugins: Plugins, options: DataOptions = _NO_OPTIONS
 ) -> VideoIndex:
-    """Videos of `split` of the data set `name`: a path, a registered name, or `kind:NAME`.
+    """Find the videos of `split` of the data set `name`: a path, a registered name, or `kind:NAME`.
 
     Raises a BenchError where the name stands for nothing or for two things, or the split is empty.
     """
@@ -73,7 +73,8 @@ FramePolicy = Literal["linspace", "time", "first", "all", "deepfakebench"]
 
 
 def select_frames(video: Video, count: int, policy: FramePolicy = "linspace") -> tuple[Frame, ...]:
-    """At most `count` frames: evenly spread from the first to the last, or the first; or all.
+    """Choose at most `count` frames: evenly spread from the first to the last, or the first; or
+    all.
 
     `linspace` spreads them by number, `time` by the seconds at which a video file shows them;
     `deepfakebench` takes the first in the order of the integers that their names are before the
@@ -95,7 +96,7 @@ def select_frames(video: Video, count: int, policy: FramePolicy = "linspace") ->
 
 
 def _chosen(presented: PresentedFrames, count: int, policy: FramePolicy) -> Sequence[int]:
-    """Numbers of the frames that a policy takes, ascending."""
+    """Return numbers of the frames that a policy takes, ascending."""
     total, times = presented.count, presented.times
     if policy in {"first", "all", "deepfakebench"}:
         return range(total if policy == "all" else min(count, total))
@@ -108,7 +109,9 @@ def _chosen(presented: PresentedFrames, count: int, policy: FramePolicy) -> Sequ
 
 
 def deepfakebench_frame_number(frame: Frame) -> int:
-    r"""The number by which DeepfakeBench sorts: of `a\b\012.png` 12, and of `012_1.png` 121."""
+    r"""Return the number by which DeepfakeBench sorts: for `a\b\012.png` 12, and for `012_1.png`
+    121.
+    """
     name = (frame.listed or frame.path.name).replace("\\", "/").rpartition("/")[2]
     try:
         return int(name.partition(".")[0])
@@ -121,7 +124,9 @@ def deepfakebench_frame_number(frame: Frame) -> int:
 
 
 def _presented(path: Path) -> PresentedFrames:
-    """Frames of a video file; one for a file that no reader makes anything of, which then fails."""
+    """Find the frames of a video file; one for a file that no reader understands, which then
+    fails.
+    """
     try:
         with reading(path):
             return find_frames(path)
@@ -130,7 +135,8 @@ def _presented(path: Path) -> PresentedFrames:
 
 
 def data_fingerprint(videos: Iterable[Video]) -> str:
-    """sha256 of what the data is: ids, labels, file names and sizes, and the landmarks themselves.
+    """Hash what the data is: ids, labels, file names and sizes, and the landmarks themselves
+    (sha256).
 
     The same on every machine and in every order of videos; images are not read.
     """
@@ -148,7 +154,7 @@ def _line(video: Video) -> str:
 
 
 def _size(path: Path) -> int | None:
-    """Bytes, or None for a file that is not there: reading it will be an error row of its own."""
+    """Return bytes, or None for a missing file: reading it will be an error row of its own."""
     return path.stat().st_size if is_there(path) else None
 
 
@@ -183,7 +189,9 @@ def resolve_data(name: str, split: str, plugins: Plugins) -> tuple[DatasetSpec, 
 
 
 def _check(videos: Sequence[Video], spec: DatasetSpec) -> None:
-    """What every reader owes: at least one frame per video, no id twice, methods with names."""
+    """Check what every reader owes: at least one frame per video, no id twice, methods with
+    names.
+    """
     seen: set[tuple[str, str]] = set()
     for video in videos:
         key = (video.dataset, video.id)
@@ -210,7 +218,7 @@ def _check(videos: Sequence[Video], spec: DatasetSpec) -> None:
 
 
 def _is_text(video: Video) -> bool:
-    """Whether every name can be written down: Linux allows any bytes in one."""
+    """Say whether every name can be written down: Linux allows any bytes in one."""
     names = [video.id, *(str(frame.path) for frame in video.frames), str(video.file or "")]
     try:
         "".join(names).encode()
@@ -239,7 +247,7 @@ def _looks_like_a_path(name: str) -> bool:
 
 
 def _missing(path: Path) -> str:
-    """Which part of a path is not there, and what is there instead."""
+    """Say which part of a path does not exist, and what is there instead."""
     there = path.absolute()
     while not there.parent.exists():
         there = there.parent

@@ -61,12 +61,12 @@ class Model:
 
     @property
     def artefact_sha256(self) -> str:
-        """Of the file; "" where there is none."""
+        """Return the sha256 of the file; "" without one."""
         return "" if self.artefact is None else file_sha256(self.artefact)
 
     @property
     def settings(self) -> Settings:
-        """How this detector's face scores become scores of frames and of videos."""
+        """Return how this detector's face scores become scores of frames and of videos."""
         votes = frozenset(traits_of(self.detector).vote_variants)
         return Settings(detector=self.spec.name, metrics=(), vote_variants=votes)
 
@@ -90,7 +90,9 @@ def build_context(
 def _parts(
     chosen: Chosen, config: DetectorSettings, fitted: Fitted | None, load: Load
 ) -> tuple[Embedder | None, Path | None]:
-    """The backbone on its device, and the artefact for it; None of what the detector needs not."""
+    """Load the backbone on its device, and find its artefact; None for what the detector does not
+    need.
+    """
     if fitted is not None:
         return fitted.embedder, fitted.artefact
     if chosen.backbone is None:
@@ -125,7 +127,7 @@ def build_model(
 
 
 def audit_of(model: Model, config: DetectorSettings) -> PartAudit:
-    """What is known of how well the detector's part scores say where a face was changed."""
+    """Return what is known of how well the detector's part scores localise."""
     return find_audit(
         model.artefact,
         detector=model.spec.name,
@@ -143,7 +145,9 @@ def _audit_readers(model: Model) -> Iterator[type[AuditSummary]]:
 
 
 def _audit_line(model: Model, config: DetectorSettings) -> str:
-    """What audits this very detector, and keeps the audit where there is an artefact for it."""
+    """Return the command that audits this very detector, and keeps the audit if it has an
+    artefact.
+    """
     if not model.audits:
         return ""
     line = ["bench", model.audits[0].name, "--detector", model.spec.name]
@@ -157,7 +161,7 @@ def _audit_line(model: Model, config: DetectorSettings) -> str:
 
 
 def build_detector(spec: DetectorSpec, context: DetectorContext) -> Detector:
-    """The detector itself; one that does not keep the contract is a PluginError."""
+    """Build the detector itself; one that breaks the contract is a PluginError."""
     detector = guarded(f"detector {spec.name!r}", spec.source, spec.build, context)
     if not isinstance(detector, Detector):
         raise PluginError(
@@ -168,7 +172,9 @@ def build_detector(spec: DetectorSpec, context: DetectorContext) -> Detector:
 
 
 def build_explainer(spec: ExplainerSpec, detector: Detector, options: Mapping[str, Any]) -> Explain:
-    """What explains a detector's scores; a ConfigError for a detector that it cannot explain."""
+    """Build what explains a detector's scores; a ConfigError for a detector that it cannot
+    explain.
+    """
     resolved = resolve_options(None if spec.options is None else spec.options.load(), options)
     arguments = (detector,) if resolved is None else (detector, resolved)
     explain: Explain = guarded(f"explainer {spec.name!r}", spec.source, spec.build, *arguments)

@@ -29,7 +29,7 @@ _OF_A_FILE = 32  # frames to learn from: neighbours in a video are all but the s
 
 
 def find_splits(config: LearningSettings, plugins: Plugins) -> tuple[list[Video], list[Video]]:
-    """Videos of the train and the val split; DataError where both hold the same person."""
+    """Find the videos of the train and the val split; a DataError if both hold the same person."""
     if not config.train:
         raise ConfigError(
             "no faces to learn from; pass --train DIR (a manifest or folder with real faces), or"

@@ -84,13 +84,13 @@ def check_needs(
 
 
 def _listed(number: int, error: BenchError) -> Iterator[str]:
-    """The lines of one of several errors."""
+    """Yield the lines of one of several errors."""
     for k, line in enumerate(str(error).splitlines()):
         yield f"     {line}" if k else f"  {number}. {line}"
 
 
 def find_weights(chosen: ChosenBackbone, weights: str | None) -> str | None:
-    """`weights`, else the file in the folder for weights where it needs one, else None.
+    """Return `weights`, else the file in the folder for weights if it needs one, else None.
 
     A ConfigError says which file is meant where none is there.
     """
@@ -103,7 +103,8 @@ def find_weights(chosen: ChosenBackbone, weights: str | None) -> str | None:
 
 
 def kept_places(chosen: ChosenBackbone) -> list[Path]:
-    """Where a weights file of the backbone may be in the folder for weights, first choice first.
+    """List where a weights file of the backbone may be in the folder for weights, first choice
+    first.
 
     Under its published names, or under the backbone's own.
     """
@@ -124,7 +125,7 @@ def _no_weights(chosen: ChosenBackbone) -> str:
 
 
 def _missing(chosen: Chosen, backbone: ChosenBackbone, config: ModelSettings) -> Iterator[_Need]:
-    """What is not there, in the order in which a user needs it."""
+    """Yield what is missing, in the order in which a user needs it."""
     try:
         weights = find_weights(backbone, config.weights)
         _check_file(backbone, weights)
@@ -145,12 +146,14 @@ def _check_file(backbone: ChosenBackbone, weights: str | None) -> None:
 
 
 def is_no_file(weights: str) -> bool:
-    """Whether `weights` is a word for weights and no path."""
+    """Say whether `weights` is a keyword for weights and not a path."""
     return weights in {RANDOM, PRETRAINED} or weights.startswith(HUB)
 
 
 def _may_be_there(path: str) -> bool:
-    """False for a path of nothing; what cannot even be asked for is told of when it is read."""
+    """Return False for a path of nothing; a path that cannot be checked is an error when it is
+    read.
+    """
     try:
         return Path(path).expanduser().exists()
     except (OSError, RuntimeError, ValueError):
@@ -158,7 +161,7 @@ def _may_be_there(path: str) -> bool:
 
 
 def wrapper_file(config: ModelSettings) -> Path:
-    """What the wrapper of `config` is made with; a BenchError where none is named or there."""
+    """Return what the wrapper of `config` is made with; a BenchError if none is named or found."""
     if config.wrapper_artefact is None:
         raise ConfigError(
             f"--wrap {config.wrap} needs what it wraps with; pass {_wrapper_flag(config)} DIR, the"
@@ -184,7 +187,7 @@ def _of_wrapper(chosen: Chosen, config: ModelSettings) -> Iterator[_Need]:
 def _of_detector(
     chosen: Chosen, backbone: ChosenBackbone, config: DetectorSettings, weights: str | None
 ) -> Iterator[_Need]:
-    """An artefact that is named and not there, or needed and certainly not registered."""
+    """Yield an artefact that is named and missing, or needed and certainly not registered."""
     if config.detector_artefact is not None:
         try:
             artefact_file(Path(config.detector_artefact))
@@ -199,7 +202,7 @@ def _of_detector(
 
 
 def how_to_fit(config: DetectorSettings, weights_sha256: str = "") -> tuple[str, ...]:
-    """Lines that say that no artefact was fitted for a backbone, and how one is made."""
+    """Return lines that say that no artefact was fitted for a backbone, and how to make one."""
     named = shlex.join(config.backbone_flags)
     out = f"runs/{config.detector}_{(config.backbone or '').replace('/', '_')}"
     of_weights = f" with weights {weights_sha256[:12]}" if weights_sha256 else ""
@@ -217,14 +220,14 @@ def how_to_fit(config: DetectorSettings, weights_sha256: str = "") -> tuple[str,
 
 
 def _as_artefact(config: DetectorSettings) -> str:
-    """What has to be said first, where `--artefact` alone would be the wrapper's."""
+    """Return the flags needed first where `--artefact` alone would be the wrapper's."""
     if config.wrap is None:
         return ""
     return shlex.join(["--wrap-artefact", str(config.wrapper_artefact)]) + " "
 
 
 def _command(config: ModelSettings) -> str:
-    """The subcommand of a configuration: its folder of shipped YAML files bears its name."""
+    """Return the subcommand of a configuration: its folder of shipped YAML files has its name."""
     return str(getattr(config, "folder", "eval"))
 
 

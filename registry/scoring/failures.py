@@ -33,7 +33,7 @@ class Failures:
             self._first.setdefault(reason, units[chunk.unit[at]].frame.path)
 
     def check(self) -> None:
-        """DataError where more have failed than may."""
+        """Raise a DataError if more have failed than allowed."""
         most = self._allowed * self._frames if self._allowed < 1 else self._allowed
         if self._total <= most:
             return
