@@ -99,7 +99,7 @@ def _run(script: Path, argv: list[str]) -> None:
 
 
 def _sources(script: Path) -> Sources:
-    """The checkout's files that the script imports, and those that register() does."""
+    """Return the checkout's files that the script imports, and those that register() does."""
     folder = script.resolve().parent
     return read_sources(script.resolve(), [folder, Path.cwd().resolve()])
 

@@ -54,7 +54,7 @@ the rows that are finished."""
 
 
 def configure_audit(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench audit`: those of AuditConfig."""
+    """Add the flags of `bench audit`: those of AuditConfig."""
     parser.usage = f"{parser.prog} [options]"
     parser.epilog = _EXAMPLES
     add_config_flags(parser, AuditConfig)
@@ -103,7 +103,9 @@ def _default_folder(config: AuditConfig) -> str:
 
 
 def _audit_there(folder: Path) -> dict[str, Any]:
-    """The configuration of the audit in a folder; empty where there is none that can be read."""
+    """Return the configuration of the audit in a folder; empty where there is none that can be
+    read.
+    """
     try:
         return dict(read_json(folder / REPORT)["config"])
     except (OSError, BenchError, ValueError, KeyError, TypeError):

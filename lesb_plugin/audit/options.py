@@ -93,7 +93,7 @@ class AuditConfig(AuditSettings):
 
     @property
     def named_rows(self) -> tuple[str, ...]:
-        """The rows that `only` names; none for all."""
+        """Return the rows that `only` names; none for all."""
         names = (name.strip() for each in self.only for name in each.split(","))
         return tuple(filter(None, names))
 

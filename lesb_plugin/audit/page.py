@@ -47,7 +47,7 @@ _PER_METHOD, _REALS = 1, 2
 
 
 def audit_page(audit: Audit) -> str:
-    """The whole page, self-contained."""
+    """Return the whole page, self-contained."""
     title = f"Audit of {headline(audit)}"
     notes = [tag("p", tag("strong", "Note: "), line, class_="note") for line in audit.notes]
     main = tag(
@@ -105,7 +105,7 @@ def _reading() -> Markup:
 
 
 def _controls(audit: Audit) -> Markup:
-    """What knows nothing of the face and scores as well."""
+    """Return what knows nothing of the face and scores as well."""
     if not audit.called_out:
         return Markup()
     items = [tag("li", line) for line in audit.called_out]
@@ -145,7 +145,7 @@ def _faces(audit: Audit) -> Iterator[Markup]:
 
 
 def _example_rows(audit: Audit) -> list[int]:
-    """The first face of each method, and two reals."""
+    """Return the first face of each method, and two reals."""
     left: dict[str, int] = {}
     rows = []
     for row, face in enumerate(audit.found.faces):
@@ -187,7 +187,7 @@ def _truth(audit: Audit, row: int) -> str:
 
 
 def _prediction(audit: Audit, row: int) -> str:
-    """The scores in words beside the colours."""
+    """Return the scores in words beside the colours."""
     score = f"score of fake {audit.found.reading.fake[row]:.2f}"
     if audit.z is None:
         return score

@@ -33,17 +33,19 @@ class PartSummary(AuditSummary):
 
     @property
     def passed(self) -> bool:
-        """Whether the parts localise."""
+        """Say whether the parts localise."""
         return self.localises
 
     @property
     def localises(self) -> bool:
-        """Whether part scores say more of where a face was changed than one constant answer."""
+        """Say whether part scores say more of where a face was changed than one constant answer."""
         return self.right_part.beats_control
 
     @property
     def finding(self) -> str:
-        """The first figure as a clause: `names the changed part first in 35 % [30, 40] of ...`."""
+        """Return the first figure as a clause: `names the changed part first in 35 % [30, 40] of
+        ...`.
+        """
         control = self.right_part.control
         than = ""
         if control is not None:
@@ -65,7 +67,7 @@ class PartSummary(AuditSummary):
 
     @property
     def words(self) -> str:
-        """What was found, on what, and how to take it, in sentences."""
+        """Return what was found, on what, and how to take it, in sentences."""
         edits = "edits made of " if self.made_edits else ""
         lead = (
             f"Audited on {edits}{', '.join(self.datasets)}, split {self.split} ({self.reals:,} real"
@@ -82,7 +84,7 @@ class PartSummary(AuditSummary):
 
     @property
     def _of_reports(self) -> str:
-        """Sentences on the part that reports single out, "" where that was not measured."""
+        """Return sentences on the part that reports single out, "" where that was not measured."""
         if not {"right", "singled"} <= set(self.reports):
             return ""
         right, singled = (_percent(self.reports[name]) for name in ("right", "singled"))

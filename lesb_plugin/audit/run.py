@@ -69,12 +69,14 @@ class Audit:
 
     @property
     def localises(self) -> bool | None:
-        """Whether it names changed parts better than one constant answer; None where unknown."""
+        """Say whether it names changed parts better than one constant answer; None where
+        unknown.
+        """
         return None if self.first is None else self.first.met
 
     @property
     def summary(self) -> str:
-        """The audit in a sentence, for whoever reads the explanations themselves."""
+        """Return the audit in a sentence, for whoever reads the explanations themselves."""
         if self.first is None or self.localises is None:
             return ""
         figure, control = self.first.figure, self.first.controls[CONSTANT]
@@ -240,7 +242,9 @@ def _notes(read: FaceSet, found: Collected, wanted: Collection[str]) -> tuple[st
 
 
 def _notes_of(rows: Collection[Row]) -> list[str]:
-    """What extended rows need to have said of them: rivals that are better, and what is missing."""
+    """Return what extended rows need to have said of them: rivals that are better, and what is
+    missing.
+    """
     missing = [row for row in rows if row.figure.value is None and not row.n]
     reasons = [f"No value for {row.title}: {row.figure.reason}." for row in missing]
     return [*filter(None, [rivals(list(rows))]), *reasons]

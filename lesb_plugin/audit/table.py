@@ -34,7 +34,7 @@ def print_audit(audit: Audit) -> None:
 
 
 def headline(audit: Audit) -> str:
-    """What was audited on what."""
+    """Return what was audited on what."""
     config = audit.config
     what = f"{config.detector} on {config.backbone}" if config.backbone else config.detector
     if config.explainer:
@@ -45,12 +45,12 @@ def headline(audit: Audit) -> str:
 
 
 def control_names(audit: Audit) -> tuple[str, ...]:
-    """Every control that a row has, in the order in which they come up."""
+    """Return every control that a row has, in the order in which they come up."""
     return tuple(dict.fromkeys(name for row in audit.rows for name in row.controls))
 
 
 def verdict(row: Row) -> str:
-    """Whether the aim is met, in a word."""
+    """Say whether the aim is met, in a word."""
     return {True: "yes", False: "no", None: "-"}[row.met]
 
 

@@ -25,7 +25,8 @@ _LEVELS = 256
 def overlay(
     image: Image, heat: NDArray[np.floating], *, limit: float, style: Style = "default"
 ) -> Image:
-    """A signed map (h, w) over an image (S, S, 3); what is nothing leaves the photograph as it is.
+    """Return a signed map (h, w) over an image (S, S, 3); what is nothing leaves the photograph as
+    it is.
 
     Colours run from -limit (real) to limit (fake) and their opacity grows with the magnitude, so
     that maps of several heads and faces can be compared where they share a limit. ValueError for a
@@ -45,7 +46,9 @@ def overlay(
 def region_fill(
     image: Image, polygons: Polygons, values: Mapping[str, float], style: Style = "default"
 ) -> Image:
-    """Every part that has a value in [0, 1] (1 is fake) filled with its colour, outlined opaque."""
+    """Return every part that has a value in [0, 1] (1 is fake) filled with its colour, outlined
+    opaque.
+    """
     out = image
     thick = max(1, len(image) // 128)
     for name, value in values.items():
@@ -64,7 +67,7 @@ def region_fill(
 def colour_bar(
     style: Style = "default", *, signed: bool = False, length: int = 256, thickness: int = 12
 ) -> Image:
-    """The scale from left to right, (thickness, length, 3).
+    """Return the scale from left to right, (thickness, length, 3).
 
     Of part scores from 0 to 1, as their outlines have it; `signed`, of a map from -limit to limit,
     as it looks on white.

@@ -40,7 +40,7 @@ class Board:
             self._writer = SummaryWriter(str(folder), purge_step=first_step or None)
 
     def __bool__(self) -> bool:
-        """Whether anything is written."""
+        """Say whether anything is written."""
         return self._writer is not None
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
@@ -84,7 +84,7 @@ class Board:
 
 @contextmanager
 def board_in(out: Path, *, wanted: bool) -> Iterator[Board]:
-    """The board of a run's folder, or one that writes nothing; closed at the end.
+    """Yield the board of a run's folder, or one that writes nothing; closed at the end.
 
     Of a run that is refused nothing stays that was not there before: a BenchError is told in full,
     while after an interrupt or a failure the board shows how far the run came.
@@ -111,7 +111,7 @@ def chosen(count: int, most: int, seed: int) -> NDArray[np.int64]:
 
 
 def grid(rows: Sequence[Sequence[Image]], side: int | None = None) -> Image:
-    """Pictures of one size, uint8 (S, S, 3) or (S, S), below and beside each other.
+    """Return pictures of one size, uint8 (S, S, 3) or (S, S), below and beside each other.
 
     Where they are larger than `side` they are made smaller.
     """
@@ -120,7 +120,7 @@ def grid(rows: Sequence[Sequence[Image]], side: int | None = None) -> Image:
 
 
 def changed(real: Image, fake: Image) -> Image:
-    """Where two images (S, S, 3) differ, (S, S), white where they do so most."""
+    """Return where two images (S, S, 3) differ, (S, S), white where they do so most."""
     change = np.abs(fake.astype(np.int16) - real).max(axis=2)
     return np.asarray(change * 255.0 / max(1, change.max()), np.uint8)
 

@@ -53,7 +53,7 @@ class FileExplanation:
 
     @property
     def path(self) -> Path:
-        """The file, or the name of an image that has none."""
+        """Return the file, or the name of an image that has none."""
         return self.prediction.path
 
     @property
@@ -63,11 +63,11 @@ class FileExplanation:
 
     @property
     def parts(self) -> Mapping[str, float]:
-        """Scores of the parts in [0, 1]; `verdict.readable` says whether they are places."""
+        """Return scores of the parts in [0, 1]; `verdict.readable` says whether they are places."""
         return self.prediction.parts
 
     def figure(self) -> Figure:
-        """The photograph and what points to a manipulation, as a matplotlib figure.
+        """Return the photograph and what points to a manipulation, as a matplotlib figure.
 
         A ConfigError without a score, or without matplotlib.
         """
@@ -87,7 +87,7 @@ class FileExplanation:
         return figure
 
     def _photo_and_findings(self) -> list[NDArray[np.uint8]]:
-        """The photograph, and the picture with what was found, if one could be drawn."""
+        """Return the photograph, and the picture with what was found, if one could be drawn."""
         if not self.pictures:
             raise ConfigError(f"{self.path} has nothing to show: {self.prediction.error}")
         names = [name for name in self.pictures if name == "overlay" or name.startswith("map_")]

@@ -62,7 +62,7 @@ nothing was scored because the input or a setting must be changed first."""
 
 
 def configure_explain(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench explain`: those of ExplainConfig and the chosen detector's own."""
+    """Add the flags of `bench explain`: those of ExplainConfig and the chosen detector's own."""
     configure_for_files(parser, ExplainConfig, _EXAMPLES)
 
 
@@ -142,7 +142,7 @@ def write_files(
 
 
 def _times(ready: float, spent: Mapping[str, float], total: float, config: ExplainConfig) -> str:
-    """Seconds by stage; frames are read beside the forward pass, by several workers."""
+    """Return seconds by stage; frames are read beside the forward pass, by several workers."""
     cells = [f"{stage} {seconds:.2f}" for stage, seconds in spent.items()]
     readers = max(1, config.workers)
     return (

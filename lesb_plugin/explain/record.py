@@ -46,7 +46,7 @@ can be laid over it), and `map_TARGET` with its scale for every map."""
 
 
 def draw(found: Explained, view: FaceView, style: Any) -> Pictures:
-    """The pictures of a view; what cannot be drawn is not there."""
+    """Return the pictures of a view; what cannot be drawn is not there."""
     photo = _proportioned(view)
     pictures: dict[str, NDArray[np.uint8]] = {"photo": photo}
     shape, whole = photo.shape[:2], (0, 0, photo.shape[1], photo.shape[0])
@@ -74,7 +74,9 @@ def _proportioned(view: FaceView) -> NDArray[np.uint8]:
 
 
 def _frame_layer(found: Explained, view: FaceView, style: Any) -> NDArray[np.uint8] | None:
-    """What points to fake over the whole frame, and the outline of the part that stands out."""
+    """Return what points to fake over the whole frame, and the outline of the part that stands
+    out.
+    """
     if not view.upright:
         return None
     shape = view.picture.shape[:2]
@@ -89,14 +91,14 @@ def _frame_layer(found: Explained, view: FaceView, style: Any) -> NDArray[np.uin
 
 
 def _into_frame(view: FaceView, points: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Points (n, 2) of the crop in pixels of the frame."""
+    """Return points (n, 2) of the crop in pixels of the frame."""
     x0, y0, x1, y1 = view.crop.box
     scale = np.array([x1 - x0, y1 - y0]) / view.crop.image.shape[0]
     return np.asarray((points + 0.5) * scale + (x0, y0) - 0.5, np.float64)
 
 
 def report_of(folder: Path, name: str) -> str | None:
-    """The file that the report NAME in a folder is of; None where none can be read."""
+    """Return the file that the report NAME in a folder is of; None where none can be read."""
     path = _earlier(folder, name).get("path")
     return path if isinstance(path, str) else None
 
@@ -167,7 +169,7 @@ def as_record(found: Explained, by: Explaining, name: str, drawn: list[Pictures]
 
 
 def with_stages(record: Mapping[str, Any], stages: Mapping[str, float]) -> dict[str, Any]:
-    """The record with the seconds of each stage of the work, rounded."""
+    """Return the record with the seconds of each stage of the work, rounded."""
     return {**record, "seconds": {stage: round(value, 3) for stage, value in stages.items()}}
 
 

@@ -92,7 +92,7 @@ def _file(found: Explained) -> Markup:
 
 
 def _audit_line(found: Explained, by: Explaining) -> Markup:
-    """One line, and where the rest of it stands."""
+    """Return one line, and where the rest of it stands."""
     if by.audit is None or not found.views:
         return Markup()
     summary = by.audit.summary
@@ -142,7 +142,7 @@ def _scores(found: Explained, by: Explaining) -> Iterator[Markup]:
 
 
 def _counted(found: Explained) -> str:
-    """How p comes about."""
+    """Return how p comes about."""
     verdict, score = found.verdict, found.prediction.score
     if verdict.reals is None or verdict.p is None or score is None:
         return ""
@@ -181,7 +181,7 @@ def _meaning(found: Explained, by: Explaining) -> str:
 
 
 def _of_maps(found: Explained, by: Explaining) -> Iterator[Markup]:
-    """What maps are of, and their scales."""
+    """Yield what maps are of, and their scales."""
     if by.explainer in _OF_HEAD and _HEAD in found.prediction.variants:
         text = (
             "The map of the whole face belongs to the backbone's own head, which scores"

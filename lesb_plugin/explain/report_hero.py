@@ -22,7 +22,9 @@ _LONGEST = 4096  # pixels of a side, more than any screen shows
 
 
 def hero(found: Explained, by: Explaining, drawn: Sequence[Pictures]) -> Markup:
-    """The picture and the verdict side by side; of a video the highest of the frames shown."""
+    """Return the picture and the verdict side by side; of a video the highest of the frames
+    shown.
+    """
     figure = Markup()
     if found.views:
         at = max(range(len(found.views)), key=lambda each: found.views[each].score)
@@ -52,7 +54,7 @@ def stage(
     words: str,
     boxes: Sequence[tuple[int, int, int, int]] = (),
 ) -> Markup:
-    """A frame at its own resolution, with layers of colours over it."""
+    """Return a frame at its own resolution, with layers of colours over it."""
     under = _with_boxes(view, boxes)
     if not view.upright:  # the crop was turned: it is what can be shown
         under = view.crop.image
@@ -90,7 +92,7 @@ def _moment(view: FaceView) -> str:
 
 
 def seen_in(found: Explained, view: FaceView) -> str:
-    """What the picture shows, for those who do not see it."""
+    """Return what the picture shows, for those who do not see it."""
     part = found.verdict.part
     outline = f"; the {part} is outlined" if part and view.polygons else ""
     what = f"the frame at {_moment(view)}" if found.video else "the photograph"
@@ -137,7 +139,7 @@ def _part(verdict: FileVerdict) -> str:
 
 
 def _slider(found: Explained, by: Explaining) -> Iterator[Markup]:
-    """The scale of the colours and what fades them; hidden until the page's script runs."""
+    """Yield the scale of the colours and what fades them; hidden until the page's script runs."""
     if not any(view.maps for view in found.views):
         return
     bar = tag("img", src=picture_uri(scale_bar(by.config.style)), alt="colour scale of the map")

@@ -46,7 +46,7 @@ class IndexEntry:
 
     @property
     def word(self) -> str:
-        """The verdict, or why there is none."""
+        """Return the verdict, or why there is none."""
         return verdict_cells(self.prediction)[1]
 
     @property
@@ -58,7 +58,7 @@ class IndexEntry:
 
 
 def entry_of(found: Explained, drawn: Sequence[Pictures], report: str) -> IndexEntry:
-    """What the index keeps of a file."""
+    """Return what the index keeps of a file."""
     thumbnail = None
     if found.views:
         at = max(range(len(found.views)), key=lambda each: found.views[each].score)

@@ -16,7 +16,7 @@ _BAND = "90 % of real faces"
 
 
 def scores_table(found: Explained) -> Markup:
-    """The face, and its parts where they may be read as places."""
+    """Return the face, and its parts where they may be read as places."""
     verdict, score = found.verdict, found.prediction.score
     if verdict.band is None or score is None:
         return Markup()
@@ -55,7 +55,7 @@ def _row(
 
 
 def frames_section(found: Explained, drawn: Sequence[Pictures]) -> Markup:
-    """The timeline of a video, and the frames that tell most; nothing for a picture."""
+    """Return the timeline of a video, and the frames that tell most; nothing for a picture."""
     if not found.video or found.prediction.score is None:
         return Markup()
     frames, verdict = found.prediction.frames, found.verdict

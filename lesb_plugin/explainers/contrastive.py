@@ -79,7 +79,9 @@ class RealFaces:
 
 
 def _among_themselves(scaled: Array) -> Array:
-    """(n,): how far each of (n, r) lies from the nearest of the others, in no more memory."""
+    """Return (n,): how far each of (n, r) lies from the nearest of the others, in no more
+    memory.
+    """
     nearest = np.empty(len(scaled))
     for row, own in enumerate(scaled):
         far = _length(own - scaled)
@@ -124,7 +126,7 @@ def build_contrastive(detector: Detector, options: ExplainOptions | None = None)
 
 
 def _local(detector: Detector, crops: Sequence[Crop]) -> Mapping[str, NDArray[np.float32]]:
-    """Embeddings (B, r) by part."""
+    """Return embeddings (B, r) by part."""
     if isinstance(detector, LocalDetector):
         return detector.project(detector.embed(crops))
     embed: Callable[[Sequence[Crop]], NDArray[np.float32]] = detector.embed  # type: ignore[attr-defined]

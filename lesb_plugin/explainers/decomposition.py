@@ -77,7 +77,7 @@ class _Head:
     regions: RegionSet
 
     def contributions(self, crops: Sequence[Crop]) -> Array:
-        """(B, h, w): what each position adds to the logit."""
+        """Return (B, h, w): what each position adds to the logit."""
         found = []
         for batch in batches(crops, self.embedder):
             with torch.no_grad(), self.embedder.autocast():
@@ -112,7 +112,7 @@ class _Reals:
 
 
 def _by_part(crop: Crop, contributions: Array, regions: RegionSet) -> Array:
-    """(K + 1,): contributions (h, w) summed over every part and the rest."""
+    """Return (K + 1,): contributions (h, w) summed over every part and the rest."""
     height, width = contributions.shape
     masks = partition(crop, regions, (height, width)).astype(np.float64)  # (K + 1, h, w)
     return np.asarray(np.einsum("khw,hw->k", masks, contributions))

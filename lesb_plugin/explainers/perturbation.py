@@ -32,7 +32,7 @@ def blurred(crop: Crop) -> Image:
 
 
 def mixed(image: Image, baseline: Image, masks: Masks) -> Image:
-    """(n, S, S, 3): the image with the baseline in its place where masks (n, S, S) are 1."""
+    """Return (n, S, S, 3): the image with the baseline in its place where masks (n, S, S) are 1."""
     opacity = masks[..., None]  # (n, S, S, 1)
     return np.rint(image + opacity * (baseline.astype(np.float32) - image)).astype(np.uint8)
 

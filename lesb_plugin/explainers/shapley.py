@@ -44,7 +44,7 @@ def build_shapley(
 
 
 def coalitions(masks: Masks) -> Masks:
-    """(2^K, S, S) of masks (K, S, S): number i hides the parts k whose bit k of i is 0."""
+    """Return (2^K, S, S) of masks (K, S, S): number i hides the parts k whose bit k of i is 0."""
     count = len(masks)
     hidden = np.zeros((2**count, *masks.shape[1:]), np.float32)
     for i, mask in enumerate(hidden):
@@ -55,7 +55,9 @@ def coalitions(masks: Masks) -> Masks:
 
 
 def shapley_values(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(K,) of the values (2^K,) of all sets; bit k of an index says whether k is in the set."""
+    """Return (K,) of the values (2^K,) of all sets; bit k of an index says whether k is in the
+    set.
+    """
     count = len(values).bit_length() - 1
     found = np.zeros(count)
     for k in range(count):

@@ -15,7 +15,7 @@ ANY_DETECTOR = "occlusion, occlusion_grid and shapley explain any detector"
 
 
 def differentiable(detector: Detector, explainer: str) -> DifferentiableDetector:
-    """The detector, if torch can differentiate its logits; else a ConfigError."""
+    """Return the detector, if torch can differentiate its logits; else a ConfigError."""
     if not isinstance(detector, DifferentiableDetector):
         raise ConfigError(
             f"explainer {explainer!r} needs the gradient of a detector's logits, and a"
@@ -26,20 +26,20 @@ def differentiable(detector: Detector, explainer: str) -> DifferentiableDetector
 
 
 def batches(crops: Sequence[Crop], embedder: Embedder) -> Iterator[Sequence[Crop]]:
-    """The crops in the embedder's batches."""
+    """Yield the crops in the embedder's batches."""
     for start in range(0, len(crops), embedder.batch_size):
         yield crops[start : start + embedder.batch_size]
 
 
 def pixels(crops: Sequence[Crop], embedder: Embedder) -> torch.Tensor:
-    """What the backbone takes, (B, 3, S, S)."""
+    """Return what the backbone takes, (B, 3, S, S)."""
     return embedder.pixels(np.stack([crop.image for crop in crops]))
 
 
 def gradients(
     logits: Mapping[str, torch.Tensor], activation: torch.Tensor, what: str
 ) -> dict[str, torch.Tensor]:
-    """The gradient of every target's logits (B,), of the activation's shape.
+    """Return the gradient of every target's logits (B,), of the activation's shape.
 
     A ConfigError where a target does not depend on the activation, which `what` names.
     """
@@ -60,7 +60,9 @@ def gradients(
 
 
 def linear_weight(detector: DifferentiableDetector, explainer: str) -> torch.Tensor:
-    """The weights w (d,) of the face's logit w e + b; a ConfigError where it is not linear."""
+    """Return the weights w (d,) of the face's logit w e + b; a ConfigError where it is not
+    linear.
+    """
     embedder = detector.embedder
     rng = torch.Generator().manual_seed(0)
     points = 10 * torch.randn(8, embedder.backbone.dim, generator=rng)  # (8, d), far apart

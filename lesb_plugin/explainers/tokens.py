@@ -16,7 +16,9 @@ _MADS = 6.0  # median absolute deviations above the median: further out is an ou
 
 
 def transformer_blocks(backbone: Backbone) -> list[Any]:
-    """A transformer's blocks, each with norm1 and attn, in their order; [] for another backbone."""
+    """Return a transformer's blocks, each with norm1 and attn, in their order; [] for another
+    backbone.
+    """
     found = getattr(getattr(backbone, "model", None), "blocks", None)
     children = list(found.children()) if isinstance(found, nn.Module) else []
     whole = all(hasattr(block, "norm1") and hasattr(block, "attn") for block in children)
@@ -24,7 +26,9 @@ def transformer_blocks(backbone: Backbone) -> list[Any]:
 
 
 def on_grid(tokens: torch.Tensor, features: Features) -> torch.Tensor:
-    """Patch tokens (B, C, h, w) of tokens (B, T, C); the prefix tokens have no place and go."""
+    """Return patch tokens (B, C, h, w) of tokens (B, T, C); the prefix tokens have no place and
+    go.
+    """
     height, width = features.map.shape[2:]
     count = tokens.shape[1]
     whole = height * width if features.tokens is None else features.tokens.shape[1]
@@ -38,7 +42,8 @@ def on_grid(tokens: torch.Tensor, features: Features) -> torch.Tensor:
 
 
 def outliers(tokens: torch.Tensor) -> torch.Tensor:
-    """(B, h, w) bool: where the norm of tokens (B, C, h, w) exceeds median + 6 MAD of their image.
+    """Return (B, h, w) bool: where the norm of tokens (B, C, h, w) exceeds median + 6 MAD of their
+    image.
 
     Such tokens hold facts of the whole image, not of their place (Darcet et al. 2024).
     """
@@ -50,7 +55,7 @@ def outliers(tokens: torch.Tensor) -> torch.Tensor:
 
 
 def describe_outliers(outlying: torch.Tensor, crop: Crop, *, included: bool) -> str:
-    """One sentence on a crop's outliers (h, w), or "" where it has none."""
+    """Return one sentence on a crop's outliers (h, w), or "" where it has none."""
     count, cells = int(outlying.sum()), outlying.numel()
     if not count:
         return ""

@@ -90,7 +90,7 @@ _OWN = ("lesb", "resolution", "model_name", "mean", "std")
 def configuration(
     source: ExportSource, section: Section, base: Mapping[str, Any] | None = None
 ) -> str:
-    """The YAML file as text, what one should know of it first.
+    """Return the YAML file as text, what one should know of it first.
 
     Of `base`, a configuration of the checkout's, every key is kept as it is but those of _OWN.
     """
@@ -102,7 +102,7 @@ def configuration(
 
 
 def read_base(path: Path) -> dict[str, Any]:
-    """A detector's YAML of a checkout; a ConfigError for what is none, or feeds clips."""
+    """Return a detector's YAML of a checkout; a ConfigError for what is none, or feeds clips."""
     try:
         values = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
@@ -118,7 +118,7 @@ def read_base(path: Path) -> dict[str, Any]:
 
 
 def write_state(source: ExportSource, path: Path) -> Path:
-    """The state dict that the registered class loads strictly."""
+    """Return the state dict that the registered class loads strictly."""
     state = {f"network.{n}": t.contiguous() for n, t in source.network.state_dict().items()}
     with replacing(path) as unfinished:
         torch.save(state, unfinished)

@@ -35,7 +35,7 @@ COMPRESSED = frozenset(
 
 
 def out_of_scope(script: Path) -> str:
-    """Why a script is none for this launcher; "" for all others."""
+    """Say why a script is none for this launcher; "" for all others."""
     if script.name != "train.py":
         return ""
     return (
@@ -46,7 +46,7 @@ def out_of_scope(script: Path) -> str:
 
 
 def find_faults(sources: Sources, argv: Sequence[str]) -> list[str]:
-    """Sentences, in the working folder of the script; none where it can run."""
+    """Return sentences, in the working folder of the script; none where it can run."""
     faults = [*_packages(sources.missing), *_predictor(sources)]
     config = _config(argv)
     if config is not None:
@@ -145,7 +145,7 @@ def _dataset(config: _Config, name: str) -> Iterator[str]:
 
 
 def _videos(content: Any, name: str, config: _Config) -> Iterator[Mapping[str, Any]]:
-    """Those of the test split, as the script will ask for them."""
+    """Yield those of the test split, as the script will ask for them."""
     whole = name.removesuffix("_c40")
     for group in content[whole].values():
         videos = group["test"]
@@ -184,7 +184,7 @@ def _frames(config: _Config, path: Path, videos: Sequence[Mapping[str, Any]]) ->
 
 
 def _looked_for(listed: str, config: _Config) -> Path:
-    """Where the checkout's loader looks for a frame."""
+    """Return where the checkout's loader looks for a frame."""
     if listed.startswith("."):
         return Path(listed)
     return Path(f"./{config.values.get('rgb_dir', '')}\\{listed}")

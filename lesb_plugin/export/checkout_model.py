@@ -46,7 +46,7 @@ class LesbModel(nn.Module):
         self._label: list[NDArray[np.int64]] = []
 
     def build_backbone(self, config: Mapping[str, Any]) -> nn.Module:
-        """The whole network of the files that the section `lesb` names."""
+        """Return the whole network of the files that the section `lesb` names."""
         section = config.get(SECTION)
         if not isinstance(section, Mapping):
             raise ConfigError(
@@ -66,7 +66,7 @@ class LesbModel(nn.Module):
         return nn.CrossEntropyLoss()
 
     def train(self, mode: bool = True) -> LesbModel:
-        """ConfigError where training is asked for."""
+        """Raise a ConfigError if training is asked for."""
         if mode:
             raise ConfigError(
                 "DeepfakeBench's trainer cannot train LESB: train its backbone with"
@@ -77,11 +77,11 @@ class LesbModel(nn.Module):
     # --- scores --------------------------------------------------------------------------------
 
     def features(self, data_dict: Batch) -> torch.Tensor:
-        """Embeddings (B, d)."""
+        """Return embeddings (B, d)."""
         return self.network.embed(data_dict["image"] * self.std + self.mean)
 
     def classifier(self, features: torch.Tensor) -> torch.Tensor:
-        """Logits (B, 2), real and fake, of embeddings (B, d)."""
+        """Return logits (B, 2), real and fake, of embeddings (B, d)."""
         return _two_logits(self.network.score(features).fake)
 
     def forward(self, data_dict: Batch, inference: bool = False) -> Predictions:
@@ -117,13 +117,15 @@ class LesbModel(nn.Module):
 
 
 def _labels(data_dict: Batch) -> torch.Tensor:
-    """(B,) 0 for real, 1 for fake; some of their data sets number the kinds of fakes."""
+    """Return (B,) 0 for real, 1 for fake; some of their data sets number the kinds of fakes."""
     labels: torch.Tensor = data_dict["label"]
     return (labels.reshape(-1) != 0).long()
 
 
 def _two_logits(fake: torch.Tensor) -> torch.Tensor:
-    """(B, 2) whose softmax is (1 - fake, fake), but for fake beyond float32's last digits."""
+    """Return (B, 2) whose softmax is (1 - fake, fake), but for fake beyond float32's last
+    digits.
+    """
     logit = torch.logit(fake, eps=1e-7)
     return torch.stack([torch.zeros_like(logit), logit], dim=1)
 

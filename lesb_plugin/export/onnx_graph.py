@@ -59,7 +59,7 @@ def output_names(network: LesbNetwork) -> list[str]:
 
 
 def metadata(source: ExportSource) -> dict[str, str]:
-    """What stands in the graph's metadata_props; all but plain names and hashes is JSON."""
+    """Return what stands in the graph's metadata_props; all but plain names and hashes is JSON."""
     backbone, network = source.backbone, source.network
     packages = ("lesb-plugin", "torch", "timm", "onnx", "onnxscript")
     return {
@@ -131,7 +131,7 @@ def _difference(network: LesbNetwork, path: Path) -> float | None:
 
 
 def _distance(network: LesbNetwork, session: Any, images: torch.Tensor) -> float:
-    """The largest distance of any output, NaN if there is one."""
+    """Return the largest distance of any output, NaN if there is one."""
     found = session.run(output_names(network), {INPUT: images.numpy()})
     with torch.inference_mode():
         expected = [each.numpy() for each in _Graph(network)(images)]
@@ -146,7 +146,7 @@ def _distance(network: LesbNetwork, session: Any, images: torch.Tensor) -> float
 
 
 def _random_images(network: LesbNetwork, batch: int) -> torch.Tensor:
-    """Noise about a level of its own in every image and channel."""
+    """Return noise about a level of its own in every image and channel."""
     rng = torch.Generator().manual_seed(batch)
     level = torch.rand(batch, 3, 1, 1, generator=rng)
     size = network.crop.size

@@ -32,7 +32,8 @@ class ExportSource:
 def load_source(
     backbone: str, weights: str | None = None, artefact: str | None = None, fusion: str = "mean"
 ) -> ExportSource:
-    """The LESB of an artefact on its backbone, on the CPU; BenchErrors say what does not fit.
+    """Return the LESB of an artefact on its backbone, on the CPU; BenchErrors say what does not
+    fit.
 
     Without `artefact` the one that is registered for the weights.
     """

@@ -24,7 +24,7 @@ RUN is a folder that `bench eval` has written; its images must still be there.""
 
 
 def configure_figure(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench figure`."""
+    """Add the flags of `bench figure`."""
     parser.epilog = _EXAMPLES
     add = parser.add_argument
     add("kind", choices=("parts", "outcomes", "datasets"), help="which figure")

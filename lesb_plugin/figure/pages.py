@@ -208,7 +208,7 @@ def _crops(run: FinishedRun, faces: Sequence[ScoredFace], *, quiet: bool) -> dic
 def _filled(
     run: FinishedRun, regions: RegionSet, faces: Sequence[ScoredFace], style: Style, quiet: bool
 ) -> dict[ScoredFace, Tile]:
-    """The tile of every face: its parts filled, its scores under it."""
+    """Return the tile of every face: its parts filled, its scores under it."""
     found = {}
     for face, crop in _crops(run, faces, quiet=quiet).items():
         try:
@@ -230,7 +230,7 @@ def _mapped(
 
 
 def _largest(found: Sequence[Explanation], explainer: str) -> dict[str, float]:
-    """The largest magnitude in the maps of every target, the face's last as in Figure 5."""
+    """Return the largest magnitude in the maps of every target, the face's last as in Figure 5."""
     largest: dict[str, float] = {}
     for each in found:
         for name, heat in each.maps.items():

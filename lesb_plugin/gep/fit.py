@@ -65,7 +65,7 @@ def fit_gep(context: FitContext) -> FitReport:
 
 
 def weights_of(options: GepFitOptions) -> Weights:
-    """What a part stands against, as the options of a fit say."""
+    """Return what a part stands against, as the options of a fit say."""
     return Weights(identity=options.identity, noise=options.noise, ridge=options.ridge)
 
 

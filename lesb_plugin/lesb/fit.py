@@ -108,7 +108,9 @@ def _fit(
 
 
 def _flagging(flagged: float, lfd: Lfd, heads: Heads, val: Embedded) -> tuple[Heads, float]:
-    """Heads that call a share of val's reals fake, and by how much their logits fell for it."""
+    """Return heads that call a share of val's reals fake, and by how much their logits fell for
+    it.
+    """
     if not flagged:
         return heads, 0.0
     by = logit_of_half(_part_logits(lfd, heads, val.pairs[val.labels == 0]), flagged)
@@ -128,7 +130,9 @@ def _aligned(lfd: Lfd, probe: Probe | None, seed: int) -> Lfd:
 
 
 def _check(context: FitContext, options: LesbFitOptions) -> Style:
-    """The recipe of self-blends; what can be known to be wrong is said before the long work."""
+    """Return the recipe of self-blends; what can be known to be wrong is said before the long
+    work.
+    """
     if options.style is not None:
         load_recipe(options.style)
         if options.blend != LesbFitOptions().blend:
@@ -175,7 +179,8 @@ def _collect_lfd(context: FitContext, options: LesbFitOptions) -> LocalStatistic
 def supported(
     ranks: Sequence[int], directions: Mapping[str, int]
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """The ranks that every part has directions for, and a sentence for each that is left out.
+    """Return the ranks that every part has directions for, and a sentence for each that is left
+    out.
 
     `directions` are those in which the variants of a part differ. ConfigError where no rank is
     left, which is told before pseudo-fakes are made.
@@ -282,6 +287,6 @@ def reals_of(
 
 
 def _part_logits(lfd: Lfd, heads: Heads, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(K, n) of embeddings (n, d)."""
+    """Return (K, n) of embeddings (n, d)."""
     local = lfd.project(embeddings)
     return heads.logits(np.stack([local[part] for part in lfd.parts]))

@@ -76,7 +76,9 @@ class FittedLesb:
 
     @property
     def detector(self) -> str:
-        """The detector that it was fitted for: `lesb`, or one that differs in its subspaces."""
+        """Return the detector that it was fitted for: `lesb`, or one that differs in its
+        subspaces.
+        """
         return fitted_for(self.record)
 
     def save(self, path: Path) -> Path:
@@ -94,7 +96,9 @@ class FittedLesb:
 
 
 def load_fitted(path: Path, backbone: Backbone) -> FittedLesb:
-    """The LESB of an artefact; DataError if it is incomplete or of another backbone or weights."""
+    """Return the LESB of an artefact; DataError if it is incomplete or of another backbone or
+    weights.
+    """
     tensors, metadata = load(path)
     lfd = Lfd.from_tensors(tensors, metadata)
     advice = "it holds no complete LESB; fit it with `bench fit --detector lesb`"
@@ -104,18 +108,22 @@ def load_fitted(path: Path, backbone: Backbone) -> FittedLesb:
 
 
 def fitted_for(record: Mapping[str, Any]) -> str:
-    """The detector that the record of an artefact belongs to."""
+    """Return the detector that the record of an artefact belongs to."""
     return str(record.get("detector", LESB))
 
 
 def is_fitted_for(detector: str, path: Path) -> bool:
-    """Whether the artefact in a file is of this detector; a DataError for what is no artefact."""
+    """Say whether the artefact in a file is of this detector; a DataError for what is no
+    artefact.
+    """
     record = load(path)[1]
     return "lesb" in record and fitted_for(record["lesb"]) == detector
 
 
 def check_detector(path: Path, fitted: FittedLesb, detector: str) -> None:
-    """DataError, naming both, unless the artefact is of this detector: others score otherwise."""
+    """Raise a DataError, naming both, unless the artefact is of this detector: others score
+    otherwise.
+    """
     if fitted.detector != detector:
         raise DataError(
             f"{path} belongs to detector {fitted.detector!r}, not to {detector!r}, which"
@@ -142,7 +150,9 @@ def _fitted(lfd: Lfd, tensors: Mapping[str, NDArray[Any]], record: Mapping[str, 
 def head_logits(
     embedder: Embedder, probe: Probe | None, embeddings: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Logits of fake (B,) of whole embeddings: the probe's, else the backbone's own head's."""
+    """Return logits of fake (B,) of whole embeddings: the probe's, else the backbone's own
+    head's.
+    """
     if probe is not None:
         return probe.logits(embeddings)
     logits = embedder.logits(embeddings)

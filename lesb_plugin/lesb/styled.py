@@ -59,7 +59,7 @@ class StyledFakes(torch.utils.data.Dataset[Views | Skipped]):
         return Views(drawn.key, pairs, drawn.clean.image, families)
 
     def draw(self, index: int) -> Drawn | Skipped:
-        """Everything that is known of item i."""
+        """Return everything that is known of item i."""
         sample = self.samples[index]
         at = self._places.get(sample.key)
         if at is None:

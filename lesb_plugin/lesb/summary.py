@@ -49,7 +49,7 @@ class Outcome:
 def record(
     detector: str, context: FitContext, options: LesbFitOptions, style: Style, outcome: Outcome
 ) -> dict[str, Any]:
-    """What was fitted and where it comes from, as JSON has it."""
+    """Return what was fitted and where it comes from, as JSON has it."""
     splits = {"train": outcome.train, "val": outcome.val}
     return {
         "detector": detector,
@@ -80,7 +80,7 @@ def _aucs(run: SeedRun) -> dict[str, Any]:
 
 
 def auc_table(outcome: Outcome) -> Table:
-    """Validation AUCs beside those of random subspaces: mean and spread over the seeds."""
+    """Return validation AUCs beside those of random subspaces: mean and spread over the seeds."""
     runs = outcome.runs
     rows = [
         (
@@ -115,7 +115,7 @@ def _spread(values: Sequence[float]) -> str:
 
 
 def notes(outcome: Outcome) -> tuple[str, ...]:
-    """What a reader of the table must know, in sentences."""
+    """Return what a reader of the table must know, in sentences."""
     train, val, runs = outcome.train, outcome.val, outcome.runs
     found = [f"{len(train.clean)} faces to train on, {len(val.clean)} to validate on"]
     if len(runs) > 1:

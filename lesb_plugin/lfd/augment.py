@@ -84,7 +84,7 @@ def _transform_list(where: str, entries: Any) -> list[Any]:
 
 
 def _transform(where: str, entry: Any) -> Any:
-    """One transform, or a composition such as OneOf with its own `transforms`."""
+    """Return one transform, or a composition such as OneOf with its own `transforms`."""
     if not isinstance(entry, Mapping) or "name" not in entry:
         raise ConfigError(f"{where}: a transform is {{name: ..., arguments}}, got {entry!r}")
     arguments = {str(key): _tuples(value) for key, value in entry.items() if key != "name"}
@@ -112,13 +112,13 @@ def _transform(where: str, entry: Any) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """A validation error on one line, without pydantic's address."""
+    """Return a validation error on one line, without pydantic's address."""
     lines = (line.strip() for line in str(error).splitlines())
     return " ".join(line for line in lines if not line.startswith("For further information"))
 
 
 def _known_transforms() -> dict[str, Any]:
-    """Transforms of single images and their compositions, by name."""
+    """Return transforms of single images and their compositions, by name."""
     albumentations = _load_albumentations()
     bases = (
         albumentations.ImageOnlyTransform,
@@ -160,7 +160,7 @@ def blend(image: Image, distorted: Image, mask: Mask) -> Image:
 
 
 def local_variant(image: Image, mask: Mask, psi: Psi, rng: np.random.Generator) -> Image:
-    """One x_a of Eq. 1, psi redrawn while it leaves the part as it was.
+    """Return one x_a of Eq. 1, psi redrawn while it leaves the part as it was.
 
     A draw counts when the mean absolute change inside the mask, weighted by it, reaches MIN_CHANGE.
     ValueError after MAX_DRAWS draws that do not: such an image teaches nothing about this part.
@@ -184,7 +184,7 @@ def _mean_change(image: Image, distorted: Image, mask: Mask) -> float:
 
 
 def _extent(mask: Mask) -> tuple[slice, slice]:
-    """The rows and columns outside of which the mask is zero."""
+    """Return the rows and columns outside of which the mask is zero."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return slice(0, 0), slice(0, 0)

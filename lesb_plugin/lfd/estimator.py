@@ -78,7 +78,7 @@ class LFD(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def transform(self, X: ArrayLike) -> Matrix:
-        """Local embeddings (n, K r) of embeddings (n, d), in the order of `parts_`."""
+        """Return local embeddings (n, K r) of embeddings (n, d), in the order of `parts_`."""
         check_is_fitted(self)
         if isinstance(X, Mapping):
             raise TypeError(
@@ -89,7 +89,7 @@ class LFD(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray((embeddings - self.mean_) @ self.components_.T)
 
     def inverse_transform(self, X: ArrayLike) -> Matrix:
-        """The shortest way from `mean_` to embeddings (n, d) that have coordinates (n, K r).
+        """Return the shortest way from `mean_` to embeddings (n, d) that have coordinates (n, K r).
 
         An embedding comes back as its projection onto all subspaces together. Parts may share
         directions: coordinates that disagree there are met as well as they can be.
@@ -161,7 +161,7 @@ def _mean_of_all(parts: Mapping[str, list[Matrix]]) -> Matrix:
 
 
 def _by_part(groups: Mapping[str, Group]) -> dict[str, list[Any]]:
-    """Blocks (n, M, d) of every part; all have one d."""
+    """Return blocks (n, M, d) of every part; all have one d."""
     if not isinstance(groups, Mapping):
         raise TypeError(
             "groups must map names of parts to embeddings (N, M, d) of N samples with M"

@@ -65,7 +65,9 @@ class RegionSet:
         return tuple(region.name for region in self.parts)
 
     def to_mapping(self) -> dict[str, Any]:
-        """What `load_regions` turns back into an equal set; plain enough for JSON and YAML."""
+        """Return what `load_regions` turns back into an equal set; plain enough for JSON and
+        YAML.
+        """
         parts = {
             region.name: [list(polygon) for polygon in region.polygons] for region in self.parts
         }
@@ -176,7 +178,8 @@ def part_mask(
     jitter: Jitter,
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
-    """A soft mask of a part, float32 (H, W) in [0, 1] with a peak of 1 and exact zeros far away.
+    """Return a soft mask of a part, float32 (H, W) in [0, 1] with a peak of 1 and exact zeros far
+    away.
 
     `landmarks` are (68, 2) or (81, 2) in pixels of an image of `size` (H, W), or S for a square.
     ValueError: landmarks that are not finite, too few of them, or a part that has no pixel inside
@@ -229,7 +232,7 @@ def _checked_distance(landmarks: NDArray[np.floating[Any]], region: Region) -> f
 def _jittered(
     landmarks: Points, region: Region, jitter: Jitter, iod: float, rng: np.random.Generator
 ) -> list[Points]:
-    """The region's hulls, (n, 2) each; one scale, rotation and shift for all of them."""
+    """Return the region's hulls, (n, 2) each; one scale, rotation and shift for all of them."""
     scale = rng.uniform(*jitter.scale, size=2)
     angle = math.radians(rng.uniform(-jitter.rotation, jitter.rotation))
     shift = rng.uniform(-jitter.shift, jitter.shift, size=2) * iod
@@ -250,7 +253,8 @@ Window = tuple[int, int, int, int]
 
 
 def _window(polygons: list[Points], reach: float, size: tuple[int, int]) -> Window | None:
-    """The rectangle (x0, y0, x1, y1) that drawing has to cover, or None if it misses the image.
+    """Return the rectangle (x0, y0, x1, y1) that drawing has to cover, or None if it misses the
+    image.
 
     It may stick out of the image by `reach`, so that smoothing at the border sees what lies beyond.
     """
@@ -271,7 +275,7 @@ _FAR = 1 << 14  # a vertex further away than this overflows the drawing's intege
 def _draw(
     polygons: list[Points], window: Window, radius: float, sigma: float
 ) -> NDArray[np.float32]:
-    """The dilated, smoothed union of convex polygons, on the window's pixels."""
+    """Return the dilated, smoothed union of convex polygons, on the window's pixels."""
     x0, y0, x1, y1 = window
     canvas = np.zeros((y1 - y0, x1 - x0), np.uint8)
     for polygon in polygons:

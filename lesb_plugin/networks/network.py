@@ -50,7 +50,8 @@ class DetectorNetwork(nn.Module):
         self.crop: CropPolicy = backbone.crop
 
     def pixels(self, images: NDArray[np.uint8]) -> torch.Tensor:
-        """What it is called with, (N, 3, S, S) in [0, 1] on its device, of uint8 RGB (N, S, S, 3).
+        """Return what it is called with, (N, 3, S, S) in [0, 1] on its device, of uint8 RGB (N, S,
+        S, 3).
 
         ConfigError for another shape or type.
         """
@@ -65,7 +66,7 @@ class DetectorNetwork(nn.Module):
         return pixels.to(self.device).permute(0, 3, 1, 2).float() / 255
 
     def inputs(self, crops: Sequence[Crop]) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
-        """The images and the landmarks of crops, to be called with.
+        """Return the images and the landmarks of crops, to be called with.
 
         Landmarks are None where no crop has any, or the detector needs none.
         """
@@ -82,7 +83,7 @@ class DetectorNetwork(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where its weights are."""
+        """Return where its weights are."""
         tensor: torch.Tensor = next(iter(self.state_dict().values()))
         return tensor.device
 
@@ -97,7 +98,7 @@ class DetectorNetwork(nn.Module):
 
 
 def as_landmarks(landmarks: ArrayLike | torch.Tensor, fewest: int) -> NDArray[np.float32]:
-    """Landmarks (N, P, 2), finite, P >= `fewest`; a ConfigError for anything else."""
+    """Return landmarks (N, P, 2), finite, P >= `fewest`; a ConfigError for anything else."""
     if isinstance(landmarks, torch.Tensor):
         landmarks = landmarks.detach().cpu().numpy()
     points = np.asarray(landmarks, np.float32)

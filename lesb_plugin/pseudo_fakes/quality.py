@@ -33,7 +33,7 @@ Distortion = Callable[[Image], Image]
 
 
 def draw_quality(recipe: Quality, rng: np.random.Generator) -> Distortion:
-    """One draw of what happens to a finished image on its way to a data set.
+    """Return one draw of what happens to a finished image on its way to a data set.
 
     Tone and colour, then sharpness, size and noise in any order, then video codecs (a camera's, a
     platform's), then what is done to a decoded frame that is stored: another size and JPEG. Some

@@ -66,7 +66,9 @@ def _fit(
 def encode_fakes(
     context: FitContext, options: RoiFitOptions, regions: RegionSet, split: str
 ) -> Encoded:
-    """The encoded pairs of every face of a split; more failures than max_errors is a DataError."""
+    """Return the encoded pairs of every face of a split; more failures than max_errors is a
+    DataError.
+    """
     encode = RoiEncoder(context.embedder, regions)
     with scratch_folder("fit") as scratch:
         fakes = styled_fakes(context, options.style, options.pseudo_fakes, split, scratch)
@@ -126,7 +128,7 @@ def model_of(
     seed: int,
     board: Board,
 ) -> RoiModel:
-    """Heads that learn from `train`; all that is chosen or calibrated is so on `val`."""
+    """Return heads that learn from `train`; all that is chosen or calibrated is so on `val`."""
     dim, parts = embedder.backbone.dim, len(regions.parts)
     known, unseen = (
         Examples(part_features(split.rows, dim, parts), split.labels) for split in (train, val)
@@ -181,7 +183,9 @@ def _check_faces(context: FitContext) -> None:
 
 
 def _skipped(encode: RoiEncoder, item: PartViews) -> Skipped:
-    """A face with a part outside of its crop; DataError where it is the backbone that fails."""
+    """Return a face with a part outside of its crop; DataError where it is the backbone that
+    fails.
+    """
     reason = encode.fault(item.images, item.landmarks)
     if not reason:
         raise DataError(

@@ -43,7 +43,7 @@ _HEADERS = {
 
 
 def application(explaining: Explaining, config: ServeConfig) -> Starlette:
-    """The application around a model that is loaded.
+    """Return the application around a model that is loaded.
 
     It answers to no other name than this machine's, whatever a stranger's domain resolves to.
     """
@@ -82,7 +82,7 @@ def _refuse_strangers(request: Request) -> None:
 
 
 async def _received(request: Request, folder: Path, most: int) -> tuple[Path, str]:
-    """The file of the form, in `folder`, and the name that it had."""
+    """Return the file of the form, in `folder`, and the name that it had."""
     bounded = Request(request.scope, _bounded(request.receive, most + _AROUND, most))
     _check_size(int(request.headers.get("content-length", 0)) - _AROUND, most)
     async with bounded.form(max_files=1, max_fields=1) as form:
@@ -100,7 +100,7 @@ async def _received(request: Request, folder: Path, most: int) -> tuple[Path, st
 
 
 def _suffix(name: Path) -> str:
-    """The suffix in lower case; nothing where it is no word."""
+    """Return the suffix in lower case; nothing where it is no word."""
     suffix = name.suffix.lower()
     return suffix if suffix[1:].isalnum() and len(suffix) < 10 else ""
 
@@ -134,7 +134,7 @@ def _check_size(size: int, most: int) -> None:
 
 
 def _report(explaining: Explaining, file: Path, name: str, folder: Path) -> str:
-    """The report of `bench explain`, under the name that the file came with."""
+    """Return the report of `bench explain`, under the name that the file came with."""
     with closing(explaining([file])) as found:
         each = next(found, None)
     if each is None:

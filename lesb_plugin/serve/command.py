@@ -32,7 +32,7 @@ Needs the extra `serve`: pip install 'lesb-plugin[serve]'"""
 
 
 def configure_serve(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench serve`: those of ServeConfig and the chosen detector's own."""
+    """Add the flags of `bench serve`: those of ServeConfig and the chosen detector's own."""
     configure_for_detectors(parser, ServeConfig, "options", _EXAMPLES)
 
 
@@ -52,7 +52,7 @@ def run_serve(args: argparse.Namespace) -> int:
 
 
 def check_extra() -> None:
-    """ConfigError where a package of the extra is not installed."""
+    """Raise a ConfigError if a package of the extra is not installed."""
     missing = [
         name for module, name in _PACKAGES.items() if importlib.util.find_spec(module) is None
     ]
@@ -63,7 +63,7 @@ def check_extra() -> None:
 
 
 def listening(port: int) -> socket.socket:
-    """A socket on 127.0.0.1; ConfigError where the port is taken."""
+    """Return a socket on 127.0.0.1; ConfigError where the port is taken."""
     server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -23,5 +23,5 @@ class ServeConfig(ExplainSettings):
 
     @property
     def most_bytes(self) -> int:
-        """The largest file, in bytes."""
+        """Return the largest file, in bytes."""
         return self.max_megabytes * 1_000_000

@@ -19,7 +19,7 @@ your faces would, and name the file in a style: redrawn: {weights: mine.safetens
 
 
 def configure_autoencoder(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench autoencoder`: those of AutoencoderConfig."""
+    """Add the flags of `bench autoencoder`: those of AutoencoderConfig."""
     parser.usage = f"{parser.prog} [options]"
     parser.epilog = _EXAMPLES
     add_config_flags(parser, AutoencoderConfig)

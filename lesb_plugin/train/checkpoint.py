@@ -60,7 +60,7 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
 def load_same_run(
     path: Path, device: str, config: TrainConfig, data_fingerprint: str
 ) -> dict[str, Any]:
-    """The state that was saved of this run.
+    """Return the state that was saved of this run.
 
     DataError for a file that is missing or none of ours, ConfigError for one of another run.
     """
@@ -105,7 +105,7 @@ def _check_same_run(state: Mapping[str, Any], config: TrainConfig, data_fingerpr
 
 
 def run_identity(config: TrainConfig, data_fingerprint: str) -> dict[str, Any]:
-    """What `load_same_run` compares."""
+    """Return what `load_same_run` compares."""
     return {
         "config": _settings(config),
         "laws": _recipes(config),
@@ -114,7 +114,7 @@ def run_identity(config: TrainConfig, data_fingerprint: str) -> dict[str, Any]:
 
 
 def _recipes(config: TrainConfig) -> dict[str, str]:
-    """Hashes of the styles and of what they name: the same path may hold another recipe."""
+    """Return hashes of the styles and of what they name: the same path may hold another recipe."""
     found = {}
     for name in (config.style, config.val_style):
         recipe = load_recipe(name)
@@ -155,7 +155,7 @@ def save_weights(
 
 
 def _bias(network: TrainableNetwork, head: set[int]) -> str:
-    """The name of the bias of the head's classes."""
+    """Return the name of the bias of the head's classes."""
     for name, tensor in network.weights().items():
         if tensor.shape in {(1,), (2,)} and tensor.data_ptr() in head:
             return name

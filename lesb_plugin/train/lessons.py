@@ -77,7 +77,7 @@ class Learner(nn.Module):
         return logits  # (B, classes)
 
     def with_answer(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits (B, classes), and the layer's answer (B, outputs, h, w)."""
+        """Return logits (B, classes), and the layer's answer (B, outputs, h, w)."""
         logits, features = self._trainable.with_map(images)
         return logits, self.answer(features)
 
@@ -109,14 +109,14 @@ class PartLearner(Learner):
 
 
 def build_learner(aux: str, network: nn.Module, size: int, seed: int, parts: int) -> Learner:
-    """The learner of "masks", or of "parts", of which there are `parts`."""
+    """Return the learner of "masks", or of "parts", of which there are `parts`."""
     if aux == "masks":
         return MaskLearner(network, size, seed)
     return PartLearner(network, size, seed, outputs=parts)
 
 
 def mask_targets(masks: torch.Tensor, side: tuple[int, int]) -> torch.Tensor:
-    """(B, h, w) in [0, 1]: the share of a position that was changed, at whatever opacity.
+    """Return (B, h, w) in [0, 1]: the share of a position that was changed, at whatever opacity.
 
     `masks` are uint8 (B, S, S); a mask counts relative to its own peak.
     """

@@ -28,7 +28,7 @@ class Stop:
 
     @property
     def reason(self) -> str:
-        """Why to stop now, or an empty string."""
+        """Say why to stop now, or an empty string."""
         if self.interrupted:
             return "interrupted"
         over = self._deadline is not None and time.monotonic() >= self._deadline

@@ -20,7 +20,7 @@ style produces, a detector trained with that style calls your real faces fake mo
 
 
 def configure_quality(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench quality`: those of QualityConfig."""
+    """Add the flags of `bench quality`: those of QualityConfig."""
     parser.usage = f"{parser.prog} [options]"
     parser.epilog = _EXAMPLES
     add_config_flags(parser, QualityConfig)

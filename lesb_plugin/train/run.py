@@ -59,7 +59,9 @@ def train(config: TrainConfig) -> TrainResult:
 
 
 def plan_training(config: TrainConfig) -> list[tuple[str, str]]:
-    """What `train` would do, checked but not done; raises what it would raise before it begins."""
+    """Return what `train` would do, checked but not done; raises what it would raise before it
+    begins.
+    """
     load_recipe(config.style), load_recipe(config.val_style)
     out = Path(config.out or f"runs/train_{config.backbone.replace('/', '_')}")
     _refuse_taken(out, config)

@@ -116,7 +116,7 @@ def _check_asked(config: ValidateConfig) -> None:
 
 
 def _with_own_head(backbone: TrainableBackbone) -> TrainableNetwork:
-    """The network with the head that its weights have, of two classes or one logit.
+    """Return the network with the head that its weights have, of two classes or one logit.
 
     Any other head would be replaced by one drawn from the seed, and so differ between two seeds.
     """

@@ -22,7 +22,7 @@ threshold by the head's bias. The order of scores does not change, and so neithe
 
 
 def configure_validate(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench validate`: those of ValidateConfig."""
+    """Add the flags of `bench validate`: those of ValidateConfig."""
     parser.usage = f"{parser.prog} [options]"
     parser.epilog = _EXAMPLES
     add_config_flags(parser, ValidateConfig)

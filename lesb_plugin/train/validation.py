@@ -50,7 +50,7 @@ class Verdict:
     reals: NDArray[np.float64]
 
     def exceeded_by(self, share: float) -> float:
-        """The logit of fake that `share`, in (0, 1), of the real images exceed."""
+        """Return the logit of fake that `share`, in (0, 1), of the real images exceed."""
         return float(np.quantile(self.reals, 1.0 - share))
 
     def record(self) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def build_val_set(
 def verdict(
     network: nn.Module, val: ValSet, *, device: str, precision: str, quiet: bool
 ) -> Verdict:
-    """Scores of every image, and what they amount to; the network is left in eval mode.
+    """Return scores of every image, and what they amount to; the network is left in eval mode.
 
     It gives logits of real and fake (B, 2), or of fake alone (B, 1).
     """

@@ -23,5 +23,5 @@ def shipped_weights() -> Path:
 
 
 def shipped_artefact(detector: str) -> Path:
-    """What `bench fit --detector DETECTOR --backbone sbi_efflite0` wrote."""
+    """Return what `bench fit --detector DETECTOR --backbone sbi_efflite0` wrote."""
     return HERE / artefact_name(detector)

@@ -66,7 +66,7 @@ TAR_MAGIC = slice(257, 262)  # `ustar` stands here in a real tar archive
 
 
 def load_state(path: Path | str) -> tuple[State, str]:
-    """The tensors of a checkpoint by name, and the sha256 of the file.
+    """Return the tensors of a checkpoint by name, and the sha256 of the file.
 
     Reads safetensors and torch files (the content decides, not the suffix), the latter with
     `weights_only=True`. A container such as `{"model": ...}` is opened and prefixes such as
@@ -82,7 +82,7 @@ def load_state(path: Path | str) -> tuple[State, str]:
 
 
 def _refuse_grown(size: int, path: Path) -> None:
-    """DataError where `size` bytes are far more than those of the file they came from."""
+    """Raise a DataError if `size` bytes are far more than those of the file they came from."""
     if size > _GROWTH * path.stat().st_size + _SMALL:
         raise DataError(
             f"{path} would take {size:,} bytes in memory, far more than its own size; it"
@@ -118,7 +118,7 @@ def _read_safetensors(path: Path) -> State:
 
 
 def _read_torch(path: Path, head: bytes) -> Any:
-    """The object in a torch file; every failure says what kind of file it is instead."""
+    """Return the object in a torch file; every failure says what kind of file it is instead."""
     for magic, kind in MAGIC:
         if head.lstrip().startswith(magic):
             raise DataError(f"{path} is not a checkpoint but {kind}")
@@ -162,7 +162,7 @@ def _unreadable(path: Path, reason: str) -> str:
 
 
 def _open_container(content: Any, path: Path) -> State:
-    """The state dict inside `held`: itself, or the value of one of CONTAINERS."""
+    """Return the state dict inside `held`: itself, or the value of one of CONTAINERS."""
     if isinstance(content, Mapping):
         for key in CONTAINERS:
             if isinstance(content.get(key), Mapping):
@@ -230,7 +230,7 @@ HEADS = re.compile(
 
 
 def looks_like(state: Mapping[str, torch.Tensor]) -> str:
-    """What a state dict seems to be, for error texts."""
+    """Return what a state dict seems to be, for error texts."""
     heads = [tensor for name, tensor in state.items() if HEADS.search(name) and tensor.ndim >= 2]
     classes = f" with {heads[-1].shape[0]} classes" if heads else ""
     tensors = f"{len(state)} tensors: {_few(state)}"
@@ -238,7 +238,7 @@ def looks_like(state: Mapping[str, torch.Tensor]) -> str:
 
 
 def kind_of(state: Mapping[str, torch.Tensor]) -> str:
-    """The network that the names of a state dict belong to."""
+    """Return the network that the names of a state dict belong to."""
     member = member_of(state)
     if member is not None:
         return member.kind

@@ -27,7 +27,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def resolve_device(name: str) -> str:
-    """The device that `name` stands for; ConfigError if this machine does not have it.
+    """Return the device that `name` stands for; ConfigError if this machine does not have it.
 
     `auto` is the first of cuda, mps and cpu that is there; `cuda:1` picks one of several. Of the
     processes that torchrun starts on a machine each has its own GPU, by `auto` and by `cuda`.
@@ -53,7 +53,7 @@ def resolve_device(name: str) -> str:
 
 
 def available_devices() -> list[str]:
-    """The devices that torch can compute on here; `cuda:N` for each of several."""
+    """Return the devices that torch can compute on here; `cuda:N` for each of several."""
     devices = ["cpu"]
     if torch.cuda.is_available():
         devices += ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
@@ -63,7 +63,7 @@ def available_devices() -> list[str]:
 
 
 def emulates_bfloat16() -> bool:
-    """Whether torch's CPU kernels for bfloat16 are the slow ones that run anywhere.
+    """Say whether torch's CPU kernels for bfloat16 are the slow ones that run anywhere.
 
     torch hands a bfloat16 convolution to oneDNN where this very check allows it: AVX-512 or better
     on x86, the BF16 extension on ARM. Everywhere else it takes a plain loop.

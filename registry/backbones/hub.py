@@ -16,7 +16,8 @@ _FILES = ("model.safetensors", "pytorch_model.bin")
 
 
 def hub_name(arch: str, weights: str) -> str | None:
-    """Where weights come from, as hf-hub:OWNER/NAME; None for weights that are a file or random.
+    """Return where weights come from, as hf-hub:OWNER/NAME; None for weights that are a file or
+    random.
 
     For `pretrained` those that timm has for `arch`; a ConfigError where it has none.
     """
@@ -33,7 +34,7 @@ def hub_name(arch: str, weights: str) -> str | None:
 
 
 def hub_file(name: str) -> Path:
-    """The file of hf-hub:OWNER/NAME, fetched unless it is in the cache of the package.
+    """Return the file of hf-hub:OWNER/NAME, fetched unless it is in the cache of the package.
 
     A DataError says why there is none.
     """

@@ -65,7 +65,7 @@ EFFNET_BLOCK = {
 
 
 def effnet_pytorch_to_timm(state: State) -> State:
-    """A state dict of `efficientnet_pytorch` under the names of timm's `tf_efficientnet_*`.
+    """Return a state dict of `efficientnet_pytorch` under the names of timm's `tf_efficientnet_*`.
 
     A state dict that has no such names comes back as it is.
     """
@@ -83,7 +83,7 @@ def effnet_pytorch_to_timm(state: State) -> State:
 
 
 def dfb_effnet_to_timm(state: State) -> State:
-    """A DeepfakeBench `efficientnetb4` under timm's names; DataError for anything else.
+    """Return a DeepfakeBench `efficientnetb4` under timm's names; DataError for anything else.
 
     Its head stands apart, as `last_layer`; a layer for another number of channels is not used.
     """
@@ -113,7 +113,7 @@ def _timm_effnet_name(name: str, places: list[tuple[int, int]]) -> str:
 
 
 def cadene_xception_to_timm(state: State) -> State:
-    """A Cadene or DeepfakeBench Xception under the names of timm's `legacy_xception`.
+    """Return a Cadene or DeepfakeBench Xception under the names of timm's `legacy_xception`.
 
     A state dict that has no such names comes back as it is.
     """

@@ -17,7 +17,8 @@ _OTHER = "; choose another timm model"
 
 
 def is_channels_last(grid: torch.Tensor) -> bool | None:
-    """Whether a map of square images is (B, h, w, C) and not (B, C, h, w); None if nobody can tell.
+    """Say whether a map of square images is (B, h, w, C) and not (B, C, h, w); None if nobody can
+    tell.
 
     Its rows are as many as its columns, and channels are another number.
     """
@@ -36,7 +37,7 @@ def fine_stage(model: Any) -> nn.Module | None:
 
 
 def fine_map(output: Any, coarse: torch.Tensor) -> torch.Tensor | None:
-    """What a stage gave as (B, C, h, w), if it is finer than the map `coarse`; else None.
+    """Return what a stage gave as (B, C, h, w), if it is finer than the map `coarse`; else None.
 
     Blocks of one model differ in where they keep channels. Tokens lie on the grid of the map.
     """
@@ -50,7 +51,7 @@ def fine_map(output: Any, coarse: torch.Tensor) -> torch.Tensor | None:
 
 
 def prefix_tokens(name: str, model: nn.Module, raw: Any) -> int:
-    """How many class and register tokens stand before the patches; 0 for a feature map.
+    """Count how many class and register tokens stand before the patches; 0 for a feature map.
 
     A ConfigError for what is neither one map nor one list of tokens on a square grid, or whose
     axes cannot be told apart.

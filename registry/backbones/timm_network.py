@@ -75,7 +75,7 @@ class TimmNetwork(nn.Module):
         return self
 
     def with_map(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits, and the last feature map (B, C, h, w) of at least a sixteenth of the side.
+        """Return logits, and the last feature map (B, C, h, w) of at least a sixteenth of the side.
 
         ConfigError for a model of timm's that does not give its intermediate maps.
         """
@@ -94,11 +94,11 @@ class TimmNetwork(nn.Module):
         return logits
 
     def head(self) -> nn.Module:
-        """What makes logits of embeddings."""
+        """Return what makes logits of embeddings."""
         head: nn.Module = self.model.get_classifier()
         return head
 
     def weights(self) -> dict[str, torch.Tensor]:
-        """The model's tensors by their names in timm."""
+        """Return the model's tensors by their names in timm."""
         tensors: dict[str, torch.Tensor] = self.model.state_dict()
         return tensors

@@ -27,7 +27,7 @@ __all__ = ["build_timm_backbone"]
 def build_timm_backbone(
     name: str, recipe: TimmRecipe, weights: str | Path | None, seed: int = 0
 ) -> TimmBackbone:
-    """The backbone `name` with the weights of a file, or drawn from `seed` for "random".
+    """Return the backbone `name` with the weights of a file, or drawn from `seed` for "random".
 
     "pretrained" and "hf-hub:OWNER/NAME" are fetched, which nothing else does.
 
@@ -66,7 +66,7 @@ def _shipped(name: str, recipe: TimmRecipe) -> Path:
 def _load(
     name: str, recipe: TimmRecipe, own: PretrainedCfg, path: Path
 ) -> tuple[nn.Module, WeightsOrigin]:
-    """The model with the tensors of a file, and with as many classes as the file has."""
+    """Return the model with the tensors of a file, and with as many classes as the file has."""
     tensors, sha256 = load_state(path)
     try:
         state = (recipe.rename or _renaming(recipe.arch))(tensors)
@@ -89,7 +89,7 @@ def _load(
 
 
 def _create(recipe: TimmRecipe, classes: int, seed: int) -> nn.Module:
-    """A freshly initialised model; the caller's random state stays as it was."""
+    """Return a freshly initialised model; the caller's random state stays as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         model: nn.Module = timm.create_model(recipe.arch, num_classes=classes).eval()
@@ -108,7 +108,7 @@ def _renaming(arch: str) -> Callable[[State], State]:
 
 
 def _classes(classifier: str | tuple[str, ...] | None, state: State) -> int:
-    """Rows of the classifier in a state dict; 0 where there is none."""
+    """Return rows of the classifier in a state dict; 0 where there is none."""
     for layer in (classifier,) if isinstance(classifier, str) else classifier or ():
         if f"{layer}.weight" in state:
             return int(state[f"{layer}.weight"].shape[0])

@@ -39,13 +39,13 @@ class Member:
 
     @property
     def kind(self) -> str:
-        """What to call a state dict of it."""
+        """Return what to call a state dict of it."""
         if self.is_taken:
             return f"a DeepfakeBench {self.name} ({self.why})"
         return f"a DeepfakeBench {self.name}, which no backbone takes: {self.why}"
 
     def fits(self, name: str, tensor: Tensor) -> bool:
-        """Whether a tensor is the one that only this detector has."""
+        """Say whether a tensor is the one that only this detector has."""
         if re.search(self.own, name) is None:
             return False
         return not self.shape or self.shape == tuple(tensor.shape)
@@ -87,7 +87,7 @@ MEMBERS = (
 
 
 def member_of(state: Mapping[str, Tensor]) -> Member | None:
-    """The detector that a state dict is of, where one of its tensors tells."""
+    """Return the detector that a state dict is of, where one of its tensors tells."""
     return next(
         (each for each in MEMBERS if any(each.fits(n, tensor) for n, tensor in state.items())), None
     )

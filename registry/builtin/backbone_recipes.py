@@ -193,6 +193,6 @@ _SUMMARIES = {
 
 
 def named_backbones() -> list[BackboneSpec]:
-    """What is registered of them."""
+    """Return what is registered of them."""
     build = lazy("registry.builtin.backbones:build_named")
     return [spec_of(name, RECIPES[name], text, build) for name, text in _SUMMARIES.items()]

@@ -34,7 +34,7 @@ class LinearDetector:
         return self.score_embeddings(self.embed(crops))
 
     def embed(self, crops: Sequence[Crop]) -> NDArray[np.float32]:
-        """(B, d)."""
+        """Return (B, d)."""
         size = self.embedder.backbone.crop.size
         images = [crop.image for crop in crops]
         return self.embedder(np.stack(images) if images else np.empty((0, size, size, 3), np.uint8))
@@ -43,7 +43,7 @@ class LinearDetector:
         return Scores(fake=expit(self._logits(embeddings)))
 
     def logits(self, embedding: torch.Tensor) -> Mapping[str, torch.Tensor]:
-        """The logit (B,) of the head, as "face", of a tensor of embeddings (B, d)."""
+        """Return the logit (B,) of the head, as "face", of a tensor of embeddings (B, d)."""
         logit = self.embedder.backbone.head(embedding)
         if logit is None:
             raise ConfigError(_headless(self.embedder.backbone))
@@ -72,7 +72,7 @@ class RandomDetector:
 
 
 def build_linear(context: DetectorContext) -> LinearDetector:
-    """ConfigError where the backbone has no head."""
+    """Raise a ConfigError if the backbone has no head."""
     if context.embedder is None:
         raise ConfigError("detector 'linear' needs a backbone; pass --backbone NAME")
     return LinearDetector(context.embedder)

@@ -178,7 +178,7 @@ def _check_head(backbone: Backbone, embedded: torch.Tensor, what: str) -> None:
 
 
 def _images(backbone: Backbone) -> torch.Tensor:
-    """(2, 3, S, S) in [0, 1]."""
+    """Return (2, 3, S, S) in [0, 1]."""
     import torch
 
     crops = example_crops(backbone.crop.size, 2)

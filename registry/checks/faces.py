@@ -42,7 +42,7 @@ def check_face_detector(
 def check_landmarker(
     spec: LandmarkerSpec, image: NDArray[np.uint8], face: Face, predictor: Path | None = None
 ) -> NDArray[np.float32]:
-    """(points, 2) finite pixels of the image, repeatable."""
+    """Return (points, 2) finite pixels of the image, repeatable."""
     mark = spec.build(predictor)
     what = f"landmarker {spec.name!r}"
     before = image.copy()

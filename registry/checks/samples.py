@@ -33,7 +33,7 @@ def example_crops(size: int = 224, count: int = 4, seed: int = 0) -> list[Crop]:
 
 
 def require(met: bool, contract: str, found: Any) -> None:
-    """PluginError with the contract and what was found, unless it is kept."""
+    """Raise a PluginError with the contract and what was found, unless it is kept."""
     if not met:
         raise PluginError(f"{contract}; got {found}")
 
@@ -47,7 +47,7 @@ def same(first: NDArray[Any], second: NDArray[Any]) -> bool:
 
 
 def unchanged(crops: Sequence[Crop], before: Sequence[Crop], what: str) -> None:
-    """PluginError where a call has changed the images or landmarks it was given."""
+    """Raise a PluginError if a call has changed the images or landmarks it was given."""
     for crop, earlier in zip(crops, before, strict=True):
         images = np.array_equal(crop.image, earlier.image)
         marks = crop.landmarks is None or np.array_equal(crop.landmarks, earlier.landmarks)  # type: ignore[arg-type]
@@ -66,7 +66,9 @@ def _smooth(size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def _landmarks(size: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """(68, 2): jaw, brows, nose, eyes and mouth as plain curves of a frontal face, jittered."""
+    """Return (68, 2): jaw, brows, nose, eyes and mouth as plain curves of a frontal face,
+    jittered.
+    """
 
     def arc(
         count: int, centre: tuple[float, float], radii: tuple[float, float], turn: float

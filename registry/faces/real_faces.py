@@ -56,7 +56,7 @@ def find_splits(config: LearningSettings, plugins: Plugins) -> tuple[list[Video]
 
 
 def real_samples(videos: Sequence[Video], reader: FaceReader, split: str) -> list[Sample]:
-    """The real faces of `videos`; DataError where there are none."""
+    """Return the real faces of `videos`; DataError where there are none."""
     found: list[Sample] = list(samples(videos, reader))
     if not found:
         raise DataError(
@@ -87,13 +87,13 @@ class FaceSample:
     reader: FaceReader
 
     def load(self) -> tuple[NDArray[np.uint8], Face]:
-        """The frame, uint8 RGB (H, W, 3), and its main face with landmarks."""
+        """Return the frame, uint8 RGB (H, W, 3), and its main face with landmarks."""
         with reading(self.frame.path):
             return self.reader.read_one(self.frame)
 
 
 def samples(videos: Iterable[Video], reader: FaceReader) -> list[FaceSample]:
-    """Every frame of every real video as a sample to learn from; 32 of a video file."""
+    """Return every frame of every real video as a sample to learn from; 32 of a video file."""
     return [
         FaceSample(
             key=f"{video.dataset}/{video.id}/{frame.index}",
@@ -133,7 +133,9 @@ def real_crops(data: str, policy: CropPolicy, count: int, *, quiet: bool = False
 
 
 def _real_samples(data: str) -> list[FaceSample]:
-    """Those of the splits that there are; the DataError of the last one where there is none."""
+    """Return those of the splits that there are; the DataError of the last one where there is
+    none.
+    """
     plugins = load_plugins()
     faces = FaceSettings()
     reader = build_reader(choose_faces(plugins, faces), faces)

@@ -69,7 +69,9 @@ class QualityClasses:
         return cls(edges=edges)
 
     def of_faces(self, sharpness: Array) -> NDArray[np.int64]:
-        """Number each face's class (m,) from 0, the softest; -1 where nothing is comparable."""
+        """Return number each face's class (m,) from 0, the softest; -1 where nothing is
+        comparable.
+        """
         values = np.asarray(sharpness, np.float64)
         found = np.searchsorted(self.edges[1:-1], values, side="right")
         outside = ~((values >= self.edges[0]) & (values <= self.edges[-1]))  # also of NaN

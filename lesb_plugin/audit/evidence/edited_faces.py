@@ -22,7 +22,7 @@ _TRIES = 4
 def with_edits(
     faces: Sequence[AuditFace], per_face: int, seed: int, *, quiet: bool
 ) -> tuple[AuditFace, ...]:
-    """The real faces among `faces`, and `per_face` edits of each.
+    """Return the real faces among `faces`, and `per_face` edits of each.
 
     Families, strengths and single parts take turns; every draw depends on (seed, face, edit) alone.
     """
@@ -38,7 +38,7 @@ def with_edits(
 
 
 def _donor(reals: Sequence[AuditFace], at: int) -> AuditFace:
-    """The next face of somebody else."""
+    """Return the next face of somebody else."""
     rest = [*reals[at + 1 :], *reals[:at]]
     return next(face for face in rest if face.identity != reals[at].identity)
 
@@ -72,7 +72,7 @@ def _edit(face: AuditFace, donor: AuditFace, seed: tuple[int, int, int], turn: i
 
 
 def _parts(count: int, turn: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """(K,) changed parts: one, which takes turns, or in a quarter of the edits several."""
+    """Return (K,) changed parts: one, which takes turns, or in a quarter of the edits several."""
     truth = np.zeros(count, np.bool_)
     truth[(turn // len(FAMILIES) + turn) % count] = True
     if count > 1 and rng.random() < _SEVERAL:

@@ -32,7 +32,7 @@ class Canvas:
 
 
 def matched_masks(masks: Flags) -> Flags:
-    """Masks (K, S, S) grown or shrunk along their outlines to the median of their areas.
+    """Return masks (K, S, S) grown or shrunk along their outlines to the median of their areas.
 
     So that no part is named for its size.
     """
@@ -49,7 +49,7 @@ def matched_masks(masks: Flags) -> Flags:
 def edited(
     canvas: Canvas, mask: Flags, family: str, strength: float, rng: np.random.Generator
 ) -> Image:
-    """The crop with one family's change inside of `mask` (S, S), exact outside.
+    """Return the crop with one family's change inside of `mask` (S, S), exact outside.
 
     `strength` in (0, 1] is how much of the change is blended in; of a warp, how far it goes.
     ValueError where nothing visible comes of it.

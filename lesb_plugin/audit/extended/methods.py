@@ -47,7 +47,9 @@ def method_rows(study: Study) -> list[Row]:
 
 
 def rivals(rows: Sequence[Row]) -> str:
-    """A sentence on methods that name the right part as well as the explanation; "" if none do."""
+    """Return a sentence on methods that name the right part as well as the explanation; "" if none
+    do.
+    """
     named = [row for row in rows if row.key.startswith("methods.") and OWN in row.controls]
     named = [row for row in named if not row.key.endswith(".rank")]
     own = next((row.controls[OWN].value for row in named), None)

@@ -48,7 +48,9 @@ _NO_PLACE = unmeasured(
 def map_rows(
     found: Collected, wanted: Callable[[str], bool], draws: Draws, rng: np.random.Generator
 ) -> list[Row]:
-    """Rows of the keys that are `wanted`; none for an explanation without maps and part scores."""
+    """Return rows of the keys that are `wanted`; none for an explanation without maps and part
+    scores.
+    """
     maps, parts = found.reading.maps, found.reading.parts
     if maps is None and parts is None:
         return []
@@ -61,7 +63,7 @@ def map_rows(
 
 
 def enlarged(heat: Map, size: int) -> Map:
-    """A map (h, w) in the pixels of its crop, (S, S)."""
+    """Return a map (h, w) in the pixels of its crop, (S, S)."""
     return np.asarray(cv2.resize(heat, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
@@ -75,7 +77,7 @@ class _Heats:
 
 
 def _heats(found: Collected, rng: np.random.Generator) -> _Heats:
-    """Maps, or part scores painted into their parts, and noise of the same resolution."""
+    """Return maps, or part scores painted into their parts, and noise of the same resolution."""
     maps, parts = found.reading.maps, found.reading.parts
     masks = [face.parts for face in found.faces]
     if maps is not None:
@@ -140,7 +142,7 @@ def _moving_maps(found: Collected, maps: Map, draws: Draws, rng: np.random.Gener
 def _rows_of_moves(
     by_move: Mapping[str, Mapping[str, Array]], title: str, draws: Draws
 ) -> list[Row]:
-    """One row of all moves and one of each, of values (n,) by who explains."""
+    """Return one row of all moves and one of each, of values (n,) by who explains."""
     if not by_move:
         return []
     whole = {
@@ -156,7 +158,7 @@ def _rows_of_moves(
 
 
 def _moved_maps(found: Collected) -> list[tuple[str, Map]]:
-    """Maps (m, h, w) of the moved faces by move."""
+    """Return maps (m, h, w) of the moved faces by move."""
     return [
         (name, reading.maps) for name, reading in found.moved.items() if reading.maps is not None
     ]

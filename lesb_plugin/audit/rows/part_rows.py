@@ -60,7 +60,7 @@ class _Question:
 def part_rows(
     found: Collected, wanted: Callable[[str], bool], draws: Draws, rng: np.random.Generator
 ) -> list[Row]:
-    """Rows of the keys that are `wanted`, each with the controls' figures."""
+    """Return rows of the keys that are `wanted`, each with the controls' figures."""
     if found.reading.parts is None:
         return []
     z = naming.standardised(found.reading.parts, found.real)

@@ -41,12 +41,12 @@ class Aim:
 
 
 def at_least(value: float) -> Aim:
-    """What a figure should reach."""
+    """Return what a figure should reach."""
     return Aim(f">= {value:g}", least=value)
 
 
 def at_most(value: float) -> Aim:
-    """What a figure should stay below."""
+    """Return what a figure should stay below."""
     return Aim(f"<= {value:g}", most=value)
 
 
@@ -80,7 +80,7 @@ class Row:
 
 
 def called_out(row: Row) -> str:
-    """A sentence where controls score like the explanation or better; "" where none does.
+    """Return a sentence where controls score like the explanation or better; "" where none does.
 
     Like it means that the intervals overlap, but for the control that the row's aim is to beat:
     that one is called out where the aim is missed, so that a row never says both. Where the value

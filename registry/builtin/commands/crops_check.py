@@ -25,7 +25,9 @@ _LIMIT = 12.0
 
 
 def crops_note(videos: Sequence[Video]) -> str:
-    """A sentence on the first frames of videos; "" where they are no squares, hence no crops."""
+    """Return a sentence on the first frames of videos; "" where they are no squares, hence no
+    crops.
+    """
     frames = [video.frames[0] for video in videos if video.frames][:_LOOKED_AT]
     sides = {shape[0] if shape[0] == shape[1] else 0 for shape in _shapes(frames)}
     if not sides or 0 in sides:
@@ -55,7 +57,9 @@ def _shapes(frames: Sequence[Frame]) -> Iterator[tuple[int, ...]]:
 
 
 def _displacements(frames: Sequence[Frame]) -> Iterator[float]:
-    """How far the alignment of a frame by its own landmarks would move the farthest corner."""
+    """Yield how far the alignment of a frame by its own landmarks would move the farthest
+    corner.
+    """
     corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * float(_POLICY.size)
     for frame in frames:
         if frame.landmarks is None:
@@ -68,7 +72,7 @@ def _displacements(frames: Sequence[Frame]) -> Iterator[float]:
 
 
 def _prepared_by(frame: Path) -> str:
-    """What `bench prepare` wrote of the set that a frame is of, if it made it."""
+    """Return what `bench prepare` wrote of the set that a frame is of, if it made it."""
     file = frame.parents[3] / "prepare.json" if len(frame.parents) > 3 else Path()
     with suppress(OSError, BenchError, KeyError, TypeError):
         settings: dict[str, Any] = read_json(file)

@@ -33,7 +33,7 @@ _LISTED = 3
 
 
 def configure_data(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench data check`: those of `bench eval` that say which data is read."""
+    """Add the flags of `bench data check`: those of `bench eval` that say which data is read."""
     parser.usage = f"{parser.prog} check DATASET ... [options]"
     parser.epilog = _EXAMPLES
     parser.add_argument("action", choices=["check"], help="what to do")

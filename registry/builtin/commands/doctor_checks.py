@@ -42,7 +42,7 @@ class Finding:
 
 
 def examine(plugins: Plugins) -> Iterator[Finding]:
-    """Everything about this installation, in the order in which a reader asks for it."""
+    """Yield everything about this installation, in the order in which a reader asks for it."""
     yield from _machine()
     yield from _packages()
     yield from _extras()
@@ -79,7 +79,7 @@ def _machine() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    """The project and what it requires; a version outside of the bounds is a problem."""
+    """Yield the project and what it requires; a version outside of the bounds is a problem."""
     yield Finding(area="packages", what=_DISTRIBUTION, value=metadata.version(_DISTRIBUTION))
     for wanted, extra in _requirements():
         if not extra:
@@ -87,7 +87,7 @@ def _packages() -> Iterator[Finding]:
 
 
 def _requirements() -> Iterator[tuple[Requirement, str]]:
-    """What the project requires, each with the extra that it belongs to, or ""."""
+    """Yield what the project requires, each with the extra that it belongs to, or ""."""
     for text in metadata.requires(_DISTRIBUTION) or ():
         wanted = Requirement(text)
         found = _EXTRA.search(str(wanted.marker or ""))
@@ -115,7 +115,7 @@ def _version(name: str) -> str | None:
 
 
 def _extras() -> Iterator[Finding]:
-    """Which optional parts are there."""
+    """Yield which optional parts are there."""
     extras: dict[str, list[str]] = {}
     for wanted, extra in _requirements():
         if extra and wanted.name not in extras.setdefault(extra, []):
@@ -175,7 +175,7 @@ def _size(count: float) -> str:
 
 
 def _backbones(plugins: Plugins) -> Iterator[Finding]:
-    """Which backbones have weights; the file is not opened."""
+    """Yield which backbones have weights; the file is not opened."""
     for name, spec in plugins.unambiguous("backbone").items():
         if getattr(spec, "members", None) is not None:
             continue

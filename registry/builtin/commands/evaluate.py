@@ -38,7 +38,7 @@ An interrupted run continues where it stopped when you start it again with the s
 
 
 def configure_eval(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench eval`: those of EvalConfig and the chosen detector's own."""
+    """Add the flags of `bench eval`: those of EvalConfig and the chosen detector's own."""
     configure_for_detectors(parser, EvalConfig, "options", _EVAL_EXAMPLES)
     parser.add_argument(
         "--shard",
@@ -95,7 +95,7 @@ def _run_shard(config: EvalConfig, shard: Shard, *, as_json: bool) -> int:
 
 
 def _is_one(corrupt: tuple[str, ...]) -> bool:
-    """Whether `--corrupt` names one severity: then the run is of damaged data alone."""
+    """Say whether `--corrupt` names one severity: then the run is of damaged data alone."""
     return len(corrupt) == 1 and ":" in corrupt[0] and "," not in corrupt[0]
 
 
@@ -129,7 +129,7 @@ def _show(result: Result, config: EvalConfig) -> None:
 
 
 def _others(config: EvalConfig, folder: Path) -> list[Result]:
-    """The same predictions under the profile that was asked for beside strict."""
+    """Return the same predictions under the profile that was asked for beside strict."""
     from registry.results.profiles import BOTH, DEEPFAKEBENCH_PROFILE
     from registry.results.result import recompute
 

@@ -55,7 +55,7 @@ def run_faces(args: argparse.Namespace) -> int:
 
 
 def detector_state(plugins: Plugins, name: str) -> DetectorState:
-    """Whether the face detector of a name can be built here."""
+    """Say whether the face detector of a name can be built here."""
     spec: FaceDetectorSpec = plugins.get("face_detector", name)
     try:
         guarded(f"face detector {name!r}", spec.source, spec.build)
@@ -65,7 +65,7 @@ def detector_state(plugins: Plugins, name: str) -> DetectorState:
 
 
 def _defaults() -> dict[str, str]:
-    """The face detector of commands that are not told of one."""
+    """Return the face detector of commands that are not told of one."""
     from registry.settings.shared import PREPARE_DETECTOR
     from registry.settings.tasks import EvalConfig
 

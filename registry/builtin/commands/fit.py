@@ -28,7 +28,7 @@ Only real faces are needed; the val split of --train decides when to stop, unles
 
 
 def configure_fit(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench fit`: those of FitConfig and what the chosen detector's fit takes."""
+    """Add the flags of `bench fit`: those of FitConfig and what the chosen detector's fit takes."""
     configure_for_detectors(parser, FitConfig, "fit_options", _FIT_EXAMPLES)
     add_dry_run_flag(parser)
 

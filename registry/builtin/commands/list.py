@@ -33,7 +33,7 @@ The exit code is 1 if a plugin has a failure or two plugins claim the same name.
 
 
 def configure_list(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench list`."""
+    """Add the flags of `bench list`."""
     parser.epilog = _LIST_EXAMPLES
     parser.add_argument(
         "kind", nargs="?", help=", ".join(f"{kind}s".replace("_", "-") for kind in KINDS)
@@ -55,7 +55,7 @@ def run_list(args: argparse.Namespace) -> int:
 
 
 def configure_plugins(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench plugins`."""
+    """Add the flags of `bench plugins`."""
     parser.epilog = _PLUGINS_EXAMPLES
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -131,7 +131,7 @@ def _as_typed(name: str) -> str:
 
 
 def _plain(spec: Spec) -> dict[str, Any]:
-    """A record without its factories."""
+    """Return a record without its factories."""
     values = {each.name: getattr(spec, each.name) for each in dataclasses.fields(spec)}
     return {
         key: [dataclasses.asdict(each) for each in value] if key == "trained_on" else value

@@ -18,7 +18,7 @@ examples:
 
 
 def configure_merge(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench merge`."""
+    """Add the flags of `bench merge`."""
     parser.epilog = _MERGE_EXAMPLES
     parser.add_argument(
         "parts", nargs="+", type=Path, metavar="PART", help="a folder of `bench eval --shard I/N`"

@@ -60,7 +60,7 @@ upright frame), audit (how well part scores show where a face was changed) and o
 
 
 def configure_predict(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench predict`: those of PredictConfig and the chosen detector's own."""
+    """Add the flags of `bench predict`: those of PredictConfig and the chosen detector's own."""
     configure_for_files(parser, PredictConfig, _EXAMPLES)
 
 
@@ -89,7 +89,7 @@ def run_predict(args: argparse.Namespace) -> int:
 
 
 def _closing_notes(predictor: Predictor, judged: bool) -> list[str]:
-    """What verdicts compare with, and what is known of the parts that stand out."""
+    """Return what verdicts compare with, and what is known of the parts that stand out."""
     if not judged or predictor.untrained:
         return []
     verdicts = predictor.verdicts
@@ -98,7 +98,7 @@ def _closing_notes(predictor: Predictor, judged: bool) -> list[str]:
 
 @contextmanager
 def _output(out: str | None) -> Iterator[Callable[[str], object]]:
-    """What takes lines: standard output, or a file that is there whole or not at all."""
+    """Yield what takes lines: standard output, or a file that is there whole or not at all."""
     if out is None:
         yield _print
         return

@@ -32,7 +32,7 @@ examples:
 
 
 def configure_report(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench report`."""
+    """Add the flags of `bench report`."""
     parser.epilog = _REPORT_EXAMPLES
     parser.add_argument("run", type=Path, help="run folder of `bench eval`")
     add_json_flag(parser, "the numbers as a list with one object per profile,")
@@ -78,7 +78,9 @@ def run_report(args: argparse.Namespace) -> int:
 
 
 def _both(folder: Path, metrics: Mapping[str, Metric], line: Callable[[str], None]) -> list[Result]:
-    """A run's result under both profiles; under `strict` alone for older runs, which is said."""
+    """Return a run's result under both profiles; under `strict` alone for older runs, which is
+    said.
+    """
     from registry.results.result import recompute
 
     results = [recompute(folder, metrics, STRICT)]
@@ -90,7 +92,7 @@ def _both(folder: Path, metrics: Mapping[str, Metric], line: Callable[[str], Non
 
 
 def _differences(result: Result, folder: Path, line: Callable[[str], None]) -> tuple[str, ...]:
-    """What results.json says other than `result`, if it is there and of the same profile."""
+    """Return what results.json says other than `result`, if it is there and of the same profile."""
     from registry.results.result import RESULTS, Result, changed_since
 
     if not (folder / RESULTS).is_file():

@@ -122,7 +122,7 @@ def _average(args: argparse.Namespace) -> int:
 
 
 def inspect(path: Path) -> dict[str, Any]:
-    """What the file holds, as JSON has it; DataError for a file that is no checkpoint."""
+    """Return what the file holds, as JSON has it; DataError for a file that is no checkpoint."""
     from registry.backbones.checkpoint import HEADS, kind_of, load_state
 
     state, sha256 = load_state(path)
@@ -143,7 +143,9 @@ def inspect(path: Path) -> dict[str, Any]:
 
 
 def _is_artefact(path: Path) -> bool:
-    """What `bench fit` writes says so in its metadata, under a key that names its package."""
+    """Return what `bench fit` writes says so in its metadata, under a key that names its
+    package.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -190,7 +192,7 @@ def _loading(names: Iterable[str], path: Path) -> list[str]:
 
 
 def _parameters(state: State) -> int:
-    """Numbers in the file but for batch norms' statistics and counters."""
+    """Return numbers in the file but for batch norms' statistics and counters."""
     left_out = ("running_mean", "running_var", "num_batches_tracked")
     return sum(tensor.numel() for name, tensor in state.items() if not name.endswith(left_out))
 

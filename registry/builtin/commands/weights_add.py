@@ -39,7 +39,7 @@ def add_weights(
 
 
 def _only(found: Mapping[str, Any]) -> str:
-    """The first of the backbones that load the file: the one it is meant for."""
+    """Return the first of the backbones that load the file: the one it is meant for."""
     if not found["backbones"]:
         raise ConfigError(
             f"{found['file']} is {found['kind']}; no registered backbone can load it as it"

@@ -43,7 +43,7 @@ _HEADER = (
 
 
 def configure_compare(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench compare`."""
+    """Add the flags of `bench compare`."""
     parser.epilog = _EXAMPLES
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="two or more run folders")
     parser.add_argument(

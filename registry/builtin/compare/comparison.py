@@ -74,7 +74,7 @@ class Comparison:
 
 
 def load_run(folder: Path, name: str) -> ComparedRun:
-    """A run of `bench eval`: its predictions, and the provenance that results.json holds."""
+    """Return a run of `bench eval`: its predictions, and the provenance that results.json holds."""
     table, settings = read_predictions(folder)
     provenance = Result.load(folder).provenance
     return ComparedRun(name=name, table=table, settings=settings, provenance=provenance)
@@ -88,7 +88,7 @@ def compare(
     seed: int = 0,
     allow_differences: bool = False,
 ) -> tuple[Comparison, ...]:
-    """Every later run against the first, on every data set that both hold.
+    """Return every later run against the first, on every data set that both hold.
 
     ConfigError where frames, crops, data or profiles differ and `allow_differences` is not set.
     """
@@ -186,7 +186,9 @@ def _compared(
 def _paired(
     first: ComparedRun, second: ComparedRun, dataset: str, profile: str
 ) -> tuple[Units, tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """The videos with a score in both runs, by name, and the two detectors' scores of them."""
+    """Return the videos with a score in both runs, by name, and the two detectors' scores of
+    them.
+    """
     mine, theirs = (_videos(run, dataset, profile) for run in (first, second))
     names, at, other = np.intersect1d(
         mine.video.astype(np.str_), theirs.video.astype(np.str_), return_indices=True

@@ -72,7 +72,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _midranks(values: Floats) -> Floats:
-    """(K, n): the rank of each value in its row, from 1; ties share their mean rank."""
+    """Return (K, n): the rank of each value in its row, from 1; ties share their mean rank."""
     return np.stack([_midranks_of(row) for row in values])
 
 

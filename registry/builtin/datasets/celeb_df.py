@@ -19,7 +19,7 @@ _LABELS: dict[str, Literal[0, 1]] = {"1": 0, "0": 1}  # the list's 1 is a real v
 
 
 def recognises_celeb_df(path: Path) -> bool:
-    """A folder with the list of testing videos."""
+    """Return a folder with the list of testing videos."""
     return path.is_dir() and (path / _LIST).is_file()
 
 

@@ -20,14 +20,16 @@ _SPLITS = ("train", "val", "test")
 
 
 def recognises_folder(path: Path) -> bool:
-    """A folder with real/ or fake/ in it or in its train/, val/ or test/, and no manifest."""
+    """Return a folder with real/ or fake/ in it or in its train/, val/ or test/, and no
+    manifest.
+    """
     if not path.is_dir() or recognises_manifest(path):
         return False
     return any(_has_class(path / split) for split in ("", *_SPLITS))
 
 
 def folder_videos(request: DatasetRequest) -> VideoIndex:
-    """Videos under real/ and fake/, which may lie under train/, val/ and test/.
+    """Return videos under real/ and fake/, which may lie under train/, val/ and test/.
 
     An image or video file there is a video of its own; a sub-folder of images is one video; in a
     sub-folder of sub-folders or of video files each of those is a video, and the outer one names
@@ -68,7 +70,7 @@ def _methods_of_images(root: Path, videos: Iterable[Video]) -> Iterator[str]:
 
 
 def _is_image(root: Path, video: Video) -> bool:
-    """Whether the video is named after an image, not after the folder or file that it is."""
+    """Say whether the video is named after an image, not after the folder or file that it is."""
     return {frame.path.with_suffix("") for frame in video.frames} == {root / video.id}
 
 
@@ -88,7 +90,9 @@ def _class_videos(root: Path, folder: Path) -> Iterator[Video]:
 
 
 def _videos_of(root: Path, folder: Path, label: Literal[0, 1], *, single: bool) -> Iterator[Video]:
-    """The video that a folder is, or the videos (with `single` the images) of a manipulation."""
+    """Yield the video that a folder is, or the videos (with `single` the images) of a
+    manipulation.
+    """
     images, files, folders = scan_folder(folder)
     if images and (folders or files):
         raise DataError(

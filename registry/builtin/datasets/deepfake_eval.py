@@ -24,12 +24,12 @@ _LABELS: dict[str, Literal[0, 1]] = {"real": 0, "fake": 1}
 
 
 def recognises_deepfake_eval(path: Path) -> bool:
-    """A folder with the table of its videos."""
+    """Return a folder with the table of its videos."""
     return path.is_dir() and _table(path) is not None
 
 
 def deepfake_eval_videos(request: DatasetRequest) -> VideoIndex:
-    """Videos that the table calls real or fake; others are counted in a note and left out.
+    """Return videos that the table calls real or fake; others are counted in a note and left out.
 
     Splits are those of a column `Finetuning Set`, if the table has it, else made up: then `test` is
     everything, which is how the set is used by those who do not train on it.

@@ -27,12 +27,12 @@ _PLACES = ("", "videos", "test_videos")
 
 
 def recognises_dfdc(path: Path) -> bool:
-    """A folder with labels.csv or metadata.json, or of folders with metadata.json."""
+    """Return a folder with labels.csv or metadata.json, or of folders with metadata.json."""
     return path.is_dir() and bool(_tables(path))
 
 
 def dfdc_videos(request: DatasetRequest) -> VideoIndex:
-    """Videos of labels.csv (filename,label; 1 is fake), else of metadata.json (REAL, FAKE).
+    """Return videos of labels.csv (filename,label; 1 is fake), else of metadata.json (REAL, FAKE).
 
     A fake of metadata.json has the video that it was made from as its identity, so that both fall
     into one split and one draw of the bootstrap. Splits are those of the file, if it has any.

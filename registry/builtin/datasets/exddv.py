@@ -37,7 +37,7 @@ def recognises_exddv(path: Path) -> bool:
 
 
 def exddv_videos(request: DatasetRequest) -> VideoIndex:
-    """The fakes that the table lists for a split, with the parts that their texts name.
+    """Return the fakes that the table lists for a split, with the parts that their texts name.
 
     Videos lie anywhere below the folder, in folders that bear the names of the table's `dataset`
     and, where several videos share a name, of its `manipulation`. What a text names in no part
@@ -56,7 +56,8 @@ def exddv_videos(request: DatasetRequest) -> VideoIndex:
 
 
 def exddv_click_videos(request: DatasetRequest) -> VideoIndex:
-    """The same videos, of each the frames that people clicked into, with the places of the clicks.
+    """Return the same videos, of each the frames that people clicked into, with the places of the
+    clicks.
 
     The table has them by number of the frame, as fractions of its width and height. What their
     texts say is left out: a face's parts are those that were clicked.
@@ -76,7 +77,7 @@ def exddv_click_videos(request: DatasetRequest) -> VideoIndex:
 
 
 def _chosen(request: DatasetRequest, kind: str) -> tuple[Path, list[dict[str, str]]]:
-    """The folder, and the rows of the split."""
+    """Return the folder, and the rows of the split."""
     root = root_of(request, f"{kind}:DIR, a folder that holds {_TABLE} and the videos")
     rows = list(_rows(root / _TABLE))
     chosen = [row for row in rows if row["split"] == request.split]
@@ -97,7 +98,7 @@ def _id(key: str) -> str:
 
 
 def _places(row: Mapping[str, str]) -> Iterator[tuple[int, tuple[float, float]]]:
-    """Number of the frame and (x, y) of each click of a row."""
+    """Yield number of the frame and (x, y) of each click of a row."""
     try:
         clicks = json.loads(row["click_locations"] or "{}")
         for number, place in clicks.items():
@@ -113,7 +114,7 @@ def _places(row: Mapping[str, str]) -> Iterator[tuple[int, tuple[float, float]]]
 
 
 def _clicked(video: Video, clicks: Mapping[int, list[tuple[float, float]]]) -> Video:
-    """A video of its clicked frames alone."""
+    """Return a video of its clicked frames alone."""
     if video.file is not None:
         frames = [Frame(path=video.file, index=number) for number in sorted(clicks)]
     else:
@@ -123,7 +124,9 @@ def _clicked(video: Video, clicks: Mapping[int, list[tuple[float, float]]]) -> V
 
 
 def perceived_parts(text: str) -> str | None:
-    """Parts that a text names, as `region` writes them: `eyes+mouth`; None where it names none."""
+    """Return parts that a text names, as `region` writes them: `eyes+mouth`; None where it names
+    none.
+    """
     found = [
         part
         for part, words in _PARTS.items()
@@ -147,7 +150,9 @@ def _listed(
 
 
 def _find(root: Path, row: dict[str, str], paths: Sequence[Path]) -> Path:
-    """The one of these files whose folders bear the row's names; where it should lie if none."""
+    """Return the one of these files whose folders bear the row's names; where it should lie if
+    none.
+    """
     for wanted in ((row["dataset"], row["manipulation"]), (row["dataset"],)):
         names = {_plain(each) for each in wanted if each}
         fitting = [path for path in paths if names <= set(map(_plain, path.parts))]

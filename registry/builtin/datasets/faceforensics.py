@@ -22,12 +22,12 @@ _SPLITS = ("train", "val", "test")
 
 
 def recognises_ffpp(path: Path) -> bool:
-    """A folder with original_sequences/ and manipulated_sequences/."""
+    """Return a folder with original_sequences/ and manipulated_sequences/."""
     return all((path / name).is_dir() for name in (_REAL, _FAKE))
 
 
 def ffpp_videos(request: DatasetRequest) -> VideoIndex:
-    """Reals and the four manipulations of the pairs in SPLIT.json.
+    """Return reals and the four manipulations of the pairs in SPLIT.json.
 
     The split files lie in the tree, in its folder splits/, or in `json_dir`. A pair [id1, id2]
     names two reals and, for each manipulation, the fakes id1_id2 and id2_id1. Videos are taken from
@@ -81,7 +81,9 @@ def _pairs(path: Path) -> list[tuple[str, str]]:
 
 
 def _folder(above: Path, level: str) -> Path:
-    """The folder of the videos, or of the frames, of one kind at one level of compression."""
+    """Return the folder of the videos, or of the frames, of one kind at one level of
+    compression.
+    """
     folders = [above / level / kind for kind in _KINDS]
     for folder in folders:
         if folder.is_dir():

@@ -27,13 +27,13 @@ _LABELS: dict[str, Literal[0, 1]] = {
 
 
 def recognises_fakeavceleb(path: Path) -> bool:
-    """A folder that holds RealVideo-RealAudio/ and one of the three others."""
+    """Return a folder that holds RealVideo-RealAudio/ and one of the three others."""
     there = [name for name in _LABELS if (path / name).is_dir()]
     return _REAL in there and len(there) > 1
 
 
 def fakeavceleb_videos(request: DatasetRequest) -> VideoIndex:
-    """Every clip, labelled by its picture alone; the id's folder is the identity.
+    """Return every clip, labelled by its picture alone; the id's folder is the identity.
 
     Splits are made up, as the data has none.
     """

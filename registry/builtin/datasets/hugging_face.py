@@ -28,12 +28,12 @@ _BATCH = 256
 
 
 def recognises_saved(path: Path) -> bool:
-    """A folder that `save_to_disk` of `datasets` made."""
+    """Return a folder that `save_to_disk` of `datasets` made."""
     return any((path / name).is_file() for name in _SAVED)
 
 
 def hugging_face_videos(request: DatasetRequest) -> VideoIndex:
-    """The images of a split, each a video of its own unless a column `video` names one.
+    """Return the images of a split, each a video of its own unless a column `video` names one.
 
     `hf:DIR` reads a folder, `hf:USER/NAME` or `hf:USER/NAME:CONFIG` asks the hub, which is the one
     thing here that needs a network. The image's bytes are written beside the caches once, as they
@@ -83,7 +83,7 @@ def _source(request: DatasetRequest) -> _Source:
 
 
 def _opened(request: DatasetRequest) -> Any:
-    """A table of `datasets`, or one for each split."""
+    """Return a table of `datasets`, or one for each split."""
     if not _installed():
         raise ConfigError(
             f"hf:{request.name} needs the package datasets, which is not installed: pip"
@@ -117,7 +117,7 @@ def _installed() -> bool:
 
 
 def _split(opened: Mapping[str, Any], request: DatasetRequest) -> tuple[str, Any]:
-    """The split of our name; theirs call val validation."""
+    """Return the split of our name; theirs call val validation."""
     for theirs, table in opened.items():
         if request.split in {theirs, _SPLITS.get(theirs)}:
             return request.split, table
@@ -139,7 +139,7 @@ class _Columns:
     classes: tuple[str, ...]
 
     def word(self, value: Any) -> str:
-        """What the label of a row is called."""
+        """Return what the label of a row is called."""
         if self.classes and isinstance(value, int):
             if not 0 <= value < len(self.classes):
                 raise DataError(f"label {value} is not one of {', '.join(self.classes)}")
@@ -159,7 +159,9 @@ def _columns(table: Any) -> _Columns:
 
 
 def _one(what: str, found: list[str], usual: tuple[str, ...], features: Mapping[str, Any]) -> str:
-    """The one column that is meant: the only one of its kind, or the one of the usual name."""
+    """Return the one column that is meant: the only one of its kind, or the one of the usual
+    name.
+    """
     if len(found) == 1:
         return found[0]
     named = [name for name in usual if name in found]
@@ -174,7 +176,9 @@ def _one(what: str, found: list[str], usual: tuple[str, ...], features: Mapping[
 
 
 def _videos(table: Any, source: _Source, split: str) -> list[Video]:
-    """Rows that share a value of `video` are one video, in order of `frame` or of the table."""
+    """Return rows that share a value of `video` are one video, in order of `frame` or of the
+    table.
+    """
     columns = _columns(table)
     grouped: dict[str, list[tuple[dict[str, Any], Frame]]] = {}
     for at, row in enumerate(_rows(table, columns.image)):
@@ -188,7 +192,7 @@ def _videos(table: Any, source: _Source, split: str) -> list[Video]:
 
 
 def _rows(table: Any, image: str) -> Iterator[dict[str, Any]]:
-    """Every row, its image as the bytes or the path that are stored."""
+    """Yield every row, its image as the bytes or the path that are stored."""
     import datasets
 
     plain = table.cast_column(image, datasets.Image(decode=False))
@@ -224,12 +228,12 @@ def _video(
 
 
 def _method(word: str) -> str:
-    """A class that says more than fake is a method."""
+    """Return a class that says more than fake is a method."""
     return "" if word.lower() == "fake" or word.isdecimal() else word
 
 
 def _image(stored: Mapping[str, Any] | None, place: Path) -> Path:
-    """The file of an image: the one that the table names, or its bytes, at `place`."""
+    """Return the file of an image: the one that the table names, or its bytes, at `place`."""
     data, path = (stored or {}).get("bytes"), (stored or {}).get("path")
     if data is None:
         return Path(path) if path else place  # a row without an image is one with an error

@@ -31,12 +31,14 @@ _LAST_FRAME = 2**31 - 1  # that predictions hold
 
 
 def recognises_manifest(path: Path) -> bool:
-    """A .csv file, or a folder that holds manifest.csv."""
+    """Return a .csv file, or a folder that holds manifest.csv."""
     return path.suffix.lower() == ".csv" if path.is_file() else (path / MANIFEST).is_file()
 
 
 def manifest_videos(request: DatasetRequest) -> list[Video]:
-    """Videos of a manifest, in a data set named after the folder, or after a .csv of other name."""
+    """Return videos of a manifest, in a data set named after the folder, or after a .csv of other
+    name.
+    """
     root = root_of(request, f"manifest:PATH, a .csv file or a folder that holds {MANIFEST}")
     path = root if root.is_file() else root / MANIFEST
     if not path.is_file():
@@ -46,7 +48,7 @@ def manifest_videos(request: DatasetRequest) -> list[Video]:
 
 
 def unconfirmed_videos(title: str, request: DatasetRequest) -> list[Video]:
-    """Videos of a known data set, by a manifest that stands in its folder.
+    """Return videos of a known data set, by a manifest that stands in its folder.
 
     For data sets whose published layout no public documentation confirms: none is guessed.
     """
@@ -64,7 +66,7 @@ def unconfirmed_videos(title: str, request: DatasetRequest) -> list[Video]:
 
 
 def read_manifest(path: Path, dataset: str, split: str) -> list[Video]:
-    """Videos of one split of a CSV file with a header.
+    """Return videos of one split of a CSV file with a header.
 
     Columns: path and label (0 real, 1 fake); of the video: identity, method, region, perceived
     (the parts that people took to be changed, as in region), split; of the frame: landmarks, mask,
@@ -114,7 +116,7 @@ class _ManifestRows:
         )
 
     def _file(self, path: Path) -> Path | None:
-        """The video file that the row names as a whole, without the number of a frame."""
+        """Return the video file that the row names as a whole, without the number of a frame."""
         for line, row in self.frames:
             if not is_video(Path(row["path"])) or row.get("frame"):
                 continue
@@ -129,7 +131,7 @@ class _ManifestRows:
         return None
 
     def _ordered(self, path: Path) -> Iterable[tuple[int, dict[str, str]]]:
-        """Rows with the numbers of their frames, in order."""
+        """Return rows with the numbers of their frames, in order."""
         if "frame" not in self.first:
             return enumerate(sorted((row for _, row in self.frames), key=_natural_path))
         numbered: dict[int, dict[str, str]] = {}

@@ -30,7 +30,7 @@ def recognises_path_lists(path: Path) -> bool:
 
 
 def path_list_videos(request: DatasetRequest) -> VideoIndex:
-    """Videos of a folder's lists: `*real*.txt` holds reals, any other list fakes.
+    """Return videos of a folder's lists: `*real*.txt` holds reals, any other list fakes.
 
     `train`, `val` or `test` as a word of a list's name, or the folder that it is in, is its split.
     Images of one folder are one video and so is a video file; its id is the list's name and that
@@ -135,7 +135,7 @@ def _video(
 
 
 def _lists(folder: Path) -> list[Path]:
-    """Lists in a folder and in its train/, val/ and test/."""
+    """Return lists in a folder and in its train/, val/ and test/."""
     inside = [folder, *(folder / split for split in _SPLITS)]
     found = [path for each in inside for path in sorted(each.glob("*.txt")) if path.is_file()]
     return [path for path in found if _is_media(_first_line(path))]
@@ -152,7 +152,7 @@ def _first_line(path: Path) -> str:
 
 
 def _is_media(text: str) -> bool:
-    """Whether a text is the path of an image or a video; a sentence or `1 a/b.mp4` is not."""
+    """Say whether a text is the path of an image or a video; a sentence or `1 a/b.mp4` is not."""
     plain = text.replace("\\", "/")
     if re.match(r"\d+\s", plain) or ("/" not in plain and re.search(r"\s", plain)):
         return False

@@ -16,7 +16,7 @@ _GENERATED = ("train", "val", "test")
 
 
 def choose_split(videos: Sequence[Video], split: str, dataset: str) -> list[Video]:
-    """Videos of one split, in their order; a DataError lists the splits there are.
+    """Return videos of one split, in their order; a DataError lists the splits there are.
 
     Data without splits has these: `test` is all of it; `train` is 80 % and `val` 20 % of its people
     (of its videos where people are not known), drawn by a hash of the name, so that the answer is
@@ -46,7 +46,9 @@ def _generated_splits(video: Video) -> tuple[str, str]:
 
 
 def root_of(request: DatasetRequest, usage: str) -> Path:
-    """The path named with the data set, or --data-root; a ConfigError where there is none."""
+    """Return the path named with the data set, or --data-root; a ConfigError where there is
+    none.
+    """
     root = request.root or request.options.data_root
     if root is None:
         raise ConfigError(f"data set {request.name!r} is not a file or folder; write {usage}")

@@ -52,6 +52,8 @@ class FileTally:
 
 
 def _start(listed: str) -> str:
-    r"""The start of a listed path that a map would most likely rewrite: `Celeb-DF-v2` or `T:\x`."""
+    r"""Return the start of a listed path that a map would most likely rewrite: `Celeb-DF-v2` or
+    `T:\x`.
+    """
     cut = min((at for at in map(listed.find, ("/frames/", "\\frames\\")) if at > 0), default=0)
     return listed[:cut] or listed

@@ -20,12 +20,14 @@ _INNER = "deepfake_in_the_wild"  # the folder that the download brings
 
 
 def recognises_wild_deepfake(path: Path) -> bool:
-    """A folder that holds real_SPLIT/ and fake_SPLIT/, or the download's own folder with them."""
+    """Return a folder that holds real_SPLIT/ and fake_SPLIT/, or the download's own folder with
+    them.
+    """
     return bool(_splits(_place(path)))
 
 
 def wild_deepfake_videos(request: DatasetRequest) -> VideoIndex:
-    """Every folder that holds images is a sequence, however deep its archive has put it."""
+    """Return every folder that holds images is a sequence, however deep its archive has put it."""
     root = _place(root_of(request, "wild_deepfake:DIR, a folder that holds real_test/"))
     there = _splits(root)
     if not there:

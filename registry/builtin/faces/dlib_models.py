@@ -95,7 +95,7 @@ _loading = threading.Lock()
 
 
 def _load(path: Path, points: int) -> Any:
-    """The predictor, once per process: it has no state, and 68 points are 100 MB."""
+    """Return the predictor, once per process: it has no state, and 68 points are 100 MB."""
     with _loading:
         predictor, found = _load_once(path)
     if found != points:
@@ -109,7 +109,7 @@ def _load(path: Path, points: int) -> Any:
 
 @functools.lru_cache(maxsize=2)
 def _load_once(path: Path) -> tuple[Any, int]:
-    """A predictor and its number of points, which only a trial tells."""
+    """Return a predictor and its number of points, which only a trial tells."""
     import dlib
 
     try:
@@ -121,7 +121,9 @@ def _load_once(path: Path) -> tuple[Any, int]:
 
 
 def _packaged(name: str) -> Path:
-    """A file of face-recognition-models, found without an import: that needs pkg_resources."""
+    """Return a file of face-recognition-models, found without an import: that needs
+    pkg_resources.
+    """
     spec = importlib.util.find_spec(_MODELS)
     for folder in (spec and spec.submodule_search_locations) or ():
         path = Path(folder) / "models" / name
@@ -133,7 +135,7 @@ def _packaged(name: str) -> Path:
 
 
 def _face(rectangle: Any, score: float, scale: float) -> Face:
-    """A rectangle of dlib's includes its last row and column."""
+    """Return a rectangle of dlib's includes its last row and column."""
     x0, y0 = rectangle.left() * scale, rectangle.top() * scale
     x1, y1 = (rectangle.right() + 1) * scale, (rectangle.bottom() + 1) * scale
     return Face(box=(x0, y0, x1, y1), score=score)

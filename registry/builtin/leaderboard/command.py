@@ -37,7 +37,7 @@ changed after the evaluation."""
 
 
 def configure_leaderboard(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench leaderboard`."""
+    """Add the flags of `bench leaderboard`."""
     parser.epilog = _EXAMPLES
     parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="run folders")
     parser.add_argument("--out", type=Path, help="folder for leaderboard.html, .md and .csv")
@@ -84,7 +84,8 @@ class Checked:
 
 
 def checked(folder: Path, name: str, metrics: Mapping[str, Metric]) -> Checked:
-    """A run with every number computed again from its predictions, as far as that can be done.
+    """Return a run with every number computed again from its predictions, as far as that can be
+    done.
 
     What differs from results.json is told: that file may have been edited.
     """
@@ -204,7 +205,7 @@ def _print_paper(table: Published, runs: Sequence[tuple[str, Result]]) -> None:
 
 
 def _datasets(result: Result) -> set[str]:
-    """The data sets of a run, by the names that columns bear."""
+    """Return the data sets of a run, by the names that columns bear."""
     from registry.builtin.leaderboard.entries import canonical_name, known_names
 
     names = known_names()

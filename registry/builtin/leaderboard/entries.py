@@ -101,7 +101,7 @@ class BoardEntry:
 
 
 def measured(result: Result, run: str, variant: str | None = None, doubt: str = "") -> BoardEntry:
-    """A run's entry: AUC per video of the detector itself, or of one of its variants.
+    """Return a run's entry: AUC per video of the detector itself, or of one of its variants.
 
     `doubt` says why its numbers may not be the evaluation's own, and stands beside its source.
     """
@@ -136,7 +136,9 @@ def measured(result: Result, run: str, variant: str | None = None, doubt: str = 
 
 
 def _setup(result: Result, variant: str) -> str:
-    """A fingerprint of all that scores a file: equal where runs differ in their data alone."""
+    """Return a fingerprint of all that scores a file: equal where runs differ in their data
+    alone.
+    """
     origin, settings = result.provenance, result.settings
     backbone = asdict(origin.backbone) if origin.backbone else None
     config = {key: value for key, value in origin.config.items() if key in _SCORING}
@@ -206,7 +208,7 @@ class Published:
 
 
 def published() -> tuple[Published, ...]:
-    """Every shipped table, by the name of its file; ConfigError where one is malformed."""
+    """Return every shipped table, by the name of its file; ConfigError where one is malformed."""
     files = sorted(path.stem for path in (config_dir() / FOLDER).glob("*.yaml"))
     return tuple(
         build(Published, load_yaml(FOLDER, name), prefix=f"{name}.")
@@ -216,7 +218,7 @@ def published() -> tuple[Published, ...]:
 
 
 def reported(tables: Iterable[Published]) -> tuple[BoardEntry, ...]:
-    """The rows of published tables as entries, AUCs in [0, 1]."""
+    """Return the rows of published tables as entries, AUCs in [0, 1]."""
     names = known_names()
     return tuple(_reported(table, row, names) for table in tables for row in table.rows)
 
@@ -245,7 +247,7 @@ def _reported(table: Published, row: PublishedRow, names: Mapping[str, str]) -> 
 
 
 def known_names() -> dict[str, str]:
-    """Every spelling of a data set's name, in lower case, to the one that columns bear."""
+    """Return every spelling of a data set's name, in lower case, to the one that columns bear."""
     listed: Mapping[str, list[str]] = load_yaml(FOLDER, NAMES)["datasets"]
     return {
         spelling.lower(): name for name, others in listed.items() for spelling in (name, *others)
@@ -253,5 +255,5 @@ def known_names() -> dict[str, str]:
 
 
 def canonical_name(dataset: str, names: Mapping[str, str]) -> str:
-    """The column of a data set; one that is not listed has its own name."""
+    """Return the column of a data set; one that is not listed has its own name."""
     return names.get(dataset.lower(), dataset)

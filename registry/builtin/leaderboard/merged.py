@@ -20,7 +20,8 @@ class BoardRow:
 
 
 def merged(entries: Sequence[BoardEntry]) -> list[BoardRow]:
-    """A row for each setup of a detector that was measured, and for each row that was reported.
+    """Return a row for each setup of a detector that was measured, and for each row that was
+    reported.
 
     Runs are merged where they differ in their data alone. Of two that have the same data set the
     newer one counts, and one whose numbers are in doubt only where there is no other.
@@ -34,7 +35,7 @@ def merged(entries: Sequence[BoardEntry]) -> list[BoardRow]:
 
 
 def _one(runs: Sequence[BoardEntry]) -> BoardRow:
-    """The row of runs of one setup; what they do not agree on is the newest run's."""
+    """Return the row of runs of one setup; what they do not agree on is the newest run's."""
     ranked = sorted(runs, key=lambda run: (not run.doubt, run.date != "unknown", run.date))
     cells = {name: cell for run in ranked for name, cell in run.cells.items()}
     seconds = [run.seconds_per_frame for run in ranked if run.seconds_per_frame is not None]

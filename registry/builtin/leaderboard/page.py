@@ -120,7 +120,7 @@ class _BestCells:
 
 
 def _detector(row: BoardRow, datasets: Sequence[str], best: _BestCells) -> list[Markup]:
-    """The row of a detector, and below it those of its single runs where there are some."""
+    """Return the row of a detector, and below it those of its single runs where there are some."""
     entry = row.entry
     under = f"{len(row.runs)} runs" if len(row.runs) > 1 else f"run {entry.run}"
     small = [tag("small", under, class_="interval detail")] if row.runs and entry.run else []
@@ -184,7 +184,7 @@ def _average(entry: BoardEntry, best: tuple[frozenset[str], float] | None) -> Ma
 
 
 def _fact(text: str, number: float | None = None, class_: str = "") -> Markup:
-    """A cell sorted by `number`, else by its text; what is unknown sorts last."""
+    """Return a cell sorted by `number`, else by its text; what is unknown sorts last."""
     if text == "unknown":
         return tag("td", text, class_="unknown")
     value = text.lower() if number is None else f"{number:.9g}"

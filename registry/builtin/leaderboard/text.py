@@ -53,13 +53,13 @@ def in_order(entries: Sequence[BoardEntry], kind: str) -> list[BoardEntry]:
 
 
 def rows_in_order(rows: Sequence[BoardRow], kind: str) -> list[BoardRow]:
-    """One kind's detectors, as `in_order` has them."""
+    """Return one kind's detectors, as `in_order` has them."""
     by_entry = {id(row.entry): row for row in rows}
     return [by_entry[id(entry)] for entry in in_order([row.entry for row in rows], kind)]
 
 
 def percent(value: float | None) -> str:
-    """An AUC in per cent, two decimals."""
+    """Return an AUC in per cent, two decimals."""
     return "-" if value is None else f"{100 * value:.2f}"
 
 
@@ -136,7 +136,9 @@ def _markdown_cell(cell: Cell | None) -> str:
 
 
 def as_csv(entries: Sequence[BoardEntry]) -> str:
-    """A line per row; of each data set AUC in [0, 1], interval and domain; empty: not known."""
+    """Return a line per row; of each data set AUC in [0, 1], interval and domain; empty: not
+    known.
+    """
     datasets = datasets_of(entries)
     parts = ("auc", "low", "high", "domain")
     header = [

@@ -53,7 +53,7 @@ _LISTED = 10
 
 
 def configure_prepare(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench prepare`."""
+    """Add the flags of `bench prepare`."""
     parser.usage = f"{parser.prog} INPUT ... --out DIR [options]"
     parser.epilog = _EXAMPLES
     parser.add_argument(

@@ -26,7 +26,7 @@ _LABELS: dict[str, Literal[0, 1]] = {"0": 0, "real": 0, "1": 1, "fake": 1}
 
 
 def find_inputs(inputs: Sequence[str], config: PrepareConfig, plugins: Plugins) -> list[Video]:
-    """Videos of the split to write; what no data set has labelled is labelled by `config`.
+    """Return videos of the split to write; what no data set has labelled is labelled by `config`.
 
     A file is a video, or an image that is a video of one frame; so is each of them in a folder that
     no reader of data sets recognises, and in its folders. A folder of images below it is a video.
@@ -65,7 +65,7 @@ def _is_bare(path: Path, plugins: Plugins) -> bool:
 
 
 def _bare_videos(path: Path) -> list[tuple[str, Video]]:
-    """Videos without a label, each with its path below what was named."""
+    """Return videos without a label, each with its path below what was named."""
     if path.is_file():
         return [_of_file(path.parent, path)]
     found = list(_walk(path, path))

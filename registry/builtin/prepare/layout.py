@@ -85,7 +85,7 @@ class Target:
 
     @property
     def record(self) -> Path:
-        """The file that says that the video is finished."""
+        """Return the file that says that the video is finished."""
         return self.root / self.group / "records" / f"{self.key}.json"
 
     def clear(self) -> None:
@@ -105,7 +105,7 @@ class Target:
                 np.save(to, crop.landmarks)
 
     def finished(self, settings: str, source: str) -> bool:
-        """Whether the video has been prepared from the same file in the same way."""
+        """Say whether the video has been prepared from the same file in the same way."""
         if not self.record.is_file():
             return False
         record = read_record(self.record)
@@ -116,7 +116,7 @@ class Target:
 
 
 def read_record(path: Path) -> Record:
-    """A record; a DataError where the file is not one."""
+    """Return a record; a DataError where the file is not one."""
     try:
         values = read_json(path)
         if "split" in values:  # as 0.1.0 had it
@@ -129,7 +129,7 @@ def read_record(path: Path) -> Record:
 
 
 def targets(root: Path, videos: Iterable[Video]) -> list[Target]:
-    """The place of each video; a DataError for two that would share one."""
+    """Return the place of each video; a DataError for two that would share one."""
     taken: dict[str, Video] = {}
     found = []
     for video in videos:
@@ -183,7 +183,9 @@ class Store:
         write_text(file, json.dumps(settings, indent=1))
 
     def write_index(self, settings: str) -> list[Record]:
-        """The JSON and the list of failures, from every record of these settings, old and new."""
+        """Return the JSON and the list of failures, from every record of these settings, old and
+        new.
+        """
         paths = sorted(self.root.glob("*/records/*.json"))
         records = [each for path in paths if (each := read_record(path)).settings == settings]
         lists = {self.index: "./"} | ({} if self.listing is None else {self.listing: self._start})
@@ -208,7 +210,7 @@ class Store:
 
 
 def _listing(checkout: Path, out: Path, name: str) -> tuple[Path, str]:
-    """The JSON file in a checkout, and how paths in it start: with a dot, from its folder.
+    """Return the JSON file in a checkout, and how paths in it start: with a dot, from its folder.
 
     Its loader takes all other paths for paths on Windows. A ConfigError for what it would misread.
     """
@@ -231,14 +233,16 @@ def _listing(checkout: Path, out: Path, name: str) -> tuple[Path, str]:
 
 
 def _json_folder(checkout: Path) -> Path:
-    """Where the checkout's test script looks for JSON files: its releases differ in that."""
+    """Return where the checkout's test script looks for JSON files: its releases differ in that."""
     config = checkout / "training" / "config" / "test_config.yaml"
     values = load_yaml("", str(config)) if config.is_file() else {}
     return checkout / str(values.get("dataset_json_folder", "preprocessing/dataset_json"))
 
 
 def _is_not_empty(folder: Path) -> bool:
-    """Whether there is anything but what a killed run, perhaps on another machine, was writing."""
+    """Say whether there is anything but what a killed run, perhaps on another machine, was
+    writing.
+    """
     return any(not is_unfinished(each.name) for each in folder.iterdir())
 
 
@@ -266,7 +270,8 @@ def add_split(target: Target, split: str) -> None:
 
 
 def check_clashes(root: Path, todo: Iterable[tuple[Target, str]]) -> None:
-    """DataError where a video would take the place of another, or become real and fake at once.
+    """Raise a DataError if a video would take the place of another, or become real and fake at
+    once.
 
     `todo` are the places of videos that are not finished, and what each is made of (`input`).
     """

@@ -69,7 +69,7 @@ class PrepareConfig(WorkerSettings, FaceSettings, FrameSettings, DataSettings):
 
     @property
     def place(self) -> Path:
-        """The folder of the data set; a ConfigError where none was named."""
+        """Return the folder of the data set; a ConfigError where none was named."""
         if self.out is not None:
             return Path(self.out).expanduser()
         if self.checkout is None:

@@ -57,7 +57,7 @@ def error_gallery(table: pa.Table, *, quiet: bool) -> Markup:
 
 
 def _worst(faces: pa.Table, label: int, order: str) -> list[dict[str, Any]]:
-    """The faces of a label on the wrong side of 0.5, the most confident of each video."""
+    """Return the faces of a label on the wrong side of 0.5, the most confident of each video."""
     called_fake = pc.greater_equal(faces["fake"], 0.5)
     wrong = pc.and_(
         pc.equal(faces["label"], label), pc.invert(called_fake) if label else called_fake
@@ -112,7 +112,7 @@ def _item(row: Mapping[str, Any], picture: str) -> Markup:
 
 
 def _thumbnail(row: Mapping[str, Any], cursor: VideoCursor) -> str:
-    """The face that was cropped, as the address of a JPEG that is in the page."""
+    """Return the face that was cropped, as the address of a JPEG that is in the page."""
     import cv2
 
     path = Path(row["path"])
@@ -128,6 +128,6 @@ def _thumbnail(row: Mapping[str, Any], cursor: VideoCursor) -> str:
 
 
 def _cut(image: NDArray[np.uint8], box: list[int]) -> NDArray[np.uint8]:
-    """What of the box lies in the image; an aligned crop's may reach beyond it."""
+    """Return what of the box lies in the image; an aligned crop's may reach beyond it."""
     x0, y0, x1, y1 = (max(0, edge) for edge in box)
     return image[y0:y1, x0:x1]

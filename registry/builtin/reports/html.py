@@ -86,7 +86,7 @@ def _page(result: Result, table: pa.Table | None) -> str:
 
 
 def _reals(result: Result) -> Markup:
-    """Real faces by data set, and fakes against the reals of others."""
+    """Return real faces by data set, and fakes against the reals of others."""
     if not result.sources:
         return Markup()
     judged = any(each.manipulated.value is not None for each in result.sources)
@@ -144,7 +144,7 @@ def _header(result: Result, title: str) -> Markup:
 
 
 def _headline(result: Result) -> Markup:
-    """The first metric of the detector itself on every data set."""
+    """Return the first metric of the detector itself on every data set."""
     found = result.select(
         variant=result.settings.detector,
         method=ALL_METHODS,

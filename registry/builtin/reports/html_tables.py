@@ -29,7 +29,7 @@ __all__ = [
 
 
 def variant_section(result: Result, variant: str, anchor: str) -> Markup:
-    """Everything measured for one variant: per video, and folded away per frame."""
+    """Return everything measured for one variant: per video, and folded away per frame."""
     title = f"{variant} (the detector)" if variant == result.settings.detector else variant
     levels = [each for each in ("video", "frame") if each in result.settings.levels]
     found = {level: result.select(variant=variant, level=level) for level in levels}
@@ -45,7 +45,7 @@ def variant_section(result: Result, variant: str, anchor: str) -> Markup:
 
 
 def counts_table(result: Result) -> Markup:
-    """What every row of the other tables rests on."""
+    """Return what every row of the other tables rests on."""
     columns = ("real videos", "fake videos", "frames", "faces", "error rows", "videos left out")
     rows = [
         (each, [each.reals, each.fakes, each.frames, each.faces, _errors(each), each.left_out])
@@ -68,7 +68,7 @@ def counts_table(result: Result) -> Markup:
 
 
 def groups_table(result: Result) -> Markup:
-    """Which methods each group pools; nothing where there are no groups."""
+    """Return which methods each group pools; nothing where there are no groups."""
     body = [
         tag(
             "tr",
@@ -83,7 +83,7 @@ def groups_table(result: Result) -> Markup:
 
 
 def errors_table(result: Result) -> Markup:
-    """Rows without a score by data set and reason; a sentence where there are none."""
+    """Return rows without a score by data set and reason; a sentence where there are none."""
     body = [
         tag(
             "tr",
@@ -175,7 +175,7 @@ def _value(each: Measurement) -> Markup:
 def _table(
     caption: str, header: Sequence[str], body: Sequence[Markup], label: str | None = None
 ) -> Markup:
-    """A table that scrolls by itself where the page is narrow, by keyboard too.
+    """Return a table that scrolls by itself where the page is narrow, by keyboard too.
 
     No two tables of a page may have one `label`, which is the caption where none is given.
     """
@@ -186,13 +186,13 @@ def _table(
 
 
 def row_head(result: Result, dataset: str, method: str) -> Markup:
-    """The first cell of a row: a data set, or a method or group within it."""
+    """Return the first cell of a row: a data set, or a method or group within it."""
     name = f"group {method}" if result.pooled_in(dataset, method) else method
     return tag("th", dataset if method == ALL_METHODS else name, scope="row")
 
 
 def row_class(result: Result, dataset: str, method: str) -> str:
-    """How a row is drawn: a whole data set, a method of it, or a group of methods."""
+    """Return how a row is drawn: a whole data set, a method of it, or a group of methods."""
     if method == ALL_METHODS:
         return "whole"
     return "pool" if result.pooled_in(dataset, method) else "part"

@@ -87,7 +87,7 @@ def _table(rows: Sequence[Dose]) -> Markup:
 
 
 def _plots(rows: Sequence[Dose]) -> Markup:
-    """A plot for each figure that has values, a curve for each corruption."""
+    """Return a plot for each figure that has values, a curve for each corruption."""
     clean = next(row for row in rows if row.condition == CLEAN)
     families: dict[str, list[Dose]] = {}
     for row in rows:

@@ -74,12 +74,13 @@ def headline_metrics(result: Result) -> tuple[str, ...]:
 
 
 def metric_title(name: str) -> str:
-    """A metric's name as tables print it."""
+    """Return a metric's name as tables print it."""
     return _TITLES.get(name, name)
 
 
 def reasons(measurements: tuple[Measurement, ...], draws: int) -> tuple[str, ...]:
-    """Why values or intervals are missing: each metric and reason once, with the rows concerned.
+    """Say why values or intervals are missing: each metric and reason once, with the rows
+    concerned.
 
     Of no `draws` nobody asked for intervals, and none is missing.
     """
@@ -106,7 +107,9 @@ def _cells(result: Result, variant: str, count: Count, level: str) -> tuple[str,
 
 
 def _rows(result: Result) -> list[tuple[Count, str]]:
-    """Counts and levels: videos of every method, or both levels where methods have no rows."""
+    """Return counts and levels: videos of every method, or both levels where methods have no
+    rows.
+    """
     if result.settings.profile == STRICT:
         return [(each, "video") for each in result.counts]
     whole = [each for each in result.counts if each.method == ALL_METHODS]
@@ -123,7 +126,7 @@ def _row_name(result: Result, row: Count) -> str:
 
 
 def _units(row: Count, found: tuple[Measurement, ...]) -> str:
-    """Reals and fakes that the row's values rest on: a profile may count other videos."""
+    """Return reals and fakes that the row's values rest on: a profile may count other videos."""
     counted = found[0] if found else row
     return f"{counted.reals}/{counted.fakes}"
 

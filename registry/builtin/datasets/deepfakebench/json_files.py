@@ -53,7 +53,7 @@ class Index:
     groups: dict[str, Any]
 
     def entries(self, split: str, compression: str | None) -> list[JsonEntry]:
-        """Videos of one split at one level of compression, in the order of the file.
+        """Return videos of one split at one level of compression, in the order of the file.
 
         `compression` None takes the level in the file's name (`..._c40.json`), else c23; in a flat
         set there are no levels. A DataError lists what there is where nothing is.
@@ -122,7 +122,7 @@ class Index:
         )
 
     def _splits(self) -> list[str]:
-        """Names of splits that hold something."""
+        """Return names of splits that hold something."""
         groups = [splits for splits in self.groups.values() if isinstance(splits, dict)]
         return sorted({name for splits in groups for name, videos in splits.items() if videos})
 
@@ -133,7 +133,7 @@ def _by_name(listed: str) -> list[str | int]:
 
 
 def is_index(path: Path) -> bool:
-    """Whether a file starts as a DeepfakeBench JSON does; only its start is read."""
+    """Say whether a file starts as a DeepfakeBench JSON does; only its start is read."""
     if path.suffix.lower() != ".json" or not path.is_file():
         return False
     with path.open(encoding="utf-8", errors="replace") as file:
@@ -141,7 +141,9 @@ def is_index(path: Path) -> bool:
 
 
 def read_index(path: Path) -> Index:
-    """The file, checked as far as its one key at the top; the rest is checked as it is read."""
+    """Return the file, checked as far as its one key at the top; the rest is checked as it is
+    read.
+    """
     content = read_json(path)
     if not isinstance(content, dict) or len(content) != 1:
         found = (
@@ -155,7 +157,7 @@ def read_index(path: Path) -> Index:
 
 
 def find_json(name: str, options: DataOptions) -> Path:
-    """The JSON of a stem, else of its snake_case form or of a known set's short name.
+    """Return the JSON of a stem, else of its snake_case form or of a known set's short name.
 
     Where a compression is asked for, `NAME_c40.json` goes before `NAME.json`.
     """

@@ -59,14 +59,14 @@ class Labels:
         )
 
     def method(self, group: str) -> str:
-        """What the manipulation of a group is called; "" for a real one."""
+        """Return what the manipulation of a group is called; "" for a real one."""
         if self.label(group) == 0:
             return ""
         return next((file.methods[group] for file in self.files if group in file.methods), group)
 
 
 def load_labels(extra: Path | None) -> Labels:
-    """The shipped labels, under those of a YAML file of the user's if there is one."""
+    """Return the shipped labels, under those of a YAML file of the user's if there is one."""
     names = ([] if extra is None else [str(extra)]) + [_SHIPPED]
     return Labels([_read(name) for name in names])
 

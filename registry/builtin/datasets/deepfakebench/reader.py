@@ -29,12 +29,14 @@ __all__ = ["deepfakebench_json_videos", "known_videos", "recognises_deepfakebenc
 
 
 def recognises_deepfakebench_json(path: Path) -> bool:
-    """A JSON file with the data set's name, labels, splits and videos, in this order."""
+    """Return a JSON file with the data set's name, labels, splits and videos, in this order."""
     return is_index(path)
 
 
 def known_videos(name: str, request: DatasetRequest) -> VideoIndex:
-    """Videos of the registered set `name`, `df40/*` included, which a request names or roots."""
+    """Return videos of the registered set `name`, `df40/*` included, which a request names or
+    roots.
+    """
     if request.root is None and not request.name.startswith(name.rstrip("*")):
         raise DataError(f"no file or folder {request.name}; write {name}:DIR or --data-root DIR")
     if request.root is not None:  # celeb_df_v2:/data/frames
@@ -49,7 +51,7 @@ def known_videos(name: str, request: DatasetRequest) -> VideoIndex:
 
 
 def deepfakebench_json_videos(request: DatasetRequest) -> VideoIndex:
-    """Videos of one split of NAME.json, or of the JSON file that the request's root is.
+    """Return videos of one split of NAME.json, or of the JSON file that the request's root is.
 
     Ids are `label group[/compression]/key`, never parts of a path. Frames that are not there stay
     in their videos, to be rows with an error; too many of them (`min_resolved`) are a DataError.
@@ -125,7 +127,9 @@ def _assemble(
 
 
 def _masks_missing(masks: FileTally) -> Iterator[str]:
-    """Scores need none, so this is no refusal; an audit would only find less than was listed."""
+    """Yield scores need none, so this is no refusal; an audit would only find less than was
+    listed.
+    """
     if missing := masks.listed - masks.found:
         yield (
             f"masks listed but missing on disk: {missing} of {masks.listed}, first"
@@ -168,7 +172,7 @@ def _frames(
     mask_paths: Sequence[Path | None],
     finder: PathFinder,
 ) -> tuple[Frame, ...]:
-    """Frames in the order of their numbers, with the masks and landmarks that are there."""
+    """Return frames in the order of their numbers, with the masks and landmarks that are there."""
     masks = {path.stem: path for path in mask_paths if path is not None}
     beside = _Landmarks()
     return tuple(
