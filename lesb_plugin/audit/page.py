@@ -29,7 +29,11 @@ _STYLE = """
 .grouped .group th { padding-top: 1.1rem; font-weight: 700; border-bottom: 2px solid var(--line); }
 .grouped thead th:nth-child(2), .grouped thead th:nth-child(n+4) { text-align: right; }
 .grouped td:nth-child(3) { white-space: nowrap; }
-@media (max-width: 40rem) { .grouped td:nth-child(3) { white-space: normal; min-width: 7rem; } }
+@media (max-width: 40rem) {
+  .grouped { font-size: .85rem; }
+  .grouped tbody th { min-width: 6rem; }
+  .grouped td:nth-child(3) { white-space: normal; min-width: 5.5rem; }
+}
 .chip { white-space: nowrap; border: 1px solid; border-radius: 1rem; }
 .chip { padding: .05rem .5rem; font-size: .85em; }
 .met-1 { color: var(--usual); }

@@ -12,7 +12,7 @@ _STYLE = """
 .drop { display: block; border: 2px dashed var(--soft); border-radius: .8rem; padding: 3rem 1.5rem; text-align: center; background: var(--panel); cursor: pointer; }
 .drop.over { border-color: var(--accent); border-style: solid; }
 .drop strong { display: block; font-size: 1.3rem; margin-bottom: .4rem; }
-.drop input { margin-top: 1rem; max-width: 100%; font: inherit; color: inherit; }
+.drop input { margin-top: 1rem; max-width: 100%; text-align-last: center; font: inherit; color: inherit; }
 button { font: inherit; padding: .5rem 1.2rem; margin-top: 1rem; }
 input:focus-visible, button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 #status { font-weight: 600; min-height: 1.5rem; }

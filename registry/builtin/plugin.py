@@ -118,10 +118,7 @@ def bench_datasets() -> list[DatasetSpec]:
         ),
         DatasetSpec(
             name="wild_deepfake",
-            summary=(
-                "WildDeepfake, its archives unpacked: real_test/, fake_test/, and the"
-                " same for train"
-            ),
+            summary="WildDeepfake, unpacked: real_test/, fake_test/, and the same for train",
             videos=lazy("registry.builtin.datasets.wild_deepfake:wild_deepfake_videos"),
             recognises=lazy("registry.builtin.datasets.wild_deepfake:recognises_wild_deepfake"),
             needs="a folder that holds real_test/ and fake_test/ with unpacked frames below",
@@ -158,16 +155,11 @@ def bench_datasets() -> list[DatasetSpec]:
             summary="text lists of paths (GenD): *real*.txt holds reals, other lists hold fakes",
             videos=lazy("registry.builtin.datasets.path_lists:path_list_videos"),
             recognises=lazy("registry.builtin.datasets.path_lists:recognises_path_lists"),
-            needs=(
-                "a folder of .txt lists, one path per line, from --data-root or the folder itself"
-            ),
+            needs="a folder of .txt lists, one path per line, from --data-root or that folder",
         ),
         DatasetSpec(
             name="deepfakebench",
-            summary=(
-                "a JSON of DeepfakeBench as deepfakebench:NAME, the stem of its file"
-                " name; paths in any style"
-            ),
+            summary="a JSON of DeepfakeBench as deepfakebench:NAME, its stem; any style of path",
             videos=lazy("registry.builtin.datasets.deepfakebench.reader:deepfakebench_json_videos"),
             recognises=lazy(
                 "registry.builtin.datasets.deepfakebench.reader:recognises_deepfakebench_json"
@@ -187,9 +179,7 @@ def bench_datasets() -> list[DatasetSpec]:
 def _unconfirmed(name: str, title: str) -> DatasetSpec:
     return DatasetSpec(
         name=name,
-        summary=(
-            f"{title}; its layout is not confirmed, so it is read from a manifest that you write"
-        ),
+        summary=f"{title}; its layout is unconfirmed, so it is read from a manifest that you write",
         videos=partial(lazy("registry.builtin.datasets.manifest:unconfirmed_videos"), title),
         needs="--data-root with the files and a manifest.csv of path and label",
     )
@@ -225,9 +215,7 @@ def bench_face_detectors() -> list[FaceDetectorSpec]:
         ),
         FaceDetectorSpec(
             name="retinaface",
-            summary=(
-                "RetinaFace of your InsightFace model pack; pip install 'lesb-plugin[insightface]'"
-            ),
+            summary="RetinaFace of your InsightFace pack; pip install 'lesb-plugin[insightface]'",
             build=lazy("registry.builtin.faces.insightface:build_retinaface"),
             sized=True,
         ),
@@ -318,18 +306,10 @@ def bench_commands() -> list[CommandSpec]:
         _command("compare", "test which of two runs is better on the videos they share"),
         _command("leaderboard", "list runs beside published numbers: Markdown, CSV, HTML"),
         _command("list", "list what is registered: backbones, detectors, data sets, ..."),
-        _command(
-            "weights",
-            (
-                "identify a checkpoint without running code in it; put it where its"
-                " backbone finds it"
-            ),
-        ),
+        _command("weights", "identify a checkpoint without running its code; put it in its place"),
         _command("prepare", "cut face crops from videos and images"),
         _command("faces", "list which face detectors are ready here, and what the others need"),
-        _command(
-            "doctor", "check the installation: what is there, what is missing, and what to do"
-        ),
+        _command("doctor", "check the installation: what is there or missing, and what to do"),
         _command("completion", "print a script that completes commands, flags and names"),
         _command("plugins", "list installed plugins, and why one does not load"),
     ]

@@ -20,7 +20,7 @@ from scipy.special import ndtri
 
 from registry.results.conformal import MANIPULATED_UP_TO, conformal_p
 
-__all__ = ["FrameRuns", "scan"]
+__all__ = ["FrameRuns", "Segment", "scan"]
 
 Array = NDArray[np.float64]
 
@@ -30,6 +30,23 @@ _OF_RUNS, _OF_CLIPS = 0.8, 0.2  # how false alarms are shared out
 _USUAL_P = 0.20  # a frame with a larger p passes for real
 _CORRELATIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _DRAWS = 4000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A run of frames of a video that looks changed: its first and last, and their seconds."""
+
+    first: int
+    last: int
+    start: float | None = None
+    end: float | None = None
+
+    @property
+    def words(self) -> str:
+        """Return `3.5 s to 6.4 s`, or `frames 105 to 192` if the file has no times."""
+        if self.start is None or self.end is None:
+            return f"frames {self.first} to {self.last}"
+        return f"{self.start:.1f} s to {self.end:.1f} s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

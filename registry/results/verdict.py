@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from registry.results.conformal import MANIPULATED_UP_TO, conformal_p
-from registry.results.frame_runs import FrameRuns
+from registry.results.frame_runs import FrameRuns, Segment
 from registry.results.real_scores import RealScores
 
 __all__ = [
@@ -214,23 +214,6 @@ class PartRow:
             )
             for at, name in enumerate(scale.names)
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """A run of frames of a video that looks changed: its first and last, and their seconds."""
-
-    first: int
-    last: int
-    start: float | None = None
-    end: float | None = None
-
-    @property
-    def words(self) -> str:
-        """Return `3.5 s to 6.4 s`, or `frames 105 to 192` if the file has no times."""
-        if self.start is None or self.end is None:
-            return f"frames {self.first} to {self.last}"
-        return f"{self.start:.1f} s to {self.end:.1f} s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

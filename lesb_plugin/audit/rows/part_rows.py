@@ -32,7 +32,10 @@ Flags = NDArray[np.bool_]
 Evidence = Mapping[str, Array]  # part scores (n, K) by who gives them
 _BEATS = Aim("beats constant part", above="constant part")
 # Titles of the rows kappa and AUC: with what was changed, with what people take to be changed.
-_CHANGED = ("the same: Cohen's kappa", "AUC of changed over unchanged parts of fakes")
+_CHANGED = (
+    "parts above that percentile: Cohen's kappa",
+    "AUC of changed over unchanged parts of fakes",
+)
 _PERCEIVED = (
     "parts above that percentile and parts people perceive: kappa",
     "AUC of perceived over other parts of fakes",

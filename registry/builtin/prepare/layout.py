@@ -183,9 +183,7 @@ class Store:
         write_text(file, json.dumps(settings, indent=1))
 
     def write_index(self, settings: str) -> list[Record]:
-        """Return the JSON and the list of failures, from every record of these settings, old and
-        new.
-        """
+        """Write the JSON and the list of failures, from all records of these settings."""
         paths = sorted(self.root.glob("*/records/*.json"))
         records = [each for path in paths if (each := read_record(path)).settings == settings]
         lists = {self.index: "./"} | ({} if self.listing is None else {self.listing: self._start})
@@ -220,9 +218,8 @@ def _listing(checkout: Path, out: Path, name: str) -> tuple[Path, str]:
     start = f"{start}/" if start.startswith("..") else f"./{start}/"
     if "frames" in f"{start}{name}":
         raise ConfigError(
-            "DeepfakeBench finds landmarks and masks by replacing `frames` in a path with"
-            f" these words, and {start}{name} contains it too; choose another --out or"
-            " --name"
+            "DeepfakeBench finds landmarks and masks by replacing `frames` in a path, and"
+            f" {start}{name} contains it too; choose another --out or --name"
         )
     if name in _COMPRESSED:
         raise ConfigError(
@@ -240,9 +237,7 @@ def _json_folder(checkout: Path) -> Path:
 
 
 def _is_not_empty(folder: Path) -> bool:
-    """Say whether there is anything but what a killed run, perhaps on another machine, was
-    writing.
-    """
+    """Say whether there is anything but what a killed run was writing."""
     return any(not is_unfinished(each.name) for each in folder.iterdir())
 
 
@@ -270,8 +265,7 @@ def add_split(target: Target, split: str) -> None:
 
 
 def check_clashes(root: Path, todo: Iterable[tuple[Target, str]]) -> None:
-    """Raise a DataError if a video would take the place of another, or become real and fake at
-    once.
+    """Raise a DataError if a video would replace another, or become real and fake at once.
 
     `todo` are the places of videos that are not finished, and what each is made of (`input`).
     """
@@ -282,9 +276,8 @@ def check_clashes(root: Path, todo: Iterable[tuple[Target, str]]) -> None:
         there = by_place.get((target.group, target.key))
         if there is not None and there.input != source:
             raise DataError(
-                f"{there.input} was prepared as {there.group}/{there.key}, and {source}"
-                " would overwrite it; use a separate --out, or replace it with"
-                " --overwrite"
+                f"{there.input} was prepared as {there.group}/{there.key}, and {source} would"
+                " overwrite it; use a separate --out, or replace it with --overwrite"
             )
         other = by_input.get(source)
         if other is not None and other.group != target.group:
