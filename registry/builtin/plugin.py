@@ -179,7 +179,7 @@ def bench_datasets() -> list[DatasetSpec]:
 def _unconfirmed(name: str, title: str) -> DatasetSpec:
     return DatasetSpec(
         name=name,
-        summary=f"{title}; its layout is unconfirmed, so it is read from a manifest that you write",
+        summary=f"{title}; its layout is not confirmed; read from a manifest that you write",
         videos=partial(lazy("registry.builtin.datasets.manifest:unconfirmed_videos"), title),
         needs="--data-root with the files and a manifest.csv of path and label",
     )
