@@ -125,8 +125,7 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
 def table_text(
     title: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None = None
 ) -> str:
-    """Format a table as text; columns of numbers are aligned right. With `width` None no line
-    wraps.
+    """Format a table; columns of numbers are aligned right. With `width` None no line wraps.
 
     With a `width` it is fitted into that as `fit_columns` says. A cell is one line, whatever the
     names in it hold.
@@ -169,8 +168,7 @@ def _block(
 
 
 def fit_columns(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[Block]:
-    """Divide columns into blocks that are each at most `width` wide, to be printed below each
-    other.
+    """Divide columns into blocks of at most `width`, to be printed below each other.
 
     Texts and headings wrap, the widest first, and numbers do not. Where that is not enough the
     table goes on below with its first column again, so that nothing is cut.

@@ -91,9 +91,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def writable_folder(path: Path, advice: str = "choose another --out") -> Path:
-    """Create the folder `path` if needed, and return it; a DataError with `advice` if it is not
-    writable.
-    """
+    """Create the folder `path` if needed; a DataError with `advice` if it is not writable."""
     probe = path / unfinished_name("probe")
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -108,8 +106,7 @@ def writable_folder(path: Path, advice: str = "choose another --out") -> Path:
 
 @contextmanager
 def opened_folder(path: Path) -> Iterator[Path]:
-    """Open `writable_folder(path)` for a block; folders made for it that stay empty are removed
-    again.
+    """Open `writable_folder(path)` for a block; new folders that stay empty are removed again.
 
     A command that is refused thus leaves no folder behind, and no file of anybody's is deleted.
     """
@@ -155,9 +152,7 @@ def refuse_special(path: Path) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Return the content of a JSON file; FileNotFoundError without a file, a DataError if it is not
-    JSON.
-    """
+    """Return the content of a JSON file; FileNotFoundError, or a DataError if it is not JSON."""
     refuse_special(path)
     try:
         text = path.read_text(encoding="utf-8")

@@ -35,7 +35,7 @@ _INCHES = 4.0  # width of each picture of a figure
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class FileExplanation:
-    """What `bench explain` says of a file, as values.
+    """The answer of `bench explain` for a file, as values.
 
     `maps` are those of the face with the highest score by target ("face", or a part), (h, w)
     float32, higher meaning more fake; `crop` is that face, (S, S, 3) uint8 RGB, which they lie on.
@@ -58,7 +58,7 @@ class FileExplanation:
 
     @property
     def score(self) -> float | None:
-        """In [0, 1], higher meaning more fake; None where it could not be scored."""
+        """Return the score in [0, 1], higher meaning more fake; None if it could not be scored."""
         return self.prediction.score
 
     @property

@@ -89,7 +89,7 @@ class LFD(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray((embeddings - self.mean_) @ self.components_.T)
 
     def inverse_transform(self, X: ArrayLike) -> Matrix:
-        """Return the shortest way from `mean_` to embeddings (n, d) that have coordinates (n, K r).
+        """Reconstruct embeddings (n, d) from coordinates (n, K r), the shortest way from `mean_`.
 
         An embedding comes back as its projection onto all subspaces together. Parts may share
         directions: coordinates that disagree there are met as well as they can be.
@@ -101,7 +101,9 @@ class LFD(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(local @ np.linalg.pinv(self.components_.T, rcond=least) + self.mean_)
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002
-        """`eyes_0`, `eyes_1` and so on, (K r,); names of the embedding's features are ignored."""
+        """Return `eyes_0`, `eyes_1` and so on, (K r,); names of the embedding's features are
+        ignored.
+        """
         check_is_fitted(self)
         rank = len(self.components_) // len(self.parts_)
         names = [f"{part}_{number}" for part in self.parts_ for number in range(rank)]

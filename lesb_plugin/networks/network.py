@@ -16,7 +16,7 @@ __all__ = ["DetectorNetwork", "NetworkOutput", "as_landmarks"]
 
 
 class NetworkOutput(NamedTuple):
-    """What a detector says of N faces; scores lie in [0, 1], higher meaning more fake.
+    """A detector's answer for N faces; scores lie in [0, 1], higher meaning more fake.
 
     `maps` are by target ("face", or a part), higher meaning more fake, and empty where the detector
     has no exact ones. `embedding` is the backbone's.
@@ -50,8 +50,8 @@ class DetectorNetwork(nn.Module):
         self.crop: CropPolicy = backbone.crop
 
     def pixels(self, images: NDArray[np.uint8]) -> torch.Tensor:
-        """Return what it is called with, (N, 3, S, S) in [0, 1] on its device, of uint8 RGB (N, S,
-        S, 3).
+        """Convert uint8 RGB (N, S, S, 3) to the module's input, (N, 3, S, S) in [0, 1] on its
+        device.
 
         ConfigError for another shape or type.
         """
@@ -66,7 +66,7 @@ class DetectorNetwork(nn.Module):
         return pixels.to(self.device).permute(0, 3, 1, 2).float() / 255
 
     def inputs(self, crops: Sequence[Crop]) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
-        """Return the images and the landmarks of crops, to be called with.
+        """Convert crops to the module's input: images, and landmarks.
 
         Landmarks are None where no crop has any, or the detector needs none.
         """

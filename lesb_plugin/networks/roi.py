@@ -17,7 +17,7 @@ _EYES = 47  # the last landmark of the eyes, whose distance is the unit of masks
 
 
 class RoiNetwork(DetectorNetwork):
-    """The scores of `RoiDetector`, and the maps of the explainer `part_heads`.
+    """Gives the scores of `RoiDetector`, and the maps of the explainer `part_heads`.
 
     Parts are drawn from landmarks outside of the graph, as weights of the feature map's positions.
     """
@@ -45,7 +45,7 @@ class RoiNetwork(DetectorNetwork):
         self._fewest = 1 + max(_EYES, *(max(polygon) for polygon in polygons))
 
     def part_weights(self, landmarks: ArrayLike | torch.Tensor) -> torch.Tensor:
-        """Return how much of each position is whose, (N, K + 1, h, w), of landmarks (N, P, 2) in
+        """Return part weights (N, K + 1, h, w) of each position, from landmarks (N, P, 2) in
         pixels.
 
         The last is what belongs to no part. A crop that a part lies outside of has NaN, and so have

@@ -21,7 +21,9 @@ __all__ = ["check_detector", "check_explainer"]
 
 
 def check_detector(detector: Detector, crops: Sequence[Crop] | None = None) -> None:
-    """A crop's scores are finite, in [0, 1], repeatable, and its own: not its batch's."""
+    """Check that a crop's scores are finite, in [0, 1], repeatable, and its own: not its
+    batch's.
+    """
     crops = list(crops or example_crops())
     require(isinstance(detector, Detector), "a detector must have score(crops)", type(detector))
     before = copy.deepcopy(crops)
@@ -80,7 +82,7 @@ def _check_traits(detector: Detector) -> None:
 def check_explainer(
     spec: ExplainerSpec, detector: Detector, crops: Sequence[Crop] | None = None
 ) -> None:
-    """One Explanation per crop, of finite numbers, the same in every batch."""
+    """Check that each crop has one Explanation, of finite numbers, the same in every batch."""
     crops = list(crops or example_crops())
     explain = spec.build(detector)
     what = f"explainer {spec.name!r}"

@@ -18,7 +18,7 @@ _TOLERANCE = 1e-4
 
 
 def example_crops(size: int = 224, count: int = 4, seed: int = 0) -> list[Crop]:
-    """`count` different crops of smooth noise, with 68 landmarks laid out like a face's."""
+    """Make `count` different crops of smooth noise, with 68 landmarks laid out like a face's."""
     rng = np.random.default_rng([seed, size])
     return [
         Crop(
@@ -39,7 +39,7 @@ def require(met: bool, contract: str, found: Any) -> None:
 
 
 def same(first: NDArray[Any], second: NDArray[Any]) -> bool:
-    """Equal shapes, and values within 1e-4 of the larger array's scale."""
+    """Say whether shapes are equal, and values within 1e-4 of the larger array's scale."""
     if first.shape != second.shape:
         return False
     scale = max(float(np.abs(second).max(initial=0)), 1e-12)

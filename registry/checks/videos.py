@@ -14,7 +14,7 @@ __all__ = ["check_dataset"]
 def check_dataset(
     spec: DatasetSpec, *, name: str | None = None, root: Path | None = None, split: str = "test"
 ) -> list[Video]:
-    """Return videos with unique ids, labels, frames that exist; the same again on a second call."""
+    """Check that videos have unique ids, labels, frames that exist, and never change."""
     request = DatasetRequest(name=name or spec.name, root=root, split=split)
     what = f"data set {spec.name!r}"
     videos = list(spec.videos(request))

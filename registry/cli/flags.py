@@ -82,8 +82,7 @@ def add_dry_run_flag(parser: argparse.ArgumentParser) -> None:
 
 
 def config_text(args: argparse.Namespace) -> str:
-    """Return the configuration of file, `--set` and flags as YAML; a ConfigError for a wrong key or
-    value.
+    """Return the resulting configuration as YAML; a ConfigError for a wrong key or value.
 
     `args` are of a parser that `add_config_flags` filled.
     """

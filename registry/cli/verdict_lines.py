@@ -23,8 +23,7 @@ _SENTENCE = 44  # "higher than 100 of 100 comparable real faces"
 
 
 class VerdictLines:
-    """Formats lines of verdicts; `more` names further columns, whose cells are given with each
-    line.
+    """Formats lines of verdicts; `more` names further columns, given with each line.
 
     `plain` ones are for a file, whatever standard output is.
     """

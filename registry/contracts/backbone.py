@@ -51,9 +51,7 @@ class FineBackbone(Protocol):
     """A backbone that also gives a finer feature map, out of the same forward pass."""
 
     def fine_features(self, images: torch.Tensor) -> Features:
-        """Return `features(images)`, with `fine` of h' about S / 16, or None if `map` already is
-        that fine.
-        """
+        """Return `features(images)`, with `fine` of about S / 16, or None if `map` is that fine."""
 
 
 class TrainableNetwork(Protocol):

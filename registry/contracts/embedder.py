@@ -46,9 +46,7 @@ class Embedder:
         self.encoder = encoder_fingerprint(backbone, precision)
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return embeddings (B, d) of uint8 RGB crops (B, S, S, 3); NaN is left for the caller to
-        see.
-        """
+        """Embed uint8 RGB crops (B, S, S, 3) as (B, d); NaN is left for the caller to see."""
         self._check(images)
         embeddings = np.empty((len(images), self.backbone.dim), dtype=np.float32)
         for start in range(0, len(images), self.batch_size):
@@ -59,8 +57,7 @@ class Embedder:
     def with_map(
         self, images: NDArray[np.uint8]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return embeddings (B, d) as above, and the finest feature map of the same pass, (B, C, h,
-        w).
+        """Return embeddings (B, d), and the finest feature map (B, C, h, w) of the same pass.
 
         It is the map of a FineBackbone's finer stage where there is one, else the last map.
         """
@@ -79,9 +76,7 @@ class Embedder:
         return None if logits is None else logits.cpu().double().numpy()
 
     def pixels(self, images: NDArray[np.uint8]) -> torch.Tensor:
-        """Convert uint8 (B, S, S, 3) to what the backbone takes: (B, 3, S, S) in [0, 1], on the
-        device.
-        """
+        """Convert uint8 (B, S, S, 3) to the backbone's input, (B, 3, S, S) in [0, 1]."""
         self._check(images)
         pixels = _tensor(images).to(self.device).permute(0, 3, 1, 2)  # channels last in memory
         return pixels.float() / 255

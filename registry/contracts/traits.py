@@ -18,9 +18,7 @@ class DescribedDetector(Protocol):
 
     @property
     def head_kind(self) -> str:
-        """Return "own" for a head of the weights, "probe" for a linear one fitted because they have
-        none.
-        """
+        """Return "own" for a head of the weights, "probe" for a linear one that was fitted."""
 
     @property
     def trained_on(self) -> tuple[str, ...]:

@@ -25,8 +25,7 @@ _LONGEST = 100  # letters of what a file says
 
 
 def file_facts(path: Path) -> dict[str, str]:
-    """Collect facts by name, in the order in which they are read; what a file does not say is left
-    out.
+    """Collect facts by name, in the order in which they are read; what is missing is left out.
 
     Nothing of this is proof: whoever changes a picture can write whatever he likes.
     """

@@ -126,9 +126,7 @@ def crop_face(
 
 
 def shown_aspect(policy: CropPolicy, box: tuple[int, int, int, int]) -> float:
-    """Return width over height of the face in a crop of `box`, which is square and may be
-    squeezed.
-    """
+    """Return width over height of the face in a crop of `box`, which may be squeezed."""
     if policy.name == ALIGNED:  # by a similarity, which keeps it
         return 1.0
     x0, y0, x1, y1 = box

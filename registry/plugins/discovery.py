@@ -174,9 +174,7 @@ def load_module(
 
 
 def kind_named(text: str) -> str:
-    """Normalise a kind: `face-detectors`, `face_detector` or `Face detectors` to
-    `face_detector`.
-    """
+    """Normalise a kind: `face-detectors` or `Face detectors` to `face_detector`."""
     kind = re.sub(r"[\s\-]+", "_", text.strip().lower()).removesuffix("s")
     if kind not in KINDS:
         raise UnknownNameError("kind", text, [f"{known}s".replace("_", "-") for known in KINDS])

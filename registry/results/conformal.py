@@ -31,8 +31,7 @@ _BEYOND = 1.25  # by so much the outer classes reach beyond the softest and the 
 
 
 def conformal_p(scores: Array | float, reals: Array) -> Array:
-    """Return (1 + #{reals >= score}) / (n + 1) of each score, (m,) or one: how often a real is as
-    high.
+    """Return conformal p, (1 + #{reals >= score}) / (n + 1), of one score or (m,).
 
     For a real face that is drawn as the n `reals` were, P(p <= a) <= a for every a.
     """

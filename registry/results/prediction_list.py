@@ -22,8 +22,7 @@ class Predictions(list[Prediction]):
     """Predictions in the order of their files."""
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a DataFrame row per file: path, score, verdict, p, part, `part NAME`, frames,
-        faces, error.
+        """Return a DataFrame with a row per file: path, score, verdict, p, parts, frames, error.
 
         A ConfigError without pandas.
         """

@@ -143,9 +143,7 @@ def inspect(path: Path) -> dict[str, Any]:
 
 
 def _is_artefact(path: Path) -> bool:
-    """Return what `bench fit` writes says so in its metadata, under a key that names its
-    package.
-    """
+    """Say whether a file is from `bench fit`: its metadata has a key that names its package."""
     from safetensors import SafetensorError, safe_open
 
     try:

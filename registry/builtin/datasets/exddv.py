@@ -56,8 +56,7 @@ def exddv_videos(request: DatasetRequest) -> VideoIndex:
 
 
 def exddv_click_videos(request: DatasetRequest) -> VideoIndex:
-    """Return the same videos, of each the frames that people clicked into, with the places of the
-    clicks.
+    """Return the same videos, each with the frames that people clicked on and the places they hit.
 
     The table has them by number of the frame, as fractions of its width and height. What their
     texts say is left out: a face's parts are those that were clicked.

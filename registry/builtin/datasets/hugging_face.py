@@ -176,9 +176,7 @@ def _one(what: str, found: list[str], usual: tuple[str, ...], features: Mapping[
 
 
 def _videos(table: Any, source: _Source, split: str) -> list[Video]:
-    """Return rows that share a value of `video` are one video, in order of `frame` or of the
-    table.
-    """
+    """Group rows into videos by their value of `video`, in order of `frame` or of the table."""
     columns = _columns(table)
     grouped: dict[str, list[tuple[dict[str, Any], Frame]]] = {}
     for at, row in enumerate(_rows(table, columns.image)):

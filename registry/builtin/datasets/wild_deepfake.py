@@ -27,7 +27,7 @@ def recognises_wild_deepfake(path: Path) -> bool:
 
 
 def wild_deepfake_videos(request: DatasetRequest) -> VideoIndex:
-    """Return every folder that holds images is a sequence, however deep its archive has put it."""
+    """Return a sequence for every folder that holds images, however deep its archive has put it."""
     root = _place(root_of(request, "wild_deepfake:DIR, a folder that holds real_test/"))
     there = _splits(root)
     if not there:

@@ -127,9 +127,7 @@ def _assemble(
 
 
 def _masks_missing(masks: FileTally) -> Iterator[str]:
-    """Yield scores need none, so this is no refusal; an audit would only find less than was
-    listed.
-    """
+    """Yield a note on missing masks: scores need none, so it is no error, but an audit finds less."""
     if missing := masks.listed - masks.found:
         yield (
             f"masks listed but missing on disk: {missing} of {masks.listed}, first"
