@@ -104,7 +104,7 @@ class QualityCalibratedDetector(Protocol):
 
     @property
     def val_sharpness(self) -> NDArray[np.float64] | None:
-        """Return the sharpness (n,) of the faces of `val_reals`; None if the fit did not store it."""
+        """Return the sharpness (n,) of the faces of `val_reals`; None if it was not stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

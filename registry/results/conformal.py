@@ -61,7 +61,9 @@ class QualityClasses:
 
     @classmethod
     def of(cls, sharpness: Array) -> QualityClasses:
-        """Classes of the kept reals (n,): five, or fewer where each would hold less than 60."""
+        """Divide the reference faces (n,) into five classes, or fewer if each would hold less than
+        60.
+        """
         count = int(np.clip(len(sharpness) // _FEWEST, 1, _CLASSES))
         edges = np.quantile(np.asarray(sharpness, np.float64), np.linspace(0.0, 1.0, count + 1))
         edges[0], edges[-1] = edges[0] / _BEYOND, edges[-1] * _BEYOND

@@ -127,7 +127,7 @@ def _assemble(
 
 
 def _masks_missing(masks: FileTally) -> Iterator[str]:
-    """Yield a note on missing masks: scores need none, so it is no error, but an audit finds less."""
+    """Yield a note on missing masks: no error, as scores need none, but an audit finds less."""
     if missing := masks.listed - masks.found:
         yield (
             f"masks listed but missing on disk: {missing} of {masks.listed}, first"
