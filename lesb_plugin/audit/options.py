@@ -99,6 +99,6 @@ class AuditConfig(AuditSettings):
 
     @property
     def wanted_rows(self) -> frozenset[str]:
-        """Without names all core rows; the extended ones where they are asked for, or named."""
+        """Return the core rows, or those that are named; the extended ones on request."""
         extended = EXTENDED_ROWS if self.extended else ()
         return frozenset((*(self.named_rows or ROWS), *extended))

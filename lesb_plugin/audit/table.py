@@ -12,7 +12,7 @@ __all__ = ["control_names", "headline", "interval_text", "print_audit", "verdict
 
 
 def print_audit(audit: Audit) -> None:
-    """The table, the AUC matrix, and in words what controls do as well."""
+    """Print the table, the AUC matrix, and in words which controls do as well."""
     names = control_names(audit)
     header = ("row", "n", "value", "95 % interval", "aim", "met", *names)
     print_table(headline(audit), header, [_cells(row, names) for row in audit.rows])

@@ -99,7 +99,7 @@ _SPECTRAL = "d53e4f f46d43 fdae61 fee08b ffffbf e6f598 abdda4 66c2a5 3288bd"
 
 
 def _colours(style: Style) -> Image:
-    """Of part scores from 0 to 1."""
+    """Return the colours of part scores from 0 to 1."""
     if style == "paper":
         anchors = np.array([list(bytes.fromhex(each)) for each in _SPECTRAL.split()], np.float64)
         at = np.linspace(0, len(anchors) - 1, _LEVELS)
@@ -111,7 +111,7 @@ def _colours(style: Style) -> Image:
 
 
 def _signed_colours(style: Style) -> Image:
-    """Of a map from -limit to limit."""
+    """Return the colours of a map from -limit to limit."""
     if style != "default":
         return _colours(style)
     return np.repeat(np.array([_REAL, _FAKE], np.uint8), _LEVELS // 2, axis=0)

@@ -29,7 +29,9 @@ class Board:
     """TensorBoard's files in a folder, or nothing at all."""
 
     def __init__(self, folder: Path | None, first_step: int = 0) -> None:
-        """With `first_step` what is there is gone on with from that step, else it is replaced."""
+        """Open the folder; with `first_step` continue what is there from that step, else replace
+        it.
+        """
         self._writer: Any = None
         if folder is not None:
             from torch.utils.tensorboard import SummaryWriter
@@ -44,13 +46,13 @@ class Board:
         return self._writer is not None
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
-        """One point of each curve."""
+        """Add one point to each curve."""
         if self._writer is not None:
             for name, value in values.items():
                 self._writer.add_scalar(name, value, step)
 
     def curve(self, name: str, values: Iterable[float], first: int = 1) -> None:
-        """A whole curve, its first point at step `first`."""
+        """Add a whole curve, its first point at step `first`."""
         for step, value in enumerate(values, first):
             self.scalars({name: float(value)}, step)
 
@@ -60,7 +62,7 @@ class Board:
             self._writer.add_image(name, image, step, dataformats="HWC")
 
     def text(self, name: str, text: str) -> None:
-        """A sentence."""
+        """Add a sentence."""
         if self._writer is not None:
             self._writer.add_text(name, text)
 

@@ -101,7 +101,7 @@ def run_explain(args: argparse.Namespace) -> int:
 
 
 def _finish(out: Path, entries: list[IndexEntry], config: ExplainConfig) -> None:
-    """An index of several files; what is to be opened is."""
+    """Write an index of several files, and open a page if requested."""
     from lesb_plugin.explain.report_index import write_index
 
     page = out / entries[0].report

@@ -64,7 +64,7 @@ def draw(found: Explained, view: FaceView, style: Any) -> Pictures:
 
 
 def _proportioned(view: FaceView) -> NDArray[np.uint8]:
-    """The crop as wide and high as the face is in the photograph: crops are square."""
+    """Resize the crop to the proportions of the face in the photograph: crops are square."""
     side = view.crop.image.shape[0]
     wide, high = (
         (round(side * view.aspect), side) if view.aspect < 1 else (side, round(side / view.aspect))
@@ -185,12 +185,12 @@ def line_of(record: Mapping[str, Any], folder: Path, name: str) -> str:
 
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
-    """The record as a file that is there whole or not at all."""
+    """Write the record as a file, whole or not at all."""
     write_text(path, json.dumps(record, indent=1, allow_nan=False) + "\n")
 
 
 def versions() -> dict[str, str]:
-    """Of the packages that decide what a network and a picture are, as far as they have this name.
+    """Return versions of the packages that decide what a network and a picture are.
 
     A build of OpenCV may have another.
     """

@@ -56,14 +56,16 @@ class RealFaces:
 
     @classmethod
     def of(cls, local: NDArray[np.floating]) -> RealFaces:
-        """Of local embeddings (n, r); a direction in which none differs counts for nothing."""
+        """Standardise local embeddings (n, r); a direction in which none differs counts for
+        nothing.
+        """
         deviation = local.astype(np.float64).std(axis=0, ddof=1)
         deviation = np.where(deviation > 0, deviation, np.inf)
         scaled = local / deviation
         return cls(scaled, deviation, _among_themselves(scaled))
 
     def contrast(self, local: NDArray[np.floating]) -> Contrast:
-        """Of one face's local embedding (r,)."""
+        """Compare one face's local embedding (r,)."""
         offsets = local / self.deviation - self.scaled  # (n, r)
         far = _length(offsets)
         order = np.argsort(far, kind="stable")

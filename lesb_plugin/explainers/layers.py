@@ -26,7 +26,9 @@ class Traced:
 
 
 def at_features(detector: DifferentiableDetector, images: torch.Tensor) -> Traced:
-    """At the backbone's feature map (B, C, h, w), or tokens (B, T, C); the trunk keeps no graph."""
+    """Trace at the backbone's feature map (B, C, h, w) or tokens (B, T, C); the trunk keeps no
+    graph.
+    """
     embedder = detector.embedder
     with torch.no_grad(), embedder.autocast():
         raw = embedder.backbone.features(images)
@@ -40,7 +42,7 @@ def at_features(detector: DifferentiableDetector, images: torch.Tensor) -> Trace
 
 
 def at_layer(detector: DifferentiableDetector, images: torch.Tensor, layer: nn.Module) -> Traced:
-    """At the output of a module. The graph starts there, so that frozen networks work as well."""
+    """Trace at the output of a module. The graph starts there, so frozen networks work as well."""
     embedder = detector.embedder
     caught: list[torch.Tensor] = []
 

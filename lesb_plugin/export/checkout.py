@@ -30,7 +30,9 @@ class Section:
 
 
 def section(backbone: str, weights: str | None, artefact: str | None, fusion: str) -> Section:
-    """With absolute paths, as the checkout is another folder than the one of the export."""
+    """Return the section with absolute paths, as the checkout is another folder than the
+    export's.
+    """
     if weights is not None and not is_no_file(weights):
         weights = str(Path(weights).expanduser().resolve())
     if artefact is not None:

@@ -97,7 +97,9 @@ class _Config:
 
 
 def _config(argv: Sequence[str]) -> _Config | None:
-    """None where the script is given no configuration, or one that cannot be read: it says so."""
+    """Read the configuration; None if the script is given none that can be read, which it
+    reports.
+    """
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--detector_path")
     parser.add_argument("--test_dataset", nargs="+", default=[])

@@ -103,12 +103,12 @@ class LesbModel(nn.Module):
         return {"overall": self.loss(pred_dict["cls"], _labels(data_dict))}
 
     def get_train_metrics(self, data_dict: Batch, pred_dict: Predictions) -> dict[str, Any]:
-        """Of one batch: acc, auc, eer and ap."""
+        """Compute acc, auc, eer and ap of one batch."""
         prob = pred_dict["prob"].detach().cpu().numpy()
         return _metrics(prob, _labels(data_dict).cpu().numpy())
 
     def get_test_metrics(self) -> dict[str, Any]:
-        """Of all batches since the last call: acc, auc, eer, ap, and `pred` and `label` (n,)."""
+        """Compute acc, auc, eer, ap, `pred` and `label` (n,) of all batches since the last call."""
         if not self._prob:
             raise ConfigError("no metrics: nothing was scored with inference=True and labels")
         prob, label = np.concatenate(self._prob), np.concatenate(self._label)
@@ -131,7 +131,7 @@ def _two_logits(fake: torch.Tensor) -> torch.Tensor:
 
 
 def _metrics(prob: NDArray[np.float32], label: NDArray[np.int64]) -> dict[str, Any]:
-    """As DeepfakeBench defines them; NaN for auc, eer and ap of a single class."""
+    """Compute metrics as DeepfakeBench defines them; NaN for auc, eer and ap of a single class."""
     from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
     found = {"acc": float(((prob > 0.5) == label).mean())}

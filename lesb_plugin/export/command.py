@@ -146,7 +146,7 @@ def _write_standalone(source: ExportSource, folder: Path) -> None:
 
 
 def _check_out(args: argparse.Namespace) -> None:
-    """Before anything is computed."""
+    """Check --out before anything is computed."""
     out: Path | None = args.out
     if args.target == "onnx" and out is not None and (out.is_dir() or out.suffix != ".onnx"):
         raise ConfigError(f"--out {out} does not end in .onnx; name a file, such as {out / GRAPH}")

@@ -53,7 +53,7 @@ def write_onnx(source: ExportSource, path: Path) -> float | None:
 
 
 def output_names(network: LesbNetwork) -> list[str]:
-    """Of the graph's outputs: the columns of predictions.parquet, and `embedding`."""
+    """Name the graph's outputs: the columns of predictions.parquet, and `embedding`."""
     parts = [f"p_{part}" for part in network.parts]
     return ["fake", *parts, *(["fake_head"] if _has_head(network) else []), "embedding"]
 

@@ -25,7 +25,7 @@ class ExportSource:
 
     @property
     def license(self) -> str:
-        """Of the weights, where this project made them; else "unknown"."""
+        """Return the licence of the weights if this project made them; else "unknown"."""
         return LICENSE if self.backbone.weights_sha256 == WEIGHTS_SHA256 else "unknown"
 
 

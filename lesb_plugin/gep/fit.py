@@ -34,7 +34,7 @@ class Contrastive:
 
     @classmethod
     def of(cls, train: Embedded, weights: Weights) -> Contrastive:
-        """From embeddings that the heads' training has computed anyhow.
+        """Compute scatters from embeddings that the heads' training has computed anyway.
 
         S_noise is what the fit's pseudo-fakes do to the real of a pair: its colours, compression,
         sharpness and crop. That is all of the whole image, and what the heads are told to call

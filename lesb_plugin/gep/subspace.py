@@ -86,6 +86,6 @@ def _of_unit_trace(matrix: Matrix) -> Matrix:
 
 
 def _ridged(matrix: Matrix, ridge: float) -> Matrix:
-    """With `ridge` times the mean eigenvalue that a matrix of trace 1 has, added to all."""
+    """Add `ridge` times the mean eigenvalue of a matrix of trace 1 to its diagonal."""
     dim = len(matrix)
     return matrix + ridge / dim * np.eye(dim)

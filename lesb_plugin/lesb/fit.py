@@ -249,7 +249,7 @@ def _recipe(options: LesbFitOptions) -> HeadRecipe:
 
 
 def _probe(embedder: Embedder, train: Embedded, val: Embedded) -> Probe | None:
-    """None where the backbone's weights have a fake/real head of their own."""
+    """Fit a probe; None if the backbone's weights have a fake/real head of their own."""
     if embedder.logits(val.clean[:1]) is not None:
         return None
     return fit_probe(train.pairs, train.labels, val.pairs, val.labels)

@@ -50,7 +50,7 @@ class ValReals:
 
     @classmethod
     def of(cls, parts: Array, head: Array, sharpness: Array | None = None) -> ValReals:
-        """From part scores (K, n), the head's (n,) and the images' sharpness (n,)."""
+        """Collect part scores (K, n), the head's (n,) and the images' sharpness (n,)."""
         fused = np.stack([fuse(parts, name) for name in FUSIONS])
         return cls(parts=parts, fused=fused, head=head, sharpness=sharpness)
 

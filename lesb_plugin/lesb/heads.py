@@ -182,7 +182,7 @@ def train_heads(train: Labelled, val: Labelled, recipe: HeadRecipe, seed: int) -
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """The matrices are so small that threads spend their time waiting for each other."""
+    """Use one thread: the matrices are so small that threads would wait for each other."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

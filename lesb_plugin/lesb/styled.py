@@ -101,7 +101,7 @@ def styled_fakes(
 
 
 def for_validation(maker: PairMaker) -> PairMaker:
-    """The same families on faces as they are when they are scored: cut so, whole and unbent."""
+    """Return the same families on faces as they are scored: cut so, whole and unbent."""
     placement = replace(maker.recipe.placement, margin=None, bend_p=0.0)
     return replace(
         maker,

@@ -99,7 +99,7 @@ def auc_table(outcome: Outcome) -> Table:
 
 
 def rank_tables(by_rank: Mapping[int, float], chosen: int) -> tuple[Table, ...]:
-    """The ranks there were to choose from; no table where there was no choice."""
+    """Return a table of the ranks to choose from; none without a choice."""
     if len(by_rank) < 2:
         return ()
     rows = tuple(

@@ -41,7 +41,9 @@ class Psi:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Psi:
-        """From `{group: [{name: ..., argument: value, ...}, ...]}`, groups applied in order."""
+        """Build psi from `{group: [{name: ..., argument: value, ...}, ...]}`, groups applied in
+        order.
+        """
         return cls(config)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:

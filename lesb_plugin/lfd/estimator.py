@@ -153,7 +153,7 @@ class LFD(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _mean_of_all(parts: Mapping[str, list[Matrix]]) -> Matrix:
-    """Of the variants of all parts, each counting once, (d,)."""
+    """Average the variants of all parts, each counting once, (d,)."""
     blocks = [block for every in parts.values() for block in every]
     total = np.sum([block.sum(axis=(0, 1), dtype=np.float64) for block in blocks], axis=0)
     return np.asarray(total / sum(block.shape[0] * block.shape[1] for block in blocks))

@@ -79,7 +79,9 @@ class LocalStatistics:
     method: Method = dataclasses.field(default_factory=Principal)
 
     def directions(self) -> dict[str, int]:
-        """In how many directions the variants of each part differ; a rank is at most the fewest."""
+        """Count directions in which the variants of each part differ; a rank is at most the
+        fewest.
+        """
         return {
             part: varied_directions(scipy.linalg.eigvalsh(scatter.within))
             for part, scatter in self.statistics.scatters.items()

@@ -82,7 +82,7 @@ class RegionSet:
 
 
 def load_regions(mapping: Mapping[str, Any]) -> RegionSet:
-    """From `{parts: {name: [[17-21, 36-41], ...]}, jitter: {...}}`; ValueError if wrong."""
+    """Load `{parts: {name: [[17-21, 36-41], ...]}, jitter: {...}}`; a ValueError if it is wrong."""
     _no_unknown_keys("key", mapping, ("parts", "jitter"))
     parts = mapping.get("parts")
     if not isinstance(parts, Mapping) or not parts:

@@ -150,7 +150,7 @@ def check_freedom(scatter: Scatter, rank: int) -> None:
 
 
 def varied_directions(eigenvalues: Matrix) -> int:
-    """In how many directions the variants differ, by the eigenvalues (d,) of S_k."""
+    """Count directions in which the variants differ, by the eigenvalues (d,) of S_k."""
     smallest = eigenvalues.max() * len(eigenvalues) * np.finfo(np.float64).eps
     return int((eigenvalues > smallest).sum())
 

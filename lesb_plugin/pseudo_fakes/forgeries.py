@@ -52,7 +52,9 @@ def forge(family: str, view: View, scene: Scene, rng: np.random.Generator) -> Fo
 
 
 def _check_change(forged: Forged, least: float) -> None:
-    """Before anything is done to the real alone: a fake equal to its real has the wrong label."""
+    """Check the change before the real is processed: a fake equal to its real has the wrong
+    label.
+    """
     window = support(forged.mask)
     weight = forged.mask[window]
     total = float(weight.sum())
@@ -92,7 +94,7 @@ def _self(
 def _donated(
     view: View, scene: Scene, rng: np.random.Generator, mask_of: MaskOf, blend: Blend
 ) -> Forged:
-    """Another person's face, or parts of it, in the place of this one's."""
+    """Put another person's face, or parts of it, in the place of this one's."""
     recipe = scene.recipe.swap
     mask = mask_of(view, scene, rng)
     alike = recipe.alike > 0 and rng.random() < recipe.alike
@@ -104,7 +106,7 @@ def _donated(
 def _donor_on(
     view: View, mask: Mask, scene: Scene, rng: np.random.Generator, *, alike: bool
 ) -> Image:
-    """Another person's face where this one's lies, its colours matched within the mask."""
+    """Put another person's face where this one's lies, its colours matched within the mask."""
     recipe = scene.recipe.swap
     donor = scene.donor(view, rng, alike)
     if donor.width > 1.5 * view.width:

@@ -300,7 +300,7 @@ def _as_it_is(item: Any) -> Any:
 
 
 def _quiet_worker(_worker: int) -> None:
-    """One thread, and no reaction to Ctrl-C: the trainer finishes its step and ends the workers."""
+    """Use one thread and ignore Ctrl-C: the trainer finishes its step and ends the workers."""
     cv2.setNumThreads(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()

@@ -59,7 +59,7 @@ def _in_turn(steps: Sequence[Distortion]) -> Distortion:
 
 
 def _light(recipe: Quality, rng: np.random.Generator) -> list[Distortion]:
-    """In half of the draws a JPEG pass of good quality."""
+    """Apply a JPEG pass of good quality in half of the draws."""
     happens, quality = rng.random() < 0.5, int(rng.integers(*recipe.spared_jpeg, endpoint=True))
     return [partial(compress, quality=quality)] if happens else []
 

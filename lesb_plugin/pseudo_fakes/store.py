@@ -40,7 +40,7 @@ class StoredFace:
 
     @property
     def width(self) -> float:
-        """Of the face box."""
+        """Return the width of the face box."""
         return self.box[2] - self.box[0]
 
 
@@ -70,7 +70,8 @@ class FaceStore:
     def donor(
         self, index: int, candidates: int, rng: np.random.Generator, *, alike: bool = False
     ) -> View:
-        """Of `candidates` drawn faces of other people the one most similar in shape.
+        """Choose the donor: of `candidates` drawn faces of other people the one most similar in
+        shape.
 
         `alike` draws them from the face's own data set: faces of one origin, sharpness and size.
         """
@@ -145,7 +146,7 @@ class _Regions(torch.utils.data.Dataset["_Region | Skipped"]):
 
 
 def _surroundings(view: View) -> View:
-    """As much around the face as self-blending looks at, no more than _WIDEST pixels a face."""
+    """Cut as much around the face as self-blending looks at, at most _WIDEST pixels a face."""
     (x0, y0), (x1, y1) = view.landmarks.min(axis=0), view.landmarks.max(axis=0)
     bx0, by0, bx1, by1 = view.box
     width, height = max(x1 - x0, bx1 - bx0), max(y1 - y0, by1 - by0)

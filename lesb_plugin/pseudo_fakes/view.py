@@ -31,7 +31,7 @@ class View:
 
     @property
     def width(self) -> float:
-        """Of the face box."""
+        """Return the width of the face box."""
         return self.box[2] - self.box[0]
 
 

@@ -71,7 +71,8 @@ class Calibration:
 
 
 def fit_calibration(reals: Array, logits: Array, labels: NDArray[np.floating]) -> Calibration:
-    """Of logits (K, r) of unchanged reals, and of logits (K, n) with labels (n, K); NaN is unknown.
+    """Fit on logits (K, r) of unchanged reals, and logits (K, n) with labels (n, K); NaN is
+    unknown.
 
     Of the shares in `SHARED` the one is taken with which a changed part is told best from the same
     part of reals; of equal ones the smallest. Heads that know nothing would be turned around; they

@@ -164,7 +164,7 @@ def _recipe(options: RoiFitOptions) -> PartRecipe:
 
 
 def _probe(embedder: Embedder, train: Encoded, val: Encoded) -> Probe | None:
-    """None where the backbone's weights have a fake/real head of their own."""
+    """Fit a probe; None if the backbone's weights have a fake/real head of their own."""
     dim = embedder.backbone.dim
     known, unseen = (global_embedding(split.rows, dim) for split in (train, val))
     if embedder.logits(unseen[:1]) is not None:

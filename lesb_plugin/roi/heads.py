@@ -85,7 +85,7 @@ def train_part_heads(
 
 
 def contrastive_loss(logits: torch.Tensor, labels: torch.Tensor, margin: float) -> torch.Tensor:
-    """Of logits and labels (n, K); a label NaN counts for nothing.
+    """Compute the loss of logits and labels (n, K); a label NaN counts for nothing.
 
     Cross-entropy averaged over what is labelled, plus over all images the amount by which the
     changed part of lowest logit fails to exceed the unchanged one of highest logit by `margin`.

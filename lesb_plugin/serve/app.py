@@ -72,7 +72,7 @@ def application(explaining: Explaining, config: ServeConfig) -> Starlette:
 
 
 def _refuse_strangers(request: Request) -> None:
-    """An HTTPException where the page of another site sent the form."""
+    """Raise an HTTPException if the page of another site sent the form."""
     origin = request.headers.get("origin")
     if origin is not None and origin != f"http://{request.headers['host']}":
         raise HTTPException(403, "This form was sent by another page and is not answered.")

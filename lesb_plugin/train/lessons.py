@@ -82,7 +82,7 @@ class Learner(nn.Module):
         return logits, self.answer(features)
 
     def loss(self, answer: torch.Tensor, truth: Truth) -> torch.Tensor:
-        """Of an answer (B, outputs, h, w)."""
+        """Compute the loss of an answer (B, outputs, h, w)."""
         raise NotImplementedError
 
     def head(self) -> nn.Module:

@@ -235,7 +235,7 @@ class Trainer:
             say_block(line_of(record, self.config.epochs))
 
     def _put_back(self) -> None:
-        """The best weights as of the checkpoint."""
+        """Restore the best weights as of the checkpoint."""
         earlier, weights = self.out / EARLIER, self.out / WEIGHTS
         if earlier.is_file():
             earlier.replace(weights)
@@ -294,7 +294,7 @@ class Trainer:
 
 
 def _truth(batch: Batch, device: str) -> Truth:
-    """Of the images of a batch in a row, real before fake."""
+    """Return the labels of the images of a batch in a row, real before fake."""
     parts = changed = None
     if batch.parts is not None and batch.changed is not None:
         parts, changed = (

@@ -49,7 +49,7 @@ def weight_groups(network: nn.Module, head: nn.Module, config: TrainConfig) -> l
 
 
 def set_rate(optimiser: torch.optim.Optimizer, share: float) -> None:
-    """Every group to `share` of its largest step size."""
+    """Set every group to `share` of its largest step size."""
     for group in optimiser.param_groups:
         group["lr"] = group["peak"] * share
 

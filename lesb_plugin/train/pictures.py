@@ -38,7 +38,7 @@ def show_pairs(
 
 
 def show_embeddings(board: Board, network: nn.Module, val: ValSet, device: str, seed: int) -> None:
-    """What the head of a network sees of some of the val images, by method."""
+    """Show what the head of a network sees of some of the val images, by method."""
     if board:
         rows = chosen(len(val.images), POINTS, seed)
         labels = {

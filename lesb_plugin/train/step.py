@@ -57,7 +57,7 @@ def _losses(
     truth: Truth,
     config: TrainConfig,
 ) -> _Losses:
-    """Of one forward pass."""
+    """Compute the losses of one forward pass."""
     answer = None
     enabled = config.precision == "bfloat16"
     with torch.autocast(images.device.type, torch.bfloat16, enabled=enabled):

@@ -44,7 +44,9 @@ class Validation:
     sha256: str
 
     def rows(self) -> Sequence[Row]:
-        """Of a table: pseudo-fakes, their number, AUC, its 95 % interval over people."""
+        """Return the rows of a table: pseudo-fakes, their number, AUC, its 95 % interval over
+        people.
+        """
         found = self.verdict
         fakes = sum(count for name, count in self.counts.items() if name)
         interval = f"[{found.low:.4f}, {found.high:.4f}]"
@@ -91,7 +93,7 @@ def _validate(config: ValidateConfig) -> Validation:
 
 
 def _check_asked(config: ValidateConfig) -> None:
-    """What is wrong with the arguments alone."""
+    """Check for what is wrong with the arguments alone."""
     if not config.train:
         raise ConfigError(
             "nothing to validate on; pass --train DATA as in training, whose val split is"

@@ -120,7 +120,7 @@ def _auc_of(val: ValSet, scores: NDArray[np.float64], chosen: NDArray[np.bool_])
 
 
 def _interval(val: ValSet, scores: NDArray[np.float64]) -> tuple[float, float]:
-    """The central 95 % of the AUC when people are drawn with replacement; NaN where it has none."""
+    """Return the central 95 % of the AUC over draws of people; NaN if it is undefined."""
     drawn = draw_weights(val.labels, val.people, _DRAWS, np.random.default_rng(0))
     found = interval(np.concatenate([auc_weighted(val.labels, scores, each) for each in drawn]))
     low, high = (np.nan if end is None else end for end in (found.low, found.high))

@@ -179,7 +179,7 @@ def _open_container(content: Any, path: Path) -> State:
 
 
 def _without_prefixes(state: State) -> State:
-    """Without `module.` and its like, where every name has it, and without the counter of SWA."""
+    """Remove `module.` and its like if every name has it, and the counter of SWA."""
     state = {name: tensor for name, tensor in state.items() if name != AVERAGED}
     for prefix in PREFIXES:
         if all(name.startswith(prefix) for name in state):

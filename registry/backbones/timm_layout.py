@@ -29,7 +29,7 @@ def is_channels_last(grid: torch.Tensor) -> bool | None:
 
 
 def fine_stage(model: Any) -> nn.Module | None:
-    """The last stage of a model whose map is no coarser than FINE_STRIDE."""
+    """Find the last stage of a model whose map is no coarser than FINE_STRIDE."""
     listed = getattr(model, "feature_info", None) or []
     stages: list[dict[str, Any]] = getattr(listed, "info", listed)
     fine = [stage["module"] for stage in stages if stage["reduction"] <= FINE_STRIDE]

@@ -86,7 +86,7 @@ def lsda_layers(model: nn.Module) -> None:
 
 
 def _widen(model: Any, channels: int) -> None:
-    """A linear layer and its activation behind the pooling."""
+    """Add a linear layer and its activation behind the pooling."""
     model.global_pool = nn.Sequential(
         model.global_pool, nn.Linear(channels, _WIDTH), nn.LeakyReLU()
     )

@@ -37,7 +37,9 @@ def build_named(name: str, weights: str | None, seed: int = 0) -> TimmBackbone:
 
 
 def dfb_padding(model: nn.Module) -> None:
-    """As DeepfakeBench builds its efficientnetb4: the padding of 380 px, none before the stem."""
+    """Pad as DeepfakeBench builds its efficientnetb4: the padding of 380 px, none before the
+    stem.
+    """
     freeze_padding(model, 380)
     cast(FrozenPadding, model.get_submodule("conv_stem")).frozen = (0, 0, 0, 0)
 

@@ -152,7 +152,7 @@ def _check_mean_pooled(features: Features, embedded: NDArray[Any], what: str) ->
 
 
 def _check_head(backbone: Backbone, embedded: torch.Tensor, what: str) -> None:
-    """A logit per image where there is a head; a direction must be the gradient of that logit."""
+    """Check for a logit per image if there is a head; a direction must be its gradient."""
     import torch
 
     with torch.inference_mode():

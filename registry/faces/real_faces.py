@@ -67,7 +67,7 @@ def real_samples(videos: Sequence[Video], reader: FaceReader, split: str) -> lis
 
 
 def _announce(found: Sequence[VideoIndex]) -> None:
-    """What a reader had to say of the data, each thing once."""
+    """Print what a reader had to say about the data, each thing once."""
     notes = [f"note: {note}" for index in found for note in index.notes]
     for line in dict.fromkeys([*resolved_lines(found), *notes]):
         say(line)
@@ -108,7 +108,8 @@ def samples(videos: Iterable[Video], reader: FaceReader) -> list[FaceSample]:
 
 
 def real_crops(data: str, policy: CropPolicy, count: int, *, quiet: bool = False) -> list[Crop]:
-    """At most `count` real faces with landmarks of the data set `data`, of its val split first.
+    """Cut at most `count` real faces with landmarks from the data set `data`, of its val split
+    first.
 
     Data without splits gives any of its real faces. Faces that cannot be read are told of and left
     out; a DataError where none is left.

@@ -80,7 +80,7 @@ class Prediction:
         return replace(self, path=Path(name), error=error)
 
     def __repr__(self) -> str:
-        """The file and what is said of it, without the frames."""
+        """Show the file and its verdict, without the frames."""
         if self.score is None:
             return f"<Prediction {self.path}: no score, {self.error}>"
         verdict = self.verdict or FileVerdict()

@@ -116,7 +116,7 @@ class Result:
         return f"<Result {self.settings.detector}: AUC {', '.join(found) or 'not measured'}>"
 
     def _repr_html_(self) -> str:
-        """A table of what is measured per video on all fakes, with 95 % intervals."""
+        """Show a table of what is measured per video on all fakes, with 95 % intervals."""
         rows = self.select(method="all", level="video")
         header = ("data set", "score", "metric", "value", "95 % interval", "reals", "fakes")
         body = joined(*(tag("tr", *(tag("td", cell) for cell in _cells(each))) for each in rows))

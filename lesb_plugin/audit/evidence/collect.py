@@ -170,7 +170,7 @@ def _facts(faces: Sequence[AuditFace], subject: Subject) -> Collected:
 
 
 def spread(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """At most `count` of them, evenly spread."""
+    """Choose at most `count` of them, evenly spread."""
     if len(rows) <= count:
         return rows
     return np.asarray(rows[np.linspace(0, len(rows) - 1, count).astype(int)])

@@ -101,7 +101,7 @@ def _warp(canvas: Canvas, soft: Mask, strength: float, rng: np.random.Generator)
 
 
 def _poisson(canvas: Canvas, soft: Mask, _strength: float, _rng: np.random.Generator) -> Image:
-    """Another person's part, its gradients solved into this face (Perez et al., 2003)."""
+    """Blend another person's part in, its gradients solved into this face (Perez et al., 2003)."""
     where = similarity_map(soft.shape, canvas.landmarks, canvas.donor_landmarks)
     donor = apply_map(canvas.donor, where, cv2.INTER_LINEAR)
     return clone(donor, canvas.image, (soft > 0).astype(np.uint8))

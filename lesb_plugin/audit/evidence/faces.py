@@ -182,6 +182,6 @@ def _perceived(
 
 
 def _source(frame: Frame, image: NDArray[np.uint8], face: Face, inputs: AuditInputs) -> Crop | None:
-    """The real image cut as the fake is; None where the two do not lie on each other."""
+    """Return the real image cut as the fake is; None if the two do not coincide."""
     real, _ = inputs.reader.read_one(frame)
     return crop_face(real, face, inputs.crop) if real.shape == image.shape else None

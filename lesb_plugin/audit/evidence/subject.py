@@ -154,7 +154,9 @@ class Subject:
         return model if isinstance(model, FittedLesb | FittedRoi) else None
 
     def random_subspaces(self, rng: np.random.Generator) -> RandomSubspaces | None:
-        """Of the embedding, as many as there are parts; None for a detector that is not LESB."""
+        """Draw random subspaces of the embedding, one per part; None for a detector that is not
+        LESB.
+        """
         model, embedder = self._fitted, self.inputs.embedder
         if model is None or embedder is None:
             return None

@@ -67,7 +67,7 @@ class Study:
         )
 
     def rng(self, key: str) -> np.random.Generator:
-        """Of one row: what a row draws does not depend on which others are measured."""
+        """Return the generator of one row: its draws do not depend on which others are measured."""
         return np.random.default_rng([self.config.seed, *key.encode()])
 
     def faces(self, label: str) -> Iterator[tuple[int, AuditFace]]:

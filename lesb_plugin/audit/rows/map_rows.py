@@ -120,7 +120,7 @@ def _moving(found: Collected, draws: Draws, rng: np.random.Generator) -> list[Ro
 
 
 def _moving_maps(found: Collected, maps: Map, draws: Draws, rng: np.random.Generator) -> list[Row]:
-    """Of each move and of all: the mean over faces."""
+    """Average over faces, for each move and for all."""
     size = found.faces[0].parts.shape[1]
     still = centre_map(size)
     by_move: dict[str, dict[str, Array]] = {}
@@ -167,7 +167,7 @@ def _moved_maps(found: Collected) -> list[tuple[str, Map]]:
 def _moving_parts(
     found: Collected, parts: Array, draws: Draws, rng: np.random.Generator
 ) -> list[Row]:
-    """Of each move and of all, the mean over faces: are the parts of the moved face told alike?
+    """Compare the parts' scores of moved faces, for each move and for all; the mean over faces.
 
     Pearson correlation over the parts of a face, of their z in the image and their z in the moved
     image. Range [-1, 1], higher is better, 0 for scores that have nothing to do with each other and

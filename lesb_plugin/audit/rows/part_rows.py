@@ -212,7 +212,7 @@ def _sets(found: Collected) -> Iterator[_Question]:
 def _agreement(
     found: Collected, rows: Flags, named: Flags, titles: tuple[str, str]
 ) -> Iterator[_Question]:
-    """With the parts `named` (n, K) of the fakes `rows` (n,), one pair of face and part at a time.
+    """Measure agreement with the parts `named` (n, K) of the fakes `rows` (n,), pair by pair.
 
     kappa: Cohen's, of parts that are raised above their reals; range [-1, 1], chance 0. AUC: of
     part scores, range [0, 1], chance 0.5. Higher is better.

@@ -25,7 +25,9 @@ class Aim:
     above: str = ""
 
     def met(self, figure: Figure, controls: Mapping[str, Figure]) -> bool | None:
-        """None where there is no aim, or no figure or interval to hold against it."""
+        """Say whether the aim is met; None without an aim, or a figure or interval to compare with
+        it.
+        """
         if figure.value is None:
             return None
         if self.least is not None:
@@ -113,7 +115,7 @@ def called_out(row: Row) -> str:
 
 
 def number(value: float | None) -> str:
-    """As tables show it."""
+    """Format a number as tables show it."""
     return "-" if value is None else f"{value:.3f}"
 
 

@@ -43,7 +43,7 @@ _PATHS = re.compile(r"FILE|PATH|DIR|INPUT")
 
 
 def configure_completion(parser: argparse.ArgumentParser) -> None:
-    """The shell."""
+    """Add the shell to write the script for."""
     import shtab
 
     parser.epilog = _EXAMPLES
@@ -80,14 +80,14 @@ class _CommandOfMany(CommandParser):
 
 
 def _fill(parser: CommandParser, spec: CommandSpec) -> None:
-    """The command's flags, and those of the detector that it runs by default."""
+    """Add the command's flags, and those of the detector that it runs by default."""
     guarded(f"command {spec.name!r}", spec.source, spec.configure, parser)
     if parser.extend is not None:
         parser.extend(parser, [])
 
 
 def _complete(action: argparse.Action, plugins: Plugins) -> None:
-    """What the values of a flag can be: registered names, a fixed set, or files."""
+    """Say what the values of a flag can be: registered names, a fixed set, or files."""
     import shtab
 
     metavar = action.metavar if isinstance(action.metavar, str) else ""

@@ -117,7 +117,7 @@ def _run_corrupted(config: EvalConfig, *, as_json: bool) -> int:
 
 
 def _show(result: Result, config: EvalConfig) -> None:
-    """The tables of a result, and where its files are."""
+    """Print the tables of a result, and where its files are."""
     from registry.builtin.reports.html import REPORT
     from registry.builtin.reports.terminal import print_results
 

@@ -126,7 +126,7 @@ def _list_members(plugins: Plugins, args: argparse.Namespace) -> None:
 
 
 def _as_typed(name: str) -> str:
-    """A family as it is typed: `timm/<name>` for `timm/*`."""
+    """Return a family as it is typed: `timm/<name>` for `timm/*`."""
     return name.removesuffix("*") + "<name>" if name.endswith("/*") else name
 
 

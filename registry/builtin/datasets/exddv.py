@@ -32,7 +32,7 @@ _PARTS = {  # a word of the text, whole, by the part of a face that it is about
 
 
 def recognises_exddv(path: Path) -> bool:
-    """A folder with the table of what was said."""
+    """Recognise a folder with ExDDV's table."""
     return path.is_dir() and (path / _TABLE).is_file()
 
 

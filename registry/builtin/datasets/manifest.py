@@ -188,7 +188,7 @@ def _check_row(path: Path, line: int, row: dict[str, str], cells: int, columns: 
 
 
 def _check_same(path: Path, line: int, row: dict[str, str], rows: _ManifestRows) -> None:
-    """A row may only join a video that it names and whose other rows say the same of it."""
+    """Check that a row joins only a video that it names and whose other rows agree with it."""
     if not (row.get("video") and rows.first.get("video")):
         raise DataError(f"{path}, line {line}: {rows.name!r} is already in line {rows.line}")
     for column in _OF_VIDEO:

@@ -23,7 +23,9 @@ _IMAGE = re.compile(r"\.(avif|bmp|jpe?g|png|tiff?|webp)$", re.IGNORECASE)
 
 
 def recognises_path_lists(path: Path) -> bool:
-    """A text file whose first line is the path of an image or a video, or a folder of such."""
+    """Recognise a text file whose first line is the path of an image or a video, or a folder of
+    such.
+    """
     if path.is_file():
         return path.suffix.lower() == ".txt" and _is_media(_first_line(path))
     return path.is_dir() and bool(_lists(path))

@@ -109,7 +109,7 @@ def checked(folder: Path, name: str, metrics: Mapping[str, Metric]) -> Checked:
 
 
 def _finished(folders: Sequence[Path]) -> list[Path]:
-    """Without folders that hold other things, as `runs/*` may: fits, audits, runs under way."""
+    """Skip folders that hold other things, as `runs/*` may: fits, audits, unfinished runs."""
     from registry.results.result import RESULTS
 
     others = [path for path in folders if path.is_dir() and not (path / RESULTS).exists()]

@@ -26,7 +26,7 @@ _TITLES = {"measured": "Measured here", "reported": "Reported by others"}
 
 
 def page(entries: Sequence[BoardEntry]) -> str:
-    """The whole page. Without its script it is a plain table of everything."""
+    """Build the whole page. Without its script it is a plain table of everything."""
     datasets = datasets_of(entries)
     return html_page(
         "Leaderboard",

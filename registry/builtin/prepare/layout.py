@@ -95,7 +95,7 @@ class Target:
             shutil.rmtree(self.folder(kind), ignore_errors=True)
 
     def write(self, name: str, crop: Crop, mask: NDArray[np.bool_] | None = None) -> None:
-        """A crop as a PNG file, its landmarks, and (S, S) what was changed of it."""
+        """Write a crop as a PNG file, its landmarks, and (S, S) what was changed in it."""
         _write_png(self.folder("frames") / f"{name}.png", crop.image[..., ::-1])
         if mask is not None:
             white = np.where(mask, 255, 0).astype(np.uint8)
@@ -242,7 +242,7 @@ def _is_not_empty(folder: Path) -> bool:
 
 
 def _write_png(path: Path, image: NDArray[np.uint8]) -> None:
-    """An image (H, W) or (H, W, 3), BGR."""
+    """Write an image (H, W) or (H, W, 3), BGR, as PNG."""
     import cv2
 
     done, data = cv2.imencode(".png", image)

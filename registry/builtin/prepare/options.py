@@ -80,14 +80,14 @@ class PrepareConfig(WorkerSettings, FaceSettings, FrameSettings, DataSettings):
 
     @property
     def reading(self) -> PrepareConfig:
-        """With dlib's detector as DeepfakeBench calls it, where its crops are made with dlib."""
+        """Use dlib's detector as DeepfakeBench calls it, if its crops are made with dlib."""
         if self.policy == "deepfakebench" and self.face_detector == "dlib":
             return replace(self, face_detector="dlib_x2")
         return self
 
     @property
     def crop(self) -> CropPolicy:
-        """The policy with what was asked for in place of its defaults."""
+        """Return the policy, with the settings in place of its defaults."""
         usual = _DEFAULTS[self.policy]
         return CropPolicy(
             name=self.policy,

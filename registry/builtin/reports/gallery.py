@@ -33,7 +33,7 @@ _KINDS = (
 
 
 def error_gallery(table: pa.Table, *, quiet: bool) -> Markup:
-    """By data set the faces on the wrong side of 0.5 that are furthest from it.
+    """Show, by data set, the faces on the wrong side of 0.5 that are furthest from it.
 
     Pictures are cut from the files that the run has read; where these are gone it says so.
     """

@@ -38,7 +38,7 @@ _TITLES = {
 
 
 def print_results(results: Sequence[Result]) -> None:
-    """The tables of each, under the name of its profile where there are several."""
+    """Print the tables of each, under the name of its profile if there are several."""
     for result in results:
         if len(results) > 1:
             say(f"=== profile {result.settings.profile} ===\n")
@@ -117,7 +117,7 @@ def _rows(result: Result) -> list[tuple[Count, str]]:
 
 
 def _row_name(result: Result, row: Count) -> str:
-    """A method stands indented below its data set, and a group says of how many methods it is."""
+    """Indent a method below its data set; a group says how many methods it has."""
     if row.method == ALL_METHODS:
         return row.dataset
     methods = len(result.pooled_in(row.dataset, row.method))

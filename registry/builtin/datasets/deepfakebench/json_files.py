@@ -70,9 +70,7 @@ class Index:
         return last if last in COMPRESSIONS else None
 
     def _of_split(self, split: str) -> Iterator[JsonEntry]:
-        """Every level of one split. What other splits hold is not looked at: it may be malformed,
-        as the `val` that DeepfakeBench's own script writes into DFDC.json.
-        """
+        """Read every level of one split. Other splits are not read: they may be malformed,"""
         for group, splits in self.groups.items():
             videos = self._mapping(splits, group).get(split, {})
             for key, value in self._mapping(videos, f"{group}/{split}").items():
@@ -128,7 +126,7 @@ class Index:
 
 
 def _by_name(listed: str) -> list[str | int]:
-    """By the numbers in a file's name: the order of a JSON is that of a scan of a folder."""
+    """Sort by the numbers in a file's name: the order of a JSON is that of a scan of a folder."""
     return natural(listed.replace("\\", "/").rpartition("/")[2])
 
 

@@ -70,7 +70,7 @@ def deepfakebench_json_videos(request: DatasetRequest) -> VideoIndex:
 def _of_the_set(
     entries: list[JsonEntry], known: KnownSet | None
 ) -> tuple[list[JsonEntry], tuple[str, ...]]:
-    """Without the groups that do not belong to a known set, and without videos of no frames."""
+    """Drop the groups that do not belong to a known set, and videos without frames."""
     notes = []
     own = [] if known is None else [each for each in entries if _belongs(each, known)]
     if known is not None and own:  # with none of them the file is the user's, of the same name

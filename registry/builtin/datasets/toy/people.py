@@ -101,7 +101,7 @@ def mirrored(landmarks: Points) -> Points:
 
 
 def _partners() -> list[int]:
-    """For each of the 81 landmarks, the one on the other side of the face."""
+    """Return, for each of the 81 landmarks, the one on the other side of the face."""
     partner = list(range(LANDMARKS))
     rows = (
         *(range(17), range(17, 27), range(31, 36), _FOREHEAD),

@@ -42,7 +42,7 @@ def render(
 
 
 def camera(scene: Image, rng: np.random.Generator, grain: np.random.Generator) -> Image:
-    """The scene as a camera takes it: exposure, lens blur, sharpening, vignette, sensor noise.
+    """Photograph the scene: exposure, lens blur, sharpening, vignette, sensor noise.
 
     rng: for what a camera is like; grain: for the noise, another in each frame.
     """

@@ -146,7 +146,7 @@ def _shoot(model: FaceModel, person: int, frames: int) -> list[Shot]:
 
 
 def _published(person: int, shot: Shot) -> Shot:
-    """The first frame as it is in the person's real video: donors are compressed pictures."""
+    """Return the first frame of the person's real video: donors are compressed pictures."""
     return Shot(encode(shot.image, _rng(_ENCODING, person, 0)), shot.landmarks)
 
 
