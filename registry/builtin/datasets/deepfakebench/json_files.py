@@ -70,7 +70,9 @@ class Index:
         return last if last in COMPRESSIONS else None
 
     def _of_split(self, split: str) -> Iterator[JsonEntry]:
-        """Read every level of one split. Other splits are not read, as they may be malformed."""
+        """Read every level of one split. Others are not read and may be malformed, as `val` of
+        DFDC.
+        """
         for group, splits in self.groups.items():
             videos = self._mapping(splits, group).get(split, {})
             for key, value in self._mapping(videos, f"{group}/{split}").items():
