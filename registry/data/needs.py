@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from registry.data.index import resolve_data
 from registry.errors import BenchError, ConfigError, DataError
 from registry.plugins.chosen import Chosen, choose
 from registry.plugins.discovery import Plugins, load_plugins
@@ -48,6 +47,8 @@ def _sets(plugins: Plugins) -> dict[str, DatasetSpec]:
 
 def _fault(name: str, config: ModelSettings, plugins: Plugins) -> BenchError | None:
     """Say why a data set is not there; None where it may be."""
+    from registry.data.index import resolve_data  # loads numpy and OpenCV: only where it is asked
+
     spec, request = resolve_data(name, getattr(config, "split", "test"), plugins)
     root = getattr(config, "data_root", None)
     if request.root is not None or not spec.needs:

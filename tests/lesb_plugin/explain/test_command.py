@@ -201,7 +201,7 @@ def test_a_detector_with_local_subspaces_singles_no_part_out(
     bench(write(tmp_path / "a.png", image), detector="redness")
     found = record(tmp_path, "a")["part"]
     assert found["singled_out"] is None
-    assert "do not say where a face was changed" in found["why"]
+    assert "do not show where a face was changed" in found["why"]
 
 
 @pytest.mark.slow
@@ -315,7 +315,7 @@ def test_a_detector_without_gradient_or_parts_has_a_report_that_says_so(
     assert view["maps"] is None
     assert found["parts"] is None
     assert found["map_scales"] is None
-    assert "the face as a whole only" in found["part"]["why"]
+    assert "scores only the face as a whole" in found["part"]["why"]
     assert "no maps: explainer 'cam' needs the gradient" in found["report_notes"][0]
     assert not list((tmp_path / "out").glob("*.npz"))
     page = (tmp_path / "out" / "a.html").read_text()
@@ -405,7 +405,7 @@ def test_a_face_without_landmarks_has_no_region_picture_and_says_why(
     assert (view["polygons"], view["landmarks"]) == (None, None)
     assert "map_face" in view["pictures"]  # which needs none
     assert any("no model" in note for note in view["notes"])
-    assert any("no landmarks, so its parts cannot be told apart" in n for n in view["notes"])
+    assert any("no landmarks, so its parts cannot be located" in n for n in view["notes"])
 
 
 def test_too_few_reals_are_an_error(bench: Run, tmp_path: Path) -> None:

@@ -307,7 +307,7 @@ def test_maps_that_are_not_of_the_score_say_what_they_are_of(
 ) -> None:
     bench(copies)
     head = record(tmp_path)["variants"]["head"]
-    of_head = f"of the backbone's own head, which scores {head:.3f}, not of the score above"
+    of_head = f"of the backbone's own head, which scores {head:.3f}, not to the score above"
     assert record(tmp_path)["origin"]["explainer"] == "part_heads"
     assert f"The backbone's own head scores {head:.3f}." in html.unescape(page(tmp_path))
     assert of_head not in html.unescape(page(tmp_path))

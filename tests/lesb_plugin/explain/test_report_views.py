@@ -47,9 +47,9 @@ def peak(row: int, column: int) -> np.ndarray:  # type: ignore[type-arg]
         (2, 4, "on the face, nearest to the mouth"),
         (1, 1, "on the face, nearest to the mouth"),  # (15, 15): its corner
         (1, 6, "on the face, nearest to the mouth"),
-        (6, 0, "outside of the face's landmarks, at the border of the crop"),
-        (7, 4, "outside of the face's landmarks, at the border of the crop"),
-        (0, 4, "outside of the face's landmarks, at the border of the crop"),
+        (6, 0, "outside the landmarks of the face, at the border of the crop"),
+        (7, 4, "outside the landmarks of the face, at the border of the crop"),
+        (0, 4, "outside the landmarks of the face, at the border of the crop"),
     ],
 )
 def test_where_a_map_is_strongest(row: int, column: int, where: str) -> None:

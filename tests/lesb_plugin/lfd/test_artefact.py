@@ -72,7 +72,7 @@ def test_another_schema_is_refused_with_both_numbers(planted_lfd, tmp_path, monk
     monkeypatch.setattr(artefact, "SCHEMA", 99)
     file = save(tmp_path / "new.safetensors", planted_lfd.to_tensors(), planted_lfd.to_metadata())
     monkeypatch.undo()
-    with pytest.raises(DataError, match="schema 99; this version reads 1"):
+    with pytest.raises(DataError, match="schema 99, and this version reads 1"):
         load(file)
 
 

@@ -193,7 +193,7 @@ FAULTS: list[tuple[dict[str, Any], Any, str]] = [
     ({}, {**groups(), "nose": np.zeros((N, M, 4))}, r"the same length d.*eyes \[12\].*nose \[4\]"),
     ({}, with_nan(), "part 'mouth': embeddings hold NaN or infinity"),
     ({"rank": 13}, groups(), r"'eyes': rank 13 is not between 1 and 12.*lower the rank"),
-    ({"rank": 1.5}, groups(), "rank is 1.5; it is a whole number"),
+    ({"rank": 1.5}, groups(), "rank is 1.5; it must be a whole number"),
     ({}, {"eyes": groups()["eyes"][:, :1]}, "'eyes': rank 3 is not between 1 and 0"),
     ({}, {"eyes": np.ones((N, M, D))}, "'eyes'.*differ in only 0 directions"),
     ({"reference": "median"}, groups(), "reference 'median' is neither 'mean' nor 'clean'"),
@@ -210,14 +210,16 @@ def test_what_it_cannot_learn_from_is_named(
 
 
 def test_clean_embeddings_have_to_fit_the_groups() -> None:
-    with pytest.raises(ValueError, match="clean has embeddings of length 11, the parts of 12"):
+    with pytest.raises(
+        ValueError, match="clean has embeddings of length 11, the parts have length 12"
+    ):
         LFD(RANK).fit(groups(), clean=clean()[:, 1:])
-    with pytest.raises(ValueError, match="each of its 20 samples, got 19 of them"):
+    with pytest.raises(ValueError, match="each of its 20 samples, got 19;"):
         LFD(RANK, reference="clean").fit(groups(), clean=clean()[1:])
 
 
 def test_groups_and_embeddings_are_not_taken_for_each_other() -> None:
-    with pytest.raises(TypeError, match=r"groups maps names of parts.*got a ndarray"):
+    with pytest.raises(TypeError, match=r"groups must map names of parts.*got a ndarray"):
         LFD(RANK).fit(clean())  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"call fit\(groups\), then transform"):
         LFD(RANK).fit_transform(groups())

@@ -204,7 +204,7 @@ def test_a_fourth_part_needs_only_yaml(regions, tmp_path: Path):
         ({"part": {}}, "unknown key 'part'; known: parts, jitter"),
         ({}, "at least one part"),
         ({"parts": {"left eye": [[1, 2, 3]]}}, "letters, digits and underscores"),
-        ({"parts": {"face": [[1, 2, 3]]}}, "stands for the face as a whole"),
+        ({"parts": {"face": [[1, 2, 3]]}}, "reserved for the face as a whole"),
         ({"parts": {"Rest": [[1, 2, 3]]}}, "what is in no part"),
         ({"parts": {"eyes": []}}, "list of polygons"),
         ({"parts": {"eyes": [17, 18, 19]}}, "a polygon as a list"),

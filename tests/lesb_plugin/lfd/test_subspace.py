@@ -175,7 +175,7 @@ def test_a_rank_beyond_the_directions_that_vary_is_an_error():
 
 
 def test_variants_that_never_differ_are_an_error():
-    with pytest.raises(ValueError, match="differ in 0 directions"):
+    with pytest.raises(ValueError, match="differ in only 0 directions"):
         fit_subspace(filled(np.ones((5, 4, D), np.float32)), 1)
 
 

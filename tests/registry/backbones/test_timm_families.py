@@ -200,9 +200,9 @@ class Foreign(torch.nn.Module):
 @pytest.mark.parametrize(
     ("output", "reason"),
     [
-        (torch.zeros(1, 6, 6, 6), "rows, columns and channels cannot be told apart"),
+        (torch.zeros(1, 6, 6, 6), "rows, columns and channels cannot be distinguished"),
         (torch.zeros(1, 37, 8), r"37 tokens, .* square grid|does not map an image"),
-        (torch.zeros(1, 38, 8), "38 tokens, which do not lie on a square grid"),
+        (torch.zeros(1, 38, 8), "38 tokens, which do not form a square grid"),
         ([torch.zeros(1, 8, 6, 6)] * 2, "a list of 2 outputs, not one feature map"),
         (
             torch.zeros(1, 8, 6, 6),

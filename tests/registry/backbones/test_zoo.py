@@ -40,7 +40,7 @@ ZOO: dict[str, tuple[tuple[str, ...], str]] = {
     "fwa": (XCEPTION, "an Xception of DeepfakeBench"),
     "ffd": ((*XCEPTION, "map.c.conv1.weight"), "FFD, which no backbone"),
     "videomae": ((f"backbone.{ATTENTION}.q_bias", "fc_norm.weight"), "VideoMAE, which no backbone"),
-    "clip": ((*CLIP, "head.weight"), "a CLIP vision tower of Hugging Face's"),
+    "clip": ((*CLIP, "head.weight"), "a CLIP vision tower from Hugging Face"),
     "timesformer": (
         ("backbone.encoder.layer.0.temporal_attention.attention.qkv.weight", "head.weight"),
         "TimeSformer, which no backbone",

@@ -118,7 +118,7 @@ def test_a_name_that_is_a_folder_too_must_be_told_apart(
     (tmp_path / "toy").mkdir()
     monkeypatch.chdir(tmp_path)
     asked = Asked()
-    with pytest.raises(ConfigError, match=r"write './toy' .* or 'toy:toy'"):
+    with pytest.raises(ConfigError, match=r"write './toy' .*, 'toy:toy' for"):
         find_videos("toy", "test", plugins(toy=asked))
     find_videos("toy:toy", "test", plugins(toy=asked))
     assert asked.request is not None

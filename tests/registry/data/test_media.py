@@ -47,7 +47,7 @@ def test_what_is_not_read_is_counted_by_suffix(holiday: Path) -> None:
 
 def test_of_animations_a_note_says_what_is_read(holiday: Path) -> None:
     (note,) = animation_notes(find_media([holiday]))
-    assert note == "of an animation the first frame is read: 1 .gif"
+    assert note == "only the first frame of an animation is read: 1 .gif"
 
 
 def test_many_suffixes_are_summed_up(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def data(tmp_path: Path) -> Path:
 
 NOTES = [
     "set: skipped, as neither images nor videos: 1 .txt",
-    "of an animation the first frame is read: 1 .gif",
+    "only the first frame of an animation is read: 1 .gif",
 ]
 
 

@@ -61,7 +61,7 @@ def test_a_damaged_part_is_a_data_error(tmp_path: Path, text: str) -> None:
 
 def test_a_part_of_a_later_version_is_told(tmp_path: Path) -> None:
     (tmp_path / "part.json").write_text(json.dumps({**json.loads(PARTIAL.to_text()), "schema": 2}))
-    with pytest.raises(DataError, match="schema 2, this version of bench reads 1"):
+    with pytest.raises(DataError, match="schema 2, and this version of bench reads 1"):
         Part.load(tmp_path)
 
 

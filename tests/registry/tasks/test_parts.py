@@ -188,7 +188,7 @@ def test_parts_of_other_settings_are_refused(
 ) -> None:
     one = evaluate_shard(make("part1"), Shard(1, 2))
     two = evaluate_shard(make("part2", **changed), Shard(2, 2))
-    with pytest.raises(ConfigError, match=f"not of one evaluation: {message}"):
+    with pytest.raises(ConfigError, match=f"not parts of the same evaluation: {message}"):
         merge_parts([one[1], two[1]], tmp_path / "merged", quiet=True)
 
 

@@ -279,7 +279,7 @@ def test_a_smaller_second_face_is_told_and_scored_where_asked_for(
     assert code == 0
     assert "\t1 more face left out; --faces all" in out
     whole = bench(path, "--faces", "all")[1]
-    assert "the highest of 2 faces" in whole
+    assert "the highest-scoring of 2 faces" in whole
     assert "left out" not in whole
     scores = [float(text.splitlines()[1].split("\t")[2]) for text in (out, whole)]
     assert scores[0] < 0.5 < scores[1]

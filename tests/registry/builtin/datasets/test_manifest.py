@@ -149,7 +149,7 @@ def test_rows_of_one_video_must_agree(tmp_path: Path, column: str, values: str) 
 def test_a_missing_manifest_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no manifest\.csv in"):
         manifest_videos(request(tmp_path))
-    with pytest.raises(ConfigError, match="'nowhere' is no file or folder; write manifest:PATH"):
+    with pytest.raises(ConfigError, match="'nowhere' is not a file or folder; write manifest:PATH"):
         manifest_videos(request(None, name="nowhere"))
 
 

@@ -96,7 +96,7 @@ def test_frames_that_people_clicked_come_with_the_places(tmp_path: Path) -> None
 def test_a_name_that_two_of_exddvs_files_bear_is_no_guess(tmp_path: Path) -> None:
     (tmp_path / "ExDDV.csv").write_text(EXDDV)
     touch(tmp_path, "DeeperForensics/a/553_W040.mp4", "DeeperForensics/b/553_W040.mp4")
-    with pytest.raises(DataError, match=r"is both .*; name a folder .* end_to_end"):
+    with pytest.raises(DataError, match=r"is both .*; use a folder name .* end_to_end"):
         find_index(str(tmp_path), "train", load_plugins())
     (tmp_path / "ExDDV.csv").write_text("movie_name,text\n")
     with pytest.raises(

@@ -68,7 +68,7 @@ def test_a_video_beside_its_frames_is_one_video(celeb: Path) -> None:
 
 def test_videos_that_are_not_there_are_counted_and_refused(celeb: Path) -> None:
     (celeb / "YouTube-real/00170.mp4").unlink()
-    with pytest.raises(DataError, match=r"0 of the 1 videos listed under YouTube-real are there"):
+    with pytest.raises(DataError, match=r"0 of the 1 videos listed under YouTube-real were found"):
         celeb_df_videos(request("x", root=celeb))
     index = celeb_df_videos(request("x", root=celeb, min_resolved=0.0))
     assert index.resolved[0] == Resolved(label="YouTube-real", found=0, listed=1)
@@ -202,7 +202,7 @@ def test_manipulations_beyond_or_short_of_the_four_are_said(ffpp: Path) -> None:
     index = ffpp_videos(request("x", root=ffpp))
     assert {each.method for each in index.videos} == {"", *METHODS} - {"FaceSwap"}
     assert index.notes == (
-        "manipulations of FaceForensics++ that are not there: FaceSwap",
+        "manipulations of FaceForensics++ that are missing: FaceSwap",
         "folders of manipulated_sequences/ that are not one of the four, left out: ['FaceShifter']",
     )
 
@@ -272,7 +272,7 @@ def test_lists_of_videos_and_of_splits(tmp_path: Path) -> None:
 
 
 def test_paths_that_are_not_there_are_refused_with_what_was_tried(lists: Path) -> None:
-    with pytest.raises(DataError, match=r"0 of the 4 frames listed under FFIW_fake are there"):
+    with pytest.raises(DataError, match=r"0 of the 4 frames listed under FFIW_fake were found"):
         path_list_videos(request("x", root=lists))
 
 

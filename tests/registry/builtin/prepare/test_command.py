@@ -322,7 +322,7 @@ def test_a_process_that_dies_ends_the_run_and_takes_no_finished_video_with_it(
     run(clips, out, plugins)
     for name in ("white.png", "whiter.png"):
         cv2.imwrite(str(clips / name), np.full((48, 64, 3), 255, np.uint8))
-    with pytest.raises(DataError, match="run the same command again, with fewer --workers"):
+    with pytest.raises(DataError, match="run the same command again with fewer --workers"):
         run(clips, out, plugins, workers=2)
     listed = json.loads((out / "set.json").read_text())["set"]["set_fake"]["test"]
     assert list(listed) == ["fake_a"]

@@ -132,7 +132,7 @@ def test_errors_are_counted_by_reason_and_left_out_videos_named(tmp_path: Path) 
     bad = [failed(f"reason {n % 5}", video=f"bad{n}") for n in range(9)]
     text = printed(run_folder(tmp_path, [row(), *bad]))
     assert "errors in faces: 2 x reason 0; 2 x reason 1; 2 x reason 2; 2 further reasons" in text
-    assert "videos of faces without any scored frame, left out: 9" in text
+    assert "videos of faces without a scored frame, left out: 9" in text
 
 
 def test_headline_metrics_are_those_asked_for() -> None:

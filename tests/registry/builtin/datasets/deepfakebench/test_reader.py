@@ -106,7 +106,7 @@ def test_c40_lies_in_a_file_of_its_own_under_the_key_of_c23(tmp_path: Path) -> N
 
 def test_a_level_that_is_not_there_lists_those_that_are(tmp_path: Path) -> None:
     faceforensics(tmp_path)
-    with pytest.raises(DataError, match=r"compression 'raw' in split 'test'.*there are: c23"):
+    with pytest.raises(DataError, match=r"compression 'raw' in split 'test'.*available: c23"):
         deepfakebench_json_videos(request("ffpp", data_root=tmp_path, compression="raw"))
 
 
@@ -144,7 +144,10 @@ def test_frames_that_are_square_are_said_to_be_crops(tmp_path: Path) -> None:
         ("[]", "its only key; it has list"),
         ('{"a": {}, "b": {}}', "its only key; it has a, b"),
         ('{"a": []}', "a must hold label groups, not a list"),
-        ('{"a": {"x_real": {"test": []}}}', "x_real/test is a list; label, split"),
+        (
+            '{"a": {"x_real": {"test": []}}}',
+            "x_real/test is a list; a DeepfakeBench JSON nests label, split",
+        ),
         ('{"a": {"x_real": {"test": {"v": {"frames": "f"}}}}}', "frames of x_real/test/v must be"),
     ],
 )
@@ -376,7 +379,7 @@ def test_too_few_frames_are_refused_with_what_was_tried(tmp_path: Path) -> None:
     with pytest.raises(DataError) as raised:
         deepfakebench_json_videos(request("celeb_df_v2", data_root=tmp_path))
     text = str(raised.value)
-    assert "5 of the 6 frames listed under CelebDFv2_fake are there (83.3%)" in text
+    assert "5 of the 6 frames listed under CelebDFv2_fake were found (83.3%)" in text
     assert "Celeb-DF-v2\\Celeb-synthesis\\frames\\00001\\002.png" in text
     assert f"tried for the first: {absent.path}" in text
     assert "--path-map 'Celeb-DF-v2\\Celeb-synthesis=DIR'" in text
