@@ -146,7 +146,7 @@ def test_frames_that_are_square_are_said_to_be_crops(tmp_path: Path) -> None:
         ('{"a": []}', "a must hold label groups, not a list"),
         (
             '{"a": {"x_real": {"test": []}}}',
-            "x_real/test is a list; a DeepfakeBench JSON nests label, split",
+            "x_real/test is a list; a DeepfakeBench JSON",
         ),
         ('{"a": {"x_real": {"test": {"v": {"frames": "f"}}}}}', "frames of x_real/test/v must be"),
     ],
