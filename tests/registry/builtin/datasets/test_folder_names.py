@@ -30,7 +30,7 @@ def test_flat_folders_of_images_are_two_videos_and_a_shared_name_mixes_labels() 
     frames += [(video(f"f{n}", 1), f"data/fake/{n}.png") for n in range(2)]
     assert "2 videos of these 5, because 5 of them share 2 names;" in merged_by_folder(frames)[0]
     mixed = [(video("a", 0), "real/v/0.png"), (video("b", 1), "fake/v/0.png")]
-    assert "under 1 name, 1 of which would mix reals and fakes;" in merged_by_folder(mixed)[0]
+    assert "share 1 name, 1 of which would mix reals and fakes;" in merged_by_folder(mixed)[0]
 
 
 def test_the_backslash_goes_before_the_slash() -> None:

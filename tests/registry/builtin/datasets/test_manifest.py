@@ -114,7 +114,7 @@ def test_a_missing_column_is_named_with_those_there(tmp_path: Path) -> None:
         (("path,label,video", "a.png,0,b", "b.png,0,"), "line 3: 'b' is already in line 2"),
         (("path,label,frame", "a.png,0,x"), "line 2: frame is 'x'"),
         (("path,label,frame", "a.png,0,1700000000000"), "a number from 0 to 2147483647"),
-        (("path,label,video,frame", "a,0,v,1", "b,0,v,1"), "line 3: video 'v' has frame 1 already"),
+        (("path,label,video,frame", "a,0,v,1", "b,0,v,1"), "line 3: video 'v' already has frame 1"),
     ],
 )
 def test_a_broken_manifest_says_what_and_where(

@@ -38,7 +38,7 @@ def test_every_folder_of_wild_deepfake_that_holds_images_is_a_sequence(tmp_path:
     index = find_index(str(tmp_path), "test", load_plugins())
     assert brief(index) == [("real_test/0/real/3", 0, ""), ("fake_test/7", 1, "wild")]
     assert [frame.path.name for frame in index.videos[0].frames] == ["9.png", "12.png"]
-    with pytest.raises(EmptySplitError, match=r"no split 'train' in .*; there: test"):
+    with pytest.raises(EmptySplitError, match=r"no split 'train' in .*; found: test"):
         find_index(str(tmp_path), "train", load_plugins())
 
 

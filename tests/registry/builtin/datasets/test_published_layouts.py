@@ -188,7 +188,7 @@ def test_split_files_may_lie_elsewhere_and_a_level_be_chosen(ffpp: Path, tmp_pat
     apart = tmp_path / "apart"
     apart.mkdir()
     (apart / "val.json").write_text('[["999", "000"]]')
-    with pytest.raises(DataError, match=r"no split file .*val\.json; .*there: test\."):
+    with pytest.raises(DataError, match=r"no split file .*val\.json; .*found: test\."):
         ffpp_videos(request("x", "val", root=ffpp))
     index = ffpp_videos(request("x", "val", root=ffpp, json_dir=apart, min_resolved=0.0))
     assert index.resolved[0] == Resolved(label="real", found=2, listed=2)

@@ -231,7 +231,7 @@ def test_without_a_data_root_the_flag_is_named() -> None:
 def test_a_missing_json_names_where_it_was_looked_for_and_what_is_there(tmp_path: Path) -> None:
     celeb_df(tmp_path)
     message = (
-        r"no Celeb-DF-v1\.json in .*dataset_json; did you mean 'Celeb-DF-v2'\? there: Celeb-DF-v2"
+        r"no Celeb-DF-v1\.json in .*dataset_json; did you mean 'Celeb-DF-v2'\? found: Celeb-DF-v2"
     )
     with pytest.raises(DataError, match=message):
         known_videos("celeb_df_v1", request("celeb_df_v1", data_root=tmp_path))
