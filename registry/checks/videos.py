@@ -14,7 +14,7 @@ __all__ = ["check_dataset"]
 def check_dataset(
     spec: DatasetSpec, *, name: str | None = None, root: Path | None = None, split: str = "test"
 ) -> list[Video]:
-    """Videos with unique ids, labels, frames that exist; the same again on a second call."""
+    """Check that videos have unique ids, labels, frames that exist, and never change."""
     request = DatasetRequest(name=name or spec.name, root=root, split=split)
     what = f"data set {spec.name!r}"
     videos = list(spec.videos(request))
@@ -27,7 +27,7 @@ def check_dataset(
             key not in seen, f"the ids of videos in {what} must be unique", f"{video.id!r} twice"
         )
         seen.add(key)
-    require(list(spec.videos(request)) == videos, f"{what} must repeat itself", "other videos")
+    require(list(spec.videos(request)) == videos, f"{what} must be deterministic", "other videos")
     if spec.recognises is not None:
         _check_recognises(spec, root, what)
     return videos
@@ -64,4 +64,4 @@ def _check_recognises(spec: DatasetSpec, root: Path | None, what: str) -> None:
         require(found is True, f"{what} must recognise {root}, which it reads", found)
     other = Path(__file__)
     found = spec.recognises(other)
-    require(found is False, f"{what} must not recognise {other.name}, which is no data", found)
+    require(found is False, f"{what} must not recognise {other.name}, which is not data", found)

@@ -23,7 +23,7 @@ class StageClock:
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
-        """What happens inside counts for `stage`, errors too."""
+        """Count what happens inside for `stage`, errors too."""
         started = time.perf_counter()
         try:
             yield
@@ -34,6 +34,6 @@ class StageClock:
 
     @property
     def spent(self) -> dict[str, float]:
-        """Up to now."""
+        """Return the seconds up to now."""
         with self._lock:
             return dict(self._spent)

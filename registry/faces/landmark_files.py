@@ -20,7 +20,7 @@ _MOST_BYTES = 1 << 20
 
 
 def read_landmarks(path: Path) -> NDArray[np.float32]:
-    """Landmarks (68|81, 2) of a .npy file; a DataError says what is wrong with it."""
+    """Read landmarks (68|81, 2) from a .npy file; a DataError says what is wrong with it."""
     check_regular(path, "landmarks")
     try:
         size = path.stat().st_size
@@ -33,14 +33,16 @@ def read_landmarks(path: Path) -> NDArray[np.float32]:
     if not isinstance(points, np.ndarray) or points.dtype.kind not in "fiu":
         raise DataError(f"landmarks {path} are not an array of numbers")
     if points.shape not in {(68, 2), (81, 2)}:
-        raise DataError(f"landmarks {path} have shape {points.shape}; (68, 2) or (81, 2) is due")
+        raise DataError(f"landmarks {path} have shape {points.shape}; expected (68, 2) or (81, 2)")
     if not np.isfinite(points).all():
         raise DataError(f"landmarks {path} hold NaN or infinity")
     return points.astype(np.float32)
 
 
 def read_landmarks_of(path: Path, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Landmarks (68|81, 2) of a file; a DataError if no face of `image` (H, W, 3) has them."""
+    """Read landmarks (68|81, 2) from a file; a DataError if no face of `image` (H, W, 3) has
+    them.
+    """
     points = read_landmarks(path)
     try:
         check_landmarks(points, image.shape)

@@ -45,7 +45,9 @@ class Unit:
     frame: Frame
 
     def stamp(self, known: dict[Path, tuple[str | int, ...]]) -> list[str | int]:
-        """What tells this frame on this disk from a changed one; `known` are files looked at."""
+        """Return what tells this frame on this disk from a changed one; `known` are files looked
+        at.
+        """
         stamp: list[str | int] = [self.video.dataset, self.video.id, self.frame.index]
         for path in (self.frame.path, self.frame.landmarks):
             if path is not None:
@@ -72,12 +74,12 @@ class Chunk:
 
     @property
     def unreadable(self) -> bool:
-        """Whether a file could not be opened: nothing that its size or date would tell of."""
+        """Say whether a file could not be opened: nothing that its size or date would show."""
         return any(str(status).startswith(_UNREADABLE) for status in self.status)
 
 
 def cut(units: Sequence[Unit], size: int) -> list[Sequence[Unit]]:
-    """`units` in order, `size` at a time."""
+    """Cut `units`, in order, into pieces of `size`."""
     return [units[start : start + size] for start in range(0, len(units), size)]
 
 
@@ -94,13 +96,13 @@ class ChunkStore:
         self._keys: dict[int, str] = {}
 
     def key(self, units: Sequence[Unit]) -> str:
-        """sha256 of the maker, a dot, sha256 of the frames."""
+        """Return the sha256 of the maker, a dot, and the sha256 of the frames."""
         stamps: dict[Path, tuple[str | int, ...]] = {}
         frames = [unit.stamp(stamps) for unit in units]
         return f"{fingerprint([FORMAT, self._maker])}.{fingerprint(frames)}"
 
     def find(self, index: int, units: Sequence[Unit]) -> Chunk | None:
-        """The finished chunk, or None where it must be made.
+        """Find the finished chunk; None if it must be made.
 
         One in the run folder with another maker is a DataError: results would be mixed. One of
         other frames, because files were mended, added or taken away, is made again; so is one with
@@ -111,8 +113,8 @@ class ChunkStore:
         chunk = _read(path, key, units)
         if chunk == "maker":
             raise DataError(
-                f"{path} was made with other weights, crops or options than this run asks for;"
-                " choose another --out, or --overwrite to start this one afresh"
+                f"{path} was made with other weights, crops or options than this run uses;"
+                " choose another --out, or --overwrite to start it again"
             )
         if isinstance(chunk, Chunk) and not chunk.unreadable:
             return chunk
@@ -124,7 +126,7 @@ class ChunkStore:
         return None
 
     def finished(self, index: int, units: Sequence[Unit]) -> Chunk | None:
-        """The chunk as another process has left it in the run folder, or None where it has not.
+        """Read the chunk as another process has left it in the run folder; None if it has not.
 
         Frames that it could not read are not tried again. None also where it is damaged, or of
         another maker or other frames.
@@ -150,12 +152,12 @@ class ChunkStore:
             self.folder.rmdir()
 
     def path(self, index: int) -> Path:
-        """The file of a chunk."""
+        """Return the file of a chunk."""
         return self.folder / f"{index:06d}.npz"
 
 
 def content_stamp(path: Path) -> tuple[str | int, ...]:
-    """Size and sha256 of a file; of a large one its times in place of the sha256.
+    """Return size and sha256 of a file; for a large one its times instead of the sha256.
 
     Nothing for one that is not there. A large file that was changed and given its old size and date
     again is still told by the time of its status, which no program can set.
@@ -185,7 +187,7 @@ def _arrays(key: str, chunk: Chunk) -> dict[str, NDArray[Any]]:
 def _read(
     path: Path, key: str, units: Sequence[Unit]
 ) -> Chunk | Literal["maker", "frames", "damaged"]:
-    """The chunk, or what is wrong with it: cut short by a full disk, or changed, it is damaged."""
+    """Read the chunk, or say what is wrong with it: cut short by a full disk, or changed."""
     stored = read_sealed(path)
     if stored is None or not stored.keys() >= _COLUMNS:
         return "damaged"
@@ -204,7 +206,7 @@ def _read(
 
 
 def _is_sound(chunk: Chunk, frames: int) -> bool:
-    """Whether every frame has rows, and every row that is ok a finite output."""
+    """Say whether every frame has rows, and every row that is ok a finite output."""
     rows = len(chunk.unit)
     scored = int((chunk.status == OK).sum())
     return (
@@ -217,7 +219,7 @@ def _is_sound(chunk: Chunk, frames: int) -> bool:
 
 
 def _is_output(name: str, array: NDArray[Any], rows: int) -> bool:
-    """Finite numbers for every row: an embedding each, or a score in [0, 1]."""
+    """Check for finite numbers in every row: an embedding each, or a score in [0, 1]."""
     if name == SHARPNESS:
         return array.dtype.kind == "f" and array.shape == (rows,) and bool((array >= 0).all())
     of_embedding = name == "embedding"

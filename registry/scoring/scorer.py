@@ -35,7 +35,7 @@ def read_ahead(
     depth: int,
     least: int = 1,
 ) -> Generator[R, None, None]:
-    """`call` on each group, its results in order, one by one.
+    """Run `call` on each group, its results in order, one by one.
 
     About `depth` results are in flight or waiting, but no fewer than `least` groups.
     """
@@ -56,7 +56,7 @@ def read_ahead(
 
 
 def by_file(units: Iterable[Unit]) -> Iterator[list[Unit]]:
-    """Units in order, those of one video file together: a file is decoded once, by one thread."""
+    """Sort units, those of one video file together: a file is decoded once, by one thread."""
     group: list[Unit] = []
     for unit in units:
         path = unit.frame.path
@@ -94,11 +94,11 @@ class Scorer:
                 yield from self.compute(crops, len(piece), batch_size)
 
     def crops_of(self, units: Sequence[Unit]) -> list[list[Crop] | str]:
-        """`crops` of each unit, in order."""
+        """Yield `crops` of each unit, in order."""
         return [self.crops(unit) for unit in units]
 
     def crops(self, unit: Unit) -> list[Crop] | str:
-        """The faces of a frame, or the reason why there is none."""
+        """Cut the faces of a frame, or give the reason why there is none."""
         try:
             with reading(unit.frame.path):
                 image, faces = self._reader.read(unit.frame)
@@ -211,7 +211,7 @@ def _mark_not_finite(
 
 
 def score_columns(scores: Scores, count: int, name: str) -> dict[str, NDArray[np.float64]]:
-    """Columns `fake`, `fake_<variant>` and `p_<part>` of a detector's scores, checked."""
+    """Return columns `fake`, `fake_<variant>` and `p_<part>` of a detector's scores, checked."""
     columns = {"fake": scores.fake}
     columns |= {f"fake_{variant}": array for variant, array in scores.variants.items()}
     columns |= {f"p_{part}": array for part, array in scores.regions.items()}
@@ -221,13 +221,13 @@ def score_columns(scores: Scores, count: int, name: str) -> dict[str, NDArray[np
         if values.shape != (count,):
             raise PluginError(
                 f"{name} gave {column!r} of shape {values.shape} for {count} crops;"
-                f" ({count},) is due"
+                f" expected ({count},)"
             )
         outside = np.isfinite(values) & ((values < 0) | (values > 1))
         if outside.any():
             raise PluginError(
-                f"{name} gave {column!r} = {values[outside][0]:.6g}; scores lie in [0, 1],"
-                " higher meaning more fake"
+                f"{name} gave {column!r} = {values[outside][0]:.6g}; scores must be in [0,"
+                " 1], higher meaning more fake"
             )
         checked[column] = values
     return checked

@@ -66,8 +66,8 @@ class EvalConfig(ScoredDataSettings, SeveralFacesSettings):
     )
     profile: Literal["strict", "deepfakebench", "both"] = option(
         "strict",
-        "how to compute metrics; deepfakebench: as that benchmark does, faults included (whole"
-        " frames are resized as it does); both: strict, and the other beside it",
+        "how to compute metrics; deepfakebench: as that benchmark does, faults included"
+        " (whole frames are resized as it does); both: strict, with the other beside it",
     )
     group: tuple[str, ...] = option(
         (),
@@ -77,7 +77,7 @@ class EvalConfig(ScoredDataSettings, SeveralFacesSettings):
     draws: int = option(2000, "bootstrap draws per interval; 0 for none", min=0, max=1_000_000)
     chunk: int = option(256, "frames per chunk, the unit in which a run resumes", min=1)
     cache: bool = option(True, "cache embeddings, so that another detector needs no forward pass")
-    overwrite: bool = option(False, "score again if --out holds results of other weights or data")
+    overwrite: bool = option(False, "score again if --out holds results for other weights or data")
     reporters: tuple[str, ...] = option(("html",), "reports to write (`bench list reporters`)")
 
 
@@ -118,22 +118,24 @@ class ScoringConfig(DetectorSettings, SeveralFacesSettings, VideoSettings):
 
     detector: str = option(
         AUTO,
-        "detector that scores (`bench list detectors`); auto: the one that --artefact is of, else"
-        " the first of those made to say where that is fitted for the backbone",
+        "detector that scores (`bench list detectors`); auto: the one that --artefact is"
+        " for, else lesb_roi, or lesb if only that is fitted for the backbone",
     )
     reference: str = option(
         AUTO,
-        "data with the real faces that scores are compared with: a path, or a name; auto: what the"
-        " detector's fit kept of its val split, else toy, whose faces are drawn",
+        "data with the real faces to compare scores with (at most --reference-faces of them):"
+        " a path, or a name; auto: the"
+        " faces of the val split stored with the detector's fit, else toy, whose faces"
+        " are drawn",
     )
     reference_faces: int = option(
-        100, "how many of the data of --reference, at most; auto takes all of val", min=19
+        100, "use at most this many faces of --reference; auto uses all of val", min=19
     )
     landmarks: str | None = option(None, "landmark predictor file")
     crop_from: Literal["auto", "landmarks", "detector", "frame", "frame_cubic"] = option(
         "auto",
-        "where the face box comes from; auto: landmarks, by dlib where no other landmarker is"
-        " named; frame: images are face crops already and taken whole",
+        "where the face box comes from; auto: landmarks, from dlib unless another"
+        " landmarker is named; frame: take images whole, as they are face crops already",
     )
 
 

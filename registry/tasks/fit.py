@@ -44,8 +44,8 @@ def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
             if isinstance(known, DetectorSpec) and known.fit is not None
         ]
         raise ConfigError(
-            f"detector {config.detector!r} has nothing to fit; detectors that have:"
-            f" {', '.join(fittable) or 'none'}"
+            f"detector {config.detector!r} has nothing to fit; detectors that can be"
+            f" fitted: {', '.join(fittable) or 'none'}"
         )
     options = resolve_options(
         None if spec.fit_options is None else spec.fit_options.load(), config.options
@@ -82,20 +82,22 @@ def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
 
 
 def artefact_folder(config: FitConfig) -> Path:
-    """Where the artefact goes; ConfigError where one is already."""
+    """Choose where the artefact goes; a ConfigError if one is already there."""
     name = f"{config.detector}_{(config.backbone or '').replace('/', '_')}"
     out = Path(config.out or f"runs/{name}")
     artefact = artefact_in(out)
     if artefact.exists() and not (config.overwrite or _is_half_done(out)):
         raise ConfigError(
-            f"{artefact} exists already; pass --overwrite to fit it again, or another --out"
+            f"{artefact} already exists; pass --overwrite to fit it again, or another --out"
         )
     return out
 
 
 @contextmanager
 def _marked(out: Path) -> Iterator[None]:
-    """A file that stays where a fit ends between its artefact and its report, killed or not."""
+    """Mark a fit with a file that stays if it ends between its artefact and its report, killed or
+    not.
+    """
     mark = out / unfinished_name(_MARK)
     mark.touch()
     try:
@@ -117,7 +119,7 @@ def _marks(out: Path) -> list[Path]:
 
 
 def _is_half_done(out: Path) -> bool:
-    """Whether the artefact is of a fit that has not come to the end: the next one may replace it.
+    """Say whether the artefact is from a fit that did not finish: the next one may replace it.
 
     One that is older than the mark is whole, and of an earlier fit.
     """

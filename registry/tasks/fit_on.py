@@ -28,7 +28,7 @@ _OF_ITS_OWN = {"options"}  # a field of both that means another thing in each: o
 
 
 def fit_first(plugins: Plugins, chosen: Chosen, config: ScoredDataSettings) -> Fitted | None:
-    """The backbone, and what was fitted on `--fit-on` for it, now or before; else None.
+    """Return the backbone and what was fitted on `--fit-on` for it, now or before; else None.
 
     Nothing is fitted where an artefact is given, nor a detector that needs no backbone.
     """
@@ -41,7 +41,7 @@ def fit_first(plugins: Plugins, chosen: Chosen, config: ScoredDataSettings) -> F
 
 
 def fits_first(chosen: Chosen, config: ScoredDataSettings) -> bool:
-    """Whether the detector is fitted on `--fit-on` before it scores, or was before."""
+    """Say whether the detector is fitted on `--fit-on` before it scores, or was before."""
     asked = bool(config.fit_on) and config.detector_artefact is None
     return asked and chosen.backbone is not None
 
@@ -49,7 +49,7 @@ def fits_first(chosen: Chosen, config: ScoredDataSettings) -> bool:
 def _fit_and_keep(
     plugins: Plugins, config: ScoredDataSettings, spec: DetectorSpec, embedder: Embedder
 ) -> Path:
-    """Fit on `fit_on` unless done before with the same weights, data, options and seed."""
+    """Fit on `fit_on` unless that was done before with the same weights, data, options and seed."""
     wanted = fit_config(config)
     folder = cache_or_scratch() / "artefacts" / _fit_key(plugins, wanted, spec, embedder)
     if not artefact_in(folder).is_file():
@@ -62,7 +62,7 @@ def _fit_and_keep(
 
 
 def fit_config(config: ScoredDataSettings) -> FitConfig:
-    """A fit on `fit_on` that reads, crops and computes as the evaluation does."""
+    """Return a fit on `fit_on` that reads, crops and computes as the evaluation does."""
     own = {each.name for each in fields(FitConfig)}
     shared = {each.name for each in fields(ScoredDataSettings)} & own - _OF_ITS_OWN
     values = {name: getattr(config, name) for name in shared}
@@ -72,7 +72,7 @@ def fit_config(config: ScoredDataSettings) -> FitConfig:
 
 
 def _fit_key(plugins: Plugins, config: FitConfig, spec: DetectorSpec, embedder: Embedder) -> str:
-    """sha256 of all that decides what a fit gives."""
+    """Hash all that decides what a fit gives (sha256)."""
     options = resolve_options(
         None if spec.fit_options is None else spec.fit_options.load(), config.options
     )

@@ -68,7 +68,7 @@ def test_without_a_cache_there_is_a_temporary_folder_and_one_note(
     assert folder.is_dir()
     assert cache_or_scratch() == folder
     err = capsys.readouterr().err
-    assert err.count("note: nothing is kept for later runs") == 1
+    assert err.count("note: nothing is stored for later runs") == 1
     assert "set BENCH_CACHE" in err
 
 

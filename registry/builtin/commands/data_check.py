@@ -54,7 +54,7 @@ class DataReport:
 
     @property
     def wrong(self) -> bool:
-        """Whether something must be mended."""
+        """Say whether something must be mended."""
         return bool(self.error or any(getattr(self, kind) for kind in PROBLEMS))
 
 
@@ -102,7 +102,9 @@ class _Look:
 
 
 def _short(found: list[_Look], config: CheckConfig) -> tuple[str, ...]:
-    """Videos with fewer frames than asked for, with both numbers; of single images none is."""
+    """Return videos with fewer frames than asked for, with both numbers; of single images none
+    is.
+    """
     if config.frame_policy == "all" or all(look.frames <= 1 for look in found):
         return ()
     return tuple(
@@ -129,7 +131,7 @@ def _look(video: Video, config: CheckConfig) -> _Look:
 
 
 def _fault(frame: Frame, cursor: VideoCursor, look: _Look, most: int) -> tuple[str, str]:
-    """The kind of problem and its reason, or two empty texts."""
+    """Return the kind of problem and its reason, or two empty texts."""
     path = frame.path
     try:
         refuse_special(path)
@@ -153,7 +155,7 @@ def _of_kind(kind: str, found: Sequence[_Look]) -> tuple[str, ...]:
 
 
 def _duplicated(found: Sequence[_Look]) -> Iterator[str]:
-    """One line for each content that two videos share; a still scene in one video is none."""
+    """Yield one line for each content that two videos share; a still scene in one video is none."""
     first: dict[str, tuple[Video, Path]] = {}
     reported: set[tuple[str, str]] = set()
     for look in found:

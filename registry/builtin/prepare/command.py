@@ -43,17 +43,17 @@ examples:
     --landmarks shape_predictor_81_face_landmarks.dat --checkout DeepfakeBench/ --name mine
   bench prepare dfdc --data-root /data/rgb --split train --out crops/dfdc
 
-Crops, landmarks and the JSON that lists them are in DeepfakeBench's layout; with --checkout that
-checkout's test script reads them as they are. Started again with the same --out, it continues where
-it stopped, and adds other inputs and splits. Policy sbi: the face box
-grown by 12.5 %, 380 px; deepfakebench: eyes, nose and mouth on ArcFace's template, 256 px. The exit
-code is 1 if no frame gave a crop."""
+Writes crops, landmarks and the JSON that lists them in DeepfakeBench's layout; with --checkout the
+test script of that checkout can read them. Run again with the same --out, it continues where it
+stopped, and adds new inputs and splits. Policy sbi: the face box enlarged by 12.5 %, 380 px;
+deepfakebench: eyes, nose and mouth aligned to ArcFace's template, 256 px. The exit code is 1 if no
+frame gave a crop."""
 
 _LISTED = 10
 
 
 def configure_prepare(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench prepare`."""
+    """Add the flags of `bench prepare`."""
     parser.usage = f"{parser.prog} INPUT ... --out DIR [options]"
     parser.epilog = _EXAMPLES
     parser.add_argument(
@@ -115,8 +115,9 @@ def _print_checkout_settings(summary: Summary, config: PrepareConfig) -> None:
         say(f"its JSON: {store.listing}; the data set is --test_dataset {store.name}")
     if config.policy == "deepfakebench" and config.landmarks is None:
         say(
-            "note: DeepfakeBench's own crops rest on the predictor of 81 points (--landmarks"
-            " shape_predictor_81_face_landmarks.dat); these rest on other landmarks"
+            "note: DeepfakeBench's own crops are based on the 81-point predictor"
+            " (--landmarks shape_predictor_81_face_landmarks.dat); these use other"
+            " landmarks"
         )
 
 

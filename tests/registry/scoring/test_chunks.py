@@ -225,4 +225,4 @@ def test_a_cache_that_takes_nothing_costs_a_note(
     for index in range(3):
         assert store.find(index, units) is None
         store.put(index, units, _chunk(2))
-    assert capsys.readouterr().err.count("note: nothing is kept for later runs") == 1
+    assert capsys.readouterr().err.count("note: nothing is stored for later runs") == 1
