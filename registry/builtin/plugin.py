@@ -299,7 +299,7 @@ def bench_commands() -> list[CommandSpec]:
             shares=True,
         ),
         _command("merge", "put the parts together that `bench eval --shard I/N` has scored"),
-        _command("fit", "fit a detector on real faces; write its artefact"),
+        _command("fit", "fit a detector on real faces; write its artefact", shares=True),
         _command("predict", "score images, videos and folders; print a line per file"),
         _command("report", "recompute a run's numbers from its predictions alone"),
         _command("data", "check data for missing, damaged and duplicate files"),
@@ -309,7 +309,7 @@ def bench_commands() -> list[CommandSpec]:
         _command(
             "weights", "identify a checkpoint without running code in it; put it in its place"
         ),
-        _command("prepare", "cut face crops from videos and images"),
+        _command("prepare", "cut face crops from videos and images", shares=True),
         _command("faces", "list which face detectors are ready here, and what the others lack"),
         _command("doctor", "check the installation: what is there, missing, and what to do"),
         _command("completion", "print a script that completes commands, flags and names"),
