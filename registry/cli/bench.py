@@ -125,7 +125,7 @@ def _run(argv: list[str]) -> int:
         top.print_help()
         return 0
     command = _command(plugins, argv[0])
-    _check_alone(command)
+    _check_alone(command, plugins)
     parser = CommandParser(f"bench {command.name}", command.summary)
     if command.source == _DISTRIBUTION:
         command.configure(parser)
@@ -134,13 +134,15 @@ def _run(argv: list[str]) -> int:
         return _run_foreign(command, parser, argv[1:])
 
 
-def _check_alone(command: CommandSpec) -> None:
+def _check_alone(command: CommandSpec, plugins: Plugins) -> None:
     """Raise a ConfigError where several processes would each do the whole of a command."""
     count = this_rank().count
     if count > 1 and not command.shares:
+        known: dict[str, Any] = plugins.unambiguous("command")
+        sharing = ", ".join(name for name, each in known.items() if each.shares)
         raise ConfigError(
-            f"`bench {command.name}` runs in a single process, and torchrun has started"
-            f" {count}; start it without torchrun"
+            f"`bench {command.name}` runs in a single process, and torchrun has started {count};"
+            f" start it without torchrun (processes can share: {sharing})"
         )
 
 

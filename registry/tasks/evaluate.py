@@ -127,9 +127,9 @@ def prepare_job(config: EvalConfig, shard: Shard = _WHOLE) -> EvalJob:
     """Find the data and build the model; nothing is written into the run folder yet."""
     started = time.perf_counter()
     found = find_job(config)
-    with first_goes_first():
-        fitted = fit_first(found.plugins, found.chosen, found.config)
-    model = build_model(found.chosen, found.config, fitted)
+    model = build_model(
+        found.chosen, found.config, fit_first(found.plugins, found.chosen, found.config)
+    )
     units = choose_units(found.config, found.videos)
     folder = run_folder(found.config, shard)
     return EvalJob(

@@ -26,6 +26,7 @@ from registry.builtin.prepare.options import PrepareConfig
 from registry.cli.flags import add_config_flags, given_flags
 from registry.console import print_table, say
 from registry.plugins.discovery import load_plugins
+from registry.ranks import first_goes_first
 from registry.settings.load import resolve
 
 if TYPE_CHECKING:
@@ -72,8 +73,11 @@ def run_prepare(args: argparse.Namespace) -> int:
     from registry.builtin.prepare.inputs import find_inputs
 
     plugins = load_plugins()
-    videos = find_inputs(args.input, config, plugins)
+    with first_goes_first():
+        videos = find_inputs(args.input, config, plugins)
     summary = prepare(videos, config, place, plugins)
+    if summary is None:
+        return 0
     _print(summary, config)
     return int(not summary.has_crops)
 
