@@ -20,9 +20,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.archives import absolute_name, inside
 from registry.contracts.types import Frame, Video
 from registry.errors import DataError
-from registry.files import file_sha256
+from registry.files import file_sha256, file_size
 from registry.fingerprints import fingerprint
 from registry.leftovers import sweep
 from registry.results.predictions import OK, SHARPNESS
@@ -51,7 +52,7 @@ class Unit:
             if path is not None:
                 if path not in known:
                     known[path] = content_stamp(path)
-                stamp += [str(path.absolute()), *known[path]]
+                stamp += [absolute_name(path), *known[path]]
         return stamp
 
 
@@ -161,12 +162,14 @@ def content_stamp(path: Path) -> tuple[str | int, ...]:
     again is still told by the time of its status, which no program can set.
     """
     try:
+        if inside(path) is not None:
+            return (file_size(path), file_sha256(path))
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             return ()
         if status.st_size <= _CHEAP:
             return (status.st_size, file_sha256(path))
-    except (OSError, ValueError):  # reading it will tell
+    except (OSError, ValueError, DataError):  # reading it will tell
         return ()
     return (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 

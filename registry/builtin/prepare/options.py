@@ -63,6 +63,8 @@ class PrepareConfig(WorkerSettings, FaceSettings, FrameSettings, DataSettings):
         "detector", "where the face box comes from; auto takes landmarks where there are any"
     )
     workers: int = option(2, "processes that work side by side", min=1)
+    shards: bool = option(False, "pack the crops into WebDataset tar files as well, NAME_shards/")
+    shard_size: int = option(256, "megabytes of a tar file of --shards, at most", min=1)
     overwrite: bool = option(False, "make crops anew that are there, or that differ in settings")
 
     @property
