@@ -159,12 +159,11 @@ def _groups(crops: Sequence[_Crop], limit: int) -> Iterator[list[_Crop]]:
 
 
 def _made_of(crops: Sequence[_Crop]) -> str:
-    return fingerprint(
-        [
-            (crop.key, crop.described, [(path.parts[-3:], path.stat().st_size) for path in crop.files])
-            for crop in crops
-        ]
-    )
+    return fingerprint([(crop.key, crop.described, _sizes(crop)) for crop in crops])
+
+
+def _sizes(crop: _Crop) -> list[tuple[str, int]]:
+    return [(path.parts[-3], path.stat().st_size) for path in crop.files]
 
 
 def _is_finished(path: Path, crops: Sequence[_Crop]) -> bool:
