@@ -284,6 +284,7 @@ def bench_commands() -> list[CommandSpec]:
             "weights", "identify a checkpoint without running code in it; put it in its place"
         ),
         _command("prepare", "cut face crops from videos and images"),
+        _command("cache", "list what the cache holds, and make room in it"),
         _command("faces", "list which face detectors are ready here, and what the others lack"),
         _command("doctor", "check the installation: what is there, missing, and what to do"),
         _command("completion", "print a script that completes commands, flags and names"),

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,15 +27,20 @@ from registry.files import file_sha256, file_size
 from registry.fingerprints import fingerprint
 from registry.leftovers import sweep
 from registry.results.predictions import OK, SHARPNESS
+from registry.scoring.cache_limit import CacheBound, mark_used
 from registry.scoring.sealed import cache_sealed, read_sealed, sealed_names, write_sealed
 
-__all__ = ["Chunk", "ChunkStore", "Unit", "cut"]
+__all__ = ["Chunk", "ChunkStore", "Unit", "Values", "cut"]
 
 FORMAT = 1
 _CHEAP = 1 << 20  # bytes of a file that is read for its stamp: about what a frame as PNG has
 _NAME = re.compile(r"\d{6}\.npz")
 _COLUMNS = {"key", "unit", "face", "box", "status"}
 _UNREADABLE = "cannot read FILE"  # how `images.read_image` begins, without the name
+
+
+# Embeddings are float32, or float16 where they are to take half the space.
+Values: TypeAlias = dict[str, NDArray[np.float16] | NDArray[np.float32] | NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class Chunk:
     face: NDArray[np.int32]
     box: NDArray[np.int32]  # (rows, 4)
     status: NDArray[np.str_]
-    values: dict[str, NDArray[np.float32] | NDArray[np.float64]]
+    values: Values
 
     @property
     def unreadable(self) -> bool:
@@ -91,6 +96,7 @@ class ChunkStore:
     def __init__(self, folder: Path, maker: Iterable[str], cache: Path | None) -> None:
         self.folder = folder
         self.cache = cache
+        self._bound = None if cache is None else CacheBound(cache)
         self._maker = list(maker)
         self._keys: dict[int, str] = {}
 
@@ -118,8 +124,10 @@ class ChunkStore:
         if isinstance(chunk, Chunk) and not chunk.unreadable:
             return chunk
         if self.cache is not None:
-            chunk = _read(self.cache / f"{key}.npz", key, units)
+            cached = self.cache / f"{key}.npz"
+            chunk = _read(cached, key, units)
             if isinstance(chunk, Chunk) and not chunk.unreadable:
+                mark_used(cached)
                 write_sealed(path, _arrays(key, chunk))
                 return chunk
         return None
@@ -138,8 +146,9 @@ class ChunkStore:
         key = self._keys.get(index) or self.key(units)
         arrays = _arrays(key, chunk)
         write_sealed(self.path(index), arrays)
-        if self.cache is not None and not chunk.unreadable:
+        if self.cache is not None and self._bound is not None and not chunk.unreadable:
             cache_sealed(self.cache / f"{key}.npz", arrays)
+            self._bound.add(self.cache / f"{key}.npz")
 
     def clear(self) -> None:
         """Delete the chunks in the folder, and the folder if nothing else is in it."""

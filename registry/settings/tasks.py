@@ -77,6 +77,11 @@ class EvalConfig(ScoredDataSettings, SeveralFacesSettings):
     draws: int = option(2000, "bootstrap draws per interval; 0 for none", min=0, max=1_000_000)
     chunk: int = option(256, "frames per chunk, the unit in which a run resumes", min=1)
     cache: bool = option(True, "cache embeddings, so that another detector needs no forward pass")
+    embeddings: Literal["float32", "float16"] = option(
+        "float32",
+        "how embeddings are stored, in the run and in the cache; float16 halves both and rounds"
+        " each number to 11 bits",
+    )
     overwrite: bool = option(False, "score again if --out holds results of other weights or data")
     reporters: tuple[str, ...] = option(("html",), "reports to write (`bench list reporters`)")
 

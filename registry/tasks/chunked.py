@@ -61,7 +61,8 @@ class EvalJob:
         """What decides a chunk's values, apart from its frames."""
         faces = [self.reader.fingerprint, repr(self.model.crop)]
         if isinstance(self.model.detector, EmbeddingDetector):
-            return ["embedding", self.model.detector.encoder, *faces]
+            half = [] if self.config.embeddings == "float32" else [self.config.embeddings]
+            return ["embedding", self.model.detector.encoder, *faces, *half]
         encoder = "" if self.model.embedder is None else self.model.embedder.encoder
         return [
             "scores",
@@ -198,7 +199,8 @@ def _computed(
 ) -> Generator[tuple[int, Chunk], None, None]:
     """Missing chunks as they are finished, each with its index."""
     model, config = job.model, job.config
-    scorer = Scorer(model.detector, model.spec.name, model.spec.source, job.reader, model.crop)
+    name, source = model.spec.name, model.spec.source
+    scorer = Scorer(model.detector, name, source, job.reader, model.crop, config.embeddings)
     pieces = [job.pieces[index] for index in missing]
     remaining = iter(missing)
     with closing(scorer.run(pieces, config.batch_size, config.workers)) as steps:
