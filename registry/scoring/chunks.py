@@ -30,10 +30,11 @@ from registry.results.predictions import OK, SHARPNESS
 from registry.scoring.cache_limit import CacheBound, mark_used
 from registry.scoring.sealed import cache_sealed, read_sealed, sealed_names, write_sealed
 
-__all__ = ["Chunk", "ChunkStore", "Unit", "Values", "cut"]
+__all__ = ["Chunk", "ChunkStore", "Unit", "Values", "cut", "piece_size"]
 
 FORMAT = 1
 _CHEAP = 1 << 20  # bytes of a file that is read for its stamp: about what a frame as PNG has
+_LEAST, _MANY = 64, 64  # frames of a chunk; chunks of an evaluation
 _NAME = re.compile(r"\d{6}\.npz")
 _COLUMNS = {"key", "unit", "face", "box", "status"}
 _UNREADABLE = "cannot read FILE"  # how `images.read_image` begins, without the name
@@ -82,9 +83,22 @@ class Chunk:
         return any(str(status).startswith(_UNREADABLE) for status in self.status)
 
 
-def cut(units: Sequence[Unit], size: int) -> list[Sequence[Unit]]:
-    """`units` in order, `size` at a time."""
+def cut(units: Sequence[Unit], most: int) -> list[Sequence[Unit]]:
+    """`units` in order, as many at a time as `piece_size` says."""
+    size = piece_size(len(units), most)
     return [units[start : start + size] for start in range(0, len(units), size)]
+
+
+def piece_size(units: int, most: int) -> int:
+    """How many of `units` frames a chunk has: `most`, or that halved until there are 64 chunks.
+
+    Processes share an evaluation by whole chunks, so that few of them cannot be shared equally.
+    Never below 64 frames, a batch; and by halves, so that data that grows keeps its chunks.
+    """
+    size = most
+    while size // 2 >= _LEAST and units < _MANY * size:
+        size //= 2
+    return size
 
 
 class ChunkStore:

@@ -75,7 +75,12 @@ class EvalConfig(ScoredDataSettings, SeveralFacesSettings):
         " --group swaps='faceswap_*|*_alpha' (shell patterns in quotes, separated by |)",
     )
     draws: int = option(2000, "bootstrap draws per interval; 0 for none", min=0, max=1_000_000)
-    chunk: int = option(256, "frames per chunk, the unit in which a run resumes", min=1)
+    chunk: int = option(
+        256,
+        "frames per chunk, the unit in which a run resumes; halved, down to 64, where that would"
+        " give fewer than 64 chunks to be shared by processes",
+        min=1,
+    )
     cache: bool = option(True, "cache embeddings, so that another detector needs no forward pass")
     embeddings: Literal["float32", "float16"] = option(
         "float32",
