@@ -152,12 +152,27 @@ class ChunkStore:
         Frames that it could not read are not tried again. None also where it is damaged, or of
         another maker or other frames.
         """
-        chunk = _read(self.path(index), self.key(units), units)
+        key = self._keys[index] = self.key(units)
+        chunk = _read(self.path(index), key, units)
         return chunk if isinstance(chunk, Chunk) else None
+
+    def again(self, index: int, units: Sequence[Unit]) -> Chunk:
+        """A chunk that was found or put before; its frames are not looked at anew.
+
+        A DataError where its file is gone or damaged since.
+        """
+        key = self._keys.get(index) or self.key(units)
+        chunk = _read(self.path(index), key, units)
+        if isinstance(chunk, Chunk):
+            return chunk
+        raise DataError(
+            f"{self.path(index)} was finished and is missing or damaged now; run the same line"
+            " again, which makes it anew"
+        )
 
     def put(self, index: int, units: Sequence[Unit], chunk: Chunk) -> None:
         """Store a finished chunk, by what its frames were when they were looked for."""
-        key = self._keys.get(index) or self.key(units)
+        key = self._keys[index] = self._keys.get(index) or self.key(units)
         arrays = _arrays(key, chunk)
         write_sealed(self.path(index), arrays)
         if self.cache is not None and self._bound is not None and not chunk.unreadable:

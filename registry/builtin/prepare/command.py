@@ -26,6 +26,7 @@ from registry.builtin.prepare.options import PrepareConfig
 from registry.cli.flags import add_config_flags, given_flags
 from registry.console import print_table, say
 from registry.plugins.discovery import load_plugins
+from registry.ranks import this_rank
 from registry.settings.load import resolve
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def run_prepare(args: argparse.Namespace) -> int:
     videos = find_inputs(args.input, config, plugins)
     summary = prepare(videos, config, place, plugins)
     _print(summary, config)
-    if config.shards:
+    if config.shards and this_rank().first:
         _pack(summary, config)
     return int(not summary.has_crops)
 
