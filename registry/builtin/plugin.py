@@ -273,6 +273,7 @@ def bench_commands() -> list[CommandSpec]:
             shares=True,
         ),
         _command("merge", "put the parts together that `bench eval --shard I/N` has scored"),
+        _command("cost", "measure what an image costs, and foretell the time of millions"),
         _command("fit", "fit a detector on real faces; write its artefact"),
         _command("predict", "score images, videos and folders; print a line per file"),
         _command("report", "recompute a run's numbers from its predictions alone"),

@@ -21,6 +21,7 @@ from registry.settings.shared import (
 __all__ = [
     "AUTO",
     "AuditSettings",
+    "CostConfig",
     "EvalConfig",
     "FitConfig",
     "PredictConfig",
@@ -103,6 +104,23 @@ class AuditSettings(ScoredDataSettings):
     )
     explain: Mapping[str, Any] = options_field(
         "the explainer's own options, as in --set explain.method=layercam"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostConfig(AuditSettings):
+    """What `bench cost` measures, and what it is asked to foretell."""
+
+    folder: ClassVar[str] = "eval"
+
+    detector: str = option("lesb", "detector to evaluate (`bench list detectors`)")
+    explainer: str | None = option(None, "explainer whose maps are measured too")
+    sample: int = option(64, "frames to measure on, at least", min=4)
+    images: int = option(3_000_000, "frames to foretell the time of", min=1)
+    processes: tuple[int, ...] = option((1, 8, 64), "processes, or GPUs, to foretell it for")
+    cores: int | None = option(None, "cores that each process has (default: as here)", min=1)
+    storage: float | None = option(
+        None, "megabytes per second that all processes together can read, where that is known"
     )
 
 
