@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from registry.cli.processes import Terminated, terminating
 from registry.console import tell
 from registry.errors import BenchError, ConfigError, UnknownNameError, guarded
+from registry.objects import told_transfers
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import CommandSpec
 from registry.ranks import this_rank
@@ -99,7 +100,7 @@ def _json_hint(unknown: str, argv: Sequence[str]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `bench`; 2 for an error that is the user's to fix, 130 or 143 for Ctrl-C or SIGTERM."""
     try:
-        with own_output(), terminating():
+        with own_output(), terminating(), told_transfers():
             return _run(list(sys.argv[1:] if argv is None else argv))
     except BenchError as error:
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
