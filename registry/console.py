@@ -15,6 +15,7 @@ T = TypeVar("T")
 __all__ = [
     "Block",
     "ProgressBar",
+    "byte_count",
     "fit_columns",
     "is_number",
     "print_table",
@@ -107,6 +108,15 @@ def say_above_bar(text: str) -> None:
     else:
         say(text)
     output().flush()
+
+
+def byte_count(count: int) -> str:
+    """`1.5 GB`: a number of bytes in the largest unit of a thousand that it has one of."""
+    size, units = float(count), iter(("kB", "MB", "GB", "TB"))
+    unit = "bytes"
+    while size >= 1000 and (larger := next(units, None)):
+        size, unit = size / 1000, larger
+    return f"{count} bytes" if unit == "bytes" else f"{size:.1f} {unit}"
 
 
 def tell(text: str) -> None:

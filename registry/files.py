@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from registry.archives import entry_of, inside, read_entry
 from registry.console import tell
 from registry.errors import BenchError, ConfigError, DataError
 from registry.leftovers import scratch_folder, sweep, unfinished_name
@@ -26,9 +27,11 @@ __all__ = [
     "check_regular",
     "expanded",
     "file_sha256",
+    "file_size",
     "is_there",
     "opened_folder",
     "parse_json",
+    "read_file",
     "read_json",
     "refuse_special",
     "replacing",
@@ -85,9 +88,12 @@ def _sweep_once(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in UTF-8, whole or not at all."""
+    """Write a text file in UTF-8, whole or not at all.
+
+    Bytes of a name that is not UTF-8 become escapes.
+    """
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def writable_folder(path: Path, advice: str = "choose another --out") -> Path:
@@ -121,6 +127,10 @@ def opened_folder(path: Path) -> Iterator[Path]:
 
 def check_regular(path: Path, kind: str) -> None:
     """Raise a DataError unless `path` is a file; `kind` is what it should be, for the message."""
+    if (member := inside(path)) is not None:
+        if entry_of(member) is None:
+            raise DataError(f"no {kind} file {path}")
+        return
     refuse_special(path)
     try:
         is_folder = stat.S_ISDIR(path.stat().st_mode)
@@ -136,9 +146,27 @@ def check_regular(path: Path, kind: str) -> None:
 def is_there(path: Path) -> bool:
     """Say whether a file exists; False for a name that no file can have, or in a locked folder."""
     try:
-        return path.is_file()
-    except (OSError, ValueError):
+        member = inside(path)
+        return path.is_file() if member is None else entry_of(member) is not None
+    except (OSError, ValueError, DataError):
         return False
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file, or of one in an archive; an OSError or a DataError where not."""
+    member = inside(path)
+    return path.read_bytes() if member is None else read_entry(member)
+
+
+def file_size(path: Path) -> int:
+    """Bytes of a file, or of one in an archive, that is there; an OSError where it is not."""
+    member = inside(path)
+    if member is None:
+        return path.stat().st_size
+    entry = entry_of(member)
+    if entry is None:
+        raise FileNotFoundError(errno.ENOENT, "no such file in its archive", str(path))
+    return entry.size
 
 
 def refuse_special(path: Path) -> None:
@@ -174,7 +202,14 @@ def parse_json(text: str | bytes, source: str) -> Any:
 
 
 def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file in hexadecimal; an OSError if it cannot be read or never ends."""
+    """Return the sha256 of a file in hexadecimal; an OSError if it cannot be read or never ends.
+
+    For one in an archive a DataError where that cannot be read.
+    """
+    if (member := inside(path)) is not None:
+        entry = entry_of(member)
+        known = "" if entry is None else entry.sha256
+        return known or hashlib.sha256(read_entry(member)).hexdigest()
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(errno.EINVAL, "not a file", str(path))
     with path.open("rb") as file:

@@ -7,8 +7,11 @@ import re
 __all__ = ["csv_cell", "markdown_cell", "one_line", "visible"]
 
 # Control characters but for tab and newline, and marks that turn the direction of text around: a
-# name that holds some could clear the screen or look like another name.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# name that holds some could clear the screen or look like another name. Surrogates stand for the
+# bytes of a name that is not UTF-8, which no encoding can write.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 _BREAKS = re.compile("[\t\n]")
 _FORMULA = ("=", "+", "-", "@")  # what a spreadsheet takes for the start of a formula
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from registry import (
     say,
     say_block,
     tell,
+    this_rank,
     write_text,
 )
 
@@ -77,6 +78,9 @@ def run_audit_command(args: argparse.Namespace) -> int:
 
     if config.keep:
         check_can_keep(config)
+    if not this_rank().first:
+        run_audit(replace(config, quiet=True))
+        return 0
     with opened_folder(out):  # one that cannot be written is told before the long work
         audit = run_audit(config)
     line = tell if args.as_json else say

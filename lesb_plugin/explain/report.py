@@ -46,7 +46,7 @@ def report_page(
     found: Explained, by: Explaining, drawn: Sequence[Pictures], record: Mapping[str, Any]
 ) -> str:
     """Build the whole page."""
-    title = found.prediction.path.name.encode(errors="backslashreplace").decode()
+    title = found.prediction.path.name
     main = tag(
         "main",
         hero(found, by, drawn),

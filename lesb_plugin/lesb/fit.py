@@ -81,6 +81,8 @@ def _fit(
 ) -> FitReport:
     train = _embed(context, options, style, "train")
     val = _embed(context, options, style.for_validation(), "val")
+    if train is None or val is None:  # the first rank has all of it
+        return FitReport(artefact=context.out / ARTEFACT)
     collected = replace(collected, method=method_of(train))
     by_rank = _by_rank(context, options, ranks, collected, train, val) if options.ranks else {}
     lfd = collected.at(max(by_rank, key=by_rank.__getitem__) if by_rank else options.rank)
@@ -215,7 +217,9 @@ def _by_rank(
     return found
 
 
-def _embed(context: FitContext, options: LesbFitOptions, style: Style, purpose: str) -> Embedded:
+def _embed(
+    context: FitContext, options: LesbFitOptions, style: Style, purpose: str
+) -> Embedded | None:
     with scratch_folder("fit") as scratch:
         if options.style is None:
             dataset: PseudoFakes | StyledFakes = PseudoFakes(

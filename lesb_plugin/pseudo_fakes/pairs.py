@@ -36,14 +36,16 @@ from registry import (
     CropPolicy,
     DataError,
     Face,
+    Rank,
     crop_face,
     end_with_parent,
     resolve,
 )
 
-__all__ = ["Batch", "Order", "PairMaker", "batches", "load_recipe", "pair_maker"]
+__all__ = ["Batch", "Order", "PairMaker", "batches", "load_recipe", "own_pairs", "pair_maker"]
 
 PART_GRID = 16  # a quarter of the side that masks of parts have
+_ALONE = Rank()
 _ATTEMPTS = 12  # draws of one pair before its face is given up for this epoch
 
 
@@ -222,22 +224,41 @@ class _Batches(torch.utils.data.Dataset[Batch]):
 
     maker: PairMaker
     with_parts: bool
+    rank: Rank
 
     def __getitem__(self, step: Sequence[tuple[int, int]]) -> Batch:
         start = time.perf_counter()
-        items = [self.maker[each] for each in step]
+        items = [self.maker[each] for each in own_pairs(step, self.rank)]
         pairs = [item for item in items if isinstance(item, CropPair)]
         skipped = tuple(item for item in items if isinstance(item, Skipped))
-        if not pairs:
-            raise DataError(
-                f"no pair of a step could be made; {skipped[0].key}: {skipped[0].reason}"
-            )
+        pairs = pairs or [self._any_pair(step)]
         images = torch.from_numpy(np.stack([each.images for each in pairs]))
         masks = torch.from_numpy(np.stack([each.masks for each in pairs]))
         parts, changed = _parts(pairs, self.maker.regions) if self.with_parts else (None, None)
         families = tuple(each.family for each in pairs)
         seconds = time.perf_counter() - start
         return Batch(images, masks, parts, changed, families, skipped, seconds)
+
+    def _any_pair(self, step: Sequence[tuple[int, int]]) -> CropPair:
+        """The first pair of a step that can be made: no rank can do without any."""
+        reason = ""
+        for each in step:
+            item = self.maker[each]
+            if isinstance(item, CropPair):
+                return item
+            reason = f"{item.key}: {item.reason}"
+        raise DataError(f"no pair of a step could be made; {reason}")
+
+
+def own_pairs(step: Sequence[tuple[int, int]], rank: Rank) -> list[tuple[int, int]]:
+    """A rank's share of a step, which is dealt out half by half.
+
+    So the halves of all ranks' shares are together the halves of the step, which `bench train` sees
+    in two forward passes.
+    """
+    half = (len(step) + 1) // 2
+    share = slice(rank.number, None, rank.count)
+    return [*step[:half][share], *step[half:][share]]
 
 
 def _parts(pairs: Sequence[CropPair], regions: RegionSet) -> tuple[torch.Tensor, torch.Tensor]:
@@ -262,12 +283,14 @@ def batches(
     workers: int,
     *,
     with_parts: bool = False,
+    rank: Rank = _ALONE,
 ) -> Iterator[Batch]:
-    """Yield the batches of an order, the same for any number of workers; 0 makes them in this
-    process.
+    """The batches of an order, the same for any number of workers; 0 makes them in this process.
+
+    Of several ranks each gets its own share of every step's pairs.
     """
     yield from torch.utils.data.DataLoader(
-        _Batches(maker, with_parts),
+        _Batches(maker, with_parts, rank),
         sampler=_Sampler(order),
         batch_size=None,
         num_workers=workers,

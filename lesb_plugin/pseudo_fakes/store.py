@@ -16,7 +16,7 @@ from lesb_plugin.lfd.variants import Skipped, check_skipped, load_in_order
 from lesb_plugin.pseudo_fakes.geometry import shape_distance
 from lesb_plugin.pseudo_fakes.mask import Points
 from lesb_plugin.pseudo_fakes.view import Box, View, resize_view
-from registry import BenchError, DataError, Sample, progress
+from registry import BenchError, DataError, Sample, gather, progress, this_rank
 
 __all__ = ["FaceStore", "StoredFace", "build_store"]
 
@@ -98,7 +98,28 @@ def build_store(
     max_errors: float,
     quiet: bool,
 ) -> FaceStore:
-    """Read every sample once and write what training needs of it to `path`."""
+    """Read every sample once and write what training needs of it to `path`.
+
+    Of the ranks on one machine the first does so for all; the file has to last until all of them
+    have come to a later exchange.
+    """
+    rank, store = this_rank(), None
+    if rank.local == 0:
+        store = _read_all(samples, path, label, workers, max_errors, quiet=quiet)
+    found = gather(store)[rank.head]
+    assert found is not None  # noqa: S101 - of the rank that has it
+    return found
+
+
+def _read_all(
+    samples: Sequence[Sample],
+    path: Path,
+    label: str,
+    workers: int,
+    max_errors: float,
+    *,
+    quiet: bool,
+) -> FaceStore:
     items = cast(Iterator[_Region | Skipped], load_in_order(cast(Any, _Regions(samples)), workers))
     entries: list[StoredFace] = []
     skipped: list[Skipped] = []

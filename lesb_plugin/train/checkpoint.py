@@ -23,6 +23,7 @@ from registry import (
     load_yaml,
     reading,
     replacing,
+    this_rank,
 )
 
 __all__ = ["ADVICE", "FREE", "load_same_run", "run_identity", "save_checkpoint", "save_weights"]
@@ -58,15 +59,16 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
 
 
 def load_same_run(
-    path: Path, device: str, config: TrainConfig, data_fingerprint: str
+    path: Path, device: str, config: TrainConfig, data_fingerprint: str, norms: str = ""
 ) -> dict[str, Any]:
-    """Return the state that was saved of this run.
+    """The state that was saved of this run; `norms` is what `norms_of` says.
 
     DataError for a file that is missing or none of ours, ConfigError for one of another run.
     """
     state = _load(path, device)
     with reading(f"the checkpoint {path}", ADVICE):
         _check_same_run(state, config, data_fingerprint)
+        _check_same_ranks(state, norms)
     return state
 
 
@@ -87,6 +89,7 @@ def _load(path: Path, device: str) -> dict[str, Any]:
 
 def _check_same_run(state: Mapping[str, Any], config: TrainConfig, data_fingerprint: str) -> None:
     now, then = _settings(config), state["config"]
+    then = {**_settings(TrainConfig()), **then}  # what is newer than it was as by default
     changed = sorted(key for key in now if now[key] != then.get(key))
     if changed:
         differences = ", ".join(f"{key} was {then.get(key)!r}, is {now[key]!r}" for key in changed)
@@ -104,9 +107,34 @@ def _check_same_run(state: Mapping[str, Any], config: TrainConfig, data_fingerpr
         raise ConfigError("cannot resume: the data has changed since; train with --overwrite")
 
 
-def run_identity(config: TrainConfig, data_fingerprint: str) -> dict[str, Any]:
-    """Return what `load_same_run` compares."""
+def _check_same_ranks(state: Mapping[str, Any], norms: str) -> None:
+    """ConfigError for another number of processes.
+
+    What dropout draws, and over which images batch norm takes its statistics, hangs on it: such a
+    run would be neither the one that was begun nor one that could be run again.
+    """
+    count, then = this_rank().count, state.get("ranks", 1)
+    if count != then:
+        raise ConfigError(
+            f"cannot resume with {count} {_processes(count)}: the run was begun with {then}; start"
+            f" as many with torchrun (--nproc-per-node {then}), or train with --overwrite"
+        )
+    if state.get("norms", "") != norms:
+        raise ConfigError(
+            f"cannot resume: batch norms were {state.get('norms')}, and would be {norms} on this"
+            " device; resume on one like that of the run's beginning, or train with --overwrite"
+        )
+
+
+def _processes(count: int) -> str:
+    return "process" if count == 1 else "processes"
+
+
+def run_identity(config: TrainConfig, data_fingerprint: str, norms: str = "") -> dict[str, Any]:
+    """What `load_same_run` compares."""
     return {
+        "ranks": this_rank().count,
+        "norms": norms,
         "config": _settings(config),
         "laws": _recipes(config),
         "data_fingerprint": data_fingerprint,

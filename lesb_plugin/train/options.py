@@ -77,6 +77,11 @@ class TrainConfig(ValSettings):
     )
     flat: float = option(0.0, "share of the steps before the step size falls", min=0, max=0.99)
     smoothing: float = option(0.05, "label smoothing", min=0, max=0.5)
+    batch_norm: Literal["auto", "synchronised", "per-rank"] = option(
+        "auto",
+        "under torchrun: statistics of the images of all processes or of each one's own; auto:"
+        " synchronised on GPUs",
+    )
     aux: Literal["masks", "parts", "none"] = option(
         "masks",
         "second task on a feature map: where was the face changed? masks: at every"

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from lesb_plugin.train.checkpoint import FREE
 
-__all__ = ["curves_of", "lasting_part", "line_of"]
+__all__ = ["Tally", "curves_of", "lasting_part", "line_of"]
+
+
+@dataclass
+class Tally:
+    """What is summed up over an epoch; goes into checkpoints."""
+
+    loss: float = 0.0
+    right: float = 0.0
+    steps: int = 0
+    pairs: int = 0
+    skipped: int = 0
+    making: float = 0.0  # seconds that one process needs for the pairs
+    computing: float = 0.0  # seconds of the steps
+    waiting: float = 0.0  # seconds between them
 
 
 def lasting_part(log: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from registry.builtin.backbone_recipes import named_backbones
-from registry.builtin.datasets.deepfakebench.sets import SETS
+from registry.builtin.datasets.named import named_sets
 from registry.plugins.hookspecs import hookimpl
 from registry.plugins.specs import (
     BackboneSpec,
@@ -23,13 +21,6 @@ _MODULES = {  # of commands that are not in commands/ under their own name
     "eval": "commands.evaluate",
     "plugins": "commands.list",
     **{name: f"{name}.command" for name in ("compare", "leaderboard", "prepare")},
-}
-
-# Data sets whose published files no public documentation describes down to names and labels.
-_UNCONFIRMED = {
-    "kodf": "KoDF",
-    "forgerynet": "ForgeryNet",
-    "deepfake_mnist_plus": "DeepFakeMnist+",
 }
 
 
@@ -151,6 +142,13 @@ def bench_datasets() -> list[DatasetSpec]:
             needs="a folder written by save_to_disk; hf:USER/NAME downloads one from the hub",
         ),
         DatasetSpec(
+            name="wds",
+            summary="WebDataset shards as wds:DIR, wds:FILE.tar or wds:'s3://B/x-{000..041}.tar'",
+            videos=lazy("registry.builtin.datasets.tar_shards:shard_videos"),
+            recognises=lazy("registry.builtin.datasets.tar_shards:recognises_shards"),
+            needs="a folder of .tar files of `bench prepare --shards`, or one of them",
+        ),
+        DatasetSpec(
             name="path_lists",
             summary="text lists of paths (GenD): *real*.txt holds reals, other lists hold fakes",
             videos=lazy("registry.builtin.datasets.path_lists:path_list_videos"),
@@ -166,32 +164,8 @@ def bench_datasets() -> list[DatasetSpec]:
             ),
             needs="--data-root with the frames, and NAME.json there or in --json-dir DIR",
         ),
-        *(_unconfirmed(name, title) for name, title in _UNCONFIRMED.items()),
-        *(_known(each.name, each.title, each.needs) for each in SETS),
-        _known(
-            "df40/*",
-            "DF40, one JSON per method: df40/simswap_ff is simswap_ff.json",
-            "--data-root with the frames, and <name>.json there or in --json-dir DIR",
-        ),
+        *named_sets(),
     ]
-
-
-def _unconfirmed(name: str, title: str) -> DatasetSpec:
-    return DatasetSpec(
-        name=name,
-        summary=f"{title}; its layout is not confirmed; read from a manifest that you write",
-        videos=partial(lazy("registry.builtin.datasets.manifest:unconfirmed_videos"), title),
-        needs="--data-root with the files and a manifest.csv of path and label",
-    )
-
-
-def _known(name: str, title: str, needs: str) -> DatasetSpec:
-    return DatasetSpec(
-        name=name,
-        summary=f"{title}; in DeepfakeBench's layout",
-        videos=partial(lazy("registry.builtin.datasets.deepfakebench.reader:known_videos"), name),
-        needs=needs,
-    )
 
 
 @hookimpl
@@ -299,7 +273,8 @@ def bench_commands() -> list[CommandSpec]:
             shares=True,
         ),
         _command("merge", "merge the parts that `bench eval --shard I/N` has scored"),
-        _command("fit", "fit a detector on real faces; write its artefact"),
+        _command("cost", "measure what an image costs, and predict how long millions take"),
+        _command("fit", "fit a detector on real faces; write its artefact", shares=True),
         _command("predict", "score images, videos and folders; print a line per file"),
         _command("report", "recompute a run's numbers from its predictions"),
         _command("data", "check data for missing, damaged and duplicate files"),
@@ -307,7 +282,8 @@ def bench_commands() -> list[CommandSpec]:
         _command("leaderboard", "list runs beside published numbers: Markdown, CSV, HTML"),
         _command("list", "list what is registered: backbones, detectors, data sets, ..."),
         _command("weights", "identify a checkpoint without running its code; put it in its place"),
-        _command("prepare", "cut face crops from videos and images"),
+        _command("prepare", "cut face crops from videos and images", shares=True),
+        _command("cache", "show how large the cache is, prune it or clear it"),
         _command("faces", "list which face detectors are ready here, and what the others need"),
         _command("doctor", "check the installation: what is there or missing, and what to do"),
         _command("completion", "print a script that completes commands, flags and names"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from registry.checks.samples import require
 from registry.contracts.types import DatasetRequest, Frame, Video
+from registry.files import is_there
 from registry.plugins.specs import DatasetSpec
 
 __all__ = ["check_dataset"]
@@ -53,7 +54,7 @@ def _check_video(video: Video, what: str) -> None:
     for frame in video.frames:
         require(isinstance(frame, Frame), f"frames of {where} must be Frames", type(frame).__name__)
         for path in (frame.path, frame.landmarks, frame.mask):
-            exists = path is None or (isinstance(path, Path) and path.is_file())
+            exists = path is None or (isinstance(path, Path) and is_there(path))
             require(exists, f"files of {where} must exist", path)
 
 

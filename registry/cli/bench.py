@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from registry.cli.processes import Terminated, terminating
 from registry.console import tell
 from registry.errors import BenchError, ConfigError, UnknownNameError, guarded
+from registry.objects import told_transfers
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import CommandSpec
 from registry.ranks import this_rank
@@ -99,7 +100,7 @@ def _json_hint(unknown: str, argv: Sequence[str]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `bench`; 2 for an error that is the user's to fix, 130 or 143 for Ctrl-C or SIGTERM."""
     try:
-        with own_output(), terminating():
+        with own_output(), terminating(), told_transfers():
             return _run(list(sys.argv[1:] if argv is None else argv))
     except BenchError as error:
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
@@ -125,7 +126,7 @@ def _run(argv: list[str]) -> int:
         top.print_help()
         return 0
     command = _command(plugins, argv[0])
-    _check_alone(command)
+    _check_alone(command, plugins)
     parser = CommandParser(f"bench {command.name}", command.summary)
     if command.source == _DISTRIBUTION:
         command.configure(parser)
@@ -134,13 +135,15 @@ def _run(argv: list[str]) -> int:
         return _run_foreign(command, parser, argv[1:])
 
 
-def _check_alone(command: CommandSpec) -> None:
+def _check_alone(command: CommandSpec, plugins: Plugins) -> None:
     """Raise a ConfigError where several processes would each do the whole of a command."""
     count = this_rank().count
     if count > 1 and not command.shares:
+        known: dict[str, Any] = plugins.unambiguous("command")
+        sharing = ", ".join(name for name, each in known.items() if each.shares)
         raise ConfigError(
-            f"`bench {command.name}` runs in a single process, and torchrun has started"
-            f" {count}; start it without torchrun"
+            f"`bench {command.name}` runs in a single process, and torchrun has started {count};"
+            f" start it without torchrun (processes can share: {sharing})"
         )
 
 

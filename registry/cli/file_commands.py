@@ -33,8 +33,9 @@ def check_inputs(inputs: Sequence[Path]) -> None:
         return
     listed = ", ".join(str(path) for path in inputs[:3])
     more = f" and {len(inputs) - 3} more" if len(inputs) > 3 else ""
-    name = f"{listed}{more}".encode(errors="backslashreplace").decode()
-    raise DataError(f"no such file or folder: {name}; name an image, a video, or a folder of them")
+    raise DataError(
+        f"no such file or folder: {listed}{more}; name an image, a video, or a folder of them"
+    )
 
 
 def unscored(failed: int, count: int) -> int:

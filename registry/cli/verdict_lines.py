@@ -62,7 +62,7 @@ def plain_sentence(verdict: FileVerdict, *, video: bool) -> str:
 
 
 def _name(path: Path) -> str:
-    return one_line(str(path).encode(errors="backslashreplace").decode())
+    return one_line(str(path))
 
 
 def _word(found: Prediction) -> str:

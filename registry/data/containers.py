@@ -80,8 +80,12 @@ def is_cut_short(path: Path) -> bool:
             ends = _box_ends(file)
         elif start[:4] == b"\x1a\x45\xdf\xa3":
             ends = _segment_ends(file)
+        elif start[:3] == b"FLV":
+            ends = _tag_ends(file)
+        elif start[:4] == b"OggS":
+            ends = _page_ends(file)
         else:
-            ends = iter(())
+            ends = _transport_ends(file, size)
         return any(end > size for end in ends)
 
 
@@ -171,6 +175,41 @@ def _box_ends(file: BinaryIO) -> Iterator[int]:
             return
         at += length
         yield at
+
+
+def _tag_ends(file: BinaryIO) -> Iterator[int]:
+    """The end of each tag with the four bytes behind it that repeat its length: FLV."""
+    file.seek(5)
+    at = int.from_bytes(file.read(4), "big") + 4
+    for _ in range(_MOST_STEPS):
+        file.seek(at)
+        head = file.read(11)
+        if not head:
+            return
+        at += 11 + int.from_bytes(head[1:4], "big") + 4
+        yield at
+
+
+def _page_ends(file: BinaryIO) -> Iterator[int]:
+    """The end of each page: Ogg."""
+    at = 0
+    for _ in range(_MOST_STEPS):
+        file.seek(at)
+        head = file.read(27)
+        if head[:4] != b"OggS":
+            return
+        lengths = file.read(head[26]) if len(head) == 27 else b""
+        at += 27 + (head[26] if len(head) == 27 else 0) + sum(lengths)
+        yield at
+
+
+def _transport_ends(file: BinaryIO, size: int) -> Iterator[int]:
+    """The end of the last packet of a transport stream: TS (188 bytes each), M2TS (192)."""
+    file.seek(0)
+    start = file.read(3 * 192)
+    for length, sync in ((188, 0), (192, 4)):
+        if start[sync::length][:3] == b"GGG":
+            yield -(-size // length) * length
 
 
 def _segment_ends(file: BinaryIO) -> Iterator[int]:

@@ -16,7 +16,7 @@ from registry.data.orientation import apply_exif
 from registry.data.signatures import HEAD, kind_of
 from registry.data.sizes import MOST_PIXELS, check_image_size
 from registry.errors import DataError
-from registry.files import check_regular
+from registry.files import check_regular, read_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,7 +68,7 @@ def shrink(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
 def _read_bytes(path: Path) -> bytes:
     check_regular(path, "image")
     try:
-        data = path.read_bytes()
+        data = read_file(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"cannot read {path}: {reason}") from None

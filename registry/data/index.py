@@ -22,7 +22,7 @@ from registry.contracts.types import (
 from registry.data.frame_times import PresentedFrames, find_frames
 from registry.data.media import animation_notes
 from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean, reading
-from registry.files import file_sha256, is_there
+from registry.files import file_sha256, file_size, is_there
 from registry.plugins.specs import DatasetSpec
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _line(video: Video) -> str:
 
 def _size(path: Path) -> int | None:
     """Return bytes, or None for a missing file: reading it will be an error row of its own."""
-    return path.stat().st_size if is_there(path) else None
+    return file_size(path) if is_there(path) else None
 
 
 def _digest(path: Path | None) -> str | None:

@@ -126,10 +126,13 @@ class DetectorSpec(Spec):
     tells whether a fitted artefact is one of this detector (a DataError for what is none). Where no
     detector is named, `bench predict` and `bench explain` take the fitted one of highest
     `precedence`; of 0 none is taken, nor one that `needs_landmarks` where none are looked for.
+    `fit_shares` says that `fit` is called in every process that torchrun starts, and that they
+    share its work; the first alone writes, and what it reports counts.
     """
 
     build: Callable[[DetectorContext], Detector]
     fit: Callable[[FitContext], FitReport] | None = None
+    fit_shares: bool = False
     options: Lazy | None = None
     fit_options: Lazy | None = None
     needs_backbone: bool = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ Columns = Mapping[str, NDArray[Any]]
 
 
 def rows_of(
-    chunks: Sequence[tuple[Sequence[Unit], Chunk]], detector: Detector, spec: DetectorSpec
+    chunks: Iterable[tuple[Sequence[Unit], Chunk]], detector: Detector, spec: DetectorSpec
 ) -> pa.Table:
     """Make the table of all chunks; embeddings are scored here, chunk by chunk."""
     tables = [_table(units, chunk, _scores(chunk, detector, spec)) for units, chunk in chunks]

@@ -21,6 +21,7 @@ from registry.settings.shared import (
 __all__ = [
     "AUTO",
     "AuditSettings",
+    "CostConfig",
     "EvalConfig",
     "FitConfig",
     "PredictConfig",
@@ -75,8 +76,18 @@ class EvalConfig(ScoredDataSettings, SeveralFacesSettings):
         " --group swaps='faceswap_*|*_alpha' (shell patterns in quotes, separated by |)",
     )
     draws: int = option(2000, "bootstrap draws per interval; 0 for none", min=0, max=1_000_000)
-    chunk: int = option(256, "frames per chunk, the unit in which a run resumes", min=1)
+    chunk: int = option(
+        256,
+        "frames per chunk, the unit in which a run resumes; halved, down to 64, where that would"
+        " give fewer than 64 chunks to be shared by processes",
+        min=1,
+    )
     cache: bool = option(True, "cache embeddings, so that another detector needs no forward pass")
+    embeddings: Literal["float32", "float16"] = option(
+        "float32",
+        "how embeddings are stored, in the run and in the cache; float16 halves both and rounds"
+        " each number to 11 bits",
+    )
     overwrite: bool = option(False, "score again if --out holds results for other weights or data")
     reporters: tuple[str, ...] = option(("html",), "reports to write (`bench list reporters`)")
 
@@ -93,6 +104,23 @@ class AuditSettings(ScoredDataSettings):
     )
     explain: Mapping[str, Any] = options_field(
         "the explainer's own options, as in --set explain.method=layercam"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostConfig(AuditSettings):
+    """What `bench cost` measures, and what it is asked to foretell."""
+
+    folder: ClassVar[str] = "eval"
+
+    detector: str = option("lesb", "detector to evaluate (`bench list detectors`)")
+    explainer: str | None = option(None, "explainer whose maps are measured too")
+    sample: int = option(64, "frames to measure on, at least", min=4)
+    images: int = option(3_000_000, "frames to foretell the time of", min=1)
+    processes: tuple[int, ...] = option((1, 8, 64), "processes, or GPUs, to foretell it for")
+    cores: int | None = option(None, "cores that each process has (default: as here)", min=1)
+    storage: float | None = option(
+        None, "megabytes per second that all processes together can read, where that is known"
     )
 
 

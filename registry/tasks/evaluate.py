@@ -71,7 +71,7 @@ def evaluate(config: EvalConfig | None = None, /, **settings: Any) -> Result:
     return Result.load(job.folder) if result is None else result
 
 
-def timed_score(job: EvalJob) -> dict[int, Chunk]:
+def timed_score(job: EvalJob) -> Mapping[int, Chunk]:
     """Run `score`, and record the seconds that it takes."""
     started = time.perf_counter()
     chunks = score(job)
@@ -127,9 +127,9 @@ def prepare_job(config: EvalConfig, shard: Shard = _WHOLE) -> EvalJob:
     """Find the data and build the model; nothing is written into the run folder yet."""
     started = time.perf_counter()
     found = find_job(config)
-    with first_goes_first():
-        fitted = fit_first(found.plugins, found.chosen, found.config)
-    model = build_model(found.chosen, found.config, fitted)
+    model = build_model(
+        found.chosen, found.config, fit_first(found.plugins, found.chosen, found.config)
+    )
     units = choose_units(found.config, found.videos)
     folder = run_folder(found.config, shard)
     return EvalJob(
@@ -210,7 +210,7 @@ def measure_job(job: EvalJob, chunks: Mapping[int, Chunk]) -> Result:
     indices.
     """
     (job.folder / PART).unlink(missing_ok=True)  # it is whole now
-    pieces = [(job.pieces[index], chunk) for index, chunk in chunks.items()]
+    pieces = ((job.pieces[index], chunk) for index, chunk in chunks.items())  # one at a time
     table = rows_of(pieces, job.model.detector, job.model.spec)
     settings = _settings(job)
     table = with_conformal(table, settings, job.model.detector)

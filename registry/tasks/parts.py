@@ -18,7 +18,7 @@ from registry.fingerprints import fingerprint
 from registry.ranks import this_rank, wait_for_all
 from registry.results.parts import Part, Shard
 from registry.results.result import Result
-from registry.scoring.chunks import Chunk
+from registry.scoring.stored_chunks import StoredChunks
 from registry.settings.load import resolve
 from registry.settings.tasks import EvalConfig
 from registry.tasks.chunked import EvalJob, check_failures, write_config
@@ -156,20 +156,19 @@ def _check_same_as_here(stored: _Stored, job: EvalJob) -> None:
         )
 
 
-def _chunks(parts: Sequence[_Stored], job: EvalJob) -> dict[int, Chunk]:
-    """Yield every chunk, in order; a DataError names one that is missing."""
-    chunks: dict[int, Chunk] = {}
+def _chunks(parts: Sequence[_Stored], job: EvalJob) -> StoredChunks:
+    """Return every chunk; a DataError names one that is missing."""
+    chunks = StoredChunks(job.pieces)
     for each in parts:
         store = job.store(each.folder, cached=False)
         for index in each.part.shard.chunks(len(job.pieces)):
-            chunk = store.finished(index, job.pieces[index])
-            if chunk is None:
+            if store.finished(index, job.pieces[index]) is None:
                 raise DataError(
                     f"{store.path(index)} is missing, damaged, or was made from files that"
                     f" have changed since; run shard {each.part.shard} again, then merge"
                 )
-            chunks[index] = chunk
-    return dict(sorted(chunks.items()))
+            chunks.add(index, store)
+    return chunks
 
 
 def _link(source: Path, job: EvalJob) -> None:

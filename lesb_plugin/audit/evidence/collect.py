@@ -18,7 +18,7 @@ from lesb_plugin.audit.measures.controls import EDGES, OWN, SUBSPACES, centre_ma
 from lesb_plugin.audit.measures.equivariance import MOVES, move_image, move_points
 from lesb_plugin.lfd.regions import RegionSet
 from lesb_plugin.pseudo_fakes.distort import compress
-from registry import Crop, DataError, Scores
+from registry import Crop, DataError, Scores, this_rank
 
 __all__ = ["PERTURBATIONS", "Collected", "collect", "spread"]
 
@@ -120,7 +120,7 @@ def collect(
     if _rows_of_moves(found.reading) & set(wanted):
         rows = spread(np.arange(len(faces)), _MOVED_FACES)
         found = replace(found, moved_rows=rows, moved=_moved(subject, found, rows, regions))
-    if "cost" in wanted:
+    if "cost" in wanted and this_rank().first:
         some = [faces[row].crop for row in spread(np.arange(len(faces)), _COST_FACES)]
         found = replace(found, cost=subject.cost(some))
     return found

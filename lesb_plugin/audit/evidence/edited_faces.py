@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from lesb_plugin.audit.evidence.edits import FAMILIES, KINDS, Canvas, edited, matched_masks
 from lesb_plugin.audit.evidence.faces import AuditFace
-from registry import DataError, progress
+from registry import DataError, map_shared
 
 __all__ = ["with_edits"]
 
@@ -29,12 +30,14 @@ def with_edits(
     reals = [face for face in faces if not face.fake]
     if len({face.identity for face in reals}) < 2:
         raise DataError("--make-edits needs real faces of at least two people")
-    out = list(reals)
-    for at, face in enumerate(progress(reals, "making edits", unit="face", quiet=quiet)):
+
+    def edits(at: int) -> list[AuditFace]:
         donor = _donor(reals, at)
-        out += [_edit(face, donor, (seed, at, turn), at * per_face + turn)
+        return [_edit(reals[at], donor, (seed, at, turn), at * per_face + turn)
                 for turn in range(per_face)]  # fmt: skip
-    return tuple(out)
+
+    made = map_shared(edits, range(len(reals)), "making edits", unit="face", quiet=quiet)
+    return (*reals, *itertools.chain.from_iterable(made))
 
 
 def _donor(reals: Sequence[AuditFace], at: int) -> AuditFace:

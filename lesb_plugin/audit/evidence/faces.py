@@ -26,7 +26,7 @@ from registry import (
     Video,
     crop_face,
     crop_mask,
-    progress,
+    map_shared,
 )
 
 __all__ = ["AuditFace", "FaceSet", "read_faces"]
@@ -80,12 +80,16 @@ def read_faces(
         raise DataError("the data has no real face to edit")
     frames = _chosen(given, limit)
     sources = _sources(frames)
-    faces, failed = [], []
-    for video, frame in progress(frames, "reading faces", unit="face", quiet=quiet):
+
+    def read(frame: tuple[Video, Frame]) -> AuditFace | str:
         try:
-            faces.append(_read(inputs, regions, video, frame, sources))
+            return _read(inputs, regions, *frame, sources)
         except (DataError, ValueError) as error:  # ValueError: a part lies outside of the crop
-            failed.append(f"{frame.path}: {error}")
+            return f"{frame[1].path}: {error}"
+
+    found = map_shared(read, frames, "reading faces", unit="face", quiet=quiet)
+    faces = [each for each in found if isinstance(each, AuditFace)]
+    failed = [each for each in found if isinstance(each, str)]
     allowed = max_errors * len(frames) if max_errors < 1 else max_errors
     if len(failed) > allowed:
         raise DataError(

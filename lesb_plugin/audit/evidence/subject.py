@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -24,13 +24,15 @@ from registry import (
     Explanation,
     QualityCalibratedDetector,
     Scores,
-    progress,
+    map_shared,
 )
 
 __all__ = ["Reading", "Subject"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+
+T = TypeVar("T")
 
 _FEWEST = 20  # reals of val: of fewer, 5 % are less than one
 
@@ -59,7 +61,7 @@ class _Batch(NamedTuple):
 
 
 class Subject:
-    """A detector and an explainer, fed with crops in batches."""
+    """A detector and an explainer, fed with crops in batches, which ranks share."""
 
     def __init__(
         self, inputs: AuditInputs, names: Sequence[str], batch_size: int, *, quiet: bool = False
@@ -69,16 +71,20 @@ class Subject:
         self._batch, self._quiet = batch_size, quiet
 
     def fakes(self, crops: Sequence[Crop], label: str) -> Array:
-        """Return scores of fake (n,) in [0, 1]."""
-        batches = self._batches(crops, label)
-        scores = [self.inputs.detector.score(batch).fake for batch in batches]
+        """Scores of fake (n,) in [0, 1]."""
+        scores = map_shared(
+            lambda batch: self.inputs.detector.score(batch).fake,
+            self._batches(crops),
+            label,
+            unit="batch",
+            quiet=self._quiet,
+        )
         return np.concatenate(scores) if scores else np.empty(0)
 
     def of_images(self, crop: Crop, images: NDArray[np.uint8]) -> Array:
         """Return scores of fake (n,) of images (n, S, S, 3) in place of a crop's."""
         crops = [replace(crop, image=image) for image in images]
-        starts = range(0, len(crops), self._batch)
-        batches = [crops[start : start + self._batch] for start in starts]
+        batches = self._batches(crops)
         return np.concatenate([self.inputs.detector.score(batch).fake for batch in batches])
 
     def read(self, crops: Sequence[Crop], masks: Sequence[Flags], label: str) -> Reading:
@@ -87,10 +93,13 @@ class Subject:
         Parts are scored by the explainer, by the mean of its map inside of each part where it has
         maps alone, or without an explainer by the detector, in log-odds.
         """
-        readings, done = [], 0
-        for batch in self._batches(crops, label):
-            readings.append(self._read(batch, masks[done : done + len(batch)]))
-            done += len(batch)
+        readings = map_shared(
+            lambda batch: self._read(*batch),
+            list(zip(self._batches(crops), self._batches(masks), strict=True)),
+            label,
+            unit="batch",
+            quiet=self._quiet,
+        )
         parts = np.concatenate([each.parts for each in readings])
         maps = [each.maps for each in readings if each.maps is not None]
         embeddings = [each.embeddings for each in readings if each.embeddings is not None]
@@ -101,10 +110,9 @@ class Subject:
             embeddings=np.concatenate(embeddings) if embeddings else None,
         )
 
-    def _batches(self, crops: Sequence[Crop], label: str) -> Any:
-        starts = range(0, len(crops), self._batch)
-        slices = [crops[start : start + self._batch] for start in starts]
-        return progress(slices, label, unit="batch", quiet=self._quiet)
+    def _batches(self, items: Sequence[T]) -> list[Sequence[T]]:
+        starts = range(0, len(items), self._batch)
+        return [items[start : start + self._batch] for start in starts]
 
     def _read(self, crops: Sequence[Crop], masks: Sequence[Flags]) -> _Batch:
         scores, embeddings = self._scored(crops)

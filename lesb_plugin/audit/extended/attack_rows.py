@@ -61,18 +61,23 @@ def attack_rows(study: Study) -> list[Row]:
     if study.z is not None:
         kinds.append(_PARTS)
     falls: dict[int, Falls] = {}  # of the faces that are finished
+
+    def attack(row: int, face: AuditFace) -> Falls | None:
+        before = float(study.found.reading.fake[row])
+        if before <= 0.5:
+            return None
+        lime = _lime(study, row, face) if slic else None
+        by_kind = [_falls(study, row, face, what, before, lime) for what in kinds]
+        falls[row] = {key: fall for each in by_kind for key, fall in each.items()}
+        return falls[row]
+
     try:
-        for row, face in study.faces("attacks"):
-            before = float(study.found.reading.fake[row])
-            if before > 0.5:
-                lime = _lime(study, row, face) if slic else None
-                by_kind = [_falls(study, row, face, what, before, lime) for what in kinds]
-                falls[row] = {key: fall for each in by_kind for key, fall in each.items()}
+        every = study.each_fake(attack, "attacks")
     except KeyboardInterrupt:
         if not falls:
             raise
         raise Stopped(_rows(study, kinds, falls)) from None
-    return _rows(study, kinds, falls)
+    return _rows(study, kinds, {row: each for row, each in every.items() if each is not None})
 
 
 def _rows(study: Study, kinds: list[str], falls: Mapping[int, Falls]) -> list[Row]:

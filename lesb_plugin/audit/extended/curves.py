@@ -73,22 +73,39 @@ def curve_rows(study: Study) -> list[Row]:
     resolution, GradCAM where the detector has gradients, the centre, and the changed pixels first.
     """
     values: dict[str, dict[str, Array]] = {}
-    heats = _gradcam(study)
-    rng = study.rng("curves")
-    for row, face in study.faces("deletion and insertion"):
-        orders = {who: ranked(heat, rng) for who, heat in _heats(study, row, face, rng)}
-        if row in heats:
-            orders[_GRADCAM] = ranked(heats[row], rng)
-        for baseline, other in _baselines(face).items():
-            for key, found in _areas(study, face, other, orders).items():
-                columns = values.setdefault(f"curves.{key}_{baseline}", {})
-                for who, value in found.items():
-                    columns.setdefault(who, study.column())[row] = value
+    for row, by_key in _of_faces(study).items():
+        for key, found in by_key.items():
+            columns = values.setdefault(key, {})
+            for who, value in found.items():
+                columns.setdefault(who, study.column())[row] = value
     return [
         _row(study, kind, baseline, values.get(f"curves.{kind}_{baseline}"))
         for kind in _TITLES
         for baseline in _BASELINES
     ]
+
+
+def _of_faces(study: Study) -> dict[int, dict[str, dict[str, float]]]:
+    """Mean falls and rises by row of a face, by key and by who ranks the pixels."""
+    heats = _gradcam(study)
+    rng = study.rng("curves")
+    turns = iter(study.fakes.tolist())  # one generator draws for all faces, in this order
+
+    def drawn(row: int, face: AuditFace) -> dict[str, Order]:
+        orders = {who: ranked(heat, rng) for who, heat in _heats(study, row, face, rng)}
+        return orders | ({_GRADCAM: ranked(heats[row], rng)} if row in heats else {})
+
+    def areas(row: int, face: AuditFace) -> dict[str, dict[str, float]]:
+        while (turn := next(turns)) != row:
+            drawn(turn, study.found.faces[turn])  # of another rank
+        orders = drawn(row, face)
+        return {
+            f"curves.{key}_{baseline}": found
+            for baseline, other in _baselines(face).items()
+            for key, found in _areas(study, face, other, orders).items()
+        }
+
+    return study.each_fake(areas, "deletion and insertion")
 
 
 def _row(study: Study, kind: str, baseline: str, values: Mapping[str, Array] | None) -> Row:

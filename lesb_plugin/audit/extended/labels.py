@@ -17,7 +17,7 @@ from lesb_plugin.lesb.heads import HeadRecipe, Labelled, train_heads
 from lesb_plugin.roi.detector import RoiDetector
 from lesb_plugin.roi.encoding import part_features
 from lesb_plugin.roi.heads import Examples, PartRecipe, train_part_heads
-from registry import Crop, EmbeddingDetector, LocalDetector, progress
+from registry import Crop, EmbeddingDetector, LocalDetector, map_shared
 
 __all__ = ["labels_row"]
 
@@ -62,12 +62,13 @@ def labels_row(study: Study) -> list[Row]:
     truth = found.truth[rows] & found.single[rows, None]
     rng = study.rng(_KEY)
     shuffles = [rng.permuted(np.arange(len(rows))) for _ in range(SHUFFLES)]
-    shares = [
-        named_share(_scored(refit, fold, order, found.real[rows], seed), truth)
-        for seed, order in enumerate(
-            progress([*shuffles, np.arange(len(rows))], _TITLE, quiet=study.config.quiet)
-        )
-    ]
+    orders = list(enumerate([*shuffles, np.arange(len(rows))]))
+    shares = map_shared(
+        lambda each: named_share(_scored(refit, fold, each[1], found.real[rows], each[0]), truth),
+        orders,
+        _TITLE,
+        quiet=study.config.quiet,
+    )
 
     def recall(share: Array) -> Callable[[Array], Array]:
         return lambda weights: macro_recall(share, truth, weights[:, rows])
@@ -121,7 +122,7 @@ def _embedded(
     detector: EmbeddingDetector | LocalDetector, crops: list[Crop], size: int
 ) -> NDArray[np.float32]:
     batches = [crops[at : at + size] for at in range(0, len(crops), size)]
-    return np.concatenate([detector.embed(batch) for batch in batches])
+    return np.concatenate(map_shared(detector.embed, batches, "embeddings", quiet=True))
 
 
 def _of_lesb(inputs: Inputs, labels: NDArray[np.int64]) -> _Refit:

@@ -13,6 +13,7 @@ from lesb_plugin.audit.extended.shapley_rows import shapley_rows
 from lesb_plugin.audit.extended.study import Stopped, Study
 from lesb_plugin.audit.rows.compared import unmeasured
 from lesb_plugin.audit.rows.row import Row
+from registry import this_rank
 
 __all__ = ["extended_rows"]
 
@@ -40,9 +41,11 @@ def extended_rows(study: Study, wanted: Collection[str]) -> tuple[list[Row], boo
     for at, key in enumerate(keys):
         try:
             found += _ROWS[key](study)
-        except Stopped as stopped:
-            return [*found, *stopped.rows, *_unmeasured(keys[at + 1 :])], True
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
+            if this_rank().count > 1:  # the others may be at another row
+                raise
+            if isinstance(stop, Stopped):
+                return [*found, *stop.rows, *_unmeasured(keys[at + 1 :])], True
             return [*found, *_unmeasured(keys[at:])], True
     return found, False
 

@@ -40,9 +40,13 @@ def shapley_rows(study: Study) -> list[Row]:
         reason = f"{parts} parts have {2**parts} subsets, too many to score"
         return [unmeasured(_KEY, _TITLE, reason)]
     values = np.full(found.truth.shape, np.nan)
-    for row, face in study.faces("Shapley values of parts"):
-        if face.source is not None:
-            values[row] = part_values(study, face)
+
+    def value(_row: int, face: AuditFace) -> Array | None:
+        return None if face.source is None else part_values(study, face)
+
+    for row, each in study.each_fake(value, "Shapley values of parts").items():
+        if each is not None:
+            values[row] = each
     rows = study.fakes[sourced]
     title = "right part first, Shapley values, pristine baseline"
     named = naming_row(study, f"{_KEY}.right_part", title, rows, values[rows])

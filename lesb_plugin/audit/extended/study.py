@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from lesb_plugin.audit.measures.naming import standardised
 from lesb_plugin.audit.options import AuditConfig
 from lesb_plugin.audit.rows.map_rows import enlarged
 from lesb_plugin.audit.rows.row import Row
-from registry import Explain, progress
+from registry import Explain, map_shared
 
 __all__ = ["Image", "Map", "Stopped", "Study"]
 
@@ -25,6 +26,7 @@ Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
 Map = NDArray[np.float32]
 Rows = NDArray[np.int64]
+R = TypeVar("R")
 
 
 class Stopped(KeyboardInterrupt):
@@ -70,10 +72,12 @@ class Study:
         """Return the generator of one row: its draws do not depend on which others are measured."""
         return np.random.default_rng([self.config.seed, *key.encode()])
 
-    def faces(self, label: str) -> Iterator[tuple[int, AuditFace]]:
-        """Return the chosen fakes and their rows, under a bar."""
+    def each_fake(self, call: Callable[[int, AuditFace], R], label: str) -> dict[int, R]:
+        """`call(row, face)` of the chosen fakes by their rows, under a bar; ranks share them."""
         pairs = [(int(row), self.found.faces[row]) for row in self.fakes]
-        return progress(pairs, label, unit="face", quiet=self.config.quiet)
+        quiet = self.config.quiet
+        found = map_shared(lambda pair: call(*pair), pairs, label, unit="face", quiet=quiet)
+        return {row: each for (row, _), each in zip(pairs, found, strict=True)}
 
     def column(self) -> Array:
         """Return (n,) of NaN, to be filled for some faces."""

@@ -19,7 +19,7 @@ from registry.data.options import data_options
 from registry.data.videos import VideoCursor, is_video
 from registry.errors import BenchError, DataError, EmptySplitError, reading
 from registry.faces.reader import read_landmarks_of
-from registry.files import file_sha256, refuse_special
+from registry.files import file_sha256, file_size, is_there, refuse_special
 from registry.plugins.discovery import Plugins
 
 __all__ = ["PROBLEMS", "DataReport", "check_data"]
@@ -135,9 +135,9 @@ def _fault(frame: Frame, cursor: VideoCursor, look: _Look, most: int) -> tuple[s
     path = frame.path
     try:
         refuse_special(path)
-        if not os.path.lexists(path):
+        if not (os.path.lexists(path) or is_there(path)):
             return "missing", str(path)
-        if path.is_file() and path.stat().st_size == 0:
+        if is_there(path) and file_size(path) == 0:
             return "empty", str(path)
         with reading(path):
             image = cursor.read(path, frame.index) if is_video(path) else read_image(path, most)

@@ -14,6 +14,7 @@ from registry.cli.flags import add_dry_run_flag, given_flags
 from registry.console import print_table, say
 from registry.contracts.detector import FitReport
 from registry.data.needs import check_ready
+from registry.ranks import this_rank
 from registry.settings.load import resolve
 from registry.settings.tasks import FitConfig
 
@@ -44,7 +45,9 @@ def run_fit(args: argparse.Namespace) -> int:
         return 0
     from registry.tasks.fit import fit
 
-    _print_fit(config, fit(config))
+    report = fit(config)
+    if this_rank().first:
+        _print_fit(config, report)
     return 0
 
 

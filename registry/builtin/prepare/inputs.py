@@ -18,6 +18,7 @@ from registry.data.videos import is_video
 from registry.errors import ConfigError, DataError
 from registry.files import refuse_special
 from registry.plugins.discovery import Plugins
+from registry.ranks import this_rank
 
 __all__ = ["find_inputs"]
 
@@ -43,7 +44,7 @@ def find_inputs(inputs: Sequence[str], config: PrepareConfig, plugins: Plugins) 
         index = find_index(text, config.split, plugins, data_options(config))
         videos += [replace(video, split=video.split or config.split) for video in index]
         notes += index.notes
-    for note in dict.fromkeys(notes):
+    for note in dict.fromkeys(notes if this_rank().first else ()):
         tell(f"note: {note}")
     if bare:
         videos += _labelled(bare, config)

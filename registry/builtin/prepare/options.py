@@ -65,6 +65,8 @@ class PrepareConfig(WorkerSettings, FaceSettings, FrameSettings, DataSettings):
         "detector", "where the face box comes from; auto takes landmarks where there are any"
     )
     workers: int = option(2, "number of parallel processes", min=1)
+    shards: bool = option(False, "pack the crops into WebDataset tar files as well, NAME_shards/")
+    shard_size: int = option(256, "megabytes of a tar file of --shards, at most", min=1)
     overwrite: bool = option(False, "replace crops that exist, or that have other settings")
 
     @property

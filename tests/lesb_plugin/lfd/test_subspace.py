@@ -90,6 +90,15 @@ def test_merging_two_scatters_is_the_scatter_of_both():
     assert one.images == 15
 
 
+def test_vectors_of_scatters_add_up_to_that_of_their_merge():
+    batch = embeddings()
+    one, other = filled(batch[:15]), filled(batch[15:])
+    both, merged = one.of_vector(one.to_vector() + other.to_vector()), one.merge(other)
+    assert np.array_equal(both.within, merged.within)
+    assert (both.images, both.variants, both.reference) == (N, N * M, "mean")
+    assert np.array_equal(one.within, filled(batch[:15]).within)
+
+
 def test_scatters_of_another_kind_do_not_merge():
     with pytest.raises(ValueError, match="cannot merge a scatter of dim 24 about 'mean'"):
         Scatter(D).merge(Scatter(D, "clean"))

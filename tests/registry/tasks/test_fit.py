@@ -17,6 +17,7 @@ from registry import (
     FitContext,
     FitReport,
     PluginError,
+    Rank,
     artefact_file,
     crop_face,
     fit,
@@ -180,6 +181,19 @@ def test_a_person_in_train_and_val_is_refused(data: Path) -> None:
     (data / "manifest.csv").write_text(rows)
     with pytest.raises(DataError, match=r"share 1 faces .*faces/p0"):
         _fit(data)
+
+
+def test_ranks_are_refused_where_the_detector_does_not_share_its_fit(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry.tasks.fit, "this_rank", lambda: Rank(0, 2))
+    with pytest.raises(ConfigError) as caught:
+        _fit(data)
+    assert str(caught.value) == (
+        "a fit of detector 'fitted' runs in one process, and torchrun has started 2; start it"
+        " without torchrun (processes can share fits of lesb, lesb_gep, lesb_roi)"
+    )
+    assert not FITS
 
 
 def test_a_split_without_real_faces_is_refused(data: Path) -> None:
