@@ -255,7 +255,7 @@ def test_an_audited_detector_comes_with_how_often_its_parts_are_right(
     short = (
         "lesb_roi names the changed part first in 65 % [60, 70] of audited fakes (33 % by chance)"
     )
-    assert f"note: lesb_roi {short}; the whole audit: " in err
+    assert f"note: {short}; the whole audit: " in err
     assert told in record(tmp_path)["audit"]["words"]
     assert record(tmp_path)["audit"]["summary"]["right_part"]["low"] == 0.6
     line = page(tmp_path).partition('class="audit-line"')[2].partition("</p>")[0]
