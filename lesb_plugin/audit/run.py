@@ -173,7 +173,7 @@ def run_audit(config: AuditConfig) -> Audit:
 def _rows(
     found: Collected, wanted: Callable[[str], bool], draws: Draws, rng: np.random.Generator
 ) -> tuple[Row, ...]:
-    """Yield the core rows. Cost has no control: what ignores the face need not be computed."""
+    """Return the core rows. Cost has no control: what ignores the face need not be computed."""
     rows = part_rows(found, wanted, draws, rng) + map_rows(found, wanted, draws, rng)
     if found.cost is not None:
         rows.append(

@@ -101,7 +101,7 @@ class Scorer:
                 yield from self.compute(crops, len(piece), batch_size)
 
     def crops_of(self, units: Sequence[Unit]) -> list[list[Crop] | str]:
-        """Yield `crops` of each unit, in order."""
+        """Return `crops` of each unit, in order."""
         return [self.crops(unit) for unit in units]
 
     def crops(self, unit: Unit) -> list[Crop] | str:

@@ -32,7 +32,7 @@ _NO_GRADIENT = "torch cannot differentiate this detector's logits (registry.Diff
 
 
 def method_rows(study: Study) -> list[Row]:
-    """Yield "right part first" for each method, and for maps their relevance rank in the mask.
+    """Return "right part first" for each method, and for maps their relevance rank in the mask.
 
     Part scores of a method with maps are the maps' means inside of the parts, as with --explainer;
     all are measured by what the method says of reals. Definitions: `naming_row`, and

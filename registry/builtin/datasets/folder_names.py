@@ -13,7 +13,7 @@ _LISTED = 3
 
 
 def merged_by_folder(frames: Iterable[tuple[Video, str]]) -> tuple[str, ...]:
-    """Yield one sentence if DeepfakeBench would take several videos for one, else nothing.
+    """Return one sentence if DeepfakeBench would take several videos for one, else nothing.
 
     It takes frames (here with their path as it is listed) whose parent folders have one name for
     one video.
