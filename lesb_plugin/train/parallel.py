@@ -7,7 +7,7 @@ ranks there are. Gradients are averaged by torch's DistributedDataParallel.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
@@ -101,11 +101,11 @@ class Parallel:
     def one_pass(self, *, last: bool) -> Iterator[None]:
         """Around the forward and backward pass of a part of a step; the last averages gradients."""
         passes = self.passes
-        if last or not isinstance(passes, DistributedDataParallel):
+        waits: AbstractContextManager[None] = nullcontext()
+        if isinstance(passes, DistributedDataParallel) and not last:
+            waits = passes.no_sync()
+        with meeting(), waits:
             yield
-        else:
-            with passes.no_sync():
-                yield
 
     def begin(self, pairs: int) -> None:
         """Weigh this rank, which sees `pairs` in the step that begins."""
