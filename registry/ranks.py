@@ -64,16 +64,16 @@ class Rank:
 
     @property
     def first(self) -> bool:
-        """Whether this is the one that writes and prints; true of a process that is alone."""
+        """Say whether this is the rank that writes and prints; true for a process that is alone."""
         return self.number == 0
 
     @property
     def prefix(self) -> str:
-        """What its messages begin with; nothing for the first."""
+        """Return what its messages begin with; nothing for the first."""
         return "" if self.first else f"rank {self.number}: "
 
     def share(self, items: range) -> range:
-        """The items that are this rank's own: every `count`-th."""
+        """Return the items that are this rank's own: every `count`-th."""
         return items[self.number :: self.count]
 
     @property
@@ -83,7 +83,7 @@ class Rank:
 
 
 def this_rank() -> Rank:
-    """The rank of this process, by its environment; the only one where torchrun started none."""
+    """Return the rank of this process, by its environment; the only one without torchrun."""
     number, count, local = (os.environ.get(name, "") for name in _NAMES[:3])
     numbers = all(each.isdecimal() for each in (number, count, local))
     if not numbers or not all(os.environ.get(name) for name in _NAMES):
@@ -224,9 +224,9 @@ def meeting() -> Iterator[None]:
         if not _LOST.search(str(error)):
             raise
         raise BenchError(
-            "another of torchrun's processes has ended, and says above why; finished chunks are"
-            " kept, so that the same line goes on from them (torchrun --max-restarts N does so by"
-            " itself)"
+            "another of torchrun's processes has ended; its message is above. Finished"
+            " chunks are kept: run the same line again to continue (torchrun"
+            " --max-restarts N does so automatically)"
         ) from error
 
 

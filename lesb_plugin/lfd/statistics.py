@@ -47,7 +47,7 @@ class Statistics:
 
     @property
     def mean(self) -> NDArray[np.float64]:
-        """The mean embedding c of the unchanged faces (Eq. 6), (d,)."""
+        """Return the mean embedding c of the unchanged faces (Eq. 6), (d,)."""
         return self.clean_sum / self.faces
 
     def add(self, face: _Face) -> None:

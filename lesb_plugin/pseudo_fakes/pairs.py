@@ -74,7 +74,7 @@ class PairMaker(torch.utils.data.Dataset[CropPair | Skipped]):
         return self.make(*item)
 
     def make(self, epoch: int, index: int, family: str | None = None) -> CropPair | Skipped:
-        """One pair; of the family given, or of one that is drawn by its weight."""
+        """Return one pair; of the family given, or of one that is drawn by its weight."""
         key = self.store.entries[index].key
         reason = ""
         for attempt in range(_ATTEMPTS):
@@ -139,7 +139,7 @@ class PairMaker(torch.utils.data.Dataset[CropPair | Skipped]):
 
 
 def load_recipe(style: str) -> Recipe:
-    """The recipe in a style file; ConfigError says what is wrong with it."""
+    """Return the recipe in a style file; ConfigError says what is wrong with it."""
     recipe: Recipe = resolve(Recipe, style)
     fault = recipe.check(FAMILIES)
     if fault:
@@ -156,7 +156,7 @@ def pair_maker(
     seed: int = 0,
     shuffled: bool = False,
 ) -> PairMaker:
-    """What makes pairs of a store's faces after a style file."""
+    """Return what makes pairs of a store's faces after a style file."""
     recipe = load_recipe(style)
     try:
         blend = load_style(recipe.blend)
@@ -208,7 +208,7 @@ class Order:
         return self.epochs * self.steps
 
     def after(self, done: int) -> Iterator[list[tuple[int, int]]]:
-        """The steps that follow `done` steps, as (epoch, face) of each pair."""
+        """Yield the steps that follow `done` steps, as (epoch, face) of each pair."""
         for epoch in range(done // self.steps, self.epochs):
             rng = np.random.default_rng([self.seed, stable_int("order"), epoch])
             faces = rng.permutation(self.faces).tolist()
@@ -323,7 +323,7 @@ def _as_it_is(item: Any) -> Any:
 
 
 def _quiet_worker(_worker: int) -> None:
-    """One thread, and no reaction to Ctrl-C: the trainer finishes its step and ends the workers."""
+    """Use one thread and ignore Ctrl-C: the trainer finishes its step and ends the workers."""
     cv2.setNumThreads(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()

@@ -162,7 +162,7 @@ def model_of(
     seed: int,
     board: Board,
 ) -> RoiModel:
-    """Heads that learn from `train`; all that is chosen or calibrated is so on `val`."""
+    """Return heads that learn from `train`; all that is chosen or calibrated is so on `val`."""
     dim, parts = embedder.backbone.dim, len(regions.parts)
     known, unseen = (
         Examples(part_features(split.rows, dim, parts), split.labels) for split in (train, val)
@@ -198,7 +198,7 @@ def _recipe(options: RoiFitOptions) -> PartRecipe:
 
 
 def _probe(embedder: Embedder, train: Encoded, val: Encoded) -> Probe | None:
-    """None where the backbone's weights have a fake/real head of their own."""
+    """Fit a probe; None if the backbone's weights have a fake/real head of their own."""
     dim = embedder.backbone.dim
     known, unseen = (global_embedding(split.rows, dim) for split in (train, val))
     if embedder.logits(unseen[:1]) is not None:
@@ -210,13 +210,16 @@ def _probe(embedder: Embedder, train: Encoded, val: Encoded) -> Probe | None:
 def _check_faces(context: FitContext) -> None:
     if min(len(context.train), len(context.val)) < FEWEST:
         raise DataError(
-            f"lesb_roi needs {FEWEST} or more real faces to train on and as many to validate on, "
-            f"got {len(context.train)} and {len(context.val)}; add data with --train and --val"
+            f"lesb_roi needs at least {FEWEST} real faces to train on and as many to"
+            f" validate on, got {len(context.train)} and {len(context.val)}; add data with"
+            " --train and --val"
         )
 
 
 def _skipped(encode: RoiEncoder, item: PartViews) -> Skipped:
-    """A face with a part outside of its crop; DataError where it is the backbone that fails."""
+    """Return a face with a part outside of its crop; DataError where it is the backbone that
+    fails.
+    """
     reason = encode.fault(item.images, item.landmarks)
     if not reason:
         raise DataError(

@@ -33,7 +33,7 @@ any weights on the same pseudo-fakes."""
 
 
 def configure_train(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench train`: those of TrainConfig."""
+    """Add the flags of `bench train`: those of TrainConfig."""
     parser.usage = f"{parser.prog} [options]"
     parser.epilog = _EXAMPLES
     add_config_flags(parser, TrainConfig)

@@ -129,7 +129,9 @@ class Trainer:
         return of_first(stop.reason) or "interrupted"
 
     def _figures(self) -> str:
-        """What the bar ends with: loss and accuracy of the epoch so far, AUC on val, step size."""
+        """Return what the bar ends with: loss and accuracy of the epoch so far, AUC on val, step
+        size.
+        """
         tally = self.tally
         best = f", val AUC {self.best:.3f}" if math.isfinite(self.best) else ""
         return (
@@ -150,7 +152,7 @@ class Trainer:
             yield batch
 
     def _step(self, batch: Batch) -> dict[str, float]:
-        """One step, and its curves."""
+        """Return one step, and its curves."""
         start = time.perf_counter()
         images = batch.images.to(self.device).flatten(0, 1)  # (2n, S, S, 3), real before fake
         truth = _truth(batch, self.device)
@@ -312,7 +314,7 @@ class Trainer:
 
 
 def _truth(batch: Batch, device: str) -> Truth:
-    """Of the images of a batch in a row, real before fake."""
+    """Return the labels of the images of a batch in a row, real before fake."""
     parts = changed = None
     if batch.parts is not None and batch.changed is not None:
         parts, changed = (

@@ -73,7 +73,9 @@ def train(config: TrainConfig) -> TrainResult:
 
 
 def plan_training(config: TrainConfig) -> list[tuple[str, str]]:
-    """What `train` would do, checked but not done; raises what it would raise before it begins."""
+    """Return what `train` would do, checked but not done; raises what it would raise before it
+    begins.
+    """
     load_recipe(config.style), load_recipe(config.val_style)
     out = Path(config.out or f"runs/train_{config.backbone.replace('/', '_')}")
     _refuse_taken(out, config)
@@ -159,7 +161,7 @@ def _refuse_taken(out: Path, config: TrainConfig) -> None:
         )
     there = [name for name in (CHECKPOINT, WEIGHTS, LOG) if (out / name).exists()]
     if there and not (config.resume or config.overwrite):
-        go_on = "--resume to go on with that run, " if CHECKPOINT in there else ""
+        go_on = "--resume to continue that run, " if CHECKPOINT in there else ""
         raise ConfigError(
             f"{out / there[0]} exists already; pass {go_on}--overwrite to start over, or another"
             " --out"

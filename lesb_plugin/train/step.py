@@ -76,7 +76,7 @@ def _losses(
 
 
 def split_pairs(count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows of the two forward passes over `count` images, pairs in a row: no pair in either.
+    """Return rows of the two forward passes over `count` images, pairs in a row: no pair in either.
 
     Each holds as many reals as fakes (give or take one pair). In a pass with both of a pair, batch
     norm's statistics give away which is which, and a network learns to read them rather than the

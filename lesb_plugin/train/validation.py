@@ -60,7 +60,7 @@ class Verdict:
     reals: NDArray[np.float64]
 
     def exceeded_by(self, share: float) -> float:
-        """The logit of fake that `share`, in (0, 1), of the real images exceed."""
+        """Return the logit of fake that `share`, in (0, 1), of the real images exceed."""
         return float(np.quantile(self.reals, 1.0 - share))
 
     def record(self) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def build_val_set(
     assert place is not None  # noqa: S101 - of the rank that has made them
     path, records = place
     if len({label for label, _, _ in records}) < 2:
-        raise DataError(f"no pairs to validate on could be made of {len(maker)} faces")
+        raise DataError(f"no pairs to validate on could be made from {len(maker)} faces")
     size = maker.crop.size
     images = np.memmap(path, np.uint8, mode="r", shape=(len(records), size, size, 3))
     labels, people, families = zip(*records, strict=True)
@@ -119,7 +119,7 @@ def _made(
 def verdict(
     network: nn.Module, val: ValSet, *, device: str, precision: str, quiet: bool
 ) -> Verdict:
-    """Scores of every image, and what they amount to; the network is left in eval mode.
+    """Return scores of every image, and what they amount to; the network is left in eval mode.
 
     Ranks share the images, and all get the same.
     It gives logits of real and fake (B, 2), or of fake alone (B, 1).
@@ -153,7 +153,7 @@ def _auc_of(val: ValSet, scores: NDArray[np.float64], chosen: NDArray[np.bool_])
 
 
 def _interval(val: ValSet, scores: NDArray[np.float64]) -> tuple[float, float]:
-    """The central 95 % of the AUC when people are drawn with replacement; NaN where it has none."""
+    """Return the central 95 % of the AUC over draws of people; NaN if it is undefined."""
     drawn = draw_weights(val.labels, val.people, _DRAWS, np.random.default_rng(0))
     found = interval(np.concatenate([auc_weighted(val.labels, scores, each) for each in drawn]))
     low, high = (np.nan if end is None else end for end in (found.low, found.high))

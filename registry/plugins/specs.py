@@ -53,7 +53,7 @@ class Lazy:
     target: str
 
     def load(self) -> Any:
-        """The object itself; a PluginError says which half of the address is wrong."""
+        """Import and return the object; a PluginError says which half of the address is wrong."""
         module_name, _, attribute = self.target.partition(":")
         try:
             module = importlib.import_module(module_name)
@@ -71,7 +71,7 @@ class Lazy:
 
 
 def lazy(target: str) -> Lazy:
-    """`lazy("package.module:name")`: what a record holds in place of an import."""
+    """Name an object as `lazy("package.module:name")`: what a record holds instead of an import."""
     module, colon, attribute = target.partition(":")
     if not (module and colon and attribute):
         raise PluginError(f"lazy({target!r}) is not of the form 'package.module:name'")

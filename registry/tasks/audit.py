@@ -43,7 +43,7 @@ class AuditInputs:
 
 
 def prepare_audit(config: AuditSettings) -> AuditInputs:
-    """The detector, the explainer and the data that a configuration names.
+    """Build the detector and the explainer and find the data that a configuration names.
 
     BenchErrors say what is wrong.
     """

@@ -65,7 +65,7 @@ def _fittable(plugins: Plugins, name: str) -> DetectorSpec:
         return spec
     names = ", ".join(each.name for each in _all_fittable(plugins))
     raise ConfigError(
-        f"detector {name!r} has nothing to fit; detectors that have: {names or 'none'}"
+        f"detector {name!r} has nothing to fit; detectors that can be fitted: {names or 'none'}"
     )
 
 
@@ -120,20 +120,22 @@ def _context(
 
 
 def artefact_folder(config: FitConfig) -> Path:
-    """Where the artefact goes; ConfigError where one is already."""
+    """Choose where the artefact goes; a ConfigError if one is already there."""
     name = f"{config.detector}_{(config.backbone or '').replace('/', '_')}"
     out = Path(config.out or f"runs/{name}")
     artefact = artefact_in(out)
     if artefact.exists() and not (config.overwrite or _is_half_done(out)):
         raise ConfigError(
-            f"{artefact} exists already; pass --overwrite to fit it again, or another --out"
+            f"{artefact} already exists; pass --overwrite to fit it again, or another --out"
         )
     return out
 
 
 @contextmanager
 def _marked(out: Path) -> Iterator[None]:
-    """A file that stays where a fit ends between its artefact and its report, killed or not."""
+    """Mark a fit with a file that stays if it ends between its artefact and its report, killed or
+    not.
+    """
     mark = out / unfinished_name(_MARK)
     mark.touch()
     try:
@@ -155,7 +157,7 @@ def _marks(out: Path) -> list[Path]:
 
 
 def _is_half_done(out: Path) -> bool:
-    """Whether the artefact is of a fit that has not come to the end: the next one may replace it.
+    """Say whether the artefact is from a fit that did not finish: the next one may replace it.
 
     One that is older than the mark is whole, and of an earlier fit.
     """

@@ -29,7 +29,7 @@ _OF_ITS_OWN = {"options"}  # a field of both that means another thing in each: o
 
 
 def fit_first(plugins: Plugins, chosen: Chosen, config: ScoredDataSettings) -> Fitted | None:
-    """The backbone, and what was fitted on `--fit-on` for it, now or before; else None.
+    """Return the backbone and what was fitted on `--fit-on` for it, now or before; else None.
 
     Nothing is fitted where an artefact is given, nor a detector that needs no backbone.
     """
@@ -42,7 +42,7 @@ def fit_first(plugins: Plugins, chosen: Chosen, config: ScoredDataSettings) -> F
 
 
 def fits_first(chosen: Chosen, config: ScoredDataSettings) -> bool:
-    """Whether the detector is fitted on `--fit-on` before it scores, or was before."""
+    """Say whether the detector is fitted on `--fit-on` before it scores, or was before."""
     asked = bool(config.fit_on) and config.detector_artefact is None
     return asked and chosen.backbone is not None
 
@@ -82,7 +82,7 @@ def _fit_into(folder: Path, plugins: Plugins, config: FitConfig, spec: DetectorS
 
 
 def fit_config(config: ScoredDataSettings) -> FitConfig:
-    """A fit on `fit_on` that reads, crops and computes as the evaluation does."""
+    """Return a fit on `fit_on` that reads, crops and computes as the evaluation does."""
     own = {each.name for each in fields(FitConfig)}
     shared = {each.name for each in fields(ScoredDataSettings)} & own - _OF_ITS_OWN
     values = {name: getattr(config, name) for name in shared}
@@ -92,7 +92,7 @@ def fit_config(config: ScoredDataSettings) -> FitConfig:
 
 
 def _fit_key(plugins: Plugins, config: FitConfig, spec: DetectorSpec, embedder: Embedder) -> str:
-    """sha256 of all that decides what a fit gives."""
+    """Hash all that decides what a fit gives (sha256)."""
     options = resolve_options(
         None if spec.fit_options is None else spec.fit_options.load(), config.options
     )

@@ -73,7 +73,9 @@ def real_faces_of(config: RealFaceSettings, name: str, split: str) -> list[Sampl
 
 
 def prepare_training(config: TrainingSettings) -> TrainingInputs:
-    """The backbone, the data and the device that `config` names; BenchErrors say what is wrong."""
+    """Build the backbone and find the data and the device that `config` names; BenchErrors say
+    what is wrong.
+    """
     faces = prepare_faces(config)
     for precision in dict.fromkeys((config.precision, config.val_precision)):
         warn_if_emulated(faces.device, precision)

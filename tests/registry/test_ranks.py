@@ -87,7 +87,7 @@ def test_a_command_that_ranks_do_not_share_runs_in_one_process(
 ) -> None:
     assert main(["list", "metrics"]) == 2
     assert capsys.readouterr().err == (
-        "rank 1: error: `bench list` runs in one process, and torchrun has started 3; start it"
+        "rank 1: error: `bench list` runs in a single process, and torchrun has started 3; start it"
         " without torchrun (processes can share: eval, fit, prepare, train, audit)\n"
     )
 

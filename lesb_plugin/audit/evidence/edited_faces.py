@@ -23,13 +23,13 @@ _TRIES = 4
 def with_edits(
     faces: Sequence[AuditFace], per_face: int, seed: int, *, quiet: bool
 ) -> tuple[AuditFace, ...]:
-    """The real faces among `faces`, and `per_face` edits of each.
+    """Return the real faces among `faces`, and `per_face` edits of each.
 
     Families, strengths and single parts take turns; every draw depends on (seed, face, edit) alone.
     """
     reals = [face for face in faces if not face.fake]
     if len({face.identity for face in reals}) < 2:
-        raise DataError("--make-edits needs real faces of two people or more")
+        raise DataError("--make-edits needs real faces of at least two people")
 
     def edits(at: int) -> list[AuditFace]:
         donor = _donor(reals, at)
@@ -41,7 +41,7 @@ def with_edits(
 
 
 def _donor(reals: Sequence[AuditFace], at: int) -> AuditFace:
-    """The next face of somebody else."""
+    """Return the next face of somebody else."""
     rest = [*reals[at + 1 :], *reals[:at]]
     return next(face for face in rest if face.identity != reals[at].identity)
 
@@ -71,11 +71,11 @@ def _edit(face: AuditFace, donor: AuditFace, seed: tuple[int, int, int], turn: i
             mask=mask,
             source=face.crop,
         )
-    raise DataError(f"{_TRIES} edits in a row change nothing of the face of {face.identity}")
+    raise DataError(f"{_TRIES} edits in a row changed nothing in the face of {face.identity}")
 
 
 def _parts(count: int, turn: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """(K,) changed parts: one, which takes turns, or in a quarter of the edits several."""
+    """Return (K,) changed parts: one, which takes turns, or in a quarter of the edits several."""
     truth = np.zeros(count, np.bool_)
     truth[(turn // len(FAMILIES) + turn) % count] = True
     if count > 1 and rng.random() < _SEVERAL:

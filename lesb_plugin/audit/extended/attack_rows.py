@@ -34,7 +34,7 @@ Order = NDArray[np.int64]
 Falls = dict[str, dict[str, float]]  # of one face, by key of a row and by who ranks
 
 _LIME, _RANDOM = "LIME", "random"
-_TITLE = "fall of the score, attack on the top {count} {what}"
+_TITLE = "drop in score, attack on the top {count} {what}"
 _PARTS, _SEGMENTS = "parts", "segments"
 _NO_SLIC = "segments need scikit-image: pip install 'lesb-plugin[audit]'"
 
@@ -117,7 +117,7 @@ def _row(study: Study, key: str, what: str, count: int, falls: Mapping[int, Fall
 def _falls(
     study: Study, row: int, face: AuditFace, what: str, before: float, lime: _Lime | None
 ) -> Falls:
-    """The falls of one face."""
+    """Return the falls of one face."""
     # A face's draws are its own, so that they do not depend on how long other attacks went on.
     rng = study.rng(f"attack {what} {row}")
     if what == _SEGMENTS:
@@ -163,7 +163,7 @@ def _segment_orders(
 
 
 def _lime(study: Study, row: int, face: AuditFace) -> _Lime:
-    """One fit, of which both the order of segments and that of parts are read."""
+    """Return one fit, of which both the order of segments and that of parts are read."""
     segments = slic_segments(face.crop.image)
     rng = study.rng(f"LIME {row}")
     coalitions = coalition_samples(study.config.lime_samples, int(segments.max()) + 1, rng)

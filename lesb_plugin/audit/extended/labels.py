@@ -41,7 +41,7 @@ class _Refit:
 
 
 def labels_row(study: Study) -> list[Row]:
-    """Recall as in `right_part`, of heads fitted anew on faces whose labels were exchanged.
+    """Return recall as in `right_part`, of heads fitted anew on faces whose labels were exchanged.
 
     On one half of the people heads of the detector's own kind learn the labels of other faces, and
     score the other half; the mean of SHUFFLES exchanges. Range [0, 1], lower is better. Chance is
@@ -103,7 +103,7 @@ def _scored(
 
 
 def _refit(study: Study, rows: Rows) -> _Refit | str:
-    """How the detector's heads are fitted anew, or why they cannot be."""
+    """Return how the detector's heads are fitted anew, or why they cannot be."""
     detector, found = study.subject.inputs.detector, study.found
     crops = [found.faces[row].crop for row in rows]
     if study.subject.inputs.explain is not None:
@@ -115,7 +115,7 @@ def _refit(study: Study, rows: Rows) -> _Refit | str:
         local = detector.project(_embedded(detector, crops, study.config.batch_size))
         inputs = np.stack([local[name] for name in found.names])
         return _of_lesb(inputs, (~found.real[rows]).astype(np.int64))
-    return "the detector has no heads of parts that could be refitted"
+    return "the detector has no part heads that could be refitted"
 
 
 def _embedded(

@@ -25,11 +25,11 @@ _ROWS: Mapping[str, Callable[[Study], list[Row]]] = {
     "labels": labels_row,
     "attack": attack_rows,  # the longest by far
 }
-_STOPPED = "stopped before it was measured"
+_STOPPED = "stopped before it could be measured"
 
 
 def extended_rows(study: Study, wanted: Collection[str]) -> tuple[list[Row], bool]:
-    """Rows of the keys `wanted`; none for an explanation that says nothing of any face.
+    """Return rows of the keys `wanted`; none for an explanation that says nothing of any face.
 
     They take up to hours: Ctrl-C ends them early, and those that were finished count, as do the
     faces that were attacked by then. The second value says whether that happened.

@@ -69,7 +69,7 @@ class Study:
         )
 
     def rng(self, key: str) -> np.random.Generator:
-        """Of one row: what a row draws does not depend on which others are measured."""
+        """Return the generator of one row: its draws do not depend on which others are measured."""
         return np.random.default_rng([self.config.seed, *key.encode()])
 
     def each_fake(self, call: Callable[[int, AuditFace], R], label: str) -> dict[int, R]:
@@ -80,11 +80,11 @@ class Study:
         return {row: each for (row, _), each in zip(pairs, found, strict=True)}
 
     def column(self) -> Array:
-        """(n,) of NaN, to be filled for some faces."""
+        """Return (n,) of NaN, to be filled for some faces."""
         return np.full(len(self.found.faces), np.nan)
 
     def heat(self, row: int) -> Map:
-        """(S, S): the explanation of a face by pixel.
+        """Return (S, S): the explanation of a face by pixel.
 
         Its map, or its part scores painted into their parts.
         """
@@ -96,13 +96,13 @@ class Study:
         return painted(face.parts, self.z[row])
 
     def read(self, explain: Explain, rows: Rows, label: str) -> Reading:
-        """What another explainer of the same detector says of the faces of some rows."""
+        """Return what another explainer of the same detector says of the faces of some rows."""
         inputs = replace(self.subject.inputs, explain=explain)
         other = Subject(inputs, self.subject.names, self.config.batch_size, quiet=self.config.quiet)
         return self.read_again(rows, label, other)
 
     def read_again(self, rows: Rows, label: str, subject: Subject | None = None) -> Reading:
-        """The same explanation anew, for a detector that has changed."""
+        """Return the same explanation anew, for a detector that has changed."""
         faces = [self.found.faces[row] for row in rows]
         return (subject or self.subject).read(
             [face.crop for face in faces], [face.parts for face in faces], label

@@ -53,7 +53,7 @@ class CropRecipe:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What all crops of a data set share."""
+        """Return what all crops of a data set share."""
         chosen = {"frames": self.frames} if self.frame_policy != "all" else {}
         return {
             **asdict(self.crop),
@@ -64,7 +64,8 @@ class CropRecipe:
         }
 
     def crops(self, frame: Frame) -> list[tuple[Crop, NDArray[np.bool_] | None]]:
-        """The faces of a frame, the largest first, each with what was changed of it where known.
+        """Return the faces of a frame, the largest first, each with what was changed of it where
+        known.
 
         A DataError where there is no face.
         """
@@ -89,7 +90,7 @@ class Job:
 
     @property
     def input(self) -> str:
-        """The file, or the first frame."""
+        """Return the file, or the first frame."""
         return str(self.video.file or self.video.frames[0].path)
 
 
@@ -108,7 +109,7 @@ class Summary:
 
     @property
     def reasons(self) -> Counter[str]:
-        """Frames without a crop by reason."""
+        """Return frames without a crop by reason."""
         return Counter(reason for record in self.records for _, reason in record.failures)
 
 
@@ -242,8 +243,9 @@ def _over_processes(jobs: Sequence[Job], worker: _Worker, count: int) -> Iterato
             yield from pool.map(_work, jobs)
         except BrokenProcessPool:
             raise DataError(
-                "a process ended without a word (out of memory, or a decoder that crashed); what is"
-                " finished is kept: run the same command again, with fewer --workers"
+                "a process ended without a message (out of memory, or a decoder that"
+                " crashed); finished work is kept: run the same command again with fewer"
+                " --workers"
             ) from None
 
 

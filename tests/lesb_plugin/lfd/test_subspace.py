@@ -178,13 +178,13 @@ def test_a_rank_beyond_the_directions_that_vary_is_an_error():
     batch[:, :, 3:] = 1.0
     assert fit_subspace(filled(batch), 3).rank == 3
     with pytest.raises(
-        ValueError, match="rank 4 asked for, but the variants differ in 3 directions"
+        ValueError, match="rank 4 cannot be used: the variants differ in only 3 directions"
     ):
         fit_subspace(filled(batch), 4)
 
 
 def test_variants_that_never_differ_are_an_error():
-    with pytest.raises(ValueError, match="differ in 0 directions"):
+    with pytest.raises(ValueError, match="differ in only 0 directions"):
         fit_subspace(filled(np.ones((5, 4, D), np.float32)), 1)
 
 

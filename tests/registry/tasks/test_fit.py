@@ -200,7 +200,7 @@ def test_a_split_without_real_faces_is_refused(data: Path) -> None:
     rows = (data / "manifest.csv").read_text().splitlines()
     kept = [row for row in rows if not (",val," in row and ",0,p" in row)]
     (data / "manifest.csv").write_text("\n".join(kept))
-    with pytest.raises(DataError, match=r"val split holds 2 videos and none is real"):
+    with pytest.raises(DataError, match=r"val split holds 2 videos, and none is real"):
         _fit(data)
 
 

@@ -89,5 +89,5 @@ def test_ranks_share_a_shard_and_say_who_has_an_error(
     assert_equal_runs(one, tmp_path / "merged")
     done = run([*TORCHRUN, "-m", "registry", "merge", "x", "--out", "y"], variables)
     assert done.returncode != 0
-    assert re.search(r"^error: `bench merge` runs in one process", done.stderr, re.MULTILINE)
-    assert "rank 1: error: `bench merge` runs in one process" in done.stderr
+    assert re.search(r"^error: `bench merge` runs in a single process", done.stderr, re.MULTILINE)
+    assert "rank 1: error: `bench merge` runs in a single process" in done.stderr
