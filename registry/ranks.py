@@ -78,7 +78,7 @@ class Rank:
 
     @property
     def head(self) -> int:
-        """The number of the rank that is the first on this machine."""
+        """Return the number of the rank that is the first on this machine."""
         return self.number - self.local
 
 
@@ -112,7 +112,7 @@ def wait_for_all(meanwhile: Callable[[], object] = lambda: None) -> None:
 
 
 def gather(value: T) -> list[T]:
-    """What each rank gives, by their numbers; every rank gets all of it."""
+    """Return what each rank gives, by their numbers; every rank gets all of it."""
     rank = this_rank()
     if rank.count == 1:
         return [value]
@@ -126,7 +126,7 @@ def gather(value: T) -> list[T]:
 
 
 def gather_at_first(value: T) -> list[T] | None:
-    """What each rank gives, by their numbers, in the first rank; None in the others."""
+    """Return what each rank gives, by their numbers, in the first rank; None in the others."""
     rank = this_rank()
     if rank.count == 1:
         return [value]
@@ -140,7 +140,7 @@ def gather_at_first(value: T) -> list[T] | None:
 
 
 def of_first(value: T) -> T:
-    """What the first rank gives."""
+    """Return what the first rank gives."""
     if this_rank().count == 1:
         return value
     import torch.distributed as dist
@@ -153,7 +153,7 @@ def of_first(value: T) -> T:
 
 
 def add_up(arrays: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
-    """The sum of what all ranks give for each array, by one all-reduce; new arrays, as they were.
+    """Sum what all ranks give for each array, by one all-reduce; new arrays of the same shapes.
 
     Every rank gets the same bits. They may differ in the last digits from those of another order.
     """
@@ -173,7 +173,7 @@ def add_up(arrays: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
 
 
 def dealt_back(shares: Sequence[Sequence[T]]) -> list[T]:
-    """The items of all ranks in the order from which `Rank.share` has dealt them out."""
+    """Return the items of all ranks in the order from which `Rank.share` dealt them out."""
     rounds = zip_longest(*shares, fillvalue=_MISSING)
     return [item for each in rounds for item in each if item is not _MISSING]
 
@@ -193,7 +193,7 @@ def first_goes_first() -> Iterator[None]:
 
 
 def counted(name: str, more: int) -> int:
-    """Add to a number that all ranks count together; what it is now. It waits for nobody."""
+    """Add to a number that all ranks count together and return it; this waits for nobody."""
     with meeting():
         return _join().add(f"bench/{this_rank().restarts}/{name}", more)
 
@@ -206,7 +206,7 @@ def mark_begun(name: str) -> None:
 
 
 def was_begun(name: str) -> bool:
-    """Whether `mark_begun` was called before torchrun started the processes anew."""
+    """Say whether `mark_begun` was called before torchrun started the processes anew."""
     if not this_rank().restarts or this_rank().count == 1:
         return False
     with meeting():

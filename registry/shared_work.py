@@ -23,7 +23,7 @@ _numbers = itertools.count()  # of bars: every rank has the same ones, in the sa
 def map_shared(
     call: Callable[[T], R], items: Sequence[T], label: str, *, unit: str = "it", quiet: bool = False
 ) -> list[R]:
-    """`call` of every item, in their order, under a bar.
+    """Call `call` with every item under a bar; return the results in the order of the items.
 
     Of several ranks each calls its own, and gets the results of all.
     """
@@ -49,7 +49,7 @@ def shared_progress(
 def shared_bar(
     label: str, *, total: int, done: int = 0, unit: str = "it", quiet: bool = False
 ) -> Iterator[ProgressBar]:
-    """A bar that every rank moves on by its own items, and the first one shows.
+    """Give a bar that every rank moves on by its own items, and the first one shows.
 
     It ends when all ranks have come to the end of the block. `done` were finished before.
     """
@@ -83,7 +83,7 @@ class _SharedCount:
             self.show()
 
     def send(self) -> int:
-        """Tell the others; what all have done."""
+        """Tell the others, and return what all have done."""
         every = counted(self._name, self._mine)
         self._mine, self._sent = 0, time.monotonic()
         return every

@@ -81,7 +81,7 @@ class Statistics:
 
     @property
     def _clean(self) -> NDArray[np.float64]:
-        """(d + 1,): the sum of clean embeddings, and their number."""
+        """Return the sum of clean embeddings and their number, (d + 1,)."""
         return np.append(self.clean_sum, self.faces)
 
 

@@ -90,14 +90,14 @@ class Scatter:
         return both
 
     def to_vector(self) -> Matrix:
-        """(d^2 + 2,): the sum of outer products, and the numbers of images and variants.
+        """Return the sum of outer products and the numbers of images and variants, (d^2 + 2,).
 
         Vectors of several scatters add up to that of their `merge`.
         """
         return np.append(self._sum, (self.images, self.variants))
 
     def of_vector(self, vector: Matrix) -> Scatter:
-        """What a `to_vector` stands for, about the same reference; a new scatter."""
+        """Return what a `to_vector` stands for, about the same reference; a new scatter."""
         found = Scatter(self.dim, self.reference)
         found._sum += vector[:-2].reshape(found._sum.shape)
         found.images, found.variants = (round(count) for count in vector[-2:].tolist())

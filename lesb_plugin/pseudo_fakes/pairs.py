@@ -240,7 +240,7 @@ class _Batches(torch.utils.data.Dataset[Batch]):
         return Batch(images, masks, parts, changed, families, skipped, seconds)
 
     def _any_pair(self, step: Sequence[tuple[int, int]]) -> CropPair:
-        """The first pair of a step that can be made: no rank can do without any."""
+        """Return the first pair of a step that can be made: no rank can do without any."""
         reason = ""
         for each in step:
             item = self.maker[each]
@@ -251,7 +251,7 @@ class _Batches(torch.utils.data.Dataset[Batch]):
 
 
 def own_pairs(step: Sequence[tuple[int, int]], rank: Rank) -> list[tuple[int, int]]:
-    """A rank's share of a step, which is dealt out half by half.
+    """Choose a rank's share of a step, which is dealt out half by half.
 
     So the halves of all ranks' shares are together the halves of the step, which `bench train` sees
     in two forward passes.
@@ -285,7 +285,7 @@ def batches(
     with_parts: bool = False,
     rank: Rank = _ALONE,
 ) -> Iterator[Batch]:
-    """The batches of an order, the same for any number of workers; 0 makes them in this process.
+    """Yield the batches of an order, the same for any number of workers; 0: in this process.
 
     Of several ranks each gets its own share of every step's pairs.
     """

@@ -80,7 +80,7 @@ def _fit(
 def encode_fakes(
     context: FitContext, options: RoiFitOptions, regions: RegionSet, split: str
 ) -> Encoded | None:
-    """The encoded pairs of every face of a split; more failures than max_errors is a DataError.
+    """Encode the pairs of every face of a split; more failures than max_errors is a DataError.
 
     Of several ranks each encodes its own faces; the first gets all of them, the others None.
     """

@@ -61,7 +61,7 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
 def load_same_run(
     path: Path, device: str, config: TrainConfig, data_fingerprint: str, norms: str = ""
 ) -> dict[str, Any]:
-    """The state that was saved of this run; `norms` is what `norms_of` says.
+    """Load the state that was saved of this run; `norms` is what `norms_of` says.
 
     DataError for a file that is missing or none of ours, ConfigError for one of another run.
     """
@@ -108,7 +108,7 @@ def _check_same_run(state: Mapping[str, Any], config: TrainConfig, data_fingerpr
 
 
 def _check_same_ranks(state: Mapping[str, Any], norms: str) -> None:
-    """ConfigError for another number of processes.
+    """Raise a ConfigError for another number of processes.
 
     What dropout draws, and over which images batch norm takes its statistics, hangs on it: such a
     run would be neither the one that was begun nor one that could be run again.

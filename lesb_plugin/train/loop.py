@@ -304,8 +304,9 @@ class Trainer:
             self.average.network.load_state_dict(state["average"])
             self.optimiser.load_state_dict(state["optimiser"])
             states = state["random"].cpu()
-            own = states if states.dim() == 1 else states[self.parallel.rank.number]
-            torch.set_rng_state(own)  # of one process alone, as it once was
+            first_only = states.dim() == 1  # as checkpoints once had it
+            own = states if first_only else states[self.parallel.rank.number]
+            torch.set_rng_state(own.clone())  # torch reads a view from where its memory begins
             self.done, self.best = int(state["done"]), float(state["best"])
             self.seconds, self.log = float(state["seconds"]), dict(state["log"])
             self.tally = Tally(**state["tally"])

@@ -7,7 +7,7 @@ ranks there are. Gradients are averaged by torch's DistributedDataParallel.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,7 +29,7 @@ Norms = Literal["", "synchronised", "per-rank"]
 
 
 def norms_of(config: TrainConfig, device: str) -> Norms:
-    """Over which images batch norm takes its statistics; "" for one process, which sees all.
+    """Decide over which images batch norm takes its statistics; "" for one process: it sees all.
 
     ConfigError for ranks that cannot share what `config` asks for.
     """
@@ -53,7 +53,7 @@ def norms_of(config: TrainConfig, device: str) -> Norms:
 
 
 def with_norms(network: nn.Module, norms: Norms) -> nn.Module:
-    """The network, its batch norms synchronised where they are to be."""
+    """Return the network, its batch norms synchronised where they are to be."""
     if norms != "synchronised":
         return network
     converted: nn.Module = convert_sync_batchnorm(network)  # torch's own drops timm's activations
@@ -99,13 +99,13 @@ class Parallel:
 
     @contextmanager
     def one_pass(self, *, last: bool) -> Iterator[None]:
-        """Around the forward and backward pass of a part of a step; the last averages gradients."""
+        """Enclose both passes of a part of a step; the last part averages gradients."""
         passes = self.passes
-        if last or not isinstance(passes, DistributedDataParallel):
+        waits: AbstractContextManager[None] = nullcontext()
+        if isinstance(passes, DistributedDataParallel) and not last:
+            waits = passes.no_sync()
+        with meeting(), waits:
             yield
-        else:
-            with passes.no_sync():
-                yield
 
     def begin(self, pairs: int) -> None:
         """Weigh this rank, which sees `pairs` in the step that begins."""
@@ -114,7 +114,7 @@ class Parallel:
             self.weight = self.rank.count * pairs / every
 
     def end(self, batch: Batch, loss: float, right: float) -> Step:
-        """What all ranks have found in this step, of what this one has."""
+        """Return what all ranks have found in this step, given what this one has."""
         count, skipped = len(batch.images), len(batch.skipped)
         if self.rank.count == 1:
             return Step(loss, right, count, skipped, batch.seconds)
@@ -124,7 +124,7 @@ class Parallel:
         return Step(losses / pairs, rights / pairs, round(pairs), round(faults), seconds)
 
     def any_of(self, *flags: bool) -> list[bool]:
-        """Of each flag, whether it holds in any rank."""
+        """Say of each flag whether it holds in any rank."""
         return list(flags) if self.rank.count == 1 else [each > 0 for each in self._sums(*flags)]
 
     def take_from_first(self, network: nn.Module) -> None:
@@ -149,7 +149,7 @@ class _Passes(nn.Module):
         self.network = network
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Logits (n, 2), and the answer (n, outputs, h, w) of a Learner."""
+        """Return logits (n, 2), and the answer (n, outputs, h, w) of a Learner."""
         if isinstance(self.network, Learner):
             return self.network.with_answer(images)
         logits: torch.Tensor = self.network(images)

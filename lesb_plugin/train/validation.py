@@ -96,7 +96,7 @@ def build_val_set(
 def _made(
     maker: PairMaker, path: Path, fakes: int, reals: int, workers: int, *, quiet: bool
 ) -> list[tuple[int, int, str]]:
-    """Label, person and family of each image that is in the file then."""
+    """Write the images into a file; return label, person and family of each."""
     draws = cast(Any, _Draws(maker, fakes))
     records: list[tuple[int, int, str]] = []
     numbers = _numbers([entry.identity for entry in maker.store.entries])

@@ -86,7 +86,7 @@ def curve_rows(study: Study) -> list[Row]:
 
 
 def _of_faces(study: Study) -> dict[int, dict[str, dict[str, float]]]:
-    """Mean falls and rises by row of a face, by key and by who ranks the pixels."""
+    """Measure mean falls and rises by row of a face, by key and by who ranks the pixels."""
     heats = _gradcam(study)
     rng = study.rng("curves")
     turns = iter(study.fakes.tolist())  # one generator draws for all faces, in this order

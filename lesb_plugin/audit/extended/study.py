@@ -73,7 +73,7 @@ class Study:
         return np.random.default_rng([self.config.seed, *key.encode()])
 
     def each_fake(self, call: Callable[[int, AuditFace], R], label: str) -> dict[int, R]:
-        """`call(row, face)` of the chosen fakes by their rows, under a bar; ranks share them."""
+        """Map the rows of the chosen fakes to `call(row, face)`, under a bar; ranks share them."""
         pairs = [(int(row), self.found.faces[row]) for row in self.fakes]
         quiet = self.config.quiet
         found = map_shared(lambda pair: call(*pair), pairs, label, unit="face", quiet=quiet)

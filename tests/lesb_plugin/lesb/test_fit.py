@@ -288,7 +288,9 @@ def embed(
     dataset = PseudoFakes(
         samples=samples, crop=embedder.backbone.crop, style=Style(), draws=3, purpose="train"
     )
-    return embed_faces(embedder, dataset, workers=0, max_errors=max_errors, quiet=True)
+    found = embed_faces(embedder, dataset, workers=0, max_errors=max_errors, quiet=True)
+    assert found is not None
+    return found
 
 
 def test_embeddings_come_with_their_labels_real_before_fake() -> None:
