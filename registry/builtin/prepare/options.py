@@ -62,6 +62,12 @@ class PrepareConfig(WorkerSettings, FaceSettings, FrameSettings, DataSettings):
     crop_from: Literal["auto", "landmarks", "detector"] = option(
         "detector", "where the face box comes from; auto takes landmarks where there are any"
     )
+    search: Literal["track", "full"] = option(
+        "track",
+        "how the faces of a video are found: where the frame before had them, with a look at a"
+        " small copy of the frame for others (track; dlib searches whole frames always), or in"
+        " every whole frame, two to three times as slow (full)",
+    )
     workers: int = option(2, "processes that work side by side", min=1)
     overwrite: bool = option(False, "make crops anew that are there, or that differ in settings")
 
