@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from registry.backbones.backend_choice import choose_backend
 from registry.backbones.device import resolve_device, reuse_freed_memory, warn_if_emulated
 from registry.backbones.protocol import check_protocol
 from registry.backbones.wrapping import wrap_backbone
@@ -23,12 +24,14 @@ def build_embedder(chosen: Chosen, config: ModelSettings) -> Embedder:
     )
     backbone = wrap_backbone(chosen.wrapper, config, bare)
     device = resolve_device(config.device)
-    warn_if_emulated(device, config.precision)
+    backend = choose_backend(config, backbone.to(device), device)
+    warn_if_emulated(device, backend.precision)
     return Embedder(
         backbone,
         device=device,
-        precision=config.precision,
+        precision=backend.precision,
         batch_size=config.batch_size,
+        engine=backend.engine,
     )
 
 

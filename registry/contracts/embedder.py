@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,16 +13,29 @@ from registry.contracts.backbone import Backbone, FineBackbone
 from registry.errors import ConfigError, did_you_mean
 from registry.fingerprints import fingerprint
 
-__all__ = ["PRECISIONS", "Embedder", "encoder_fingerprint"]
+__all__ = ["PRECISIONS", "Embedder", "Engine", "encoder_fingerprint"]
 
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "float16")
+
+
+class Engine(Protocol):
+    """What computes a backbone's forward pass in the place of eager torch, in float32."""
+
+    name: str
+
+    def __call__(
+        self, images: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Embeddings (B, d) and finest maps (B, C, h, w) of uint8 RGB crops (B, S, S, 3)."""
 
 
 class Embedder:
     """A backbone on its device, fed with uint8 crops.
 
     `encoder` identifies everything that decides what an embedding is, but the machine; embeddings
-    of equal `encoder` may be shared. `bfloat16` computes under autocast; results are float32.
+    of equal `encoder` may be shared. `bfloat16` and `float16` compute under autocast; results are
+    float32. With an `engine`, embeddings and maps are its; what needs gradients or hooks goes
+    through the backbone, in torch.
     """
 
     def __init__(
@@ -31,6 +45,7 @@ class Embedder:
         device: str = "cpu",
         precision: str = "float32",
         batch_size: int = 16,
+        engine: Engine | None = None,
     ) -> None:
         if precision not in PRECISIONS:
             raise ConfigError(
@@ -43,7 +58,16 @@ class Embedder:
         self.device = torch.device(device)
         self.precision = precision
         self.batch_size = batch_size
-        self.encoder = encoder_fingerprint(backbone, precision)
+        self.engine = engine
+        computed = precision if engine is None else f"{precision} {engine.name}"
+        self.encoder = encoder_fingerprint(backbone, computed)
+
+    @property
+    def backend(self) -> str:
+        """What computes embeddings, by the name that `--backend` has for it."""
+        if self.engine is not None:
+            return self.engine.name
+        return {"bfloat16": "bf16", "float16": "fp16"}.get(self.precision, "torch")
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embeddings (B, d) of uint8 RGB crops (B, S, S, 3); NaN is left for the caller to see."""
@@ -83,11 +107,13 @@ class Embedder:
 
     def autocast(self) -> torch.autocast:
         """The context in which the backbone computes at this precision."""
-        enabled = self.precision == "bfloat16"
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+        half = torch.float16 if self.precision == "float16" else torch.bfloat16
+        return torch.autocast(self.device.type, half, enabled=self.precision != "float32")
 
     @torch.inference_mode()
     def _embed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if self.engine is not None:
+            return self.engine(images)[0]
         with self.autocast():
             return _array(self.backbone.embed(self.backbone.features(self.pixels(images))))
 
@@ -95,6 +121,8 @@ class Embedder:
     def _embed_with_map(
         self, images: NDArray[np.uint8]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        if self.engine is not None:
+            return self.engine(images)
         backbone = self.backbone
         features_of = (
             backbone.fine_features if isinstance(backbone, FineBackbone) else backbone.features

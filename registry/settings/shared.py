@@ -163,6 +163,12 @@ class BatchSettings(ComputeSettings):
     heading: ClassVar[str] = "computation"
 
     batch_size: int = option(16, "face crops per forward pass", min=1)
+    backend: Literal["torch", "bf16", "fp16", "compile", "onnx", "openvino", "auto"] = option(
+        "torch",
+        "what computes the backbone: torch; torch in bf16 or fp16; torch.compile (compile);"
+        " onnxruntime (onnx); OpenVINO (openvino); auto: the fastest of those in float32 that start"
+        " at once, by a measurement of ten seconds that is remembered",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

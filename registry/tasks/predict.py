@@ -140,7 +140,8 @@ class Predictor:
             "scored_faces": config.faces,
             "frames": config.frames,
             "frame_policy": config.frame_policy,
-            "precision": config.precision,
+            "precision": config.precision if embedder is None else embedder.precision,
+            "backend": embedder and embedder.backend,
             "seed": config.seed,
         }
 
