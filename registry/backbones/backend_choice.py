@@ -44,8 +44,10 @@ class Backend:
     engine: Engine | None
 
 
-def choose_backend(config: BatchSettings, backbone: Backbone, device: str) -> Backend:
-    """The backend that `--backend` and `--precision` ask for.
+def choose_backend(
+    config: BatchSettings, backbone: Backbone, device: str, batch_size: int
+) -> Backend:
+    """The backend that `--backend` and `--precision` ask for, for batches of a size.
 
     A ConfigError where they contradict each other, or where it cannot be had here.
     """
@@ -63,7 +65,7 @@ def choose_backend(config: BatchSettings, backbone: Backbone, device: str) -> Ba
     if name in AUTOCAST:
         return Backend(precision=AUTOCAST[name], engine=None)
     if name == "auto":
-        name = _remembered(backbone, device, config.batch_size)
+        name = _remembered(backbone, device, batch_size)
     return Backend(precision=config.precision, engine=build_engine(name, backbone, device))
 
 

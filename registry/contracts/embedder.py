@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from registry.fingerprints import fingerprint
 
 __all__ = ["PRECISIONS", "Embedder", "Engine", "encoder_fingerprint"]
 
+T = TypeVar("T")
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
@@ -35,7 +37,8 @@ class Embedder:
     `encoder` identifies everything that decides what an embedding is, but the machine; embeddings
     of equal `encoder` may be shared. `bfloat16` and `float16` compute under autocast; results are
     float32. With an `engine`, embeddings and maps are its; what needs gradients or hooks goes
-    through the backbone, in torch.
+    through the backbone, in torch. With `on_smaller`, a batch that the device has no memory for is
+    computed in two halves and `batch_size` stays so; it is called with the new size.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Embedder:
         precision: str = "float32",
         batch_size: int = 16,
         engine: Engine | None = None,
+        on_smaller: Callable[[int], None] | None = None,
     ) -> None:
         if precision not in PRECISIONS:
             raise ConfigError(
@@ -59,6 +63,7 @@ class Embedder:
         self.precision = precision
         self.batch_size = batch_size
         self.engine = engine
+        self._on_smaller = on_smaller
         computed = precision if engine is None else f"{precision} {engine.name}"
         self.encoder = encoder_fingerprint(backbone, computed)
 
@@ -72,11 +77,9 @@ class Embedder:
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embeddings (B, d) of uint8 RGB crops (B, S, S, 3); NaN is left for the caller to see."""
         self._check(images)
-        embeddings = np.empty((len(images), self.backbone.dim), dtype=np.float32)
-        for start in range(0, len(images), self.batch_size):
-            batch = slice(start, start + self.batch_size)
-            embeddings[batch] = self._embed(images[batch])
-        return embeddings
+        if not len(images):
+            return np.empty((0, self.backbone.dim), dtype=np.float32)
+        return np.concatenate(self._in_batches(self._embed, images))
 
     def with_map(
         self, images: NDArray[np.uint8]
@@ -88,8 +91,7 @@ class Embedder:
         self._check(images)
         if not len(images):
             raise ConfigError("a feature map needs at least one crop")
-        starts = range(0, len(images), self.batch_size)
-        pairs = [self._embed_with_map(images[at : at + self.batch_size]) for at in starts]
+        pairs = self._in_batches(self._embed_with_map, images)
         embeddings, maps = (np.concatenate(arrays) for arrays in zip(*pairs, strict=True))
         return embeddings, maps
 
@@ -102,13 +104,36 @@ class Embedder:
     def pixels(self, images: NDArray[np.uint8]) -> torch.Tensor:
         """What the backbone takes, (B, 3, S, S) in [0, 1] on the device, of uint8 (B, S, S, 3)."""
         self._check(images)
-        pixels = _tensor(images).to(self.device).permute(0, 3, 1, 2)  # channels last in memory
+        there = _tensor(images)
+        if self.device.type == "cuda":  # copied while the GPU is still busy with the batch before
+            there = there.pin_memory()
+        pixels = there.to(self.device, non_blocking=True).permute(0, 3, 1, 2)  # channels last
         return pixels.float() / 255
 
     def autocast(self) -> torch.autocast:
         """The context in which the backbone computes at this precision."""
         half = torch.float16 if self.precision == "float16" else torch.bfloat16
         return torch.autocast(self.device.type, half, enabled=self.precision != "float32")
+
+    def _in_batches(
+        self, compute: Callable[[NDArray[np.uint8]], T], images: NDArray[np.uint8]
+    ) -> list[T]:
+        """`compute` of `batch_size` images at a time, of fewer where memory runs out."""
+        found: list[T] = []
+        start = 0
+        while start < len(images):
+            size = self.batch_size
+            try:
+                found.append(compute(images[start : start + size]))
+                start += size
+            except torch.OutOfMemoryError:
+                if self._on_smaller is None or size == 1:
+                    raise
+                if self.device.type == "cuda":
+                    torch.cuda.empty_cache()  # what is cached in pieces is of no use to others
+                self.batch_size = size // 2
+                self._on_smaller(self.batch_size)
+        return found
 
     @torch.inference_mode()
     def _embed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

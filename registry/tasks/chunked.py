@@ -201,7 +201,7 @@ def _computed(
     scorer = Scorer(model.detector, model.spec.name, model.spec.source, job.reader, model.crop)
     pieces = [job.pieces[index] for index in missing]
     remaining = iter(missing)
-    with closing(scorer.run(pieces, config.batch_size, config.workers)) as steps:
+    with closing(scorer.run(pieces, config.batch, config.workers)) as steps:
         for step in steps:
             if isinstance(step, int):
                 advance(step)

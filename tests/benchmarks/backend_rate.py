@@ -45,7 +45,7 @@ def built(name: str, backends: list[str], device: str, batch: int) -> dict[str, 
     embedders = {}
     for backend in backends:
         try:
-            chosen = choose_backend(BatchSettings(backend=backend), backbone, device)  # type: ignore[arg-type]
+            chosen = choose_backend(BatchSettings(backend=backend), backbone, device, batch)  # type: ignore[arg-type]
         except ConfigError as error:
             sys.stdout.write(f"{name}: {error}\n")
             continue

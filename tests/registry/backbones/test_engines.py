@@ -125,16 +125,16 @@ def test_what_is_not_installed_or_cannot_run_there_is_told(
 
 
 def test_precision_and_backend_are_one_choice(tiny: Backbone) -> None:
-    chosen = choose_backend(BatchSettings(backend="bf16"), tiny, "cpu")
+    chosen = choose_backend(BatchSettings(backend="bf16"), tiny, "cpu", 4)
     assert (chosen.precision, chosen.engine) == ("bfloat16", None)
-    chosen = choose_backend(BatchSettings(backend="fp16"), tiny, "cuda:1")
+    chosen = choose_backend(BatchSettings(backend="fp16"), tiny, "cuda:1", 4)
     assert (chosen.precision, chosen.engine) == ("float16", None)
-    chosen = choose_backend(BatchSettings(precision="bfloat16"), tiny, "cpu")
+    chosen = choose_backend(BatchSettings(precision="bfloat16"), tiny, "cpu", 4)
     assert (chosen.precision, chosen.engine) == ("bfloat16", None)
     with pytest.raises(ConfigError, match="two answers to one question"):
-        choose_backend(BatchSettings(backend="onnx", precision="bfloat16"), tiny, "cpu")
+        choose_backend(BatchSettings(backend="onnx", precision="bfloat16"), tiny, "cpu", 4)
     with pytest.raises(ConfigError, match="fp16 is for CUDA GPUs"):
-        choose_backend(BatchSettings(backend="fp16"), tiny, "cpu")
+        choose_backend(BatchSettings(backend="fp16"), tiny, "cpu", 4)
 
 
 def test_torch_stays_unless_another_saves_a_tenth() -> None:
@@ -171,7 +171,7 @@ def test_auto_measures_once_for_each_batch_size_and_leaves_out_what_fails(
     monkeypatch.setitem(engines._ENGINES, "quick", remembering)
     monkeypatch.setitem(engines._ENGINES, "bad", Halved(0.9))
     for batch_size in (2, 2, 3):
-        chosen = choose_backend(BatchSettings(backend="auto", batch_size=batch_size), tiny, "cpu")
+        chosen = choose_backend(BatchSettings(backend="auto"), tiny, "cpu", batch_size)
         assert chosen.engine is not None
         assert chosen.engine.name == "quick"
     assert len(measured) == 2
@@ -182,7 +182,7 @@ def test_auto_measures_once_for_each_batch_size_and_leaves_out_what_fails(
 
 def test_without_a_runtime_auto_is_torch(tiny: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend_choice, "engines_here", lambda _: ["torch"])
-    assert choose_backend(BatchSettings(backend="auto"), tiny, "cpu").engine is None
+    assert choose_backend(BatchSettings(backend="auto"), tiny, "cpu", 4).engine is None
 
 
 @pytest.mark.slow
@@ -210,13 +210,13 @@ def test_several_processes_take_what_was_measured_and_measure_nothing(
 ) -> None:
     monkeypatch.setattr(backend_choice, "engines_here", lambda _: ["torch", "halved"])
     monkeypatch.setitem(engines._ENGINES, "halved", Halved())
-    settings = BatchSettings(backend="auto", batch_size=5)
+    settings = BatchSettings(backend="auto")
     with monkeypatch.context() as several:
         several.setattr(backend_choice, "this_rank", lambda: Rank(number=1, count=2, local=1))
         with pytest.raises(ConfigError, match="name one of torch, halved"):
-            choose_backend(settings, tiny, "cpu")
-    measured = choose_backend(settings, tiny, "cpu")
+            choose_backend(settings, tiny, "cpu", 4)
+    measured = choose_backend(settings, tiny, "cpu", 4)
     with monkeypatch.context() as several:
         several.setattr(backend_choice, "this_rank", lambda: Rank(number=1, count=2, local=1))
-        again = choose_backend(settings, tiny, "cpu")
+        again = choose_backend(settings, tiny, "cpu", 4)
     assert (again.engine is None) == (measured.engine is None)
