@@ -25,5 +25,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """The public names, which are loaded on first use."""
+    """Return the public names, which are loaded on first use."""
     return sorted(__all__)

@@ -27,10 +27,10 @@ NAME = "lesb"
 _USAGE = """\
 usage: python -m lesb_plugin.deepfakebench SCRIPT ARGS...
 
-Runs a script of a DeepfakeBench checkout, unmodified, with the detector `lesb` registered. To be
-run in the checkout's folder. What today's packages lack of those that the checkout was written for
-is given back for the time of the run, and told. Packages that it imports:
-pip install 'lesb-plugin[deepfakebench]'. Testing only: train.py is not supported.
+Runs a script of a DeepfakeBench checkout, unmodified, with the detector `lesb` registered. Run it
+in the checkout's folder. Functions that newer packages have dropped and the checkout still calls
+are restored for this run, with a note. Packages that it imports: pip install
+'lesb-plugin[deepfakebench]'. Testing only: train.py is not supported.
 
   bench export deepfakebench --out lesb/
   python -m lesb_plugin.deepfakebench training/test.py --detector_path lesb/lesb.yaml \\
@@ -39,8 +39,8 @@ pip install 'lesb-plugin[deepfakebench]'. Testing only: train.py is not supporte
 
 
 _ENDLESS = (
-    "the checkout's loader went on trying its first frame for ever: that frame cannot be read"
-    " (damaged, or gone). `bench data check` names such files"
+    "the checkout's loader keeps retrying its first frame: that frame cannot be read"
+    " (damaged or missing). `bench data check` lists such files"
 )
 
 
@@ -78,8 +78,9 @@ def main(argv: Sequence[str]) -> int:
 def _run(script: Path, argv: list[str]) -> None:
     if not script.is_file():
         raise ConfigError(
-            f"no script {script} in {Path.cwd()}; run this in the folder of a DeepfakeBench"
-            " checkout, with the script's path first: training/test.py"
+            f"no script {script} in {Path.cwd()}; run this in the folder of a"
+            " DeepfakeBench checkout, with the script's path as the first argument:"
+            " training/test.py"
         )
     if why := out_of_scope(script):
         raise ConfigError(why)
@@ -98,7 +99,7 @@ def _run(script: Path, argv: list[str]) -> None:
 
 
 def _sources(script: Path) -> Sources:
-    """The checkout's files that the script imports, and those that register() does."""
+    """Return the checkout's files that the script imports, and those that register() does."""
     folder = script.resolve().parent
     return read_sources(script.resolve(), [folder, Path.cwd().resolve()])
 
@@ -106,13 +107,15 @@ def _sources(script: Path) -> Sources:
 def _why_not(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name == "detectors":
         return (
-            "no package `detectors` can be imported: it is the folder training/detectors of a"
-            " DeepfakeBench checkout; in the checkout, run `python -m lesb_plugin.deepfakebench"
-            " training/test.py ...`, or put training/ on PYTHONPATH"
+            "no package `detectors` can be imported: it is the folder training/detectors"
+            " of a DeepfakeBench checkout; in the checkout, run `python -m"
+            " lesb_plugin.deepfakebench training/test.py ...`, or put training/ on"
+            " PYTHONPATH"
         )
     return (
-        f"the checkout's own detectors cannot be imported ({error}); `python training/test.py"
-        " --help` fails alike: install what DeepfakeBench requires"
+        f"the checkout's own detectors cannot be imported ({error}); `python"
+        " training/test.py --help` fails in the same way: install what DeepfakeBench"
+        " requires"
     )
 
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from registry.backbones.timm_recipe import build_timm_backbone
     from registry.cli.detector_flags import configure_for_detectors
     from registry.cli.file_commands import check_inputs, configure_for_files, unscored
+    from registry.cli.file_record import file_record
     from registry.cli.flags import add_config_flags, add_dry_run_flag, add_json_flag, given_flags
     from registry.cli.processes import end_with_parent
     from registry.cli.verdict_lines import (
@@ -122,16 +123,30 @@ if TYPE_CHECKING:
     from registry.html.page import html_page, picture_uri
     from registry.leftovers import scratch_folder
     from registry.plugins.needs import is_no_file
+    from registry.ranks import (
+        Rank,
+        add_up,
+        dealt_back,
+        gather,
+        gather_at_first,
+        mark_begun,
+        meeting,
+        of_first,
+        this_rank,
+        wait_for_all,
+        was_begun,
+    )
     from registry.results.audit_summary import AuditFigure, AuditSummary, PartAudit, keep_audit
     from registry.results.bootstrap import draw_weights, interval
     from registry.results.conformal import FEWEST_REALS, QualityClasses, by_quality, conformal_p
     from registry.results.file_scores import FaceScore, FrameScore, Prediction
     from registry.results.fit_report import artefact_file
+    from registry.results.frame_runs import Segment
     from registry.results.prediction_list import Predictions
     from registry.results.provenance import package_versions
     from registry.results.result import Result
     from registry.results.roc import auc, auc_weighted
-    from registry.results.verdict import FileVerdict, PartRow, PartScale, Segment, judge
+    from registry.results.verdict import FileVerdict, PartRow, PartScale, judge
     from registry.scoring.sealed import cache_sealed, read_sealed
     from registry.settings.coerce import build
     from registry.settings.load import as_yaml, load_yaml, resolve
@@ -149,6 +164,7 @@ if TYPE_CHECKING:
         options_field,
     )
     from registry.settings.tasks import AuditSettings, ScoringConfig
+    from registry.shared_work import map_shared, shared_bar, shared_progress
     from registry.tasks.audit import AuditInputs, prepare_audit
     from registry.tasks.context import detector_context
     from registry.tasks.corrupted import Corrupted, evaluate_corrupted
@@ -166,34 +182,38 @@ __version__ = metadata.version("lesb-plugin")
 __all__ = [
     "CODECS", "FEWEST_REALS", "VERDICT_COLUMNS", "ArtefactSpec", "AuditFigure", "AuditInputs",
     "AuditSettings", "AuditSummary", "Backbone", "BackboneSpec", "BatchSettings", "BenchError",
-    "CalibratedDetector", "Coding", "CommandSpec", "ComputeSettings", "ConfigError", "Corrupted",
-    "Crop", "CropPolicy", "DataError", "DataOptions", "DataSettings", "DatasetRequest",
-    "DatasetSpec", "DescribedDetector", "Detector", "DetectorContext", "DetectorSpec",
-    "DetectorTraits", "DifferentiableDetector", "Embedder", "EmbeddingDetector", "EmptySplitError",
-    "Explain", "ExplainerSpec", "Explanation", "Face", "FaceDetectorSpec", "FaceInputs",
-    "FaceScore", "FaceSettings", "FailureSettings", "Features", "FileVerdict", "FineBackbone",
-    "FinishedRun", "FitContext", "FitReport", "Frame", "FrameScore", "FrameSettings",
-    "FreezableNetwork", "LandmarkerSpec", "LocalDetector", "Markup", "MetricSpec", "Motion",
-    "NotFittedError", "PartAudit", "PartRow", "PartScale", "Picture", "PluginError", "Prediction",
-    "Predictions", "Predictor", "QualityCalibratedDetector", "QualityClasses", "RealFaceSettings",
-    "ReporterSpec", "Resolved", "Result", "Sample", "ScoredFace", "Scores", "ScoringConfig",
-    "Segment", "TimmRecipe", "TrainableBackbone", "TrainableNetwork", "Training",
-    "TrainingSettings", "UndefinedMetricError", "UnknownNameError", "VerdictLines", "Video",
-    "VideoIndex", "WorkerSettings", "WrapperSpec", "__version__", "add_config_flags",
-    "add_dry_run_flag", "add_json_flag", "artefact_file", "as_files", "as_yaml", "auc",
-    "auc_weighted", "build", "build_timm_backbone", "by_quality", "cache_dir", "cache_or_scratch",
-    "cache_sealed", "check_inputs", "configure_for_detectors", "configure_for_files", "conformal_p",
-    "crop_face", "crop_mask", "detector_context", "draw_weights", "end_with_parent", "evaluate",
-    "evaluate_corrupted", "explain", "file_facts", "file_sha256", "find_media", "fine_detail",
-    "fingerprint", "fit", "given_flags", "hookimpl", "html_page", "interval", "is_no_file",
-    "joined", "judge", "keep_audit", "lazy", "line_notes", "load_yaml", "missing_encoders",
-    "opened_folder", "option", "options_field", "package_versions", "picture_uri", "plain_sentence",
-    "predict", "prepare_audit", "prepare_faces", "prepare_training", "print_table", "progress",
+    "CalibratedDetector", "Coding", "CommandSpec", "ComputeSettings", "ConfigError",
+    "Corrupted", "Crop", "CropPolicy", "DataError", "DataOptions", "DataSettings",
+    "DatasetRequest", "DatasetSpec", "DescribedDetector", "Detector", "DetectorContext",
+    "DetectorSpec", "DetectorTraits", "DifferentiableDetector", "Embedder", "EmbeddingDetector",
+    "EmptySplitError", "Explain", "ExplainerSpec", "Explanation", "Face", "FaceDetectorSpec",
+    "FaceInputs", "FaceScore", "FaceSettings", "FailureSettings", "Features", "FileVerdict",
+    "FineBackbone", "FinishedRun", "FitContext", "FitReport", "Frame", "FrameScore",
+    "FrameSettings", "FreezableNetwork", "LandmarkerSpec", "LocalDetector", "Markup",
+    "MetricSpec", "Motion", "NotFittedError", "PartAudit", "PartRow", "PartScale", "Picture",
+    "PluginError", "Prediction", "Predictions", "Predictor", "QualityCalibratedDetector",
+    "QualityClasses", "Rank", "RealFaceSettings", "ReporterSpec", "Resolved", "Result",
+    "Sample", "ScoredFace", "Scores", "ScoringConfig", "Segment", "TimmRecipe",
+    "TrainableBackbone", "TrainableNetwork", "Training", "TrainingSettings",
+    "UndefinedMetricError", "UnknownNameError", "VerdictLines", "Video", "VideoIndex",
+    "WorkerSettings", "WrapperSpec", "__version__", "add_config_flags", "add_dry_run_flag",
+    "add_json_flag", "add_up", "artefact_file", "as_files", "as_yaml", "auc", "auc_weighted",
+    "build", "build_timm_backbone", "by_quality", "cache_dir", "cache_or_scratch",
+    "cache_sealed", "check_inputs", "configure_for_detectors", "configure_for_files",
+    "conformal_p", "crop_face", "crop_mask", "dealt_back", "detector_context", "draw_weights",
+    "end_with_parent", "evaluate", "evaluate_corrupted", "explain", "file_facts", "file_record",
+    "file_sha256", "find_media", "fine_detail", "fingerprint", "fit", "gather",
+    "gather_at_first", "given_flags", "hookimpl", "html_page", "interval", "is_no_file",
+    "joined", "judge", "keep_audit", "lazy", "line_notes", "load_yaml", "map_shared",
+    "mark_begun", "meeting", "missing_encoders", "of_first", "opened_folder", "option",
+    "options_field", "package_versions", "picture_uri", "plain_sentence", "predict",
+    "prepare_audit", "prepare_faces", "prepare_training", "print_table", "progress",
     "progress_bar", "read_json", "read_sealed", "reading", "real_crops", "real_faces_of",
     "reference_data", "refuse_other_run", "refuse_special", "replacing", "resolve", "say",
-    "say_above_bar", "say_block", "scratch_folder", "sharpness", "shown_aspect", "similarity",
-    "spec_of", "table_head", "tag", "tell", "traits_of", "unscored", "verdict_cells", "video_frame",
-    "writable_folder", "write_text",
+    "say_above_bar", "say_block", "scratch_folder", "shared_bar", "shared_progress",
+    "sharpness", "shown_aspect", "similarity", "spec_of", "table_head", "tag", "tell",
+    "this_rank", "traits_of", "unscored", "verdict_cells", "video_frame", "wait_for_all",
+    "was_begun", "writable_folder", "write_text",
 ]  # fmt: skip
 
 _PLACES = {
@@ -201,6 +221,7 @@ _PLACES = {
     "registry.backbones.timm_recipe": "build_timm_backbone",
     "registry.cli.detector_flags": "configure_for_detectors",
     "registry.cli.file_commands": "check_inputs configure_for_files unscored",
+    "registry.cli.file_record": "file_record",
     "registry.cli.flags": "add_config_flags add_dry_run_flag add_json_flag given_flags",
     "registry.console": "print_table progress progress_bar say say_above_bar say_block tell",
     "registry.contracts.backbone": (
@@ -218,6 +239,10 @@ _PLACES = {
     ),
     "registry.data.codecs": "CODECS Coding Motion missing_encoders video_frame",
     "registry.faces.quality": "fine_detail sharpness",
+    "registry.ranks": (
+        "Rank add_up dealt_back gather gather_at_first mark_begun meeting of_first this_rank "
+        "wait_for_all was_begun"
+    ),
     "registry.results.conformal": "FEWEST_REALS QualityClasses by_quality conformal_p",
     "registry.results.fit_report": "artefact_file",
     "registry.faces.aligned_crop": "similarity",
@@ -241,7 +266,8 @@ _PLACES = {
     "registry.data.in_memory": "Picture as_files",
     "registry.results.prediction_list": "Predictions",
     "registry.results.file_scores": "FaceScore FrameScore Prediction",
-    "registry.results.verdict": "PartRow PartScale Segment FileVerdict judge",
+    "registry.results.frame_runs": "Segment",
+    "registry.results.verdict": "PartRow PartScale FileVerdict judge",
     "registry.tasks.reference": "reference_data",
     "registry.results.provenance": "package_versions",
     "registry.results.result": "Result",
@@ -253,6 +279,7 @@ _PLACES = {
         "RealFaceSettings TrainingSettings WorkerSettings option options_field"
     ),
     "registry.settings.tasks": "AuditSettings ScoringConfig",
+    "registry.shared_work": "map_shared shared_bar shared_progress",
     "registry.tasks.audit": "AuditInputs prepare_audit",
     "registry.tasks.context": "detector_context",
     "registry.tasks.corrupted": "Corrupted evaluate_corrupted",
@@ -279,5 +306,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """The public names, those that are loaded on first use among them."""
+    """List the public names, with those that are loaded on first use."""
     return sorted(__all__)

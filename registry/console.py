@@ -15,6 +15,7 @@ T = TypeVar("T")
 __all__ = [
     "Block",
     "ProgressBar",
+    "byte_count",
     "fit_columns",
     "is_number",
     "print_table",
@@ -50,7 +51,7 @@ def progress(
 
 
 class ProgressBar(Protocol):
-    """What moves a progress bar."""
+    """Moves a progress bar."""
 
     def __call__(self, count: int, figures: str = "") -> None:
         """Move it on by `count` items; `figures` stand at its end from then on."""
@@ -60,7 +61,7 @@ class ProgressBar(Protocol):
 def progress_bar(
     label: str, *, total: int | None = None, done: int = 0, unit: str = "it", quiet: bool = False
 ) -> Iterator[ProgressBar]:
-    """A bar that is moved by hand, by calling what the context gives with a number of items.
+    """Show a bar that is moved by calling what the context gives with a number of items.
 
     `done` of `total` were finished before; the rate and the time left do not count them. There
     is no bar for zero items.
@@ -88,17 +89,17 @@ def progress_bar(
 
 
 def say(text: str = "") -> None:
-    """One line on standard output: a newline in it, which a name may have, is an escape."""
+    """Print one line on standard output; a newline in it, which a name may have, is escaped."""
     say_block(text.replace("\n", "\\n"))
 
 
 def say_block(text: str) -> None:
-    """Lines on standard output."""
+    """Print lines on standard output."""
     write(text + "\n", output())
 
 
 def say_above_bar(text: str) -> None:
-    """One line on standard output at once, which on a terminal does not run into a bar."""
+    """Print one line on standard output at once; on a terminal it does not run into a bar."""
     if output().isatty() and sys.stderr.isatty():
         from tqdm import tqdm
 
@@ -109,13 +110,22 @@ def say_above_bar(text: str) -> None:
     output().flush()
 
 
+def byte_count(count: int) -> str:
+    """`1.5 GB`: a number of bytes in the largest unit of a thousand that it has one of."""
+    size, units = float(count), iter(("kB", "MB", "GB", "TB"))
+    unit = "bytes"
+    while size >= 1000 and (larger := next(units, None)):
+        size, unit = size / 1000, larger
+    return f"{count} bytes" if unit == "bytes" else f"{size:.1f} {unit}"
+
+
 def tell(text: str) -> None:
-    """One line on standard error, where it gets into no pipe."""
+    """Print one line on standard error, where it gets into no pipe."""
     write(text + "\n", sys.stderr)
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on standard output: fitted to a terminal, never cut in a file or a pipe."""
+    """Print a table on standard output: fitted to a terminal, never cut in a file or a pipe."""
     from shutil import get_terminal_size
 
     width = get_terminal_size().columns if output().isatty() else None
@@ -125,7 +135,7 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
 def table_text(
     title: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None = None
 ) -> str:
-    """A table as text; columns of numbers are aligned right, `width` None lets no line wrap.
+    """Format a table; columns of numbers are aligned right. With `width` None no line wraps.
 
     With a `width` it is fitted into that as `fit_columns` says. A cell is one line, whatever the
     names in it hold.
@@ -140,7 +150,7 @@ def table_text(
 def _block(
     header: Sequence[str], rows: Sequence[Sequence[str]], widths: Mapping[int, int] | None
 ) -> list[str]:
-    """The lines of all columns, or of those that have one of `widths`."""
+    """Return the lines of all columns, or of those that have one of `widths`."""
     import io
 
     from rich.box import SIMPLE_HEAD
@@ -168,7 +178,7 @@ def _block(
 
 
 def fit_columns(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[Block]:
-    """Blocks of columns that are each at most `width` wide, to be printed below each other.
+    """Divide columns into blocks of at most `width`, to be printed below each other.
 
     Texts and headings wrap, the widest first, and numbers do not. Where that is not enough the
     table goes on below with its first column again, so that nothing is cut.
@@ -186,14 +196,14 @@ def fit_columns(header: Sequence[str], rows: Sequence[Sequence[str]], width: int
 
 
 def is_number(cell: str) -> bool:
-    """Whether a cell is a number, an interval, or nothing, to be aligned right."""
+    """Say whether a cell is a number, an interval, or empty, to be aligned right."""
     return (
         cell in {"", "-"} or cell[0] in "0123456789.+" or (cell[0] == "-" and cell[1:2].isdigit())
     )
 
 
 def _least(column: Sequence[str], natural: int) -> int:
-    """How narrow a column may be; its first cell is the heading."""
+    """Return how narrow a column may be; its first cell is the heading."""
     heading, cells = column[0], column[1:]
     longest = max((_length(word) for cell in column for word in cell.split()), default=1)
     if all(map(is_number, cells)):
@@ -204,7 +214,7 @@ def _least(column: Sequence[str], natural: int) -> int:
 def _squeezed(
     block: Sequence[int], natural: Sequence[int], least: Sequence[int], width: int
 ) -> Block:
-    """Widths of the columns of a block: the widest that can give way does, until all fit."""
+    """Return widths of the columns of a block: the widest that can shrink does, until all fit."""
     widths = {index: natural[index] for index in block}
     for floors in (least, [1] * len(least)):  # the second where not even two columns fit
         while _total(widths.values()) > width:
@@ -221,7 +231,7 @@ def _total(widths: Iterable[int]) -> int:
 
 
 def _length(text: str) -> int:
-    """Columns of the terminal: some letters take two."""
+    """Count columns of the terminal: some letters take two."""
     from rich.cells import cell_len
 
     return cell_len(text)

@@ -77,7 +77,7 @@ class UnknownNameError(BenchError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`" did you mean 'lesb'?"` for the closest of `known`, or an empty string."""
+    """Return `" did you mean 'lesb'?"` for the closest of `known`, or an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" did you mean {close[0]!r}?" if close else ""
 

@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from registry.archives import entry_of, inside, read_entry
 from registry.console import tell
 from registry.errors import BenchError, ConfigError, DataError
 from registry.leftovers import scratch_folder, sweep, unfinished_name
@@ -26,9 +27,11 @@ __all__ = [
     "check_regular",
     "expanded",
     "file_sha256",
+    "file_size",
     "is_there",
     "opened_folder",
     "parse_json",
+    "read_file",
     "read_json",
     "refuse_special",
     "replacing",
@@ -38,7 +41,7 @@ __all__ = [
 ]
 
 
-CACHE_ADVICE = "set BENCH_CACHE to a folder that can be written, with space left"
+CACHE_ADVICE = "set BENCH_CACHE to a writable folder with space left"
 
 
 @contextmanager
@@ -59,7 +62,7 @@ def replacing(path: Path) -> Iterator[Path]:
         if reason is None:
             raise
         raise DataError(
-            f"cannot write {path}: {reason}; name a folder that can be written, with space left"
+            f"cannot write {path}: {reason}; choose a writable folder with space left"
         ) from error
     finally:
         with suppress(OSError, ValueError):
@@ -67,7 +70,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def _why_not_written(error: Exception) -> str | None:
-    """Why the disk or the name did not let a file be written; None for errors of another kind."""
+    """Say why the disk or the name did not let a file be written; None for other errors."""
     if isinstance(error, OSError):
         return error.strerror or str(error)
     text = " ".join(str(error).split())
@@ -80,18 +83,21 @@ def _why_not_written(error: Exception) -> str | None:
 
 @functools.lru_cache(maxsize=4096)
 def _sweep_once(folder: Path) -> None:
-    """Once in a process: a folder may hold many files, and is listed for it."""
+    """Sweep a folder once per process: it may hold many files, and is listed for that."""
     sweep(folder)
 
 
 def write_text(path: Path, text: str) -> None:
-    """A text file in UTF-8 that is there whole or not at all."""
+    """Write a text file in UTF-8, whole or not at all.
+
+    Bytes of a name that is not UTF-8 become escapes.
+    """
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def writable_folder(path: Path, advice: str = "choose another --out") -> Path:
-    """`path`, made if need be; a DataError with `advice` where nothing can be written into it."""
+    """Create the folder `path` if needed; a DataError with `advice` if it is not writable."""
     probe = path / unfinished_name("probe")
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -106,7 +112,7 @@ def writable_folder(path: Path, advice: str = "choose another --out") -> Path:
 
 @contextmanager
 def opened_folder(path: Path) -> Iterator[Path]:
-    """`writable_folder(path)` for a block; what of it was made and is empty at the end goes again.
+    """Open `writable_folder(path)` for a block; new folders that stay empty are removed again.
 
     A command that is refused thus leaves no folder behind, and no file of anybody's is deleted.
     """
@@ -120,7 +126,11 @@ def opened_folder(path: Path) -> Iterator[Path]:
 
 
 def check_regular(path: Path, kind: str) -> None:
-    """A DataError unless `path` is a file; `kind` is what it should be, for the message."""
+    """Raise a DataError unless `path` is a file; `kind` is what it should be, for the message."""
+    if (member := inside(path)) is not None:
+        if entry_of(member) is None:
+            raise DataError(f"no {kind} file {path}")
+        return
     refuse_special(path)
     try:
         is_folder = stat.S_ISDIR(path.stat().st_mode)
@@ -134,25 +144,43 @@ def check_regular(path: Path, kind: str) -> None:
 
 
 def is_there(path: Path) -> bool:
-    """Whether a file is there; False for a name that no file can have, or in a locked folder."""
+    """Say whether a file exists; False for a name that no file can have, or in a locked folder."""
     try:
-        return path.is_file()
-    except (OSError, ValueError):
+        member = inside(path)
+        return path.is_file() if member is None else entry_of(member) is not None
+    except (OSError, ValueError, DataError):
         return False
 
 
+def read_file(path: Path) -> bytes:
+    """The bytes of a file, or of one in an archive; an OSError or a DataError where not."""
+    member = inside(path)
+    return path.read_bytes() if member is None else read_entry(member)
+
+
+def file_size(path: Path) -> int:
+    """Bytes of a file, or of one in an archive, that is there; an OSError where it is not."""
+    member = inside(path)
+    if member is None:
+        return path.stat().st_size
+    entry = entry_of(member)
+    if entry is None:
+        raise FileNotFoundError(errno.ENOENT, "no such file in its archive", str(path))
+    return entry.size
+
+
 def refuse_special(path: Path) -> None:
-    """DataError for a device, a pipe or a socket: reading one may never end."""
+    """Raise a DataError for a device, a pipe or a socket: reading one may never end."""
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):  # opening it will tell
         return
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise DataError(f"{path} is no file but a device, a pipe or a socket; name a file")
+        raise DataError(f"{path} is not a file but a device, a pipe or a socket; name a file")
 
 
 def read_json(path: Path) -> Any:
-    """What a file of JSON holds; FileNotFoundError without a file, a DataError where it is none."""
+    """Return the content of a JSON file; FileNotFoundError, or a DataError if it is not JSON."""
     refuse_special(path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -164,7 +192,7 @@ def read_json(path: Path) -> Any:
 
 
 def parse_json(text: str | bytes, source: str) -> Any:
-    """What a text of JSON says; a DataError that names its `source` where it is none."""
+    """Return what a JSON text says; a DataError that names its `source` if it is not JSON."""
     try:
         return json.loads(text)
     except RecursionError:
@@ -174,7 +202,14 @@ def parse_json(text: str | bytes, source: str) -> Any:
 
 
 def file_sha256(path: Path) -> str:
-    """sha256 of the file in hexadecimal; an OSError where it cannot be read, or has no end."""
+    """Return the sha256 of a file in hexadecimal; an OSError if it cannot be read or never ends.
+
+    For one in an archive a DataError where that cannot be read.
+    """
+    if (member := inside(path)) is not None:
+        entry = entry_of(member)
+        known = "" if entry is None else entry.sha256
+        return known or hashlib.sha256(read_entry(member)).hexdigest()
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(errno.EINVAL, "not a file", str(path))
     with path.open("rb") as file:
@@ -182,7 +217,7 @@ def file_sha256(path: Path) -> str:
 
 
 def cache_dir() -> Path:
-    """`$BENCH_CACHE`, or `lesb-plugin` in the platform's cache folder; it may not exist yet.
+    """Return `$BENCH_CACHE`, or `lesb-plugin` in the platform's cache folder; it may not exist yet.
 
     A ConfigError where neither is named and there is no home folder.
     """
@@ -195,7 +230,7 @@ def cache_dir() -> Path:
 
 
 def cache_or_scratch() -> Path:
-    """The cache folder, or where it cannot be written a temporary one for this process, and why.
+    """Return the cache folder or, if it is not writable, a temporary one for this process, and why.
 
     For what the rest of a run reads; a line says that it will be made again.
     """
@@ -210,19 +245,19 @@ def _scratch(reason: str) -> Path:
     folder = ExitStack()
     path = folder.enter_context(scratch_folder("cache"))
     atexit.register(folder.close)
-    tell(f"note: nothing is kept for later runs: {reason}")
+    tell(f"note: nothing is stored for later runs: {reason}")
     return path
 
 
 def weights_dir() -> Path:
-    """Where weights files are looked for: `$BENCH_WEIGHTS`, or `weights` in the cache folder."""
+    """Return the folder of weights files: `$BENCH_WEIGHTS`, or `weights` in the cache folder."""
     if chosen := os.environ.get("BENCH_WEIGHTS"):
         return expanded(chosen)
     return cache_dir() / "weights"
 
 
 def expanded(text: str | Path) -> Path:
-    """A path with `~` and `~user` as their folders; as it stands where there is no such user."""
+    """Expand `~` and `~user` in a path; unchanged if there is no such user."""
     try:
         return Path(text).expanduser()
     except RuntimeError:

@@ -9,7 +9,7 @@ __all__ = ["fingerprint"]
 
 
 def fingerprint(parts: object, *blobs: bytes) -> str:
-    """sha256 in hexadecimal of plain data, whatever the order of its keys, and of bytes after it.
+    """Hash plain data, whatever the order of its keys, and bytes after it (sha256 in hexadecimal).
 
     What JSON has no word for counts by its text.
     """

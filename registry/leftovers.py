@@ -32,7 +32,7 @@ _own: set[str] = set()  # unfinished names of this process
 
 
 def unfinished_name(name: str) -> str:
-    """A new name for a file or folder that is to become `name` when it is finished."""
+    """Return a new name for a file or folder that is to become `name` when it is finished."""
     short = name.encode(errors="surrogateescape")[:_LONGEST].decode(errors="ignore")
     name = f".{short}.{_HOST}-{os.getpid()}-{next(_numbers)}.partial"
     _own.add(name)
@@ -40,12 +40,12 @@ def unfinished_name(name: str) -> str:
 
 
 def is_unfinished(name: str) -> bool:
-    """Whether a file's name is one of `unfinished_name`, of whatever process."""
+    """Say whether a file's name is one of `unfinished_name`, of whatever process."""
     return _NAME.fullmatch(name) is not None
 
 
 def sweep(*folders: Path) -> None:
-    """Take away what processes that are gone have left unfinished in the folders themselves."""
+    """Remove what processes that have ended left unfinished in the folders themselves."""
     for folder in folders:
         _sweep(folder)
 
@@ -65,7 +65,7 @@ def _sweep(folder: Path) -> None:
 
 @contextmanager
 def scratch_folder(what: str) -> Iterator[Path]:
-    """A folder in TMPDIR for what is large and of no use afterwards; gone after the block.
+    """Make a folder in TMPDIR for what is large and not needed afterwards; removed after the block.
 
     Folders of killed processes are swept first. A DataError where there is none or it is full.
     """
@@ -81,8 +81,7 @@ def scratch_folder(what: str) -> Iterator[Path]:
             raise
         reason = error.strerror or str(error)
         raise DataError(
-            f"cannot write to {parent}: {reason}; set TMPDIR to a folder that can be written, with"
-            " space left"
+            f"cannot write to {parent}: {reason}; set TMPDIR to a writable folder with space left"
         ) from error
     finally:
         if is_unfinished(folder.name):
@@ -90,12 +89,14 @@ def scratch_folder(what: str) -> Iterator[Path]:
 
 
 def _is_of(error: OSError, folder: Path) -> bool:
-    """Whether an error came of a file below `folder`, or of a write, which names no file."""
+    """Say whether an error came from a file below `folder`, or from a write, which names no
+    file.
+    """
     return error.filename is None or str(error.filename).startswith(str(folder))
 
 
 def _is_left(entry: os.DirEntry[str], found: re.Match[str]) -> bool:
-    """Whether the process that was writing is gone."""
+    """Say whether the process that was writing has ended."""
     if found["host"] != _HOST or sys.platform == "win32":
         with suppress(OSError):
             return time.time() - entry.stat(follow_symlinks=False).st_mtime > _A_DAY

@@ -47,15 +47,15 @@ class _Owner:
     token: str
 
     def __str__(self) -> str:
-        return f"process {self.pid} on {self.host}, which began at {self.started}"
+        return f"process {self.pid} on {self.host}, started at {self.started}"
 
     def to_text(self) -> str:
-        """What the lock holds."""
+        """Return the content of the lock."""
         return json.dumps(asdict(self), indent=1) + "\n"
 
     @classmethod
     def here(cls) -> _Owner:
-        """Of the process that asks."""
+        """Return the owner for the process that asks."""
         return cls(
             host=socket.gethostname(),
             pid=os.getpid(),
@@ -98,18 +98,18 @@ def _acquire(path: Path, owner: _Owner) -> None:
         if _take_over(path, there, owner):
             tell(f"note: took over {path.parent} from {there or 'a run'}, which ended early")
             return
-    raise ConfigError(f"other processes want {path.parent} too; choose another --out")
+    raise ConfigError(f"other processes are waiting for {path.parent} too; choose another --out")
 
 
 def _refused(path: Path, there: _Owner) -> ConfigError:
     return ConfigError(
-        f"{path.parent} is in use by {there}; wait for it, or choose another --out."
-        f" If that run is over for certain, delete {path}"
+        f"{path.parent} is in use by {there}; wait for it, or choose another --out. If"
+        f" that run has certainly ended, delete {path}"
     )
 
 
 def _create(path: Path, owner: _Owner | None) -> bool:
-    """Whether the file was not there and is now, with the owner's name if one is given."""
+    """Create the lock; say whether it was new, with the owner's name if one is given."""
     try:
         file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
     except FileExistsError:
@@ -124,7 +124,7 @@ def _create(path: Path, owner: _Owner | None) -> bool:
 
 
 def _read(path: Path) -> _Owner | None:
-    """Whose lock it is; None where it is gone, or nobody has put a name into it for a second."""
+    """Read whose lock it is; None if it is gone, or nobody has put a name into it for a second."""
     for _ in range(10):
         try:
             return _Owner(**json.loads(path.read_text(encoding="utf-8")))
@@ -136,7 +136,7 @@ def _read(path: Path) -> _Owner | None:
 
 
 def _is_gone(path: Path, there: _Owner) -> bool:
-    """Whether the owner has ended: asked of this machine, else told by its silence."""
+    """Say whether the owner has ended: asked of this machine, else inferred from its silence."""
     same = there.host == socket.gethostname() and there.place == _place()
     if same and sys.platform != "win32":  # where asking a process means to interrupt it
         return not _is_alive(there)
@@ -154,7 +154,7 @@ def _is_alive(there: _Owner) -> bool:
 
 
 def _silence(path: Path) -> float:
-    """Seconds since a file was last touched, by the clock of the file system itself."""
+    """Return seconds since a file was last touched, by the clock of the file system itself."""
     probe = path.with_name(unfinished_name(LOCK))
     try:
         probe.touch()
@@ -167,7 +167,7 @@ def _silence(path: Path) -> float:
 
 
 def _take_over(path: Path, there: _Owner | None, owner: _Owner) -> bool:
-    """Put this owner's lock in the place of the one left by `there`; False where that is gone.
+    """Replace the lock left by `there` with this owner's; return False if that is gone.
 
     Who is to do so is decided by a claim to that very lock, which one process alone can create. It
     looks at the lock once more before it replaces it, so no newer one is ever taken away.
@@ -197,7 +197,7 @@ def _live(path: Path, owner: _Owner, over: threading.Event) -> None:
 
 
 def _place() -> str:
-    """What a process number holds for: since this start of the machine, in this container."""
+    """Return what a process number is valid for: this start of the machine, in this container."""
     if not sys.platform.startswith("linux"):
         return ""
     try:
@@ -208,7 +208,9 @@ def _place() -> str:
 
 
 def _life(pid: int) -> str:
-    """When a process began, in the kernel's count; "" where that is unknown, or it has ended."""
+    """Return when a process began, in the kernel's count; "" if that is unknown, or it has
+    ended.
+    """
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -1,7 +1,7 @@
-"""Processes that torchrun has started together: which one this is, and waiting for the others.
+"""Processes that torchrun has started together: which one this is, and what they tell each other.
 
-torchrun tells each process by environment variables who it is. The processes exchange nothing but
-that they have come to a point; what they work on they take by their numbers.
+torchrun tells each process by environment variables who it is; what they work on they take by their
+numbers. Each function that exchanges something has to be called by every rank, in the same order.
 """
 
 from __future__ import annotations
@@ -9,19 +9,45 @@ from __future__ import annotations
 import atexit
 import functools
 import os
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from registry.errors import BenchError
 
-__all__ = ["Rank", "first_goes_first", "this_rank", "wait_for_all"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch.distributed.distributed_c10d import Store
+
+__all__ = [
+    "Rank",
+    "add_up",
+    "counted",
+    "dealt_back",
+    "first_goes_first",
+    "gather",
+    "gather_at_first",
+    "mark_begun",
+    "meeting",
+    "of_first",
+    "this_rank",
+    "wait_for_all",
+    "was_begun",
+]
+
+T = TypeVar("T")
+_MISSING: Any = object()
+_LOST = re.compile(r"gloo|NCCL|Store|[Cc]onnection|Socket|[Tt]imed out")  # in torch's messages
 
 _NAMES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 _PATIENCE = timedelta(days=30)  # torchrun ends those that wait when one of them fails
-_INTERVAL = 0.5  # seconds
+_SHORTEST, _INTERVAL = 0.001, 0.5  # seconds between two looks at whether all have come
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +64,26 @@ class Rank:
 
     @property
     def first(self) -> bool:
-        """Whether this is the one that writes and prints; true of a process that is alone."""
+        """Say whether this is the rank that writes and prints; true for a process that is alone."""
         return self.number == 0
 
     @property
     def prefix(self) -> str:
-        """What its messages begin with; nothing for the first."""
+        """Return what its messages begin with; nothing for the first."""
         return "" if self.first else f"rank {self.number}: "
 
     def share(self, items: range) -> range:
-        """The items that are this rank's own: every `count`-th."""
+        """Return the items that are this rank's own: every `count`-th."""
         return items[self.number :: self.count]
+
+    @property
+    def head(self) -> int:
+        """The number of the rank that is the first on this machine."""
+        return self.number - self.local
 
 
 def this_rank() -> Rank:
-    """The rank of this process, by its environment; the only one where torchrun started none."""
+    """Return the rank of this process, by its environment; the only one without torchrun."""
     number, count, local = (os.environ.get(name, "") for name in _NAMES[:3])
     numbers = all(each.isdecimal() for each in (number, count, local))
     if not numbers or not all(os.environ.get(name) for name in _NAMES):
@@ -70,24 +101,89 @@ def wait_for_all(meanwhile: Callable[[], object] = lambda: None) -> None:
         return
     import torch.distributed as dist
 
-    try:
-        _join()
+    with meeting():
         work = dist.barrier(async_op=True)
+        pause = _SHORTEST
         while not work.is_completed():
             meanwhile()
-            time.sleep(_INTERVAL)
+            time.sleep(pause)
+            pause = min(2 * pause, _INTERVAL)
         work.wait()
-    except RuntimeError as error:
-        raise BenchError(
-            "another of torchrun's processes has ended, and says above why; finished chunks are"
-            " kept, so that the same line goes on from them (torchrun --max-restarts N does so by"
-            " itself)"
-        ) from error
+
+
+def gather(value: T) -> list[T]:
+    """What each rank gives, by their numbers; every rank gets all of it."""
+    rank = this_rank()
+    if rank.count == 1:
+        return [value]
+    import torch.distributed as dist
+
+    found: list[Any] = [None] * rank.count
+    wait_for_all()  # a signal ends this wait, and not one for an exchange
+    with meeting():
+        dist.all_gather_object(found, value)
+    return found
+
+
+def gather_at_first(value: T) -> list[T] | None:
+    """What each rank gives, by their numbers, in the first rank; None in the others."""
+    rank = this_rank()
+    if rank.count == 1:
+        return [value]
+    import torch.distributed as dist
+
+    found: list[Any] | None = [None] * rank.count if rank.first else None
+    wait_for_all()
+    with meeting():
+        dist.gather_object(value, found)
+    return found
+
+
+def of_first(value: T) -> T:
+    """What the first rank gives."""
+    if this_rank().count == 1:
+        return value
+    import torch.distributed as dist
+
+    found: list[Any] = [value]
+    wait_for_all()
+    with meeting():
+        dist.broadcast_object_list(found)
+    return found[0]  # type: ignore[no-any-return]
+
+
+def add_up(arrays: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+    """The sum of what all ranks give for each array, by one all-reduce; new arrays, as they were.
+
+    Every rank gets the same bits. They may differ in the last digits from those of another order.
+    """
+    import numpy as np
+
+    flat = np.concatenate([each.ravel() for each in arrays])
+    if this_rank().count > 1:
+        import torch
+        import torch.distributed as dist
+
+        wait_for_all()
+        with meeting():
+            dist.all_reduce(torch.from_numpy(flat))
+    ends = np.cumsum([each.size for each in arrays])
+    pieces = np.split(flat, ends[:-1])
+    return [piece.reshape(each.shape) for piece, each in zip(pieces, arrays, strict=True)]
+
+
+def dealt_back(shares: Sequence[Sequence[T]]) -> list[T]:
+    """The items of all ranks in the order from which `Rank.share` has dealt them out."""
+    rounds = zip_longest(*shares, fillvalue=_MISSING)
+    return [item for each in rounds for item in each if item is not _MISSING]
 
 
 @contextmanager
 def first_goes_first() -> Iterator[None]:
-    """Let the first rank alone through the block, then all others: they find done what it did."""
+    """Let the first rank alone through the block, then all others: they find done what it did.
+
+    Nothing may be exchanged within the block.
+    """
     first = this_rank().first
     if not first:
         wait_for_all()
@@ -96,14 +192,58 @@ def first_goes_first() -> Iterator[None]:
         wait_for_all()
 
 
+def counted(name: str, more: int) -> int:
+    """Add to a number that all ranks count together; what it is now. It waits for nobody."""
+    with meeting():
+        return _join().add(f"bench/{this_rank().restarts}/{name}", more)
+
+
+def mark_begun(name: str) -> None:
+    """Remember, for as long as this torchrun lasts, that a work has begun; see `was_begun`."""
+    if this_rank().count > 1:
+        with meeting():
+            _join().set(f"bench/begun/{name}", "1")
+
+
+def was_begun(name: str) -> bool:
+    """Whether `mark_begun` was called before torchrun started the processes anew."""
+    if not this_rank().restarts or this_rank().count == 1:
+        return False
+    with meeting():
+        return bool(_join().check([f"bench/begun/{name}"]))
+
+
+@contextmanager
+def meeting() -> Iterator[None]:
+    """Be one of the processes; a BenchError where torch says that another one has ended."""
+    try:
+        if this_rank().count > 1:
+            _join()
+        yield
+    except RuntimeError as error:
+        if not _LOST.search(str(error)):
+            raise
+        raise BenchError(
+            "another of torchrun's processes has ended; its message is above. Finished"
+            " chunks are kept: run the same line again to continue (torchrun"
+            " --max-restarts N does so automatically)"
+        ) from error
+
+
 @functools.cache
-def _join() -> None:
-    """Meet the other processes; by gloo, as tensors are never exchanged."""
+def _join() -> Store:
+    """Meet the other processes; what is given is a store that all of them see.
+
+    What lies in memory goes by gloo, what lies on a GPU by NCCL, which connects on first use.
+    """
     import torch.distributed as dist
+    from torch.cuda import is_available
     from torch.distributed.rendezvous import rendezvous
 
-    store, number, count = next(rendezvous("env://", timeout=_PATIENCE))
+    shared, number, count = next(rendezvous("env://", timeout=_PATIENCE))
     # torchrun keeps one store for all restarts: in the addresses of before nobody would be met
-    store = dist.PrefixStore(f"bench/{this_rank().restarts}", store)  # type: ignore[attr-defined]
-    dist.init_process_group("gloo", store=store, rank=number, world_size=count, timeout=_PATIENCE)
+    own = dist.PrefixStore(f"bench/{this_rank().restarts}", shared)  # type: ignore[attr-defined]
+    backends = "cpu:gloo,cuda:nccl" if is_available() and dist.is_nccl_available() else "gloo"
+    dist.init_process_group(backends, store=own, rank=number, world_size=count, timeout=_PATIENCE)
     atexit.register(dist.destroy_process_group)
+    return shared  # type: ignore[no-any-return]

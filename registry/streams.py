@@ -26,7 +26,7 @@ class OutputError(OSError):
 
 
 def output() -> TextIO:
-    """The stream of the command's own lines."""
+    """Return the stream of the command's own lines."""
     return _own[-1] if _own else sys.stdout
 
 
@@ -75,7 +75,9 @@ def shared_output() -> Iterator[None]:
 
 @contextmanager
 def _stream_beside(before: TextIO) -> Iterator[TextIO]:
-    """A stream to where `before` leads; descriptor 1, if that is it, leads to standard error."""
+    """Open a stream to where `before` leads; descriptor 1, if that is it, leads to standard
+    error.
+    """
     if _descriptor(before) != _STDOUT:
         yield before
         _flush(before)
@@ -94,7 +96,7 @@ def _stream_beside(before: TextIO) -> Iterator[TextIO]:
 
 
 def _flush(stream: TextIO) -> None:
-    """Flush; OutputError, or BrokenPipeError where nobody reads any more."""
+    """Flush; raise an OutputError, or a BrokenPipeError if nobody reads any more."""
     try:
         stream.flush()
     except BrokenPipeError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from registry import (
     say,
     say_block,
     tell,
+    this_rank,
     write_text,
 )
 
@@ -42,17 +43,19 @@ The data needs real faces, and fakes whose changed part is known: a manifest wit
 (eyes, nose, mouth, eyes+mouth, face) or mask. A fake's source is the only real image of its person.
 If a column `perceived` says, in the same words, which parts people take to be changed, the rows on
 agreement compare the explanation with that instead.
---make-edits needs real faces only; its edits are reported by kind: blur and colour, noise
-and compression, warps, transplants. Which of them a fit has seen depends on its --style.
-OUT/audit.json holds every figure; the first one, right part first, is in right_part. --keep writes
+
+--make-edits needs real faces only; its edits are reported by kind: blur and colour, noise and
+compression, warps, transplants. Which of these a fit has seen depends on its --style.
+
+OUT/audit.json holds every figure; the first one, right part first, is right_part. --keep writes
 the first rows to NAME.audit.json beside the artefact: from then on bench explain, predict and eval
-report with the part scores how often the right part comes first. It is valid for that artefact
-only. Extended rows take up to two hours, most of it for the attack; Ctrl-C ends them and writes the
-rows that are finished."""
+report next to part scores how often the right part comes first. It is valid for that artefact
+only. Extended rows take up to two hours, most of them for the attack; Ctrl-C stops them and writes
+the rows that are finished."""
 
 
 def configure_audit(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench audit`: those of AuditConfig."""
+    """Add the flags of `bench audit`: those of AuditConfig."""
     parser.usage = f"{parser.prog} [options]"
     parser.epilog = _EXAMPLES
     add_config_flags(parser, AuditConfig)
@@ -75,6 +78,9 @@ def run_audit_command(args: argparse.Namespace) -> int:
 
     if config.keep:
         check_can_keep(config)
+    if not this_rank().first:
+        run_audit(replace(config, quiet=True))
+        return 0
     with opened_folder(out):  # one that cannot be written is told before the long work
         audit = run_audit(config)
     line = tell if args.as_json else say
@@ -84,7 +90,7 @@ def run_audit_command(args: argparse.Namespace) -> int:
     else:
         print_audit(audit)
     if audit.stopped and (out / REPORT).exists():
-        line(f"stopped: the audit that {out} holds stays as it is")
+        line(f"stopped: the audit already in {out} stays as it is")
         return INTERRUPTED
     write_text(out / REPORT, report + "\n")
     write_text(out / PAGE, audit_page(audit))
@@ -101,7 +107,9 @@ def _default_folder(config: AuditConfig) -> str:
 
 
 def _audit_there(folder: Path) -> dict[str, Any]:
-    """The configuration of the audit in a folder; empty where there is none that can be read."""
+    """Return the configuration of the audit in a folder; empty where there is none that can be
+    read.
+    """
     try:
         return dict(read_json(folder / REPORT)["config"])
     except (OSError, BenchError, ValueError, KeyError, TypeError):

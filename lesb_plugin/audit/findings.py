@@ -18,7 +18,7 @@ NAMING = "right_part"
 def of_rows(rows: Sequence[Row]) -> str:
     """Say how many aims are met, and whether the explanation names the changed part."""
     judged = [row.met for row in rows if row.met is not None]
-    aims = f"{sum(judged)} of {len(judged)} aims are met." if judged else "No row has an aim here."
+    aims = f"{sum(judged)} of {len(judged)} aims are met." if judged else "No row here has an aim."
     naming = next((row for row in rows if row.key == NAMING), None)
     if naming is None or naming.figure.value is None:
         return aims
@@ -36,8 +36,8 @@ def of_matrix(parts: Sequence[str], matrix: NDArray[np.float64]) -> str:
         return "Every part's score responds most to a change of its own part."
     listed = " and ".join([", ".join(mixed[:-1]), mixed[-1]] if len(mixed) > 1 else mixed)
     return (
-        f"The score of {listed} responds to other parts as much as to its own: it does not say"
-        " where a face was changed."
+        f"The score of {listed} responds to other parts as much as to its own: it does not"
+        " show where a face was changed."
     )
 
 

@@ -93,12 +93,12 @@ class AuditConfig(AuditSettings):
 
     @property
     def named_rows(self) -> tuple[str, ...]:
-        """The rows that `only` names; none for all."""
+        """Return the rows that `only` names; none for all."""
         names = (name.strip() for each in self.only for name in each.split(","))
         return tuple(filter(None, names))
 
     @property
     def wanted_rows(self) -> frozenset[str]:
-        """Without names all core rows; the extended ones where they are asked for, or named."""
+        """Return the core rows, or those that are named; the extended ones on request."""
         extended = EXTENDED_ROWS if self.extended else ()
         return frozenset((*(self.named_rows or ROWS), *extended))

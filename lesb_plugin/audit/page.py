@@ -29,7 +29,11 @@ _STYLE = """
 .grouped .group th { padding-top: 1.1rem; font-weight: 700; border-bottom: 2px solid var(--line); }
 .grouped thead th:nth-child(2), .grouped thead th:nth-child(n+4) { text-align: right; }
 .grouped td:nth-child(3) { white-space: nowrap; }
-@media (max-width: 40rem) { .grouped td:nth-child(3) { white-space: normal; min-width: 7rem; } }
+@media (max-width: 40rem) {
+  .grouped { font-size: .85rem; }
+  .grouped tbody th { min-width: 6rem; }
+  .grouped td:nth-child(3) { white-space: normal; min-width: 5.5rem; }
+}
 .chip { white-space: nowrap; border: 1px solid; border-radius: 1rem; }
 .chip { padding: .05rem .5rem; font-size: .85em; }
 .met-1 { color: var(--usual); }
@@ -47,7 +51,7 @@ _PER_METHOD, _REALS = 1, 2
 
 
 def audit_page(audit: Audit) -> str:
-    """The whole page, self-contained."""
+    """Return the whole page, self-contained."""
     title = f"Audit of {headline(audit)}"
     notes = [tag("p", tag("strong", "Note: "), line, class_="note") for line in audit.notes]
     main = tag(
@@ -93,18 +97,19 @@ def _card(row: Row) -> Markup:
 def _reading() -> Markup:
     return tag(
         "p",
-        "Part scores are counted in standard deviations of the real faces' scores. Below each"
-        " figure stands its 95 % interval, from draws over identities. Controls are scored like the"
-        " explanation: an oracle that knows what was changed, noise, a part that is always named,"
-        " the part nearest to the centre, the largest part, the explanation's own scores under the"
-        " names of other parts, and of LESB's detectors the whole face's head in random subspaces"
-        " of the embedding. A row has those controls that can tell something of it.",
+        "Part scores are in standard deviations of the scores of real faces. Below each"
+        " value is its 95 % interval, from bootstrap draws over identities. Controls are"
+        " scored like the explanation: an oracle that knows what was changed, noise, one"
+        " part that is always named, the part nearest to the centre, the largest part,"
+        " the explanation's own scores under the names of other parts, and for LESB's"
+        " detectors the whole-face head in random subspaces of the embedding. Each row"
+        " has the controls that make sense for it.",
         class_="soft",
     )
 
 
 def _controls(audit: Audit) -> Markup:
-    """What knows nothing of the face and scores as well."""
+    """Return what knows nothing of the face and scores as well."""
     if not audit.called_out:
         return Markup()
     items = [tag("li", line) for line in audit.called_out]
@@ -135,7 +140,7 @@ def _scrolling(table: Markup, label: str) -> Markup:
 def _faces(audit: Audit) -> Iterator[Markup]:
     low, high = SCALE
     if audit.z is not None:
-        bar = tag("img", src=picture_uri(colour_bar()), alt="colours from blue to yellow")
+        bar = tag("img", src=picture_uri(colour_bar()), alt="colour scale from blue to yellow")
         yield tag("p", f"score of a part: {low:g} ", bar, f" {high:g} standard deviations of reals",
                   class_="bar")  # fmt: skip
     maps = audit.found.reading.maps
@@ -144,7 +149,7 @@ def _faces(audit: Audit) -> Iterator[Markup]:
 
 
 def _example_rows(audit: Audit) -> list[int]:
-    """The first face of each method, and two reals."""
+    """Return the first face of each method, and two reals."""
     left: dict[str, int] = {}
     rows = []
     for row, face in enumerate(audit.found.faces):
@@ -159,9 +164,11 @@ def _example_rows(audit: Audit) -> list[int]:
 def _figure(audit: Audit, row: int, limit: float) -> Markup:
     face, found = audit.found.faces[row], audit.found
     image = face.crop.image
-    pictures = [(outlined(image, face.mask), "the face, what was changed outlined")]
+    pictures = [(outlined(image, face.mask), "the face, with the change outlined")]
     if audit.z is not None:
-        pictures.append((scored(image, face.parts, audit.z[row]), "its parts by their scores"))
+        pictures.append(
+            (scored(image, face.parts, audit.z[row]), "its parts coloured by their scores")
+        )
     if found.reading.maps is not None:
         heat = enlarged(found.reading.maps[row], len(image))
         pictures.append((mapped(image, heat, limit), "the map of the explanation"))
@@ -184,7 +191,7 @@ def _truth(audit: Audit, row: int) -> str:
 
 
 def _prediction(audit: Audit, row: int) -> str:
-    """The scores in words beside the colours."""
+    """Return the scores in words beside the colours."""
     score = f"score of fake {audit.found.reading.fake[row]:.2f}"
     if audit.z is None:
         return score

@@ -25,13 +25,13 @@ _KNOWING = {ORACLE, OWN, TRUE_LABELS}  # controls that know what was changed
 
 
 def group_of(row: Row) -> str:
-    """The group of a row; a kind that is in none asks how faithful the explanation is."""
+    """Return the group of a row; a kind that is in none asks how faithful the explanation is."""
     kind = row.key.partition(".")[0]
     return next((name for name, kinds in GROUPS.items() if kind in kinds), "Faithful")
 
 
 def best_control(row: Row) -> tuple[str, Figure] | None:
-    """The control without knowledge of the face that does best; None where there is none."""
+    """Return the control without knowledge of the face that does best; None where there is none."""
     known = [
         (name, figure)
         for name, figure in row.controls.items()
@@ -44,7 +44,7 @@ def best_control(row: Row) -> tuple[str, Figure] | None:
 
 
 def grouped_table(audit: Audit) -> Markup:
-    """One table: a body for each group that has rows."""
+    """Return one table: a body for each group that has rows."""
     head = table_head(("measure", "value", "aim", "best control", "faces"))
     bodies = []
     for name in GROUPS:
@@ -83,7 +83,7 @@ def _chip(row: Row) -> tuple[str, ...]:
 
 
 def all_controls(audit: Audit) -> Markup:
-    """Every control of every row, folded."""
+    """Return every control of every row, folded."""
     names = control_names(audit)
     rows = [
         tag("tr", tag("th", row.title, scope="row"), _figure(row.figure),

@@ -33,36 +33,48 @@ class PartSummary(AuditSummary):
 
     @property
     def passed(self) -> bool:
-        """Whether the parts localise."""
+        """Say whether the parts localise."""
         return self.localises
 
     @property
     def localises(self) -> bool:
-        """Whether part scores say more of where a face was changed than one constant answer."""
+        """Say whether part scores say more of where a face was changed than one constant answer."""
         return self.right_part.beats_control
 
     @property
     def finding(self) -> str:
-        """The first figure as a clause: `names the changed part first in 35 % [30, 40] of ...`."""
+        """Return the first figure as a clause: `names the changed part first in 35 % [30, 40] of
+        ...`.
+        """
         control = self.right_part.control
         than = ""
         if control is not None:
-            than = f", where naming always the same part reaches {100 * control:.0f} %"
+            than = f", where always naming the same part reaches {100 * control:.0f} %"
         return (
-            f"names the changed part first in {_percent(self.right_part)} of faces with one part"
-            f" changed (mean over the parts){than}"
+            f"names the changed part first in {_percent(self.right_part)} of faces with"
+            f" one changed part (mean over the parts){than}"
         )
 
     @property
+    def line(self) -> str:
+        """Return the first figure and its control in a few words."""
+        if not self.localises:
+            return f"the part scores of {self.detector} do not show where a face was changed"
+        control = self.right_part.control
+        than = "" if control is None else f" ({100 * control:.0f} % by chance)"
+        first = f"{self.detector} names the changed part first"
+        return f"{first} in {_percent(self.right_part)} of audited fakes{than}"
+
+    @property
     def words(self) -> str:
-        """What was found, on what, and how to take it, in sentences."""
+        """Return what was found, on what, and how to take it, in sentences."""
         edits = "edits made of " if self.made_edits else ""
         lead = (
             f"Audited on {edits}{', '.join(self.datasets)}, split {self.split} ({self.reals:,} real"
             f" faces, {self.fakes:,} fakes; {self.created[:10]}): {self.detector} {self.finding}"
         )
         if not self.localises:
-            return f"{lead}: do not read its parts as places."
+            return f"{lead}: its part scores do not show where a face was changed."
         kinds = [
             f"{name} {_percent(figure)}{_beside_control(figure)}"
             for name, figure in self.groups.items()
@@ -72,17 +84,17 @@ class PartSummary(AuditSummary):
 
     @property
     def _of_reports(self) -> str:
-        """Sentences on the part that reports single out, "" where that was not measured."""
+        """Return sentences on the part that reports single out, "" where that was not measured."""
         if not {"right", "singled"} <= set(self.reports):
             return ""
         right, singled = (_percent(self.reports[name]) for name in ("right", "singled"))
         found = (
-            f" Reports single a part out in {singled} of faces with one part changed; it is the"
-            f" changed one in {right} of those."
+            f" Reports single out a part in {singled} of faces with one changed part, and"
+            f" it is the right one in {right} of those."
         )
         if "whole" in self.reports:
             share = _percent(self.reports["whole"])
-            found += f" They also do in {share} of faces changed as a whole."
+            found += f" They also single one out in {share} of faces changed as a whole."
         return found
 
 
@@ -90,7 +102,7 @@ def _beside_control(figure: AuditFigure) -> str:
     if figure.beats_control:
         return ""
     above = figure.control is not None and figure.value > figure.control
-    return f", {'not clearly' if above else 'no'} better than always the same part"
+    return f", {('not clearly' if above else 'no')} better than always naming the same part"
 
 
 def _percent(figure: AuditFigure) -> str:

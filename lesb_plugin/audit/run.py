@@ -39,7 +39,7 @@ from registry import (
 __all__ = ["Audit", "run_audit"]
 
 SCHEMA = 1
-_STOPPED = "Ctrl-C ended this audit early: its last row may be of fewer faces than asked for."
+_STOPPED = "Ctrl-C ended this audit early: its last row may cover fewer faces than requested."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,21 +69,24 @@ class Audit:
 
     @property
     def localises(self) -> bool | None:
-        """Whether it names changed parts better than one constant answer; None where unknown."""
+        """Say whether it names changed parts better than one constant answer; None where
+        unknown.
+        """
         return None if self.first is None else self.first.met
 
     @property
     def summary(self) -> str:
-        """The audit in a sentence, for whoever reads the explanations themselves."""
+        """Return the audit in a sentence, for whoever reads the explanations themselves."""
         if self.first is None or self.localises is None:
             return ""
         figure, control = self.first.figure, self.first.controls[CONSTANT]
         recall = f"{number(figure.value)} [{number(figure.low)}, {number(figure.high)}]"
         chance = number(control.value)
-        verb, conjunction = ("tells", "where") if self.localises else ("does not tell", "and")
+        verb, conjunction = ("shows", "where") if self.localises else ("does not show", "and")
         return (
-            f"The explanation {verb} where a face was changed: it names the right part first with"
-            f" a recall of {recall}, {conjunction} always naming the same part gets {chance}."
+            f"The explanation {verb} where a face was changed: it names the right part"
+            f" first with a recall of {recall}, {conjunction} always naming the same part"
+            f" gets {chance}."
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -110,12 +113,14 @@ def run_audit(config: AuditConfig) -> Audit:
     started = time.perf_counter()
     rows_wanted = config.wanted_rows
     if config.explain and config.explainer is None:
-        raise ConfigError(f"options {dict(config.explain)} are an explainer's; name --explainer")
+        raise ConfigError(
+            f"options {dict(config.explain)} belong to an explainer; name it with --explainer"
+        )
     regions = region_preset(config.regions)
     inputs = prepare_audit(config)
     if config.keep and inputs.artefact is None:
         raise ConfigError(
-            f"detector {config.detector!r} has no artefact to keep an audit with; leave out --keep"
+            f"detector {config.detector!r} has no artefact to keep an audit with; omit --keep"
         )
     read = read_faces(
         inputs,
@@ -138,7 +143,7 @@ def run_audit(config: AuditConfig) -> Audit:
     extended, stopped = extended_rows(Study.of(subject, found, draws, config), rows_wanted)
     rows = (*core, *extended)
     if not rows:
-        raise ConfigError(f"nothing that was asked for can be measured: {_why_nothing(found)}")
+        raise ConfigError(f"nothing that was requested can be measured: {_why_nothing(found)}")
     z = None
     if found.reading.parts is not None:
         z = standardised(found.reading.parts, found.real)
@@ -168,7 +173,7 @@ def run_audit(config: AuditConfig) -> Audit:
 def _rows(
     found: Collected, wanted: Callable[[str], bool], draws: Draws, rng: np.random.Generator
 ) -> tuple[Row, ...]:
-    """The core rows. Cost has no control: what knows nothing need not be computed, for no time."""
+    """Return the core rows. Cost has no control: what ignores the face need not be computed."""
     rows = part_rows(found, wanted, draws, rng) + map_rows(found, wanted, draws, rng)
     if found.cost is not None:
         rows.append(
@@ -188,8 +193,9 @@ def _why_nothing(found: Collected) -> str:
     if found.reading.parts is None:
         return "the explanation has no part scores"
     return (
-        "localisation needs masks of what was changed, restore and insert the real image of a fake,"
-        " right_part and auc_matrix fakes with one part changed, sanity a detector with subspaces"
+        "localisation needs masks of what was changed; restore and insert need the real"
+        " image of each fake; right_part and auc_matrix need fakes with one changed part;"
+        " sanity needs a detector with subspaces"
     )
 
 
@@ -206,13 +212,14 @@ def _notes(read: FaceSet, found: Collected, wanted: Collection[str]) -> tuple[st
     unknown = int((~found.real & ~found.known).sum())
     if unknown:
         notes.append(
-            f"{unknown} fakes have no record of where they were changed; they name no part."
+            f"{unknown} fakes have no record of where they were changed; no part can be"
+            " named for them."
         )
     judged = int(found.judged.sum())
     if judged and "agreement" in wanted:
         notes.append(
-            f"Agreement is with the parts that people perceive as changed (known for {judged}"
-            " fakes), not with those that were."
+            "Agreement is measured with the parts that people perceive as changed (known"
+            f" for {judged} fakes), not with those that were changed."
         )
     parts = found.reading.parts
     if parts is None:
@@ -220,23 +227,26 @@ def _notes(read: FaceSet, found: Collected, wanted: Collection[str]) -> tuple[st
     else:
         silent = int(np.isnan(parts).all(axis=1).sum())
         if silent:
-            notes.append(f"For {silent} faces the explanation is empty; it names no part.")
+            notes.append(f"The explanation is empty for {silent} faces; it names no part there.")
     if found.reading.maps is None and parts is not None:
-        notes.append("The explanation has no maps; rows about maps are of its part scores.")
+        notes.append("The explanation has no maps; rows about maps use its part scores.")
     if {"restore", "insert"} & set(wanted) and not any(face.source for face in found.faces):
         notes.append("No fake has a known source (the one real image of its identity, of the same"
-                     " size): restore and insert are left out.")  # fmt: skip
+        " size): rows restore and insert are left out.")  # fmt: skip
     if found.subspaces is None and parts is not None:
         notes.append(
-            f"The detector is not LESB, or its head not linear: no control with {SUBSPACES}."
+            "The detector is not LESB, or its head is not linear: there is no control"
+            f" with {SUBSPACES}."
         )
     return tuple(notes)
 
 
 def _notes_of(rows: Collection[Row]) -> list[str]:
-    """What extended rows need to have said of them: rivals that are better, and what is missing."""
+    """Return what extended rows need to have said of them: rivals that are better, and what is
+    missing.
+    """
     missing = [row for row in rows if row.figure.value is None and not row.n]
-    reasons = [f"No figure for {row.title}: {row.figure.reason}." for row in missing]
+    reasons = [f"No value for {row.title}: {row.figure.reason}." for row in missing]
     return [*filter(None, [rivals(list(rows))]), *reasons]
 
 

@@ -18,17 +18,17 @@ _FIRST, _FLAGGED = "right_part", "right_part.flagged"
 
 
 def check_can_keep(config: AuditConfig) -> None:
-    """ConfigError for an audit that says nothing of the detector's own part scores."""
+    """Raise a ConfigError for an audit that says nothing of the detector's own part scores."""
     if config.explainer is not None:
         raise ConfigError(
-            f"--keep keeps an audit of the detector's own part scores, not of explainer"
-            f" {config.explainer!r}; leave out --explainer or --keep"
+            "--keep keeps an audit of the detector's own part scores, not one of"
+            f" explainer {config.explainer!r}; omit --explainer or --keep"
         )
     if not config.draws:
-        raise ConfigError("--keep needs intervals; leave out --draws 0 or --keep")
+        raise ConfigError("--keep needs intervals; omit --draws 0 or --keep")
     if config.only and _FIRST not in config.named_rows:
         raise ConfigError(
-            f"--keep needs the row {_FIRST}, which --only leaves out; name it too, or leave out one"
+            f"--keep needs the row {_FIRST}, which --only leaves out; add it, or omit one"
             " of the two flags"
         )
 
@@ -40,11 +40,13 @@ def keep(audit: Audit) -> Path:
 
 
 def summary_of(audit: Audit) -> PartSummary:
-    """The audit in a few figures; a DataError where the first row has none, or no interval."""
+    """Return the audit in a few figures; a DataError where the first row has none, or no
+    interval.
+    """
     first = audit.first
     if first is None or first.figure.low is None:
-        why = "no fake has one changed part" if first is None else first.figure.reason
-        raise DataError(f"there is no audit to keep: {why}; audit on more, or other, fakes")
+        why = "no fake has exactly one changed part" if first is None else first.figure.reason
+        raise DataError(f"there is no audit to keep: {why}; audit more fakes, or other ones")
     rows = {row.key: row for row in audit.rows if row.figure.value is not None}
     record = audit.record
     return PartSummary(
@@ -72,7 +74,7 @@ def summary_of(audit: Audit) -> PartSummary:
 
 
 def _below(rows: dict[str, Row], key: str) -> dict[str, AuditFigure]:
-    """Figures of the rows `key.NAME` by name; what is flagged is no kind of change."""
+    """Return figures of the rows `key.NAME` by name; what is flagged is no kind of change."""
     return {
         each.removeprefix(f"{key}."): _figure(row)
         for each, row in rows.items()

@@ -12,7 +12,7 @@ __all__ = ["control_names", "headline", "interval_text", "print_audit", "verdict
 
 
 def print_audit(audit: Audit) -> None:
-    """The table, the AUC matrix, and in words what controls do as well."""
+    """Print the table, the AUC matrix, and in words which controls do as well."""
     names = control_names(audit)
     header = ("row", "n", "value", "95 % interval", "aim", "met", *names)
     print_table(headline(audit), header, [_cells(row, names) for row in audit.rows])
@@ -34,7 +34,7 @@ def print_audit(audit: Audit) -> None:
 
 
 def headline(audit: Audit) -> str:
-    """What was audited on what."""
+    """Return what was audited on what."""
     config = audit.config
     what = f"{config.detector} on {config.backbone}" if config.backbone else config.detector
     if config.explainer:
@@ -45,12 +45,12 @@ def headline(audit: Audit) -> str:
 
 
 def control_names(audit: Audit) -> tuple[str, ...]:
-    """Every control that a row has, in the order in which they come up."""
+    """Return every control that a row has, in the order in which they come up."""
     return tuple(dict.fromkeys(name for row in audit.rows for name in row.controls))
 
 
 def verdict(row: Row) -> str:
-    """Whether the aim is met, in a word."""
+    """Say whether the aim is met, in a word."""
     return {True: "yes", False: "no", None: "-"}[row.met]
 
 

@@ -50,12 +50,12 @@ def evidence_layer(
     scale: MapScale,
     style: Style = "default",
 ) -> Image:
-    """A map (h, w) of what lies in `box` as a layer (H, W, 4), RGBA, of an image of `shape`.
+    """Return a map (h, w) of what lies in `box` as a layer (H, W, 4), RGBA, of an image of `shape`.
 
     ValueError for a map that is not finite.
     """
     if not np.isfinite(heat).all():
-        raise ValueError("a map to be drawn must be finite")
+        raise ValueError("a map can only be drawn if all its values are finite")
     layer = np.zeros((*shape, 4), np.uint8)
     x0, y0, x1, y1 = box
     size = (x1 - x0, y1 - y0)
@@ -68,7 +68,9 @@ def evidence_layer(
 def outlined(
     layer: Image, polygons: Sequence[NDArray[np.floating]], style: Style = "default"
 ) -> Image:
-    """The layer with the outlines (n, 2) of a part on it, white within the colour of fake."""
+    """Return the layer with the outlines (n, 2) of a part on it, white within the colour of
+    fake.
+    """
     thick = max(1, round(min(layer.shape[:2]) / 220))
     points = [np.rint(each).astype(np.int32) for each in polygons]
     out = layer.copy()
@@ -78,14 +80,14 @@ def outlined(
 
 
 def composed(image: Image, layer: Image) -> Image:
-    """The photograph (H, W, 3) under the layer (H, W, 4)."""
+    """Return the photograph (H, W, 3) under the layer (H, W, 4)."""
     opacity = layer[..., 3:].astype(np.float32) / 255
     mixed = image + opacity * (layer[..., :3].astype(np.float32) - image)
     return np.asarray(np.rint(mixed), np.uint8)
 
 
 def scale_bar(style: Style = "default", *, length: int = 256, thickness: int = 12) -> Image:
-    """The colours from usual to fake, as they look on white, (thickness, length, 3)."""
+    """Return the colours from usual to fake, as they look on white, (thickness, length, 3)."""
     ramp = np.linspace(0.0, 1.0, length)[None]
     layer = evidence_layer((1, length), (0, 0, length, 1), ramp, MapScale(0.0, 1.0), style)
     white = np.full((1, length, 3), 255, np.uint8)
@@ -93,7 +95,7 @@ def scale_bar(style: Style = "default", *, length: int = 256, thickness: int = 1
 
 
 def with_scale(image: Image, words: tuple[str, str], style: Style = "default") -> Image:
-    """The picture with its scale below: the colours, and what their ends stand for."""
+    """Return the picture with its scale below: the colours, and what their ends stand for."""
     if image.shape[1] < _LEAST_WIDE:
         factor = _LEAST_WIDE / image.shape[1]
         image = np.asarray(cv2.resize(image, None, fx=factor, fy=factor), np.uint8)

@@ -25,14 +25,15 @@ _LEVELS = 256
 def overlay(
     image: Image, heat: NDArray[np.floating], *, limit: float, style: Style = "default"
 ) -> Image:
-    """A signed map (h, w) over an image (S, S, 3); what is nothing leaves the photograph as it is.
+    """Return a signed map (h, w) over an image (S, S, 3); what is nothing leaves the photograph as
+    it is.
 
     Colours run from -limit (real) to limit (fake) and their opacity grows with the magnitude, so
     that maps of several heads and faces can be compared where they share a limit. ValueError for a
     map or a limit that is not finite.
     """
     if not np.isfinite(limit) or not np.isfinite(heat).all():
-        raise ValueError("a map to be drawn and its limit must be finite numbers")
+        raise ValueError("a map and its limit can only be drawn if they are finite")
     if limit <= 0:
         return image.copy()
     height, width = image.shape[:2]
@@ -45,12 +46,14 @@ def overlay(
 def region_fill(
     image: Image, polygons: Polygons, values: Mapping[str, float], style: Style = "default"
 ) -> Image:
-    """Every part that has a value in [0, 1] (1 is fake) filled with its colour, outlined opaque."""
+    """Return every part that has a value in [0, 1] (1 is fake) filled with its colour, outlined
+    opaque.
+    """
     out = image
     thick = max(1, len(image) // 128)
     for name, value in values.items():
         if not 0 <= value <= 1:
-            raise ValueError(f"part {name!r} has the score {value}; it must lie in [0, 1]")
+            raise ValueError(f"part {name!r} has the score {value}; it must be in [0, 1]")
         corners = [np.rint(each).astype(np.int32) for each in polygons[name]]
         inside = np.zeros(image.shape[:2], np.float32)
         for polygon in corners:
@@ -64,7 +67,7 @@ def region_fill(
 def colour_bar(
     style: Style = "default", *, signed: bool = False, length: int = 256, thickness: int = 12
 ) -> Image:
-    """The scale from left to right, (thickness, length, 3).
+    """Return the scale from left to right, (thickness, length, 3).
 
     Of part scores from 0 to 1, as their outlines have it; `signed`, of a map from -limit to limit,
     as it looks on white.
@@ -96,7 +99,7 @@ _SPECTRAL = "d53e4f f46d43 fdae61 fee08b ffffbf e6f598 abdda4 66c2a5 3288bd"
 
 
 def _colours(style: Style) -> Image:
-    """Of part scores from 0 to 1."""
+    """Return the colours of part scores from 0 to 1."""
     if style == "paper":
         anchors = np.array([list(bytes.fromhex(each)) for each in _SPECTRAL.split()], np.float64)
         at = np.linspace(0, len(anchors) - 1, _LEVELS)
@@ -108,7 +111,7 @@ def _colours(style: Style) -> Image:
 
 
 def _signed_colours(style: Style) -> Image:
-    """Of a map from -limit to limit."""
+    """Return the colours of a map from -limit to limit."""
     if style != "default":
         return _colours(style)
     return np.repeat(np.array([_REAL, _FAKE], np.uint8), _LEVELS // 2, axis=0)

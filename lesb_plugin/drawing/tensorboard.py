@@ -29,7 +29,9 @@ class Board:
     """TensorBoard's files in a folder, or nothing at all."""
 
     def __init__(self, folder: Path | None, first_step: int = 0) -> None:
-        """With `first_step` what is there is gone on with from that step, else it is replaced."""
+        """Open the folder; with `first_step` continue what is there from that step, else replace
+        it.
+        """
         self._writer: Any = None
         if folder is not None:
             from torch.utils.tensorboard import SummaryWriter
@@ -40,17 +42,17 @@ class Board:
             self._writer = SummaryWriter(str(folder), purge_step=first_step or None)
 
     def __bool__(self) -> bool:
-        """Whether anything is written."""
+        """Say whether anything is written."""
         return self._writer is not None
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
-        """One point of each curve."""
+        """Add one point to each curve."""
         if self._writer is not None:
             for name, value in values.items():
                 self._writer.add_scalar(name, value, step)
 
     def curve(self, name: str, values: Iterable[float], first: int = 1) -> None:
-        """A whole curve, its first point at step `first`."""
+        """Add a whole curve, its first point at step `first`."""
         for step, value in enumerate(values, first):
             self.scalars({name: float(value)}, step)
 
@@ -60,7 +62,7 @@ class Board:
             self._writer.add_image(name, image, step, dataformats="HWC")
 
     def text(self, name: str, text: str) -> None:
-        """A sentence."""
+        """Add a sentence."""
         if self._writer is not None:
             self._writer.add_text(name, text)
 
@@ -84,7 +86,7 @@ class Board:
 
 @contextmanager
 def board_in(out: Path, *, wanted: bool) -> Iterator[Board]:
-    """The board of a run's folder, or one that writes nothing; closed at the end.
+    """Yield the board of a run's folder, or one that writes nothing; closed at the end.
 
     Of a run that is refused nothing stays that was not there before: a BenchError is told in full,
     while after an interrupt or a failure the board shows how far the run came.
@@ -111,7 +113,7 @@ def chosen(count: int, most: int, seed: int) -> NDArray[np.int64]:
 
 
 def grid(rows: Sequence[Sequence[Image]], side: int | None = None) -> Image:
-    """Pictures of one size, uint8 (S, S, 3) or (S, S), below and beside each other.
+    """Return pictures of one size, uint8 (S, S, 3) or (S, S), below and beside each other.
 
     Where they are larger than `side` they are made smaller.
     """
@@ -120,7 +122,7 @@ def grid(rows: Sequence[Sequence[Image]], side: int | None = None) -> Image:
 
 
 def changed(real: Image, fake: Image) -> Image:
-    """Where two images (S, S, 3) differ, (S, S), white where they do so most."""
+    """Return where two images (S, S, 3) differ, (S, S), white where they do so most."""
     change = np.abs(fake.astype(np.int16) - real).max(axis=2)
     return np.asarray(change * 255.0 / max(1, change.max()), np.uint8)
 

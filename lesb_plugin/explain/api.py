@@ -19,6 +19,7 @@ from registry import (
     Picture,
     Prediction,
     as_files,
+    check_inputs,
     picture_uri,
     plain_sentence,
     tag,
@@ -34,7 +35,7 @@ _INCHES = 4.0  # width of each picture of a figure
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class FileExplanation:
-    """What `bench explain` says of a file, as values.
+    """The answer of `bench explain` for a file, as values.
 
     `maps` are those of the face with the highest score by target ("face", or a part), (h, w)
     float32, higher meaning more fake; `crop` is that face, (S, S, 3) uint8 RGB, which they lie on.
@@ -52,21 +53,21 @@ class FileExplanation:
 
     @property
     def path(self) -> Path:
-        """The file, or the name of an image that has none."""
+        """Return the file, or the name of an image that has none."""
         return self.prediction.path
 
     @property
     def score(self) -> float | None:
-        """In [0, 1], higher meaning more fake; None where it could not be scored."""
+        """Return the score in [0, 1], higher meaning more fake; None if it could not be scored."""
         return self.prediction.score
 
     @property
     def parts(self) -> Mapping[str, float]:
-        """Scores of the parts in [0, 1]; `verdict.readable` says whether they are places."""
+        """Return scores of the parts in [0, 1]; `verdict.readable` says whether they are places."""
         return self.prediction.parts
 
     def figure(self) -> Figure:
-        """The photograph and what points to a manipulation, as a matplotlib figure.
+        """Return the photograph and what points to a manipulation, as a matplotlib figure.
 
         A ConfigError without a score, or without matplotlib.
         """
@@ -86,7 +87,7 @@ class FileExplanation:
         return figure
 
     def _photo_and_findings(self) -> list[NDArray[np.uint8]]:
-        """The photograph, and the picture with what was found, if one could be drawn."""
+        """Return the photograph, and the picture with what was found, if one could be drawn."""
         if not self.pictures:
             raise ConfigError(f"{self.path} has nothing to show: {self.prediction.error}")
         names = [name for name in self.pictures if name == "overlay" or name.startswith("map_")]
@@ -111,10 +112,12 @@ def explain(
     """Explain images and videos, each as `bench explain` does; nothing is written.
 
     `inputs` are paths of files and folders, arrays (uint8 RGB), images of Pillow, and lists of
-    them. Takes an ExplainConfig, its fields as keywords, or both. BenchErrors say what to change.
+    them. Takes an ExplainConfig, its fields as keywords, or both. A DataError is raised if no path
+    exists; other BenchErrors say what to change.
     """
-    explaining = Explaining(replace(config or ExplainConfig(), **settings))
     with as_files(inputs) as files:
+        check_inputs(list(files))
+        explaining = Explaining(replace(config or ExplainConfig(), **settings))
         return [
             _explanation(found, explaining, files.get(found.prediction.path))
             for found in explaining(files)

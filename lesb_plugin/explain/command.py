@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lesb_plugin.explain.config import ExplainConfig
 from registry import (
@@ -21,6 +21,7 @@ from registry import (
     given_flags,
     opened_folder,
     resolve,
+    say_above_bar,
     tell,
     unscored,
 )
@@ -37,23 +38,31 @@ examples:
   bench explain holiday/ clip.mp4 --out reports --reference MY_REAL_PHOTOS
   bench explain photo.jpg --detector linear --explainer parts
   bench explain photo.jpg --explainer cam --set explain.method=layercam --style jet
+  bench explain holiday/ --json | jq -r '[.path, .verdict.word, .files.report] | @tsv'
 
-One report per file, OUT/NAME.html, which needs no network and no other file; beside it NAME.json
-(every number), NAME.maps.npz (the maps, raw) and the pictures. Of several files there are
-OUT/index.html, to sort and filter, and OUT/summary.csv as well. --open shows them in the browser.
+Writes one report per file, OUT/NAME.html, which needs no network and no other file, and beside it
+NAME.json (every number), NAME.maps.npz (the raw maps) and the pictures. For several files it also
+writes OUT/index.html, to sort and filter, and OUT/summary.csv. --open shows the page in the
+browser.
 
-Verdict, score and part are those of `bench predict`, whose help says what they mean: real faces of
-the val split that the detector was fitted with are what scores are compared with, or those of
---reference. A report says how often the detector's parts were right when they were audited, or that
-nobody has audited them yet (`bench audit --keep`).
+Verdict, score and part are those of `bench predict`, whose help explains them. Scores are compared
+with real faces of the val split that the detector was fitted with, or with those of --reference. A
+report says how often the detector's parts were right when they were audited, or that they have not
+been audited (`bench audit --keep`).
 
-A file without a score (no face, damaged, no image) has a report with the reason, and the others go
-on. The exit code is 0 when every file has a score, 1 when one has none, and 2 when nothing was
-scored because something is to be changed first."""
+--json prints one object per file on a line, and nothing else on standard output: the fields of
+`bench predict --json`, and file (size, codec, EXIF and so on), face_pixels, views (the faces that
+were drawn, with their maps and pictures), map_scales, report_notes, seconds (by stage of the work)
+and files (the paths of report, json and maps; pictures lie beside the report). NAME.json holds the
+same without files.
+
+A file without a score (no face, damaged, not an image) gets a report with the reason, and the other
+files are still explained. The exit code is 0 if every file has a score, 1 if one has none, and 2 if
+nothing was scored because the input or a setting must be changed first."""
 
 
 def configure_explain(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench explain`: those of ExplainConfig and the chosen detector's own."""
+    """Add the flags of `bench explain`: those of ExplainConfig and the chosen detector's own."""
     configure_for_files(parser, ExplainConfig, _EXAMPLES)
 
 
@@ -62,12 +71,13 @@ def run_explain(args: argparse.Namespace) -> int:
     config = resolve(ExplainConfig, args.config, args.set, given_flags(args, ExplainConfig))
     check_inputs(args.inputs)
     from lesb_plugin.explain.explained import Explaining  # loads torch: after what fails without it
+    from lesb_plugin.explain.record import line_of
 
     with opened_folder(Path(config.out)) as out:
         started = time.perf_counter()
         explaining = Explaining(config)
         ready = time.perf_counter() - started
-        audited = [] if explaining.audit is None else [explaining.audit.words]
+        audited = [] if explaining.audit is None else [explaining.audit.line]
         unread = explaining.predictor.notes_on(args.inputs)
         for note in (*unread, *explaining.notes, explaining.verdicts.reals.sentence, *audited):
             tell(f"note: {note}")
@@ -77,8 +87,12 @@ def run_explain(args: argparse.Namespace) -> int:
         with closing(explaining(args.inputs)) as found:
             for each in found:
                 name = names.of(each.prediction.path)
-                entries.append(write_files(each, explaining, out, name))
-                lines.say(each.prediction, str(out / f"{name}.html"))
+                entry, record = write_files(each, explaining, out, name)
+                entries.append(entry)
+                if config.json:
+                    say_above_bar(line_of(record, out, name))
+                else:
+                    lines.say(each.prediction, str(out / f"{name}.html"))
                 count += 1
                 failed += each.prediction.score is None
         _finish(out, entries, config)
@@ -87,19 +101,21 @@ def run_explain(args: argparse.Namespace) -> int:
 
 
 def _finish(out: Path, entries: list[IndexEntry], config: ExplainConfig) -> None:
-    """An index of several files; what is to be opened is."""
+    """Write an index of several files, and open a page if requested."""
     from lesb_plugin.explain.report_index import write_index
 
     page = out / entries[0].report
     if len(entries) > 1:
         page = write_index(out, entries)
-        tell(f"all of them: {page}, and as a table: {out / 'summary.csv'}")
+        tell(f"all files: {page}, and as a table: {out / 'summary.csv'}")
     if config.open and not webbrowser.open(page.absolute().as_uri()):
-        tell(f"note: no browser could be started; the page is {page}")
+        tell(f"note: no browser could be started; open {page}")
 
 
-def write_files(found: Explained, by: Explaining, out: Path, name: str) -> IndexEntry:
-    """Write out/NAME.html and what lies beside it, for one file."""
+def write_files(
+    found: Explained, by: Explaining, out: Path, name: str
+) -> tuple[IndexEntry, dict[str, Any]]:
+    """Write out/NAME.html and what lies beside it for one file; return its entry and its record."""
     from lesb_plugin.explain.record import (
         as_record,
         clear_pictures,
@@ -120,12 +136,13 @@ def write_files(found: Explained, by: Explaining, out: Path, name: str) -> Index
     with by.predictor.clock.measure("report"):
         write_report(out / f"{name}.html", found, by, drawn, record)
     stages.update(by.stages())
-    write_json(out / f"{name}.json", with_stages(record, stages))
-    return entry_of(found, drawn, f"{name}.html")
+    record = with_stages(record, stages)
+    write_json(out / f"{name}.json", record)
+    return entry_of(found, drawn, f"{name}.html"), record
 
 
 def _times(ready: float, spent: Mapping[str, float], total: float, config: ExplainConfig) -> str:
-    """Seconds by stage; frames are read beside the forward pass, by several workers."""
+    """Return seconds by stage; frames are read beside the forward pass, by several workers."""
     cells = [f"{stage} {seconds:.2f}" for stage, seconds in spent.items()]
     readers = max(1, config.workers)
     return (

@@ -19,13 +19,14 @@ class ExplainSettings(ScoringConfig):
 
     explainer: str | None = option(
         None,
-        "explainer that draws the maps (`bench list explainers`); by default the detector's own"
-        " (part_heads of lesb_roi), else cam, or none where it has no gradient",
+        "explainer that draws the maps (`bench list explainers`); default: the detector's"
+        " own (part_heads for lesb_roi), else cam, or none for a detector without a"
+        " gradient",
     )
     explain: Mapping[str, Any] = options_field(
         "the explainer's own options, as in --set explain.method=layercam"
     )
-    pictures: int = option(4, "faces of an image that are drawn, the highest-scored first", min=1)
+    pictures: int = option(4, "faces of an image to draw, highest scores first", min=1)
     style: Literal["default", "paper", "jet"] = option(
         "default", "colours; paper: blue is fake, as in the paper's figures"
     )
@@ -36,4 +37,5 @@ class ExplainConfig(ExplainSettings):
     """One run of `bench explain`; build it with `resolve`, which checks every value."""
 
     out: str = option("runs/explain", "folder of the reports")
+    json: bool = option(False, "JSON lines: one object per file, with every number and path")
     open: bool = option(False, "open the report, or the index of several, in the browser")

@@ -73,7 +73,7 @@ class FaceView:
 
     @property
     def main_target(self) -> str:
-        """What that map is of."""
+        """Return what that map is of."""
         return "face" if not self.maps or "face" in self.maps else next(iter(self.maps))
 
 
@@ -92,12 +92,12 @@ class Explained:
 
     @property
     def video(self) -> bool:
-        """Whether there are several frames."""
+        """Say whether there are several frames."""
         return self.prediction.video
 
     @property
     def verdict(self) -> FileVerdict:
-        """What is explanation of it; nothing where it has no score."""
+        """Return what is explanation of it; nothing where it has no score."""
         return self.prediction.verdict or FileVerdict()
 
 
@@ -126,12 +126,12 @@ class Explaining:
 
     @property
     def explainer_spec(self) -> ExplainerSpec | None:
-        """What its plugin says of the explainer; None where nothing explains."""
+        """Return what its plugin says of the explainer; None where nothing explains."""
         return None if self.explainer is None else self.predictor.explainer_spec(self.explainer)
 
     @property
     def audit(self) -> PartAudit | None:
-        """What is known of how well part scores say where; None without part scores."""
+        """Return what is known of how well part scores say where; None without part scores."""
         return self.verdicts.audit
 
     def stages(self) -> dict[str, float]:
@@ -141,7 +141,7 @@ class Explaining:
         return {stage: seconds - before.get(stage, 0.0) for stage, seconds in spent.items()}
 
     def __call__(self, inputs: Iterable[Path]) -> Generator[Explained, None, None]:
-        """Every file, in order, each as soon as it is there."""
+        """Yield every file, in order, each as soon as it is there."""
         with closing(self.predictor(inputs)) as found:
             for prediction in found:
                 yield self._one(prediction)
@@ -175,11 +175,14 @@ class Explaining:
         for reason, count in found.frame_errors.most_common():
             yield f"{count} of {len(found.frames)} frames have no score: {reason}"
         if found.left_out_note:
-            yield f"{found.left_out_note} scores them too: the one that was changed may be smaller"
+            yield (
+                f"{found.left_out_note} scores them too, as the changed face may be a smaller one"
+            )
         if len(found.frames) == 1 and found.faces > 1:
             yield (
-                f"{found.faces} faces were scored, and the verdict is on the one with the highest"
-                f" score; {'all' if drawn == found.faces else f'the {drawn} highest'} are drawn"
+                f"{found.faces} faces were scored; the verdict is for the one with the"
+                " highest score, and"
+                f" {('all' if drawn == found.faces else f'the {drawn} highest')} are drawn"
             )
 
     def _views(self, path: Path, frame: FrameScore, faces: Sequence[FaceScore]) -> list[FaceView]:
@@ -214,7 +217,9 @@ class Explaining:
             target: heat for target, heat in explanation.maps.items() if np.isfinite(heat).all()
         }
         faults += [
-            f"the map of {each} is not finite" for each in explanation.maps if each not in maps
+            f"the map of {each} has values that are not finite"
+            for each in explanation.maps
+            if each not in maps
         ]
         if explanation.note:
             faults.append(explanation.note)
@@ -246,7 +251,9 @@ class Explaining:
 def _explainer(
     predictor: Predictor, config: ExplainSettings
 ) -> tuple[Explain | None, str | None, str]:
-    """What explains, its name, and why there is none; one asked for that cannot is an error."""
+    """Return what explains, its name, and why there is none; one asked for that cannot is an
+    error.
+    """
     offered = {"reference": reference_data(config)}
     try:
         name = config.explainer or traits_of(predictor.detector).explained_by
@@ -265,7 +272,7 @@ def _regions_option(config: ExplainSettings) -> ExplainOptions:
 def _drawn_frames(
     found: Prediction, config: ExplainSettings
 ) -> list[tuple[Path, FrameScore, Sequence[FaceScore]]]:
-    """Frames, in the order of time, and the faces of them that are drawn.
+    """Return frames, in the order of time, and the faces of them that are drawn.
 
     Of an image the highest-scored faces, of a video the highest of each highest-scored frame, those
     that look changed first.

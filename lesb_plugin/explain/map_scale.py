@@ -39,7 +39,7 @@ class MapReals:
 
 
 def map_reals(predictor: Predictor, explain: Explain | None, config: ExplainSettings) -> MapReals:
-    """What an explainer knows itself of the reals that verdicts use, else what is measured.
+    """Return what an explainer knows itself of the reals that verdicts use, else what is measured.
 
     It is measured on the faces of --reference, which verdicts use as well, and on drawn ones where
     a detector kept scores of its reals and no pictures.
@@ -61,7 +61,8 @@ def map_reals(predictor: Predictor, explain: Explain | None, config: ExplainSett
 
 
 def scale_of(target: str, reals: MapReals, own: Iterable[float]) -> MapScale:
-    """The scale of a target's maps; without real faces' full colour is the strongest of its `own`.
+    """Return the scale of a target's maps; without real faces' full colour is the strongest of its
+    `own`.
 
     The scale is the same for all faces wherever real faces are known.
     """

@@ -8,35 +8,44 @@ from registry import CommandSpec, ExplainerSpec, hookimpl, lazy
 
 _OPTIONS = lazy("lesb_plugin.explainers.options:ExplainOptions")
 # Blur looks fake to many detectors: hiding anything may raise the score.
-_BLURRED = "log-odds lost when it is blurred; compare parts, as blur itself can look fake"
+_BLURRED = (
+    "drop in log-odds when the part is blurred; compare parts with each other, as blur"
+    " itself can look fake"
+)
 _EXPLAINERS = {
     "cam": (
-        "maps of every head by gradient, at any layer; at the last one without a backward pass",
+        (
+            "class activation maps of every head by gradient at any layer; at the last layer"
+            " without a backward pass"
+        ),
         "lesb_plugin.explainers.maps:build_cam",
         "",
     ),
     "parts": (
-        "the face's logit, taken apart into what each part adds to it; exact, mean-pooled networks",
+        "exact split of the face's logit into what each part adds; for mean-pooled networks",
         "lesb_plugin.explainers.decomposition:build_parts",
-        "log-odds of fake, from the mean of real faces",
+        "log-odds of fake, relative to the mean of real faces",
     ),
     "occlusion": (
-        "how far the score falls as each part is blurred; any detector",
+        "drop in score when each part is blurred; any detector",
         "lesb_plugin.explainers.occlusion:build_occlusion",
         _BLURRED,
     ),
     "occlusion_grid": (
-        "how far the score falls as each cell of a grid is blurred; any detector",
+        "drop in score when each cell of a grid is blurred; any detector",
         "lesb_plugin.explainers.occlusion:build_occlusion_grid",
         "",
     ),
     "shapley": (
-        "each part's exact Shapley value in the score, of all sets of blurred parts; any detector",
+        (
+            "exact Shapley value of each part for the score, over all subsets of blurred"
+            " parts; any detector"
+        ),
         "lesb_plugin.explainers.shapley:build_shapley",
         _BLURRED,
     ),
     "contrastive": (
-        "how much further than real faces lie a face lies from its nearest real faces, by part",
+        "distance of each part from the nearest real faces, relative to that of real faces",
         "lesb_plugin.explainers.contrastive:build_contrastive",
         "standard deviations of real faces",
     ),
@@ -59,7 +68,9 @@ def bench_explainers() -> Iterable[ExplainerSpec]:
         ),
         ExplainerSpec(
             name="part_heads",
-            summary="what each position of a part says to the part's own head; exact, lesb_roi",
+            summary=(
+                "exact contribution of each position of a part to that part's own head; lesb_roi"
+            ),
             build=lazy("lesb_plugin.roi.maps:build_part_heads"),
         ),
     ]
@@ -70,20 +81,20 @@ def bench_commands() -> Iterable[CommandSpec]:
     return [
         CommandSpec(
             name="explain",
-            summary="report whether and where images and videos were manipulated; one page each",
+            summary="report whether and where images and videos were manipulated, one page each",
             configure=lazy("lesb_plugin.explain.command:configure_explain"),
             run=lazy("lesb_plugin.explain.command:run_explain"),
             function=lazy("lesb_plugin.explain.api:explain"),
         ),
         CommandSpec(
             name="serve",
-            summary="a page on this machine where a photo or a clip is dropped and explained",
+            summary="serve a local page where a photo or clip can be dropped to get its report",
             configure=lazy("lesb_plugin.serve.command:configure_serve"),
             run=lazy("lesb_plugin.serve.command:run_serve"),
         ),
         CommandSpec(
             name="figure",
-            summary="pictures of a run: maps by part, faces by outcome, fakes by manipulation",
+            summary="draw figures of a run: maps by part, faces by outcome, fakes by manipulation",
             configure=lazy("lesb_plugin.figure.command:configure_figure"),
             run=lazy("lesb_plugin.figure.command:run_figure"),
         ),

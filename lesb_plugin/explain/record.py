@@ -15,21 +15,27 @@ from numpy.typing import NDArray
 
 from lesb_plugin.drawing.evidence import composed, evidence_layer, outlined, with_scale
 from lesb_plugin.explain.explained import Explained, Explaining, FaceView
-from registry import BenchError, package_versions, read_json, replacing, write_text
+from registry import (
+    BenchError,
+    file_record,
+    package_versions,
+    read_json,
+    replacing,
+    write_text,
+)
 
 __all__ = [
-    "SCHEMA",
     "Pictures",
     "as_record",
     "clear_pictures",
     "draw",
+    "line_of",
     "report_of",
     "with_stages",
     "write_json",
     "write_pictures",
 ]
 
-SCHEMA = 2  # of the JSON; another number means that a field has changed or gone
 _PACKAGES = ("lesb-plugin", "numpy", "opencv-python-headless", "torch", "timm")
 
 _ENDS = ("as in real faces", "fake")  # of the scale of a map
@@ -40,7 +46,7 @@ can be laid over it), and `map_TARGET` with its scale for every map."""
 
 
 def draw(found: Explained, view: FaceView, style: Any) -> Pictures:
-    """The pictures of a view; what cannot be drawn is not there."""
+    """Return the pictures of a view; what cannot be drawn is not there."""
     photo = _proportioned(view)
     pictures: dict[str, NDArray[np.uint8]] = {"photo": photo}
     shape, whole = photo.shape[:2], (0, 0, photo.shape[1], photo.shape[0])
@@ -58,7 +64,7 @@ def draw(found: Explained, view: FaceView, style: Any) -> Pictures:
 
 
 def _proportioned(view: FaceView) -> NDArray[np.uint8]:
-    """The crop as wide and high as the face is in the photograph: crops are square."""
+    """Resize the crop to the proportions of the face in the photograph: crops are square."""
     side = view.crop.image.shape[0]
     wide, high = (
         (round(side * view.aspect), side) if view.aspect < 1 else (side, round(side / view.aspect))
@@ -68,7 +74,9 @@ def _proportioned(view: FaceView) -> NDArray[np.uint8]:
 
 
 def _frame_layer(found: Explained, view: FaceView, style: Any) -> NDArray[np.uint8] | None:
-    """What points to fake over the whole frame, and the outline of the part that stands out."""
+    """Return what points to fake over the whole frame, and the outline of the part that stands
+    out.
+    """
     if not view.upright:
         return None
     shape = view.picture.shape[:2]
@@ -83,14 +91,14 @@ def _frame_layer(found: Explained, view: FaceView, style: Any) -> NDArray[np.uin
 
 
 def _into_frame(view: FaceView, points: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Points (n, 2) of the crop in pixels of the frame."""
+    """Return points (n, 2) of the crop in pixels of the frame."""
     x0, y0, x1, y1 = view.crop.box
     scale = np.array([x1 - x0, y1 - y0]) / view.crop.image.shape[0]
     return np.asarray((points + 0.5) * scale + (x0, y0) - 0.5, np.float64)
 
 
 def report_of(folder: Path, name: str) -> str | None:
-    """The file that the report NAME in a folder is of; None where none can be read."""
+    """Return the file that the report NAME in a folder is of; None where none can be read."""
     path = _earlier(folder, name).get("path")
     return path if isinstance(path, str) else None
 
@@ -139,54 +147,50 @@ def picture_name(name: str, number: int, key: str) -> str:
 
 
 def as_record(found: Explained, by: Explaining, name: str, drawn: list[Pictures]) -> dict[str, Any]:
-    """Everything that is known of a file, as plain data; what is absent is null, never empty."""
+    """Return the fields of `bench predict --json`, and those of the report called `name`."""
     prediction = found.prediction
+    origin = {
+        **by.predictor.origin,
+        "explainer": by.explainer,
+        "explainer_options": dict(by.config.explain),
+        "versions": versions(),
+    }
     return {
-        "schema": SCHEMA,
-        "path": str(prediction.path),
-        "sha256": prediction.sha256,
-        "error": prediction.error or None,
-        "verdict": found.verdict.to_json(),
-        "no_verdict": found.verdict.none or None,
-        "score": prediction.score,
-        "variants": dict(prediction.variants) or None,
-        "parts": found.verdict.parts_json(prediction.parts),
-        "part": found.verdict.part_json(),
-        "audit": None if by.audit is None or found.verdict.word is None else by.audit.to_json(),
+        **file_record(prediction, audit=by.audit, origin=origin),
         "file": dict(found.facts),
         "face_pixels": prediction.face_pixels,
-        "sharpness": prediction.sharpness,
-        "faces": prediction.faces,
-        "faces_left_out": prediction.faces_left_out,
-        "frames_used": prediction.frames_used,
         "views": [
             _view(view, name, number, pictures)
             for number, (view, pictures) in enumerate(zip(found.views, drawn, strict=True), 1)
         ],
         "map_scales": {target: asdict(scale) for target, scale in found.scales.items()} or None,
-        "frames": [asdict(frame) for frame in prediction.frames],
-        "notes": list(found.notes),
-        "origin": {
-            **by.predictor.origin,
-            "explainer": by.explainer,
-            "explainer_options": dict(by.config.explain),
-            "versions": versions(),
-        },
+        "report_notes": list(found.notes),
     }
 
 
 def with_stages(record: Mapping[str, Any], stages: Mapping[str, float]) -> dict[str, Any]:
-    """The record with the seconds of each stage of the work, rounded."""
+    """Return the record with the seconds of each stage of the work, rounded."""
     return {**record, "seconds": {stage: round(value, 3) for stage, value in stages.items()}}
 
 
+def line_of(record: Mapping[str, Any], folder: Path, name: str) -> str:
+    """Return the record as a line of JSON with `files`, the paths of what was written of it.
+
+    Pictures are named in its `views`, and lie in the same folder; `maps` is null without maps.
+    """
+    ends = {"report": "html", "json": "json", "maps": "maps.npz"}
+    paths = {key: folder / f"{name}.{end}" for key, end in ends.items()}
+    files = {key: str(path) if path.is_file() else None for key, path in paths.items()}
+    return json.dumps({**record, "files": files}, allow_nan=False)
+
+
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
-    """The record as a file that is there whole or not at all."""
+    """Write the record as a file, whole or not at all."""
     write_text(path, json.dumps(record, indent=1, allow_nan=False) + "\n")
 
 
 def versions() -> dict[str, str]:
-    """Of the packages that decide what a network and a picture are, as far as they have this name.
+    """Return versions of the packages that decide what a network and a picture are.
 
     A build of OpenCV may have another.
     """

@@ -20,13 +20,14 @@ __all__ = ["report_page", "write_report"]
 _HEAD = "head"  # the variant that is the backbone's own head, or the probe in its place
 _OF_HEAD = ("cam", "parts", "rollout")  # their map of the face is of that head
 _NO_PROOF = (
-    "A verdict is no proof: it says how a face compares with a number of real faces, and a face"
-    " unlike them (another camera, make-up, strong compression) can look suspicious without having"
-    " been changed."
+    "A verdict is not proof: it compares a face with a number of real faces, and a face"
+    " unlike them (another camera, make-up, strong compression) can look suspicious"
+    " without having been changed."
 )
 _NO_TRACE = (
-    "Colours show what the detector's score rests on, which need not be what was changed, and a"
-    " forgery of a kind that the detector has never met can pass for real."
+    "Colours show what the detector's score is based on, which need not be what was"
+    " changed, and a forgery of a kind that the detector has never seen can pass for"
+    " real."
 )
 
 
@@ -45,7 +46,7 @@ def report_page(
     found: Explained, by: Explaining, drawn: Sequence[Pictures], record: Mapping[str, Any]
 ) -> str:
     """Build the whole page."""
-    title = found.prediction.path.name.encode(errors="backslashreplace").decode()
+    title = found.prediction.path.name
     main = tag(
         "main",
         hero(found, by, drawn),
@@ -91,17 +92,19 @@ def _file(found: Explained) -> Markup:
 
 
 def _audit_line(found: Explained, by: Explaining) -> Markup:
-    """One line, and where the rest of it stands."""
+    """Return one line, and where the rest of it stands."""
     if by.audit is None or not found.views:
         return Markup()
     summary = by.audit.summary
     if summary is None:
-        finding = f"The parts of {by.config.detector} were never audited"
+        finding = f"The parts of {by.config.detector} have not been audited"
     elif not summary.passed:
-        finding = f"Audited: the parts of {summary.detector} do not say where a face was changed"
+        finding = (
+            f"Audited: the part scores of {summary.detector} do not show where a face was changed"
+        )
     else:
         finding = f"Audited: {summary.detector} {summary.finding}"
-    link = tag("a", "more on the audit", href="#audit")
+    link = tag("a", "more about the audit", href="#audit")
     return tag("p", f"{finding} (", link, ").", class_="audit-line")
 
 
@@ -109,7 +112,7 @@ def _folded(
     found: Explained, by: Explaining, drawn: Sequence[Pictures], record: Mapping[str, Any]
 ) -> Iterator[Markup]:
     if found.prediction.score is not None:
-        yield _details("Scores beside real faces", "scores", *_scores(found, by))
+        yield _details("Scores compared with real faces", "scores", *_scores(found, by))
     if found.views:
         sections = view_sections(found, drawn, by.explainer_spec)
         yield _details("Faces and maps one by one", "faces", *_of_maps(found, by), *sections)
@@ -131,7 +134,7 @@ def _scores(found: Explained, by: Explaining) -> Iterator[Markup]:
     yield tag("p", _counted(found))
     yield scores_table(found)
     if not verdict.parts and verdict.reals is not None:
-        yield tag("p", f"Detector {by.config.detector} scores the face as a whole and no parts.")
+        yield tag("p", f"Detector {by.config.detector} scores the face as a whole, not its parts.")
     head = found.prediction.variants.get(_HEAD)
     if head is not None:
         yield tag("p", f"The backbone's own head scores {head:.3f}.", class_="soft")
@@ -139,12 +142,14 @@ def _scores(found: Explained, by: Explaining) -> Iterator[Markup]:
 
 
 def _counted(found: Explained) -> str:
-    """How p comes about."""
+    """Return how p comes about."""
     verdict, score = found.verdict, found.prediction.score
     if verdict.reals is None or verdict.p is None or score is None:
         return ""
     if found.video:
-        return f"p = {verdict.p:.3f}, of the highest run of frames among all that there are."
+        return (
+            f"p = {verdict.p:.3f} for the highest run of frames, corrected for the number of runs."
+        )
     count, higher = len(verdict.reals), int((verdict.reals.fake >= score).sum())
     return (
         f"Of {count} real faces, {higher} {'scores' if higher == 1 else 'score'} as high or higher:"
@@ -159,40 +164,41 @@ def _of_run(found: Explained) -> str:
 
 def _meaning(found: Explained, by: Explaining) -> str:
     video = (
-        " In a video runs of frames are compared, and how many there are is taken into account: a"
-        " run that stands out from frames which pass for real is called MANIPULATED at 4 %, a whole"
-        " clip, which may be another camera, at 1 %. AUTHENTIC is a clip whose highest run is usual"
-        f" by itself{_of_run(found)}."
+        " In a video, runs of frames are compared, and p takes their number into account:"
+        " a run that stands out from frames that pass for real is called MANIPULATED at 4"
+        " %, a whole clip, which may just be from another camera, at 1 %. A clip is"
+        " AUTHENTIC if its highest run on its own is common among real"
+        f" faces{_of_run(found)}."
         if found.video
         else ""
     )
     reals = found.verdict.reals or by.verdicts.reals
     return (
-        "MANIPULATED: at most 5 % of comparable real faces score as high (p up to 0.05). AUTHENTIC:"
-        " more than 20 % do (p above 0.20). UNDETERMINED: in between."
+        "MANIPULATED: at most 5 % of comparable real faces score as high (p up to 0.05)."
+        " AUTHENTIC: more than 20 % do (p above 0.20). UNDETERMINED: in between."
         f" {reals.sentence}{video}"
     )
 
 
 def _of_maps(found: Explained, by: Explaining) -> Iterator[Markup]:
-    """What maps are of, and their scales."""
+    """Yield what maps are of, and their scales."""
     if by.explainer in _OF_HEAD and _HEAD in found.prediction.variants:
         text = (
-            "The map of the whole face is of the backbone's own head, which scores"
-            f" {found.prediction.variants[_HEAD]:.3f}, not of the score above."
+            "The map of the whole face belongs to the backbone's own head, which scores"
+            f" {found.prediction.variants[_HEAD]:.3f}, not to the score above."
         )
         yield tag("p", text, class_="note")
     if not found.scales:
         return
     spec = by.explainer_spec
-    which = "" if spec is None else f"Maps are those of explainer {spec.name} ({spec.summary}). "
+    which = "" if spec is None else f"Maps are from explainer {spec.name} ({spec.summary}). "
     whose = (
         f"drawn or photographed faces of {by.map_reals.name}"
         if by.map_reals.name
         else ("the real faces that the verdict uses")
     )
     ends = "; ".join(
-        f"{target}: nothing is drawn up to {scale.usual:.3g}, full colour is {scale.full:.3g}"
+        f"{target}: transparent up to {scale.usual:.3g}, full colour from {scale.full:.3g}"
         for target, scale in found.scales.items()
     )
     text = f"{which}Each map has a scale of its own, from {whose}. {ends}."
@@ -215,7 +221,7 @@ def _fingerprints(found: Explained, by: Explaining, record: Mapping[str, Any]) -
         "face detector": origin["face_detector"],
         "explainer": origin["explainer"]
         and _with_options(origin["explainer"], origin["explainer_options"]),
-        "real faces": "none that are comparable"
+        "real faces": "none comparable"
         if reals is None
         else f"{len(reals)} of {reals.name}",
         "versions": ", ".join(f"{name} {each}" for name, each in origin["versions"].items()),

@@ -14,7 +14,7 @@ _BAR = 200.0
 
 
 def part_bar(score: float, low: float, high: float, text: str) -> Markup:
-    """A score on the scale from 0 to 1, over the interval `low` to `high` of real faces."""
+    """Return a score on the scale from 0 to 1, over the interval `low` to `high` of real faces."""
     return tag(
         "svg",
         tag("title", text),
@@ -36,7 +36,7 @@ def timeline(
     telling: Mapping[int, int],
     text: str,
 ) -> Markup:
-    """Scores over seconds, or over frames where the file has no times.
+    """Return scores over seconds, or over frames where the file has no times.
 
     Behind them the `band` of real faces and the `segments` that look changed; `telling` are the
     numbers of the frames that are shown below, each a link.
@@ -106,7 +106,7 @@ def _marker(x: float, number: int) -> Markup:
 
 
 def _curve(points: Sequence[tuple[float, float | None]]) -> list[Markup]:
-    """Lines between frames that have scores, and a dot for each."""
+    """Return lines between frames that have scores, and a dot for each."""
     runs: list[list[tuple[float, float]]] = [[]]
     for x, score in points:
         if score is None:

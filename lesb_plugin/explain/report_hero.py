@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lesb_plugin.drawing.evidence import scale_bar
 from lesb_plugin.explain.explained import Explained, Explaining, FaceView
 from lesb_plugin.explain.record import Pictures
-from registry import Markup, picture_uri, plain_sentence, tag
+from registry import FileVerdict, Markup, picture_uri, plain_sentence, tag
 
 __all__ = ["hero", "seen_in", "stage"]
 
@@ -22,7 +22,9 @@ _LONGEST = 4096  # pixels of a side, more than any screen shows
 
 
 def hero(found: Explained, by: Explaining, drawn: Sequence[Pictures]) -> Markup:
-    """The picture and the verdict side by side; of a video the highest of the frames shown."""
+    """Return the picture and the verdict side by side; of a video the highest of the frames
+    shown.
+    """
     figure = Markup()
     if found.views:
         at = max(range(len(found.views)), key=lambda each: found.views[each].score)
@@ -41,7 +43,7 @@ def _figure(found: Explained, at: int, drawn: Sequence[Pictures]) -> Markup:
     if found.video:
         caption.append(f"{_moment(view)}, score {view.score:.2f}")
     if len(view.boxes) > 1:
-        caption.append("the face that the verdict is on has the thicker rectangle")
+        caption.append("the verdict is for the face with the thicker rectangle")
     below = [tag("figcaption", "; ".join(caption), class_="soft")] if caption else []
     return tag("figure", pictured, *below, class_="picture")
 
@@ -52,7 +54,7 @@ def stage(
     words: str,
     boxes: Sequence[tuple[int, int, int, int]] = (),
 ) -> Markup:
-    """A frame at its own resolution, with layers of colours over it."""
+    """Return a frame at its own resolution, with layers of colours over it."""
     under = _with_boxes(view, boxes)
     if not view.upright:  # the crop was turned: it is what can be shown
         under = view.crop.image
@@ -90,11 +92,11 @@ def _moment(view: FaceView) -> str:
 
 
 def seen_in(found: Explained, view: FaceView) -> str:
-    """What the picture shows, for those who do not see it."""
+    """Return what the picture shows, for those who do not see it."""
     part = found.verdict.part
     outline = f"; the {part} is outlined" if part and view.polygons else ""
     what = f"the frame at {_moment(view)}" if found.video else "the photograph"
-    return f"{what} with the colours of what points to fake{outline}"
+    return f"{what} with evidence for fake in colour{outline}"
 
 
 # --- words -----------------------------------------------------------------------------------
@@ -118,20 +120,29 @@ def _verdict(found: Explained) -> Iterator[Markup]:
 def _sentence(found: Explained, score: float) -> str:
     verdict = found.verdict
     changed = f"{verdict.looks_changed}. " if verdict.looks_changed else ""
-    part = f" The {verdict.part} stands out." if verdict.part else ""
+    part = _part(verdict)
     if verdict.below is None and verdict.choice is not None:
         return f"It scores {score:.2f} of 1. {verdict.choice.text}"
     compared = plain_sentence(verdict, video=found.video)
     what = "Its mean score is" if found.video else "It scores"
     joint = ";" if found.video else ","
-    return f"{changed}{what} {score:.2f} of 1{joint} {compared}.{part}"
+    doubt = f" Undetermined: {verdict.doubt}." if verdict.doubt else ""
+    return f"{changed}{what} {score:.2f} of 1{joint} {compared}.{part}{doubt}"
+
+
+def _part(verdict: FileVerdict) -> str:
+    """Name the part that stands out, or say of a manipulated face that no single one does."""
+    if verdict.part:
+        return f" The {verdict.part} stands out."
+    several = verdict.word == "MANIPULATED" and len(verdict.parts) > 1 and verdict.readable
+    return " No single part stands out." if several else ""
 
 
 def _slider(found: Explained, by: Explaining) -> Iterator[Markup]:
-    """The scale of the colours and what fades them; hidden until the page's script runs."""
+    """Yield the scale of the colours and what fades them; hidden until the page's script runs."""
     if not any(view.maps for view in found.views):
         return
-    bar = tag("img", src=picture_uri(scale_bar(by.config.style)), alt="colours of the map")
+    bar = tag("img", src=picture_uri(scale_bar(by.config.style)), alt="colour scale of the map")
     yield tag("p", "as in real faces ", bar, " fake", class_="scale")
     yield tag(
         "p",

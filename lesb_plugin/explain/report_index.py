@@ -46,7 +46,7 @@ class IndexEntry:
 
     @property
     def word(self) -> str:
-        """The verdict, or why there is none."""
+        """Return the verdict, or why there is none."""
         return verdict_cells(self.prediction)[1]
 
     @property
@@ -58,7 +58,7 @@ class IndexEntry:
 
 
 def entry_of(found: Explained, drawn: Sequence[Pictures], report: str) -> IndexEntry:
-    """What the index keeps of a file."""
+    """Return what the index keeps of a file."""
     thumbnail = None
     if found.views:
         at = max(range(len(found.views)), key=lambda each: found.views[each].score)
@@ -97,7 +97,16 @@ def _csv(entries: Sequence[IndexEntry]) -> str:
 
 
 def _page(entries: Sequence[IndexEntry]) -> str:
-    heads = ("picture", "file", "verdict", "score", "beside real faces", "part", "changed", "notes")
+    heads = (
+        "picture",
+        "file",
+        "verdict",
+        "score",
+        "compared with real faces",
+        "part",
+        "changed",
+        "notes",
+    )
     table = tag(
         "table",
         table_head(heads),
@@ -112,7 +121,10 @@ def _page(entries: Sequence[IndexEntry]) -> str:
         tag("div", table, class_="scroll", tabindex=0, role="region", aria_label="Files"),
         tag("p", "Nothing matches.", id="none", hidden=True),
     )
-    text = "The same as a table: summary.csv. Sorted from the most suspicious; a heading sorts."
+    text = (
+        "The most suspicious files come first; click a heading to sort by it. The same"
+        " table as CSV: summary.csv."
+    )
     folder = resources.files("lesb_plugin.explain")
     style = folder.joinpath("index.css").read_text("utf-8")
     script = folder.joinpath("index.js").read_text("utf-8")
@@ -141,7 +153,9 @@ def _row(entry: IndexEntry) -> Markup:
     name, word, score, below, part, changed, notes = verdict_cells(entry.prediction)
     picture = Markup("-")
     if entry.thumbnail is not None:
-        picture = tag("img", src=picture_uri(entry.thumbnail), alt=f"{name} with its colours")
+        picture = tag(
+            "img", src=picture_uri(entry.thumbnail), alt=f"{name} with evidence in colour"
+        )
     verdict = entry.prediction.verdict
     beside = ""
     if verdict is not None and verdict.word is not None:

@@ -16,7 +16,7 @@ _BAND = "90 % of real faces"
 
 
 def scores_table(found: Explained) -> Markup:
-    """The face, and its parts where they may be read as places."""
+    """Return the face, and its parts where they may be read as places."""
     verdict, score = found.verdict, found.prediction.score
     if verdict.band is None or score is None:
         return Markup()
@@ -25,9 +25,9 @@ def scores_table(found: Explained) -> Markup:
     heads = ("face or part", "score", "from 0 to 1", _BAND, "p", "above their mean")
     caption = tag(
         "caption",
-        f"The broad band is where {_BAND} lie, half of the others on either side; the thin bar and"
-        " its end are the score. Last, by how many standard deviations of real faces it lies above"
-        " their mean.",
+        f"The broad band holds {_BAND}, and half of the others lie on either side; the"
+        " thin bar ends at the score. The last column is its distance from the mean of"
+        " real faces, in their standard deviations.",
     )
     table = tag("table", caption, table_head(heads), tag("tbody", *rows), class_="parts")
     return tag("div", table, class_="scroll", tabindex=0, role="region", aria_label="Scores")
@@ -55,7 +55,7 @@ def _row(
 
 
 def frames_section(found: Explained, drawn: Sequence[Pictures]) -> Markup:
-    """The timeline of a video, and the frames that tell most; nothing for a picture."""
+    """Return the timeline of a video, and the frames that tell most; nothing for a picture."""
     if not found.video or found.prediction.score is None:
         return Markup()
     frames, verdict = found.prediction.frames, found.verdict
@@ -65,7 +65,7 @@ def frames_section(found: Explained, drawn: Sequence[Pictures]) -> Markup:
         words += f"; {verdict.looks_changed}"
     chart = timeline(frames, verdict.band, verdict.segments, telling, words)
     band = "; the band is where 90 % of comparable real faces lie" if verdict.band else ""
-    marked = "; what looks changed is shaded" if verdict.segments else ""
+    marked = "; runs that lie above real faces are shaded" if verdict.segments else ""
     return tag(
         "section",
         tag("h2", "Over time"),

@@ -19,7 +19,7 @@ __all__ = ["map_words", "view_sections"]
 def view_sections(
     found: Explained, drawn: Sequence[Pictures], explainer: ExplainerSpec | None
 ) -> list[Markup]:
-    """A section for every view."""
+    """Return a section for every view."""
     return [
         _section(found, number, view, pictures, explainer)
         for number, (view, pictures) in enumerate(zip(found.views, drawn, strict=True), 1)
@@ -57,7 +57,7 @@ def _title(found: Explained, number: int, view: FaceView) -> str:
 
 
 def _figures(found: Explained, view: FaceView, pictures: Pictures) -> Iterator[Markup]:
-    """Crops in true proportions."""
+    """Yield crops in true proportions."""
     photo = tag("img", src=picture_uri(pictures["photo"]), alt="the face, cropped")
     yield tag("figure", photo, tag("figcaption", "The face as the detector sees it"))
     for target, heat in sorted((view.maps or {}).items(), key=lambda each: each[0] != "face"):
@@ -69,10 +69,10 @@ def _figures(found: Explained, view: FaceView, pictures: Pictures) -> Iterator[M
 
 
 def map_words(view: FaceView, heat: NDArray[np.float32], scale: MapScale) -> str:
-    """Where the map is strongest, for those who do not see its colours."""
+    """Return where the map is strongest, for those who do not see its colours."""
     most = float(scale.share(heat).max())
     if most <= 0:
-        return "nothing points to fake more than in real faces"
+        return "nothing points to fake more than it does in real faces"
     row, column = np.unravel_index(int(heat.argmax()), heat.shape)
     height, width = view.crop.image.shape[:2]
     spot = (
@@ -86,7 +86,9 @@ def map_words(view: FaceView, heat: NDArray[np.float32], scale: MapScale) -> str
 
 
 def _place(view: FaceView, spot: tuple[float, float]) -> str:
-    """The part that a spot of the crop lies in or next to, and whether it is on the face at all."""
+    """Return the part that a spot of the crop lies in or next to, and whether it is on the face at
+    all.
+    """
     if not view.polygons:
         return f"at ({spot[0]:.0f}, {spot[1]:.0f}) of the crop"
     inside = {
@@ -98,7 +100,7 @@ def _place(view: FaceView, spot: tuple[float, float]) -> str:
         return f"in the {name}"
     points = np.asarray(view.crop.landmarks, np.float32)  # parts have places, so there are some
     on_face = cv2.pointPolygonTest(cv2.convexHull(points), spot, measureDist=False) >= 0
-    return f"on the face, nearest to the {name}" if on_face else "outside of the face's landmarks"
+    return f"on the face, nearest to the {name}" if on_face else "outside the landmarks of the face"
 
 
 # --- what explainers say beside maps ---------------------------------------------------------
@@ -117,9 +119,9 @@ def _explainer_table(
     head = table_head(heads)
     caption = tag(
         "caption",
-        f"What explainer {explainer.name} says of the parts ({explainer.summary}); + is towards"
-        " fake. It is another question than the scores of parts above, and may have another"
-        " answer.",
+        f"What explainer {explainer.name} says about the parts ({explainer.summary}); +"
+        " points to fake. This is a different question from the part scores above, and"
+        " may have a different answer.",
     )
     return tag("table", caption, head, tag("tbody", *rows))
 

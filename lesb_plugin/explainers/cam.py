@@ -28,12 +28,12 @@ _SMALLEST = 1e-6  # a denominator nearer to zero than this counts as this
 
 
 def gradcam(activation: Tensor, gradient: Tensor) -> Tensor:
-    """Channels weighted by their mean gradient (Selvaraju et al. 2017)."""
+    """Return channels weighted by their mean gradient (Selvaraju et al. 2017)."""
     return _weighted(activation, gradient.mean(dim=(2, 3)))
 
 
 def gradcam_plus_plus(activation: Tensor, gradient: Tensor) -> Tensor:
-    """Channels weighted by sums of alpha relu(g) (Chattopadhyay et al. 2018).
+    """Return channels weighted by sums of alpha relu(g) (Chattopadhyay et al. 2018).
 
     alpha = g^2 / (2 g^2 + sum(A) g^3) of the paper is divided through by g^2: in floats g^2
     vanishes. The paper takes A for positive; where sum(A) g nears -2 the denominator is clamped.
@@ -44,29 +44,29 @@ def gradcam_plus_plus(activation: Tensor, gradient: Tensor) -> Tensor:
 
 
 def hirescam(activation: Tensor, gradient: Tensor) -> Tensor:
-    """Activation times gradient, summed over channels (Draelos and Carin 2020)."""
+    """Return activation times gradient, summed over channels (Draelos and Carin 2020)."""
     return (activation * gradient).sum(dim=1)
 
 
 def elementwise(activation: Tensor, gradient: Tensor) -> Tensor:
-    """The positive part of activation times gradient, without any mean over positions."""
+    """Return the positive part of activation times gradient, without any mean over positions."""
     return (activation * gradient).relu().sum(dim=1)
 
 
 def layercam(activation: Tensor, gradient: Tensor) -> Tensor:
-    """Activation times the positive part of the gradient (Jiang et al. 2021)."""
+    """Return activation times the positive part of the gradient (Jiang et al. 2021)."""
     return (activation * gradient.relu()).sum(dim=1)
 
 
 def xgradcam(activation: Tensor, gradient: Tensor) -> Tensor:
-    """Channels weighted by their gradient's mean under the activation (Fu et al. 2020)."""
+    """Return channels weighted by their gradient's mean under the activation (Fu et al. 2020)."""
     total = activation.sum(dim=(2, 3))  # (B, C)
     total = torch.where(total < 0, total.clamp(max=-_SMALLEST), total.clamp(min=_SMALLEST))
     return _weighted(activation, (activation * gradient).sum(dim=(2, 3)) / total)
 
 
 def eigencam(activation: Tensor, gradient: Tensor) -> Tensor:  # noqa: ARG001 - one signature
-    """The activation along its first principal direction (Muhammad and Yeasin 2020).
+    """Return the activation along its first principal direction (Muhammad and Yeasin 2020).
 
     It is of no head: all have the same map. Its sign, which is arbitrary, is chosen so that it
     rises with the sum of the channels.
@@ -92,7 +92,7 @@ METHODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def closed_form(activation: Tensor, gradient: Tensor, method: str) -> Tensor:
-    """The map (B, h, w) at a feature map (B, C, h, w) whose mean is the embedding.
+    """Return the map (B, h, w) at a feature map (B, C, h, w) whose mean is the embedding.
 
     `gradient` is the logit's with respect to the embedding, (B, C): at every position of the map it
     is that over h w, so that no backward pass through the backbone is needed.
@@ -103,5 +103,5 @@ def closed_form(activation: Tensor, gradient: Tensor, method: str) -> Tensor:
 
 
 def _weighted(activation: Tensor, weights: Tensor) -> Tensor:
-    """The sum of channels (B, C, h, w) times their weights (B, C)."""
+    """Return the sum of channels (B, C, h, w) times their weights (B, C)."""
     return torch.einsum("bc,bchw->bhw", weights, activation)

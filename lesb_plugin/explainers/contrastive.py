@@ -56,14 +56,16 @@ class RealFaces:
 
     @classmethod
     def of(cls, local: NDArray[np.floating]) -> RealFaces:
-        """Of local embeddings (n, r); a direction in which none differs counts for nothing."""
+        """Standardise local embeddings (n, r); a direction in which none differs counts for
+        nothing.
+        """
         deviation = local.astype(np.float64).std(axis=0, ddof=1)
         deviation = np.where(deviation > 0, deviation, np.inf)
         scaled = local / deviation
         return cls(scaled, deviation, _among_themselves(scaled))
 
     def contrast(self, local: NDArray[np.floating]) -> Contrast:
-        """Of one face's local embedding (r,)."""
+        """Compare one face's local embedding (r,)."""
         offsets = local / self.deviation - self.scaled  # (n, r)
         far = _length(offsets)
         order = np.argsort(far, kind="stable")
@@ -79,7 +81,9 @@ class RealFaces:
 
 
 def _among_themselves(scaled: Array) -> Array:
-    """(n,): how far each of (n, r) lies from the nearest of the others, in no more memory."""
+    """Return (n,): how far each of (n, r) lies from the nearest of the others, in no more
+    memory.
+    """
     nearest = np.empty(len(scaled))
     for row, own in enumerate(scaled):
         far = _length(own - scaled)
@@ -101,15 +105,15 @@ def build_contrastive(detector: Detector, options: ExplainOptions | None = None)
     options = options or ExplainOptions()
     if not hasattr(detector, "embed"):
         raise ConfigError(
-            "explainer 'contrastive' compares embeddings, and a"
-            f" {type(detector).__name__} has none; {ANY_DETECTOR}"
+            f"explainer 'contrastive' compares embeddings, and a {type(detector).__name__}"
+            f" has none; {ANY_DETECTOR}"
         )
     policy = differentiable(detector, "contrastive").embedder.backbone.crop
     faces = real_crops(options.reference, policy, options.reference_faces)
     if len(faces) < _FEWEST:
         raise DataError(
-            f"{len(faces)} real faces of {options.reference!r} say nothing of how real faces"
-            f" differ; at least {_FEWEST} are needed"
+            f"{len(faces)} real faces of {options.reference!r} are too few to show how"
+            f" real faces differ; at least {_FEWEST} are needed"
         )
     reals = {part: RealFaces.of(local) for part, local in _local(detector, faces).items()}
 
@@ -124,7 +128,7 @@ def build_contrastive(detector: Detector, options: ExplainOptions | None = None)
 
 
 def _local(detector: Detector, crops: Sequence[Crop]) -> Mapping[str, NDArray[np.float32]]:
-    """Embeddings (B, r) by part."""
+    """Return embeddings (B, r) by part."""
     if isinstance(detector, LocalDetector):
         return detector.project(detector.embed(crops))
     embed: Callable[[Sequence[Crop]], NDArray[np.float32]] = detector.embed  # type: ignore[attr-defined]

@@ -52,8 +52,9 @@ def build_parts(detector: Detector, options: ExplainOptions | None = None) -> Ex
     backbone = target.embedder.backbone
     if not backbone.mean_pooled:
         raise ConfigError(
-            "explainer 'parts' takes the mean over a feature map apart, and the embedding of"
-            f" backbone {backbone.name!r} is more than that; use cam, or {ANY_DETECTOR}"
+            "explainer 'parts' splits the mean over a feature map, and the embedding of"
+            f" backbone {backbone.name!r} is not just such a mean; use cam, or"
+            f" {ANY_DETECTOR}"
         )
     head = _Head(target.embedder, linear_weight(target, "parts"), regions_of(detector, options))
     reals = _Reals.of(head, real_crops(options.reference, backbone.crop, options.reference_faces))
@@ -76,7 +77,7 @@ class _Head:
     regions: RegionSet
 
     def contributions(self, crops: Sequence[Crop]) -> Array:
-        """(B, h, w): what each position adds to the logit."""
+        """Return (B, h, w): what each position adds to the logit."""
         found = []
         for batch in batches(crops, self.embedder):
             with torch.no_grad(), self.embedder.autocast():
@@ -105,14 +106,13 @@ class _Reals:
                 continue  # a real face whose parts cannot be told apart is no reference
         if not parts:
             raise DataError(
-                "no real face that is compared with has landmarks that show its parts; name another"
-                " reference"
+                "no reference face has landmarks that show its parts; choose another reference"
             )
         return cls(np.mean(parts, axis=0), np.mean(cells, axis=0))
 
 
 def _by_part(crop: Crop, contributions: Array, regions: RegionSet) -> Array:
-    """(K + 1,): contributions (h, w) summed over every part and the rest."""
+    """Return (K + 1,): contributions (h, w) summed over every part and the rest."""
     height, width = contributions.shape
     masks = partition(crop, regions, (height, width)).astype(np.float64)  # (K + 1, h, w)
     return np.asarray(np.einsum("khw,hw->k", masks, contributions))

@@ -26,7 +26,9 @@ class Traced:
 
 
 def at_features(detector: DifferentiableDetector, images: torch.Tensor) -> Traced:
-    """At the backbone's feature map (B, C, h, w), or tokens (B, T, C); the trunk keeps no graph."""
+    """Trace at the backbone's feature map (B, C, h, w) or tokens (B, T, C); the trunk keeps no
+    graph.
+    """
     embedder = detector.embedder
     with torch.no_grad(), embedder.autocast():
         raw = embedder.backbone.features(images)
@@ -40,15 +42,15 @@ def at_features(detector: DifferentiableDetector, images: torch.Tensor) -> Trace
 
 
 def at_layer(detector: DifferentiableDetector, images: torch.Tensor, layer: nn.Module) -> Traced:
-    """At the output of a module. The graph starts there, so that frozen networks work as well."""
+    """Trace at the output of a module. The graph starts there, so frozen networks work as well."""
     embedder = detector.embedder
     caught: list[torch.Tensor] = []
 
     def cut(_module: nn.Module, _inputs: Any, output: Any) -> torch.Tensor:
         if not isinstance(output, torch.Tensor) or output.ndim not in {3, 4}:
             raise ConfigError(
-                "the layer gives no feature map (B, C, h, w) and no tokens (B, T, C) but "
-                f"{_describe(output)}; name another layer"
+                "the layer gives neither a feature map (B, C, h, w) nor tokens (B, T, C)"
+                f" but {_describe(output)}; choose another layer"
             )
         leaf = output.detach().requires_grad_()
         caught[:] = [leaf]
@@ -60,16 +62,18 @@ def at_layer(detector: DifferentiableDetector, images: torch.Tensor, layer: nn.M
             embedding = embedder.backbone.embed(features)
         logits = detector.logits(embedding.float())
     if not caught:
-        raise ConfigError("the layer is not used when a face is embedded; name another layer")
+        raise ConfigError("the layer is not used when a face is embedded; choose another layer")
     return Traced(activation=caught[0], features=features, logits=logits)
 
 
 def find_layer(backbone: Backbone, name: str) -> nn.Module:
-    """The module of a name, which may leave out its start: `blocks.3` for `model.blocks.3`."""
+    """Return the module of a name, which may leave out its start: `blocks.3` for
+    `model.blocks.3`.
+    """
     if not isinstance(backbone, nn.Module):
         raise ConfigError(
-            f"backbone {backbone.name!r} is no torch module, so it has no layer {name!r}; leave the"
-            " layer out for the last feature map"
+            f"backbone {backbone.name!r} is not a torch module, so it has no layer"
+            f" {name!r}; omit the layer to use the last feature map"
         )
     modules = dict(backbone.named_modules())
     found = [each for each in (name, f"model.{name}") if each and each in modules]
@@ -77,7 +81,7 @@ def find_layer(backbone: Backbone, name: str) -> nn.Module:
         close = difflib.get_close_matches(f"model.{name}", modules, n=5, cutoff=0.3)
         near = ", ".join(each.removeprefix("model.") for each in close) or "none"
         raise ConfigError(
-            f"backbone {backbone.name!r} has no layer {name!r}; layers of similar names: {near}"
+            f"backbone {backbone.name!r} has no layer {name!r}; layers with similar names: {near}"
         )
     layer: nn.Module = modules[found[0]]
     return layer
@@ -85,7 +89,7 @@ def find_layer(backbone: Backbone, name: str) -> nn.Module:
 
 @contextmanager
 def hooked(module: nn.Module, hook: Callable[..., Any]) -> Iterator[None]:
-    """The module with a forward hook, for as long as the context lasts."""
+    """Yield the module with a forward hook, for as long as the context lasts."""
     handle = module.register_forward_hook(hook)
     try:
         yield

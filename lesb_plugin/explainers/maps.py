@@ -19,7 +19,7 @@ __all__ = ["as_explanations", "build_cam", "without_outliers"]
 
 
 def build_cam(detector: Detector, options: ExplainOptions | None = None) -> Explain:
-    """Maps (h, w) by target; of a transformer on the grid of its patch tokens.
+    """Return maps (h, w) by target; of a transformer on the grid of its patch tokens.
 
     Without a layer it is the backbone's feature map, or a transformer's `blocks[-1].norm1`: behind
     the last block, patch tokens that feed no class token any more have no gradient.
@@ -45,7 +45,7 @@ def build_cam(detector: Detector, options: ExplainOptions | None = None) -> Expl
 def as_explanations(
     maps: Mapping[str, torch.Tensor], crops: Sequence[Crop], notes: Sequence[str] = ()
 ) -> list[Explanation]:
-    """Maps (B, h, w) by target as one Explanation for each crop."""
+    """Return maps (B, h, w) by target as one Explanation for each crop."""
     arrays = {name: values.detach().float().cpu().numpy() for name, values in maps.items()}
     return [
         Explanation(
@@ -62,7 +62,9 @@ def without_outliers(
     crops: Sequence[Crop],
     options: ExplainOptions,
 ) -> list[Explanation]:
-    """Maps of tokens (B, h, w), 0 where the options leave outlying tokens out, and told of."""
+    """Return maps of tokens (B, h, w), 0 where the options leave outlying tokens out, and told
+    of.
+    """
     included = options.keep_outlier_tokens
     if not included:
         maps = {name: each.masked_fill(outlying, 0.0) for name, each in maps.items()}
@@ -79,7 +81,7 @@ def _of_pooled_map(
     crops: Sequence[Crop],
     options: ExplainOptions,
 ) -> list[Explanation]:
-    """One forward pass and the gradient of each small head."""
+    """Return one forward pass and the gradient of each small head."""
     embedder = target.embedder
     with torch.no_grad(), embedder.autocast():
         features = embedder.backbone.features(images)
@@ -100,7 +102,9 @@ def _of_layer(
     layer: nn.Module | None,
     options: ExplainOptions,
 ) -> list[Explanation]:
-    """One forward pass and, from the logit of each target back to the layer, one backward pass."""
+    """Return one forward pass and, from the logit of each target back to the layer, one backward
+    pass.
+    """
     backbone = target.embedder.backbone
     stream: list[torch.Tensor] = []
     with ExitStack() as stack:
@@ -123,7 +127,7 @@ def _of_layer(
 
 
 def _laid_out(tensor: torch.Tensor, traced: Traced, backbone: Backbone) -> torch.Tensor:
-    """An activation or its gradient as (B, C, h, w) float32."""
+    """Return an activation or its gradient as (B, C, h, w) float32."""
     if tensor.ndim == 3:
         return on_grid(tensor, traced.features).float()
     last = getattr(getattr(backbone, "model", None), "output_fmt", "NCHW") == "NHWC"

@@ -31,24 +31,25 @@ class NoPartsError(ValueError):
 
 
 def regions_of(detector: Detector, options: ExplainOptions) -> RegionSet:
-    """The parts that a detector was fitted with, or those of the options."""
+    """Return the parts that a detector was fitted with, or those of the options."""
     own = getattr(detector, "regions", None)
     return own if isinstance(own, RegionSet) else region_preset(options.regions)
 
 
 def part_masks(crop: Crop, regions: RegionSet, jitter: Jitter = SOFT) -> NDArray[np.float32]:
-    """(K, S, S) in [0, 1], one for each part."""
+    """Return (K, S, S) in [0, 1], one for each part."""
     if crop.landmarks is None:
-        raise NoPartsError("the face has no landmarks, so its parts cannot be told apart")
+        raise NoPartsError("the face has no landmarks, so its parts cannot be located")
     height, width = crop.image.shape[:2]
     try:
         return regions_masks(crop.landmarks, regions, (height, width), jitter)
     except ValueError as error:
-        raise NoPartsError(f"the parts cannot be told apart: {error}") from error
+        raise NoPartsError(f"the parts cannot be located: {error}") from error
 
 
 def partition(crop: Crop, regions: RegionSet, grid: tuple[int, int]) -> NDArray[np.float32]:
-    """(K + 1, h, w): the share of each cell that lies in each part, and in the rest; they sum to 1.
+    """Return (K + 1, h, w): the share of each cell that lies in each part, and in the rest; they
+    sum to 1.
 
     A pixel in several parts belongs to all of them in equal shares.
     """
@@ -62,7 +63,7 @@ def partition(crop: Crop, regions: RegionSet, grid: tuple[int, int]) -> NDArray[
 
 
 def face_cells(crop: Crop, grid: tuple[int, int]) -> NDArray[np.bool_]:
-    """(h, w): the cells whose centre lies in the hull of the landmarks."""
+    """Return (h, w): the cells whose centre lies in the hull of the landmarks."""
     if crop.landmarks is None:
         raise NoPartsError("the face has no landmarks")
     hull = cv2.convexHull(np.asarray(crop.landmarks, np.float32))

@@ -42,7 +42,7 @@ def build_occlusion_grid(
     options: ExplainOptions | None = None,
     baseline: Baseline = blurred,
 ) -> Explain:
-    """Maps (grid, grid) by target: what its log-odds of fake lose without a cell."""
+    """Return maps (grid, grid) by target: what its log-odds of fake lose without a cell."""
     grid = (options or ExplainOptions()).grid
 
     def one(crop: Crop) -> Explanation:
@@ -59,7 +59,9 @@ def build_occlusion_grid(
 def drops(
     detector: Detector, crop: Crop, masks: Masks, baseline: Baseline = blurred
 ) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
-    """(n,) by target: log-odds of the crop minus those with the baseline inside masks (n, S, S)."""
+    """Return (n,) by target: log-odds of the crop minus those with the baseline inside masks (n,
+    S, S).
+    """
     instead = baseline(crop)
     pieces = []
     for start in range(0, len(masks), _AT_ONCE):
@@ -72,7 +74,7 @@ def drops(
 
 
 def _cells(size: int, grid: int) -> Masks:
-    """(grid^2, S, S): the cells of a grid, row by row, softened at their borders."""
+    """Return (grid^2, S, S): the cells of a grid, row by row, softened at their borders."""
     edges = np.linspace(0, size, grid + 1).round().astype(int)
     masks = np.zeros((grid * grid, size, size), np.float32)
     for cell, mask in enumerate(masks):

@@ -24,22 +24,23 @@ class ExplainOptions:
         "xgradcam",
         "eigencam",
     ] = option(
-        "auto", "cam: how activations and gradients become a map; auto: gradcam++, tokens hirescam"
+        "auto",
+        ("cam: how activations and gradients become a map; auto: gradcam++, for tokens hirescam"),
     )
     layer: str | None = option(
-        None, "cam: a module of the backbone by name; none: its last feature map"
+        None, "cam: name of a module of the backbone; none: its last feature map"
     )
     keep_outlier_tokens: bool = option(
-        False, "cam, rollout: leave tokens of outlying norm in a transformer's map"
+        False, "cam, rollout: keep tokens with an outlying norm in the map of a transformer"
     )
     regions: str = option(
         "eyes_nose_mouth",
-        "parts, for detectors without their own: a YAML file, or one of configs/regions",
+        "parts for detectors that have none of their own: a YAML file, or one of configs/regions",
     )
     grid: int = option(7, "occlusion_grid: cells per side", min=2, max=32)
     reference: str = option(
-        "toy", "parts, contrastive: data with the real faces that a face is compared with"
+        "toy", "parts, contrastive: data with the real faces to compare a face with"
     )
     reference_faces: int = option(
-        64, "parts, contrastive: how many real faces are compared with, at most", min=2
+        64, "parts, contrastive: number of real faces to compare with, at most", min=2
     )

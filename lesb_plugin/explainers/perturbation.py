@@ -24,7 +24,7 @@ _SIGMA = 0.04  # of the crop's side: details of a part are gone, its light and c
 
 
 def blurred(crop: Crop) -> Image:
-    """The crop without its detail. Grey or black in its place would be evidence of its own."""
+    """Blur the detail of the crop. Grey or black in its place would be evidence of its own."""
     image: Image = cv2.GaussianBlur(
         crop.image, (0, 0), _SIGMA * crop.image.shape[0], borderType=cv2.BORDER_REFLECT
     )
@@ -32,7 +32,7 @@ def blurred(crop: Crop) -> Image:
 
 
 def mixed(image: Image, baseline: Image, masks: Masks) -> Image:
-    """(n, S, S, 3): the image with the baseline in its place where masks (n, S, S) are 1."""
+    """Return (n, S, S, 3): the image with the baseline in its place where masks (n, S, S) are 1."""
     opacity = masks[..., None]  # (n, S, S, 1)
     return np.rint(image + opacity * (baseline.astype(np.float32) - image)).astype(np.uint8)
 

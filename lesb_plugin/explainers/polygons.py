@@ -14,9 +14,11 @@ __all__ = ["part_polygons"]
 
 
 def part_polygons(crop: Crop, regions: RegionSet) -> dict[str, list[NDArray[np.float32]]]:
-    """The convex hulls (n, 2) of every part, in pixels of the crop; NoPartsError says why not."""
+    """Return the convex hulls (n, 2) of every part, in pixels of the crop; NoPartsError says why
+    not.
+    """
     if crop.landmarks is None:
-        raise NoPartsError("the face has no landmarks, so its parts cannot be told apart")
+        raise NoPartsError("the face has no landmarks, so its parts cannot be located")
     points = np.asarray(crop.landmarks, np.float32)
     last = max(max(hull) for part in regions.parts for hull in part.polygons)
     if last >= len(points):

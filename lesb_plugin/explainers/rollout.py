@@ -32,7 +32,7 @@ Tensor = torch.Tensor
 
 
 def gradient_rollout(attention: Sequence[Tensor], gradient: Sequence[Tensor]) -> Tensor:
-    """Relevance (B, T, T) of tokens for tokens: R = I, then R + A R for block after block.
+    """Return relevance (B, T, T) of tokens for tokens: R = I, then R + A R for block after block.
 
     `attention` and `gradient` are (B, heads, T, T) of every block; A is the positive part of their
     product, averaged over heads.
@@ -46,14 +46,17 @@ def gradient_rollout(attention: Sequence[Tensor], gradient: Sequence[Tensor]) ->
 
 
 def build_rollout(detector: Detector, options: ExplainOptions | None = None) -> Explain:
-    """Maps (h, w) >= 0 by target on the grid of patch tokens; prefix tokens have no place."""
+    """Return maps (h, w) >= 0 by target on the grid of patch tokens; prefix tokens have no
+    place.
+    """
     options = options or ExplainOptions()
     target = differentiable(detector, "rollout")
     blocks = transformer_blocks(target.embedder.backbone)
     if not blocks or not all(hasattr(block.attn, "attn_drop") for block in blocks):
         raise ConfigError(
-            "explainer 'rollout' follows the attention of a transformer of timm's, and backbone"
-            f" {target.embedder.backbone.name!r} has no blocks with one; use cam, or {ANY_DETECTOR}"
+            "explainer 'rollout' follows the attention of a timm transformer, and"
+            f" backbone {target.embedder.backbone.name!r} has no blocks with attention;"
+            f" use cam, or {ANY_DETECTOR}"
         )
 
     def explain(crops: Sequence[Crop]) -> list[Explanation]:
@@ -93,7 +96,8 @@ def _explain(
 
 @contextmanager
 def _seen_attention(blocks: Sequence[Any]) -> Iterator[list[Tensor]]:
-    """Every block's attention (B, heads, T, T) of a forward pass, the first as a leaf of its graph.
+    """Yield every block's attention (B, heads, T, T) of a forward pass, the first as a leaf of its
+    graph.
 
     Fused attention never holds it, so it is switched off for as long as the context lasts.
     """
@@ -116,7 +120,9 @@ def _seen_attention(blocks: Sequence[Any]) -> Iterator[list[Tensor]]:
 
 
 def _for_embedding(relevance: Tensor, backbone: Backbone) -> Tensor:
-    """(B, T): relevance for what the embedding is made of, without each token's own start of 1."""
+    """Return (B, T): relevance for what the embedding is made of, without each token's own start
+    of 1.
+    """
     relevance = relevance - torch.eye(relevance.shape[1], device=relevance.device)
     model: Any = getattr(backbone, "model", None)
     if getattr(model, "global_pool", "token") in {"token", "tok"}:

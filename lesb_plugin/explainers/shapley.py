@@ -26,8 +26,9 @@ def build_shapley(
     regions = regions_of(detector, options or ExplainOptions())
     if len(regions.names) > _MOST_PARTS:
         raise ConfigError(
-            f"{len(regions.names)} parts have {2 ** len(regions.names)} sets, and every one is"
-            f" scored; choose regions of at most {_MOST_PARTS} parts, or explainer occlusion"
+            f"{len(regions.names)} parts have {2 ** len(regions.names)} subsets, and every"
+            f" one must be scored; choose regions of at most {_MOST_PARTS} parts, or"
+            " explainer occlusion"
         )
 
     def one(crop: Crop) -> Explanation:
@@ -43,7 +44,7 @@ def build_shapley(
 
 
 def coalitions(masks: Masks) -> Masks:
-    """(2^K, S, S) of masks (K, S, S): number i hides the parts k whose bit k of i is 0."""
+    """Return (2^K, S, S) of masks (K, S, S): number i hides the parts k whose bit k of i is 0."""
     count = len(masks)
     hidden = np.zeros((2**count, *masks.shape[1:]), np.float32)
     for i, mask in enumerate(hidden):
@@ -54,7 +55,9 @@ def coalitions(masks: Masks) -> Masks:
 
 
 def shapley_values(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(K,) of the values (2^K,) of all sets; bit k of an index says whether k is in the set."""
+    """Return (K,) of the values (2^K,) of all sets; bit k of an index says whether k is in the
+    set.
+    """
     count = len(values).bit_length() - 1
     found = np.zeros(count)
     for k in range(count):

@@ -15,7 +15,7 @@ ANY_DETECTOR = "occlusion, occlusion_grid and shapley explain any detector"
 
 
 def differentiable(detector: Detector, explainer: str) -> DifferentiableDetector:
-    """The detector, if torch can differentiate its logits; else a ConfigError."""
+    """Return the detector, if torch can differentiate its logits; else a ConfigError."""
     if not isinstance(detector, DifferentiableDetector):
         raise ConfigError(
             f"explainer {explainer!r} needs the gradient of a detector's logits, and a"
@@ -26,20 +26,20 @@ def differentiable(detector: Detector, explainer: str) -> DifferentiableDetector
 
 
 def batches(crops: Sequence[Crop], embedder: Embedder) -> Iterator[Sequence[Crop]]:
-    """The crops in the embedder's batches."""
+    """Yield the crops in the embedder's batches."""
     for start in range(0, len(crops), embedder.batch_size):
         yield crops[start : start + embedder.batch_size]
 
 
 def pixels(crops: Sequence[Crop], embedder: Embedder) -> torch.Tensor:
-    """What the backbone takes, (B, 3, S, S)."""
+    """Return what the backbone takes, (B, 3, S, S)."""
     return embedder.pixels(np.stack([crop.image for crop in crops]))
 
 
 def gradients(
     logits: Mapping[str, torch.Tensor], activation: torch.Tensor, what: str
 ) -> dict[str, torch.Tensor]:
-    """The gradient of every target's logits (B,), of the activation's shape.
+    """Return the gradient of every target's logits (B,), of the activation's shape.
 
     A ConfigError where a target does not depend on the activation, which `what` names.
     """
@@ -52,15 +52,17 @@ def gradients(
             )
         if gradient is None:
             raise ConfigError(
-                f"the logit {target!r} does not depend on {what}, so there is nothing to map; name"
-                f" another layer, or another explainer: {ANY_DETECTOR}"
+                f"the logit {target!r} does not depend on {what}, so there is nothing to"
+                f" map; choose another layer, or another explainer: {ANY_DETECTOR}"
             )
         found[target] = gradient
     return found
 
 
 def linear_weight(detector: DifferentiableDetector, explainer: str) -> torch.Tensor:
-    """The weights w (d,) of the face's logit w e + b; a ConfigError where it is not linear."""
+    """Return the weights w (d,) of the face's logit w e + b; a ConfigError where it is not
+    linear.
+    """
     embedder = detector.embedder
     rng = torch.Generator().manual_seed(0)
     points = 10 * torch.randn(8, embedder.backbone.dim, generator=rng)  # (8, d), far apart
@@ -69,7 +71,7 @@ def linear_weight(detector: DifferentiableDetector, explainer: str) -> torch.Ten
     found = gradients(face, points, "the embedding")["face"].float()
     if not torch.allclose(found, found[:1].expand_as(found), rtol=1e-4, atol=1e-6):
         raise ConfigError(
-            f"explainer {explainer!r} takes a linear head apart, and the face's logit is not linear"
-            f" in the embedding; cam maps it all the same, and {ANY_DETECTOR}"
+            f"explainer {explainer!r} splits a linear head, and the face's logit is not"
+            f" linear in the embedding; cam can still map it, and {ANY_DETECTOR}"
         )
     return found[0]

@@ -16,7 +16,9 @@ _MADS = 6.0  # median absolute deviations above the median: further out is an ou
 
 
 def transformer_blocks(backbone: Backbone) -> list[Any]:
-    """A transformer's blocks, each with norm1 and attn, in their order; [] for another backbone."""
+    """Return a transformer's blocks, each with norm1 and attn, in their order; [] for another
+    backbone.
+    """
     found = getattr(getattr(backbone, "model", None), "blocks", None)
     children = list(found.children()) if isinstance(found, nn.Module) else []
     whole = all(hasattr(block, "norm1") and hasattr(block, "attn") for block in children)
@@ -24,21 +26,24 @@ def transformer_blocks(backbone: Backbone) -> list[Any]:
 
 
 def on_grid(tokens: torch.Tensor, features: Features) -> torch.Tensor:
-    """Patch tokens (B, C, h, w) of tokens (B, T, C); the prefix tokens have no place and go."""
+    """Return patch tokens (B, C, h, w) of tokens (B, T, C); the prefix tokens have no place and
+    go.
+    """
     height, width = features.map.shape[2:]
     count = tokens.shape[1]
     whole = height * width if features.tokens is None else features.tokens.shape[1]
     if count != whole:
         raise ConfigError(
-            f"the layer gives {count} tokens and the backbone {whole}, so they cannot be laid out"
-            " on its grid; name another layer"
+            f"the layer gives {count} tokens and the backbone {whole}, so they do not fit"
+            " its grid; choose another layer"
         )
     patches = tokens[:, count - height * width :]  # (B, h w, C)
     return patches.transpose(1, 2).reshape(len(tokens), -1, height, width)
 
 
 def outliers(tokens: torch.Tensor) -> torch.Tensor:
-    """(B, h, w) bool: where the norm of tokens (B, C, h, w) exceeds median + 6 MAD of their image.
+    """Return (B, h, w) bool: where the norm of tokens (B, C, h, w) exceeds median + 6 MAD of their
+    image.
 
     Such tokens hold facts of the whole image, not of their place (Darcet et al. 2024).
     """
@@ -50,7 +55,7 @@ def outliers(tokens: torch.Tensor) -> torch.Tensor:
 
 
 def describe_outliers(outlying: torch.Tensor, crop: Crop, *, included: bool) -> str:
-    """One sentence on a crop's outliers (h, w), or "" where it has none."""
+    """Return one sentence on a crop's outliers (h, w), or "" where it has none."""
     count, cells = int(outlying.sum()), outlying.numel()
     if not count:
         return ""
@@ -58,4 +63,4 @@ def describe_outliers(outlying: torch.Tensor, crop: Crop, *, included: bool) -> 
     if crop.landmarks is not None:
         face = torch.from_numpy(face_cells(crop, (outlying.shape[0], outlying.shape[1])))
         text += f", {int((outlying.cpu() & ~face).sum())} of them outside the face"
-    return f"{text}; {'they are kept' if included else 'they are left out of the maps (0 there)'}"
+    return f"{text}; {('they are kept' if included else 'they are left out of the maps (0 there)')}"

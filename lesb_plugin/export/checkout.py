@@ -30,7 +30,9 @@ class Section:
 
 
 def section(backbone: str, weights: str | None, artefact: str | None, fusion: str) -> Section:
-    """With absolute paths, as the checkout is another folder than the one of the export."""
+    """Return the section with absolute paths, as the checkout is another folder than the
+    export's.
+    """
     if weights is not None and not is_no_file(weights):
         weights = str(Path(weights).expanduser().resolve())
     if artefact is not None:
@@ -90,7 +92,7 @@ _OWN = ("lesb", "resolution", "model_name", "mean", "std")
 def configuration(
     source: ExportSource, section: Section, base: Mapping[str, Any] | None = None
 ) -> str:
-    """The YAML file as text, what one should know of it first.
+    """Return the YAML file as text, what one should know of it first.
 
     Of `base`, a configuration of the checkout's, every key is kept as it is but those of _OWN.
     """
@@ -102,7 +104,7 @@ def configuration(
 
 
 def read_base(path: Path) -> dict[str, Any]:
-    """A detector's YAML of a checkout; a ConfigError for what is none, or feeds clips."""
+    """Return a detector's YAML of a checkout; a ConfigError for what is none, or feeds clips."""
     try:
         values = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
@@ -111,14 +113,14 @@ def read_base(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} must hold a mapping of keys, got {type(values).__name__}")
     if values.get("video_mode"):
         raise ConfigError(
-            f"{path} is of a detector that is fed clips (video_mode), and LESB is fed single"
-            " frames; take training/config/detector/xception.yaml"
+            f"{path} is for a detector that takes clips (video_mode), and LESB takes"
+            " single frames; use training/config/detector/xception.yaml"
         )
     return values
 
 
 def write_state(source: ExportSource, path: Path) -> Path:
-    """The state dict that the registered class loads strictly."""
+    """Return the state dict that the registered class loads strictly."""
     state = {f"network.{n}": t.contiguous() for n, t in source.network.state_dict().items()}
     with replacing(path) as unfinished:
         torch.save(state, unfinished)

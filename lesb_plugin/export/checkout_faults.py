@@ -35,17 +35,18 @@ COMPRESSED = frozenset(
 
 
 def out_of_scope(script: Path) -> str:
-    """Why a script is none for this launcher; "" for all others."""
+    """Say why a script is none for this launcher; "" for all others."""
     if script.name != "train.py":
         return ""
     return (
-        f"{script} trains, and LESB is not trained in a checkout: train its backbone with `bench"
-        " train` and fit it with `bench fit`; only the checkout's test script is supported"
+        f"{script} trains, and LESB is not trained in a checkout: train its backbone with"
+        " `bench train` and fit it with `bench fit`; only the checkout's test script is"
+        " supported"
     )
 
 
 def find_faults(sources: Sources, argv: Sequence[str]) -> list[str]:
-    """Sentences, in the working folder of the script; none where it can run."""
+    """Return sentences, in the working folder of the script; none where it can run."""
     faults = [*_packages(sources.missing), *_predictor(sources)]
     config = _config(argv)
     if config is not None:
@@ -61,16 +62,15 @@ def _packages(missing: Sequence[str]) -> Iterator[str]:
     others = [PACKAGES.get(name, name) for name in missing if name not in BROUGHT]
     wanted = [f"'{EXTRA}'"] * any(name in BROUGHT for name in missing) + others
     yield (
-        f"packages that the checkout imports are missing: {', '.join(missing)}; pip install"
-        f" {' '.join(wanted)}"
+        f"the checkout imports packages that are missing: {', '.join(missing)}; pip"
+        f" install {' '.join(wanted)}"
     )
 
 
 def _predictor(sources: Sources) -> Iterator[str]:
     if sources.mention(PREDICTOR) and not PREDICTOR_AT.is_file():
         yield (
-            f"no {PREDICTOR_AT}, which the checkout opens when it is imported; its README links to"
-            " the file"
+            f"no {PREDICTOR_AT}, which the checkout opens on import; its README links to the file"
         )
 
 
@@ -97,7 +97,9 @@ class _Config:
 
 
 def _config(argv: Sequence[str]) -> _Config | None:
-    """None where the script is given no configuration, or one that cannot be read: it says so."""
+    """Read the configuration; None if the script is given none that can be read, which it
+    reports.
+    """
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--detector_path")
     parser.add_argument("--test_dataset", nargs="+", default=[])
@@ -119,8 +121,8 @@ def _lmdb(config: _Config) -> Iterator[str]:
     folder = str(config.values.get("lmdb_dir", ""))
     if config.values.get("lmdb") and not Path(folder).is_dir():
         yield (
-            f"{TEST_CONFIG} says `lmdb: True` and there is no folder {folder or 'lmdb_dir'}; set"
-            " `lmdb: False` there to read image files"
+            f"{TEST_CONFIG} says `lmdb: True`, and there is no folder"
+            f" {folder or 'lmdb_dir'}; set `lmdb: False` there to read image files"
         )
 
 
@@ -129,7 +131,7 @@ def _dataset(config: _Config, name: str) -> Iterator[str]:
     path = folder / f"{name}.json"
     if not path.is_file():
         there = ", ".join(sorted(each.stem for each in folder.glob("*.json"))) or "none"
-        yield f"no {path} for --test_dataset {name}; JSON files there: {there}"
+        yield f"no {path} for --test_dataset {name}; JSON files in that folder: {there}"
         return
     try:
         content = read_json(path)
@@ -140,12 +142,12 @@ def _dataset(config: _Config, name: str) -> Iterator[str]:
         videos = list(_videos(content, name, config))
         found = [*_labels(config, path, videos), *_frames(config, path, videos)]
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        found = [f"{path} is not in DeepfakeBench's layout ({error!r})"]
+        found = [f"{path} does not have DeepfakeBench's layout ({error!r})"]
     yield from found
 
 
 def _videos(content: Any, name: str, config: _Config) -> Iterator[Mapping[str, Any]]:
-    """Those of the test split, as the script will ask for them."""
+    """Yield those of the test split, as the script will ask for them."""
     whole = name.removesuffix("_c40")
     for group in content[whole].values():
         videos = group["test"]
@@ -176,14 +178,15 @@ def _frames(config: _Config, path: Path, videos: Sequence[Mapping[str, Any]]) ->
         else "; on Linux a listed path must start with ./ and is read from the checkout's folder"
     )
     yield (
-        f"{there.count(False)} of {len(listed)} frames of {path} are not where the checkout looks"
-        f" for them, first {_looked_for(first, config)}: it would put its first frame in their"
-        f" place, or never end{mend}. `bench prepare --checkout .` writes what it reads"
+        f"{there.count(False)} of {len(listed)} frames of {path} are not where the"
+        f" checkout looks for them, first {_looked_for(first, config)}: it would use its"
+        f" first frame in their place, or never end{mend}. `bench prepare --checkout .`"
+        " writes frames where it finds them"
     )
 
 
 def _looked_for(listed: str, config: _Config) -> Path:
-    """Where the checkout's loader looks for a frame."""
+    """Return where the checkout's loader looks for a frame."""
     if listed.startswith("."):
         return Path(listed)
     return Path(f"./{config.values.get('rgb_dir', '')}\\{listed}")

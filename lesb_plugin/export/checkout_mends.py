@@ -102,7 +102,7 @@ MENDS = (
         word="imgaug",
         is_there=_numpy_has_sctypes,
         apply=_add_sctypes,
-        text="np.sctypes, which numpy 2 dropped and imgaug asks for, is added",
+        text="np.sctypes, which numpy 2 removed and imgaug needs, is added",
     ),
     Mend(
         word="always_apply",
@@ -114,6 +114,6 @@ MENDS = (
         word="get_device_name",
         is_there=_there_is_a_gpu,
         apply=_name_no_gpu,
-        text="torch.cuda.get_device_name says 'no GPU' where there is none, in place of an error",
+        text="torch.cuda.get_device_name returns 'no GPU' where there is none, instead of failing",
     ),
 )

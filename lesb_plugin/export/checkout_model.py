@@ -46,18 +46,19 @@ class LesbModel(nn.Module):
         self._label: list[NDArray[np.int64]] = []
 
     def build_backbone(self, config: Mapping[str, Any]) -> nn.Module:
-        """The whole network of the files that the section `lesb` names."""
+        """Return the whole network of the files that the section `lesb` names."""
         section = config.get(SECTION)
         if not isinstance(section, Mapping):
             raise ConfigError(
-                f"the configuration has no section {SECTION!r}; write one with"
-                " `bench export deepfakebench --out lesb.yaml` and pass it as --detector_path"
+                f"the configuration has no section {SECTION!r}; write one with `bench"
+                " export deepfakebench --out lesb.yaml` and pass it as --detector_path"
             )
         network = load_source(**section).network
         if config["resolution"] != network.crop.size:
             raise ConfigError(
-                f"resolution is {config['resolution']}, and backbone {section['backbone']!r} takes"
-                f" images of {network.crop.size} px; set `resolution: {network.crop.size}`"
+                f"resolution is {config['resolution']}, and backbone"
+                f" {section['backbone']!r} takes images of {network.crop.size} px; set"
+                f" `resolution: {network.crop.size}`"
             )
         return network
 
@@ -65,22 +66,22 @@ class LesbModel(nn.Module):
         return nn.CrossEntropyLoss()
 
     def train(self, mode: bool = True) -> LesbModel:
-        """ConfigError where training is asked for."""
+        """Raise a ConfigError if training is asked for."""
         if mode:
             raise ConfigError(
-                "LESB is not trained by DeepfakeBench's trainer: train its backbone with `bench"
-                " train`, fit it with `bench fit`, and export it again"
+                "DeepfakeBench's trainer cannot train LESB: train its backbone with"
+                " `bench train`, fit it with `bench fit`, and export it again"
             )
         return super().train(mode)
 
     # --- scores --------------------------------------------------------------------------------
 
     def features(self, data_dict: Batch) -> torch.Tensor:
-        """Embeddings (B, d)."""
+        """Return embeddings (B, d)."""
         return self.network.embed(data_dict["image"] * self.std + self.mean)
 
     def classifier(self, features: torch.Tensor) -> torch.Tensor:
-        """Logits (B, 2), real and fake, of embeddings (B, d)."""
+        """Return logits (B, 2), real and fake, of embeddings (B, d)."""
         return _two_logits(self.network.score(features).fake)
 
     def forward(self, data_dict: Batch, inference: bool = False) -> Predictions:
@@ -102,12 +103,12 @@ class LesbModel(nn.Module):
         return {"overall": self.loss(pred_dict["cls"], _labels(data_dict))}
 
     def get_train_metrics(self, data_dict: Batch, pred_dict: Predictions) -> dict[str, Any]:
-        """Of one batch: acc, auc, eer and ap."""
+        """Compute acc, auc, eer and ap of one batch."""
         prob = pred_dict["prob"].detach().cpu().numpy()
         return _metrics(prob, _labels(data_dict).cpu().numpy())
 
     def get_test_metrics(self) -> dict[str, Any]:
-        """Of all batches since the last call: acc, auc, eer, ap, and `pred` and `label` (n,)."""
+        """Compute acc, auc, eer, ap, `pred` and `label` (n,) of all batches since the last call."""
         if not self._prob:
             raise ConfigError("no metrics: nothing was scored with inference=True and labels")
         prob, label = np.concatenate(self._prob), np.concatenate(self._label)
@@ -116,19 +117,21 @@ class LesbModel(nn.Module):
 
 
 def _labels(data_dict: Batch) -> torch.Tensor:
-    """(B,) 0 for real, 1 for fake; some of their data sets number the kinds of fakes."""
+    """Return (B,) 0 for real, 1 for fake; some of their data sets number the kinds of fakes."""
     labels: torch.Tensor = data_dict["label"]
     return (labels.reshape(-1) != 0).long()
 
 
 def _two_logits(fake: torch.Tensor) -> torch.Tensor:
-    """(B, 2) whose softmax is (1 - fake, fake), but for fake beyond float32's last digits."""
+    """Return (B, 2) whose softmax is (1 - fake, fake), but for fake beyond float32's last
+    digits.
+    """
     logit = torch.logit(fake, eps=1e-7)
     return torch.stack([torch.zeros_like(logit), logit], dim=1)
 
 
 def _metrics(prob: NDArray[np.float32], label: NDArray[np.int64]) -> dict[str, Any]:
-    """As DeepfakeBench defines them; NaN for auc, eer and ap of a single class."""
+    """Compute metrics as DeepfakeBench defines them; NaN for auc, eer and ap of a single class."""
     from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
     found = {"acc": float(((prob > 0.5) == label).mean())}

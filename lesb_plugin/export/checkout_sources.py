@@ -24,12 +24,13 @@ class Sources:
     missing: tuple[str, ...]
 
     def mention(self, word: str) -> bool:
-        """Whether `word` stands in one of the files."""
+        """Say whether `word` stands in one of the files."""
         return any(word in text for text in self.texts.values())
 
 
 def read_sources(script: Path, roots: Sequence[Path]) -> Sources:
-    """The script and all that it imports from the folders `roots`, directly or through others.
+    """Return the script and all that it imports from the folders `roots`, directly or through
+    others.
 
     Imports within functions, and those that a file can do without (`except ImportError`), are left
     out, as is a file that cannot be parsed: running it will say so.
@@ -82,7 +83,7 @@ def _is_main(node: ast.stmt) -> bool:
 
 
 def _absolute(node: ast.ImportFrom, file: Path, roots: Sequence[Path]) -> str:
-    """The module of `from . import x` in `file`, dotted from one of the roots."""
+    """Return the module of `from . import x` in `file`, dotted from one of the roots."""
     if not node.level:
         return node.module or ""
     folder = file.parents[node.level - 1]
@@ -93,7 +94,7 @@ def _absolute(node: ast.ImportFrom, file: Path, roots: Sequence[Path]) -> str:
 
 
 def _files(name: str, roots: Sequence[Path]) -> Iterator[Path]:
-    """The files of a local module, those of the packages around it among them."""
+    """Yield the files of a local module, those of the packages around it among them."""
     parts = name.split(".")
     for root in roots:
         for depth in range(1, len(parts) + 1):

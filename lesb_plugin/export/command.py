@@ -24,7 +24,8 @@ targets:
                  `fake_head` and `embedding`; compared with torch where onnxruntime is installed
   deepfakebench  lesb.yaml and lesb.pth, with which DeepfakeBench's own test.py runs LESB;
                  without --out the YAML is printed; with --standalone also lesb_detector.py,
-                 which needs no package of ours, for DeepfakeBench's own environment (Python 3.7)
+                 which needs no package of this project, for
+                 DeepfakeBench's own environment (Python 3.7)
 
 examples:
   bench export onnx --out lesb.onnx
@@ -73,7 +74,7 @@ def configure_export(parser: argparse.ArgumentParser) -> None:
         "--base",
         metavar="FILE",
         type=Path,
-        help="for deepfakebench: a detector's YAML of the checkout, whose other keys are kept",
+        help="for deepfakebench: YAML of a detector of the checkout, whose other keys are kept",
     )
     parser.add_argument(
         "--standalone",
@@ -137,12 +138,15 @@ def _write_standalone(source: ExportSource, folder: Path) -> None:
 
     file = write_standalone(source, folder / FILE)
     say(f"detector:      {file}")
-    say("put it into training/detectors/ of the checkout, and add to its __init__.py:")
+    say(
+        "put it into training/detectors/ of the checkout, and add this line to the"
+        " __init__.py there:"
+    )
     say("  from .lesb_detector import LesbDetector")
 
 
 def _check_out(args: argparse.Namespace) -> None:
-    """Before anything is computed."""
+    """Check --out before anything is computed."""
     out: Path | None = args.out
     if args.target == "onnx" and out is not None and (out.is_dir() or out.suffix != ".onnx"):
         raise ConfigError(f"--out {out} does not end in .onnx; name a file, such as {out / GRAPH}")

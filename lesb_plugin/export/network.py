@@ -46,8 +46,9 @@ class LesbNetwork(nn.Module):
         super().__init__()
         if not isinstance(backbone, nn.Module):
             raise ConfigError(
-                f"backbone {backbone.name!r} is a {type(backbone).__name__} and no torch.nn.Module,"
-                " so its weights cannot be exported; choose another (`bench list backbones`)"
+                f"backbone {backbone.name!r} is a {type(backbone).__name__}, not a"
+                " torch.nn.Module, so its weights cannot be exported; choose another"
+                " (`bench list backbones`)"
             )
         if fusion not in FUSIONS:
             raise ConfigError(f"no fusion named {fusion!r}; known: {', '.join(FUSIONS)}")
@@ -67,12 +68,12 @@ class LesbNetwork(nn.Module):
         return self.score(self.embed(images))
 
     def embed(self, images: torch.Tensor) -> torch.Tensor:
-        """(B, d)."""
+        """Return (B, d)."""
         embedding: torch.Tensor = self.backbone.embed(self.backbone.features(images))
         return embedding
 
     def score(self, embedding: torch.Tensor) -> LesbScores:
-        """Scores of embeddings (B, d)."""
+        """Return scores of embeddings (B, d)."""
         centred = embedding - self.centre
         logits = torch.stack([head(centred) for head in self.heads.values()], dim=1)  # (B, K)
         parts = logits.sigmoid()
@@ -103,7 +104,7 @@ class _PartHead(nn.Module):
             self.register_buffer(name, _tensor(arrays[k]))
 
     def forward(self, centred: torch.Tensor) -> torch.Tensor:
-        """Logits (B,) of centred embeddings (B, d)."""
+        """Return logits (B,) of centred embeddings (B, d)."""
         z = (centred @ self.basis - self.mean) / self.scale  # (B, r)
         hidden = (z @ self.weight1 + self.bias1).relu()  # (B, h)
         return hidden @ self.weight2 + self.bias2
@@ -125,7 +126,7 @@ class _ProbeHead(nn.Module):
 
 
 def _tensor(values: NDArray[np.floating] | float) -> torch.Tensor:
-    """A float32 tensor with memory of its own."""
+    """Return a float32 tensor with memory of its own."""
     return torch.from_numpy(np.array(values, np.float32))
 
 
@@ -133,7 +134,7 @@ def _tensor(values: NDArray[np.floating] | float) -> torch.Tensor:
 
 
 def _median(parts: torch.Tensor) -> torch.Tensor:
-    """The mean of the two middle scores, which torch.median does not take."""
+    """Return the mean of the two middle scores, which torch.median does not take."""
     ordered = parts.sort(dim=1).values
     last = parts.shape[1] - 1
     return (ordered[:, last // 2] + ordered[:, (last + 1) // 2]) / 2

@@ -45,21 +45,21 @@ def write_onnx(source: ExportSource, path: Path) -> float | None:
         difference = _difference(source.network, unfinished)
         if difference is not None and not difference <= TOLERANCE:
             raise DataError(
-                f"onnxruntime's outputs differ from torch's by up to {difference:.2g}, more than"
-                f" {TOLERANCE:g}, so {path} was not written; try other versions of torch,"
-                " onnxscript or onnxruntime"
+                f"onnxruntime's outputs differ from torch's by up to {difference:.2g},"
+                f" which is more than {TOLERANCE:g}, so {path} was not written; try other"
+                " versions of torch, onnxscript or onnxruntime"
             )
     return difference
 
 
 def output_names(network: LesbNetwork) -> list[str]:
-    """Of the graph's outputs: the columns of predictions.parquet, and `embedding`."""
+    """Name the graph's outputs: the columns of predictions.parquet, and `embedding`."""
     parts = [f"p_{part}" for part in network.parts]
     return ["fake", *parts, *(["fake_head"] if _has_head(network) else []), "embedding"]
 
 
 def metadata(source: ExportSource) -> dict[str, str]:
-    """What stands in the graph's metadata_props; all but plain names and hashes is JSON."""
+    """Return what stands in the graph's metadata_props; all but plain names and hashes is JSON."""
     backbone, network = source.backbone, source.network
     packages = ("lesb-plugin", "torch", "timm", "onnx", "onnxscript")
     return {
@@ -111,7 +111,7 @@ def _export(source: ExportSource, path: Path) -> None:
             )
     except torch.onnx.errors.OnnxExporterError as error:
         raise ConfigError(
-            f"torch cannot write backbone {source.backbone.name!r} as an ONNX graph: {error}"
+            f"torch cannot export backbone {source.backbone.name!r} as an ONNX graph: {error}"
         ) from error
     finally:
         logging.getLogger("onnxscript").setLevel(level)
@@ -131,7 +131,7 @@ def _difference(network: LesbNetwork, path: Path) -> float | None:
 
 
 def _distance(network: LesbNetwork, session: Any, images: torch.Tensor) -> float:
-    """The largest distance of any output, NaN if there is one."""
+    """Return the largest distance of any output, NaN if there is one."""
     found = session.run(output_names(network), {INPUT: images.numpy()})
     with torch.inference_mode():
         expected = [each.numpy() for each in _Graph(network)(images)]
@@ -146,7 +146,7 @@ def _distance(network: LesbNetwork, session: Any, images: torch.Tensor) -> float
 
 
 def _random_images(network: LesbNetwork, batch: int) -> torch.Tensor:
-    """Noise about a level of its own in every image and channel."""
+    """Return noise about a level of its own in every image and channel."""
     rng = torch.Generator().manual_seed(batch)
     level = torch.rand(batch, 3, 1, 1, generator=rng)
     size = network.crop.size
@@ -163,8 +163,8 @@ def _check_installed() -> None:
     missing = [name for name in ("onnx", "onnxscript") if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigError(
-            f"`bench export onnx` needs {' and '.join(missing)}, which the extra `onnx` brings:"
-            f" {EXTRA}"
+            f"`bench export onnx` needs {' and '.join(missing)}, which the extra `onnx`"
+            f" installs: {EXTRA}"
         )
 
 
@@ -172,6 +172,6 @@ def _check_size(network: LesbNetwork) -> None:
     size = sum(tensor.nbytes for tensor in network.state_dict().values())
     if size >= LARGEST:
         raise ConfigError(
-            f"the weights take {size / 2**30:.1f} GiB, and one ONNX file holds less than 2; choose"
-            " a smaller backbone"
+            f"the weights take {size / 2**30:.1f} GiB, and a single ONNX file holds less"
+            " than 2; choose a smaller backbone"
         )

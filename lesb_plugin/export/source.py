@@ -25,14 +25,15 @@ class ExportSource:
 
     @property
     def license(self) -> str:
-        """Of the weights, where this project made them; else "unknown"."""
+        """Return the licence of the weights if this project made them; else "unknown"."""
         return LICENSE if self.backbone.weights_sha256 == WEIGHTS_SHA256 else "unknown"
 
 
 def load_source(
     backbone: str, weights: str | None = None, artefact: str | None = None, fusion: str = "mean"
 ) -> ExportSource:
-    """The LESB of an artefact on its backbone, on the CPU; BenchErrors say what does not fit.
+    """Return the LESB of an artefact on its backbone, on the CPU; BenchErrors say what does not
+    fit.
 
     Without `artefact` the one that is registered for the weights.
     """
@@ -46,7 +47,7 @@ def load_source(
     precision = fitted.lfd.provenance["precision"]
     if precision != "float32":
         raise ConfigError(
-            f"{context.artefact} was fitted at precision {precision}, and what is exported computes"
+            f"{context.artefact} was fitted at precision {precision}, and exports compute"
             " in float32; fit it again with `bench fit --precision float32`"
         )
     return ExportSource(

@@ -32,7 +32,7 @@ Steps: TypeAlias = list[list[Any]]
 
 
 def write_standalone(source: ExportSource, path: Path) -> Path:
-    """The file with the steps of the network; ConfigError for a backbone that has none."""
+    """Write the file with the steps of the network; a ConfigError for a backbone without steps."""
     described = json.dumps(_described(source.network), separators=(", ", ": "))
     literal = f"NETWORK = json.loads(\n{_as_lines(described)})\n"
     write_text(path, _TEMPLATE.read_text("utf-8").replace(_MARK, literal))
@@ -40,7 +40,7 @@ def write_standalone(source: ExportSource, path: Path) -> Path:
 
 
 def _as_lines(text: str) -> str:
-    """A long text as string literals below each other."""
+    """Break a long text into string literals below each other."""
     room = _WIDTH - 30
     pieces = [text[at : at + room] for at in range(0, len(text), room)]
     return "".join(f"    {piece!r}\n" for piece in pieces)
@@ -60,34 +60,34 @@ def _described(network: LesbNetwork) -> dict[str, Any]:
 
 
 def network_steps(backbone: Any) -> Steps:
-    """From normalised images to the last feature map, whose mean is the embedding.
+    """List the steps from normalised images to the last feature map, whose mean is the embedding.
 
     ConfigError for a network other than timm's EfficientNets and its legacy Xception.
     """
     model = getattr(backbone, "model", None)
     if not isinstance(model, (EfficientNet, Xception)) or not backbone.mean_pooled:
         raise ConfigError(
-            f"backbone {backbone.name!r} ({type(model).__name__}) cannot be written as one file:"
-            " EfficientNets and Xception can (sbi_efflite0, sbi_effb4, efflite0_in1k, dfb_effb4,"
-            " dfb_xception, xception, timm/tf_efficientnet_*). Leave out --standalone, and run it"
-            " with `python -m lesb_plugin.deepfakebench`"
+            f"backbone {backbone.name!r} ({type(model).__name__}) cannot be written as one"
+            " file: only EfficientNets and Xception can (sbi_efflite0, sbi_effb4,"
+            " efflite0_in1k, dfb_effb4, dfb_xception, xception, timm/tf_efficientnet_*)."
+            " Omit --standalone, and run it with `python -m lesb_plugin.deepfakebench`"
         )
     return _steps(model, "backbone.model")
 
 
 def _steps(module: nn.Module, name: str) -> Steps:
-    """The steps of a module of that name; ConfigError for a class that is not known."""
+    """List the steps of a module of that name; a ConfigError for an unknown class."""
     for kind, found in _KINDS.items():
         if isinstance(module, kind):
             return found(module, name)
     raise ConfigError(
-        f"{name} is a {type(module).__name__}, which cannot be written as one file; leave out"
+        f"{name} is a {type(module).__name__}, which cannot be written as one file; omit"
         " --standalone, and run it with `python -m lesb_plugin.deepfakebench`"
     )
 
 
 def _children(*names: str) -> Callable[[Any, str], Steps]:
-    """The steps of these children in this order."""
+    """List the steps of these children in this order."""
 
     def found(module: Any, name: str) -> Steps:
         return [
@@ -105,7 +105,7 @@ def _all_children(module: Any, name: str) -> Steps:
 
 def _conv(module: Any, name: str) -> Steps:
     if set(module.dilation) != {1}:
-        raise ConfigError(f"{name} is dilated, which --standalone cannot write")
+        raise ConfigError(f"{name} is dilated, which --standalone does not support")
     if isinstance(module, Conv2dSame):
         padding: Any = "same"
     elif hasattr(module, "frozen"):
@@ -132,7 +132,7 @@ def _gate(module: Any, name: str) -> Steps:
 
 
 def _skipping(*names: str) -> Callable[[Any, str], Steps]:
-    """A block of these children, whose input is added where the block has a shortcut."""
+    """Describe a block of these children, whose input is added if the block has a shortcut."""
 
     def found(module: Any, name: str) -> Steps:
         inner = _children(*names)(module, name)

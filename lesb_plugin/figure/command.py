@@ -24,18 +24,24 @@ RUN is a folder that `bench eval` has written; its images must still be there.""
 
 
 def configure_figure(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench figure`."""
+    """Add the flags of `bench figure`."""
     parser.epilog = _EXAMPLES
     add = parser.add_argument
     add("kind", choices=("parts", "outcomes", "datasets"), help="which figure")
-    add("run", type=Path, metavar="RUN", help="run folder that `bench eval` has written")
+    add("run", type=Path, metavar="RUN", help="run folder of `bench eval`")
     add("--out", type=Path, required=True, metavar="FILE", help="file to write: .png, .svg or .pdf")
-    add("--faces", type=_count, default=4, metavar="N", help="faces per row; of parts: rows (4)")
+    add(
+        "--faces",
+        type=_count,
+        default=4,
+        metavar="N",
+        help="faces per row; for parts: number of rows (4)",
+    )
     add(
         "--style",
         choices=("default", "paper", "jet"),
         default="default",
-        help="colours; default suits colour-blind readers; paper: blue is fake",
+        help="colours; the default suits colour-blind readers; paper: blue is fake",
     )
     add("--dpi", type=_count, default=200, metavar="N", help="resolution of a PNG (default: 200)")
     add("--quiet", action="store_true", help="no progress bars")
@@ -44,7 +50,10 @@ def configure_figure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="override the run's config.yaml if data or weights have moved: --set data_root=PATH",
+        help=(
+            "override keys of the run's config.yaml if data or weights have moved: --set"
+            " data_root=PATH"
+        ),
     )
     one = parser.add_argument_group("parts")
     one.add_argument(
@@ -134,7 +143,7 @@ def _sheet(args: argparse.Namespace) -> Sheet:
 
 def _count(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"a whole number of 1 or more is due, not {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more, got {text!r}")
     return int(text)
 
 
@@ -144,5 +153,5 @@ def _positive(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"a number above 0 is due, not {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
     return value

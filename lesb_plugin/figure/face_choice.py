@@ -20,7 +20,7 @@ OUTCOMES: tuple[Outcome, ...] = ("TP", "FN", "TN", "FP")  # in the order of Figu
 def by_outcome(
     faces: Sequence[ScoredFace], threshold: float = 0.5
 ) -> dict[Outcome, list[ScoredFace]]:
-    """Faces of every outcome, the furthest from the threshold first; fake is positive."""
+    """Return faces of every outcome, the furthest from the threshold first; fake is positive."""
     found: dict[Outcome, list[ScoredFace]] = {outcome: [] for outcome in OUTCOMES}
     for face in faces:
         positive = face.score >= threshold
@@ -35,7 +35,7 @@ def by_outcome(
 
 
 def by_group(faces: Sequence[ScoredFace], by: By) -> dict[tuple[str, str], list[ScoredFace]]:
-    """Fakes by (data set, method), or by (data set, "") over all its methods."""
+    """Return fakes by (data set, method), or by (data set, "") over all its methods."""
     found: dict[tuple[str, str], list[ScoredFace]] = {}
     for face in faces:
         if face.label:
@@ -45,7 +45,7 @@ def by_group(faces: Sequence[ScoredFace], by: By) -> dict[tuple[str, str], list[
 
 
 def strongest(faces: Sequence[ScoredFace], count: int) -> list[ScoredFace]:
-    """The first `count` of sorted faces, no two of one video."""
+    """Return the first `count` of sorted faces, no two of one video."""
     first: dict[tuple[str, str], ScoredFace] = {}
     for face in faces:
         first.setdefault((face.dataset, face.video), face)

@@ -88,8 +88,11 @@ def parts_sheet(
     kind = "fakes" if fakes else "reals, as no fake has a score"
     note = " ".join(
         (
-            f"{explainer} of the logits of {run.name}'s heads, signed: no colour, no evidence.",
-            f"The faces are the highest-scored {kind}, one of a video. Largest value by head:",
+            (
+                f"{explainer} of the logits of {run.name}'s heads, signed: where there is no"
+                " colour there is no evidence."
+            ),
+            f"The faces are the highest-scored {kind}, one per video. Largest value by head:",
             ", ".join(f"{name} {top:.3g}" for name, top in largest.items()) + ".",
             *dict.fromkeys(each.note for each in found if each.note),
             run.part_words,
@@ -127,8 +130,9 @@ def outcomes_sheet(
             )
         )
     note = (
-        f"Parts in the colour of their scores by {run.name}; a face is called fake from a score of"
-        f" {threshold:g} on. Of every outcome the faces furthest from that, one of a video."
+        f"Parts are coloured by their scores from {run.name}; a face is called fake from a"
+        f" score of {threshold:g}. Each outcome shows the faces furthest from that, one"
+        " per video."
     )
     return Sheet(tuple(rows), _part_bar(style), f"{note} {run.part_words}".rstrip())
 
@@ -162,8 +166,9 @@ def datasets_sheet(
         label = f"{name}\n{len(every):,} faces\nmean {_parts_text(means)}"
         rows.append(SheetRow(label, tuple(filled[face] for face in faces)))
     note = (
-        f"Fakes, parts in the colour of their scores by {run.name}. Of every row, evenly spread"
-        " over the ranks of the score, highest left, one of a video; means are over all its faces."
+        f"Fakes, with parts coloured by their scores from {run.name}. Each row is spread"
+        " evenly over the ranks of the score, highest left, one face per video; means are"
+        " over all faces of the row."
     )
     return Sheet(tuple(rows), _part_bar(style), f"{note} {run.part_words}".rstrip())
 
@@ -173,23 +178,28 @@ def datasets_sheet(
 
 def _check_parts(run: FinishedRun, regions: RegionSet) -> None:
     if not run.faces:
-        raise DataError(f"the run in {run.folder} has no face with a score; nothing can be shown")
+        raise DataError(
+            f"the run in {run.folder} has no face with a score; there is nothing to draw"
+        )
     if not run.parts:
         raise ConfigError(
-            f"the run in {run.folder} has no scores of parts to colour: detector {run.name!r} gives"
-            " none; evaluate one that does, such as lesb or lesb_roi"
+            f"the run in {run.folder} has no part scores to colour: detector {run.name!r}"
+            " gives none; evaluate one that does, such as lesb or lesb_roi"
         )
     unknown = [part for part in run.parts if part not in regions.names]
     if unknown:
         raise ConfigError(
             f"the run scores the part {unknown[0]!r}, and the regions have only"
-            f" {', '.join(regions.names)}; name the file that it was fitted with by --regions"
+            f" {', '.join(regions.names)}; name the file that it was fitted with by"
+            " --regions"
         )
 
 
 def _crops(run: FinishedRun, faces: Sequence[ScoredFace], *, quiet: bool) -> dict[ScoredFace, Crop]:
     if not faces:
-        raise DataError(f"the run in {run.folder} has no face with a score; nothing can be shown")
+        raise DataError(
+            f"the run in {run.folder} has no face with a score; there is nothing to draw"
+        )
     return {
         face: run.crop(face) for face in progress(faces, "reading faces", unit="face", quiet=quiet)
     }
@@ -198,7 +208,7 @@ def _crops(run: FinishedRun, faces: Sequence[ScoredFace], *, quiet: bool) -> dic
 def _filled(
     run: FinishedRun, regions: RegionSet, faces: Sequence[ScoredFace], style: Style, quiet: bool
 ) -> dict[ScoredFace, Tile]:
-    """The tile of every face: its parts filled, its scores under it."""
+    """Return the tile of every face: its parts filled, its scores under it."""
     found = {}
     for face, crop in _crops(run, faces, quiet=quiet).items():
         try:
@@ -220,7 +230,7 @@ def _mapped(
 
 
 def _largest(found: Sequence[Explanation], explainer: str) -> dict[str, float]:
-    """The largest magnitude in the maps of every target, the face's last as in Figure 5."""
+    """Return the largest magnitude in the maps of every target, the face's last as in Figure 5."""
     largest: dict[str, float] = {}
     for each in found:
         for name, heat in each.maps.items():
@@ -253,7 +263,7 @@ def _nobody(run: FinishedRun, outcome: Outcome, threshold: float) -> str:
 
 def _map_bar(style: Style, limits: Mapping[str, float]) -> Bar:
     ends = {f"{each:.3g}" for each in limits.values()}
-    end = ends.pop() if len(ends) == 1 else "largest of the head"
+    end = ends.pop() if len(ends) == 1 else "largest for the head"
     return Bar(colour_bar(style, signed=True), f"-{end}, real", f"{end}, fake", "value of the map")
 
 

@@ -65,18 +65,20 @@ class Sheet:
 
 
 def check_format(path: Path) -> None:
-    """A ConfigError for a suffix that names no format, or where matplotlib is not installed."""
+    """Raise a ConfigError for a suffix that names no format, or where matplotlib is not
+    installed.
+    """
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(
-            f"--out {path} ends in {path.suffix or 'no suffix'}, which names no format of a figure;"
-            f" known: {', '.join(FORMATS)}"
+            f"--out {path} ends in {path.suffix or 'no suffix'}, which is not a known"
+            f" format; known: {', '.join(FORMATS)}"
         )
     try:
         import matplotlib  # noqa: F401 - only asked whether it is there
     except ImportError:
         raise ConfigError(
-            "bench figure draws with matplotlib, which is not installed:"
-            " pip install 'lesb-plugin[figures]'"
+            "bench figure needs matplotlib, which is not installed: pip install"
+            " 'lesb-plugin[figures]'"
         ) from None
 
 
@@ -95,7 +97,7 @@ def write_sheet(sheet: Sheet, path: Path, dpi: int = 200) -> Path:
 
 
 def _drawn(sheet: Sheet) -> Figure:
-    """Everything at its place in inches, from the top down."""
+    """Return everything at its place in inches, from the top down."""
     from matplotlib.figure import Figure
 
     wide = max(1, len(sheet.columns), *(len(row.tiles) for row in sheet.rows))

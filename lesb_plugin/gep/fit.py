@@ -34,7 +34,7 @@ class Contrastive:
 
     @classmethod
     def of(cls, train: Embedded, weights: Weights) -> Contrastive:
-        """From embeddings that the heads' training has computed anyhow.
+        """Compute scatters from embeddings that the heads' training has computed anyway.
 
         S_noise is what the fit's pseudo-fakes do to the real of a pair: its colours, compression,
         sharpness and crop. That is all of the whole image, and what the heads are told to call
@@ -65,7 +65,7 @@ def fit_gep(context: FitContext) -> FitReport:
 
 
 def weights_of(options: GepFitOptions) -> Weights:
-    """What a part stands against, as the options of a fit say."""
+    """Return what a part stands against, as the options of a fit say."""
     return Weights(identity=options.identity, noise=options.noise, ridge=options.ridge)
 
 

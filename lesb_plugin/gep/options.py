@@ -27,6 +27,6 @@ class GepFitOptions(LesbFitOptions):
     )
     ridge: float = option(
         1e-3,
-        "how strongly to avoid directions in which little varies, in units of a mean eigenvalue",
+        "how strongly to avoid directions of low variance, in units of the mean eigenvalue",
         min=1e-9,
     )

@@ -52,7 +52,7 @@ def directions(inside: Matrix, against: Matrix) -> tuple[Matrix, Matrix]:
 
 
 def contrastive_subspace(scatter: Scatter, against: Matrix, rank: int) -> Subspace:
-    """The span of the `rank` leading directions of S_k, of trace 1, against N_k (d, d).
+    """Return the span of the `rank` leading directions of S_k, of trace 1, against N_k (d, d).
 
     The directions are orthogonal in N_k's metric, not in that of embeddings, so the basis is an
     orthonormal one of the same span: its first j columns span the first j directions, for every j.
@@ -68,7 +68,7 @@ def contrastive_subspace(scatter: Scatter, against: Matrix, rank: int) -> Subspa
 
 
 def own_shares(scatters: Mapping[str, Scatter], part: str, ridge: float) -> Matrix:
-    """The spectrum of (S_k, sum_j S_j), all of trace 1: (d,), in [0, 1], descending.
+    """Return the spectrum of (S_k, sum_j S_j), all of trace 1: (d,), in [0, 1], descending.
 
     Near 1 for directions that the part has to itself, near 1/K for those that all K parts share.
     The ridge keeps directions in which hardly anything varies from being anyone's own.
@@ -80,12 +80,12 @@ def own_shares(scatters: Mapping[str, Scatter], part: str, ridge: float) -> Matr
 
 
 def _of_unit_trace(matrix: Matrix) -> Matrix:
-    """A new array; what never varied, and so has no trace, stays 0."""
+    """Return a new array; what never varied, and so has no trace, stays 0."""
     trace = np.trace(matrix)
     return matrix / trace if trace > 0 else matrix.copy()
 
 
 def _ridged(matrix: Matrix, ridge: float) -> Matrix:
-    """With `ridge` times the mean eigenvalue that a matrix of trace 1 has, added to all."""
+    """Add `ridge` times the mean eigenvalue of a matrix of trace 1 to its diagonal."""
     dim = len(matrix)
     return matrix + ridge / dim * np.eye(dim)

@@ -115,7 +115,7 @@ def show_pairs(board: Board, val: Embedded, detector: LesbDetector) -> None:
 
 
 def _maps(fakes: Sequence[Image], detector: LesbDetector) -> list[Explanation]:
-    """A map for every part and for the face of each image."""
+    """Return a map for every part and for the face of each image."""
     size = len(fakes[0])
     return build_cam(detector)(
         [Crop(image=fake, landmarks=None, box=(0, 0, size, size)) for fake in fakes]

@@ -62,7 +62,7 @@ class PseudoFakes(torch.utils.data.Dataset[Views | Skipped]):
         return Views(sample.key, np.stack(pairs), clean, (SELF_BLEND,) * self.draws)
 
     def _pair(self, key: str, image: NDArray[np.uint8], face: Face, draw: int) -> NDArray[np.uint8]:
-        """Real and fake, (2, S, S, 3)."""
+        """Return real and fake, (2, S, S, 3)."""
         if face.landmarks is None:
             raise DataError("a face without landmarks cannot be blended; pass --landmarks")
         rng = np.random.default_rng(
@@ -78,7 +78,7 @@ class PseudoFakes(torch.utils.data.Dataset[Views | Skipped]):
 
 
 def _moved(box: tuple[float, float, float, float], pair: Pair) -> tuple[float, float, float, float]:
-    """The face box of the input image in pixels of the pair."""
+    """Return the face box of the input image in pixels of the pair."""
     corners = np.array([[box[0], box[2]], [box[1], box[3]], [1.0, 1.0]])
     (x0, x1), (y0, y1) = np.sort(pair.matrix @ corners, axis=1).tolist()
     return x0, y0, x1, y1

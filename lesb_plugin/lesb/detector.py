@@ -57,18 +57,18 @@ class LesbDetector:
 
     @property
     def fitted(self) -> dict[str, Any]:
-        """Where the fit comes from: plain data for a result's record."""
+        """Return where the fit comes from: plain data for a result's record."""
         record = dict(self.model.record)
         return {"lfd": dict(self.model.lfd.provenance), self.model.detector: record}
 
     @property
     def regions(self) -> RegionSet:
-        """The parts that it was fitted with."""
+        """Return the parts that it was fitted with."""
         return self.model.lfd.regions
 
     @property
     def val_reals(self) -> Scores:
-        """What was said of real faces of the val split that it was fitted with."""
+        """Return what was said of real faces of the val split that it was fitted with."""
         parts = self.model.reals.parts
         return Scores(
             fake=fuse(parts, self.main), regions=dict(zip(self.parts, parts, strict=True))
@@ -76,18 +76,20 @@ class LesbDetector:
 
     @property
     def val_sharpness(self) -> NDArray[np.float64] | None:
-        """Sharpness of the images that `val_reals` are of; None for fits of earlier versions."""
+        """Return sharpness of the images that `val_reals` are of; None for fits of earlier
+        versions.
+        """
         return self.model.reals.sharpness
 
     def score(self, crops: Sequence[Crop]) -> Scores:
         return self.score_embeddings(self.embed(crops))
 
     def embed(self, crops: Sequence[Crop]) -> NDArray[np.float32]:
-        """(B, d)."""
+        """Return (B, d)."""
         return self.embedder(np.stack([crop.image for crop in crops]))
 
     def score_embeddings(self, embeddings: NDArray[np.float32]) -> Scores:
-        """Scores of embeddings (B, d): three small matrix products, in float64."""
+        """Return scores of embeddings (B, d): three small matrix products, in float64."""
         parts = expit(self._heads.logits(embeddings))  # (K, B)
         variants = {"head": expit(head_logits(self.embedder, self.model.probe, embeddings))}
         variants |= {fusion: fuse(parts, fusion) for fusion in self.others}
@@ -98,13 +100,15 @@ class LesbDetector:
         )
 
     def logits(self, embedding: torch.Tensor) -> Mapping[str, torch.Tensor]:
-        """Logits (B,) of the parts' heads, and as "face" of the head on the whole embedding."""
+        """Return logits (B,) of the parts' heads, and as "face" of the head on the whole
+        embedding.
+        """
         parts = self._tensors.logits(embedding)  # (K, B)
         face = face_logits(self.embedder.backbone, self.model.probe, embedding)
         return {**dict(zip(self.parts, parts, strict=True)), "face": face}
 
     def project(self, embeddings: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
-        """Local embeddings (B, r) by part."""
+        """Return local embeddings (B, r) by part."""
         return self.model.lfd.project(embeddings)
 
 
@@ -114,7 +118,7 @@ def build_lesb(context: DetectorContext) -> LesbDetector:
 
 
 def build_as(name: str, context: DetectorContext) -> LesbDetector:
-    """The detector `name`, which scores as LESB does, from an artefact of its own."""
+    """Return the detector `name`, which scores as LESB does, from an artefact of its own."""
     if context.embedder is None or context.artefact is None:
         missing = "a backbone" if context.embedder is None else "an artefact of `bench fit`"
         raise ConfigError(f"detector {name!r} needs {missing}")

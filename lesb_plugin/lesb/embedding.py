@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from torch.utils.data import Subset
 
 from lesb_plugin.drawing.tensorboard import PICTURED
 from lesb_plugin.lesb.dataset import PseudoFakes, Views
 from lesb_plugin.lesb.styled import StyledFakes
 from lesb_plugin.lfd.variants import Skipped, check_skipped, load_in_order
-from registry import DataError, Embedder, progress, sharpness
+from registry import (
+    DataError,
+    Embedder,
+    dealt_back,
+    gather_at_first,
+    shared_progress,
+    sharpness,
+    this_rank,
+)
 
 __all__ = ["Embedded", "embed_faces"]
 
@@ -40,49 +50,82 @@ def embed_faces(
     workers: int,
     max_errors: float,
     quiet: bool,
-) -> Embedded:
+) -> Embedded | None:
     """Embed every face of `dataset` and its pairs; more failures than `max_errors` is a DataError.
 
-    `max_errors` is a share of the faces below 1, else a count.
+    `max_errors` is a share of the faces below 1, else a count. Of several ranks each embeds its own
+    faces; the first gets all of them, the others None.
     """
-    items = load_in_order(dataset, workers)
+    mine = Subset(dataset, this_rank().share(range(len(dataset))))
+    items = load_in_order(mine, workers)
     label = f"pseudo-fakes ({dataset.purpose})"
-    found: list[NDArray[np.float32]] = []  # (1 + 2 draws, d) each, the clean face first
-    skipped: list[Skipped] = []
-    families: list[str] = []
-    examples: list[Views] = []
-    measured: list[list[float]] = []
-    for item in progress(items, label, total=len(dataset), unit="face", quiet=quiet):
+    found: list[_Face | Skipped] = []
+    faults: list[Skipped] = []
+    for item in shared_progress(items, label, total=len(dataset), unit="face", quiet=quiet):
         if isinstance(item, Skipped):
-            skipped.append(item)
-            check_skipped(skipped, len(dataset), max_errors)
-            continue
-        found.append(_embed(embedder, item))
-        flat = item.pairs.reshape(-1, *item.clean.shape)
-        measured.append([sharpness(image) for image in (item.clean, *flat)])
-        families += [name for family in item.families for name in ("", family)]
-        if len(examples) < PICTURED:
-            examples.append(replace(item, pairs=item.pairs[:1].copy(), families=item.families[:1]))
-    if not found:
+            faults.append(item)
+            check_skipped(faults, len(dataset), max_errors)
+            found.append(item)
+        else:
+            found.append(_face(embedder, item, example=len(found) - len(faults) < PICTURED))
+    every = gather_at_first(found)
+    return None if every is None else _joined(dealt_back(every), dataset, max_errors)
+
+
+@dataclass(frozen=True, slots=True)
+class _Face:
+    """`embeddings` (1 + 2 draws, d) and `sharpness` (1 + 2 draws,), the unchanged face's first."""
+
+    embeddings: NDArray[np.float32]
+    sharpness: list[float]
+    families: tuple[str, ...]
+    example: Views | None
+
+
+def _face(embedder: Embedder, views: Views, *, example: bool) -> _Face:
+    few = None
+    if example:
+        few = replace(views, pairs=views.pairs[:1].copy(), families=views.families[:1])
+    return _Face(
+        embeddings=_embed(embedder, views),
+        sharpness=[sharpness(image) for image in _images(views)],
+        families=views.families,
+        example=few,
+    )
+
+
+def _joined(
+    found: list[_Face | Skipped], dataset: PseudoFakes | StyledFakes, max_errors: float
+) -> Embedded:
+    faces = [each for each in found if isinstance(each, _Face)]
+    skipped = tuple(each for each in found if isinstance(each, Skipped))
+    check_skipped(skipped, len(dataset), max_errors)
+    if not faces:
         raise DataError(
             f"none of {len(dataset)} faces of the {dataset.purpose} split could be used"
         )
-    every = np.stack(found)  # (n, 1 + 2 draws, d)
+    every = np.stack([face.embeddings for face in faces])  # (n, 1 + 2 draws, d)
     pairs = every[:, 1:].reshape(-1, every.shape[-1])  # (2 n draws, d)
+    names = (name for face in faces for family in face.families for name in ("", family))
+    examples = [face.example for face in faces[:PICTURED] if face.example is not None]
     return Embedded(
         clean=every[:, 0],
         pairs=pairs,
         labels=np.tile(np.array([0, 1], np.int64), len(pairs) // 2),
-        families=np.array(families),
-        skipped=tuple(skipped),
+        families=np.array(list(names)),
+        skipped=skipped,
         examples=tuple(examples),
-        sharpness=np.array(measured, np.float32),
+        sharpness=np.array([face.sharpness for face in faces], np.float32),
     )
 
 
+def _images(views: Views) -> Iterator[NDArray[np.uint8]]:
+    yield views.clean
+    yield from views.pairs.reshape(-1, *views.clean.shape)
+
+
 def _embed(embedder: Embedder, views: Views) -> NDArray[np.float32]:
-    flat = views.pairs.reshape(-1, *views.clean.shape)  # (2 draws, S, S, 3)
-    embeddings = embedder(np.concatenate([views.clean[None], flat]))
+    embeddings = embedder(np.stack(list(_images(views))))  # (1 + 2 draws, d)
     if not np.isfinite(embeddings).all():
         raise DataError(
             f"backbone {embedder.backbone.name!r} gives NaN or infinite embeddings for {views.key}"

@@ -24,7 +24,9 @@ def findings(
 
 
 def _of_aucs(outcome: Outcome) -> str:
-    """Local subspaces beside random ones: better only if they are with every seed, clearly."""
+    """Return local subspaces beside random ones: better only if they are with every seed,
+    clearly.
+    """
     gains = np.array([run.local.fused - run.random.fused for run in outcome.runs])
     local, random = (
         float(np.mean([getattr(run, kind).fused for run in outcome.runs]))

@@ -81,6 +81,8 @@ def _fit(
 ) -> FitReport:
     train = _embed(context, options, style, "train")
     val = _embed(context, options, style.for_validation(), "val")
+    if train is None or val is None:  # the first rank has all of it
+        return FitReport(artefact=context.out / ARTEFACT)
     collected = replace(collected, method=method_of(train))
     by_rank = _by_rank(context, options, ranks, collected, train, val) if options.ranks else {}
     lfd = collected.at(max(by_rank, key=by_rank.__getitem__) if by_rank else options.rank)
@@ -108,7 +110,9 @@ def _fit(
 
 
 def _flagging(flagged: float, lfd: Lfd, heads: Heads, val: Embedded) -> tuple[Heads, float]:
-    """Heads that call a share of val's reals fake, and by how much their logits fell for it."""
+    """Return heads that call a share of val's reals fake, and by how much their logits fell for
+    it.
+    """
     if not flagged:
         return heads, 0.0
     by = logit_of_half(_part_logits(lfd, heads, val.pairs[val.labels == 0]), flagged)
@@ -128,13 +132,15 @@ def _aligned(lfd: Lfd, probe: Probe | None, seed: int) -> Lfd:
 
 
 def _check(context: FitContext, options: LesbFitOptions) -> Style:
-    """The recipe of self-blends; what can be known to be wrong is said before the long work."""
+    """Return the recipe of self-blends; what can be known to be wrong is said before the long
+    work.
+    """
     if options.style is not None:
         load_recipe(options.style)
         if options.blend != LesbFitOptions().blend:
             raise ConfigError(
-                f"--blend {options.blend} is the recipe of self-blends alone, and --style"
-                f" {options.style} makes its own (its key 'blend'); leave out one of the two"
+                f"--blend {options.blend} is a recipe for self-blends only, and --style"
+                f" {options.style} brings its own (its key 'blend'); omit one of the two"
             )
     style = load_style(options.blend)
     _check_faces(context)
@@ -148,8 +154,9 @@ def _ranks(options: LesbFitOptions) -> tuple[int, ...]:
 def _check_faces(context: FitContext) -> None:
     if min(len(context.train), len(context.val)) < FEWEST:
         raise DataError(
-            f"LESB needs {FEWEST} or more real faces to train on and as many to validate on, "
-            f"got {len(context.train)} and {len(context.val)}; add data with --train and --val"
+            f"LESB needs at least {FEWEST} real faces to train on and as many to validate"
+            f" on, got {len(context.train)} and {len(context.val)}; add data with --train"
+            " and --val"
         )
 
 
@@ -174,7 +181,8 @@ def _collect_lfd(context: FitContext, options: LesbFitOptions) -> LocalStatistic
 def supported(
     ranks: Sequence[int], directions: Mapping[str, int]
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """The ranks that every part has directions for, and a sentence for each that is left out.
+    """Return the ranks that every part has directions for, and a sentence for each that is left
+    out.
 
     `directions` are those in which the variants of a part differ. ConfigError where no rank is
     left, which is told before pseudo-fakes are made.
@@ -186,7 +194,7 @@ def supported(
         asked = f"rank {ranks[0]}" if len(ranks) == 1 else f"ranks {', '.join(map(str, ranks))}"
         raise ConfigError(too_few_directions(asked, f"the variants of {part!r}", fewest))
     left_out = tuple(
-        f"rank {rank} is left out: the variants of {part!r} differ in {fewest} directions only"
+        f"rank {rank} is skipped: the variants of {part!r} differ in only {fewest} directions"
         for rank in ranks
         if rank > fewest
     )
@@ -209,7 +217,9 @@ def _by_rank(
     return found
 
 
-def _embed(context: FitContext, options: LesbFitOptions, style: Style, purpose: str) -> Embedded:
+def _embed(
+    context: FitContext, options: LesbFitOptions, style: Style, purpose: str
+) -> Embedded | None:
     with scratch_folder("fit") as scratch:
         if options.style is None:
             dataset: PseudoFakes | StyledFakes = PseudoFakes(
@@ -243,7 +253,7 @@ def _recipe(options: LesbFitOptions) -> HeadRecipe:
 
 
 def _probe(embedder: Embedder, train: Embedded, val: Embedded) -> Probe | None:
-    """None where the backbone's weights have a fake/real head of their own."""
+    """Fit a probe; None if the backbone's weights have a fake/real head of their own."""
     if embedder.logits(val.clean[:1]) is not None:
         return None
     return fit_probe(train.pairs, train.labels, val.pairs, val.labels)
@@ -281,6 +291,6 @@ def reals_of(
 
 
 def _part_logits(lfd: Lfd, heads: Heads, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(K, n) of embeddings (n, d)."""
+    """Return (K, n) of embeddings (n, d)."""
     local = lfd.project(embeddings)
     return heads.logits(np.stack([local[part] for part in lfd.parts]))

@@ -11,16 +11,16 @@ __all__ = ["probe_note", "skipped_notes"]
 
 
 def probe_note(probe: Probe | None) -> Iterator[str]:
-    """Where the head is a probe, why."""
+    """Yield where the head is a probe, why."""
     if probe is not None:
         yield (
-            "head: probe, a linear head on the whole embedding, as the weights have no fake/real"
-            f" head (C = {probe.strength:g})"
+            "head: probe, a linear head on the whole embedding, because the weights have"
+            f" no fake/real head (C = {probe.strength:g})"
         )
 
 
 def skipped_notes(train: Sequence[Skipped], val: Sequence[Skipped]) -> Iterator[str]:
-    """How many faces of each split could not be used, with the first reason."""
+    """Count how many faces of each split could not be used, with the first reason."""
     for name, skipped in (("train", train), ("val", val)):
         if skipped:
             yield (

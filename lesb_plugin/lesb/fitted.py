@@ -50,7 +50,7 @@ class ValReals:
 
     @classmethod
     def of(cls, parts: Array, head: Array, sharpness: Array | None = None) -> ValReals:
-        """From part scores (K, n), the head's (n,) and the images' sharpness (n,)."""
+        """Collect part scores (K, n), the head's (n,) and the images' sharpness (n,)."""
         fused = np.stack([fuse(parts, name) for name in FUSIONS])
         return cls(parts=parts, fused=fused, head=head, sharpness=sharpness)
 
@@ -76,7 +76,9 @@ class FittedLesb:
 
     @property
     def detector(self) -> str:
-        """The detector that it was fitted for: `lesb`, or one that differs in its subspaces."""
+        """Return the detector that it was fitted for: `lesb`, or one that differs in its
+        subspaces.
+        """
         return fitted_for(self.record)
 
     def save(self, path: Path) -> Path:
@@ -94,33 +96,39 @@ class FittedLesb:
 
 
 def load_fitted(path: Path, backbone: Backbone) -> FittedLesb:
-    """The LESB of an artefact; DataError if it is incomplete or of another backbone or weights."""
+    """Return the LESB of an artefact; DataError if it is incomplete or of another backbone or
+    weights.
+    """
     tensors, metadata = load(path)
     lfd = Lfd.from_tensors(tensors, metadata)
-    advice = "it holds no complete one; fit it with `bench fit --detector lesb`"
+    advice = "it holds no complete LESB; fit it with `bench fit --detector lesb`"
     with reading(f"the LESB in {path}", advice):
         check_matches(metadata, backbone)
         return _fitted(lfd, tensors, metadata["lesb"])
 
 
 def fitted_for(record: Mapping[str, Any]) -> str:
-    """The detector that the record of an artefact belongs to."""
+    """Return the detector that the record of an artefact belongs to."""
     return str(record.get("detector", LESB))
 
 
 def is_fitted_for(detector: str, path: Path) -> bool:
-    """Whether the artefact in a file is of this detector; a DataError for what is no artefact."""
+    """Say whether the artefact in a file is of this detector; a DataError for what is no
+    artefact.
+    """
     record = load(path)[1]
     return "lesb" in record and fitted_for(record["lesb"]) == detector
 
 
 def check_detector(path: Path, fitted: FittedLesb, detector: str) -> None:
-    """DataError, naming both, unless the artefact is of this detector: others score otherwise."""
+    """Raise a DataError, naming both, unless the artefact is of this detector: others score
+    otherwise.
+    """
     if fitted.detector != detector:
         raise DataError(
-            f"{path} belongs to detector {fitted.detector!r}, not to {detector!r}, whose subspaces"
-            f" are made otherwise; pass --detector {fitted.detector}, or fit one with `bench fit"
-            f" --detector {detector}`"
+            f"{path} belongs to detector {fitted.detector!r}, not to {detector!r}, which"
+            f" builds its subspaces differently; pass --detector {fitted.detector}, or fit"
+            f" one with `bench fit --detector {detector}`"
         )
 
 
@@ -142,7 +150,9 @@ def _fitted(lfd: Lfd, tensors: Mapping[str, NDArray[Any]], record: Mapping[str, 
 def head_logits(
     embedder: Embedder, probe: Probe | None, embeddings: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Logits of fake (B,) of whole embeddings: the probe's, else the backbone's own head's."""
+    """Return logits of fake (B,) of whole embeddings: the probe's, else the backbone's own
+    head's.
+    """
     if probe is not None:
         return probe.logits(embeddings)
     logits = embedder.logits(embeddings)
@@ -165,6 +175,6 @@ def face_logits(backbone: Backbone, probe: Probe | None, embedding: torch.Tensor
 
 def _headless(backbone: Backbone) -> str:
     return (
-        f"backbone {backbone.name!r} has no fake/real head and the artefact no probe; fit it again"
-        " with `bench fit`"
+        f"backbone {backbone.name!r} has no fake/real head, and the artefact has no probe;"
+        " fit it again with `bench fit`"
     )

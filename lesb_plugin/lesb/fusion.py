@@ -43,7 +43,7 @@ FUSIONS: dict[str, Callable[[Scores], Scores]] = {
 
 
 def fuse(parts: Scores, fusion: str) -> Scores:
-    """One score per face, (B,), of part scores (K, B) in [0, 1], K >= 1."""
+    """Return one score per face, (B,), of part scores (K, B) in [0, 1], K >= 1."""
     if parts.ndim != 2 or not len(parts):
-        raise ValueError(f"part scores must be of shape (K, B) with K >= 1, not {parts.shape}")
+        raise ValueError(f"part scores must have shape (K, B) with K >= 1, not {parts.shape}")
     return np.asarray(FUSIONS[fusion](parts), np.float64)

@@ -60,7 +60,7 @@ class Heads:
     bias2: NDArray[np.float32]  # (K,)
 
     def logits(self, local: NDArray[np.floating]) -> Array:
-        """Logits of fake (K, n) of local embeddings (K, n, r), in float64."""
+        """Return logits of fake (K, n) of local embeddings (K, n, r), in float64."""
         z = (local - self.mean[:, None].astype(np.float64)) / self.scale[:, None]
         hidden = np.maximum(z @ self.weight1 + self.bias1[:, None], 0.0)  # (K, n, h)
         return np.asarray((hidden @ self.weight2[..., None])[..., 0] + self.bias2[:, None])
@@ -70,7 +70,7 @@ class Heads:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, NDArray[np.float32]]) -> Heads:
-        """The inverse of `tensors`; KeyError names an array that is missing."""
+        """Return the inverse of `tensors`; KeyError names an array that is missing."""
         return cls(**{f.name: tensors[f.name] for f in fields(cls)})
 
 
@@ -97,7 +97,7 @@ class FoldedHeads:
     bias2: Array  # (K,)
 
     def logits(self, embeddings: NDArray[np.floating]) -> Array:
-        """Logits of fake (K, B) of global embeddings (B, d), in float64."""
+        """Return logits of fake (K, B) of global embeddings (B, d), in float64."""
         parts, hidden = self.weight2.shape
         units = embeddings.astype(np.float64) @ self.weight1 + self.bias1  # (B, K h)
         np.maximum(units, 0.0, out=units)
@@ -105,7 +105,7 @@ class FoldedHeads:
         return np.asarray(np.einsum("bkh,kh->kb", units, self.weight2) + self.bias2[:, None])
 
     def to(self, device: torch.device) -> TorchHeads:
-        """The same for tensors on a device, in float64 wherever the device has it."""
+        """Return the same for tensors on a device, in float64 wherever the device has it."""
         dtype = torch.float32 if device.type == "mps" else torch.float64
         arrays = {f.name: getattr(self, f.name) for f in fields(self)}
         return TorchHeads(
@@ -123,14 +123,14 @@ class TorchHeads:
     bias2: torch.Tensor  # (K,)
 
     def logits(self, embeddings: torch.Tensor) -> torch.Tensor:
-        """Logits of fake (K, B) of global embeddings (B, d)."""
+        """Return logits of fake (K, B) of global embeddings (B, d)."""
         units = (embeddings.to(self.weight1.dtype) @ self.weight1 + self.bias1).relu()  # (B, K h)
         units = units.reshape(-1, *self.weight2.shape)  # (B, K, h)
         return torch.einsum("bkh,kh->kb", units, self.weight2) + self.bias2[:, None]
 
 
 def fold(heads: Heads, bases: NDArray[np.floating], centre: NDArray[np.floating]) -> FoldedHeads:
-    """Heads over `bases[k].T @ (e - centre)`, (K, d, r) and (d,), as heads over e itself."""
+    """Return heads over `bases[k].T @ (e - centre)`, (K, d, r) and (d,), as heads over e itself."""
     scaled = heads.weight1 / heads.scale[..., None].astype(np.float64)  # (K, r, h)
     weight1 = bases.astype(np.float64) @ scaled  # (K, d, h)
     offset = np.einsum("kr,krh->kh", heads.mean.astype(np.float64), scaled)
@@ -144,14 +144,14 @@ def fold(heads: Heads, bases: NDArray[np.floating], centre: NDArray[np.floating]
 
 
 def auc(labels: NDArray[np.int64], scores: NDArray[np.floating]) -> float:
-    """Area under the ROC curve of scores (n,) for labels (n,); ties count half."""
+    """Return area under the ROC curve of scores (n,) for labels (n,); ties count half."""
     from sklearn.metrics import roc_auc_score
 
     return float(roc_auc_score(labels, scores))
 
 
 def train_heads(train: Labelled, val: Labelled, recipe: HeadRecipe, seed: int) -> Trained:
-    """Heads trained with AdamW on binary cross-entropy, each stopped on its validation AUC.
+    """Return heads trained with AdamW on binary cross-entropy, each stopped on its validation AUC.
 
     Of epochs with the same AUC the one of lower validation loss is better. Deterministic for a seed
     on one machine; torch's global generator is neither read nor moved.
@@ -182,7 +182,7 @@ def train_heads(train: Labelled, val: Labelled, recipe: HeadRecipe, seed: int) -
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """The matrices are so small that threads spend their time waiting for each other."""
+    """Use one thread: the matrices are so small that threads would wait for each other."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -226,7 +226,7 @@ class _Perceptrons(torch.nn.Module):
         self.bias2 = uniform(recipe.hidden, parts)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Logits (K, n) of standardised inputs (K, n, r)."""
+        """Return logits (K, n) of standardised inputs (K, n, r)."""
         hidden = torch.baddbmm(self.bias1[:, None], inputs, self.weight1).relu()  # (K, n, h)
         if self.training and self.dropout > 0:
             mask = torch.rand(hidden.shape, generator=self.generator) >= self.dropout
@@ -262,7 +262,7 @@ class _Best:
         return not self._live(epoch + 1).any()
 
     def _live(self, epoch: int) -> NDArray[np.bool_]:
-        """A part that went `patience` epochs without a better one is not looked at again."""
+        """Return a part that went `patience` epochs without a better one is not looked at again."""
         return np.asarray(epoch - self.epoch <= self.patience)
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
@@ -291,7 +291,9 @@ def _losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 
 def _standardiser(local: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and standard deviation over images, (K, r) each; a constant input is left unscaled."""
+    """Return mean and standard deviation over images, (K, r) each; a constant input is left
+    unscaled.
+    """
     mean = local.mean(axis=1, dtype=np.float64)
     deviation = local.std(axis=1, dtype=np.float64)
     constant = deviation <= 1e-12 * np.maximum(1.0, np.abs(mean))

@@ -16,7 +16,8 @@ class LesbOptions:
 
     fusion: Literal["mean", "max", "min", "median", "geometric", "harmonic", "vote", "all"] = (
         option(
-            "mean", "how part scores are fused; all reports every fusion, with mean as the main one"
+            "mean",
+            ("how part scores are fused; all reports every fusion, with mean as the main one"),
         )
     )
 
@@ -30,14 +31,14 @@ class LesbFitOptions:
     blend: str = option("sbi", "recipe of the pseudo-fakes: a YAML file, or one of configs/blend")
     style: str | None = option(
         None,
-        "instead of self-blends alone, every family of pseudo-fakes of a style: a YAML file, or one"
-        " of configs/style",
+        "use every family of pseudo-fakes of a style instead of self-blends alone: a YAML"
+        " file, or one of configs/style",
     )
-    images: int = option(1440, "LFD learns from at most this many faces; the heads see all", min=1)
+    images: int = option(1440, "LFD uses at most this many faces; the heads see all", min=1)
     variants: int = option(16, "augmented variants per face and part", min=2)
     rank: int = option(128, "directions to keep per part", min=1)
     ranks: tuple[int, ...] = option(
-        (), "choose among these ranks by the fused AUC on val, instead of --rank"
+        (), "choose the one of these ranks with the best fused AUC on val, instead of --rank"
     )
     reference: Literal["mean", "clean"] = option(
         "mean", "compare variants with their mean, or with the face before augmentation (clean)"
@@ -48,11 +49,14 @@ class LesbFitOptions:
     learning_rate: float = option(1e-3, "step size of AdamW", min=1e-8)
     batch: int = option(256, "embeddings per step of the heads' training", min=2)
     epochs: int = option(100, "passes over the embeddings, at most", min=1)
-    patience: int = option(10, "epochs without a better validation AUC before a head stops", min=1)
+    patience: int = option(
+        10, "epochs without a better validation AUC after which a head stops training", min=1
+    )
     flagged: float = option(
         0.0,
-        "recalibrate the 0.5 threshold: share of val's reals, distorted like its fakes, to score"
-        " above it (all heads' biases move alike); 0 leaves the heads as trained, as in the paper",
+        "recalibrate the 0.5 threshold: share of val's reals, distorted like its fakes,"
+        " that scores above it (the biases of all heads move alike); 0 leaves the heads"
+        " as trained, as in the paper",
         min=0,
         max=0.5,
     )

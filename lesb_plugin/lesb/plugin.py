@@ -37,6 +37,7 @@ def bench_detectors() -> Iterable[DetectorSpec]:
             summary="scores from local subspaces of face parts, fused (Locally-Explainable SBI)",
             build=lazy("lesb_plugin.lesb.detector:build_lesb"),
             fit=lazy("lesb_plugin.lesb.fit:fit_lesb"),
+            fit_shares=True,
             options=lazy("lesb_plugin.lesb.options:LesbOptions"),
             fit_options=lazy("lesb_plugin.lesb.options:LesbFitOptions"),
             needs_artefact=True,
@@ -48,6 +49,7 @@ def bench_detectors() -> Iterable[DetectorSpec]:
             summary="LESB in contrastive subspaces: what changes with one part, not with the rest",
             build=lazy("lesb_plugin.gep.detector:build_gep"),
             fit=lazy("lesb_plugin.gep.fit:fit_gep"),
+            fit_shares=True,
             options=lazy("lesb_plugin.lesb.options:LesbOptions"),
             fit_options=lazy("lesb_plugin.gep.options:GepFitOptions"),
             needs_artefact=True,
@@ -61,6 +63,7 @@ def bench_detectors() -> Iterable[DetectorSpec]:
             ),
             build=lazy("lesb_plugin.roi.detector:build_roi"),
             fit=lazy("lesb_plugin.roi.fit:fit_roi"),
+            fit_shares=True,
             fit_options=lazy("lesb_plugin.roi.options:RoiFitOptions"),
             needs_artefact=True,
             recognises=lazy("lesb_plugin.roi.fitted:is_roi"),
@@ -93,6 +96,7 @@ def bench_commands() -> Iterable[CommandSpec]:
             summary="train a backbone on pseudo-fakes made from real faces; keep the best weights",
             configure=lazy("lesb_plugin.train.command:configure_train"),
             run=lazy("lesb_plugin.train.command:run_train"),
+            shares=True,
         ),
         CommandSpec(
             name="autoencoder",
@@ -124,5 +128,6 @@ def bench_commands() -> Iterable[CommandSpec]:
             configure=lazy("lesb_plugin.audit.command:configure_audit"),
             run=lazy("lesb_plugin.audit.command:run_audit_command"),
             audit=lazy("lesb_plugin.audit.part_summary:PartSummary"),
+            shares=True,
         ),
     ]

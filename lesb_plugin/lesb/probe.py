@@ -26,7 +26,7 @@ class Probe:
     auc: float
 
     def logits(self, embeddings: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(B,) for embeddings (B, d)."""
+        """Return (B,) for embeddings (B, d)."""
         return np.asarray(embeddings.astype(np.float64) @ self.weight + self.bias)
 
 

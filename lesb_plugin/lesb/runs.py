@@ -65,7 +65,7 @@ def train_runs(
 def train_heads_of(
     lfd: Lfd, train: Embedded, val: Embedded, recipe: HeadRecipe, seed: int
 ) -> Scored:
-    """The heads of all parts over LFD's subspaces."""
+    """Return the heads of all parts over LFD's subspaces."""
     return _train(_bases(lfd), lfd.mean, train, val, recipe, seed)
 
 
@@ -74,7 +74,7 @@ def _bases(lfd: Lfd) -> NDArray[np.float32]:
 
 
 def _random_bases(lfd: Lfd, seed: int) -> NDArray[np.float32]:
-    """A random subspace (d, r) in the place of each part's own, (K, d, r)."""
+    """Return a random subspace (d, r) in the place of each part's own, (K, d, r)."""
     rngs = [np.random.default_rng([seed, stable_int(f"random {part}")]) for part in lfd.parts]
     bases = [random_subspace(len(lfd.mean), lfd.rank, rng) for rng in rngs]
     return np.stack(bases).astype(np.float32)

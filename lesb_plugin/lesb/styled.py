@@ -59,7 +59,7 @@ class StyledFakes(torch.utils.data.Dataset[Views | Skipped]):
         return Views(drawn.key, pairs, drawn.clean.image, families)
 
     def draw(self, index: int) -> Drawn | Skipped:
-        """Everything that is known of item i."""
+        """Return everything that is known of item i."""
         sample = self.samples[index]
         at = self._places.get(sample.key)
         if at is None:
@@ -101,7 +101,7 @@ def styled_fakes(
 
 
 def for_validation(maker: PairMaker) -> PairMaker:
-    """The same families on faces as they are when they are scored: cut so, whole and unbent."""
+    """Return the same families on faces as they are scored: cut so, whole and unbent."""
     placement = replace(maker.recipe.placement, margin=None, bend_p=0.0)
     return replace(
         maker,

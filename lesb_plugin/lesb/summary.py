@@ -49,7 +49,7 @@ class Outcome:
 def record(
     detector: str, context: FitContext, options: LesbFitOptions, style: Style, outcome: Outcome
 ) -> dict[str, Any]:
-    """What was fitted and where it comes from, as JSON has it."""
+    """Return what was fitted and where it comes from, as JSON has it."""
     splits = {"train": outcome.train, "val": outcome.val}
     return {
         "detector": detector,
@@ -80,7 +80,7 @@ def _aucs(run: SeedRun) -> dict[str, Any]:
 
 
 def auc_table(outcome: Outcome) -> Table:
-    """Validation AUCs beside those of random subspaces: mean and spread over the seeds."""
+    """Return validation AUCs beside those of random subspaces: mean and spread over the seeds."""
     runs = outcome.runs
     rows = [
         (
@@ -99,7 +99,7 @@ def auc_table(outcome: Outcome) -> Table:
 
 
 def rank_tables(by_rank: Mapping[int, float], chosen: int) -> tuple[Table, ...]:
-    """The ranks there were to choose from; no table where there was no choice."""
+    """Return a table of the ranks to choose from; none without a choice."""
     if len(by_rank) < 2:
         return ()
     rows = tuple(
@@ -115,7 +115,7 @@ def _spread(values: Sequence[float]) -> str:
 
 
 def notes(outcome: Outcome) -> tuple[str, ...]:
-    """What a reader of the table must know, in sentences."""
+    """Return what a reader of the table must know, in sentences."""
     train, val, runs = outcome.train, outcome.val, outcome.runs
     found = [f"{len(train.clean)} faces to train on, {len(val.clean)} to validate on"]
     if len(runs) > 1:
@@ -124,7 +124,7 @@ def notes(outcome: Outcome) -> tuple[str, ...]:
         )
     if outcome.lowered:
         found.append(
-            f"the 0.5 threshold is recalibrated (logits moved by {-outcome.lowered:+.2f}), so that"
-            " the wanted share of val's distorted reals scores above it"
+            f"the 0.5 threshold is recalibrated (logits moved by {-outcome.lowered:+.2f}),"
+            " so that the requested share of val's distorted reals scores above it"
         )
     return (*found, *probe_note(outcome.probe), *skipped_notes(train.skipped, val.skipped))

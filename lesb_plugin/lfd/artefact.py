@@ -63,7 +63,7 @@ class Lfd:
         return {part: (centred @ self.bases[part]).astype(np.float32) for part in self.parts}
 
     def to_tensors(self) -> dict[str, NDArray[Any]]:
-        """The arrays by their names in the file."""
+        """Return the arrays by their names in the file."""
         tensors: dict[str, NDArray[Any]] = {"lfd.mean": self.mean}
         for part in self.parts:
             tensors[f"lfd.{part}.basis"] = self.bases[part]
@@ -71,7 +71,7 @@ class Lfd:
         return tensors
 
     def to_metadata(self) -> dict[str, Any]:
-        """Everything else, as JSON has it, under the key `lfd`.
+        """Return everything else, as JSON has it, under the key `lfd`.
 
         Times are left out, so that equal fits give equal files.
         """
@@ -86,7 +86,7 @@ class Lfd:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> Lfd:
-        """The inverse of `to_tensors` and `to_metadata`; DataError for what is missing."""
+        """Return the inverse of `to_tensors` and `to_metadata`; DataError for what is missing."""
         with reading("the LFD of the artefact", "fit it again"):
             record = metadata["lfd"]
             regions = load_regions(record["regions"])
@@ -119,7 +119,9 @@ def save(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str,
 
 
 def load(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Tensors and metadata of an artefact; DataError for a file that is missing, cut or foreign."""
+    """Return tensors and metadata of an artefact; DataError for a file that is missing, cut or
+    foreign.
+    """
     from safetensors import safe_open
 
     if not path.is_file():
@@ -130,21 +132,22 @@ def load(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     if FORMAT not in header:
         raise DataError(
-            f"{path} is a safetensors file but no artefact of `bench fit`; weights go to --weights"
+            f"{path} is a safetensors file but not an artefact of `bench fit`; pass"
+            " weights with --weights"
         )
     with reading(f"the record in {path}", "fit it again"):
         record = json.loads(header[FORMAT])
         schema, metadata = record["schema"], dict(record["metadata"])
     if schema != SCHEMA:
         raise DataError(
-            f"{path} has artefact schema {schema}; this version reads {SCHEMA}: fit it again, or"
-            " install the version that wrote it"
+            f"{path} has artefact schema {schema}, and this version reads {SCHEMA}: fit it"
+            " again, or install the version that wrote it"
         )
     return tensors, metadata
 
 
 def describe_backbone(backbone: Backbone) -> dict[str, Any]:
-    """What an artefact remembers of the backbone it belongs to."""
+    """Return what an artefact remembers of the backbone it belongs to."""
     return {
         "name": backbone.name,
         "weights": backbone.weights,
@@ -155,12 +158,13 @@ def describe_backbone(backbone: Backbone) -> dict[str, Any]:
 
 
 def check_matches(metadata: Mapping[str, Any], backbone: Backbone) -> None:
-    """DataError, naming both sides, unless the LFD was fitted on this very backbone."""
+    """Raise a DataError, naming both sides, unless the LFD was fitted on this very backbone."""
     check_fitted_on(metadata["lfd"]["provenance"]["backbone"], backbone)
 
 
 def check_fitted_on(fitted: Mapping[str, Any], backbone: Backbone) -> None:
-    """DataError, naming both sides, unless `fitted` is what `describe_backbone` says of this.
+    """Raise a DataError, naming both sides, unless `fitted` is what `describe_backbone` says of
+    this.
 
     Frames that are taken whole are crops of other making; that they do for it is the caller's word.
     """
@@ -176,7 +180,7 @@ def check_fitted_on(fitted: Mapping[str, Any], backbone: Backbone) -> None:
 
 
 def check_precision(artefact: Path, fitted: str, embedder: Embedder) -> None:
-    """ConfigError unless embeddings have the precision that the artefact was fitted with.
+    """Raise a ConfigError unless embeddings have the precision that the artefact was fitted with.
 
     bfloat16 moves an embedding by some percent: as much as what the subspaces tell apart. Backends
     that compute at one precision agree to a millionth, and may take each other's artefacts.

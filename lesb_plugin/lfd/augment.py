@@ -41,7 +41,9 @@ class Psi:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Psi:
-        """From `{group: [{name: ..., argument: value, ...}, ...]}`, groups applied in order."""
+        """Build psi from `{group: [{name: ..., argument: value, ...}, ...]}`, groups applied in
+        order.
+        """
         return cls(config)
 
     def __call__(self, image: Image, rng: np.random.Generator) -> Image:
@@ -50,8 +52,8 @@ class Psi:
         result: Image = self._chain(image=image)["image"]
         if result.shape != image.shape or result.dtype != np.uint8:
             raise ConfigError(
-                f"psi turned a uint8 image of {image.shape} into {result.dtype} of {result.shape}; "
-                "leave out transforms that resize, crop or normalise"
+                f"psi turned a uint8 image of {image.shape} into {result.dtype} of"
+                f" {result.shape}; remove transforms that resize, crop or normalise"
             )
         return result
 
@@ -84,7 +86,7 @@ def _transform_list(where: str, entries: Any) -> list[Any]:
 
 
 def _transform(where: str, entry: Any) -> Any:
-    """One transform, or a composition such as OneOf with its own `transforms`."""
+    """Return one transform, or a composition such as OneOf with its own `transforms`."""
     if not isinstance(entry, Mapping) or "name" not in entry:
         raise ConfigError(f"{where}: a transform is {{name: ..., arguments}}, got {entry!r}")
     arguments = {str(key): _tuples(value) for key, value in entry.items() if key != "name"}
@@ -102,21 +104,23 @@ def _transform(where: str, entry: Any) -> Any:
     try:
         transform = kinds[name](**arguments)
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"{where}: {name} refuses its arguments: {_reason(error)}") from error
+        raise ConfigError(f"{where}: {name} rejects its arguments: {_reason(error)}") from error
     needs = set(getattr(transform, "targets_as_params", ())) - {"image"}
     if needs:
-        raise ConfigError(f"{where}: {name} needs {', '.join(sorted(needs))} beside the image")
+        raise ConfigError(
+            f"{where}: {name} needs {', '.join(sorted(needs))} in addition to the image"
+        )
     return transform
 
 
 def _reason(error: Exception) -> str:
-    """A validation error on one line, without pydantic's address."""
+    """Return a validation error on one line, without pydantic's address."""
     lines = (line.strip() for line in str(error).splitlines())
     return " ".join(line for line in lines if not line.startswith("For further information"))
 
 
 def _known_transforms() -> dict[str, Any]:
-    """Transforms of single images and their compositions, by name."""
+    """Return transforms of single images and their compositions, by name."""
     albumentations = _load_albumentations()
     bases = (
         albumentations.ImageOnlyTransform,
@@ -158,7 +162,7 @@ def blend(image: Image, distorted: Image, mask: Mask) -> Image:
 
 
 def local_variant(image: Image, mask: Mask, psi: Psi, rng: np.random.Generator) -> Image:
-    """One x_a of Eq. 1, psi redrawn while it leaves the part as it was.
+    """Return one x_a of Eq. 1, psi redrawn while it leaves the part as it was.
 
     A draw counts when the mean absolute change inside the mask, weighted by it, reaches MIN_CHANGE.
     ValueError after MAX_DRAWS draws that do not: such an image teaches nothing about this part.
@@ -168,8 +172,8 @@ def local_variant(image: Image, mask: Mask, psi: Psi, rng: np.random.Generator) 
         if _mean_change(image, distorted, mask) >= MIN_CHANGE:
             return blend(image, distorted, mask)
     raise ValueError(
-        f"{MAX_DRAWS} draws of psi all changed the masked part by less than {MIN_CHANGE:g} of 255 "
-        "levels; use stronger transforms or larger probabilities"
+        f"{MAX_DRAWS} draws of psi all changed the masked part by less than {MIN_CHANGE:g}"
+        " of 255 levels; use stronger transforms or higher probabilities"
     )
 
 
@@ -182,7 +186,7 @@ def _mean_change(image: Image, distorted: Image, mask: Mask) -> float:
 
 
 def _extent(mask: Mask) -> tuple[slice, slice]:
-    """The rows and columns outside of which the mask is zero."""
+    """Return the rows and columns outside of which the mask is zero."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return slice(0, 0), slice(0, 0)

@@ -28,24 +28,24 @@ RANDOM_DRAWS = 3
 
 
 def random_subspace(dim: int, rank: int, rng: np.random.Generator) -> Matrix:
-    """An orthonormal basis (d, r), uniform over all r-dimensional subspaces."""
+    """Return an orthonormal basis (d, r), uniform over all r-dimensional subspaces."""
     basis: Matrix = np.linalg.qr(rng.standard_normal((dim, rank)))[0]
     return basis
 
 
 def principal_angles(one: Matrix, other: Matrix) -> Matrix:
-    """Angles between two subspaces in degrees, (r,), ascending."""
+    """Return angles between two subspaces in degrees, (r,), ascending."""
     angles: Matrix = np.rad2deg(scipy.linalg.subspace_angles(one, other))[::-1]
     return angles
 
 
 def overlap(one: Matrix, other: Matrix) -> float:
-    """Mean squared cosine of the principal angles: 1 if equal, about r/d if random."""
+    """Return mean squared cosine of the principal angles: 1 if equal, about r/d if random."""
     return float(np.square(one.T @ other).sum() / min(one.shape[1], other.shape[1]))
 
 
 def captured(within: Matrix, basis: Matrix) -> float:
-    """Share of a scatter's variance that lies in a subspace: tr(V^T S V) / tr(S)."""
+    """Return share of a scatter's variance that lies in a subspace: tr(V^T S V) / tr(S)."""
     return float(np.einsum("dr,dr->", basis, within @ basis) / np.trace(within))
 
 
@@ -122,7 +122,7 @@ def _explained(within: Matrix, basis: Matrix) -> list[float]:
 
 
 def tables(diagnostics: Mapping[str, Any]) -> tuple[Table, ...]:
-    """The diagnostics as (title, header, rows), ready to print."""
+    """Return the diagnostics as (title, header, rows), ready to print."""
     found = [
         _overlap_table(diagnostics),
         _leakage_table(diagnostics),
@@ -171,7 +171,7 @@ def _own_table(shares: Mapping[str, Sequence[float]]) -> Table:
 
 
 def _curves_table(title: str, curves: Mapping[str, Sequence[float]]) -> Table:
-    """A row per part, its curve (r,) at the powers of 2 and at r."""
+    """Return a row per part, its curve (r,) at the powers of 2 and at r."""
     rank = len(next(iter(curves.values())))
     ranks = [r for r in (1, 2, 4, 8, 16, 32, 64, 128, 256) if r < rank] + [rank]
     rows = [(part, *(f"{curve[r - 1]:.3f}" for r in ranks)) for part, curve in curves.items()]

@@ -78,18 +78,18 @@ class LFD(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def transform(self, X: ArrayLike) -> Matrix:
-        """Local embeddings (n, K r) of embeddings (n, d), in the order of `parts_`."""
+        """Return local embeddings (n, K r) of embeddings (n, d), in the order of `parts_`."""
         check_is_fitted(self)
         if isinstance(X, Mapping):
             raise TypeError(
-                "transform takes embeddings (n, d), not groups of variants, which only fit takes;"
-                " call fit(groups), then transform(embeddings)"
+                "transform takes embeddings (n, d), not groups of variants, which are for"
+                " fit; call fit(groups), then transform(embeddings)"
             )
         embeddings = self._checked(X, self.n_features_in_)
         return np.asarray((embeddings - self.mean_) @ self.components_.T)
 
     def inverse_transform(self, X: ArrayLike) -> Matrix:
-        """The shortest way from `mean_` to embeddings (n, d) that have coordinates (n, K r).
+        """Reconstruct embeddings (n, d) from coordinates (n, K r), the shortest way from `mean_`.
 
         An embedding comes back as its projection onto all subspaces together. Parts may share
         directions: coordinates that disagree there are met as well as they can be.
@@ -101,7 +101,9 @@ class LFD(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(local @ np.linalg.pinv(self.components_.T, rcond=least) + self.mean_)
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002
-        """`eyes_0`, `eyes_1` and so on, (K r,); names of the embedding's features are ignored."""
+        """Return `eyes_0`, `eyes_1` and so on, (K r,); names of the embedding's features are
+        ignored.
+        """
         check_is_fitted(self)
         rank = len(self.components_) // len(self.parts_)
         names = [f"{part}_{number}" for part in self.parts_ for number in range(rank)]
@@ -126,8 +128,9 @@ class LFD(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         given = 0 if reference is None else len(reference)
         if self.reference == "clean" and given != samples:
             raise ValueError(
-                f"reference 'clean' needs the clean embedding of each of its {samples} samples, got"
-                f" {given} of them; pass fit(groups, clean=embeddings), or take reference='mean'"
+                f"reference 'clean' needs the clean embedding of each of its {samples}"
+                f" samples, got {given}; pass fit(groups, clean=embeddings), or use"
+                " reference='mean'"
             )
         for block in blocks:
             at = slice(scatter.images, scatter.images + len(block))
@@ -135,7 +138,7 @@ class LFD(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _checked_rank(self) -> int:
         if not isinstance(self.rank, Integral) or isinstance(self.rank, bool):
-            raise ValueError(f"rank is {self.rank!r}; it is a whole number of directions")
+            raise ValueError(f"rank is {self.rank!r}; it must be a whole number of directions")
         return int(self.rank)
 
     def _checked(self, X: ArrayLike, width: int) -> Matrix:
@@ -150,7 +153,7 @@ class LFD(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _mean_of_all(parts: Mapping[str, list[Matrix]]) -> Matrix:
-    """Of the variants of all parts, each counting once, (d,)."""
+    """Average the variants of all parts, each counting once, (d,)."""
     blocks = [block for every in parts.values() for block in every]
     total = np.sum([block.sum(axis=(0, 1), dtype=np.float64) for block in blocks], axis=0)
     return np.asarray(total / sum(block.shape[0] * block.shape[1] for block in blocks))
@@ -160,19 +163,22 @@ def _mean_of_all(parts: Mapping[str, list[Matrix]]) -> Matrix:
 
 
 def _by_part(groups: Mapping[str, Group]) -> dict[str, list[Any]]:
-    """Blocks (n, M, d) of every part; all have one d."""
+    """Return blocks (n, M, d) of every part; all have one d."""
     if not isinstance(groups, Mapping):
         raise TypeError(
-            "groups maps names of parts to embeddings (N, M, d) of N samples with M variants each,"
-            f" for example {{'eyes': embeddings}}; got a {type(groups).__name__}"
+            "groups must map names of parts to embeddings (N, M, d) of N samples with M"
+            f" variants each, for example {'eyes': embeddings}; got a"
+            f" {type(groups).__name__}"
         )
     if not groups:
-        raise ValueError("groups is empty; it maps at least one part's name to embeddings")
+        raise ValueError("groups is empty; it must map at least one part's name to embeddings")
     found = {str(part): list(_blocks(str(part), group)) for part, group in groups.items()}
     lengths = {part: {block.shape[-1] for block in blocks} for part, blocks in found.items()}
     if len(set().union(*lengths.values())) > 1:
         listed = ", ".join(f"{part} {sorted(each)}" for part, each in lengths.items())
-        raise ValueError(f"all embeddings have to be of one length d; of the parts it is {listed}")
+        raise ValueError(
+            f"all embeddings must have the same length d; the lengths by part are {listed}"
+        )
     return found
 
 
@@ -181,7 +187,9 @@ def _blocks(part: str, group: Group) -> Iterator[Any]:
         arrays = [_numbers(part, each) for each in group]
         wrong = next((each.shape for each in arrays if each.ndim != 2 or not each.size), None)
         if wrong is not None:
-            raise ValueError(f"part {part!r}: {wrong} is no array (M, d) of a sample's variants")
+            raise ValueError(
+                f"part {part!r}: {wrong} is not an array (M, d) of a sample's variants"
+            )
         if not arrays:
             raise ValueError(f"part {part!r} has no samples")
         yield from (each[None] for each in arrays)
@@ -189,8 +197,8 @@ def _blocks(part: str, group: Group) -> Iterator[Any]:
     array = _numbers(part, group)
     if array.ndim != 3 or not array.size:
         raise ValueError(
-            f"part {part!r}: embeddings have to be (N, M, d), M variants of each of N samples, or a"
-            f" list of N arrays (M, d); got an array of shape {array.shape}"
+            f"part {part!r}: embeddings must be (N, M, d), M variants of each of N"
+            f" samples, or a list of N arrays (M, d); got an array of shape {array.shape}"
         )
     step = max(1, _BLOCK_ROWS // array.shape[1])
     yield from (array[at : at + step] for at in range(0, len(array), step))
@@ -199,12 +207,14 @@ def _blocks(part: str, group: Group) -> Iterator[Any]:
 def _numbers(part: str, values: object) -> NDArray[Any]:
     array = np.asarray(values)
     if array.dtype.kind not in "fiu":
-        raise ValueError(f"part {part!r}: embeddings are real numbers, not {array.dtype}")
+        raise ValueError(f"part {part!r}: embeddings must be real numbers, not {array.dtype}")
     return array
 
 
 def _unchanged(clean: ArrayLike, dim: int) -> Matrix:
     rows: Matrix = check_array(clean, dtype=np.float64, input_name="clean")
     if rows.shape[1] != dim:
-        raise ValueError(f"clean has embeddings of length {rows.shape[1]}, the parts of {dim}")
+        raise ValueError(
+            f"clean has embeddings of length {rows.shape[1]}, the parts have length {dim}"
+        )
     return rows

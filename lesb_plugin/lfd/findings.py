@@ -33,7 +33,7 @@ def _of_overlap(diagnostics: Mapping[str, Any]) -> str:
     random = diagnostics["random"]["overlap"]["mean"]
     figures = f"(overlap {found:.3f}, of random subspaces {random:.3f})"
     if found >= _SAME:
-        return f"The parts' subspaces hold mostly the same directions {figures}."
+        return f"The parts' subspaces share most of their directions {figures}."
     if found > 2 * random:
         return f"The parts' subspaces share more directions than random ones do {figures}."
     return f"The parts' subspaces differ about as much as random ones do {figures}."

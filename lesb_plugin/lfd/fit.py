@@ -42,10 +42,14 @@ class Method(Protocol):
     """How subspaces follow from the parts' scatters S_k."""
 
     def solve(self, scatters: Scatters, part: str, rank: int) -> Subspace:
-        """The subspace of one part; ValueError for a rank that its scatter cannot support."""
+        """Return the subspace of one part; ValueError for a rank that its scatter cannot
+        support.
+        """
 
     def diagnose(self, scatters: Scatters, rank: int) -> dict[str, Any]:
-        """What it has to say beyond what `lfd.diagnostics` says of any bases, as JSON has it."""
+        """Return what it has to say beyond what `lfd.diagnostics` says of any bases, as JSON has
+        it.
+        """
 
     def record(self) -> dict[str, Any]:
         """Its name, under `method`, and what else was decided."""
@@ -75,14 +79,16 @@ class LocalStatistics:
     method: Method = dataclasses.field(default_factory=Principal)
 
     def directions(self) -> dict[str, int]:
-        """In how many directions the variants of each part differ; a rank is at most the fewest."""
+        """Count directions in which the variants of each part differ; a rank is at most the
+        fewest.
+        """
         return {
             part: varied_directions(scipy.linalg.eigvalsh(scatter.within))
             for part, scatter in self.statistics.scatters.items()
         }
 
     def at(self, rank: int) -> Lfd:
-        """Local subspaces of `rank` directions each."""
+        """Return local subspaces of `rank` directions each."""
         statistics, direction = self.statistics, self.embedder.backbone.head_direction()
         bases, eigenvalues = _solve(statistics, self.method, rank)
         diagnostics = {
@@ -112,7 +118,7 @@ def fit_lfd(
     rank: int = 128,
     **settings: Any,
 ) -> Lfd:
-    """Local subspaces of `rank` directions; `settings` are those of `collect_lfd`."""
+    """Return local subspaces of `rank` directions; `settings` are those of `collect_lfd`."""
     return collect_lfd(embedder, samples, regions, psi, ranks=(rank,), **settings).at(rank)
 
 
@@ -132,7 +138,7 @@ def collect_lfd(
     data_fingerprint: str = "",
     quiet: bool = False,
 ) -> LocalStatistics:
-    """Statistics of all parts from N = min(images, available) faces with M variants each.
+    """Return statistics of all parts from N = min(images, available) faces with M variants each.
 
     More faces than `images`: a seeded choice. Faces that cannot be used are skipped and listed in
     the result; more of them than `max_errors` (a share below 1, else a count) is a DataError. One
@@ -162,7 +168,7 @@ def collect_lfd(
 
 def _choose(samples: Sequence[Sample], images: int, seed: int) -> list[Sample]:
     if images < 1 or not samples:
-        raise ConfigError(f"LFD needs one face or more; asked for {images} of {len(samples)}")
+        raise ConfigError(f"LFD needs at least one face; asked for {images} of {len(samples)}")
     if len(samples) <= images:
         return list(samples)
     rng = np.random.default_rng([seed, stable_int("lfd images")])
@@ -184,7 +190,7 @@ def _check_rank(rank: int, dim: int, images: int, variants: int, reference: Refe
 def _solve(
     statistics: Statistics, method: Method, rank: int
 ) -> tuple[dict[str, Matrix], dict[str, Matrix]]:
-    """Bases (d, r) and all eigenvalues (d,) by part."""
+    """Return bases (d, r) and all eigenvalues (d,) by part."""
     bases, eigenvalues = {}, {}
     for part in statistics.scatters:
         try:

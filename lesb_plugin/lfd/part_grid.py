@@ -21,7 +21,7 @@ FINENESS = 4  # pixels a side that masks are drawn with for each cell
 def part_weights(
     landmarks: NDArray[np.floating[Any]], regions: RegionSet, size: int, grid: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """Weights (K, h, w) in [0, 1] of landmarks (P, 2) in pixels of a crop of side `size`.
+    """Return weights (K, h, w) in [0, 1] of landmarks (P, 2) in pixels of a crop of side `size`.
 
     ValueError where a part lies outside of the crop.
     """
@@ -40,7 +40,7 @@ def fine_masks(
 
 
 def on_grid(masks: NDArray[np.float32], grid: tuple[int, int]) -> NDArray[np.float32]:
-    """The means (..., h, w) of masks (..., n h, n w) over the pixels of each cell."""
+    """Return the means (..., h, w) of masks (..., n h, n w) over the pixels of each cell."""
     height, width = grid
     cells = masks.reshape(*masks.shape[:-2], height, -1, width, masks.shape[-1] // width)
     return np.asarray(cells.mean(axis=(-3, -1)), np.float32)
@@ -57,7 +57,7 @@ def pool(
 
 
 def _middle(jitter: Jitter) -> Jitter:
-    """The mask that those of training vary about."""
+    """Return the mask that those of training vary about."""
     pairs = ((name, getattr(jitter, name)) for name in ("scale", "dilation", "smoothing"))
     return replace(
         jitter,

@@ -10,7 +10,7 @@ __all__ = ["psi_preset", "region_preset"]
 
 
 def region_preset(name_or_path: str = "eyes_nose_mouth") -> RegionSet:
-    """The parts of a regions file; ConfigError says what is wrong with it."""
+    """Return the parts of a regions file; ConfigError says what is wrong with it."""
     try:
         return load_regions(load_yaml("regions", name_or_path))
     except ValueError as error:
@@ -18,5 +18,5 @@ def region_preset(name_or_path: str = "eyes_nose_mouth") -> RegionSet:
 
 
 def psi_preset(name_or_path: str = "paper") -> Psi:
-    """The transformation psi of a psi file."""
+    """Return the transformation psi of a psi file."""
     return Psi.from_config(load_yaml("psi", name_or_path))

@@ -65,7 +65,9 @@ class RegionSet:
         return tuple(region.name for region in self.parts)
 
     def to_mapping(self) -> dict[str, Any]:
-        """What `load_regions` turns back into an equal set; plain enough for JSON and YAML."""
+        """Return what `load_regions` turns back into an equal set; plain enough for JSON and
+        YAML.
+        """
         parts = {
             region.name: [list(polygon) for polygon in region.polygons] for region in self.parts
         }
@@ -80,7 +82,7 @@ class RegionSet:
 
 
 def load_regions(mapping: Mapping[str, Any]) -> RegionSet:
-    """From `{parts: {name: [[17-21, 36-41], ...]}, jitter: {...}}`; ValueError if wrong."""
+    """Load `{parts: {name: [[17-21, 36-41], ...]}, jitter: {...}}`; a ValueError if it is wrong."""
     _no_unknown_keys("key", mapping, ("parts", "jitter"))
     parts = mapping.get("parts")
     if not isinstance(parts, Mapping) or not parts:
@@ -91,11 +93,11 @@ def load_regions(mapping: Mapping[str, Any]) -> RegionSet:
 
 def _region(name: str, polygons: Any) -> Region:
     if not name.isidentifier():
-        raise ValueError(f"part {name!r}: a name is made of letters, digits and underscores")
+        raise ValueError(f"part {name!r}: a name may contain letters, digits and underscores only")
     if name.lower() in RESERVED:
         raise ValueError(
-            f"part {name!r}: this name stands for the face as a whole, or for what is in no part;"
-            " call the part something else"
+            f"part {name!r}: this name is reserved for the face as a whole, or for what is"
+            " in no part; choose another name"
         )
     if not isinstance(polygons, Sequence) or isinstance(polygons, str) or not polygons:
         raise ValueError(f"part {name!r}: expected a list of polygons, got {polygons!r}")
@@ -104,11 +106,13 @@ def _region(name: str, polygons: Any) -> Region:
 
 def _polygon(part: str, items: Any) -> tuple[int, ...]:
     if not isinstance(items, Sequence) or isinstance(items, str):
-        raise ValueError(f"part {part!r}: a polygon is a list of landmark indices, got {items!r}")
+        raise ValueError(
+            f"part {part!r}: expected a polygon as a list of landmark indices, got {items!r}"
+        )
     indices = tuple(index for item in items for index in _indices(part, item))
     if len(set(indices)) < 3:
         raise ValueError(
-            f"part {part!r}: a polygon needs three landmarks or more, got {list(indices)}"
+            f"part {part!r}: a polygon needs at least three landmarks, got {list(indices)}"
         )
     return indices
 
@@ -122,8 +126,8 @@ def _indices(part: str, item: Any) -> range:
         span = range(0)
     if not span or span[-1] >= MAX_LANDMARKS:
         raise ValueError(
-            f"part {part!r}: {item!r} is no landmark index; expected 0 to {MAX_LANDMARKS - 1}, "
-            "or a range such as 17-21"
+            f"part {part!r}: {item!r} is not a landmark index; expected 0 to"
+            f" {MAX_LANDMARKS - 1}, or a range such as 17-21"
         )
     return span
 
@@ -174,7 +178,8 @@ def part_mask(
     jitter: Jitter,
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
-    """A soft mask of a part, float32 (H, W) in [0, 1] with a peak of 1 and exact zeros far away.
+    """Return a soft mask of a part, float32 (H, W) in [0, 1] with a peak of 1 and exact zeros far
+    away.
 
     `landmarks` are (68, 2) or (81, 2) in pixels of an image of `size` (H, W), or S for a square.
     ValueError: landmarks that are not finite, too few of them, or a part that has no pixel inside
@@ -220,14 +225,14 @@ def _checked_distance(landmarks: NDArray[np.floating[Any]], region: Region) -> f
         )
     iod = interocular_distance(landmarks)
     if not np.isfinite(landmarks).all() or iod <= 0:
-        raise ValueError("landmarks must be finite numbers with the two eyes apart")
+        raise ValueError("landmarks must be finite numbers, and the two eyes must not coincide")
     return iod
 
 
 def _jittered(
     landmarks: Points, region: Region, jitter: Jitter, iod: float, rng: np.random.Generator
 ) -> list[Points]:
-    """The region's hulls, (n, 2) each; one scale, rotation and shift for all of them."""
+    """Return the region's hulls, (n, 2) each; one scale, rotation and shift for all of them."""
     scale = rng.uniform(*jitter.scale, size=2)
     angle = math.radians(rng.uniform(-jitter.rotation, jitter.rotation))
     shift = rng.uniform(-jitter.shift, jitter.shift, size=2) * iod
@@ -248,7 +253,8 @@ Window = tuple[int, int, int, int]
 
 
 def _window(polygons: list[Points], reach: float, size: tuple[int, int]) -> Window | None:
-    """The rectangle (x0, y0, x1, y1) that drawing has to cover, or None if it misses the image.
+    """Return the rectangle (x0, y0, x1, y1) that drawing has to cover, or None if it misses the
+    image.
 
     It may stick out of the image by `reach`, so that smoothing at the border sees what lies beyond.
     """
@@ -269,7 +275,7 @@ _FAR = 1 << 14  # a vertex further away than this overflows the drawing's intege
 def _draw(
     polygons: list[Points], window: Window, radius: float, sigma: float
 ) -> NDArray[np.float32]:
-    """The dilated, smoothed union of convex polygons, on the window's pixels."""
+    """Return the dilated, smoothed union of convex polygons, on the window's pixels."""
     x0, y0, x1, y1 = window
     canvas = np.zeros((y1 - y0, x1 - x0), np.uint8)
     for polygon in polygons:

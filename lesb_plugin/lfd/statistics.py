@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,16 @@ from lesb_plugin.lfd.variants import (
     check_skipped,
     load_in_order,
 )
-from registry import DataError, Embedder, progress
+from registry import (
+    DataError,
+    Embedder,
+    Sample,
+    add_up,
+    dealt_back,
+    gather,
+    shared_progress,
+    this_rank,
+)
 
 __all__ = ["Statistics", "collect"]
 
@@ -38,7 +47,7 @@ class Statistics:
 
     @property
     def mean(self) -> NDArray[np.float64]:
-        """The mean embedding c of the unchanged faces (Eq. 6), (d,)."""
+        """Return the mean embedding c of the unchanged faces (Eq. 6), (d,)."""
         return self.clean_sum / self.faces
 
     def add(self, face: _Face) -> None:
@@ -57,6 +66,24 @@ class Statistics:
         self.faces += len(clean)
         self._pending = []
 
+    def add_up_ranks(self, samples: Sequence[Sample]) -> None:
+        """Take in what the other ranks have found, whose faces are `samples` together with these.
+
+        One all-reduce; afterwards all ranks hold the same bits.
+        """
+        *vectors, clean = add_up([*map(Scatter.to_vector, self.scatters.values()), self._clean])
+        pairs = zip(self.scatters.items(), vectors, strict=True)
+        self.scatters = {part: scatter.of_vector(vector) for (part, scatter), vector in pairs}
+        self.clean_sum, self.faces = clean[:-1], round(float(clean[-1]))
+        place = {sample.key: at for at, sample in enumerate(samples)}
+        every = dealt_back(gather(self.skipped))
+        self.skipped = sorted(every, key=lambda each: place[each.key])
+
+    @property
+    def _clean(self) -> NDArray[np.float64]:
+        """(d + 1,): the sum of clean embeddings, and their number."""
+        return np.append(self.clean_sum, self.faces)
+
 
 def collect(
     embedder: Embedder,
@@ -67,12 +94,16 @@ def collect(
     max_errors: float,
     quiet: bool,
 ) -> Statistics:
-    """Embed every face of `dataset` and its variants once, for all parts at the same time."""
+    """Embed every face of `dataset` and its variants once, for all parts at the same time.
+
+    Of several ranks each embeds its own faces, and all get the statistics of all of them.
+    """
     found = Statistics(embedder.backbone.dim, dataset.regions.names, reference)
-    faces = _faces(embedder, dataset, workers, found.clock)
     count = len(dataset.samples)
+    mine = [dataset.samples[at] for at in this_rank().share(range(count))]
+    faces = _faces(embedder, replace(dataset, samples=mine), workers, found.clock)
     with found.clock.measure("total"):
-        for face in progress(faces, "LFD", total=count, unit="face", quiet=quiet):
+        for face in shared_progress(faces, "LFD", total=count, unit="face", quiet=quiet):
             if isinstance(face, Skipped):
                 found.skipped.append(face)
                 check_skipped(found.skipped, count, max_errors)
@@ -80,6 +111,9 @@ def collect(
                 with found.clock.measure("statistics"):
                     found.add(face)
         found.flush()
+        if this_rank().count > 1:
+            found.add_up_ranks(dataset.samples)
+            check_skipped(found.skipped, count, max_errors)
     return found
 
 

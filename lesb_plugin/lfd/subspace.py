@@ -47,7 +47,7 @@ class Scatter:
 
     @property
     def freedom(self) -> int:
-        """Degrees of freedom: the divisor of `within` and a bound on its rank."""
+        """Return degrees of freedom: the divisor of `within` and a bound on its rank."""
         return self.variants - self.images if self.reference == "mean" else self.variants
 
     @property
@@ -76,7 +76,7 @@ class Scatter:
         return self
 
     def merge(self, other: Scatter) -> Scatter:
-        """The scatter of both, as a new one; what ranks of a distributed fit add up."""
+        """Return the scatter of both, as a new one; what ranks of a distributed fit add up."""
         if (self.dim, self.reference) != (other.dim, other.reference):
             raise ValueError(
                 f"cannot merge a scatter of dim {self.dim} about {self.reference!r} with one of "
@@ -89,10 +89,24 @@ class Scatter:
         both.variants = self.variants + other.variants
         return both
 
+    def to_vector(self) -> Matrix:
+        """(d^2 + 2,): the sum of outer products, and the numbers of images and variants.
+
+        Vectors of several scatters add up to that of their `merge`.
+        """
+        return np.append(self._sum, (self.images, self.variants))
+
+    def of_vector(self, vector: Matrix) -> Scatter:
+        """What a `to_vector` stands for, about the same reference; a new scatter."""
+        found = Scatter(self.dim, self.reference)
+        found._sum += vector[:-2].reshape(found._sum.shape)
+        found.images, found.variants = (round(count) for count in vector[-2:].tolist())
+        return found
+
     def _centres(
         self, embeddings: NDArray[np.floating[Any]], clean: NDArray[np.floating[Any]] | None
     ) -> Matrix:
-        """(n, 1, d)."""
+        """Return (n, 1, d)."""
         if self.reference == "mean":
             centres: Matrix = embeddings.mean(axis=1, dtype=np.float64, keepdims=True)
             return centres
@@ -118,7 +132,7 @@ class Subspace:
 
 
 def largest_rank(dim: int, images: int, variants: int, reference: Reference = "mean") -> int:
-    """The largest rank that N images with M variants each can support: min(d, N(M-1))."""
+    """Return the largest rank that N images with M variants each can support: min(d, N(M-1))."""
     return min(dim, images * (variants - 1 if reference == "mean" else variants))
 
 
@@ -138,39 +152,44 @@ def fit_subspace(scatter: Scatter, rank: int) -> Subspace:
 
 
 def check_freedom(scatter: Scatter, rank: int) -> None:
-    """ValueError for a rank beyond the data's degrees of freedom."""
+    """Raise a ValueError for a rank beyond the data's degrees of freedom."""
     limit = min(scatter.dim, scatter.freedom)
     if not 1 <= rank <= limit:
         raise ValueError(
-            f"rank {rank} is not between 1 and {limit}, the smaller of the embedding's length "
-            f"{scatter.dim} and the {scatter.freedom} degrees of freedom of {scatter.images} "
-            f"images with {scatter.variants} variants in all; lower the rank or take more of them"
+            f"rank {rank} is not between 1 and {limit}, the smaller of the embedding's"
+            f" length {scatter.dim} and the {scatter.freedom} degrees of freedom of"
+            f" {scatter.images} images with {scatter.variants} variants in all; lower the"
+            " rank or use more of them"
         )
 
 
 def varied_directions(eigenvalues: Matrix) -> int:
-    """In how many directions the variants differ, by the eigenvalues (d,) of S_k."""
+    """Count directions in which the variants differ, by the eigenvalues (d,) of S_k."""
     smallest = eigenvalues.max() * len(eigenvalues) * np.finfo(np.float64).eps
     return int((eigenvalues > smallest).sum())
 
 
 def check_varied(eigenvalues: Matrix, rank: int) -> None:
-    """ValueError for a rank beyond the directions that vary, by the eigenvalues (d,) of S_k."""
+    """Raise a ValueError for a rank beyond the directions that vary, by the eigenvalues (d,) of
+    S_k.
+    """
     varied = varied_directions(eigenvalues)
     if rank > varied:
         raise ValueError(too_few_directions(f"rank {rank}", "the variants", varied))
 
 
 def too_few_directions(asked: str, variants: str, varied: int) -> str:
-    """Why what is `asked` for cannot be had of `variants` that differ in `varied` directions."""
+    """Say why what is `asked` for cannot be had of `variants` that differ in `varied`
+    directions.
+    """
     return (
-        f"{asked} asked for, but {variants} differ in {varied} directions only;"
-        " lower the rank, or take more images or stronger transforms"
+        f"{asked} cannot be used: {variants} differ in only {varied} directions;"
+        " lower the rank, or use more images or stronger transforms"
     )
 
 
 def fix_signs(basis: Matrix) -> Matrix:
-    """The same axes, each with its component of largest magnitude positive; a new array."""
+    """Return the same axes, each with its component of largest magnitude positive; a new array."""
     largest = np.abs(basis).argmax(axis=0)  # (r,)
     signs = np.where(basis[largest, np.arange(basis.shape[1])] < 0, -1.0, 1.0)
     return np.ascontiguousarray(basis * signs)

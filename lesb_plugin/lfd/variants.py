@@ -51,7 +51,9 @@ class Skipped:
 
 
 def check_skipped(skipped: Sequence[Skipped], faces: int, max_errors: float) -> None:
-    """DataError when more than `max_errors` (a share of `faces` below 1, else a count) failed."""
+    """Raise a DataError when more than `max_errors` (a share of `faces` below 1, else a count)
+    failed.
+    """
     allowed = max_errors * faces if max_errors < 1 else max_errors
     if len(skipped) > allowed:
         last = skipped[-1]
@@ -62,7 +64,7 @@ def check_skipped(skipped: Sequence[Skipped], faces: int, max_errors: float) -> 
 
 
 def stable_int(text: str) -> int:
-    """The same 64 bits for the same text on every machine and in every process."""
+    """Return the same 64 bits for the same text on every machine and in every process."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
 
 
@@ -117,7 +119,9 @@ class VariantDataset(torch.utils.data.Dataset[Variants | Skipped]):
     def draw(
         self, key: str, crop: Crop, region: Region, number: int
     ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """The mask (S, S) and the image (S, S, 3) of one variant; ValueError: without landmarks."""
+        """Return the mask (S, S) and the image (S, S, 3) of one variant; ValueError: without
+        landmarks.
+        """
         if crop.landmarks is None:
             raise ValueError("a face without landmarks has no parts")
         rng = self._rng(key, region.name, number)
@@ -131,7 +135,9 @@ class VariantDataset(torch.utils.data.Dataset[Variants | Skipped]):
 
 
 def load_in_order(dataset: torch.utils.data.Dataset[T], workers: int) -> Iterator[T]:
-    """Every item, in order, the same for any number of workers; 0 makes them in this process."""
+    """Yield every item, in order, the same for any number of workers; 0 makes them in this
+    process.
+    """
     yield from torch.utils.data.DataLoader(
         dataset,
         batch_size=None,

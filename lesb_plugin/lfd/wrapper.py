@@ -43,7 +43,7 @@ class LfdBackbone:
         return self.base.features(images)
 
     def embed(self, features: Features) -> torch.Tensor:
-        """(B, K r) float32."""
+        """Return (B, K r) float32."""
         embedding = self.base.embed(features)  # (B, d)
         # The differences to the mean are small: half precision would lose them.
         with torch.autocast(embedding.device.type, enabled=False):
@@ -51,7 +51,7 @@ class LfdBackbone:
         return local
 
     def project(self, embeddings: NDArray[np.floating[Any]]) -> dict[str, NDArray[np.float32]]:
-        """Local embeddings (B, r) by part of the base's embeddings (B, d)."""
+        """Return local embeddings (B, r) by part of the base's embeddings (B, d)."""
         return self.lfd.project(embeddings)
 
     def head(self, embedding: torch.Tensor) -> torch.Tensor | None:  # noqa: ARG002
@@ -75,7 +75,7 @@ def wrap(backbone: Backbone, artefact: Path) -> LfdBackbone:
 
 
 def _fingerprint(base: Backbone, lfd: Lfd) -> str:
-    """One sha256 of the base's weights and the subspaces."""
+    """Return one sha256 of the base's weights and the subspaces."""
     digest = hashlib.sha256(base.weights_sha256.encode())
     for name, tensor in sorted(lfd.to_tensors().items()):
         digest.update(name.encode())

@@ -58,6 +58,6 @@ def _network(name: str, artefact: Path, backbone: Backbone) -> DetectorNetwork:
 def _check_float32(artefact: Path, precision: str) -> None:
     if precision != "float32":
         raise ConfigError(
-            f"{artefact} was fitted at precision {precision}, and the module computes in float32;"
-            " fit it again with `bench fit --precision float32`"
+            f"{artefact} was fitted at precision {precision}, and the module computes in"
+            " float32; fit it again with `bench fit --precision float32`"
         )

@@ -16,7 +16,7 @@ __all__ = ["DetectorNetwork", "NetworkOutput", "as_landmarks"]
 
 
 class NetworkOutput(NamedTuple):
-    """What a detector says of N faces; scores lie in [0, 1], higher meaning more fake.
+    """A detector's answer for N faces; scores lie in [0, 1], higher meaning more fake.
 
     `maps` are by target ("face", or a part), higher meaning more fake, and empty where the detector
     has no exact ones. `embedding` is the backbone's.
@@ -42,29 +42,31 @@ class DetectorNetwork(nn.Module):
         super().__init__()
         if not isinstance(backbone, nn.Module):
             raise ConfigError(
-                f"backbone {backbone.name!r} is a {type(backbone).__name__} and no torch.nn.Module,"
-                " so its weights would not follow the module; choose another (`bench list"
-                " backbones`)"
+                f"backbone {backbone.name!r} is a {type(backbone).__name__}, not a"
+                " torch.nn.Module, so its weights would not follow the module; choose"
+                " another (`bench list backbones`)"
             )
         self.detector, self.parts = detector, tuple(parts)
         self.crop: CropPolicy = backbone.crop
 
     def pixels(self, images: NDArray[np.uint8]) -> torch.Tensor:
-        """What it is called with, (N, 3, S, S) in [0, 1] on its device, of uint8 RGB (N, S, S, 3).
+        """Convert uint8 RGB (N, S, S, 3) to the module's input, (N, 3, S, S) in [0, 1] on its
+        device.
 
         ConfigError for another shape or type.
         """
         size = self.crop.size
         if images.dtype != np.uint8 or images.shape[1:] != (size, size, 3):
             raise ConfigError(
-                f"{self.detector} takes crops (N, {size}, {size}, 3) of uint8, not {images.shape}"
-                f" of {images.dtype}; make them with registry.crop_face(image, face, module.crop)"
+                f"{self.detector} takes crops (N, {size}, {size}, 3) of uint8, not"
+                f" {images.shape} of {images.dtype}; make them with"
+                " registry.crop_face(image, face, module.crop)"
             )
         pixels = torch.from_numpy(np.require(images, requirements=("C", "W")))
         return pixels.to(self.device).permute(0, 3, 1, 2).float() / 255
 
     def inputs(self, crops: Sequence[Crop]) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
-        """The images and the landmarks of crops, to be called with.
+        """Convert crops to the module's input: images, and landmarks.
 
         Landmarks are None where no crop has any, or the detector needs none.
         """
@@ -81,7 +83,7 @@ class DetectorNetwork(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where its weights are."""
+        """Return where its weights are."""
         tensor: torch.Tensor = next(iter(self.state_dict().values()))
         return tensor.device
 
@@ -89,21 +91,21 @@ class DetectorNetwork(nn.Module):
         size = self.crop.size
         if images.shape[1:] != (3, size, size) or not images.is_floating_point():
             raise ConfigError(
-                f"{self.detector} takes images (N, 3, {size}, {size}), floats in [0, 1], not"
-                f" {tuple(images.shape)} of {images.dtype}; module.pixels(images) makes them of"
-                " uint8 (N, H, W, 3)"
+                f"{self.detector} takes images (N, 3, {size}, {size}), floats in [0, 1],"
+                f" not {tuple(images.shape)} of {images.dtype}; module.pixels(images)"
+                " makes them from uint8 (N, H, W, 3)"
             )
 
 
 def as_landmarks(landmarks: ArrayLike | torch.Tensor, fewest: int) -> NDArray[np.float32]:
-    """Landmarks (N, P, 2), finite, P >= `fewest`; a ConfigError for anything else."""
+    """Return landmarks (N, P, 2), finite, P >= `fewest`; a ConfigError for anything else."""
     if isinstance(landmarks, torch.Tensor):
         landmarks = landmarks.detach().cpu().numpy()
     points = np.asarray(landmarks, np.float32)
     wrong = points.ndim != 3 or points.shape[2] != 2 or points.shape[1] < fewest
     if wrong or not np.isfinite(points).all():
         raise ConfigError(
-            f"landmarks have to be (N, P, 2) of {fewest} points or more, finite numbers in pixels"
-            f" of the crops; got an array of shape {points.shape}"
+            f"landmarks must be (N, P, 2) with at least {fewest} points, finite numbers in"
+            f" pixels of the crops; got an array of shape {points.shape}"
         )
     return points

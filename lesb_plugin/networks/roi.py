@@ -17,7 +17,7 @@ _EYES = 47  # the last landmark of the eyes, whose distance is the unit of masks
 
 
 class RoiNetwork(DetectorNetwork):
-    """The scores of `RoiDetector`, and the maps of the explainer `part_heads`.
+    """Gives the scores of `RoiDetector`, and the maps of the explainer `part_heads`.
 
     Parts are drawn from landmarks outside of the graph, as weights of the feature map's positions.
     """
@@ -45,7 +45,8 @@ class RoiNetwork(DetectorNetwork):
         self._fewest = 1 + max(_EYES, *(max(polygon) for polygon in polygons))
 
     def part_weights(self, landmarks: ArrayLike | torch.Tensor) -> torch.Tensor:
-        """How much of each position is whose, (N, K + 1, h, w), of landmarks (N, P, 2) in pixels.
+        """Return part weights (N, K + 1, h, w) of each position, from landmarks (N, P, 2) in
+        pixels.
 
         The last is what belongs to no part. A crop that a part lies outside of has NaN, and so have
         its scores. A graph takes these in place of landmarks.
@@ -87,7 +88,7 @@ class RoiNetwork(DetectorNetwork):
     def _scores(
         self, z: torch.Tensor, embedding: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Scores (N,) of faces and (N, K) of parts, of standardised logits (N, K)."""
+        """Return scores (N,) of faces and (N, K) of parts, of standardised logits (N, K)."""
         shared, slope, intercept = self.calibration
         weight, offset = self.fusion
         contrast = z - shared * z.mean(dim=1, keepdim=True)
@@ -95,14 +96,14 @@ class RoiNetwork(DetectorNetwork):
         return fused.sigmoid(), (slope * contrast + intercept).sigmoid()
 
     def _densities(self, finest: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        """What each position says to each head, in standard deviations of real faces."""
+        """Return what each position says to each head, in standard deviations of real faces."""
         rest = weights[:, -1:]  # (N, 1, h, w)
         usual = (rest * finest).sum(dim=(2, 3)) / rest.sum(dim=(2, 3))  # (N, C)
         centred = finest - usual[..., None, None]
         return torch.einsum("kc,nchw->nkhw", self.weight, centred) + self.offset[:, None, None]
 
     def _features(self, images: torch.Tensor) -> tuple[Features, torch.Tensor]:
-        """The backbone's features, and the finest map of the same pass."""
+        """Return the backbone's features, and the finest map of the same pass."""
         backbone = self.backbone
         features_of = (
             backbone.fine_features if isinstance(backbone, FineBackbone) else backbone.features
@@ -111,14 +112,14 @@ class RoiNetwork(DetectorNetwork):
         return features, features.map if features.fine is None else features.fine
 
     def _head(self, embedding: torch.Tensor) -> torch.Tensor:
-        """Logits (N,) of the probe, else of the backbone's own head."""
+        """Return logits (N,) of the probe, else of the backbone's own head."""
         if self.probe is not None:
             return embedding @ self.probe[:-1] + self.probe[-1]
         logits: torch.Tensor | None = self.backbone.head(embedding)
         if logits is None:
             raise DataError(
-                f"backbone {self.backbone.name!r} has no fake/real head and the artefact no probe;"
-                " fit it again with `bench fit --detector lesb_roi`"
+                f"backbone {self.backbone.name!r} has no fake/real head, and the artefact"
+                " has no probe; fit it again with `bench fit --detector lesb_roi`"
             )
         return logits
 
@@ -141,7 +142,7 @@ class RoiNetwork(DetectorNetwork):
 
 
 def _buffers(model: RoiModel) -> dict[str, torch.Tensor | None]:
-    """A head's weights on the scale of real faces: z = weight x + offset."""
+    """Return a head's weights on the scale of real faces: z = weight x + offset."""
     heads, scale, probe = model.heads, model.calibration, model.probe
     bias = (heads.bias - scale.mean) / scale.deviation
     return {

@@ -14,7 +14,7 @@ __all__ = ["WholeNetwork"]
 
 
 class WholeNetwork(DetectorNetwork):
-    """The scores of `LesbDetector`. There are no maps: its heads see the face as a whole."""
+    """Gives the scores of `LesbDetector`. There are no maps: its heads see the face as a whole."""
 
     def __init__(self, backbone: Backbone, fitted: FittedLesb) -> None:
         super().__init__(fitted.detector, backbone, fitted.lfd.parts)

@@ -76,7 +76,7 @@ def _up(before: int, after: int) -> nn.Module:
 def box_matrix(
     landmarks: Points, name: str, rng: np.random.Generator | None = None
 ) -> NDArray[np.float64]:
-    """(2, 3): from pixels of an image to those of a box around part of its face, eyes level.
+    """Return (2, 3): from pixels of an image to those of a box around part of its face, eyes level.
 
     With `rng` the box is moved, turned and scaled a little.
     """
@@ -98,7 +98,7 @@ def box_matrix(
 
 
 def cut_box(image: Image, matrix: NDArray[np.float64]) -> Image:
-    """The box (64, 64, 3), averaged over areas where the image has more pixels."""
+    """Return the box (64, 64, 3), averaged over areas where the image has more pixels."""
     shrink = 1.0 / np.hypot(matrix[0, 0], matrix[0, 1])
     if shrink > 1.5:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.4 * shrink), np.uint8)
@@ -112,7 +112,7 @@ def cut_box(image: Image, matrix: NDArray[np.float64]) -> Image:
 def redraw(
     network: Autoencoder, image: Image, matrix: NDArray[np.float64], interpolation: int
 ) -> Image:
-    """The image with the box of `matrix` drawn anew by the network, nothing else changed."""
+    """Return the image with the box of `matrix` drawn anew by the network, nothing else changed."""
     box = torch.from_numpy(cut_box(image, matrix)).permute(2, 0, 1)[None].float() / 255
     drawn = (network(box)[0].permute(1, 2, 0) * 255).round().byte().numpy()
     height, width = image.shape[:2]
@@ -128,7 +128,8 @@ def redraw(
 
 @lru_cache(maxsize=2)
 def load_autoencoder(weights: str) -> Autoencoder:
-    """The network with the weights in a file of `bench autoencoder`, or those that are shipped.
+    """Return the network with the weights in a file of `bench autoencoder`, or those that are
+    shipped.
 
     ConfigError where the file does not hold them.
     """

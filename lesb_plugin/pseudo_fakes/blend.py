@@ -37,7 +37,7 @@ class Pair:
 def self_blend(
     image: Image, landmarks: Points, rng: np.random.Generator, style: Style | None = None
 ) -> Pair:
-    """A pseudo-fake of `image` (H, W, 3) uint8 RGB with `landmarks` (68 | 81, 2).
+    """Return a pseudo-fake of `image` (H, W, 3) uint8 RGB with `landmarks` (68 | 81, 2).
 
     ValueError where the landmarks are of another shape, not finite or outside of the image.
     """
@@ -66,7 +66,9 @@ _MIRRORED = np.array([*_JAW_BROWS_NOSE, *_EYES, *_LIPS, *_FOREHEAD])
 
 
 def mirror(landmarks: Points, width: int) -> Points:
-    """Landmarks (68 | 81, 2) of the mirrored image: x' = W - 1 - x, left and right swapped."""
+    """Return landmarks (68 | 81, 2) of the mirrored image: x' = W - 1 - x, left and right
+    swapped.
+    """
     swapped = landmarks[_MIRRORED[: len(landmarks)]]
     return np.stack([width - 1 - swapped[:, 0], swapped[:, 1]], axis=-1).astype(np.float32)
 
@@ -74,7 +76,9 @@ def mirror(landmarks: Points, width: int) -> Points:
 def _prepare(
     image: Image, landmarks: Points, *, mirrored: bool
 ) -> tuple[Image, Points, NDArray[np.float64]]:
-    """The part of the image around the face, mirrored if asked, and how it lies in the image."""
+    """Return the part of the image around the face, mirrored if asked, and how it lies in the
+    image.
+    """
     points = np.asarray(landmarks, np.float32)
     if points.shape not in {(68, 2), (81, 2)} or not np.isfinite(points).all():
         raise ValueError(f"landmarks must be (68, 2) or (81, 2) finite numbers, not {points.shape}")
@@ -97,7 +101,7 @@ def _around(points: Points, width: int, height: int) -> tuple[int, int, int, int
     top, bottom = max(0, int(y0 - h)), min(height, int(y1 + 0.4 * h) + 1)
     if min(w, h) < 2 or x1 < 0 or y1 < 0 or x0 >= width or y0 >= height:
         raise ValueError(
-            f"landmarks span x {x0:.0f}..{x1:.0f}, y {y0:.0f}..{y1:.0f}: no face in an image of "
+            f"landmarks span x {x0:.0f}..{x1:.0f}, y {y0:.0f}..{y1:.0f}: not a face in an image of "
             f"{width} x {height} pixels"
         )
     return left, top, right, bottom
@@ -109,7 +113,9 @@ def _around(points: Points, width: int, height: int) -> tuple[int, int, int, int
 def _draw_affine(
     shape: tuple[int, int], style: Style, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """How source and mask are moved, (2, 3): scaled per axis about the centre, and shifted."""
+    """Return how source and mask are moved, (2, 3): scaled per axis about the centre, and
+    shifted.
+    """
     size = np.array(shape[::-1], np.float64)
     scale = rng.uniform(style.scale, 1.0 / style.scale, 2)
     shift = rng.uniform(-1.0, 1.0, 2) * style.shift * size
@@ -124,7 +130,7 @@ def _draw_mask(
     style: Style,
     rng: np.random.Generator,
 ) -> Mask:
-    """The source's opacity; the hull of moved landmarks is the moved hull of landmarks."""
+    """Return the source's opacity; the hull of moved landmarks is the moved hull of landmarks."""
     moved = (landmarks @ move[:, :2].T + move[:, 2]).astype(np.float32)
     if rng.random() < style.without_forehead:
         moved = moved[:68]
@@ -135,7 +141,7 @@ def _draw_mask(
 
 
 def _overlay(source: Image, target: Image, mask: Mask, move: NDArray[np.float64]) -> Image:
-    """The moved source over the target, rounded; exactly the target where the mask is 0."""
+    """Return the moved source over the target, rounded; exactly the target where the mask is 0."""
     rows, columns = window = support(mask)
     mixed = target.copy()
     if mask[window].size:
@@ -151,7 +157,7 @@ def _overlay(source: Image, target: Image, mask: Mask, move: NDArray[np.float64]
 def _draw_after(
     fake: Image, real: Image, style: Style, rng: np.random.Generator
 ) -> tuple[Image, Image]:
-    """One draw of the distortions of the finished pair, applied to both."""
+    """Return one draw of the distortions of the finished pair, applied to both."""
     if style.after is not None:
         distort = draw_colour(style.after, rng)
         fake, real = distort(fake), distort(real)

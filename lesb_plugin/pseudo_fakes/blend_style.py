@@ -9,7 +9,9 @@ __all__ = ["load_style"]
 
 
 def load_style(name_or_path: str) -> Style:
-    """A file, or one of configs/blend by its name; ConfigError names the key and what is wrong."""
+    """Return a file, or one of configs/blend by its name; ConfigError names the key and what is
+    wrong.
+    """
     try:
         return build(Style, load_yaml("blend", name_or_path))
     except (ConfigError, ValueError) as error:

@@ -24,7 +24,7 @@ def blend_alpha(
 def blend_poisson(
     source: Image, target: Image, mask: Mask, _scene: Scene, _rng: np.random.Generator
 ) -> tuple[Image, Mask]:
-    """The source's gradients inside the target's border (Perez et al., 2003)."""
+    """Return the source's gradients inside the target's border (Perez et al., 2003)."""
     hard = (mask > 0.5).astype(np.uint8)
     cloned = clone(source, target, hard)
     # The solver rounds its whole rectangle anew: kept, that box would mark every fake of this kind.
@@ -33,7 +33,8 @@ def blend_poisson(
 
 
 def clone(source: Image, target: Image, hard: NDArray[np.uint8]) -> Image:
-    """The source's gradients where `hard` (H, W) is 1, which keeps off the border from then on.
+    """Return the source's gradients where `hard` (H, W) is 1, which keeps off the border from then
+    on.
 
     ValueError where next to nothing is left of it.
     """

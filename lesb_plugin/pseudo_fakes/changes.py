@@ -26,7 +26,7 @@ Distortion = Callable[[Image], Image]
 
 
 def draw_change(recipe: Source, rng: np.random.Generator) -> Distortion:
-    """One draw of colour, detail and noise, each with its probability."""
+    """Return one draw of colour, detail and noise, each with its probability."""
     steps: list[Distortion] = []
     shift = rng.uniform(-recipe.rgb, recipe.rgb, 3)
     hsv = rng.uniform(-1.0, 1.0, 3) * (recipe.hue, recipe.saturation, recipe.value)
@@ -71,7 +71,9 @@ def move(source: Image, mask: Mask, recipe: Source, rng: np.random.Generator) ->
 
 
 def interpolate(image: Image, rng: np.random.Generator) -> Image:
-    """The image moved by part of a pixel and back: where it was, interpolated as a source is."""
+    """Return the image moved by part of a pixel and back: where it was, interpolated as a source
+    is.
+    """
     dx, dy = rng.uniform(-0.5, 0.5, 2)
     flags = INTERPOLATIONS[rng.choice((0, 1, 3))]
     size = (image.shape[1], image.shape[0])

@@ -40,7 +40,7 @@ def draw_coding(weights: Mapping[str, float], moving: float, rng: np.random.Gene
 
 
 def _draw_motion(rng: np.random.Generator) -> Motion:
-    """Of a head that talks: about a pixel a frame at 250 px, seldom more."""
+    """Draw the motion of a talking head: about a pixel per frame at 250 px, seldom more."""
     frames = int(rng.integers(2, 7))
     dx, dy = rng.normal(0.0, 0.004, 2).tolist()
     return Motion(

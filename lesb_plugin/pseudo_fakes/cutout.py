@@ -20,7 +20,7 @@ _ASPECT = 3.0  # longest side over shortest, at most
 def draw_cutout(
     recipe: Cutout, mask: NDArray[np.uint8], rng: np.random.Generator
 ) -> tuple[Window, NDArray[np.uint8]] | None:
-    """Where a crop is hidden, and the colour (3,) that hides it; None where nothing is.
+    """Return where a crop is hidden, and the colour (3,) that hides it; None where nothing is.
 
     `mask` (S, S) is what was changed. A rectangle that would leave less than `recipe.visible` of it
     is given up: the fake would be none.

@@ -91,7 +91,7 @@ def sharpen(image: Image, alpha: float, lightness: float) -> Image:
 
 
 def compress(image: Image, quality: int) -> Image:
-    """The image after one round of JPEG at `quality` (1-100)."""
+    """Return the image after one round of JPEG at `quality` (1-100)."""
     options = [cv2.IMWRITE_JPEG_QUALITY, quality]
     coded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)[1]
     decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
@@ -99,7 +99,9 @@ def compress(image: Image, quality: int) -> Image:
 
 
 def draw_colour(recipe: Colour, rng: np.random.Generator) -> Distortion:
-    """One draw of RGB shift, HSV shift and tone, each with its probability, in this order."""
+    """Return one draw of RGB shift, HSV shift and tone, each with its probability, in this
+    order.
+    """
     happens = rng.random(3) < (recipe.rgb_p, recipe.hsv_p, recipe.tone_p)
     rgb = rng.uniform(-recipe.rgb, recipe.rgb, 3)
     hsv = rng.uniform(-recipe.hsv, recipe.hsv, 3)

@@ -22,7 +22,9 @@ __all__ = [
 
 
 def face_mask(view: View, scene: Scene, rng: np.random.Generator) -> Mask:
-    """A soft hull of the face; its outline bends by about a hundredth of the face's width."""
+    """Return a soft hull of the face; its outline bends by about a hundredth of the face's
+    width.
+    """
     recipe = scene.recipe
     points = view.landmarks[:68] if rng.random() < 0.25 else view.landmarks
     hull = face_hull(view.image.shape[:2], points, recipe.hulls[rng.integers(len(recipe.hulls))])
@@ -33,7 +35,7 @@ def face_mask(view: View, scene: Scene, rng: np.random.Generator) -> Mask:
 
 
 def parts_mask(view: View, scene: Scene, rng: np.random.Generator) -> Mask:
-    """The union of a random choice of parts; single ones are as likely as several."""
+    """Return the union of a random choice of parts; single ones are as likely as several."""
     parts = scene.regions.parts
     count = 1 if rng.random() < 0.5 else int(rng.integers(1, len(parts) + 1))
     shape = view.image.shape[:2]
@@ -45,7 +47,7 @@ def parts_mask(view: View, scene: Scene, rng: np.random.Generator) -> Mask:
 
 
 def parts_or_jaw_mask(view: View, scene: Scene, rng: np.random.Generator) -> Mask:
-    """Parts, or the lower face."""
+    """Return parts, or the lower face."""
     if rng.random() >= scene.recipe.warp.jaw:
         return parts_mask(view, scene, rng)
     return face_hull(view.image.shape[:2], view.landmarks[2:15], "full")
@@ -75,13 +77,15 @@ def box_mask(view: View, name: str, scene: Scene, rng: np.random.Generator) -> M
 
 
 def spread(mask: Mask, reach: float) -> Mask:
-    """A mask smoothed by a Gaussian of that sigma, of peak 1, and 0 where it would be next to 0."""
+    """Return a mask smoothed by a Gaussian of that sigma, of peak 1, and 0 where it would be next
+    to 0.
+    """
     soft = cv2.GaussianBlur(mask, (0, 0), reach)
     return np.where(soft > 0.01 * soft.max(), soft / soft.max(), 0).astype(np.float32)
 
 
 def pieces_of(mask: Mask, reach: float) -> list[Mask]:
-    """What of a mask does not hang together, each smoothed by itself; together at most 1.
+    """Return what of a mask does not hang together, each smoothed by itself; together at most 1.
 
     Thin bridges between two eyes are cut, and go to the nearer one.
     """

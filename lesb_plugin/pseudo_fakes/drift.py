@@ -24,7 +24,8 @@ _BROWS = (list(range(17, 22)), list(range(22, 27)))
 
 
 def move_landmarks(points: Points, strength: float, rng: np.random.Generator) -> Points:
-    """Landmarks (68 | 81, 2) after an expression; `strength` 1 is a wide open mouth, 0 no move.
+    """Return landmarks (68 | 81, 2) after an expression; `strength` 1 is a wide open mouth, 0 no
+    move.
 
     Mouth: opened with the chin, widened, shifted; brows raised; eyes narrowed; nose shifted; and
     every point by itself a little. Lengths are shares of the inter-ocular distance.
@@ -51,7 +52,9 @@ def move_landmarks(points: Points, strength: float, rng: np.random.Generator) ->
 def drift_face(
     image: Image, points: Points, recipe: Drift, rng: np.random.Generator
 ) -> tuple[Image, Points]:
-    """The image with its face moved, triangle by triangle, and where its landmarks lie now."""
+    """Return the image with its face moved, triangle by triangle, and where its landmarks lie
+    now.
+    """
     low, high = np.log(recipe.strength)
     moved = move_landmarks(points, float(np.exp(rng.uniform(low, high))), rng)
     where = piecewise_map(image.shape[:2], moved, points)

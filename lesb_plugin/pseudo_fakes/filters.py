@@ -35,7 +35,7 @@ def resample(image: Image, factor: float, down: int, up: int) -> Image:
 def resized(
     image: Image, factor: float, between: Callable[[Image], Image], there: int, back: int
 ) -> Image:
-    """What `between` makes of the image at `factor` times its size, back at its own size."""
+    """Return what `between` makes of the image at `factor` times its size, back at its own size."""
     height, width = image.shape[:2]
     size = (max(8, round(width * factor)), max(8, round(height * factor)))
     changed = between(np.asarray(cv2.resize(image, size, interpolation=there), np.uint8))
@@ -63,7 +63,7 @@ def add_noise(image: Image, sigma: float, coloured: bool, seed: int) -> Image:
 
 
 def saturate(image: Image, factor: float) -> Image:
-    """Colours drawn from (0: grey) or pushed away from (above 1) their own grey."""
+    """Return colours drawn from (0: grey) or pushed away from (above 1) their own grey."""
     grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     return np.asarray(cv2.addWeighted(image, factor, grey, 1.0 - factor, 0.0), np.uint8)
 
@@ -76,6 +76,8 @@ def tone_curve(image: Image, contrast: float, brightness: float, gamma: float) -
 
 
 def mix_bands(low: Image, high: Image, sigma: float) -> Image:
-    """What a Gaussian of `sigma` pixels keeps of the one image, and what it takes off the other."""
+    """Return what a Gaussian of `sigma` pixels keeps of the one image, and what it takes off the
+    other.
+    """
     coarse, fine = (cv2.GaussianBlur(each, (0, 0), sigma).astype(np.int16) for each in (low, high))
     return np.asarray(np.clip(coarse - fine + high, 0, 255), np.uint8)

@@ -42,7 +42,7 @@ __all__ = ["FAMILIES", "WHOLE_FACE", "forge"]
 
 
 def forge(family: str, view: View, scene: Scene, rng: np.random.Generator) -> Forged:
-    """One draw of a family; ValueError where it changes next to nothing."""
+    """Return one draw of a family; ValueError where it changes next to nothing."""
     forged = FAMILIES[family](view, scene, rng)
     _check_change(forged, scene.recipe.least_change)
     if rng.random() < scene.recipe.mock:
@@ -52,7 +52,9 @@ def forge(family: str, view: View, scene: Scene, rng: np.random.Generator) -> Fo
 
 
 def _check_change(forged: Forged, least: float) -> None:
-    """Before anything is done to the real alone: a fake equal to its real has the wrong label."""
+    """Check the change before the real is processed: a fake equal to its real has the wrong
+    label.
+    """
     window = support(forged.mask)
     weight = forged.mask[window]
     total = float(weight.sum())
@@ -79,7 +81,7 @@ def _sbi(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
 def _self(
     view: View, scene: Scene, rng: np.random.Generator, mask_of: MaskOf, blend: Blend
 ) -> Forged:
-    """The face over itself, one of the two sides changed."""
+    """Return the face over itself, one of the two sides changed."""
     mask = mask_of(view, scene, rng)
     changed = draw_change(scene.recipe.source, rng)(view.image)
     on_source = rng.random() < scene.recipe.source.on_source
@@ -92,7 +94,7 @@ def _self(
 def _donated(
     view: View, scene: Scene, rng: np.random.Generator, mask_of: MaskOf, blend: Blend
 ) -> Forged:
-    """Another person's face, or parts of it, in the place of this one's."""
+    """Put another person's face, or parts of it, in the place of this one's."""
     recipe = scene.recipe.swap
     mask = mask_of(view, scene, rng)
     alike = recipe.alike > 0 and rng.random() < recipe.alike
@@ -104,7 +106,7 @@ def _donated(
 def _donor_on(
     view: View, mask: Mask, scene: Scene, rng: np.random.Generator, *, alike: bool
 ) -> Image:
-    """Another person's face where this one's lies, its colours matched within the mask."""
+    """Put another person's face where this one's lies, its colours matched within the mask."""
     recipe = scene.recipe.swap
     donor = scene.donor(view, rng, alike)
     if donor.width > 1.5 * view.width:
@@ -142,7 +144,7 @@ def _warp(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
 
 
 def _inpaint(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
-    """A part filled in from its surroundings."""
+    """Return a part filled in from its surroundings."""
     mask = parts_mask(view, scene, rng)
     window = support(mask, margin=8)
     hard = (mask[window] > 0.3).astype(np.uint8)
@@ -154,7 +156,7 @@ def _inpaint(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
 
 
 def _drift(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
-    """The face, or a part of it, over itself as it lies in another frame."""
+    """Return the face, or a part of it, over itself as it lies in another frame."""
     recipe = scene.recipe.drift
     source, moved = drift_face(view.image, view.landmarks, recipe, rng)
     if rng.random() < recipe.changed:
@@ -188,7 +190,7 @@ def _bands(view: View, scene: Scene, rng: np.random.Generator, mask_of: MaskOf) 
 
 
 def _redrawn(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
-    """The face, the mouth or the eyes as a small decoder draws them."""
+    """Return the face, the mouth or the eyes as a small decoder draws them."""
     recipe = scene.recipe.redrawn
     shares = np.array([recipe.face, recipe.mouth, recipe.eyes])
     name = ("face", "mouth", "eyes")[int(rng.choice(3, p=shares / shares.sum()))]

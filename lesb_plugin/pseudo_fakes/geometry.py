@@ -27,19 +27,21 @@ Map = NDArray[np.float32]  # (H, W, 2): where each pixel of the result comes fro
 
 
 def shape_distance(one: Points, other: Points) -> float:
-    """What a similarity leaves between two shapes, as a share of the second's spread."""
+    """Return what a similarity leaves between two shapes, as a share of the second's spread."""
     matrix = similarity(one, other)
     left = one @ matrix[:, :2].T + matrix[:, 2] - other
     return float(np.sqrt((left**2).sum() / ((other - other.mean(axis=0)) ** 2).sum()))
 
 
 def similarity_map(shape: tuple[int, int], target: Points, source: Points) -> Map:
-    """The one similarity that takes the target's landmarks to the source's."""
+    """Return the one similarity that takes the target's landmarks to the source's."""
     return _affine_map(_pixels(shape), similarity(target, source))
 
 
 def piecewise_map(shape: tuple[int, int], target: Points, source: Points) -> Map:
-    """Each triangle of the target's landmarks to the source's; a similarity beyond their hull."""
+    """Return each triangle of the target's landmarks to the source's; a similarity beyond their
+    hull.
+    """
     triangles = Delaunay(target).simplices  # (t, 3)
     owner = np.zeros(shape, np.int32)
     for number, corners in enumerate(target[triangles]):
@@ -64,7 +66,7 @@ def bend_map(
     scale: tuple[float, float],
     pieces: Sequence[Mask] | None = None,
 ) -> Map:
-    """A smooth warp within a soft mask: scaled per axis about its centre, shifted and bent.
+    """Return a smooth warp within a soft mask: scaled per axis about its centre, shifted and bent.
 
     `bend` (standard deviation) and `shift` are in pixels. Where the mask is 0 nothing moves.
     With `pieces`, soft masks, each of them is changed about its own centre in place of the whole,
@@ -98,7 +100,7 @@ def _centre(pixels: Map, mask: Mask) -> NDArray[np.float32]:
 def reshape_map(
     shape: tuple[int, int], rng: np.random.Generator, *, bend: float, stretch: float
 ) -> Map:
-    """A warp of the whole image, smooth on the scale of a face; its corners move too.
+    """Return a warp of the whole image, smooth on the scale of a face; its corners move too.
 
     `bend` in pixels is the standard deviation of a field of 4 x 4 random moves; `stretch` makes
     the image by that share wider and as much less high about its centre.
@@ -113,7 +115,9 @@ def reshape_map(
 
 
 def where_to(where: Map, points: Points) -> Points:
-    """Where points (n, 2) of an image lie after `apply_map`: a fixed point of the smooth map."""
+    """Return where points (n, 2) of an image lie after `apply_map`: a fixed point of the smooth
+    map.
+    """
     found = points.astype(np.float32)
     for _ in range(8):
         x, y = (np.ascontiguousarray(each).reshape(-1, 1) for each in found.T)
@@ -123,14 +127,14 @@ def where_to(where: Map, points: Points) -> Points:
 
 
 def apply_map(image: Image, where: Map, interpolation: int) -> Image:
-    """The image seen through a map; beyond its border its mirror image."""
+    """Return the image seen through a map; beyond its border its mirror image."""
     border = cv2.BORDER_REFLECT_101
     x, y = np.ascontiguousarray(where[..., 0]), np.ascontiguousarray(where[..., 1])
     return np.asarray(cv2.remap(image, x, y, interpolation, borderMode=border), np.uint8)
 
 
 def _pixels(shape: tuple[int, ...]) -> Map:
-    """(H, W, 2): x and y of every pixel."""
+    """Return (H, W, 2): x and y of every pixel."""
     height, width = shape[:2]
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     return np.stack([x, y], axis=-1)

@@ -48,7 +48,7 @@ HULLS: dict[str, Callable[[Points], list[Points]]] = {
 
 
 def face_hull(shape: tuple[int, int], landmarks: Points, family: str) -> Mask:
-    """The hard mask (h, w) in {0, 1} of one of the `HULLS` of `landmarks` (68 | 81, 2)."""
+    """Return the hard mask (h, w) in {0, 1} of one of the `HULLS` of `landmarks` (68 | 81, 2)."""
     mask = np.zeros(shape, np.uint8)
     for points in HULLS[family](landmarks):
         hull = cv2.convexHull(np.rint(points).astype(np.int32))
@@ -57,7 +57,9 @@ def face_hull(shape: tuple[int, int], landmarks: Points, family: str) -> Mask:
 
 
 def mask_fault(hulls: Sequence[str], kernel: tuple[int, int]) -> str:
-    """Why masks cannot be drawn from these hulls and softened by blurs of these sizes, or ""."""
+    """Say why masks cannot be drawn from these hulls and softened by blurs of these sizes, or
+    "".
+    """
     unknown = [name for name in hulls if name not in HULLS]
     if unknown or not hulls:
         return f"hulls {unknown} are not among {', '.join(HULLS)}"
@@ -98,7 +100,9 @@ def elastic_field(
 
 
 def support(mask: Mask, margin: int = 0) -> tuple[slice, slice]:
-    """Rows and columns of a mask's non-zero pixels, grown by `margin`; an empty mask has none."""
+    """Return rows and columns of a mask's non-zero pixels, grown by `margin`; an empty mask has
+    none.
+    """
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     if rows.size == 0:
         return slice(0, 0), slice(0, 0)
@@ -111,7 +115,8 @@ def support(mask: Mask, margin: int = 0) -> tuple[slice, slice]:
 def soften(
     mask: Mask, rng: np.random.Generator, *, grid: tuple[int, int], kernel: tuple[int, int]
 ) -> Mask:
-    """A soft-edged mask inside of a hard one, of peak 1, softened on a coarse grid of random size.
+    """Return a soft-edged mask inside of a hard one, of peak 1, softened on a coarse grid of
+    random size.
 
     What a first blur leaves at 1 is kept, the rest dropped, and the result blurred again. "Left at
     1" is where the kernel's window lies inside of the mask, which an erosion finds without

@@ -36,14 +36,16 @@ from registry import (
     CropPolicy,
     DataError,
     Face,
+    Rank,
     crop_face,
     end_with_parent,
     resolve,
 )
 
-__all__ = ["Batch", "Order", "PairMaker", "batches", "load_recipe", "pair_maker"]
+__all__ = ["Batch", "Order", "PairMaker", "batches", "load_recipe", "own_pairs", "pair_maker"]
 
 PART_GRID = 16  # a quarter of the side that masks of parts have
+_ALONE = Rank()
 _ATTEMPTS = 12  # draws of one pair before its face is given up for this epoch
 
 
@@ -72,7 +74,7 @@ class PairMaker(torch.utils.data.Dataset[CropPair | Skipped]):
         return self.make(*item)
 
     def make(self, epoch: int, index: int, family: str | None = None) -> CropPair | Skipped:
-        """One pair; of the family given, or of one that is drawn by its weight."""
+        """Return one pair; of the family given, or of one that is drawn by its weight."""
         key = self.store.entries[index].key
         reason = ""
         for attempt in range(_ATTEMPTS):
@@ -137,7 +139,7 @@ class PairMaker(torch.utils.data.Dataset[CropPair | Skipped]):
 
 
 def load_recipe(style: str) -> Recipe:
-    """The recipe in a style file; ConfigError says what is wrong with it."""
+    """Return the recipe in a style file; ConfigError says what is wrong with it."""
     recipe: Recipe = resolve(Recipe, style)
     fault = recipe.check(FAMILIES)
     if fault:
@@ -154,7 +156,7 @@ def pair_maker(
     seed: int = 0,
     shuffled: bool = False,
 ) -> PairMaker:
-    """What makes pairs of a store's faces after a style file."""
+    """Return what makes pairs of a store's faces after a style file."""
     recipe = load_recipe(style)
     try:
         blend = load_style(recipe.blend)
@@ -206,7 +208,7 @@ class Order:
         return self.epochs * self.steps
 
     def after(self, done: int) -> Iterator[list[tuple[int, int]]]:
-        """The steps that follow `done` steps, as (epoch, face) of each pair."""
+        """Yield the steps that follow `done` steps, as (epoch, face) of each pair."""
         for epoch in range(done // self.steps, self.epochs):
             rng = np.random.default_rng([self.seed, stable_int("order"), epoch])
             faces = rng.permutation(self.faces).tolist()
@@ -222,22 +224,41 @@ class _Batches(torch.utils.data.Dataset[Batch]):
 
     maker: PairMaker
     with_parts: bool
+    rank: Rank
 
     def __getitem__(self, step: Sequence[tuple[int, int]]) -> Batch:
         start = time.perf_counter()
-        items = [self.maker[each] for each in step]
+        items = [self.maker[each] for each in own_pairs(step, self.rank)]
         pairs = [item for item in items if isinstance(item, CropPair)]
         skipped = tuple(item for item in items if isinstance(item, Skipped))
-        if not pairs:
-            raise DataError(
-                f"no pair of a step could be made; {skipped[0].key}: {skipped[0].reason}"
-            )
+        pairs = pairs or [self._any_pair(step)]
         images = torch.from_numpy(np.stack([each.images for each in pairs]))
         masks = torch.from_numpy(np.stack([each.masks for each in pairs]))
         parts, changed = _parts(pairs, self.maker.regions) if self.with_parts else (None, None)
         families = tuple(each.family for each in pairs)
         seconds = time.perf_counter() - start
         return Batch(images, masks, parts, changed, families, skipped, seconds)
+
+    def _any_pair(self, step: Sequence[tuple[int, int]]) -> CropPair:
+        """The first pair of a step that can be made: no rank can do without any."""
+        reason = ""
+        for each in step:
+            item = self.maker[each]
+            if isinstance(item, CropPair):
+                return item
+            reason = f"{item.key}: {item.reason}"
+        raise DataError(f"no pair of a step could be made; {reason}")
+
+
+def own_pairs(step: Sequence[tuple[int, int]], rank: Rank) -> list[tuple[int, int]]:
+    """A rank's share of a step, which is dealt out half by half.
+
+    So the halves of all ranks' shares are together the halves of the step, which `bench train` sees
+    in two forward passes.
+    """
+    half = (len(step) + 1) // 2
+    share = slice(rank.number, None, rank.count)
+    return [*step[:half][share], *step[half:][share]]
 
 
 def _parts(pairs: Sequence[CropPair], regions: RegionSet) -> tuple[torch.Tensor, torch.Tensor]:
@@ -262,10 +283,14 @@ def batches(
     workers: int,
     *,
     with_parts: bool = False,
+    rank: Rank = _ALONE,
 ) -> Iterator[Batch]:
-    """The batches of an order, the same for any number of workers; 0 makes them in this process."""
+    """The batches of an order, the same for any number of workers; 0 makes them in this process.
+
+    Of several ranks each gets its own share of every step's pairs.
+    """
     yield from torch.utils.data.DataLoader(
-        _Batches(maker, with_parts),
+        _Batches(maker, with_parts, rank),
         sampler=_Sampler(order),
         batch_size=None,
         num_workers=workers,
@@ -298,7 +323,7 @@ def _as_it_is(item: Any) -> Any:
 
 
 def _quiet_worker(_worker: int) -> None:
-    """One thread, and no reaction to Ctrl-C: the trainer finishes its step and ends the workers."""
+    """Use one thread and ignore Ctrl-C: the trainer finishes its step and ends the workers."""
     cv2.setNumThreads(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()

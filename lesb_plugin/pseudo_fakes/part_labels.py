@@ -39,7 +39,7 @@ def part_labels(
 
 
 def changed_parts(pair: CropPair, regions: RegionSet) -> NDArray[np.float32]:
-    """Labels (K,) of a pair's fake, found on a grid that is the same for every backbone.
+    """Return labels (K,) of a pair's fake, found on a grid that is the same for every backbone.
 
     ValueError where a part lies outside of the crop.
     """

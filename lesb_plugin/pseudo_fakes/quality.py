@@ -33,7 +33,7 @@ Distortion = Callable[[Image], Image]
 
 
 def draw_quality(recipe: Quality, rng: np.random.Generator) -> Distortion:
-    """One draw of what happens to a finished image on its way to a data set.
+    """Return one draw of what happens to a finished image on its way to a data set.
 
     Tone and colour, then sharpness, size and noise in any order, then video codecs (a camera's, a
     platform's), then what is done to a decoded frame that is stored: another size and JPEG. Some
@@ -59,7 +59,7 @@ def _in_turn(steps: Sequence[Distortion]) -> Distortion:
 
 
 def _light(recipe: Quality, rng: np.random.Generator) -> list[Distortion]:
-    """In half of the draws a JPEG pass of good quality."""
+    """Apply a JPEG pass of good quality in half of the draws."""
     happens, quality = rng.random() < 0.5, int(rng.integers(*recipe.spared_jpeg, endpoint=True))
     return [partial(compress, quality=quality)] if happens else []
 

@@ -153,7 +153,7 @@ class Quality:
     stored_p: float = 0.0
 
     def fault(self) -> str:
-        """What is wrong with it, or an empty string."""
+        """Return what is wrong with it, or an empty string."""
         known = ", ".join(CODECS)
         for name, weight in self.codecs.items():
             if name not in CODECS or weight < 0:
@@ -206,7 +206,7 @@ class Recipe:
         return {name: weight / total for name, weight in weights.items()}
 
     def check(self, known: Mapping[str, Any]) -> str:
-        """What is wrong with it, or an empty string."""
+        """Return what is wrong with it, or an empty string."""
         unknown = sorted(set(self.families) - set(known))
         if unknown:
             return f"no family of pseudo-fakes named {unknown[0]!r}; known: {', '.join(known)}"

@@ -16,7 +16,7 @@ from lesb_plugin.lfd.variants import Skipped, check_skipped, load_in_order
 from lesb_plugin.pseudo_fakes.geometry import shape_distance
 from lesb_plugin.pseudo_fakes.mask import Points
 from lesb_plugin.pseudo_fakes.view import Box, View, resize_view
-from registry import BenchError, DataError, Sample, progress
+from registry import BenchError, DataError, Sample, gather, progress, this_rank
 
 __all__ = ["FaceStore", "StoredFace", "build_store"]
 
@@ -40,7 +40,7 @@ class StoredFace:
 
     @property
     def width(self) -> float:
-        """Of the face box."""
+        """Return the width of the face box."""
         return self.box[2] - self.box[0]
 
 
@@ -70,7 +70,8 @@ class FaceStore:
     def donor(
         self, index: int, candidates: int, rng: np.random.Generator, *, alike: bool = False
     ) -> View:
-        """Of `candidates` drawn faces of other people the one most similar in shape.
+        """Choose the donor: of `candidates` drawn faces of other people the one most similar in
+        shape.
 
         `alike` draws them from the face's own data set: faces of one origin, sharpness and size.
         """
@@ -97,7 +98,28 @@ def build_store(
     max_errors: float,
     quiet: bool,
 ) -> FaceStore:
-    """Read every sample once and write what training needs of it to `path`."""
+    """Read every sample once and write what training needs of it to `path`.
+
+    Of the ranks on one machine the first does so for all; the file has to last until all of them
+    have come to a later exchange.
+    """
+    rank, store = this_rank(), None
+    if rank.local == 0:
+        store = _read_all(samples, path, label, workers, max_errors, quiet=quiet)
+    found = gather(store)[rank.head]
+    assert found is not None  # noqa: S101 - of the rank that has it
+    return found
+
+
+def _read_all(
+    samples: Sequence[Sample],
+    path: Path,
+    label: str,
+    workers: int,
+    max_errors: float,
+    *,
+    quiet: bool,
+) -> FaceStore:
     items = cast(Iterator[_Region | Skipped], load_in_order(cast(Any, _Regions(samples)), workers))
     entries: list[StoredFace] = []
     skipped: list[Skipped] = []
@@ -145,7 +167,7 @@ class _Regions(torch.utils.data.Dataset["_Region | Skipped"]):
 
 
 def _surroundings(view: View) -> View:
-    """As much around the face as self-blending looks at, no more than _WIDEST pixels a face."""
+    """Cut as much around the face as self-blending looks at, at most _WIDEST pixels a face."""
     (x0, y0), (x1, y1) = view.landmarks.min(axis=0), view.landmarks.max(axis=0)
     bx0, by0, bx1, by1 = view.box
     width, height = max(x1 - x0, bx1 - bx0), max(y1 - y0, by1 - by0)
@@ -153,7 +175,7 @@ def _surroundings(view: View) -> View:
     left, right = max(0, int(min(x0, bx0) - width / 2)), min(columns, int(max(x1, bx1) + width / 2))
     top, bottom = max(0, int(min(y0, by0) - height)), min(rows, int(max(y1, by1) + height / 2))
     if right - left < 16 or bottom - top < 16:
-        raise ValueError(f"the face box {view.box} lies outside of the {columns}x{rows} image")
+        raise ValueError(f"the face box {view.box} lies outside the {columns}x{rows} image")
     cut = View(
         view.image[top:bottom, left:right],
         (view.landmarks - (left, top)).astype(np.float32),

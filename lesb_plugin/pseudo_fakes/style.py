@@ -46,12 +46,14 @@ class Style:
             raise ValueError(fault)
 
     def for_validation(self) -> Style:
-        """The same blends of unmirrored faces, without what is done to both images of a pair."""
+        """Return the same blends of unmirrored faces, without what is done to both images of a
+        pair.
+        """
         return replace(self, flip=0.0, after=None, jpeg_p=0.0, margin=None)
 
 
 def _numbers(style: Style) -> Iterator[tuple[str, float]]:
-    """Every number in it, by the field that it stands in."""
+    """Yield every number in it, by the field that it stands in."""
     for name, value in asdict(style).items():
         inner = value.values() if isinstance(value, dict) else value
         items = inner if isinstance(value, dict | tuple) else (value,)

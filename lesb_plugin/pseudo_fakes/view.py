@@ -31,12 +31,14 @@ class View:
 
     @property
     def width(self) -> float:
-        """Of the face box."""
+        """Return the width of the face box."""
         return self.box[2] - self.box[0]
 
 
 def place(face: View, recipe: Placement, rng: np.random.Generator) -> View:
-    """The face cut out, mirrored, made smaller, turned and bent as one draw of `recipe` says."""
+    """Return the face cut out, mirrored, made smaller, turned and bent as one draw of `recipe`
+    says.
+    """
     mirrored, turned = rng.random(2) < (recipe.flip, recipe.rotation_p)
     width, angle = _draw_width(recipe, rng), rng.uniform(-recipe.rotation, recipe.rotation)
     cubic = rng.random() < 0.5

@@ -27,7 +27,7 @@ Image = NDArray[np.uint8]
 
 
 def show_fit(board: Board, model: RoiModel, measured: Mapping[str, Any]) -> None:
-    """What was `measured` on val, AUCs by part, and by the parts' weight in hundredths."""
+    """Show what was `measured` on val, AUCs by part, and by the parts' weight in hundredths."""
     parts = dict(zip(model.regions.names, measured["part_auc"], strict=True))
     named = {**measured, **{f"auc/{part}": value for part, value in parts.items()}}
     numbers = {key: value for key, value in named.items() if isinstance(value, int | float)}
@@ -37,7 +37,7 @@ def show_fit(board: Board, model: RoiModel, measured: Mapping[str, Any]) -> None
 
 
 def show_parts(board: Board, model: RoiModel, val: Encoded, dim: int, seed: int) -> None:
-    """The features of every part of some of val's crops, by method and part."""
+    """Show the features of every part of some of val's crops, by method and part."""
     if not board:
         return
     rows = chosen(len(val.rows), POINTS, seed)

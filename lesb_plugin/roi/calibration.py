@@ -40,15 +40,17 @@ class Calibration:
     intercept: float = 0.0
 
     def standardise(self, logits: Array) -> Array:
-        """The logits as z = (logit - mean) / deviation, (K, n) of (K, n)."""
+        """Return the logits as z = (logit - mean) / deviation, (K, n) of (K, n)."""
         return np.asarray((logits - self.mean[:, None]) / self.deviation[:, None])
 
     def scores(self, logits: Array) -> Array:
-        """Scores (K, n) in [0, 1]: the chance that the part was changed, in faces like val's."""
+        """Return scores (K, n) in [0, 1]: the chance that the part was changed, in faces like
+        val's.
+        """
         return np.asarray(expit(self.slope * self.contrast(logits) + self.intercept))
 
     def contrast(self, logits: Array) -> Array:
-        """The standardised logits less `shared` times their mean over the parts, (K, n)."""
+        """Return the standardised logits less `shared` times their mean over the parts, (K, n)."""
         z = self.standardise(logits)
         return np.asarray(z - self.shared * z.mean(axis=0))
 
@@ -69,7 +71,8 @@ class Calibration:
 
 
 def fit_calibration(reals: Array, logits: Array, labels: NDArray[np.floating]) -> Calibration:
-    """Of logits (K, r) of unchanged reals, and of logits (K, n) with labels (n, K); NaN is unknown.
+    """Fit on logits (K, r) of unchanged reals, and logits (K, n) with labels (n, K); NaN is
+    unknown.
 
     Of the shares in `SHARED` the one is taken with which a changed part is told best from the same
     part of reals; of equal ones the smallest. Heads that know nothing would be turned around; they
@@ -95,7 +98,9 @@ def fit_calibration(reals: Array, logits: Array, labels: NDArray[np.floating]) -
 def _localisation_auc(
     calibration: Calibration, logits: Array, labels: NDArray[np.floating]
 ) -> float:
-    """Mean AUC over the parts, on fakes of one part against reals; 0 where there are none."""
+    """Return mean AUC over the parts, on fakes of one part against reals; 0 where there are
+    none.
+    """
     contrast = calibration.contrast(logits)
     reals = contrast[:, (labels == 0).all(axis=1)]
     aucs = localisation(contrast, labels, reals).part_auc
@@ -111,14 +116,14 @@ class Fusion:
     aucs: tuple[float, ...]
 
     def logits(self, head: Array, z: Array) -> Array:
-        """(n,) of the head's logits (n,) and standardised part logits (K, n)."""
+        """Return (n,) of the head's logits (n,) and standardised part logits (K, n)."""
         return np.asarray(head + self.weight * z.max(axis=0) + self.offset)
 
 
 def choose_fusion(
     head: Array, z: Array, labels: NDArray[np.int64], real_head: Array, real_z: Array
 ) -> Fusion:
-    """The weight that tells real from fake best; of equal ones the smallest.
+    """Return the weight that tells real from fake best; of equal ones the smallest.
 
     `offset` leaves as many of the unchanged reals above 0.5 as the head has there.
     """

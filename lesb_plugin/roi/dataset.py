@@ -32,7 +32,7 @@ class PartViews:
     families: tuple[str, ...]
 
     def first_pair(self) -> PartViews:
-        """The face itself and its first pair, in memory of their own."""
+        """Return the face itself and its first pair, in memory of their own."""
         few = slice(3)
         return PartViews(
             key=self.key,

@@ -41,35 +41,38 @@ class RoiDetector:
 
     @property
     def fitted(self) -> dict[str, Any]:
-        """Where the fit comes from: plain data for a result's record."""
+        """Return where the fit comes from: plain data for a result's record."""
         return {DETECTOR: dict(self.model.record)}
 
     @property
     def regions(self) -> RegionSet:
-        """The parts that it was fitted with."""
+        """Return the parts that it was fitted with."""
         return self.model.model.regions
 
     @property
     def val_reals(self) -> Scores:
-        """What was said of real faces of the val split that it was fitted with."""
+        """Return what was said of real faces of the val split that it was fitted with."""
         reals = self.model.reals
         return Scores(fake=reals.fused, regions=dict(zip(self.parts, reals.parts, strict=True)))
 
     @property
     def val_sharpness(self) -> NDArray[np.float64] | None:
-        """Sharpness of the images that `val_reals` are of; None for fits of earlier versions."""
+        """Return sharpness of the images that `val_reals` are of; None for fits of earlier
+        versions.
+        """
         return self.model.reals.sharpness
 
     def score(self, crops: Sequence[Crop]) -> Scores:
         return self.score_embeddings(self.embed(crops))
 
     def embed(self, crops: Sequence[Crop]) -> NDArray[np.float32]:
-        """(B, d + K C); DataError for a crop without landmarks."""
+        """Return (B, d + K C); DataError for a crop without landmarks."""
         landmarks = [_landmarks(crop) for crop in crops]
         return self._encode(np.stack([crop.image for crop in crops]), landmarks)
 
     def part_maps(self, crops: Sequence[Crop]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """What is pooled: maps (B, C, h, w) and weights (B, K + 1, h, w) of the parts and the rest.
+        """Return what is pooled: maps (B, C, h, w) and weights (B, K + 1, h, w) of the parts and
+        the rest.
 
         Weights are NaN where a part lies outside of the crop.
         """
@@ -86,7 +89,7 @@ class RoiDetector:
         )
 
     def logits(self, embedding: torch.Tensor) -> Mapping[str, torch.Tensor]:
-        """The logit (B,), as "face", of the head on the whole embedding (B, d)."""
+        """Return the logit (B,), as "face", of the head on the whole embedding (B, d)."""
         return {"face": face_logits(self.embedder.backbone, self.model.model.probe, embedding)}
 
 
@@ -103,9 +106,9 @@ def build_roi(context: DetectorContext) -> RoiDetector:
 def _landmarks(crop: Crop) -> NDArray[np.float32]:
     if crop.landmarks is None:
         raise DataError(
-            f"detector {DETECTOR!r} scores face parts and needs landmarks, which the face in"
-            f" {crop.dataset}/{crop.video} frame {crop.frame} lacks; with --crop-from auto they are"
-            " read from the data, or found where it has none: --landmarks FILE names the landmark"
-            " predictor, --face-detector what finds the faces"
+            f"detector {DETECTOR!r} scores face parts and needs landmarks, and the face in"
+            f" {crop.dataset}/{crop.video} frame {crop.frame} has none; with --crop-from"
+            " auto they are read from the data, or found if it has none: --landmarks FILE"
+            " names the landmark predictor, --face-detector the face detector"
         )
     return crop.landmarks

@@ -48,7 +48,7 @@ class RoiEncoder:
     def __call__(
         self, images: NDArray[np.uint8], landmarks: Iterable[NDArray[np.floating[Any]]]
     ) -> NDArray[np.float32]:
-        """(B, d + K C) of images (B, S, S, 3) with landmarks (P, 2) in their pixels."""
+        """Return (B, d + K C) of images (B, S, S, 3) with landmarks (P, 2) in their pixels."""
         embeddings, maps, weights = self.seen(images, landmarks)
         pooled = pool(maps, weights)  # (B, K + 1, C)
         features = pooled[:, :-1] - pooled[:, -1:]
@@ -57,7 +57,7 @@ class RoiEncoder:
     def seen(
         self, images: NDArray[np.uint8], landmarks: Iterable[NDArray[np.floating[Any]]]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Embeddings (B, d), finest maps (B, C, h, w) and weights (B, K + 1, h, w) on them.
+        """Return embeddings (B, d), finest maps (B, C, h, w) and weights (B, K + 1, h, w) on them.
 
         Weights are those of the parts and the rest; NaN where a part lies outside of the crop.
         """
@@ -70,7 +70,7 @@ class RoiEncoder:
     def fault(
         self, images: NDArray[np.uint8], landmarks: Iterable[NDArray[np.floating[Any]]]
     ) -> str:
-        """Why a part of one of the images has no features, or "" where all parts have."""
+        """Say why a part of one of the images has no features, or "" where all parts have."""
         shape = self.embedder.with_map(images[:1])[1].shape
         for points in landmarks:
             try:
@@ -83,7 +83,8 @@ class RoiEncoder:
 def part_and_rest_weights(
     landmarks: NDArray[np.floating[Any]], regions: RegionSet, size: int, grid: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """Weights (K + 1, h, w) of the parts and the rest; NaN where a part lies outside of the crop.
+    """Return weights (K + 1, h, w) of the parts and the rest; NaN where a part lies outside of the
+    crop.
 
     `landmarks` are (P, 2) in pixels of a crop of side `size`.
     """
@@ -96,24 +97,24 @@ def part_and_rest_weights(
 def _parts_and_rest(
     landmarks: NDArray[np.floating[Any]], regions: RegionSet, size: int, grid: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """Weights (K + 1, h, w) of the parts, and of what belongs to none of them.
+    """Return weights (K + 1, h, w) of the parts, and of what belongs to none of them.
 
     ValueError where a part lies outside of the crop, or the parts cover all of it.
     """
     parts = part_weights(landmarks, regions, size, grid)
     rest = np.maximum(1.0 - parts.sum(axis=0, keepdims=True), 0.0)
     if rest.mean() < LEAST_REST:
-        raise ValueError("the parts leave nothing of the crop to compare them with")
+        raise ValueError("the parts cover the whole crop and leave nothing to compare them with")
     return np.concatenate([parts, rest])
 
 
 def global_embedding(encoded: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
-    """The backbone's own embeddings (B, d) in what the encoder gave."""
+    """Return the backbone's own embeddings (B, d) in what the encoder gave."""
     return encoded[:, :dim]
 
 
 def part_features(encoded: NDArray[np.float32], dim: int, parts: int) -> NDArray[np.float32]:
-    """The features of each part, (K, B, C), in what the encoder gave."""
+    """Return the features of each part, (K, B, C), in what the encoder gave."""
     pooled = encoded[:, dim:].reshape(len(encoded), parts, -1)  # (B, K, C)
     return np.ascontiguousarray(pooled.transpose(1, 0, 2))
 

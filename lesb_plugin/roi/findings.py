@@ -26,15 +26,15 @@ def _of_parts(names: Sequence[str], found: Localisation) -> str:
         return "Not every part has pseudo-fakes of its own on val."
     best, worst = int(auc.argmax()), int(auc.argmin())
     return (
-        f"A change of the {names[best]} is found best (AUC {auc[best]:.3f}), one of the"
-        f" {names[worst]} least (AUC {auc[worst]:.3f})."
+        f"A change of the {names[best]} is detected best (AUC {auc[best]:.3f}), one of the"
+        f" {names[worst]} worst (AUC {auc[worst]:.3f})."
     )
 
 
 def _of_naming(names: Sequence[str], found: Localisation) -> str:
     chance = 1 / len(names)
     if np.isnan(found.right_part):
-        return "No pseudo-fake on val changes one part alone, so naming was not measured."
+        return "No pseudo-fake on val changes one part only, so naming was not measured."
     error = np.sqrt(chance * (1 - chance) / max(found.singles, 1))
     more = found.right_part > chance + 2 * error
     how = f"{found.right_part / chance:.1f} times as often as" if more else "no more often than"

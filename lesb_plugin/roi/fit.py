@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from torch.utils.data import Subset
 
 from lesb_plugin.drawing.tensorboard import PICTURED, Board, board_in
 from lesb_plugin.lesb.fitted import head_logits
@@ -23,7 +24,18 @@ from lesb_plugin.roi.fitted import FittedRoi, RoiModel
 from lesb_plugin.roi.heads import Examples, PartRecipe, train_part_heads
 from lesb_plugin.roi.options import RoiFitOptions
 from lesb_plugin.roi.summary import findings_on, notes, record, tables
-from registry import DataError, Embedder, FitContext, FitReport, progress, scratch_folder, sharpness
+from registry import (
+    DataError,
+    Embedder,
+    FitContext,
+    FitReport,
+    dealt_back,
+    gather_at_first,
+    scratch_folder,
+    shared_progress,
+    sharpness,
+    this_rank,
+)
 
 __all__ = ["ARTEFACT", "encode_fakes", "fit_roi", "model_of"]
 
@@ -44,6 +56,8 @@ def _fit(
     context: FitContext, options: RoiFitOptions, regions: RegionSet, board: Board
 ) -> FitReport:
     train, val = (encode_fakes(context, options, regions, split) for split in ("train", "val"))
+    if train is None or val is None:  # the first rank has all of it
+        return FitReport(artefact=context.out / ARTEFACT)
     model = model_of(context.embedder, regions, train, val, _recipe(options), context.seed, board)
     chosen = rows_of_reals(val)
     reals = model.scores_of(val.rows[chosen], context.embedder)
@@ -65,47 +79,69 @@ def _fit(
 
 def encode_fakes(
     context: FitContext, options: RoiFitOptions, regions: RegionSet, split: str
-) -> Encoded:
-    """The encoded pairs of every face of a split; more failures than max_errors is a DataError."""
+) -> Encoded | None:
+    """The encoded pairs of every face of a split; more failures than max_errors is a DataError.
+
+    Of several ranks each encodes its own faces; the first gets all of them, the others None.
+    """
     encode = RoiEncoder(context.embedder, regions)
+    found: list[_Face | Skipped] = []
+    faults: list[Skipped] = []
+    label = f"pseudo-fakes ({split})"
     with scratch_folder("fit") as scratch:
         fakes = styled_fakes(context, options.style, options.pseudo_fakes, split, scratch)
         dataset = PartFakes(fakes, regions)
-        items = load_in_order(dataset, context.workers)
-        found: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
-        skipped: list[Skipped] = []
-        families: list[str] = []
-        examples: list[PartViews] = []
-        measured: list[float] = []
-        label = f"pseudo-fakes ({split})"
-        for item in progress(items, label, total=len(dataset), unit="face", quiet=context.quiet):
-            if isinstance(item, Skipped):
-                skipped.append(item)
-                check_skipped(skipped, len(dataset), context.max_errors)
-                continue
-            rows = encode(item.images, item.landmarks)
-            if not np.isfinite(rows).all():
-                skipped.append(_skipped(encode, item))
-                check_skipped(skipped, len(dataset), context.max_errors)
-                continue
-            found.append((rows, item.labels))
-            measured += [sharpness(image) for image in item.images]
-            families += item.families
-            if len(examples) < PICTURED:
-                examples.append(item.first_pair())
-    if not found:
-        raise DataError(f"none of {len(dataset)} faces of the {split} split could be used")
-    each = len(found[0][0])  # the face itself, then real and fake of every pair
-    place = np.tile(np.arange(each), len(found))
+        total = len(dataset)
+        mine = Subset(dataset, this_rank().share(range(total)))
+        items = load_in_order(mine, context.workers)
+        for item in shared_progress(items, label, total=total, unit="face", quiet=context.quiet):
+            first = len(found) - len(faults) < PICTURED
+            face = item if isinstance(item, Skipped) else _face(encode, item, example=first)
+            found.append(face)
+            if isinstance(face, Skipped):
+                faults.append(face)
+                check_skipped(faults, total, context.max_errors)
+    every = gather_at_first(found)
+    return None if every is None else _joined(dealt_back(every), split, context.max_errors)
+
+
+@dataclass(frozen=True, slots=True)
+class _Face:
+    """What the encoder gave for a face and its pairs, and what is known of them."""
+
+    rows: NDArray[np.float32]
+    labels: NDArray[np.float32]
+    families: tuple[str, ...]
+    sharpness: list[float]
+    example: PartViews | None
+
+
+def _face(encode: RoiEncoder, item: PartViews, *, example: bool) -> _Face | Skipped:
+    rows = encode(item.images, item.landmarks)
+    if not np.isfinite(rows).all():
+        return _skipped(encode, item)
+    blurs = [sharpness(image) for image in item.images]
+    return _Face(rows, item.labels, item.families, blurs, item.first_pair() if example else None)
+
+
+def _joined(found: list[_Face | Skipped], split: str, max_errors: float) -> Encoded:
+    faces = [each for each in found if isinstance(each, _Face)]
+    skipped = tuple(each for each in found if isinstance(each, Skipped))
+    check_skipped(skipped, len(found), max_errors)
+    if not faces:
+        raise DataError(f"none of {len(found)} faces of the {split} split could be used")
+    each = len(faces[0].rows)  # the face itself, then real and fake of every pair
+    place = np.tile(np.arange(each), len(faces))
+    examples = [face.example for face in faces[:PICTURED] if face.example is not None]
     return Encoded(
-        rows=np.concatenate([rows for rows, _ in found]),
-        labels=np.concatenate([labels for _, labels in found]),
+        rows=np.concatenate([face.rows for face in faces]),
+        labels=np.concatenate([face.labels for face in faces]),
         fake=((place > 0) & (place % 2 == 0)).astype(np.int64),
         clean=place == 0,
-        families=np.array(families),
-        skipped=tuple(skipped),
+        families=np.array([name for face in faces for name in face.families]),
+        skipped=skipped,
         examples=tuple(examples),
-        sharpness=np.array(measured, np.float32),
+        sharpness=np.array([blur for face in faces for blur in face.sharpness], np.float32),
     )
 
 
@@ -126,7 +162,7 @@ def model_of(
     seed: int,
     board: Board,
 ) -> RoiModel:
-    """Heads that learn from `train`; all that is chosen or calibrated is so on `val`."""
+    """Return heads that learn from `train`; all that is chosen or calibrated is so on `val`."""
     dim, parts = embedder.backbone.dim, len(regions.parts)
     known, unseen = (
         Examples(part_features(split.rows, dim, parts), split.labels) for split in (train, val)
@@ -162,7 +198,7 @@ def _recipe(options: RoiFitOptions) -> PartRecipe:
 
 
 def _probe(embedder: Embedder, train: Encoded, val: Encoded) -> Probe | None:
-    """None where the backbone's weights have a fake/real head of their own."""
+    """Fit a probe; None if the backbone's weights have a fake/real head of their own."""
     dim = embedder.backbone.dim
     known, unseen = (global_embedding(split.rows, dim) for split in (train, val))
     if embedder.logits(unseen[:1]) is not None:
@@ -174,13 +210,16 @@ def _probe(embedder: Embedder, train: Encoded, val: Encoded) -> Probe | None:
 def _check_faces(context: FitContext) -> None:
     if min(len(context.train), len(context.val)) < FEWEST:
         raise DataError(
-            f"lesb_roi needs {FEWEST} or more real faces to train on and as many to validate on, "
-            f"got {len(context.train)} and {len(context.val)}; add data with --train and --val"
+            f"lesb_roi needs at least {FEWEST} real faces to train on and as many to"
+            f" validate on, got {len(context.train)} and {len(context.val)}; add data with"
+            " --train and --val"
         )
 
 
 def _skipped(encode: RoiEncoder, item: PartViews) -> Skipped:
-    """A face with a part outside of its crop; DataError where it is the backbone that fails."""
+    """Return a face with a part outside of its crop; DataError where it is the backbone that
+    fails.
+    """
     reason = encode.fault(item.images, item.landmarks)
     if not reason:
         raise DataError(

@@ -59,7 +59,7 @@ class RoiModel:
     probe: Probe | None  # of a backbone without a fake/real head of its own
 
     def scores_of(self, encoded: NDArray[np.float32], embedder: Embedder) -> RoiScores:
-        """Scores of what the encoder gave, (n, d + K C)."""
+        """Return scores of what the encoder gave, (n, d + K C)."""
         dim, parts = embedder.backbone.dim, len(self.regions.parts)
         logits = self.heads.logits(part_features(encoded, dim, parts))
         head = head_logits(embedder, self.probe, global_embedding(encoded, dim))
@@ -100,14 +100,16 @@ class FittedRoi:
 
 
 def is_roi(path: Path) -> bool:
-    """Whether the artefact in a file is of lesb_roi; a DataError for what is no artefact."""
+    """Say whether the artefact in a file is of lesb_roi; a DataError for what is no artefact."""
     return NAME in load(path)[1]
 
 
 def load_fitted(path: Path, backbone: Backbone) -> FittedRoi:
-    """The model of an artefact; DataError if it is incomplete or of another backbone or weights."""
+    """Return the model of an artefact; DataError if it is incomplete or of another backbone or
+    weights.
+    """
     tensors, metadata = load(path)
-    advice = "it holds no complete one; fit it with `bench fit --detector lesb_roi`"
+    advice = "it holds no complete lesb_roi; fit it with `bench fit --detector lesb_roi`"
     with reading(f"the lesb_roi in {path}", advice):
         record = metadata[NAME]
         check_fitted_on(record["backbone"], backbone)
@@ -115,7 +117,7 @@ def load_fitted(path: Path, backbone: Backbone) -> FittedRoi:
         if features != FEATURES:
             raise DataError(
                 f"{path} was fitted on other features ({features}) than this version reads"
-                f" ({FEATURES}); fit it anew with `bench fit --detector lesb_roi`"
+                f" ({FEATURES}); fit it again with `bench fit --detector lesb_roi`"
             )
         return _fitted(tensors, record)
 

@@ -46,7 +46,7 @@ class PartHeads:
     bias: Array  # (K,)
 
     def logits(self, inputs: NDArray[np.floating]) -> Array:
-        """(K, n) of inputs (K, n, c)."""
+        """Return (K, n) of inputs (K, n, c)."""
         products = np.einsum("knc,kc->kn", inputs.astype(np.float64), self.weight)
         return np.asarray(products + self.bias[:, None])
 
@@ -55,7 +55,7 @@ class PartHeads:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Array]) -> PartHeads:
-        """The inverse of `tensors`; KeyError names an array that is missing."""
+        """Return the inverse of `tensors`; KeyError names an array that is missing."""
         return cls(**{f.name: tensors[f.name] for f in fields(cls)})
 
 
@@ -66,7 +66,7 @@ def train_part_heads(
     seed: int,
     watch: Callable[[int, float], object] | None = None,
 ) -> PartHeads:
-    """Heads trained with AdamW, as they were when the validation loss was lowest.
+    """Return heads trained with AdamW, as they were when the validation loss was lowest.
 
     `watch` is told that loss after every epoch, the first being 1.
     Deterministic for a seed on one machine; torch's global generator is neither read nor moved.
@@ -85,7 +85,7 @@ def train_part_heads(
 
 
 def contrastive_loss(logits: torch.Tensor, labels: torch.Tensor, margin: float) -> torch.Tensor:
-    """Of logits and labels (n, K); a label NaN counts for nothing.
+    """Compute the loss of logits and labels (n, K); a label NaN counts for nothing.
 
     Cross-entropy averaged over what is labelled, plus over all images the amount by which the
     changed part of lowest logit fails to exceed the unchanged one of highest logit by `margin`.

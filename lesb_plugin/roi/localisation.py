@@ -31,7 +31,9 @@ class Localisation:
 
 
 def localisation(scores: Array, labels: NDArray[np.floating], reals: Array) -> Localisation:
-    """Scores (K, n) of images with part labels (n, K), 1, 0 or NaN; `reals` (K, r) of reals."""
+    """Return scores (K, n) of images with part labels (n, K), 1, 0 or NaN; `reals` (K, r) of
+    reals.
+    """
     single = labels.sum(axis=1) == 1  # NaN is no 1
     changed = labels[single].argmax(axis=1)  # (m,)
     own = scores[:, single]

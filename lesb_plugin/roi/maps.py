@@ -30,11 +30,12 @@ _EDGE = 1e-6  # scores are clipped to [_EDGE, 1 - _EDGE] before their log-odds a
 
 
 def build_part_heads(detector: Detector) -> Explain:
-    """Maps "face" and of each part of a `lesb_roi`; a ConfigError for any other detector."""
+    """Return maps "face" and of each part of a `lesb_roi`; a ConfigError for any other detector."""
     if not isinstance(detector, RoiDetector):
         raise ConfigError(
-            "explainer 'part_heads' shows what the heads of detector lesb_roi see, which other"
-            " detectors do not have; cam, occlusion, occlusion_grid and shapley explain those"
+            "explainer 'part_heads' shows what the heads of detector lesb_roi see, which"
+            " other detectors do not have; cam, occlusion, occlusion_grid and shapley"
+            " explain those"
         )
 
     names = detector.parts
@@ -47,7 +48,7 @@ def build_part_heads(detector: Detector) -> Explain:
         found = densities(detector.model.model, maps, weights)  # (B, K, h, w)
         shares = weights[:, :-1]
         return [
-            Explanation(note="a part lies outside of the crop, so its head says nothing")
+            Explanation(note="a part lies outside the crop, so its head has no evidence")
             if np.isnan(share).any()
             else Explanation(maps=_by_part(share * each, names), usual=usual)
             for each, share in zip(found, shares, strict=True)
@@ -57,13 +58,14 @@ def build_part_heads(detector: Detector) -> Explain:
 
 
 def _by_part(found: Array, names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-    """What each part adds (K, h, w), by name, and all of it together."""
+    """Return what each part adds (K, h, w), by name, and all of it together."""
     maps = {"face": found.sum(axis=0), **dict(zip(names, found, strict=True))}
     return {name: heat.astype(np.float32) for name, heat in maps.items()}
 
 
 def usual_density(fitted: FittedRoi) -> float:
-    """What the mean of a map over the most suspicious part stays within in 95 % of kept reals.
+    """Return what the mean of a map over the most suspicious part stays within in 95 % of kept
+    reals.
 
     In standard deviations of real faces, read off the scores that verdicts compare with.
     """

@@ -25,4 +25,6 @@ class RoiFitOptions:
     weight_decay: float = option(0.01, "weight decay of the heads", min=0.0)
     batch: int = option(128, "crops per step of the heads' training", min=2)
     epochs: int = option(100, "passes over the crops, at most", min=1)
-    patience: int = option(10, "epochs without a lower validation loss before it stops", min=1)
+    patience: int = option(
+        10, "epochs without a lower validation loss after which training stops", min=1
+    )

@@ -37,7 +37,7 @@ def record(
     splits: tuple[Encoded, Encoded],
     scores: RoiScores,
 ) -> dict[str, Any]:
-    """Where the fit comes from, as JSON has it; `scores` are the scores of val's pairs."""
+    """Return where the fit comes from, as JSON has it; `scores` are the scores of val's pairs."""
     named = dict(zip(("train", "val"), splits, strict=True))
     val = splits[1]
     fake = val.fake[~val.clean]
@@ -83,7 +83,7 @@ def _or_none(value: float) -> float | None:
 
 
 def tables(model: RoiModel, val: Encoded, reals: RoiScores, scores: RoiScores) -> tuple[Table, ...]:
-    """How well parts and faces are told apart on val's pseudo-fakes."""
+    """Return how well parts and faces are told apart on val's pseudo-fakes."""
     found = _localisation(val, scores)
     fake = val.fake[~val.clean]
     parts = [
@@ -123,7 +123,7 @@ def _flagged(reals: np.ndarray[Any, np.dtype[np.float64]]) -> str:
 
 
 def notes(model: RoiModel, train: Encoded, val: Encoded) -> tuple[str, ...]:
-    """What a reader of the tables must know, in sentences."""
+    """Return what a reader of the tables must know, in sentences."""
     found = [f"{train.faces} faces to train on, {val.faces} to validate on"]
     if model.calibration.slope == 0:
         found.append(

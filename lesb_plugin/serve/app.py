@@ -43,7 +43,7 @@ _HEADERS = {
 
 
 def application(explaining: Explaining, config: ServeConfig) -> Starlette:
-    """The application around a model that is loaded.
+    """Return the application around a model that is loaded.
 
     It answers to no other name than this machine's, whatever a stranger's domain resolves to.
     """
@@ -72,17 +72,17 @@ def application(explaining: Explaining, config: ServeConfig) -> Starlette:
 
 
 def _refuse_strangers(request: Request) -> None:
-    """An HTTPException where the page of another site sent the form."""
+    """Raise an HTTPException if the page of another site sent the form."""
     origin = request.headers.get("origin")
     if origin is not None and origin != f"http://{request.headers['host']}":
-        raise HTTPException(403, "This form was sent by another page, and is not answered.")
+        raise HTTPException(403, "This form was sent by another page and is not answered.")
 
 
 # --- the file that comes in ------------------------------------------------------------------
 
 
 async def _received(request: Request, folder: Path, most: int) -> tuple[Path, str]:
-    """The file of the form, in `folder`, and the name that it had."""
+    """Return the file of the form, in `folder`, and the name that it had."""
     bounded = Request(request.scope, _bounded(request.receive, most + _AROUND, most))
     _check_size(int(request.headers.get("content-length", 0)) - _AROUND, most)
     async with bounded.form(max_files=1, max_fields=1) as form:
@@ -100,7 +100,7 @@ async def _received(request: Request, folder: Path, most: int) -> tuple[Path, st
 
 
 def _suffix(name: Path) -> str:
-    """The suffix in lower case; nothing where it is no word."""
+    """Return the suffix in lower case; nothing where it is no word."""
     suffix = name.suffix.lower()
     return suffix if suffix[1:].isalnum() and len(suffix) < 10 else ""
 
@@ -125,8 +125,8 @@ def _check_size(size: int, most: int) -> None:
     if size > most:
         raise HTTPException(
             413,
-            f"The file is larger than {most // 1_000_000:,} MB; bench serve --max-megabytes takes"
-            " more.",
+            f"The file is larger than {most // 1000000:,} MB; for larger files start bench"
+            " serve with a higher --max-megabytes.",
         )
 
 
@@ -134,7 +134,7 @@ def _check_size(size: int, most: int) -> None:
 
 
 def _report(explaining: Explaining, file: Path, name: str, folder: Path) -> str:
-    """The report of `bench explain`, under the name that the file came with."""
+    """Return the report of `bench explain`, under the name that the file came with."""
     with closing(explaining([file])) as found:
         each = next(found, None)
     if each is None:
@@ -142,7 +142,7 @@ def _report(explaining: Explaining, file: Path, name: str, folder: Path) -> str:
     named = replace(each, prediction=each.prediction.named(name))
     out = folder / "report"
     out.mkdir()
-    entry = write_files(named, explaining, out, "report")
+    entry, _ = write_files(named, explaining, out, "report")
     return with_way_back((out / entry.report).read_text("utf-8"))
 
 
@@ -159,4 +159,4 @@ async def _bench_error(_request: Request, error: Exception) -> Response:
 
 
 async def _fault(_request: Request, error: Exception) -> Response:
-    return _page(f"Something went wrong ({type(error).__name__}); the terminal says more.", 500)
+    return _page(f"Something went wrong ({type(error).__name__}); the terminal shows more.", 500)

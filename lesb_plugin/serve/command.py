@@ -24,15 +24,15 @@ examples:
   bench serve --open
   bench serve --port 9000 --detector lesb_roi --max-megabytes 1000
 
-Drop a photo or a clip on the page, and its report appears: the same as that of `bench explain`. The
-model is loaded once. Only programs on this machine reach the page, and of a file and its report
-nothing is left on the disk once the answer is sent. Ctrl-C ends it.
+Drop a photo or a clip on the page, and its report appears, the same one that `bench explain`
+writes. The model is loaded once. Only programs on this machine can reach the page, and neither the
+file nor its report stays on the disk once the answer is sent. Ctrl-C stops the server.
 
 Needs the extra `serve`: pip install 'lesb-plugin[serve]'"""
 
 
 def configure_serve(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench serve`: those of ServeConfig and the chosen detector's own."""
+    """Add the flags of `bench serve`: those of ServeConfig and the chosen detector's own."""
     configure_for_detectors(parser, ServeConfig, "options", _EXAMPLES)
 
 
@@ -44,7 +44,7 @@ def run_serve(args: argparse.Namespace) -> int:
         from lesb_plugin.explain.explained import Explaining
 
         explaining = Explaining(config)
-        audited = [] if explaining.audit is None else [explaining.audit.words]
+        audited = [] if explaining.audit is None else [explaining.audit.line]
         for note in (*explaining.notes, explaining.verdicts.reals.sentence, *audited):
             tell(f"note: {note}")
         _serve(explaining, config, server)
@@ -52,7 +52,7 @@ def run_serve(args: argparse.Namespace) -> int:
 
 
 def check_extra() -> None:
-    """ConfigError where a package of the extra is not installed."""
+    """Raise a ConfigError if a package of the extra is not installed."""
     missing = [
         name for module, name in _PACKAGES.items() if importlib.util.find_spec(module) is None
     ]
@@ -63,7 +63,7 @@ def check_extra() -> None:
 
 
 def listening(port: int) -> socket.socket:
-    """A socket on 127.0.0.1; ConfigError where the port is taken."""
+    """Return a socket on 127.0.0.1; ConfigError where the port is taken."""
     server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -72,8 +72,8 @@ def listening(port: int) -> socket.socket:
     except OSError as error:
         server.close()
         raise ConfigError(
-            f"cannot listen on {HOST}:{port}: {error.strerror}; name another --port, or --port 0"
-            " for any that is free"
+            f"cannot listen on {HOST}:{port}: {error.strerror}; choose another --port, or"
+            " --port 0 for any free one"
         ) from error
     return server
 
@@ -86,7 +86,7 @@ def _serve(explaining: Explaining, config: ServeConfig, server: socket.socket) -
     address = f"http://{HOST}:{server.getsockname()[1]}/"
     say_above_bar(f"drop a photo or a clip at {address} (Ctrl-C ends it)")
     if config.open and not webbrowser.open(address):
-        tell(f"note: no browser could be started; the page is {address}")
+        tell(f"note: no browser could be started; open {address}")
     settings = uvicorn.Config(application(explaining, config), log_level="warning", lifespan="off")
     with suppress(KeyboardInterrupt):  # which is how it is ended
         uvicorn.Server(settings).run(sockets=[server])

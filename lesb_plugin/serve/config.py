@@ -17,11 +17,11 @@ class ServeConfig(ExplainSettings):
 
     folder: ClassVar[str] = "serve"
 
-    port: int = option(8765, "port on 127.0.0.1; 0: any that is free", min=0, max=65535)
-    max_megabytes: int = option(200, "largest file that is taken, in megabytes", min=1)
+    port: int = option(8765, "port on 127.0.0.1; 0: any free one", min=0, max=65535)
+    max_megabytes: int = option(200, "largest file to accept, in megabytes", min=1)
     open: bool = option(False, "open the page in the browser")
 
     @property
     def most_bytes(self) -> int:
-        """The largest file, in bytes."""
+        """Return the largest file, in bytes."""
         return self.max_megabytes * 1_000_000

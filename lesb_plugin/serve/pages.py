@@ -12,7 +12,7 @@ _STYLE = """
 .drop { display: block; border: 2px dashed var(--soft); border-radius: .8rem; padding: 3rem 1.5rem; text-align: center; background: var(--panel); cursor: pointer; }
 .drop.over { border-color: var(--accent); border-style: solid; }
 .drop strong { display: block; font-size: 1.3rem; margin-bottom: .4rem; }
-.drop input { margin-top: 1rem; max-width: 100%; font: inherit; color: inherit; }
+.drop input { margin-top: 1rem; max-width: 100%; text-align-last: center; font: inherit; color: inherit; }
 button { font: inherit; padding: .5rem 1.2rem; margin-top: 1rem; }
 input:focus-visible, button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 #status { font-weight: 600; min-height: 1.5rem; }
@@ -21,7 +21,7 @@ _BACK = tag("p", tag("a", "Another file", href="/"))
 
 
 def front_page(detector: str, megabytes: int) -> str:
-    """Where a file is dropped or chosen; without its script there is a button."""
+    """Return where a file is dropped or chosen; without its script there is a button."""
     field = tag("input", type="file", name="file", accept="image/*,video/*", required=True)
     drop = tag(
         "label", tag("strong", "Drop a photo or a clip here"), "or choose one:", tag("br"), field,
@@ -33,8 +33,8 @@ def front_page(detector: str, megabytes: int) -> str:
         data_most=str(megabytes * 1_000_000), data_megabytes=str(megabytes),
     )  # fmt: skip
     about = (
-        f"The detector {detector} runs on this machine. The file goes nowhere else, and nothing of"
-        f" it is kept. At most {megabytes:,} MB."
+        f"Detector {detector} runs on this machine. The file is sent nowhere else, and"
+        f" nothing of it is stored. At most {megabytes:,} MB."
     )
     script = resources.files("lesb_plugin.serve").joinpath("serve.js").read_text("utf-8")
     return html_page(
@@ -47,11 +47,11 @@ def front_page(detector: str, megabytes: int) -> str:
 
 
 def error_page(sentence: str) -> str:
-    """Why there is no report, and the way back."""
+    """Say why there is no report, and the way back."""
     main = tag("main", tag("p", sentence, class_="note", role="alert"), _BACK)
     return html_page("No report", tag("header", tag("h1", "No report")), main)
 
 
 def with_way_back(report: str) -> str:
-    """A report as `bench explain` writes it, under a link to the page for the next file."""
+    """Return a report as `bench explain` writes it, under a link to the page for the next file."""
     return report.replace("<body>", Markup(f"<body><nav>{_BACK}</nav>"), 1)

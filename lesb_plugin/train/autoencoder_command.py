@@ -14,12 +14,12 @@ examples:
   bench autoencoder --train FACES
   bench autoencoder --train FACES --epochs 40 --out mine.safetensors
 
-The shipped weights serve every style. Train your own to redraw regions as a decoder of your faces
-would, and name the file in a style: redrawn: {weights: mine.safetensors}."""
+The shipped weights serve every style. Train your own to redraw regions as a decoder trained on
+your faces would, and name the file in a style: redrawn: {weights: mine.safetensors}."""
 
 
 def configure_autoencoder(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench autoencoder`: those of AutoencoderConfig."""
+    """Add the flags of `bench autoencoder`: those of AutoencoderConfig."""
     parser.usage = f"{parser.prog} [options]"
     parser.epilog = _EXAMPLES
     add_config_flags(parser, AutoencoderConfig)
@@ -35,6 +35,6 @@ def run_autoencoder(args: argparse.Namespace) -> int:
         (str(epoch), f"{train:.4f}", f"{val:.4f}")
         for epoch, (train, val) in enumerate(zip(found.train, found.val, strict=True), 1)
     ]
-    print_table("loss of what is drawn anew", ("epoch", "train", "val"), rows)
+    print_table("loss on redrawn regions", ("epoch", "train", "val"), rows)
     say(f"weights: {found.path}, sha256 {found.sha256}")
     return 0

@@ -66,7 +66,9 @@ def train_autoencoder(config: AutoencoderConfig) -> AutoencoderResult:
 
 
 def redrawing_loss(redrawn: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
-    """Mean absolute difference of images (B, 3, S, S), and of their steps across and down."""
+    """Return mean absolute difference of images (B, 3, S, S), and of their steps across and
+    down.
+    """
     loss = (redrawn - images).abs().mean()
     for axis in (2, 3):
         loss = loss + (redrawn.diff(dim=axis) - images.diff(dim=axis)).abs().mean()
@@ -86,7 +88,7 @@ def _checked(config: AutoencoderConfig) -> Path:
 def _fit(
     network: Autoencoder, stores: Sequence[FaceStore], config: AutoencoderConfig, device: str
 ) -> Iterator[tuple[float, float]]:
-    """Losses on train and val after each epoch; leaves the network in eval mode."""
+    """Yield losses on train and val after each epoch; leaves the network in eval mode."""
     train, val = stores
     optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=1e-4)
     per_epoch = math.ceil(len(train) / config.batch)
@@ -120,7 +122,7 @@ def _measured(
 
 
 def _batches(store: FaceStore, config: AutoencoderConfig, epoch: int) -> Iterator[torch.Tensor]:
-    """Boxes (B, 3, 64, 64) in [0, 1] of every face once, in an order of the epoch."""
+    """Yield boxes (B, 3, 64, 64) in [0, 1] of every face once, in an order of the epoch."""
     order = np.random.default_rng([config.seed, epoch]).permutation(len(store))
     for start in range(0, len(order), config.batch):
         rng = np.random.default_rng([config.seed, epoch, start])

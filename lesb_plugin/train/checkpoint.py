@@ -23,6 +23,7 @@ from registry import (
     load_yaml,
     reading,
     replacing,
+    this_rank,
 )
 
 __all__ = ["ADVICE", "FREE", "load_same_run", "run_identity", "save_checkpoint", "save_weights"]
@@ -44,7 +45,7 @@ FREE = (
 )
 
 
-ADVICE = "put back the one of this run, or train with --overwrite"
+ADVICE = "restore the checkpoint of this run, or train with --overwrite"
 _KEYS = {
     *("config", "laws", "data_fingerprint", "network", "average", "optimiser", "random"),
     *("done", "best", "seconds", "tally", "log"),
@@ -58,55 +59,82 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
 
 
 def load_same_run(
-    path: Path, device: str, config: TrainConfig, data_fingerprint: str
+    path: Path, device: str, config: TrainConfig, data_fingerprint: str, norms: str = ""
 ) -> dict[str, Any]:
-    """The state that was saved of this run.
+    """The state that was saved of this run; `norms` is what `norms_of` says.
 
     DataError for a file that is missing or none of ours, ConfigError for one of another run.
     """
     state = _load(path, device)
     with reading(f"the checkpoint {path}", ADVICE):
         _check_same_run(state, config, data_fingerprint)
+        _check_same_ranks(state, norms)
     return state
 
 
 def _load(path: Path, device: str) -> dict[str, Any]:
     if not path.is_file():
         raise DataError(
-            f"nothing to resume: no checkpoint at {path}; leave out --resume, and pass --overwrite"
-            " if there is a run without one"
+            f"nothing to resume: no checkpoint at {path}; omit --resume, and pass"
+            " --overwrite if there is a run without one"
         )
     with reading(f"the checkpoint {path}", ADVICE), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch remarks on what is judged here
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
         missing = sorted(_KEYS - state.keys())
         if missing:
-            raise ValueError(f"it is none of `bench train`: it has no {', '.join(missing)}")
+            raise ValueError(f"it is not from `bench train`: it has no {', '.join(missing)}")
     return state
 
 
 def _check_same_run(state: Mapping[str, Any], config: TrainConfig, data_fingerprint: str) -> None:
     now, then = _settings(config), state["config"]
+    then = {**_settings(TrainConfig()), **then}  # what is newer than it was as by default
     changed = sorted(key for key in now if now[key] != then.get(key))
     if changed:
         differences = ", ".join(f"{key} was {then.get(key)!r}, is {now[key]!r}" for key in changed)
         raise ConfigError(
-            f"cannot resume with other settings ({differences}); give those that the run began"
-            " with, or train with --overwrite"
+            f"cannot resume with other settings ({differences}); use the settings that the"
+            " run began with, or train with --overwrite"
         )
     for name, recipe in _recipes(config).items():
         if state.get("laws", {}).get(name, recipe) != recipe:
             raise ConfigError(
-                f"cannot resume: style {name!r}, or a file that it names, has changed since the run"
-                " began; put it back, or train with --overwrite"
+                f"cannot resume: style {name!r}, or a file that it names, has changed"
+                " since the run began; restore it, or train with --overwrite"
             )
     if state["data_fingerprint"] != data_fingerprint:
         raise ConfigError("cannot resume: the data has changed since; train with --overwrite")
 
 
-def run_identity(config: TrainConfig, data_fingerprint: str) -> dict[str, Any]:
+def _check_same_ranks(state: Mapping[str, Any], norms: str) -> None:
+    """ConfigError for another number of processes.
+
+    What dropout draws, and over which images batch norm takes its statistics, hangs on it: such a
+    run would be neither the one that was begun nor one that could be run again.
+    """
+    count, then = this_rank().count, state.get("ranks", 1)
+    if count != then:
+        raise ConfigError(
+            f"cannot resume with {count} {_processes(count)}: the run was begun with {then}; start"
+            f" as many with torchrun (--nproc-per-node {then}), or train with --overwrite"
+        )
+    if state.get("norms", "") != norms:
+        raise ConfigError(
+            f"cannot resume: batch norms were {state.get('norms')}, and would be {norms} on this"
+            " device; resume on one like that of the run's beginning, or train with --overwrite"
+        )
+
+
+def _processes(count: int) -> str:
+    return "process" if count == 1 else "processes"
+
+
+def run_identity(config: TrainConfig, data_fingerprint: str, norms: str = "") -> dict[str, Any]:
     """What `load_same_run` compares."""
     return {
+        "ranks": this_rank().count,
+        "norms": norms,
         "config": _settings(config),
         "laws": _recipes(config),
         "data_fingerprint": data_fingerprint,
@@ -114,7 +142,7 @@ def run_identity(config: TrainConfig, data_fingerprint: str) -> dict[str, Any]:
 
 
 def _recipes(config: TrainConfig) -> dict[str, str]:
-    """Hashes of the styles and of what they name: the same path may hold another recipe."""
+    """Return hashes of the styles and of what they name: the same path may hold another recipe."""
     found = {}
     for name in (config.style, config.val_style):
         recipe = load_recipe(name)
@@ -155,13 +183,14 @@ def save_weights(
 
 
 def _bias(network: TrainableNetwork, head: set[int]) -> str:
-    """The name of the bias of the head's classes."""
+    """Return the name of the bias of the head's classes."""
     for name, tensor in network.weights().items():
         if tensor.shape in {(1,), (2,)} and tensor.data_ptr() in head:
             return name
     raise ConfigError(
-        "this backbone's head has no bias to move its scores by; bench train takes --flagged 0, and"
-        " bench validate tells the AUC without --flagged and --out"
+        "this backbone's head has no bias that could shift its scores; use --flagged 0"
+        " for bench train, and bench validate without --flagged and --out to measure the"
+        " AUC"
     )
 
 

@@ -6,7 +6,15 @@ import argparse
 import shlex
 
 from lesb_plugin.train.options import TrainConfig
-from registry import add_config_flags, add_dry_run_flag, given_flags, print_table, resolve, say
+from registry import (
+    add_config_flags,
+    add_dry_run_flag,
+    given_flags,
+    print_table,
+    resolve,
+    say,
+    this_rank,
+)
 
 __all__ = ["configure_train", "run_train"]
 
@@ -25,7 +33,7 @@ any weights on the same pseudo-fakes."""
 
 
 def configure_train(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench train`: those of TrainConfig."""
+    """Add the flags of `bench train`: those of TrainConfig."""
     parser.usage = f"{parser.prog} [options]"
     parser.epilog = _EXAMPLES
     add_config_flags(parser, TrainConfig)
@@ -43,6 +51,8 @@ def run_train(args: argparse.Namespace) -> int:
     from lesb_plugin.train.run import train  # loads torch: after what can fail without it
 
     result = train(config)
+    if not this_rank().first:
+        return 130 if result.interrupted else 0
     best = result.log.get("best")
     if best is not None:
         low, high = best["val"]["interval"]

@@ -77,12 +77,12 @@ class Learner(nn.Module):
         return logits  # (B, classes)
 
     def with_answer(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits (B, classes), and the layer's answer (B, outputs, h, w)."""
+        """Return logits (B, classes), and the layer's answer (B, outputs, h, w)."""
         logits, features = self._trainable.with_map(images)
         return logits, self.answer(features)
 
     def loss(self, answer: torch.Tensor, truth: Truth) -> torch.Tensor:
-        """Of an answer (B, outputs, h, w)."""
+        """Compute the loss of an answer (B, outputs, h, w)."""
         raise NotImplementedError
 
     def head(self) -> nn.Module:
@@ -104,19 +104,19 @@ class PartLearner(Learner):
 
     def loss(self, answer: torch.Tensor, truth: Truth) -> torch.Tensor:
         if truth.parts is None or truth.changed is None:
-            raise ValueError("parts cannot be learned from a batch without them")
+            raise ValueError("a lesson on parts needs a batch with parts")
         return part_loss(answer, truth.parts, truth.changed)
 
 
 def build_learner(aux: str, network: nn.Module, size: int, seed: int, parts: int) -> Learner:
-    """The learner of "masks", or of "parts", of which there are `parts`."""
+    """Return the learner of "masks", or of "parts", of which there are `parts`."""
     if aux == "masks":
         return MaskLearner(network, size, seed)
     return PartLearner(network, size, seed, outputs=parts)
 
 
 def mask_targets(masks: torch.Tensor, side: tuple[int, int]) -> torch.Tensor:
-    """(B, h, w) in [0, 1]: the share of a position that was changed, at whatever opacity.
+    """Return (B, h, w) in [0, 1]: the share of a position that was changed, at whatever opacity.
 
     `masks` are uint8 (B, S, S); a mask counts relative to its own peak.
     """

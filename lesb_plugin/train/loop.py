@@ -25,11 +25,20 @@ from lesb_plugin.train.lessons import Truth, build_learner
 from lesb_plugin.train.monitor import Stop, write_log
 from lesb_plugin.train.optimiser import Average, rate, set_rate, weight_groups
 from lesb_plugin.train.options import TrainConfig
+from lesb_plugin.train.parallel import Parallel, Step, norms_of
 from lesb_plugin.train.pictures import show_embeddings, show_pairs
-from lesb_plugin.train.record import curves_of, lasting_part, line_of
+from lesb_plugin.train.record import Tally, curves_of, lasting_part, line_of
 from lesb_plugin.train.step import step_gradients
 from lesb_plugin.train.validation import ValSet, verdict
-from registry import DataError, TrainableNetwork, progress_bar, reading, say_block
+from registry import (
+    DataError,
+    TrainableNetwork,
+    gather_at_first,
+    of_first,
+    progress_bar,
+    reading,
+    say_block,
+)
 
 __all__ = ["CHECKPOINT", "EARLIER", "LOG", "WEIGHTS", "Trainer"]
 
@@ -38,22 +47,11 @@ EARLIER = "earlier_weights.safetensors"  # the best of a run that was stopped af
 
 
 @dataclass
-class Tally:
-    """What is summed up over an epoch; goes into checkpoints."""
-
-    loss: float = 0.0
-    right: float = 0.0
-    steps: int = 0
-    pairs: int = 0
-    skipped: int = 0
-    making: float = 0.0  # seconds that one process needs for the pairs
-    computing: float = 0.0  # seconds of the steps
-    waiting: float = 0.0  # seconds between them
-
-
-@dataclass
 class Trainer:
-    """One run: its state, and how it moves on. `log` is what log.json holds."""
+    """One run: its state, and how it moves on. `log` is what log.json holds.
+
+    Every rank has the same; the first one alone writes.
+    """
 
     config: TrainConfig
     network: nn.Module
@@ -74,10 +72,12 @@ class Trainer:
             size, parts = self.maker.crop.size, len(self.maker.regions.parts)
             self.network = build_learner(config.aux, self.network, size, config.seed, parts)
         # Once: a style file that is edited or gone while the run goes on is not this run's recipe.
-        self.identity = run_identity(config, self.data_fingerprint)
+        norms = norms_of(config, self.device)
+        self.identity = run_identity(config, self.data_fingerprint, norms)
         self.network.to(self.device)
         self.order = Order(len(self.maker), config.pairs, config.epochs, config.seed)
         self.average = Average(self.network, config.ema)
+        self.parallel = Parallel(self.network, self.device)
         groups = weight_groups(self.network, self._trainable.head(), config)
         self.optimiser: torch.optim.Optimizer
         if config.optimiser == "adamw":
@@ -99,6 +99,7 @@ class Trainer:
             self.order.after(self.done),
             self.config.workers,
             with_parts=self.config.aux == "parts",
+            rank=self.parallel.rank,
         )
         try:
             with progress_bar(
@@ -111,9 +112,11 @@ class Trainer:
                     advance(1, self._figures())
                     if self.done % self.order.steps == 0:
                         self._end_epoch(board)
-                    if stop.reason:
+                    due = time.monotonic() - saved > 60 * self.config.checkpoint_minutes
+                    stopping, due = self.parallel.any_of(bool(stop.reason), due)
+                    if stopping:
                         break
-                    if time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
+                    if due:
                         self.save()
                         saved = time.monotonic()
         finally:
@@ -123,10 +126,12 @@ class Trainer:
         if self.done == len(self.order):
             return ""
         self._keep_stopped()
-        return stop.reason
+        return of_first(stop.reason) or "interrupted"
 
     def _figures(self) -> str:
-        """What the bar ends with: loss and accuracy of the epoch so far, AUC on val, step size."""
+        """Return what the bar ends with: loss and accuracy of the epoch so far, AUC on val, step
+        size.
+        """
         tally = self.tally
         best = f", val AUC {self.best:.3f}" if math.isfinite(self.best) else ""
         return (
@@ -147,7 +152,7 @@ class Trainer:
             yield batch
 
     def _step(self, batch: Batch) -> dict[str, float]:
-        """One step, and its curves."""
+        """Return one step, and its curves."""
         start = time.perf_counter()
         images = batch.images.to(self.device).flatten(0, 1)  # (2n, S, S, 3), real before fake
         truth = _truth(batch, self.device)
@@ -155,9 +160,11 @@ class Trainer:
         step_size = rate(self.config, self.done, len(self.order))
         set_rate(self.optimiser, step_size)
         self.network.train()
-        loss, right = step_gradients(
-            self.network, images.permute(0, 3, 1, 2).float() / 255, labels, truth, self.config
-        )
+        pixels = images.permute(0, 3, 1, 2).float() / 255
+        self.parallel.begin(len(batch.images))
+        own = step_gradients(self.network, pixels, labels, truth, self.config, self.parallel)
+        found = self.parallel.end(batch, *own)
+        loss = found.loss
         if not math.isfinite(loss):
             raise DataError(
                 f"the loss is {loss} at step {self.done}; lower --learning-rate, clip with --clip 1"
@@ -166,15 +173,15 @@ class Trainer:
         self.optimiser.step()
         self.done += 1
         self.average.update(self.network, self.done)
-        self._count(batch, loss, right, time.perf_counter() - start)
-        return {"step/loss": loss, "step/accuracy": right, "step/size": step_size}
+        self._count(found, time.perf_counter() - start)
+        return {"step/loss": loss, "step/accuracy": found.right, "step/size": step_size}
 
-    def _count(self, batch: Batch, loss: float, right: float, seconds: float) -> None:
+    def _count(self, step: Step, seconds: float) -> None:
         tally = self.tally
-        tally.loss, tally.right = tally.loss + loss, tally.right + right
-        tally.steps, tally.pairs = tally.steps + 1, tally.pairs + len(batch.images)
-        tally.skipped += len(batch.skipped)
-        tally.making, tally.computing = tally.making + batch.seconds, tally.computing + seconds
+        tally.loss, tally.right = tally.loss + step.loss, tally.right + step.right
+        tally.steps, tally.pairs = tally.steps + 1, tally.pairs + step.pairs
+        tally.skipped += step.skipped
+        tally.making, tally.computing = tally.making + step.seconds, tally.computing + seconds
         self.seconds += seconds
 
     # --- epochs ------------------------------------------------------------------------------
@@ -193,7 +200,7 @@ class Trainer:
         board.scalars(curves_of(record), self.done)
         self.log["epochs"].append(record)
         self.log["seconds"] = round(self.seconds, 1)
-        write_log(self.out / LOG, self.log)
+        self._write_log()
         if not self.config.quiet:
             say_block(line_of(record, self.config.epochs))
         self.tally = Tally()
@@ -220,20 +227,26 @@ class Trainer:
         """
         if not self.tally.steps:
             return  # an epoch has just ended
-        weights, best = self.out / WEIGHTS, self.best
+        weights, best, first = self.out / WEIGHTS, self.best, self.parallel.rank.first
         record = self._record(1 + self.done // self.order.steps)
-        if weights.is_file():
+        if first and weights.is_file():
             shutil.copyfile(weights, self.out / EARLIER)
         self._validate(record)
-        if self.best == best:
+        if first and self.best == best:
             (self.out / EARLIER).unlink(missing_ok=True)
         self.log["stopped"] = {"step": self.done, **record}
-        write_log(self.out / LOG, self.log)
+        self._write_log()
         if not self.config.quiet:
             say_block(line_of(record, self.config.epochs))
 
+    def _write_log(self) -> None:
+        if self.parallel.rank.first:
+            write_log(self.out / LOG, self.log)
+
     def _put_back(self) -> None:
         """The best weights as of the checkpoint."""
+        if not self.parallel.rank.first:
+            return
         earlier, weights = self.out / EARLIER, self.out / WEIGHTS
         if earlier.is_file():
             earlier.replace(weights)
@@ -242,6 +255,7 @@ class Trainer:
 
     def _validate(self, record: dict[str, Any]) -> None:
         start = time.perf_counter()
+        self.parallel.take_from_first(self.average.network)
         found = verdict(
             self.average.network,
             self.val,
@@ -255,6 +269,8 @@ class Trainer:
         if found.auc > self.best:
             self.best = found.auc
             self.log["best"] = {"epoch": record["epoch"], "val": record["val"]}
+            if not self.parallel.rank.first:
+                return
             trainable = cast(TrainableNetwork, self.average.network)
             flagged = self.config.flagged
             shift = found.exceeded_by(flagged) if flagged else 0.0
@@ -264,12 +280,15 @@ class Trainer:
 
     def save(self) -> None:
         """Write all that `resume` needs."""
+        states = gather_at_first(torch.get_rng_state())
+        if states is None:
+            return
         state = {
             **self.identity,
             "network": self.network.state_dict(),
             "average": self.average.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "random": torch.get_rng_state(),
+            "random": torch.stack(states),  # by rank
             "done": self.done,
             "best": self.best,
             "seconds": self.seconds,
@@ -284,7 +303,9 @@ class Trainer:
             self.network.load_state_dict(state["network"])
             self.average.network.load_state_dict(state["average"])
             self.optimiser.load_state_dict(state["optimiser"])
-            torch.set_rng_state(state["random"].cpu())
+            states = state["random"].cpu()
+            own = states if states.dim() == 1 else states[self.parallel.rank.number]
+            torch.set_rng_state(own)  # of one process alone, as it once was
             self.done, self.best = int(state["done"]), float(state["best"])
             self.seconds, self.log = float(state["seconds"]), dict(state["log"])
             self.tally = Tally(**state["tally"])
@@ -292,7 +313,7 @@ class Trainer:
 
 
 def _truth(batch: Batch, device: str) -> Truth:
-    """Of the images of a batch in a row, real before fake."""
+    """Return the labels of the images of a batch in a row, real before fake."""
     parts = changed = None
     if batch.parts is not None and batch.changed is not None:
         parts, changed = (

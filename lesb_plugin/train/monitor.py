@@ -28,11 +28,11 @@ class Stop:
 
     @property
     def reason(self) -> str:
-        """Why to stop now, or an empty string."""
+        """Say why to stop now, or an empty string."""
         if self.interrupted:
             return "interrupted"
         over = self._deadline is not None and time.monotonic() >= self._deadline
-        return "the minutes are over" if over else ""
+        return "the time is up" if over else ""
 
 
 @contextmanager
@@ -56,13 +56,13 @@ def stopping(minutes: float | None) -> Iterator[Stop]:
 
 
 def write_png(path: Path, image: NDArray[np.uint8]) -> None:
-    """A PNG of an RGB image."""
+    """Write an RGB image as PNG."""
     with replacing(path) as temporary:
         temporary.write_bytes(cv2.imencode(".png", image[..., ::-1])[1].tobytes())
 
 
 def write_log(path: Path, log: Mapping[str, Any]) -> None:
-    """The log as JSON, an epoch per line."""
+    """Write the log as JSON, an epoch per line."""
     head = {key: value for key, value in log.items() if key != "epochs"}
     lines = ",\n".join("  " + json.dumps(epoch) for epoch in log["epochs"])
     text = json.dumps(head, indent=1)[:-2] + f',\n "epochs": [\n{lines}\n ]\n}}\n'

@@ -19,7 +19,7 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def rate(config: TrainConfig, step: int, steps: int) -> float:
-    """The step size at `step` of `steps` as a share of the largest: up, flat, down to 0."""
+    """Return the step size at `step` of `steps` as a share of the largest: up, flat, down to 0."""
     rising, flat = config.warmup * steps, max(config.flat, config.warmup) * steps
     if step < rising:
         return (step + 1) / (rising + 1)
@@ -30,7 +30,7 @@ def rate(config: TrainConfig, step: int, steps: int) -> float:
 
 
 def weight_groups(network: nn.Module, head: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
-    """Parameters by step size and decay; `peak` is a group's largest step size.
+    """Return parameters by step size and decay; `peak` is a group's largest step size.
 
     Biases and the scales of norms, whatever has one dimension, do not decay.
     """
@@ -49,14 +49,15 @@ def weight_groups(network: nn.Module, head: nn.Module, config: TrainConfig) -> l
 
 
 def set_rate(optimiser: torch.optim.Optimizer, share: float) -> None:
-    """Every group to `share` of its largest step size."""
+    """Set every group to `share` of its largest step size."""
     for group in optimiser.param_groups:
         group["lr"] = group["peak"] * share
 
 
 @contextmanager
 def perturbed(parameters: Iterable[nn.Parameter], rho: float) -> Iterator[None]:
-    """Parameters moved by `rho` along their common gradient; inside, their gradients are gone.
+    """Yield parameters moved by `rho` along their common gradient; inside, their gradients are
+    gone.
 
     The gradient taken there is that of sharpness-aware minimisation (Foret et al., 2021); what the
     parameters were is put back exactly.

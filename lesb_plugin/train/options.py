@@ -36,7 +36,7 @@ class ValidateConfig(ValSettings):
     )
     flagged: float | None = option(
         None,
-        "recalibrate: share of val's reals to score above 0.5 with the weights in --out",
+        "recalibrate: share of val's reals that scores above 0.5 with the weights in --out",
         min=1e-6,
         max=0.5,
     )
@@ -77,20 +77,30 @@ class TrainConfig(ValSettings):
     )
     flat: float = option(0.0, "share of the steps before the step size falls", min=0, max=0.99)
     smoothing: float = option(0.05, "label smoothing", min=0, max=0.5)
+    batch_norm: Literal["auto", "synchronised", "per-rank"] = option(
+        "auto",
+        "under torchrun: statistics of the images of all processes or of each one's own; auto:"
+        " synchronised on GPUs",
+    )
     aux: Literal["masks", "parts", "none"] = option(
         "masks",
-        "second task, on a feature map: where was the face changed? masks: at every position;"
-        " parts: which part of the face; none: no second task",
+        "second task on a feature map: where was the face changed? masks: at every"
+        " position; parts: which part of the face; none: no second task",
     )
     aux_weight: float = option(2.0, "weight of the second task's loss", min=0)
     frozen: int = option(0, "how many of the first stages to freeze, the stem included", min=0)
     clip: float = option(2.0, "clip the gradient to this norm; 0 for no clipping", min=0)
-    ema: float = option(0.995, "decay per step of averaged weights; 0 for no average", max=0.9999)
+    ema: float = option(
+        0.995, "decay per step of the averaged weights; 0 for no average", max=0.9999
+    )
 
     # Selection, checkpoints, time.
     flagged: float = option(
         0.05,
-        "calibrate the kept weights: share of val's reals above 0.5; 0 leaves them as trained",
+        (
+            "calibrate the weights: share of val's reals that scores above 0.5; 0 leaves them"
+            " as trained"
+        ),
         min=0,
         max=0.5,
     )

@@ -38,7 +38,7 @@ def show_pairs(
 
 
 def show_embeddings(board: Board, network: nn.Module, val: ValSet, device: str, seed: int) -> None:
-    """What the head of a network sees of some of the val images, by method."""
+    """Show what the head of a network sees of some of the val images, by method."""
     if board:
         rows = chosen(len(val.images), POINTS, seed)
         labels = {
@@ -52,14 +52,14 @@ def show_embeddings(board: Board, network: nn.Module, val: ValSet, device: str, 
 
 
 def example_pairs(maker: PairMaker, epoch: int, most: int) -> list[CropPair]:
-    """Pairs of the first `most` faces, an even number of them wherever there are two."""
+    """Return pairs of the first `most` faces, an even number of them wherever there are two."""
     drawn = [maker.make(epoch, face) for face in range(min(most, len(maker)))]
     found = [each for each in drawn if isinstance(each, CropPair)]
     return found[: len(found) - len(found) % 2] or found
 
 
 def pair_sheet(pairs: Sequence[CropPair]) -> Image:
-    """Real, fake and mask of each pair, two pairs beside each other; uint8 RGB."""
+    """Return real, fake and mask of each pair, two pairs beside each other; uint8 RGB."""
     cells = [[*each.images, each.mask] for each in pairs]
     if len(cells) > 1:
         cells = [left + right for left, right in zip(cells[::2], cells[1::2], strict=True)]
@@ -67,7 +67,7 @@ def pair_sheet(pairs: Sequence[CropPair]) -> Image:
 
 
 def _mask_sheet(pairs: Sequence[CropPair], learned: NDArray[np.float32] | None) -> Image:
-    """Fakes, their masks over them, and over them what a network draws (n, h, w)."""
+    """Return fakes, their masks over them, and over them what a network draws (n, h, w)."""
     rows = []
     for at, each in enumerate(pairs):
         fake = each.images[1]
@@ -81,7 +81,9 @@ def _mask_sheet(pairs: Sequence[CropPair], learned: NDArray[np.float32] | None) 
 
 @torch.inference_mode()
 def _drawn_masks(network: nn.Module, images: Image, device: str) -> NDArray[np.float32] | None:
-    """(n, h, w) in [0, 1], where images (n, S, S, 3) were changed; None if that is not learned."""
+    """Return (n, h, w) in [0, 1], where images (n, S, S, 3) were changed; None if that is not
+    learned.
+    """
     if not isinstance(network, Learner):
         return None
     network.eval()
@@ -92,7 +94,7 @@ def _drawn_masks(network: nn.Module, images: Image, device: str) -> NDArray[np.f
 
 @torch.inference_mode()
 def _embeddings(network: nn.Module, images: Image, device: str) -> NDArray[np.float32]:
-    """(n, d): what reaches the head of images (n, S, S, 3)."""
+    """Return (n, d): what reaches the head of images (n, S, S, 3)."""
     network = network.network if isinstance(network, Learner) else network
     network.eval()
     found: list[torch.Tensor] = []

@@ -16,11 +16,11 @@ examples:
 
 Sharpness is the variance of the Laplacian of a face crop at 160 x 200 pixels, fine detail the share
 of the energy in the finer half of the frequencies. If your data is softer or sharper than what a
-style draws, a detector trained with that style calls your real faces fake more often."""
+style produces, a detector trained with that style calls your real faces fake more often."""
 
 
 def configure_quality(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench quality`: those of QualityConfig."""
+    """Add the flags of `bench quality`: those of QualityConfig."""
     parser.usage = f"{parser.prog} [options]"
     parser.epilog = _EXAMPLES
     add_config_flags(parser, QualityConfig)

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from lesb_plugin.train.checkpoint import FREE
 
-__all__ = ["curves_of", "lasting_part", "line_of"]
+__all__ = ["Tally", "curves_of", "lasting_part", "line_of"]
+
+
+@dataclass
+class Tally:
+    """What is summed up over an epoch; goes into checkpoints."""
+
+    loss: float = 0.0
+    right: float = 0.0
+    steps: int = 0
+    pairs: int = 0
+    skipped: int = 0
+    making: float = 0.0  # seconds that one process needs for the pairs
+    computing: float = 0.0  # seconds of the steps
+    waiting: float = 0.0  # seconds between them
 
 
 def lasting_part(log: Mapping[str, Any]) -> dict[str, Any]:
-    """What of the log goes with the weights: no times or places, as equal runs give equal files."""
+    """Return what of the log goes with the weights: no times or places, as equal runs give equal
+    files.
+    """
     stable = {key: value for key, value in log.items() if key not in {"epochs", "seconds"}}
     if "config" in stable:
         stable["config"] = {key: v for key, v in stable["config"].items() if key not in FREE}
@@ -22,7 +39,7 @@ def lasting_part(log: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def curves_of(record: dict[str, Any]) -> dict[str, float]:
-    """One point of each curve."""
+    """Return one point of each curve."""
     values = {f"train/{key}": value for key, value in record.items() if key not in {"epoch", "val"}}
     if "val" in record:
         values["val/auc"] = record["val"]["auc"]
@@ -31,7 +48,7 @@ def curves_of(record: dict[str, Any]) -> dict[str, float]:
 
 
 def line_of(record: dict[str, Any], epochs: int) -> str:
-    """What the terminal says of an epoch, and of its validation where there was one."""
+    """Return what the terminal says of an epoch, and of its validation where there was one."""
     text = (
         f"epoch {record['epoch']}/{epochs}: loss {record['loss']:.4f}, accuracy"
         f" {record['accuracy']:.3f}, {record['pairs_per_second']:.1f} pairs/s (a step"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from lesb_plugin.train.checkpoint import load_same_run
 from lesb_plugin.train.loop import CHECKPOINT, EARLIER, LOG, WEIGHTS, Trainer
 from lesb_plugin.train.monitor import stopping, write_png
 from lesb_plugin.train.options import TrainConfig
+from lesb_plugin.train.parallel import Norms, norms_of, seed_rank, with_norms
 from lesb_plugin.train.pictures import example_pairs, pair_sheet
 from lesb_plugin.train.val_set import stored_faces, val_set
 from registry import (
@@ -21,16 +22,22 @@ from registry import (
     FreezableNetwork,
     TrainableBackbone,
     as_yaml,
+    mark_begun,
+    of_first,
     opened_folder,
     package_versions,
     prepare_training,
     scratch_folder,
+    this_rank,
+    wait_for_all,
+    was_begun,
     write_text,
 )
 
 __all__ = ["TrainResult", "plan_training", "train"]
 
 CLASSES = 2  # real, fake
+_BEGUN = "train"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,16 +57,25 @@ def train(config: TrainConfig) -> TrainResult:
 
     `out` holds weights.safetensors (the best on val), checkpoint.pt, log.json, config.yaml,
     pairs.png and TensorBoard's files.
+
+    Processes that torchrun starts train one network together; the first one writes.
     """
     load_recipe(config.style), load_recipe(config.val_style)  # what is wrong there is said at once
     out = Path(config.out or f"runs/train_{config.backbone.replace('/', '_')}")
+    if was_begun(_BEGUN):  # torchrun starts all ranks again when one has died
+        there = of_first((out / CHECKPOINT).exists())
+        config = replace(config, resume=there, overwrite=not there)
     _refuse_taken(out, config)
+    if not this_rank().first:
+        return _train(replace(config, quiet=True, tensorboard=False), out)
     with opened_folder(out):
         return _train(config, out)
 
 
 def plan_training(config: TrainConfig) -> list[tuple[str, str]]:
-    """What `train` would do, checked but not done; raises what it would raise before it begins."""
+    """Return what `train` would do, checked but not done; raises what it would raise before it
+    begins.
+    """
     load_recipe(config.style), load_recipe(config.val_style)
     out = Path(config.out or f"runs/train_{config.backbone.replace('/', '_')}")
     _refuse_taken(out, config)
@@ -77,9 +93,11 @@ def plan_training(config: TrainConfig) -> list[tuple[str, str]]:
 
 def _train(config: TrainConfig, out: Path) -> TrainResult:
     inputs = prepare_training(config)
-    saved = None
+    norms, saved = norms_of(config, inputs.device), None
     if config.resume:  # another run is told before faces are read for it
-        saved = load_same_run(out / CHECKPOINT, inputs.device, config, inputs.data_fingerprint)
+        saved = load_same_run(
+            out / CHECKPOINT, inputs.device, config, inputs.data_fingerprint, norms
+        )
     crop = inputs.backbone.crop
     with (
         scratch_folder("train") as scratch,
@@ -97,7 +115,7 @@ def _train(config: TrainConfig, out: Path) -> TrainResult:
         )
         trainer = Trainer(
             config=config,
-            network=_network(config, inputs.backbone),
+            network=_network(config, inputs.backbone, norms),
             maker=maker,
             val=val_set(config, inputs.val, crop, scratch),
             out=out,
@@ -109,9 +127,12 @@ def _train(config: TrainConfig, out: Path) -> TrainResult:
             trainer.resume(saved)
             saved = None  # as large as the network, its average and the optimiser together
         else:
-            _begin(out, config, maker)
+            seed_rank(config.seed, inputs.device)
+            if this_rank().first:
+                _begin(out, config, maker)
         with stopping(config.minutes) as stop:
             stopped = trainer.run(stop)
+        wait_for_all()  # the first rank's file of faces is all ranks'
     return TrainResult(
         out=out,
         weights=out / WEIGHTS if (out / WEIGHTS).is_file() else None,
@@ -122,15 +143,15 @@ def _train(config: TrainConfig, out: Path) -> TrainResult:
     )
 
 
-def _network(config: TrainConfig, backbone: TrainableBackbone) -> nn.Module:
-    network = backbone.trainable(CLASSES, config.seed)
+def _network(config: TrainConfig, backbone: TrainableBackbone, norms: Norms = "") -> nn.Module:
+    network = with_norms(cast(nn.Module, backbone.trainable(CLASSES, config.seed)), norms)
     if config.frozen:
         if not isinstance(network, FreezableNetwork):
             raise ConfigError(
                 f"stages of backbone {backbone.name!r} cannot be frozen; pass --frozen 0"
             )
         network.freeze(config.frozen)
-    return cast(nn.Module, network)
+    return network
 
 
 def _refuse_taken(out: Path, config: TrainConfig) -> None:
@@ -140,7 +161,7 @@ def _refuse_taken(out: Path, config: TrainConfig) -> None:
         )
     there = [name for name in (CHECKPOINT, WEIGHTS, LOG) if (out / name).exists()]
     if there and not (config.resume or config.overwrite):
-        go_on = "--resume to go on with that run, " if CHECKPOINT in there else ""
+        go_on = "--resume to continue that run, " if CHECKPOINT in there else ""
         raise ConfigError(
             f"{out / there[0]} exists already; pass {go_on}--overwrite to start over, or another"
             " --out"
@@ -154,6 +175,7 @@ def _begin(out: Path, config: TrainConfig, maker: PairMaker) -> None:
     write_text(out / "config.yaml", as_yaml(config))
     if pairs := example_pairs(maker, 0, 12):
         write_png(out / "pairs.png", pair_sheet(pairs))
+    mark_begun(_BEGUN)
 
 
 def _log(

@@ -12,6 +12,7 @@ from torch import nn
 from lesb_plugin.train.lessons import Learner, Truth
 from lesb_plugin.train.optimiser import perturbed, still_statistics
 from lesb_plugin.train.options import TrainConfig
+from lesb_plugin.train.parallel import Parallel
 
 __all__ = ["split_pairs", "step_gradients"]
 
@@ -22,21 +23,26 @@ def step_gradients(
     labels: torch.Tensor,
     truth: Truth,
     config: TrainConfig,
+    parallel: Parallel | None = None,
 ) -> tuple[float, float]:
     """Leave the gradients of one step in the parameters; the loss and the share of right answers.
 
     `images` (2n, 3, S, S) are n pairs, real before fake; the two of a pair are never seen in one
     forward pass (`apart`). The loss is that of the labels; a Learner's gradients are also those of
     its second lesson. With SAM they are those at the worst point near by; the loss is that of the
-    weights themselves.
+    weights themselves. With `parallel` they are of all ranks' images; the loss is this rank's.
     """
+    passes = parallel or Parallel(network, images.device.type)
 
     def backward() -> tuple[float, float]:
         loss = right = 0.0
-        for rows in split_pairs(len(images)):
+        halves = split_pairs(len(images))
+        for rows in halves:
             share = len(rows) / len(images)
-            found = _losses(network, images[rows], labels[rows], truth.of(rows), config)
-            (share * found.whole).backward()  # type: ignore[no-untyped-call]
+            with passes.one_pass(last=rows is halves[-1]):
+                found = _losses(passes, images[rows], labels[rows], truth.of(rows), config)
+                whole = passes.weight * share * found.whole
+                whole.backward()  # type: ignore[no-untyped-call]
             loss += share * float(found.labels.detach())
             right += share * found.right
         return loss, right
@@ -51,30 +57,26 @@ class _Losses(NamedTuple):
 
 
 def _losses(
-    network: nn.Module,
+    passes: Parallel,
     images: torch.Tensor,
     labels: torch.Tensor,
     truth: Truth,
     config: TrainConfig,
 ) -> _Losses:
     """Of one forward pass."""
-    answer = None
     enabled = config.precision == "bfloat16"
     with torch.autocast(images.device.type, torch.bfloat16, enabled=enabled):
-        if isinstance(network, Learner):
-            logits, answer = network.with_answer(images)  # (n, 2), (n, outputs, h, w)
-        else:
-            logits = network(images)
+        logits, answer = passes.passes(images)
     whole = loss = nn.functional.cross_entropy(
         logits.float(), labels, label_smoothing=config.smoothing
     )
-    if isinstance(network, Learner) and answer is not None:
-        whole = loss + config.aux_weight * network.loss(answer, truth)
+    if isinstance(passes.network, Learner) and answer is not None:
+        whole = loss + config.aux_weight * passes.network.loss(answer, truth)
     return _Losses(loss, whole, float((logits.argmax(dim=1) == labels).float().mean()))
 
 
 def split_pairs(count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows of the two forward passes over `count` images, pairs in a row: no pair in either.
+    """Return rows of the two forward passes over `count` images, pairs in a row: no pair in either.
 
     Each holds as many reals as fakes (give or take one pair). In a pass with both of a pair, batch
     norm's statistics give away which is which, and a network learns to read them rather than the

@@ -19,7 +19,7 @@ __all__ = ["stored_faces", "val_set"]
 def stored_faces(
     config: ValSettings, samples: Sequence[Sample], path: Path, label: str
 ) -> FaceStore:
-    """Samples decoded into the file `path`; `label` stands beside the bar."""
+    """Return samples decoded into the file `path`; `label` stands beside the bar."""
     return build_store(
         samples,
         path,
@@ -33,7 +33,9 @@ def stored_faces(
 def val_set(
     config: ValSettings, samples: Sequence[Sample], crop: CropPolicy, scratch: Path
 ) -> ValSet:
-    """The same images in every run: their seed is no setting; nothing in them hides or bends."""
+    """Return the same images in every run: their seed is no setting; nothing in them hides or
+    bends.
+    """
     stored = stored_faces(config, samples, scratch / "val", "reading val faces")
     maker = pair_maker(stored, crop, config.val_style, purpose="val")
     placement = replace(maker.recipe.placement, bend_p=0.0)

@@ -44,7 +44,9 @@ class Validation:
     sha256: str
 
     def rows(self) -> Sequence[Row]:
-        """Of a table: pseudo-fakes, their number, AUC, its 95 % interval over people."""
+        """Return the rows of a table: pseudo-fakes, their number, AUC, its 95 % interval over
+        people.
+        """
         found = self.verdict
         fakes = sum(count for name, count in self.counts.items() if name)
         interval = f"[{found.low:.4f}, {found.high:.4f}]"
@@ -91,19 +93,20 @@ def _validate(config: ValidateConfig) -> Validation:
 
 
 def _check_asked(config: ValidateConfig) -> None:
-    """What is wrong with the arguments alone."""
+    """Check for what is wrong with the arguments alone."""
     if not config.train:
         raise ConfigError(
-            "nothing to judge by; pass --train DATA as in training: its val split is judged by,"
-            " or the data of --val"
+            "nothing to validate on; pass --train DATA as in training, whose val split is"
+            " used, or name data with --val"
         )
     if (config.out is None) != (config.flagged is None):
         given, other = (
             ("--out", "--flagged X") if config.flagged is None else ("--flagged", "--out")
         )
         raise ConfigError(
-            f"{given} needs {other}: --out FILE.safetensors --flagged 0.03 writes the weights so"
-            " that this share of val's reals scores above 0.5; leave both out to be told the AUC"
+            f"{given} needs {other}: --out FILE.safetensors --flagged 0.03 writes the"
+            " weights so that this share of val's reals scores above 0.5; omit both to"
+            " only measure the AUC"
         )
     if config.out is None:
         return
@@ -115,7 +118,7 @@ def _check_asked(config: ValidateConfig) -> None:
 
 
 def _with_own_head(backbone: TrainableBackbone) -> TrainableNetwork:
-    """The network with the head that its weights have, of two classes or one logit.
+    """Return the network with the head that its weights have, of two classes or one logit.
 
     Any other head would be replaced by one drawn from the seed, and so differ between two seeds.
     """
@@ -125,9 +128,9 @@ def _with_own_head(backbone: TrainableBackbone) -> TrainableNetwork:
         if all(torch.equal(one, other) for one, other in zip(*heads, strict=True)):
             return networks[0]
     raise ConfigError(
-        f"the weights of backbone {backbone.name!r} have no head of real and fake (two classes, or"
-        " one logit of fake) to judge; pass --weights FILE, such as what `bench train` writes, or"
-        " another --backbone"
+        f"the weights of backbone {backbone.name!r} have no real/fake head (two classes,"
+        " or one logit of fake) to validate; pass --weights FILE, such as the one that"
+        " `bench train` writes, or another --backbone"
     )
 
 

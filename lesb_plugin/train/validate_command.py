@@ -22,7 +22,7 @@ threshold by the head's bias. The order of scores does not change, and so neithe
 
 
 def configure_validate(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench validate`: those of ValidateConfig."""
+    """Add the flags of `bench validate`: those of ValidateConfig."""
     parser.usage = f"{parser.prog} [options]"
     parser.epilog = _EXAMPLES
     add_config_flags(parser, ValidateConfig)
@@ -39,8 +39,8 @@ def run_validate(args: argparse.Namespace) -> int:
     reals = found.verdict.reals
     say(f"{100 * (reals > 0).mean():.1f} % of the reals score above 0.5")
     if config.out is not None and config.flagged is not None:
-        say(f"{100 * config.flagged:.1f} % of them do with the weights: {config.out}, sha256"
-            f" {found.sha256}")  # fmt: skip
+        say(f"{100 * config.flagged:.1f} % of them do with the recalibrated weights:"
+        f" {config.out}, sha256 {found.sha256}")  # fmt: skip
         line = ["bench", "eval", "--detector", "linear", "--backbone", config.backbone]
         say(f"next:    {shlex.join([*line, '--weights', config.out])} --dataset DATA")
     return 0

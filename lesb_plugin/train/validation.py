@@ -15,7 +15,17 @@ from torch import nn
 from lesb_plugin.lfd.variants import Skipped, load_in_order
 from lesb_plugin.pseudo_fakes.crop_pair import CropPair
 from lesb_plugin.pseudo_fakes.pairs import PairMaker
-from registry import DataError, auc, auc_weighted, draw_weights, interval, progress
+from registry import (
+    DataError,
+    auc,
+    auc_weighted,
+    draw_weights,
+    gather,
+    interval,
+    map_shared,
+    progress,
+    this_rank,
+)
 
 __all__ = ["ValSet", "Verdict", "build_val_set", "verdict"]
 
@@ -50,7 +60,7 @@ class Verdict:
     reals: NDArray[np.float64]
 
     def exceeded_by(self, share: float) -> float:
-        """The logit of fake that `share`, in (0, 1), of the real images exceed."""
+        """Return the logit of fake that `share`, in (0, 1), of the real images exceed."""
         return float(np.quantile(self.reals, 1.0 - share))
 
     def record(self) -> dict[str, Any]:
@@ -65,45 +75,68 @@ class Verdict:
 def build_val_set(
     maker: PairMaker, path: Path, *, fakes: int, reals: int, workers: int, quiet: bool
 ) -> ValSet:
-    """`fakes` pseudo-fakes of every face, the families in turn; the reals of `reals` of them."""
+    """`fakes` pseudo-fakes of every face, the families in turn; the reals of `reals` of them.
+
+    Of the ranks on one machine the first makes them for all.
+    """
+    rank, own = this_rank(), None
+    if rank.local == 0:
+        own = path, _made(maker, path, fakes, reals, workers, quiet=quiet)
+    place = gather(own)[rank.head]
+    assert place is not None  # noqa: S101 - of the rank that has made them
+    path, records = place
+    if len({label for label, _, _ in records}) < 2:
+        raise DataError(f"no pairs to validate on could be made from {len(maker)} faces")
+    size = maker.crop.size
+    images = np.memmap(path, np.uint8, mode="r", shape=(len(records), size, size, 3))
+    labels, people, families = zip(*records, strict=True)
+    return ValSet(images, np.array(labels), np.array(people), np.array(families))
+
+
+def _made(
+    maker: PairMaker, path: Path, fakes: int, reals: int, workers: int, *, quiet: bool
+) -> list[tuple[int, int, str]]:
+    """Label, person and family of each image that is in the file then."""
     draws = cast(Any, _Draws(maker, fakes))
-    size, count = maker.crop.size, len(maker) * fakes
-    images = np.memmap(path, np.uint8, mode="w+", shape=(2 * count, size, size, 3))
-    records: list[tuple[int, int, str]] = []  # label, person, family
+    records: list[tuple[int, int, str]] = []
     numbers = _numbers([entry.identity for entry in maker.store.entries])
     items = cast(Iterator[CropPair | Skipped], load_in_order(draws, workers))
-    for at, item in enumerate(
-        progress(items, "pairs to validate on", total=count, unit="pair", quiet=quiet)
-    ):
-        if isinstance(item, Skipped):
-            continue  # a family that is impossible for this face; the next draw is of another one
-        face, draw = divmod(at, fakes)
-        for label in (0, 1) if draw < reals else (1,):
-            images[len(records)] = item.images[label]
-            records.append((label, numbers[face], item.family if label else ""))
-    if len({label for label, _, _ in records}) < 2:
-        raise DataError(f"no pairs to validate on could be made of {len(maker)} faces")
-    labels, people, families = zip(*records, strict=True)
-    return ValSet(images[: len(records)], np.array(labels), np.array(people), np.array(families))
+    bar = progress(
+        items, "pairs to validate on", total=len(maker) * fakes, unit="pair", quiet=quiet
+    )
+    with path.open("wb") as file:
+        for at, item in enumerate(bar):
+            if isinstance(item, Skipped):
+                continue  # a family that is impossible for this face; the next draw is another's
+            face, draw = divmod(at, fakes)
+            for label in (0, 1) if draw < reals else (1,):
+                file.write(np.ascontiguousarray(item.images[label]).tobytes())
+                records.append((label, numbers[face], item.family if label else ""))
+    return records
 
 
 @torch.inference_mode()
 def verdict(
     network: nn.Module, val: ValSet, *, device: str, precision: str, quiet: bool
 ) -> Verdict:
-    """Scores of every image, and what they amount to; the network is left in eval mode.
+    """Return scores of every image, and what they amount to; the network is left in eval mode.
 
+    Ranks share the images, and all get the same.
     It gives logits of real and fake (B, 2), or of fake alone (B, 1).
     """
     network.eval()
-    starts = range(0, len(val.images), _BATCH)
-    scores = np.empty(len(val.images))
-    for start in progress(starts, "validating", total=len(starts), unit="batch", quiet=quiet):
+
+    def scores_from(start: int) -> NDArray[np.float64]:
         batch = torch.from_numpy(np.array(val.images[start : start + _BATCH])).to(device)
         with torch.autocast(torch.device(device).type, torch.bfloat16, precision == "bfloat16"):
             logits = network(batch.permute(0, 3, 1, 2).float() / 255)  # (b, 2) or (b, 1)
         fake = logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits[:, 0]
-        scores[start : start + _BATCH] = fake.double().cpu().numpy()
+        found: NDArray[np.float64] = fake.double().cpu().numpy()
+        return found
+
+    starts = range(0, len(val.images), _BATCH)
+    found = map_shared(scores_from, starts, "validating", unit="batch", quiet=quiet)
+    scores = np.concatenate(found)
     if not np.isfinite(scores).all():
         raise DataError("the network gives NaN or infinite scores; lower --learning-rate")
     low, high = _interval(val, scores)
@@ -120,7 +153,7 @@ def _auc_of(val: ValSet, scores: NDArray[np.float64], chosen: NDArray[np.bool_])
 
 
 def _interval(val: ValSet, scores: NDArray[np.float64]) -> tuple[float, float]:
-    """The central 95 % of the AUC when people are drawn with replacement; NaN where it has none."""
+    """Return the central 95 % of the AUC over draws of people; NaN if it is undefined."""
     drawn = draw_weights(val.labels, val.people, _DRAWS, np.random.default_rng(0))
     found = interval(np.concatenate([auc_weighted(val.labels, scores, each) for each in drawn]))
     low, high = (np.nan if end is None else end for end in (found.low, found.high))

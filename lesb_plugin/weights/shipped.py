@@ -18,10 +18,10 @@ def build_sbi_efflite0(name: str, weights: str | None, seed: int = 0) -> Backbon
 
 
 def shipped_weights() -> Path:
-    """The file that comes with this package."""
+    """Return the file that comes with this package; one backbone has one."""
     return HERE / WEIGHTS
 
 
 def shipped_artefact(detector: str) -> Path:
-    """What `bench fit --detector DETECTOR --backbone sbi_efflite0` wrote."""
+    """Return what `bench fit --detector DETECTOR --backbone sbi_efflite0` wrote."""
     return HERE / artefact_name(detector)

@@ -19,7 +19,7 @@ __all__ = ["build_backbone", "build_embedder"]
 
 
 def build_embedder(chosen: Chosen, config: ModelSettings) -> Embedder:
-    """The chosen backbone with its weights, in its wrapper, on its device."""
+    """Return the chosen backbone with its weights, in its wrapper, on its device."""
     bare = build_backbone(
         _needed(chosen), config.weights, config.seed, config.threads, crop_from=config.crop_from
     )
@@ -47,7 +47,7 @@ def build_backbone(
     *,
     crop_from: str = "auto",
 ) -> Backbone:
-    """The backbone with its weights; torch gets `threads` threads before that.
+    """Return the backbone with its weights; torch gets `threads` threads before that.
 
     With a crop_from of WHOLE its crop policy is to take frames whole, and every record says so.
     """

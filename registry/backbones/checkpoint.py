@@ -66,7 +66,7 @@ TAR_MAGIC = slice(257, 262)  # `ustar` stands here in a real tar archive
 
 
 def load_state(path: Path | str) -> tuple[State, str]:
-    """The tensors of a checkpoint by name, and the sha256 of the file.
+    """Return the tensors of a checkpoint by name, and the sha256 of the file.
 
     Reads safetensors and torch files (the content decides, not the suffix), the latter with
     `weights_only=True`. A container such as `{"model": ...}` is opened and prefixes such as
@@ -82,11 +82,11 @@ def load_state(path: Path | str) -> tuple[State, str]:
 
 
 def _refuse_grown(size: int, path: Path) -> None:
-    """DataError where `size` bytes are far more than those of the file they came from."""
+    """Raise a DataError if `size` bytes are far more than those of the file they came from."""
     if size > _GROWTH * path.stat().st_size + _SMALL:
         raise DataError(
-            f"{path} would become {size:,} bytes in memory, far more than it has; it was made to"
-            " fill the memory, or is damaged"
+            f"{path} would take {size:,} bytes in memory, far more than its own size; it"
+            " is damaged, or was made to exhaust the memory"
         )
 
 
@@ -103,7 +103,7 @@ def _first_bytes(path: Path) -> bytes:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"cannot read the weights file {path}: {reason}") from error
     if not head:
-        raise DataError(f"the weights file {path} is empty (0 bytes); fetch it again")
+        raise DataError(f"the weights file {path} is empty (0 bytes); download it again")
     return head
 
 
@@ -112,16 +112,16 @@ def _read_safetensors(path: Path) -> State:
         return dict(load_file(path))
     except SafetensorError as error:
         raise DataError(
-            f"{path} is not a whole safetensors file ({error}); it is damaged or was cut short"
-            " while it was copied, fetch it again"
+            f"{path} is not a complete safetensors file ({error}); it is damaged or was"
+            " cut short in copying, so download it again"
         ) from error
 
 
 def _read_torch(path: Path, head: bytes) -> Any:
-    """The object in a torch file; every failure says what kind of file it is instead."""
+    """Return the object in a torch file; every failure says what kind of file it is instead."""
     for magic, kind in MAGIC:
         if head.lstrip().startswith(magic):
-            raise DataError(f"{path} is no checkpoint but {kind}")
+            raise DataError(f"{path} is not a checkpoint but {kind}")
     if head[TAR_MAGIC] == b"ustar":
         raise DataError(f"{path} is a tar archive; unpack it and pass the weights file in it")
     if zipfile.is_zipfile(path):
@@ -142,26 +142,27 @@ def _refused_pickle(path: Path, reason: str) -> str:
     if found is None:
         return _unreadable(path, reason)
     return (
-        f"{path} holds Python objects ({found[1]}), and reading those runs code from the file,"
-        " which is not done; where it was written, save the tensors alone:"
-        " torch.save(model.state_dict(), 'weights.pt') or safetensors.torch.save_file(...)"
+        f"{path} holds Python objects ({found[1]}), and reading those would run code from"
+        " the file, which bench does not do; where it was written, save only the tensors:"
+        " torch.save(model.state_dict(), 'weights.pt') or"
+        " safetensors.torch.save_file(...)"
     )
 
 
 def _unreadable(path: Path, reason: str) -> str:
     if "TorchScript" in reason:
         return (
-            f"{path} is a TorchScript program, not a state dict; save the tensors alone with"
-            " torch.save(torch.jit.load(path).state_dict(), 'weights.pt')"
+            f"{path} is a TorchScript program, not a state dict; save only the tensors"
+            " with torch.save(torch.jit.load(path).state_dict(), 'weights.pt')"
         )
     return (
-        f"{path} is neither a torch nor a safetensors file, or it is damaged or was cut short while"
-        " it was copied; fetch it again"
+        f"{path} is neither a torch nor a safetensors file, or it is damaged or was cut"
+        " short in copying; download it again"
     )
 
 
 def _open_container(content: Any, path: Path) -> State:
-    """The state dict inside `held`: itself, or the value of one of CONTAINERS."""
+    """Return the state dict inside `held`: itself, or the value of one of CONTAINERS."""
     if isinstance(content, Mapping):
         for key in CONTAINERS:
             if isinstance(content.get(key), Mapping):
@@ -172,13 +173,13 @@ def _open_container(content: Any, path: Path) -> State:
     else:
         what = f"a {type(content).__name__}"
     raise DataError(
-        f"{path} holds no state dict but {what}; a state dict maps names to tensors and stands at"
-        f" the top or under one of {', '.join(CONTAINERS)}"
+        f"{path} holds {what} and no state dict; a state dict maps names to tensors, at"
+        f" the top level or under one of {', '.join(CONTAINERS)}"
     )
 
 
 def _without_prefixes(state: State) -> State:
-    """Without `module.` and its like, where every name has it, and without the counter of SWA."""
+    """Remove `module.` and its like if every name has it, and the counter of SWA."""
     state = {name: tensor for name, tensor in state.items() if name != AVERAGED}
     for prefix in PREFIXES:
         if all(name.startswith(prefix) for name in state):
@@ -205,13 +206,13 @@ def state_sha256(state: Mapping[str, torch.Tensor]) -> str:
 FAMILIES: tuple[tuple[str, str], ...] = (
     (
         r"^(backbone\.)?efficientnet\._",
-        "a DeepfakeBench efficientnetb4 or SBI, which differ in what they are fed alone",
+        "a DeepfakeBench efficientnetb4 or SBI, which differ only in their input",
     ),
     (r"^_conv_stem\.weight$", "an efficientnet_pytorch EfficientNet"),
     (r"^conv_stem\.weight$", "a timm EfficientNet or MobileNet"),
     (r"\.self_attn\.\w+\.weight_main$", "an Effort detector (CLIP ViT with a residual by SVD)"),
     (r"^feature_extractor\.vision_model\.", "a GenD detector (CLIP ViT)"),
-    (r"(^|\.)embeddings\.class_embedding$", "a CLIP vision tower of Hugging Face's"),
+    (r"(^|\.)embeddings\.class_embedding$", "a CLIP vision tower from Hugging Face"),
     (r"^(backbone\.)?resnet\.0\.weight$", "a DeepfakeBench resnet34 (CNN-Aug)"),
     (r"^backbone\.block1\.rep\.", "an Xception of DeepfakeBench (or its CORE, FWA, RFM)"),
     (r"^block1\.rep\.", "an Xception"),
@@ -229,7 +230,7 @@ HEADS = re.compile(
 
 
 def looks_like(state: Mapping[str, torch.Tensor]) -> str:
-    """What a state dict seems to be, for error texts."""
+    """Return what a state dict seems to be, for error texts."""
     heads = [tensor for name, tensor in state.items() if HEADS.search(name) and tensor.ndim >= 2]
     classes = f" with {heads[-1].shape[0]} classes" if heads else ""
     tensors = f"{len(state)} tensors: {_few(state)}"
@@ -237,12 +238,12 @@ def looks_like(state: Mapping[str, torch.Tensor]) -> str:
 
 
 def kind_of(state: Mapping[str, torch.Tensor]) -> str:
-    """The network that the names of a state dict belong to."""
+    """Return the network that the names of a state dict belong to."""
     member = member_of(state)
     if member is not None:
         return member.kind
     kinds = (k for pattern, k in FAMILIES if any(re.search(pattern, name) for name in state))
-    return next(kinds, "a network this program does not know")
+    return next(kinds, "a network that this program does not know")
 
 
 def load_strict(model: torch.nn.Module, state: State, what: str) -> None:

@@ -43,7 +43,7 @@ class UnitLength(nn.Module):
 
 
 def hf_clip_to_timm(state: State) -> State:
-    """A CLIP vision tower of Hugging Face's under the names of timm's `vit_*_clip_*`.
+    """Return a CLIP vision tower of Hugging Face's under the names of timm's `vit_*_clip_*`.
 
     Whatever stands before the tower's names; with the head of DeepfakeBench's CLIP, of Effort,
     whose attention weights are a fixed part and a low-rank residual (added here), or of GenD. A
@@ -77,7 +77,7 @@ def _without_unused(state: State) -> State:
 
 
 def _folded(tower: State) -> State:
-    """Weights for their two parts: W = W_main + U diag(s) V (Effort)."""
+    """Return weights for their two parts: W = W_main + U diag(s) V (Effort)."""
     folded = {}
     for name, tensor in tower.items():
         layer, _, part = name.rpartition(".")

@@ -27,7 +27,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def resolve_device(name: str) -> str:
-    """The device that `name` stands for; ConfigError if this machine does not have it.
+    """Return the device that `name` stands for; ConfigError if this machine does not have it.
 
     `auto` is the first of cuda, mps and cpu that is there; `cuda:1` picks one of several. Of the
     processes that torchrun starts on a machine each has its own GPU, by `auto` and by `cuda`.
@@ -35,8 +35,8 @@ def resolve_device(name: str) -> str:
     kind, _, index = name.partition(":")
     if kind not in DEVICES or (index and (kind != "cuda" or not index.isdigit())):
         raise ConfigError(
-            f"device is {name!r};{did_you_mean(kind, DEVICES)}"
-            f" known: {', '.join(DEVICES)}, and cuda:N for one of several"
+            f"device is {name!r};{did_you_mean(kind, DEVICES)} known:"
+            f" {', '.join(DEVICES)}, and cuda:N for one of several"
         )
     there = available_devices()
     if kind == "auto":
@@ -46,14 +46,14 @@ def resolve_device(name: str) -> str:
         name = f"cuda:{rank.local}"
     if name not in there:
         raise ConfigError(
-            f"device {name!r} is not available to torch {torch.__version__} on this machine;"
-            f" there is {', '.join(there)} (`auto` picks one)"
+            f"device {name!r} is not available to torch {torch.__version__} on this"
+            f" machine; available: {', '.join(there)} (`auto` chooses one)"
         )
     return name
 
 
 def available_devices() -> list[str]:
-    """The devices that torch can compute on here; `cuda:N` for each of several."""
+    """Return the devices that torch can compute on here; `cuda:N` for each of several."""
     devices = ["cpu"]
     if torch.cuda.is_available():
         devices += ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
@@ -63,7 +63,7 @@ def available_devices() -> list[str]:
 
 
 def emulates_bfloat16() -> bool:
-    """Whether torch's CPU kernels for bfloat16 are the slow ones that run anywhere.
+    """Say whether torch's CPU kernels for bfloat16 are the slow ones that run anywhere.
 
     torch hands a bfloat16 convolution to oneDNN where this very check allows it: AVX-512 or better
     on x86, the BF16 extension on ARM. Everywhere else it takes a plain loop.
@@ -78,8 +78,8 @@ def warn_if_emulated(device: str, precision: str) -> None:
     """Say before a run begins that it would be many times as fast in float32."""
     if device == "cpu" and precision == "bfloat16" and emulates_bfloat16():
         tell(
-            "warning: this CPU has no fast bfloat16; expect the backbone to take many times as long"
-            " as with --precision float32"
+            "warning: this CPU has no fast bfloat16; expect the backbone to take many"
+            " times as long as with --precision float32"
         )
 
 

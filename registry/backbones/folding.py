@@ -33,7 +33,7 @@ class FoldedForm:
         self._state: list[tuple[int, int]] = []
 
     def of(self, model: Any, device: torch.device) -> Any:
-        """What to run on images of a device: the folded form, or the model itself."""
+        """Return what to run on images of a device: the folded form, or the model itself."""
         if torch.is_grad_enabled() or torch.is_autocast_enabled(device.type):
             return model
         if torch.compiler.is_compiling() or _is_hooked(model):
@@ -73,7 +73,9 @@ def fold_batch_norms(model: nn.Module, run: Callable[[], torch.Tensor]) -> bool:
 
 
 def _watched(model: nn.Module, run: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, list[_Pair]]:
-    """What comes out, and the pairs of layers that run once, one right on the other's output."""
+    """Return what comes out, and the pairs of layers that run once, one right on the other's
+    output.
+    """
     outputs: list[tuple[nn.Conv2d, torch.Tensor, int]] = []
     read: list[tuple[nn.BatchNorm2d, nn.Conv2d | None]] = []
 
@@ -112,7 +114,7 @@ def _is_at_rest(layer: nn.Module) -> bool:
 
 
 def _rest_of(norm: nn.BatchNorm2d) -> nn.Module:
-    """What a layer does after the norm: timm's have an activation in them."""
+    """Return what a layer does after the norm: timm's have an activation in them."""
     rest = getattr(norm, "act", None)
     return rest if isinstance(rest, nn.Module) else nn.Identity()
 
@@ -129,6 +131,6 @@ def _is_hooked(model: nn.Module) -> bool:
 
 
 def _state(model: nn.Module) -> list[tuple[int, int]]:
-    """Which tensors a model has, and how often each was changed in place."""
+    """Return which tensors a model has, and how often each was changed in place."""
     tensors = chain(model.parameters(), model.buffers())
     return [(id(each), 0 if each.is_inference() else each._version) for each in tensors]

@@ -16,7 +16,8 @@ _FILES = ("model.safetensors", "pytorch_model.bin")
 
 
 def hub_name(arch: str, weights: str) -> str | None:
-    """Where weights come from, as hf-hub:OWNER/NAME; None for weights that are a file or random.
+    """Return where weights come from, as hf-hub:OWNER/NAME; None for weights that are a file or
+    random.
 
     For `pretrained` those that timm has for `arch`; a ConfigError where it has none.
     """
@@ -33,7 +34,7 @@ def hub_name(arch: str, weights: str) -> str | None:
 
 
 def hub_file(name: str) -> Path:
-    """The file of hf-hub:OWNER/NAME, fetched unless it is in the cache of the package.
+    """Return the file of hf-hub:OWNER/NAME, fetched unless it is in the cache of the package.
 
     A DataError says why there is none.
     """
@@ -41,20 +42,20 @@ def hub_file(name: str) -> Path:
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 
     repository, _, revision = name.removeprefix(HUB).partition("@")
-    reason: object = "it has no file of weights that is read here"
+    reason: object = "it has no weights file in a format that bench reads"
     for file in _FILES:
         try:
             return Path(hf_hub_download(repository, file, revision=revision or None))
         except LocalEntryNotFoundError as error:
-            reason = f"it is not in the cache and cannot be fetched ({_first_line(error)})"
+            reason = f"it is not in the cache and cannot be downloaded ({_first_line(error)})"
         except EntryNotFoundError:
             continue
         except (HfHubHTTPError, OSError, ValueError) as error:
             reason = _first_line(error)
             break
     raise DataError(
-        f"no weights from {name}: {reason}; look at https://huggingface.co/{repository}, or pass a"
-        " file as --weights"
+        f"no weights from {name}: {reason}; see https://huggingface.co/{repository}, or"
+        " pass a file as --weights"
     )
 
 

@@ -12,7 +12,7 @@ _PROTOCOL = sorted({*Backbone.__annotations__, *_METHODS})
 
 
 def check_protocol(backbone: object, what: str) -> None:
-    """PluginError that names what is missing of `Backbone`."""
+    """Raise a PluginError that names what is missing of `Backbone`."""
     missing = [attribute for attribute in _PROTOCOL if not hasattr(backbone, attribute)]
     if missing:
         raise PluginError(

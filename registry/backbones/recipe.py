@@ -44,12 +44,16 @@ class TimmRecipe:
     shipped: Callable[[], Path] | None = None
 
     def trained_with(self, weights: str | None) -> tuple[Training, ...]:
-        """What the weights of a file were trained on; None stands for those that are shipped."""
+        """Return what the weights of a file were trained on; None stands for those that are
+        shipped.
+        """
         return self.trained_on if self.shipped is None or weights is None else UNKNOWN
 
 
 def spec_of(name: str, recipe: TimmRecipe, summary: str, build: Callable[..., Any]) -> BackboneSpec:
-    """What a plugin registers of a recipe; `build(name, weights, seed)` makes the backbone."""
+    """Return what a plugin registers of a recipe; `build(name, weights, seed)` makes the
+    backbone.
+    """
     return BackboneSpec(
         name=name,
         summary=summary,

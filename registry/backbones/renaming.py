@@ -65,7 +65,7 @@ EFFNET_BLOCK = {
 
 
 def effnet_pytorch_to_timm(state: State) -> State:
-    """A state dict of `efficientnet_pytorch` under the names of timm's `tf_efficientnet_*`.
+    """Return a state dict of `efficientnet_pytorch` under the names of timm's `tf_efficientnet_*`.
 
     A state dict that has no such names comes back as it is.
     """
@@ -75,23 +75,23 @@ def effnet_pytorch_to_timm(state: State) -> State:
     count = max(numbers, default=-1) + 1
     if count not in REPEATS:
         raise DataError(
-            f"an efficientnet_pytorch network of {count} blocks is not known;"
-            f" B0 to B7 and lite0 to lite4 have {', '.join(map(str, sorted(REPEATS)))}"
+            f"an efficientnet_pytorch network of {count} blocks is not known; B0 to B7 and"
+            f" lite0 to lite4 have {', '.join(map(str, sorted(REPEATS)))}"
         )
     places = [(stage, block) for stage, n in enumerate(REPEATS[count]) for block in range(n)]
     return {_timm_effnet_name(name, places): tensor for name, tensor in state.items()}
 
 
 def dfb_effnet_to_timm(state: State) -> State:
-    """A DeepfakeBench `efficientnetb4` under timm's names; DataError for anything else.
+    """Return a DeepfakeBench `efficientnetb4` under timm's names; DataError for anything else.
 
     Its head stands apart, as `last_layer`; a layer for another number of channels is not used.
     """
     state = {name.removeprefix("backbone."): tensor for name, tensor in state.items()}
     if "efficientnet._conv_stem.weight" not in state:
         raise DataError(
-            f"no DeepfakeBench efficientnetb4 but {looks_like(state)}; its names start with"
-            " 'backbone.efficientnet.'"
+            f"not a DeepfakeBench efficientnetb4 but {looks_like(state)}; its names start"
+            " with 'backbone.efficientnet.'"
         )
     inner = {
         name.removeprefix("efficientnet.").replace("last_layer.", "_fc."): tensor
@@ -113,7 +113,7 @@ def _timm_effnet_name(name: str, places: list[tuple[int, int]]) -> str:
 
 
 def cadene_xception_to_timm(state: State) -> State:
-    """A Cadene or DeepfakeBench Xception under the names of timm's `legacy_xception`.
+    """Return a Cadene or DeepfakeBench Xception under the names of timm's `legacy_xception`.
 
     A state dict that has no such names comes back as it is.
     """
@@ -135,7 +135,7 @@ def dfb_resnet_to_timm(state: State) -> State:
     state = {name.removeprefix("backbone."): tensor for name, tensor in state.items()}
     if "resnet.0.weight" not in state:
         raise DataError(
-            f"no DeepfakeBench resnet34 but {looks_like(state)}; its names start with"
+            f"not a DeepfakeBench resnet34 but {looks_like(state)}; its names start with"
             " 'backbone.resnet.'"
         )
     renamed = {}

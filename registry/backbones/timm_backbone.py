@@ -71,19 +71,21 @@ class TimmBackbone(nn.Module):
             self._examine()
         except _FOREIGN as error:
             raise ConfigError(
-                f"backbone {name!r} is no model of an image to one map or list of tokens"
-                f" ({type(error).__name__}: {error}); choose another timm model"
+                f"backbone {name!r} does not map an image to one feature map or one list"
+                f" of tokens ({type(error).__name__}: {error}); choose another timm model"
             ) from error
         self._folded = FoldedForm(self._maps)
 
     # --- the protocol --------------------------------------------------------------------------
 
     def features(self, images: torch.Tensor) -> Features:
-        """Images (B, 3, S, S), RGB in [0, 1]."""
+        """Return images (B, 3, S, S), RGB in [0, 1]."""
         return self._features_with(self._folded.of(self.model, images.device), images)
 
     def fine_features(self, images: torch.Tensor) -> Features:
-        """The last stage of stride 16 beside the features, where the map itself is coarser."""
+        """Return the last stage of stride 16 beside the features, where the map itself is
+        coarser.
+        """
         return self._fine_with(self._folded.of(self.model, images.device), images)
 
     def _fine_with(self, model: Any, images: torch.Tensor) -> Features:
@@ -107,7 +109,9 @@ class TimmBackbone(nn.Module):
         return embedding  # (B, d)
 
     def head(self, embedding: torch.Tensor) -> torch.Tensor | None:
-        """(B,) logit of fake: the second class over all others, or the only class there is."""
+        """Return (B,) logit of fake: the second class over all others, or the only class there
+        is.
+        """
         if not self._has_head:
             return None
         logits = self._classify(embedding)  # (B, 1 | 2 | more)
@@ -128,19 +132,21 @@ class TimmBackbone(nn.Module):
     # --- training ------------------------------------------------------------------------------
 
     def trainable(self, classes: int, seed: int) -> TimmNetwork:
-        """A copy to train; a head of other than `classes` classes is replaced."""
+        """Return a copy to train; a head of other than `classes` classes is replaced."""
         return TimmNetwork(self.model, self.mean, self.std, classes=classes, seed=seed)
 
     # --- layouts -------------------------------------------------------------------------------
 
     def _features_with(self, model: Any, images: torch.Tensor) -> Features:
-        """Features of images in [0, 1], out of the model or another form of it."""
+        """Return features of images in [0, 1], out of the model or another form of it."""
         if self._normalises:
             images = (images - self.mean) / self.std
         return self._features_of(model.forward_features(images))
 
     def _features_of(self, raw: torch.Tensor) -> Features:
-        """What `forward_features` gave, (B, C, h, w), (B, h, w, C) or (B, T, C), as Features."""
+        """Return what `forward_features` gave, (B, C, h, w), (B, h, w, C) or (B, T, C), as
+        Features.
+        """
         if raw.ndim == 4:
             return Features(raw.permute(0, 3, 1, 2) if self._nhwc else raw)
         batch, tokens, channels = raw.shape
@@ -149,7 +155,7 @@ class TimmBackbone(nn.Module):
         return Features(patches.reshape(batch, channels, side, side), raw)
 
     def _raw(self, features: Features) -> torch.Tensor:
-        """The inverse of `_features_of`."""
+        """Return the inverse of `_features_of`."""
         if features.tokens is not None:
             return features.tokens
         return features.map.permute(0, 2, 3, 1) if self._nhwc else features.map
@@ -178,7 +184,7 @@ class TimmBackbone(nn.Module):
         self._has_head = self._head_follows(noise, embedding)
 
     def _example(self) -> torch.Tensor:
-        """(1, 3, S, S) in [0, 1]."""
+        """Return (1, 3, S, S) in [0, 1]."""
         rng, size = torch.Generator().manual_seed(0), self.crop.size
         return torch.rand(1, 3, size, size, generator=rng).to(self.mean.device)
 
@@ -189,7 +195,7 @@ class TimmBackbone(nn.Module):
         return torch.cat([each.flatten() for each in read if each is not None])
 
     def _head_follows(self, raw: torch.Tensor, embedding: torch.Tensor) -> bool:
-        """Whether its classes are real and fake, and its logits its head of the embedding."""
+        """Say whether its classes are real and fake, and its logits its head of the embedding."""
         classes = getattr(self.model, "num_classes", 0)
         if self._classifier is None or classes < 1 or (classes > 2 and not self._many_classes):
             return False
@@ -205,13 +211,17 @@ class TimmBackbone(nn.Module):
 
 
 def _classifier_of(model: Any) -> Any:
-    """The last layer of a timm model; None where there is none, or one for each of two tokens."""
+    """Return the last layer of a timm model; None where there is none, or one for each of two
+    tokens.
+    """
     name = model.pretrained_cfg.get("classifier")
     return dict(model.named_modules()).get(name) if isinstance(name, str) else None
 
 
 def _takes(layer: Any, dim: int) -> bool:
-    """Whether a classifier works on the embedding itself: that of an MLP has layers before it."""
+    """Say whether a classifier works on the embedding itself: that of an MLP has layers before
+    it.
+    """
     width = getattr(layer, "in_features", None) or getattr(layer, "in_channels", None)
     return width is None or width == dim
 

@@ -17,7 +17,8 @@ _OTHER = "; choose another timm model"
 
 
 def is_channels_last(grid: torch.Tensor) -> bool | None:
-    """Whether a map of square images is (B, h, w, C) and not (B, C, h, w); None if nobody can tell.
+    """Say whether a map of square images is (B, h, w, C) and not (B, C, h, w); None if nobody can
+    tell.
 
     Its rows are as many as its columns, and channels are another number.
     """
@@ -28,7 +29,7 @@ def is_channels_last(grid: torch.Tensor) -> bool | None:
 
 
 def fine_stage(model: Any) -> nn.Module | None:
-    """The last stage of a model whose map is no coarser than FINE_STRIDE."""
+    """Find the last stage of a model whose map is no coarser than FINE_STRIDE."""
     listed = getattr(model, "feature_info", None) or []
     stages: list[dict[str, Any]] = getattr(listed, "info", listed)
     fine = [stage["module"] for stage in stages if stage["reduction"] <= FINE_STRIDE]
@@ -36,7 +37,7 @@ def fine_stage(model: Any) -> nn.Module | None:
 
 
 def fine_map(output: Any, coarse: torch.Tensor) -> torch.Tensor | None:
-    """What a stage gave as (B, C, h, w), if it is finer than the map `coarse`; else None.
+    """Return what a stage gave as (B, C, h, w), if it is finer than the map `coarse`; else None.
 
     Blocks of one model differ in where they keep channels. Tokens lie on the grid of the map.
     """
@@ -50,7 +51,7 @@ def fine_map(output: Any, coarse: torch.Tensor) -> torch.Tensor | None:
 
 
 def prefix_tokens(name: str, model: nn.Module, raw: Any) -> int:
-    """How many class and register tokens stand before the patches; 0 for a feature map.
+    """Count how many class and register tokens stand before the patches; 0 for a feature map.
 
     A ConfigError for what is neither one map nor one list of tokens on a square grid, or whose
     axes cannot be told apart.
@@ -63,8 +64,8 @@ def prefix_tokens(name: str, model: nn.Module, raw: Any) -> int:
     if raw.ndim == 4:
         if is_channels_last(raw) is None:
             raise ConfigError(
-                f"backbone {name!r} gives a map of shape {tuple(raw.shape)}, in which rows, columns"
-                f" and channels cannot be told apart{_OTHER}"
+                f"backbone {name!r} gives a map of shape {tuple(raw.shape)}, whose rows,"
+                f" columns and channels cannot be distinguished{_OTHER}"
             )
         return 0
     declared = getattr(model, "num_prefix_tokens", None)
@@ -73,8 +74,8 @@ def prefix_tokens(name: str, model: nn.Module, raw: Any) -> int:
         if patches > 1 and isqrt(patches) ** 2 == patches:
             return int(prefix)
     raise ConfigError(
-        f"backbone {name!r} gives {raw.shape[1]} tokens, which do not lie on a square grid, so they"
-        f" make no feature map{_OTHER}"
+        f"backbone {name!r} gives {raw.shape[1]} tokens, which do not form a square grid"
+        f" and so no feature map{_OTHER}"
     )
 
 

@@ -47,12 +47,17 @@ class TimmNetwork(nn.Module):
         ConfigError for a model of timm's that names no stages, or has too few.
         """
         if not hasattr(self.model, "group_matcher"):
-            raise ConfigError(f"timm's {type(self.model).__name__} names no stages to freeze")
+            raise ConfigError(
+                f"timm's {type(self.model).__name__} does not name its stages, so none can be"
+                " frozen"
+            )
         matcher = self.model.group_matcher(coarse=True)
         stage_of: dict[str, int] = group_parameters(self.model, matcher, reverse=True)
         count = max(stage_of.values())  # the last one holds the head
         if stages > count:
-            raise ConfigError(f"{stages} stages cannot be frozen: before the head it has {count}")
+            raise ConfigError(
+                f"{stages} stages cannot be frozen: the network has {count} before its head"
+            )
         for name, parameter in self.model.named_parameters():
             parameter.requires_grad_(stage_of[name] >= stages)
         self._frozen = tuple(
@@ -70,7 +75,7 @@ class TimmNetwork(nn.Module):
         return self
 
     def with_map(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits, and the last feature map (B, C, h, w) of at least a sixteenth of the side.
+        """Return logits, and the last feature map (B, C, h, w) of at least a sixteenth of the side.
 
         ConfigError for a model of timm's that does not give its intermediate maps.
         """
@@ -89,11 +94,11 @@ class TimmNetwork(nn.Module):
         return logits
 
     def head(self) -> nn.Module:
-        """What makes logits of embeddings."""
+        """Return what makes logits of embeddings."""
         head: nn.Module = self.model.get_classifier()
         return head
 
     def weights(self) -> dict[str, torch.Tensor]:
-        """The model's tensors by their names in timm."""
+        """Return the model's tensors by their names in timm."""
         tensors: dict[str, torch.Tensor] = self.model.state_dict()
         return tensors

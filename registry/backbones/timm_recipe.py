@@ -27,7 +27,7 @@ __all__ = ["build_timm_backbone"]
 def build_timm_backbone(
     name: str, recipe: TimmRecipe, weights: str | Path | None, seed: int = 0
 ) -> TimmBackbone:
-    """The backbone `name` with the weights of a file, or drawn from `seed` for "random".
+    """Return the backbone `name` with the weights of a file, or drawn from `seed` for "random".
 
     "pretrained" and "hf-hub:OWNER/NAME" are fetched, which nothing else does.
 
@@ -59,14 +59,14 @@ def build_timm_backbone(
 
 def _shipped(name: str, recipe: TimmRecipe) -> Path:
     if recipe.shipped is None:
-        raise ConfigError(f"no weights come with backbone {name!r}; pass {recipe.file}")
+        raise ConfigError(f"backbone {name!r} comes without weights; pass {recipe.file}")
     return recipe.shipped()
 
 
 def _load(
     name: str, recipe: TimmRecipe, own: PretrainedCfg, path: Path
 ) -> tuple[nn.Module, WeightsOrigin]:
-    """The model with the tensors of a file, and with as many classes as the file has."""
+    """Return the model with the tensors of a file, and with as many classes as the file has."""
     tensors, sha256 = load_state(path)
     try:
         state = (recipe.rename or _renaming(recipe.arch))(tensors)
@@ -77,9 +77,9 @@ def _load(
     classes = _classes(own.classifier, state)
     if recipe.classes not in {None, classes}:
         raise DataError(
-            f"{path} has {classes or 'no'} classes under this network's names, where backbone"
-            f" {name!r} has {recipe.classes};"
-            f" the file looks like {looks_like(tensors)}; pass {recipe.file}"
+            f"{path} has {classes or 'no'} classes under this network's names, but"
+            f" backbone {name!r} has {recipe.classes}; the file looks like"
+            f" {looks_like(tensors)}; pass {recipe.file}"
         )
     model = _create(recipe, classes, seed=0)
     load_strict(model, state, f"{path} as weights of backbone {name!r} (timm {recipe.arch})")
@@ -89,7 +89,7 @@ def _load(
 
 
 def _create(recipe: TimmRecipe, classes: int, seed: int) -> nn.Module:
-    """A freshly initialised model; the caller's random state stays as it was."""
+    """Return a freshly initialised model; the caller's random state stays as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         model: nn.Module = timm.create_model(recipe.arch, num_classes=classes).eval()
@@ -108,7 +108,7 @@ def _renaming(arch: str) -> Callable[[State], State]:
 
 
 def _classes(classifier: str | tuple[str, ...] | None, state: State) -> int:
-    """Rows of the classifier in a state dict; 0 where there is none."""
+    """Return rows of the classifier in a state dict; 0 where there is none."""
     for layer in (classifier,) if isinstance(classifier, str) else classifier or ():
         if f"{layer}.weight" in state:
             return int(state[f"{layer}.weight"].shape[0])
@@ -119,7 +119,7 @@ def _square(name: str, shape: tuple[int, int, int]) -> int:
     _, height, width = shape
     if height != width:
         raise ConfigError(
-            f"backbone {name!r} takes images of {width}x{height}; crops are square,"
-            " so choose another timm model"
+            f"backbone {name!r} takes images of {width}x{height}, and crops are square;"
+            " choose another timm model"
         )
     return height

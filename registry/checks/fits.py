@@ -96,7 +96,7 @@ def _check_tables(report: FitReport, what: str) -> None:
         for row in (header, *rows):
             cells = len(row) == len(header) and all(isinstance(cell, str) for cell in row)
             require(
-                cells, f"the table {title!r} of {what} must have {len(header)} texts a row", row
+                cells, f"the table {title!r} of {what} must have {len(header)} texts per row", row
             )
     for kind, lines in (("note", report.notes), ("finding", report.findings)):
         for text in lines:
@@ -105,7 +105,7 @@ def _check_tables(report: FitReport, what: str) -> None:
     found, tables = len(report.findings), len(report.tables)
     require(
         found <= tables,
-        f"{what} must have a finding for each table at most",
+        f"{what} must have at most one finding per table",
         f"{found} for {tables}",
     )
 

@@ -51,18 +51,20 @@ def check_plugin(module: ModuleType) -> Plugins:
 
 
 def check_light_import(module: str) -> None:
-    """Importing `module` (a plugin, or the module of its options) must load nothing heavy."""
+    """Check that importing `module` (a plugin, or the module of its options) loads nothing
+    heavy.
+    """
     script = f"import sys, {module}; print(*sorted(set({_HEAVY!r}) & set(sys.modules)))"
     done = subprocess.run(  # noqa: S603 - this interpreter, on a script made here
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
     require(done.returncode == 0, f"{module} must be importable", done.stderr.strip()[-300:])
     loaded = done.stdout.strip()
-    require(not loaded, f"importing {module} must stay light, `bench --help` does it", loaded)
+    require(not loaded, f"importing {module} must stay light, as `bench --help` does it", loaded)
 
 
 def check_options(cls: type[Any]) -> None:
-    """A detector's options: a frozen dataclass whose fields have defaults, types and help."""
+    """Check a detector's options: a frozen dataclass whose fields have defaults, types and help."""
     frozen = getattr(getattr(cls, "__dataclass_params__", None), "frozen", False)
     require(frozen, "options must be a frozen dataclass", repr(cls))
     hints = typing.get_type_hints(cls)
@@ -83,7 +85,9 @@ def check_options(cls: type[Any]) -> None:
 
 
 def check_artefact(spec: ArtefactSpec) -> None:
-    """A shipped artefact: its file is there and the weights it belongs to are named in full."""
+    """Check a shipped artefact: its file exists, and the weights it belongs to are named in
+    full.
+    """
     sha = spec.weights_sha256
     require(
         re.fullmatch("[0-9a-f]{64}", sha) is not None,
@@ -95,7 +99,7 @@ def check_artefact(spec: ArtefactSpec) -> None:
 
 
 def check_command(spec: CommandSpec) -> None:
-    """A subcommand: `configure` works on a fresh parser, and its help can be formatted."""
+    """Check a subcommand: `configure` works on a fresh parser, and its help can be formatted."""
     parser = argparse.ArgumentParser(prog=f"bench {spec.name}")
     try:
         spec.configure(parser)

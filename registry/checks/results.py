@@ -19,7 +19,7 @@ __all__ = ["check_metric", "check_reporter"]
 
 
 def check_metric(spec: MetricSpec) -> None:
-    """Finite, blind to the order of the sample, better for right scores than for wrong ones.
+    """Check that a metric is finite, blind to the order of the sample, and better for right scores.
 
     The samples hold 150 reals and fakes each, enough for rates of 1 %. For a sample of one class
     the value is finite or an UndefinedMetricError; `weighted`, where there is one, agrees with
@@ -51,7 +51,7 @@ def check_metric(spec: MetricSpec) -> None:
 
 
 def check_reporter(spec: ReporterSpec, result: Result, folder: Path) -> Path:
-    """Writes one file into the run folder and returns its path."""
+    """Check that a reporter writes one file into the run folder and returns its path."""
     path = spec.write(result, folder)
     written = isinstance(path, Path) and path.is_file()
     inside = written and path.resolve().is_relative_to(folder.resolve())

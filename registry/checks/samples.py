@@ -18,7 +18,7 @@ _TOLERANCE = 1e-4
 
 
 def example_crops(size: int = 224, count: int = 4, seed: int = 0) -> list[Crop]:
-    """`count` different crops of smooth noise, with 68 landmarks laid out like a face's."""
+    """Make `count` different crops of smooth noise, with 68 landmarks laid out like a face's."""
     rng = np.random.default_rng([seed, size])
     return [
         Crop(
@@ -33,13 +33,13 @@ def example_crops(size: int = 224, count: int = 4, seed: int = 0) -> list[Crop]:
 
 
 def require(met: bool, contract: str, found: Any) -> None:
-    """PluginError with the contract and what was found, unless it is kept."""
+    """Raise a PluginError with the contract and what was found, unless it is kept."""
     if not met:
         raise PluginError(f"{contract}; got {found}")
 
 
 def same(first: NDArray[Any], second: NDArray[Any]) -> bool:
-    """Equal shapes, and values within 1e-4 of the larger array's scale."""
+    """Say whether shapes are equal, and values within 1e-4 of the larger array's scale."""
     if first.shape != second.shape:
         return False
     scale = max(float(np.abs(second).max(initial=0)), 1e-12)
@@ -47,7 +47,7 @@ def same(first: NDArray[Any], second: NDArray[Any]) -> bool:
 
 
 def unchanged(crops: Sequence[Crop], before: Sequence[Crop], what: str) -> None:
-    """PluginError where a call has changed the images or landmarks it was given."""
+    """Raise a PluginError if a call has changed the images or landmarks it was given."""
     for crop, earlier in zip(crops, before, strict=True):
         images = np.array_equal(crop.image, earlier.image)
         marks = crop.landmarks is None or np.array_equal(crop.landmarks, earlier.landmarks)  # type: ignore[arg-type]
@@ -66,7 +66,9 @@ def _smooth(size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def _landmarks(size: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """(68, 2): jaw, brows, nose, eyes and mouth as plain curves of a frontal face, jittered."""
+    """Return (68, 2): jaw, brows, nose, eyes and mouth as plain curves of a frontal face,
+    jittered.
+    """
 
     def arc(
         count: int, centre: tuple[float, float], radii: tuple[float, float], turn: float

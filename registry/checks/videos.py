@@ -6,6 +6,7 @@ from pathlib import Path
 
 from registry.checks.samples import require
 from registry.contracts.types import DatasetRequest, Frame, Video
+from registry.files import is_there
 from registry.plugins.specs import DatasetSpec
 
 __all__ = ["check_dataset"]
@@ -14,7 +15,7 @@ __all__ = ["check_dataset"]
 def check_dataset(
     spec: DatasetSpec, *, name: str | None = None, root: Path | None = None, split: str = "test"
 ) -> list[Video]:
-    """Videos with unique ids, labels, frames that exist; the same again on a second call."""
+    """Check that videos have unique ids, labels, frames that exist, and never change."""
     request = DatasetRequest(name=name or spec.name, root=root, split=split)
     what = f"data set {spec.name!r}"
     videos = list(spec.videos(request))
@@ -27,7 +28,7 @@ def check_dataset(
             key not in seen, f"the ids of videos in {what} must be unique", f"{video.id!r} twice"
         )
         seen.add(key)
-    require(list(spec.videos(request)) == videos, f"{what} must repeat itself", "other videos")
+    require(list(spec.videos(request)) == videos, f"{what} must be deterministic", "other videos")
     if spec.recognises is not None:
         _check_recognises(spec, root, what)
     return videos
@@ -53,7 +54,7 @@ def _check_video(video: Video, what: str) -> None:
     for frame in video.frames:
         require(isinstance(frame, Frame), f"frames of {where} must be Frames", type(frame).__name__)
         for path in (frame.path, frame.landmarks, frame.mask):
-            exists = path is None or (isinstance(path, Path) and path.is_file())
+            exists = path is None or (isinstance(path, Path) and is_there(path))
             require(exists, f"files of {where} must exist", path)
 
 
@@ -64,4 +65,4 @@ def _check_recognises(spec: DatasetSpec, root: Path | None, what: str) -> None:
         require(found is True, f"{what} must recognise {root}, which it reads", found)
     other = Path(__file__)
     found = spec.recognises(other)
-    require(found is False, f"{what} must not recognise {other.name}, which is no data", found)
+    require(found is False, f"{what} must not recognise {other.name}, which is not data", found)

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from registry.cli.processes import Terminated, terminating
 from registry.console import tell
 from registry.errors import BenchError, ConfigError, UnknownNameError, guarded
+from registry.objects import told_transfers
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import CommandSpec
 from registry.ranks import this_rank
@@ -30,7 +31,7 @@ with another backbone:
   bench fit  --detector lesb --backbone efflite0_in1k --train FACES --out runs/lesb
   bench eval --detector lesb --backbone efflite0_in1k --artefact runs/lesb --dataset DATA
 
-`bench COMMAND --help` shows the flags of a command, `bench list` everything that is registered."""
+`bench COMMAND --help` shows the flags of a command, `bench list` all that is registered."""
 
 
 _DISTRIBUTION = "lesb-plugin"  # whose commands print by `say` alone
@@ -68,7 +69,7 @@ class CommandParser(argparse.ArgumentParser):
         return args
 
     def _print_config(self, args: argparse.Namespace) -> None:
-        """`--print-config`, of every command that has a configuration: printed, and that is all."""
+        """Print the configuration of a command with `--print-config`, and do nothing else."""
         if getattr(args, "print_config", False):
             from registry.cli.flags import config_text
 
@@ -76,7 +77,7 @@ class CommandParser(argparse.ArgumentParser):
             self.exit()
 
     def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ARG002 - argparse's own
-        """What `--help` and `--version` print is the command's own."""
+        """Print what `--help` and `--version` show on the command's own stream."""
         write(message, output())
 
     def error(self, message: str) -> NoReturn:
@@ -84,14 +85,14 @@ class CommandParser(argparse.ArgumentParser):
 
 
 def _close_flag(unknown: str, known: Sequence[str]) -> str:
-    """`"; did you mean '--dataset'?"`, or nothing; dashes, which all share, are not compared."""
+    """Return `"; did you mean '--dataset'?"`, or nothing; dashes are not compared."""
     flags = {flag.lstrip("-"): flag for flag in known}
     close = difflib.get_close_matches(unknown.lstrip("-"), flags, n=1, cutoff=_CLOSE)
     return f"; did you mean {flags[close[0]]!r}?" if close else ""
 
 
 def _json_hint(unknown: str, argv: Sequence[str]) -> str:
-    """For a folder after `--json`, which once named where indices are."""
+    """Return a hint for a folder after `--json`, which once named where indices are."""
     before = dict(zip(argv[1:], argv, strict=False)).get(unknown)
     return "; --json prints JSON, a folder of indices is --json-dir" if before == "--json" else ""
 
@@ -99,7 +100,7 @@ def _json_hint(unknown: str, argv: Sequence[str]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `bench`; 2 for an error that is the user's to fix, 130 or 143 for Ctrl-C or SIGTERM."""
     try:
-        with own_output(), terminating():
+        with own_output(), terminating(), told_transfers():
             return _run(list(sys.argv[1:] if argv is None else argv))
     except BenchError as error:
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
@@ -125,7 +126,7 @@ def _run(argv: list[str]) -> int:
         top.print_help()
         return 0
     command = _command(plugins, argv[0])
-    _check_alone(command)
+    _check_alone(command, plugins)
     parser = CommandParser(f"bench {command.name}", command.summary)
     if command.source == _DISTRIBUTION:
         command.configure(parser)
@@ -134,18 +135,20 @@ def _run(argv: list[str]) -> int:
         return _run_foreign(command, parser, argv[1:])
 
 
-def _check_alone(command: CommandSpec) -> None:
-    """ConfigError where several processes would each do the whole of what a command does."""
+def _check_alone(command: CommandSpec, plugins: Plugins) -> None:
+    """Raise a ConfigError where several processes would each do the whole of a command."""
     count = this_rank().count
     if count > 1 and not command.shares:
+        known: dict[str, Any] = plugins.unambiguous("command")
+        sharing = ", ".join(name for name, each in known.items() if each.shares)
         raise ConfigError(
-            f"`bench {command.name}` runs in one process, and torchrun has started {count};"
-            " start it without torchrun"
+            f"`bench {command.name}` runs in a single process, and torchrun has started {count};"
+            f" start it without torchrun (processes can share: {sharing})"
         )
 
 
 def _run_foreign(command: CommandSpec, parser: CommandParser, argv: list[str]) -> int:
-    """A command of another package: what goes wrong in it is told with the package's name."""
+    """Run a command of another package; an error in it is reported with the package's name."""
     name = f"command {command.name!r}"
     guarded(name, command.source, command.configure, parser)
     args = parser.parse(argv)
@@ -153,7 +156,7 @@ def _run_foreign(command: CommandSpec, parser: CommandParser, argv: list[str]) -
 
 
 def _exit_code(run: Callable[[argparse.Namespace], Any], args: argparse.Namespace) -> int:
-    """What `run` returns, or what it leaves by `sys.exit` with."""
+    """Return what `run` returns, or the code of a `sys.exit` in it."""
     try:
         code = run(args)
     except SystemExit as stop:
@@ -165,7 +168,7 @@ def _exit_code(run: Callable[[argparse.Namespace], Any], args: argparse.Namespac
 
 
 def _command(plugins: Plugins, name: str) -> CommandSpec:
-    """The command of a name; a conflict over another command does not stand in its way."""
+    """Return the command of a name; a conflict over another command does not prevent that."""
     known: dict[str, Any] = plugins.unambiguous("command")
     if name not in known:
         plugins.specs("command")  # says so where this or another name is claimed twice
@@ -177,9 +180,9 @@ def _top_parser(plugins: Plugins) -> CommandParser:
     commands = plugins.unambiguous("command")
     width = max((len(name) for name in commands), default=0)
     listed = "\n".join(f"  {name:<{width}}  {spec.summary}" for name, spec in commands.items())
-    parser = CommandParser("bench", "A benchmark of deepfake detectors that explain themselves.")
+    parser = CommandParser("bench", "Benchmark deepfake detectors and explain what they find.")
     parser.usage = "bench COMMAND ..."
-    parser.epilog = f"commands:\n{listed or '  none: is the plugin builtin off?'}\n\n{_EPILOG}"
+    parser.epilog = f"commands:\n{listed or '  none: is the plugin builtin disabled?'}\n\n{_EPILOG}"
     version = metadata.version(_DISTRIBUTION)
     parser.add_argument("--version", action="version", version=f"bench {version}")
     return parser

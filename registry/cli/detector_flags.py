@@ -18,7 +18,7 @@ __all__ = ["configure_for_detectors"]
 def configure_for_detectors(
     parser: argparse.ArgumentParser, cls: type[Any], options: str, examples: str
 ) -> None:
-    """Flags of `cls`, and of the dataclass that the chosen detector's `options` names."""
+    """Add the flags of `cls`, and of the dataclass that the chosen detector's `options` names."""
     parser.usage = f"{parser.prog} [options]"
     parser.epilog = examples
     add_config_flags(parser, cls)
@@ -28,7 +28,7 @@ def configure_for_detectors(
 def _add_detector_flags(
     cls: type[Any], options: str, parser: CommandParser, argv: Sequence[str]
 ) -> None:
-    """First of two passes over the command line: which detector, hence which further flags."""
+    """Parse the command line a first time: which detector, hence which further flags."""
     early = CommandParser(parser.prog, "")
     early.add_argument("--detector", default=argparse.SUPPRESS)
     early.add_argument("--config")

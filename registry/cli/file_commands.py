@@ -16,7 +16,7 @@ __all__ = ["check_inputs", "configure_for_files", "unscored"]
 
 
 def configure_for_files(parser: argparse.ArgumentParser, cls: type[Any], examples: str) -> None:
-    """INPUT..., and the flags of `cls` and of the chosen detector."""
+    """Add INPUT..., and the flags of `cls` and of the chosen detector."""
     configure_for_detectors(parser, cls, "options", examples)
     parser.usage = f"{parser.prog} INPUT... [options]"
     parser.add_argument(
@@ -25,20 +25,21 @@ def configure_for_files(parser: argparse.ArgumentParser, cls: type[Any], example
 
 
 def check_inputs(inputs: Sequence[Path]) -> None:
-    """DataError where none of `inputs` is there, which needs no model to be seen.
+    """Raise a DataError if none of `inputs` exists, before a model is built.
 
     One that is missing among others has a line of its own, and they go on.
     """
-    if any(os.path.exists(path) for path in inputs):  # noqa: PTH110 - raises nothing
+    if not inputs or any(os.path.exists(path) for path in inputs):  # noqa: PTH110 - raises nothing
         return
     listed = ", ".join(str(path) for path in inputs[:3])
     more = f" and {len(inputs) - 3} more" if len(inputs) > 3 else ""
-    name = f"{listed}{more}".encode(errors="backslashreplace").decode()
-    raise DataError(f"no such file or folder: {name}; name an image, a video, or a folder of them")
+    raise DataError(
+        f"no such file or folder: {listed}{more}; name an image, a video, or a folder of them"
+    )
 
 
 def unscored(failed: int, count: int) -> int:
-    """The exit code, 1 where a file has no score; of several files it says how many have none."""
+    """Return the exit code, 1 if a file has no score; print how many of several files have none."""
     if failed and count > 1:
         tell(f"{failed} of {count} files have no score")
     return int(failed > 0)

@@ -26,21 +26,23 @@ _METAVARS = {int: "N", float: "X", str: "TEXT"}
 
 
 def add_config_flags(parser: argparse.ArgumentParser, cls: type[Any]) -> None:
-    """`--config`, `--set`, `--print-config` and one flag for every field of `cls`."""
+    """Add `--config`, `--set`, `--print-config` and one flag for every field of `cls`."""
     parser.add_argument(
-        "--config", metavar="FILE", help="YAML file with any of the keys below, or a shipped name"
+        "--config",
+        metavar="FILE",
+        help="YAML file with any of the keys below, or the name of a shipped one",
     )
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="one key by its name, over the file: --set frames=8 --set options.fusion=max",
+        help="set one key by name, overriding the file: --set frames=8 --set options.fusion=max",
     )
     parser.add_argument(
         "--print-config",
         action="store_true",
-        help="print what all of that comes to as YAML, which --config reads, and do nothing else",
+        help="print the resulting configuration as YAML, which --config reads, and exit",
     )
     parser.set_defaults(config_class=cls)
     groups: dict[str, Any] = {"": parser}
@@ -55,23 +57,23 @@ def add_config_flags(parser: argparse.ArgumentParser, cls: type[Any]) -> None:
 
 
 def add_option_flags(parser: argparse.ArgumentParser, owner: str, cls: type[Any]) -> None:
-    """One flag for every field of a detector's options, in a group of their own."""
+    """Add one flag for every field of a detector's options, in a group of their own."""
     group = parser.add_argument_group(f"options of {owner}")
     try:
         _add_fields(lambda _name: group, cls, _OPTIONS)
     except argparse.ArgumentError as error:
         raise PluginError(
-            f"an option of {owner} takes the name of a flag that `{parser.prog}` has: {error}"
+            f"an option of {owner} has the name of a flag that `{parser.prog}` already has: {error}"
         ) from error
 
 
 def add_json_flag(parser: argparse.ArgumentParser, what: str) -> None:
-    """`--json`, as `args.as_json`: `what` as JSON on standard output, and nothing else there."""
+    """Add `--json`, as `args.as_json`: `what` as JSON on standard output, and nothing else."""
     parser.add_argument("--json", action="store_true", dest="as_json", help=f"print {what} as JSON")
 
 
 def add_dry_run_flag(parser: argparse.ArgumentParser) -> None:
-    """`--dry-run`, read as `args.dry_run`."""
+    """Add `--dry-run`, read as `args.dry_run`."""
     parser.add_argument(
         "--dry-run",
         action="store_true",
@@ -80,7 +82,7 @@ def add_dry_run_flag(parser: argparse.ArgumentParser) -> None:
 
 
 def config_text(args: argparse.Namespace) -> str:
-    """What file, `--set` and flags come to, as YAML; a ConfigError where a key or value is wrong.
+    """Return the resulting configuration as YAML; a ConfigError for a wrong key or value.
 
     `args` are of a parser that `add_config_flags` filled.
     """
@@ -89,7 +91,7 @@ def config_text(args: argparse.Namespace) -> str:
 
 
 def given_flags(args: argparse.Namespace, cls: type[Any]) -> dict[str, Any]:
-    """The flags that were given on the command line, by field; a detector's under `options`."""
+    """Collect the flags given on the command line, by field; a detector's under `options`."""
     names = {each.name for each in dataclasses.fields(cls)}
     values = {key: value for key, value in vars(args).items() if key in names}
     options = {
@@ -101,13 +103,13 @@ def given_flags(args: argparse.Namespace, cls: type[Any]) -> dict[str, Any]:
 
 
 def _heading(cls: type[Any], name: str) -> str:
-    """Under which heading a field stands in `--help`: that of the class that it comes from."""
+    """Return the heading of a field in `--help`: that of the class that it comes from."""
     owners = (base for base in cls.__mro__ if name in vars(base).get("__annotations__", {}))
     return next((str(vars(base)["heading"]) for base in owners if "heading" in vars(base)), "")
 
 
 def _add_fields(container: Callable[[str], Any], cls: type[Any], prefix: str) -> None:
-    """One flag for every field that can have one, in what `container` gives for its name."""
+    """Add one flag for every field that can have one, in what `container` gives for its name."""
     hints = typing.get_type_hints(cls)
     for each in dataclasses.fields(cls):
         how = _argument(hints[each.name])
@@ -123,7 +125,7 @@ def _add_fields(container: Callable[[str], Any], cls: type[Any], prefix: str) ->
 
 
 def _argument(annotation: Any) -> dict[str, Any] | None:
-    """How argparse takes a value of this type; None where only --set and --config can give it."""
+    """Return how argparse takes a value of this type; None for --set and --config only."""
     origin, members = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in {Union, types.UnionType}:
         return _argument(next(member for member in members if member is not type(None)))

@@ -23,7 +23,7 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def terminating() -> Iterator[None]:
-    """Inside, SIGTERM raises Terminated, so that workers are ended and files taken away.
+    """Raise Terminated on SIGTERM in the block, so that workers are ended and files removed.
 
     Only in the main thread, and where nobody has said already what SIGTERM does.
     """
@@ -42,7 +42,7 @@ def terminating() -> Iterator[None]:
 def worker_pool(
     count: int, begin: Callable[..., object], *arguments: Any
 ) -> Iterator[ProcessPoolExecutor]:
-    """Processes that call `begin(*arguments)` first; they end at once where the block fails.
+    """Start processes that call `begin(*arguments)` first; they end at once if the block fails.
 
     Each waits at the end of a pipe whose other end is here, and ends when that is closed: by this
     block, or by the system when this process is killed.
@@ -69,7 +69,7 @@ def worker_pool(
 
 
 def end_with_parent() -> None:
-    """In a worker of another pool: end it when the process that asked for it is gone."""
+    """End a worker of another pool when the process that asked for it is gone."""
     import multiprocessing
 
     parent = multiprocessing.parent_process()
@@ -84,7 +84,7 @@ def _begin(pipe: Connection, begin: Callable[..., object], arguments: tuple[Any,
 
 
 def _in_background(wait: Callable[[], object]) -> None:
-    """End this process, without a word, when `wait` returns."""
+    """End this process silently when `wait` returns."""
 
     def end() -> None:
         with suppress(EOFError, OSError):

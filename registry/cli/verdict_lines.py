@@ -23,7 +23,7 @@ _SENTENCE = 44  # "higher than 100 of 100 comparable real faces"
 
 
 class VerdictLines:
-    """Lines of verdicts; `more` names further columns, whose cells are given with each line.
+    """Formats lines of verdicts; `more` names further columns, given with each line.
 
     `plain` ones are for a file, whatever standard output is.
     """
@@ -38,7 +38,7 @@ class VerdictLines:
         self._headed = False
 
     def text(self, found: Prediction, *more: str) -> str:
-        """The line of one file, the first in a pipe under the names of the columns."""
+        """Return the line of one file; in a pipe, the first comes below the column names."""
         if self._terminal:
             return _aligned(found, self._name, more)
         line = "\t".join([*verdict_cells(found), *map(one_line, more)])
@@ -48,13 +48,13 @@ class VerdictLines:
         return "\t".join([*VERDICT_COLUMNS, *self._more]) + "\n" + line
 
     def say(self, found: Prediction, *more: str) -> None:
-        """Print it, on a terminal above a bar if there is one."""
+        """Print the line, on a terminal above a bar if there is one."""
         for line in self.text(found, *more).split("\n"):
             say_above_bar(line)
 
 
 def plain_sentence(verdict: FileVerdict, *, video: bool) -> str:
-    """`higher than 97 of 100 comparable real faces`."""
+    """Return `higher than 97 of 100 comparable real faces`."""
     if verdict.below is None:
         return "no comparable real faces"
     run = "its highest run of frames is " if video else ""
@@ -62,7 +62,7 @@ def plain_sentence(verdict: FileVerdict, *, video: bool) -> str:
 
 
 def _name(path: Path) -> str:
-    return one_line(str(path).encode(errors="backslashreplace").decode())
+    return one_line(str(path))
 
 
 def _word(found: Prediction) -> str:
@@ -72,25 +72,25 @@ def _word(found: Prediction) -> str:
 
 
 def line_notes(found: Prediction) -> list[str]:
-    """What a reader of the line has to know beside the verdict."""
+    """List what a reader of the line must know beside the verdict."""
     if found.score is None:
         return [one_line(str(found.error))]
     verdict, notes = found.verdict, []
     if verdict is not None and verdict.none:
         notes.append(verdict.none)
-    if verdict is not None and verdict.word is not None and verdict.below is None:
-        notes.append("too soft or too sharp to compare with real faces")
+    if verdict is not None and verdict.doubt:
+        notes.append(verdict.doubt)
     lost = "; ".join(f"{n} x {text}" for text, n in found.frame_errors.most_common())
     if lost:
         used = f"{found.frames_used} of {len(found.frames)}"
         notes.append(f"{used} frames scored ({one_line(lost)})")
     if len(found.frames) == 1 and found.faces > 1:
-        notes.append(f"the highest of {found.faces} faces")
+        notes.append(f"the highest-scoring of {found.faces} faces")
     return [*notes, *filter(None, [found.left_out_note, found.low_quality])]
 
 
 def verdict_cells(found: Prediction) -> list[str]:
-    """The cells of a line, in the order of VERDICT_VERDICT_COLUMNS."""
+    """Return the cells of a line, in the order of VERDICT_COLUMNS."""
     verdict = found.verdict
     return [
         _name(found.path),

@@ -35,13 +35,13 @@ class Backbone(Protocol):
     def features(self, images: torch.Tensor) -> Features: ...
 
     def embed(self, features: Features) -> torch.Tensor:
-        """(B, d): for a timm model equal to `forward_head(x, pre_logits=True)`."""
+        """Return embeddings (B, d), for a timm model `forward_head(x, pre_logits=True)`."""
 
     def head(self, embedding: torch.Tensor) -> torch.Tensor | None:
-        """(B,) logit of fake, or None where the weights have no fake/real head."""
+        """Return logits of fake (B,), or None if the weights have no fake/real head."""
 
     def head_direction(self) -> NDArray[np.float64] | None:
-        """(d,) gradient of the head's logit where the head is linear, else None."""
+        """Return the gradient (d,) of the head's logit if the head is linear, else None."""
 
     def to(self, device: str) -> Backbone: ...
 
@@ -51,7 +51,7 @@ class FineBackbone(Protocol):
     """A backbone that also gives a finer feature map, out of the same forward pass."""
 
     def fine_features(self, images: torch.Tensor) -> Features:
-        """`features(images)`, with `fine` of h' about a sixteenth of S, or None if `map` is so."""
+        """Return `features(images)`, with `fine` of about S / 16, or None if `map` is that fine."""
 
 
 class TrainableNetwork(Protocol):

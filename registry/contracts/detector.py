@@ -51,14 +51,14 @@ class EmbeddingDetector(Protocol):
     def score(self, crops: Sequence[Crop]) -> Scores: ...
 
     def embed(self, crops: Sequence[Crop]) -> NDArray[np.float32]:
-        """(B, d)."""
+        """Return embeddings (B, d)."""
 
     def score_embeddings(self, embeddings: NDArray[np.float32]) -> Scores: ...
 
 
 @runtime_checkable
 class DifferentiableDetector(Protocol):
-    """A detector whose logits of fake torch can differentiate; explainers by gradient need it.
+    """A detector whose logits torch can differentiate, as gradient-based explainers need.
 
     `embedder` holds the backbone that it scores with.
     """
@@ -68,7 +68,7 @@ class DifferentiableDetector(Protocol):
     def score(self, crops: Sequence[Crop]) -> Scores: ...
 
     def logits(self, embedding: torch.Tensor) -> Mapping[str, torch.Tensor]:
-        """Logits of fake (B,), before the sigmoid, by target, of a tensor of embeddings (B, d).
+        """Return logits of fake (B,), before the sigmoid, by target, for embeddings (B, d).
 
         Targets are "face", the head on the whole embedding, and the parts with heads of their own.
         """
@@ -76,35 +76,35 @@ class DifferentiableDetector(Protocol):
 
 @runtime_checkable
 class LocalDetector(Protocol):
-    """An EmbeddingDetector that looks at each part of a face in a space of its own."""
+    """An EmbeddingDetector that looks at each part of a face in a subspace of its own."""
 
     def embed(self, crops: Sequence[Crop]) -> NDArray[np.float32]: ...
 
     def project(self, embeddings: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
-        """Local embeddings (B, r) by part, of embeddings (B, d)."""
+        """Return local embeddings (B, r) by part, for embeddings (B, d)."""
 
 
 @runtime_checkable
 class CalibratedDetector(Protocol):
-    """A detector whose fit kept what it says of real faces that it did not learn from."""
+    """A detector whose fit stored its scores of real faces that it was not trained on."""
 
     def score(self, crops: Sequence[Crop]) -> Scores: ...
 
     @property
     def val_reals(self) -> Scores:
-        """Scores, as `score` gives them, of the unchanged real faces of the val split."""
+        """Return scores, as `score` gives them, of the unchanged real faces of the val split."""
 
 
 @runtime_checkable
 class QualityCalibratedDetector(Protocol):
-    """A CalibratedDetector that knows of what quality those real faces were."""
+    """A CalibratedDetector that also stored the quality of those real faces."""
 
     @property
     def val_reals(self) -> Scores: ...
 
     @property
     def val_sharpness(self) -> NDArray[np.float64] | None:
-        """Sharpness (n,) of the real faces of `val_reals`; None where the fit did not keep it."""
+        """Return the sharpness (n,) of the faces of `val_reals`; None if it was not stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

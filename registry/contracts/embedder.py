@@ -57,7 +57,7 @@ class Embedder:
                 f" known: {', '.join(PRECISIONS)}"
             )
         if batch_size < 1:
-            raise ConfigError(f"batch_size is {batch_size}; it must be 1 or more")
+            raise ConfigError(f"batch_size is {batch_size}; it must be at least 1")
         self.backbone = backbone.to(device)
         self.device = torch.device(device)
         self.precision = precision
@@ -75,7 +75,7 @@ class Embedder:
         return {"bfloat16": "bf16", "float16": "fp16"}.get(self.precision, "torch")
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Embeddings (B, d) of uint8 RGB crops (B, S, S, 3); NaN is left for the caller to see."""
+        """Embed uint8 RGB crops (B, S, S, 3) as (B, d); NaN is left for the caller to see."""
         self._check(images)
         if not len(images):
             return np.empty((0, self.backbone.dim), dtype=np.float32)
@@ -84,7 +84,7 @@ class Embedder:
     def with_map(
         self, images: NDArray[np.uint8]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Embeddings (B, d) as above, and the finest feature map of the same pass, (B, C, h, w).
+        """Return embeddings (B, d), and the finest feature map (B, C, h, w) of the same pass.
 
         It is the map of a FineBackbone's finer stage where there is one, else the last map.
         """
@@ -97,12 +97,12 @@ class Embedder:
 
     @torch.inference_mode()
     def logits(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64] | None:
-        """(B,) logits of fake for embeddings (B, d); None where the backbone has no head."""
+        """Return logits of fake (B,) for embeddings (B, d); None if the backbone has no head."""
         logits = self.backbone.head(_tensor(embeddings).float().to(self.device))
         return None if logits is None else logits.cpu().double().numpy()
 
     def pixels(self, images: NDArray[np.uint8]) -> torch.Tensor:
-        """What the backbone takes, (B, 3, S, S) in [0, 1] on the device, of uint8 (B, S, S, 3)."""
+        """Convert uint8 (B, S, S, 3) to the backbone's input, (B, 3, S, S) in [0, 1]."""
         self._check(images)
         there = _tensor(images)
         if self.device.type == "cuda":  # copied while the GPU is still busy with the batch before
@@ -111,14 +111,14 @@ class Embedder:
         return pixels.float() / 255
 
     def autocast(self) -> torch.autocast:
-        """The context in which the backbone computes at this precision."""
+        """Return the context in which the backbone computes at this precision."""
         half = torch.float16 if self.precision == "float16" else torch.bfloat16
         return torch.autocast(self.device.type, half, enabled=self.precision != "float32")
 
     def _in_batches(
         self, compute: Callable[[NDArray[np.uint8]], T], images: NDArray[np.uint8]
     ) -> list[T]:
-        """`compute` of `batch_size` images at a time, of fewer where memory runs out."""
+        """Compute `batch_size` images at a time, fewer where memory runs out."""
         found: list[T] = []
         start = 0
         while start < len(images):
@@ -168,7 +168,7 @@ class Embedder:
 
 
 def encoder_fingerprint(backbone: Backbone, precision: str) -> str:
-    """sha256 over the backbone's name, weights and crop policy, and the precision."""
+    """Hash the backbone's name, weights and crop policy, and the precision (sha256)."""
     parts = [backbone.name, backbone.weights_sha256, asdict(backbone.crop), precision]
     return fingerprint(parts)
 
@@ -179,5 +179,5 @@ def _array(tensor: torch.Tensor) -> NDArray[np.float32]:
 
 
 def _tensor(array: NDArray[np.uint8] | NDArray[np.float32]) -> torch.Tensor:
-    """The array as a tensor; torch wants it contiguous and writable."""
+    """Return the array as a tensor; torch wants it contiguous and writable."""
     return torch.from_numpy(np.require(array, requirements=("C", "W")))

@@ -18,23 +18,23 @@ class DescribedDetector(Protocol):
 
     @property
     def head_kind(self) -> str:
-        """Its own head is "own", a linear one fitted for weights without one is "probe"."""
+        """Return "own" for a head of the weights, "probe" for a linear one that was fitted."""
 
     @property
     def trained_on(self) -> tuple[str, ...]:
-        """Data sets that its fit learned from, by name: an evaluation on one is in-domain."""
+        """Name the data sets that the fit learned from: an evaluation on one is in-domain."""
 
     @property
     def fitted(self) -> Mapping[str, Any]:
-        """Where its fit comes from: plain data for a result's record."""
+        """Describe the fit in plain data, for a result's record."""
 
     @property
     def vote_variants(self) -> frozenset[str]:
-        """Variants that are, of a video, a majority of region scores in place of a mean."""
+        """Name the variants whose video score is a majority of part scores instead of a mean."""
 
     @property
     def explained_by(self) -> str:
-        """The explainer that draws its maps where none is named."""
+        """Name the explainer that draws its maps unless another is named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class DetectorTraits:
 
 
 def traits_of(detector: object) -> DetectorTraits:
-    """What `detector` says of itself."""
+    """Collect the traits that `detector` declares."""
     names = (each.name for each in fields(DetectorTraits))
     return DetectorTraits(
         **{name: getattr(detector, name) for name in names if hasattr(detector, name)}

@@ -141,13 +141,13 @@ class Sample(Protocol):
 
     @property
     def key(self) -> str:
-        """Stable id, unique in its data: `dataset/video/frame`."""
+        """Return a stable id, unique in its data: `dataset/video/frame`."""
 
     @property
     def identity(self) -> str: ...
 
     def load(self) -> tuple[NDArray[np.uint8], Face]:
-        """The frame, uint8 RGB (H, W, 3), and its face with landmarks (P, 2) in frame pixels."""
+        """Load the frame, uint8 RGB (H, W, 3), and its face with landmarks (P, 2) in its pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,5 +251,5 @@ class VideoIndex:
 
 
 def whole_frame(policy: CropPolicy, name: str = FRAME) -> CropPolicy:
-    """The policy of this name that takes an image whole, at the size of `policy`."""
+    """Return the policy of this name that takes an image whole, at the size of `policy`."""
     return CropPolicy(name=name, size=policy.size, margin=0.0)

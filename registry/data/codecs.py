@@ -53,12 +53,12 @@ class Coding:
 
 
 def missing_encoders(codecs: Sequence[str]) -> list[str]:
-    """Encoders of `codecs` that the installed PyAV was built without."""
+    """List encoders of `codecs` that the installed PyAV lacks."""
     return [_ENCODERS[name] for name in codecs if _ENCODERS[name] not in av.codecs_available]
 
 
 def video_frame(image: Image, coding: Coding) -> Image:
-    """`image` (H, W, 3) coded with half the chroma resolution and decoded again."""
+    """Code `image` (H, W, 3) with half the chroma resolution and decode it again."""
     height, width = image.shape[:2]
     top, left = coding.offset
     padded = cv2.copyMakeBorder(
@@ -70,7 +70,7 @@ def video_frame(image: Image, coding: Coding) -> Image:
 
 
 def _frames(image: Image, motion: Motion | None) -> tuple[list[Image], int]:
-    """The frames to code, and which of them is the image."""
+    """Return the frames to code, and which of them is the image."""
     if motion is None:
         return [image], 0
     return [_moved(image, motion, at - motion.at) for at in range(motion.frames)], motion.at
@@ -89,7 +89,7 @@ def _moved(image: Image, motion: Motion, steps: int) -> Image:
 
 
 def _decoded(images: Sequence[Image], coding: Coding) -> list[av.VideoFrame]:
-    """Frames as shown, one for each of `images`."""
+    """Decode frames as shown, one for each of `images`."""
     encoder = cast(VideoCodecContext, av.CodecContext.create(_ENCODERS[coding.codec], "w"))
     encoder.height, encoder.width = images[0].shape[:2]
     encoder.pix_fmt, encoder.time_base = "yuv420p", _RATE

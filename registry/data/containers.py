@@ -29,7 +29,7 @@ _MOST_STEPS = 100_000  # of a walk over the boxes of a file
 
 
 def open_container(path: Path) -> InputContainer:
-    """The open file; a DataError says why it is no video."""
+    """Open a file; a DataError says why it is not a video."""
     import av
 
     check_regular(path, "video")
@@ -44,7 +44,7 @@ def open_container(path: Path) -> InputContainer:
 
 
 def film_of(container: InputContainer, path: Path) -> VideoStream:
-    """The stream that players show, set up to report damage in place of hiding it.
+    """Return the stream that players show, set up to report damage instead of hiding it.
 
     Pictures that stand for the file (covers, thumbnails) are none. Of several streams one with more
     than one frame comes first, then one that is marked as default, then the larger one. A DataError
@@ -68,7 +68,9 @@ def film_of(container: InputContainer, path: Path) -> VideoStream:
 
 
 def is_cut_short(path: Path) -> bool:
-    """Whether the file ends before it says that it does; of some containers nobody can tell."""
+    """Say whether the file ends before it says that it does; for some containers nobody can
+    tell.
+    """
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(12)
@@ -78,13 +80,17 @@ def is_cut_short(path: Path) -> bool:
             ends = _box_ends(file)
         elif start[:4] == b"\x1a\x45\xdf\xa3":
             ends = _segment_ends(file)
+        elif start[:3] == b"FLV":
+            ends = _tag_ends(file)
+        elif start[:4] == b"OggS":
+            ends = _page_ends(file)
         else:
-            ends = iter(())
+            ends = _transport_ends(file, size)
         return any(end > size for end in ends)
 
 
 def reason_of(error: Exception) -> str:
-    """The reason without the name of the file."""
+    """Return the reason without the name of the file."""
     return str(getattr(error, "strerror", None) or error)
 
 
@@ -103,7 +109,7 @@ def _is_picture(stream: VideoStream) -> bool:
 
 
 def _packets(path: Path) -> Counter[int]:
-    """How many packets each video stream has."""
+    """Count the packets of each video stream."""
     import av
 
     found: Counter[int] = Counter()
@@ -132,14 +138,14 @@ def _why_not_opened(path: Path, error: Exception) -> str:
         kind = kind_of(file.read(HEAD))
     if kind in {"text", "image"}:
         return f"it is {_A[kind]}, not a video"
-    return f"no video that can be read ({reason_of(error)})"
+    return f"not a readable video ({reason_of(error)})"
 
 
 # --- the ends of containers -------------------------------------------------------------------
 
 
 def _riff_ends(file: BinaryIO) -> Iterator[int]:
-    """The end of each chunk of the top level: AVI, in one or several parts."""
+    """Yield the end of each chunk of the top level: AVI, in one or several parts."""
     at = 0
     for _ in range(_MOST_STEPS):
         file.seek(at)
@@ -155,7 +161,7 @@ def _riff_ends(file: BinaryIO) -> Iterator[int]:
 
 
 def _box_ends(file: BinaryIO) -> Iterator[int]:
-    """The end of each box of the top level: MP4, MOV, 3GP, in fragments or not."""
+    """Yield the end of each box of the top level: MP4, MOV, 3GP, in fragments or not."""
     at = 0
     for _ in range(_MOST_STEPS):
         file.seek(at)
@@ -171,8 +177,43 @@ def _box_ends(file: BinaryIO) -> Iterator[int]:
         yield at
 
 
+def _tag_ends(file: BinaryIO) -> Iterator[int]:
+    """The end of each tag with the four bytes behind it that repeat its length: FLV."""
+    file.seek(5)
+    at = int.from_bytes(file.read(4), "big") + 4
+    for _ in range(_MOST_STEPS):
+        file.seek(at)
+        head = file.read(11)
+        if not head:
+            return
+        at += 11 + int.from_bytes(head[1:4], "big") + 4
+        yield at
+
+
+def _page_ends(file: BinaryIO) -> Iterator[int]:
+    """The end of each page: Ogg."""
+    at = 0
+    for _ in range(_MOST_STEPS):
+        file.seek(at)
+        head = file.read(27)
+        if head[:4] != b"OggS":
+            return
+        lengths = file.read(head[26]) if len(head) == 27 else b""
+        at += 27 + (head[26] if len(head) == 27 else 0) + sum(lengths)
+        yield at
+
+
+def _transport_ends(file: BinaryIO, size: int) -> Iterator[int]:
+    """The end of the last packet of a transport stream: TS (188 bytes each), M2TS (192)."""
+    file.seek(0)
+    start = file.read(3 * 192)
+    for length, sync in ((188, 0), (192, 4)):
+        if start[sync::length][:3] == b"GGG":
+            yield -(-size // length) * length
+
+
 def _segment_ends(file: BinaryIO) -> Iterator[int]:
-    """The end of the segment that follows the header: Matroska, WebM."""
+    """Yield the end of the segment that follows the header: Matroska, WebM."""
     at = 0
     for _ in range(2):
         file.seek(at)

@@ -22,7 +22,7 @@ _PATIENCE = 1000  # packets within which a film must have a key frame, or is rea
 
 
 def decoded(container: InputContainer, film: VideoStream, path: Path) -> Iterator[VideoFrame]:
-    """Every frame that is shown, in order; a DataError in place of the first that is damaged.
+    """Yield every frame that is shown, in order; a DataError in place of the first damaged one.
 
     A film may be a cut out of a longer one. Then frames that lean on what was cut off come before
     the first key frame, or are shown before it: they are left out, as players do.
@@ -53,7 +53,8 @@ def decoded(container: InputContainer, film: VideoStream, path: Path) -> Iterato
 
 
 def first_presented(path: Path) -> int | None:
-    """When the first frame of a film is shown, in units of its stream; None if it is damaged.
+    """Return when the first frame of a film is shown, in units of its stream; None if it is
+    damaged.
 
     A decoder that is not told to report damage leaves out what leans on frames that were cut off.
     """
@@ -71,7 +72,7 @@ def first_presented(path: Path) -> int | None:
 
 
 def from_first_key(packets: Iterator[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:
-    """The packets from the first key frame on; all of them where none comes soon."""
+    """Yield the packets from the first key frame on; all of them if none comes soon."""
     waiting_packets: list[Packet[VideoStream]] = []
     waiting = True
     for packet in packets:
@@ -107,7 +108,7 @@ class _UntimedStart:
             self._last = "after" if self._last == "leaning" else "other"
 
     def leans_on_what_was_cut_off(self) -> bool:
-        """Whether the last packet may fail without being damaged."""
+        """Say whether the last packet may fail without being damaged."""
         return self._last in {"leaning", "after"}
 
 
@@ -129,7 +130,7 @@ class _Start:
             self._times.append(packet.pts)
 
     def leans_on_what_was_cut_off(self) -> bool:
-        """Whether the last packet may fail without being damaged."""
+        """Say whether the last packet may fail without being damaged."""
         first = None if self._over else first_presented(self._path)
         if first is None:
             self._over = True

@@ -25,7 +25,7 @@ _LONGEST = 100  # letters of what a file says
 
 
 def file_facts(path: Path) -> dict[str, str]:
-    """Facts by name, in the order in which they are read; what a file does not say is left out.
+    """Collect facts by name, in the order in which they are read; what is missing is left out.
 
     Nothing of this is proof: whoever changes a picture can write whatever he likes.
     """
@@ -40,7 +40,8 @@ def file_facts(path: Path) -> dict[str, str]:
 
 
 def jpeg_quality(table: Any) -> int:
-    """The quality (1 to 100) of libjpeg whose luminance table is nearest to one of 64 numbers.
+    """Estimate the quality (1 to 100) of libjpeg whose luminance table is nearest to these 64
+    numbers.
 
     Other programs have tables of their own, and the nearest says how coarse theirs is.
     """
@@ -96,7 +97,7 @@ def _film(path: Path) -> dict[str, str]:
 
 
 def _credentials(path: Path) -> dict[str, str]:
-    """Whether there is a manifest of C2PA; it is not checked."""
+    """Say whether there is a C2PA manifest; it is not checked."""
     with path.open("rb") as file:
         head = file.read(_SEARCHED)
     there = b"jumb" in head and b"c2pa" in head

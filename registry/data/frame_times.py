@@ -40,14 +40,14 @@ class PresentedFrames:
     times: NDArray[np.float64] | None = None
 
     def second(self, number: int) -> float | None:
-        """When a frame is shown, the first one at 0; None where that is not known."""
+        """Return when a frame is shown, the first one at 0; None if that is not known."""
         if self.times is None or number >= len(self.times):
             return None
         return float(self.times[number] - self.times[0])
 
 
 def find_frames(path: Path) -> PresentedFrames:
-    """The frames of a video file, found without decoding it wherever that is exact.
+    """Find the frames of a video file, without decoding it wherever that is exact.
 
     One that cannot be opened counts one frame: reading it says why.
     """
@@ -74,7 +74,7 @@ class _Found:
     broken: bool = False
 
     def counted(self, packets: Iterable[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:
-        """The packets as they are, each taken note of."""
+        """Yield the packets as they are, noting each."""
         for packet in packets:
             self.broken |= packet.is_corrupt
             self.stored += _is_presented(packet)
@@ -103,7 +103,7 @@ def _found(container: InputContainer, film: VideoStream, path: Path) -> _Found:
 
 
 def _in_packets(container: InputContainer, film: VideoStream, path: Path) -> _Found:
-    """By the packets that are to be shown, less those that a decoder drops at the start."""
+    """Count the packets that are to be shown, less those that a decoder drops at the start."""
     import av
 
     found = _Found()
@@ -142,7 +142,7 @@ def _in_decoded(path: Path) -> _Found:
 
 
 def _missing(container: InputContainer, film: VideoStream, found: _Found, path: Path) -> int:
-    """How many frames the file should have beside those that were found."""
+    """Count how many frames the file should have besides those that were found."""
     cut = is_cut_short(path)
     if "mp4" in container.format.name and found.stored and film.frames:  # the header lists all
         listed = sum(entry.size > 0 and not entry.is_discard for entry in film.index_entries)

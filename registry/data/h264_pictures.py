@@ -13,24 +13,24 @@ _UNIT = re.compile(rb"\x00\x00\x01(?=(.)(.{1,8}))", re.DOTALL)
 
 
 def starts_anew(packet: bytes) -> bool:
-    """Whether nothing after this packet leans on what comes before it (an IDR picture)."""
+    """Say whether nothing after this packet depends on what comes before it (an IDR picture)."""
     return any(kind == _IDR_SLICE for kind, _ in _units(packet))
 
 
 def is_b_picture(packet: bytes) -> bool:
-    """Whether all its slices may lean on pictures to both sides; False where there is no slice."""
+    """Say whether all its slices may depend on pictures to both sides; False without a slice."""
     slices = [start for kind, start in _units(packet) if kind in {_SLICE, _IDR_SLICE}]
     return bool(slices) and all(_slice_type(start) % 5 == _B for start in slices)
 
 
 def _units(packet: bytes) -> Iterator[tuple[int, bytes]]:
-    """Type and first bytes of each unit behind a start code; none in packets without them."""
+    """Yield type and first bytes of each unit behind a start code; none in packets without them."""
     for found in _UNIT.finditer(packet):
         yield found[1][0] & 31, found[2]
 
 
 def _slice_type(start: bytes) -> int:
-    """The second of the numbers at the start of a slice; -1 where it is cut off."""
+    """Return the second of the numbers at the start of a slice; -1 where it is cut off."""
     bits = "".join(f"{byte:08b}" for byte in start)
     at = value = -1
     for _ in range(2):

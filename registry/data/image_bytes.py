@@ -28,7 +28,7 @@ class DamagedImageError(DataError):
 
 
 def checked_jpeg(data: bytes) -> bytes:
-    """The JPEG as a decoder takes it without a warning; a DamagedImageError if it cannot.
+    """Return the JPEG as a decoder takes it without a warning; a DamagedImageError if it cannot.
 
     One that only lacks its end marker gets it, zeros before that marker go, and values of the
     header that mean nothing become the usual ones: all these are whole.
@@ -53,7 +53,7 @@ def checked_jpeg(data: bytes) -> bytes:
 
 
 def checked_png(data: bytes) -> bytes:
-    """The PNG with what its picture needs; a DamagedImageError if a checksum does not match.
+    """Return the PNG with what its picture needs; a DamagedImageError if a checksum does not match.
 
     Other chunks (colour profiles, texts, times) are left out: pixels do not depend on them, and the
     library warns of many. One that only lacks its end chunk gets it.
@@ -72,7 +72,7 @@ def checked_png(data: bytes) -> bytes:
 
 
 def _warning(data: bytes) -> str:
-    """The first warning or error of libjpeg; empty where it has none."""
+    """Return the first warning or error of libjpeg; empty without one."""
     import simplejpeg
 
     try:
@@ -84,7 +84,7 @@ def _warning(data: bytes) -> str:
 
 
 def _scan_start(data: bytes) -> int:
-    """Where the first scan begins: a thumbnail in the header has an end marker of its own."""
+    """Find where the first scan begins: a thumbnail in the header has an end marker of its own."""
     at = 2
     for at, _ in _segments(data):  # noqa: B007 - the last one is asked for
         pass
@@ -92,7 +92,7 @@ def _scan_start(data: bytes) -> int:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """Place and marker of each segment of the header, up to the first scan."""
+    """Yield place and marker of each segment of the header, up to the first scan."""
     at = 2
     while at + 4 <= len(data) and data[at] == _FILL:
         marker = data[at + 1]
@@ -105,7 +105,9 @@ def _segments(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _with_plain_header(data: bytes) -> bytes:
-    """The JPEG with the usual version, colour transform and spectral range, which say nothing."""
+    """Return the JPEG with the usual version, colour transform and spectral range, which say
+    nothing.
+    """
     changed = bytearray(data)
     for at, marker in _segments(data):
         length = int.from_bytes(data[at + 2 : at + 4], "big")
@@ -119,7 +121,7 @@ def _with_plain_header(data: bytes) -> bytes:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The kind of each chunk, and all its bytes: length, kind, content and checksum."""
+    """Yield the kind of each chunk, and all its bytes: length, kind, content and checksum."""
     at = len(_PNG_START)
     while at < len(data):
         if at + 12 > len(data):

@@ -16,7 +16,7 @@ from registry.data.orientation import apply_exif
 from registry.data.signatures import HEAD, kind_of
 from registry.data.sizes import MOST_PIXELS, check_image_size
 from registry.errors import DataError
-from registry.files import check_regular
+from registry.files import check_regular, read_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["read_image", "shrink"]
 
 _LONGEST_SIDE = 2048  # larger frames are searched for faces at this size (SBI's inference)
-_UNKNOWN = "not an image, or of a format that is not read"
+_UNKNOWN = "not an image, or in a format that bench does not read"
 _ORIENTATION = 0x0112  # of EXIF
 _SILENT, _WARNING = 0, 3  # levels of OpenCV's log
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
@@ -34,7 +34,7 @@ _HEARD += tuple(b"P%d" % number + space for number in range(1, 7) for space in (
 
 
 def read_image(path: Path, most: int = MOST_PIXELS) -> NDArray[np.uint8]:
-    """The image as uint8 RGB (H, W, 3), upright as its orientation says.
+    """Read an image as uint8 RGB (H, W, 3), upright as its orientation says.
 
     Greyscale becomes three equal channels, alpha is dropped, 16 bits keep their upper eight and
     CMYK is converted without a colour profile; of an animation the first frame is taken. A
@@ -45,7 +45,7 @@ def read_image(path: Path, most: int = MOST_PIXELS) -> NDArray[np.uint8]:
     decode = next((found for is_kind, found in _DECODERS if is_kind(data)), None)
     if decode is None:
         video = kind_of(data[:HEAD]) == "video"
-        what = "a video, whose name must say so (.mp4, .mkv)" if video else _UNKNOWN
+        what = "a video whose name lacks a video suffix (.mp4, .mkv)" if video else _UNKNOWN
         raise DataError(f"cannot decode {path}: {what}")
     check_image_size(data, path, most)
     try:
@@ -55,7 +55,7 @@ def read_image(path: Path, most: int = MOST_PIXELS) -> NDArray[np.uint8]:
 
 
 def shrink(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
-    """The image with its longest side at most 2048, and old over new pixels."""
+    """Shrink an image to a longest side of at most 2048; return it with old over new pixels."""
     import cv2
 
     scale = max(image.shape[:2]) / _LONGEST_SIDE
@@ -68,7 +68,7 @@ def shrink(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
 def _read_bytes(path: Path) -> bytes:
     check_regular(path, "image")
     try:
-        data = path.read_bytes()
+        data = read_file(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"cannot read {path}: {reason}") from None
@@ -81,7 +81,7 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _opencv(data: bytes) -> NDArray[np.uint8]:
-    """With EXIF's orientation; DamagedImageError where it fails."""
+    """Decode with OpenCV and EXIF's orientation; a DamagedImageError if it fails."""
     import cv2
 
     cv2.utils.logging.setLogLevel(_SILENT)  # it knows of no file
@@ -92,7 +92,7 @@ def _opencv(data: bytes) -> NDArray[np.uint8]:
 
 
 def _opencv_heard(data: bytes) -> NDArray[np.uint8]:
-    """By a library below OpenCV that goes on after damage and only says so."""
+    """Decode with a library below OpenCV that goes on after damage and only says so."""
     import cv2
 
     with caught_lines(_is_of_library) as lines:
@@ -142,7 +142,9 @@ def _webp(data: bytes) -> NDArray[np.uint8]:
 
 
 def _avif(data: bytes) -> NDArray[np.uint8]:
-    """OpenCV refuses damaged ones and knows of no orientation; Pillow does the other half."""
+    """Decode AVIF: OpenCV refuses damaged ones and knows no orientation; Pillow does the other
+    half.
+    """
     from PIL import Image
 
     image = _opencv(data)
@@ -165,7 +167,7 @@ def _heif(data: bytes) -> NDArray[np.uint8]:
 
 
 def _pillow(data: bytes) -> NDArray[np.uint8]:
-    """The first frame."""
+    """Decode the first frame with Pillow."""
     from PIL import Image, ImageOps
 
     try:
@@ -178,7 +180,9 @@ def _pillow(data: bytes) -> NDArray[np.uint8]:
 
 
 def _first_words(error: Exception) -> str:
-    """An error's words without the address of an object in memory, which is another in each run."""
+    """Return an error's words without the address of an object in memory, which differs in each
+    run.
+    """
     return _OBJECT.sub("", str(error))
 
 

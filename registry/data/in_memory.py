@@ -23,7 +23,7 @@ Picture: TypeAlias = Union[str, Path, "np.ndarray[Any, Any]", "Image", Iterable[
 
 @contextmanager
 def as_files(inputs: Iterable[Picture]) -> Iterator[Mapping[Path, str]]:
-    """Paths by order, each with the name that it is told by: its own, or `image 1` for pixels.
+    """Yield paths in order, each with its name in messages: its own, or `image 1` for pixels.
 
     An array is uint8: RGB (H, W, 3), grey (H, W), or several RGB images (N, H, W, 3). Pixels are
     written without loss into a folder that is gone after the block. A DataError names what cannot
@@ -41,7 +41,7 @@ def as_files(inputs: Iterable[Picture]) -> Iterator[Mapping[Path, str]]:
 
 
 def _flat(inputs: Iterable[Picture]) -> Iterator[str | Path | np.ndarray[Any, Any]]:
-    """Paths and arrays alone, in order."""
+    """Yield paths and arrays alone, in order."""
     for each in inputs:
         if isinstance(each, (str, Path)):
             yield each
@@ -53,8 +53,8 @@ def _flat(inputs: Iterable[Picture]) -> Iterator[str | Path | np.ndarray[Any, An
             yield from _flat(each)
         else:
             raise DataError(
-                f"a {type(each).__name__} is no image: pass a path, an array of uint8 (RGB), an"
-                " image of Pillow, or a list of them"
+                f"a {type(each).__name__} is not an image: pass a path, a uint8 array"
+                " (RGB), a Pillow image, or a list of them"
             )
 
 
@@ -63,11 +63,11 @@ def _written(image: np.ndarray[Any, Any], path: Path) -> Path:
 
     if image.dtype != np.uint8 or image.ndim not in {2, 3} or image.shape[2:] not in {(), (3,)}:
         raise DataError(
-            f"an array of {image.dtype} and shape {image.shape} is no image that is read here: pass"
+            f"an array of {image.dtype} and shape {image.shape} is not an image: pass"
             " uint8 from 0 to 255, RGB (H, W, 3) or grey (H, W)"
         )
     if not image.size:
-        raise DataError(f"an array of shape {image.shape} holds no pixel")
+        raise DataError(f"an array of shape {image.shape} has no pixels")
     ordered = image if image.ndim == 2 else image[..., ::-1]
     path.write_bytes(cv2.imencode(".png", np.ascontiguousarray(ordered))[1].tobytes())
     return path

@@ -22,13 +22,20 @@ from registry.contracts.types import (
 from registry.data.frame_times import PresentedFrames, find_frames
 from registry.data.media import animation_notes
 from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean, reading
-from registry.files import file_sha256, is_there
+from registry.files import file_sha256, file_size, is_there
 from registry.plugins.specs import DatasetSpec
 
 if TYPE_CHECKING:
     from registry.plugins.discovery import Plugins
 
-__all__ = ["FramePolicy", "data_fingerprint", "find_index", "find_videos", "select_frames"]
+__all__ = [
+    "FramePolicy",
+    "data_fingerprint",
+    "find_index",
+    "find_videos",
+    "resolve_data",
+    "select_frames",
+]
 
 _NO_OPTIONS = DataOptions()
 _INSTANT = 1e-6  # seconds: what rounding may cost a time
@@ -37,19 +44,19 @@ _INSTANT = 1e-6  # seconds: what rounding may cost a time
 def find_videos(
     name: str, split: str, plugins: Plugins, options: DataOptions = _NO_OPTIONS
 ) -> list[Video]:
-    """The videos of `find_index`."""
+    """Return the videos of `find_index`."""
     return list(find_index(name, split, plugins, options).videos)
 
 
 def find_index(
     name: str, split: str, plugins: Plugins, options: DataOptions = _NO_OPTIONS
 ) -> VideoIndex:
-    """Videos of `split` of the data set `name`: a path, a registered name, or `kind:NAME`.
+    """Find the videos of `split` of the data set `name`: a path, a registered name, or `kind:NAME`.
 
     Raises a BenchError where the name stands for nothing or for two things, or the split is empty.
     """
     try:
-        spec, request = _resolve(name, split, plugins)
+        spec, request = resolve_data(name, split, plugins)
         found = spec.videos(replace(request, options=options))
         index = found if isinstance(found, VideoIndex) else VideoIndex(videos=tuple(found))
     except OSError as error:  # a folder that may not be read, a name too long for one
@@ -66,7 +73,8 @@ FramePolicy = Literal["linspace", "time", "first", "all", "deepfakebench"]
 
 
 def select_frames(video: Video, count: int, policy: FramePolicy = "linspace") -> tuple[Frame, ...]:
-    """At most `count` frames: evenly spread from the first to the last, or the first; or all.
+    """Choose at most `count` frames: evenly spread from the first to the last, or the first; or
+    all.
 
     `linspace` spreads them by number, `time` by the seconds at which a video file shows them;
     `deepfakebench` takes the first in the order of the integers that their names are before the
@@ -88,7 +96,7 @@ def select_frames(video: Video, count: int, policy: FramePolicy = "linspace") ->
 
 
 def _chosen(presented: PresentedFrames, count: int, policy: FramePolicy) -> Sequence[int]:
-    """Numbers of the frames that a policy takes, ascending."""
+    """Return numbers of the frames that a policy takes, ascending."""
     total, times = presented.count, presented.times
     if policy in {"first", "all", "deepfakebench"}:
         return range(total if policy == "all" else min(count, total))
@@ -101,19 +109,24 @@ def _chosen(presented: PresentedFrames, count: int, policy: FramePolicy) -> Sequ
 
 
 def deepfakebench_frame_number(frame: Frame) -> int:
-    r"""The number by which DeepfakeBench sorts: of `a\b\012.png` 12, and of `012_1.png` 121."""
+    r"""Return the number by which DeepfakeBench sorts: for `a\b\012.png` 12, and for `012_1.png`
+    121.
+    """
     name = (frame.listed or frame.path.name).replace("\\", "/").rpartition("/")[2]
     try:
         return int(name.partition(".")[0])
     except ValueError:
         raise DataError(
-            f"frame policy deepfakebench sorts frames by the number that their name is, and"
-            f" {name!r} is none: DeepfakeBench itself would stop here. Take another --frame-policy"
+            "frame policy deepfakebench sorts frames by the number in their names, and"
+            f" {name!r} is not a number: DeepfakeBench itself would stop here. Use another"
+            " --frame-policy"
         ) from None
 
 
 def _presented(path: Path) -> PresentedFrames:
-    """Frames of a video file; one for a file that no reader makes anything of, which then fails."""
+    """Find the frames of a video file; one for a file that no reader understands, which then
+    fails.
+    """
     try:
         with reading(path):
             return find_frames(path)
@@ -122,7 +135,8 @@ def _presented(path: Path) -> PresentedFrames:
 
 
 def data_fingerprint(videos: Iterable[Video]) -> str:
-    """sha256 of what the data is: ids, labels, file names and sizes, and the landmarks themselves.
+    """Hash what the data is: ids, labels, file names and sizes, and the landmarks themselves
+    (sha256).
 
     The same on every machine and in every order of videos; images are not read.
     """
@@ -140,8 +154,8 @@ def _line(video: Video) -> str:
 
 
 def _size(path: Path) -> int | None:
-    """Bytes, or None for a file that is not there: reading it will be an error row of its own."""
-    return path.stat().st_size if is_there(path) else None
+    """Return bytes, or None for a missing file: reading it will be an error row of its own."""
+    return file_size(path) if is_there(path) else None
 
 
 def _digest(path: Path | None) -> str | None:
@@ -151,15 +165,16 @@ def _digest(path: Path | None) -> str | None:
         return file_sha256(path)
 
 
-def _resolve(name: str, split: str, plugins: Plugins) -> tuple[DatasetSpec, DatasetRequest]:
-    """What reads the data set, and what to ask of it."""
+def resolve_data(name: str, split: str, plugins: Plugins) -> tuple[DatasetSpec, DatasetRequest]:
+    """Return what reads the data set of this name, and what to ask of it; nothing is read."""
     specs: dict[str, DatasetSpec] = plugins.specs("dataset")
     path = Path(name).expanduser()
     if path.exists():
         if name in specs:
             raise ConfigError(
-                f"{name!r} is a registered data set and a file or folder here; "
-                f"write './{name}' for the one here or '{name}:{name}' for the registered one"
+                f"{name!r} is both a registered data set and a file or folder here; write"
+                f" './{name}' for the file or folder, '{name}:{name}' for the registered"
+                " one"
             )
         return _reader_of(path, specs), DatasetRequest(name=name, root=path, split=split)
     kind, colon, rest = name.partition(":")
@@ -174,7 +189,9 @@ def _resolve(name: str, split: str, plugins: Plugins) -> tuple[DatasetSpec, Data
 
 
 def _check(videos: Sequence[Video], spec: DatasetSpec) -> None:
-    """What every reader owes: at least one frame per video, no id twice, methods with names."""
+    """Check what every reader owes: at least one frame per video, no id twice, methods with
+    names.
+    """
     seen: set[tuple[str, str]] = set()
     for video in videos:
         key = (video.dataset, video.id)
@@ -184,9 +201,9 @@ def _check(videos: Sequence[Video], spec: DatasetSpec) -> None:
             if sources == 0
             else "frames and a file"
             if sources == 2
-            else "an id that is taken"
+            else "an id that is already taken"
             if key in seen
-            else f"the method {ALL_METHODS!r}, which stands for all of them together"
+            else f"the method {ALL_METHODS!r}, which is reserved for all methods together"
             if video.method == ALL_METHODS
             else "a name that is not UTF-8; rename the file or folder"
             if not _is_text(video)
@@ -201,7 +218,7 @@ def _check(videos: Sequence[Video], spec: DatasetSpec) -> None:
 
 
 def _is_text(video: Video) -> bool:
-    """Whether every name can be written down: Linux allows any bytes in one."""
+    """Say whether every name can be written down: Linux allows any bytes in one."""
     names = [video.id, *(str(frame.path) for frame in video.frames), str(video.file or "")]
     try:
         "".join(names).encode()
@@ -230,7 +247,7 @@ def _looks_like_a_path(name: str) -> bool:
 
 
 def _missing(path: Path) -> str:
-    """Which part of a path is not there, and what is there instead."""
+    """Say which part of a path does not exist, and what is there instead."""
     there = path.absolute()
     while not there.parent.exists():
         there = there.parent

@@ -28,12 +28,12 @@ _LISTED = 8  # suffixes that a note names
 
 
 def natural(text: str) -> list[str | int]:
-    """Sort key with the numbers in a name as numbers: frame2 before frame10."""
+    """Return a sort key with the numbers in a name as numbers: frame2 before frame10."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", text)]
 
 
 def find_media(inputs: Iterable[Path]) -> dict[Path, str]:
-    """Every file of `inputs` once and in order, with what is known to be wrong ("": nothing).
+    """List every file of `inputs` once and in order, with what is known to be wrong ("": nothing).
 
     A folder stands for the images and videos in it and in its folders, but for hidden ones and for
     folders behind links. What is no folder is taken for a file of a known kind: reading it will
@@ -42,12 +42,12 @@ def find_media(inputs: Iterable[Path]) -> dict[Path, str]:
     found: dict[Path, str] = {}
     for path in inputs:
         inside = dict.fromkeys(_walk(path), "") if os.path.isdir(path) else {path: ""}  # noqa: PTH112 - raises nothing
-        found |= inside or {path: "the folder holds no image or video file that can be read"}
+        found |= inside or {path: "the folder has no image or video file that can be read"}
     return {path: fault or _fault_of_name(path) for path, fault in found.items()}
 
 
 def unread_notes(folders: Iterable[Path]) -> list[str]:
-    """A sentence that counts by suffix what is not read of the files in folders; none for none.
+    """Return a sentence that counts, by suffix, what is not read of the files in folders, or none.
 
     Hidden files, and folders that are hidden or behind links, are not looked at.
     """
@@ -57,17 +57,19 @@ def unread_notes(folders: Iterable[Path]) -> list[str]:
         for path in _visible_files(folder)
         if not _is_media(path)
     )
-    return [f"not read, as neither images nor videos: {_counted(unread)}"] if unread else []
+    return [f"skipped, as neither images nor videos: {_counted(unread)}"] if unread else []
 
 
 def animation_notes(files: Iterable[Path]) -> list[str]:
-    """A sentence that counts the files of which only the first frame is read; none for none."""
+    """Return a sentence that counts the files of which only the first frame is read, or none."""
     animated = Counter(path.suffix.lower() for path in files if path.suffix.lower() == _ANIMATED)
-    return [f"of an animation the first frame is read: {_counted(animated)}"] if animated else []
+    return (
+        [f"only the first frame of an animation is read: {_counted(animated)}"] if animated else []
+    )
 
 
 def scan_folder(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
-    """Images, video files and folders in natural order; hidden and other files are no data."""
+    """List images, video files and folders in natural order; hidden and other files are skipped."""
     images, files, folders = [], [], []
     with os.scandir(folder) as entries:
         names = {entry.name: _is_folder(entry) for entry in entries}
@@ -110,7 +112,7 @@ def _visible(names: Iterable[str]) -> list[str]:
 
 
 def _counted(suffixes: Counter[str]) -> str:
-    """`3 .txt, 1 .json`, the most frequent first."""
+    """Return `3 .txt, 1 .json`, the most frequent first."""
     named = suffixes.most_common(_LISTED)
     cells = [f"{count} {suffix or 'without a suffix'}" for suffix, count in named]
     rest = suffixes.total() - sum(count for _, count in named)

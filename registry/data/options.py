@@ -13,7 +13,7 @@ __all__ = ["data_options", "resolved_lines"]
 
 
 def data_options(config: DataSettings) -> DataOptions:
-    """The fields of a configuration as a reader of data gets them."""
+    """Collect the fields of a configuration as a reader of data takes them."""
     return DataOptions(
         data_root=_path(config.data_root),
         json_dir=_path(config.json_dir),
@@ -26,7 +26,7 @@ def data_options(config: DataSettings) -> DataOptions:
 
 
 def resolved_lines(found: Sequence[VideoIndex]) -> list[str]:
-    """One line for each data set with an index: which share of what it lists is there, by label."""
+    """Return one line per data set with an index: which share of what it lists exists, by label."""
     lines = []
     for index in found:
         shares = ", ".join(
@@ -35,7 +35,9 @@ def resolved_lines(found: Sequence[VideoIndex]) -> list[str]:
         )
         if shares:
             name, split = index.videos[0].dataset, index.videos[0].split
-            lines.append(f"{name}, split {split or 'made up'}, listed and there: {shares}")
+            lines.append(
+                f"{name}, split {split or 'made up'}, listed files that were found: {shares}"
+            )
     return lines
 
 

@@ -15,7 +15,7 @@ _ENTRIES = 9  # int32 of a 3x3 matrix by rows
 
 
 def apply_display_matrix(image: NDArray[np.uint8], matrix: bytes) -> NDArray[np.uint8]:
-    """The image (H, W, 3) as players show it.
+    """Turn the image (H, W, 3) as players show it.
 
     `matrix` is FFmpeg's display matrix, nine int32 in the machine's byte order. For a turn by
     another angle the nearest quarter is taken; one that is no turn (all zero) changes nothing.
@@ -33,7 +33,7 @@ def apply_display_matrix(image: NDArray[np.uint8], matrix: bytes) -> NDArray[np.
 
 
 def apply_exif(image: NDArray[np.uint8], orientation: object) -> NDArray[np.uint8]:
-    """The image (H, W, 3) as EXIF's `orientation`, 1 to 8, says; anything else changes nothing."""
+    """Turn the image (H, W, 3) by EXIF's `orientation`, 1 to 8; anything else changes nothing."""
     if orientation not in _EXIF:
         return image
     swapped, right, down = _EXIF[orientation]
@@ -43,7 +43,7 @@ def apply_exif(image: NDArray[np.uint8], orientation: object) -> NDArray[np.uint
 def _turned(
     image: NDArray[np.uint8], *, swapped: bool, right: bool, down: bool
 ) -> NDArray[np.uint8]:
-    """Rows and columns `swapped`, then mirrored unless they run to the `right` and `down`."""
+    """Swap rows and columns if `swapped`, then mirror unless they run to the `right` and `down`."""
     upright = image.transpose(1, 0, 2) if swapped else image
     return upright[:: 1 if down else -1, :: 1 if right else -1]
 

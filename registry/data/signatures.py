@@ -15,7 +15,7 @@ _BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"wide"})
 
 
 def kind_of(head: bytes) -> Literal["image", "video", "text", ""]:
-    """What `head`, the first bytes of a file, begins; empty where that cannot be told."""
+    """Say what kind of file begins with `head`, its first bytes; empty if that is unknown."""
     if head.startswith(_IMAGES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
         return "image"
     if head[4:8] in _BOXES:

@@ -13,7 +13,7 @@ MOST_PIXELS = 100_000_000  # more than any camera gives that faces are looked fo
 
 
 def check_image_size(data: bytes, path: Path, most: int) -> None:
-    """DataError where the header of an image says that it has more than `most` pixels.
+    """Raise a DataError if the header of an image declares more than `most` pixels.
 
     Nothing is decoded; of a format that Pillow does not know, decoding will tell.
     """
@@ -29,9 +29,9 @@ def check_image_size(data: bytes, path: Path, most: int) -> None:
 
 
 def check_size(width: int, height: int, path: Path, most: int) -> None:
-    """DataError where `width` x `height` is more than `most` pixels."""
+    """Raise a DataError if `width` x `height` is more than `most` pixels."""
     if width * height > most:
         raise DataError(
-            f"{path} has {width}x{height} pixels, more than the {most:,} that are read; if it is"
-            f" what it should be, pass --max-pixels {width * height}"
+            f"{path} has {width}x{height} pixels, more than the limit of {most:,}; if that"
+            f" is correct, pass --max-pixels {width * height}"
         )

@@ -34,12 +34,14 @@ VIDEO_SUFFIXES = frozenset(
 
 
 def is_video(path: Path) -> bool:
-    """Whether a file is a video by its extension."""
+    """Say whether a file is a video by its extension."""
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def count_frames(path: Path) -> int:
-    """How many frames a player shows, and those that a file which is cut short should have."""
+    """Count the frames that a player shows, and those that a file which is cut short should
+    have.
+    """
     return find_frames(path).count
 
 
@@ -76,7 +78,7 @@ class VideoCursor:
         raise DataError(self._fault)
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         if self._container is not None:
             self._container.close()
         self._path = self._container = self._fault = None

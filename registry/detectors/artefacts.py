@@ -15,7 +15,7 @@ __all__ = ["find_artefact"]
 
 
 def find_artefact(chosen: Chosen, config: DetectorSettings, embedder: Embedder) -> Path | None:
-    """`--artefact`, else the one registered for these weights.
+    """Return `--artefact`, else the artefact registered for these weights.
 
     None for a detector that needs none and was given none; a NotFittedError with the line to run
     where one is needed.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from registry.backbones.build import build_embedder
 from registry.contracts.detector import Detector, DetectorContext, Explain
@@ -27,6 +27,7 @@ from registry.settings.tasks import ScoredDataSettings
 
 __all__ = [
     "Fitted",
+    "Load",
     "Model",
     "audit_of",
     "build_context",
@@ -60,43 +61,59 @@ class Model:
 
     @property
     def artefact_sha256(self) -> str:
-        """Of the file; "" where there is none."""
+        """Return the sha256 of the file; "" without one."""
         return "" if self.artefact is None else file_sha256(self.artefact)
 
     @property
     def settings(self) -> Settings:
-        """How this detector's face scores become scores of frames and of videos."""
+        """Return how this detector's face scores become scores of frames and of videos."""
         votes = frozenset(traits_of(self.detector).vote_variants)
         return Settings(detector=self.spec.name, metrics=(), vote_variants=votes)
 
 
+Load: TypeAlias = Callable[[Chosen, DetectorSettings], Embedder]
+
+
 def build_context(
-    chosen: Chosen, config: DetectorSettings, fitted: Fitted | None = None
+    chosen: Chosen,
+    config: DetectorSettings,
+    fitted: Fitted | None = None,
+    load: Load = build_embedder,
 ) -> DetectorContext:
-    """What the chosen detector is built from; `fitted` where it was fitted just now."""
+    """Collect what the chosen detector is built from; `fitted` where it was fitted just now."""
     spec = chosen.detector
-    embedder, artefact = _parts(chosen, config, fitted)
+    embedder, artefact = _parts(chosen, config, fitted, load)
     options = resolve_options(None if spec.options is None else spec.options.load(), config.options)
     return DetectorContext(embedder=embedder, options=options, artefact=artefact, seed=config.seed)
 
 
 def _parts(
-    chosen: Chosen, config: DetectorSettings, fitted: Fitted | None
+    chosen: Chosen, config: DetectorSettings, fitted: Fitted | None, load: Load
 ) -> tuple[Embedder | None, Path | None]:
-    """The backbone on its device, and the artefact for it; None of what the detector needs not."""
+    """Load the backbone on its device, and find its artefact; None for what the detector does not
+    need.
+    """
     if fitted is not None:
         return fitted.embedder, fitted.artefact
     if chosen.backbone is None:
         return None, None
-    embedder = build_embedder(chosen, config)
+    embedder = load(chosen, config)
     return embedder, find_artefact(chosen, config, embedder)
 
 
-def build_model(chosen: Chosen, config: DetectorSettings, fitted: Fitted | None = None) -> Model:
-    """The chosen detector, ready to score; `fitted` where it was fitted just now."""
+def build_model(
+    chosen: Chosen,
+    config: DetectorSettings,
+    fitted: Fitted | None = None,
+    load: Load = build_embedder,
+) -> Model:
+    """Build the chosen detector, ready to score; `fitted` where it was fitted just now.
+
+    `load` gives the backbone, for callers that build several detectors on one.
+    """
     if fitted is None:
         check_needs(chosen, config)
-    context = build_context(chosen, config, fitted)
+    context = build_context(chosen, config, fitted, load)
     embedder = context.embedder
     crop = CropPolicy() if embedder is None else embedder.backbone.crop
     return Model(
@@ -110,7 +127,7 @@ def build_model(chosen: Chosen, config: DetectorSettings, fitted: Fitted | None 
 
 
 def audit_of(model: Model, config: DetectorSettings) -> PartAudit:
-    """What is known of how well the detector's part scores say where a face was changed."""
+    """Return what is known of how well the detector's part scores localise."""
     return find_audit(
         model.artefact,
         detector=model.spec.name,
@@ -128,7 +145,9 @@ def _audit_readers(model: Model) -> Iterator[type[AuditSummary]]:
 
 
 def _audit_line(model: Model, config: DetectorSettings) -> str:
-    """What audits this very detector, and keeps the audit where there is an artefact for it."""
+    """Return the command that audits this very detector, and keeps the audit if it has an
+    artefact.
+    """
     if not model.audits:
         return ""
     line = ["bench", model.audits[0].name, "--detector", model.spec.name]
@@ -142,7 +161,7 @@ def _audit_line(model: Model, config: DetectorSettings) -> str:
 
 
 def build_detector(spec: DetectorSpec, context: DetectorContext) -> Detector:
-    """The detector itself; one that does not keep the contract is a PluginError."""
+    """Build the detector itself; one that breaks the contract is a PluginError."""
     detector = guarded(f"detector {spec.name!r}", spec.source, spec.build, context)
     if not isinstance(detector, Detector):
         raise PluginError(
@@ -153,7 +172,9 @@ def build_detector(spec: DetectorSpec, context: DetectorContext) -> Detector:
 
 
 def build_explainer(spec: ExplainerSpec, detector: Detector, options: Mapping[str, Any]) -> Explain:
-    """What explains a detector's scores; a ConfigError for a detector that it cannot explain."""
+    """Build what explains a detector's scores; a ConfigError for a detector that it cannot
+    explain.
+    """
     resolved = resolve_options(None if spec.options is None else spec.options.load(), options)
     arguments = (detector,) if resolved is None else (detector, resolved)
     explain: Explain = guarded(f"explainer {spec.name!r}", spec.source, spec.build, *arguments)

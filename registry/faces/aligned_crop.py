@@ -28,7 +28,7 @@ FIVE = [37, 44, 30, 49, 55]
 
 
 def aligned_crop(image: NDArray[np.uint8], face: Face, policy: CropPolicy) -> Crop:
-    """The face of `image` (H, W, 3) moved onto the template, black beyond the image's border.
+    """Move the face of `image` (H, W, 3) onto the template, black beyond the image's border.
 
     By five of its landmarks, else by the five points of its face detector. A DataError for a face
     without either, or with landmarks that span no face. `box` is the
@@ -45,7 +45,7 @@ def aligned_crop(image: NDArray[np.uint8], face: Face, policy: CropPolicy) -> Cr
 
 
 def _five(face: Face) -> Points:
-    """(5, 2): those of the landmarks, else those that the face detector gave."""
+    """Return five points (5, 2): those of the landmarks, else those that the face detector gave."""
     if face.landmarks is not None:
         return face.landmarks[FIVE].astype(np.float64)
     if face.five is not None:
@@ -58,7 +58,7 @@ def _moved(landmarks: NDArray[np.float32], matrix: Points) -> NDArray[np.float32
 
 
 def similarity(source: NDArray[np.floating[Any]], target: NDArray[np.floating[Any]]) -> Points:
-    """(2, 3): the scale, rotation and shift of least squares that take `source` to `target`.
+    """Fit the least-squares scale, rotation and shift (2, 3) that take `source` to `target`.
 
     Points are (n, 2). As numbers of the complex plane this is one division.
     """
@@ -66,14 +66,14 @@ def similarity(source: NDArray[np.floating[Any]], target: NDArray[np.floating[An
     spread = z - z.mean()
     norm = float(np.vdot(spread, spread).real)
     if not np.isfinite(norm) or norm < 1e-6:
-        raise DataError("the landmarks of eyes, nose and mouth fall onto one point: no face there")
+        raise DataError("the landmarks of eyes, nose and mouth coincide, so there is no face")
     turn = np.vdot(spread, w - w.mean()) / norm
     move = w.mean() - turn * z.mean()
     return np.array([[turn.real, -turn.imag, move.real], [turn.imag, turn.real, move.imag]])
 
 
 def goal(policy: CropPolicy) -> Points:
-    """The template's points in pixels of the crop."""
+    """Return the template's points in pixels of the crop."""
     points: Points = (
         (TEMPLATE + SIDE * policy.margin / 2) * policy.size / (SIDE * (1 + policy.margin))
     )
@@ -88,5 +88,5 @@ def _box(matrix: Points, size: int, shape: tuple[int, ...]) -> tuple[int, int, i
     height, width = shape[:2]
     box = (max(0, int(x0)), max(0, int(y0)), min(width, int(x1)), min(height, int(y1)))
     if box[0] >= box[2] or box[1] >= box[3]:
-        raise DataError(f"the face lies outside of the {width}x{height} image")
+        raise DataError(f"the face lies outside the {width}x{height} image")
     return box

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 __all__ = ["StageClock"]
@@ -14,26 +14,27 @@ class StageClock:
     """Seconds spent by stage, in the order in which stages were first met.
 
     Those of several threads are added up: together they may be more than what a clock on the wall
-    shows. Stages are not to be nested.
+    shows. Stages are not to be nested. `now` is the clock: on the wall, or of the process's work.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.perf_counter) -> None:
+        self._now = now
         self._spent: dict[str, float] = {}
         self._lock = threading.Lock()
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
-        """What happens inside counts for `stage`, errors too."""
-        started = time.perf_counter()
+        """Count what happens inside for `stage`, errors too."""
+        started = self._now()
         try:
             yield
         finally:
-            seconds = time.perf_counter() - started
+            seconds = self._now() - started
             with self._lock:
                 self._spent[stage] = self._spent.get(stage, 0.0) + seconds
 
     @property
     def spent(self) -> dict[str, float]:
-        """Up to now."""
+        """Return the seconds up to now."""
         with self._lock:
             return dict(self._spent)

@@ -48,12 +48,12 @@ class Condition:
 
     @property
     def name(self) -> str:
-        """As it is written on the command line, such as "resize:2+jpeg:4"."""
+        """Return its name on the command line, such as "resize:2+jpeg:4"."""
         return "+".join(f"{name}:{severity}" for name, severity in self.steps)
 
     @property
     def dose(self) -> str:
-        """What its severities are, such as "1/2 size, quality 30"."""
+        """Describe its severities, such as "1/2 size, quality 30"."""
         found = (CORRUPTIONS[name] for name, _ in self.steps)
         doses = (each.doses[at - 1] for each, (_, at) in zip(found, self.steps, strict=True))
         return ", ".join(
@@ -62,7 +62,9 @@ class Condition:
         )
 
     def of_image(self, image: Image, frame: Frame, seed: int) -> Image:
-        """The frame's image after all steps that change pixels; the argument is left alone."""
+        """Return the frame's image after all steps that change pixels; the argument is
+        unchanged.
+        """
         for at, (name, severity) in enumerate(self.steps):
             kind = CORRUPTIONS[name]
             if kind.image is not None:
@@ -70,7 +72,7 @@ class Condition:
         return image
 
     def of_face(self, face: Face, frame: Frame, seed: int) -> Face:
-        """The face after all steps that move its box."""
+        """Return the face after all steps that move its box."""
         for at, (name, severity) in enumerate(self.steps):
             kind = CORRUPTIONS[name]
             if kind.box is not None:
@@ -93,9 +95,9 @@ def the_condition(asked: Sequence[str]) -> Condition | None:
     found = conditions(asked)
     if len(found) > 1:
         raise ConfigError(
-            f"one run has one condition, not {len(found)} ({', '.join(map(str, asked))}); name one"
-            " severity, such as --corrupt h264:3, or use `bench eval --corrupt` or"
-            " registry.evaluate_corrupted, which make a run of each"
+            f"one run has one condition, not {len(found)} ({', '.join(map(str, asked))});"
+            " name one severity, such as --corrupt h264:3, or use `bench eval --corrupt`"
+            " or registry.evaluate_corrupted, which make one run for each"
         )
     return found[0] if found else None
 
@@ -111,8 +113,9 @@ def _step(part: str, text: str) -> tuple[str, int]:
     name, colon, severity = part.strip().partition(":")
     if not colon or severity not in {str(each) for each in SEVERITIES}:
         raise ConfigError(
-            f"--corrupt {text!r} is not of the form NAME:SEVERITY with a severity of 1 to 5; NAME"
-            " alone stands for all five, NAME:SEVERITY+NAME:SEVERITY for one after the other"
+            f"--corrupt {text!r} is not of the form NAME:SEVERITY with a severity of 1 to"
+            " 5; NAME alone means all five, NAME:SEVERITY+NAME:SEVERITY one after the"
+            " other"
         )
     return _known(name), int(severity)
 
@@ -124,7 +127,7 @@ def _known(name: str) -> str:
 
 
 def _rng(frame: Frame, seed: int, at: int) -> np.random.Generator:
-    """Of the frame's file name and number: where the data lies must not change a result."""
+    """Seed by the frame's file name and number: where the data lies must not change a result."""
     text = f"{frame.path.parent.name}/{frame.path.name}#{frame.index}"
     return np.random.default_rng([seed, at, *sha256(text.encode()).digest()])
 
@@ -162,7 +165,7 @@ def _gamma(image: Image, gamma: float, rng: np.random.Generator) -> Image:
 
 
 def _coded(coding: Coding, lowest: float, highest: float) -> Callable[..., Image]:
-    """A pass through a codec whose strength is given as a CRF."""
+    """Pass an image through a codec whose strength is given as a CRF."""
 
     def code(image: Image, crf: float, _rng: np.random.Generator) -> Image:
         return video_frame(image, replace(coding, strength=(crf - lowest) / (highest - lowest)))

@@ -47,7 +47,9 @@ LANDMARK_BOX = {  # points: (each side, top, bottom)
 
 
 def landmark_box(landmarks: NDArray[np.floating]) -> Box:
-    """The face box (x0, y0, x1, y1) of landmarks (68|81, 2): their bounds under a fixed affine."""
+    """Return the face box (x0, y0, x1, y1) of landmarks (68|81, 2): their bounds under a fixed
+    affine.
+    """
     points = len(landmarks)
     if landmarks.shape != (points, 2) or points not in LANDMARK_BOX:
         raise DataError(
@@ -59,7 +61,7 @@ def landmark_box(landmarks: NDArray[np.floating]) -> Box:
 
 
 def grow_box(box: Box, margin: Margin) -> Box:
-    """The box with `margin` (one number, or left, top, right, bottom) of its size added outside."""
+    """Enlarge the box by `margin` (one number, or left, top, right, bottom) of its size."""
     x0, y0, x1, y1 = box
     left, top, right, bottom = margin if isinstance(margin, tuple) else (margin,) * 4
     width, height = x1 - x0, y1 - y0
@@ -67,7 +69,7 @@ def grow_box(box: Box, margin: Margin) -> Box:
 
 
 def iou(one: Box, other: Box) -> float:
-    """Intersection over union of two boxes, 0 where they do not meet."""
+    """Return intersection over union of two boxes, 0 if they do not meet."""
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])
     if width <= 0 or height <= 0:
@@ -77,17 +79,19 @@ def iou(one: Box, other: Box) -> float:
 
 
 def area(box: Box) -> float:
-    """Area of a box in square pixels, 0 for one turned inside out."""
+    """Return the area of a box in square pixels, 0 for one turned inside out."""
     return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
 
 
 def is_too_small(box: Box) -> bool:
-    """Whether a box has fewer pixels on a side than a face can be seen in."""
+    """Say whether a box has fewer pixels on a side than a face can be seen in."""
     return min(box[2] - box[0], box[3] - box[1]) < SMALLEST_FACE
 
 
 def fraction_inside(landmarks: NDArray[np.floating], shape: tuple[int, ...]) -> float:
-    """Share of the points (P, 2) that lie on a pixel of an image of shape (H, W, ...)."""
+    """Return the share of the points (P, 2) that lie on a pixel of an image of shape (H, W,
+    ...).
+    """
     height, width = shape[:2]
     limit = np.array([width - 0.5, height - 0.5])
     return float(((landmarks >= -0.5) & (landmarks < limit)).all(axis=1).mean())
@@ -96,7 +100,7 @@ def fraction_inside(landmarks: NDArray[np.floating], shape: tuple[int, ...]) -> 
 def crop_face(
     image: NDArray[np.uint8], face: Face, policy: CropPolicy, *, margin: Margin | None = None
 ) -> Crop:
-    """The face of `image` (H, W, 3) as `policy` has it, its landmarks in pixels of the crop.
+    """Cut the face out of `image` (H, W, 3) by `policy`, with its landmarks in pixels of the crop.
 
     `margin` replaces the policy's own, for random margins in training. A DataError for a box or
     landmarks that lie outside the image, or a box of under 16 pixels.
@@ -122,7 +126,7 @@ def crop_face(
 
 
 def shown_aspect(policy: CropPolicy, box: tuple[int, int, int, int]) -> float:
-    """Width over height of the face in a crop of `box`, which is square and may be squeezed."""
+    """Return width over height of the face in a crop of `box`, which may be squeezed."""
     if policy.name == ALIGNED:  # by a similarity, which keeps it
         return 1.0
     x0, y0, x1, y1 = box
@@ -130,12 +134,12 @@ def shown_aspect(policy: CropPolicy, box: tuple[int, int, int, int]) -> float:
 
 
 def crop_policies() -> tuple[str, ...]:
-    """Names of the crop policies."""
+    """Name the crop policies."""
     return tuple(sorted([*_RULES, ALIGNED]))
 
 
 def _sbi_rectangle(shape: tuple[int, ...], box: Box, margin: Margin) -> tuple[int, int, int, int]:
-    """Grown, truncated to integers, one pixel more on the far edges, clipped."""
+    """Enlarge, truncate to integers, add one pixel on the far edges, clip."""
     height, width = shape[:2]
     if not np.isfinite(box).all():
         raise DataError(f"face box {_text(box)} is not finite")
@@ -159,8 +163,8 @@ def _check_size(box: Box) -> None:
     if is_too_small(box):
         width, height = box[2] - box[0], box[3] - box[1]
         raise DataError(
-            f"the face box has {width:.0f}x{height:.0f} pixels, less than the {SMALLEST_FACE} on a"
-            " side that a face needs"
+            f"the face box has {width:.0f}x{height:.0f} pixels, fewer than the"
+            f" {SMALLEST_FACE} per side that a face needs"
         )
 
 
@@ -174,7 +178,7 @@ _RULES: dict[str, Callable[[tuple[int, ...], Box, Margin], tuple[int, int, int, 
 def _into_crop(
     face: Face, image: NDArray[np.uint8], box: tuple[int, int, int, int], size: int
 ) -> NDArray[np.float32] | None:
-    """Landmarks (P, 2) in pixels of the crop; pixel centres are integers on both sides."""
+    """Convert landmarks (P, 2) to pixels of the crop; pixel centres are integers on both sides."""
     if face.landmarks is None:
         return None
     if not fraction_inside(face.landmarks, image.shape):

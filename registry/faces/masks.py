@@ -21,7 +21,7 @@ __all__ = ["crop_mask"]
 def crop_mask(
     path: Path, image: NDArray[np.uint8], face: Face, policy: CropPolicy
 ) -> NDArray[np.bool_]:
-    """(S, S): which pixels of the crop of `face` were changed; non-zero ones of the file are.
+    """Return (S, S) which pixels of the crop of `face` were changed: the non-zero ones of the file.
 
     A DataError for a mask that cannot be read or is not of the size of `image` (H, W, 3).
     """

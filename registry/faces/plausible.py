@@ -23,7 +23,8 @@ _WIDE = 0.15  # of the landmarks' longer side lie between the eyes of a face tha
 
 
 def check_landmarks(points: Points, shape: tuple[int, ...]) -> None:
-    """A DataError that says what landmarks (68|81, 2) look like if no face of an image has them.
+    """Raise a DataError that says what landmarks (68|81, 2) look like if no face of an image has
+    them.
 
     They are due in pixels (x, y) of the image, which is of `shape` (H, W, ...).
     """
@@ -46,12 +47,12 @@ def _fault(points: Points, shape: tuple[int, ...]) -> str:
     if min(across, down) < SMALLEST_FACE:
         return f"span {across:.0f}x{down:.0f} pixels, less than the {SMALLEST_FACE} of a face"
     if _is_transposed(points):
-        return "have eyes beside the mouth, and mirrored: they look like (y, x)"
+        return "have the eyes beside the mouth and are mirrored: they look like (y, x)"
     return ""
 
 
 def _likeness(points: Points, shape: tuple[int, ...]) -> str:
-    """What landmarks outside an image look like, where that can be told."""
+    """Say what landmarks outside an image look like, as far as that can be told."""
     if fraction_inside(points[:, ::-1], shape) == 1 and _is_transposed(points):
         return ": they look like (y, x)"
     if points.min() >= 0:
@@ -61,7 +62,7 @@ def _likeness(points: Points, shape: tuple[int, ...]) -> str:
 
 
 def _is_transposed(points: Points) -> bool:
-    """Whether x and y have changed places, which mirrors a face and lays it on its side.
+    """Say whether x and y have changed places, which mirrors a face and lays it on its side.
 
     A head that lies on its side is not mirrored, and a mirrored image stands upright.
     """

@@ -103,7 +103,9 @@ class FaceReader:
 
     @property
     def choices(self) -> dict[str, str]:
-        """What was chosen, by name; `fingerprint` is the same and the predictor's content."""
+        """Return what was chosen, by name; `fingerprint` is the same and the predictor's
+        content.
+        """
         size = {} if self._size is None else {"detection_size": str(self._size)}
         return {
             "crop_from": self.crop_from,
@@ -120,7 +122,7 @@ class FaceReader:
             tracker.restart()
 
     def read(self, frame: Frame) -> tuple[NDArray[np.uint8], list[Face]]:
-        """The frame, uint8 RGB (H, W, 3), and its faces, the largest first.
+        """Read the frame, uint8 RGB (H, W, 3), and its faces, the largest first.
 
         A DataError if the frame or its landmarks cannot be used or hold no face.
         """
@@ -146,7 +148,7 @@ class FaceReader:
         return image, [replace(face, box=landmark_box(_points(face))) for face in found]
 
     def read_one(self, frame: Frame) -> tuple[NDArray[np.uint8], Face]:
-        """The frame and its main face, which has landmarks: the data's where there are any."""
+        """Read the frame and its main face, which has landmarks: the data's where there are any."""
         image, faces = self.read(frame)
         given = [face for face in faces if face.landmarks is not None]
         if given:
@@ -156,7 +158,8 @@ class FaceReader:
         return image, self._with_landmarks(image, faces[0])
 
     def check(self) -> None:
-        """A BenchError now, before any work, if the face detector that is needed lacks something.
+        """Raise a BenchError now, before any work, if the face detector that is needed lacks
+        something.
 
         Other values of `crop_from` than `detector` need one for some frames, or for none.
         """
@@ -164,15 +167,15 @@ class FaceReader:
             self._detector()
 
     def _check_asked_for(self, frame: Frame) -> None:
-        """DataError where landmarks are missing and no landmarker may make them up unasked."""
+        """Raise a DataError if landmarks are missing and no landmarker may make them up unasked."""
         if not self._landmarker_asked_for:
             raise DataError(
-                f"no landmarks are given for {frame.path}; name a landmarker with --landmarker, "
-                "or use --crop-from auto"
+                f"there are no landmarks for {frame.path}; name a landmarker with"
+                " --landmarker, or use --crop-from auto"
             )
 
     def read_marked(self, frame: Frame) -> tuple[NDArray[np.uint8], list[Face]]:
-        """The frame and its faces as `read` finds them, each with landmarks."""
+        """Read the frame and its faces as `read` finds them, each with landmarks."""
         image, faces = self.read(frame)
         return image, [
             face if face.landmarks is not None else self._with_landmarks(image, face)
@@ -194,7 +197,9 @@ class FaceReader:
         return cursor.read(frame.path, frame.index)
 
     def _detect(self, image: NDArray[np.uint8], frame: Frame) -> list[Face]:
-        """Faces that can be seen, of at least half the largest one's area, the largest first."""
+        """Return faces that can be seen, of at least half the largest one's area, the largest
+        first.
+        """
         detect = self._detector()
         with self.clock.measure("detect"):
             found = detect(image)
@@ -210,7 +215,9 @@ class FaceReader:
         return large
 
     def _detector(self) -> Callable[[NDArray[np.uint8]], list[Face]]:
-        """One per thread; what goes wrong in it, or in building it, is told with its package."""
+        """Return the detector of this thread; an error in it, or in building it, names its
+        package.
+        """
         spec, what = self._face_detector, f"face detector {self._face_detector.name!r}"
         build = spec.build if self._size is None else partial(spec.build, size=self._size)
         detect = self._own("detect", lambda: guarded(what, spec.source, build))
@@ -229,13 +236,15 @@ class FaceReader:
             points = np.asarray(guarded(what, spec.source, locate, image, face), dtype=np.float32)
         if points.shape != (spec.points, 2) or not np.isfinite(points).all():
             raise PluginError(
-                f"{what} of package {spec.source!r} gave landmarks of shape {points.shape}; "
-                f"({spec.points}, 2) finite numbers are due"
+                f"{what} of package {spec.source!r} gave landmarks of shape"
+                f" {points.shape}; expected ({spec.points}, 2) finite numbers"
             )
         return replace(face, landmarks=points)
 
     def _own(self, name: str, build: Callable[[], Any]) -> Any:
-        """One per thread: what plugins build need not be thread-safe (dlib's detector is not)."""
+        """Build one per thread: what plugins build need not be thread-safe (dlib's detector is
+        not).
+        """
         if not hasattr(self._built, name):
             setattr(self._built, name, build())
         return getattr(self._built, name)
@@ -262,7 +271,9 @@ def build_reader(
     every_face: bool = False,
     track: bool = False,
 ) -> FaceReader:
-    """What turns a frame into faces with landmarks, after a condition that `--corrupt` names."""
+    """Build what turns a frame into faces with landmarks, after a condition that `--corrupt`
+    names.
+    """
     return FaceReader(
         chosen=chosen,
         condition=condition,
@@ -279,14 +290,15 @@ def build_reader(
 def _checked_size(spec: FaceDetectorSpec, size: int | None) -> int | None:
     if size is not None and not spec.sized:
         raise ConfigError(
-            f"--detection-size {size} is for face detectors that search a square of one size, and"
-            f" {spec.name!r} takes frames as they are; leave it out, or use retinaface"
+            f"--detection-size {size} is for face detectors that search a square of a"
+            f" fixed size, and {spec.name!r} takes frames as they are; omit it, or use"
+            " retinaface"
         )
     return size
 
 
 def reason_without_path(error: DataError, frame: Frame) -> str:
-    """The error without the file's own name, so that equal failures are counted together."""
+    """Return the error without the file's own name, so that equal failures are counted together."""
     reason = str(error)
     for path in (frame.path, frame.landmarks, frame.mask):
         if path is not None:
@@ -295,7 +307,7 @@ def reason_without_path(error: DataError, frame: Frame) -> str:
 
 
 def _attach(given: NDArray[np.float32] | None, faces: list[Face]) -> list[Face]:
-    """The faces, the one that the given landmarks lie on (by IoU of boxes) with them."""
+    """Return the faces; the one that the given landmarks lie on (by IoU of boxes) gets them."""
     if given is None:
         return faces
     box = landmark_box(given)

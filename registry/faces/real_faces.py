@@ -29,7 +29,7 @@ _OF_A_FILE = 32  # frames to learn from: neighbours in a video are all but the s
 
 
 def find_splits(config: LearningSettings, plugins: Plugins) -> tuple[list[Video], list[Video]]:
-    """Videos of the train and the val split; DataError where both hold the same person."""
+    """Find the videos of the train and the val split; a DataError if both hold the same person."""
     if not config.train:
         raise ConfigError(
             "no faces to learn from; pass --train DIR (a manifest or folder with real faces), or"
@@ -56,18 +56,18 @@ def find_splits(config: LearningSettings, plugins: Plugins) -> tuple[list[Video]
 
 
 def real_samples(videos: Sequence[Video], reader: FaceReader, split: str) -> list[Sample]:
-    """The real faces of `videos`; DataError where there are none."""
+    """Return the real faces of `videos`; DataError where there are none."""
     found: list[Sample] = list(samples(videos, reader))
     if not found:
         raise DataError(
-            f"the {split} split holds {len(videos)} videos and none is real (label 0);"
-            " fitting learns from real faces only"
+            f"the {split} split holds {len(videos)} videos, and none is real (label 0);"
+            " fitting uses real faces only"
         )
     return found
 
 
 def _announce(found: Sequence[VideoIndex]) -> None:
-    """What a reader had to say of the data, each thing once."""
+    """Print what a reader had to say about the data, each thing once."""
     notes = [f"note: {note}" for index in found for note in index.notes]
     for line in dict.fromkeys([*resolved_lines(found), *notes]):
         say(line)
@@ -87,13 +87,13 @@ class FaceSample:
     reader: FaceReader
 
     def load(self) -> tuple[NDArray[np.uint8], Face]:
-        """The frame, uint8 RGB (H, W, 3), and its main face with landmarks."""
+        """Return the frame, uint8 RGB (H, W, 3), and its main face with landmarks."""
         with reading(self.frame.path):
             return self.reader.read_one(self.frame)
 
 
 def samples(videos: Iterable[Video], reader: FaceReader) -> list[FaceSample]:
-    """Every frame of every real video as a sample to learn from; 32 of a video file."""
+    """Return every frame of every real video as a sample to learn from; 32 of a video file."""
     return [
         FaceSample(
             key=f"{video.dataset}/{video.id}/{frame.index}",
@@ -108,7 +108,8 @@ def samples(videos: Iterable[Video], reader: FaceReader) -> list[FaceSample]:
 
 
 def real_crops(data: str, policy: CropPolicy, count: int, *, quiet: bool = False) -> list[Crop]:
-    """At most `count` real faces with landmarks of the data set `data`, of its val split first.
+    """Cut at most `count` real faces with landmarks from the data set `data`, of its val split
+    first.
 
     Data without splits gives any of its real faces. Faces that cannot be read are told of and left
     out; a DataError where none is left.
@@ -128,12 +129,14 @@ def real_crops(data: str, policy: CropPolicy, count: int, *, quiet: bool = False
         say(f"note: {len(failed)} real faces of {data} are left out; the first: {failed[0]}")
     if not found:
         why = f": {failed[0]}" if failed else ""
-        raise DataError(f"data set {data!r} has no real face to compare with{why}; name another")
+        raise DataError(f"data set {data!r} has no real face to compare with{why}; choose another")
     return found
 
 
 def _real_samples(data: str) -> list[FaceSample]:
-    """Those of the splits that there are; the DataError of the last one where there is none."""
+    """Return those of the splits that there are; the DataError of the last one where there is
+    none.
+    """
     plugins = load_plugins()
     faces = FaceSettings()
     reader = build_reader(choose_faces(plugins, faces), faces)

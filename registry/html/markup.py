@@ -38,7 +38,7 @@ def table_head(names: Iterable[str]) -> Markup:
 
 
 def joined(*children: str) -> Markup:
-    """The children one after the other, escaped where they are plain text."""
+    """Return the children one after the other, escaped where they are plain text."""
     return Markup(
         "".join(child if isinstance(child, Markup) else escape(child) for child in children)
     )

@@ -69,7 +69,7 @@ class Chosen:
 
     @property
     def sources(self) -> set[str]:
-        """The packages of detector, backbone and wrapper."""
+        """Return the packages of detector, backbone and wrapper."""
         backbone = None if self.backbone is None else self.backbone.spec
         specs = (self.detector, backbone, self.wrapper)
         return {each.source for each in specs if each is not None and each.source}
@@ -82,7 +82,7 @@ def choose(
     metrics: Sequence[str] = (),
     reporters: Sequence[str] = (),
 ) -> Chosen:
-    """All that `config` names; BenchErrors tell of the first name that nothing has."""
+    """Look up all that `config` names; a BenchError names the first that nothing has."""
     detector: DetectorSpec = plugins.get("detector", config.detector)
     runs_on_one = detector.needs_backbone
     return Chosen(
@@ -101,12 +101,14 @@ def choose(
 
 
 def choose_backbone(plugins: Plugins, name: str) -> ChosenBackbone:
-    """The backbone of a name; UnknownNameError where there is none."""
+    """Look up the backbone of a name; an UnknownNameError if there is none."""
     return ChosenBackbone(name=name, spec=plugins.get("backbone", name), ready=_ready(plugins))
 
 
 def choose_faces(plugins: Plugins, config: FaceSettings) -> ChosenFaces:
-    """Face detector and landmarker; dlib's, of the size of the predictor, where none is named."""
+    """Look up face detector and landmarker; dlib's, of the size of the predictor, where none is
+    named.
+    """
     own = "dlib68" if config.landmarks is None else "dlib81"
     return ChosenFaces(
         face_detector=plugins.get("face_detector", config.face_detector),
@@ -116,7 +118,7 @@ def choose_faces(plugins: Plugins, config: FaceSettings) -> ChosenFaces:
 
 
 def _reporter(plugins: Plugins, name: str) -> ReporterSpec:
-    """The reporter of a name, if it can be used here: what it lacks is told before a run."""
+    """Look up the reporter of a name; what it lacks is an error before a run."""
     spec: ReporterSpec = plugins.get("reporter", name)
     if spec.check is not None:
         guarded(f"reporter {name!r}", spec.source, spec.check)
@@ -124,7 +126,7 @@ def _reporter(plugins: Plugins, name: str) -> ReporterSpec:
 
 
 def _backbone_of(plugins: Plugins, config: ModelSettings) -> ChosenBackbone:
-    """A ConfigError that tells of those there are where `config` names none."""
+    """Look up the backbone that `config` names; a ConfigError that lists all if it names none."""
     if config.backbone is None:
         raise ConfigError(
             f"detector {config.detector!r} needs a backbone; pass --backbone NAME."
@@ -135,7 +137,7 @@ def _backbone_of(plugins: Plugins, config: ModelSettings) -> ChosenBackbone:
 
 
 def _ready(plugins: Plugins) -> tuple[str, ...]:
-    """Backbones that run without a weights file."""
+    """List backbones that run without a weights file."""
     return tuple(name for name, spec in plugins.specs("backbone").items() if _runs_alone(spec))
 
 

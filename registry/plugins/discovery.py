@@ -79,18 +79,18 @@ class Plugins:
         object.__setattr__(self, "_claims", claims)
 
     def specs(self, kind: str) -> dict[str, Any]:
-        """Records of a kind by name; PluginError where two plugins claim one of the names."""
+        """Return records of a kind by name; a PluginError if two plugins claim one of the names."""
         conflicts = self.conflicts(kind)
         if conflicts:
             raise PluginError("; ".join(conflict.reason for conflict in conflicts))
         return self.unambiguous(kind)
 
     def unambiguous(self, kind: str) -> dict[str, Any]:
-        """Records of a kind by name, without the names that are claimed twice."""
+        """Return records of a kind by name, without the names that are claimed twice."""
         return {name: found[0] for name, found in self._claims[kind].items() if len(found) == 1}
 
     def conflicts(self, kind: str | None = None) -> tuple[Failure, ...]:
-        """One failure for each name that is claimed twice, of one kind or of all."""
+        """Return one failure for each name that is claimed twice, of one kind or of all."""
         return tuple(
             _conflict(each, name, found)
             for each in ([kind] if kind else KINDS)
@@ -99,7 +99,7 @@ class Plugins:
         )
 
     def get(self, kind: str, name: str) -> Any:
-        """The record of a name, or of its family: `timm/*` for `timm/resnet18`."""
+        """Return the record of a name, or of its family: `timm/*` for `timm/resnet18`."""
         specs = self.specs(kind)
         family = name.partition("/")[0] + "/*"
         if name in specs:
@@ -109,12 +109,12 @@ class Plugins:
         error = UnknownNameError(kind.replace("_", " "), name, specs)
         if self.failures:
             failed = ", ".join(sorted({failure.plugin for failure in self.failures}))
-            error.add_note(f"plugins with failures: {failed}; `bench plugins` says why")
+            error.add_note(f"plugins with failures: {failed}; run `bench plugins` for the reasons")
         raise error
 
 
 def load_plugins() -> Plugins:
-    """All installed plugins; found once per process and setting of the environment."""
+    """Find all installed plugins, once per process and setting of the environment."""
     disabled = os.environ.get("BENCH_DISABLE_PLUGINS", "")
     names = tuple(sorted({name.strip() for name in disabled.split(",") if name.strip()}))
     strict = os.environ.get("BENCH_STRICT_PLUGINS", "0") not in {"", "0"}
@@ -145,7 +145,9 @@ def discover(*, disabled: Collection[str] = (), strict: bool = False) -> Plugins
 def load_module(
     module: Any, *, name: str = "", distribution: str = "", version: str = "", address: str = ""
 ) -> Plugins:
-    """What one plugin registers, or why it cannot; nothing that it does can raise here."""
+    """Load what one plugin registers, or say why that fails; nothing that it does can raise
+    here.
+    """
     name = name or str(getattr(module, "__name__", module))
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
@@ -172,7 +174,7 @@ def load_module(
 
 
 def kind_named(text: str) -> str:
-    """`face-detectors`, `face_detector` or `Face detectors` -> `face_detector`."""
+    """Normalise a kind: `face-detectors` or `Face detectors` to `face_detector`."""
     kind = re.sub(r"[\s\-]+", "_", text.strip().lower()).removesuffix("s")
     if kind not in KINDS:
         raise UnknownNameError("kind", text, [f"{known}s".replace("_", "-") for known in KINDS])
@@ -180,7 +182,7 @@ def kind_named(text: str) -> str:
 
 
 def _load(entry: PluginEntry) -> Plugins:
-    """What an entry point leads to; an interrupt passes, with the name of what was loading."""
+    """Load what an entry point leads to; an interrupt passes, with the name of what was loading."""
     module, error = attempt(entry.name, entry.point.load)
     if error is not None:
         return _failed(entry.name, entry.distribution, "import", _describe(error))
@@ -211,7 +213,7 @@ def _failed(name: str, distribution: str, stage: str, reason: str) -> Plugins:
 
 
 def _refuse(manager: pluggy.PluginManager, module: Any, name: str) -> str:
-    """Register a plugin's hooks; the reason why they cannot be taken, or an empty string."""
+    """Register a plugin's hooks; return why they cannot be registered, or an empty string."""
     try:
         manager.register(module, name)
     except pluggy.PluginValidationError as error:
@@ -229,7 +231,7 @@ def _refuse(manager: pluggy.PluginManager, module: Any, name: str) -> str:
 
 
 def _call(manager: pluggy.PluginManager, hook: str, dist: str) -> list[Spec]:
-    """What one plugin's hook returns, checked and stamped with its package."""
+    """Call one plugin's hook; check its records and stamp them with its package."""
     kind = _HOOKS[hook]
     records: list[Spec] = []
     for returned in getattr(manager.hook, hook)() or [None]:  # pluggy leaves a None out
@@ -244,8 +246,8 @@ def _conflict(kind: str, name: str, found: Sequence[Spec]) -> Failure:
     sources = sorted({spec.source or "an unnamed package" for spec in found})
     claim = f"is claimed by {' and '.join(sources)}" if sources[1:] else f"is twice in {sources[0]}"
     reason = (
-        f"{kind.replace('_', ' ')} {name!r} {claim}; uninstall one or switch one of their plugins "
-        "off with BENCH_DISABLE_PLUGINS (`bench plugins` lists them)"
+        f"{kind.replace('_', ' ')} {name!r} {claim}; uninstall one or disable one of their"
+        " plugins with BENCH_DISABLE_PLUGINS (`bench plugins` lists them)"
     )
     return Failure(plugin=name, distribution=", ".join(sources), stage="conflict", reason=reason)
 

@@ -28,7 +28,7 @@ class PluginEntry:
 
 
 def find_entries(group: str) -> tuple[list[PluginEntry], list[tuple[str, Exception]]]:
-    """PluginEntry points of a group by package and name, and the packages whose list is unreadable.
+    """Find entry points of a group by package and name, and the packages whose list is unreadable.
 
     Of two packages with one name the first on `sys.path` counts, as it does for imports.
     """
@@ -59,7 +59,7 @@ def find_entries(group: str) -> tuple[list[PluginEntry], list[tuple[str, Excepti
 def attempt(
     plugin: str, call: Callable[..., T], *args: Any
 ) -> tuple[T, None] | tuple[None, BaseException]:
-    """What a plugin's code gives, or whatever it raises, be it SystemExit or KeyboardInterrupt.
+    """Run a plugin's code; return what it gives or raises, be it SystemExit or KeyboardInterrupt.
 
     Only where Ctrl-C was really pressed the KeyboardInterrupt passes, with the plugin's name.
     """
@@ -95,13 +95,13 @@ def _interrupts() -> Iterator[Callable[[], bool]]:
 
 
 def _folder_name(distribution: importlib.metadata.Distribution) -> str:
-    """The name in `NAME-VERSION.dist-info`: it is there also where METADATA is not."""
+    """Return the name in `NAME-VERSION.dist-info`, which is there even without METADATA."""
     folder = getattr(getattr(distribution, "_path", None), "name", "")
     return re.sub(r"\.(dist|egg)-info$", "", folder).partition("-")[0]
 
 
 def _package(distribution: importlib.metadata.Distribution, folder: str) -> tuple[str, str]:
-    """Name and version by the metadata, as far as there is any."""
+    """Return name and version from the metadata, as far as there is any."""
     try:
         known = distribution.metadata
         return str(known["Name"] or folder), str(known["Version"] or "")

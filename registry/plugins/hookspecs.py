@@ -27,65 +27,65 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def bench_backbones() -> Iterable[BackboneSpec]:
-    """Networks that turn face crops into embeddings."""
+    """Return networks that turn face crops into embeddings."""
     raise NotImplementedError
 
 
 @hookspec
 def bench_wrappers() -> Iterable[WrapperSpec]:
-    """Backbones made from other backbones (LFD)."""
+    """Return wrappers, which make backbones from other backbones (LFD)."""
     raise NotImplementedError
 
 
 @hookspec
 def bench_detectors() -> Iterable[DetectorSpec]:
-    """Detectors: crops in, scores of fake out."""
+    """Return detectors: crops in, scores of fake out."""
     raise NotImplementedError
 
 
 @hookspec
 def bench_artefacts() -> Iterable[ArtefactSpec]:
-    """Fitted artefacts that ship with a package."""
+    """Return fitted artefacts that ship with a package."""
     raise NotImplementedError
 
 
 @hookspec
 def bench_datasets() -> Iterable[DatasetSpec]:
-    """Data sets and readers of layouts."""
+    """Return data sets and readers of layouts."""
     raise NotImplementedError
 
 
 @hookspec
 def bench_face_detectors() -> Iterable[FaceDetectorSpec]:
-    """Frame in, face boxes out."""
+    """Return face detectors: frame in, face boxes out."""
     raise NotImplementedError
 
 
 @hookspec
 def bench_landmarkers() -> Iterable[LandmarkerSpec]:
-    """Frame and face in, landmarks out."""
+    """Return landmarkers: frame and face in, landmarks out."""
     raise NotImplementedError
 
 
 @hookspec
 def bench_explainers() -> Iterable[ExplainerSpec]:
-    """Detector and crops in, maps and part scores out."""
+    """Return explainers: detector and crops in, maps and part scores out."""
     raise NotImplementedError
 
 
 @hookspec
 def bench_metrics() -> Iterable[MetricSpec]:
-    """Labels and scores in, one number out."""
+    """Return metrics: labels and scores in, one number out."""
     raise NotImplementedError
 
 
 @hookspec
 def bench_reporters() -> Iterable[ReporterSpec]:
-    """Result in, a file in the run folder out."""
+    """Return reporters: result in, a file in the run folder out."""
     raise NotImplementedError
 
 
 @hookspec
 def bench_commands() -> Iterable[CommandSpec]:
-    """Subcommands of `bench`."""
+    """Return subcommands of `bench`."""
     raise NotImplementedError

@@ -44,14 +44,14 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.\-]*(/(\*|[\w.\-]+))?")
 
 
 def stamp(record: Any, kind: str, dist: str) -> Spec:
-    """The record with its package as `source`; PluginError where it breaks the contract."""
+    """Return the record with its package as `source`; a PluginError if it breaks the contract."""
     wanted = KINDS[kind]
     if not isinstance(record, wanted):
         raise PluginError(f"bench_{kind}s must return {wanted.__name__}s, got {brief(record)}")
     if not isinstance(record.name, str) or not _NAME.fullmatch(record.name):
         raise PluginError(
-            f"{kind} name {record.name!r} must be letters, digits, '_', '-', '.', "
-            "or such a name, '/' and another or '*'"
+            f"{kind} name {record.name!r} must consist of letters, digits, '_', '-' and"
+            " '.', or of two such names joined by '/', the second of which may be '*'"
         )
     if not isinstance(record.summary, str) or not record.summary or "\n" in record.summary:
         raise PluginError(f"{kind} {record.name!r} needs a one-line summary")
@@ -61,7 +61,9 @@ def stamp(record: Any, kind: str, dist: str) -> Spec:
 
 
 def _check_field(record: Spec, kind: str, each: dataclasses.Field[Any]) -> None:
-    """Factories must be callable: an address that was not wrapped in `lazy` is found here."""
+    """Check a field: factories must be callable, so an address not wrapped in `lazy` is found
+    here.
+    """
     value, annotation = getattr(record, each.name), str(each.type)
     if value is None and "None" in annotation:
         return
@@ -75,7 +77,7 @@ def _check_field(record: Spec, kind: str, each: dataclasses.Field[Any]) -> None:
 
 
 def kind_of(record: Spec) -> str:
-    """The kind of a record: `detector` for a DetectorSpec."""
+    """Return the kind of a record: `detector` for a DetectorSpec."""
     for kind, wanted in KINDS.items():
         if isinstance(record, wanted):
             return kind
@@ -83,5 +85,5 @@ def kind_of(record: Spec) -> str:
 
 
 def brief(value: Any) -> str:
-    """A value as errors show it: its type and the start of its repr."""
+    """Show a value in an error: its type and the start of its repr."""
     return f"{type(value).__name__} {value!r:.60}"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from registry.errors import BenchError, ConfigError, DataError, NotFittedError
 from registry.files import weights_dir
-from registry.plugins.chosen import Chosen, ChosenBackbone, choose
-from registry.plugins.discovery import load_plugins
+from registry.plugins.chosen import Chosen, ChosenBackbone
 from registry.results.fit_report import artefact_file
 from registry.settings.shared import DetectorSettings, ModelSettings
 from registry.settings.tasks import ScoredDataSettings
@@ -19,12 +18,13 @@ __all__ = [
     "HUB",
     "PRETRAINED",
     "RANDOM",
+    "Absent",
     "check_needs",
-    "check_ready",
     "find_weights",
     "how_to_fit",
     "is_no_file",
     "kept_places",
+    "named_data",
     "wrapper_file",
 ]
 
@@ -41,41 +41,56 @@ class _Need:
     flags: tuple[str, ...] = ()
 
 
-def check_needs(chosen: Chosen, config: ModelSettings) -> None:
-    """A BenchError that tells of everything missing: one sentence for one thing, else a list.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """Data that is not there: why, under which flag it was named, and how ("" for not at all).
 
-    Weights, the wrapper's artefact and the detector's. Opens no file and loads no torch; that a
-    file holds something else is told of when it is read.
+    A registered set `needs_root`: it keeps its name, and its folder is asked for.
+    """
+
+    error: BenchError
+    flag: str
+    name: str = ""
+    needs_root: bool = False
+
+
+def check_needs(
+    chosen: Chosen,
+    config: ModelSettings,
+    absent: Callable[[], Iterable[Absent]] = tuple,
+) -> None:
+    """Raise a BenchError that tells of everything missing: one sentence for one thing, else a list.
+
+    Weights, the wrapper's artefact and the detector's; where one of these is missing, also the data
+    that `absent` finds. Opens no file and loads no torch; that a file holds something else is told
+    of when it is read.
     """
     missing = [] if chosen.backbone is None else list(_missing(chosen, chosen.backbone, config))
+    data = list(absent()) if missing else []
+    missing += [_Need(error=each.error) for each in data]
     if len(missing) == 1:
         raise missing[0].error
     if missing:
         listed = [
             line for number, need in enumerate(missing, 1) for line in _listed(number, need.error)
         ]
-        whole = f"  {_whole_command(config, missing)}"
+        whole = f"  {_whole_command(config, missing, data)}"
         raise ConfigError(
             f"{len(missing)} things are missing:",
             *listed,
-            "with them, the whole command is:",
+            "with all of them, the command is:",
             whole,
         )
 
 
 def _listed(number: int, error: BenchError) -> Iterator[str]:
-    """The lines of one of several errors."""
+    """Yield the lines of one of several errors."""
     for k, line in enumerate(str(error).splitlines()):
         yield f"     {line}" if k else f"  {number}. {line}"
 
 
-def check_ready(config: ModelSettings) -> None:
-    """`check_needs` of what `config` names: what a command calls before it loads torch."""
-    check_needs(choose(load_plugins(), config), config)
-
-
 def find_weights(chosen: ChosenBackbone, weights: str | None) -> str | None:
-    """`weights`, else the file in the folder for weights where it needs one, else None.
+    """Return `weights`, else the file in the folder for weights if it needs one, else None.
 
     A ConfigError says which file is meant where none is there.
     """
@@ -88,7 +103,8 @@ def find_weights(chosen: ChosenBackbone, weights: str | None) -> str | None:
 
 
 def kept_places(chosen: ChosenBackbone) -> list[Path]:
-    """Where a weights file of the backbone may be in the folder for weights, first choice first.
+    """List where a weights file of the backbone may be in the folder for weights, first choice
+    first.
 
     Under its published names, or under the backbone's own.
     """
@@ -109,7 +125,7 @@ def _no_weights(chosen: ChosenBackbone) -> str:
 
 
 def _missing(chosen: Chosen, backbone: ChosenBackbone, config: ModelSettings) -> Iterator[_Need]:
-    """What is not there, in the order in which a user needs it."""
+    """Yield what is missing, in the order in which a user needs it."""
     try:
         weights = find_weights(backbone, config.weights)
         _check_file(backbone, weights)
@@ -130,12 +146,14 @@ def _check_file(backbone: ChosenBackbone, weights: str | None) -> None:
 
 
 def is_no_file(weights: str) -> bool:
-    """Whether `weights` is a word for weights and no path."""
+    """Say whether `weights` is a keyword for weights and not a path."""
     return weights in {RANDOM, PRETRAINED} or weights.startswith(HUB)
 
 
 def _may_be_there(path: str) -> bool:
-    """False for a path of nothing; what cannot even be asked for is told of when it is read."""
+    """Return False for a path of nothing; a path that cannot be checked is an error when it is
+    read.
+    """
     try:
         return Path(path).expanduser().exists()
     except (OSError, RuntimeError, ValueError):
@@ -143,7 +161,7 @@ def _may_be_there(path: str) -> bool:
 
 
 def wrapper_file(config: ModelSettings) -> Path:
-    """What the wrapper of `config` is made with; a BenchError where none is named or there."""
+    """Return what the wrapper of `config` is made with; a BenchError if none is named or found."""
     if config.wrapper_artefact is None:
         raise ConfigError(
             f"--wrap {config.wrap} needs what it wraps with; pass {_wrapper_flag(config)} DIR, the"
@@ -169,7 +187,7 @@ def _of_wrapper(chosen: Chosen, config: ModelSettings) -> Iterator[_Need]:
 def _of_detector(
     chosen: Chosen, backbone: ChosenBackbone, config: DetectorSettings, weights: str | None
 ) -> Iterator[_Need]:
-    """An artefact that is named and not there, or needed and certainly not registered."""
+    """Yield an artefact that is named and missing, or needed and certainly not registered."""
     if config.detector_artefact is not None:
         try:
             artefact_file(Path(config.detector_artefact))
@@ -184,40 +202,51 @@ def _of_detector(
 
 
 def how_to_fit(config: DetectorSettings, weights_sha256: str = "") -> tuple[str, ...]:
-    """Lines that say that no artefact was fitted for a backbone, and how one is made."""
+    """Return lines that say that no artefact was fitted for a backbone, and how to make one."""
     named = shlex.join(config.backbone_flags)
     out = f"runs/{config.detector}_{(config.backbone or '').replace('/', '_')}"
     of_weights = f" with weights {weights_sha256[:12]}" if weights_sha256 else ""
     missing = (
         f"detector {config.detector!r} has no fitted artefact for backbone"
-        f" {config.backbone or ''!r}{of_weights}. Fit one on real faces"
-        f" (DIR: a manifest or folder with train and val faces; `toy` tries it out):"
+        f" {config.backbone or ''!r}{of_weights}. Fit one on real faces (DIR: a manifest"
+        " or folder with train and val faces; `toy` to try it out):"
     )
     fit = f"  bench fit --detector {config.detector} {named} --train DIR --out {out}"
     use = (
-        f"then pass {_as_artefact(config)}--artefact {out}, or let eval fit one and keep it with"
-        " --fit-on DIR"
+        f"then pass {_as_artefact(config)}--artefact {out}, or let eval fit one and keep"
+        " it with --fit-on DIR"
     )
     return missing, fit, use
 
 
 def _as_artefact(config: DetectorSettings) -> str:
-    """What has to be said first, where `--artefact` alone would be the wrapper's."""
+    """Return the flags needed first where `--artefact` alone would be the wrapper's."""
     if config.wrap is None:
         return ""
     return shlex.join(["--wrap-artefact", str(config.wrapper_artefact)]) + " "
 
 
 def _command(config: ModelSettings) -> str:
-    """The subcommand of a configuration: its folder of shipped YAML files bears its name."""
+    """Return the subcommand of a configuration: its folder of shipped YAML files has its name."""
     return str(getattr(config, "folder", "eval"))
 
 
-def _whole_command(config: ModelSettings, missing: list[_Need]) -> str:
-    """The command that was meant, with everything that it lacks."""
+def named_data(config: ModelSettings) -> Iterator[tuple[str, str]]:
+    """Yield flag and name of all data that a configuration names."""
+    fields = {"--dataset": "dataset", "--fit-on": "fit_on", "--train": "train", "--val": "val"}
+    for flag, field in fields.items():
+        for name in getattr(config, field, ()):
+            yield flag, name
+
+
+def _whole_command(config: ModelSettings, missing: list[_Need], data: list[Absent]) -> str:
+    """Return the command that was meant, with everything that it lacks."""
     added = [flag for need in missing for flag in need.flags]
     named = replace(config, weights=None) if "--weights" in added else config
     line = ["bench", _command(config), "--detector", named.detector, *named.backbone_flags, *added]
-    if isinstance(config, ScoredDataSettings):
-        line += [part for data in config.dataset for part in ("--dataset", data)]
+    gone = {(each.flag, each.name) for each in data if not each.needs_root}
+    for flag, name in named_data(config):
+        line += [flag, "DATA" if (flag, name) in gone else name]
+    line += [part for each in data if not each.name for part in (each.flag, "FACES")]
+    line += ["--data-root", "DIR"] * any(each.needs_root for each in data)
     return shlex.join(line)

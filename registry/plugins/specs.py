@@ -53,7 +53,7 @@ class Lazy:
     target: str
 
     def load(self) -> Any:
-        """The object itself; a PluginError says which half of the address is wrong."""
+        """Import and return the object; a PluginError says which half of the address is wrong."""
         module_name, _, attribute = self.target.partition(":")
         try:
             module = importlib.import_module(module_name)
@@ -71,7 +71,7 @@ class Lazy:
 
 
 def lazy(target: str) -> Lazy:
-    """`lazy("package.module:name")`: what a record holds in place of an import."""
+    """Name an object as `lazy("package.module:name")`: what a record holds instead of an import."""
     module, colon, attribute = target.partition(":")
     if not (module and colon and attribute):
         raise PluginError(f"lazy({target!r}) is not of the form 'package.module:name'")
@@ -126,10 +126,13 @@ class DetectorSpec(Spec):
     tells whether a fitted artefact is one of this detector (a DataError for what is none). Where no
     detector is named, `bench predict` and `bench explain` take the fitted one of highest
     `precedence`; of 0 none is taken, nor one that `needs_landmarks` where none are looked for.
+    `fit_shares` says that `fit` is called in every process that torchrun starts, and that they
+    share its work; the first alone writes, and what it reports counts.
     """
 
     build: Callable[[DetectorContext], Detector]
     fit: Callable[[FitContext], FitReport] | None = None
+    fit_shares: bool = False
     options: Lazy | None = None
     fit_options: Lazy | None = None
     needs_backbone: bool = True

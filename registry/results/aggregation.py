@@ -45,7 +45,7 @@ class Units:
         return len(self.label)
 
     def take(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Units:
-        """The units at a mask or at indices."""
+        """Return the units at a mask or at indices."""
         return Units(
             self.dataset[chosen],
             self.video[chosen],
@@ -58,7 +58,7 @@ class Units:
 
 
 def aggregate(table: pa.Table, settings: Settings) -> dict[str, Units]:
-    """The scored units of level "frame" and of level "video"; rows with an error count for nothing.
+    """Score the units of level "frame" and of level "video"; rows with an error are left out.
 
     The order of the table's rows does not matter. Raises DataError where two rows are the same
     face, or a video has two labels, methods or identities.
@@ -79,7 +79,7 @@ def aggregate(table: pa.Table, settings: Settings) -> dict[str, Units]:
 
 
 def variant_columns(table: pa.Table, detector: str) -> dict[str, str]:
-    """Each variant and its column: the detector, `<detector>:<part>`s, then the others."""
+    """Return each variant and its column: the detector, `<detector>:<part>`s, then the others."""
     columns = sorted(score_columns(table), key=lambda name: (name != "fake", name[:2] != "p_"))
     variants: dict[str, str] = {}
     for column in columns:
@@ -92,7 +92,7 @@ def variant_columns(table: pa.Table, detector: str) -> dict[str, str]:
 
 
 def check_videos(table: pa.Table) -> None:
-    """DataError where the rows of one video disagree about what the video is."""
+    """Raise a DataError where the rows of one video disagree about what the video is."""
     facts = ["label", "method", "identity"]
     counts = table.group_by(["dataset", "video"]).aggregate(
         [(fact, "count_distinct", pc.CountOptions(mode="all")) for fact in facts]
@@ -102,8 +102,9 @@ def check_videos(table: pa.Table) -> None:
         if mixed >= 0:
             row = counts.slice(mixed, 1).to_pylist()[0]
             raise DataError(
-                f"video {row['video']!r} of {row['dataset']!r} has rows with different {fact}s; "
-                "videos that share a name need ids of their own in the data set's index"
+                f"video {row['video']!r} of {row['dataset']!r} has rows with different"
+                f" {fact}s; videos that share a name need different ids in the data set's"
+                " index"
             )
 
 
@@ -111,7 +112,7 @@ def _check_faces(rows: pa.Table, keys: list[NDArray[np.int64]]) -> None:
     repeated = np.setdiff1d(np.arange(len(rows)), _starts(keys))
     if repeated.size:
         face = rows.select([name for name, _ in _ORDER]).slice(repeated[0], 1).to_pylist()[0]
-        raise DataError(f"two rows are the same face: {face}; ids must be unique in a data set")
+        raise DataError(f"two rows are for the same face: {face}; ids must be unique in a data set")
 
 
 def _units(rows: pa.Table) -> Units:
@@ -130,7 +131,7 @@ def _units(rows: pa.Table) -> Units:
 
 
 def _paths(rows: pa.Table) -> pa.ChunkedArray:
-    """What the index lists, else the file that was read."""
+    """Return the paths that the index lists, else the files that were read."""
     return (
         pc.coalesce(rows["listed"], rows["path"]) if "listed" in rows.schema.names else rows["path"]
     )
@@ -139,7 +140,7 @@ def _paths(rows: pa.Table) -> pa.ChunkedArray:
 def _of_frames(
     rows: pa.Table, starts: NDArray[np.int64], columns: Mapping[str, str]
 ) -> dict[str, NDArray[np.float64]]:
-    """Frame scores by variant, votes not yet taken; a frame's rows begin at each of `starts`."""
+    """Return frame scores by variant, before votes; a frame's rows begin at each of `starts`."""
     frame = np.repeat(np.arange(starts.size), np.diff(np.append(starts, len(rows))))
     fake = rows["fake"].to_numpy()
     best = np.lexsort((-fake, frame))[starts]  # of each frame the highest; the first, if tied
@@ -157,7 +158,7 @@ def _with_scores(
     columns: Mapping[str, str],
     settings: Settings,
 ) -> Units:
-    """`units` with these scores, votes taken from the part scores among them."""
+    """Return `units` with these scores, and votes from the part scores among them."""
     parts = [values for name, values in scores.items() if columns[name].startswith("p_")]
     votes = [name for name in scores if name in settings.vote_variants]
     if votes and not parts:
@@ -167,7 +168,7 @@ def _with_scores(
 
 
 def _vote(parts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(K, n) part scores to (n,) verdicts, 1.0 for fake."""
+    """Vote: part scores (K, n) to decisions (n,), 1.0 for fake."""
     lead = 2 * (parts > 0.5).sum(axis=0) - len(parts)  # (n,)
     tied_fake = (lead == 0) & (parts.mean(axis=0) >= 0.5)
     verdicts: NDArray[np.float64] = ((lead > 0) | tied_fake).astype(np.float64)
@@ -180,7 +181,7 @@ def _means(values: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np
 
 
 def _starts(keys: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """Where a group begins in rows sorted by `keys`."""
+    """Return where each group begins in rows sorted by `keys`."""
     new = np.zeros(keys[0].size, dtype=bool)
     new[:1] = True
     for key in keys:
@@ -189,7 +190,7 @@ def _starts(keys: list[NDArray[np.int64]]) -> NDArray[np.int64]:
 
 
 def _codes(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    """Numbers in the order of the values, equal where they are."""
+    """Return numbers in the order of the values, equal where the values are."""
     codes: NDArray[np.int64]
     if pa.types.is_integer(column.type):
         codes = column.to_numpy().astype(np.int64)

@@ -33,7 +33,7 @@ class AuditFigure:
 
     @property
     def beats_control(self) -> bool:
-        """Whether the interval lies above the control; False where one of them is missing."""
+        """Say whether the interval lies above the control; False if one of them is missing."""
         return self.low is not None and self.control is not None and self.low > self.control
 
 
@@ -61,39 +61,48 @@ class AuditSummary(ABC):
     @property
     @abstractmethod
     def passed(self) -> bool:
-        """Whether what was audited may be taken for what it claims to be."""
+        """Say whether what was audited may be taken for what it claims to be."""
 
     @property
     @abstractmethod
     def finding(self) -> str:
-        """What was found, as a clause whose subject is the detector."""
+        """Return what was found, as a clause whose subject is the detector."""
 
     @property
     @abstractmethod
     def words(self) -> str:
-        """What was found, on what, and how to take it, in sentences."""
+        """Return what was found, on what, and how to take it, in sentences."""
+
+    @property
+    def line(self) -> str:
+        """Return the main finding as one short clause, for a terminal."""
+        return f"{self.detector} {self.finding}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartAudit:
-    """What is known of how well part scores say where; `summary` is None where nothing is."""
+    """How well part scores are known to localise; `summary` is None where they were not audited.
+
+    `words` are sentences for a report, `line` is the same in one short line for a terminal.
+    """
 
     words: str
+    line: str = ""
     summary: AuditSummary | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return plain
 
 
 def audit_file(artefact: Path) -> Path:
-    """Where the summary of an artefact's audit is kept."""
+    """Return the path of the summary of an artefact's audit."""
     return artefact.with_name(artefact.stem + _SUFFIX)
 
 
 def keep_audit(artefact: Path, summary: AuditSummary) -> Path:
-    """Write the summary beside the artefact, whole or not at all, in the place of an older one.
+    """Write the summary beside the artefact, whole or not at all, replacing an older one.
 
     A DataError where the one there is of the same artefact and rests on more fakes.
     """
@@ -101,8 +110,8 @@ def keep_audit(artefact: Path, summary: AuditSummary) -> Path:
     there = _fakes_of(path, summary)
     if there > summary.fakes:
         raise DataError(
-            f"{path} holds an audit on {there} fakes, this one is on {summary.fakes}; audit at"
-            " least as many, or remove that file first"
+            f"{path} holds an audit on {there} fakes, and this one is on {summary.fakes};"
+            " audit at least as many, or delete that file first"
         )
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(asdict(summary), indent=1) + "\n", encoding="utf-8")
@@ -110,7 +119,7 @@ def keep_audit(artefact: Path, summary: AuditSummary) -> Path:
 
 
 def _fakes_of(path: Path, summary: AuditSummary) -> int:
-    """How many fakes the audit in a file rests on; 0 for none, or one of another artefact."""
+    """Count the fakes of the audit in a file; 0 for none, or one of another artefact."""
     try:
         values = read_json(path)
         same = values["artefact_sha256"] == summary.artefact_sha256
@@ -128,7 +137,7 @@ def find_audit(
     command: str,
     readers: Iterable[type[AuditSummary]],
 ) -> PartAudit:
-    """The audit beside `artefact`, if it is of this very detector, artefact and weights.
+    """Find the audit beside `artefact`, if it is for this very detector, artefact and weights.
 
     Without one the words say so, and why one that is there does not count; `command` makes one
     ("" where none does). The first of `readers` that a file fits reads it.
@@ -136,11 +145,12 @@ def find_audit(
     never = _never(detector, command)
     path = None if artefact is None else audit_file(artefact)
     if path is None or not path.is_file():
-        return PartAudit(words=never)
+        return PartAudit(words=never, line=_line(detector, command))
     try:
         summary = _summary(path, readers)
     except (OSError, ValueError, BenchError) as error:
-        return PartAudit(words=f"{path.name} is no audit that can be read ({error}). {never}")
+        words = f"{path.name} is not a readable audit ({error}). {never}"
+        return PartAudit(words=words, line=_line(detector, command))
     mine = {
         "detector": detector, "artefact_sha256": artefact_sha256, "weights_sha256": weights_sha256
     }  # fmt: skip
@@ -148,24 +158,31 @@ def find_audit(
         other = getattr(summary, name)
         if other != value:
             what = name.replace("_", " ")
-            why = f"it is of {what} {other[:12]}, and this is {value[:12]}"
-            return PartAudit(words=f"The audit in {path.name} does not count: {why}. {never}")
-    return PartAudit(words=summary.words, summary=summary)
+            why = f"it is for {what} {other[:12]}, and this is {value[:12]}"
+            words = f"The audit in {path.name} does not count: {why}. {never}"
+            return PartAudit(words=words, line=_line(detector, command))
+    line = f"{summary.line}; the whole audit: {path}"
+    return PartAudit(words=summary.words, line=line, summary=summary)
+
+
+def _line(detector: str, command: str) -> str:
+    line = f"the part scores of {detector} have not been audited"
+    return f"{line}: {command}" if command else line
 
 
 def _never(detector: str, command: str) -> str:
     never = (
-        f"The part scores of {detector} were never audited: whether they say where a face was"
-        " changed is not known."
+        f"The part scores of {detector} have not been audited: it is unknown whether they"
+        " show where a face was changed."
     )
     how = f" To audit them on fakes whose changed parts are known: {command}"
     return never + (how if command else "")
 
 
 def _summary(path: Path, readers: Iterable[type[AuditSummary]]) -> AuditSummary:
-    """A file as the first class that fits reads it; the BenchError of the last that does not."""
+    """Read a file as the first class that fits; the BenchError of the last one if none does."""
     values = _read(path)
-    fault: BenchError = DataError("no plugin reads kept audits")
+    fault: BenchError = DataError("no plugin can read audits")
     for reader in readers:
         try:
             return build(reader, values)
@@ -177,5 +194,5 @@ def _summary(path: Path, readers: Iterable[type[AuditSummary]]) -> AuditSummary:
 def _read(path: Path) -> dict[str, Any]:
     values = read_json(path)
     if not isinstance(values, dict):
-        raise ValueError("it holds no JSON object")
+        raise ValueError("it does not hold a JSON object")
     return values

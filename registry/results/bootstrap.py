@@ -51,7 +51,7 @@ def resample(
     draws: int,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """(len(scores), len(metrics), draws) values, NaN where undefined.
+    """Return values (len(scores), len(metrics), draws), NaN where undefined.
 
     All scores (each (n,), of the same samples) and metrics see the same draws.
     """
@@ -74,7 +74,7 @@ def resample(
 def draw_weights(
     labels: NDArray[np.int64], clusters: NDArray[np.int64], draws: int, rng: np.random.Generator
 ) -> Iterator[NDArray[np.int64]]:
-    """How often each sample is in each draw, as blocks (b, n) of `draws` rows in all.
+    """Yield how often each sample is in each draw, as blocks (b, n) of `draws` rows in all.
 
     `clusters` (n,) numbers the cluster of each sample. What is drawn depends on the clusters and
     the labels they hold, not on the order of the samples nor on the size of the blocks.
@@ -92,7 +92,7 @@ def draw_weights(
 
 
 def no_interval_because(labels: NDArray[np.int64], clusters: NDArray[np.int64]) -> str:
-    """Why resampling says nothing about this sample; "" where it does.
+    """Say why resampling shows nothing about this sample; "" where it does.
 
     Each label needs a stratum of two clusters or more, or its part of the sample never varies.
     """
@@ -105,12 +105,14 @@ def no_interval_because(labels: NDArray[np.int64], clusters: NDArray[np.int64]) 
         if (labels == label).any() and not any(
             (labels[stratum] == label).any() for stratum in varying
         ):
-            return f"too few independent {name}: no two identities or videos to draw from"
+            return (
+                f"too few independent {name}: there are not two identities or videos to draw from"
+            )
     return ""
 
 
 def interval(values: NDArray[np.float64]) -> Interval:
-    """The central 95 % of the draws (D,); none where over 5 % of them have no value."""
+    """Return the central 95 % of the draws (D,); none if over 5 % of them have no value."""
     if values.size == 0:
         return Interval(reason="no bootstrap draws")
     defined = values[~np.isnan(values)]
@@ -123,7 +125,7 @@ def interval(values: NDArray[np.float64]) -> Interval:
 
 
 def _strata(labels: NDArray[np.int64], member: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """The clusters 0 .. C - 1, grouped by the set of labels that each holds."""
+    """Group the clusters 0 .. C - 1 by the set of labels that each holds."""
     count = int(member.max(initial=-1)) + 1
     real = np.bincount(member[labels == 0], minlength=count) > 0
     fake = np.bincount(member[labels == 1], minlength=count) > 0
@@ -132,13 +134,15 @@ def _strata(labels: NDArray[np.int64], member: NDArray[np.int64]) -> list[NDArra
 
 
 def _multiplicities(draws: int, size: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """(draws, size): how often each of `size` things comes up in `size` draws with replacement."""
+    """Count (draws, size) how often each of `size` things comes up in `size` draws with
+    replacement.
+    """
     cell = generator.integers(size, size=(draws, size)) + size * np.arange(draws)[:, None]
     return np.bincount(cell.ravel(), minlength=draws * size).reshape(draws, size)
 
 
 def _read_only(array: NDArray[Item]) -> NDArray[Item]:
-    """A view that cannot be written to: metrics share what they are given."""
+    """Return a view that cannot be written to: metrics share what they are given."""
     view = array.view()
     view.flags.writeable = False
     return view
@@ -147,8 +151,8 @@ def _read_only(array: NDArray[Item]) -> NDArray[Item]:
 def _checked(metric: Metric, got: NDArray[np.float64], draws: int) -> NDArray[np.float64]:
     if np.shape(got) != (draws,):
         raise PluginError(
-            f"`weighted` of metric {metric.name!r} gave shape {np.shape(got)} for {draws} draws;"
-            f" ({draws},) is due"
+            f"`weighted` of metric {metric.name!r} gave shape {np.shape(got)} for {draws}"
+            f" draws; expected ({draws},)"
         )
     return got
 
@@ -156,7 +160,7 @@ def _checked(metric: Metric, got: NDArray[np.float64], draws: int) -> NDArray[np
 def _looped(
     metric: Metric,
 ) -> Callable[[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]]:
-    """`weighted` for a metric that has none: one call of `compute` per draw."""
+    """Compute `weighted` for a metric that has none: one call of `compute` per draw."""
 
     def weighted(
         labels: NDArray[np.int64], scores: NDArray[np.float64], weights: NDArray[np.int64]

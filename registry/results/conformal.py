@@ -31,7 +31,7 @@ _BEYOND = 1.25  # by so much the outer classes reach beyond the softest and the 
 
 
 def conformal_p(scores: Array | float, reals: Array) -> Array:
-    """(1 + #{reals >= score}) / (n + 1) of each score, (m,) or one: how often a real is as high.
+    """Return conformal p, (1 + #{reals >= score}) / (n + 1), of one score or (m,).
 
     For a real face that is drawn as the n `reals` were, P(p <= a) <= a for every a.
     """
@@ -61,14 +61,18 @@ class QualityClasses:
 
     @classmethod
     def of(cls, sharpness: Array) -> QualityClasses:
-        """Classes of the kept reals (n,): five, or fewer where each would hold less than 60."""
+        """Divide the reference faces (n,) into five classes, or fewer if each would hold less than
+        60.
+        """
         count = int(np.clip(len(sharpness) // _FEWEST, 1, _CLASSES))
         edges = np.quantile(np.asarray(sharpness, np.float64), np.linspace(0.0, 1.0, count + 1))
         edges[0], edges[-1] = edges[0] / _BEYOND, edges[-1] * _BEYOND
         return cls(edges=edges)
 
     def of_faces(self, sharpness: Array) -> NDArray[np.int64]:
-        """Number each face's class (m,) from 0, the softest; -1 where nothing is comparable."""
+        """Return number each face's class (m,) from 0, the softest; -1 where nothing is
+        comparable.
+        """
         values = np.asarray(sharpness, np.float64)
         found = np.searchsorted(self.edges[1:-1], values, side="right")
         outside = ~((values >= self.edges[0]) & (values <= self.edges[-1]))  # also of NaN

@@ -22,42 +22,45 @@ Floats = NDArray[np.float64]
 
 
 def folder_name(path: str) -> str:
-    r"""The part before the file's name, cut at every `\` if there is one, else at every `/`.
+    r"""Return the part before the file's name, cut at every `\` if there is one, else at every `/`.
 
     So `a\b/000/1.png` lies in `a`: a path of mixed separators is cut at one kind only.
     """
     parts = path.split("\\" if "\\" in path else "/")
     if len(parts) < 2:
         raise DataError(
-            f"the path {path!r} names no folder, and profile deepfakebench tells videos apart by"
-            " the name of their folder; put each video's frames into a folder, or use --profile"
-            " strict"
+            f"the path {path!r} names no folder, and profile deepfakebench identifies"
+            " videos by the name of their folder; put each video's frames into a folder,"
+            " or use --profile strict"
         )
     return parts[-2]
 
 
 def folder_groups(paths: Sequence[str]) -> tuple[list[str], Ints]:
-    """Folder names in order of first appearance, and for each path (n,) which of them it has."""
+    """Return folder names in order of first appearance, and for each path (n,) the number of its
+    own.
+    """
     numbers: dict[str, int] = {}
     group = [numbers.setdefault(folder_name(path), len(numbers)) for path in paths]
     return list(numbers), np.asarray(group, dtype=np.int64)
 
 
 def group_means(values: Floats, group: Ints, count: int) -> Floats:
-    """(count,) means of `values` (n,) over the members of each group."""
+    """Return means (count,) of `values` (n,) over the members of each group."""
     means: Floats = np.bincount(group, values, count) / np.bincount(group, minlength=count)
     return means
 
 
 def group_labels(labels: Ints, group: Ints, count: int) -> Ints:
-    """(count,) the whole part of each group's mean label: fake only where every frame is."""
+    """Return (count,) the whole part of each group's mean label: fake only where every frame is."""
     fakes = np.bincount(group[labels == 1], minlength=count)
     whole: Ints = (fakes == np.bincount(group, minlength=count)).astype(np.int64)
     return whole
 
 
 def eer(labels: Ints, scores: Floats) -> float:
-    """The FPR at the corner of the ROC curve where FPR and FNR are nearest; the first, if tied.
+    """Return the FPR at the corner of the ROC curve where FPR and FNR are nearest; the first, if
+    tied.
 
     Constant scores have the corners (0, 0) and (1, 1) alone, equally near, and so an EER of 0.
     """
@@ -70,14 +73,14 @@ def eer(labels: Ints, scores: Floats) -> float:
 
 
 def accuracy(labels: Ints, scores: Floats) -> float:
-    """Share of right answers when a score above 0.5 is called fake."""
+    """Return the share of correct decisions when a score above 0.5 is called fake."""
     if labels.size == 0:
         raise UndefinedMetricError("no samples")
     return float(((scores > 0.5) == (labels == 1)).mean())
 
 
 def _corners(labels: Ints, scores: Floats) -> tuple[Ints, Ints]:
-    """False and true positives (K,) at (0, 0) and at the thresholds that scikit-learn keeps.
+    """Return false and true positives (K,) at (0, 0) and at the thresholds that scikit-learn keeps.
 
     Those are the first, the last, and every one whose step differs from the next.
     """

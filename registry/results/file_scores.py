@@ -73,14 +73,14 @@ class Prediction:
     verdict: FileVerdict | None = None
 
     def named(self, name: str | None) -> Prediction:
-        """The same under another name, in its error too; None leaves it as it is."""
+        """Return the same under another name, in its error too; None leaves it as it is."""
         if name is None or name == str(self.path):
             return self
         error = self.error.replace(str(self.path), name)
         return replace(self, path=Path(name), error=error)
 
     def __repr__(self) -> str:
-        """The file and what is said of it, without the frames."""
+        """Show the file and its verdict, without the frames."""
         if self.score is None:
             return f"<Prediction {self.path}: no score, {self.error}>"
         verdict = self.verdict or FileVerdict()
@@ -90,12 +90,12 @@ class Prediction:
 
     @property
     def video(self) -> bool:
-        """Whether there are several frames."""
+        """Say whether there are several frames."""
         return len(self.frames) > 1
 
     @property
     def sha256(self) -> str | None:
-        """Of the file; None where it cannot be read."""
+        """Return the sha256 of the file; None if it cannot be read."""
         try:
             return file_sha256(self.path)
         except OSError:
@@ -103,35 +103,35 @@ class Prediction:
 
     @property
     def frames_used(self) -> int:
-        """Frames that have a score."""
+        """Count the frames that have a score."""
         return sum(frame.score is not None for frame in self.frames)
 
     @property
     def faces(self) -> int:
-        """Faces that were scored, in all frames together."""
+        """Count the faces that were scored, in all frames together."""
         return sum(len(frame.faces) for frame in self.frames)
 
     @property
     def sharpness(self) -> float | None:
-        """Of the file: the median over its frames' faces with the highest score."""
+        """Return the median sharpness over the frames' faces with the highest score."""
         known = [best.sharpness for best in self.best_faces if best.sharpness is not None]
         return median(known) if known else None
 
     @property
     def best_faces(self) -> list[FaceScore]:
-        """The face with the highest score of each frame that has one."""
+        """Return the face with the highest score of each frame that has one."""
         return [
             max(frame.faces, key=lambda face: face.score) for frame in self.frames if frame.faces
         ]
 
     @property
     def faces_left_out(self) -> int:
-        """Faces that were found and not scored, in all frames together."""
+        """Count the faces that were found and not scored, in all frames together."""
         return sum(frame.left_out for frame in self.frames)
 
     @property
     def left_out_note(self) -> str:
-        """How many faces were left out, and what scores them; empty where none was."""
+        """Say how many faces were left out, and what scores them; empty where none was."""
         count, among = self.faces_left_out, sum(frame.left_out > 0 for frame in self.frames)
         if count == 0:
             return ""
@@ -140,7 +140,8 @@ class Prediction:
 
     @property
     def face_pixels(self) -> tuple[int, int] | None:
-        """Width and height of the crop of the face with the highest score, in pixels of the file.
+        """Return width and height of the crop of the face with the highest score, in pixels of the
+        file.
 
         Of a video the median over its frames; None without a face.
         """
@@ -152,7 +153,7 @@ class Prediction:
 
     @property
     def low_quality(self) -> str:
-        """What makes the score less certain, or ""."""
+        """Say what makes the score less certain, or ""."""
         size = self.face_pixels
         if size is None:
             return ""
@@ -165,7 +166,7 @@ class Prediction:
 
     @property
     def frame_errors(self) -> Counter[str]:
-        """Why frames have no score, and how many."""
+        """Count the reasons why frames have no score."""
         return Counter(frame.error for frame in self.frames if frame.error)
 
 
@@ -175,7 +176,7 @@ def predictions(
     left_out: Mapping[tuple[Path, int], int] | None = None,
     seconds: Mapping[tuple[Path, int], float | None] | None = None,
 ) -> Iterator[Prediction]:
-    """The files of a table of face rows, in its order.
+    """Yield the files of a table of face rows, in its order.
 
     By path and index of their frame, `left_out` counts faces that were not scored, and `seconds`
     are when frames are shown.
@@ -202,7 +203,7 @@ def predictions(
 
 
 def _scores(units: Units | None, settings: Settings) -> list[dict[str, Any]]:
-    """`score`, `parts` and `variants` of each unit."""
+    """Return `score`, `parts` and `variants` of each unit."""
     if units is None:
         return []
     return [
@@ -240,7 +241,9 @@ def _frame(
 
 
 def _reason(row: Row) -> str:
-    """Why a row has no score, with the name that rows leave out so as to be counted together."""
+    """Say why a row has no score, with the file's name, which rows omit so as to be counted
+    together.
+    """
     return str(row["status"]).replace("FILE", row["path"])
 
 

@@ -17,7 +17,7 @@ _UNREPORTED = "artefact.safetensors"  # where only this file was copied from wha
 
 
 def checked_report(report: object, out: Path, owner: str) -> FitReport:
-    """`report` itself; PluginError unless it names a file that the fit wrote into `out`.
+    """Return `report`; a PluginError unless it names a file that the fit wrote into `out`.
 
     The file may have any name. `owner` leads the error: "fit of detector 'mine' of package 'p'".
     """
@@ -26,14 +26,14 @@ def checked_report(report: object, out: Path, owner: str) -> FitReport:
     artefact = report.artefact
     if not (isinstance(artefact, Path) and artefact.is_file() and artefact.parent.samefile(out)):
         raise PluginError(
-            f"{owner} must leave its artefact in {out}, the `out` of its context, and report that"
-            f" file; got {artefact}"
+            f"{owner} must leave its artefact in {out}, the `out` of its context, and"
+            f" report that file; got {artefact}"
         )
     return report
 
 
 def artefact_file(path: Path) -> Path:
-    """The artefact at `path`, which is the file or its folder; DataError where there is none."""
+    """Return the artefact at `path`, a file or its folder; a DataError if there is none."""
     file = artefact_in(path) if path.is_dir() else path
     if not file.is_file():
         raise DataError(
@@ -44,7 +44,9 @@ def artefact_file(path: Path) -> Path:
 
 
 def artefact_in(folder: Path) -> Path:
-    """Where the artefact of a folder lies, under the name that its fit reported; it may be gone."""
+    """Return where the artefact of a folder is, under the name that its fit reported; it may be
+    gone.
+    """
     report = folder / _REPORT
     if not report.is_file():
         return folder / _UNREPORTED
@@ -57,6 +59,6 @@ def artefact_in(folder: Path) -> Path:
 
 
 def write_report(report: FitReport, out: Path) -> None:
-    """fit.json: what was found, and which file of the folder is the artefact."""
+    """Write fit.json: what was found, and which file of the folder is the artefact."""
     record = {**asdict(report), "artefact": report.artefact.name}
     write_text(out / _REPORT, json.dumps(record, indent=1))

@@ -20,7 +20,7 @@ from scipy.special import ndtri
 
 from registry.results.conformal import MANIPULATED_UP_TO, conformal_p
 
-__all__ = ["FrameRuns", "scan"]
+__all__ = ["FrameRuns", "Segment", "scan"]
 
 Array = NDArray[np.float64]
 
@@ -30,6 +30,23 @@ _OF_RUNS, _OF_CLIPS = 0.8, 0.2  # how false alarms are shared out
 _USUAL_P = 0.20  # a frame with a larger p passes for real
 _CORRELATIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _DRAWS = 4000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A run of frames of a video that looks changed: its first and last, and their seconds."""
+
+    first: int
+    last: int
+    start: float | None = None
+    end: float | None = None
+
+    @property
+    def words(self) -> str:
+        """Return `3.5 s to 6.4 s`, or `frames 105 to 192` if the file has no times."""
+        if self.start is None or self.end is None:
+            return f"frames {self.first} to {self.last}"
+        return f"{self.start:.1f} s to {self.end:.1f} s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +92,14 @@ def _shortest(frames: int) -> int:
 
 
 def _windows(z: Array, shortest: int) -> Iterator[tuple[int, Array]]:
-    """Lengths and means (..., starts) of runs; one of twice the length has a half as high."""
+    """Yield lengths and means (..., starts) of runs; one of twice the length has a half as high."""
     sums = np.concatenate([np.zeros((*z.shape[:-1], 1)), np.cumsum(z, axis=-1)], axis=-1)
     for length in range(shortest, min(2 * shortest, z.shape[-1] + 1)):
         yield length, (sums[..., length:] - sums[..., :-length]) / length
 
 
 def _highest(z: Array, shortest: int) -> tuple[tuple[int, int], float]:
-    """Start and end of the run with the largest mean, and that mean."""
+    """Return start and end of the run with the largest mean, and that mean."""
     means = [(float(m.max()), int(m.argmax()), length) for length, m in _windows(z, shortest)]
     mean, start, length = max(means)
     return (start, start + length), mean
@@ -90,7 +107,9 @@ def _highest(z: Array, shortest: int) -> tuple[tuple[int, int], float]:
 
 @lru_cache(maxsize=64)
 def _null(frames: int, shortest: int) -> Array:
-    """Sorted statistics (C, draws) of real clips, a row for each correlation of their frames."""
+    """Return sorted statistics (C, draws) of real clips, a row for each correlation of their
+    frames.
+    """
     rng = np.random.default_rng(0)
     own = rng.standard_normal((_DRAWS, frames))
     common = rng.standard_normal((_DRAWS, 1))
@@ -102,18 +121,18 @@ def _null(frames: int, shortest: int) -> Array:
 
 
 def _tail(null: Array, value: float) -> float:
-    """The largest p over the rows."""
+    """Return the largest p over the rows."""
     above = [len(row) - np.searchsorted(row, value, side="left") for row in null]
     return float((1 + max(above)) / (null.shape[1] + 1))
 
 
 def _bound(null: Array) -> float:
-    """The mean that a run must reach to be unusual."""
+    """Return the mean that a run must reach to be unusual."""
     return float(np.quantile(null, 1 - MANIPULATED_UP_TO, axis=1).max())
 
 
 def _runs(z: Array, shortest: int, bound: float) -> Iterator[tuple[int, int]]:
-    """Frames in any run that reaches `bound`, joined; their ends do not pass for real."""
+    """Yield runs of frames that reach `bound`, joined; their ends do not pass for real."""
     marked = np.zeros(len(z), bool)
     for length, means in _windows(z, shortest):
         for start in np.flatnonzero(means >= bound):

@@ -14,7 +14,7 @@ __all__ = ["data_frame"]
 
 
 def data_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """A DataFrame of `rows`; a ConfigError where pandas is not installed."""
+    """Make a DataFrame of `rows`; a ConfigError if pandas is not installed."""
     try:
         import pandas as pd
     except ImportError:

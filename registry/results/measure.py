@@ -83,7 +83,8 @@ class _Block:
 
 
 def metrics_of(settings: Settings, metrics: Mapping[str, Metric]) -> list[Metric]:
-    """Those that `settings` names, in its order; UnknownNameError where there is none.
+    """Return the metrics that `settings` names, in its order; UnknownNameError for one that is not
+    there.
 
     A ConfigError where it names none.
     """
@@ -98,7 +99,8 @@ def metrics_of(settings: Settings, metrics: Mapping[str, Metric]) -> list[Metric
 def summarise(
     table: pa.Table, settings: Settings, metrics: Mapping[str, Metric]
 ) -> tuple[Measurement, ...]:
-    """Every metric of `settings` at its levels: by variant, data set, method, level and metric.
+    """Measure every metric of `settings` at its levels: by variant, data set, method, level and
+    metric.
 
     `metrics` maps names to metrics. A method is measured against all reals of its data set, and so
     is each group of `settings`, after the methods.
@@ -119,12 +121,12 @@ def summarise(
 
 
 def count(table: pa.Table, groups: Sequence[MethodGroup] = ()) -> tuple[Count, ...]:
-    """Counts in the order of the measurements' data sets, methods and groups."""
+    """Return counts in the order of the measurements' data sets, methods and groups."""
     return tuple(_count(_rows(table, block), block) for block in _blocks(table, groups))
 
 
 def pooled(table: pa.Table, groups: Sequence[MethodGroup]) -> tuple[Pooled, ...]:
-    """What each group pools in each data set; a data set with none of its methods is left out."""
+    """Return what each group pools in each data set; one with none of its methods is left out."""
     return tuple(
         Pooled(dataset=dataset, name=group.name, methods=own)
         for dataset, methods in _methods(table)
@@ -134,7 +136,9 @@ def pooled(table: pa.Table, groups: Sequence[MethodGroup]) -> tuple[Pooled, ...]
 
 
 def _blocks(table: pa.Table, groups: Sequence[MethodGroup]) -> Iterator[_Block]:
-    """Data sets by name; in each "all", then the named methods of its fakes, then the groups."""
+    """Yield data sets by name; in each "all", then the named methods of its fakes, then the
+    groups.
+    """
     together = pooled(table, groups)
     for dataset, methods in _methods(table):
         yield _Block(dataset, ALL_METHODS)
@@ -144,7 +148,7 @@ def _blocks(table: pa.Table, groups: Sequence[MethodGroup]) -> Iterator[_Block]:
 
 
 def _methods(table: pa.Table) -> list[tuple[str, list[str]]]:
-    """Data sets by name, each with the named methods of its fakes."""
+    """Return data sets by name, each with the named methods of its fakes."""
     fakes = table.filter(pc.equal(table["label"], 1))
     own = {
         dataset: fakes.filter(pc.equal(fakes["dataset"], dataset))
@@ -210,7 +214,7 @@ def _value(
 def _intervals(
     units: Units, metrics: Sequence[Metric], settings: Settings
 ) -> dict[tuple[str, str], Interval]:
-    """An interval for each variant and metric, all from the same draws."""
+    """Return an interval for each variant and metric, all from the same draws."""
     pairs = [(variant, metric.name) for variant in units.scores for metric in metrics]
     if reason := no_interval_because(units.label, units.cluster):
         return dict.fromkeys(pairs, Interval(reason=reason))

@@ -20,7 +20,7 @@ class MethodGroup:
     patterns: tuple[str, ...]
 
     def among(self, methods: Iterable[str]) -> tuple[str, ...]:
-        """Those of `methods` that belong to the group, in the order of their names."""
+        """Return those of `methods` that belong to the group, in the order of their names."""
         return tuple(
             method
             for method in sorted(methods)
@@ -29,7 +29,7 @@ class MethodGroup:
 
 
 def read_groups(texts: Sequence[str], methods: Collection[str]) -> tuple[MethodGroup, ...]:
-    """Groups from texts `NAME=PATTERN|PATTERN`; texts of one NAME are one group.
+    """Read groups from texts `NAME=PATTERN|PATTERN`; texts of one NAME are one group.
 
     `methods` are those of the data. ConfigError for a text of another form, for a pattern that none
     of them matches and for a name that one of them has.
@@ -61,19 +61,20 @@ def _check_name(name: str, methods: Collection[str]) -> None:
     taken = {ALL_METHODS: "all fakes together", **dict.fromkeys(methods, "a method")}
     if name in taken:
         raise ConfigError(
-            f"--group {name}: this is what the row of {taken[name]} is called; give the group"
-            f" another name. {_listed(methods)}"
+            f"--group {name}: the row of {taken[name]} already has this name; choose"
+            f" another. {_listed(methods)}"
         )
 
 
 def _check_pattern(name: str, pattern: str, methods: Collection[str]) -> None:
     if not any(fnmatchcase(method, pattern) for method in methods):
         raise ConfigError(
-            f"--group {name}: no method matches {pattern!r};{did_you_mean(pattern, methods)} a"
-            " pattern is a method's whole name, in which * stands for any characters and ? for one."
+            f"--group {name}: no method matches"
+            f" {pattern!r};{did_you_mean(pattern, methods)} a pattern must match a"
+            " method's whole name; * matches any characters and ? a single one."
             f" {_listed(methods)}"
         )
 
 
 def _listed(methods: Iterable[str]) -> str:
-    return f"Methods of the data: {', '.join(sorted(methods)) or 'none, leave --group out'}"
+    return f"Methods in the data: {', '.join(sorted(methods)) or 'none, omit --group'}"

@@ -36,8 +36,8 @@ class Shard:
     def __post_init__(self) -> None:
         if not 1 <= self.number <= self.count:
             raise ConfigError(
-                f"shard is {self}; of {self.count} shards the first is 1/{self.count} and the last"
-                f" {self.count}/{self.count}"
+                f"shard is {self}; the first of {self.count} shards is 1/{self.count} and"
+                f" the last {self.count}/{self.count}"
             )
 
     def __str__(self) -> str:
@@ -45,14 +45,14 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> Shard:
-        """`2/8` as a Shard; a ConfigError where the text is none."""
+        """Parse `2/8` as a Shard; a ConfigError for any other text."""
         found = _SHARD.fullmatch(text)
         if found is None:
             raise ConfigError(f"shard is {text!r}; write I/N, such as 1/8 for the first of eight")
         return cls(int(found[1]), int(found[2]))
 
     def chunks(self, total: int) -> range:
-        """The indices of this shard's chunks among `total`."""
+        """Return the indices of this shard's chunks among `total`."""
         return range(self.number - 1, total, self.count)
 
 
@@ -74,7 +74,7 @@ class Part:
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     def to_text(self) -> str:
-        """The text of part.json."""
+        """Return the text of part.json."""
         return json.dumps({"schema": _SCHEMA, **asdict(self)}, indent=1, allow_nan=False) + "\n"
 
     def save(self, folder: Path) -> None:
@@ -83,7 +83,7 @@ class Part:
 
     @classmethod
     def load(cls, folder: Path) -> Part:
-        """The part in a run folder; a DataError where it is none."""
+        """Load the part in a run folder; a DataError if there is none."""
         path = folder / PART
         try:
             record = dict(read_json(path))
@@ -96,15 +96,16 @@ class Part:
             ) from None
         except (BenchError, TypeError, ValueError) as error:
             raise DataError(f"{path} is damaged ({error}); run that shard again") from error
-        raise DataError(f"{path} has schema {schema}, this version of bench reads {_SCHEMA}")
+        raise DataError(f"{path} has schema {schema}, and this version of bench reads {_SCHEMA}")
 
 
 def refuse_part(path: Path) -> None:
-    """DataError where what is looked for at `path` is not there because a part is."""
+    """Raise a DataError where what is looked for at `path` is missing because a part is there."""
     folder = path if path.is_dir() else path.parent
     if (folder / PART).is_file():
         shard = Part.load(folder).shard
         raise DataError(
-            f"{folder} is part {shard} of an evaluation and has no results of its own; put all"
-            f" {shard.count} parts together with `bench merge PARTS... --out DIR`, and name DIR"
+            f"{folder} is part {shard} of an evaluation and has no results of its own;"
+            f" merge all {shard.count} parts with `bench merge PARTS... --out DIR`, and"
+            " name DIR"
         )

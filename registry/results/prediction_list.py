@@ -22,7 +22,7 @@ class Predictions(list[Prediction]):
     """Predictions in the order of their files."""
 
     def to_frame(self) -> pd.DataFrame:
-        """A row per file: path, score, verdict, p, part, `part NAME`, frames, faces and error.
+        """Return a DataFrame with a row per file: path, score, verdict, p, parts, frames, error.
 
         A ConfigError without pandas.
         """

@@ -104,12 +104,12 @@ class Settings:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Settings:
-        """The inverse of `to_json`; a ConfigError says what is wrong with a value."""
+        """Invert `to_json`; a ConfigError says what is wrong with a value."""
         return build(cls, values)
 
 
 def predictions_table(columns: Mapping[str, Sequence[Any]]) -> pa.Table:
-    """The table of `columns` by name, equally long: typed, ordered and checked.
+    """Make the table of `columns` by name, equally long: typed, ordered and checked.
 
     `identity`, `region`, `listed` and the box may be left out; None stands for unknown. A row whose
     status is not "ok" holds None for every score. A DataError names what does not fit.
@@ -117,7 +117,7 @@ def predictions_table(columns: Mapping[str, Sequence[Any]]) -> pa.Table:
     known = [name for name in columns if name in _COLUMNS or _is_score(name)]
     if len(known) < len(columns):
         extra = sorted(set(columns) - set(known))
-        raise DataError(f"no such column in {PREDICTIONS}: {extra}; there are {[*_COLUMNS]}")
+        raise DataError(f"no such column in {PREDICTIONS}: {extra}; columns: {[*_COLUMNS]}")
     length = len(columns.get("status", ()))
     filled = {name: columns.get(name, [None] * length) for name in _COLUMNS if name in _NULLABLE}
     scores = [name for name in columns if _is_score(name) and name not in _COLUMNS]
@@ -136,7 +136,7 @@ def predictions_table(columns: Mapping[str, Sequence[Any]]) -> pa.Table:
 
 
 def write_predictions(path: Path, table: pa.Table, settings: Settings) -> None:
-    """Write the table and its settings, whole or not at all; DataError where that cannot be."""
+    """Write the table and its settings, whole or not at all; a DataError if that is impossible."""
     record = json.dumps({"format": _FORMAT, "settings": settings.to_json()})
     # An open file: Arrow takes a name with a colon for the address of a store on the network.
     with replacing(path) as temporary, temporary.open("wb") as file:
@@ -144,7 +144,7 @@ def write_predictions(path: Path, table: pa.Table, settings: Settings) -> None:
 
 
 def read_predictions(path: Path) -> tuple[pa.Table, Settings]:
-    """The table and settings of a run; `path` is the file or the run folder that holds it."""
+    """Read the table and settings of a run; `path` is the file or the run folder that holds it."""
     file = path / PREDICTIONS if path.is_dir() else path
     if not file.is_file():
         refuse_part(path)
@@ -162,7 +162,7 @@ def read_predictions(path: Path) -> tuple[pa.Table, Settings]:
 
 
 def _typed(table: pa.Table, source: str) -> pa.Table:
-    """The table with its columns as they were written, whatever program has written it since."""
+    """Return the table with its original columns, whatever program has rewritten it."""
     wanted = {
         name: _COLUMNS.get(name, pa.float64())
         for name in dict.fromkeys(table.column_names)
@@ -172,7 +172,7 @@ def _typed(table: pa.Table, source: str) -> pa.Table:
 
 
 def score_columns(table: pa.Table) -> list[str]:
-    """Names of the columns that hold scores, in the table's order."""
+    """Name the columns that hold scores, in the table's order."""
     return [name for name in table.column_names if _is_score(name)]
 
 
@@ -188,8 +188,8 @@ def _settings(file: Path, metadata: Mapping[bytes, bytes]) -> Settings:
         raise DataError(f"the settings in {file} are damaged; run `bench eval` again")
     if record.get("format") != _FORMAT:
         raise DataError(
-            f"{file} has format {record.get('format')}, this version of bench reads {_FORMAT}; "
-            "read it with the version that wrote it"
+            f"{file} has format {record.get('format')}, and this version of bench reads"
+            f" {_FORMAT}; read it with the version that wrote it"
         )
     try:
         return Settings.from_json(record["settings"])
@@ -198,7 +198,9 @@ def _settings(file: Path, metadata: Mapping[bytes, bytes]) -> Settings:
 
 
 def _check(table: pa.Table, source: str) -> None:
-    """DataError unless columns, labels, scores and rows are what the module says they are."""
+    """Raise a DataError unless columns, labels, scores and rows are what the module says they
+    are.
+    """
     missing = [name for name in _COLUMNS.keys() - _LATER if name not in table.column_names]
     if missing:
         raise DataError(f"{source} lacks the columns {sorted(missing)}")
@@ -207,7 +209,7 @@ def _check(table: pa.Table, source: str) -> None:
             raise DataError(f"{source}: column {name!r} has {table[name].null_count} empty cells")
     if not pc.all(pc.is_in(table["label"], pa.array([0, 1], pa.int8())), min_count=0).as_py():
         found = sorted(pc.unique(table["label"]).to_pylist())
-        raise DataError(f"{source}: labels are 0 (real) and 1 (fake), not {found}")
+        raise DataError(f"{source}: labels must be 0 (real) or 1 (fake), not {found}")
     scored = pc.equal(table["status"], OK)
     for name in score_columns(table):
         given = pc.fill_null(pc.is_finite(table[name]), False)
@@ -216,7 +218,7 @@ def _check(table: pa.Table, source: str) -> None:
         at = pc.index(pc.fill_null(outside, False), True).as_py()
         if at >= 0:
             raise DataError(
-                f"{source}: {name} is {table[name][at].as_py():g}; scores lie in [0, 1]"
+                f"{source}: {name} is {table[name][at].as_py():g}; scores must be in [0, 1]"
             )
         if wrong >= 0:
             row = table.slice(wrong, 1).to_pylist()[0]

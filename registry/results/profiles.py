@@ -44,7 +44,7 @@ _NO_INTERVAL = "DeepfakeBench gives no interval"
 def measure(
     table: pa.Table, settings: Settings, metrics: Mapping[str, Metric]
 ) -> tuple[Measurement, ...]:
-    """Every metric of `settings` under its profile; `metrics` maps names to metrics."""
+    """Measure every metric of `settings` under its profile; `metrics` maps names to metrics."""
     if settings.profile == STRICT:
         return summarise(table, settings, metrics)
     chosen = metrics_of(settings, metrics)
@@ -59,7 +59,7 @@ def measure(
 
 
 def scored_units(table: pa.Table, settings: Settings) -> dict[str, Units]:
-    """The frames and the videos that have a score, as the settings' profile sees them."""
+    """Return the frames and the videos that have a score, as the settings' profile sees them."""
     if settings.profile not in PROFILES:
         raise UnknownNameError("profile", settings.profile, PROFILES)
     units = aggregate(table, settings)
@@ -67,10 +67,10 @@ def scored_units(table: pa.Table, settings: Settings) -> dict[str, Units]:
         return units
     if "listed" not in table.column_names:
         raise DataError(
-            f"{PREDICTIONS} lacks the column 'listed', the paths as the data set's index writes"
-            " them, by which profile deepfakebench tells videos apart; the file is of an earlier"
-            " version. Run `bench eval` with the same flags and --out again: finished chunks are"
-            " taken over, nothing is scored anew"
+            f"{PREDICTIONS} lacks the column 'listed', the paths as written in the data"
+            " set's index, by which profile deepfakebench identifies videos; the file was"
+            " written by an earlier version. Run `bench eval` with the same flags and"
+            " --out again: finished chunks are reused, and nothing is scored again"
         )
     return {"frame": units["frame"], "video": _folders(units["frame"])}
 
@@ -78,7 +78,9 @@ def scored_units(table: pa.Table, settings: Settings) -> dict[str, Units]:
 def differences(
     table: pa.Table, settings: Settings, metrics: Mapping[str, Metric]
 ) -> tuple[str, ...]:
-    """Why `deepfakebench` gives other numbers than `strict` here; a sentence for each reason."""
+    """Say why `deepfakebench` gives other numbers than `strict` here; a sentence for each
+    reason.
+    """
     frames = scored_units(table, replace(settings, profile=DEEPFAKEBENCH_PROFILE))["frame"]
     lines: list[str] = []
     for dataset in _datasets(table):
@@ -94,7 +96,7 @@ def _datasets(table: pa.Table) -> list[str]:
 
 
 def _folders(frames: Units) -> Units:
-    """Frames to videos by the name of their folder, data set by data set."""
+    """Group frames into videos by the name of their folder, data set by data set."""
     parts = [_folders_of(frames.take(frames.dataset == name)) for name in np.unique(frames.dataset)]
     if not parts:
         return frames
@@ -166,7 +168,7 @@ def _value(
 
 
 def _of_videos(frames: Units) -> Iterator[str]:
-    """Which videos become one, or several, when a folder's name stands for a video."""
+    """Say which videos become one, or several, when a folder's name stands for a video."""
     names, group = deepfakebench_metrics.folder_groups(frames.path.tolist())
     videos, member = np.unique(frames.video, return_inverse=True)
     pairs = np.unique(np.stack([group, member]), axis=1)  # (2, P): each folder and video once
@@ -177,23 +179,23 @@ def _of_videos(frames: Units) -> Iterator[str]:
         worst = int(sizes.argmax())
         before, after = sum(label_of.values()), int(labels.sum())
         yield (
-            f"{sizes[worst]} videos share the folder name {names[worst]}, so that {before} fake and"
-            f" {len(videos) - before} real videos become {after} and {len(names) - after} under"
-            " profile deepfakebench"
+            f"{sizes[worst]} videos share the folder name {names[worst]}, so that {before}"
+            f" fake and {len(videos) - before} real videos become {after} and"
+            f" {len(names) - after} under profile deepfakebench"
         )
     fakes = np.bincount(group[frames.label == 1], minlength=len(names))
     mixed = np.flatnonzero((fakes > 0) & (labels == 0))
     if mixed.size:
         yield (
-            f"{mixed.size} folder names hold real and fake frames and count as real under profile"
-            f" deepfakebench, for example {names[mixed[0]]}"
+            f"{mixed.size} folder names hold real and fake frames and count as real under"
+            f" profile deepfakebench, for example {names[mixed[0]]}"
         )
     spread = np.bincount(pairs[1], minlength=len(videos))  # folder names of each video
     if len(spread) and spread.max() > 1:
         worst = int(spread.argmax())
         yield (
-            f"the frames of video {videos[worst]} lie under {spread[worst]} folder names, each a"
-            " video of its own under profile deepfakebench"
+            f"the frames of video {videos[worst]} are in folders of {spread[worst]} names,"
+            " each of which is a video under profile deepfakebench"
         )
 
 
@@ -203,11 +205,16 @@ def _of_metrics(frames: Units, settings: Settings, metrics: Mapping[str, Metric]
         yield from _of_eer(frames, settings.detector, metrics["eer"])
     halves = int((scores == 0.5).sum())
     if "accuracy" in settings.metrics and halves:
-        yield f"{halves} frames score exactly 0.5: real to profile deepfakebench, fake to strict"
+        yield (
+            f"{halves} frames score exactly 0.5, which is real under profile deepfakebench"
+            " and fake under strict"
+        )
 
 
 def _of_eer(frames: Units, detector: str, strict: Metric) -> Iterator[str]:
-    """Of the detector's own score, or, where that is the same, of the variant that differs most."""
+    """Compare the EER of the detector's score or, where that is the same, the variant that differs
+    most.
+    """
     found = {
         name: (
             deepfakebench_metrics.eer(frames.label, scores),
@@ -231,6 +238,7 @@ def _of_errors(rows: pa.Table) -> Iterator[str]:
     failed = pc.sum(pc.not_equal(rows["status"], OK)).as_py()
     if failed:
         yield (
-            f"{failed} frames without a score are left out under both profiles; DeepfakeBench"
-            " itself puts its first sample in the place of a frame that it cannot read"
+            f"{failed} frames without a score are left out under both profiles;"
+            " DeepfakeBench itself uses its first sample in place of a frame that it"
+            " cannot read"
         )

@@ -91,7 +91,7 @@ class Provenance:
 
     @classmethod
     def here_and_now(cls, *, packages: Iterable[str] = (), **known: Any) -> Provenance:
-        """The fields given, with the versions, commit and time of this process.
+        """Return a Provenance of the given fields, with versions, commit and time of this process.
 
         `config` and `fitted` are made plain: each may be a dataclass, or hold paths, sets, tuples.
         `packages` are further distributions to name, such as those of the plugins in use.
@@ -111,24 +111,26 @@ class Provenance:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Provenance:
-        """The inverse of `to_json`; a ConfigError says what is wrong with a value."""
+        """Invert `to_json`; a ConfigError says what is wrong with a value."""
         return build(cls, values)
 
 
 def versions(packages: Iterable[str] = ()) -> dict[str, str | None]:
-    """Versions of Python and of what decides numbers, from metadata alone; None: not installed."""
+    """Return versions of Python and of what decides numbers, from metadata; None: not installed."""
     wanted = {**_PACKAGES, **{name: (name,) for name in packages}}
     found = {name: _version(candidates) for name, candidates in sorted(wanted.items())}
     return {"python": platform.python_version(), **found}
 
 
 def package_versions(packages: Iterable[str]) -> dict[str, str | None]:
-    """Versions of distributions by their names, in their order; None: not installed."""
+    """Return versions of distributions by their names, in their order; None: not installed."""
     return {name: _version((name,)) for name in packages}
 
 
 def git_hash() -> str | None:
-    """The commit of the checkout that this package lies in, `-dirty` if changed; else None."""
+    """Return the commit of the checkout that this package lies in, `-dirty` if changed; else
+    None.
+    """
     root = Path(__file__).resolve().parents[2]
     git = shutil.which("git")
     if git is None or not (root / ".git").exists():
@@ -153,7 +155,7 @@ def git_hash() -> str | None:
 
 
 def _parameter_count(backbone: Backbone) -> int | None:
-    """Numbers in the parameters of a backbone that is a torch module."""
+    """Count the parameters of a backbone that is a torch module."""
     parameters = getattr(backbone, "parameters", None)
     return sum(each.numel() for each in parameters()) if callable(parameters) else None
 
@@ -168,7 +170,7 @@ def _version(candidates: tuple[str, ...]) -> str | None:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON has no word for, in its words."""
+    """Return what JSON has no word for as plain data."""
     if is_dataclass(value):
         return {each.name: getattr(value, each.name) for each in fields(value)}
     if isinstance(value, Mapping):
@@ -177,4 +179,4 @@ def _plain(value: Any) -> Any:
         return sorted(value)
     if isinstance(value, Path):
         return str(value)
-    raise TypeError(f"{value!r} has no place in a configuration")
+    raise TypeError(f"{value!r} cannot be written to a configuration")

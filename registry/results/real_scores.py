@@ -47,11 +47,11 @@ class RealScores:
             fake=self.fake[chosen],
             parts={name: values[chosen] for name, values in self.parts.items()},
             sharpness=self.sharpness[chosen],
-            name=f"{self.name}, of like sharpness ({low:.0f} to {high:.0f})",
+            name=f"{self.name}, of similar sharpness ({low:.0f} to {high:.0f})",
         )
 
     @property
     def sentence(self) -> str:
-        """What scores are compared with, for people."""
-        compared = f"Scores are compared with those of {len(self)} real faces ({self.name})."
+        """Say what scores are compared with, for people."""
+        compared = f"Scores are compared with {len(self)} real faces ({self.name})."
         return f"{compared} {self.advice}".rstrip()

@@ -62,7 +62,7 @@ class Result:
         provenance: Provenance,
         notes: tuple[str, ...] = (),
     ) -> Result:
-        """The result of a table of predictions; `metrics` maps names to metrics.
+        """Measure a table of predictions; `metrics` maps names to metrics.
 
         Under profile deepfakebench the notes also say why its numbers are not those of `strict`.
         """
@@ -82,16 +82,18 @@ class Result:
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """The detector first, then its parts, then its other variants."""
+        """Return the detector first, then its parts, then its other variants."""
         return tuple(dict.fromkeys(each.variant for each in self.measurements))
 
     def pooled_in(self, dataset: str, method: str) -> tuple[str, ...]:
-        """The methods behind a row that is a group's; none for any other row."""
+        """Return the methods behind a group's row; none for any other row."""
         found = (each for each in self.groups if (each.dataset, each.name) == (dataset, method))
         return next((each.methods for each in found), ())
 
     def select(self, **wanted: str) -> tuple[Measurement, ...]:
-        """Measurements whose fields have these values: `select(metric="auc", method="all")`."""
+        """Return measurements whose fields have these values: `select(metric="auc",
+        method="all")`.
+        """
         return tuple(
             each
             for each in self.measurements
@@ -99,7 +101,7 @@ class Result:
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """A row per measurement, with the fields of Measurement; a ConfigError without pandas."""
+        """Return a DataFrame row per measurement, with its fields; a ConfigError without pandas."""
         return data_frame([asdict(each) for each in self.measurements])
 
     def __repr__(self) -> str:
@@ -114,7 +116,7 @@ class Result:
         return f"<Result {self.settings.detector}: AUC {', '.join(found) or 'not measured'}>"
 
     def _repr_html_(self) -> str:
-        """A table of what is measured per video on all fakes, with 95 % intervals."""
+        """Show a table of what is measured per video on all fakes, with 95 % intervals."""
         rows = self.select(method="all", level="video")
         header = ("data set", "score", "metric", "value", "95 % interval", "reals", "fakes")
         body = joined(*(tag("tr", *(tag("td", cell) for cell in _cells(each))) for each in rows))
@@ -127,7 +129,7 @@ class Result:
         return path
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data, as results.json has it."""
+        """Return plain data, as in results.json."""
         return {
             "schema": _SCHEMA,
             "settings": self.settings.to_json(),
@@ -141,12 +143,14 @@ class Result:
         }
 
     def to_text(self) -> str:
-        """The text of results.json."""
+        """Return the text of results.json."""
         return json.dumps(self.to_json(), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
     @classmethod
     def load(cls, folder: Path) -> Result:
-        """The result of a run folder, equal to what was saved; DataError where it is none."""
+        """Load the result of a run folder, equal to what was saved; a DataError if there is
+        none.
+        """
         path = folder / RESULTS if folder.is_dir() else folder
         try:
             record = read_json(path)
@@ -160,16 +164,16 @@ class Result:
             ) from None
         except (BenchError, KeyError, TypeError) as error:
             raise DataError(
-                f"{path} is not a result of `bench eval` ({_reason(error)}); `bench report --write`"
-                " writes it anew from predictions.parquet"
+                f"{path} is not a result of `bench eval` ({_reason(error)}); `bench report"
+                " --write` rewrites it from predictions.parquet"
             ) from error
         raise DataError(
-            f"{path} has schema {schema}, this version of bench reads {_SCHEMA}; read it with the"
-            " version that wrote it"
+            f"{path} has schema {schema}, and this version of bench reads {_SCHEMA}; read"
+            " it with the version that wrote it"
         )
 
     def differences(self, other: Result) -> tuple[str, ...]:
-        """Every measurement, count or group that is not equal in both; one line for each."""
+        """List every measurement, count or group that is not equal in both, one per line."""
         return tuple(
             f"{'/'.join(key)}: {_short(mine.get(key))} and {_short(theirs.get(key))}"
             for mine, theirs in zip(_by_key(self), _by_key(other), strict=True)
@@ -186,7 +190,7 @@ def _cells(found: Measurement) -> tuple[str, ...]:
 
 
 def recompute(folder: Path, metrics: Mapping[str, Metric], profile: str | None = None) -> Result:
-    """A run's result with every number computed again from predictions.parquet alone.
+    """Compute every number of a run again, from predictions.parquet alone.
 
     results.json, where there is one, adds provenance and notes; no number is taken from it.
     `metrics` maps names to metrics; `profile` is by default the run's own.
@@ -204,7 +208,7 @@ def recompute(folder: Path, metrics: Mapping[str, Metric], profile: str | None =
 
 
 def changed_since(folder: Path, stored: Result) -> tuple[str, ...]:
-    """A sentence where the predictions are not the file that the evaluation wrote, or none.
+    """Return a sentence where the predictions are not the file that the evaluation wrote, or none.
 
     results.json keeps that file's sha256 for good, so that numbers which are computed again from
     another one never look like the evaluation's own.
@@ -214,8 +218,8 @@ def changed_since(folder: Path, stored: Result) -> tuple[str, ...]:
     if not then or then == now:
         return ()
     line = (
-        f"{PREDICTIONS} was changed after the evaluation, which wrote one of sha256 {then[:12]};"
-        f" these numbers are of one of sha256 {now[:12]}."
+        f"{PREDICTIONS} was changed after the evaluation, which wrote a file with sha256"
+        f" {then[:12]}; these numbers come from one with sha256 {now[:12]}."
     )
     return (line,)
 
@@ -223,41 +227,48 @@ def changed_since(folder: Path, stored: Result) -> tuple[str, ...]:
 def _why_other(
     table: pa.Table, settings: Settings, metrics: Mapping[str, Metric], provenance: Provenance
 ) -> tuple[str, ...]:
-    """Why numbers of profile deepfakebench are neither those of `strict` nor that benchmark's."""
+    """Say why numbers of profile deepfakebench are neither those of `strict` nor that
+    benchmark's.
+    """
     of_metrics = differences(table, settings, metrics)
     return (*of_metrics, *_of_scores(provenance.config), *_of_groups(settings))
 
 
 def _of_scores(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """How the frames of a run were not those of DeepfakeBench; its metrics do not change that."""
+    """Say how the frames of a run were not those of DeepfakeBench; its metrics do not change
+    that.
+    """
     other = []
     if config.get("crop_from") == FRAME:
-        other.append("frames were resized linearly, and it resizes them by INTER_CUBIC")
+        other.append("frames were resized linearly, while DeepfakeBench uses INTER_CUBIC")
     if config.get("frame_policy", DEEPFAKEBENCH_PROFILE) != DEEPFAKEBENCH_PROFILE:
-        other.append(f"frames were chosen by {config['frame_policy']}, and it takes the first")
+        other.append(
+            f"frames were chosen by {config['frame_policy']}, while DeepfakeBench takes the first"
+        )
     if not other:
         return ()
     line = (
-        f"These are DeepfakeBench's metrics of other scores than it would get: {'; '.join(other)}."
-        " `bench eval --profile both --frame-policy deepfakebench` with another --out has both."
+        "These are DeepfakeBench's metrics, but DeepfakeBench would get other scores:"
+        f" {'; '.join(other)}. Run `bench eval --profile both --frame-policy"
+        " deepfakebench` with another --out to get both."
     )
     return (line,)
 
 
 def _of_groups(settings: Settings) -> tuple[str, ...]:
-    """What becomes of groups under a profile that has no rows of methods."""
+    """Say what becomes of groups under a profile that has no rows of methods."""
     if not settings.groups:
         return ()
     names = ", ".join(each.name for each in settings.groups)
     line = (
-        f"Profile {settings.profile} measures no single method and no group of methods ({names});"
-        " `bench report --profile strict` does."
+        f"Profile {settings.profile} does not measure single methods or groups of methods"
+        f" ({names}); `bench report --profile strict` does."
     )
     return (line,)
 
 
 def _from_json(record: Mapping[str, Any]) -> Result:
-    """The inverse of `to_json`; a ConfigError or KeyError where something is not as it was."""
+    """Invert `to_json`; a ConfigError or KeyError where something is not as it was."""
     # Results of earlier versions lack these three.
     complete = {"groups": (), "sources": (), "across": (), **record}
     return build(Result, {each.name: complete[each.name] for each in fields(Result)})
@@ -278,7 +289,7 @@ def _kinds(result: Result) -> tuple[tuple[_Record, ...], ...]:
 
 
 def _by_key(result: Result) -> list[dict[tuple[str, ...], _Record]]:
-    """Measurements, then counts, groups and sources, by what each is about."""
+    """Return measurements, then counts, groups and sources, by what each is about."""
     return [
         {tuple(getattr(each, name) for name in _KEY if hasattr(each, name)): each for each in kind}
         for kind in _kinds(result)
@@ -286,7 +297,7 @@ def _by_key(result: Result) -> list[dict[tuple[str, ...], _Record]]:
 
 
 def _short(record: _Record | None) -> str:
-    """What a record says of its key."""
+    """Shorten a record to its values without the key."""
     if record is None:
         return "nothing"
     named = ((each.name, getattr(record, each.name)) for each in fields(record))

@@ -42,12 +42,12 @@ class Dose:
 
     @property
     def family(self) -> str:
-        """The condition without its severity; of several steps the whole name."""
+        """Return the condition without its severity; the whole name for several steps."""
         return self.condition if "+" in self.condition else self.condition.partition(":")[0]
 
     @property
     def severity(self) -> int | None:
-        """1 to 5, 0 for clean, None for several steps."""
+        """Return 1 to 5, 0 for clean, None for several steps."""
         if self.condition == CLEAN:
             return 0
         return None if "+" in self.condition else int(self.condition.partition(":")[2])
@@ -57,7 +57,7 @@ class Dose:
 
 
 def rows_of_run(result: Result, table: pa.Table, condition: str, dose: str) -> list[Dose]:
-    """A row for each data set of a finished run, `table` its predictions."""
+    """Return a row for each data set of a finished run, `table` its predictions."""
     detector = result.settings.detector
     rows = []
     for each in result.counts:
@@ -86,7 +86,7 @@ def rows_of_run(result: Result, table: pa.Table, condition: str, dose: str) -> l
 
 
 def right_part(table: pa.Table, draws: int, seed: int) -> CountedFigure:
-    """How often the part that was changed has the highest score, of fakes with one known part.
+    """Measure how often the changed part has the highest score, of fakes with one known part.
 
     Faces whose `region` is no part of the detector's (a whole face, say) do not count. Intervals
     are of a bootstrap over identities, or videos without one.
@@ -108,7 +108,7 @@ def right_part(table: pa.Table, draws: int, seed: int) -> CountedFigure:
 def _interval(
     right: NDArray[np.bool_], people: Sequence[str], draws: int, seed: int
 ) -> tuple[float | None, float | None]:
-    """Of the share of `right`; no ends where there is one person, or no draw."""
+    """Return the interval of the share of `right`; no ends with one person, or no draw."""
     _, member = np.unique(np.array(people), return_inverse=True)
     if member.max() < 1 or draws == 0:
         return None, None

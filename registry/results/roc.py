@@ -31,50 +31,54 @@ Weighted: TypeAlias = Callable[[Ints, Floats, Ints], Floats]
 
 
 def auc(labels: Ints, scores: Floats) -> float:
-    """Area under the ROC curve: the chance that a fake outscores a real, ties counting half."""
+    """Return the area under the ROC curve: the chance that a fake outscores a real, ties counting
+    half.
+    """
     need_both_classes(labels)
     return unweighted(auc_weighted, labels, scores)
 
 
 def auc_weighted(labels: Ints, scores: Floats, weights: Ints) -> Floats:
-    """(D,) areas under the D weighted ROC polylines."""
+    """Return (D,) areas under the D weighted ROC polylines."""
     fp, tp = counts(labels, scores, weights)  # (D, T + 1)
     doubled = np.einsum("dt,dt->d", np.diff(fp), tp[:, 1:] + tp[:, :-1])
     return ratio(doubled, 2 * fp[:, -1] * tp[:, -1])
 
 
 def roc_points(labels: Ints, scores: Floats) -> tuple[Floats, Floats]:
-    """FPR and TPR (T + 1,) at every threshold, from (0, 0) to (1, 1)."""
+    """Return FPR and TPR (T + 1,) at every threshold, from (0, 0) to (1, 1)."""
     need_both_classes(labels)
     fp, tp = counts(labels, scores, np.ones((1, labels.size), dtype=np.int64))
     return fp[0] / fp[0, -1], tp[0] / tp[0, -1]
 
 
 def counts(labels: Ints, scores: Floats, weights: Ints) -> tuple[Ints, Ints]:
-    """False and true positives (D, T + 1): none, then all at or above each of T unique scores."""
+    """Count false and true positives (D, T + 1): none, then all at or above each of T unique
+    scores.
+    """
     return _last.of(labels, scores, weights)
 
 
 def ratio(top: NDArray[np.int64 | np.float64], bottom: Ints) -> Floats:
-    """Elementwise top / bottom; NaN where bottom is 0."""
+    """Divide elementwise, top / bottom; NaN where bottom is 0."""
     out = np.full(np.shape(top), np.nan)
     np.divide(top, bottom, out=out, where=bottom != 0)
     return out
 
 
 def unweighted(weighted: Weighted, labels: Ints, scores: Floats) -> float:
-    """What `weighted` gives where every sample counts once."""
+    """Compute `weighted` where every sample counts once."""
     return float(weighted(labels, scores, np.ones((1, labels.size), dtype=np.int64))[0])
 
 
 def need_samples(labels: Ints) -> None:
-    """UndefinedMetricError where there are none."""
+    """Raise an UndefinedMetricError if there are no samples."""
     if labels.size == 0:
         raise UndefinedMetricError("no samples")
 
 
 def need_both_classes(labels: Ints) -> None:
-    """UndefinedMetricError unless there are reals and fakes."""
+    """Raise an UndefinedMetricError unless there are reals and fakes."""
     need_samples(labels)
     fakes = int(labels.sum())
     if fakes == 0:
@@ -112,7 +116,7 @@ def _count(labels: Ints, scores: Floats, weights: Ints) -> tuple[Ints, Ints]:
 
 
 def _reached(scores: Floats, samples: Ints, thresholds: Floats, weights: Ints) -> Ints:
-    """(D, T + 1): the weight of `samples` that score at least each threshold; 0 in front."""
+    """Return (D, T + 1): the weight of `samples` that score at least each threshold; 0 in front."""
     order = samples[np.argsort(-scores[samples], kind="stable")]  # (m,), highest score first
     cumulative = np.zeros((len(weights), order.size + 1), dtype=np.int64)
     np.cumsum(weights.take(order, axis=1), axis=1, out=cumulative[:, 1:])

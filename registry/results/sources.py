@@ -111,7 +111,9 @@ def _datasets(videos: Units) -> list[str]:
 
 
 def _conformal(table: pa.Table, videos: Units) -> NDArray[np.float64] | None:
-    """P of each video, NaN where it is like no kept real; None where nothing was compared."""
+    """Return p of each video, NaN where it is like no reference real; None if nothing was
+    compared.
+    """
     if CONFORMAL not in table.column_names or table[CONFORMAL].null_count == len(table):
         return None
     names = ("dataset", "video", CONFORMAL)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from registry.results.conformal import MANIPULATED_UP_TO, conformal_p
-from registry.results.frame_runs import FrameRuns
+from registry.results.frame_runs import FrameRuns, Segment
 from registry.results.real_scores import RealScores
 
 __all__ = [
@@ -39,12 +39,12 @@ AUTHENTIC_ABOVE = 0.20
 REALS_WITHIN = 0.90  # share of real faces in the interval that is shown: 5 % lie above, as p has it
 _CONFIDENT = 0.95  # share of real faces whose first part leads by no more than the limit
 _NONE = "No part can be singled out: "
-UNTRAINED = "the weights of the backbone are random, so that its scores mean nothing"
+UNTRAINED = "the weights of the backbone are random, so its scores mean nothing"
 _EDGE = 1e-6  # scores are clipped to [_EDGE, 1 - _EDGE] before their log-odds are taken
 
 
 def verdict_word(p: float, p_any: float | None = None) -> Word:
-    """MANIPULATED up to .05, AUTHENTIC above .20, else UNDETERMINED.
+    """Return MANIPULATED up to 0.05, AUTHENTIC above 0.20, else UNDETERMINED.
 
     Of a video `p_any` asks only whether any run of frames is unusual, and decides on AUTHENTIC.
     """
@@ -76,7 +76,7 @@ class PartScale:
 
     @classmethod
     def of(cls, scores: Mapping[str, Array]) -> PartScale:
-        """Of scores (n,) in [0, 1] by part, n >= 2."""
+        """Compute the scale of scores (n,) in [0, 1] by part, n >= 2."""
         values = np.stack(list(scores.values())) if scores else np.empty((0, 2))  # (K, n)
         odds = _log_odds(values)
         deviation = odds.std(axis=1, ddof=1)
@@ -97,7 +97,7 @@ class PartScale:
         )
 
     def standardise(self, scores: Mapping[str, float]) -> dict[str, float]:
-        """Log-odds by part in standard deviations of real faces, 0 their mean."""
+        """Convert scores to log-odds by part in standard deviations of real faces, 0 their mean."""
         odds = _log_odds(np.array([scores[name] for name in self.names], np.float64))
         z = (odds - self.mean) / self.deviation
         return dict(zip(self.names, z.tolist(), strict=True))
@@ -119,7 +119,7 @@ def single_out(
     limit: float | None,
     cannot_tell: str = "",
 ) -> Choice:
-    """Of standardised scores and conformal p by part.
+    """Choose a part by standardised scores and conformal p by part.
 
     A part stands out where it leads the next by more than `limit` and is the only one as unusual
     as a manipulated face is: where others are, too, several may have been changed, or the face as a
@@ -128,12 +128,12 @@ def single_out(
     ranked = sorted(z, key=lambda name: -z[name])
     if len(ranked) < 2 or limit is None:
         scored = "one part" if ranked else "the face as a whole"
-        return Choice(part=None, text=f"{_NONE}the detector scores {scored} only.")
+        return Choice(part=None, text=f"{_NONE}the detector scores only {scored}.")
     first, second = ranked[:2]
     lead = z[first] - z[second]
     by = (
-        f"{lead:.2f} standard deviations of real faces ahead of the next ({second}); in 95 % of"
-        f" real faces the first part is ahead by {limit:.2f} or less"
+        f"{lead:.2f} standard deviations of real faces ahead of the next ({second}); in 95"
+        f" % of real faces the first part is ahead by {limit:.2f} or less"
     )
     unusual = [name for name in z if p[name] <= MANIPULATED_UP_TO]
     if cannot_tell:
@@ -142,8 +142,8 @@ def single_out(
         why = "the face passes for real."
     elif second in unusual:
         why = (
-            f"{', '.join(unusual[:-1])} and {unusual[-1]} each score as few real faces do, so"
-            " several parts may have been changed, or the face as a whole."
+            f"{', '.join(unusual[:-1])} and {unusual[-1]} each score as high as few real"
+            " faces do, so several parts may have been changed, or the face as a whole."
         )
     elif lead <= limit:
         why = f"the highest part ({first}) is only {by}."
@@ -172,7 +172,7 @@ def judge(
     cannot_tell: str = "",
     runs: FrameRuns | None = None,
 ) -> Judgement:
-    """Of a face's score and scores by part, beside those (n,) of the real faces of `scale`.
+    """Judge a face by its score and scores by part, beside those (n,) of the real faces of `scale`.
 
     `runs` are those of the frames of a file, whose p stands for that of the score.
     """
@@ -202,7 +202,7 @@ class PartRow:
     def of(
         cls, scores: Mapping[str, float], judgement: Judgement, scale: PartScale
     ) -> tuple[PartRow, ...]:
-        """Every part of the scale."""
+        """Return a row for every part of the scale."""
         return tuple(
             cls(
                 name=name,
@@ -214,23 +214,6 @@ class PartRow:
             )
             for at, name in enumerate(scale.names)
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """A run of frames of a video that looks changed: its first and last, and their seconds."""
-
-    first: int
-    last: int
-    start: float | None = None
-    end: float | None = None
-
-    @property
-    def words(self) -> str:
-        """`3.5 s to 6.4 s`, or `frames 105 to 192` where the file has no times."""
-        if self.start is None or self.end is None:
-            return f"frames {self.first} to {self.last}"
-        return f"{self.start:.1f} s to {self.end:.1f} s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -259,24 +242,42 @@ class FileVerdict:
 
     @property
     def part(self) -> str | None:
-        """The part that stands out."""
+        """Name the part that stands out."""
         return None if self.choice is None else self.choice.part
 
     @property
     def looks_changed(self) -> str:
-        """`3.5 s to 6.4 s look changed`, or "" where no run of frames does."""
+        """Name the runs of frames that lie above real faces, "" without any.
+
+        `3.5 s to 6.4 s look changed` of a MANIPULATED video, of others only that they `stand out`.
+        """
         if not self.segments:
             return ""
-        return f"{', '.join(each.words for each in self.segments)} look changed"
+        verb = "look changed" if self.word == "MANIPULATED" else "stand out"
+        return f"{', '.join(each.words for each in self.segments)} {verb}"
+
+    @property
+    def doubt(self) -> str:
+        """Say why the verdict is UNDETERMINED; "" for every other verdict."""
+        if self.word != "UNDETERMINED":
+            return ""
+        if self.p is None:
+            return "too soft or too sharp to compare with real faces"
+        manipulated = f"MANIPULATED up to {MANIPULATED_UP_TO:.2f}"
+        authentic = f"AUTHENTIC above {AUTHENTIC_ABOVE:.2f}"
+        if self.p_run is None:
+            return f"p = {self.p:.2f}: {manipulated}, {authentic}"
+        return f"p = {self.p:.2f} ({manipulated}), highest run p = {self.p_run:.2f} ({authentic})"
 
     def to_json(self) -> dict[str, Any] | None:
-        """Plain data; None where there is no verdict."""
+        """Return plain data; None without a verdict."""
         if self.word is None:
             return None
         return {
             "word": self.word,
             "p": self.p,
             "p_of_highest_run": self.p_run,
+            "undetermined_because": self.doubt or None,
             "manipulated_up_to": MANIPULATED_UP_TO,
             "authentic_above": AUTHENTIC_ABOVE,
             "higher_than_of_100": self.below,
@@ -290,7 +291,7 @@ class FileVerdict:
         }
 
     def parts_json(self, scores: Mapping[str, float]) -> dict[str, dict[str, float]] | None:
-        """Scores by part beside real faces, or alone where there are none; None without parts."""
+        """Return scores by part beside real faces, or alone without any; None without parts."""
         if not self.parts:
             return {name: {"score": score} for name, score in scores.items()} or None
         return {
@@ -301,7 +302,7 @@ class FileVerdict:
         }  # fmt: skip
 
     def part_json(self) -> dict[str, Any] | None:
-        """What is said of the parts, as plain data; None where nothing is."""
+        """Return what is known of the parts, as plain data; None without anything."""
         if self.choice is None:
             return None
         return {

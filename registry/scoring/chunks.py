@@ -15,26 +15,33 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.archives import absolute_name, inside
 from registry.contracts.types import Frame, Video
 from registry.errors import DataError
-from registry.files import file_sha256
+from registry.files import file_sha256, file_size
 from registry.fingerprints import fingerprint
 from registry.leftovers import sweep
 from registry.results.predictions import OK, SHARPNESS
+from registry.scoring.cache_limit import CacheBound, mark_used
 from registry.scoring.sealed import cache_sealed, read_sealed, sealed_names, write_sealed
 
-__all__ = ["Chunk", "ChunkStore", "Unit", "cut"]
+__all__ = ["Chunk", "ChunkStore", "Unit", "Values", "cut", "piece_size"]
 
 FORMAT = 1
 _CHEAP = 1 << 20  # bytes of a file that is read for its stamp: about what a frame as PNG has
+_LEAST, _MANY = 64, 64  # frames of a chunk; chunks of an evaluation
 _NAME = re.compile(r"\d{6}\.npz")
 _COLUMNS = {"key", "unit", "face", "box", "status"}
 _UNREADABLE = "cannot read FILE"  # how `images.read_image` begins, without the name
+
+
+# Embeddings are float32, or float16 where they are to take half the space.
+Values: TypeAlias = dict[str, NDArray[np.float16] | NDArray[np.float32] | NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +52,15 @@ class Unit:
     frame: Frame
 
     def stamp(self, known: dict[Path, tuple[str | int, ...]]) -> list[str | int]:
-        """What tells this frame on this disk from a changed one; `known` are files looked at."""
+        """Return what tells this frame on this disk from a changed one; `known` are files looked
+        at.
+        """
         stamp: list[str | int] = [self.video.dataset, self.video.id, self.frame.index]
         for path in (self.frame.path, self.frame.landmarks):
             if path is not None:
                 if path not in known:
                     known[path] = content_stamp(path)
-                stamp += [str(path.absolute()), *known[path]]
+                stamp += [absolute_name(path), *known[path]]
         return stamp
 
 
@@ -68,17 +77,30 @@ class Chunk:
     face: NDArray[np.int32]
     box: NDArray[np.int32]  # (rows, 4)
     status: NDArray[np.str_]
-    values: dict[str, NDArray[np.float32] | NDArray[np.float64]]
+    values: Values
 
     @property
     def unreadable(self) -> bool:
-        """Whether a file could not be opened: nothing that its size or date would tell of."""
+        """Say whether a file could not be opened: nothing that its size or date would show."""
         return any(str(status).startswith(_UNREADABLE) for status in self.status)
 
 
-def cut(units: Sequence[Unit], size: int) -> list[Sequence[Unit]]:
-    """`units` in order, `size` at a time."""
+def cut(units: Sequence[Unit], most: int) -> list[Sequence[Unit]]:
+    """Cut `units`, in order, into pieces of as many as `piece_size` says."""
+    size = piece_size(len(units), most)
     return [units[start : start + size] for start in range(0, len(units), size)]
+
+
+def piece_size(units: int, most: int) -> int:
+    """How many of `units` frames a chunk has: `most`, or that halved until there are 64 chunks.
+
+    Processes share an evaluation by whole chunks, so that few of them cannot be shared equally.
+    Never below 64 frames, a batch; and by halves, so that data that grows keeps its chunks.
+    """
+    size = most
+    while size // 2 >= _LEAST and units < _MANY * size:
+        size //= 2
+    return size
 
 
 class ChunkStore:
@@ -90,17 +112,18 @@ class ChunkStore:
     def __init__(self, folder: Path, maker: Iterable[str], cache: Path | None) -> None:
         self.folder = folder
         self.cache = cache
+        self._bound = None if cache is None else CacheBound(cache)
         self._maker = list(maker)
         self._keys: dict[int, str] = {}
 
     def key(self, units: Sequence[Unit]) -> str:
-        """sha256 of the maker, a dot, sha256 of the frames."""
+        """Return the sha256 of the maker, a dot, and the sha256 of the frames."""
         stamps: dict[Path, tuple[str | int, ...]] = {}
         frames = [unit.stamp(stamps) for unit in units]
         return f"{fingerprint([FORMAT, self._maker])}.{fingerprint(frames)}"
 
     def find(self, index: int, units: Sequence[Unit]) -> Chunk | None:
-        """The finished chunk, or None where it must be made.
+        """Find the finished chunk; None if it must be made.
 
         One in the run folder with another maker is a DataError: results would be mixed. One of
         other frames, because files were mended, added or taken away, is made again; so is one with
@@ -111,34 +134,52 @@ class ChunkStore:
         chunk = _read(path, key, units)
         if chunk == "maker":
             raise DataError(
-                f"{path} was made with other weights, crops or options than this run asks for;"
-                " choose another --out, or --overwrite to start this one afresh"
+                f"{path} was made with other weights, crops or options than this run uses;"
+                " choose another --out, or --overwrite to start it again"
             )
         if isinstance(chunk, Chunk) and not chunk.unreadable:
             return chunk
         if self.cache is not None:
-            chunk = _read(self.cache / f"{key}.npz", key, units)
+            cached = self.cache / f"{key}.npz"
+            chunk = _read(cached, key, units)
             if isinstance(chunk, Chunk) and not chunk.unreadable:
+                mark_used(cached)
                 write_sealed(path, _arrays(key, chunk))
                 return chunk
         return None
 
     def finished(self, index: int, units: Sequence[Unit]) -> Chunk | None:
-        """The chunk as another process has left it in the run folder, or None where it has not.
+        """Read the chunk as another process has left it in the run folder; None if it has not.
 
         Frames that it could not read are not tried again. None also where it is damaged, or of
         another maker or other frames.
         """
-        chunk = _read(self.path(index), self.key(units), units)
+        key = self._keys[index] = self.key(units)
+        chunk = _read(self.path(index), key, units)
         return chunk if isinstance(chunk, Chunk) else None
+
+    def again(self, index: int, units: Sequence[Unit]) -> Chunk:
+        """A chunk that was found or put before; its frames are not looked at anew.
+
+        A DataError where its file is gone or damaged since.
+        """
+        key = self._keys.get(index) or self.key(units)
+        chunk = _read(self.path(index), key, units)
+        if isinstance(chunk, Chunk):
+            return chunk
+        raise DataError(
+            f"{self.path(index)} was finished and is missing or damaged now; run the same line"
+            " again, which makes it anew"
+        )
 
     def put(self, index: int, units: Sequence[Unit], chunk: Chunk) -> None:
         """Store a finished chunk, by what its frames were when they were looked for."""
-        key = self._keys.get(index) or self.key(units)
+        key = self._keys[index] = self._keys.get(index) or self.key(units)
         arrays = _arrays(key, chunk)
         write_sealed(self.path(index), arrays)
-        if self.cache is not None and not chunk.unreadable:
+        if self.cache is not None and self._bound is not None and not chunk.unreadable:
             cache_sealed(self.cache / f"{key}.npz", arrays)
+            self._bound.add(self.cache / f"{key}.npz")
 
     def clear(self) -> None:
         """Delete the chunks in the folder, and the folder if nothing else is in it."""
@@ -150,23 +191,25 @@ class ChunkStore:
             self.folder.rmdir()
 
     def path(self, index: int) -> Path:
-        """The file of a chunk."""
+        """Return the file of a chunk."""
         return self.folder / f"{index:06d}.npz"
 
 
 def content_stamp(path: Path) -> tuple[str | int, ...]:
-    """Size and sha256 of a file; of a large one its times in place of the sha256.
+    """Return size and sha256 of a file; for a large one its times instead of the sha256.
 
     Nothing for one that is not there. A large file that was changed and given its old size and date
     again is still told by the time of its status, which no program can set.
     """
     try:
+        if inside(path) is not None:
+            return (file_size(path), file_sha256(path))
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             return ()
         if status.st_size <= _CHEAP:
             return (status.st_size, file_sha256(path))
-    except (OSError, ValueError):  # reading it will tell
+    except (OSError, ValueError, DataError):  # reading it will tell
         return ()
     return (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
@@ -185,7 +228,7 @@ def _arrays(key: str, chunk: Chunk) -> dict[str, NDArray[Any]]:
 def _read(
     path: Path, key: str, units: Sequence[Unit]
 ) -> Chunk | Literal["maker", "frames", "damaged"]:
-    """The chunk, or what is wrong with it: cut short by a full disk, or changed, it is damaged."""
+    """Read the chunk, or say what is wrong with it: cut short by a full disk, or changed."""
     stored = read_sealed(path)
     if stored is None or not stored.keys() >= _COLUMNS:
         return "damaged"
@@ -204,7 +247,7 @@ def _read(
 
 
 def _is_sound(chunk: Chunk, frames: int) -> bool:
-    """Whether every frame has rows, and every row that is ok a finite output."""
+    """Say whether every frame has rows, and every row that is ok a finite output."""
     rows = len(chunk.unit)
     scored = int((chunk.status == OK).sum())
     return (
@@ -217,7 +260,7 @@ def _is_sound(chunk: Chunk, frames: int) -> bool:
 
 
 def _is_output(name: str, array: NDArray[Any], rows: int) -> bool:
-    """Finite numbers for every row: an embedding each, or a score in [0, 1]."""
+    """Check for finite numbers in every row: an embedding each, or a score in [0, 1]."""
     if name == SHARPNESS:
         return array.dtype.kind == "f" and array.shape == (rows,) and bool((array >= 0).all())
     of_embedding = name == "embedding"

@@ -41,7 +41,7 @@ def with_conformal(table: pa.Table, settings: Settings, detector: Detector) -> p
 
 
 def _p(best: Sequence[tuple[float, float | None]], reals: RealScores) -> float | None:
-    """Of the score and the sharpness of each frame's highest face."""
+    """Return p for the score and the sharpness of each frame's highest face."""
     known = [sharp for _, sharp in best if sharp is not None]
     like = reals.like(median(known) if known else None)
     return None if like is None else scan(np.array([fake for fake, _ in best]), like.fake).p
@@ -50,7 +50,9 @@ def _p(best: Sequence[tuple[float, float | None]], reals: RealScores) -> float |
 def _best_faces(
     table: pa.Table, settings: Settings
 ) -> dict[tuple[str, str], list[tuple[float, float | None]]]:
-    """Score and sharpness of the highest face of each frame, in the order of frames, by video."""
+    """Return score and sharpness of the highest face of each frame, in the order of frames, by
+    video.
+    """
     column = variant_columns(table, settings.detector)[settings.detector]
     best: dict[tuple[str, str], dict[int, tuple[float, float | None]]] = {}
     names = ("dataset", "video", "frame", "status", column, SHARPNESS)

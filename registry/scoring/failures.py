@@ -33,7 +33,7 @@ class Failures:
             self._first.setdefault(reason, units[chunk.unit[at]].frame.path)
 
     def check(self) -> None:
-        """DataError where more have failed than may."""
+        """Raise a DataError if more have failed than allowed."""
         most = self._allowed * self._frames if self._allowed < 1 else self._allowed
         if self._total <= most:
             return
@@ -43,6 +43,6 @@ class Failures:
         )
         raise DataError(
             f"{self._total} of {self._frames} frames failed, more than --max-errors"
-            f" {self._allowed:g} allows: {worst}. What is done is kept in {self._folder};"
-            " mend the data, or raise --max-errors and run the same line again"
+            f" {self._allowed:g} allows: {worst}. Finished work is kept in {self._folder};"
+            " repair the data, or raise --max-errors, and run the same line again"
         )

@@ -19,7 +19,9 @@ __all__ = ["choose_units", "find_data"]
 
 
 def find_data(config: ScoredDataSettings, plugins: Plugins) -> list[VideoIndex]:
-    """Every data set of `config.dataset`; says which share of the files of an index is there."""
+    """Find every data set of `config.dataset`; print which share of the files of an index
+    exists.
+    """
     if not config.dataset:
         raise ConfigError(
             "no data to score; pass --dataset PATH (a manifest or folder), a name of"
@@ -32,8 +34,9 @@ def find_data(config: ScoredDataSettings, plugins: Plugins) -> list[VideoIndex]:
         taken = names & {video.dataset for video in found}
         if taken:
             raise ConfigError(
-                f"--dataset {name} is the second one named {taken.pop()!r}; their rows could not be"
-                " told apart. Evaluate them in two runs, or rename the folder"
+                f"--dataset {name} is the second one named {taken.pop()!r}; their rows"
+                " could not be distinguished. Evaluate them in two runs, or rename the"
+                " folder"
             )
         names |= {video.dataset for video in found}
         data.append(found)
@@ -44,7 +47,7 @@ def find_data(config: ScoredDataSettings, plugins: Plugins) -> list[VideoIndex]:
 
 
 def choose_units(config: VideoSettings, videos: Sequence[Video]) -> list[Unit]:
-    """The frames to score; video files are opened to see how many they hold."""
+    """Choose the frames to score; video files are opened to count their frames."""
     chosen: dict[int, tuple[Frame, ...]] = {}
     files = [at for at, video in enumerate(videos) if video.file is not None]
     with ThreadPoolExecutor(max(1, config.workers)) as pool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,16 +22,16 @@ Columns = Mapping[str, NDArray[Any]]
 
 
 def rows_of(
-    chunks: Sequence[tuple[Sequence[Unit], Chunk]], detector: Detector, spec: DetectorSpec
+    chunks: Iterable[tuple[Sequence[Unit], Chunk]], detector: Detector, spec: DetectorSpec
 ) -> pa.Table:
-    """The table of all chunks; embeddings are scored here, chunk by chunk."""
+    """Make the table of all chunks; embeddings are scored here, chunk by chunk."""
     tables = [_table(units, chunk, _scores(chunk, detector, spec)) for units, chunk in chunks]
     # A chunk without a readable frame has no columns of variants and parts: filled with null.
     return pa.concat_tables(tables, promote_options="default")
 
 
 def _scores(chunk: Chunk, detector: Detector, spec: DetectorSpec) -> Columns:
-    """Checked scores of the chunk's rows that are ok."""
+    """Return checked scores of the chunk's rows that are ok."""
     if not isinstance(detector, EmbeddingDetector):
         return {name: array for name, array in chunk.values.items() if name != SHARPNESS}
     count = int((chunk.status == OK).sum())

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from registry.contracts.detector import Detector, EmbeddingDetector
 from registry.contracts.types import Crop, CropPolicy, Scores
 from registry.data.videos import is_video
-from registry.errors import DataError, PluginError, guarded, reading
+from registry.errors import ConfigError, DataError, PluginError, guarded, reading
 from registry.faces.crops import crop_face
 from registry.faces.quality import sharpness
 from registry.faces.reader import FaceReader, reason_without_path
 from registry.results.predictions import OK, SHARPNESS
-from registry.scoring.chunks import Chunk, Unit
+from registry.scoring.chunks import Chunk, Unit, Values
 
 __all__ = ["Scorer", "by_file", "read_ahead", "score_columns"]
 
@@ -35,7 +35,7 @@ def read_ahead(
     depth: int,
     least: int = 1,
 ) -> Generator[R, None, None]:
-    """`call` on each group, its results in order, one by one.
+    """Run `call` on each group, its results in order, one by one.
 
     About `depth` results are in flight or waiting, but no fewer than `least` groups.
     """
@@ -56,7 +56,7 @@ def read_ahead(
 
 
 def by_file(units: Iterable[Unit]) -> Iterator[list[Unit]]:
-    """Units in order, those of one video file together: a file is decoded once, by one thread."""
+    """Sort units, those of one video file together: a file is decoded once, by one thread."""
     group: list[Unit] = []
     for unit in units:
         path = unit.frame.path
@@ -72,13 +72,20 @@ class Scorer:
     """A detector with what it needs to be fed."""
 
     def __init__(
-        self, detector: Detector, name: str, source: str, reader: FaceReader, policy: CropPolicy
+        self,
+        detector: Detector,
+        name: str,
+        source: str,
+        reader: FaceReader,
+        policy: CropPolicy,
+        dtype: str = "float32",
     ) -> None:
         self._detector = detector
         self._name = f"detector {name!r}"
         self._source = source
         self._reader = reader
         self._policy = policy
+        self._dtype = dtype  # of embeddings
 
     def run(
         self, pieces: Sequence[Sequence[Unit]], batch_size: int, workers: int
@@ -94,11 +101,11 @@ class Scorer:
                 yield from self.compute(crops, len(piece), batch_size)
 
     def crops_of(self, units: Sequence[Unit]) -> list[list[Crop] | str]:
-        """`crops` of each unit, in order."""
+        """Return `crops` of each unit, in order."""
         return [self.crops(unit) for unit in units]
 
     def crops(self, unit: Unit) -> list[Crop] | str:
-        """The faces of a frame, or the reason why there is none."""
+        """Cut the faces of a frame, or give the reason why there is none."""
         try:
             with reading(unit.frame.path):
                 image, faces = self._reader.read(unit.frame)
@@ -123,7 +130,7 @@ class Scorer:
         """Score the next `count` frames of `crops_of`: yields frames done, last the chunk."""
         rows = _Rows()
         pending: list[Crop] = []
-        outputs: list[dict[str, NDArray[np.float32] | NDArray[np.float64]]] = []
+        outputs: list[Values] = []
         done = 0
         for unit in range(count):
             found = next(crops_of)
@@ -142,15 +149,29 @@ class Scorer:
         yield done
         yield rows.chunk(outputs)
 
-    def _score(self, crops: Sequence[Crop]) -> dict[str, NDArray[np.float32] | NDArray[np.float64]]:
+    def _score(self, crops: Sequence[Crop]) -> Values:
         detector = self._detector
         quality = np.array([_sharpness_of(crop) for crop in crops], np.float32)
         with self._reader.clock.measure("forward"):
             if isinstance(detector, EmbeddingDetector):
                 embedding = guarded(self._name, self._source, detector.embed, crops)
-                return {"embedding": np.asarray(embedding, dtype=np.float32), SHARPNESS: quality}
+                return {"embedding": self._stored(embedding), SHARPNESS: quality}
             scores = guarded(self._name, self._source, detector.score, crops)
         return {**score_columns(scores, len(crops), self._name), SHARPNESS: quality}
+
+    def _stored(self, embedding: object) -> NDArray[np.float16] | NDArray[np.float32]:
+        """(B, d) as it is to be stored; a ConfigError where it does not fit."""
+        exact = np.asarray(embedding, dtype=np.float32)
+        if self._dtype == "float32":
+            return exact
+        with np.errstate(over="ignore"):
+            half = exact.astype(np.float16)
+        if (np.isinf(half) & np.isfinite(exact)).any():
+            raise ConfigError(
+                f"an embedding of {self._name} holds {np.abs(exact).max():.3g}, and float16 ends at"
+                " 65504; leave out --embeddings float16"
+            )
+        return half
 
 
 def _sharpness_of(crop: Crop) -> float:
@@ -178,9 +199,11 @@ class _Rows:
             self.box.append(box)
             self.status.append(status)
 
-    def chunk(self, outputs: list[dict[str, NDArray[np.float32] | NDArray[np.float64]]]) -> Chunk:
-        names = outputs[0] if outputs else {}
-        values = {name: np.concatenate([output[name] for output in outputs]) for name in names}
+    def chunk(self, outputs: list[Values]) -> Chunk:
+        names = list(outputs[0]) if outputs else []
+        values: Values = {
+            name: np.concatenate([output[name] for output in outputs]) for name in names
+        }
         status = np.asarray(self.status, dtype=np.str_)
         return Chunk(
             unit=np.asarray(self.unit, dtype=np.int32),
@@ -191,9 +214,7 @@ class _Rows:
         )
 
 
-def _mark_not_finite(
-    status: NDArray[np.str_], values: dict[str, NDArray[np.float32] | NDArray[np.float64]]
-) -> NDArray[np.str_]:
+def _mark_not_finite(status: NDArray[np.str_], values: Values) -> NDArray[np.str_]:
     """Turn rows whose output is not finite into error rows and drop their output from `values`."""
     if not values:
         return status
@@ -211,7 +232,7 @@ def _mark_not_finite(
 
 
 def score_columns(scores: Scores, count: int, name: str) -> dict[str, NDArray[np.float64]]:
-    """Columns `fake`, `fake_<variant>` and `p_<part>` of a detector's scores, checked."""
+    """Return columns `fake`, `fake_<variant>` and `p_<part>` of a detector's scores, checked."""
     columns = {"fake": scores.fake}
     columns |= {f"fake_{variant}": array for variant, array in scores.variants.items()}
     columns |= {f"p_{part}": array for part, array in scores.regions.items()}
@@ -221,13 +242,13 @@ def score_columns(scores: Scores, count: int, name: str) -> dict[str, NDArray[np
         if values.shape != (count,):
             raise PluginError(
                 f"{name} gave {column!r} of shape {values.shape} for {count} crops;"
-                f" ({count},) is due"
+                f" expected ({count},)"
             )
         outside = np.isfinite(values) & ((values < 0) | (values > 1))
         if outside.any():
             raise PluginError(
-                f"{name} gave {column!r} = {values[outside][0]:.6g}; scores lie in [0, 1],"
-                " higher meaning more fake"
+                f"{name} gave {column!r} = {values[outside][0]:.6g}; scores must be in [0,"
+                " 1], higher meaning more fake"
             )
         checked[column] = values
     return checked

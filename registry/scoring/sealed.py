@@ -26,13 +26,15 @@ _reported: set[Path] = set()
 
 
 def write_sealed(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write arrays and the checksum of all of them, whole or not at all; DataError where not."""
+    """Write arrays and the checksum of all of them, whole or not at all; a DataError if that
+    fails.
+    """
     with replacing(path) as partial, partial.open("wb") as file:
         np.savez(file, **{_SEAL: np.asarray(_digest(arrays)), **arrays})  # type: ignore[arg-type]
 
 
 def read_sealed(path: Path) -> dict[str, NDArray[Any]] | None:
-    """The arrays that were written; None without a file, or where a bit of it is another."""
+    """Read the arrays that were written; None without a file, or if a bit of it has changed."""
     try:
         # an open file, because numpy leaves one it opened itself open if the archive is cut short
         with path.open("rb") as file:
@@ -48,7 +50,7 @@ def read_sealed(path: Path) -> dict[str, NDArray[Any]] | None:
 
 
 def sealed_names(path: Path) -> set[str]:
-    """Names of the arrays in a file, without reading them; none of a file of another kind."""
+    """Name the arrays in a file, without reading them; none for a file of another kind."""
     try:
         with zipfile.ZipFile(path) as file:
             return {name.removesuffix(".npy") for name in file.namelist()}
@@ -57,7 +59,7 @@ def sealed_names(path: Path) -> set[str]:
 
 
 def cache_sealed(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Keep arrays in the cache, or tell once that it takes nothing."""
+    """Store arrays in the cache, or say once that it takes nothing."""
     try:
         write_sealed(path, arrays)
     except BenchError as error:
@@ -65,10 +67,10 @@ def cache_sealed(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def tell_no_cache(folder: Path, error: BenchError) -> None:
-    """One line for each folder: results are the same without a cache, and take longer."""
+    """Print one line for each folder: results are the same without a cache, and take longer."""
     if folder not in _reported:
         _reported.add(folder)
-        tell(f"note: nothing is kept for later runs: {error}")
+        tell(f"note: nothing is stored for later runs: {error}")
 
 
 def _digest(arrays: Mapping[str, NDArray[Any]]) -> str:

@@ -21,7 +21,7 @@ _BOOLS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "o
 
 
 def build(cls: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
-    """`cls(**values)` with every value coerced; ConfigError for an unknown or missing key.
+    """Build `cls(**values)` with every value coerced; a ConfigError for an unknown or missing key.
 
     A field's metadata may bound a number: {"min": 1, "max": 10}. `prefix` leads the keys in errors.
     """
@@ -40,7 +40,7 @@ def build(cls: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
 
 
 def check(instance: Any) -> None:
-    """For the `__post_init__` of a frozen dataclass: every field coerced and checked in place."""
+    """Coerce and check every field in place, for the `__post_init__` of a frozen dataclass."""
     hints = _hints(type(instance))
     for each in dataclasses.fields(instance):
         value = _value(each, hints, getattr(instance, each.name), "")
@@ -48,7 +48,9 @@ def check(instance: Any) -> None:
 
 
 def coerce(value: Any, annotation: Any, key: str) -> Any:
-    """`value` as `annotation` asks, or a ConfigError that names `key`, the value and the fix."""
+    """Convert `value` as `annotation` asks, or raise a ConfigError that names `key`, the value and
+    the fix.
+    """
     origin = typing.get_origin(annotation)
     if annotation is Any:
         return value
@@ -58,7 +60,9 @@ def coerce(value: Any, annotation: Any, key: str) -> Any:
         return _nested(value, annotation, key)
     if annotation in _SCALARS:
         return _SCALARS[annotation](value, key)
-    raise PluginError(f"the field {key} has the type {annotation}, which no configuration can give")
+    raise PluginError(
+        f"the field {key} has the type {annotation}, which a configuration cannot express"
+    )
 
 
 def _hints(cls: Any) -> dict[str, Any]:
@@ -95,7 +99,9 @@ def _literal(value: Any, choices: tuple[Any, ...], key: str) -> Any:
 
 
 def _tuple(value: Any, members: tuple[Any, ...], key: str) -> tuple[Any, ...]:
-    """A list or tuple; a single value stands for a tuple of one where any length is allowed."""
+    """Convert a list or tuple; a single value becomes a tuple of one where any length is
+    allowed.
+    """
     variadic = members[-1:] == (Ellipsis,)
     if not isinstance(value, (list, tuple)):
         if not variadic or isinstance(value, Mapping) or value is None:

@@ -33,7 +33,8 @@ def resolve(
     sets: Sequence[str] = (),
     flags: Mapping[str, Any] | None = None,
 ) -> T:
-    """Defaults < `file` < `sets` ("a.b=1") < `flags`, checked; ConfigError names the bad key.
+    """Merge defaults < `file` < `sets` ("a.b=1") < `flags` and check them; a ConfigError names the
+    bad key.
 
     `file` is a path or the name of a YAML shipped in the folder `cls.folder`.
     """
@@ -43,7 +44,7 @@ def resolve(
 def merge(
     cls: type[Any], file: str | Path | None, sets: Sequence[str], flags: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The layers above the defaults as one unchecked mapping."""
+    """Merge the layers above the defaults into one unchecked mapping."""
     values = load_yaml(cls.folder, str(file)) if file is not None else {}
     for text in sets:
         values = _overlay(values, _parse_set(text))
@@ -51,7 +52,7 @@ def merge(
 
 
 def resolve_options(cls: type[T] | None, options: Mapping[str, Any]) -> T | None:
-    """An instance of a detector's or explainer's options; `cls` is None where it has none."""
+    """Build a detector's or explainer's options; `cls` is None for one without options."""
     if cls is not None:
         return build(cls, options, prefix="options.")
     if options:
@@ -60,7 +61,7 @@ def resolve_options(cls: type[T] | None, options: Mapping[str, Any]) -> T | None
 
 
 def config_dir() -> Path:
-    """The shipped YAML files: inside the package in a wheel, beside it in a checkout."""
+    """Find the shipped YAML files: inside the package in a wheel, beside it in a checkout."""
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "configs", package.parent / "configs"):
         if folder.is_dir():
@@ -69,7 +70,9 @@ def config_dir() -> Path:
 
 
 def load_yaml(folder: str, name_or_path: str) -> dict[str, Any]:
-    """A YAML mapping: `configs/<folder>/<name>.yaml` for a plain name, else the file at a path."""
+    """Load a YAML mapping: `configs/<folder>/<name>.yaml` for a plain name, else the file at a
+    path.
+    """
     asked = Path(name_or_path)
     if asked.suffix in {".yaml", ".yml"} or len(asked.parts) != 1:
         path = asked
@@ -86,7 +89,7 @@ def load_yaml(folder: str, name_or_path: str) -> dict[str, Any]:
 
 
 def as_yaml(config: Any) -> str:
-    """A dataclass as YAML that `resolve` reads back to an equal one."""
+    """Write a dataclass as YAML that `resolve` reads back to an equal one."""
     import yaml
 
     return yaml.safe_dump(_plain(dataclasses.asdict(config)), sort_keys=False, allow_unicode=True)
@@ -112,7 +115,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _parse_set(text: str) -> dict[str, Any]:
-    """`a.b=1` -> {"a": {"b": "1"}}; a value in [] or {} is YAML, any other is text."""
+    """Parse `a.b=1` to {"a": {"b": "1"}}; a value in [] or {} is YAML, any other is text."""
     key, equals, value = text.partition("=")
     parts = key.strip().split(".")
     if not equals or not all(parts):
@@ -126,7 +129,7 @@ def _parse_set(text: str) -> dict[str, Any]:
 
 
 def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """`above` over `below`; mappings are merged key by key, neither argument is changed."""
+    """Lay `above` over `below`; mappings are merged key by key, and neither argument is changed."""
     merged = dict(below)
     for key, value in above.items():
         under = merged.get(key)

@@ -36,12 +36,14 @@ ON_CPU, ON_GPU = 16, 256  # crops per forward pass: by default, and the most tha
 
 
 def option(default: Any, help_text: str, *aliases: str, **limits: float) -> Any:
-    """A field with its line of help; `min` and `max` bound a number, `aliases` are more flags."""
+    """Declare a field with its line of help; `min` and `max` bound a number, `aliases` are more
+    flags.
+    """
     return field(default=default, metadata={"help": help_text, "aliases": aliases, **limits})
 
 
 def options_field(help_text: str = "the detector's own options") -> Any:
-    """A field for the options of a plugin, which checks them itself."""
+    """Declare a field for the options of a plugin, which checks them itself."""
     return field(default_factory=dict, metadata={"help": help_text})
 
 
@@ -67,14 +69,14 @@ class DataSettings(_Checked):
         None,
         "compression level of FaceForensics++ and similar sets (default: the JSON's own, or c23)",
     )
-    path_map: tuple[str, ...] = option((), "OLD=NEW: rewrite the start of listed paths")
+    path_map: tuple[str, ...] = option((), "OLD=NEW: replace the beginning of listed paths")
     min_resolved: float = option(
         0.99,
-        "refuse data with a smaller share of its listed frames, for either label",
+        "refuse data of which a smaller share of the listed frames exists, for either label",
         min=0,
         max=1,
     )
-    label_map: str | None = option(None, "YAML file that says which labels of an index are fake")
+    label_map: str | None = option(None, "YAML file that maps labels of an index to real or fake")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,11 +108,14 @@ class FaceSettings(_Checked):
     )
     crop_from: Literal["auto", "landmarks", "detector", "frame", "frame_cubic"] = option(
         "auto",
-        "where the face box comes from; auto: landmarks if there are any; frame: take images whole,"
-        " as they are face crops already; frame_cubic: the same, resized as DeepfakeBench does",
+        "where the face box comes from; auto: landmarks if there are any; frame: take"
+        " images whole, as they are face crops already; frame_cubic: the same, resized as"
+        " DeepfakeBench does",
     )
     max_pixels: int = option(
-        100_000_000, "refuse images and videos with more pixels: a small file can be huge", min=1
+        100_000_000,
+        ("refuse images and videos with more pixels, as a small file can decode to a huge image"),
+        min=1,
     )
 
 
@@ -193,7 +198,7 @@ class VideoSettings(WorkerSettings, FrameSettings):
 class LearningSettings(WorkerSettings, DataSettings):
     """Which real faces are learned from."""
 
-    train: tuple[str, ...] = option((), "real faces to learn from: a path, a name, or kind:NAME")
+    train: tuple[str, ...] = option((), "real faces to train on: a path, a name, or kind:NAME")
     val: tuple[str, ...] = option(
         (), "data that decides when to stop (default: the val split of --train)"
     )
@@ -215,7 +220,7 @@ class TrainingSettings(RealFaceSettings):
 
     @property
     def val_precision(self) -> str:
-        """Precision of the backbone in validation."""
+        """Return the precision of the backbone in validation."""
         return self.precision
 
 
@@ -227,23 +232,23 @@ class ModelSettings(BatchSettings, FaceSettings):
     backbone: str | None = option("sbi_efflite0", "backbone to use (`bench list backbones`)")
     weights: str | None = option(
         None,
-        "weights of the backbone: a file, or 'random' for none; to fetch those of a timm model:"
-        " 'pretrained', or hf-hub:OWNER/NAME",
+        "weights of the backbone: a file, or 'random' for none; to download those of a"
+        " timm model: 'pretrained', or hf-hub:OWNER/NAME",
     )
     wrap: str | None = option(None, "wrapper to put around the backbone (`bench list wrappers`)")
     wrap_artefact: str | None = option(
-        None, "artefact of the wrapper: the folder or file that `bench fit` wrote"
+        None, "artefact for the wrapper: the folder or file that `bench fit` wrote"
     )
     options: Mapping[str, Any] = options_field()
 
     @property
     def wrapper_artefact(self) -> str | None:
-        """What the wrapper is made with."""
+        """Return the artefact that the wrapper is made with."""
         return self.wrap_artefact
 
     @property
     def backbone_flags(self) -> list[str]:
-        """The backbone, its weights and its wrapper as a command line names them."""
+        """Return the backbone, its weights and its wrapper as a command line names them."""
         named = {
             "--backbone": self.backbone,
             "--weights": self.weights,
@@ -261,7 +266,7 @@ class DetectorSettings(ModelSettings):
     """
 
     artefact: str | None = option(
-        None, "folder or file that `bench fit` wrote; the wrapper's if only --wrap is given"
+        None, "folder or file that `bench fit` wrote; for the wrapper if only --wrap is given"
     )
 
     @property
@@ -270,5 +275,5 @@ class DetectorSettings(ModelSettings):
 
     @property
     def detector_artefact(self) -> str | None:
-        """What the detector itself is made with."""
+        """Return the artefact that the detector itself is made with."""
         return None if self.wrap and self.wrap_artefact is None else self.artefact

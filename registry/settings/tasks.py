@@ -21,6 +21,7 @@ from registry.settings.shared import (
 __all__ = [
     "AUTO",
     "AuditSettings",
+    "CostConfig",
     "EvalConfig",
     "FitConfig",
     "PredictConfig",
@@ -66,8 +67,8 @@ class EvalConfig(ScoredDataSettings, SeveralFacesSettings):
     )
     profile: Literal["strict", "deepfakebench", "both"] = option(
         "strict",
-        "how to compute metrics; deepfakebench: as that benchmark does, faults included (whole"
-        " frames are resized as it does); both: strict, and the other beside it",
+        "how to compute metrics; deepfakebench: as that benchmark does, faults included"
+        " (whole frames are resized as it does); both: strict, with the other beside it",
     )
     group: tuple[str, ...] = option(
         (),
@@ -75,9 +76,19 @@ class EvalConfig(ScoredDataSettings, SeveralFacesSettings):
         " --group swaps='faceswap_*|*_alpha' (shell patterns in quotes, separated by |)",
     )
     draws: int = option(2000, "bootstrap draws per interval; 0 for none", min=0, max=1_000_000)
-    chunk: int = option(256, "frames per chunk, the unit in which a run resumes", min=1)
+    chunk: int = option(
+        256,
+        "frames per chunk, the unit in which a run resumes; halved, down to 64, where that would"
+        " give fewer than 64 chunks to be shared by processes",
+        min=1,
+    )
     cache: bool = option(True, "cache embeddings, so that another detector needs no forward pass")
-    overwrite: bool = option(False, "score again if --out holds results of other weights or data")
+    embeddings: Literal["float32", "float16"] = option(
+        "float32",
+        "how embeddings are stored, in the run and in the cache; float16 halves both and rounds"
+        " each number to 11 bits",
+    )
+    overwrite: bool = option(False, "score again if --out holds results for other weights or data")
     reporters: tuple[str, ...] = option(("html",), "reports to write (`bench list reporters`)")
 
 
@@ -93,6 +104,23 @@ class AuditSettings(ScoredDataSettings):
     )
     explain: Mapping[str, Any] = options_field(
         "the explainer's own options, as in --set explain.method=layercam"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostConfig(AuditSettings):
+    """What `bench cost` measures, and what it is asked to foretell."""
+
+    folder: ClassVar[str] = "eval"
+
+    detector: str = option("lesb", "detector to evaluate (`bench list detectors`)")
+    explainer: str | None = option(None, "explainer whose maps are measured too")
+    sample: int = option(64, "frames to measure on, at least", min=4)
+    images: int = option(3_000_000, "frames to foretell the time of", min=1)
+    processes: tuple[int, ...] = option((1, 8, 64), "processes, or GPUs, to foretell it for")
+    cores: int | None = option(None, "cores that each process has (default: as here)", min=1)
+    storage: float | None = option(
+        None, "megabytes per second that all processes together can read, where that is known"
     )
 
 
@@ -118,22 +146,24 @@ class ScoringConfig(DetectorSettings, SeveralFacesSettings, VideoSettings):
 
     detector: str = option(
         AUTO,
-        "detector that scores (`bench list detectors`); auto: the one that --artefact is of, else"
-        " the first of those made to say where that is fitted for the backbone",
+        "detector that scores (`bench list detectors`); auto: the one that --artefact is"
+        " for, else lesb_roi, or lesb if only that is fitted for the backbone",
     )
     reference: str = option(
         AUTO,
-        "data with the real faces that scores are compared with: a path, or a name; auto: what the"
-        " detector's fit kept of its val split, else toy, whose faces are drawn",
+        "data with the real faces to compare scores with (at most --reference-faces of them):"
+        " a path, or a name; auto: the"
+        " faces of the val split stored with the detector's fit, else toy, whose faces"
+        " are drawn",
     )
     reference_faces: int = option(
-        100, "how many of the data of --reference, at most; auto takes all of val", min=19
+        100, "use at most this many faces of --reference; auto uses all of val", min=19
     )
     landmarks: str | None = option(None, "landmark predictor file")
     crop_from: Literal["auto", "landmarks", "detector", "frame", "frame_cubic"] = option(
         "auto",
-        "where the face box comes from; auto: landmarks, by dlib where no other landmarker is"
-        " named; frame: images are face crops already and taken whole",
+        "where the face box comes from; auto: landmarks, from dlib unless another"
+        " landmarker is named; frame: take images whole, as they are face crops already",
     )
 
 

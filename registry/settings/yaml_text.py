@@ -17,11 +17,11 @@ _DEEPEST, _MOST, _LONGEST = 50, 100_000, 4 << 20  # levels, values, characters
 
 
 def parse_yaml(text: str, source: str) -> Any:
-    """What a text of YAML says, None where it says nothing; a ConfigError names its `source`."""
+    """Parse a text of YAML, None if it is empty; a ConfigError names its `source`."""
     import yaml
 
     if len(text) > _LONGEST:
-        raise ConfigError(f"{source} has {len(text)} characters: this is no configuration")
+        raise ConfigError(f"{source} has {len(text)} characters, too many for a configuration")
     try:
         _check_size(text, source)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -55,7 +55,7 @@ class _Sizes:
 
     def alias(self, anchor: str) -> None:
         if any(name == anchor for name, _ in self._open):
-            raise ConfigError(f"{self._source}: {anchor!r} holds itself")
+            raise ConfigError(f"{self._source}: {anchor!r} contains itself")
         values, depth = self._anchors.get(anchor, (1, 0))
         self._add(None, values, depth)
 
@@ -66,7 +66,7 @@ class _Sizes:
         above[0] += values
         above[1] = max(above[1], depth)
         if above[0] > _MOST:
-            raise ConfigError(f"{self._source} stands for more than {_MOST} values")
+            raise ConfigError(f"{self._source} expands to more than {_MOST} values")
         if len(self._open) + above[1] > _DEEPEST:
             raise ConfigError(f"{self._source} is nested more than {_DEEPEST} levels deep")
 
@@ -87,7 +87,7 @@ def _check_size(text: str, source: str) -> None:
 
 
 def _check_keys(node: Any, source: str) -> None:
-    """A key is text, and stands once; PyYAML would silently take the last."""
+    """Check that keys are text and unique; PyYAML would silently take the last."""
     import yaml
 
     if isinstance(node, yaml.SequenceNode):
@@ -99,7 +99,9 @@ def _check_keys(node: Any, source: str) -> None:
     for key, value in node.value:
         line = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode):
-            raise ConfigError(f"{source}, line {line}: a key is a list or a mapping; text is due")
+            raise ConfigError(
+                f"{source}, line {line}: a key is a list or a mapping; it must be text"
+            )
         if key.value in seen:
             raise ConfigError(f"{source}, line {line}: the key {key.value!r} is given twice")
         seen.add(key.value)

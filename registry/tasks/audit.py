@@ -15,6 +15,7 @@ from registry.faces.corruptions import the_condition
 from registry.faces.reader import FaceReader, build_reader
 from registry.plugins.chosen import choose
 from registry.plugins.discovery import load_plugins
+from registry.ranks import first_goes_first, this_rank
 from registry.scoring.frames import choose_units, find_data
 from registry.settings.tasks import AuditSettings
 from registry.tasks.fit_on import fit_first
@@ -42,7 +43,7 @@ class AuditInputs:
 
 
 def prepare_audit(config: AuditSettings) -> AuditInputs:
-    """The detector, the explainer and the data that a configuration names.
+    """Build the detector and the explainer and find the data that a configuration names.
 
     BenchErrors say what is wrong.
     """
@@ -50,9 +51,11 @@ def prepare_audit(config: AuditSettings) -> AuditInputs:
     if config.explainer is not None:
         plugins.get("explainer", config.explainer)  # a wrong name is told before weights are read
     chosen = choose(plugins, config)
-    data = find_data(config, plugins)
+    with first_goes_first():
+        data = find_data(config, plugins)
     for note in dict.fromkeys(note for index in data for note in index.notes):
-        tell(f"note: {note}")
+        if this_rank().first:
+            tell(f"note: {note}")
     videos = [video for index in data for video in index.videos]
     reader = build_reader(chosen.faces, config, the_condition(config.corrupt), config.seed)
     model = build_model(chosen, config, fit_first(plugins, chosen, config))

@@ -25,6 +25,7 @@ from registry.scoring.chunks import Chunk, ChunkStore, Unit, cut
 from registry.scoring.failures import Failures
 from registry.scoring.scorer import Scorer
 from registry.scoring.sealed import tell_no_cache
+from registry.scoring.stored_chunks import StoredChunks
 from registry.settings.load import as_yaml
 from registry.settings.tasks import EvalConfig
 
@@ -53,15 +54,16 @@ class EvalJob:
 
     @cached_property
     def pieces(self) -> list[Sequence[Unit]]:
-        """The frames of every chunk, of this shard or not."""
+        """Return the frames of every chunk, of this shard or not."""
         return cut(self.units, self.config.chunk)
 
     @cached_property
     def maker(self) -> list[str]:
-        """What decides a chunk's values, apart from its frames."""
+        """Return what decides a chunk's values, apart from its frames."""
         faces = [self.reader.fingerprint, repr(self.model.crop)]
         if isinstance(self.model.detector, EmbeddingDetector):
-            return ["embedding", self.model.detector.encoder, *faces]
+            half = [] if self.config.embeddings == "float32" else [self.config.embeddings]
+            return ["embedding", self.model.detector.encoder, *faces, *half]
         encoder = "" if self.model.embedder is None else self.model.embedder.encoder
         return [
             "scores",
@@ -76,15 +78,15 @@ class EvalJob:
 
     @cached_property
     def data_fingerprint(self) -> str:
-        """Of all the videos."""
+        """Return the fingerprint of all videos."""
         return data_fingerprint(self.videos)
 
     def frames(self, chunks: Iterable[int]) -> int:
-        """How many frames these chunks have."""
+        """Count the frames of these chunks."""
         return sum(len(self.pieces[index]) for index in chunks)
 
     def store(self, folder: Path, *, cached: bool = True) -> ChunkStore:
-        """The chunks of a run folder, and of the cache where the detector has embeddings."""
+        """Return the chunks of a run folder, and of the cache if the detector has embeddings."""
         return ChunkStore(folder / CHUNKS, self.maker, self._cache() if cached else None)
 
     def _cache(self) -> Path | None:
@@ -96,8 +98,8 @@ class EvalJob:
         return None
 
 
-def score(job: EvalJob) -> dict[int, Chunk]:
-    """The chunks of the job's shard by index: found finished, or computed while frames are read.
+def score(job: EvalJob) -> Mapping[int, Chunk]:
+    """Score the chunks of the job's shard, by index: finished ones are found, others computed.
 
     Of several ranks each computes its own, and the first returns those of all of them.
     """
@@ -106,8 +108,8 @@ def score(job: EvalJob) -> dict[int, Chunk]:
     mine = rank.share(shard)
     others = _OtherRanks(job, set(shard) - set(mine) if rank.first else set())
     before = others.advanced()
-    finished = _found(job, store, mine)
-    failures = check_failures(job, finished)
+    finished, failures = _found(job, store, mine)
+    failures.check()
     missing = [index for index in mine if index not in finished]
     total, done = job.frames(shard), before + job.frames(finished)
     job.counts["frames"] = total - done
@@ -119,8 +121,8 @@ def score(job: EvalJob) -> dict[int, Chunk]:
         closing(_computed(job, missing, advance)) as computed,
     ):
         for index, chunk in computed:
-            finished[index] = chunk
             store.put(index, job.pieces[index], chunk)
+            finished.add(index, store)
             failures.add(job.pieces[index], chunk)
             failures.check()
             advance(others.advanced())
@@ -129,31 +131,33 @@ def score(job: EvalJob) -> dict[int, Chunk]:
     return _collected(job, store, shard, finished) if rank.first else finished
 
 
-def _found(job: EvalJob, store: ChunkStore, indices: range) -> dict[int, Chunk]:
-    """Those of the chunks that are finished already."""
-    found = {index: store.find(index, job.pieces[index]) for index in indices}
+def _found(job: EvalJob, store: ChunkStore, indices: range) -> tuple[StoredChunks, Failures]:
+    """Return those of the chunks that are finished already, and what failed in them."""
+    finished, failures = StoredChunks(job.pieces), _no_failures(job)
+    for index in indices:
+        chunk = store.find(index, job.pieces[index])
+        if chunk is not None:
+            finished.add(index, store)
+            failures.add(job.pieces[index], chunk)
     if this_rank().first:
         write_config(job)  # nothing there is of another run
-    return {index: chunk for index, chunk in found.items() if chunk is not None}
+    return finished, failures
 
 
-def _collected(
-    job: EvalJob, store: ChunkStore, shard: range, mine: Mapping[int, Chunk]
-) -> dict[int, Chunk]:
-    """The chunks of a shard in order, `mine` and those that other ranks have left in the folder."""
-    chunks: dict[int, Chunk] = {}
-    for index in shard:
-        chunk = mine.get(index) or store.finished(index, job.pieces[index])
-        if chunk is None:
+def _collected(job: EvalJob, store: ChunkStore, shard: range, mine: StoredChunks) -> StoredChunks:
+    """Return the chunks of a shard, `mine` and those that other ranks have left in the folder."""
+    others = [index for index in shard if index not in mine]
+    for index in others:
+        if store.finished(index, job.pieces[index]) is None:
             raise DataError(
-                f"another rank has scored the frames of {store.path(index)}, which is not there or"
-                f" of files that have changed since: {job.folder} must be one folder for all ranks."
-                " Run the same line again"
+                f"another rank has scored the frames of {store.path(index)}, which is"
+                f" missing or was made from files that have changed since: {job.folder}"
+                " must be the same folder for all ranks. Run the same line again"
             )
-        chunks[index] = chunk
-    if len(mine) < len(chunks):
-        check_failures(job, chunks)
-    return chunks
+        mine.add(index, store)
+    if others:
+        check_failures(job, mine)
+    return mine
 
 
 class _OtherRanks:
@@ -165,7 +169,9 @@ class _OtherRanks:
         self._next = 0.0
 
     def advanced(self) -> int:
-        """Frames that were finished since the last call; looked for every two seconds at most."""
+        """Count frames that were finished since the last call; looked for every two seconds at
+        most.
+        """
         if not self._waiting or time.monotonic() < self._next:
             return 0
         self._next = time.monotonic() + _LOOK
@@ -175,30 +181,35 @@ class _OtherRanks:
         return self._job.frames([self._waiting.pop(name) for name in there])
 
     def rest(self) -> int:
-        """Frames that are finished as well when the others have said so."""
+        """Count frames that turn out to be finished when the others have said so."""
         return self._job.frames(self._waiting.values())
 
 
 def write_config(job: EvalJob) -> None:
-    """Say in the run folder what it is a run of."""
+    """Write config.yaml, which says what the folder is a run of."""
     write_text(job.folder / "config.yaml", as_yaml(job.config))
 
 
 def check_failures(job: EvalJob, chunks: Mapping[int, Chunk]) -> Failures:
-    """Count the failed frames of chunks; DataError where there are more than the whole may have."""
-    failures = Failures(len(job.units), job.config.max_errors, job.folder)
+    """Count the failed frames of chunks; a DataError if there are more than the whole may have."""
+    failures = _no_failures(job)
     for index, chunk in chunks.items():
         failures.add(job.pieces[index], chunk)
     failures.check()
     return failures
 
 
+def _no_failures(job: EvalJob) -> Failures:
+    return Failures(len(job.units), job.config.max_errors, job.folder)
+
+
 def _computed(
     job: EvalJob, missing: Sequence[int], advance: ProgressBar
 ) -> Generator[tuple[int, Chunk], None, None]:
-    """Missing chunks as they are finished, each with its index."""
+    """Yield missing chunks as they are finished, each with its index."""
     model, config = job.model, job.config
-    scorer = Scorer(model.detector, model.spec.name, model.spec.source, job.reader, model.crop)
+    name, source = model.spec.name, model.spec.source
+    scorer = Scorer(model.detector, name, source, job.reader, model.crop, config.embeddings)
     pieces = [job.pieces[index] for index in missing]
     remaining = iter(missing)
     with closing(scorer.run(pieces, config.batch, config.workers)) as steps:

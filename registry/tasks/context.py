@@ -16,7 +16,7 @@ __all__ = ["detector_context"]
 
 
 def detector_context(config: EvalConfig | None = None, /, **settings: Any) -> DetectorContext:
-    """The backbone with its weights, the artefact and the options of a detector.
+    """Build the backbone with its weights, and find the artefact and the options of a detector.
 
     Takes what `evaluate` takes and finds the same; nothing is scored. BenchErrors say what is
     missing.

@@ -36,7 +36,7 @@ class Corrupted:
     folder: Path
 
     def to_text(self) -> str:
-        """The rows as JSON: what corrupted.json holds."""
+        """Return the rows as JSON: what corrupted.json holds."""
         return json.dumps([row.to_json() for row in self.rows], indent=1, allow_nan=False)
 
 

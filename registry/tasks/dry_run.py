@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from registry.contracts.types import Video
+from registry.data.needs import check_run
 from registry.detectors.model import build_model
 from registry.faces.corruptions import conditions
 from registry.faces.reader import build_reader
 from registry.faces.real_faces import find_splits
 from registry.plugins.chosen import Chosen, choose
 from registry.plugins.discovery import load_plugins
-from registry.plugins.needs import check_needs
 from registry.results.parts import Shard
 from registry.scoring.chunks import cut
 from registry.scoring.frames import choose_units
@@ -31,7 +31,7 @@ Plan = list[tuple[str, str]]
 
 
 def plan_evaluation(config: EvalConfig, shard: Shard = _WHOLE) -> Plan:
-    """What `evaluate` would do: the model is loaded, the data listed, and no frame is decoded.
+    """Plan what `evaluate` would do: the model is loaded, the data listed, and no frame is decoded.
 
     Raises the BenchErrors that it would raise before its first frame. With `fit_on` only the data
     of the fit is listed. The frames are those of `shard`. Nothing is written.
@@ -53,10 +53,10 @@ def plan_evaluation(config: EvalConfig, shard: Shard = _WHOLE) -> Plan:
 
 
 def plan_fit(config: FitConfig) -> Plan:
-    """What `fit` would do; as `plan_evaluation`."""
+    """Plan what `fit` would do, as `plan_evaluation` does."""
     plugins = load_plugins()
     chosen = choose(plugins, config)
-    check_needs(chosen, config)
+    check_run(chosen, config, plugins)
     out = artefact_folder(config)
     train, val = find_splits(config, plugins)
     build_reader(chosen.faces, config)
@@ -71,7 +71,7 @@ def _backbone(chosen: Chosen, config: EvalConfig | FitConfig) -> Iterator[tuple[
 
 
 def _artefact(chosen: Chosen, config: EvalConfig) -> Iterator[tuple[str, str]]:
-    """The model is built: a file that does not fit is told now."""
+    """Build the model, so that a file that does not fit is an error now."""
     model = build_model(chosen, config)
     if model.embedder is not None:
         backbone = model.embedder.backbone
@@ -90,6 +90,6 @@ def _sets(videos: Sequence[Video]) -> Iterator[tuple[str, str]]:
 
 
 def _faces(train: Iterable[Video], val: Iterable[Video]) -> str:
-    """How many real images and videos there are in both splits."""
+    """Count the real images and videos in both splits."""
     reals = [sum(video.label == 0 for video in videos) for videos in (train, val)]
     return f"{reals[0]:,} real images or videos, {reals[1]:,} to validate on"

@@ -11,6 +11,7 @@ from typing import Any
 
 from registry.contracts.traits import traits_of
 from registry.contracts.types import FRAME, FRAME_CUBIC, Video, VideoIndex
+from registry.data.needs import check_run
 from registry.detectors.model import audit_of, build_model
 from registry.errors import ConfigError, guarded
 from registry.faces.corruptions import the_condition
@@ -19,7 +20,6 @@ from registry.files import file_sha256, writable_folder
 from registry.owner import owned
 from registry.plugins.chosen import Chosen, choose
 from registry.plugins.discovery import Plugins, load_plugins
-from registry.plugins.needs import check_needs
 from registry.ranks import first_goes_first, this_rank, wait_for_all
 from registry.results.method_groups import MethodGroup, read_groups
 from registry.results.parts import PART, Shard
@@ -71,8 +71,8 @@ def evaluate(config: EvalConfig | None = None, /, **settings: Any) -> Result:
     return Result.load(job.folder) if result is None else result
 
 
-def timed_score(job: EvalJob) -> dict[int, Chunk]:
-    """`score`, with the seconds that it takes."""
+def timed_score(job: EvalJob) -> Mapping[int, Chunk]:
+    """Run `score`, and record the seconds that it takes."""
     started = time.perf_counter()
     chunks = score(job)
     job.seconds["score"] = time.perf_counter() - started
@@ -103,7 +103,7 @@ def find_job(config: EvalConfig) -> Found:
     plugins = load_plugins()
     chosen = choose(plugins, config, metrics=config.metrics, reporters=config.reporters)
     condition = the_condition(config.corrupt)
-    check_needs(chosen, config)  # data may be long in being found, or drawn first
+    check_run(chosen, config, plugins)  # data may be long in being found, or drawn first
     with first_goes_first():
         data = find_data(config, plugins)
     videos = [video for index in data for video in index.videos]
@@ -127,9 +127,9 @@ def prepare_job(config: EvalConfig, shard: Shard = _WHOLE) -> EvalJob:
     """Find the data and build the model; nothing is written into the run folder yet."""
     started = time.perf_counter()
     found = find_job(config)
-    with first_goes_first():
-        fitted = fit_first(found.plugins, found.chosen, found.config)
-    model = build_model(found.chosen, found.config, fitted)
+    model = build_model(
+        found.chosen, found.config, fit_first(found.plugins, found.chosen, found.config)
+    )
     units = choose_units(found.config, found.videos)
     folder = run_folder(found.config, shard)
     return EvalJob(
@@ -148,7 +148,7 @@ def prepare_job(config: EvalConfig, shard: Shard = _WHOLE) -> EvalJob:
 
 
 def run_folder(config: EvalConfig, shard: Shard = _WHOLE) -> Path:
-    """Where a run goes; a ConfigError where another run or part is there already."""
+    """Choose where a run goes; a ConfigError if another run or part is there already."""
     names = [config.detector, config.wrap or "", config.backbone or ""]
     names += [*map(_stem, config.dataset), config.split]
     names += [each.replace(":", "-") for each in config.corrupt]
@@ -162,7 +162,7 @@ def run_folder(config: EvalConfig, shard: Shard = _WHOLE) -> Path:
 
 @contextmanager
 def opened(job: EvalJob) -> Iterator[None]:
-    """The job's run folder, owned until the block ends; cleared of another run if asked for.
+    """Open the job's run folder, owned until the block ends; cleared of another run if requested.
 
     Called when all else is known to be right: a run that is refused leaves no empty folder.
     """
@@ -180,7 +180,7 @@ def opened(job: EvalJob) -> Iterator[None]:
 
 
 def _run_there(folder: Path) -> dict[str, Any]:
-    """The configuration of the run in a folder; empty where there is none that can be read."""
+    """Read the configuration of the run in a folder; empty if there is none that can be read."""
     try:
         return load_yaml("", str(folder / "config.yaml"))
     except ConfigError:
@@ -206,9 +206,11 @@ def _settings(job: EvalJob) -> Settings:
 
 
 def measure_job(job: EvalJob, chunks: Mapping[int, Chunk]) -> Result:
-    """Predictions, numbers and reports of all chunks, which come in the order of their indices."""
+    """Write predictions, numbers and reports of all chunks, which come in the order of their
+    indices.
+    """
     (job.folder / PART).unlink(missing_ok=True)  # it is whole now
-    pieces = [(job.pieces[index], chunk) for index, chunk in chunks.items()]
+    pieces = ((job.pieces[index], chunk) for index, chunk in chunks.items())  # one at a time
     table = rows_of(pieces, job.model.detector, job.model.spec)
     settings = _settings(job)
     table = with_conformal(table, settings, job.model.detector)
@@ -254,7 +256,7 @@ def _provenance(job: EvalJob, domains: dict[str, str], *, has_parts: bool) -> Pr
 
 
 def _resolved(job: EvalJob) -> dict[str, dict[str, tuple[int, int]]]:
-    """Listed files that were there and all that are listed, by data set and label."""
+    """Count listed files that exist and all that are listed, by data set and label."""
     return {
         index.videos[0].dataset: {each.label: (each.found, each.listed) for each in index.resolved}
         for index in job.data

@@ -67,16 +67,18 @@ class FinishedRun:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Names of the parts that have scores."""
+        """Name the parts that have scores."""
         return tuple(self.faces[0].parts) if self.faces else ()
 
     @property
     def part_words(self) -> str:
-        """How well scores of parts say where a face was changed; "" where the run does not know."""
+        """Say how well part scores show where a face was changed; "" if the run does not know."""
         return str(Result.load(self.folder).provenance.audit.get("words", ""))
 
     def crop(self, face: ScoredFace) -> Crop:
-        """The face as it was cropped, with landmarks; DataError where it is not what was scored."""
+        """Cut the face as it was cropped, with landmarks; a DataError if it is not what was
+        scored.
+        """
         frame = self._frame(face)
         try:
             image, found = self._reader.read_marked(frame)
@@ -88,23 +90,24 @@ class FinishedRun:
         if crop is None or crop.box != face.box:
             where = "no longer found" if crop is None else f"found at {crop.box}"
             raise DataError(
-                f"face {face.face} of {frame.path} is {where}, and the run scored {face.box}: the"
-                " image or the way faces are found has changed; run `bench eval` again"
+                f"face {face.face} of {frame.path} is {where}, and the run scored"
+                f" {face.box}: the image or the way faces are found has changed; run"
+                " `bench eval` again"
             )
         names = {name: getattr(face, name) for name in ("dataset", "video", "frame", "face")}
         return replace(crop, **names)
 
     def aspect(self, crop: Crop) -> float:
-        """Width over height of the face in a crop, which is square and may be squeezed."""
+        """Return width over height of the face in a crop, which is square and may be squeezed."""
         return shown_aspect(self._policy, crop.box)
 
     @property
     def detector(self) -> Detector:
-        """The detector of the run."""
+        """Build the detector of the run."""
         return self._model.detector
 
     def explainer(self, name: str, options: Mapping[str, Any]) -> Explain:
-        """The explainer `name` of the run's detector."""
+        """Build the explainer `name` of the run's detector."""
         spec = self._plugins.get("explainer", name)  # a wrong name is told before weights are read
         return build_explainer(spec, self.detector, options)
 
@@ -129,7 +132,9 @@ class FinishedRun:
 
     @cached_property
     def _policy(self) -> CropPolicy:
-        """As the result records it, so that looking at faces takes no weights."""
+        """Return the crop policy that the result records, so that looking at faces needs no
+        weights.
+        """
         origin = Result.load(self.folder).provenance
         crop = origin.crop if origin.backbone is None else origin.backbone.crop
         return self._model.crop if crop is None else crop
@@ -146,8 +151,9 @@ class FinishedRun:
     @property
     def _moved(self) -> str:
         return (
-            f"The run's data is looked for as {self.folder / _CONFIG} says; if it has moved, say"
-            " where it is with --set dataset=PATH, data_root=PATH or path_map=OLD=NEW"
+            f"The run looks for its data as {self.folder / _CONFIG} says; if it has moved,"
+            " name the new place with --set dataset=PATH, data_root=PATH or"
+            " path_map=OLD=NEW"
         )
 
     def _frame(self, face: ScoredFace) -> Frame:
@@ -155,7 +161,7 @@ class FinishedRun:
         if video is None:
             error = DataError(
                 f"video {face.video!r} of data set {face.dataset!r}, which the run in"
-                f" {self.folder} scored, is not in the data any more"
+                f" {self.folder} scored, is no longer in the data"
             )
             error.add_note(self._moved)
             raise error
@@ -164,8 +170,9 @@ class FinishedRun:
         frames = [frame for frame in video.frames if frame.index == face.frame]
         if not frames:
             raise DataError(
-                f"video {face.video!r} of data set {face.dataset!r} has no frame {face.frame} any"
-                f" more, which the run in {self.folder} scored; run `bench eval` again"
+                f"video {face.video!r} of data set {face.dataset!r} no longer has frame"
+                f" {face.frame}, which the run in {self.folder} scored; run `bench eval`"
+                " again"
             )
         return frames[0]
 

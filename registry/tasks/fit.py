@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from registry.backbones.build import build_embedder
 from registry.contracts.detector import FitContext, FitReport
+from registry.contracts.types import Video
 from registry.data.index import data_fingerprint
 from registry.errors import ConfigError, guarded
 from registry.faces.reader import build_reader
 from registry.faces.real_faces import find_splits, real_samples
 from registry.files import opened_folder, write_text
 from registry.leftovers import is_unfinished, unfinished_name
-from registry.plugins.chosen import choose
-from registry.plugins.discovery import load_plugins
+from registry.plugins.chosen import Chosen, choose
+from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import DetectorSpec
+from registry.ranks import first_goes_first, of_first, this_rank
 from registry.results.fit_report import artefact_in, checked_report, write_report
 from registry.settings.load import as_yaml, resolve_options
 from registry.settings.tasks import FitConfig
 
-__all__ = ["artefact_folder", "fit"]
+__all__ = ["artefact_folder", "fit", "fit_here"]
 
 _MARK = "bench-fit"  # in the name of an empty file that is there while a fit is
 
@@ -33,47 +35,54 @@ def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
 
     Takes a FitConfig, its fields as keywords (the flags of `bench fit`), or both. Raises a
     BenchError that says what to change; an artefact that is there is kept unless `overwrite`.
+
+    Processes that torchrun starts share the work of a detector with `fit_shares`, and return the
+    same; a fit of another one is refused there.
     """
     config = replace(config or FitConfig(), **settings)
     plugins = load_plugins()
-    spec = plugins.get("detector", config.detector)
-    if not isinstance(spec, DetectorSpec) or spec.fit is None:
-        fittable = [
-            name
-            for name, known in plugins.specs("detector").items()
-            if isinstance(known, DetectorSpec) and known.fit is not None
-        ]
+    spec = _fittable(plugins, config.detector)
+    count = this_rank().count
+    if count > 1 and not spec.fit_shares:
+        sharing = (each.name for each in _all_fittable(plugins) if each.fit_shares)
         raise ConfigError(
-            f"detector {config.detector!r} has nothing to fit; detectors that have:"
-            f" {', '.join(fittable) or 'none'}"
+            f"a fit of detector {spec.name!r} runs in one process, and torchrun has started"
+            f" {count}; start it without torchrun (processes can share fits of"
+            f" {', '.join(sharing) or 'no detector'})"
         )
+    report = fit_here(spec, plugins, replace(config, quiet=config.quiet or not this_rank().first))
+    return of_first(report)
+
+
+def _all_fittable(plugins: Plugins) -> list[DetectorSpec]:
+    known = plugins.specs("detector").values()
+    return [each for each in known if isinstance(each, DetectorSpec) and each.fit is not None]
+
+
+def _fittable(plugins: Plugins, name: str) -> DetectorSpec:
+    spec = plugins.get("detector", name)
+    if isinstance(spec, DetectorSpec) and spec.fit is not None:
+        return spec
+    names = ", ".join(each.name for each in _all_fittable(plugins))
+    raise ConfigError(
+        f"detector {name!r} has nothing to fit; detectors that can be fitted: {names or 'none'}"
+    )
+
+
+def fit_here(spec: DetectorSpec, plugins: Plugins, config: FitConfig) -> FitReport:
+    """Fit by this process, or by all ranks where the detector shares the work."""
+    assert spec.fit is not None  # noqa: S101 - `_fittable` has seen to it
     options = resolve_options(
         None if spec.fit_options is None else spec.fit_options.load(), config.options
     )
     chosen = choose(plugins, config)
-    train_videos, val_videos = find_splits(config, plugins)
-    out = artefact_folder(config)
+    with first_goes_first() if spec.fit_shares else nullcontext():
+        splits = find_splits(config, plugins)
+    out, what = artefact_folder(config), f"fit of detector {spec.name!r}"
+    if not this_rank().first:
+        return guarded(what, spec.source, spec.fit, _context(config, chosen, splits, options, out))
     with opened_folder(out), _marked(out):
-        reader = build_reader(chosen.faces, config)
-        train, val = (
-            real_samples(videos, reader, split)
-            for videos, split in ((train_videos, "train"), (val_videos, "val"))
-        )
-        context = FitContext(
-            embedder=build_embedder(chosen, config),
-            train=train,
-            val=val,
-            options=options,
-            out=out,
-            data_fingerprint=data_fingerprint([*train_videos, *val_videos]),
-            datasets=tuple(sorted({video.dataset for video in [*train_videos, *val_videos]})),
-            seed=config.seed,
-            workers=config.workers,
-            max_errors=config.max_errors,
-            quiet=config.quiet,
-            tensorboard=config.tensorboard,
-        )
-        what = f"fit of detector {spec.name!r}"
+        context = _context(config, chosen, splits, options, out)
         found = guarded(what, spec.source, spec.fit, context)
         report = checked_report(found, out, f"{what} of package {spec.source or 'unknown'!r}")
         write_text(out / "config.yaml", as_yaml(config))  # of what is there
@@ -81,21 +90,52 @@ def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
     return report
 
 
+def _context(
+    config: FitConfig,
+    chosen: Chosen,
+    splits: tuple[list[Video], list[Video]],
+    options: Any,
+    out: Path,
+) -> FitContext:
+    reader = build_reader(chosen.faces, config)
+    train, val = (
+        real_samples(videos, reader, split)
+        for videos, split in zip(splits, ("train", "val"), strict=True)
+    )
+    videos = [*splits[0], *splits[1]]
+    return FitContext(
+        embedder=build_embedder(chosen, config),
+        train=train,
+        val=val,
+        options=options,
+        out=out,
+        data_fingerprint=data_fingerprint(videos),
+        datasets=tuple(sorted({video.dataset for video in videos})),
+        seed=config.seed,
+        workers=config.workers,
+        max_errors=config.max_errors,
+        quiet=config.quiet,
+        tensorboard=config.tensorboard and this_rank().first,
+    )
+
+
 def artefact_folder(config: FitConfig) -> Path:
-    """Where the artefact goes; ConfigError where one is already."""
+    """Choose where the artefact goes; a ConfigError if one is already there."""
     name = f"{config.detector}_{(config.backbone or '').replace('/', '_')}"
     out = Path(config.out or f"runs/{name}")
     artefact = artefact_in(out)
     if artefact.exists() and not (config.overwrite or _is_half_done(out)):
         raise ConfigError(
-            f"{artefact} exists already; pass --overwrite to fit it again, or another --out"
+            f"{artefact} already exists; pass --overwrite to fit it again, or another --out"
         )
     return out
 
 
 @contextmanager
 def _marked(out: Path) -> Iterator[None]:
-    """A file that stays where a fit ends between its artefact and its report, killed or not."""
+    """Mark a fit with a file that stays if it ends between its artefact and its report, killed or
+    not.
+    """
     mark = out / unfinished_name(_MARK)
     mark.touch()
     try:
@@ -117,7 +157,7 @@ def _marks(out: Path) -> list[Path]:
 
 
 def _is_half_done(out: Path) -> bool:
-    """Whether the artefact is of a fit that has not come to the end: the next one may replace it.
+    """Say whether the artefact is from a fit that did not finish: the next one may replace it.
 
     One that is older than the mark is whole, and of an earlier fit.
     """

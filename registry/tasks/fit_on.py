@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 from registry.backbones.build import build_embedder
@@ -17,10 +17,11 @@ from registry.leftovers import sweep, unfinished_name
 from registry.plugins.chosen import Chosen
 from registry.plugins.discovery import Plugins
 from registry.plugins.specs import DetectorSpec
+from registry.ranks import first_goes_first, of_first, this_rank, wait_for_all
 from registry.results.fit_report import artefact_in
 from registry.settings.load import resolve_options
 from registry.settings.tasks import FitConfig, ScoredDataSettings
-from registry.tasks.fit import fit
+from registry.tasks.fit import fit_here
 
 __all__ = ["fit_config", "fit_first", "fits_first"]
 
@@ -28,7 +29,7 @@ _OF_ITS_OWN = {"options"}  # a field of both that means another thing in each: o
 
 
 def fit_first(plugins: Plugins, chosen: Chosen, config: ScoredDataSettings) -> Fitted | None:
-    """The backbone, and what was fitted on `--fit-on` for it, now or before; else None.
+    """Return the backbone and what was fitted on `--fit-on` for it, now or before; else None.
 
     Nothing is fitted where an artefact is given, nor a detector that needs no backbone.
     """
@@ -41,7 +42,7 @@ def fit_first(plugins: Plugins, chosen: Chosen, config: ScoredDataSettings) -> F
 
 
 def fits_first(chosen: Chosen, config: ScoredDataSettings) -> bool:
-    """Whether the detector is fitted on `--fit-on` before it scores, or was before."""
+    """Say whether the detector is fitted on `--fit-on` before it scores, or was before."""
     asked = bool(config.fit_on) and config.detector_artefact is None
     return asked and chosen.backbone is not None
 
@@ -49,20 +50,39 @@ def fits_first(chosen: Chosen, config: ScoredDataSettings) -> bool:
 def _fit_and_keep(
     plugins: Plugins, config: ScoredDataSettings, spec: DetectorSpec, embedder: Embedder
 ) -> Path:
-    """Fit on `fit_on` unless done before with the same weights, data, options and seed."""
+    """Fit on `fit_on` unless done before with the same weights, data, options and seed.
+
+    Of several ranks the first does so, or all together where the detector shares the work.
+    """
     wanted = fit_config(config)
-    folder = cache_or_scratch() / "artefacts" / _fit_key(plugins, wanted, spec, embedder)
-    if not artefact_in(folder).is_file():
-        sweep(folder.parent)
-        partial = folder.with_name(unfinished_name(folder.name))
-        fit(wanted, out=str(partial))
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.replace(folder)
+    with first_goes_first():
+        key = _fit_key(plugins, wanted, spec, embedder)
+    folder = cache_or_scratch() / "artefacts" / key
+    # Whether there is one is decided once: another run may be about to put one there.
+    folder, name, there = of_first(
+        (folder, unfinished_name(folder.name), artefact_in(folder).is_file())
+    )
+    if not there and (spec.fit_shares or this_rank().first):
+        quiet = wanted.quiet or not this_rank().first
+        partial = folder.with_name(name)
+        _fit_into(folder, plugins, replace(wanted, out=str(partial), quiet=quiet), spec)
+    wait_for_all()
     return artefact_in(folder)
 
 
+def _fit_into(folder: Path, plugins: Plugins, config: FitConfig, spec: DetectorSpec) -> None:
+    """Fit elsewhere; what is whole takes its place at once."""
+    first, partial = this_rank().first, Path(config.out or "")
+    if first:
+        sweep(folder.parent)
+    fit_here(spec, plugins, config)
+    if first:
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.replace(folder)
+
+
 def fit_config(config: ScoredDataSettings) -> FitConfig:
-    """A fit on `fit_on` that reads, crops and computes as the evaluation does."""
+    """Return a fit on `fit_on` that reads, crops and computes as the evaluation does."""
     own = {each.name for each in fields(FitConfig)}
     shared = {each.name for each in fields(ScoredDataSettings)} & own - _OF_ITS_OWN
     values = {name: getattr(config, name) for name in shared}
@@ -72,7 +92,7 @@ def fit_config(config: ScoredDataSettings) -> FitConfig:
 
 
 def _fit_key(plugins: Plugins, config: FitConfig, spec: DetectorSpec, embedder: Embedder) -> str:
-    """sha256 of all that decides what a fit gives."""
+    """Hash all that decides what a fit gives (sha256)."""
     options = resolve_options(
         None if spec.fit_options is None else spec.fit_options.load(), config.options
     )

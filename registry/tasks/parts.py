@@ -18,7 +18,7 @@ from registry.fingerprints import fingerprint
 from registry.ranks import this_rank, wait_for_all
 from registry.results.parts import Part, Shard
 from registry.results.result import Result
-from registry.scoring.chunks import Chunk
+from registry.scoring.stored_chunks import StoredChunks
 from registry.settings.load import resolve
 from registry.settings.tasks import EvalConfig
 from registry.tasks.chunked import EvalJob, check_failures, write_config
@@ -40,7 +40,7 @@ class _Stored:
 
 
 def evaluate_shard(config: EvalConfig, shard: Shard) -> tuple[Part, Path]:
-    """Score one shard of an evaluation: chunks and part.json in the run folder, which is returned.
+    """Score one shard of an evaluation; return its run folder, with chunks and part.json.
 
     There are no numbers before all parts are merged. An interrupted part goes on where it stopped.
     """
@@ -67,7 +67,7 @@ def evaluate_shard(config: EvalConfig, shard: Shard) -> tuple[Part, Path]:
 def merge_parts(
     folders: Sequence[Path], out: Path, *, overwrite: bool = False, quiet: bool = False
 ) -> Result:
-    """The run that one process would have left in `out`, of the parts in `folders`.
+    """Merge the parts in `folders` into the run that one process would have left in `out`.
 
     Raises a BenchError where a shard is missing or there twice, or where parts are of different
     settings, data or weights, or of others than are here now.
@@ -102,7 +102,7 @@ def _stored(folder: Path) -> _Stored:
 
 
 def _check_complete(parts: Sequence[_Stored]) -> None:
-    """ConfigError unless every shard is there once."""
+    """Raise a ConfigError unless every shard is there once."""
     if not parts:
         raise ConfigError("no parts to merge; name the folders of `bench eval --shard I/N`")
     seen: dict[int, Path] = {}
@@ -111,68 +111,70 @@ def _check_complete(parts: Sequence[_Stored]) -> None:
         shard = each.part.shard
         if shard.count != count:
             raise ConfigError(
-                f"{parts[0].folder} is one of {count} parts and {each.folder} one of {shard.count};"
-                " merge those of one evaluation"
+                f"{parts[0].folder} is one of {count} parts and {each.folder} one of"
+                f" {shard.count}; merge parts of the same evaluation"
             )
         if shard.number in seen:
             raise ConfigError(
-                f"{seen[shard.number]} and {each.folder} both hold shard {shard}; leave one out"
+                f"{seen[shard.number]} and {each.folder} both hold shard {shard}; omit one"
             )
         seen[shard.number] = each.folder
     missing = [str(number) for number in range(1, count + 1) if number not in seen]
     if missing:
         raise ConfigError(
-            f"of {count} shards there is no {', '.join(missing)}; name its folder too"
+            f"of {count} shards, {', '.join(missing)} is missing; name its folder too"
         )
 
 
 def _check_alike(one: _Stored, other: _Stored) -> None:
-    """ConfigError where two parts are not of the same evaluation."""
+    """Raise a ConfigError if two parts are not of the same evaluation."""
     mine, theirs = asdict(one.config), asdict(other.config)
     both = f"{one.folder} and {other.folder}"
     for name in mine:
         if name not in _FREE and mine[name] != theirs[name]:
             raise ConfigError(
-                f"{both} are not of one evaluation: {name} is {mine[name]!r} and {theirs[name]!r}"
+                f"{both} are not parts of the same evaluation: {name} is {mine[name]!r}"
+                f" and {theirs[name]!r}"
             )
     if one.part.data_fingerprint != other.part.data_fingerprint:
-        raise ConfigError(f"{both} are not of the same data, which was changed between them")
+        raise ConfigError(f"{both} were scored on different data: it was changed between them")
     if one.part.maker != other.part.maker:
         raise ConfigError(f"{both} were made with different weights, artefacts or crops")
 
 
 def _check_same_as_here(stored: _Stored, job: EvalJob) -> None:
-    """DataError where data or weights are not those that the parts were made with."""
+    """Raise a DataError if data or weights differ from those that the parts were made with."""
     if stored.part.data_fingerprint != job.data_fingerprint:
         raise DataError(
-            f"the data is not what {stored.folder} was scored on; merge where it is the same, or"
-            " run the shards again"
+            f"the data differs from what {stored.folder} was scored on; merge where it is"
+            " the same, or run the shards again"
         )
     if stored.part.maker != fingerprint(job.maker):
         raise DataError(
-            f"weights, artefact or crops are not those that {stored.folder} was made with; merge"
-            " where they are the same, or run the shards again"
+            f"weights, artefact or crops differ from those of {stored.folder}; merge where"
+            " they are the same, or run the shards again"
         )
 
 
-def _chunks(parts: Sequence[_Stored], job: EvalJob) -> dict[int, Chunk]:
-    """Every chunk, in order; a DataError names one that is not there."""
-    chunks: dict[int, Chunk] = {}
+def _chunks(parts: Sequence[_Stored], job: EvalJob) -> StoredChunks:
+    """Return every chunk; a DataError names one that is missing."""
+    chunks = StoredChunks(job.pieces)
     for each in parts:
         store = job.store(each.folder, cached=False)
         for index in each.part.shard.chunks(len(job.pieces)):
-            chunk = store.finished(index, job.pieces[index])
-            if chunk is None:
+            if store.finished(index, job.pieces[index]) is None:
                 raise DataError(
-                    f"{store.path(index)} is missing, damaged, or of files that have changed since;"
-                    f" run the line of shard {each.part.shard} again, then merge"
+                    f"{store.path(index)} is missing, damaged, or was made from files that"
+                    f" have changed since; run shard {each.part.shard} again, then merge"
                 )
-            chunks[index] = chunk
-    return dict(sorted(chunks.items()))
+            chunks.add(index, store)
+    return chunks
 
 
 def _link(source: Path, job: EvalJob) -> None:
-    """A part's chunk in the run folder, without a second copy of it where the disk can do that."""
+    """Link a part's chunk into the run folder, without a second copy where the disk supports
+    that.
+    """
     target = job.folder / source.parent.name / source.name
     with replacing(target) as temporary:
         try:

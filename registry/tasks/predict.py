@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.cli.file_commands import check_inputs
 from registry.console import progress_bar
 from registry.contracts.detector import Detector, Explain
 from registry.contracts.embedder import Embedder
@@ -51,15 +52,17 @@ def predict(*inputs: Picture, config: PredictConfig | None = None, **settings: A
     `inputs` are paths of files and folders, arrays of uint8 (RGB (H, W, 3), or (N, H, W, 3)),
     images of Pillow, and lists of them; what has no path is told as `image 1` and so on. Takes a
     PredictConfig, its fields as keywords (the flags of `bench predict`), or both. A file that
-    cannot be scored has an `error`; a BenchError says what else is to be changed.
+    cannot be scored has an `error`; a DataError is raised if no path exists, and other BenchErrors
+    say what else must be changed.
     """
-    predictor = Predictor(replace(config or PredictConfig(), **settings))
     with as_files(inputs) as files:
+        check_inputs(list(files))
+        predictor = Predictor(replace(config or PredictConfig(), **settings))
         return Predictions(each.named(files.get(each.path)) for each in predictor(files))
 
 
 class Predictor:
-    """What scores files, built once for any number of them."""
+    """Scores files; built once for any number of them."""
 
     def __init__(self, config: ScoringConfig) -> None:
         self._plugins = load_plugins()
@@ -70,7 +73,7 @@ class Predictor:
 
     @property
     def name(self) -> str:
-        """Of the detector."""
+        """Return the name of the detector."""
         return self._model.spec.name
 
     @property
@@ -79,27 +82,27 @@ class Predictor:
 
     @property
     def embedder(self) -> Embedder | None:
-        """What the detector's backbone is fed by; None where it has none."""
+        """Return what feeds the detector's backbone; None if it has none."""
         return self._model.embedder
 
     @property
     def clock(self) -> StageClock:
-        """Where the time of all that it has scored went: decode, detect, landmarks, forward."""
+        """Return where the time of all scoring went: decode, detect, landmarks, forward."""
         return self._reader.clock
 
     @property
     def crop(self) -> CropPolicy:
-        """How faces are cut for the detector."""
+        """Return how faces are cropped for the detector."""
         return self._model.crop
 
     @property
     def summary(self) -> str:
-        """The detector in a line, as its plugin describes it."""
+        """Describe the detector in a line, as its plugin does."""
         return self._model.spec.summary
 
     @property
     def notes(self) -> list[str]:
-        """What a reader of the scores must know of the weights."""
+        """List what a reader of the scores must know about the weights."""
         embedder, instead = self._model.embedder, [self._instead] * bool(self._instead)
         if embedder is None:
             return instead
@@ -107,23 +110,23 @@ class Predictor:
 
     @property
     def untrained(self) -> bool:
-        """Whether the weights of the backbone are random, so that scores mean nothing."""
+        """Say whether the weights of the backbone are random, so that scores mean nothing."""
         embedder = self._model.embedder
         return embedder is not None and embedder.backbone.weights == "random"
 
     @cached_property
     def verdicts(self) -> Verdicts:
-        """What judges files; real faces are looked up, or scored, where it is first asked for."""
+        """Return what judges files; real faces are looked up, or scored, on first use."""
         return Verdicts(self, score_reals(self))
 
     @cached_property
     def audit(self) -> PartAudit:
-        """What a reader of part scores must know of them, where the detector gives any."""
+        """Return what is known of how well part scores localise."""
         return audit_of(self._model, self.config)
 
     @property
     def origin(self) -> dict[str, Any]:
-        """Plain data: what the scores come from."""
+        """Return what the scores come from, as plain data."""
         embedder, config = self._model.embedder, self.config
         backbone = None if embedder is None else embedder.backbone
         return {
@@ -146,12 +149,12 @@ class Predictor:
         }
 
     def notes_on(self, inputs: Sequence[Path]) -> list[str]:
-        """What of `inputs` is not read, or only in part."""
+        """List what of `inputs` is not read, or only in part."""
         folders = [path for path in inputs if os.path.isdir(path)]  # noqa: PTH112 - raises nothing
         return [*unread_notes(folders), *animation_notes(find_media(inputs))]
 
     def __call__(self, inputs: Iterable[Path]) -> Generator[Prediction, None, None]:
-        """A Prediction for each file, in order, each as soon as it is there."""
+        """Yield a Prediction for each file, in order, each as soon as it is ready."""
         files = find_media(inputs)
         scored = self._score([_video(path) for path, fault in files.items() if not fault])
         with closing(scored):
@@ -162,7 +165,8 @@ class Predictor:
     def faces(
         self, path: Path, index: int = 0, *, landmarks: bool = True
     ) -> tuple[NDArray[np.uint8], list[Crop]]:
-        """A frame, upright RGB (H, W, 3), and the crops of its faces, in the order of their scores.
+        """Read a frame, upright RGB (H, W, 3), and the crops of its faces, in the order of their
+        scores.
 
         With `landmarks` every one has them, wherever its box came from; BenchErrors say what stands
         in the way.
@@ -176,7 +180,7 @@ class Predictor:
         ]
 
     def explainer(self, name: str, options: Mapping[str, Any], **offered: Any) -> Explain:
-        """What explains the scores; `offered` are options for an explainer that has such ones.
+        """Build an explainer of the scores; `offered` are options that it takes if it has them.
 
         A ConfigError where it cannot explain this detector.
         """
@@ -187,7 +191,7 @@ class Predictor:
         return build_explainer(spec, self._model.detector, {**taken, **options})
 
     def explainer_spec(self, name: str) -> ExplainerSpec:
-        """What its plugin says of an explainer."""
+        """Return an explainer's record, as its plugin registers it."""
         spec: ExplainerSpec = self._plugins.get("explainer", name)
         return spec
 
@@ -224,14 +228,14 @@ class Predictor:
 
 
 def _video(path: Path) -> Video:
-    """A file as the host knows it; nobody says whether it is real, and nothing asks."""
+    """Wrap a file as the host knows it; nobody says whether it is real, and nothing asks."""
     file = path if is_video(path) else None
     frames = () if file else (Frame(path=path),)
     return Video(dataset="", id=str(path), label=0, frames=frames, file=file)
 
 
 def _whole_files(units: Sequence[Unit], least: int) -> list[list[Unit]]:
-    """`units` in pieces of at least that many frames, but for the last; no file is divided."""
+    """Cut `units` into pieces of at least that many frames, except the last; no file is divided."""
     pieces: list[list[Unit]] = []
     for unit in units:
         if not pieces or (len(pieces[-1]) >= least and unit.video is not pieces[-1][-1].video):

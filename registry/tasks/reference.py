@@ -49,7 +49,7 @@ class _Scoring(Protocol):
 
 
 def score_reals(by: _Scoring) -> RealScores:
-    """Scores of --reference; by default those that the fit kept of its val split.
+    """Score --reference; by default take the scores that the fit stored for its val split.
 
     A detector that keeps none is compared with drawn faces. What is scored here is kept in the
     cache for the same crops and weights; a detector without a backbone has no weights to be known
@@ -68,12 +68,12 @@ def score_reals(by: _Scoring) -> RealScores:
 
 
 def reference_data(config: ScoringConfig) -> str:
-    """The data that real faces are looked up in where the artefact has none to show."""
+    """Return the data that real faces are taken from if the artefact has none to show."""
     return _DRAWN if config.reference == AUTO else config.reference
 
 
 def _of_fit(detector: Detector, config: ScoringConfig) -> Scores | None:
-    """What the fit kept, where that is asked for and enough for a verdict."""
+    """Return what the fit stored, if that is wanted and enough for a verdict."""
     if config.reference != AUTO or not isinstance(detector, CalibratedDetector):
         return None
     return detector.val_reals if len(detector.val_reals.fake) >= FEWEST_REALS else None
@@ -84,19 +84,20 @@ def _sharpness_of_fit(detector: Detector) -> NDArray[np.float64] | None:
 
 
 def _described(detector: Detector, data: str, *, from_fit: bool) -> tuple[str, str]:
-    """Name and advice of the real faces, as `RealScores` has them."""
+    """Describe the real faces by name and advice, as `RealScores` has them."""
     if from_fit:
         trained_on = ", ".join(traits_of(detector).trained_on) or "its data"
         return f"val split of {trained_on}", (
-            "The detector did not learn from them, but was chosen and calibrated with their help;"
-            " for real faces from where yours come from, name them with --reference."
+            "The detector was not trained on them, but it was selected and calibrated"
+            " with their help; if you have real faces from the same source as your files,"
+            " name them with --reference."
         )
     drawn = "They are drawn, not photographed; name photographs with --reference."
     return data, drawn if data == _DRAWN else ""
 
 
 def _scored(by: _Scoring, data: str) -> Scores:
-    """Scores of real faces of `data`, from the cache where they are in it."""
+    """Score real faces of `data`, or take their scores from the cache."""
     crops = real_crops(data, by.crop, by.config.reference_faces, quiet=by.config.quiet)
     if by.embedder is None:
         return _score(by, crops, data)
@@ -124,8 +125,9 @@ def _score(by: _Scoring, crops: Sequence[Crop], data: str) -> Scores:
     table = table[:, np.isfinite(table).all(axis=0)]
     if table.shape[1] < FEWEST_REALS:
         raise DataError(
-            f"{table.shape[1]} real faces of {data!r} could be scored; a verdict needs"
-            f" at least {FEWEST_REALS} to compare with: name other data with --reference"
+            f"only {table.shape[1]} real faces of {data!r} could be scored; a verdict"
+            f" needs at least {FEWEST_REALS} to compare with: choose other data with"
+            " --reference"
         )
     return Scores(fake=table[0], regions=dict(zip(names, table[1:], strict=True)))
 
@@ -134,7 +136,7 @@ def _score(by: _Scoring, crops: Sequence[Crop], data: str) -> Scores:
 
 
 def _key(by: _Scoring, crops: Sequence[Crop]) -> str:
-    """sha256 of what decides the scores and of the crops themselves."""
+    """Hash what decides the scores, and the crops themselves (sha256)."""
     origin = {key: value for key, value in by.origin.items() if not key.startswith("frame")}
     arrays = [array for crop in crops for array in (crop.image, crop.landmarks)]
     return fingerprint(
@@ -144,7 +146,7 @@ def _key(by: _Scoring, crops: Sequence[Crop]) -> str:
 
 
 def _read(path: Path) -> Scores | None:
-    """None where there is nothing, or a file that is not what was written: it is made again."""
+    """Read a cached file; None if there is none, or if it is not what was written."""
     stored: Mapping[str, NDArray[Any]] | None = read_sealed(path)
     if stored is None or "fake" not in stored:
         return None

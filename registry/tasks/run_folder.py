@@ -17,7 +17,8 @@ _PLACES = ("dataset", "weights", "artefact", "wrap_artefact")
 
 
 def refuse_other_run(folder: Path, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """ConfigError where the run in `folder` is of other data or another detector than `wanted`.
+    """Raise a ConfigError if the run in `folder` is of other data or another detector than
+    `wanted`.
 
     Both are configurations, field by field; a field that either lacks is not compared. The same
     line again, with a backbone or an artefact that was trained anew in its place, is the same run.
@@ -30,27 +31,27 @@ def refuse_other_run(folder: Path, there: Mapping[str, Any], wanted: Mapping[str
             what = "on" if name == "dataset" else f"with {name}"
             listed = ", ".join(_names(there[name])) or "none given"
             raise ConfigError(
-                f"{folder} holds a run {what} {listed}; choose another --out for this one, or"
-                " --overwrite that one"
+                f"{folder} holds a run {what} {listed}; choose another --out, or replace"
+                " that run with --overwrite"
             )
 
 
 def refuse_other_part(folder: Path, shard: Shard, *, overwrite: bool) -> None:
-    """ConfigError where `shard` would be mixed with another one, or with a whole run.
+    """Raise a ConfigError if `shard` would be mixed with another one, or with a complete run.
 
     A whole run may go on where a part ended: it takes its chunks over.
     """
     if shard.count == 1:
         return
     if (folder / RESULTS).exists():
-        raise ConfigError(f"{folder} holds a whole run; choose another --out for shard {shard}")
+        raise ConfigError(f"{folder} holds a complete run; choose another --out for shard {shard}")
     if overwrite or not (folder / PART).exists():
         return
     there = Part.load(folder).shard
     if there != shard:
         raise ConfigError(
-            f"{folder} holds shard {there}; choose another --out for shard {shard}, or --overwrite"
-            " that one"
+            f"{folder} holds shard {there}; choose another --out for shard {shard}, or"
+            " replace it with --overwrite"
         )
 
 

@@ -16,6 +16,7 @@ from registry.faces.reader import build_reader
 from registry.faces.real_faces import find_splits, real_samples
 from registry.plugins.chosen import choose_backbone, choose_faces
 from registry.plugins.discovery import load_plugins
+from registry.ranks import first_goes_first
 from registry.settings.shared import RealFaceSettings, TrainingSettings
 
 __all__ = [
@@ -50,7 +51,8 @@ def prepare_faces(config: RealFaceSettings) -> FaceInputs:
     import torch
 
     plugins = load_plugins()
-    train, val = find_splits(config, plugins)
+    with first_goes_first():
+        train, val = find_splits(config, plugins)
     reader = build_reader(choose_faces(plugins, config), config)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
@@ -71,7 +73,9 @@ def real_faces_of(config: RealFaceSettings, name: str, split: str) -> list[Sampl
 
 
 def prepare_training(config: TrainingSettings) -> TrainingInputs:
-    """The backbone, the data and the device that `config` names; BenchErrors say what is wrong."""
+    """Build the backbone and find the data and the device that `config` names; BenchErrors say
+    what is wrong.
+    """
     faces = prepare_faces(config)
     for precision in dict.fromkeys((config.precision, config.val_precision)):
         warn_if_emulated(faces.device, precision)

@@ -48,25 +48,25 @@ class Verdicts:
 
     @cached_property
     def audit(self) -> PartAudit | None:
-        """What is known of how well part scores say where; None without part scores."""
+        """Return what is known of how well part scores localise; None without part scores."""
         return self._by.audit if self.reals.parts else None
 
     @cached_property
     def cannot_tell(self) -> str:
-        """Why the detector's part scores do not say where, or "": as measured, else as built."""
+        """Say why the detector's part scores do not localise, or "": as measured, else as built."""
         if self.audit is not None and self.audit.summary is not None:
             summary = self.audit.summary
             return "" if summary.passed else f"as audited, {summary.detector} {summary.finding}."
         if not isinstance(self._by.detector, LocalDetector):
             return ""
         return (
-            f"part scores of {self._by.name} do not say where a face was changed. Every part"
-            " looks at one embedding of the whole face and learned the label of the whole face, so"
-            " all parts answer much the same question."
+            f"part scores of {self._by.name} do not show where a face was changed. Every"
+            " part uses one embedding of the whole face and was trained on the label of"
+            " the whole face, so all parts answer much the same question."
         )
 
     def of(self, found: Prediction) -> FileVerdict | None:
-        """The verdict on a file; None where it has no score."""
+        """Judge a file; None if it has no score."""
         if found.score is None:
             return None
         reals = self.reals.like(found.sharpness)
@@ -105,18 +105,18 @@ class Verdicts:
         )
 
     def _like_none(self, found: Prediction) -> str:
-        """Why a face that is like no kept one gets neither a verdict nor a part."""
+        """Say why a face unlike any reference face gets neither a verdict nor a part."""
         known = self.reals.sharpness
         assert known is not None  # noqa: S101 - or every face would be comparable
         return (
-            f"No comparable real faces: the sharpness of this one is {found.sharpness:.0f}, that of"
-            f" those that the fit kept is {known.min():.0f} to {known.max():.0f}. Name reals of its"
-            " kind with --reference."
+            "No comparable real faces: the sharpness of this one is"
+            f" {found.sharpness:.0f}, that of the reference faces {known.min():.0f} to"
+            f" {known.max():.0f}. Name similar real faces with --reference."
         )
 
 
 def _below(score: float, reals: NDArray[np.float64], runs: FrameRuns | None) -> int:
-    """How many of 100 real faces score lower; of a video, have no run of frames as high."""
+    """Count how many of 100 real faces score lower; for a video, have no run of frames as high."""
     share = float((reals < score).mean()) if runs is None else 1.0 - runs.any_p
     return int(np.floor(100 * share + 1e-9))
 
@@ -127,7 +127,7 @@ def _band(scores: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _parts_of_runs(found: Prediction, runs: FrameRuns) -> dict[str, float]:
-    """Mean part scores of the frames that look changed, else of the file."""
+    """Average the part scores of the frames in the runs that stand out, else of the file."""
     scored = [frame for frame in found.frames if frame.score is not None]
     chosen = [frame for first, last in runs.runs for frame in scored[first : last + 1]]
     if not chosen:

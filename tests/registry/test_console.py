@@ -92,5 +92,5 @@ def test_an_option_that_takes_the_name_of_a_flag_is_the_plugins_fault() -> None:
 
     parser = argparse.ArgumentParser(prog="bench eval")
     parser.add_argument("--seed")
-    with pytest.raises(PluginError, match="an option of mine takes the name of a flag that `bench"):
+    with pytest.raises(PluginError, match="an option of mine has the name of a flag that `bench"):
         add_option_flags(parser, "mine", Options)

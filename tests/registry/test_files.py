@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from registry.errors import ConfigError, DataError
-from registry.files import cache_dir, cache_or_scratch, expanded, read_json
+from registry.files import cache_dir, cache_or_scratch, expanded, read_json, write_text
 
 
 def test_bench_cache_names_the_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -67,7 +68,7 @@ def test_without_a_cache_there_is_a_temporary_folder_and_one_note(
     assert folder.is_dir()
     assert cache_or_scratch() == folder
     err = capsys.readouterr().err
-    assert err.count("note: nothing is kept for later runs") == 1
+    assert err.count("note: nothing is stored for later runs") == 1
     assert "set BENCH_CACHE" in err
 
 
@@ -79,3 +80,8 @@ def test_json_of_any_kind_is_read_or_refused_in_a_sentence(tmp_path: Path) -> No
         path.write_bytes(content)
         with pytest.raises(DataError, match=r"cannot read .*a\.json"):
             read_json(path)
+
+
+def test_a_name_that_is_not_utf_8_is_written_as_escapes(tmp_path: Path) -> None:
+    write_text(tmp_path / "page.html", f"<p>{os.fsdecode(b'bad' + bytes([255]))}</p>")
+    assert (tmp_path / "page.html").read_bytes() == b"<p>bad\\udcff</p>"

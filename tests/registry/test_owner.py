@@ -79,7 +79,7 @@ def test_a_second_process_is_told_who_owns_it_until_the_first_is_killed(
     assert process.stdout is not None
     assert process.stdout.readline() == "mine\n"
     there = record(tmp_path)
-    told = rf"in use by process {process.pid} on {socket.gethostname()}, which began at "
+    told = rf"in use by process {process.pid} on {socket.gethostname()}, started at "
     with pytest.raises(ConfigError, match=told + there["started"][:10]) as caught, owned(tmp_path):
         pass
     assert f"delete {tmp_path / LOCK}" in str(caught.value)
@@ -168,7 +168,7 @@ def test_a_claim_to_a_lock_that_is_not_finished_is_given_up_in_time(
     there = registry.owner._read(lock)
     claim = tmp_path / f"{LOCK}.{fingerprint(asdict(there))[:16]}"  # type: ignore[type-var]
     claim.touch()
-    with pytest.raises(ConfigError, match="other processes want"), owned(tmp_path):
+    with pytest.raises(ConfigError, match="other processes are waiting for"), owned(tmp_path):
         pass
     os.utime(claim, (0, 0))
     with owned(tmp_path):

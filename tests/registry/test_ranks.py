@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 
 from registry.backbones.device import resolve_device
 from registry.cli import main
-from registry.errors import ConfigError
-from registry.ranks import Rank, first_goes_first, this_rank, wait_for_all
+from registry.errors import BenchError, ConfigError
+from registry.ranks import (
+    Rank,
+    add_up,
+    dealt_back,
+    first_goes_first,
+    gather,
+    gather_at_first,
+    mark_begun,
+    meeting,
+    of_first,
+    this_rank,
+    wait_for_all,
+    was_begun,
+)
+from tests.shared.ranked import environment
+from tests.shared.torchrun import TORCHRUN, run
 
 NAMES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
@@ -67,6 +87,59 @@ def test_a_command_that_ranks_do_not_share_runs_in_one_process(
 ) -> None:
     assert main(["list", "metrics"]) == 2
     assert capsys.readouterr().err == (
-        "rank 1: error: `bench list` runs in one process, and torchrun has started 3; start it"
-        " without torchrun\n"
+        "rank 1: error: `bench list` runs in a single process, and torchrun has started 3; start it"
+        " without torchrun (processes can share: eval, fit, prepare, train, audit)\n"
     )
+
+
+def test_what_was_dealt_out_comes_back_in_order() -> None:
+    for count in (1, 2, 3, 7):
+        for items in (0, 1, 5, 7):
+            shares = [list(Rank(number, count).share(range(items))) for number in range(count)]
+            assert dealt_back(shares) == list(range(items))
+
+
+def test_alone_everything_exchanged_is_its_own() -> None:
+    value = np.arange(6.0).reshape(2, 3)
+    assert gather("a") == ["a"]
+    assert gather_at_first("a") == ["a"]
+    assert of_first("a") == "a"
+    (one, other) = add_up([value, np.array([7.0])])
+    np.testing.assert_array_equal(one, value)
+    one[:] = 0
+    assert value[1, 2] == 5
+    assert other == [7.0]
+    mark_begun("this")
+    assert not was_begun("this")
+
+
+def test_only_what_torch_says_of_other_processes_is_told_as_such() -> None:
+    with pytest.raises(BenchError, match="another of torchrun's processes has ended"), meeting():
+        raise RuntimeError("[gloo/transport/tcp/pair.cc:534] Connection closed by peer")
+    with pytest.raises(RuntimeError, match="out of memory"), meeting():
+        raise RuntimeError("out of memory")
+
+
+@pytest.mark.slow
+def test_ranks_exchange_values_and_remember_over_a_restart(tmp_path: Path) -> None:
+    line = [*TORCHRUN, "--max-restarts", "1", "-m", "tests.shared.exchanges", str(tmp_path)]
+    done = run(line, environment(tmp_path / "plugin"))
+    assert done.returncode == 0, done.stderr
+    draws = [np.random.default_rng(number).random((2, 3)) for number in range(2)]
+    for number in range(2):
+        for restarts in range(2):
+            path = tmp_path / f"{number}_{restarts}.json"
+            found: dict[str, Any] = json.loads(path.read_text())
+            (sums, counts) = found.pop("add_up")
+            np.testing.assert_allclose(sums, draws[0] + draws[1], rtol=1e-15)
+            assert counts == [1.0, 2.0]
+            assert found == {
+                "gather": ["of 0", "of 1"],
+                "gather_at_first": None if number else [0, 1],
+                "of_first": {"rank": 0},
+                "map_shared": [[item, item % 2] for item in range(5)],
+                "counted": 3,
+                "was_begun": bool(restarts),
+                "restarts": restarts,
+            }
+    assert done.stderr.count("items:  60%") == 2  # 3 of 5, in one bar for each start

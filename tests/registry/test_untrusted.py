@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 
 import pytest
@@ -19,6 +20,11 @@ def test_control_characters_and_marks_of_direction_are_escapes() -> None:
     assert one_line(NAME) == "a\\x1b[2Jb\\u202ec\\rd\\ne\\x9b1m"
     table = table_text("", ("name", "n"), [(NAME, "1")])
     assert table.splitlines()[-1].startswith("a\\x1b[2Jb\\u202ec\\rd\\ne\\x9b1m")
+
+
+def test_bytes_that_are_no_utf_8_are_escapes() -> None:
+    name = os.fsdecode(b"bad\xff.png")
+    assert visible(name) == one_line(name) == "bad\\udcff.png"
 
 
 def test_letters_of_all_languages_stay() -> None:

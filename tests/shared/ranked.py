@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import time
@@ -34,13 +35,42 @@ class Ranked(TinyDetector):
         return super().score(crops)
 
 
-def _die_once(rank: str, done: int) -> None:
-    which, _, after = os.environ.get("BENCH_TEST_KILL", "").partition(":")
+def _die_once(rank: str, done: int, variable: str = "BENCH_TEST_KILL") -> None:
+    which, _, after = os.environ.get(variable, "").partition(":")
     if rank == which and done >= int(after):
         marker = Path(os.environ["BENCH_TEST_LOG"]).with_suffix(".killed")
         if not marker.exists():
             marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _die_at_a_step() -> None:
+    """BENCH_TEST_KILL_STEP=R:N: rank R kills itself, once, when an optimiser has made N steps."""
+    from torch.optim.optimizer import register_optimizer_step_post_hook
+
+    steps = itertools.count(1)
+
+    def die(*_: object) -> None:
+        _die_once(os.environ.get("RANK", "0"), next(steps), "BENCH_TEST_KILL_STEP")
+
+    register_optimizer_step_post_hook(die)
+
+
+def _die_at_a_file() -> None:
+    """BENCH_TEST_KILL_FILE=R:N: rank R kills itself, once, before its Nth file takes its place."""
+    files, replace = itertools.count(1), os.replace
+
+    def die(*args: Any, **settings: Any) -> None:
+        _die_once(os.environ.get("RANK", "0"), next(files), "BENCH_TEST_KILL_FILE")
+        replace(*args, **settings)
+
+    os.replace = die  # what Path.replace calls
+
+
+if "BENCH_TEST_KILL_FILE" in os.environ:
+    _die_at_a_file()
+if "BENCH_TEST_KILL_STEP" in os.environ:
+    _die_at_a_step()
 
 
 def _build(name: str, weights: str | None, seed: int) -> TinyBackbone:

@@ -18,7 +18,7 @@ from lesb_plugin.audit.measures.controls import EDGES, OWN, SUBSPACES, centre_ma
 from lesb_plugin.audit.measures.equivariance import MOVES, move_image, move_points
 from lesb_plugin.lfd.regions import RegionSet
 from lesb_plugin.pseudo_fakes.distort import compress
-from registry import Crop, DataError, Scores
+from registry import Crop, DataError, Scores, this_rank
 
 __all__ = ["PERTURBATIONS", "Collected", "collect", "spread"]
 
@@ -84,17 +84,17 @@ class Collected:
 
     @property
     def single(self) -> Flags:
-        """Fakes with one part changed."""
+        """Return fakes with one part changed."""
         return np.asarray(self.known & (self.truth.sum(axis=1) == 1))
 
     @property
     def judged(self) -> Flags:
-        """Fakes of which people said what they take to be changed."""
+        """Return fakes of which people said what they take to be changed."""
         return np.asarray(self.perceived.any(axis=1))
 
     @property
     def whole(self) -> Flags:
-        """Fakes with every part changed."""
+        """Return fakes with every part changed."""
         return np.asarray(self.known & self.truth.all(axis=1))
 
 
@@ -120,7 +120,7 @@ def collect(
     if _rows_of_moves(found.reading) & set(wanted):
         rows = spread(np.arange(len(faces)), _MOVED_FACES)
         found = replace(found, moved_rows=rows, moved=_moved(subject, found, rows, regions))
-    if "cost" in wanted:
+    if "cost" in wanted and this_rank().first:
         some = [faces[row].crop for row in spread(np.arange(len(faces)), _COST_FACES)]
         found = replace(found, cost=subject.cost(some))
     return found
@@ -134,7 +134,7 @@ def _rows_of_moves(reading: Reading) -> frozenset[str]:
 
 
 def _stacked(each: Sequence[Flags | None], nothing: Flags) -> Flags:
-    """(n, K) of flags (K,), `nothing` where there are none."""
+    """Return (n, K) of flags (K,), `nothing` where there are none."""
     return np.stack([nothing if flags is None else flags for flags in each])
 
 
@@ -144,8 +144,9 @@ def _facts(faces: Sequence[AuditFace], subject: Subject) -> Collected:
     for there, what in ((real, "real face"), (~real, "fake"), (known, "fake with a known region")):
         if not there.any():
             raise DataError(
-                f"the data holds no {what}; an audit needs reals and fakes whose changed parts are"
-                " known (columns region or mask of a manifest), or --make-edits of real faces"
+                f"the data has no {what}; an audit needs reals, and fakes whose changed"
+                " parts are known (columns region or mask of a manifest), or"
+                " --make-edits, which makes them from real faces"
             )
     nothing = np.zeros(len(subject.names), np.bool_)
     empty = np.full((len(faces), len(subject.names)), np.nan)
@@ -169,14 +170,16 @@ def _facts(faces: Sequence[AuditFace], subject: Subject) -> Collected:
 
 
 def spread(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """At most `count` of them, evenly spread."""
+    """Choose at most `count` of them, evenly spread."""
     if len(rows) <= count:
         return rows
     return np.asarray(rows[np.linspace(0, len(rows) - 1, count).astype(int)])
 
 
 def _exchanged(subject: Subject, found: Collected, label: str) -> Array:
-    """(n, K): s(x) - s(x with x0's part k), or for "inserted" s(x0 with x's part k) - s(x0)."""
+    """Return (n, K): s(x) - s(x with x0's part k), or for "inserted" s(x0 with x's part k) -
+    s(x0).
+    """
     out = np.full(found.truth.shape, np.nan)
     pairs = [
         (row, face.crop, face.source)
@@ -206,7 +209,9 @@ def _patched(base: Crop, patch: Crop, mask: Flags) -> Crop:
 def _with_subspaces(
     found: Collected, subject: Subject, drawn: RandomSubspaces | None, rng: np.random.Generator
 ) -> Collected:
-    """Scores of the subspaces that were `drawn`, and of as many others of a generator apart."""
+    """Return scores of the subspaces that were `drawn`, and of as many others of a generator
+    apart.
+    """
     embeddings = found.reading.embeddings
     again = None if drawn is None else subject.random_subspaces(rng.spawn(1)[0])
     if drawn is None or again is None or embeddings is None:
@@ -238,7 +243,9 @@ def _with_perturbed(subject: Subject, found: Collected, drawn: RandomSubspaces |
 
 
 def _masks(points: NDArray[np.float32], regions: RegionSet, size: int) -> Flags:
-    """(K, S, S); empty where a part has left the image, which then has no mean but still a map."""
+    """Return (K, S, S); empty where a part has left the image, which then has no mean but still a
+    map.
+    """
     try:
         return wide_masks(points, regions, size)
     except ValueError:
@@ -248,7 +255,7 @@ def _masks(points: NDArray[np.float32], regions: RegionSet, size: int) -> Flags:
 def _moved(
     subject: Subject, found: Collected, rows: NDArray[np.int64], regions: RegionSet
 ) -> dict[str, Reading]:
-    """What is said of the moved faces, by move."""
+    """Return what is said of the moved faces, by move."""
     out = {}
     size = found.faces[0].parts.shape[1]
     for name, move in MOVES.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from lesb_plugin.audit.evidence.edits import FAMILIES, KINDS, Canvas, edited, matched_masks
 from lesb_plugin.audit.evidence.faces import AuditFace
-from registry import DataError, progress
+from registry import DataError, map_shared
 
 __all__ = ["with_edits"]
 
@@ -22,23 +23,25 @@ _TRIES = 4
 def with_edits(
     faces: Sequence[AuditFace], per_face: int, seed: int, *, quiet: bool
 ) -> tuple[AuditFace, ...]:
-    """The real faces among `faces`, and `per_face` edits of each.
+    """Return the real faces among `faces`, and `per_face` edits of each.
 
     Families, strengths and single parts take turns; every draw depends on (seed, face, edit) alone.
     """
     reals = [face for face in faces if not face.fake]
     if len({face.identity for face in reals}) < 2:
-        raise DataError("--make-edits needs real faces of two people or more")
-    out = list(reals)
-    for at, face in enumerate(progress(reals, "making edits", unit="face", quiet=quiet)):
+        raise DataError("--make-edits needs real faces of at least two people")
+
+    def edits(at: int) -> list[AuditFace]:
         donor = _donor(reals, at)
-        out += [_edit(face, donor, (seed, at, turn), at * per_face + turn)
+        return [_edit(reals[at], donor, (seed, at, turn), at * per_face + turn)
                 for turn in range(per_face)]  # fmt: skip
-    return tuple(out)
+
+    made = map_shared(edits, range(len(reals)), "making edits", unit="face", quiet=quiet)
+    return (*reals, *itertools.chain.from_iterable(made))
 
 
 def _donor(reals: Sequence[AuditFace], at: int) -> AuditFace:
-    """The next face of somebody else."""
+    """Return the next face of somebody else."""
     rest = [*reals[at + 1 :], *reals[:at]]
     return next(face for face in rest if face.identity != reals[at].identity)
 
@@ -68,11 +71,11 @@ def _edit(face: AuditFace, donor: AuditFace, seed: tuple[int, int, int], turn: i
             mask=mask,
             source=face.crop,
         )
-    raise DataError(f"{_TRIES} edits in a row change nothing of the face of {face.identity}")
+    raise DataError(f"{_TRIES} edits in a row changed nothing in the face of {face.identity}")
 
 
 def _parts(count: int, turn: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """(K,) changed parts: one, which takes turns, or in a quarter of the edits several."""
+    """Return (K,) changed parts: one, which takes turns, or in a quarter of the edits several."""
     truth = np.zeros(count, np.bool_)
     truth[(turn // len(FAMILIES) + turn) % count] = True
     if count > 1 and rng.random() < _SEVERAL:

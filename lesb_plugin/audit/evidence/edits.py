@@ -32,7 +32,7 @@ class Canvas:
 
 
 def matched_masks(masks: Flags) -> Flags:
-    """Masks (K, S, S) grown or shrunk along their outlines to the median of their areas.
+    """Return masks (K, S, S) grown or shrunk along their outlines to the median of their areas.
 
     So that no part is named for its size.
     """
@@ -49,7 +49,7 @@ def matched_masks(masks: Flags) -> Flags:
 def edited(
     canvas: Canvas, mask: Flags, family: str, strength: float, rng: np.random.Generator
 ) -> Image:
-    """The crop with one family's change inside of `mask` (S, S), exact outside.
+    """Return the crop with one family's change inside of `mask` (S, S), exact outside.
 
     `strength` in (0, 1] is how much of the change is blended in; of a warp, how far it goes.
     ValueError where nothing visible comes of it.
@@ -61,7 +61,7 @@ def edited(
     mixed = canvas.image + share[..., None] * (changed.astype(np.float32) - canvas.image)
     out: Image = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
     if float(np.abs(out.astype(np.float32) - canvas.image)[mask].mean()) < 0.5:
-        raise ValueError(f"{family} changes next to nothing of this face")
+        raise ValueError(f"{family} changes almost nothing in this face")
     return out
 
 
@@ -101,7 +101,7 @@ def _warp(canvas: Canvas, soft: Mask, strength: float, rng: np.random.Generator)
 
 
 def _poisson(canvas: Canvas, soft: Mask, _strength: float, _rng: np.random.Generator) -> Image:
-    """Another person's part, its gradients solved into this face (Perez et al., 2003)."""
+    """Blend another person's part in, its gradients solved into this face (Perez et al., 2003)."""
     where = similarity_map(soft.shape, canvas.landmarks, canvas.donor_landmarks)
     donor = apply_map(canvas.donor, where, cv2.INTER_LINEAR)
     return clone(donor, canvas.image, (soft > 0).astype(np.uint8))

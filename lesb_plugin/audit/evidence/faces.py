@@ -26,7 +26,7 @@ from registry import (
     Video,
     crop_face,
     crop_mask,
-    progress,
+    map_shared,
 )
 
 __all__ = ["AuditFace", "FaceSet", "read_faces"]
@@ -72,18 +72,24 @@ def read_faces(
     reals_only: bool,
     quiet: bool,
 ) -> FaceSet:
-    """Every frame's main face, or those of as many evenly chosen identities as `limit` allows."""
+    """Return every frame's main face, or those of as many evenly chosen identities as `limit`
+    allows.
+    """
     given = [each for each in inputs.frames if each[0].label == 0 or not reals_only]
     if not given:
-        raise DataError("the data holds no real face to make edits of")
+        raise DataError("the data has no real face to edit")
     frames = _chosen(given, limit)
     sources = _sources(frames)
-    faces, failed = [], []
-    for video, frame in progress(frames, "reading faces", unit="face", quiet=quiet):
+
+    def read(frame: tuple[Video, Frame]) -> AuditFace | str:
         try:
-            faces.append(_read(inputs, regions, video, frame, sources))
+            return _read(inputs, regions, *frame, sources)
         except (DataError, ValueError) as error:  # ValueError: a part lies outside of the crop
-            failed.append(f"{frame.path}: {error}")
+            return f"{frame[1].path}: {error}"
+
+    found = map_shared(read, frames, "reading faces", unit="face", quiet=quiet)
+    faces = [each for each in found if isinstance(each, AuditFace)]
+    failed = [each for each in found if isinstance(each, str)]
     allowed = max_errors * len(frames) if max_errors < 1 else max_errors
     if len(failed) > allowed:
         raise DataError(
@@ -121,7 +127,7 @@ def _identity(video: Video) -> str:
 
 
 def _sources(frames: Sequence[tuple[Video, Frame]]) -> Mapping[str, Frame]:
-    """The one real image of an identity; an identity with several has no source."""
+    """Return the one real image of an identity; an identity with several has no source."""
     found: dict[str, list[Frame]] = {}
     for video, frame in frames:
         if video.label == 0 and video.identity:
@@ -139,7 +145,7 @@ def _read(
     image, face = inputs.reader.read_one(frame)
     crop = crop_face(image, face, inputs.crop)
     if crop.landmarks is None:
-        raise DataError("no landmarks, so no parts; name a landmarker with --landmarker")
+        raise DataError("no landmarks, and so no parts; name a landmarker with --landmarker")
     parts = wide_masks(crop.landmarks, regions, inputs.crop.size)
     if video.label == 0:
         return AuditFace(crop=crop, fake=False, identity=_identity(video), parts=parts)
@@ -167,7 +173,9 @@ def _read(
 def _perceived(
     video: Video, frame: Frame, image: NDArray[np.uint8], face: Face, regions: RegionSet
 ) -> Flags | None:
-    """What people took to be changed: the parts they clicked, else those they named; or None."""
+    """Return what people took to be changed: the parts they clicked, else those they named; or
+    None.
+    """
     if frame.clicks and face.landmarks is not None:
         places = np.array(frame.clicks) * image.shape[1::-1]  # (n, 2) pixels
         clicked = clicked_parts(places, face.landmarks, regions)
@@ -178,6 +186,6 @@ def _perceived(
 
 
 def _source(frame: Frame, image: NDArray[np.uint8], face: Face, inputs: AuditInputs) -> Crop | None:
-    """The real image cut as the fake is; None where the two do not lie on each other."""
+    """Return the real image cut as the fake is; None if the two do not coincide."""
     real, _ = inputs.reader.read_one(frame)
     return crop_face(real, face, inputs.crop) if real.shape == image.shape else None

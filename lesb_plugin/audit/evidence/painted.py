@@ -9,7 +9,7 @@ __all__ = ["painted"]
 
 
 def painted(masks: NDArray[np.bool_], z: NDArray[np.float64]) -> NDArray[np.float32]:
-    """(S, S): scores (K,) inside of masks (K, S, S), the greater one where two overlap.
+    """Return (S, S): scores (K,) inside of masks (K, S, S), the greater one where two overlap.
 
     What is in no part lies one standard deviation below the lowest part, and never above 0, which
     is what real faces have: nothing is said of it, so it never speaks for fake.

@@ -17,7 +17,7 @@ _OPAQUE = 0.6
 
 
 def outlined(image: Image, mask: Flags | None) -> Image:
-    """The image with a mask's outline in white on black; as it is without a mask."""
+    """Return the image with a mask's outline in white on black; as it is without a mask."""
     out = image.copy()
     if mask is not None:
         found = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
@@ -28,7 +28,7 @@ def outlined(image: Image, mask: Flags | None) -> Image:
 
 
 def scored(image: Image, masks: Flags, z: NDArray[np.float64]) -> Image:
-    """The parts (K, S, S) filled with the colours of their scores (K,)."""
+    """Return the parts (K, S, S) filled with the colours of their scores (K,)."""
     out = image.astype(np.float32)
     for mask, colour in zip(masks, _coloured(z), strict=True):
         out[mask] += _OPAQUE * (colour.astype(np.float32) - out[mask])
@@ -36,7 +36,7 @@ def scored(image: Image, masks: Flags, z: NDArray[np.float64]) -> Image:
 
 
 def mapped(image: Image, heat: NDArray[np.float32], limit: float) -> Image:
-    """A map (S, S) over the image, on a scale from 0 to `limit` that all faces share."""
+    """Return a map (S, S) over the image, on a scale from 0 to `limit` that all faces share."""
     scaled = np.clip(heat / limit if limit > 0 else heat * 0.0, 0.0, 1.0)
     colours = cv2.applyColorMap((scaled * 255).astype(np.uint8), _COLOURS)[..., ::-1]
     grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
@@ -44,12 +44,12 @@ def mapped(image: Image, heat: NDArray[np.float32], limit: float) -> Image:
 
 
 def colour_bar() -> Image:
-    """The colours of `SCALE` from its lower to its upper end."""
+    """Return the colours of `SCALE` from its lower to its upper end."""
     return np.repeat(_coloured(np.linspace(*SCALE, 256))[None], 12, axis=0)
 
 
 def _coloured(z: NDArray[np.float64]) -> Image:
-    """(K, 3) RGB."""
+    """Return (K, 3) RGB."""
     low, high = SCALE
     levels = np.clip((z - low) / (high - low), 0.0, 1.0) * 255
     colours = cv2.applyColorMap(np.rint(levels).astype(np.uint8)[:, None], _COLOURS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -24,13 +24,15 @@ from registry import (
     Explanation,
     QualityCalibratedDetector,
     Scores,
-    progress,
+    map_shared,
 )
 
 __all__ = ["Reading", "Subject"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+
+T = TypeVar("T")
 
 _FEWEST = 20  # reals of val: of fewer, 5 % are less than one
 
@@ -59,7 +61,7 @@ class _Batch(NamedTuple):
 
 
 class Subject:
-    """A detector and an explainer, fed with crops in batches."""
+    """A detector and an explainer, fed with crops in batches, which ranks share."""
 
     def __init__(
         self, inputs: AuditInputs, names: Sequence[str], batch_size: int, *, quiet: bool = False
@@ -70,15 +72,19 @@ class Subject:
 
     def fakes(self, crops: Sequence[Crop], label: str) -> Array:
         """Scores of fake (n,) in [0, 1]."""
-        batches = self._batches(crops, label)
-        scores = [self.inputs.detector.score(batch).fake for batch in batches]
+        scores = map_shared(
+            lambda batch: self.inputs.detector.score(batch).fake,
+            self._batches(crops),
+            label,
+            unit="batch",
+            quiet=self._quiet,
+        )
         return np.concatenate(scores) if scores else np.empty(0)
 
     def of_images(self, crop: Crop, images: NDArray[np.uint8]) -> Array:
-        """Scores of fake (n,) of images (n, S, S, 3) in place of a crop's."""
+        """Return scores of fake (n,) of images (n, S, S, 3) in place of a crop's."""
         crops = [replace(crop, image=image) for image in images]
-        starts = range(0, len(crops), self._batch)
-        batches = [crops[start : start + self._batch] for start in starts]
+        batches = self._batches(crops)
         return np.concatenate([self.inputs.detector.score(batch).fake for batch in batches])
 
     def read(self, crops: Sequence[Crop], masks: Sequence[Flags], label: str) -> Reading:
@@ -87,10 +93,13 @@ class Subject:
         Parts are scored by the explainer, by the mean of its map inside of each part where it has
         maps alone, or without an explainer by the detector, in log-odds.
         """
-        readings, done = [], 0
-        for batch in self._batches(crops, label):
-            readings.append(self._read(batch, masks[done : done + len(batch)]))
-            done += len(batch)
+        readings = map_shared(
+            lambda batch: self._read(*batch),
+            list(zip(self._batches(crops), self._batches(masks), strict=True)),
+            label,
+            unit="batch",
+            quiet=self._quiet,
+        )
         parts = np.concatenate([each.parts for each in readings])
         maps = [each.maps for each in readings if each.maps is not None]
         embeddings = [each.embeddings for each in readings if each.embeddings is not None]
@@ -101,10 +110,9 @@ class Subject:
             embeddings=np.concatenate(embeddings) if embeddings else None,
         )
 
-    def _batches(self, crops: Sequence[Crop], label: str) -> Any:
-        starts = range(0, len(crops), self._batch)
-        slices = [crops[start : start + self._batch] for start in starts]
-        return progress(slices, label, unit="batch", quiet=self._quiet)
+    def _batches(self, items: Sequence[T]) -> list[Sequence[T]]:
+        starts = range(0, len(items), self._batch)
+        return [items[start : start + self._batch] for start in starts]
 
     def _read(self, crops: Sequence[Crop], masks: Sequence[Flags]) -> _Batch:
         scores, embeddings = self._scored(crops)
@@ -112,9 +120,10 @@ class Subject:
             missing = [name for name in self.names if name not in scores.regions]
             if missing:
                 raise ConfigError(
-                    f"the detector scores no {missing[0]!r}; it scores"
-                    f" {', '.join(scores.regions) or 'no parts'}. Name what explains it with"
-                    " --explainer (`bench list explainers`), or its parts with --regions"
+                    f"the detector does not score {missing[0]!r}; it scores"
+                    f" {', '.join(scores.regions) or 'no parts'}. Choose an explainer for"
+                    " it with --explainer (`bench list explainers`), or parts with"
+                    " --regions"
                 )
             columns = [log_odds(scores.regions[n]) for n in self.names]
             return _Batch(scores.fake, np.stack(columns, axis=1), None, embeddings)
@@ -126,7 +135,9 @@ class Subject:
         return _Batch(scores.fake, np.array(parts, np.float64), _maps(explained), embeddings)
 
     def _scored(self, crops: Sequence[Crop]) -> tuple[Scores, NDArray[np.float32] | None]:
-        """Scores, and in the same forward pass what the detector embeds, if it shows that."""
+        """Return scores, and in the same forward pass what the detector embeds, if it shows
+        that.
+        """
         detector = self.inputs.detector
         if not isinstance(detector, EmbeddingDetector):
             return detector.score(crops), None
@@ -134,7 +145,7 @@ class Subject:
         return detector.score_embeddings(embeddings), embeddings
 
     def _means(self, explanation: Explanation, masks: Flags) -> list[float]:
-        """The mean inside of each part of that part's own map, or else of the face's."""
+        """Return the mean inside of each part of that part's own map, or else of the face's."""
         size, out = masks.shape[1], []
         for name, mask in zip(self.names, masks, strict=True):
             heat = explanation.maps.get(name, explanation.maps.get("face"))
@@ -151,7 +162,9 @@ class Subject:
         return model if isinstance(model, FittedLesb | FittedRoi) else None
 
     def random_subspaces(self, rng: np.random.Generator) -> RandomSubspaces | None:
-        """Of the embedding, as many as there are parts; None for a detector that is not LESB."""
+        """Draw random subspaces of the embedding, one per part; None for a detector that is not
+        LESB.
+        """
         model, embedder = self._fitted, self.inputs.embedder
         if model is None or embedder is None:
             return None
@@ -162,7 +175,7 @@ class Subject:
         return RandomSubspaces.drawn(direction, rank, len(self.names), rng)
 
     def val_reals(self) -> Scores | None:
-        """Scores of the real faces of the val split that the detector was fitted with.
+        """Return scores of the real faces of the val split that the detector was fitted with.
 
         None for an explainer, which the artefact says nothing of, for a detector that keeps none,
         for parts it does not score, and where they are too few to be a threshold.
@@ -175,14 +188,15 @@ class Subject:
         return val if known else None
 
     def val_sharpness(self) -> NDArray[np.float64] | None:
-        """Sharpness of the images of `val_reals`; None where it was not kept."""
+        """Return sharpness of the images of `val_reals`; None where it was not kept."""
         detector = self.inputs.detector
         if self.val_reals() is None or not isinstance(detector, QualityCalibratedDetector):
             return None
         return detector.val_sharpness
 
     def cost(self, crops: Sequence[Crop], rounds: int = 5) -> float | None:
-        """Seconds of explaining over seconds of the bare backbone: medians of runs that alternate.
+        """Return seconds of explaining over seconds of the bare backbone: medians of runs that
+        alternate.
 
         A first round warms up and does not count.
         """
@@ -207,7 +221,9 @@ def _seconds(call: Any) -> float:
 
 
 def _maps(explained: Sequence[Explanation]) -> NDArray[np.float32] | None:
-    """(n, h, w): each face's map, or the mean of its parts' maps; zeros where one has none."""
+    """Return (n, h, w): each face's map, or the mean of its parts' maps; zeros where one has
+    none.
+    """
     found = [_map_of(each) for each in explained]
     shape = next((each.shape for each in found if each is not None), None)
     if shape is None:

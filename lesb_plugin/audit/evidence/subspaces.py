@@ -41,7 +41,8 @@ class RandomSubspaces:
         return cls(drawn)
 
     def __call__(self, embeddings: NDArray[np.floating]) -> Array:
-        """(n, K) of what a detector embeds (n, D), of which the embedding is the first d numbers.
+        """Return (n, K) of what a detector embeds (n, D), of which the embedding is the first d
+        numbers.
 
         They are not centred, which is a constant for each part.
         """
@@ -50,7 +51,7 @@ class RandomSubspaces:
 
 
 def rank_beside(model: FittedLesb | FittedRoi, dim: int) -> int:
-    """How many directions the random subspaces of an embedding (d,) have.
+    """Count how many directions the random subspaces of an embedding (d,) have.
 
     As many as the fitted ones of `lesb`. `lesb_roi` has none: its scores are local because features
     are pooled part by part, and heads in random subspaces of those would be so too. What it is
@@ -63,6 +64,8 @@ def rank_beside(model: FittedLesb | FittedRoi, dim: int) -> int:
 
 
 def whole_direction(model: FittedLesb | FittedRoi, backbone: Backbone) -> NDArray[Any] | None:
-    """(d,) of the head on the whole embedding, the probe or the backbone's; None if not linear."""
+    """Return (d,) of the head on the whole embedding, the probe or the backbone's; None if not
+    linear.
+    """
     probe = model.probe if isinstance(model, FittedLesb) else model.model.probe
     return backbone.head_direction() if probe is None else probe.weight

@@ -29,7 +29,7 @@ _GROUPS = {
 
 
 def changed_parts(region: str, parts: Sequence[str], column: str = "region") -> Flags:
-    """(K,) of a manifest's `region`: one part, several (`eyes+mouth`), or the whole face.
+    """Return (K,) of a manifest's `region`: one part, several (`eyes+mouth`), or the whole face.
 
     So is its `perceived`; `column` is which of the two is read. Capital letters make no difference.
     A DataError for a word that is none of them.
@@ -39,8 +39,8 @@ def changed_parts(region: str, parts: Sequence[str], column: str = "region") -> 
     unknown = [word for word in words if word not in names and word not in WHOLE]
     if unknown or not words:
         raise DataError(
-            f"{column} {region!r} names no part; known: {', '.join(parts)}, several joined by +,"
-            " and face for the whole of it. Other parts come with --regions"
+            f"{column} {region!r} is not a part; known: {', '.join(parts)}, several joined"
+            " by +, and face for the whole face. Choose other parts with --regions"
         )
     if any(word in WHOLE for word in words):
         return np.ones(len(parts), np.bool_)
@@ -48,7 +48,9 @@ def changed_parts(region: str, parts: Sequence[str], column: str = "region") -> 
 
 
 def covered_parts(mask: Flags, masks: Flags) -> Flags:
-    """(K,) of a mask of changed pixels (S, S): parts (K, S, S) more than half inside of it."""
+    """Return (K,) of a mask of changed pixels (S, S): parts (K, S, S) more than half inside of
+    it.
+    """
     inside = (masks & mask).sum(axis=(1, 2))
     return np.asarray(2 * inside > masks.sum(axis=(1, 2)))
 
@@ -56,7 +58,8 @@ def covered_parts(mask: Flags, masks: Flags) -> Flags:
 def clicked_parts(
     clicks: NDArray[np.floating], landmarks: NDArray[np.floating], regions: RegionSet
 ) -> Flags:
-    """(K,) parts that one of the places (n, 2) lies in, or a tenth of an inter-ocular beside.
+    """Return (K,) parts that one of the places (n, 2) lies in, or a tenth of an inter-ocular
+    beside.
 
     Places and landmarks (P, 2) are in pixels of one image.
     """
@@ -70,12 +73,14 @@ def clicked_parts(
 
 
 def wide_masks(landmarks: NDArray[np.floating], regions: RegionSet, size: int) -> Flags:
-    """(K, S, S): each part and a tenth of an inter-ocular distance around it."""
+    """Return (K, S, S): each part and a tenth of an inter-ocular distance around it."""
     return part_masks(landmarks, regions, size, _AROUND) > 0
 
 
 def group_of(method: str) -> str:
-    """What is reported together: transplants, warps, in-painting, else the method by its name."""
+    """Return what is reported together: transplants, warps, in-painting, else the method by its
+    name.
+    """
     for group, words in _GROUPS.items():
         if any(word in method.lower() for word in words):
             return group

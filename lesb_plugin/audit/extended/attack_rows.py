@@ -34,7 +34,7 @@ Order = NDArray[np.int64]
 Falls = dict[str, dict[str, float]]  # of one face, by key of a row and by who ranks
 
 _LIME, _RANDOM = "LIME", "random"
-_TITLE = "fall of the score, attack on the top {count} {what}"
+_TITLE = "drop in score, attack on the top {count} {what}"
 _PARTS, _SEGMENTS = "parts", "segments"
 _NO_SLIC = "segments need scikit-image: pip install 'lesb-plugin[audit]'"
 
@@ -61,18 +61,23 @@ def attack_rows(study: Study) -> list[Row]:
     if study.z is not None:
         kinds.append(_PARTS)
     falls: dict[int, Falls] = {}  # of the faces that are finished
+
+    def attack(row: int, face: AuditFace) -> Falls | None:
+        before = float(study.found.reading.fake[row])
+        if before <= 0.5:
+            return None
+        lime = _lime(study, row, face) if slic else None
+        by_kind = [_falls(study, row, face, what, before, lime) for what in kinds]
+        falls[row] = {key: fall for each in by_kind for key, fall in each.items()}
+        return falls[row]
+
     try:
-        for row, face in study.faces("attacks"):
-            before = float(study.found.reading.fake[row])
-            if before > 0.5:
-                lime = _lime(study, row, face) if slic else None
-                by_kind = [_falls(study, row, face, what, before, lime) for what in kinds]
-                falls[row] = {key: fall for each in by_kind for key, fall in each.items()}
+        every = study.each_fake(attack, "attacks")
     except KeyboardInterrupt:
         if not falls:
             raise
         raise Stopped(_rows(study, kinds, falls)) from None
-    return _rows(study, kinds, falls)
+    return _rows(study, kinds, {row: each for row, each in every.items() if each is not None})
 
 
 def _rows(study: Study, kinds: list[str], falls: Mapping[int, Falls]) -> list[Row]:
@@ -112,7 +117,7 @@ def _row(study: Study, key: str, what: str, count: int, falls: Mapping[int, Fall
 def _falls(
     study: Study, row: int, face: AuditFace, what: str, before: float, lime: _Lime | None
 ) -> Falls:
-    """The falls of one face."""
+    """Return the falls of one face."""
     # A face's draws are its own, so that they do not depend on how long other attacks went on.
     rng = study.rng(f"attack {what} {row}")
     if what == _SEGMENTS:
@@ -158,7 +163,7 @@ def _segment_orders(
 
 
 def _lime(study: Study, row: int, face: AuditFace) -> _Lime:
-    """One fit, of which both the order of segments and that of parts are read."""
+    """Return one fit, of which both the order of segments and that of parts are read."""
     segments = slic_segments(face.crop.image)
     rng = study.rng(f"LIME {row}")
     coalitions = coalition_samples(study.config.lime_samples, int(segments.max()) + 1, rng)

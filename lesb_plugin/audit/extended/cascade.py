@@ -41,7 +41,7 @@ def cascade_rows(study: Study) -> list[Row]:
     embedder = study.subject.inputs.embedder
     network = None if embedder is None else embedder.backbone
     if not isinstance(network, nn.Module) or not resettable(network):
-        reason = "the detector has no backbone with layers that can be randomised"
+        reason = "the detector has no backbone whose layers could be randomised"
         return [unmeasured("cascade", "Spearman after randomising layers", reason)]
     layers = resettable(network)
     found: list[Row] = []
@@ -54,13 +54,17 @@ def cascade_rows(study: Study) -> list[Row]:
 
 
 def resettable(network: nn.Module) -> list[Any]:
-    """The layers that have `reset_parameters`, the last defined first, as Quantus walks them."""
+    """Return the layers that have `reset_parameters`, the last defined first, as Quantus walks
+    them.
+    """
     return [each for each in network.modules() if hasattr(each, "reset_parameters")][::-1]
 
 
 @contextmanager
 def randomised(network: nn.Module, layers: Sequence[Any], seed: int) -> Iterator[None]:
-    """The network with some layers as before any training, for as long as the context lasts."""
+    """Yield the network with some layers as before any training, for as long as the context
+    lasts.
+    """
     weights = {name: value.clone() for name, value in network.state_dict().items()}
     devices = sorted({each.device.index for each in weights.values() if each.device.type == "cuda"})
     try:
@@ -74,7 +78,7 @@ def randomised(network: nn.Module, layers: Sequence[Any], seed: int) -> Iterator
 
 
 def map_correlation(before: Map, after: Map) -> Array:
-    """(n,) Spearman's correlation over the cells of maps (n, h, w).
+    """Return (n,) Spearman's correlation over the cells of maps (n, h, w).
 
     NaN where the map was even before, which nothing can be compared with; 0 where it has become so.
     """
@@ -95,7 +99,7 @@ def _row(study: Study, depth: float, rows: NDArray[np.int64]) -> Row:
         values[EDGES][rows] = map_correlation(edges, edges)
         return mean_row(key, title, _AIM, values, study.draws, higher=False)
     if parts is None or reading.parts is None:
-        return unmeasured(key, title, "nothing is said any more of any face")
+        return unmeasured(key, title, "no explanation is left for any face")
     after = standardised(reading.parts, study.found.real[rows])
     before = standardised(parts, study.found.real)[rows]
     silent = bool((after.std(axis=0) == 0).any())
@@ -116,6 +120,6 @@ def _row(study: Study, depth: float, rows: NDArray[np.int64]) -> Row:
 
 
 def _edges(study: Study, row: int, shape: tuple[int, ...]) -> Map:
-    """(h, w) magnitude of the image's gradient."""
+    """Return (h, w) magnitude of the image's gradient."""
     slope = edge_map(study.found.faces[row].crop.image)
     return np.asarray(cv2.resize(slope, shape[::-1], interpolation=cv2.INTER_AREA), np.float32)

@@ -35,18 +35,20 @@ _BASELINES = {
     "blur": "blurred pixels",
 }
 _TITLES = {
-    "deletion": "mean fall as {} replace the highest-ranked",
+    "deletion": "mean drop as {} replace the highest-ranked",
     "insertion": "mean rise as the highest-ranked replace {}",
 }
 
 
 def ranked(heat: Map, rng: np.random.Generator) -> Order:
-    """Numbers of the pixels (H W,), the highest first; pixels alike are in random order."""
+    """Return numbers of the pixels (H W,), the highest first; pixels alike are in random order."""
     return np.lexsort((rng.random(heat.size), -heat.ravel()))
 
 
 def exchanged(image: Image, other: Image, order: Order) -> Image:
-    """(STEPS + 1, H, W, 3): the image with 0, 1/STEPS, ... and at last all pixels of the other."""
+    """Return (STEPS + 1, H, W, 3): the image with 0, 1/STEPS, ... and at last all pixels of the
+    other.
+    """
     out = np.repeat(image[None], STEPS + 1, axis=0)
     flat, source = out.reshape(STEPS + 1, -1, 3), other.reshape(-1, 3)
     for step in range(1, STEPS + 1):
@@ -56,7 +58,9 @@ def exchanged(image: Image, other: Image, order: Order) -> Image:
 
 
 def curve_area(scores: Array) -> Array:
-    """Area under curves (..., STEPS + 1) over the share of pixels exchanged, trapezoids; [0, 1]."""
+    """Return area under curves (..., STEPS + 1) over the share of pixels exchanged, trapezoids;
+    [0, 1].
+    """
     return np.asarray((scores[..., 1:] + scores[..., :-1]).mean(axis=-1) / 2.0, np.float64)
 
 
@@ -69,22 +73,39 @@ def curve_rows(study: Study) -> list[Row]:
     resolution, GradCAM where the detector has gradients, the centre, and the changed pixels first.
     """
     values: dict[str, dict[str, Array]] = {}
-    heats = _gradcam(study)
-    rng = study.rng("curves")
-    for row, face in study.faces("deletion and insertion"):
-        orders = {who: ranked(heat, rng) for who, heat in _heats(study, row, face, rng)}
-        if row in heats:
-            orders[_GRADCAM] = ranked(heats[row], rng)
-        for baseline, other in _baselines(face).items():
-            for key, found in _areas(study, face, other, orders).items():
-                columns = values.setdefault(f"curves.{key}_{baseline}", {})
-                for who, value in found.items():
-                    columns.setdefault(who, study.column())[row] = value
+    for row, by_key in _of_faces(study).items():
+        for key, found in by_key.items():
+            columns = values.setdefault(key, {})
+            for who, value in found.items():
+                columns.setdefault(who, study.column())[row] = value
     return [
         _row(study, kind, baseline, values.get(f"curves.{kind}_{baseline}"))
         for kind in _TITLES
         for baseline in _BASELINES
     ]
+
+
+def _of_faces(study: Study) -> dict[int, dict[str, dict[str, float]]]:
+    """Mean falls and rises by row of a face, by key and by who ranks the pixels."""
+    heats = _gradcam(study)
+    rng = study.rng("curves")
+    turns = iter(study.fakes.tolist())  # one generator draws for all faces, in this order
+
+    def drawn(row: int, face: AuditFace) -> dict[str, Order]:
+        orders = {who: ranked(heat, rng) for who, heat in _heats(study, row, face, rng)}
+        return orders | ({_GRADCAM: ranked(heats[row], rng)} if row in heats else {})
+
+    def areas(row: int, face: AuditFace) -> dict[str, dict[str, float]]:
+        while (turn := next(turns)) != row:
+            drawn(turn, study.found.faces[turn])  # of another rank
+        orders = drawn(row, face)
+        return {
+            f"curves.{key}_{baseline}": found
+            for baseline, other in _baselines(face).items()
+            for key, found in _areas(study, face, other, orders).items()
+        }
+
+    return study.each_fake(areas, "deletion and insertion")
 
 
 def _row(study: Study, kind: str, baseline: str, values: Mapping[str, Array] | None) -> Row:
@@ -97,7 +118,7 @@ def _row(study: Study, kind: str, baseline: str, values: Mapping[str, Array] | N
 def _areas(
     study: Study, face: AuditFace, other: Image, orders: Mapping[str, Order]
 ) -> dict[str, dict[str, float]]:
-    """Mean fall and rise by who ranks the pixels, all scored together."""
+    """Return mean fall and rise by who ranks the pixels, all scored together."""
     image = face.crop.image
     series = [
         exchanged(*pair, order)[1:-1]
@@ -123,7 +144,7 @@ def _baselines(face: AuditFace) -> dict[str, Image]:
 def _heats(
     study: Study, row: int, face: AuditFace, rng: np.random.Generator
 ) -> Iterator[tuple[str, Map]]:
-    """What ranks the pixels of a face, (S, S) each."""
+    """Yield what ranks the pixels of a face, (S, S) each."""
     size, maps = face.parts.shape[1], study.found.reading.maps
     grid = _GRID if maps is None else maps.shape[1:]
     changed = face.parts[study.found.truth[row]].any(axis=0) if face.mask is None else face.mask
@@ -134,7 +155,7 @@ def _heats(
 
 
 def _gradcam(study: Study) -> dict[int, Map]:
-    """Maps (S, S) by row; none of a detector that torch cannot differentiate."""
+    """Return maps (S, S) by row; none of a detector that torch cannot differentiate."""
     try:
         explain = build_cam(study.subject.inputs.detector, ExplainOptions(method="gradcam"))
         maps = study.read(explain, study.fakes, _GRADCAM).maps

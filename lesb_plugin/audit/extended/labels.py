@@ -17,7 +17,7 @@ from lesb_plugin.lesb.heads import HeadRecipe, Labelled, train_heads
 from lesb_plugin.roi.detector import RoiDetector
 from lesb_plugin.roi.encoding import part_features
 from lesb_plugin.roi.heads import Examples, PartRecipe, train_part_heads
-from registry import Crop, EmbeddingDetector, LocalDetector, progress
+from registry import Crop, EmbeddingDetector, LocalDetector, map_shared
 
 __all__ = ["labels_row"]
 
@@ -41,7 +41,7 @@ class _Refit:
 
 
 def labels_row(study: Study) -> list[Row]:
-    """Recall as in `right_part`, of heads fitted anew on faces whose labels were exchanged.
+    """Return recall as in `right_part`, of heads fitted anew on faces whose labels were exchanged.
 
     On one half of the people heads of the detector's own kind learn the labels of other faces, and
     score the other half; the mean of SHUFFLES exchanges. Range [0, 1], lower is better. Chance is
@@ -62,12 +62,13 @@ def labels_row(study: Study) -> list[Row]:
     truth = found.truth[rows] & found.single[rows, None]
     rng = study.rng(_KEY)
     shuffles = [rng.permuted(np.arange(len(rows))) for _ in range(SHUFFLES)]
-    shares = [
-        named_share(_scored(refit, fold, order, found.real[rows], seed), truth)
-        for seed, order in enumerate(
-            progress([*shuffles, np.arange(len(rows))], _TITLE, quiet=study.config.quiet)
-        )
-    ]
+    orders = list(enumerate([*shuffles, np.arange(len(rows))]))
+    shares = map_shared(
+        lambda each: named_share(_scored(refit, fold, each[1], found.real[rows], each[0]), truth),
+        orders,
+        _TITLE,
+        quiet=study.config.quiet,
+    )
 
     def recall(share: Array) -> Callable[[Array], Array]:
         return lambda weights: macro_recall(share, truth, weights[:, rows])
@@ -102,7 +103,7 @@ def _scored(
 
 
 def _refit(study: Study, rows: Rows) -> _Refit | str:
-    """How the detector's heads are fitted anew, or why they cannot be."""
+    """Return how the detector's heads are fitted anew, or why they cannot be."""
     detector, found = study.subject.inputs.detector, study.found
     crops = [found.faces[row].crop for row in rows]
     if study.subject.inputs.explain is not None:
@@ -114,14 +115,14 @@ def _refit(study: Study, rows: Rows) -> _Refit | str:
         local = detector.project(_embedded(detector, crops, study.config.batch))
         inputs = np.stack([local[name] for name in found.names])
         return _of_lesb(inputs, (~found.real[rows]).astype(np.int64))
-    return "the detector has no heads of parts that could be refitted"
+    return "the detector has no part heads that could be refitted"
 
 
 def _embedded(
     detector: EmbeddingDetector | LocalDetector, crops: list[Crop], size: int
 ) -> NDArray[np.float32]:
     batches = [crops[at : at + size] for at in range(0, len(crops), size)]
-    return np.concatenate([detector.embed(batch) for batch in batches])
+    return np.concatenate(map_shared(detector.embed, batches, "embeddings", quiet=True))
 
 
 def _of_lesb(inputs: Inputs, labels: NDArray[np.int64]) -> _Refit:

@@ -32,7 +32,7 @@ _NO_GRADIENT = "torch cannot differentiate this detector's logits (registry.Diff
 
 
 def method_rows(study: Study) -> list[Row]:
-    """For each method "right part first", and for maps their relevance rank in the mask.
+    """Return "right part first" for each method, and for maps their relevance rank in the mask.
 
     Part scores of a method with maps are the maps' means inside of the parts, as with --explainer;
     all are measured by what the method says of reals. Definitions: `naming_row`, and
@@ -47,7 +47,9 @@ def method_rows(study: Study) -> list[Row]:
 
 
 def rivals(rows: Sequence[Row]) -> str:
-    """A sentence on methods that name the right part as well as the explanation; "" if none do."""
+    """Return a sentence on methods that name the right part as well as the explanation; "" if none
+    do.
+    """
     named = [row for row in rows if row.key.startswith("methods.") and OWN in row.controls]
     named = [row for row in named if not row.key.endswith(".rank")]
     own = next((row.controls[OWN].value for row in named), None)
@@ -59,7 +61,7 @@ def rivals(rows: Sequence[Row]) -> str:
     if not better:
         return ""
     return (
-        f"At naming the right part the explanation ({number(own)} on {named[0].n} fakes) is no"
+        f"The explanation ({number(own)} on {named[0].n} fakes) names the right part no"
         f" better than {', '.join(better)}."
     )
 
@@ -97,7 +99,7 @@ def _rows(study: Study, name: str, build: Build) -> Iterator[Row]:
         yield unmeasured(key, _title(name), str(error))
         return
     if reading.parts is None:
-        yield unmeasured(key, _title(name), "it says nothing of these faces")
+        yield unmeasured(key, _title(name), "it gives nothing for these faces")
     else:
         z = standardised(reading.parts, study.found.real[rows])
         yield naming_row(study, key, _title(name), rows, z)
@@ -121,5 +123,5 @@ def _rank(study: Study, name: str, maps: Map) -> Row:
             column = values.setdefault(who, study.column())
             column[row] = localisation.relevance_rank(each, face.mask)
     if not values:
-        return unmeasured(key, title, "no fake has a mask of what was changed")
+        return unmeasured(key, title, "no fake has a mask of the changed pixels")
     return mean_row(key, title, Aim(f"beats {CONSTANT}", above=CONSTANT), values, study.draws)

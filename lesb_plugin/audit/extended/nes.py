@@ -32,7 +32,8 @@ class NesRecipe:
 def attacked(
     score: Score, image: Image, mask: NDArray[np.bool_], recipe: NesRecipe, rng: np.random.Generator
 ) -> Image:
-    """The image (S, S, 3) with pixels of the mask (S, S) changed so that its score of fake falls.
+    """Return the image (S, S, 3) with pixels of the mask (S, S) changed so that its score of fake
+    falls.
 
     It ends after `steps`, or as soon as the face passes for real (log-odds below 0). Every image
     that is scored has 8 bits, like all that a detector ever gets: noise of a quarter of a level
@@ -60,7 +61,7 @@ def _noise(shape: tuple[int, ...], sigma: float, rng: np.random.Generator) -> Le
 
 
 def _filled(image: Image, inside: NDArray[np.int64], values: Levels) -> Image:
-    """(n, S, S, 3): the image with values (n, m, 3) in the places of m pixels."""
+    """Return (n, S, S, 3): the image with values (n, m, 3) in the places of m pixels."""
     out = np.repeat(image[None], len(values), axis=0)
     out.reshape(len(values), -1, 3)[:, inside] = values
     return out

@@ -13,6 +13,7 @@ from lesb_plugin.audit.extended.shapley_rows import shapley_rows
 from lesb_plugin.audit.extended.study import Stopped, Study
 from lesb_plugin.audit.rows.compared import unmeasured
 from lesb_plugin.audit.rows.row import Row
+from registry import this_rank
 
 __all__ = ["extended_rows"]
 
@@ -24,11 +25,11 @@ _ROWS: Mapping[str, Callable[[Study], list[Row]]] = {
     "labels": labels_row,
     "attack": attack_rows,  # the longest by far
 }
-_STOPPED = "stopped before it was measured"
+_STOPPED = "stopped before it could be measured"
 
 
 def extended_rows(study: Study, wanted: Collection[str]) -> tuple[list[Row], bool]:
-    """Rows of the keys `wanted`; none for an explanation that says nothing of any face.
+    """Return rows of the keys `wanted`; none for an explanation that says nothing of any face.
 
     They take up to hours: Ctrl-C ends them early, and those that were finished count, as do the
     faces that were attacked by then. The second value says whether that happened.
@@ -40,9 +41,11 @@ def extended_rows(study: Study, wanted: Collection[str]) -> tuple[list[Row], boo
     for at, key in enumerate(keys):
         try:
             found += _ROWS[key](study)
-        except Stopped as stopped:
-            return [*found, *stopped.rows, *_unmeasured(keys[at + 1 :])], True
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
+            if this_rank().count > 1:  # the others may be at another row
+                raise
+            if isinstance(stop, Stopped):
+                return [*found, *stop.rows, *_unmeasured(keys[at + 1 :])], True
             return [*found, *_unmeasured(keys[at:])], True
     return found, False
 

@@ -23,7 +23,7 @@ _KEY, _TITLE = "shapley", "Spearman with Shapley values, pristine baseline"
 
 
 def shapley_rows(study: Study) -> list[Row]:
-    """Two rows, of fakes whose source is known.
+    """Return two rows, of fakes whose source is known.
 
     `shapley`: the mean over faces of the Spearman correlation of a face's part scores with the
     exact Shapley values of its parts in the score of fake. Range [-1, 1], higher is better; between
@@ -37,12 +37,16 @@ def shapley_rows(study: Study) -> list[Row]:
     if not sourced.any():
         return [unmeasured(_KEY, _TITLE, "no fake has a known source")]
     if parts > _MOST_PARTS:
-        reason = f"{parts} parts have {2**parts} sets, which are not all scored"
+        reason = f"{parts} parts have {2**parts} subsets, too many to score"
         return [unmeasured(_KEY, _TITLE, reason)]
     values = np.full(found.truth.shape, np.nan)
-    for row, face in study.faces("Shapley values of parts"):
-        if face.source is not None:
-            values[row] = part_values(study, face)
+
+    def value(_row: int, face: AuditFace) -> Array | None:
+        return None if face.source is None else part_values(study, face)
+
+    for row, each in study.each_fake(value, "Shapley values of parts").items():
+        if each is not None:
+            values[row] = each
     rows = study.fakes[sourced]
     title = "right part first, Shapley values, pristine baseline"
     named = naming_row(study, f"{_KEY}.right_part", title, rows, values[rows])
@@ -57,7 +61,7 @@ def shapley_rows(study: Study) -> list[Row]:
 
 
 def part_values(study: Study, face: AuditFace) -> Array:
-    """(K,) Shapley values of the parts; they sum to s(x) - s(x with all parts restored).
+    """Return (K,) Shapley values of the parts; they sum to s(x) - s(x with all parts restored).
 
     The players are the parts; what is in none of them stays as it is in the fake.
     """

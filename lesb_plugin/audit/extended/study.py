@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from lesb_plugin.audit.measures.naming import standardised
 from lesb_plugin.audit.options import AuditConfig
 from lesb_plugin.audit.rows.map_rows import enlarged
 from lesb_plugin.audit.rows.row import Row
-from registry import Explain, progress
+from registry import Explain, map_shared
 
 __all__ = ["Image", "Map", "Stopped", "Study"]
 
@@ -25,6 +26,7 @@ Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
 Map = NDArray[np.float32]
 Rows = NDArray[np.int64]
+R = TypeVar("R")
 
 
 class Stopped(KeyboardInterrupt):
@@ -67,20 +69,22 @@ class Study:
         )
 
     def rng(self, key: str) -> np.random.Generator:
-        """Of one row: what a row draws does not depend on which others are measured."""
+        """Return the generator of one row: its draws do not depend on which others are measured."""
         return np.random.default_rng([self.config.seed, *key.encode()])
 
-    def faces(self, label: str) -> Iterator[tuple[int, AuditFace]]:
-        """The chosen fakes and their rows, under a bar."""
+    def each_fake(self, call: Callable[[int, AuditFace], R], label: str) -> dict[int, R]:
+        """`call(row, face)` of the chosen fakes by their rows, under a bar; ranks share them."""
         pairs = [(int(row), self.found.faces[row]) for row in self.fakes]
-        return progress(pairs, label, unit="face", quiet=self.config.quiet)
+        quiet = self.config.quiet
+        found = map_shared(lambda pair: call(*pair), pairs, label, unit="face", quiet=quiet)
+        return {row: each for (row, _), each in zip(pairs, found, strict=True)}
 
     def column(self) -> Array:
-        """(n,) of NaN, to be filled for some faces."""
+        """Return (n,) of NaN, to be filled for some faces."""
         return np.full(len(self.found.faces), np.nan)
 
     def heat(self, row: int) -> Map:
-        """(S, S): the explanation of a face by pixel.
+        """Return (S, S): the explanation of a face by pixel.
 
         Its map, or its part scores painted into their parts.
         """
@@ -92,13 +96,13 @@ class Study:
         return painted(face.parts, self.z[row])
 
     def read(self, explain: Explain, rows: Rows, label: str) -> Reading:
-        """What another explainer of the same detector says of the faces of some rows."""
+        """Return what another explainer of the same detector says of the faces of some rows."""
         inputs = replace(self.subject.inputs, explain=explain)
         other = Subject(inputs, self.subject.names, self.config.batch, quiet=self.config.quiet)
         return self.read_again(rows, label, other)
 
     def read_again(self, rows: Rows, label: str, subject: Subject | None = None) -> Reading:
-        """The same explanation anew, for a detector that has changed."""
+        """Return the same explanation anew, for a detector that has changed."""
         faces = [self.found.faces[row] for row in rows]
         return (subject or self.subject).read(
             [face.crop for face in faces], [face.parts for face in faces], label

@@ -12,12 +12,12 @@ Array = NDArray[np.float64]
 
 
 def alike(scores: Array) -> NDArray[np.bool_]:
-    """(n,) rows of an (n, K) array in which only rounding tells one part from another."""
+    """Return (n,) rows of an (n, K) array in which only rounding tells one part from another."""
     return np.asarray((_centred(scores) == 0.0).all(axis=1))
 
 
 def pearson(one: Array, other: Array) -> Array:
-    """(n,) correlation of each row of two (n, K) arrays.
+    """Return (n,) correlation of each row of two (n, K) arrays.
 
     Range [-1, 1], higher is better. NaN for a row with a NaN; 0 for one in which all parts are
     alike, which tells no part from another. Elsewhere scipy.stats.pearsonr.
@@ -26,7 +26,7 @@ def pearson(one: Array, other: Array) -> Array:
 
 
 def spearman(one: Array, other: Array) -> Array:
-    """(n,) rank correlation of each row of two (n, K) arrays; ties have their mean rank.
+    """Return (n,) rank correlation of each row of two (n, K) arrays; ties have their mean rank.
 
     Range [-1, 1], higher is better. NaN for a row with a NaN; 0 for one in which all parts are
     alike, which ranks nothing. Elsewhere scipy.stats.spearmanr.
@@ -35,7 +35,7 @@ def spearman(one: Array, other: Array) -> Array:
 
 
 def kendall(one: Array, other: Array) -> Array:
-    """(n,) Kendall's tau-b of each row of two (n, K) arrays.
+    """Return (n,) Kendall's tau-b of each row of two (n, K) arrays.
 
     Range [-1, 1], higher is better: the share of pairs of parts in the same order less that in the
     opposite one. NaN and ties as in `spearman`. Elsewhere scipy.stats.kendalltau.
@@ -46,7 +46,7 @@ def kendall(one: Array, other: Array) -> Array:
 
 
 def _centred(scores: Array) -> Array:
-    """Each row less its mean; exactly 0 where only rounding tells its parts apart."""
+    """Return each row less its mean; exactly 0 where only rounding tells its parts apart."""
     centred = scores - scores.mean(axis=1, keepdims=True)
     largest = [abs(each).max(axis=1, keepdims=True) for each in (centred, scores)]
     return np.where(largest[0] <= 1e-12 * largest[1], 0.0, centred)

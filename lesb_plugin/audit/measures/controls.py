@@ -59,14 +59,14 @@ def part_controls(
 
 
 def shuffled(z: Array, rng: np.random.Generator) -> Array:
-    """The scores (n, K) of each face under the names of parts drawn anew."""
+    """Return the scores (n, K) of each face under the names of parts drawn anew."""
     count, parts = z.shape
     order = rng.permuted(np.tile(np.arange(parts), (count, 1)), axis=1)
     return np.take_along_axis(z, order, axis=1)
 
 
 def constant_part(truth: Flags) -> Array:
-    """(n, K) scores that always name the part that was changed most often."""
+    """Return (n, K) scores that always name the part that was changed most often."""
     scores = np.zeros(truth.shape)
     scores[:, commonest(truth)] = 1.0
     return scores
@@ -82,14 +82,14 @@ def constant_alarm(truth: Flags, real: Flags) -> Array:
 
 
 def commonest(truth: Flags) -> int:
-    """The part that was changed most often."""
+    """Return the part that was changed most often."""
     return int(truth.sum(axis=0).argmax())
 
 
 def map_controls(
     mask: Flags, constant: Flags, noise: NDArray[np.float32]
 ) -> dict[str, NDArray[np.float32]]:
-    """Maps (S, S) by control for one face: `constant` is the mask of the part always named.
+    """Return maps (S, S) by control for one face: `constant` is the mask of the part always named.
 
     The random map is `noise` (S, S) of the explanation's own resolution.
     """
@@ -102,14 +102,14 @@ def map_controls(
 
 
 def centre_map(size: int) -> NDArray[np.float32]:
-    """A Gaussian about the centre, its deviation a quarter of the side."""
+    """Return a Gaussian about the centre, its deviation a quarter of the side."""
     place = (np.arange(size) - (size - 1) / 2.0) / (size / 4.0)
     bell = np.exp(-0.5 * place**2)
     return np.outer(bell, bell).astype(np.float32)
 
 
 def edge_map(image: Image) -> NDArray[np.float32]:
-    """(S, S): the length of the gradient of an image (S, S, 3)."""
+    """Return (S, S): the length of the gradient of an image (S, S, 3)."""
     import cv2
 
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
@@ -118,6 +118,6 @@ def edge_map(image: Image) -> NDArray[np.float32]:
 
 
 def part_edges(image: Image, masks: Flags) -> Array:
-    """(K,) means of `edge_map` inside of masks (K, S, S); NaN in an empty one."""
+    """Return (K,) means of `edge_map` inside of masks (K, S, S); NaN in an empty one."""
     slope = edge_map(image)
     return np.array([slope[mask].mean() if mask.any() else np.nan for mask in masks], np.float64)

@@ -13,7 +13,7 @@ Flags = NDArray[np.bool_]
 
 
 def auc(positive: Flags, scores: Array, weights: Array) -> Array:
-    """(D,) area under the ROC curve of scores (n,) for each row of weights (D, n).
+    """Return (D,) area under the ROC curve of scores (n,) for each row of weights (D, n).
 
     The chance that a positive scores above a negative, ties one half. Range [0, 1], 0.5 is chance;
     scikit-learn's roc_auc_score with sample_weight.
@@ -30,7 +30,8 @@ def auc(positive: Flags, scores: Array, weights: Array) -> Array:
 
 
 def auc_matrix(scores: Array, truth: Flags, real: Flags, weights: Array) -> Array:
-    """(D, K, K): A[k, j] is the AUC of part k's score, faces with only part j changed to reals.
+    """Return (D, K, K): A[k, j] is the AUC of part k's score, faces with only part j changed to
+    reals.
 
     `scores` and `truth` are (n, K), `real` (n,). NaN for a part j that was never changed alone.
     """
@@ -48,13 +49,15 @@ def auc_matrix(scores: Array, truth: Flags, real: Flags, weights: Array) -> Arra
 
 
 def diagonal(matrix: Array) -> Array:
-    """(D,) mean of A[k, k]: does a part's score see a change of that part? Higher is better."""
+    """Return (D,) mean of A[k, k]: does a part's score see a change of that part? Higher is
+    better.
+    """
     own = np.diagonal(matrix, axis1=1, axis2=2)  # (D, K)
     return np.asarray(own[:, ~np.isnan(own).all(axis=0)].mean(axis=1), np.float64)
 
 
 def selectivity(matrix: Array) -> Array:
-    """(D,) mean over k of A[k, k] - max_{j != k} A[k, j].
+    """Return (D,) mean over k of A[k, k] - max_{j != k} A[k, j].
 
     Range [-1, 1], higher is better; 0 where a part's score rises as much for another part, 0.5
     where it sees its own part always and another's never.
@@ -71,7 +74,7 @@ def selectivity(matrix: Array) -> Array:
 
 
 def redundancy(scores: Array, weights: Array) -> Array:
-    """(D,) mean Pearson correlation of two parts' scores (n, K), over all pairs of parts.
+    """Return (D,) mean Pearson correlation of two parts' scores (n, K), over all pairs of parts.
 
     Range [-1, 1], lower is better: at 1 every part says the same.
     """
@@ -89,7 +92,8 @@ def redundancy(scores: Array, weights: Array) -> Array:
 
 
 def rank_correlation(one: Array, other: Array, weights: Array) -> Array:
-    """(D,) mean over parts of the Spearman correlation over faces of two (n, K); ranks are of all.
+    """Return (D,) mean over parts of the Spearman correlation over faces of two (n, K); ranks are
+    of all.
 
     Range [-1, 1]; NaN where a part has the same score on all faces.
     """

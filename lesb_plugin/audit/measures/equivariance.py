@@ -31,7 +31,7 @@ class Move:
     flip: bool = False
 
     def matrix(self, size: int) -> NDArray[np.float64]:
-        """(2, 3), of pixel coordinates."""
+        """Return (2, 3), of pixel coordinates."""
         centre = (size - 1) / 2.0
         turn = cv2.getRotationMatrix2D((centre, centre), self.angle, self.scale)
         turn[:, 2] += np.array(self.shift) * size
@@ -49,14 +49,16 @@ MOVES: Mapping[str, Move] = {
 
 
 def move_image(image: Image | Map, move: Move) -> Image | Map:
-    """A square image or map moved; what comes from beyond its border is black, or 0."""
+    """Return a square image or map moved; what comes from beyond its border is black, or 0."""
     size = image.shape[0]
     moved: Image | Map = cv2.warpAffine(image, move.matrix(size), (size, size))
     return moved
 
 
 def move_points(points: NDArray[np.float32], move: Move, size: int) -> NDArray[np.float32]:
-    """Landmarks (68 | 81, 2) of the moved image; of a mirrored one left and right are swapped."""
+    """Return landmarks (68 | 81, 2) of the moved image; of a mirrored one left and right are
+    swapped.
+    """
     rest = Move(shift=move.shift, angle=move.angle, scale=move.scale).matrix(size)
     start = mirror(points, size) if move.flip else points
     return np.asarray(start @ rest[:, :2].T + rest[:, 2], np.float32)
@@ -94,7 +96,7 @@ def border_share(heat: Map, move: Move) -> float:
 
 
 def in_corner(heat: Map) -> float:
-    """Share of the map's highest cells (h, w), before it is enlarged, that are corners.
+    """Return share of the map's highest cells (h, w), before it is enlarged, that are corners.
 
     0 or 1 where one cell is the highest; lower is better, chance is 4 / (h w).
     """

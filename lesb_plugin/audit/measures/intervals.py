@@ -42,17 +42,18 @@ class Draws:
         self._ones = np.ones((1, len(fake)))
 
     def figure(self, statistic: Statistic) -> Figure:
-        """The statistic of the sample itself, and where 95 % of the draws put it."""
+        """Return the statistic of the sample itself, and where 95 % of the draws put it."""
         value = float(statistic(self._ones)[0])
         if np.isnan(value):
-            return Figure(reason="no face says anything about it")
+            return Figure(reason="no face has a value for it")
         values = [statistic(block) for block in self._weights]
         found = interval(np.concatenate(values) if values else np.empty(0))
         return Figure(value, found.low, found.high, found.reason)
 
 
 def of_share(flags: NDArray[np.bool_], reason: str = "") -> Figure:
-    """The share of flags (n,) that are set, and its exact interval (Clopper and Pearson, 1934).
+    """Return the share of flags (n,) that are set, and its exact interval (Clopper and Pearson,
+    1934).
 
     It takes them for independent: faces of one person count as faces of several.
     """
@@ -61,7 +62,7 @@ def of_share(flags: NDArray[np.bool_], reason: str = "") -> Figure:
 
 
 def overlap(one: Figure, other: Figure) -> bool:
-    """Whether two intervals have a point in common; False where one is missing."""
+    """Say whether two intervals have a point in common; False where one is missing."""
     if one.low is None or one.high is None or other.low is None or other.high is None:
         return False
     return one.low <= other.high and other.low <= one.high

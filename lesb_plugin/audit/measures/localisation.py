@@ -16,7 +16,8 @@ Mask = NDArray[np.bool_]
 
 
 def relevance_mass(heat: Map, mask: Mask) -> float:
-    """Share of the map's mass inside of the mask (Kohlbrenner et al., 2020; Arras et al., 2022).
+    """Return share of the map's mass inside of the mask (Kohlbrenner et al., 2020; Arras et al.,
+    2022).
 
     Range [0, 1], higher is better; an even map has the mask's share of the area. 0 for a map that
     nowhere speaks for fake. Quantus: AttributionLocalisation(positive_attributions=True), and for
@@ -28,7 +29,7 @@ def relevance_mass(heat: Map, mask: Mask) -> float:
 
 
 def concentration(heat: Map, mask: Mask) -> float:
-    """Relevance mass over the mask's share of the area: 1 for an even map, higher is better.
+    """Return relevance mass over the mask's share of the area: 1 for an even map, higher is better.
 
     Comparable between masks of different size; at most area of the image / area of the mask.
     """
@@ -36,7 +37,7 @@ def concentration(heat: Map, mask: Mask) -> float:
 
 
 def relevance_rank(heat: Map, mask: Mask) -> float:
-    """Share of the mask among its own number of highest pixels (Arras et al., 2022).
+    """Return share of the mask among its own number of highest pixels (Arras et al., 2022).
 
     Range [0, 1], higher is better, chance is the mask's share of the area. Pixels that tie at the
     threshold count with the share of them that fits. Without ties Quantus: RelevanceRankAccuracy.
@@ -50,7 +51,8 @@ def relevance_rank(heat: Map, mask: Mask) -> float:
 
 
 def pointing(heat: Map, mask: Mask) -> float:
-    """The pointing game (Zhang et al., 2018): share of the map's highest pixels inside of the mask.
+    """Return the pointing game (Zhang et al., 2018): share of the map's highest pixels inside of
+    the mask.
 
     0 or 1 where one pixel is the highest, and then Quantus: PointingGame; higher is better.
     """

@@ -51,7 +51,9 @@ def on_scale(still: Array, changed: Array, real: Flags) -> Array:
 
 
 def named_share(z: Array, truth: Flags) -> Array:
-    """(n,) in [0, 1]: 1 where the part with the highest z was changed, m parts alike share it."""
+    """Return (n,) in [0, 1]: 1 where the part with the highest z was changed, m parts alike share
+    it.
+    """
     top = z == z.max(axis=1, keepdims=True)
     return np.asarray((top & truth).sum(axis=1) / top.sum(axis=1), np.float64)
 
@@ -69,12 +71,12 @@ def macro_recall(share: Array, truth: Flags, weights: Array) -> Array:
 
 
 def raised(z: Array, real: Flags) -> Flags:
-    """(n, K): which parts score above the 95th percentile that their reals have."""
+    """Return (n, K): which parts score above the 95th percentile that their reals have."""
     return np.asarray(z > np.percentile(z[real], _RAISED, axis=0))
 
 
 def jaccard(flags: Flags, truth: Flags) -> Array:
-    """(n,): parts both pointed out and changed, over parts that are either; 1 where none is.
+    """Return (n,): parts both pointed out and changed, over parts that are either; 1 where none is.
 
     Range [0, 1], higher is better; scikit-learn's jaccard_score(average="samples", zero_division=1)
     is its mean.
@@ -85,7 +87,7 @@ def jaccard(flags: Flags, truth: Flags) -> Array:
 
 
 def alarms(z: Array, fold: NDArray[np.int64]) -> Array:
-    """(n,) of real faces, 0 or 1: max_k z_k above its 95th percentile on the other fold.
+    """Return (n,) of real faces, 0 or 1: max_k z_k above its 95th percentile on the other fold.
 
     The threshold comes from other people than it is applied to. The mean is the share of real faces
     in which a part would be singled out: range [0, 1], 0.05 is what is promised.
@@ -100,7 +102,7 @@ def alarms(z: Array, fold: NDArray[np.int64]) -> Array:
 
 
 def alarms_beyond(scores: Array, val: Array) -> Flags:
-    """(n,) of real faces: max_k z_k above the 95th percentile that it has among val's reals.
+    """Return (n,) of real faces: max_k z_k above the 95th percentile that it has among val's reals.
 
     Scores (n, K) are measured by the mean and the deviation of val's (m, K), as they were when
     verdicts were calibrated. The mean is the share of real faces in which a part would be singled
@@ -127,7 +129,7 @@ def kappa(flags: Flags, truth: Flags, weights: Array) -> Array:
 
 
 def mean(values: Array, weights: Array) -> Array:
-    """The mean of values (n,) over faces that have one."""
+    """Return the mean of values (n,) over faces that have one."""
     there = ~np.isnan(values)
     total = weights[:, there].sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -26,7 +26,9 @@ def mean_row(
     *,
     higher: bool = True,
 ) -> Row:
-    """The mean of the values (n,) of `OWN`, NaN where a face has none; other names are controls."""
+    """Return the mean of the values (n,) of `OWN`, NaN where a face has none; other names are
+    controls.
+    """
     figures = {who: _figure(column, draws) for who, column in values.items()}
     return Row(
         key=key,
@@ -40,7 +42,7 @@ def mean_row(
 
 
 def unmeasured(key: str, title: str, reason: str) -> Row:
-    """A row without a figure, and why."""
+    """Return a row without a figure, and why."""
     return Row(key=key, title=title, n=0, figure=Figure(reason=reason), aim=Aim())
 
 

@@ -32,18 +32,25 @@ _ABOVE = Aim("beats constant part", above="constant part")
 _LOCALISATION: tuple[tuple[str, str, Callable[[Map, NDArray[np.bool_]], float], Aim], ...] = (
     ("rank", "relevance rank in the mask", localisation.relevance_rank, at_least(0.6)),
     ("mass", "relevance mass in the mask", localisation.relevance_mass, _ABOVE),
-    ("concentration", "mass over the mask's area", localisation.concentration, _ABOVE),
+    (
+        "concentration",
+        "share of mass in the mask over its share of area",
+        localisation.concentration,
+        _ABOVE,
+    ),
     ("pointing", "pointing game", localisation.pointing, _ABOVE),
 )
 _NO_PLACE = unmeasured(
-    "outside", "mass outside of the face", "part scores lie in their parts, never on a border"
+    "outside", "mass outside the face", "part scores lie in their parts, never on a border"
 )
 
 
 def map_rows(
     found: Collected, wanted: Callable[[str], bool], draws: Draws, rng: np.random.Generator
 ) -> list[Row]:
-    """Rows of the keys that are `wanted`; none for an explanation without maps and part scores."""
+    """Return rows of the keys that are `wanted`; none for an explanation without maps and part
+    scores.
+    """
     maps, parts = found.reading.maps, found.reading.parts
     if maps is None and parts is None:
         return []
@@ -56,7 +63,7 @@ def map_rows(
 
 
 def enlarged(heat: Map, size: int) -> Map:
-    """A map (h, w) in the pixels of its crop, (S, S)."""
+    """Return a map (h, w) in the pixels of its crop, (S, S)."""
     return np.asarray(cv2.resize(heat, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
@@ -70,7 +77,7 @@ class _Heats:
 
 
 def _heats(found: Collected, rng: np.random.Generator) -> _Heats:
-    """Maps, or part scores painted into their parts, and noise of the same resolution."""
+    """Return maps, or part scores painted into their parts, and noise of the same resolution."""
     maps, parts = found.reading.maps, found.reading.parts
     masks = [face.parts for face in found.faces]
     if maps is not None:
@@ -113,7 +120,7 @@ def _moving(found: Collected, draws: Draws, rng: np.random.Generator) -> list[Ro
 
 
 def _moving_maps(found: Collected, maps: Map, draws: Draws, rng: np.random.Generator) -> list[Row]:
-    """Of each move and of all: the mean over faces."""
+    """Average over faces, for each move and for all."""
     size = found.faces[0].parts.shape[1]
     still = centre_map(size)
     by_move: dict[str, dict[str, Array]] = {}
@@ -135,7 +142,7 @@ def _moving_maps(found: Collected, maps: Map, draws: Draws, rng: np.random.Gener
 def _rows_of_moves(
     by_move: Mapping[str, Mapping[str, Array]], title: str, draws: Draws
 ) -> list[Row]:
-    """One row of all moves and one of each, of values (n,) by who explains."""
+    """Return one row of all moves and one of each, of values (n,) by who explains."""
     if not by_move:
         return []
     whole = {
@@ -151,7 +158,7 @@ def _rows_of_moves(
 
 
 def _moved_maps(found: Collected) -> list[tuple[str, Map]]:
-    """Maps (m, h, w) of the moved faces by move."""
+    """Return maps (m, h, w) of the moved faces by move."""
     return [
         (name, reading.maps) for name, reading in found.moved.items() if reading.maps is not None
     ]
@@ -160,7 +167,7 @@ def _moved_maps(found: Collected) -> list[tuple[str, Map]]:
 def _moving_parts(
     found: Collected, parts: Array, draws: Draws, rng: np.random.Generator
 ) -> list[Row]:
-    """Of each move and of all, the mean over faces: are the parts of the moved face told alike?
+    """Compare the parts' scores of moved faces, for each move and for all; the mean over faces.
 
     Pearson correlation over the parts of a face, of their z in the image and their z in the moved
     image. Range [-1, 1], higher is better, 0 for scores that have nothing to do with each other and
@@ -168,7 +175,7 @@ def _moving_parts(
     for it asks how steady they are and not whether they are right. A face does not count whose
     parts are alike in both, or of which a move takes a part out of the image.
     """
-    title = "part scores stay when the image moves (Pearson)"
+    title = "part scores do not change when the image moves (Pearson)"
     rows = found.moved_rows
     z = standardised(parts, found.real)[rows]
     if z.shape[1] < 2:
@@ -181,7 +188,7 @@ def _moving_parts(
         columns[OWN][rows] = np.where(alike(z) & alike(moved), np.nan, pearson(z, moved))
         columns["random"][rows] = pearson(*rng.standard_normal((2, *z.shape)))
         by_move[name] = columns
-    silent = unmeasured("equivariance", title, "the scores tell no part of a face from another")
+    silent = unmeasured("equivariance", title, "the scores are the same for all parts of a face")
     return _rows_of_moves(by_move, title, draws) or [silent]
 
 
@@ -197,7 +204,7 @@ def _outside(found: Collected, maps: Map, draws: Draws) -> list[Row]:
     rows = []
     if adds_border.any():
         share = {OWN: mass[adds_border].mean(axis=0)}
-        title = "mass on the border a move adds, over its area"
+        title = "border mass added by a shift, over the border's area"
         rows.append(mean_row("outside.mass", title, at_most(0.1), share, draws, higher=False))
     title = "map has its maximum in a corner"
     rows.append(

@@ -17,7 +17,7 @@ _FOLDS = 2
 
 
 def no_part_row(found: Collected, draws: Draws) -> Row:
-    """The share of the audit's reals of which some part scores higher than 95 % of reals do.
+    """Return the share of the audit's reals of which some part scores higher than 95 % of reals do.
 
     Of val's reals, where the artefact of the audited detector holds the scores of 20 or more: part
     scores are counted in their standard deviations, as a report of the detector does, and the

@@ -32,7 +32,10 @@ Flags = NDArray[np.bool_]
 Evidence = Mapping[str, Array]  # part scores (n, K) by who gives them
 _BEATS = Aim("beats constant part", above="constant part")
 # Titles of the rows kappa and AUC: with what was changed, with what people take to be changed.
-_CHANGED = ("the same: Cohen's kappa", "AUC of changed over unchanged parts of fakes")
+_CHANGED = (
+    "parts above that percentile: Cohen's kappa",
+    "AUC of changed over unchanged parts of fakes",
+)
 _PERCEIVED = (
     "parts above that percentile and parts people perceive: kappa",
     "AUC of perceived over other parts of fakes",
@@ -60,7 +63,7 @@ class _Question:
 def part_rows(
     found: Collected, wanted: Callable[[str], bool], draws: Draws, rng: np.random.Generator
 ) -> list[Row]:
-    """Rows of the keys that are `wanted`, each with the controls' figures."""
+    """Return rows of the keys that are `wanted`, each with the controls' figures."""
     if found.reading.parts is None:
         return []
     z = naming.standardised(found.reading.parts, found.real)
@@ -145,14 +148,14 @@ def _auc(found: Collected) -> Iterator[_Question]:
     count = int(found.single.sum())
     yield _Question(
         "auc_matrix.diagonal",
-        "AUC of a part's score for its own change",
+        "AUC of a part's score for changes of that part",
         at_least(0.85),
         count,
         lambda z: lambda weights: discrimination.diagonal(matrix(z, weights)),
     )
     yield _Question(
         "auc_matrix.selectivity",
-        "selectivity: that AUC less the AUC for another part",
+        "selectivity: that AUC minus the AUC for changes of another part",
         at_least(0.25),
         count,
         lambda z: lambda weights: discrimination.selectivity(matrix(z, weights)),
@@ -169,7 +172,7 @@ def _redundancy(found: Collected) -> Iterator[_Question]:
     """
     for key, title, rows, aim in (
         ("whole_face", "correlation of part scores, whole-face fakes", found.whole, at_most(0.6)),
-        ("single_part", "correlation of part scores, one part changed", found.single, at_most(0.2)),
+        ("single_part", "correlation of part scores, one changed part", found.single, at_most(0.2)),
     ):
         yield _Question(
             f"redundancy.{key}",
@@ -209,7 +212,7 @@ def _sets(found: Collected) -> Iterator[_Question]:
 def _agreement(
     found: Collected, rows: Flags, named: Flags, titles: tuple[str, str]
 ) -> Iterator[_Question]:
-    """With the parts `named` (n, K) of the fakes `rows` (n,), one pair of face and part at a time.
+    """Measure agreement with the parts `named` (n, K) of the fakes `rows` (n,), pair by pair.
 
     kappa: Cohen's, of parts that are raised above their reals; range [-1, 1], chance 0. AUC: of
     part scores, range [0, 1], chance 0.5. Higher is better.
@@ -238,8 +241,8 @@ def _agreement(
 
 def _exchanges(found: Collected) -> Iterator[_Question]:
     for key, title, effect in (
-        ("restore", "Spearman with the fall when pristine pixels return", found.restored),
-        ("insert", "Spearman with the rise when changed pixels come in", found.inserted),
+        ("restore", "Spearman with the drop when pristine pixels are restored", found.restored),
+        ("insert", "Spearman with the rise when changed pixels are inserted", found.inserted),
     ):
         yield _Question(
             key,

@@ -21,7 +21,7 @@ _NONE = -1
 
 
 def report_rows(found: Collected, draws: Draws) -> list[Row]:
-    """Rows on the part that a report singles out, if it does; of which there are faces.
+    """Return rows on the part that a report singles out, if it does; of which there are faces.
 
     `reports.right`: of fakes with one part changed in which one is singled out, the share where it
     is that part; range [0, 1], higher is better, beside always naming the same part. `.singled`:
@@ -39,7 +39,7 @@ def report_rows(found: Collected, draws: Draws) -> list[Row]:
         _right(found, part, draws),
         mean_row(
             "reports.singled",
-            "fakes of one part in which one is singled out",
+            "fakes of one changed part in which a part is singled out",
             Aim(),
             {OWN: _only(named, found.single)},
             draws,
@@ -76,12 +76,12 @@ def _right(found: Collected, part: NDArray[np.int64], draws: Draws) -> Row:
 
 
 def _only(flags: NDArray[np.bool_], rows: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(n,): 1 or 0 in `rows`, NaN elsewhere."""
+    """Return (n,): 1 or 0 in `rows`, NaN elsewhere."""
     return np.where(rows, flags.astype(np.float64), np.nan)
 
 
 def singled_out(found: Collected, val: Scores) -> NDArray[np.int64]:
-    """(n,): the number of the part that a report would single out, -1 for none."""
+    """Return (n,): the number of the part that a report would single out, -1 for none."""
     assert found.reading.parts is not None  # noqa: S101 - val's reals have parts, so faces have
     out = np.full(len(found.faces), _NONE)
     scores = expit(found.reading.parts)  # (n, K); they are log-odds
@@ -98,7 +98,9 @@ def singled_out(found: Collected, val: Scores) -> NDArray[np.int64]:
 
 
 def _by_quality(found: Collected, val: Scores) -> Iterator[tuple[NDArray[np.int64], Scores]]:
-    """Faces, and the reals of their class of sharpness; those that are like none are left out."""
+    """Yield faces, and the reals of their class of sharpness; those that are like none are left
+    out.
+    """
     if found.val_sharpness is None:
         yield np.arange(len(found.faces)), val
         return

@@ -25,7 +25,9 @@ class Aim:
     above: str = ""
 
     def met(self, figure: Figure, controls: Mapping[str, Figure]) -> bool | None:
-        """None where there is no aim, or no figure or interval to hold against it."""
+        """Say whether the aim is met; None without an aim, or a figure or interval to compare with
+        it.
+        """
         if figure.value is None:
             return None
         if self.least is not None:
@@ -41,12 +43,12 @@ class Aim:
 
 
 def at_least(value: float) -> Aim:
-    """What a figure should reach."""
+    """Return what a figure should reach."""
     return Aim(f">= {value:g}", least=value)
 
 
 def at_most(value: float) -> Aim:
-    """What a figure should stay below."""
+    """Return what a figure should stay below."""
     return Aim(f"<= {value:g}", most=value)
 
 
@@ -80,7 +82,7 @@ class Row:
 
 
 def called_out(row: Row) -> str:
-    """A sentence where controls score like the explanation or better; "" where none does.
+    """Return a sentence where controls score like the explanation or better; "" where none does.
 
     Like it means that the intervals overlap, but for the control that the row's aim is to beat:
     that one is called out where the aim is missed, so that a row never says both. Where the value
@@ -113,7 +115,7 @@ def called_out(row: Row) -> str:
 
 
 def number(value: float | None) -> str:
-    """As tables show it."""
+    """Format a number as tables show it."""
     return "-" if value is None else f"{value:.3f}"
 
 

@@ -23,7 +23,8 @@ examples:
   bench completion fish > ~/.config/fish/completions/bench.fish
   bench completion tcsh > ~/.bench.tcsh; echo 'source ~/.bench.tcsh' >> ~/.tcshrc
 
-Make it anew after a plugin was installed: names of detectors, backbones and data sets are in it."""
+Run it again after installing a plugin: the script holds names of detectors, backbones and data
+sets."""
 
 # Flags whose values are registered names, and the kind of these.
 _NAMES = {
@@ -42,11 +43,13 @@ _PATHS = re.compile(r"FILE|PATH|DIR|INPUT")
 
 
 def configure_completion(parser: argparse.ArgumentParser) -> None:
-    """The shell."""
+    """Add the shell to write the script for."""
     import shtab
 
     parser.epilog = _EXAMPLES
-    parser.add_argument("shell", choices=shtab.SUPPORTED_SHELLS, help="which shell it is for")
+    parser.add_argument(
+        "shell", choices=shtab.SUPPORTED_SHELLS, help="shell to write the script for"
+    )
 
 
 def run_completion(args: argparse.Namespace) -> int:
@@ -77,14 +80,14 @@ class _CommandOfMany(CommandParser):
 
 
 def _fill(parser: CommandParser, spec: CommandSpec) -> None:
-    """The command's flags, and those of the detector that it runs by default."""
+    """Add the command's flags, and those of the detector that it runs by default."""
     guarded(f"command {spec.name!r}", spec.source, spec.configure, parser)
     if parser.extend is not None:
         parser.extend(parser, [])
 
 
 def _complete(action: argparse.Action, plugins: Plugins) -> None:
-    """What the values of a flag can be: registered names, a fixed set, or files."""
+    """Say what the values of a flag can be: registered names, a fixed set, or files."""
     import shtab
 
     metavar = action.metavar if isinstance(action.metavar, str) else ""

@@ -25,7 +25,9 @@ _LIMIT = 12.0
 
 
 def crops_note(videos: Sequence[Video]) -> str:
-    """A sentence on the first frames of videos; "" where they are no squares, hence no crops."""
+    """Return a sentence on the first frames of videos; "" where they are no squares, hence no
+    crops.
+    """
     frames = [video.frames[0] for video in videos if video.frames][:_LOOKED_AT]
     sides = {shape[0] if shape[0] == shape[1] else 0 for shape in _shapes(frames)}
     if not sides or 0 in sides:
@@ -33,18 +35,18 @@ def crops_note(videos: Sequence[Video]) -> str:
     origin = _prepared_by(frames[0].path)
     if sides != {_POLICY.size}:
         listed = ", ".join(map(str, sorted(sides)))
-        return f"squares of {listed} px; DeepfakeBench's crops have {_POLICY.size} px{origin}"
+        return f"squares of {listed} px; crops of DeepfakeBench have {_POLICY.size} px{origin}"
     shifts = list(_displacements(frames))
     if not shifts:
         return (
-            "squares of 256 px as DeepfakeBench's; no landmarks beside them say how they were"
-            f" cut{origin}"
+            "squares of 256 px, like DeepfakeBench's; there are no landmarks that show"
+            f" how they were cut{origin}"
         )
     middle = float(np.median(shifts))
     answer = "cut as DeepfakeBench's" if middle <= _LIMIT else "not cut as DeepfakeBench's"
     return (
-        f"squares of 256 px, {answer}: corners lie {middle:.1f} px from where eyes, nose and mouth"
-        f" on its template would have them (median of {len(shifts)}){origin}"
+        f"squares of 256 px, {answer}: corners are {middle:.1f} px from where its template"
+        f" puts eyes, nose and mouth (median of {len(shifts)}){origin}"
     )
 
 
@@ -55,7 +57,9 @@ def _shapes(frames: Sequence[Frame]) -> Iterator[tuple[int, ...]]:
 
 
 def _displacements(frames: Sequence[Frame]) -> Iterator[float]:
-    """How far the alignment of a frame by its own landmarks would move the farthest corner."""
+    """Yield how far the alignment of a frame by its own landmarks would move the farthest
+    corner.
+    """
     corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * float(_POLICY.size)
     for frame in frames:
         if frame.landmarks is None:
@@ -68,7 +72,7 @@ def _displacements(frames: Sequence[Frame]) -> Iterator[float]:
 
 
 def _prepared_by(frame: Path) -> str:
-    """What `bench prepare` wrote of the set that a frame is of, if it made it."""
+    """Return what `bench prepare` wrote of the set that a frame is of, if it made it."""
     file = frame.parents[3] / "prepare.json" if len(frame.parents) > 3 else Path()
     with suppress(OSError, BenchError, KeyError, TypeError):
         settings: dict[str, Any] = read_json(file)
@@ -76,7 +80,8 @@ def _prepared_by(frame: Path) -> str:
         exact = settings["name"] == ALIGNED and detector == "dlib_x2" and landmarker == "dlib81"
         same = "with" if exact else "not with"
         return (
-            f"; `bench prepare` made them by policy {settings['name']}, face detector {detector}"
-            f" and landmarker {landmarker}, {same} those of DeepfakeBench's preprocessing"
+            f"; `bench prepare` made them with policy {settings['name']}, face detector"
+            f" {detector} and landmarker {landmarker}, {same} those of DeepfakeBench's"
+            " preprocessing"
         )
     return ""

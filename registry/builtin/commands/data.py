@@ -26,14 +26,14 @@ examples:
   bench data check deepfakebench:FF-DF --data-root /data/rgb --frame-policy all --as-json
 
 Reads every frame that `bench eval` would read with the same flags. The exit code is 1 if a data set
-cannot be read or has files that are missing, empty, unreadable, or the same in two videos. Videos
+cannot be read or has files that are missing, empty, unreadable, or shared by two videos. Videos
 with fewer frames than --frames are listed, but are not an error."""
 
 _LISTED = 3
 
 
 def configure_data(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench data check`: those of `bench eval` that say which data is read."""
+    """Add the flags of `bench data check`: those of `bench eval` that say which data is read."""
     parser.usage = f"{parser.prog} check DATASET ... [options]"
     parser.epilog = _EXAMPLES
     parser.add_argument("action", choices=["check"], help="what to do")
@@ -71,15 +71,15 @@ def _print(report: DataReport) -> None:
     say(f"  videos: {report.reals} real, {sum(report.fakes.values())} fake ({fakes or 'none'})")
     say(f"  frames to read: {report.frames}, {report.with_landmarks} with landmarks")
     for each in report.resolved:
-        say(f"  listed under {each.label}: {each.listed}, there: {each.found}")
+        say(f"listed under {each.label}: {each.listed}, found: {each.found}")
     for kind in PROBLEMS:
         _print_kind(kind, getattr(report, kind))
-    _print_kind("shorter than asked for", report.short)
+    _print_kind("shorter than requested", report.short)
     if report.crops:
         say(f"  crops: {report.crops}")
     for note in report.notes:
         say(f"  note: {note}")
-    say("  something is wrong" if report.wrong else "  nothing is wrong")
+    say("  problems found" if report.wrong else "  no problems found")
 
 
 def _print_kind(kind: str, lines: Sequence[str]) -> None:

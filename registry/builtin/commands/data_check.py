@@ -19,7 +19,7 @@ from registry.data.options import data_options
 from registry.data.videos import VideoCursor, is_video
 from registry.errors import BenchError, DataError, EmptySplitError, reading
 from registry.faces.reader import read_landmarks_of
-from registry.files import file_sha256, refuse_special
+from registry.files import file_sha256, file_size, is_there, refuse_special
 from registry.plugins.discovery import Plugins
 
 __all__ = ["PROBLEMS", "DataReport", "check_data"]
@@ -54,7 +54,7 @@ class DataReport:
 
     @property
     def wrong(self) -> bool:
-        """Whether something must be mended."""
+        """Say whether something must be mended."""
         return bool(self.error or any(getattr(self, kind) for kind in PROBLEMS))
 
 
@@ -102,7 +102,9 @@ class _Look:
 
 
 def _short(found: list[_Look], config: CheckConfig) -> tuple[str, ...]:
-    """Videos with fewer frames than asked for, with both numbers; of single images none is."""
+    """Return videos with fewer frames than asked for, with both numbers; of single images none
+    is.
+    """
     if config.frame_policy == "all" or all(look.frames <= 1 for look in found):
         return ()
     return tuple(
@@ -129,13 +131,13 @@ def _look(video: Video, config: CheckConfig) -> _Look:
 
 
 def _fault(frame: Frame, cursor: VideoCursor, look: _Look, most: int) -> tuple[str, str]:
-    """The kind of problem and its reason, or two empty texts."""
+    """Return the kind of problem and its reason, or two empty texts."""
     path = frame.path
     try:
         refuse_special(path)
-        if not os.path.lexists(path):
+        if not (os.path.lexists(path) or is_there(path)):
             return "missing", str(path)
-        if path.is_file() and path.stat().st_size == 0:
+        if is_there(path) and file_size(path) == 0:
             return "empty", str(path)
         with reading(path):
             image = cursor.read(path, frame.index) if is_video(path) else read_image(path, most)
@@ -153,7 +155,7 @@ def _of_kind(kind: str, found: Sequence[_Look]) -> tuple[str, ...]:
 
 
 def _duplicated(found: Sequence[_Look]) -> Iterator[str]:
-    """One line for each content that two videos share; a still scene in one video is none."""
+    """Yield one line for each content that two videos share; a still scene in one video is none."""
     first: dict[str, tuple[Video, Path]] = {}
     reported: set[tuple[str, str]] = set()
     for look in found:

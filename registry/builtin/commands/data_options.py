@@ -17,4 +17,6 @@ class CheckConfig(WorkerSettings, FrameSettings, DataSettings):
     folder: ClassVar[str] = "eval"
 
     split: str = option("test", "split of the data to score")
-    max_pixels: int = option(100_000_000, "images and videos of more pixels are refused", min=1)
+    max_pixels: int = option(
+        100_000_000, "refuse images and videos with more pixels than this", min=1
+    )

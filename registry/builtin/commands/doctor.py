@@ -17,9 +17,9 @@ __all__ = ["configure_doctor", "run_doctor"]
 _EXAMPLES = """\
 examples:
   bench doctor
-  bench doctor --json > doctor.json      for a report of a fault
+  bench doctor --json > doctor.json      for a bug report
 
-The exit code is 1 where something is wrong that a command will stop at."""
+The exit code is 1 if a problem would stop a command."""
 
 _MARKS = {"ok": "", "note": "-", "problem": "!"}
 
@@ -47,8 +47,8 @@ def _print(findings: Sequence[Finding], problems: Sequence[Finding]) -> None:
         print_table("", ("", area, "what is there", "what to do"), rows)
         say()
     if not problems:
-        say("nothing is wrong here; lines with - name what is optional and missing")
+        say("no problems here; lines with - are optional and missing")
         return
-    say(f"{len(problems)} to mend:")
+    say(f"{len(problems)} to fix:")
     for number, each in enumerate(problems, 1):
         say(f"  {number}. {each.what}: {each.value}. {each.do}")

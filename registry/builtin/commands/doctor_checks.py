@@ -42,7 +42,7 @@ class Finding:
 
 
 def examine(plugins: Plugins) -> Iterator[Finding]:
-    """Everything about this installation, in the order in which a reader asks for it."""
+    """Yield everything about this installation, in the order in which a reader asks for it."""
     yield from _machine()
     yield from _packages()
     yield from _extras()
@@ -67,7 +67,7 @@ def _machine() -> Iterator[Finding]:
     except Exception as error:  # noqa: BLE001 - a broken torch is a finding like any other
         yield Finding(
             area="machine", what="torch", value=f"cannot be imported: {error}", state="problem",
-            do="install torch anew, as its documentation says for this machine",
+            do="reinstall torch as its documentation describes for this machine",
         )  # fmt: skip
         return
     yield Finding(
@@ -79,7 +79,7 @@ def _machine() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    """The project and what it requires; a version outside of the bounds is a problem."""
+    """Yield the project and what it requires; a version outside of the bounds is a problem."""
     yield Finding(area="packages", what=_DISTRIBUTION, value=metadata.version(_DISTRIBUTION))
     for wanted, extra in _requirements():
         if not extra:
@@ -87,7 +87,7 @@ def _packages() -> Iterator[Finding]:
 
 
 def _requirements() -> Iterator[tuple[Requirement, str]]:
-    """What the project requires, each with the extra that it belongs to, or ""."""
+    """Yield what the project requires, each with the extra that it belongs to, or ""."""
     for text in metadata.requires(_DISTRIBUTION) or ():
         wanted = Requirement(text)
         found = _EXTRA.search(str(wanted.marker or ""))
@@ -115,7 +115,7 @@ def _version(name: str) -> str | None:
 
 
 def _extras() -> Iterator[Finding]:
-    """Which optional parts are there."""
+    """Yield which optional parts are there."""
     extras: dict[str, list[str]] = {}
     for wanted, extra in _requirements():
         if extra and wanted.name not in extras.setdefault(extra, []):
@@ -175,7 +175,7 @@ def _size(count: float) -> str:
 
 
 def _backbones(plugins: Plugins) -> Iterator[Finding]:
-    """Which backbones have weights; the file is not opened."""
+    """Yield which backbones have weights; the file is not opened."""
     for name, spec in plugins.unambiguous("backbone").items():
         if getattr(spec, "members", None) is not None:
             continue
@@ -191,7 +191,7 @@ def _backbones(plugins: Plugins) -> Iterator[Finding]:
                 do=f"bench weights add FILE: {file}",
             )
             continue
-        yield Finding(area="backbones", what=name, value=found or "weights come with it")
+        yield Finding(area="backbones", what=name, value=found or "comes with its weights")
 
 
 def _artefacts(plugins: Plugins) -> Iterator[Finding]:
@@ -226,6 +226,6 @@ def _plugins(plugins: Plugins) -> Iterator[Finding]:
             what=each.plugin,
             value=f"{each.stage}: {each.reason}",
             state="problem",
-            do=f"mend or remove package {each.distribution or each.plugin!r}, or leave the plugin"
-            f" out: BENCH_DISABLE_PLUGINS={each.plugin}",
+            do=f"repair or remove package {each.distribution or each.plugin!r}, or"
+            f" disable the plugin: BENCH_DISABLE_PLUGINS={each.plugin}",
         )

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from registry.cli.detector_flags import configure_for_detectors
 from registry.cli.flags import add_dry_run_flag, add_json_flag, given_flags
 from registry.console import print_table, say, say_block
+from registry.data.needs import check_ready
 from registry.errors import ConfigError
 from registry.plugins.discovery import load_plugins
-from registry.plugins.needs import check_ready
 from registry.ranks import this_rank
 from registry.results.parts import Shard
 from registry.settings.load import resolve
@@ -38,12 +38,14 @@ An interrupted run continues where it stopped when you start it again with the s
 
 
 def configure_eval(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench eval`: those of EvalConfig and the chosen detector's own."""
+    """Add the flags of `bench eval`: those of EvalConfig and the chosen detector's own."""
     configure_for_detectors(parser, EvalConfig, "options", _EVAL_EXAMPLES)
     parser.add_argument(
         "--shard",
         metavar="I/N",
-        help="score the I-th of N shards alone, for `bench merge`: one shard for each machine",
+        help=(
+            "score only the I-th of N shards, for `bench merge`: for example one shard per machine"
+        ),
     )
     add_dry_run_flag(parser)
     add_json_flag(parser, "results.json, or what --corrupt gives,")
@@ -88,12 +90,12 @@ def _run_shard(config: EvalConfig, shard: Shard, *, as_json: bool) -> int:
         say_block(part.to_text().rstrip())
         return 0
     say(f"part {shard}: {folder}")
-    say(f"when all {shard.count} parts are there: bench merge PART... --out DIR")
+    say(f"when all {shard.count} parts are finished: bench merge PART... --out DIR")
     return 0
 
 
 def _is_one(corrupt: tuple[str, ...]) -> bool:
-    """Whether `--corrupt` names one severity: then the run is of damaged data alone."""
+    """Say whether `--corrupt` names one severity: then the run is of damaged data alone."""
     return len(corrupt) == 1 and ":" in corrupt[0] and "," not in corrupt[0]
 
 
@@ -115,7 +117,7 @@ def _run_corrupted(config: EvalConfig, *, as_json: bool) -> int:
 
 
 def _show(result: Result, config: EvalConfig) -> None:
-    """The tables of a result, and where its files are."""
+    """Print the tables of a result, and where its files are."""
     from registry.builtin.reports.html import REPORT
     from registry.builtin.reports.terminal import print_results
 
@@ -127,7 +129,7 @@ def _show(result: Result, config: EvalConfig) -> None:
 
 
 def _others(config: EvalConfig, folder: Path) -> list[Result]:
-    """The same predictions under the profile that was asked for beside strict."""
+    """Return the same predictions under the profile that was asked for beside strict."""
     from registry.results.profiles import BOTH, DEEPFAKEBENCH_PROFILE
     from registry.results.result import recompute
 

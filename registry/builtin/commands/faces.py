@@ -19,7 +19,7 @@ examples:
   BENCH_INSIGHTFACE=~/packs/buffalo_l bench faces      with your own model pack
   bench faces --json
 
-Each detector is built as a command that needs it would build it; its row says what is missing."""
+Builds each detector as a command that needs it would; its row says what is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,14 +48,14 @@ def run_faces(args: argparse.Namespace) -> int:
         )
         return 0
     rows = [(each.name, "yes" if each.ready else "no", each.why) for each in states]
-    print_table("face detectors", ("name", "ready", "what it is, or what it lacks"), rows)
+    print_table("face detectors", ("name", "ready", "what it is, or what is missing"), rows)
     for line in uses:
         say(line)
     return 0
 
 
 def detector_state(plugins: Plugins, name: str) -> DetectorState:
-    """Whether the face detector of a name can be built here."""
+    """Say whether the face detector of a name can be built here."""
     spec: FaceDetectorSpec = plugins.get("face_detector", name)
     try:
         guarded(f"face detector {name!r}", spec.source, spec.build)
@@ -65,7 +65,7 @@ def detector_state(plugins: Plugins, name: str) -> DetectorState:
 
 
 def _defaults() -> dict[str, str]:
-    """The face detector of commands that are not told of one."""
+    """Return the face detector of commands that are not told of one."""
     from registry.settings.shared import PREPARE_DETECTOR
     from registry.settings.tasks import EvalConfig
 

@@ -13,7 +13,8 @@ from registry.cli.detector_flags import configure_for_detectors
 from registry.cli.flags import add_dry_run_flag, given_flags
 from registry.console import print_table, say
 from registry.contracts.detector import FitReport
-from registry.plugins.needs import check_ready
+from registry.data.needs import check_ready
+from registry.ranks import this_rank
 from registry.settings.load import resolve
 from registry.settings.tasks import FitConfig
 
@@ -28,7 +29,7 @@ Only real faces are needed; the val split of --train decides when to stop, unles
 
 
 def configure_fit(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench fit`: those of FitConfig and what the chosen detector's fit takes."""
+    """Add the flags of `bench fit`: those of FitConfig and what the chosen detector's fit takes."""
     configure_for_detectors(parser, FitConfig, "fit_options", _FIT_EXAMPLES)
     add_dry_run_flag(parser)
 
@@ -44,7 +45,9 @@ def run_fit(args: argparse.Namespace) -> int:
         return 0
     from registry.tasks.fit import fit
 
-    _print_fit(config, fit(config))
+    report = fit(config)
+    if this_rank().first:
+        _print_fit(config, report)
     return 0
 
 

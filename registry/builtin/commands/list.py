@@ -29,11 +29,11 @@ examples:
   BENCH_DISABLE_PLUGINS=lesb bench plugins      leave plugins out
   BENCH_STRICT_PLUGINS=1 bench plugins          make every failure an error
 
-The exit code is 1 where a plugin has a failure or two plugins claim one name."""
+The exit code is 1 if a plugin has a failure or two plugins claim the same name."""
 
 
 def configure_list(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench list`."""
+    """Add the flags of `bench list`."""
     parser.epilog = _LIST_EXAMPLES
     parser.add_argument(
         "kind", nargs="?", help=", ".join(f"{kind}s".replace("_", "-") for kind in KINDS)
@@ -55,7 +55,7 @@ def run_list(args: argparse.Namespace) -> int:
 
 
 def configure_plugins(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench plugins`."""
+    """Add the flags of `bench plugins`."""
     parser.epilog = _PLUGINS_EXAMPLES
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -79,7 +79,7 @@ def run_plugins(args: argparse.Namespace) -> int:
     ]
     print_table("", ("plugin", "package", "version", "module", "hooks"), rows)
     if plugins.disabled:
-        say(f"switched off by BENCH_DISABLE_PLUGINS: {', '.join(plugins.disabled)}")
+        say(f"disabled by BENCH_DISABLE_PLUGINS: {', '.join(plugins.disabled)}")
     for each in plugins.failures + conflicts:
         package = f" of {each.distribution}" if each.distribution else ""
         say(f"failure: {each.plugin}{package} ({each.stage}): {each.reason}")
@@ -126,12 +126,12 @@ def _list_members(plugins: Plugins, args: argparse.Namespace) -> None:
 
 
 def _as_typed(name: str) -> str:
-    """A family as it is typed: `timm/<name>` for `timm/*`."""
+    """Return a family as it is typed: `timm/<name>` for `timm/*`."""
     return name.removesuffix("*") + "<name>" if name.endswith("/*") else name
 
 
 def _plain(spec: Spec) -> dict[str, Any]:
-    """A record without its factories."""
+    """Return a record without its factories."""
     values = {each.name: getattr(spec, each.name) for each in dataclasses.fields(spec)}
     return {
         key: [dataclasses.asdict(each) for each in value] if key == "trained_on" else value

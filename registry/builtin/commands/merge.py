@@ -14,20 +14,18 @@ _MERGE_EXAMPLES = """\
 examples:
   bench eval --dataset DATA --shard 1/2 --out runs/x/1        on one machine
   bench eval --dataset DATA --shard 2/2 --out runs/x/2        on another
-  bench merge runs/x/1 runs/x/2 --out runs/x/all              on any that sees data and weights"""
+  bench merge runs/x/1 runs/x/2 --out runs/x/all              on any that has data and weights"""
 
 
 def configure_merge(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench merge`."""
+    """Add the flags of `bench merge`."""
     parser.epilog = _MERGE_EXAMPLES
     parser.add_argument(
         "parts", nargs="+", type=Path, metavar="PART", help="a folder of `bench eval --shard I/N`"
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace another run that --out holds"
-    )
-    parser.add_argument("--quiet", action="store_true", help="print no notes on the data")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the merged run")
+    parser.add_argument("--overwrite", action="store_true", help="replace another run in --out")
+    parser.add_argument("--quiet", action="store_true", help="do not print notes on the data")
     add_json_flag(parser, "results.json")
 
 

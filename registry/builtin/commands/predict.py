@@ -6,17 +6,16 @@ import argparse
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from registry.cli.file_commands import check_inputs, configure_for_files, unscored
+from registry.cli.file_record import file_record
 from registry.cli.flags import given_flags
-from registry.cli.verdict_lines import VerdictLines, line_notes
+from registry.cli.verdict_lines import VerdictLines
 from registry.console import say_above_bar, tell
 from registry.data.media import find_media
 from registry.files import replacing
-from registry.results.verdict import FileVerdict
 from registry.settings.load import resolve
 from registry.settings.tasks import PredictConfig
 
@@ -24,9 +23,7 @@ if TYPE_CHECKING:
     from registry.results.file_scores import Prediction
     from registry.tasks.predict import Predictor
 
-__all__ = ["SCHEMA", "configure_predict", "run_predict"]
-
-SCHEMA = 2  # of a JSON line; another number means that a field has changed or gone
+__all__ = ["configure_predict", "run_predict"]
 
 _EXAMPLES = """\
 examples:
@@ -37,33 +34,33 @@ examples:
 
 One line per file: its name, a verdict, the score, how many of 100 comparable real faces score
 lower, the face part that stands out if one does, when a video looks changed, and notes. In a pipe
-and with --out the lines are tab-separated values under a header. It is the answer that
-`bench explain` gives as a report.
+and with --out the lines are tab-separated values under a header. `bench explain` gives the same
+answer as a report.
 
-Scores lie in [0, 1], higher meaning more fake; they are no probabilities. A frame's score is that
-of its highest face, a video's is the mean of its frames. The verdict compares it with real faces as
-sharp: MANIPULATED: at most 5 % of them score as high; AUTHENTIC: more than 20 % do; else
-UNDETERMINED. In a video it looks for runs of frames that lie above real faces, and takes into
-account how many runs there are; a whole clip that lies high may be another camera, and is called
-MANIPULATED at 1 % only.
+Scores are in [0, 1], and higher means more fake; they are not probabilities. The score of a frame
+is that of its highest-scoring face, the score of a video the mean over its frames. The verdict
+compares it with real faces of similar sharpness: MANIPULATED if at most 5 % of them score as high,
+AUTHENTIC if more than 20 % do, UNDETERMINED in between. In a video, the verdict looks for runs of
+frames that score above real faces, and corrects for the number of runs; a whole clip that scores
+high may just be from another camera, and is called MANIPULATED at 1 % only.
 
-Faces of less than half the largest one's area are left out, which the line says: --faces all scores
-them too, as the forged face may be a small one. In a folder every image and video is a file of its
-own. A file without a score (no face, damaged, no image) has a line with the reason, and the others
-go on. The exit code is 0 when every file has a score, 1 when one has none, and 2 when nothing was
-scored because something is to be changed first.
+Faces with less than half the area of the largest one are left out, and the line says so: --faces
+all scores them too, as the forged face may be a small one. Every image and video in a folder is a
+file of its own. A file without a score (no face, damaged, not an image) gets a line with the
+reason, and the other files are still scored. The exit code is 0 if every file has a score, 1 if one
+has none, and 2 if nothing was scored because the input or a setting must be changed first.
 
 --json: one object per line with schema, path, sha256, verdict (word, p, higher_than_of_100,
 reference, segments), score, parts (score, p, z, and the low and high ends of what 90 % of real
 faces have), part (singled_out, why, readable), variants, faces, faces_left_out, frames_used,
 sharpness, notes, error, frames (index, seconds, score, parts, variants, error, left_out, and faces
 with score, parts, variants and box, the rectangle that was cropped, x0 y0 x1 y1 in pixels of the
-upright frame), audit (how well the scores of parts say where a face was changed) and origin
+upright frame), audit (how well part scores show where a face was changed) and origin
 (weights, artefact, crops and settings)."""
 
 
 def configure_predict(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench predict`: those of PredictConfig and the chosen detector's own."""
+    """Add the flags of `bench predict`: those of PredictConfig and the chosen detector's own."""
     configure_for_files(parser, PredictConfig, _EXAMPLES)
 
 
@@ -92,16 +89,16 @@ def run_predict(args: argparse.Namespace) -> int:
 
 
 def _closing_notes(predictor: Predictor, judged: bool) -> list[str]:
-    """What verdicts compare with, and what is known of the parts that stand out."""
+    """Return what verdicts compare with, and what is known of the parts that stand out."""
     if not judged or predictor.untrained:
         return []
     verdicts = predictor.verdicts
-    return [verdicts.reals.sentence, *([] if verdicts.audit is None else [verdicts.audit.words])]
+    return [verdicts.reals.sentence, *([] if verdicts.audit is None else [verdicts.audit.line])]
 
 
 @contextmanager
 def _output(out: str | None) -> Iterator[Callable[[str], object]]:
-    """What takes lines: standard output, or a file that is there whole or not at all."""
+    """Yield what takes lines: standard output, or a file that is there whole or not at all."""
     if out is None:
         yield _print
         return
@@ -115,29 +112,6 @@ def _print(text: str) -> None:
 
 
 def _json_line(found: Prediction, predictor: Predictor) -> str:
-    return json.dumps(prediction_record(found, predictor), allow_nan=False)
-
-
-def prediction_record(found: Prediction, predictor: Predictor) -> dict[str, Any]:
-    """Everything that is known of a file, as plain data; what is absent is null."""
-    verdict = found.verdict or FileVerdict()
-    return {
-        "schema": SCHEMA,
-        "path": str(found.path),
-        "sha256": found.sha256,
-        "verdict": verdict.to_json(),
-        "no_verdict": verdict.none or None,
-        "score": found.score,
-        "parts": verdict.parts_json(found.parts),
-        "part": verdict.part_json(),
-        "variants": dict(found.variants),
-        "faces": found.faces,
-        "faces_left_out": found.faces_left_out,
-        "frames_used": found.frames_used,
-        "sharpness": found.sharpness,
-        "notes": line_notes(found),
-        "error": found.error,
-        "frames": [asdict(frame) for frame in found.frames],
-        "audit": predictor.audit.to_json() if found.parts else None,
-        "origin": predictor.origin,
-    }
+    audit = predictor.audit if found.parts else None
+    record = file_record(found, audit=audit, origin=predictor.origin)
+    return json.dumps(record, allow_nan=False)

@@ -32,10 +32,10 @@ examples:
 
 
 def configure_report(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench report`."""
+    """Add the flags of `bench report`."""
     parser.epilog = _REPORT_EXAMPLES
     parser.add_argument("run", type=Path, help="run folder of `bench eval`")
-    add_json_flag(parser, "the numbers, for each profile one object of a list,")
+    add_json_flag(parser, "the numbers as a list with one object per profile,")
     parser.add_argument(
         "--write", action="store_true", help="rewrite results.json and the run's reports"
     )
@@ -56,8 +56,9 @@ def run_report(args: argparse.Namespace) -> int:
     folder = args.run.parent if args.run.is_file() else args.run
     if args.write and args.profile is not None:
         raise ConfigError(
-            f"--write keeps the run's own profile and cannot take --profile {args.profile};"
-            " leave one of them out, or run `bench eval --profile` with another --out"
+            "--write keeps the run's own profile and cannot be combined with --profile"
+            f" {args.profile}; omit one of them, or run `bench eval --profile` with"
+            " another --out"
         )
     metrics = load_plugins().specs("metric")
     both = args.profile == BOTH
@@ -77,19 +78,21 @@ def run_report(args: argparse.Namespace) -> int:
 
 
 def _both(folder: Path, metrics: Mapping[str, Metric], line: Callable[[str], None]) -> list[Result]:
-    """A run's result under both profiles; under `strict` alone for older runs, which is said."""
+    """Return a run's result under both profiles; under `strict` alone for older runs, which is
+    said.
+    """
     from registry.results.result import recompute
 
     results = [recompute(folder, metrics, STRICT)]
     try:
         results.append(recompute(folder, metrics, DEEPFAKEBENCH_PROFILE))
     except DataError as error:
-        line(f"no numbers of profile {DEEPFAKEBENCH_PROFILE}: {error}")
+        line(f"no numbers for profile {DEEPFAKEBENCH_PROFILE}: {error}")
     return results
 
 
 def _differences(result: Result, folder: Path, line: Callable[[str], None]) -> tuple[str, ...]:
-    """What results.json says other than `result`, if it is there and of the same profile."""
+    """Return what results.json says other than `result`, if it is there and of the same profile."""
     from registry.results.result import RESULTS, Result, changed_since
 
     if not (folder / RESULTS).is_file():
@@ -103,7 +106,7 @@ def _differences(result: Result, folder: Path, line: Callable[[str], None]) -> t
         return changed
     found = stored.differences(result)
     if not found:
-        line(f"{RESULTS} agrees exactly with what predictions.parquet gives")
+        line(f"{RESULTS} agrees exactly with predictions.parquet")
     return (*changed, *found)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,8 @@ examples:
 
 Files are read as safetensors or with torch's weights_only: nothing in them is executed. They are
 identified by the names and shapes of their tensors. A backbone is suggested if the file fits it
-strictly, as `bench eval --weights` would load it."""
+strictly, as `bench eval --weights` would load it; where none with a name of its own does, the timm
+model that fits is named as timm/NAME."""
 
 _ARTEFACT = "an artefact of `bench fit`"
 
@@ -90,9 +92,9 @@ def run_weights(args: argparse.Namespace) -> int:
     rows = [(key.replace("_", " "), _text(value)) for key, value in found.items() if key != "file"]
     print_table(found["file"], ("what", "value"), rows)
     if found["kind"] == _ARTEFACT:
-        say("pass it to `bench eval --artefact`, with the backbone that it was fitted on")
+        say("pass it to `bench eval --artefact`, together with the backbone that it was fitted on")
     elif not found["backbones"]:
-        say("no registered backbone takes this file as it is")
+        say("no registered backbone can load this file as it is")
     return 0
 
 
@@ -120,7 +122,7 @@ def _average(args: argparse.Namespace) -> int:
 
 
 def inspect(path: Path) -> dict[str, Any]:
-    """What the file holds, as JSON has it; DataError for a file that is no checkpoint."""
+    """Return what the file holds, as JSON has it; DataError for a file that is no checkpoint."""
     from registry.backbones.checkpoint import HEADS, kind_of, load_state
 
     state, sha256 = load_state(path)
@@ -131,7 +133,7 @@ def inspect(path: Path) -> dict[str, Any]:
     return {
         "file": str(path),
         "kind": kind,
-        "backbones": _fitting(kind, path),
+        "backbones": _fitting(kind, path) or _timm_fitting(kind, state, path),
         "classes": int(heads[-1]) if heads else None,
         "tensors": len(state),
         "parameters": _parameters(state),
@@ -141,7 +143,7 @@ def inspect(path: Path) -> dict[str, Any]:
 
 
 def _is_artefact(path: Path) -> bool:
-    """What `bench fit` writes says so in its metadata, under a key that names its package."""
+    """Say whether a file is from `bench fit`: its metadata has a key that names its package."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -152,15 +154,32 @@ def _is_artefact(path: Path) -> bool:
 
 
 def _fitting(kind: str, path: Path) -> list[str]:
-    """Backbones that load the file strictly."""
+    """Return the backbones with names of their own that load the file strictly."""
+    names = next((names for part, names in _CANDIDATES if part in kind), ())
+    return _loading(names, path)
+
+
+def _timm_fitting(kind: str, state: State, path: Path) -> list[str]:
+    """Return `timm/NAME` for the first timm model that loads the file strictly, if there is one."""
+    from registry.backbones.timm_match import timm_matches
+
+    if kind == _ARTEFACT:
+        return []
+    for name in timm_matches(state):
+        if found := _loading([f"timm/{name}"], path):
+            return found
+    return []
+
+
+def _loading(names: Iterable[str], path: Path) -> list[str]:
+    """Return those of these backbones that load the file strictly."""
     from registry.errors import BenchError
     from registry.plugins.discovery import load_plugins
 
     plugins = load_plugins()
-    names = next((names for part, names in _CANDIDATES if part in kind), ())
     fitting = []
     for name in names:
-        if name not in plugins.specs("backbone"):
+        if name not in plugins.specs("backbone") and not name.startswith("timm/"):
             continue
         try:
             plugins.get("backbone", name).build(name, str(path), 0)
@@ -171,7 +190,7 @@ def _fitting(kind: str, path: Path) -> list[str]:
 
 
 def _parameters(state: State) -> int:
-    """Numbers in the file but for batch norms' statistics and counters."""
+    """Return numbers in the file but for batch norms' statistics and counters."""
     left_out = ("running_mean", "running_var", "num_batches_tracked")
     return sum(tensor.numel() for name, tensor in state.items() if not name.endswith(left_out))
 

@@ -31,8 +31,7 @@ def add_weights(
     chosen = choose_backbone(plugins, name)
     if not chosen.spec.needs_weights:
         raise ConfigError(
-            f"backbone {name!r} runs on weights that come with it; pass {path} as --weights to run"
-            " it on others"
+            f"backbone {name!r} comes with its own weights; pass {path} as --weights to use others"
         )
     target = _place(kept_places(chosen), path)
     _copy(path, target, str(found["sha256"]), overwrite=overwrite)
@@ -40,11 +39,11 @@ def add_weights(
 
 
 def _only(found: Mapping[str, Any]) -> str:
-    """The first of the backbones that load the file: the one it is meant for."""
+    """Return the first of the backbones that load the file: the one it is meant for."""
     if not found["backbones"]:
         raise ConfigError(
-            f"{found['file']} is {found['kind']}; no registered backbone takes it as it is. Name"
-            " one with --backbone, a timm model as timm/NAME"
+            f"{found['file']} is {found['kind']}; no registered backbone can load it as it"
+            " is. Name one with --backbone, a timm model as timm/NAME"
         )
     return str(found["backbones"][0])
 

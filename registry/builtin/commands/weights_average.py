@@ -24,7 +24,7 @@ def average_weights(paths: Sequence[Path], out: Path) -> str:
     network.
     """
     if len(paths) < 2:
-        raise ConfigError("an average needs two files of weights or more")
+        raise ConfigError("an average needs at least two weights files")
     if out.suffix != ".safetensors":
         raise ConfigError(f"--out is {str(out)!r}; weights are written as FILE.safetensors")
     loaded = [load_state(path) for path in paths]
@@ -54,6 +54,6 @@ def _check_alike(one: State, other: State, path: Path, other_path: Path) -> None
         ]
         if shapes[0] != shapes[1]:
             raise DataError(
-                f"{path} and {other_path} are not of one network:"
-                f" {name} is {shapes[0]} in the first and {shapes[1]} in the second"
+                f"{path} and {other_path} are not weights of the same network: {name} is"
+                f" {shapes[0]} in the first and {shapes[1]} in the second"
             )

@@ -38,12 +38,12 @@ _HEADER = (
     "[bootstrap 95 %]",
     "p boot",
     "p boot Holm",
-    "not alike in",
+    "differs in",
 )
 
 
 def configure_compare(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench compare`."""
+    """Add the flags of `bench compare`."""
     parser.epilog = _EXAMPLES
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="two or more run folders")
     parser.add_argument(
@@ -61,7 +61,7 @@ def configure_compare(parser: argparse.ArgumentParser) -> None:
 def run_compare(args: argparse.Namespace) -> int:
     """Print a row for every data set and later run."""
     if len(args.runs) < 2:
-        raise ConfigError("a comparison takes two or more run folders, got one")
+        raise ConfigError("a comparison needs at least two run folders, got one")
     from registry.builtin.compare.comparison import compare, load_run
 
     names = run_names(args.runs)
@@ -97,19 +97,19 @@ def _print(rows: Sequence[Comparison], draws: int) -> None:
     print_table(title, _HEADER[:columns], [_cells(row)[:columns] for row in rows])
     say()
     bootstrap = (
-        f"the bootstrap ({draws} draws) draws identities, or videos without one, alike for both"
-        " runs"
+        f"the bootstrap ({draws} draws) draws identities, or videos without one, in the"
+        " same way for both runs"
         if draws
-        else "no bootstrap was asked for"
+        else "no bootstrap was requested"
     )
     holm = (
         f"Holm corrects for the {len(rows)} comparisons of this table"
         if len(rows) > 1
-        else "with one comparison Holm's correction changes nothing"
+        else "with a single comparison Holm's correction changes nothing"
     )
     say(
-        "Paired on the videos scored in both. DeLong's test takes videos as independent;"
-        f" {bootstrap}; {holm}."
+        "Paired on the videos scored in both runs. DeLong's test treats videos as"
+        f" independent; {bootstrap}; {holm}."
     )
     for row in rows:
         say(finding(row))
@@ -127,7 +127,7 @@ def finding(row: Comparison) -> str:
     worst = p if clustered is None else max(p, clustered)
     figures = f"(AUC {row.difference:+.3f}, p {_p(worst)})"
     if worst > _SIGNIFICANT:
-        return f"{where} is no better and no worse than {row.first} {figures}."
+        return f"{where} is neither better nor worse than {row.first} {figures}."
     return f"{where} is {'better' if row.difference > 0 else 'worse'} than {row.first} {figures}."
 
 
@@ -164,5 +164,5 @@ def _p(value: float | None) -> str:
 
 def _count(text: str) -> int:
     if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"a whole number of 0 or more is due, not {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a whole number of 0 or more, got {text!r}")
     return int(text)

@@ -74,7 +74,7 @@ class Comparison:
 
 
 def load_run(folder: Path, name: str) -> ComparedRun:
-    """A run of `bench eval`: its predictions, and the provenance that results.json holds."""
+    """Return a run of `bench eval`: its predictions, and the provenance that results.json holds."""
     table, settings = read_predictions(folder)
     provenance = Result.load(folder).provenance
     return ComparedRun(name=name, table=table, settings=settings, provenance=provenance)
@@ -88,7 +88,7 @@ def compare(
     seed: int = 0,
     allow_differences: bool = False,
 ) -> tuple[Comparison, ...]:
-    """Every later run against the first, on every data set that both hold.
+    """Return every later run against the first, on every data set that both hold.
 
     ConfigError where frames, crops, data or profiles differ and `allow_differences` is not set.
     """
@@ -104,9 +104,10 @@ def compare(
             differs = _differences(first, second, dataset)
             if differs and not allow_differences:
                 raise ConfigError(
-                    f"{first.name} and {second.name} are not alike on {dataset}:"
-                    f" {'; '.join(differs)}. A difference of AUCs would not be the detectors'"
-                    " alone; evaluate both in the same way, or pass --allow-differences"
+                    f"{first.name} and {second.name} differ on {dataset}:"
+                    f" {'; '.join(differs)}. A difference of AUCs would not be due to the"
+                    " detectors alone; evaluate both in the same way, or pass"
+                    " --allow-differences"
                 )
             found.append(_compared(first, second, dataset, differs, auc, draws, seed))
     return _corrected(found)
@@ -122,7 +123,7 @@ def _differences(first: ComparedRun, second: ComparedRun, dataset: str) -> tuple
         only = f"{len(mine - theirs)} only in {first.name}, {len(theirs - mine)} in {second.name}"
         lines.append(f"scored frames: {only}")
     elif first.datasets == second.datasets and _data(first) != _data(second):
-        lines.append("data: other files under the same names (fingerprints differ)")
+        lines.append("data: different files under the same names (fingerprints differ)")
     if first.crop != second.crop:
         lines.append(f"crops: {_crop_text(first.crop)} and {_crop_text(second.crop)}")
     if first.settings.profile != second.settings.profile:
@@ -185,7 +186,9 @@ def _compared(
 def _paired(
     first: ComparedRun, second: ComparedRun, dataset: str, profile: str
 ) -> tuple[Units, tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """The videos with a score in both runs, by name, and the two detectors' scores of them."""
+    """Return the videos with a score in both runs, by name, and the two detectors' scores of
+    them.
+    """
     mine, theirs = (_videos(run, dataset, profile) for run in (first, second))
     names, at, other = np.intersect1d(
         mine.video.astype(np.str_), theirs.video.astype(np.str_), return_indices=True

@@ -30,7 +30,9 @@ def auc_covariance(labels: Ints, scores: Floats) -> tuple[Floats, Floats]:
     fakes, reals = scores[:, labels == 1], scores[:, labels == 0]  # (K, m), (K, n)
     m, n = fakes.shape[1], reals.shape[1]
     if m < 2 or n < 2:
-        raise UndefinedMetricError(f"DeLong's test needs two of each class, not {n} real, {m} fake")
+        raise UndefinedMetricError(
+            f"DeLong's test needs two videos of each class, got {n} real, {m} fake"
+        )
     among_all = _midranks(np.concatenate([fakes, reals], axis=1))  # (K, m + n)
     # How much of the other class each sample beats: the structural components V10 and V01.
     beaten = (among_all[:, :m] - _midranks(fakes)) / n  # (K, m)
@@ -51,9 +53,7 @@ def difference_test(
     variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
     if variance <= 1e-15:  # what rounding leaves of none
         if abs(difference) > 1e-9:
-            raise UndefinedMetricError(
-                "the AUCs differ, but without any variance of the difference"
-            )
+            raise UndefinedMetricError("the AUCs differ, but their difference has no variance")
         return 0.0, 0.0, 0.0, 1.0
     error = math.sqrt(variance)
     p = math.erfc(abs(difference) / error / math.sqrt(2))
@@ -72,7 +72,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _midranks(values: Floats) -> Floats:
-    """(K, n): the rank of each value in its row, from 1; ties share their mean rank."""
+    """Return (K, n): the rank of each value in its row, from 1; ties share their mean rank."""
     return np.stack([_midranks_of(row) for row in values])
 
 

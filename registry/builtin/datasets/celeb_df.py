@@ -19,7 +19,7 @@ _LABELS: dict[str, Literal[0, 1]] = {"1": 0, "0": 1}  # the list's 1 is a real v
 
 
 def recognises_celeb_df(path: Path) -> bool:
-    """A folder with the list of testing videos."""
+    """Return a folder with the list of testing videos."""
     return path.is_dir() and (path / _LIST).is_file()
 
 
@@ -28,7 +28,7 @@ def celeb_df_videos(request: DatasetRequest) -> VideoIndex:
 
     A line is a flag, where 1 means REAL, and a path such as `YouTube-real/00170.mp4`.
     """
-    root = root_of(request, f"celeb_df_videos:DIR of a folder that holds {_LIST}")
+    root = root_of(request, f"celeb_df_videos:DIR, a folder that holds {_LIST}")
     dataset = root.resolve().name
     test = list(_listed(root))
     if request.split == "test":
@@ -58,7 +58,7 @@ def _listed(root: Path) -> Iterator[Listed]:
                 f"{path}, line {number}: {line!r} is not `1 FOLDER/VIDEO` (real) or `0 ...` (fake)"
             )
         if name in seen:
-            raise DataError(f"{path}, line {number}: {name} is in line {seen[name]} already")
+            raise DataError(f"{path}, line {number}: {name} is already in line {seen[name]}")
         seen[name] = number
         yield _video(root, name.strip(), _LABELS[flag], "test")
 

@@ -20,27 +20,29 @@ _SPLITS = ("train", "val", "test")
 
 
 def recognises_folder(path: Path) -> bool:
-    """A folder with real/ or fake/ in it or in its train/, val/ or test/, and no manifest."""
+    """Return a folder with real/ or fake/ in it or in its train/, val/ or test/, and no
+    manifest.
+    """
     if not path.is_dir() or recognises_manifest(path):
         return False
     return any(_has_class(path / split) for split in ("", *_SPLITS))
 
 
 def folder_videos(request: DatasetRequest) -> VideoIndex:
-    """Videos under real/ and fake/, which may lie under train/, val/ and test/.
+    """Return videos under real/ and fake/, which may lie under train/, val/ and test/.
 
     An image or video file there is a video of its own; a sub-folder of images is one video; in a
     sub-folder of sub-folders or of video files each of those is a video, and the outer one names
     the manipulation. So it does in a sub-folder of fake/ that holds images where real/ holds images
     and no sub-folder: there every image is a video of its own, and a note says so.
     """
-    root = root_of(request, "folder:PATH of a folder that holds real/ and fake/")
+    root = root_of(request, "folder:PATH, a folder that holds real/ and fake/")
     dataset = root.resolve().name
     splits = [split for split in _SPLITS if _has_class(root / split)]
     if splits and _has_class(root):
         raise DataError(
-            f"{root} has real/ or fake/ both at its top and under {', '.join(splits)}; "
-            "keep one of the two"
+            f"{root} has real/ or fake/ both at its top and under {', '.join(splits)};"
+            " keep one of the two"
         )
     if not splits and not _has_class(root):
         raise DataError(f"{root} holds neither real/ nor fake/, nor train/, val/, test/ with them")
@@ -61,13 +63,14 @@ def _methods_of_images(root: Path, videos: Iterable[Video]) -> Iterator[str]:
     names = {each.method for each in videos if each.method and _is_image(root, each)}
     if names:
         yield (
-            f"real/ holds single images, so folders under fake/ are methods of single images:"
-            f" {', '.join(sorted(names))}; were they videos, give each real one a folder too"
+            "real/ holds single images, so folders under fake/ are read as methods of"
+            f" single images: {', '.join(sorted(names))}; if they are videos, give each"
+            " real video a folder too"
         )
 
 
 def _is_image(root: Path, video: Video) -> bool:
-    """Whether the video is named after an image, not after the folder or file that it is."""
+    """Say whether the video is named after an image, not after the folder or file that it is."""
     return {frame.path.with_suffix("") for frame in video.frames} == {root / video.id}
 
 
@@ -87,12 +90,14 @@ def _class_videos(root: Path, folder: Path) -> Iterator[Video]:
 
 
 def _videos_of(root: Path, folder: Path, label: Literal[0, 1], *, single: bool) -> Iterator[Video]:
-    """The video that a folder is, or the videos (with `single` the images) of a manipulation."""
+    """Yield the video that a folder is, or the videos (with `single` the images) of a
+    manipulation.
+    """
     images, files, folders = scan_folder(folder)
     if images and (folders or files):
         raise DataError(
-            f"{folder} holds images and {'folders' if folders else 'video files'};"
-            " it must be a video or hold videos"
+            f"{folder} holds images and {('folders' if folders else 'video files')}; a"
+            " folder must be a video or hold videos"
         )
     if single and images:
         for image in images:
@@ -115,7 +120,7 @@ def _video(
 ) -> Video:
     frames = tuple(Frame(path=image, index=index) for index, image in enumerate(images))
     if not frames:
-        raise DataError(f"no images in {path}; fill the folder or take it away")
+        raise DataError(f"no images in {path}; add some, or remove the folder")
     name = path.relative_to(root).as_posix()
     return Video(dataset="", id=name, label=label, frames=frames, method=method)
 

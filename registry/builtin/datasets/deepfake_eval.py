@@ -24,24 +24,24 @@ _LABELS: dict[str, Literal[0, 1]] = {"real": 0, "fake": 1}
 
 
 def recognises_deepfake_eval(path: Path) -> bool:
-    """A folder with the table of its videos."""
+    """Return a folder with the table of its videos."""
     return path.is_dir() and _table(path) is not None
 
 
 def deepfake_eval_videos(request: DatasetRequest) -> VideoIndex:
-    """Videos that the table calls real or fake; others are counted in a note and left out.
+    """Return videos that the table calls real or fake; others are counted in a note and left out.
 
     Splits are those of a column `Finetuning Set`, if the table has it, else made up: then `test` is
     everything, which is how the set is used by those who do not train on it.
     """
-    root = root_of(request, f"deepfake_eval_2024:DIR of a folder that holds {_TABLES}")
+    root = root_of(request, f"deepfake_eval_2024:DIR, a folder that holds {_TABLES}")
     table = _table(root)
     if table is None:
         raise DataError(f"{root} holds no {_TABLES}")
     rows = list(_rows(table))
     listed = [each for row in rows for each in _video(root, row)]
     left = len(rows) - len(listed)
-    notes = [f"videos that are neither real nor fake by the table, left out: {left}"] * bool(left)
+    notes = [f"videos that the table calls neither real nor fake, left out: {left}"] * bool(left)
     index = listed_index(_DATASET, listed, request, notes)
     return replace(index, videos=tuple(choose_split(index.videos, request.split, _DATASET)))
 

@@ -27,20 +27,20 @@ _PLACES = ("", "videos", "test_videos")
 
 
 def recognises_dfdc(path: Path) -> bool:
-    """A folder with labels.csv or metadata.json, or of folders with metadata.json."""
+    """Return a folder with labels.csv or metadata.json, or of folders with metadata.json."""
     return path.is_dir() and bool(_tables(path))
 
 
 def dfdc_videos(request: DatasetRequest) -> VideoIndex:
-    """Videos of labels.csv (filename,label; 1 is fake), else of metadata.json (REAL, FAKE).
+    """Return videos of labels.csv (filename,label; 1 is fake), else of metadata.json (REAL, FAKE).
 
     A fake of metadata.json has the video that it was made from as its identity, so that both fall
     into one split and one draw of the bootstrap. Splits are those of the file, if it has any.
     """
-    root = root_of(request, f"dfdc_videos:DIR of a folder that holds {_CSV} or {_JSON}")
+    root = root_of(request, f"dfdc_videos:DIR, a folder that holds {_CSV} or {_JSON}")
     tables = _tables(root)
     if not tables:
-        raise DataError(f"{root} holds neither {_CSV} nor {_JSON}, nor do the folders in it")
+        raise DataError(f"neither {root} nor its folders hold {_CSV} or {_JSON}")
     listed = [
         replace(each, id=f"{prefix}{each.id}")
         for table in tables
@@ -87,8 +87,8 @@ def _of_csv(path: Path) -> Iterator[Listed]:
                 name, flag = row.get("filename"), row.get("label")
                 if not name or flag not in _FLAGS:
                     raise DataError(
-                        f"{path}, line {reader.line_num}: {name!r} has the label {flag!r}; a file"
-                        " name is due, and 0 (real) or 1 (fake)"
+                        f"{path}, line {reader.line_num}: {name!r} has the label {flag!r};"
+                        " expected a file name, and 0 (real) or 1 (fake)"
                     )
                 yield _video(path.parent, name, _FLAGS[flag], "", None)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -105,7 +105,7 @@ def _of_json(path: Path) -> Iterator[Listed]:
             raise DataError(f"{path}: {name} has the label {word!r}; it must be REAL or FAKE")
         original, split = entry.get("original") or name, entry.get("split") or ""
         if not (isinstance(original, str) and isinstance(split, str)):
-            raise DataError(f"{path}: {name} has an original or a split that is no name")
+            raise DataError(f"{path}: {name} has an original or a split that is not a text")
         yield _video(path.parent, name, _WORDS[word], split, Path(original).stem)
 
 

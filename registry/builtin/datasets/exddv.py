@@ -32,12 +32,12 @@ _PARTS = {  # a word of the text, whole, by the part of a face that it is about
 
 
 def recognises_exddv(path: Path) -> bool:
-    """A folder with the table of what was said."""
+    """Recognise a folder with ExDDV's table."""
     return path.is_dir() and (path / _TABLE).is_file()
 
 
 def exddv_videos(request: DatasetRequest) -> VideoIndex:
-    """The fakes that the table lists for a split, with the parts that their texts name.
+    """Return the fakes that the table lists for a split, with the parts that their texts name.
 
     Videos lie anywhere below the folder, in folders that bear the names of the table's `dataset`
     and, where several videos share a name, of its `manipulation`. What a text names in no part
@@ -51,12 +51,12 @@ def exddv_videos(request: DatasetRequest) -> VideoIndex:
         key = _key(row)
         texts[key].append(row["text"])
         listed[key] = _listed(root, key, row, files, " ".join(texts[key]))
-    note = "every video of the table is a fake: an audit of parts needs reals from elsewhere"
+    note = "every video of the table is a fake: an audit of parts needs reals from another data set"
     return listed_index("ExDDV", listed.values(), request, [note])
 
 
 def exddv_click_videos(request: DatasetRequest) -> VideoIndex:
-    """The same videos, of each the frames that people clicked into, with the places of the clicks.
+    """Return the same videos, each with the frames that people clicked on and the places they hit.
 
     The table has them by number of the frame, as fractions of its width and height. What their
     texts say is left out: a face's parts are those that were clicked.
@@ -71,13 +71,13 @@ def exddv_click_videos(request: DatasetRequest) -> VideoIndex:
             else:
                 outside += 1
     videos = [_clicked(each, clicks[each.id]) for each in index.videos if each.id in clicks]
-    notes = [f"clicks beside the frame, left out: {outside}"] * bool(outside)
+    notes = [f"clicks outside the frame, left out: {outside}"] * bool(outside)
     return replace(index, videos=tuple(v for v in videos if v.frames), notes=(*index.notes, *notes))
 
 
 def _chosen(request: DatasetRequest, kind: str) -> tuple[Path, list[dict[str, str]]]:
-    """The folder, and the rows of the split."""
-    root = root_of(request, f"{kind}:DIR of a folder that holds {_TABLE} and the videos")
+    """Return the folder, and the rows of the split."""
+    root = root_of(request, f"{kind}:DIR, a folder that holds {_TABLE} and the videos")
     rows = list(_rows(root / _TABLE))
     chosen = [row for row in rows if row["split"] == request.split]
     if not chosen:
@@ -97,7 +97,7 @@ def _id(key: str) -> str:
 
 
 def _places(row: Mapping[str, str]) -> Iterator[tuple[int, tuple[float, float]]]:
-    """Number of the frame and (x, y) of each click of a row."""
+    """Yield number of the frame and (x, y) of each click of a row."""
     try:
         clicks = json.loads(row["click_locations"] or "{}")
         for number, place in clicks.items():
@@ -113,7 +113,7 @@ def _places(row: Mapping[str, str]) -> Iterator[tuple[int, tuple[float, float]]]
 
 
 def _clicked(video: Video, clicks: Mapping[int, list[tuple[float, float]]]) -> Video:
-    """A video of its clicked frames alone."""
+    """Return a video of its clicked frames alone."""
     if video.file is not None:
         frames = [Frame(path=video.file, index=number) for number in sorted(clicks)]
     else:
@@ -123,7 +123,9 @@ def _clicked(video: Video, clicks: Mapping[int, list[tuple[float, float]]]) -> V
 
 
 def perceived_parts(text: str) -> str | None:
-    """Parts that a text names, as `region` writes them: `eyes+mouth`; None where it names none."""
+    """Return parts that a text names, as `region` writes them: `eyes+mouth`; None where it names
+    none.
+    """
     found = [
         part
         for part, words in _PARTS.items()
@@ -147,7 +149,9 @@ def _listed(
 
 
 def _find(root: Path, row: dict[str, str], paths: Sequence[Path]) -> Path:
-    """The one of these files whose folders bear the row's names; where it should lie if none."""
+    """Return the one of these files whose folders bear the row's names; where it should lie if
+    none.
+    """
     for wanted in ((row["dataset"], row["manipulation"]), (row["dataset"],)):
         names = {_plain(each) for each in wanted if each}
         fitting = [path for path in paths if names <= set(map(_plain, path.parts))]
@@ -155,8 +159,9 @@ def _find(root: Path, row: dict[str, str], paths: Sequence[Path]) -> Path:
             return fitting[0]
         if fitting:
             raise DataError(
-                f"{row['movie_name']} of {row['dataset']} is both {fitting[0]} and {fitting[1]};"
-                f" name a folder above the right one {row['manipulation'] or row['dataset']}"
+                f"{row['movie_name']} of {row['dataset']} is both {fitting[0]} and"
+                f" {fitting[1]}; use a folder name above the right one"
+                f" {row['manipulation'] or row['dataset']}"
             )
     return root / row["dataset"] / row["manipulation"] / row["movie_name"]
 

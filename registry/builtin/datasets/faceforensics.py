@@ -22,18 +22,18 @@ _SPLITS = ("train", "val", "test")
 
 
 def recognises_ffpp(path: Path) -> bool:
-    """A folder with original_sequences/ and manipulated_sequences/."""
+    """Return a folder with original_sequences/ and manipulated_sequences/."""
     return all((path / name).is_dir() for name in (_REAL, _FAKE))
 
 
 def ffpp_videos(request: DatasetRequest) -> VideoIndex:
-    """Reals and the four manipulations of the pairs in SPLIT.json.
+    """Return reals and the four manipulations of the pairs in SPLIT.json.
 
     The split files lie in the tree, in its folder splits/, or in `json_dir`. A pair [id1, id2]
     names two reals and, for each manipulation, the fakes id1_id2 and id2_id1. Videos are taken from
     `videos/` at the level of compression, else frames from `frames/` or `images/`.
     """
-    root = root_of(request, "ffpp_videos:DIR of the folder that holds original_sequences/")
+    root = root_of(request, "ffpp_videos:DIR, the folder that holds original_sequences/")
     level = request.options.compression or "c23"
     pairs = _pairs(_split_file(root, request))
     there = [name for name in _METHODS if (root / _FAKE / name).is_dir()]
@@ -43,9 +43,9 @@ def ffpp_videos(request: DatasetRequest) -> VideoIndex:
         for path in (root / _FAKE).glob("*")
         if path.is_dir() and path.name not in _METHODS
     )
-    notes = [f"manipulations of {_DATASET} that are not there: {', '.join(absent)}"] * bool(absent)
+    notes = [f"manipulations of {_DATASET} that are missing: {', '.join(absent)}"] * bool(absent)
     if other:
-        notes.append(f"folders of {_FAKE}/ that are no part of the four, left out: {other}")
+        notes.append(f"folders of {_FAKE}/ that are not one of the four, left out: {other}")
     listed = list(_reals(_folder(root / _REAL, level), pairs, level, request.split))
     for method in there:
         folder = _folder(root / _FAKE / method, level)
@@ -62,8 +62,9 @@ def _split_file(root: Path, request: DatasetRequest) -> Path:
             return path
     known = [each for each in _SPLITS for path in paths if path.with_stem(each).is_file()]
     raise (EmptySplitError if known else DataError)(
-        f"no split file {' or '.join(map(str, paths))};{did_you_mean(request.split, known)}"
-        f" there: {', '.join(known) or 'none'}. Name the folder of FaceForensics++'s split files"
+        "no split file"
+        f" {' or '.join(map(str, paths))};{did_you_mean(request.split, known)} found:"
+        f" {', '.join(known) or 'none'}. Name the folder of FaceForensics++'s split files"
         " (train.json, val.json, test.json) with --json-dir DIR"
     )
 
@@ -80,14 +81,16 @@ def _pairs(path: Path) -> list[tuple[str, str]]:
 
 
 def _folder(above: Path, level: str) -> Path:
-    """The folder of the videos, or of the frames, of one kind at one level of compression."""
+    """Return the folder of the videos, or of the frames, of one kind at one level of
+    compression.
+    """
     folders = [above / level / kind for kind in _KINDS]
     for folder in folders:
         if folder.is_dir():
             return folder
     levels = sorted(path.name for path in above.glob("*") if path.is_dir())
     raise DataError(
-        f"no {' or '.join(_KINDS)} in {above / level}; levels of compression there:"
+        f"no {' or '.join(_KINDS)} in {above / level}; compression levels found:"
         f" {', '.join(levels) or 'none'}"
     )
 

@@ -27,22 +27,24 @@ _LABELS: dict[str, Literal[0, 1]] = {
 
 
 def recognises_fakeavceleb(path: Path) -> bool:
-    """A folder that holds RealVideo-RealAudio/ and one of the three others."""
+    """Return a folder that holds RealVideo-RealAudio/ and one of the three others."""
     there = [name for name in _LABELS if (path / name).is_dir()]
     return _REAL in there and len(there) > 1
 
 
 def fakeavceleb_videos(request: DatasetRequest) -> VideoIndex:
-    """Every clip, labelled by its picture alone; the id's folder is the identity.
+    """Return every clip, labelled by its picture alone; the id's folder is the identity.
 
     Splits are made up, as the data has none.
     """
-    root = root_of(request, f"fakeavceleb:DIR of a folder that holds {_REAL}/")
+    root = root_of(request, f"fakeavceleb:DIR, a folder that holds {_REAL}/")
     if not recognises_fakeavceleb(root):
         raise DataError(f"{root} does not hold {_REAL}/ and one of {', '.join(list(_LABELS)[1:])}")
     there = [name for name in _LABELS if (root / name).is_dir()]
     listed = [each for name in there for each in _clips(root, root / name, name)]
-    notes = ["labels are of the picture: clips of RealVideo-FakeAudio count as real"]
+    notes = [
+        ("labels describe the picture, not the sound: clips of RealVideo-FakeAudio count as real")
+    ]
     index = listed_index(_DATASET, listed, request, notes)
     return replace(index, videos=tuple(choose_split(index.videos, request.split, _DATASET)))
 

@@ -13,7 +13,7 @@ _LISTED = 3
 
 
 def merged_by_folder(frames: Iterable[tuple[Video, str]]) -> tuple[str, ...]:
-    """One sentence if DeepfakeBench would take several videos for one, else nothing.
+    """Return one sentence if DeepfakeBench would take several videos for one, else nothing.
 
     It takes frames (here with their path as it is listed) whose parent folders have one name for
     one video.
@@ -33,9 +33,9 @@ def merged_by_folder(frames: Iterable[tuple[Video, str]]) -> tuple[str, ...]:
     which = ", ".join(list(first)[:_LISTED]) + (", ..." if len(first) > _LISTED else "")
     both = f", {mixed} of which would mix reals and fakes" if mixed else ""
     note = (
-        f"parent folders share names: DeepfakeBench would make {len(named)} videos of these"
-        f" {len(total)}, as {len(lost)} of them fall under"
-        f" {len(shared)} name{'s' * (len(shared) > 1)}{both}; {name!r} is"
-        f" {which}. Here every video of the index is one"
+        f"parent folders share names: DeepfakeBench would make {len(named)} videos of"
+        f" these {len(total)}, because {len(lost)} of them share {len(shared)}"
+        f" name{'s' * (len(shared) > 1)}{both}; {name!r} is {which}. Here every video of"
+        " the index counts as one"
     )
     return (note,)

@@ -28,12 +28,12 @@ _BATCH = 256
 
 
 def recognises_saved(path: Path) -> bool:
-    """A folder that `save_to_disk` of `datasets` made."""
+    """Return a folder that `save_to_disk` of `datasets` made."""
     return any((path / name).is_file() for name in _SAVED)
 
 
 def hugging_face_videos(request: DatasetRequest) -> VideoIndex:
-    """The images of a split, each a video of its own unless a column `video` names one.
+    """Return the images of a split, each a video of its own unless a column `video` names one.
 
     `hf:DIR` reads a folder, `hf:USER/NAME` or `hf:USER/NAME:CONFIG` asks the hub, which is the one
     thing here that needs a network. The image's bytes are written beside the caches once, as they
@@ -63,9 +63,10 @@ class _Source:
         """0 for real, 1 for fake; a DataError for a number or a word that nobody explains."""
         if word.isdecimal() and not self.map_given:
             raise DataError(
-                f"column {column!r} of {self.name} holds numbers without names, and data sets"
-                " differ in which of them is fake; say it in a YAML file and pass it with"
-                ' --label-map FILE:\n  labels:\n    "0": 0  # 0 real, 1 fake\n    "1": 1'
+                f"column {column!r} of {self.name} holds numbers without names, and data"
+                " sets differ in which of them means fake; say so in a YAML file and pass"
+                ' it with --label-map FILE:\n  labels:\n    "0": 0  # 0 real, 1 fake\n'
+                '    "1": 1'
             )
         return self.labels.label(word.lower() if word.lower() in {"real", "fake"} else word)
 
@@ -82,11 +83,11 @@ def _source(request: DatasetRequest) -> _Source:
 
 
 def _opened(request: DatasetRequest) -> Any:
-    """A table of `datasets`, or one for each split."""
+    """Return a table of `datasets`, or one for each split."""
     if not _installed():
         raise ConfigError(
-            f"hf:{request.name} is read by the package datasets, which is not installed:"
-            " pip install 'lesb-plugin[hf]'"
+            f"hf:{request.name} needs the package datasets, which is not installed: pip"
+            " install 'lesb-plugin[hf]'"
         )
     import datasets
 
@@ -101,9 +102,10 @@ def _opened(request: DatasetRequest) -> Any:
     except Exception as error:  # noqa: BLE001 - a package's own boundary, with errors of five others
         text = " ".join(str(error).split())
         raise DataError(
-            f"the package datasets cannot open {named!r} ({type(error).__name__}: {text[:300]});"
-            " write hf:DIR for a folder that save_to_disk made, or of parquet files or images, and"
-            " hf:USER/NAME[:CONFIG] for one on its hub"
+            f"the package datasets cannot open {named!r} ({type(error).__name__}:"
+            f" {text[:300]}); write hf:DIR for a folder written by save_to_disk, or one of"
+            " parquet files or images, and hf:USER/NAME[:CONFIG] for a data set on the"
+            " hub"
         ) from None
 
 
@@ -115,7 +117,7 @@ def _installed() -> bool:
 
 
 def _split(opened: Mapping[str, Any], request: DatasetRequest) -> tuple[str, Any]:
-    """The split of our name; theirs call val validation."""
+    """Return the split of our name; theirs call val validation."""
     for theirs, table in opened.items():
         if request.split in {theirs, _SPLITS.get(theirs)}:
             return request.split, table
@@ -137,10 +139,10 @@ class _Columns:
     classes: tuple[str, ...]
 
     def word(self, value: Any) -> str:
-        """What the label of a row is called."""
+        """Return what the label of a row is called."""
         if self.classes and isinstance(value, int):
             if not 0 <= value < len(self.classes):
-                raise DataError(f"label {value} is none of {', '.join(self.classes)}")
+                raise DataError(f"label {value} is not one of {', '.join(self.classes)}")
             return self.classes[value]
         return str(value)
 
@@ -157,7 +159,9 @@ def _columns(table: Any) -> _Columns:
 
 
 def _one(what: str, found: list[str], usual: tuple[str, ...], features: Mapping[str, Any]) -> str:
-    """The one column that is meant: the only one of its kind, or the one of the usual name."""
+    """Return the one column that is meant: the only one of its kind, or the one of the usual
+    name.
+    """
     if len(found) == 1:
         return found[0]
     named = [name for name in usual if name in found]
@@ -166,12 +170,13 @@ def _one(what: str, found: list[str], usual: tuple[str, ...], features: Mapping[
     listed = ", ".join(f"{name} ({type(kind).__name__})" for name, kind in features.items())
     number = "no column" if not found else f"{len(found)} columns ({', '.join(found)})"
     raise DataError(
-        f"{number} of kind {what}; one is due, or one named {' or '.join(usual)}; columns: {listed}"
+        f"{number} of kind {what}; exactly one is needed, or one named"
+        f" {' or '.join(usual)}; columns: {listed}"
     )
 
 
 def _videos(table: Any, source: _Source, split: str) -> list[Video]:
-    """Rows that share a value of `video` are one video, in order of `frame` or of the table."""
+    """Group rows into videos by their value of `video`, in order of `frame` or of the table."""
     columns = _columns(table)
     grouped: dict[str, list[tuple[dict[str, Any], Frame]]] = {}
     for at, row in enumerate(_rows(table, columns.image)):
@@ -185,7 +190,7 @@ def _videos(table: Any, source: _Source, split: str) -> list[Video]:
 
 
 def _rows(table: Any, image: str) -> Iterator[dict[str, Any]]:
-    """Every row, its image as the bytes or the path that are stored."""
+    """Yield every row, its image as the bytes or the path that are stored."""
     import datasets
 
     plain = table.cast_column(image, datasets.Image(decode=False))
@@ -221,12 +226,12 @@ def _video(
 
 
 def _method(word: str) -> str:
-    """A class that says more than fake is a method."""
+    """Return a class that says more than fake is a method."""
     return "" if word.lower() == "fake" or word.isdecimal() else word
 
 
 def _image(stored: Mapping[str, Any] | None, place: Path) -> Path:
-    """The file of an image: the one that the table names, or its bytes, at `place`."""
+    """Return the file of an image: the one that the table names, or its bytes, at `place`."""
     data, path = (stored or {}).get("bytes"), (stored or {}).get("path")
     if data is None:
         return Path(path) if path else place  # a row without an image is one with an error

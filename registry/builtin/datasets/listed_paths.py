@@ -41,7 +41,9 @@ class PathFinder:
         self._owners: dict[Path, tuple[str, ...]] = {}
 
     def find(self, listed: Sequence[str]) -> list[Path | None]:
-        """The file of each path, or None. DataError if two listed folders come out as one."""
+        """Return the file of each path, or None. DataError if two listed folders come out as
+        one.
+        """
         folders: dict[str, list[tuple[Path, frozenset[str]]]] = {}  # few, while paths are many
         used: dict[str, Path] = {}
         found: list[Path | None] = []
@@ -59,22 +61,22 @@ class PathFinder:
     def _claim(self, folder: Path, parts: tuple[str, ...]) -> None:
         if self._owners.setdefault(folder, parts) != parts:
             raise DataError(
-                f"{'/'.join(self._owners[folder])} and {'/'.join(parts)} both come out as {folder};"
-                " tell them apart with --path-map OLD=NEW or another --data-root"
+                f"{'/'.join(self._owners[folder])} and {'/'.join(parts)} both map to"
+                f" {folder}; separate them with --path-map OLD=NEW or another --data-root"
             )
 
     def expected(self, listed: str) -> Path:
-        """Where a file that was not found should lie."""
+        """Return where a file that was not found should lie."""
         return next(self._candidates(self._parts(listed)), self._root)
 
     def tried(self, listed: str) -> list[Path]:
-        """Every place in which a file was looked for."""
+        """Return every place in which a file was looked for."""
         *above, name = self._parts(listed) or ("",)
         head, tail = _split(tuple(above))
         return [base.joinpath(*tail, name) for base in self._candidates(head)]
 
     def _parts(self, listed: str) -> tuple[str, ...]:
-        """Parts of a path after the map; an absolute one starts with "/"."""
+        """Return parts of a path after the map; an absolute one starts with "/"."""
         text = _plain(listed)
         for old, new in self._map:
             if text == old or text.startswith(old + "/"):
@@ -88,7 +90,7 @@ class PathFinder:
         return ("/", *parts) if text.startswith("/") else tuple(parts)
 
     def _folders(self, above: tuple[str, ...]) -> Iterator[tuple[Path, frozenset[str]]]:
-        """Folders that a listed folder may be, each with the names in it."""
+        """Yield folders that a listed folder may be, each with the names in it."""
         head, tail = _split(above)
         if head not in self._bases:  # few in a data set: looked for once, not once per video
             self._bases[head] = [base for base in self._candidates(head) if base.is_dir()]
@@ -117,13 +119,15 @@ class PathFinder:
 
 
 def _common_end(left: Sequence[str], right: Sequence[str]) -> int:
-    """How many parts at the end of two paths are equal."""
+    """Count how many parts at the end of two paths are equal."""
     pairs = zip(reversed(left), reversed(right), strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _split(above: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The part that many videos share, up to `frames`, and the rest, most often the video."""
+    """Return the part that many videos share, up to `frames`, and the rest, most often the
+    video.
+    """
     for at in range(len(above) - 1, -1, -1):
         if above[at] in _KINDS:
             return above[: at + 1], above[at + 1 :]

@@ -34,7 +34,7 @@ class Listed:
 
     @property
     def files(self) -> tuple[Frame, ...] | Path | None:
-        """The video file, the frames of the folder that bears its name, or None."""
+        """Return the video file, the frames of the folder that bears its name, or None."""
         if is_there(self.path):
             return self.path
         folder = self.path.with_suffix("")
@@ -45,7 +45,9 @@ class Listed:
 def listed_index(
     dataset: str, listed: Iterable[Listed], request: DatasetRequest, notes: Sequence[str] = ()
 ) -> VideoIndex:
-    """The videos of a list in its order; DataError where fewer than `min_resolved` are there."""
+    """Return the videos of a list in its order; DataError where fewer than `min_resolved` are
+    there.
+    """
     found: Counter[str] = Counter()
     wanted: Counter[str] = Counter()
     missing: dict[str, list[Path]] = {}
@@ -61,9 +63,9 @@ def listed_index(
         least = request.options.min_resolved
         if found[group] < least * wanted[group]:
             raise DataError(
-                f"{found[group]} of the {wanted[group]} videos listed under {group} are there,"
-                f" fewer than --min-resolved {least:g} asks for. No video file, and no folder of"
-                f" frames of the same name, first:",
+                f"{found[group]} of the {wanted[group]} videos listed under {group} were"
+                f" found, fewer than --min-resolved {least:g} requires. Neither a video"
+                " file nor a folder of frames of that name exists for, first:",
                 *(f"  {path}" for path in paths[:_EXAMPLES]),
             )
     return VideoIndex(
@@ -74,7 +76,7 @@ def listed_index(
 
 
 def _video(dataset: str, each: Listed, files: tuple[Frame, ...] | Path | None) -> Video:
-    """A video that is not there keeps its file's path, to be a row with an error."""
+    """Return a video that is not there keeps its file's path, to be a row with an error."""
     frames = files if isinstance(files, tuple) else ()
     return Video(
         dataset=dataset,

@@ -31,13 +31,15 @@ _LAST_FRAME = 2**31 - 1  # that predictions hold
 
 
 def recognises_manifest(path: Path) -> bool:
-    """A .csv file, or a folder that holds manifest.csv."""
+    """Return a .csv file, or a folder that holds manifest.csv."""
     return path.suffix.lower() == ".csv" if path.is_file() else (path / MANIFEST).is_file()
 
 
 def manifest_videos(request: DatasetRequest) -> list[Video]:
-    """Videos of a manifest, in a data set named after the folder, or after a .csv of other name."""
-    root = root_of(request, f"manifest:PATH of a .csv file or of a folder that holds {MANIFEST}")
+    """Return videos of a manifest, in a data set named after the folder, or after a .csv of other
+    name.
+    """
+    root = root_of(request, f"manifest:PATH, a .csv file or a folder that holds {MANIFEST}")
     path = root if root.is_file() else root / MANIFEST
     if not path.is_file():
         raise DataError(f"no {MANIFEST} in {root}")
@@ -46,24 +48,25 @@ def manifest_videos(request: DatasetRequest) -> list[Video]:
 
 
 def unconfirmed_videos(title: str, request: DatasetRequest) -> list[Video]:
-    """Videos of a known data set, by a manifest that stands in its folder.
+    """Return videos of a known data set, by a manifest that stands in its folder.
 
     For data sets whose published layout no public documentation confirms: none is guessed.
     """
-    usage = f"--dataset {request.name} --data-root DIR, of a folder that holds {MANIFEST}"
+    usage = f"--dataset {request.name} --data-root DIR, a folder that holds {MANIFEST}"
     root = root_of(request, usage)
     path = root if root.is_file() else root / MANIFEST
     if not path.is_file():
         raise DataError(
-            f"no {path}: how the files of {title} lie could not be confirmed from public"
-            f" documentation, so nothing is guessed; write a {MANIFEST} with the columns path and"
-            " label (0 real, 1 fake), and method, identity, split where they are known"
+            f"no {path}: the file layout of {title} could not be confirmed from public"
+            f" documentation, so bench does not guess it; write a {MANIFEST} with the"
+            " columns path and label (0 real, 1 fake), and method, identity, split where"
+            " they are known"
         )
     return read_manifest(path, title, request.split)
 
 
 def read_manifest(path: Path, dataset: str, split: str) -> list[Video]:
-    """Videos of one split of a CSV file with a header.
+    """Return videos of one split of a CSV file with a header.
 
     Columns: path and label (0 real, 1 fake); of the video: identity, method, region, perceived
     (the parts that people took to be changed, as in region), split; of the frame: landmarks, mask,
@@ -113,7 +116,7 @@ class _ManifestRows:
         )
 
     def _file(self, path: Path) -> Path | None:
-        """The video file that the row names as a whole, without the number of a frame."""
+        """Return the video file that the row names as a whole, without the number of a frame."""
         for line, row in self.frames:
             if not is_video(Path(row["path"])) or row.get("frame"):
                 continue
@@ -121,26 +124,26 @@ class _ManifestRows:
             if len(self.frames) > 1 or given:
                 what = f"{', '.join(given)} of one frame" if given else "further rows"
                 raise DataError(
-                    f"{path}, line {line}: {row['path']} is a whole video and has {what}; give"
-                    " frames of a video file their numbers in a column `frame`"
+                    f"{path}, line {line}: {row['path']} is a whole video and has {what};"
+                    " give the frame numbers of a video file in a column `frame`"
                 )
             return path.parent / row["path"]
         return None
 
     def _ordered(self, path: Path) -> Iterable[tuple[int, dict[str, str]]]:
-        """Rows with the numbers of their frames, in order."""
+        """Return rows with the numbers of their frames, in order."""
         if "frame" not in self.first:
             return enumerate(sorted((row for _, row in self.frames), key=_natural_path))
         numbered: dict[int, dict[str, str]] = {}
         for line, row in self.frames:
             if not row["frame"].isdecimal() or int(row["frame"]) > _LAST_FRAME:
                 raise DataError(
-                    f"{path}, line {line}: frame is {row['frame']!r}; a number from 0 to"
-                    f" {_LAST_FRAME} is due"
+                    f"{path}, line {line}: frame is {row['frame']!r}; expected a number"
+                    f" from 0 to {_LAST_FRAME}"
                 )
             if numbered.setdefault(int(row["frame"]), row) is not row:
                 raise DataError(
-                    f"{path}, line {line}: video {self.name!r} has frame {row['frame']} already"
+                    f"{path}, line {line}: video {self.name!r} already has frame {row['frame']}"
                 )
         return sorted(numbered.items())
 
@@ -175,7 +178,7 @@ def _check_header(path: Path, header: list[str]) -> None:
 
 def _check_row(path: Path, line: int, row: dict[str, str], cells: int, columns: int) -> None:
     if cells != columns:
-        raise DataError(f"{path}, line {line}: {cells} cells under {columns} columns")
+        raise DataError(f"{path}, line {line}: {cells} cells for {columns} columns")
     if not row["path"]:
         raise DataError(f"{path}, line {line}: path is empty")
     if row["label"] not in _LABELS:
@@ -185,9 +188,9 @@ def _check_row(path: Path, line: int, row: dict[str, str], cells: int, columns: 
 
 
 def _check_same(path: Path, line: int, row: dict[str, str], rows: _ManifestRows) -> None:
-    """A row may only join a video that it names and whose other rows say the same of it."""
+    """Check that a row joins only a video that it names and whose other rows agree with it."""
     if not (row.get("video") and rows.first.get("video")):
-        raise DataError(f"{path}, line {line}: {rows.name!r} was in line {rows.line} already")
+        raise DataError(f"{path}, line {line}: {rows.name!r} is already in line {rows.line}")
     for column in _OF_VIDEO:
         if row.get(column) != rows.first.get(column):
             raise DataError(

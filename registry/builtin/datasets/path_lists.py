@@ -23,20 +23,22 @@ _IMAGE = re.compile(r"\.(avif|bmp|jpe?g|png|tiff?|webp)$", re.IGNORECASE)
 
 
 def recognises_path_lists(path: Path) -> bool:
-    """A text file whose first line is the path of an image or a video, or a folder of such."""
+    """Recognise a text file whose first line is the path of an image or a video, or a folder of
+    such.
+    """
     if path.is_file():
         return path.suffix.lower() == ".txt" and _is_media(_first_line(path))
     return path.is_dir() and bool(_lists(path))
 
 
 def path_list_videos(request: DatasetRequest) -> VideoIndex:
-    """Videos of a folder's lists: `*real*.txt` holds reals, any other list fakes.
+    """Return videos of a folder's lists: `*real*.txt` holds reals, any other list fakes.
 
     `train`, `val` or `test` as a word of a list's name, or the folder that it is in, is its split.
     Images of one folder are one video and so is a video file; its id is the list's name and that
     folder or file as it is listed. Paths start from --data-root, else from the list's folder.
     """
-    root = root_of(request, "path_lists:PATH of a folder with *real*.txt and other lists")
+    root = root_of(request, "path_lists:PATH, a folder with *real*.txt and other lists")
     lists = [root] if root.is_file() else _lists(root)
     if not lists:
         raise DataError(f"{root} holds no *.txt whose first line is the path of an image or video")
@@ -48,7 +50,7 @@ def path_list_videos(request: DatasetRequest) -> VideoIndex:
         with_splits = [each for each in with_splits if each[1] == request.split]
         if not with_splits:
             raise EmptySplitError(
-                f"no list of split {request.split!r} in {root}; splits there: {', '.join(known)}"
+                f"no list for split {request.split!r} in {root}; splits found: {', '.join(known)}"
             )
     videos, tallies, listed = [], [], []
     for path, split in with_splits:
@@ -92,7 +94,9 @@ def _videos(path: Path) -> Iterator[_Lines]:
         if not line:
             continue
         if not _is_media(line):
-            raise DataError(f"{path}, line {number}: {line!r} is no path of an image or a video")
+            raise DataError(
+                f"{path}, line {number}: {line!r} is not the path of an image or a video"
+            )
         plain = PurePosixPath(line.replace("\\", "/"))
         name = str(plain.with_suffix("") if is_video(Path(plain)) else plain.parent)
         if line in seen:
@@ -101,12 +105,12 @@ def _videos(path: Path) -> Iterator[_Lines]:
         group = groups.setdefault(name, _Lines(name))
         if group.lines and (is_video(Path(plain)) or is_video(Path(group.lines[0]))):
             raise DataError(
-                f"{path}, line {number}: {line} and {group.lines[0]} would be one video, by their"
-                " names; leave out one of the two"
+                f"{path}, line {number}: {line} and {group.lines[0]} would be the same"
+                " video by their names; remove one of them"
             )
         group.lines.append(line)
     if not groups:
-        raise DataError(f"{path} holds no path")
+        raise DataError(f"{path} contains no path")
     yield from groups.values()
 
 
@@ -133,7 +137,7 @@ def _video(
 
 
 def _lists(folder: Path) -> list[Path]:
-    """Lists in a folder and in its train/, val/ and test/."""
+    """Return lists in a folder and in its train/, val/ and test/."""
     inside = [folder, *(folder / split for split in _SPLITS)]
     found = [path for each in inside for path in sorted(each.glob("*.txt")) if path.is_file()]
     return [path for path in found if _is_media(_first_line(path))]
@@ -150,7 +154,7 @@ def _first_line(path: Path) -> str:
 
 
 def _is_media(text: str) -> bool:
-    """Whether a text is the path of an image or a video; a sentence or `1 a/b.mp4` is not."""
+    """Say whether a text is the path of an image or a video; a sentence or `1 a/b.mp4` is not."""
     plain = text.replace("\\", "/")
     if re.match(r"\d+\s", plain) or ("/" not in plain and re.search(r"\s", plain)):
         return False

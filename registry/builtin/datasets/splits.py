@@ -16,7 +16,7 @@ _GENERATED = ("train", "val", "test")
 
 
 def choose_split(videos: Sequence[Video], split: str, dataset: str) -> list[Video]:
-    """Videos of one split, in their order; a DataError lists the splits there are.
+    """Return videos of one split, in their order; a DataError lists the splits there are.
 
     Data without splits has these: `test` is all of it; `train` is 80 % and `val` 20 % of its people
     (of its videos where people are not known), drawn by a hash of the name, so that the answer is
@@ -29,7 +29,7 @@ def choose_split(videos: Sequence[Video], split: str, dataset: str) -> list[Vide
     else:
         chosen = [video for video in videos if split in _generated_splits(video)]
         known = Counter(name for video in videos for name in _generated_splits(video))
-        note = " (it has no splits of its own: test is all of it, train and val 80:20 of it)"
+        note = " (it has no splits of its own: test is all of it, and train and val are 80:20)"
     if not chosen:
         listed = ", ".join(f"{name} {count}" for name, count in sorted(known.items()))
         raise (EmptySplitError if known else DataError)(
@@ -46,10 +46,12 @@ def _generated_splits(video: Video) -> tuple[str, str]:
 
 
 def root_of(request: DatasetRequest, usage: str) -> Path:
-    """The path named with the data set, or --data-root; a ConfigError where there is none."""
+    """Return the path named with the data set, or --data-root; a ConfigError where there is
+    none.
+    """
     root = request.root or request.options.data_root
     if root is None:
-        raise ConfigError(f"data set {request.name!r} is no file or folder; write {usage}")
+        raise ConfigError(f"data set {request.name!r} is not a file or folder; write {usage}")
     if not root.exists():
         where = "--data-root DIR" if request.root is None else "the path of the data set"
         raise ConfigError(f"no folder {root}; check {where}")

@@ -42,16 +42,18 @@ class FileTally:
         if len(tried) > _LISTED:
             lines.append(f"  and {len(tried) - _LISTED} more places")
         raise DataError(
-            f"{self.found} of the {self.listed} frames listed under {self.group} are there"
-            f" ({self.found / self.listed:.1%}), fewer than --min-resolved {least:g} asks for."
-            " Not found, first:",
+            f"{self.found} of the {self.listed} frames listed under {self.group} were"
+            f" found ({self.found / self.listed:.1%}), fewer than --min-resolved {least:g}"
+            " requires. Not found, first:",
             *lines,
-            "Point --data-root at the folder that these paths start from, or rewrite their start:"
-            f" --path-map '{_start(self.missing[0])}=DIR'",
+            "Point --data-root at the folder that these paths start from, or replace"
+            f" their beginning: --path-map '{_start(self.missing[0])}=DIR'",
         )
 
 
 def _start(listed: str) -> str:
-    r"""The start of a listed path that a map would most likely rewrite: `Celeb-DF-v2` or `T:\x`."""
+    r"""Return the start of a listed path that a map would most likely rewrite: `Celeb-DF-v2` or
+    `T:\x`.
+    """
     cut = min((at for at in map(listed.find, ("/frames/", "\\frames\\")) if at > 0), default=0)
     return listed[:cut] or listed

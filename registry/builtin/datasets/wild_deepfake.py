@@ -20,18 +20,22 @@ _INNER = "deepfake_in_the_wild"  # the folder that the download brings
 
 
 def recognises_wild_deepfake(path: Path) -> bool:
-    """A folder that holds real_SPLIT/ and fake_SPLIT/, or the download's own folder with them."""
+    """Return a folder that holds real_SPLIT/ and fake_SPLIT/, or the download's own folder with
+    them.
+    """
     return bool(_splits(_place(path)))
 
 
 def wild_deepfake_videos(request: DatasetRequest) -> VideoIndex:
-    """Every folder that holds images is a sequence, however deep its archive has put it."""
-    root = _place(root_of(request, "wild_deepfake:DIR of a folder that holds real_test/"))
+    """Return a sequence for every folder that holds images, however deep its archive has put it."""
+    root = _place(root_of(request, "wild_deepfake:DIR, a folder that holds real_test/"))
     there = _splits(root)
     if not there:
-        raise DataError(f"{root} holds neither real_test/ and fake_test/ nor those of train")
+        raise DataError(
+            f"{root} holds neither real_test/ and fake_test/ nor the same folders for train"
+        )
     if request.split not in there:
-        raise EmptySplitError(f"no split {request.split!r} in {root}; there: {', '.join(there)}")
+        raise EmptySplitError(f"no split {request.split!r} in {root}; found: {', '.join(there)}")
     listed = [
         each
         for word in _LABELS

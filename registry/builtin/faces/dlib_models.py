@@ -72,8 +72,8 @@ def build_dlib81(predictor: Path | None = None) -> Locate:
     """81 landmarks: dlib's 68 and 13 on the forehead; no package brings the predictor file."""
     if predictor is None:
         raise ConfigError(
-            f"landmarker 'dlib81' needs a predictor file ({_FILES[81]}); pass --landmarks PATH, or "
-            "use --landmarker dlib68, which comes with one"
+            f"landmarker 'dlib81' needs a predictor file ({_FILES[81]}); pass --landmarks"
+            " PATH, or use --landmarker dlib68, which comes with one"
         )
     return _landmarker(predictor, 81)
 
@@ -95,21 +95,21 @@ _loading = threading.Lock()
 
 
 def _load(path: Path, points: int) -> Any:
-    """The predictor, once per process: it has no state, and 68 points are 100 MB."""
+    """Return the predictor, once per process: it has no state, and 68 points are 100 MB."""
     with _loading:
         predictor, found = _load_once(path)
     if found != points:
         other = f"; use --landmarker dlib{found}" if found in _FILES else ""
         raise ConfigError(
-            f"predictor {path} has {found} points and landmarker 'dlib{points}' needs {points} "
-            f"({_FILES[points]}){other}"
+            f"predictor {path} has {found} points, and landmarker 'dlib{points}' needs"
+            f" {points} ({_FILES[points]}){other}"
         )
     return predictor
 
 
 @functools.lru_cache(maxsize=2)
 def _load_once(path: Path) -> tuple[Any, int]:
-    """A predictor and its number of points, which only a trial tells."""
+    """Return a predictor and its number of points, which only a trial tells."""
     import dlib
 
     try:
@@ -121,7 +121,9 @@ def _load_once(path: Path) -> tuple[Any, int]:
 
 
 def _packaged(name: str) -> Path:
-    """A file of face-recognition-models, found without an import: that needs pkg_resources."""
+    """Return a file of face-recognition-models, found without an import: that needs
+    pkg_resources.
+    """
     spec = importlib.util.find_spec(_MODELS)
     for folder in (spec and spec.submodule_search_locations) or ():
         path = Path(folder) / "models" / name
@@ -133,7 +135,7 @@ def _packaged(name: str) -> Path:
 
 
 def _face(rectangle: Any, score: float, scale: float) -> Face:
-    """A rectangle of dlib's includes its last row and column."""
+    """Return a rectangle of dlib's includes its last row and column."""
     x0, y0 = rectangle.left() * scale, rectangle.top() * scale
     x1, y1 = (rectangle.right() + 1) * scale, (rectangle.bottom() + 1) * scale
     return Face(box=(x0, y0, x1, y1), score=score)

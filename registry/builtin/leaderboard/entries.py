@@ -29,6 +29,7 @@ __all__ = [
 FOLDER, NAMES = "leaderboard", "datasets"
 Level = Literal["video", "frame", "not stated"]
 UNKNOWN = "unknown"
+IN_DOMAIN = "in-domain"
 # What of a run's configuration changes its scores, beside weights, artefact and crop.
 _SCORING = frozenset(
     ("options", "wrap", "frames", "frame_policy", "split", "corrupt", "crop_from", "face_detector",
@@ -47,6 +48,11 @@ class Cell:
     low: float | None = None
     high: float | None = None
     domain: str = UNKNOWN
+
+    @property
+    def in_domain(self) -> bool:
+        """Say whether the detector or its backbone was trained on this data set."""
+        return self.domain == IN_DOMAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +86,14 @@ class BoardEntry:
     source_link: str = ""
 
     @property
+    def averaged(self) -> frozenset[str]:
+        """Name the data sets that the average is over: those that the detector has not seen."""
+        return frozenset(name for name, cell in self.cells.items() if not cell.in_domain)
+
+    @property
     def average(self) -> float | None:
-        """The mean AUC over the data sets that the row has."""
-        values = [cell.auc for cell in self.cells.values()]
+        """Return the mean AUC over `averaged`; None without any."""
+        values = [cell.auc for cell in self.cells.values() if not cell.in_domain]
         return sum(values) / len(values) if values else None
 
 
@@ -90,7 +101,7 @@ class BoardEntry:
 
 
 def measured(result: Result, run: str, variant: str | None = None, doubt: str = "") -> BoardEntry:
-    """A run's entry: AUC per video of the detector itself, or of one of its variants.
+    """Return a run's entry: AUC per video of the detector itself, or of one of its variants.
 
     `doubt` says why its numbers may not be the evaluation's own, and stands beside its source.
     """
@@ -125,7 +136,9 @@ def measured(result: Result, run: str, variant: str | None = None, doubt: str = 
 
 
 def _setup(result: Result, variant: str) -> str:
-    """A fingerprint of all that scores a file: equal where runs differ in their data alone."""
+    """Return a fingerprint of all that scores a file: equal where runs differ in their data
+    alone.
+    """
     origin, settings = result.provenance, result.settings
     backbone = asdict(origin.backbone) if origin.backbone else None
     config = {key: value for key, value in origin.config.items() if key in _SCORING}
@@ -148,7 +161,7 @@ def _cells(result: Result, variant: str) -> dict[str, Cell]:
                 f"{each.dataset!r} of this run is {name!r}, and so is another of its data sets;"
                 " evaluate them in two runs"
             )
-        domain = "in-domain" if name in seen else origin.domains.get(each.dataset, UNKNOWN)
+        domain = IN_DOMAIN if name in seen else origin.domains.get(each.dataset, UNKNOWN)
         cells[name] = Cell(auc=each.value, low=each.low, high=each.high, domain=domain)
     return cells
 
@@ -195,7 +208,7 @@ class Published:
 
 
 def published() -> tuple[Published, ...]:
-    """Every shipped table, by the name of its file; ConfigError where one is malformed."""
+    """Return every shipped table, by the name of its file; ConfigError where one is malformed."""
     files = sorted(path.stem for path in (config_dir() / FOLDER).glob("*.yaml"))
     return tuple(
         build(Published, load_yaml(FOLDER, name), prefix=f"{name}.")
@@ -205,7 +218,7 @@ def published() -> tuple[Published, ...]:
 
 
 def reported(tables: Iterable[Published]) -> tuple[BoardEntry, ...]:
-    """The rows of published tables as entries, AUCs in [0, 1]."""
+    """Return the rows of published tables as entries, AUCs in [0, 1]."""
     names = known_names()
     return tuple(_reported(table, row, names) for table in tables for row in table.rows)
 
@@ -215,7 +228,7 @@ def _reported(table: Published, row: PublishedRow, names: Mapping[str, str]) -> 
     cells = {}
     for dataset, percent in row.auc.items():
         name = canonical_name(dataset, names)
-        domain = UNKNOWN if not seen else "in-domain" if name in seen else "cross-dataset"
+        domain = UNKNOWN if not seen else IN_DOMAIN if name in seen else "cross-dataset"
         cells[name] = Cell(auc=percent / 100, domain=domain)
     return BoardEntry(
         kind="reported",
@@ -234,7 +247,7 @@ def _reported(table: Published, row: PublishedRow, names: Mapping[str, str]) -> 
 
 
 def known_names() -> dict[str, str]:
-    """Every spelling of a data set's name, in lower case, to the one that columns bear."""
+    """Return every spelling of a data set's name, in lower case, to the one that columns bear."""
     listed: Mapping[str, list[str]] = load_yaml(FOLDER, NAMES)["datasets"]
     return {
         spelling.lower(): name for name, others in listed.items() for spelling in (name, *others)
@@ -242,5 +255,5 @@ def known_names() -> dict[str, str]:
 
 
 def canonical_name(dataset: str, names: Mapping[str, str]) -> str:
-    """The column of a data set; one that is not listed has its own name."""
+    """Return the column of a data set; one that is not listed has its own name."""
     return names.get(dataset.lower(), dataset)

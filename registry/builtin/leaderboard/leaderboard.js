@@ -47,10 +47,15 @@
     history.replaceState(null, "", `#${view}`);
   };
 
+  const valued = (row, shown) => heads.flatMap((head, at) =>
+    shown.includes(head.dataset.dataset) && row.cells[at].dataset.value !== undefined ? [at] : []);
+
+  // In-domain values are left out of averages.
+  const over = (row, shown) =>
+    valued(row, shown).filter((at) => !row.cells[at].classList.contains("seen"));
+
   const average = (row, shown) => {
-    const values = heads.flatMap((head, at) =>
-      shown.includes(head.dataset.dataset) && row.cells[at].dataset.value !== undefined
-        ? [Number(row.cells[at].dataset.value)] : []);
+    const values = over(row, shown).map((at) => Number(row.cells[at].dataset.value));
     const cell = row.cells[averageAt];
     cell.textContent = "-";
     delete cell.dataset.value;
@@ -64,16 +69,13 @@
       figure.textContent = (100 * mean).toFixed(2);
       cell.replaceChildren(figure, small);
     }
-    return values.length;
   };
 
   // Averages compare where they are over the same data sets, of which the most are asked for.
   const markAverages = (rows, shown) => {
-    const over = (row) => heads.flatMap((head, at) =>
-      shown.includes(head.dataset.dataset) && row.cells[at].dataset.value !== undefined ? [at] : []);
     const sets = new Map();
     rows.forEach((row) => {
-      const key = over(row).join();
+      const key = over(row, shown).join();
       row.cells[averageAt].classList.remove("best");
       if (key) { sets.set(key, [...(sets.get(key) || []), row.cells[averageAt]]); }
     });
@@ -114,7 +116,8 @@
       body.hidden = !kinds.includes(body.dataset.kind);
       for (const row of rowsOf(body)) {
         [...row.cells].forEach((cell, column) => { cell.hidden = hidden[column]; });
-        row.hidden = average(row, shown) === 0 || (isRun(row) && !switched.checked);
+        average(row, shown);
+        row.hidden = valued(row, shown).length === 0 || (isRun(row) && !switched.checked);
       }
       const rows = rowsOf(body).filter((row) => !isRun(row));
       visible += body.hidden ? 0 : rows.filter((row) => !row.hidden).length;

@@ -20,7 +20,8 @@ class BoardRow:
 
 
 def merged(entries: Sequence[BoardEntry]) -> list[BoardRow]:
-    """A row for each setup of a detector that was measured, and for each row that was reported.
+    """Return a row for each setup of a detector that was measured, and for each row that was
+    reported.
 
     Runs are merged where they differ in their data alone. Of two that have the same data set the
     newer one counts, and one whose numbers are in doubt only where there is no other.
@@ -34,7 +35,7 @@ def merged(entries: Sequence[BoardEntry]) -> list[BoardRow]:
 
 
 def _one(runs: Sequence[BoardEntry]) -> BoardRow:
-    """The row of runs of one setup; what they do not agree on is the newest run's."""
+    """Return the row of runs of one setup; what they do not agree on is the newest run's."""
     ranked = sorted(runs, key=lambda run: (not run.doubt, run.date != "unknown", run.date))
     cells = {name: cell for run in ranked for name, cell in run.cells.items()}
     seconds = [run.seconds_per_frame for run in ranked if run.seconds_per_frame is not None]
@@ -62,25 +63,28 @@ def _told_apart(rows: Sequence[BoardRow]) -> list[BoardRow]:
 
 
 def best_values(rows: Sequence[BoardRow], kind: str) -> dict[str, float]:
-    """The highest AUC of each data set among rows of one kind; none where there is one row."""
+    """Find the highest AUC of each data set among rows of one kind that were not trained on it.
+
+    A data set with fewer than two such rows has none.
+    """
     values: dict[str, list[float]] = {}
     for row in rows:
         if row.entry.kind == kind:
-            for name, cell in row.entry.cells.items():
-                values.setdefault(name, []).append(cell.auc)
+            for name in row.entry.averaged:
+                values.setdefault(name, []).append(row.entry.cells[name].auc)
     return {name: max(found) for name, found in values.items() if len(found) > 1}
 
 
 def best_average(rows: Sequence[BoardRow], kind: str) -> tuple[frozenset[str], float] | None:
-    """The highest average of the rows with most data sets, and these data sets.
+    """Find the highest average of the rows that average over most data sets, and these data sets.
 
     Averages over other data sets do not compare: None where no two of these rows have the same,
     or where two groups of them do.
     """
-    own = [row.entry for row in rows if row.entry.kind == kind and row.entry.cells]
-    counts = Counter(frozenset(entry.cells) for entry in own)
+    own = [row.entry for row in rows if row.entry.kind == kind and row.entry.averaged]
+    counts = Counter(entry.averaged for entry in own)
     most = max(map(len, counts), default=0)
     rivals = [names for names, count in counts.items() if len(names) == most and count > 1]
     if len(rivals) != 1:
         return None
-    return rivals[0], max(e.average or 0.0 for e in own if frozenset(e.cells) == rivals[0])
+    return rivals[0], max(e.average or 0.0 for e in own if e.averaged == rivals[0])

@@ -26,7 +26,7 @@ _TITLES = {"measured": "Measured here", "reported": "Reported by others"}
 
 
 def page(entries: Sequence[BoardEntry]) -> str:
-    """The whole page. Without its script it is a plain table of everything."""
+    """Build the whole page. Without its script it is a plain table of everything."""
     datasets = datasets_of(entries)
     return html_page(
         "Leaderboard",
@@ -43,15 +43,26 @@ def _resource(name: str) -> str:
 
 def _introduction() -> list[Markup]:
     reading = (
-        "AUC in per cent, below it the 95 % interval and whether the detector learned from that"
-        " data set. An average is over the data sets shown that a row has; their number stands"
-        " below it. The best value of a column is bold and starred."
+        "AUC in per cent, with its 95 % interval below. In italics: in-domain, and so not averaged."
+        " A star marks the best of its column."
+    )
+    averages = (
+        "In-domain values are from data sets that the detector or its backbone was trained on. An"
+        " average is over all other data sets shown that a row has, and their number is below it:"
+        " averages over different data sets do not compare."
+    )
+    stars = (
+        "A star marks the best value of a column among measured rows and among reported rows, if"
+        " at least two rows compete and were not trained on that data set. An average competes"
+        " with averages over the same data sets, and only those over the most data sets do."
     )
     kinds = (
         "Measured rows come from runs of bench eval, reported rows from publications. Their"
         " protocols differ: each kind is sorted separately, and the two are never ranked together."
     )
-    return [tag("p", text, class_="soft") for text in (reading, kinds)]
+    rules = (tag("p", text, class_="soft") for text in (averages, stars, kinds))
+    folded = tag("details", tag("summary", "How to read the table"), *rules)
+    return [tag("p", reading, class_="soft"), folded]
 
 
 def _filters(datasets: Sequence[str]) -> Markup:
@@ -109,7 +120,7 @@ class _BestCells:
 
 
 def _detector(row: BoardRow, datasets: Sequence[str], best: _BestCells) -> list[Markup]:
-    """The row of a detector, and below it those of its single runs where there are some."""
+    """Return the row of a detector, and below it those of its single runs where there are some."""
     entry = row.entry
     under = f"{len(row.runs)} runs" if len(row.runs) > 1 else f"run {entry.run}"
     small = [tag("small", under, class_="interval detail")] if row.runs and entry.run else []
@@ -154,9 +165,8 @@ def _cell(cell: Cell | None, best: float | None) -> Markup:
     domain = "domain unknown" if cell.domain == "unknown" else cell.domain
     small = [tag("small", text, class_="interval") for text in (*lines, domain)]
     value = f"{cell.auc:.6f}"
-    is_best = cell.auc == best
-    return tag("td", tag("span", percent(cell.auc)), *small,
-               class_="number best" if is_best else "number", data_value=value)  # fmt: skip
+    class_ = "number seen" if cell.in_domain else "number best" if cell.auc == best else "number"
+    return tag("td", tag("span", percent(cell.auc)), *small, class_=class_, data_value=value)
 
 
 def _between(low: float, high: float) -> str:
@@ -167,14 +177,14 @@ def _average(entry: BoardEntry, best: tuple[frozenset[str], float] | None) -> Ma
     value = entry.average
     if value is None:
         return tag("td", "-", class_="number average")
-    small = tag("small", f"over {len(entry.cells)}", class_="interval")
-    is_best = best == (frozenset(entry.cells), value)
+    small = tag("small", f"over {len(entry.averaged)}", class_="interval")
+    is_best = best == (entry.averaged, value)
     class_ = "number average best" if is_best else "number average"
     return tag("td", tag("span", percent(value)), small, class_=class_, data_value=f"{value:.6f}")
 
 
 def _fact(text: str, number: float | None = None, class_: str = "") -> Markup:
-    """A cell sorted by `number`, else by its text; what is unknown sorts last."""
+    """Return a cell sorted by `number`, else by its text; what is unknown sorts last."""
     if text == "unknown":
         return tag("td", text, class_="unknown")
     value = text.lower() if number is None else f"{number:.9g}"

@@ -47,19 +47,19 @@ def datasets_of(entries: Sequence[BoardEntry]) -> list[str]:
 
 
 def in_order(entries: Sequence[BoardEntry], kind: str) -> list[BoardEntry]:
-    """One kind's rows: those with most data sets first, then by average."""
+    """Sort one kind's rows: those that average over most data sets first, then by average."""
     own = [entry for entry in entries if entry.kind == kind]
-    return sorted(own, key=lambda entry: (-len(entry.cells), -(entry.average or 0), entry.name))
+    return sorted(own, key=lambda entry: (-len(entry.averaged), -(entry.average or 0), entry.name))
 
 
 def rows_in_order(rows: Sequence[BoardRow], kind: str) -> list[BoardRow]:
-    """One kind's detectors, as `in_order` has them."""
+    """Return one kind's detectors, as `in_order` has them."""
     by_entry = {id(row.entry): row for row in rows}
     return [by_entry[id(entry)] for entry in in_order([row.entry for row in rows], kind)]
 
 
 def percent(value: float | None) -> str:
-    """An AUC in per cent, two decimals."""
+    """Return an AUC in per cent, two decimals."""
     return "-" if value is None else f"{100 * value:.2f}"
 
 
@@ -85,7 +85,8 @@ def as_markdown(entries: Sequence[BoardEntry]) -> str:
     reading = (
         "AUC in %, in brackets 95 % intervals. Measured rows come from runs of `bench eval`,"
         " reported rows from publications; protocols differ, so the two are not ranked together."
-        " An average is over the data sets of its row, whose number stands beside it."
+        " Averages are over the data sets that a row's detector was not trained on, whose number"
+        " is in parentheses."
     )
     lines = ["# Leaderboard", "", reading]
     rows = merged(entries)
@@ -104,7 +105,7 @@ def _markdown_table(rows: Sequence[BoardEntry], datasets: Sequence[str]) -> list
         [
             entry.name,
             *(_markdown_cell(entry.cells.get(name)) for name in datasets),
-            f"{percent(entry.average)} ({len(entry.cells)})",
+            f"{percent(entry.average)} ({len(entry.averaged)})",
             entry.level,
             selection(entry),
             parameters(entry.parameters),
@@ -135,7 +136,9 @@ def _markdown_cell(cell: Cell | None) -> str:
 
 
 def as_csv(entries: Sequence[BoardEntry]) -> str:
-    """A line per row; of each data set AUC in [0, 1], interval and domain; empty: not known."""
+    """Return a line per row; of each data set AUC in [0, 1], interval and domain; empty: not
+    known.
+    """
     datasets = datasets_of(entries)
     parts = ("auc", "low", "high", "domain")
     header = [
@@ -153,7 +156,7 @@ def as_csv(entries: Sequence[BoardEntry]) -> str:
             [
                 *(entry.kind, csv_cell(entry.name)),
                 *(_csv_value(cell, part) for cell in cells for part in parts),
-                *(entry.average, len(entry.cells)),
+                *(entry.average, len(entry.averaged)),
                 *map(csv_cell, (entry.level, entry.checkpoint_selection)),
                 *(entry.parameters, entry.seconds_per_frame),
                 *map(csv_cell, (entry.crop, entry.weights_sha256)),
@@ -180,8 +183,8 @@ def terminal_rows(
     for row in rows_in_order(rows, kind):
         entry = row.entry
         cells = [_marked(entry.cells.get(name), best.get(name)) for name in datasets]
-        star = "*" if average == (frozenset(entry.cells), entry.average) else ""
-        mean = f"{percent(entry.average)}{star} ({len(entry.cells)})"
+        star = "*" if average == (entry.averaged, entry.average) else ""
+        mean = f"{percent(entry.average)}{star} ({len(entry.averaged)})"
         lines.append([entry.name, *cells, mean, entry.level, *([entry.run] if row.runs else [])])
     header = ["detector", *datasets, "average (over)", "level"]
     return ([*header, "runs"] if kind == "measured" else header), lines
@@ -190,5 +193,6 @@ def terminal_rows(
 def _marked(cell: Cell | None, best: float | None) -> str:
     if cell is None:
         return "-"
-    domain = "i" if cell.domain == "in-domain" else ""
-    return f"{percent(cell.auc)}{domain}{'*' if cell.auc == best else ''}"
+    if cell.in_domain:
+        return f"{percent(cell.auc)}i"
+    return f"{percent(cell.auc)}{'*' if cell.auc == best else ''}"

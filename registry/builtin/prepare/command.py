@@ -26,6 +26,7 @@ from registry.builtin.prepare.options import PrepareConfig
 from registry.cli.flags import add_config_flags, given_flags
 from registry.console import print_table, say
 from registry.plugins.discovery import load_plugins
+from registry.ranks import first_goes_first, this_rank
 from registry.settings.load import resolve
 
 if TYPE_CHECKING:
@@ -42,18 +43,19 @@ examples:
   bench prepare clips/ --labels labels.csv --policy deepfakebench --face-detector dlib \
     --landmarks shape_predictor_81_face_landmarks.dat --checkout DeepfakeBench/ --name mine
   bench prepare dfdc --data-root /data/rgb --split train --out crops/dfdc
+  bench prepare clips/ --label fake --out crops/mine --shards      tar files too, for object stores
 
-Crops, landmarks and the JSON that lists them are in DeepfakeBench's layout; with --checkout that
-checkout's test script reads them as they are. Started again with the same --out, it continues where
-it stopped, and adds other inputs and splits. Policy sbi: the face box
-grown by 12.5 %, 380 px; deepfakebench: eyes, nose and mouth on ArcFace's template, 256 px. The exit
-code is 1 if no frame gave a crop."""
+Writes crops, landmarks and the JSON that lists them in DeepfakeBench's layout; with --checkout the
+test script of that checkout can read them. Run again with the same --out, it continues where it
+stopped, and adds new inputs and splits. Policy sbi: the face box enlarged by 12.5 %, 380 px;
+deepfakebench: eyes, nose and mouth aligned to ArcFace's template, 256 px. The exit code is 1 if no
+frame gave a crop."""
 
 _LISTED = 10
 
 
 def configure_prepare(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench prepare`."""
+    """Add the flags of `bench prepare`."""
     parser.usage = f"{parser.prog} INPUT ... --out DIR [options]"
     parser.epilog = _EXAMPLES
     parser.add_argument(
@@ -68,13 +70,22 @@ def run_prepare(args: argparse.Namespace) -> int:
     """Prepare, print what is there and what failed, name the line that scores it."""
     config = resolve(PrepareConfig, args.config, args.set, given_flags(args, PrepareConfig))
     place = config.place
+    if config.shards:
+        from registry.builtin.prepare.shards import check_writer
+
+        check_writer()
     from registry.builtin.prepare.crops import prepare  # numpy: after what goes wrong without it
     from registry.builtin.prepare.inputs import find_inputs
 
     plugins = load_plugins()
-    videos = find_inputs(args.input, config, plugins)
+    with first_goes_first():
+        videos = find_inputs(args.input, config, plugins)
     summary = prepare(videos, config, place, plugins)
+    if summary is None:
+        return 0
     _print(summary, config)
+    if config.shards and this_rank().first:
+        _pack(summary, config)
     return int(not summary.has_crops)
 
 
@@ -104,6 +115,19 @@ def _print(summary: Summary, config: PrepareConfig) -> None:
     _print_checkout_settings(summary, config)
 
 
+def _pack(summary: Summary, config: PrepareConfig) -> None:
+    """Write the shards, and name the line that scores them."""
+    from registry.builtin.prepare.shards import shards_folder, write_shards
+
+    store = summary.store
+    shards = write_shards(store, summary.records, config.shard_size, quiet=config.quiet)
+    if shards:
+        line = ["--dataset", f"wds:{shards_folder(store)}", "--split", config.split]
+        say()
+        say(f"shards: {len(shards)} in {shards_folder(store)}")
+        say(f"score: bench eval {shlex.join([*line, '--crop-from', 'frame'])}")
+
+
 def _print_checkout_settings(summary: Summary, config: PrepareConfig) -> None:
     store = summary.store
     say()
@@ -115,8 +139,9 @@ def _print_checkout_settings(summary: Summary, config: PrepareConfig) -> None:
         say(f"its JSON: {store.listing}; the data set is --test_dataset {store.name}")
     if config.policy == "deepfakebench" and config.landmarks is None:
         say(
-            "note: DeepfakeBench's own crops rest on the predictor of 81 points (--landmarks"
-            " shape_predictor_81_face_landmarks.dat); these rest on other landmarks"
+            "note: DeepfakeBench's own crops are based on the 81-point predictor"
+            " (--landmarks shape_predictor_81_face_landmarks.dat); these use other"
+            " landmarks"
         )
 
 

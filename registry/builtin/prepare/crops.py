@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +20,6 @@ from registry.builtin.prepare.layout import (
 )
 from registry.builtin.prepare.options import PrepareConfig
 from registry.cli.processes import worker_pool
-from registry.console import progress_bar
 from registry.contracts.types import Crop, CropPolicy, Frame, Video
 from registry.data.index import FramePolicy, data_fingerprint, select_frames
 from registry.errors import DataError, reading
@@ -30,12 +29,16 @@ from registry.faces.reader import FaceReader, build_reader, reason_without_path
 from registry.fingerprints import fingerprint
 from registry.plugins.chosen import choose_faces
 from registry.plugins.discovery import Plugins
+from registry.ranks import mark_begun, of_first, this_rank, wait_for_all, was_begun
+from registry.shared_work import shared_bar
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["CropRecipe", "Job", "Summary", "prepare"]
+
+_BEGUN = "prepare"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +53,7 @@ class CropRecipe:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What all crops of a data set share."""
+        """Return what all crops of a data set share."""
         chosen = {"frames": self.frames} if self.frame_policy != "all" else {}
         return {
             **asdict(self.crop),
@@ -61,7 +64,8 @@ class CropRecipe:
         }
 
     def crops(self, frame: Frame) -> list[tuple[Crop, NDArray[np.bool_] | None]]:
-        """The faces of a frame, the largest first, each with what was changed of it where known.
+        """Return the faces of a frame, the largest first, each with what was changed of it where
+        known.
 
         A DataError where there is no face.
         """
@@ -86,7 +90,7 @@ class Job:
 
     @property
     def input(self) -> str:
-        """The file, or the first frame."""
+        """Return the file, or the first frame."""
         return str(self.video.file or self.video.frames[0].path)
 
 
@@ -105,40 +109,78 @@ class Summary:
 
     @property
     def reasons(self) -> Counter[str]:
-        """Frames without a crop by reason."""
+        """Return frames without a crop by reason."""
         return Counter(reason for record in self.records for _, reason in record.failures)
 
 
-def prepare(videos: Sequence[Video], config: PrepareConfig, out: Path, plugins: Plugins) -> Summary:
-    """Prepare what is not finished yet, and list all that is, whatever ends the run."""
-    recipe = _recipe(config, plugins)
+def prepare(
+    videos: Sequence[Video], config: PrepareConfig, out: Path, plugins: Plugins
+) -> Summary | None:
+    """Prepare what is not finished yet, and list all that is, whatever ends the run.
+
+    Processes that torchrun starts share the videos; the first one lists them, others return None.
+    """
+    rank, recipe = this_rank(), _recipe(config, plugins)
     settings = fingerprint(recipe.settings)
     name = config.name or out.resolve().name
     jobs = [
         Job(video=video, target=target, source=data_fingerprint([video]))
         for video, target in zip(videos, targets(out / name, videos), strict=True)
     ]
-    done = [not config.overwrite and job.target.finished(settings, job.source) for job in jobs]
+    anew = config.overwrite and not was_begun(_BEGUN)
+    # Decided once: a network's file system may show the ranks different things.
+    done = of_first([not anew and job.target.finished(settings, job.source) for job in jobs])
     todo = [job for job, is_done in zip(jobs, done, strict=True) if not is_done]
     if todo:
         recipe.reader.check()
+    store = None
+    if rank.first:
+        store = _opened(out, name, config, recipe, todo)
+        finished = (job for job, is_done in zip(jobs, done, strict=True) if is_done)
+        _begin(finished, todo if anew and rank.count > 1 else ())
+    wait_for_all()
+    try:
+        _prepare(jobs, todo, _Worker(recipe, settings), config)
+    finally:
+        records = [] if store is None else store.write_index(settings)
+    if store is None:
+        return None
+    skipped = len(jobs) - len(todo)
+    return Summary(store=store, records=records, prepared=len(todo), skipped=skipped)
+
+
+def _prepare(
+    jobs: Sequence[Job], todo: Sequence[Job], worker: _Worker, config: PrepareConfig
+) -> None:
+    """Do a rank's share of what is to be done, under a bar of all jobs."""
+    mine = [todo[at] for at in this_rank().share(range(len(todo)))]
+    total, done = len(jobs), len(jobs) - len(todo)
+    with shared_bar(
+        "preparing", total=total, done=done, unit="video", quiet=config.quiet
+    ) as advance:
+        for _ in _over_processes(mine, worker, config.workers):
+            advance(1)
+
+
+def _opened(
+    out: Path, name: str, config: PrepareConfig, recipe: CropRecipe, todo: Sequence[Job]
+) -> Store:
     if not config.overwrite:
         check_clashes(out / name, ((job.target, job.input) for job in todo))
     checkout = None if config.checkout is None else Path(config.checkout).expanduser()
-    store = Store(out, name, recipe.settings, checkout=checkout, overwrite=config.overwrite)
-    skipped = len(jobs) - len(todo)
-    for job, is_done in zip(jobs, done, strict=True):
-        if is_done:
-            add_split(job.target, job.video.split)
-    try:
-        with progress_bar(
-            "preparing", total=len(jobs), done=skipped, unit="video", quiet=config.quiet
-        ) as advance:
-            for _ in _over_processes(todo, _Worker(recipe, settings), config.workers):
-                advance(1)
-    finally:
-        records = store.write_index(settings)
-    return Summary(store=store, records=records, prepared=len(todo), skipped=skipped)
+    return Store(out, name, recipe.settings, checkout=checkout, overwrite=config.overwrite)
+
+
+def _begin(finished: Iterable[Job], anew: Iterable[Job]) -> None:
+    """Note the split of videos that are finished; none of `anew` is, however it was before.
+
+    So those that are finished when a rank has died are of this torchrun, and stay as they are.
+    """
+    for job in finished:
+        add_split(job.target, job.video.split)
+    for job in anew:
+        job.target.clear()
+    mark_begun(_BEGUN)
 
 
 def _recipe(config: PrepareConfig, plugins: Plugins) -> CropRecipe:
@@ -204,8 +246,9 @@ def _over_processes(jobs: Sequence[Job], worker: _Worker, count: int) -> Iterato
             yield from pool.map(_work, jobs)
         except BrokenProcessPool:
             raise DataError(
-                "a process ended without a word (out of memory, or a decoder that crashed); what is"
-                " finished is kept: run the same command again, with fewer --workers"
+                "a process ended without a message (out of memory, or a decoder that"
+                " crashed); finished work is kept: run the same command again with fewer"
+                " --workers"
             ) from None
 
 

@@ -18,6 +18,7 @@ from registry.data.videos import is_video
 from registry.errors import ConfigError, DataError
 from registry.files import refuse_special
 from registry.plugins.discovery import Plugins
+from registry.ranks import this_rank
 
 __all__ = ["find_inputs"]
 
@@ -26,7 +27,7 @@ _LABELS: dict[str, Literal[0, 1]] = {"0": 0, "real": 0, "1": 1, "fake": 1}
 
 
 def find_inputs(inputs: Sequence[str], config: PrepareConfig, plugins: Plugins) -> list[Video]:
-    """Videos of the split to write; what no data set has labelled is labelled by `config`.
+    """Return videos of the split to write; what no data set has labelled is labelled by `config`.
 
     A file is a video, or an image that is a video of one frame; so is each of them in a folder that
     no reader of data sets recognises, and in its folders. A folder of images below it is a video.
@@ -43,14 +44,14 @@ def find_inputs(inputs: Sequence[str], config: PrepareConfig, plugins: Plugins) 
         index = find_index(text, config.split, plugins, data_options(config))
         videos += [replace(video, split=video.split or config.split) for video in index]
         notes += index.notes
-    for note in dict.fromkeys(notes):
+    for note in dict.fromkeys(notes if this_rank().first else ()):
         tell(f"note: {note}")
     if bare:
         videos += _labelled(bare, config)
     elif config.label or config.labels:
         raise ConfigError(
-            f"{', '.join(inputs)}: data with labels of its own; leave out --label and --labels, or"
-            " name its files or the folders below it"
+            f"{', '.join(inputs)}: this data has its own labels; omit --label and"
+            " --labels, or name its files or the folders below it"
         )
     return videos
 
@@ -65,12 +66,12 @@ def _is_bare(path: Path, plugins: Plugins) -> bool:
 
 
 def _bare_videos(path: Path) -> list[tuple[str, Video]]:
-    """Videos without a label, each with its path below what was named."""
+    """Return videos without a label, each with its path below what was named."""
     if path.is_file():
         return [_of_file(path.parent, path)]
     found = list(_walk(path, path))
     if not found:
-        raise DataError(f"no video and no image in {path} or in a folder below it")
+        raise DataError(f"no video or image in {path} or in a folder below it")
     return found
 
 
@@ -103,7 +104,7 @@ def _of_file(root: Path, file: Path) -> tuple[str, Video]:
 def _labelled(bare: Sequence[tuple[str, Video]], config: PrepareConfig) -> list[Video]:
     if config.label is None and config.labels is None:
         raise ConfigError(
-            f"{_first(bare[0][0], len(bare))} no label; say what it is with --label real,"
+            f"{_first(bare[0][0], len(bare))} no label; label it with --label real,"
             " --label fake, or --labels FILE (CSV with the columns path and label)"
         )
     markings: dict[str, Marking] = {}
@@ -115,8 +116,8 @@ def _labelled(bare: Sequence[tuple[str, Video]], config: PrepareConfig) -> list[
     if missing:
         raise DataError(
             f"{_first(missing[0], len(missing))} no label in {config.labels}; its paths"
-            " are names of files, or paths below the folder that is prepared. --label says what"
-            " all those are that it does not list"
+            " must be file names, or paths relative to the folder that is prepared."
+            " --label sets the label of all files that it does not list"
         )
     return [
         replace(video, label=marking[0], method=marking[1], split=config.split)
@@ -152,11 +153,11 @@ def _read_labels(path: Path) -> dict[str, Marking]:
                 where = f"{path}, line {reader.line_num}"
                 if label is None:
                     raise DataError(
-                        f"{where}: label is {row['label']!r}; 0, 1, real or fake is due"
+                        f"{where}: label is {row['label']!r}; expected 0, 1, real or fake"
                     )
                 marking = (label, (row.get("method") or "").strip() if label else "")
                 if markings.setdefault(name, marking) != marking:
-                    raise DataError(f"{where}: {name} has another label in a line before")
+                    raise DataError(f"{where}: {name} has another label in an earlier line")
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"cannot read labels {path}: {error}") from None
     return markings

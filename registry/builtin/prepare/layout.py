@@ -45,8 +45,8 @@ _COMPRESSED = frozenset(
 )
 _UNSAID = {"search": "full"}  # settings that are not written where they have this value
 _FRAGMENT = """\
-# For a DeepfakeBench checkout: these lines belong under the label_dict that stands in
-# training/config/test_config.yaml already (0 real, 1 fake).
+# For a DeepfakeBench checkout: add these lines to the existing label_dict in
+# training/config/test_config.yaml (0 real, 1 fake).
 label_dict:
 """
 
@@ -84,7 +84,7 @@ class Target:
 
     @property
     def record(self) -> Path:
-        """The file that says that the video is finished."""
+        """Return the file that says that the video is finished."""
         return self.root / self.group / "records" / f"{self.key}.json"
 
     def clear(self) -> None:
@@ -94,7 +94,7 @@ class Target:
             shutil.rmtree(self.folder(kind), ignore_errors=True)
 
     def write(self, name: str, crop: Crop, mask: NDArray[np.bool_] | None = None) -> None:
-        """A crop as a PNG file, its landmarks, and (S, S) what was changed of it."""
+        """Write a crop as a PNG file, its landmarks, and (S, S) what was changed in it."""
         _write_png(self.folder("frames") / f"{name}.png", crop.image[..., ::-1])
         if mask is not None:
             white = np.where(mask, 255, 0).astype(np.uint8)
@@ -104,7 +104,7 @@ class Target:
                 np.save(to, crop.landmarks)
 
     def finished(self, settings: str, source: str) -> bool:
-        """Whether the video has been prepared from the same file in the same way."""
+        """Say whether the video has been prepared from the same file in the same way."""
         if not self.record.is_file():
             return False
         record = read_record(self.record)
@@ -115,7 +115,7 @@ class Target:
 
 
 def read_record(path: Path) -> Record:
-    """A record; a DataError where the file is not one."""
+    """Return a record; a DataError where the file is not one."""
     try:
         values = read_json(path)
         if "split" in values:  # as 0.1.0 had it
@@ -123,12 +123,12 @@ def read_record(path: Path) -> Record:
         return build(Record, values)
     except (OSError, BenchError, TypeError, AttributeError) as error:
         raise DataError(
-            f"cannot read {path}: {error}; take it away, and the video is prepared again"
+            f"cannot read {path}: {error}; delete it, and the video is prepared again"
         ) from None
 
 
 def targets(root: Path, videos: Iterable[Video]) -> list[Target]:
-    """The place of each video; a DataError for two that would share one."""
+    """Return the place of each video; a DataError for two that would share one."""
     taken: dict[str, Video] = {}
     found = []
     for video in videos:
@@ -162,7 +162,7 @@ class Store:
         overwrite: bool,
     ) -> None:
         if not _NAME.fullmatch(name):
-            raise ConfigError(f"--name {name!r} may hold letters, digits and . _ + - only")
+            raise ConfigError(f"--name {name!r} may contain only letters, digits and . _ + -")
         self.out, self.name, self.root = out, name, out / name
         self.fragment = out / f"{name}_label_dict.yaml"
         self.listing: Path | None = None
@@ -174,15 +174,15 @@ class Store:
         sweep(self.root, *self.root.glob("*/records"))  # of groups that are finished, too
         if self.root.exists() and not file.is_file() and _is_not_empty(self.root):
             raise ConfigError(
-                f"{self.root} holds something that `bench prepare` did not make; choose another"
-                " --out or --name"
+                f"{self.root} holds something that `bench prepare` did not write; choose"
+                " another --out or --name"
             )
         if file.is_file() and not overwrite:
             _refuse_other(file, settings)
         write_text(file, json.dumps(settings, indent=1))
 
     def write_index(self, settings: str) -> list[Record]:
-        """The JSON and the list of failures, from every record of these settings, old and new."""
+        """Write the JSON and the list of failures, from all records of these settings."""
         paths = sorted(self.root.glob("*/records/*.json"))
         records = [each for path in paths if (each := read_record(path)).settings == settings]
         lists = {self.index: "./"} | ({} if self.listing is None else {self.listing: self._start})
@@ -207,7 +207,7 @@ class Store:
 
 
 def _listing(checkout: Path, out: Path, name: str) -> tuple[Path, str]:
-    """The JSON file in a checkout, and how paths in it start: with a dot, from its folder.
+    """Return the JSON file in a checkout, and how paths in it start: with a dot, from its folder.
 
     Its loader takes all other paths for paths on Windows. A ConfigError for what it would misread.
     """
@@ -217,31 +217,31 @@ def _listing(checkout: Path, out: Path, name: str) -> tuple[Path, str]:
     start = f"{start}/" if start.startswith("..") else f"./{start}/"
     if "frames" in f"{start}{name}":
         raise ConfigError(
-            f"DeepfakeBench finds landmarks and masks by putting these words in the place of"
-            f" `frames` in a path, and {start}{name} holds it too; choose another --out or --name"
+            "DeepfakeBench finds landmarks and masks by replacing `frames` in a path, and"
+            f" {start}{name} contains it too; choose another --out or --name"
         )
     if name in _COMPRESSED:
         raise ConfigError(
-            f"DeepfakeBench expects levels of compression in a data set named {name}, and crops"
-            " have none; choose another --name"
+            f"DeepfakeBench expects compression levels in a data set named {name}, and"
+            " crops have none; choose another --name"
         )
     return _json_folder(checkout) / f"{name}.json", start
 
 
 def _json_folder(checkout: Path) -> Path:
-    """Where the checkout's test script looks for JSON files: its releases differ in that."""
+    """Return where the checkout's test script looks for JSON files: its releases differ in that."""
     config = checkout / "training" / "config" / "test_config.yaml"
     values = load_yaml("", str(config)) if config.is_file() else {}
     return checkout / str(values.get("dataset_json_folder", "preprocessing/dataset_json"))
 
 
 def _is_not_empty(folder: Path) -> bool:
-    """Whether there is anything but what a killed run, perhaps on another machine, was writing."""
+    """Say whether there is anything but what a killed run was writing."""
     return any(not is_unfinished(each.name) for each in folder.iterdir())
 
 
 def _write_png(path: Path, image: NDArray[np.uint8]) -> None:
-    """An image (H, W) or (H, W, 3), BGR."""
+    """Write an image (H, W) or (H, W, 3), BGR, as PNG."""
     import cv2
 
     done, data = cv2.imencode(".png", image)
@@ -264,7 +264,7 @@ def add_split(target: Target, split: str) -> None:
 
 
 def check_clashes(root: Path, todo: Iterable[tuple[Target, str]]) -> None:
-    """DataError where a video would take the place of another, or become real and fake at once.
+    """Raise a DataError if a video would replace another, or become real and fake at once.
 
     `todo` are the places of videos that are not finished, and what each is made of (`input`).
     """
@@ -275,14 +275,14 @@ def check_clashes(root: Path, todo: Iterable[tuple[Target, str]]) -> None:
         there = by_place.get((target.group, target.key))
         if there is not None and there.input != source:
             raise DataError(
-                f"{there.input} was prepared as {there.group}/{there.key}, and {source} would take"
-                " its place; give it an --out of its own, or --overwrite what is there"
+                f"{there.input} was prepared as {there.group}/{there.key}, and {source} would"
+                " overwrite it; use a separate --out, or replace it with --overwrite"
             )
         other = by_input.get(source)
         if other is not None and other.group != target.group:
             raise DataError(
-                f"{source} was prepared as {other.group} and would be {target.group} as well; give"
-                f" it an --out of its own, or take {root / other.group} away first"
+                f"{source} was prepared as {other.group} and would now be {target.group}"
+                f" as well; use a separate --out, or delete {root / other.group} first"
             )
 
 
@@ -297,8 +297,8 @@ def _refuse_other(file: Path, settings: dict[str, Any]) -> None:
         other = [f"{key} {there.get(key)!r}" for key in differ if key != "reader"]
         other = other or ["another landmark predictor"]
         raise ConfigError(
-            f"{file.parent} holds crops of other settings: {', '.join(other)}; choose another --out"
-            " or --name, or make them anew with --overwrite"
+            f"{file.parent} holds crops with other settings: {', '.join(other)}; choose"
+            " another --out or --name, or make them again with --overwrite"
         )
 
 

@@ -43,12 +43,13 @@ class PrepareConfig(WorkerSettings, FaceSettings, FrameSettings, DataSettings):
         min=0,
     )
     label: Literal["real", "fake"] | None = option(
-        None, "label of videos and images that no data set has labelled"
+        None, "label of videos and images that no data set labels"
     )
     labels: str | None = option(
         None,
-        "the same one by one: CSV file with the columns path, label and maybe method; --label"
-        " beside it is for those that it does not list",
+        "labels file by file: CSV file with the columns path (file name, or path relative"
+        " to the input), label (0, 1, real or fake) and optionally method; --label is for"
+        " files that it does not list",
     )
     split: str = option("test", "split to read, and to write")
     face_detector: str = option(
@@ -56,8 +57,9 @@ class PrepareConfig(WorkerSettings, FaceSettings, FrameSettings, DataSettings):
     )
     checkout: str | None = option(
         None,
-        "a DeepfakeBench checkout that is to read the crops: --out is by default its datasets/rgb,"
-        " and a JSON with paths from its folder is put among its own",
+        "a DeepfakeBench checkout that will read the crops: --out is then its"
+        " datasets/rgb by default, and a JSON with paths relative to it is added to its"
+        " own",
     )
     crop_from: Literal["auto", "landmarks", "detector"] = option(
         "detector", "where the face box comes from; auto takes landmarks where there are any"
@@ -68,30 +70,32 @@ class PrepareConfig(WorkerSettings, FaceSettings, FrameSettings, DataSettings):
         " small copy of the frame for others (track; dlib searches whole frames always), or in"
         " every whole frame, two to three times as slow (full)",
     )
-    workers: int = option(2, "processes that work side by side", min=1)
-    overwrite: bool = option(False, "make crops anew that are there, or that differ in settings")
+    workers: int = option(2, "number of parallel processes", min=1)
+    shards: bool = option(False, "pack the crops into WebDataset tar files as well, NAME_shards/")
+    shard_size: int = option(256, "megabytes of a tar file of --shards, at most", min=1)
+    overwrite: bool = option(False, "replace crops that exist, or that have other settings")
 
     @property
     def place(self) -> Path:
-        """The folder of the data set; a ConfigError where none was named."""
+        """Return the folder of the data set; a ConfigError where none was named."""
         if self.out is not None:
             return Path(self.out).expanduser()
         if self.checkout is None:
-            raise ConfigError("no place for the crops; pass --out DIR")
+            raise ConfigError("no folder for the crops; pass --out DIR")
         if self.name is None:
             raise ConfigError("--checkout without --out needs the data set's name: --name NAME")
         return Path(self.checkout).expanduser() / "datasets" / "rgb"
 
     @property
     def reading(self) -> PrepareConfig:
-        """With dlib's detector as DeepfakeBench calls it, where its crops are made with dlib."""
+        """Use dlib's detector as DeepfakeBench calls it, if its crops are made with dlib."""
         if self.policy == "deepfakebench" and self.face_detector == "dlib":
             return replace(self, face_detector="dlib_x2")
         return self
 
     @property
     def crop(self) -> CropPolicy:
-        """The policy with what was asked for in place of its defaults."""
+        """Return the policy, with the settings in place of its defaults."""
         usual = _DEFAULTS[self.policy]
         return CropPolicy(
             name=self.policy,

@@ -42,7 +42,7 @@ def roc(
 def histogram(
     labels: NDArray[np.int64], scores: NDArray[np.float64], *, title: str, name: str
 ) -> Markup:
-    """Share of videos by score: reals upwards, fakes downwards and hatched."""
+    """Return share of videos by score: reals upwards, fakes downwards and hatched."""
     shares = [_shares(scores[labels == label]) for label in (0, 1)]
     top = max(0.05, float(np.max(shares)))
     middle = _TOP + _HALF
@@ -65,17 +65,17 @@ def histogram(
 
 
 def curve_mark(index: int) -> Markup:
-    """A short line, drawn as the curve of this index is."""
+    """Return a short line, drawn as the curve of this index is."""
     return _mark(_line(1, 6, 35, 6, f"curve series-{index}"))
 
 
 def bar_mark(label: int, name: str) -> Markup:
-    """A small bar, filled as those of reals (0) or fakes (1) in the histogram `name`."""
+    """Return a small bar, filled as those of reals (0) or fakes (1) in the histogram `name`."""
     return _mark(_rectangle(label, name, x=1, y=1, width=34, height=10))
 
 
 def _roc_path(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """The polyline's corners in pixels; points on a straight run are dropped."""
+    """Return the polyline's corners in pixels; points on a straight run are dropped."""
     fpr, tpr = roc_points(labels, scores)
     points = np.stack([_LEFT + _WIDE * fpr, _TOP + _HIGH * (1 - tpr)], axis=1).round(1)  # (T, 2)
     points = points[np.append(True, (np.diff(points, axis=0) != 0).any(axis=1))]

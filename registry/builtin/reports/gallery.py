@@ -33,7 +33,7 @@ _KINDS = (
 
 
 def error_gallery(table: pa.Table, *, quiet: bool) -> Markup:
-    """By data set the faces on the wrong side of 0.5 that are furthest from it.
+    """Show, by data set, the faces on the wrong side of 0.5 that are furthest from it.
 
     Pictures are cut from the files that the run has read; where these are gone it says so.
     """
@@ -57,7 +57,7 @@ def error_gallery(table: pa.Table, *, quiet: bool) -> Markup:
 
 
 def _worst(faces: pa.Table, label: int, order: str) -> list[dict[str, Any]]:
-    """The faces of a label on the wrong side of 0.5, the most confident of each video."""
+    """Return the faces of a label on the wrong side of 0.5, the most confident of each video."""
     called_fake = pc.greater_equal(faces["fake"], 0.5)
     wrong = pc.and_(
         pc.equal(faces["label"], label), pc.invert(called_fake) if label else called_fake
@@ -83,8 +83,8 @@ def _row(title: str, order: str, rows: list[dict[str, Any]]) -> Markup:
     note = ""
     if failed:
         text = (
-            f"{len(failed)} of {len(rows)} cannot be shown: {failed[0]}. `bench report RUN --write`"
-            " writes this report anew where the files are."
+            f"{len(failed)} of {len(rows)} cannot be shown: {failed[0]}. Where the files"
+            " are, `bench report RUN --write` rewrites this report."
         )
         note = tag("p", text, class_="soft")
     pictures = tag("ul", *items, class_="gallery", aria_label=title) if items else ""
@@ -112,7 +112,7 @@ def _item(row: Mapping[str, Any], picture: str) -> Markup:
 
 
 def _thumbnail(row: Mapping[str, Any], cursor: VideoCursor) -> str:
-    """The face that was cropped, as the address of a JPEG that is in the page."""
+    """Return the face that was cropped, as the address of a JPEG that is in the page."""
     import cv2
 
     path = Path(row["path"])
@@ -120,12 +120,14 @@ def _thumbnail(row: Mapping[str, Any], cursor: VideoCursor) -> str:
     box = [row[side] for side in ("x0", "y0", "x1", "y1")]
     face = _cut(image, box)
     if face.size == 0:
-        raise DataError(f"{path} is smaller than it was: it has nothing at {box}")
+        raise DataError(
+            f"{path} is smaller than it was when it was scored: it has nothing at {box}"
+        )
     small = cv2.resize(face, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     return picture_uri(np.asarray(small, np.uint8), quality=80)
 
 
 def _cut(image: NDArray[np.uint8], box: list[int]) -> NDArray[np.uint8]:
-    """What of the box lies in the image; an aligned crop's may reach beyond it."""
+    """Return what of the box lies in the image; an aligned crop's may reach beyond it."""
     x0, y0, x1, y1 = (max(0, edge) for edge in box)
     return image[y0:y1, x0:x1]

@@ -86,12 +86,12 @@ def _page(result: Result, table: pa.Table | None) -> str:
 
 
 def _reals(result: Result) -> Markup:
-    """Real faces by data set, and fakes against the reals of others."""
+    """Return real faces by data set, and fakes against the reals of others."""
     if not result.sources:
         return Markup()
     judged = any(each.manipulated.value is not None for each in result.sources)
     heads = ["reals of", "videos", "above 0.5"]
-    heads += ["called MANIPULATED", "like no kept real face"] if judged else []
+    heads += ["called MANIPULATED", "unlike any reference real face"] if judged else []
     rows = [
         [each.dataset, str(each.above_half.count), figure_text(each.above_half)]
         + ([figure_text(each.manipulated), figure_text(each.incomparable)] if judged else [])
@@ -144,7 +144,7 @@ def _header(result: Result, title: str) -> Markup:
 
 
 def _headline(result: Result) -> Markup:
-    """The first metric of the detector itself on every data set."""
+    """Return the first metric of the detector itself on every data set."""
     found = result.select(
         variant=result.settings.detector,
         method=ALL_METHODS,
@@ -167,8 +167,8 @@ def _headline(result: Result) -> Markup:
 def _reading(result: Result) -> Markup:
     if result.settings.profile != STRICT:
         intervals = (
-            "Profile deepfakebench: a video is what lies under one folder name, and there are no"
-            " intervals."
+            "Profile deepfakebench: all frames under one folder name count as one video,"
+            " and there are no intervals."
         )
     elif result.settings.draws:
         intervals = (
@@ -176,13 +176,13 @@ def _reading(result: Result) -> Markup:
             " over videos where no identity is known."
         )
     else:
-        intervals = "No intervals were asked for."
+        intervals = "No intervals were requested."
     return tag(
         "p",
-        "AUC is the chance that a fake scores higher than a real: 0.5 is guessing, 1 is perfect."
-        " AP grows with the share of fakes: compare it between detectors, not between rows."
-        " EER is the error rate where both kinds of error are equally frequent: 0.5 is guessing,"
-        " 0 is perfect. ",
+        "AUC is the probability that a fake scores higher than a real: 0.5 is chance, 1"
+        " is perfect. AP grows with the share of fakes: compare it between detectors, not"
+        " between rows. EER is the error rate at the threshold where both kinds of error"
+        " are equally frequent: 0.5 is chance, 0 is perfect. ",
         intervals,
         class_="soft",
     )
@@ -209,7 +209,7 @@ def _parts(result: Result, videos: Units | None) -> Markup:
 
 def _errors(result: Result, table: pa.Table | None) -> Markup:
     if table is None:
-        text = f"There is no {PREDICTIONS} beside this report to find errors in."
+        text = f"There is no {PREDICTIONS} beside this report in which to find errors."
         return section("Most confident errors", "errors", tag("p", text))
     quiet = bool(result.provenance.config.get("quiet", True))
     words = result.provenance.audit.get("words", "")
@@ -223,7 +223,7 @@ def _errors(result: Result, table: pa.Table | None) -> Markup:
 
 def _figures(result: Result, videos: Units | None) -> Markup:
     if videos is None:
-        text = f"There is no {PREDICTIONS} beside this report to draw curves from."
+        text = f"There is no {PREDICTIONS} beside this report from which to draw curves."
         return section("Curves", "figures", tag("p", text))
     blocks = []
     for index, dataset in enumerate(dict.fromkeys(each.dataset for each in result.counts)):
@@ -240,7 +240,7 @@ def _figures(result: Result, videos: Units | None) -> Markup:
 
 def _roc_figure(videos: Units, dataset: str, index: int) -> Markup:
     if len(set(videos.label.tolist())) < 2:
-        return tag("p", "No ROC curve: it takes reals and fakes.")
+        return tag("p", "No ROC curve: it needs both reals and fakes.")
     names = list(videos.scores)
     chart = roc(videos.label, videos.scores, title=f"ROC curves on {dataset}", name=f"roc-{index}")
     items = [tag("li", curve_mark(i), name) for i, name in enumerate(names[:MAX_CURVES])]
@@ -265,4 +265,4 @@ def _histogram_figure(result: Result, videos: Units, index: int) -> Markup:
 def _footer(result: Result) -> Markup:
     version = result.provenance.versions.get("lesb-plugin")
     origin = f"Written by bench{f' {version}' if version else ''}."
-    return tag("footer", f"{origin} Every number can be computed again: bench report RUN.")
+    return tag("footer", f"{origin} To recompute every number: bench report RUN.")

@@ -29,14 +29,14 @@ __all__ = [
 
 
 def variant_section(result: Result, variant: str, anchor: str) -> Markup:
-    """Everything measured for one variant: per video, and folded away per frame."""
+    """Return everything measured for one variant: per video, and folded away per frame."""
     title = f"{variant} (the detector)" if variant == result.settings.detector else variant
     levels = [each for each in ("video", "frame") if each in result.settings.levels]
     found = {level: result.select(variant=variant, level=level) for level in levels}
     blocks = [_level_block(result, found[level], level) for level in levels[:1]]
     for level in levels[1:]:
         if _same_numbers(found[levels[0]], found[level]):
-            text = "Every video is a single frame here, so the numbers per frame are the same."
+            text = "Every video here is a single frame, so the numbers per frame are the same."
             blocks.append(tag("p", text, class_="soft"))
         else:
             block = _level_block(result, found[level], level)
@@ -45,7 +45,7 @@ def variant_section(result: Result, variant: str, anchor: str) -> Markup:
 
 
 def counts_table(result: Result) -> Markup:
-    """What every row of the other tables rests on."""
+    """Return what every row of the other tables rests on."""
     columns = ("real videos", "fake videos", "frames", "faces", "error rows", "videos left out")
     rows = [
         (each, [each.reals, each.fakes, each.frames, each.faces, _errors(each), each.left_out])
@@ -61,14 +61,14 @@ def counts_table(result: Result) -> Markup:
         for each, values in rows
     ]
     return _table(
-        "With a score, by data set; a method's row counts its fakes and all reals.",
+        "Videos with a score, by data set; a method's row counts its fakes and all reals.",
         ("data set, method", *columns),
         body,
     )
 
 
 def groups_table(result: Result) -> Markup:
-    """Which methods each group pools; nothing where there are no groups."""
+    """Return which methods each group pools; nothing where there are no groups."""
     body = [
         tag(
             "tr",
@@ -78,12 +78,12 @@ def groups_table(result: Result) -> Markup:
         )
         for each in result.groups
     ]
-    caption = "Groups: the fakes of these methods together make one more row, against all reals."
+    caption = "Groups: the fakes of these methods together form one more row, against all reals."
     return _table(caption, ("group", "data set", "methods"), body) if body else Markup("")
 
 
 def errors_table(result: Result) -> Markup:
-    """Rows without a score by data set and reason; a sentence where there are none."""
+    """Return rows without a score by data set and reason; a sentence where there are none."""
     body = [
         tag(
             "tr",
@@ -97,7 +97,7 @@ def errors_table(result: Result) -> Markup:
     ]
     if not body:
         return tag("p", "No errors: every frame was read and has a face with a score.")
-    caption = "Rows without a score. They count for nothing in the numbers above."
+    caption = "Rows without a score. They are not part of the numbers above."
     return _table(caption, ("data set", "reason", "rows"), body)
 
 
@@ -118,8 +118,9 @@ def correlation_table(videos: Units, detector: str) -> Markup | None:
             ]
             body.append(tag("tr", tag("th", dataset, scope="row"), tag("td", names), *cells))
     caption = (
-        "Correlation (Pearson's r) of part scores over videos. Near 1 the parts rise and fall"
-        " together: their scores then say how fake the face is, and not which part of it."
+        "Correlation (Pearson's r) of part scores over videos. Near 1 the parts rise and"
+        " fall together: their scores then show how fake the face is, not which part of"
+        " it."
     )
     return _table(caption, ("data set", "parts", "all", "reals", "fakes"), body)
 
@@ -174,7 +175,7 @@ def _value(each: Measurement) -> Markup:
 def _table(
     caption: str, header: Sequence[str], body: Sequence[Markup], label: str | None = None
 ) -> Markup:
-    """A table that scrolls by itself where the page is narrow, by keyboard too.
+    """Return a table that scrolls by itself where the page is narrow, by keyboard too.
 
     No two tables of a page may have one `label`, which is the caption where none is given.
     """
@@ -185,13 +186,13 @@ def _table(
 
 
 def row_head(result: Result, dataset: str, method: str) -> Markup:
-    """The first cell of a row: a data set, or a method or group within it."""
+    """Return the first cell of a row: a data set, or a method or group within it."""
     name = f"group {method}" if result.pooled_in(dataset, method) else method
     return tag("th", dataset if method == ALL_METHODS else name, scope="row")
 
 
 def row_class(result: Result, dataset: str, method: str) -> str:
-    """How a row is drawn: a whole data set, a method of it, or a group of methods."""
+    """Return how a row is drawn: a whole data set, a method of it, or a group of methods."""
     if method == ALL_METHODS:
         return "whole"
     return "pool" if result.pooled_in(dataset, method) else "part"

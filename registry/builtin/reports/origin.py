@@ -15,7 +15,7 @@ __all__ = ["fold", "provenance_section", "section"]
 
 
 def provenance_section(result: Result) -> Markup:
-    """Where the numbers come from, folded."""
+    """Return where the numbers come from, folded."""
     origin, settings = result.provenance, result.settings
     facts = {
         "detector": settings.detector,
@@ -65,7 +65,7 @@ def _facts(facts: Mapping[str, str]) -> Markup:
 
 
 def fold(title: str, *children: str) -> Markup:
-    """What a reader opens."""
+    """Return what a reader opens."""
     return tag("details", tag("summary", title), *children)
 
 
@@ -76,5 +76,5 @@ def _json_block(title: str, values: Mapping[str, Any]) -> Markup:
 
 
 def section(title: str, anchor: str, *children: str) -> Markup:
-    """A part of the page under a heading."""
+    """Return a part of the page under a heading."""
     return tag("section", tag("h2", title), *children, id=anchor)

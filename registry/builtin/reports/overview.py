@@ -21,7 +21,9 @@ _FALSE_ALARMS = 0.05  # of reals, at the second threshold
 
 
 def method_table(result: Result) -> Markup:
-    """The first metric of every variant for every method, as a number, a dot and its interval."""
+    """Return the first metric of every variant for every method, as a number, a dot and its
+    interval.
+    """
     metric, level = headline_metrics(result)[0], result.settings.levels[0]
     found = {
         (each.dataset, each.method, each.variant): each
@@ -71,7 +73,7 @@ def _x(value: float) -> float:
 
 
 def threshold_at(labels: NDArray[np.int64], scores: NDArray[np.float64], share: float) -> float:
-    """The least threshold that at most `share` of the reals reach."""
+    """Return the least threshold that at most `share` of the reals reach."""
     reals = np.sort(scores[labels == 0])[::-1]
     allowed = int(np.floor(share * len(reals) + 1e-9))
     if allowed >= len(reals):
@@ -82,7 +84,7 @@ def threshold_at(labels: NDArray[np.int64], scores: NDArray[np.float64], share: 
 def confusion(
     labels: NDArray[np.int64], scores: NDArray[np.float64], threshold: float
 ) -> tuple[int, int, int, int]:
-    """Fakes found, fakes missed, reals passed, reals called fake, at scores >= threshold."""
+    """Return fakes found, fakes missed, reals passed, reals called fake, at scores >= threshold."""
     fake, flagged = labels == 1, scores >= threshold
     pairs = ((fake, flagged), (fake, ~flagged), (~fake, ~flagged), (~fake, flagged))
     found, missed, passed, alarms = (int((one & other).sum()) for one, other in pairs)
@@ -90,7 +92,7 @@ def confusion(
 
 
 def threshold_table(videos: Units, detector: str, dataset: str, number: int) -> Markup:
-    """Counts at 0.5, at 5 % false alarms, and at a threshold that a slider sets.
+    """Return counts at 0.5, at 5 % false alarms, and at a threshold that a slider sets.
 
     `number` tells the sliders of a page's data sets from one another.
     """
@@ -101,7 +103,7 @@ def threshold_table(videos: Units, detector: str, dataset: str, number: int) -> 
         rows.append(_counts(f"{at:.3f}, false alarms at most 5 %", labels, scores, at))
     rows.append(_own(labels, scores, f"threshold-{number}"))
     heads = ("threshold", "fakes found", "fakes missed", "reals passed", "reals called fake")
-    caption = f"Videos of {dataset} by what a threshold makes of them"
+    caption = f"Videos of {dataset} above and below a threshold"
     table = tag("table", tag("caption", caption), table_head(heads), tag("tbody", *rows))
     return tag("div", table, class_="scroll", tabindex=0, role="region", aria_label=caption)
 
@@ -114,7 +116,7 @@ def _counts(
 
 
 def _own(labels: NDArray[np.int64], scores: NDArray[np.float64], name: str) -> Markup:
-    """A row that the page's script fills: hidden without it."""
+    """Return a row that the page's script fills: hidden without it."""
     head = [
         tag("label", "your own ", for_=name),
         tag("input", type="range", id=name, min=0, max=1, step=0.01, value=0.5),

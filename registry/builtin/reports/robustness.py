@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from registry.builtin.reports.terminal import figure_text
-from registry.console import print_table
+from registry.console import print_table, say
 from registry.files import write_text
 from registry.html.markup import Markup, joined, table_head, tag
 from registry.html.page import html_page
@@ -35,6 +35,8 @@ def print_robustness(found: Corrupted) -> None:
     """Print a table for each data set, a row for each condition."""
     for dataset, rows in _by_dataset(found.rows).items():
         print_table(f"{dataset} under corruptions", _header(), [_cells(row) for row in rows])
+    if about_parts := _about_parts(found):
+        say(about_parts)
 
 
 def write_robustness(found: Corrupted) -> Path:
@@ -46,13 +48,22 @@ def write_robustness(found: Corrupted) -> Path:
     ]
     intro = tag(
         "p",
-        "Every frame was damaged after it was decoded and before the face was cut out. Severity 0"
-        " is the data as it is; bars are 95 % intervals over people, or over videos.",
+        "Every frame was damaged after it was decoded and before the face was cropped."
+        " Severity 0 is the undamaged data; bars are 95 % intervals over people, or over"
+        " videos.",
     )
-    write_text(
-        path, html_page("Robustness", tag("h1", "Robustness"), intro, *sections, style=_STYLE)
-    )
+    about_parts = _about_parts(found)
+    notes = [intro, *([tag("p", about_parts)] if about_parts else [])]
+    page = html_page("Robustness", tag("h1", "Robustness"), *notes, *sections, style=_STYLE)
+    write_text(path, page)
     return path
+
+
+def _about_parts(found: Corrupted) -> str:
+    """Say how far `right part first` may be trusted; "" where it was not measured."""
+    line = found.clean.provenance.audit.get("line", "")
+    measured = any(row.figures["right_part"].value is not None for row in found.rows)
+    return f"Right part first: {line}." if line and measured else ""
 
 
 def _by_dataset(rows: Sequence[Dose]) -> dict[str, list[Dose]]:
@@ -76,7 +87,7 @@ def _table(rows: Sequence[Dose]) -> Markup:
 
 
 def _plots(rows: Sequence[Dose]) -> Markup:
-    """A plot for each figure that has values, a curve for each corruption."""
+    """Return a plot for each figure that has values, a curve for each corruption."""
     clean = next(row for row in rows if row.condition == CLEAN)
     families: dict[str, list[Dose]] = {}
     for row in rows:

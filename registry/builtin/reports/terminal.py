@@ -38,7 +38,7 @@ _TITLES = {
 
 
 def print_results(results: Sequence[Result]) -> None:
-    """The tables of each, under the name of its profile where there are several."""
+    """Print the tables of each, under the name of its profile if there are several."""
     for result in results:
         if len(results) > 1:
             say(f"=== profile {result.settings.profile} ===\n")
@@ -74,12 +74,13 @@ def headline_metrics(result: Result) -> tuple[str, ...]:
 
 
 def metric_title(name: str) -> str:
-    """A metric's name as tables print it."""
+    """Return a metric's name as tables print it."""
     return _TITLES.get(name, name)
 
 
 def reasons(measurements: tuple[Measurement, ...], draws: int) -> tuple[str, ...]:
-    """Why values or intervals are missing: each metric and reason once, with the rows concerned.
+    """Say why values or intervals are missing: each metric and reason once, with the rows
+    concerned.
 
     Of no `draws` nobody asked for intervals, and none is missing.
     """
@@ -106,7 +107,9 @@ def _cells(result: Result, variant: str, count: Count, level: str) -> tuple[str,
 
 
 def _rows(result: Result) -> list[tuple[Count, str]]:
-    """Counts and levels: videos of every method, or both levels where methods have no rows."""
+    """Return counts and levels: videos of every method, or both levels where methods have no
+    rows.
+    """
     if result.settings.profile == STRICT:
         return [(each, "video") for each in result.counts]
     whole = [each for each in result.counts if each.method == ALL_METHODS]
@@ -114,7 +117,7 @@ def _rows(result: Result) -> list[tuple[Count, str]]:
 
 
 def _row_name(result: Result, row: Count) -> str:
-    """A method stands indented below its data set, and a group says of how many methods it is."""
+    """Indent a method below its data set; a group says how many methods it has."""
     if row.method == ALL_METHODS:
         return row.dataset
     methods = len(result.pooled_in(row.dataset, row.method))
@@ -123,7 +126,7 @@ def _row_name(result: Result, row: Count) -> str:
 
 
 def _units(row: Count, found: tuple[Measurement, ...]) -> str:
-    """Reals and fakes that the row's values rest on: a profile may count other videos."""
+    """Return reals and fakes that the row's values rest on: a profile may count other videos."""
     counted = found[0] if found else row
     return f"{counted.reals}/{counted.fakes}"
 
@@ -149,7 +152,7 @@ def _lines_below(result: Result) -> Iterator[str]:
             f"Per video; in brackets 95 % intervals from {draws} bootstrap draws over identities,"
             " or videos without one."
             if draws
-            else "Per video; no intervals were asked for."
+            else "Per video; no intervals were requested."
         )
         measured = tuple(
             each
@@ -159,8 +162,8 @@ def _lines_below(result: Result) -> Iterator[str]:
         yield from reasons(measured, draws)
     else:
         yield (
-            f"Profile {result.settings.profile}: a video is what lies under one folder name; per"
-            " video there is an AUC alone, and there are no intervals."
+            f"Profile {result.settings.profile}: all frames under one folder name count as"
+            " one video; per video there is only an AUC, and there are no intervals."
         )
     for each in result.counts:
         if each.method == ALL_METHODS and each.errors:
@@ -168,7 +171,7 @@ def _lines_below(result: Result) -> Iterator[str]:
             more = f"; {len(each.errors) - 3} further reasons" if len(each.errors) > 3 else ""
             yield f"errors in {each.dataset}: {'; '.join(worst)}{more}"
         if each.method == ALL_METHODS and each.left_out:
-            yield f"videos of {each.dataset} without any scored frame, left out: {each.left_out}"
+            yield f"videos of {each.dataset} without a scored frame, left out: {each.left_out}"
     if result.settings.profile == STRICT:
         for group in result.groups:
             yield f"group {group.name} of {group.dataset}: {', '.join(group.methods)}"
@@ -183,7 +186,7 @@ def _of_reals(result: Result) -> Iterator[str]:
         if each.manipulated.value is not None:
             line += f", {figure_text(each.manipulated)} called MANIPULATED"
         if each.incomparable.value:
-            line += f", {each.incomparable.value:.3f} like no kept real face"
+            line += f", {each.incomparable.value:.3f} unlike any reference real face"
         yield line
     for pair in result.across:
         if pair.reals_of != pair.fakes_of and pair.auc.value is not None:

@@ -25,12 +25,12 @@ _ODD = re.compile(r"[^A-Za-z0-9_\-. /]")  # what MLflow takes in no name
 
 
 def check_mlflow() -> None:
-    """A ConfigError where the package is not installed."""
+    """Raise a ConfigError if the package is not installed."""
     _check("mlflow", "mlflow-skinny")
 
 
 def check_wandb() -> None:
-    """A ConfigError where the package is not installed."""
+    """Raise a ConfigError if the package is not installed."""
     _check("wandb", "wandb")
 
 
@@ -68,7 +68,7 @@ def _check(module: str, package: str) -> None:
 
 
 def _settings(result: Result) -> dict[str, Any]:
-    """The configuration, and which weights and data it met."""
+    """Return the configuration, and which weights and data it met."""
     origin = result.provenance
     backbone = origin.backbone
     return {
@@ -80,7 +80,9 @@ def _settings(result: Result) -> dict[str, Any]:
 
 
 def _numbers(result: Result) -> dict[str, float]:
-    """Every defined measurement as DATASET/METHOD/VARIANT/LEVEL/METRIC, and its interval's ends."""
+    """Return every defined measurement as DATASET/METHOD/VARIANT/LEVEL/METRIC, and its interval's
+    ends.
+    """
     numbers: dict[str, float] = {}
     for each in result.measurements:
         names = (each.dataset, each.method, each.variant, each.level, each.metric)

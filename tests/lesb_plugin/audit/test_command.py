@@ -152,7 +152,7 @@ def test_extended_rows_that_are_stopped_leave_what_was_measured(
     monkeypatch.setattr(rows, "_ROWS", {**rows._ROWS, "cascade": stop})
     wanted = ("--only", "right_part,shapley,cascade,attack", "--extended-faces", "3")
     assert audit(few, tmp_path / "out", *wanted) == 130
-    assert "No figure for cascade: stopped before it was measured." in capsys.readouterr().out
+    assert "No value for cascade: stopped before it could be measured." in capsys.readouterr().out
     report = json.loads((tmp_path / "out" / "audit.json").read_text())
     found = {row["key"]: row["value"] for row in report["rows"]}
     assert found["right_part"] is not None
@@ -175,7 +175,7 @@ def test_extended_rows_that_are_stopped_leave_what_was_measured(
         (("--explainer", "cma"), "no explainer named 'cma'"),
         (("--detector", "linear"), "--explainer"),
         (("--regions", "eyes_nose"), "no configuration 'eyes_nose'"),
-        (("--set", "explain.method=layercam"), "name --explainer"),
+        (("--set", "explain.method=layercam"), "name it with --explainer"),
         (("--explainer", "cam", "--set", "explain.method=layercm"), "did you mean 'layercam'?"),
     ],
 )
@@ -191,7 +191,7 @@ def test_reals_alone_are_refused(
     faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert audit(faces / "portraits", tmp_path / "out", "--faces", "4") == 2
-    assert "the data holds no fake" in capsys.readouterr().err
+    assert "the data has no fake" in capsys.readouterr().err
 
 
 def test_defaults_are_the_shipped_detector() -> None:

@@ -29,7 +29,7 @@ def test_aims_are_counted_and_naming_is_beside_always_the_same_part(low: float, 
 
 
 def test_rows_without_an_aim_say_so() -> None:
-    assert of_rows([_row("stability", Figure(0.9), Aim())]) == "No row has an aim here."
+    assert of_rows([_row("stability", Figure(0.9), Aim())]) == "No row here has an aim."
 
 
 def test_a_score_that_rises_for_other_parts_is_named() -> None:

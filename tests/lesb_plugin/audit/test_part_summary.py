@@ -69,8 +69,12 @@ def test_parts_that_name_the_right_one_no_more_often_than_chance_are_said_to_be_
 ) -> None:
     assert summary(artefact).words == (
         "Audited on manipulated, split test (1,146 real faces, 438 fakes; 2026-11-25): some names"
-        " the changed part first in 35 % [30, 40] of faces with one part changed (mean over the"
-        " parts), where naming always the same part reaches 33 %: do not read its parts as places."
+        " the changed part first in 35 % [30, 40] of faces with one changed part (mean over the"
+        " parts), where always naming the same part reaches 33 %: its part scores do not show where"
+        " a face was changed."
+    )
+    assert summary(artefact).line == (
+        "the part scores of some do not show where a face was changed"
     )
 
 
@@ -79,12 +83,15 @@ def test_parts_that_localise_come_with_how_often_they_are_right_and_where_they_a
 ) -> None:
     good = AuditFigure(value=0.61, low=0.55, high=0.66, control=1 / 3)
     words = summary(artefact, right_part=good, made_edits=True).words
+    assert summary(artefact, right_part=good).line == (
+        "some names the changed part first in 61 % [55, 66] of audited fakes (33 % by chance)"
+    )
     assert words.startswith("Audited on edits made of manipulated, ")
     assert "first in 61 % [55, 66] of faces" in words
-    assert "do not read" not in words
+    assert "do not show where" not in words
     assert words.endswith(
         " By kind of change: transplants 50 % [42, 58]; warps 30 % [20, 40], no better than always"
-        " the same part."
+        " naming the same part."
     )
 
 
@@ -92,7 +99,7 @@ def test_a_kind_of_change_may_be_above_the_control_and_not_clearly_so(artefact: 
     good = AuditFigure(value=0.61, low=0.55, high=0.66, control=1 / 3)
     groups = {"warps": AuditFigure(value=0.57, low=0.47, high=0.67, control=0.5)}
     words = summary(artefact, right_part=good, groups=groups).words
-    assert "warps 57 % [47, 67], not clearly better than always the same part." in words
+    assert "warps 57 % [47, 67], not clearly better than always naming the same part." in words
 
 
 def test_what_reports_single_out_is_told_where_it_was_measured(artefact: Path) -> None:
@@ -103,12 +110,12 @@ def test_what_reports_single_out_is_told_where_it_was_measured(artefact: Path) -
     }
     words = summary(artefact, right_part=good, reports=reports).words
     assert words.endswith(
-        " Reports single a part out in 38 % [33, 43] of faces with one part changed; it is the"
-        " changed one in 99 % [97, 100] of those."
+        " Reports single out a part in 38 % [33, 43] of faces with one changed part, and it is"
+        " the right one in 99 % [97, 100] of those."
     )
     reports["whole"] = AuditFigure(value=0.129, low=0.06, high=0.2)
     words = summary(artefact, right_part=good, reports=reports).words
-    assert words.endswith(" They also do in 13 % [6, 20] of faces changed as a whole.")
+    assert words.endswith(" They also single one out in 13 % [6, 20] of faces changed as a whole.")
     path = keep_audit(artefact, summary(artefact, right_part=good, reports=reports))
     assert words_of(artefact) == words
     assert json.loads(path.read_text("utf-8"))["reports"]["right"]["control"] == 0.4
@@ -150,7 +157,7 @@ def test_an_audit_kept_by_an_earlier_version_says_what_it_said_then(artefact: Pa
     artefact.with_name("some.audit.json").write_text(json.dumps(record))
     assert words_of(artefact) == (
         "Audited on edits made of manipulated, split test (1,146 real faces, 438 fakes;"
-        " 2026-11-25): some names the changed part first in 61 % [55, 66] of faces with one part"
-        " changed (mean over the parts), where naming always the same part reaches 33 %. By kind"
-        " of change: warps 30 % [20, 40], no better than always the same part."
+        " 2026-11-25): some names the changed part first in 61 % [55, 66] of faces with one"
+        " changed part (mean over the parts), where always naming the same part reaches 33 %. By"
+        " kind of change: warps 30 % [20, 40], no better than always naming the same part."
     )

@@ -84,7 +84,9 @@ def test_what_is_kept_are_the_figures_of_the_audit_and_reports_say_them(
     assert main([*line, "--artefact", str(artefact)]) == 0
     said = capsys.readouterr().err
     assert f"first in {100 * first['value']:.0f} % [" in said
-    assert ("do not read its parts as places" in said) is not report["localises"]
+    assert ("its part scores do not show where a face was changed" in said) is not report[
+        "localises"
+    ]
 
 
 @pytest.mark.slow
@@ -93,7 +95,9 @@ def test_without_a_fake_that_has_one_changed_part_there_is_nothing_to_keep(
 ) -> None:
     data = few(faces, tmp_path / "few", frozenset({"face"}))
     assert audit(data, artefact, tmp_path / "out", "--only", "right_part,agreement") == 2
-    assert "there is no audit to keep: no fake has one changed part" in capsys.readouterr().err
+    assert (
+        "there is no audit to keep: no fake has exactly one changed part" in capsys.readouterr().err
+    )
     assert not audit_file(artefact).exists()
 
 
@@ -111,7 +115,7 @@ def test_a_detector_without_artefact_is_told_before_any_work(
 @pytest.mark.parametrize(
     ("config", "told"),
     [
-        (AuditConfig(explainer="cam"), "not of explainer 'cam'"),
+        (AuditConfig(explainer="cam"), "not one of explainer 'cam'"),
         (AuditConfig(draws=0), "needs intervals"),
         (AuditConfig(only=("auc_matrix,redundancy",)), "needs the row right_part"),
     ],

@@ -16,9 +16,9 @@ from PIL import Image
 
 import registry.cli.detector_flags
 import registry.tasks.predict
-from lesb_plugin.explain.record import SCHEMA
 from registry import CropPolicy, LocalDetector, real_crops
 from registry.cli import main
+from registry.cli.file_record import FILE_SCHEMA
 from tests.shared.drawn_files import Redness, drawn_plugins, film, portrait, write
 from tests.shared.tiny import TinyBackbone, write_reals
 
@@ -95,9 +95,9 @@ def test_the_numbers_of_a_file_are_complete(bench: Run, tmp_path: Path, reals: s
     assert set(found) == {
         "schema", "path", "sha256", "error", "verdict", "score", "variants", "parts", "part",
         "audit", "faces", "faces_left_out", "frames_used", "no_verdict", "views", "map_scales",
-        "frames", "notes", "origin", "seconds", "file", "face_pixels", "sharpness",
+        "frames", "notes", "report_notes", "origin", "seconds", "file", "face_pixels", "sharpness",
     }  # fmt: skip
-    assert found["schema"] == SCHEMA
+    assert found["schema"] == FILE_SCHEMA
     assert found["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert (found["error"], found["faces"], found["frames_used"]) == (None, 1, 1)
     assert set(found["parts"]) == {"eyes", "nose", "mouth"}
@@ -112,6 +112,29 @@ def test_the_numbers_of_a_file_are_complete(bench: Run, tmp_path: Path, reals: s
     assert view["box"] == found["frames"][0]["faces"][0]["box"]
     assert np.shape(view["landmarks"]) == (68, 2)
     assert [len(view["polygons"][part]) for part in ("eyes", "nose", "mouth")] == [2, 1, 1]
+
+
+def test_json_lines_are_those_of_predict_with_the_report_and_its_files(
+    bench: Run, tmp_path: Path, reals: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, gone = write(tmp_path / "a.png", portrait(red=3)), tmp_path / "gone.png"
+    code, out, _ = bench(good, gone, "--json")
+    assert code == 1
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["path"] for line in lines] == [str(good), str(gone)]
+    for line, name in zip(lines, ("a", "gone"), strict=True):
+        paths = line.pop("files")
+        assert line == record(tmp_path, name)
+        assert Path(paths["report"]).is_file()
+        assert json.loads(Path(paths["json"]).read_text("utf-8")) == line
+        assert (paths["maps"] is None) == (name == "gone")
+    flags = ("--face-detector", "drawn", "--landmarker", "mean", "--backbone", "tiny", "--quiet")
+    which = ("--detector", "three", "--reference", reals, "--json")
+    assert main(["predict", *flags, *which, str(good), str(gone)]) == 1
+    for shorter, line in zip(capsys.readouterr().out.splitlines(), lines, strict=True):
+        predicted = json.loads(shorter)
+        assert predicted.pop("origin").items() <= line["origin"].items()
+        assert predicted.items() <= line.items()
 
 
 def test_the_time_of_every_stage_is_kept_and_told(bench: Run, tmp_path: Path) -> None:
@@ -178,7 +201,7 @@ def test_a_detector_with_local_subspaces_singles_no_part_out(
     bench(write(tmp_path / "a.png", image), detector="redness")
     found = record(tmp_path, "a")["part"]
     assert found["singled_out"] is None
-    assert "do not say where a face was changed" in found["why"]
+    assert "do not show where a face was changed" in found["why"]
 
 
 @pytest.mark.slow
@@ -221,7 +244,7 @@ def test_of_many_faces_the_highest_are_drawn_and_the_verdict_is_on_the_first(
     scores = sorted((face["score"] for face in found["frames"][0]["faces"]), reverse=True)
     assert [view["score"] for view in found["views"]] == scores[:2]
     assert found["score"] == scores[0]
-    assert any("4 faces were scored" in note for note in found["notes"])
+    assert any("4 faces were scored" in note for note in found["report_notes"])
 
 
 def test_of_a_video_the_three_highest_frames_are_drawn_in_the_order_of_time(
@@ -275,7 +298,7 @@ def test_random_weights_give_scores_and_no_verdict(
     page = (tmp_path / "out" / "a.html").read_text("utf-8")
     assert "NO VERDICT" in page
     assert "This file has no score" not in page
-    assert "The weights of the backbone are random, so that its scores mean nothing." in page
+    assert "The weights of the backbone are random, so its scores mean nothing." in page
 
 
 # --- what stands in the way -------------------------------------------------------------------
@@ -292,11 +315,11 @@ def test_a_detector_without_gradient_or_parts_has_a_report_that_says_so(
     assert view["maps"] is None
     assert found["parts"] is None
     assert found["map_scales"] is None
-    assert "the face as a whole only" in found["part"]["why"]
-    assert "no maps: explainer 'cam' needs the gradient" in found["notes"][0]
+    assert "scores only the face as a whole" in found["part"]["why"]
+    assert "no maps: explainer 'cam' needs the gradient" in found["report_notes"][0]
     assert not list((tmp_path / "out").glob("*.npz"))
     page = (tmp_path / "out" / "a.html").read_text()
-    assert "scores the face as a whole and no parts" in page
+    assert "scores the face as a whole, not its parts" in page
 
 
 @pytest.mark.slow
@@ -382,7 +405,7 @@ def test_a_face_without_landmarks_has_no_region_picture_and_says_why(
     assert (view["polygons"], view["landmarks"]) == (None, None)
     assert "map_face" in view["pictures"]  # which needs none
     assert any("no model" in note for note in view["notes"])
-    assert any("no landmarks, so its parts cannot be told apart" in n for n in view["notes"])
+    assert any("no landmarks, so its parts cannot be located" in n for n in view["notes"])
 
 
 def test_too_few_reals_are_an_error(bench: Run, tmp_path: Path) -> None:

@@ -167,12 +167,12 @@ def test_where_it_is_not_fitted_lesb_explains_and_a_line_says_so(
     code, _, err = bench({"lesb": fitted["lesb"]})
     assert code == 0, err
     said = (
-        "lesb_roi is not fitted for backbone 'tiny' with these weights, so lesb scores; to fit it:"
+        "lesb_roi is not fitted for backbone 'tiny' with these weights, so lesb is used; to fit it:"
         " bench fit --detector lesb_roi --backbone tiny"
     )
     assert f"note: {said}" in err.splitlines()
     assert record(tmp_path)["origin"]["detector"] == "lesb"
-    assert said in record(tmp_path)["notes"]
+    assert said in record(tmp_path)["report_notes"]
 
 
 def test_where_neither_is_fitted_the_error_is_how_to_fit_lesb_roi(
@@ -237,12 +237,12 @@ def test_parts_that_nobody_audited_are_said_to_be_so_beside_the_pictures(
     said = record(tmp_path)["audit"]
     assert said["summary"] is None
     assert said["words"] == (
-        "The part scores of lesb_roi were never audited: whether they say where a face was changed"
-        " is not known. To audit them on fakes whose changed parts are known: bench audit"
+        "The part scores of lesb_roi have not been audited: it is unknown whether they show where a"
+        " face was changed. To audit them on fakes whose changed parts are known: bench audit"
         " --detector lesb_roi --backbone tiny --dataset DATA --keep"
     )
     assert f"note: {said['words']}" in err
-    assert "The parts of lesb_roi were never audited (" in page(tmp_path)
+    assert "The parts of lesb_roi have not been audited (" in page(tmp_path)
     assert said["words"] in page(tmp_path).partition('id="audit"')[2]
 
 
@@ -269,11 +269,11 @@ def test_a_detector_that_was_found_not_to_localise_singles_no_part_out(
     assert found["part"]["singled_out"] is None
     assert found["part"]["why"] == (
         "No part can be singled out: as audited, lesb_roi names the changed part first in 35 % [30,"
-        " 40] of faces with one part changed (mean over the parts), where naming always the same"
+        " 40] of faces with one changed part (mean over the parts), where always naming the same"
         " part reaches 33 %."
     )
     assert out.splitlines()[1].split("\t")[4] == ""
-    assert "do not read its parts as places" in page(tmp_path)
+    assert "its part scores do not show where a face was changed" in page(tmp_path)
 
 
 def test_lesb_is_taken_at_its_audit_and_without_one_at_how_it_is_built(
@@ -307,7 +307,7 @@ def test_maps_that_are_not_of_the_score_say_what_they_are_of(
 ) -> None:
     bench(copies)
     head = record(tmp_path)["variants"]["head"]
-    of_head = f"of the backbone's own head, which scores {head:.3f}, not of the score above"
+    of_head = f"of the backbone's own head, which scores {head:.3f}, not to the score above"
     assert record(tmp_path)["origin"]["explainer"] == "part_heads"
     assert f"The backbone's own head scores {head:.3f}." in html.unescape(page(tmp_path))
     assert of_head not in html.unescape(page(tmp_path))

@@ -64,7 +64,7 @@ def test_scores_are_compared_with_what_the_fit_kept(
         above = (kept(40).regions[name] >= row["score"]).sum()
         assert row["p"] == pytest.approx((1 + above) / 41)
     for text in (page, told):
-        assert "40 real faces (val split of faces). The detector did not learn from them" in text
+        assert "40 real faces (val split of faces). The detector was not trained on them" in text
 
 
 @pytest.mark.slow
@@ -143,7 +143,7 @@ def test_a_face_is_compared_with_reals_of_like_sharpness_alone(
     higher = (kept(60).fake >= record["score"]).sum()
     assert record["verdict"]["p"] == pytest.approx((1 + higher) / 61)
     assert record["verdict"]["reference_faces"] == 60
-    assert "of like sharpness" in page
+    assert "of similar sharpness" in page
     monkeypatch.setattr("registry.scoring.scorer.sharpness", lambda _: 15000.0)
     record, _, _ = bench()
     assert record["verdict"]["p"] == 1.0

@@ -47,9 +47,9 @@ def peak(row: int, column: int) -> np.ndarray:  # type: ignore[type-arg]
         (2, 4, "on the face, nearest to the mouth"),
         (1, 1, "on the face, nearest to the mouth"),  # (15, 15): its corner
         (1, 6, "on the face, nearest to the mouth"),
-        (6, 0, "outside of the face's landmarks, at the border of the crop"),
-        (7, 4, "outside of the face's landmarks, at the border of the crop"),
-        (0, 4, "outside of the face's landmarks, at the border of the crop"),
+        (6, 0, "outside the landmarks of the face, at the border of the crop"),
+        (7, 4, "outside the landmarks of the face, at the border of the crop"),
+        (0, 4, "outside the landmarks of the face, at the border of the crop"),
     ],
 )
 def test_where_a_map_is_strongest(row: int, column: int, where: str) -> None:
@@ -68,7 +68,7 @@ def test_a_map_that_points_nowhere_has_no_strongest_spot() -> None:
     heat = np.full((8, 8), -1.0)
     assert (
         map_words(view(heat), heat, MapScale(0.0, 2.0))
-        == "nothing points to fake more than in real faces"
+        == "nothing points to fake more than it does in real faces"
     )
 
 
@@ -86,7 +86,7 @@ def test_numbers_of_an_explainer_have_a_unit_and_a_direction(unit: str, head: st
     pictures = {"photo": shown.picture, "map_face": shown.picture}
     (section,) = view_sections(found, [pictures], spec)
     assert f'<th scope="col">{head}</th>' in section
-    assert "What explainer mine says of the parts (how it is); + is towards fake." in section
+    assert "What explainer mine says about the parts (how it is); + points to fake." in section
     assert '<td class="number">+1.250</td>' in section
     assert len(re.findall(r"<img", section)) == 2  # the photograph and its map
 

@@ -106,7 +106,7 @@ def test_a_detector_without_logits_is_told_which_explainers_it_has() -> None:
 
 
 def test_a_layer_that_is_not_there_is_told_with_its_neighbours() -> None:
-    with pytest.raises(ConfigError, match=r"no layer 'stam'; layers of similar names: .*stem"):
+    with pytest.raises(ConfigError, match=r"no layer 'stam'; layers with similar names: .*stem"):
         build_cam(TinyDetector(TinyBackbone()), options(layer="stam"))
 
 

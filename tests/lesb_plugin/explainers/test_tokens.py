@@ -133,7 +133,7 @@ def test_rollout_leaves_the_network_as_it_was() -> None:
 
 
 def test_rollout_of_a_network_without_attention_is_an_error() -> None:
-    with pytest.raises(ConfigError, match="'tiny' has no blocks with one; use cam"):
+    with pytest.raises(ConfigError, match="'tiny' has no blocks with attention; use cam"):
         build_rollout(TinyDetector(TinyBackbone()))
 
 

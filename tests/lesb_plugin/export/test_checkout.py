@@ -275,7 +275,7 @@ def test_all_that_keeps_a_fresh_checkout_from_running_is_told_at_once(
         "set `lmdb: False` there",
         "add to it: mine_fake: 1",
         "on Linux a listed path must start with ./",
-        "for --test_dataset Celeb-DF-v2; JSON files there: drawn, mine",
+        "for --test_dataset Celeb-DF-v2; JSON files in that folder: drawn, mine",
     ]
     if importlib.util.find_spec("imgaug") and importlib.util.find_spec("lmdb"):
         del expected[0]
@@ -304,7 +304,7 @@ def test_a_first_frame_that_cannot_be_read_ends_in_one_sentence(
     write_json(checkout, {"CelebDFv2_fake": {"torn": frames}}, "torn")
     done = run(checkout, exported, "torn")
     assert done.returncode == 2
-    assert "first frame for ever" in done.stderr
+    assert "keeps retrying its first frame" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -434,7 +434,7 @@ def test_losses_are_the_log_loss_of_prob_and_batches_have_metrics(model: LesbMod
 def test_it_is_not_trained_there_and_takes_no_other_resolution(
     model: LesbModel, config: dict[str, Any]
 ) -> None:
-    with pytest.raises(ConfigError, match="not trained by DeepfakeBench's trainer"):
+    with pytest.raises(ConfigError, match="DeepfakeBench's trainer cannot train LESB"):
         model.train()
     with pytest.raises(ConfigError, match=r"resolution is 256.*set `resolution: 160`"):
         LesbModel({**config, "resolution": 256})
@@ -513,7 +513,7 @@ def test_of_a_checkouts_yaml_every_key_is_kept_that_is_not_the_networks(
     assert set(found) == set(theirs) | set(config)  # what the script reads is there all the same
     base.write_text("video_mode: true\n")
     assert main(["export", "deepfakebench", *asked, *out]) == 2
-    assert "fed clips (video_mode)" in capsys.readouterr().err
+    assert "takes clips (video_mode)" in capsys.readouterr().err
     assert main(["export", "deepfakebench", *asked, "--base", str(tmp_path / "no.yaml")]) == 2
     assert "cannot read" in capsys.readouterr().err
 

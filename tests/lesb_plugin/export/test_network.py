@@ -73,7 +73,7 @@ def test_its_state_is_flat_names_every_part_and_is_frozen() -> None:
 def test_a_backbone_that_is_no_module_and_a_fusion_that_is_none_are_refused() -> None:
     built = backbone()
     model = fitted(built)
-    with pytest.raises(ConfigError, match=r"'planted' is a PlantedBackbone and no torch.nn.Module"):
+    with pytest.raises(ConfigError, match=r"'planted' is a PlantedBackbone, not a torch.nn.Module"):
         LesbNetwork(PlantedBackbone(), model)
     with pytest.raises(ConfigError, match="no fusion named 'meen'; known: mean, max"):
         LesbNetwork(built, model, "meen")

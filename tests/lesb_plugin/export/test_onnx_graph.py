@@ -129,7 +129,7 @@ def test_a_missing_exporter_and_too_large_a_network_are_told(
     source: ExportSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(onnx_graph, "LARGEST", 1000)
-    with pytest.raises(ConfigError, match="one ONNX file holds less than 2"):
+    with pytest.raises(ConfigError, match="a single ONNX file holds less than 2"):
         onnx_graph.write_onnx(source, tmp_path / "lesb.onnx")
     without(monkeypatch, "onnxscript")
     with pytest.raises(ConfigError, match=r"needs onnxscript.*pip install 'lesb-plugin\[onnx\]'"):

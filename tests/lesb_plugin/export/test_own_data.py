@@ -103,9 +103,9 @@ def test_no_checkout_and_names_that_it_would_misread(
     assert main([*line, "--checkout", str(tmp_path), "--name", "mine"]) == 2
     assert "no folder training/" in capsys.readouterr().err
     assert main([*line, "--checkout", str(checkout), "--name", "FF-DF"]) == 2
-    assert "levels of compression" in capsys.readouterr().err
+    assert "compression levels" in capsys.readouterr().err
     assert main([*line, "--checkout", str(checkout), "--name", "my_frames"]) == 2
-    assert "in the place of `frames`" in capsys.readouterr().err
+    assert "by replacing `frames`" in capsys.readouterr().err
     assert main([*line, "--checkout", str(checkout)]) == 2
     assert "--name NAME" in capsys.readouterr().err
 

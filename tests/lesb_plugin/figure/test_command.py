@@ -288,7 +288,7 @@ def test_a_run_without_part_scores_is_told_of_detectors_with_some(
 ) -> None:
     run = pictured_run(tmp_path, lambda number, video: {"fake": 0.5})
     assert figure(run, "--out", str(tmp_path / "f.png")) == 2
-    assert "no scores of parts" in capsys.readouterr().err
+    assert "no part scores" in capsys.readouterr().err
 
 
 def test_parts_that_the_regions_lack_are_named(

@@ -174,7 +174,7 @@ def test_own_shares_are_1_for_a_parts_own_direction_and_1_over_k_for_a_shared_on
     [
         (0, "rank 0 is not between 1 and 3"),
         (4, "rank 4 is not between 1 and 3, .* 1 images with 4 variants"),
-        (3, "rank 3 asked for, but the variants differ in 2 directions only"),
+        (3, "rank 3 cannot be used: the variants differ in only 2 directions"),
     ],
 )
 def test_a_rank_that_the_part_cannot_support_is_refused(rank: int, message: str) -> None:

@@ -154,7 +154,7 @@ class Astray(PlantedSample):
     [
         (BrokenSample(3), "cannot read face 3: the file is empty"),
         (Bare(4), "without landmarks cannot be blended"),
-        (Astray(5), "no face in an image of 180 x 200 pixels"),
+        (Astray(5), "not a face in an image of 180 x 200 pixels"),
     ],
 )
 def test_a_face_that_cannot_be_used_says_why(sample: PlantedSample, reason: str) -> None:

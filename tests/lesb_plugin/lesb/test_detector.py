@@ -163,7 +163,7 @@ def test_an_artefact_without_probe_is_refused_where_one_is_needed(
     tensors, metadata = load(artefact)
     metadata["lesb"]["probe"] = None
     changed = save(tmp_path / "a.safetensors", tensors, metadata)
-    with pytest.raises(DataError, match="no fake/real head and the artefact no probe"):
+    with pytest.raises(DataError, match="no fake/real head, and the artefact has no probe"):
         detector(changed).score(crops(UNSEEN[:1]))
 
 

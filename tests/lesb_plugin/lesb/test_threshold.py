@@ -59,7 +59,7 @@ def test_a_fit_moves_its_heads_says_so_and_leaves_the_papers_alone(tmp_path: Pat
     assert by != 0.0
     np.testing.assert_allclose(two.heads.bias2, one.heads.bias2 - by, rtol=1e-5)
     np.testing.assert_array_equal(two.heads.weight2, one.heads.weight2)
-    assert f"(logits moved by {-by:+.2f}), so that the wanted share" in " ".join(other.notes)
+    assert f"(logits moved by {-by:+.2f}), so that the requested share" in " ".join(other.notes)
     assert "moved" not in " ".join(paper.notes)
     # The val reals that later verdicts compare with were scored by the heads that ship.
     logit = np.log(one.reals.parts / (1 - one.reals.parts)) - by

@@ -56,7 +56,9 @@ def test_a_file_of_another_kind_is_an_error_that_says_so(tmp_path):
         load(text)
     weights = tmp_path / "weights.safetensors"
     safetensors.numpy.save_file({"w": np.zeros(3)}, weights)
-    with pytest.raises(DataError, match=r"no artefact of `bench fit`; weights go to --weights"):
+    with pytest.raises(
+        DataError, match=r"not an artefact of `bench fit`; pass weights with --weights"
+    ):
         load(weights)
 
 
@@ -70,7 +72,7 @@ def test_another_schema_is_refused_with_both_numbers(planted_lfd, tmp_path, monk
     monkeypatch.setattr(artefact, "SCHEMA", 99)
     file = save(tmp_path / "new.safetensors", planted_lfd.to_tensors(), planted_lfd.to_metadata())
     monkeypatch.undo()
-    with pytest.raises(DataError, match="schema 99; this version reads 1"):
+    with pytest.raises(DataError, match="schema 99, and this version reads 1"):
         load(file)
 
 

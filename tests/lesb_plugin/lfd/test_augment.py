@@ -136,14 +136,14 @@ def test_every_group_of_the_shipped_psi_changes_images():
         (
             {"g": [{"name": "OneOf", "p": 1.0}]},
             ConfigError,
-            "OneOf refuses its arguments.*transforms",
+            "OneOf rejects its arguments.*transforms",
         ),
         (
             {"g": [{"name": "OneOf", "transforms": []}]},
             ConfigError,
             "g.*OneOf.*a list of transforms",
         ),
-        ({"g": [{"name": "FDA"}]}, ConfigError, "FDA needs fda_metadata beside the image"),
+        ({"g": [{"name": "FDA"}]}, ConfigError, "FDA needs fda_metadata in addition to the image"),
         ({"g": [{"p": 1.0}]}, ConfigError, "a transform is {name"),
         ({"g": "RGBShift"}, ConfigError, "'g': expected a list of transforms, got 'RGBShift'"),
         ({}, ConfigError, "psi must map groups"),
@@ -164,7 +164,7 @@ def test_a_wrong_value_is_reported_on_one_line_without_a_web_address():
 
 @pytest.mark.parametrize("name", ["Normalize", "ToFloat", "RandomScale"])
 def test_a_transform_that_changes_size_or_type_is_an_error(name: str):
-    with pytest.raises(ConfigError, match="leave out transforms that resize, crop or normalise"):
+    with pytest.raises(ConfigError, match="remove transforms that resize, crop or normalise"):
         one(name)(IMAGE, rng())
 
 

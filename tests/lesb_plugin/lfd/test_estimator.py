@@ -185,19 +185,19 @@ def with_nan() -> dict[str, np.ndarray]:
 
 FAULTS: list[tuple[dict[str, Any], Any, str]] = [
     ({}, {}, "groups is empty"),
-    ({}, {"eyes": np.zeros((N, D))}, r"'eyes': embeddings have to be \(N, M, d\).*\(20, 12\)"),
+    ({}, {"eyes": np.zeros((N, D))}, r"'eyes': embeddings must be \(N, M, d\).*\(20, 12\)"),
     ({}, {"eyes": np.zeros((0, M, D))}, r"'eyes'.*shape \(0, 5, 12\)"),
     ({}, {"eyes": []}, "'eyes' has no samples"),
-    ({}, {"eyes": [np.zeros((M, D)), np.zeros(D)]}, r"'eyes': \(12,\) is no array \(M, d\)"),
-    ({}, {"eyes": np.full((N, M, D), "x")}, "'eyes': embeddings are real numbers, not <U1"),
-    ({}, {**groups(), "nose": np.zeros((N, M, 4))}, r"one length d.*eyes \[12\].*nose \[4\]"),
+    ({}, {"eyes": [np.zeros((M, D)), np.zeros(D)]}, r"'eyes': \(12,\) is not an array \(M, d\)"),
+    ({}, {"eyes": np.full((N, M, D), "x")}, "'eyes': embeddings must be real numbers, not <U1"),
+    ({}, {**groups(), "nose": np.zeros((N, M, 4))}, r"the same length d.*eyes \[12\].*nose \[4\]"),
     ({}, with_nan(), "part 'mouth': embeddings hold NaN or infinity"),
     ({"rank": 13}, groups(), r"'eyes': rank 13 is not between 1 and 12.*lower the rank"),
-    ({"rank": 1.5}, groups(), "rank is 1.5; it is a whole number"),
+    ({"rank": 1.5}, groups(), "rank is 1.5; it must be a whole number"),
     ({}, {"eyes": groups()["eyes"][:, :1]}, "'eyes': rank 3 is not between 1 and 0"),
-    ({}, {"eyes": np.ones((N, M, D))}, "'eyes'.*differ in 0 directions only"),
+    ({}, {"eyes": np.ones((N, M, D))}, "'eyes'.*differ in only 0 directions"),
     ({"reference": "median"}, groups(), "reference 'median' is neither 'mean' nor 'clean'"),
-    ({"reference": "clean"}, groups(), "each of its 20 samples, got 0 of them; pass fit"),
+    ({"reference": "clean"}, groups(), "each of its 20 samples, got 0; pass fit"),
 ]
 
 
@@ -210,14 +210,14 @@ def test_what_it_cannot_learn_from_is_named(
 
 
 def test_clean_embeddings_have_to_fit_the_groups() -> None:
-    with pytest.raises(ValueError, match="clean has embeddings of length 11, the parts of 12"):
+    with pytest.raises(ValueError, match="embeddings of length 11, the parts have length 12"):
         LFD(RANK).fit(groups(), clean=clean()[:, 1:])
-    with pytest.raises(ValueError, match="each of its 20 samples, got 19 of them"):
+    with pytest.raises(ValueError, match="each of its 20 samples, got 19;"):
         LFD(RANK, reference="clean").fit(groups(), clean=clean()[1:])
 
 
 def test_groups_and_embeddings_are_not_taken_for_each_other() -> None:
-    with pytest.raises(TypeError, match=r"groups maps names of parts.*got a ndarray"):
+    with pytest.raises(TypeError, match=r"groups must map names of parts.*got a ndarray"):
         LFD(RANK).fit(clean())  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"call fit\(groups\), then transform"):
         LFD(RANK).fit_transform(groups())

@@ -36,7 +36,7 @@ def test_parts_apart_are_called_local() -> None:
 
 def test_parts_that_are_alike_are_called_hardly_local() -> None:
     found = findings(_diagnosed(ALIKE))
-    assert found[0].startswith("The parts' subspaces hold mostly the same directions (overlap 1.0")
+    assert found[0].startswith("The parts' subspaces share most of their directions (overlap 1.0")
     assert found[1].endswith("the subspaces are hardly local here.")
 
 

@@ -222,7 +222,7 @@ def test_nan_embeddings_end_the_fit_and_name_the_backbone(regions, psi):
 def test_an_unknown_reference_and_an_empty_set_of_faces_are_errors(embedder, regions, psi):
     with pytest.raises(ConfigError, match="no LFD reference named 'median'; known: mean, clean"):
         small_fit(embedder, regions, psi, reference="median")
-    with pytest.raises(ConfigError, match="one face or more; asked for 1440 of 0"):
+    with pytest.raises(ConfigError, match="at least one face; asked for 1440 of 0"):
         small_fit(embedder, regions, psi, samples=[])
 
 

@@ -90,6 +90,15 @@ def test_merging_two_scatters_is_the_scatter_of_both():
     assert one.images == 15
 
 
+def test_vectors_of_scatters_add_up_to_that_of_their_merge():
+    batch = embeddings()
+    one, other = filled(batch[:15]), filled(batch[15:])
+    both, merged = one.of_vector(one.to_vector() + other.to_vector()), one.merge(other)
+    assert np.array_equal(both.within, merged.within)
+    assert (both.images, both.variants, both.reference) == (N, N * M, "mean")
+    assert np.array_equal(one.within, filled(batch[:15]).within)
+
+
 def test_scatters_of_another_kind_do_not_merge():
     with pytest.raises(ValueError, match="cannot merge a scatter of dim 24 about 'mean'"):
         Scatter(D).merge(Scatter(D, "clean"))
@@ -169,13 +178,13 @@ def test_a_rank_beyond_the_directions_that_vary_is_an_error():
     batch[:, :, 3:] = 1.0
     assert fit_subspace(filled(batch), 3).rank == 3
     with pytest.raises(
-        ValueError, match="rank 4 asked for, but the variants differ in 3 directions"
+        ValueError, match="rank 4 cannot be used: the variants differ in only 3 directions"
     ):
         fit_subspace(filled(batch), 4)
 
 
 def test_variants_that_never_differ_are_an_error():
-    with pytest.raises(ValueError, match="differ in 0 directions"):
+    with pytest.raises(ValueError, match="differ in only 0 directions"):
         fit_subspace(filled(np.ones((5, 4, D), np.float32)), 1)
 
 

@@ -113,8 +113,8 @@ def test_what_does_not_fit_is_refused(network: RoiNetwork, crops: list[Crop]) ->
     size = network.crop.size
     for arguments, message in [
         ((images,), "lesb_roi scores face parts and needs their landmarks"),
-        ((images, landmarks[0]), r"landmarks have to be \(N, P, 2\).*\(81, 2\)"),
-        ((images, landmarks[:, :5]), r"of 60 points or more.*\(4, 5, 2\)"),
+        ((images, landmarks[0]), r"landmarks must be \(N, P, 2\).*\(81, 2\)"),
+        ((images, landmarks[:, :5]), r"at least 60 points.*\(4, 5, 2\)"),
         ((images, np.full_like(landmarks, np.nan)), "finite numbers"),
         ((images, landmarks[:3]), r"4 images need landmarks of 4 faces.*\(3, 4, \d+, \d+\)"),
         ((images[..., 1:], landmarks), rf"takes images \(N, 3, {size}, {size}\), floats"),
@@ -129,5 +129,5 @@ def test_what_does_not_fit_is_refused(network: RoiNetwork, crops: list[Crop]) ->
 
 
 def test_a_backbone_that_is_no_module_is_refused(built: Any) -> None:
-    with pytest.raises(ConfigError, match=r"'planted' is a PlantedBackbone and no torch.nn.Module"):
+    with pytest.raises(ConfigError, match=r"'planted' is a PlantedBackbone, not a torch.nn.Module"):
         RoiNetwork(PlantedBackbone(), fitted_roi(built))

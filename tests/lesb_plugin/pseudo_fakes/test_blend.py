@@ -211,7 +211,7 @@ def test_landmarks_that_are_not_finite_are_refused() -> None:
 @pytest.mark.parametrize("shift", [-1000.0, 1000.0])
 def test_landmarks_outside_of_the_image_are_refused(shift: float) -> None:
     image, landmarks = face()
-    with pytest.raises(ValueError, match="no face in an image of 180 x 200 pixels"):
+    with pytest.raises(ValueError, match="not a face in an image of 180 x 200 pixels"):
         self_blend(image, landmarks + np.float32(shift), np.random.default_rng(0))
 
 

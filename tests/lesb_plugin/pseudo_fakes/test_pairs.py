@@ -16,10 +16,18 @@ from lesb_plugin.pseudo_fakes.crop_pair import CropPair
 from lesb_plugin.pseudo_fakes.distort import Image
 from lesb_plugin.pseudo_fakes.drawn_masks import pieces_of
 from lesb_plugin.pseudo_fakes.forgeries import FAMILIES, forge
-from lesb_plugin.pseudo_fakes.pairs import Batch, Order, PairMaker, batches, load_recipe
+from lesb_plugin.pseudo_fakes.pairs import (
+    Batch,
+    Order,
+    PairMaker,
+    batches,
+    load_recipe,
+    own_pairs,
+)
 from lesb_plugin.pseudo_fakes.recipe import Recipe
 from lesb_plugin.pseudo_fakes.view import View, resize_view
-from registry import ConfigError
+from lesb_plugin.train.step import split_pairs
+from registry import ConfigError, DataError, Rank
 from tests.shared.drawn_training import CROP, DrawnPerson, maker, people, store, store_of
 
 
@@ -49,6 +57,38 @@ def test_batches_are_the_same_for_any_number_of_workers(clean: PairMaker) -> Non
         for one, other in zip(alone, all_batches(clean, workers), strict=True):
             assert torch.equal(one.images, other.images)
             assert one.families == other.families
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_ranks_see_together_the_pairs_and_the_two_passes_of_one_process(count: int) -> None:
+    """The passes are what `train.step` makes of a batch: rows of reals and fakes."""
+    for pairs in range(count, 12):
+        step = [(3, face) for face in range(pairs)]
+        shares = [own_pairs(step, Rank(number, count)) for number in range(count)]
+        assert sorted(each for share in shares for each in share) == step
+        for half in range(2):
+            whole = {(step[row // 2], row % 2) for row in split_pairs(2 * pairs)[half].tolist()}
+            seen = {
+                (share[row // 2], row % 2)
+                for share in shares
+                for row in split_pairs(2 * len(share))[half].tolist()
+            }
+            assert seen == whole
+
+
+def test_a_rank_whose_pairs_cannot_be_made_takes_another_of_the_step(clean: PairMaker) -> None:
+    class Faulty(PairMaker):
+        def make(self, epoch: int, index: int, family: str | None = None) -> CropPair | Skipped:
+            return Skipped("face", "no") if index > 1 else super().make(epoch, index, family)
+
+    faulty = Faulty(**vars(clean))
+    step = [(0, face) for face in (2, 0, 3, 1)]
+    batch = next(batches(faulty, iter([step]), 0, rank=Rank(0, 2)))  # its own are 2 and 3
+    (other,) = batches(clean, iter([[(0, 0)]]), 0)
+    assert torch.equal(batch.images, other.images)
+    assert len(batch.skipped) == 2
+    with pytest.raises(DataError, match=r"no pair of a step could be made; face: no"):
+        next(batches(faulty, iter([step[::2]]), 0, rank=Rank(0, 2)))
 
 
 def test_a_pair_depends_on_seed_epoch_and_face_and_not_on_what_was_made_before(

@@ -18,7 +18,7 @@ def _found(right: float, *aucs: float, singles: int = 300) -> Localisation:
 def test_the_best_and_the_worst_part_are_named() -> None:
     said = findings(NAMES, _found(0.6, 0.7, 0.8, 0.9), 0.8, 0.8)[0]
     assert said == (
-        "A change of the mouth is found best (AUC 0.900), one of the eyes least (AUC 0.700)."
+        "A change of the mouth is detected best (AUC 0.900), one of the eyes worst (AUC 0.700)."
     )
 
 

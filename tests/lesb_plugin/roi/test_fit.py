@@ -144,7 +144,7 @@ def test_an_artefact_whose_heads_read_other_features_is_refused(
     tensors, metadata = load(report.artefact)
     roi = {name: value for name, value in metadata["roi"].items() if name != "features"}
     path = save(tmp_path / "other.safetensors", tensors, {**metadata, "roi": roi})
-    with pytest.raises(DataError, match=r"other features \(parts\).*fit it anew"):
+    with pytest.raises(DataError, match=r"other features \(parts\).*fit it again"):
         load_fitted(path, texture_embedder().backbone)
 
 
@@ -219,7 +219,7 @@ def test_a_face_without_one_of_the_parts_is_skipped_with_the_reason(tmp_path: Pa
 
 
 def test_a_fit_needs_faces_of_both_splits(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"needs 2 or more real faces .* got 14 and 1"):
+    with pytest.raises(DataError, match=r"needs at least 2 real faces .* got 14 and 1"):
         fit_roi(fit_context(tmp_path, val=people(1)))
 
 

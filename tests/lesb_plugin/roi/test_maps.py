@@ -88,7 +88,7 @@ def test_a_part_outside_of_the_crop_leaves_no_map(roi: RoiDetector) -> None:
     found = build_part_heads(roi)([whole, replace(cut, landmarks=landmarks)])
     assert set(found[0].maps) == {"face", "eyes", "nose", "mouth"}
     assert not found[1].maps
-    assert found[1].note == "a part lies outside of the crop, so its head says nothing"
+    assert found[1].note == "a part lies outside the crop, so its head has no evidence"
 
 
 def test_other_detectors_are_sent_elsewhere() -> None:

@@ -171,7 +171,10 @@ def test_nothing_stays_on_the_disk(
 def test_a_file_that_is_too_large_is_one_sentence(client: TestClient, photo: bytes) -> None:
     found = sent(client, photo + bytes(1_050_000))
     assert found.status_code == 413
-    assert "The file is larger than 1 MB; bench serve --max-megabytes takes more." in found.text
+    assert (
+        "The file is larger than 1 MB; for larger files start bench serve with a higher"
+        " --max-megabytes." in found.text
+    )
     assert faults(found.text) == []
 
 

@@ -38,7 +38,7 @@ def test_a_run_starts_stops_and_goes_on(
     assert main([*command, "--minutes", "0"]) == 0
     assert "run the same command with --resume" in capsys.readouterr().out
     assert main(command) == 2
-    assert "pass --resume to go on with that run" in capsys.readouterr().err
+    assert "pass --resume to continue that run" in capsys.readouterr().err
     with pytest.MonkeyPatch.context() as patched:  # settings are compared before faces are read
         patched.setattr("lesb_plugin.train.val_set.build_store", pytest.fail)
         assert main([*command, "--resume", "--learning-rate", "0.5"]) == 2

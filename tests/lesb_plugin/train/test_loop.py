@@ -191,7 +191,7 @@ def test_tensorboard_shows_the_log_the_pairs_and_what_the_head_sees(tmp_path: Pa
 
 def test_a_run_stops_when_its_minutes_are_over_and_leaves_a_checkpoint(tmp_path: Path) -> None:
     run = trainer(tmp_path, epochs=50)
-    assert run.run(Stop(0)) == "the minutes are over"
+    assert run.run(Stop(0)) == "the time is up"
     assert run.done == 1
     assert (run.out / CHECKPOINT).is_file()
 
@@ -323,7 +323,7 @@ def test_a_torch_file_that_is_no_checkpoint_of_the_run_is_one_sentence(
     run.run(Stop(0))
     path = run.out / CHECKPOINT
     torch.save(FOREIGN[kind](torch.load(path, weights_only=True)), path)
-    with pytest.raises(DataError, match=r"cannot read the checkpoint .*put back the one"):
+    with pytest.raises(DataError, match=r"cannot read the checkpoint .*restore the checkpoint"):
         resume(run)
 
 

@@ -226,4 +226,4 @@ def test_weights_without_a_head_of_real_and_fake_are_refused(
     path = two_classes(BACKBONE, tmp_path / "many.safetensors", classes=7)
     command = ["validate", *shared, "--backbone", BACKBONE, "--weights", str(path)]
     assert main(command) == 2
-    assert "no head of real and fake" in capsys.readouterr().err
+    assert "no real/fake head" in capsys.readouterr().err

@@ -170,7 +170,7 @@ def test_a_file_without_a_state_dict_says_what_it_holds(
     tmp_path: Path, content: Any, told: str
 ) -> None:
     message = refusal(saved(tmp_path, content))
-    assert "holds no state dict" in message
+    assert "no state dict" in message
     assert told in message
 
 
@@ -269,12 +269,12 @@ def test_an_archive_that_would_fill_the_memory_is_refused(
         for name in source.namelist():
             big = name.endswith("data/0")
             bomb.writestr(name, bytes(64 << 20) if big else source.read(name))
-    assert "far more than it has" in refusal(path)
+    assert "far more than its own size" in refusal(path)
 
 
 def test_a_small_storage_that_stands_for_a_giant_tensor_is_refused(tmp_path: Path) -> None:
     path = saved(tmp_path, {"w": torch.ones(1).expand(1 << 20, 1 << 20)})
-    assert "far more than it has" in refusal(path)
+    assert "far more than its own size" in refusal(path)
 
 
 def test_a_deflated_archive_of_a_usual_size_is_read(

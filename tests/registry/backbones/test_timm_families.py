@@ -200,11 +200,14 @@ class Foreign(torch.nn.Module):
 @pytest.mark.parametrize(
     ("output", "reason"),
     [
-        (torch.zeros(1, 6, 6, 6), "rows, columns and channels cannot be told apart"),
-        (torch.zeros(1, 37, 8), r"37 tokens, .* square grid|no model of an image"),
-        (torch.zeros(1, 38, 8), "38 tokens, which do not lie on a square grid"),
+        (torch.zeros(1, 6, 6, 6), "rows, columns and channels cannot be distinguished"),
+        (torch.zeros(1, 37, 8), r"37 tokens, .* square grid|does not map an image"),
+        (torch.zeros(1, 38, 8), "38 tokens, which do not form a square grid"),
         ([torch.zeros(1, 8, 6, 6)] * 2, "a list of 2 outputs, not one feature map"),
-        (torch.zeros(1, 8, 6, 6), r"no model of an image .*AttributeError"),  # without forward_head
+        (
+            torch.zeros(1, 8, 6, 6),
+            r"does not map an image .*AttributeError",
+        ),  # without forward_head
     ],
 )
 def test_what_is_no_map_is_refused_with_a_reason(output: object, reason: str) -> None:

@@ -42,7 +42,7 @@ def test_nothing_is_frozen_by_zero_stages() -> None:
 
 
 def test_more_stages_than_there_are_before_the_head_is_an_error() -> None:
-    with pytest.raises(ConfigError, match=r"99 stages cannot be frozen: before the head it has \d"):
+    with pytest.raises(ConfigError, match=r"99 stages cannot be frozen: the network has \d"):
         network().freeze(99)
 
 
@@ -58,5 +58,5 @@ def test_a_model_that_names_no_stages_is_an_error() -> None:
             return self.fc
 
     grey = torch.full((1, 3, 1, 1), 0.5)
-    with pytest.raises(ConfigError, match="Nameless names no stages to freeze"):
+    with pytest.raises(ConfigError, match="Nameless does not name its stages"):
         TimmNetwork(Nameless(), grey, grey, classes=2, seed=0).freeze(1)

@@ -40,7 +40,7 @@ ZOO: dict[str, tuple[tuple[str, ...], str]] = {
     "fwa": (XCEPTION, "an Xception of DeepfakeBench"),
     "ffd": ((*XCEPTION, "map.c.conv1.weight"), "FFD, which no backbone"),
     "videomae": ((f"backbone.{ATTENTION}.q_bias", "fc_norm.weight"), "VideoMAE, which no backbone"),
-    "clip": ((*CLIP, "head.weight"), "a CLIP vision tower of Hugging Face's"),
+    "clip": ((*CLIP, "head.weight"), "a CLIP vision tower from Hugging Face"),
     "timesformer": (
         ("backbone.encoder.layer.0.temporal_attention.attention.qkv.weight", "head.weight"),
         "TimeSformer, which no backbone",
@@ -60,11 +60,11 @@ ZOO: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "sladd": (
         (*XCEPTION, "backbone.type_fc.weight", "backbone.map.c.conv1.weight", "synthesizer.a.bias"),
-        "SLADD (an Xception when it scores",
+        "SLADD (when it scores it is an Xception",
     ),
     "pcl_xception": (
         (*XCEPTION, "backbone.type_fc.weight", "PCL.theta.weight"),
-        "PCL (an Xception when it scores",
+        "PCL (when it scores it is an Xception",
     ),
     "iid": ((*XCEPTION, "explicit_extractor.conv1.weight"), "IID, which no backbone"),
     "lrl": (("encoder_rgb.last_layer.weight", "encoder_idct.last_layer.weight"), "LRL, which no"),
@@ -131,5 +131,5 @@ def test_inspect_offers_no_backbone_for_what_is_refused(
     torch.save(checkpoint("recce"), tmp_path / "recce_best.pth")
     assert main(["weights", "inspect", str(tmp_path / "recce_best.pth")]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "its own layers work inside of the network, not behind it" in said
-    assert "no registered backbone takes this file as it is" in said
+    assert "its own layers work inside the network, not after it" in said
+    assert "no registered backbone can load this file as it is" in said

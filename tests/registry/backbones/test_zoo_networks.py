@@ -128,7 +128,7 @@ def test_what_sladd_and_pcl_trained_beside_their_xception_is_left_out(
     torch.testing.assert_close(backbone.model.fc.weight, source.fc.weight)
     assert main(["weights", "inspect", str(tmp_path / "best.pth"), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert said["kind"].startswith(f"a DeepfakeBench {name} (an Xception when it scores")
+    assert said["kind"].startswith(f"a DeepfakeBench {name} (when it scores it is an Xception")
     assert said["backbones"][0] == "dfb_xception"
 
 
@@ -144,7 +144,7 @@ def test_a_mask_inside_of_an_xception_is_not_left_out_silently(tmp_path: Path) -
 @pytest.mark.parametrize(("name", "due"), [("dfb_ucf", "UCF"), ("dfb_lsda", "LSDA")])
 def test_another_file_says_what_it_looks_like(name: str, due: str, tmp_path: Path) -> None:
     torch.save({"backbone.block1.rep.0.weight": torch.zeros(2)}, tmp_path / "x.pth")
-    with pytest.raises(DataError, match=rf"no DeepfakeBench {due} but an Xception"):
+    with pytest.raises(DataError, match=rf"not a DeepfakeBench {due} but an Xception"):
         build_named(name, str(tmp_path / "x.pth"), 0)
 
 

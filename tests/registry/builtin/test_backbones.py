@@ -258,7 +258,7 @@ def test_a_backbone_is_frozen_in_eval_mode_and_leaves_its_images_alone(
     ("name", "told"),
     [
         ("crossvit_tiny_240", "a list of 2 outputs"),
-        ("pit_ti_224", "gives 1 tokens, which do not lie on a square grid"),
+        ("pit_ti_224", "gives 1 tokens, which do not form a square grid"),
     ],
 )
 def test_a_model_without_a_feature_map_is_refused(name: str, told: str) -> None:
@@ -270,7 +270,7 @@ def test_a_model_of_oblong_images_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     oblong = timm.get_pretrained_cfg(TINY)
     oblong.input_size = (3, 64, 48)
     monkeypatch.setattr(timm, "get_pretrained_cfg", lambda name: oblong)
-    with pytest.raises(ConfigError, match="takes images of 48x64; crops are square"):
+    with pytest.raises(ConfigError, match="takes images of 48x64, and crops are square"):
         build_timm(f"timm/{TINY}", "random", 0)
 
 
@@ -532,5 +532,7 @@ def test_a_tag_picks_the_models_own_normalisation() -> None:
 
 
 def test_a_backbone_that_ships_nothing_asks_for_its_file() -> None:
-    with pytest.raises(ConfigError, match=r"no weights come with backbone 'sbi_effb4'; pass FFraw"):
+    with pytest.raises(
+        ConfigError, match=r"backbone 'sbi_effb4' comes without weights; pass FFraw"
+    ):
         build_named("sbi_effb4", None)

@@ -146,7 +146,7 @@ def test_a_checkpoint_of_the_wrong_kind_says_what_it_looks_like(tmp_path: Path) 
     path = tmp_path / "some.pth"
     torch.save(timm.create_model("legacy_xception", num_classes=2).state_dict(), path)
     expected = (
-        r"some\.pth as weights of .* no DeepfakeBench efficientnetb4 but an Xception .*; pass"
+        r"some\.pth as weights of .* not a DeepfakeBench efficientnetb4 but an Xception .*; pass"
     )
     with pytest.raises(DataError, match=expected):
         build_named("dfb_effb4", str(path), 0)
@@ -205,7 +205,7 @@ def test_inspect_runs_no_code_of_the_file(
 
     torch.save({"model": Evil()}, path)
     assert main(["weights", "inspect", str(path)]) == 2
-    assert "runs code from the file" in capsys.readouterr().err
+    assert "run code from the file" in capsys.readouterr().err
     assert not trap.exists()
 
 

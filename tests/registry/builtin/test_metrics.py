@@ -192,7 +192,7 @@ def test_one_percent_of_a_hundred_reals_is_exactly_one_false_positive() -> None:
 def test_tpr_at_fpr_needs_enough_reals_and_says_how_many(name: str, needed: int) -> None:
     labels = np.array([0] * needed + [1])
     assert call(name, labels, labels.astype(float)) == 1.0
-    with pytest.raises(UndefinedMetricError, match=f"needs {needed} reals, not {needed - 1}"):
+    with pytest.raises(UndefinedMetricError, match=f"needs {needed} reals, got {needed - 1}"):
         call(name, labels[1:], labels[1:].astype(float))
 
 

@@ -142,7 +142,7 @@ def test_a_good_backbone_passes_and_is_returned() -> None:
         ({"crop": CropPolicy(size=48)}, "must crop to the input_size of its record, 32; got 48"),
         ({"dim": 4}, r"embed of backbone 'plain' must be \(2, 4\) \(B, dim\); got \(2, 3\)"),
         ({"embed": lambda self, f: f.map.mean(dim=(2, 3)) * torch.nan}, "must be finite"),
-        ({"embed": lambda self, f: f.map.mean(dim=(2, 3)) + next(CALLS)}, "must repeat itself"),
+        ({"embed": lambda self, f: f.map.mean(dim=(2, 3)) + next(CALLS)}, "must be deterministic"),
         ({"embed": centred}, "must not depend on the other images of its batch"),
         ({"embed": lambda self, f: f.map.amax(dim=(2, 3))}, "claims mean_pooled"),
         ({"features": darken}, "must not change its images"),
@@ -169,7 +169,7 @@ def test_a_wrapper_must_leave_the_inner_backbone_as_it_is(tmp_path: Path) -> Non
         backbone.embed = lambda features: features.map.mean(dim=(2, 3)) + 1
         return own()
 
-    with pytest.raises(PluginError, match="must leave the backbone it wraps unchanged"):
+    with pytest.raises(PluginError, match="must leave the wrapped backbone unchanged"):
         checks.check_wrapper(WrapperSpec(name="spoil", summary="s", wrap=spoil), inner, tmp_path)
 
 
@@ -242,11 +242,11 @@ def test_an_artefact_may_have_any_name(tmp_path: Path) -> None:
     [
         ({"artefact": Path("elsewhere.bin")}, "must leave its artefact in"),
         ({"artefact": None}, "must leave its artefact in .* got None"),
-        ({"tables": (("found", ("a", "b"), (("1",),)),)}, "'found' .* must have 2 texts a row"),
-        ({"tables": (("found", ("a",), ((1.0,),)),)}, "'found' .* must have 1 texts a row"),
+        ({"tables": (("found", ("a", "b"), (("1",),)),)}, "'found' .* must have 2 texts per row"),
+        ({"tables": (("found", ("a",), ((1.0,),)),)}, "'found' .* must have 1 texts per row"),
         ({"notes": ("two\nlines",)}, "must be a line of text"),
         ({"findings": ("two\nlines",)}, "a finding of .* must be a line of text"),
-        ({"findings": ("one", "two")}, "must have a finding for each table at most"),
+        ({"findings": ("one", "two")}, "must have at most one finding per table"),
     ],
 )
 def test_a_report_of_something_else_is_told(
@@ -321,7 +321,7 @@ def test_a_good_detector_passes() -> None:
         (fake(lambda v: v[:, None]), r"of 4 crops must be \(4,\); got \(4, 1\)"),
         (fake(lambda v: v - v.min()), "must not depend on the other crops"),
         (fake(np.sort), "must come in the order of the crops|must not depend"),
-        (fake(lambda v: (v + next(CALLS) * 0.1) % 1), "must repeat from call to call"),
+        (fake(lambda v: (v + next(CALLS) * 0.1) % 1), "must not change from call to call"),
         (brightness, "must return Scores; got ndarray"),
         (paint, "must not change the crops"),
         (moody, "regions and variants must stay the same"),
@@ -394,7 +394,7 @@ def test_an_embedding_detector_whose_halves_do_not_fit(
         ),
         (
             lambda crops: [Explanation(regions={"nose": float(len(crops))})] * len(crops),
-            "must say the same of a crop in every batch",
+            "must give the same for a crop in every batch",
         ),
     ],
 )
@@ -449,7 +449,7 @@ def test_a_data_set_with_wrong_videos(frame: Frame, tmp_path: Path) -> None:
     def other(request: DatasetRequest) -> list[Video]:
         return [replace(good, id=f"video{next(CALLS)}")]
 
-    with pytest.raises(PluginError, match="must repeat itself"):
+    with pytest.raises(PluginError, match="must be deterministic"):
         checks.check_dataset(DatasetSpec(name="mine", summary="s", videos=other))
     with pytest.raises(PluginError, match="must recognise"):
         checks.check_dataset(dataset(good, recognises=lambda path: False), root=tmp_path)
@@ -491,7 +491,7 @@ def test_a_face_detector_that_sees_faces_everywhere() -> None:
     [
         (lambda image, face: np.zeros((81, 2), np.float32), r"must return \(68, 2\) of float32"),
         (lambda image, face: np.full((68, 2), np.nan, np.float32), "must be finite"),
-        (lambda image, face: np.full((68, 2), next(CALLS), np.float32), "must repeat itself"),
+        (lambda image, face: np.full((68, 2), next(CALLS), np.float32), "must be deterministic"),
     ],
 )
 def test_a_landmarker_that_breaks_its_contract(mark: Any, message: str) -> None:

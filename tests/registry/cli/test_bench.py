@@ -303,7 +303,7 @@ def test_plugins_without_failures_exits_with_0(bench: Run, monkeypatch: Any) -> 
     monkeypatch.setenv("BENCH_DISABLE_PLUGINS", "lesb")
     code, out, _ = bench("plugins")
     assert code == 0
-    assert "switched off by BENCH_DISABLE_PLUGINS: lesb" in out
+    assert "disabled by BENCH_DISABLE_PLUGINS: lesb" in out
 
 
 def test_strict_plugins_stop_every_command(

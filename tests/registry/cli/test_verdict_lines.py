@@ -17,7 +17,7 @@ def prediction(name: str = "a.png", side: int = 200, **verdict: object) -> Predi
     face = FaceScore(
         score=0.9, parts={"mouth": 0.8}, variants={}, box=(0, 0, side, side), sharpness=100.0
     )
-    said = FileVerdict(word="MANIPULATED", p=0.01, below=98, **verdict)  # type: ignore[arg-type]
+    said = FileVerdict(**{"word": "MANIPULATED", "p": 0.01, "below": 98, **verdict})  # type: ignore[arg-type]
     frame = FrameScore(index=0, score=0.9, faces=(face,))
     return Prediction(path=Path(name), score=0.9, frames=(frame,), verdict=said)
 
@@ -63,3 +63,17 @@ def test_what_makes_an_answer_doubtful_is_on_its_line() -> None:
     assert verdict_cells(found)[5] == "3.5 s to 6.4 s look changed"
     untimed = prediction(segments=(Segment(first=8, last=16),))
     assert verdict_cells(untimed)[5] == "frames 8 to 16 look changed"
+
+
+def test_an_undetermined_answer_gives_its_reason_and_calls_nothing_changed() -> None:
+    run = Segment(first=88, last=160, start=3.52, end=6.4)
+    clip = prediction(word="UNDETERMINED", p=0.11, p_run=0.02, segments=(run,))
+    assert verdict_cells(clip)[5] == "3.5 s to 6.4 s stand out"
+    assert verdict_cells(clip)[6] == (
+        "p = 0.11 (MANIPULATED up to 0.05), highest run p = 0.02 (AUTHENTIC above 0.20)"
+    )
+    photo = prediction(word="UNDETERMINED", p=0.08)
+    assert verdict_cells(photo)[6] == "p = 0.08: MANIPULATED up to 0.05, AUTHENTIC above 0.20"
+    unlike = prediction(word="UNDETERMINED", p=None, below=None)
+    assert verdict_cells(unlike)[6] == "too soft or too sharp to compare with real faces"
+    assert verdict_cells(prediction())[6] == ""

@@ -217,7 +217,7 @@ def test_an_unknown_precision_is_answered_with_the_known_ones() -> None:
 
 
 def test_a_batch_holds_at_least_one_crop() -> None:
-    with pytest.raises(ConfigError, match="batch_size is 0; it must be 1 or more"):
+    with pytest.raises(ConfigError, match="batch_size is 0; it must be at least 1"):
         Embedder(Net(), batch_size=0)
 
 

@@ -155,9 +155,9 @@ def make_device(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (make_pipe, "no file but a device, a pipe or a socket"),
-        (make_socket, "no file but a device, a pipe or a socket"),
-        (make_device, "no file but a device, a pipe or a socket"),
+        (make_pipe, "not a file but a device, a pipe or a socket"),
+        (make_socket, "not a file but a device, a pipe or a socket"),
+        (make_device, "not a file but a device, a pipe or a socket"),
         (make_loop, "symbolic links"),
         (Path.mkdir, "it is a folder"),
     ],

@@ -218,7 +218,7 @@ def test_what_has_no_end_is_not_read(tmp_path: Path, target: str) -> None:
         os.mkfifo(path)
     else:
         path.symlink_to(target)
-    with pytest.raises(DataError, match=r"a\.png is no file but a device, a pipe or a socket"):
+    with pytest.raises(DataError, match=r"a\.png is not a file but a device, a pipe or a socket"):
         read_image(path)
 
 

@@ -118,7 +118,7 @@ def test_a_name_that_is_a_folder_too_must_be_told_apart(
     (tmp_path / "toy").mkdir()
     monkeypatch.chdir(tmp_path)
     asked = Asked()
-    with pytest.raises(ConfigError, match=r"write './toy' .* or 'toy:toy'"):
+    with pytest.raises(ConfigError, match=r"write './toy' .*, 'toy:toy' for"):
         find_videos("toy", "test", plugins(toy=asked))
     find_videos("toy:toy", "test", plugins(toy=asked))
     assert asked.request is not None
@@ -138,13 +138,13 @@ def test_a_video_without_frames_is_the_readers_fault() -> None:
 
 
 def test_two_videos_of_one_id_are_the_readers_fault() -> None:
-    with pytest.raises(DataError, match=r"'a' .* has an id that is taken"):
+    with pytest.raises(DataError, match=r"'a' .* has an id that is already taken"):
         find_videos("set", "test", plugins(set=Asked(video(), video(label=1))))
 
 
 def test_names_that_no_result_could_hold_are_refused() -> None:
     of_all = replace(video(label=1), method="all")
-    with pytest.raises(DataError, match="has the method 'all', which stands for all"):
+    with pytest.raises(DataError, match="has the method 'all', which is reserved for all"):
         find_videos("set", "test", plugins(set=Asked(video("b"), of_all)))
     with pytest.raises(DataError, match="a name that is not UTF-8; rename the file"):
         find_videos("set", "test", plugins(set=Asked(video("caf\udce9"))))

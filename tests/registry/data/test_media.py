@@ -41,13 +41,13 @@ def test_whatever_can_be_read_is_found(holiday: Path) -> None:
 
 def test_what_is_not_read_is_counted_by_suffix(holiday: Path) -> None:
     (note,) = unread_notes([holiday, holiday])
-    assert note == ("not read, as neither images nor videos: 2 .txt, 1 without a suffix, 1 .json")
+    assert note == ("skipped, as neither images nor videos: 2 .txt, 1 without a suffix, 1 .json")
     assert unread_notes([]) == []
 
 
 def test_of_animations_a_note_says_what_is_read(holiday: Path) -> None:
     (note,) = animation_notes(find_media([holiday]))
-    assert note == "of an animation the first frame is read: 1 .gif"
+    assert note == "only the first frame of an animation is read: 1 .gif"
 
 
 def test_many_suffixes_are_summed_up(tmp_path: Path) -> None:
@@ -70,8 +70,8 @@ def data(tmp_path: Path) -> Path:
 
 
 NOTES = [
-    "set: not read, as neither images nor videos: 1 .txt",
-    "of an animation the first frame is read: 1 .gif",
+    "set: skipped, as neither images nor videos: 1 .txt",
+    "only the first frame of an animation is read: 1 .gif",
 ]
 
 
@@ -90,7 +90,7 @@ def test_predict_says_it(data: Path, capsys: pytest.CaptureFixture[str]) -> None
     given = ["--detector", "random", "--crop-from", "frame", "--quiet"]
     assert main(["predict", str(data), *given]) == 0
     err = capsys.readouterr().err
-    assert "note: not read, as neither images nor videos: 1 .txt" in err
+    assert "note: skipped, as neither images nor videos: 1 .txt" in err
     assert f"note: {NOTES[1]}" in err
 
 
@@ -98,7 +98,7 @@ def test_predict_says_it(data: Path, capsys: pytest.CaptureFixture[str]) -> None
 def test_prepare_says_it(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = ["--out", str(tmp_path / "crops"), "--crop-from", "auto", "--face-detector", "dlib"]
     main(["prepare", str(data / "real"), "--label", "real", "--quiet", *out])
-    assert "note: not read, as neither images nor videos: 1 .txt" in capsys.readouterr().err
+    assert "note: skipped, as neither images nor videos: 1 .txt" in capsys.readouterr().err
 
 
 def test_fit_says_it(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,7 +134,7 @@ def test_data_check_finds_them_and_a_link_to_itself_hides_no_others(
     (data / "fake/loop.png").symlink_to(data / "fake/loop.png")
     assert main(["data", "check", str(data), "--quiet"]) == 1
     out = capsys.readouterr().out
-    assert "fake/pipe.png is no file but a device, a pipe or a socket" in out
+    assert "fake/pipe.png is not a file but a device, a pipe or a socket" in out
     assert "fake/loop.png" in out
     assert "videos: 3 real, 4 fake" in out
 
@@ -145,7 +145,7 @@ def test_data_check_finds_them_and_a_link_to_itself_hides_no_others(
         ("a.ts", "text", "it is a text file, not a video"),
         ("a.ts", "empty", "it is an empty file"),
         ("a.mp4", "image", "it is an image, not a video"),
-        ("a.png", "video", r"it is a video, whose name must say so (.mp4, .mkv)"),
+        ("a.png", "video", r"it is a video whose name lacks a video suffix (.mp4, .mkv)"),
         ("a.png", "text", "not an image"),
     ],
 )

@@ -14,6 +14,7 @@ import pytest
 import registry.data.videos
 from registry import DataError, evaluate
 from registry.contracts.types import Face, Frame, Video
+from registry.data.containers import is_cut_short
 from registry.data.index import data_fingerprint, find_videos, select_frames
 from registry.data.videos import VideoCursor, count_frames, is_video
 from registry.plugins.discovery import Plugins, load_plugins
@@ -130,6 +131,32 @@ def test_a_cut_file_of_a_container_that_counts_nothing_is_known_by_its_length(
     assert count_frames(path) == len(numbers) + 1
     with pytest.raises(DataError, match="ends before this frame; it is cut short"):
         VideoCursor().read(path, len(numbers))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "codec", "lost"),
+    # bytes of the last packet, tag (before one that only says that it ends) or page; some of these
+    # films decode to their end without them
+    [
+        ("a.ts", "libx264", 20),
+        ("a.m2ts", "libx264", 20),
+        ("a.flv", "libx264", 30),
+        ("a.ogv", "libvpx", 20),
+        ("a.ts", "mpeg2video", 100),
+    ],
+)
+def test_a_stream_that_ends_within_a_packet_is_cut_short(
+    tmp_path: Path, name: str, codec: str, lost: int
+) -> None:
+    path = write_video(tmp_path / name, 30, codec)
+    assert (count_frames(path), readable(path)) == (30, list(range(30)))
+    path.write_bytes(path.read_bytes()[:-lost])
+    assert is_cut_short(path)
+    numbers = readable(path)
+    assert numbers == list(range(len(numbers)))
+    with pytest.raises(DataError, match=r"cut short|truncated or damaged"):
+        VideoCursor().read(path, count_frames(path) - 1)
 
 
 def test_damage_in_the_middle_is_no_picture(tmp_path: Path) -> None:

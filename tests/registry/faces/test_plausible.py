@@ -63,7 +63,7 @@ def test_a_mirrored_face_whose_points_kept_their_names_is_in_its_place() -> None
         (lambda p: 50 + (p - p.mean(axis=0)) * 0.1, r"span \d+x\d+ pixels, less than the 16"),
         (
             lambda p: p[:, ::-1],
-            r"eyes beside the mouth, and mirrored: they look like \(y, x\)",
+            r"the eyes beside the mouth and are mirrored: they look like \(y, x\)",
         ),
         (lambda p: turned(p, 20)[:, ::-1], r"look like \(y, x\)"),
         (
@@ -116,5 +116,5 @@ def test_a_box_of_under_16_pixels_is_no_face(policy: str) -> None:
     image = np.zeros((15, 200, 3) if policy == "frame" else SHAPE, np.uint8)
     box = (60.0, 50.0, 72.0, 66.0)
     seen = Face(box=box, landmarks=small.astype(np.float32))
-    with pytest.raises(DataError, match="pixels, less than the 16 on a side that a face needs"):
+    with pytest.raises(DataError, match="pixels, fewer than the 16 per side that a face needs"):
         crop_face(image, seen, CropPolicy(name=policy, size=64))

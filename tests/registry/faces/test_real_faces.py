@@ -30,7 +30,7 @@ def test_fitting_reads_an_index_with_the_flags_of_eval_and_says_what_is_there(
     assert [video.id for video in train] == ["X_real/train"]
     assert [video.id for video in val] == ["X_real/val"]
     out = capsys.readouterr().out
-    assert "X, split train, listed and there: X_real 2/2 (100.0%)" in out
+    assert "X, split train, listed files that were found: X_real 2/2 (100.0%)" in out
     quiet = resolve(FitConfig, flags={**flags, "data_root": str(tmp_path), "quiet": True})
     find_splits(quiet, load_plugins())
     assert capsys.readouterr().out == ""

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from registry.data.needs import check_ready
 from registry.errors import BenchError, ConfigError, DataError, NotFittedError
 from registry.plugins.chosen import choose_backbone
 from registry.plugins.discovery import load_plugins
-from registry.plugins.needs import check_ready, kept_places
+from registry.plugins.needs import kept_places
 from registry.settings.tasks import EvalConfig, FitConfig
 
 
@@ -30,12 +31,12 @@ def told(config: EvalConfig | FitConfig) -> BenchError:
 def test_weights_and_artefact_are_asked_for_in_one_list_that_ends_in_the_command() -> None:
     error = told(EvalConfig(detector="lesb", backbone="sbi_effb4", dataset=("celeb_df_v2",)))
     lines = str(error).splitlines()
-    assert lines[0] == "2 things are missing:"
+    assert lines[0] == "3 things are missing:"
     assert lines[1].startswith("  1. backbone 'sbi_effb4' needs a weights file: FFraw.tar")
     assert any(line.startswith("  2. detector 'lesb' has no fitted artefact") for line in lines)
     assert lines[-1] == (
         "  bench eval --detector lesb --backbone sbi_effb4 --weights FILE --fit-on FACES"
-        " --dataset celeb_df_v2"
+        " --dataset celeb_df_v2 --data-root DIR"
     )
 
 

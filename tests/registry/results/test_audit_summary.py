@@ -17,8 +17,8 @@ from tests.shared.measured_audit import Measured
 WEIGHTS = "ab" * 32
 COMMAND = "bench audit --detector some --dataset DATA --keep"
 NEVER = (
-    "The part scores of some were never audited: whether they say where a face was changed is not"
-    f" known. To audit them on fakes whose changed parts are known: {COMMAND}"
+    "The part scores of some have not been audited: it is unknown whether they show where a"
+    f" face was changed. To audit them on fakes whose changed parts are known: {COMMAND}"
 )
 
 
@@ -80,23 +80,27 @@ def test_what_is_kept_is_found_again_and_leaves_the_artefact_as_it_was(artefact:
     audit = found(artefact)
     assert audit.summary == summary(artefact)
     assert audit.words == summary(artefact).words
+    assert audit.line == f"some {summary(artefact).finding}; the whole audit: {path}"
     assert audit.to_json() == {
-        "words": audit.words, "summary": json.loads(path.read_text("utf-8"))
-    }  # fmt: skip
+        "words": audit.words,
+        "line": audit.line,
+        "summary": json.loads(path.read_text("utf-8")),
+    }
 
 
 def test_without_an_audit_that_is_said_with_the_line_that_makes_one(artefact: Path) -> None:
     for place in (artefact, None):
         audit = found(place)
+        assert audit.line == f"the part scores of some have not been audited: {COMMAND}"
         assert (audit.words, audit.summary) == (NEVER, None)
 
 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"artefact_sha256": "0" * 64}, "it is of artefact sha256 000000000000, and this is "),
-        ({"weights_sha256": "1" * 64}, "it is of weights sha256 111111111111, and this is abab"),
-        ({"detector": "other"}, "it is of detector other, and this is some"),
+        ({"artefact_sha256": "0" * 64}, "it is for artefact sha256 000000000000, and this is "),
+        ({"weights_sha256": "1" * 64}, "it is for weights sha256 111111111111, and this is abab"),
+        ({"detector": "other"}, "it is for detector other, and this is some"),
     ],
 )
 def test_an_audit_of_anything_else_does_not_count_and_that_is_said(
@@ -121,10 +125,7 @@ def test_without_a_command_that_audits_there_is_no_line_to_type(artefact: Path) 
     assert found(None, command="").words == NEVER.partition(" To audit")[0]
     keep_audit(artefact, summary(artefact))
     words = found(artefact, readers=()).words
-    assert (
-        words
-        == f"some.audit.json is no audit that can be read (no plugin reads kept audits). {NEVER}"
-    )
+    assert words == f"some.audit.json is not a readable audit (no plugin can read audits). {NEVER}"
 
 
 @pytest.mark.parametrize(
@@ -150,8 +151,8 @@ def test_an_artefact_fitted_again_has_lost_its_audit(artefact: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("{", "no audit that can be read"),
-        ("[]", "it holds no JSON object"),
+        ("{", "not a readable audit"),
+        ("[]", "it does not hold a JSON object"),
         ("{}", "missing key"),
         ('{"schema": 2}', "schema cannot be 2"),
         ('{"schema": 1, "figure": {"value": "high"}}', "figure.value must be a number"),
@@ -180,7 +181,7 @@ def test_where_nothing_can_be_written_that_is_an_error(artefact: Path) -> None:
 
 def test_an_audit_on_fewer_fakes_does_not_take_the_place_of_one_on_more(artefact: Path) -> None:
     keep_audit(artefact, summary(artefact))
-    with pytest.raises(DataError, match="holds an audit on 438 fakes, this one is on 6"):
+    with pytest.raises(DataError, match="holds an audit on 438 fakes, and this one is on 6"):
         keep_audit(artefact, summary(artefact, fakes=6))
     assert json.loads(audit_file(artefact).read_text())["fakes"] == 438
     keep_audit(artefact, summary(artefact, fakes=439))

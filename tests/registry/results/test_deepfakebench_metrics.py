@@ -202,7 +202,7 @@ def test_a_video_under_two_folder_names_counts_twice_and_is_named() -> None:
     assert value(rows, "auc", "video", "deepfakebench") == 0.5
     (line, *_) = differences(table(rows), DFB, METRICS)
     assert line == (
-        "faces: the frames of video v lie under 2 folder names, each a video of its own under"
+        "faces: the frames of video v are in folders of 2 names, each of which is a video under"
         " profile deepfakebench"
     )
 
@@ -236,7 +236,8 @@ def test_halves_and_failed_frames_are_said() -> None:
     assert value(rows, "accuracy", "frame", "deepfakebench") == 0.75
     lines = differences(table(rows), DFB, METRICS)
     assert lines[-2] == (
-        "faces: 2 frames score exactly 0.5: real to profile deepfakebench, fake to strict"
+        "faces: 2 frames score exactly 0.5, which is real under profile deepfakebench"
+        " and fake under strict"
     )
     assert lines[-1].startswith("faces: 1 frames without a score are left out under both profiles")
 
@@ -300,7 +301,7 @@ def test_a_run_of_before_reports_and_says_what_it_cannot(
     write_predictions(tmp_path / PREDICTIONS, made.drop_columns(["listed"]), chosen)
     assert main(["report", str(tmp_path), "--profile", "both"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("no numbers of profile deepfakebench: predictions.parquet lacks")
+    assert said.startswith("no numbers for profile deepfakebench: predictions.parquet lacks")
     assert "===" not in said
     assert re.search(r"^drawn +0\.844 ", said, re.MULTILINE)
 
@@ -312,10 +313,12 @@ def test_metrics_of_scores_that_the_benchmark_would_not_get_say_so(tmp_path: Pat
     (note,) = [
         line
         for line in Result.of(made, settings, METRICS, known).notes
-        if line.startswith("These are DeepfakeBench's metrics of other scores")
+        if line.startswith(
+            "These are DeepfakeBench's metrics, but DeepfakeBench would get other scores"
+        )
     ]
     assert (
-        "resized linearly, and it resizes them by INTER_CUBIC; frames were chosen by linspace"
+        "resized linearly, while DeepfakeBench uses INTER_CUBIC; frames were chosen by linspace"
         in note
     )
     strict = replace(settings, profile="strict")
@@ -324,7 +327,7 @@ def test_metrics_of_scores_that_the_benchmark_would_not_get_say_so(tmp_path: Pat
         Result.of(made, strict, METRICS, known),
         Result.of(made, settings, METRICS, same),
     ):
-        assert not any("metrics of other scores" in line for line in other.notes)
+        assert not any("would get other scores" in line for line in other.notes)
 
 
 def test_a_result_of_this_profile_is_stored_with_its_reasons_and_computed_again(

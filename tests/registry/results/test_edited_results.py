@@ -85,7 +85,7 @@ def test_the_leaderboard_publishes_what_the_predictions_give(
     assert true is not None
     edit_auc(run)
     assert main(["leaderboard", str(run), "--out", str(tmp_path / "board")]) == 0
-    assert "results.json says otherwise than its predictions" in capsys.readouterr().err
+    assert "results.json differs from its predictions" in capsys.readouterr().err
     text = (tmp_path / "board" / "leaderboard.md").read_text("utf-8")
     row = next(line for line in text.splitlines() if "(mine)" in line)
     assert f"{100 * true:.2f}" in row
@@ -102,7 +102,7 @@ def test_the_leaderboard_marks_rows_that_rest_on_other_predictions_or_none(
     assert main(["leaderboard", str(changed), str(lost), "--out", str(board)]) == 0
     err = capsys.readouterr().err
     assert "changed: predictions.parquet was changed after the evaluation" in err
-    assert "lost: its numbers could not be computed again: no predictions.parquet" in err
+    assert "lost: its numbers could not be recomputed: no predictions.parquet" in err
     for name in ("leaderboard.md", "leaderboard.csv", "leaderboard.html"):
         text = (board / name).read_text("utf-8")
         assert "run changed (its predictions were changed after the evaluation)" in text
@@ -156,7 +156,7 @@ def test_values_of_other_types_are_one_sentence_and_the_predictions_still_count(
     assert main(["report", str(run)]) == 1
     out = capsys.readouterr().out
     assert "results.json differs" in out
-    assert "writes it anew from predictions.parquet" in out or "has schema" in out
+    assert "rewrites it from predictions.parquet" in out or "has schema" in out
 
 
 def test_settings_without_a_metric_are_a_reason(tmp_path: Path) -> None:

@@ -56,8 +56,8 @@ def test_every_pattern_must_match_a_method() -> None:
         read_groups(["g=nose_*|wrap_eyes"], METHODS)
     told = str(refused.value)
     assert told.startswith("--group g: no method matches 'wrap_eyes'; did you mean 'warp_eyes'?")
-    assert "* stands for any characters" in told
-    assert "Methods of the data: Warp_mouth, eyes_alpha," in told
+    assert "* matches any characters" in told
+    assert "Methods in the data: Warp_mouth, eyes_alpha," in told
 
 
 @pytest.mark.parametrize(
@@ -65,11 +65,11 @@ def test_every_pattern_must_match_a_method() -> None:
 )
 def test_a_group_may_not_be_named_like_another_row(name: str, what: str) -> None:
     with pytest.raises(
-        ConfigError, match=re.escape(what) + r".*another name\. Methods of the data"
+        ConfigError, match=re.escape(what) + r".*choose another\. Methods in the data"
     ):
         read_groups([f"{name}=nose_*"], METHODS)
 
 
 def test_data_without_methods_has_no_groups() -> None:
-    with pytest.raises(ConfigError, match="Methods of the data: none, leave --group out"):
+    with pytest.raises(ConfigError, match="Methods in the data: none, omit --group"):
         read_groups(["g=*"], ())

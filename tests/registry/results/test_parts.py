@@ -43,7 +43,7 @@ def test_what_is_no_shard_is_told_with_an_example(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["0/4", "5/4"])
 def test_a_number_outside_of_the_shards_is_told_with_the_first_and_last(text: str) -> None:
-    with pytest.raises(ConfigError, match=f"shard is {text}.*first is 1/4 and the last 4/4"):
+    with pytest.raises(ConfigError, match=f"shard is {text}.*is 1/4 and the last 4/4"):
         Shard.parse(text)
 
 
@@ -61,7 +61,7 @@ def test_a_damaged_part_is_a_data_error(tmp_path: Path, text: str) -> None:
 
 def test_a_part_of_a_later_version_is_told(tmp_path: Path) -> None:
     (tmp_path / "part.json").write_text(json.dumps({**json.loads(PARTIAL.to_text()), "schema": 2}))
-    with pytest.raises(DataError, match="schema 2, this version of bench reads 1"):
+    with pytest.raises(DataError, match="schema 2, and this version of bench reads 1"):
         Part.load(tmp_path)
 
 

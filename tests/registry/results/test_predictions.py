@@ -50,7 +50,7 @@ def test_score_columns_are_the_detector_its_variants_and_parts() -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([row(label=2)], r"labels are 0 \(real\) and 1 \(fake\), not \[2\]"),
+        ([row(label=2)], r"labels must be 0 \(real\) or 1 \(fake\), not \[2\]"),
         ([row(fake=float("nan"))], "fake is nan in a row of status 'ok'"),
         ([row(fake=None)], "fake is None in a row of status 'ok'"),
         ([row(), row(video="w", fake=float("inf"))], r"fake is inf .*\(faces/w\)"),
@@ -86,7 +86,7 @@ def test_no_rows_are_a_table_too(tmp_path: Path) -> None:
 
 def test_an_unwritable_folder_is_a_data_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(DataError, match=r"cannot write .*file.*; name a folder"):
+    with pytest.raises(DataError, match=r"cannot write .*file.*; choose a writable folder"):
         write_predictions(tmp_path / "file" / PREDICTIONS, table([row()]), settings())
 
 
@@ -126,5 +126,5 @@ def test_a_file_of_another_format_says_which_version_to_use(tmp_path: Path) -> N
     pq.write_table(
         table([row()]).replace_schema_metadata({b"bench": record}), tmp_path / PREDICTIONS
     )
-    with pytest.raises(DataError, match="has format 99, this version of bench reads 1"):
+    with pytest.raises(DataError, match="has format 99, and this version of bench reads 1"):
         read_predictions(tmp_path)

@@ -4,14 +4,15 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from registry.contracts.types import Frame, Video
 from registry.errors import DataError
-from registry.scoring.chunks import Chunk, ChunkStore, Unit, content_stamp, cut
+from registry.results.parts import Shard
+from registry.scoring.chunks import Chunk, ChunkStore, Unit, content_stamp, cut, piece_size
 
 
 def _units(folder: Path, count: int) -> list[Unit]:
@@ -39,6 +40,31 @@ def test_frames_are_cut_in_order_and_none_is_lost(tmp_path: Path) -> None:
     pieces = cut(units, 3)
     assert [len(piece) for piece in pieces] == [3, 3, 1]
     assert [unit for piece in pieces for unit in piece] == units
+
+
+@pytest.mark.parametrize(
+    ("frames", "size"),
+    [(9, 64), (256, 64), (1000, 64), (4095, 64), (8192, 128), (16383, 128), (16384, 256)],
+)
+def test_few_frames_are_cut_finer_so_that_shards_can_be_equal(frames: int, size: int) -> None:
+    assert piece_size(frames, 256) == size
+    assert piece_size(frames, 3) == 3
+
+
+@pytest.mark.parametrize("count", [2, 3, 7, 8])
+@pytest.mark.parametrize("frames", [700, 1000, 5000, 12_345, 100_000])
+def test_shards_differ_by_one_chunk_at_most_and_none_could_be_smaller(
+    frames: int, count: int
+) -> None:
+    size = piece_size(frames, 256)
+    sizes = [len(each) for each in cut(cast("list[Unit]", range(frames)), 256)]
+    shards = [Shard(number, count).chunks(len(sizes)) for number in range(1, count + 1)]
+    loads = [sum(sizes[at] for at in each) for each in shards]
+    assert sum(loads) == frames
+    assert max(loads) - min(loads) <= size
+    assert max(loads) <= -(-len(sizes) // count) * size  # as whole chunks allow
+    if frames >= 64 * 64:
+        assert max(loads) <= 1.15 * frames / count
 
 
 def test_a_finished_chunk_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -225,4 +251,4 @@ def test_a_cache_that_takes_nothing_costs_a_note(
     for index in range(3):
         assert store.find(index, units) is None
         store.put(index, units, _chunk(2))
-    assert capsys.readouterr().err.count("note: nothing is kept for later runs") == 1
+    assert capsys.readouterr().err.count("note: nothing is stored for later runs") == 1

@@ -96,7 +96,7 @@ def test_a_chunk_without_any_face_has_rows_and_no_values() -> None:
 @pytest.mark.parametrize(
     ("scores", "message"),
     [
-        (Scores(fake=np.asarray([0.5, 1.5])), "'fake' = 1.5; scores lie in"),
+        (Scores(fake=np.asarray([0.5, 1.5])), "'fake' = 1.5; scores must be in"),
         (Scores(fake=np.asarray([0.5])), r"shape \(1,\) for 2 crops"),
         (
             Scores(fake=np.zeros(2), regions={"nose": np.asarray([0.1, -0.2])}),

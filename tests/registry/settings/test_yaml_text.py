@@ -20,10 +20,10 @@ LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
 )
 CHAIN = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 80))
 BOMBS: dict[str, tuple[str, str]] = {
-    "aliases of aliases": (LAUGHS, "stands for more than 100000 values"),
+    "aliases of aliases": (LAUGHS, "expands to more than 100000 values"),
     "a chain of aliases": (CHAIN, "nested more than 50 levels"),
-    "a list that holds itself": ("a: &a [1, *a]", "'a' holds itself"),
-    "a mapping that holds itself": ("a: &a {b: *a}", "'a' holds itself"),
+    "a list that holds itself": ("a: &a [1, *a]", "'a' contains itself"),
+    "a mapping that holds itself": ("a: &a {b: *a}", "'a' contains itself"),
     "brackets": ("a: " + "[" * 5000, "nested more than 50 levels"),
     "braces": ("{a: " * 5000, "nested more than 50 levels"),
     "merged keys": ("a: &a {b: 1}\n<<: [*a, *a, [*a]]\n", "cannot read"),
@@ -33,7 +33,7 @@ BOMBS: dict[str, tuple[str, str]] = {
     "a number of many digits": ("a: " + "9" * 5000, "cannot read"),
     "an object": ("a: !!python/object/apply:os.system [ls]", "cannot read"),
     "bytes that are none": ("a: !!binary \u4eba", "cannot read"),
-    "a megabyte of text": ("a: " + "x" * (5 << 20), "this is no configuration"),
+    "a megabyte of text": ("a: " + "x" * (5 << 20), "too many for a configuration"),
     "a control character": ("a: \x00", "cannot read"),
 }
 

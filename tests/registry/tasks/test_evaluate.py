@@ -459,12 +459,12 @@ def test_a_group_added_to_a_finished_run_scores_nothing_anew(run: Run, tmp_path:
 @pytest.mark.parametrize(
     ("group", "message"),
     [
-        ("swap", "not of the form NAME=PATTERN.*Methods of the data: swap, warp"),
+        ("swap", "not of the form NAME=PATTERN.*Methods in the data: swap, warp"),
         (
             "g=wrap",
-            "no method matches 'wrap'; did you mean 'warp'.*Methods of the data: swap, warp",
+            "no method matches 'wrap'; did you mean 'warp'.*Methods in the data: swap, warp",
         ),
-        ("warp=s*", "another name.*Methods of the data: swap, warp"),
+        ("warp=s*", "choose another.*Methods in the data: swap, warp"),
     ],
 )
 def test_what_is_no_group_ends_before_any_score(
@@ -598,7 +598,7 @@ def test_a_run_from_before_there_were_wrappers_is_gone_on_with(run: Run, tmp_pat
 def test_notes_say_what_the_numbers_are_worth(run: Run, tmp_path: Path) -> None:
     write_data(tmp_path / "seen")
     untrained = run(detector="on_backbone", backbone="still")
-    assert any("never trained to tell forgeries" in note for note in untrained.notes)
+    assert any("never trained to detect forgeries" in note for note in untrained.notes)
     assert untrained.provenance.domains == {"data": "cross-dataset"}
     chance = run(
         detector="on_backbone", backbone="still", weights="random", out=str(tmp_path / "chance")

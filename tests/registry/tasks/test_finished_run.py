@@ -64,7 +64,7 @@ def test_a_video_that_the_data_lacks_is_told(run: Path, tmp_path: Path) -> None:
     (tmp_path / "data" / "manifest.csv").write_text("\n".join(lines[:-1]) + "\n")
     found = FinishedRun(run)
     gone = found.faces[-1]
-    with pytest.raises(DataError, match="is not in the data any more"):
+    with pytest.raises(DataError, match="is no longer in the data"):
         found.crop(gone)
 
 

@@ -17,6 +17,7 @@ from registry import (
     FitContext,
     FitReport,
     PluginError,
+    Rank,
     artefact_file,
     crop_face,
     fit,
@@ -182,11 +183,24 @@ def test_a_person_in_train_and_val_is_refused(data: Path) -> None:
         _fit(data)
 
 
+def test_ranks_are_refused_where_the_detector_does_not_share_its_fit(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry.tasks.fit, "this_rank", lambda: Rank(0, 2))
+    with pytest.raises(ConfigError) as caught:
+        _fit(data)
+    assert str(caught.value) == (
+        "a fit of detector 'fitted' runs in one process, and torchrun has started 2; start it"
+        " without torchrun (processes can share fits of lesb, lesb_gep, lesb_roi)"
+    )
+    assert not FITS
+
+
 def test_a_split_without_real_faces_is_refused(data: Path) -> None:
     rows = (data / "manifest.csv").read_text().splitlines()
     kept = [row for row in rows if not (",val," in row and ",0,p" in row)]
     (data / "manifest.csv").write_text("\n".join(kept))
-    with pytest.raises(DataError, match=r"val split holds 2 videos and none is real"):
+    with pytest.raises(DataError, match=r"val split holds 2 videos, and none is real"):
         _fit(data)
 
 

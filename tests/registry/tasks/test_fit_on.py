@@ -71,12 +71,12 @@ def test_every_field_of_both_configurations_is_handed_on(
     changed["detector"] = "fitted"
     asked: list[FitConfig] = []
 
-    def remember(config: FitConfig, **_: Any) -> FitReport:
+    def remember(_spec: DetectorSpec, _plugins: Plugins, config: FitConfig) -> FitReport:
         asked.append(config)
         raise AskedError
 
     spec = DetectorSpec(name="fitted", summary="-", build=Grey, fit=fit_named)
-    monkeypatch.setattr(registry.tasks.fit_on, "fit", remember)
+    monkeypatch.setattr(registry.tasks.fit_on, "fit_here", remember)
     monkeypatch.setattr(registry.tasks.fit_on, "build_embedder", lambda *_: None)
     monkeypatch.setattr(registry.tasks.fit_on, "_fit_key", lambda *_: "key")
     config = EvalConfig(**changed, fit_on=("reals",), options={"fusion": "max"})

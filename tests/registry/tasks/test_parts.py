@@ -160,7 +160,7 @@ def test_an_interrupted_part_goes_on_and_is_not_merged_before(
 def test_a_shard_that_is_missing_or_there_twice_is_named(make: Make, tmp_path: Path) -> None:
     one, two, three = shards(make, 3)
     refused: list[tuple[Sequence[Path], str]] = [
-        ([one, three], r"of 3 shards there is no 2; name its folder"),
+        ([one, three], r"of 3 shards, 2 is missing; name its folder"),
         ([three], r"there is no 1, 2"),
         ([one, two, two, three], r"part2 and .*part2 both hold shard 2/3"),
         ([], "no parts to merge"),
@@ -188,7 +188,7 @@ def test_parts_of_other_settings_are_refused(
 ) -> None:
     one = evaluate_shard(make("part1"), Shard(1, 2))
     two = evaluate_shard(make("part2", **changed), Shard(2, 2))
-    with pytest.raises(ConfigError, match=f"not of one evaluation: {message}"):
+    with pytest.raises(ConfigError, match=f"not parts of the same evaluation: {message}"):
         merge_parts([one[1], two[1]], tmp_path / "merged", quiet=True)
 
 
@@ -202,7 +202,7 @@ def test_parts_of_other_weights_are_refused(
         with pytest.raises(ConfigError, match="different weights, artefacts or crops"):
             merge_parts([one, two], tmp_path / "merged", quiet=True)
         one = evaluate_shard(make("anew1", detector="cached"), Shard(1, 2))[1]
-    with pytest.raises(DataError, match=r"weights, artefact or crops are not those that .*anew1"):
+    with pytest.raises(DataError, match=r"weights, artefact or crops differ from those of .*anew1"):
         merge_parts([one, two], tmp_path / "merged", quiet=True)
 
 
@@ -210,7 +210,7 @@ def test_parts_of_other_data_are_refused(make: Make, tmp_path: Path) -> None:
     parts = shards(make, 2)
     manifest = tmp_path / "data" / "manifest.csv"
     manifest.write_text("\n".join(manifest.read_text().splitlines()[:-1]) + "\n")
-    with pytest.raises(DataError, match=r"data is not what .*part1 was scored on"):
+    with pytest.raises(DataError, match=r"data differs from what .*part1 was scored on"):
         merge_parts(parts, tmp_path / "merged", quiet=True)
     parts[1] = evaluate_shard(make("fewer"), Shard(2, 2))[1]
     with pytest.raises(ConfigError, match="not of the same data"):
@@ -233,7 +233,7 @@ def test_a_chunk_that_is_not_what_was_scored_is_named(
         pixels = np.zeros((SIZE, SIZE, 3), np.uint8)
         data = cv2.imencode(".png", pixels)[1].tobytes()
         image.write_bytes(data + b"\0" * (size - len(data)))
-    with pytest.raises(DataError, match=r"000001\.npz is missing, damaged, or .*line of shard 2/2"):
+    with pytest.raises(DataError, match=r"000001\.npz is missing, damaged, or .*run shard 2/2"):
         merge_parts(parts, tmp_path / "merged", quiet=True)
     evaluate_shard(make("part2"), Shard(2, 2))
     merge_parts(parts, tmp_path / "merged", quiet=True)
@@ -264,7 +264,7 @@ def test_a_folder_holds_one_shard(make: Make, tmp_path: Path) -> None:
     assert chunks(tmp_path / "part") == ["000001.npz", "000003.npz"]
     evaluate(make("part"))  # the rest of it: a whole run now
     assert not (tmp_path / "part" / PART).exists()
-    with pytest.raises(ConfigError, match="holds a whole run"):
+    with pytest.raises(ConfigError, match="holds a complete run"):
         evaluate_shard(make("part", overwrite=True), Shard(1, 2))
 
 

@@ -19,9 +19,18 @@ import registry.cli.detector_flags
 import registry.tasks.predict
 from lesb_plugin.weights import INPUT_SIZE, WEIGHTS_SHA256
 from lesb_plugin.weights.shipped import shipped_artefact
-from registry import Crop, DetectorSpec, Face, FaceDetectorSpec, LandmarkerSpec, Scores, predict
-from registry.builtin.commands.predict import SCHEMA
+from registry import (
+    Crop,
+    DataError,
+    DetectorSpec,
+    Face,
+    FaceDetectorSpec,
+    LandmarkerSpec,
+    Scores,
+    predict,
+)
 from registry.cli import main
+from registry.cli.file_record import FILE_SCHEMA
 from registry.data.media import find_media
 from registry.plugins.discovery import Plugins
 from tests.shared.layouts import cut, write_video
@@ -237,16 +246,16 @@ def test_what_cannot_be_scored_has_a_reason_and_the_others_go_on(
     bad = [tmp_path / name for name in ("bad.jpg", "cut.mp4", "text.txt", "gone.png", "empty")]
     code, out, err = bench(nobody, *bad, good)
     lines = [line.split("\t") for line in out.splitlines()][1:]
-    no_video = "no video that can be read (Invalid data found when processing input)"
+    no_video = "not a readable video (Invalid data found when processing input)"
     assert [line[0] for line in lines] == [str(path) for path in (nobody, *bad, good)]
     assert [line[1] for line in lines] == ["NOT READ"] * 6 + ["MANIPULATED"]
     assert [line[6] for line in lines[:-1]] == [
         f"3 x no face found in {nobody} by face detector 'dlib'",
         f"cannot decode {bad[0]}: the JPEG is truncated",
         f"cannot decode {bad[1]}: {no_video}",
-        f"cannot decode {bad[2]}: not an image, or of a format that is not read",
+        f"cannot decode {bad[2]}: not an image, or in a format that bench does not read",
         f"no image file {bad[3]}",
-        "the folder holds no image or video file that can be read",
+        "the folder has no image or video file that can be read",
     ]
     assert lines[-1][2:6] == ["0.7843", "100", "mouth", ""]
     small = "low quality: small face (39 x 39 pixels), blurred face"
@@ -270,7 +279,7 @@ def test_a_smaller_second_face_is_told_and_scored_where_asked_for(
     assert code == 0
     assert "\t1 more face left out; --faces all" in out
     whole = bench(path, "--faces", "all")[1]
-    assert "the highest of 2 faces" in whole
+    assert "the highest-scoring of 2 faces" in whole
     assert "left out" not in whole
     scores = [float(text.splitlines()[1].split("\t")[2]) for text in (out, whole)]
     assert scores[0] < 0.5 < scores[1]
@@ -294,6 +303,14 @@ def test_a_video_of_which_some_frames_are_lost_says_which_share(tmp_path: Path, 
     assert f"\t1 of 3 frames scored {lost}" in out
 
 
+def test_paths_of_nothing_alone_are_an_error_before_a_model_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry.tasks.predict, "Predictor", lambda *_: pytest.fail("built"))
+    with pytest.raises(DataError, match=r"no such file or folder: .*nope"):
+        predict(tmp_path / "nope")
+
+
 # --- the command ------------------------------------------------------------------------------
 
 
@@ -307,9 +324,9 @@ def test_json_lines_hold_every_frame_and_face(tmp_path: Path, bench: Run) -> Non
         *("variants", "faces", "faces_left_out", "frames_used", "sharpness", "notes", "error"),
         *("frames", "audit", "origin"),
     ]
-    assert first["schema"] == SCHEMA == 2
+    assert first["schema"] == FILE_SCHEMA == 3
     assert first["sha256"] == sha256(good)
-    assert (first["faces"], first["frames_used"], first["error"]) == (2, 1, "")
+    assert (first["faces"], first["frames_used"], first["error"]) == (2, 1, None)
     (frame,) = first["frames"]
     assert set(frame) == {
         *("index", "seconds", "score", "parts", "variants", "faces", "error", "left_out")
@@ -321,7 +338,7 @@ def test_json_lines_hold_every_frame_and_face(tmp_path: Path, bench: Run) -> Non
     assert second["error"] == f"no image file {tmp_path / 'gone.png'}"
     assert second["origin"] == first["origin"]
     assert first["origin"]["crop_from"] == "detector"
-    assert first["audit"]["words"].startswith("The part scores of levels were never audited")
+    assert first["audit"]["words"].startswith("The part scores of levels have not been audited")
     assert second["audit"] is None  # no score, so none of parts
 
 
@@ -380,4 +397,6 @@ def test_the_shipped_detector_scores_with_nothing_but_a_file(
     assert record["origin"]["artefact_sha256"] == sha256(shipped_artefact("lesb"))
     assert record["origin"]["crop"] == {"name": "frame", "size": INPUT_SIZE, "margin": 0.0}
     assert "--crop-from frame" in err
-    assert record["audit"]["words"] in err  # beside scores of parts, how far to trust them
+    assert (
+        f"note: {record['audit']['line']}\n" in err
+    )  # beside scores of parts, how far to trust them

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from registry.owner import LOCK
-from registry.results.predictions import PREDICTIONS
 from registry.results.result import Result
 from tests.shared.ranked import environment
 from tests.shared.still_backbone import write_data
+from tests.shared.torchrun import TORCHRUN, evaluation, faults_of, run
 
 FRAMES = 24
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-
-
-def evaluation(data: Path, out: Path, *more: str) -> list[str]:
-    line = ["-m", "registry", "eval", "--detector", "ranked", "--backbone", "tiny"]
-    line += ["--dataset", str(data), "--out", str(out), "--chunk", "3", "--batch-size", "2"]
-    return [*line, "--device", "cpu", "--draws", "50", *more]
-
-
-def run(line: list[str], variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        line, env=variables, capture_output=True, text=True, check=False, timeout=300
-    )
 
 
 def scored(log: Path) -> Counter[str]:
@@ -42,12 +27,7 @@ def scored(log: Path) -> Counter[str]:
 
 
 def assert_equal_runs(one: Path, other: Path) -> None:
-    assert Result.load(other).differences(Result.load(one)) == ()
-    assert (one / PREDICTIONS).read_bytes() == (other / PREDICTIONS).read_bytes()
-    for path in (one / "chunks").iterdir():
-        assert path.read_bytes() == (other / "chunks" / path.name).read_bytes()
-    assert {path.name for path in one.iterdir()} == {path.name for path in other.iterdir()}
-    assert not (other / LOCK).exists()
+    assert list(faults_of(one, other)) == []
 
 
 @pytest.fixture(scope="module")
@@ -109,5 +89,5 @@ def test_ranks_share_a_shard_and_say_who_has_an_error(
     assert_equal_runs(one, tmp_path / "merged")
     done = run([*TORCHRUN, "-m", "registry", "merge", "x", "--out", "y"], variables)
     assert done.returncode != 0
-    assert re.search(r"^error: `bench merge` runs in one process", done.stderr, re.MULTILINE)
-    assert "rank 1: error: `bench merge` runs in one process" in done.stderr
+    assert re.search(r"^error: `bench merge` runs in a single process", done.stderr, re.MULTILINE)
+    assert "rank 1: error: `bench merge` runs in a single process" in done.stderr

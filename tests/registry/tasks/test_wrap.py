@@ -261,5 +261,5 @@ def test_the_contract_of_wrappers_asks_for_a_fingerprint_of_its_own(
     artefact = Path(artefacts[1.0]) / "artefact.safetensors"
     check_wrapper(HALF, TinyBackbone(), artefact)
     same = WrapperSpec(name="same", summary="s", wrap=lambda *_: TinyBackbone())  # type: ignore[arg-type,return-value]
-    with pytest.raises(PluginError, match="must have a weights_sha256 of its own"):
+    with pytest.raises(PluginError, match="must have its own weights_sha256"):
         check_wrapper(same, TinyBackbone(), artefact)

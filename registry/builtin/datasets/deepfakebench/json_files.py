@@ -53,7 +53,7 @@ class Index:
     groups: dict[str, Any]
 
     def entries(self, split: str, compression: str | None) -> list[JsonEntry]:
-        """Videos of one split at one level of compression, in the order of the file.
+        """Return videos of one split at one level of compression, in the order of the file.
 
         `compression` None takes the level in the file's name (`..._c40.json`), else c23; in a flat
         set there are no levels. A DataError lists what there is where nothing is.
@@ -70,8 +70,8 @@ class Index:
         return last if last in COMPRESSIONS else None
 
     def _of_split(self, split: str) -> Iterator[JsonEntry]:
-        """Every level of one split. What other splits hold is not looked at: it may be malformed,
-        as the `val` that DeepfakeBench's own script writes into DFDC.json.
+        """Read every level of one split. Others are not read and may be malformed, as `val` of
+        DFDC.
         """
         for group, splits in self.groups.items():
             videos = self._mapping(splits, group).get(split, {})
@@ -98,8 +98,8 @@ class Index:
     def _mapping(self, value: Any, where: str) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise DataError(
-                f"{self.path}: {where} is a {type(value).__name__}; label, split, (compression,)"
-                " video and then `frames` is the order of a DeepfakeBench JSON"
+                f"{self.path}: {where} is a {type(value).__name__}; a DeepfakeBench JSON"
+                " nests label, split, (compression,) video and then `frames`"
             )
         return value
 
@@ -112,8 +112,8 @@ class Index:
         levels = sorted({each.compression for each in every})
         if levels:
             return DataError(
-                f"no videos of compression {wanted!r} in split {split!r} of {self.path}; there are:"
-                f" {', '.join(levels)}; pass --compression {levels[0]}"
+                f"no videos of compression {wanted!r} in split {split!r} of {self.path};"
+                f" available: {', '.join(levels)}; pass --compression {levels[0]}"
             )
         known = [name for name in self._splits() if name != split]
         return (EmptySplitError if known else DataError)(
@@ -122,18 +122,18 @@ class Index:
         )
 
     def _splits(self) -> list[str]:
-        """Names of splits that hold something."""
+        """Return names of splits that hold something."""
         groups = [splits for splits in self.groups.values() if isinstance(splits, dict)]
         return sorted({name for splits in groups for name, videos in splits.items() if videos})
 
 
 def _by_name(listed: str) -> list[str | int]:
-    """By the numbers in a file's name: the order of a JSON is that of a scan of a folder."""
+    """Sort by the numbers in a file's name: the order of a JSON is that of a scan of a folder."""
     return natural(listed.replace("\\", "/").rpartition("/")[2])
 
 
 def is_index(path: Path) -> bool:
-    """Whether a file starts as a DeepfakeBench JSON does; only its start is read."""
+    """Say whether a file starts as a DeepfakeBench JSON does; only its start is read."""
     if path.suffix.lower() != ".json" or not path.is_file():
         return False
     with path.open(encoding="utf-8", errors="replace") as file:
@@ -141,7 +141,9 @@ def is_index(path: Path) -> bool:
 
 
 def read_index(path: Path) -> Index:
-    """The file, checked as far as its one key at the top; the rest is checked as it is read."""
+    """Return the file, checked as far as its one key at the top; the rest is checked as it is
+    read.
+    """
     content = read_json(path)
     if not isinstance(content, dict) or len(content) != 1:
         found = (
@@ -155,7 +157,7 @@ def read_index(path: Path) -> Index:
 
 
 def find_json(name: str, options: DataOptions) -> Path:
-    """The JSON of a stem, else of its snake_case form or of a known set's short name.
+    """Return the JSON of a stem, else of its snake_case form or of a known set's short name.
 
     Where a compression is asked for, `NAME_c40.json` goes before `NAME.json`.
     """
@@ -176,8 +178,8 @@ def find_json(name: str, options: DataOptions) -> Path:
     wanted = _stems(name, known)[0]
     raise DataError(
         f"no {wanted}.json in {', '.join(map(str, folders))};{did_you_mean(wanted, files)}"
-        f" there: {', '.join(sorted(files)) or 'no JSON file'}."
-        " Name the folder of DeepfakeBench's JSON files with --json-dir DIR"
+        f" found: {', '.join(sorted(files)) or 'no JSON file'}. Name the folder of"
+        " DeepfakeBench's JSON files with --json-dir DIR"
     )
 
 
@@ -192,8 +194,8 @@ def _folders(json_dir: Path | None, data_root: Path | None) -> list[Path]:
         return [json_dir]
     if data_root is None:
         raise ConfigError(
-            "a data set of DeepfakeBench needs --data-root DIR, the folder of its frames, and"
-            " --json-dir DIR where its JSON files lie elsewhere"
+            "a DeepfakeBench data set needs --data-root DIR, the folder of its frames,"
+            " and --json-dir DIR if its JSON files are elsewhere"
         )
     if not data_root.is_dir():
         raise ConfigError(f"no folder {data_root}; check --data-root DIR")

@@ -44,29 +44,29 @@ class Labels:
             fitting = {name: each for name, each in file.labels.items() if fnmatchcase(group, name)}
             if len(set(fitting.values())) > 1:
                 raise ConfigError(
-                    f"label group {group!r} fits patterns of both labels: {', '.join(fitting)};"
-                    " give it an entry of its own with --label-map FILE"
+                    f"label group {group!r} matches patterns of both labels:"
+                    f" {', '.join(fitting)}; give it its own entry with --label-map FILE"
                 )
             if fitting:
                 return next(iter(fitting.values()))
         known = [name for file in self.files for name in file.labels]
         raise DataError(
-            f"label group {group!r} is neither real nor fake by any rule;"
-            f"{did_you_mean(group, known)} known: {', '.join(known)}. Say what it is in a YAML file"
-            f" and pass it with --label-map FILE:",
+            f"label group {group!r} is neither real nor fake by any"
+            f" rule;{did_you_mean(group, known)} known: {', '.join(known)}. Label it in a"
+            " YAML file and pass that with --label-map FILE:",
             "  labels:",
             f"    {group}: 1  # 0 real, 1 fake",
         )
 
     def method(self, group: str) -> str:
-        """What the manipulation of a group is called; "" for a real one."""
+        """Return what the manipulation of a group is called; "" for a real one."""
         if self.label(group) == 0:
             return ""
         return next((file.methods[group] for file in self.files if group in file.methods), group)
 
 
 def load_labels(extra: Path | None) -> Labels:
-    """The shipped labels, under those of a YAML file of the user's if there is one."""
+    """Return the shipped labels, under those of a YAML file of the user's if there is one."""
     names = ([] if extra is None else [str(extra)]) + [_SHIPPED]
     return Labels([_read(name) for name in names])
 

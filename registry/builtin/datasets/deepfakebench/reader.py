@@ -29,12 +29,14 @@ __all__ = ["deepfakebench_json_videos", "known_videos", "recognises_deepfakebenc
 
 
 def recognises_deepfakebench_json(path: Path) -> bool:
-    """A JSON file with the data set's name, labels, splits and videos, in this order."""
+    """Return a JSON file with the data set's name, labels, splits and videos, in this order."""
     return is_index(path)
 
 
 def known_videos(name: str, request: DatasetRequest) -> VideoIndex:
-    """Videos of the registered set `name`, `df40/*` included, which a request names or roots."""
+    """Return videos of the registered set `name`, `df40/*` included, which a request names or
+    roots.
+    """
     if request.root is None and not request.name.startswith(name.rstrip("*")):
         raise DataError(f"no file or folder {request.name}; write {name}:DIR or --data-root DIR")
     if request.root is not None:  # celeb_df_v2:/data/frames
@@ -49,7 +51,7 @@ def known_videos(name: str, request: DatasetRequest) -> VideoIndex:
 
 
 def deepfakebench_json_videos(request: DatasetRequest) -> VideoIndex:
-    """Videos of one split of NAME.json, or of the JSON file that the request's root is.
+    """Return videos of one split of NAME.json, or of the JSON file that the request's root is.
 
     Ids are `label group[/compression]/key`, never parts of a path. Frames that are not there stay
     in their videos, to be rows with an error; too many of them (`min_resolved`) are a DataError.
@@ -68,7 +70,7 @@ def deepfakebench_json_videos(request: DatasetRequest) -> VideoIndex:
 def _of_the_set(
     entries: list[JsonEntry], known: KnownSet | None
 ) -> tuple[list[JsonEntry], tuple[str, ...]]:
-    """Without the groups that do not belong to a known set, and without videos of no frames."""
+    """Drop the groups that do not belong to a known set, and videos without frames."""
     notes = []
     own = [] if known is None else [each for each in entries if _belongs(each, known)]
     if known is not None and own:  # with none of them the file is the user's, of the same name
@@ -76,7 +78,9 @@ def _of_the_set(
         entries = own
         if other:
             named = ", ".join(sorted({each.group for each in other}))
-            notes.append(f"{known.stem}: label groups that do not belong to it left out: {named}")
+            notes.append(
+                f"{known.stem}: label groups left out because they do not belong to it: {named}"
+            )
     empty = [each.id for each in entries if not each.frames]
     if empty:
         notes.append(f"videos that list no frames, left out: {len(empty)}, first {empty[0]}")
@@ -123,9 +127,12 @@ def _assemble(
 
 
 def _masks_missing(masks: FileTally) -> Iterator[str]:
-    """Scores need none, so this is no refusal; an audit would only find less than was listed."""
+    """Yield a note on missing masks: no error, as scores need none, but an audit finds less."""
     if missing := masks.listed - masks.found:
-        yield f"masks listed but not there: {missing} of {masks.listed}, first {masks.missing[0]}"
+        yield (
+            f"masks listed but missing on disk: {missing} of {masks.listed}, first"
+            f" {masks.missing[0]}"
+        )
 
 
 def _crops_already(videos: Sequence[Video]) -> Iterator[str]:
@@ -163,7 +170,7 @@ def _frames(
     mask_paths: Sequence[Path | None],
     finder: PathFinder,
 ) -> tuple[Frame, ...]:
-    """Frames in the order of their numbers, with the masks and landmarks that are there."""
+    """Return frames in the order of their numbers, with the masks and landmarks that are there."""
     masks = {path.stem: path for path in mask_paths if path is not None}
     beside = _Landmarks()
     return tuple(

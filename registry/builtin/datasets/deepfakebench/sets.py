@@ -26,7 +26,7 @@ class KnownSet:
 
     @property
     def needs(self) -> str:
-        """What must be on disk."""
+        """Return what must be on disk."""
         other = f" or {self.part_of}.json" if self.part_of else ""
         return (
             f"--data-root with the frames, and {self.stem}.json{other} there or in --json-dir DIR"
@@ -108,10 +108,10 @@ SETS = (
 
 
 def alias(stem: str) -> str:
-    """A JSON's stem in snake_case: `Celeb-DF-v2` -> `celeb_df_v2`."""
+    """Return a JSON's stem in snake_case: `Celeb-DF-v2` -> `celeb_df_v2`."""
     return re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")
 
 
 def known_set(name: str) -> KnownSet | None:
-    """The set of a short name, of a JSON's stem or of its snake_case form."""
+    """Return the set of a short name, of a JSON's stem or of its snake_case form."""
     return next((each for each in SETS if name in {each.name, each.stem, alias(each.stem)}), None)

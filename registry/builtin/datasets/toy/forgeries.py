@@ -50,12 +50,14 @@ class Forgery:
 
 
 def forge(method: str, target: Shot, donor: Shot, rng: np.random.Generator) -> Forgery:
-    """A forgery of `target`; `donor` is another person, where the method takes one."""
+    """Return a forgery of `target`; `donor` is another person, where the method takes one."""
     return _METHODS[method](target, donor, rng)
 
 
 def _transplant(region: str, size: float) -> Callable[[Shot, Shot, np.random.Generator], Forgery]:
-    """A part, or the inner face, of the donor, moved to its place and half matched in colour."""
+    """Return a part, or the inner face, of the donor, moved to its place and half matched in
+    colour.
+    """
 
     def method(target: Shot, donor: Shot, rng: np.random.Generator) -> Forgery:
         used = sorted({index for outline in _OUTLINES[region] for index in outline})
@@ -67,7 +69,7 @@ def _transplant(region: str, size: float) -> Callable[[Shot, Shot, np.random.Gen
 
 
 def _self_blend(target: Shot, _donor: Shot, rng: np.random.Generator) -> Forgery:
-    """The inner face over itself: other tones, other sharpness, a pixel or two aside."""
+    """Return the inner face over itself: other tones, other sharpness, a pixel or two aside."""
     scale, turn = rng.uniform(0.98, 1.02), rng.uniform(-0.015, 0.015)
     middle = target.landmarks.mean(axis=0)
     linear = scale * np.array([[1, -turn], [turn, 1]])
@@ -87,7 +89,7 @@ def _self_blend(target: Shot, _donor: Shot, rng: np.random.Generator) -> Forgery
 
 
 def _warp(region: str) -> Callable[[Shot, Shot, np.random.Generator], Forgery]:
-    """The part made larger or smaller, higher or lower; no pixel comes from elsewhere."""
+    """Return the part made larger or smaller, higher or lower; no pixel comes from elsewhere."""
 
     def method(target: Shot, _donor: Shot, rng: np.random.Generator) -> Forgery:
         unit = _eye_distance(target.landmarks)
@@ -123,7 +125,9 @@ METHODS = tuple(_METHODS)
 
 
 def _align(donor: Shot, target: Shot, used: list[int]) -> Image:
-    """The donor under the similarity that best takes its landmarks `used` to the target's."""
+    """Return the donor under the similarity that best takes its landmarks `used` to the
+    target's.
+    """
     matrix = similarity(donor.landmarks[used], target.landmarks[used])
     moved: Image = cv2.warpAffine(
         donor.image.astype(np.float32), matrix, (SIZE, SIZE), borderMode=cv2.BORDER_REFLECT
@@ -132,7 +136,7 @@ def _align(donor: Shot, target: Shot, used: list[int]) -> Image:
 
 
 def _fit_face(donor: Shot, target: Shot) -> Image:
-    """The donor bent so that each of its landmarks lies where the target's does."""
+    """Return the donor bent so that each of its landmarks lies where the target's does."""
     return warp(donor.image.astype(np.float32), spline_map(target.landmarks, donor.landmarks))
 
 

@@ -51,7 +51,7 @@ class FaceModel:
         return int(self.plane_modes.shape[1])
 
     def points(self, latent: Vector) -> Points:
-        """(P, 2) of a latent vector: 81 landmarks, head, shoulders, border."""
+        """Return (P, 2) of a latent vector: 81 landmarks, head, shoulders, border."""
         moved: Points = self.mean_points + (self.point_modes @ latent).reshape(-1, 2)
         return moved
 
@@ -62,7 +62,7 @@ class FaceModel:
 
 @functools.cache
 def load_faces() -> FaceModel:
-    """The model in the package."""
+    """Return the model in the package."""
     with np.load(FILE, allow_pickle=False) as file:
         return FaceModel(
             mean_points=file["mean_points"].astype(np.float64),

@@ -46,7 +46,7 @@ class Pose:
 
 
 def draw_person(rng: np.random.Generator, rank: int) -> Person:
-    """A person at random: a truncated draw from the model's Gaussian."""
+    """Return a person at random: a truncated draw from the model's Gaussian."""
     latent = rng.standard_normal(rank).astype(np.float32)
     beyond = np.abs(latent) > _REACH
     while beyond.any():
@@ -56,7 +56,7 @@ def draw_person(rng: np.random.Generator, rank: int) -> Person:
 
 
 def draw_pose(rng: np.random.Generator, rank: int, near: Pose | None = None) -> Pose:
-    """A pose at random, or one as a few frames after `near`."""
+    """Return a pose at random, or one as a few frames after `near`."""
     part = 1.0 if near is None else 0.4
     start = near or Pose(
         shift=(0, 0), scale=1, roll=0, yaw=0, pitch=0, expression=np.zeros(rank, np.float32)
@@ -96,12 +96,12 @@ def frame_points(model: FaceModel, person: Person, pose: Pose) -> Points:
 
 
 def mirrored(landmarks: Points) -> Points:
-    """The 81 landmarks (81, 2) of the mirrored frame, in the usual order again."""
+    """Return the 81 landmarks (81, 2) of the mirrored frame, in the usual order again."""
     return (landmarks * [-1, 1] + [SIZE - 1, 0])[_PARTNERS]
 
 
 def _partners() -> list[int]:
-    """For each of the 81 landmarks, the one on the other side of the face."""
+    """Return, for each of the 81 landmarks, the one on the other side of the face."""
     partner = list(range(LANDMARKS))
     rows = (
         *(range(17), range(17, 27), range(31, 36), _FOREHEAD),

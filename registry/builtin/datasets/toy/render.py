@@ -26,7 +26,7 @@ _SHIFT = 4  # fractional bits of the corners of shapes
 def render(
     model: FaceModel, person: Person, pose: Pose, rng: np.random.Generator
 ) -> tuple[Image, Points]:
-    """The scene before the camera, and the 81 landmarks (81, 2) in its pixels."""
+    """Return the scene before the camera, and the 81 landmarks (81, 2) in its pixels."""
     points = frame_points(model, person, pose)
     figure, opacity = model.picture(person.latent)
     where = spline_map(points, model.mean_points)
@@ -42,7 +42,7 @@ def render(
 
 
 def camera(scene: Image, rng: np.random.Generator, grain: np.random.Generator) -> Image:
-    """The scene as a camera takes it: exposure, lens blur, sharpening, vignette, sensor noise.
+    """Photograph the scene: exposure, lens blur, sharpening, vignette, sensor noise.
 
     rng: for what a camera is like; grain: for the noise, another in each frame.
     """
@@ -70,7 +70,7 @@ def encode(
 
 
 def coverage(*outlines: Points) -> Image:
-    """Share of each pixel (256, 256) that lies in any of the outlines (P, 2), in pixels."""
+    """Return share of each pixel (256, 256) that lies in any of the outlines (P, 2), in pixels."""
     shares = np.zeros((SIZE, SIZE), dtype=np.float32)
     corners = np.concatenate(outlines)
     x0, y0 = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, SIZE - 1).tolist()
@@ -85,7 +85,7 @@ def coverage(*outlines: Points) -> Image:
 
 
 def _backdrop(rng: np.random.Generator) -> Image:
-    """A wall out of focus (256, 256, 3): a tone, light across it, and soft things on it."""
+    """Return a wall out of focus (256, 256, 3): a tone, light across it, and soft things on it."""
     tone = rng.uniform(60, 205) * (1 + rng.normal(0, 0.07, 3))
     across = np.linspace(rng.uniform(0.75, 1.1), rng.uniform(0.75, 1.1), SIZE)
     down = np.linspace(1, rng.uniform(0.8, 1.1), SIZE)

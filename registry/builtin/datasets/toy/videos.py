@@ -62,13 +62,13 @@ class Plan:
         return 1 if person % self.video_every else self.video_frames
 
     def methods(self, person: int) -> list[str]:
-        """The forgeries of a person, in turn, so that all are as many."""
+        """Return the forgeries of a person, in turn, so that all are as many."""
         first = person * self.forgeries
         return [METHODS[index % len(METHODS)] for index in range(first, first + self.forgeries)]
 
 
 def toy_videos(request: DatasetRequest) -> list[Video]:
-    """Videos of one split; the first call draws all of them, which takes some seconds."""
+    """Return videos of one split; the first call draws all of them, which takes some seconds."""
     if request.name != NAME:
         raise UnknownNameError("toy data set", request.name, [NAME])
     folder = cache_or_scratch() / f"{NAME}-{FORMAT}"
@@ -77,8 +77,8 @@ def toy_videos(request: DatasetRequest) -> list[Video]:
             _fill_cache(folder)
         except OSError as error:
             raise DataError(
-                f"cannot keep the toy data set in {folder.parent}: {error.strerror}; "
-                "set BENCH_CACHE to a folder that can be written, with space left"
+                f"cannot store the toy data set in {folder.parent}: {error.strerror}; set"
+                " BENCH_CACHE to a writable folder with space left"
             ) from error
     return read_manifest(folder / MANIFEST, NAME, request.split)
 
@@ -114,7 +114,7 @@ def draw_toy(folder: Path, plan: Plan, *, quiet: bool = False) -> None:
 
 
 def _draw_people(folder: Path, plan: Plan) -> Iterator[list[Cells]]:
-    """Rows of one person after another; a split's people are each other's donors."""
+    """Yield rows of one person after another; a split's people are each other's donors."""
     model, first = load_faces(), 0
     with ThreadPoolExecutor() as pool:
         for split, count in plan.people:
@@ -134,7 +134,7 @@ def _draw_people(folder: Path, plan: Plan) -> Iterator[list[Cells]]:
 
 
 def _shoot(model: FaceModel, person: int, frames: int) -> list[Shot]:
-    """The frames of a person's video as the camera took them."""
+    """Return the frames of a person's video as the camera took them."""
     who = draw_person(_rng(_PERSON, person), model.rank)
     shots, pose = [], None
     for frame in range(frames):
@@ -146,7 +146,7 @@ def _shoot(model: FaceModel, person: int, frames: int) -> list[Shot]:
 
 
 def _published(person: int, shot: Shot) -> Shot:
-    """The first frame as it is in the person's real video: donors are compressed pictures."""
+    """Return the first frame of the person's real video: donors are compressed pictures."""
     return Shot(encode(shot.image, _rng(_ENCODING, person, 0)), shot.landmarks)
 
 

@@ -22,7 +22,8 @@ _STIFFNESS = 2e-5  # 0 would pass through every point exactly and fold where two
 
 
 def spline_map(start: Points, end: Points) -> Image:
-    """(256, 256, 2): for each pixel of a frame with points `start` (P, 2), where it lies in one
+    """Return (256, 256, 2): for each pixel of a frame with points `start` (P, 2), where it lies in
+    one
     with points `end` (P, 2).
 
     The interpolant of least bending energy (Bookstein 1989), computed on a coarser grid.

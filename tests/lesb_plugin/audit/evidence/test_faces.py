@@ -84,7 +84,7 @@ def test_what_people_perceive_is_read_beside_what_was_changed(folder: Path) -> N
     np.testing.assert_array_equal(judged.perceived, [True, True, False])  # type: ignore[arg-type]
     np.testing.assert_array_equal(judged.truth, [False, False, True])  # type: ignore[arg-type]
     assert real.perceived is unasked.perceived is None
-    assert "perceived 'chin' names no part; known: eyes, nose, mouth" in found.failed[0]
+    assert "perceived 'chin' is not a part; known: eyes, nose, mouth" in found.failed[0]
 
 
 def test_what_people_clicked_goes_before_what_they_named(folder: Path) -> None:

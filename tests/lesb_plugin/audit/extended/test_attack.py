@@ -208,7 +208,7 @@ def test_ctrl_c_leaves_the_faces_that_were_attacked_by_then(
 
     fits[:] = [0, 0]  # now in the first face
     assert [row.figure.reason for row in extended_rows(study, ("attack",))[0]] == [
-        "stopped before it was measured"
+        "stopped before it could be measured"
     ]
 
 

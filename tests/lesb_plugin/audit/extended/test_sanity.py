@@ -151,7 +151,7 @@ def test_part_scores_are_compared_over_faces(faces: list[AuditFace]) -> None:
 
 def test_a_detector_without_layers_says_so(faces: list[AuditFace]) -> None:
     (row,) = cascade_rows(study_of(faces, GreenDetector()))
-    assert "no backbone with layers" in row.figure.reason
+    assert "no backbone whose layers" in row.figure.reason
 
 
 # --- shuffled labels -----------------------------------------------------------------------------
@@ -201,7 +201,7 @@ def test_part_contrastive_heads_are_refitted_on_the_features_of_parts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("explain", "told"), [(None, "no heads of parts"), (green_map, "an explainer was audited")]
+    ("explain", "told"), [(None, "no part heads"), (green_map, "an explainer was audited")]
 )
 def test_why_labels_cannot_be_shuffled_is_told(
     faces: list[AuditFace], explain: Any, told: str
@@ -243,4 +243,4 @@ def test_a_detector_without_gradients_has_the_methods_that_need_none(
     assert set(rows) == {"methods.occlusion", "methods.shapley", "methods.cam"}
     assert "cannot differentiate" in rows["methods.cam"].figure.reason
     assert rivals([rows["methods.cam"]]) == ""
-    assert rivals(list(rows.values())).startswith("At naming the right part the explanation (0.333")
+    assert rivals(list(rows.values())).startswith("The explanation (0.333")

@@ -365,7 +365,9 @@ def test_a_detector_without_parts_needs_an_explainer(faces: list[AuditFace]) -> 
         def score(self, crops: Sequence[Crop]) -> Scores:
             return Scores(fake=np.zeros(len(crops)))
 
-    with pytest.raises(ConfigError, match=r"scores no 'eyes'; it scores no parts.*--explainer"):
+    with pytest.raises(
+        ConfigError, match=r"does not score 'eyes'; it scores no parts.*--explainer"
+    ):
         collected(faces, Plain())
 
 

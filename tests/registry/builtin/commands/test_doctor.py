@@ -55,7 +55,7 @@ def test_a_cache_that_cannot_be_is_a_problem_with_what_to_do(
     cache = row(found(capsys, 1), "folders", "cache")
     assert (cache["state"], "BENCH_CACHE" in cache["do"]) == ("problem", True)
     assert main(["doctor"]) == 1
-    assert "1 to mend:\n  1. cache: cannot write to" in capsys.readouterr().out
+    assert "1 to fix:\n  1. cache: cannot write to" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -47,7 +47,7 @@ def test_report_computes_the_same_numbers_from_the_predictions(
     assert main(["report", str(run)]) == 0
     out = capsys.readouterr().out
     assert "toy" in out
-    assert "results.json agrees exactly with what predictions.parquet gives" in out
+    assert "results.json agrees exactly with predictions.parquet" in out
 
 
 def test_groups_are_printed_and_computed_again_from_the_predictions(

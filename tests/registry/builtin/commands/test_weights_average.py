@@ -58,7 +58,7 @@ def test_files_of_two_networks_are_told_apart(
     ("arguments", "said"),
     [
         (["average", "a.safetensors", "b.safetensors"], "needs --out"),
-        (["average", "a.safetensors", "--out", "m.safetensors"], "two files of weights or more"),
+        (["average", "a.safetensors", "--out", "m.safetensors"], "at least two weights files"),
         (["average", "a.pt", "b.pt", "--out", "m.pt"], "written as FILE.safetensors"),
         (["inspect", "a.pt", "b.pt"], "takes one file, not 2"),
     ],

@@ -122,7 +122,7 @@ def test_differences_are_refused_and_named_unless_allowed() -> None:
         of(first, run(rows, "b", profile="deepfakebench"))
 
     other = replace(first, name="b", provenance=provenance(data_fingerprint="00"))
-    with pytest.raises(ConfigError, match="data: other files under the same names"):
+    with pytest.raises(ConfigError, match="data: different files under the same names"):
         of(first, other)
 
 
@@ -172,10 +172,10 @@ def test_the_command_prints_a_table_or_json(
     assert main(line) == 0
     out = capsys.readouterr().out
     assert "AUC per video against a" in out
-    assert "not alike in" not in out
+    assert "differs in" not in out
     assert "(200 draws)" in out
     assert "On faces, b is better than a (AUC +" in out
-    assert "with one comparison Holm's correction changes nothing" in out
+    assert "with a single comparison Holm's correction changes nothing" in out
     assert main([*line, "--json"]) == 0
     (record,) = json.loads(capsys.readouterr().out)
     assert (record["dataset"], record["second"], record["differs"]) == ("faces", "b", [])
@@ -199,7 +199,7 @@ def test_several_comparisons_are_counted_and_no_bootstrap_is_not_spoken_of(
     assert main(["compare", *(str(tmp_path / name) for name in "abc"), "--draws", "0"]) == 0
     out = capsys.readouterr().out
     assert "Holm corrects for the 2 comparisons of this table" in out
-    assert "no bootstrap was asked for" in out
+    assert "no bootstrap was requested" in out
     assert "draws" not in out
 
 
@@ -208,7 +208,7 @@ def test_several_comparisons_are_counted_and_no_bootstrap_is_not_spoken_of(
     [
         (0.01, 0.02, 0.1, "On faces, b is better than a (AUC +0.100, p 0.0200)."),
         (0.01, 0.02, -0.1, "On faces, b is worse than a (AUC -0.100, p 0.0200)."),
-        (0.01, 0.20, 0.1, "On faces, b is no better and no worse than a (AUC +0.100, p 0.2000)."),
+        (0.01, 0.20, 0.1, "On faces, b is neither better nor worse than a (AUC +0.100, p 0.2000)."),
         (0.01, None, 0.1, "On faces, b is better than a (AUC +0.100, p 0.0100)."),
         (None, None, None, "On faces, b and a cannot be compared."),
     ],

@@ -80,9 +80,9 @@ def test_equal_scores_do_not_differ_and_what_has_no_variance_is_undefined() -> N
     labels = np.array([0, 0, 1, 1])
     same = np.array([0.1, 0.4, 0.3, 0.8])
     assert difference_test(labels, same, same) == (0.0, 0.0, 0.0, 1.0)
-    with pytest.raises(UndefinedMetricError, match="without any variance"):
+    with pytest.raises(UndefinedMetricError, match="has no variance"):
         difference_test(labels, np.array([0.1, 0.1, 0.9, 0.9]), np.array([0.9, 0.9, 0.1, 0.1]))
-    with pytest.raises(UndefinedMetricError, match="two of each class, not 3 real, 1 fake"):
+    with pytest.raises(UndefinedMetricError, match="two videos of each class, got 3 real, 1 fake"):
         difference_test(np.array([0, 0, 0, 1]), same, same)
 
 

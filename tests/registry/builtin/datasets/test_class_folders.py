@@ -46,7 +46,7 @@ def test_beside_single_real_images_folders_of_fake_images_are_methods(tmp_path: 
     assert ids(index.videos) == ["real/a", "fake/swap/a", "fake/warp/a", "fake/warp/b"]
     assert [video.method for video in index.videos] == ["", "swap", "warp", "warp"]
     (note,) = index.notes
-    assert "methods of single images: swap, warp; were they videos" in note
+    assert "methods of single images: swap, warp; if they are videos" in note
 
 
 def test_beside_real_videos_they_are_videos(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_hidden_and_other_files_are_no_data(tmp_path: Path) -> None:
     [
         (("real/v/a.png", "real/v/w/b.png"), "holds images and folders"),
         (("fake/m/v/deep/a.png",), "too deep"),
-        (("real/v/readme.txt",), "no images in .*v; fill the folder or take it away"),
+        (("real/v/readme.txt",), "no images in .*v; add some, or remove the folder"),
         (("real/a.png", "real/a.jpg"), "real/a twice"),
         (("real/a.png", "train/real/a.png"), "both at its top and under train"),
         (("other/a.png",), "neither real/ nor fake/"),

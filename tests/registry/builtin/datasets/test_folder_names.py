@@ -20,7 +20,7 @@ def test_four_manipulations_of_one_name_are_one_video_to_deepfakebench() -> None
     ]
     frames += [(video(f"FF-real/{n}", 0), f"x\\frames\\{n:03d}\\0.png") for n in range(140)]
     (note,) = merged_by_folder(frames)
-    assert "would make 280 videos of these 700, as 560 of them fall under 140 names;" in note
+    assert "would make 280 videos of these 700, because 560 of them share 140 names;" in note
     assert "'000_x' is FF-DF/000, FF-F2F/000, FF-FS/000, ...." in note
     assert "mix" not in note
 
@@ -28,9 +28,9 @@ def test_four_manipulations_of_one_name_are_one_video_to_deepfakebench() -> None
 def test_flat_folders_of_images_are_two_videos_and_a_shared_name_mixes_labels() -> None:
     frames = [(video(f"r{n}", 0), f"data/real/{n}.png") for n in range(3)]
     frames += [(video(f"f{n}", 1), f"data/fake/{n}.png") for n in range(2)]
-    assert "2 videos of these 5, as 5 of them fall under 2 names;" in merged_by_folder(frames)[0]
+    assert "2 videos of these 5, because 5 of them share 2 names;" in merged_by_folder(frames)[0]
     mixed = [(video("a", 0), "real/v/0.png"), (video("b", 1), "fake/v/0.png")]
-    assert "under 1 name, 1 of which would mix reals and fakes;" in merged_by_folder(mixed)[0]
+    assert "share 1 name, 1 of which would mix reals and fakes;" in merged_by_folder(mixed)[0]
 
 
 def test_the_backslash_goes_before_the_slash() -> None:

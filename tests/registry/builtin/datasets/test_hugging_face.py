@@ -131,7 +131,9 @@ def test_a_table_without_an_image_or_a_label_lists_its_columns(tmp_path: Path) -
     datasets = pytest.importorskip("datasets")
     both = both.cast_column("left", datasets.Image()).rename_column("image", "right")
     both.save_to_disk(tmp_path / "both")
-    with pytest.raises(DataError, match=r"2 columns \(right, left\) of kind image; one is due"):
+    with pytest.raises(
+        DataError, match=r"2 columns \(right, left\) of kind image; exactly one is needed"
+    ):
         found(tmp_path / "both")
 
 

@@ -107,14 +107,14 @@ def test_a_missing_column_is_named_with_those_there(tmp_path: Path) -> None:
         ((), "no column 'path' and no column 'label'"),
         (("path,label",), "a header and no rows"),
         (("path,label,path", "a,0,a"), "names a column twice"),
-        (("path,label", "a.png"), "line 2: 1 cells under 2 columns"),
-        (("path,label", "a.png,0,1"), "line 2: 3 cells under 2 columns"),
+        (("path,label", "a.png"), "line 2: 1 cells for 2 columns"),
+        (("path,label", "a.png,0,1"), "line 2: 3 cells for 2 columns"),
         (("path,label", ",0"), "line 2: path is empty"),
-        (("path,label", "a.png,0", "a.jpg,0"), "line 3: 'a' was in line 2 already"),
-        (("path,label,video", "a.png,0,b", "b.png,0,"), "line 3: 'b' was in line 2 already"),
+        (("path,label", "a.png,0", "a.jpg,0"), "line 3: 'a' is already in line 2"),
+        (("path,label,video", "a.png,0,b", "b.png,0,"), "line 3: 'b' is already in line 2"),
         (("path,label,frame", "a.png,0,x"), "line 2: frame is 'x'"),
         (("path,label,frame", "a.png,0,1700000000000"), "a number from 0 to 2147483647"),
-        (("path,label,video,frame", "a,0,v,1", "b,0,v,1"), "line 3: video 'v' has frame 1 already"),
+        (("path,label,video,frame", "a,0,v,1", "b,0,v,1"), "line 3: video 'v' already has frame 1"),
     ],
 )
 def test_a_broken_manifest_says_what_and_where(
@@ -149,7 +149,7 @@ def test_rows_of_one_video_must_agree(tmp_path: Path, column: str, values: str) 
 def test_a_missing_manifest_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no manifest\.csv in"):
         manifest_videos(request(tmp_path))
-    with pytest.raises(ConfigError, match="'nowhere' is no file or folder; write manifest:PATH"):
+    with pytest.raises(ConfigError, match="'nowhere' is not a file or folder; write manifest:PATH"):
         manifest_videos(request(None, name="nowhere"))
 
 

@@ -38,7 +38,7 @@ def test_every_folder_of_wild_deepfake_that_holds_images_is_a_sequence(tmp_path:
     index = find_index(str(tmp_path), "test", load_plugins())
     assert brief(index) == [("real_test/0/real/3", 0, ""), ("fake_test/7", 1, "wild")]
     assert [frame.path.name for frame in index.videos[0].frames] == ["9.png", "12.png"]
-    with pytest.raises(EmptySplitError, match=r"no split 'train' in .*; there: test"):
+    with pytest.raises(EmptySplitError, match=r"no split 'train' in .*; found: test"):
         find_index(str(tmp_path), "train", load_plugins())
 
 
@@ -87,7 +87,7 @@ def test_frames_that_people_clicked_come_with_the_places(tmp_path: Path) -> None
         (file, 7, ((0.25, 0.5),)),
         (file, 40, ((0.5, 0.75),)),
     ]
-    assert index.notes[-1] == "clicks beside the frame, left out: 1"
+    assert index.notes[-1] == "clicks outside the frame, left out: 1"
     (tmp_path / "ExDDV.csv").write_text(CLICKED.replace('""x"": 0.25', '""x"": null'))
     with pytest.raises(DataError, match=r"click_locations of 001_002\.mp4 .* is not"):
         find_index(f"exddv_clicks:{tmp_path}", "test", load_plugins())
@@ -96,7 +96,7 @@ def test_frames_that_people_clicked_come_with_the_places(tmp_path: Path) -> None
 def test_a_name_that_two_of_exddvs_files_bear_is_no_guess(tmp_path: Path) -> None:
     (tmp_path / "ExDDV.csv").write_text(EXDDV)
     touch(tmp_path, "DeeperForensics/a/553_W040.mp4", "DeeperForensics/b/553_W040.mp4")
-    with pytest.raises(DataError, match=r"is both .*; name a folder .* end_to_end"):
+    with pytest.raises(DataError, match=r"is both .*; use a folder name .* end_to_end"):
         find_index(str(tmp_path), "train", load_plugins())
     (tmp_path / "ExDDV.csv").write_text("movie_name,text\n")
     with pytest.raises(
@@ -113,7 +113,7 @@ def test_deepfake_eval_is_what_its_table_calls_real_or_fake(tmp_path: Path) -> N
     touch(tmp_path, "video-data/a.mp4", "video-data/b.mp4", "video-data/c.mp4")
     index = find_index(str(tmp_path), "test", load_plugins())
     assert brief(index) == [("a", 0, ""), ("b", 1, "in the wild")]
-    assert index.notes == ("videos that are neither real nor fake by the table, left out: 1",)
+    assert index.notes == ("videos that the table calls neither real nor fake, left out: 1",)
     table.write_text(
         "Filename,Video Ground Truth,Finetuning Set\na.mp4,Real,Train\nb.mp4,Fake,Test\n"
     )

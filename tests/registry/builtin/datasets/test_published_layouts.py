@@ -68,7 +68,7 @@ def test_a_video_beside_its_frames_is_one_video(celeb: Path) -> None:
 
 def test_videos_that_are_not_there_are_counted_and_refused(celeb: Path) -> None:
     (celeb / "YouTube-real/00170.mp4").unlink()
-    with pytest.raises(DataError, match=r"0 of the 1 videos listed under YouTube-real are there"):
+    with pytest.raises(DataError, match=r"0 of the 1 videos listed under YouTube-real were found"):
         celeb_df_videos(request("x", root=celeb))
     index = celeb_df_videos(request("x", root=celeb, min_resolved=0.0))
     assert index.resolved[0] == Resolved(label="YouTube-real", found=0, listed=1)
@@ -130,7 +130,11 @@ def test_metadata_json_gives_split_and_original(tmp_path: Path) -> None:
         ("labels.csv", "filename,label\na.mp4,FAKE\n", r"line 2: 'a\.mp4' has the label 'FAKE'"),
         ("labels.csv", "label,filename\n0,a.mp4\n1\n", "line 3: None has the label '1'"),
         ("labels.csv", "filename,label\na.mp4\n", r"line 2: 'a\.mp4' has the label None"),
-        ("labels.csv", "filename,label\n,1\n", "line 2: '' has the label '1'; a file name is due"),
+        (
+            "labels.csv",
+            "filename,label\n,1\n",
+            "line 2: '' has the label '1'; expected a file name",
+        ),
         ("labels.csv", b"filename,label\n\xff.mp4,1\n", "cannot read .*labels.csv"),
         ("labels.csv", "filename,label\na.mp4,0\na.mp4,1\n", "lists a twice"),
         ("metadata.json", '{"a.mp4": {"label": "?"}}', r"a\.mp4 has the label '\?'"),
@@ -184,12 +188,12 @@ def test_split_files_may_lie_elsewhere_and_a_level_be_chosen(ffpp: Path, tmp_pat
     apart = tmp_path / "apart"
     apart.mkdir()
     (apart / "val.json").write_text('[["999", "000"]]')
-    with pytest.raises(DataError, match=r"no split file .*val\.json; .*there: test\."):
+    with pytest.raises(DataError, match=r"no split file .*val\.json; .*found: test\."):
         ffpp_videos(request("x", "val", root=ffpp))
     index = ffpp_videos(request("x", "val", root=ffpp, json_dir=apart, min_resolved=0.0))
     assert index.resolved[0] == Resolved(label="real", found=2, listed=2)
     assert index.resolved[1] == Resolved(label="Deepfakes", found=0, listed=2)
-    with pytest.raises(DataError, match=r"c40; levels of compression there: c23"):
+    with pytest.raises(DataError, match=r"c40; compression levels found: c23"):
         ffpp_videos(request("x", root=ffpp, compression="c40"))
 
 
@@ -198,8 +202,8 @@ def test_manipulations_beyond_or_short_of_the_four_are_said(ffpp: Path) -> None:
     index = ffpp_videos(request("x", root=ffpp))
     assert {each.method for each in index.videos} == {"", *METHODS} - {"FaceSwap"}
     assert index.notes == (
-        "manipulations of FaceForensics++ that are not there: FaceSwap",
-        "folders of manipulated_sequences/ that are no part of the four, left out: ['FaceShifter']",
+        "manipulations of FaceForensics++ that are missing: FaceSwap",
+        "folders of manipulated_sequences/ that are not one of the four, left out: ['FaceShifter']",
     )
 
 
@@ -263,22 +267,22 @@ def test_lists_of_videos_and_of_splits(tmp_path: Path) -> None:
         ("test-fake/v/g", tmp_path / "v/g.mp4", "test"),
     ]
     assert len(path_list_videos(request("x", "train", root=tmp_path)).videos) == 1
-    with pytest.raises(DataError, match=r"no list of split 'val' .*there: test, train"):
+    with pytest.raises(DataError, match=r"no list for split 'val' .*found: test, train"):
         path_list_videos(request("x", "val", root=tmp_path))
 
 
 def test_paths_that_are_not_there_are_refused_with_what_was_tried(lists: Path) -> None:
-    with pytest.raises(DataError, match=r"0 of the 4 frames listed under FFIW_fake are there"):
+    with pytest.raises(DataError, match=r"0 of the 4 frames listed under FFIW_fake were found"):
         path_list_videos(request("x", root=lists))
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("a/b.png\n1 a\n", "line 2: '1 a' is no path"),
+        ("a/b.png\n1 a\n", "line 2: '1 a' is not the path"),
         ("a/b.png\n\na/b.png", "line 3: .* twice"),
-        ("v/a.mp4\nv/b.mp4\nv/a.avi\n", r"line 3: v/a\.avi and v/a\.mp4 would be one video"),
-        ("v/b.mp4\nv/b/0.png\n", r"line 2: v/b/0\.png and v/b\.mp4 would be one video"),
+        ("v/a.mp4\nv/b.mp4\nv/a.avi\n", r"line 3: v/a\.avi and v/a\.mp4 would be the same video"),
+        ("v/b.mp4\nv/b/0.png\n", r"line 2: v/b/0\.png and v/b\.mp4 would be the same video"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path: Path, content: str, reason: str) -> None:

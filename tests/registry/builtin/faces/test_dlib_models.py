@@ -98,7 +98,7 @@ def test_81_landmarks_without_a_file_say_which_and_how() -> None:
 
 
 def test_a_predictor_of_another_number_of_points_is_refused(predictor81: Path) -> None:
-    with pytest.raises(ConfigError, match=r"has 81 points and .* needs 68 .*--landmarker dlib81"):
+    with pytest.raises(ConfigError, match=r"has 81 points, and .* needs 68 .*--landmarker dlib81"):
         build_dlib68(predictor81)
 
 

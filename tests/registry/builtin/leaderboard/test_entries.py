@@ -191,7 +191,7 @@ def test_eval_records_selection_and_frames_and_a_resumed_run_claims_no_time(
     first = evaluate(**how, draws=0, quiet=True, checkpoint_selection="test")
     assert first.provenance.checkpoint_selection == "test"
     assert first.provenance.frames_scored == 8
-    assert any("chosen on test data" in note for note in first.notes)
+    assert any("selected on test data" in note for note in first.notes)
     assert measured(first, "a").seconds_per_frame is not None
     again = evaluate(**how, draws=0, quiet=True)
     assert again.provenance.frames_scored == 0
@@ -240,9 +240,9 @@ def test_a_folder_without_results_is_left_out_and_named(
     going.mkdir()
     line = ["leaderboard", "--out", str(tmp_path / "board"), str(going)]
     assert main([*line, str(tmp_path / "done")]) == 0
-    assert f"left out: {going} holds no results.json" in capsys.readouterr().err
+    assert f"skipped: {going} holds no results.json" in capsys.readouterr().err
     assert main(line) == 2
-    assert "none of these folders holds a run" in capsys.readouterr().err
+    assert "none of these folders holds a finished run" in capsys.readouterr().err
     assert main([*line, str(tmp_path / "gone")]) == 2
     assert "no results.json at" in capsys.readouterr().err
 
@@ -279,7 +279,10 @@ def test_the_command_writes_three_files_and_prints_a_paper_s_table_with_runs_bel
     ours = [text.split()[1] for text in out.splitlines() if text.startswith("measured")]
     assert ours == ["lesb", "head", "vote"]
     # (84.83 + 93.18 + 99.59 + 72.42) / 4 = 87.505
-    assert "EFNB4 + SBI (Shiohara et al. 2022): the average is 87.55 in print, 87.505" in out
+    assert (
+        "EFNB4 + SBI (Shiohara et al. 2022): the published average is 87.55,"
+        " the mean of its row 87.505" in out
+    )
     assert main([*line, "--paper", "table3"]) == 2
     assert "no published table named 'table3'" in capsys.readouterr().err
 
@@ -302,6 +305,6 @@ def test_data_that_a_papers_table_lacks_have_no_rows_of_dashes_and_are_named(
         "paper",
         "both",
     }
-    assert out.count("Not in this table, and so left out: portraits, sketches.") == 1
+    assert out.count("Left out because they are not in this table: portraits, sketches.") == 1
     assert main(["leaderboard", runs[0], "--paper", "table1"]) == 0
-    assert "Not in this table" not in capsys.readouterr().out
+    assert "not in this table" not in capsys.readouterr().out

@@ -274,6 +274,16 @@ def test_the_best_of_each_kind_is_marked_and_averages_follow_the_filter(browse: 
     assert "<title>80.00 80.00 99.00 99.00</title>" in browse("#dataset=A", then=BEST)
 
 
+@pytest.mark.slow
+@needs_chromium
+def test_averages_leave_in_domain_values_out_and_their_rows_stay(browse: Browse) -> None:
+    seen = replace(entry("measured", "seen"), cells={"A": Cell(auc=0.99, domain="in-domain")})
+    both = replace(seen, name="both", cells={**seen.cells, "B": Cell(auc=0.6)})
+    shown = Shown(browse(rows=[seen, both]))
+    assert sorted(shown.names) == ["both", "seen"]
+    assert sorted(shown.averages) == ["-", "60.00"]
+
+
 def test_what_is_best_is_marked_without_the_script_too() -> None:
     cells = re.findall(r'class="number( average)? best"[^>]*><span>([\d.]+)', page(ROWS))
     assert [value for _, value in cells] == ["90.00", "75.00", "80.00", "95.00", "99.00"]

@@ -280,7 +280,7 @@ def test_no_video_takes_the_place_or_the_other_label_of_one_that_is_there(
     before = content(out)
     with pytest.raises(DataError, match=r"one/0\.png was prepared as set_fake/fake_0, and .*two"):
         run(tmp_path / "two", out, plugins)
-    with pytest.raises(DataError, match=r"prepared as set_fake and would be set_real as well"):
+    with pytest.raises(DataError, match=r"prepared as set_fake and would now be set_real as well"):
         run(tmp_path / "one", out, plugins, label="real")
     assert content(out) == before
     assert run(tmp_path / "two", out, plugins, overwrite=True).prepared == 1
@@ -322,7 +322,7 @@ def test_a_process_that_dies_ends_the_run_and_takes_no_finished_video_with_it(
     run(clips, out, plugins)
     for name in ("white.png", "whiter.png"):
         cv2.imwrite(str(clips / name), np.full((48, 64, 3), 255, np.uint8))
-    with pytest.raises(DataError, match="run the same command again, with fewer --workers"):
+    with pytest.raises(DataError, match="run the same command again with fewer --workers"):
         run(clips, out, plugins, workers=2)
     listed = json.loads((out / "set.json").read_text())["set"]["set_fake"]["test"]
     assert list(listed) == ["fake_a"]
@@ -377,7 +377,7 @@ def test_other_settings_are_refused_unless_all_is_made_anew(
 ) -> None:
     out = tmp_path / "set"
     run(clips / "a.mp4", out, plugins)
-    with pytest.raises(ConfigError, match=r"crops of other settings: size 26; .*--overwrite"):
+    with pytest.raises(ConfigError, match=r"crops with other settings: size 26; .*--overwrite"):
         run(clips / "a.mp4", out, plugins, size=40)
     with pytest.raises(ConfigError, match=r"settings: landmarker 'circle'; choose another"):
         run(clips / "a.mp4", out, plugins, landmarker="dlib68")
@@ -405,7 +405,7 @@ def test_a_folder_of_somebody_else_is_left_alone(
 ) -> None:
     mine = write_image(tmp_path / "set/set/set_fake/frames/fake_a/000.png")
     before = mine.read_bytes()
-    with pytest.raises(ConfigError, match="did not make"):
+    with pytest.raises(ConfigError, match="did not write"):
         run(clips / "a.mp4", tmp_path / "set", plugins)
     assert mine.read_bytes() == before
 
@@ -460,9 +460,9 @@ def test_what_the_table_does_not_list_is_labelled_as_a_whole(
     ("lines", "reason"),
     [
         (("path,fake", "a,1"), "has no column label"),
-        (("path,label", "a,maybe"), "line 2: label is 'maybe'; 0, 1, real or fake is due"),
+        (("path,label", "a,maybe"), "line 2: label is 'maybe'; expected 0, 1, real or fake"),
         (("path,label", "a,1", "a,0"), "line 3: a has another label"),
-        (("path,label", "b,1"), r"a\.mp4 has no label in .*--label says what"),
+        (("path,label", "b,1"), r"a\.mp4 has no label in .*--label sets"),
     ],
 )
 def test_a_table_that_does_not_label_everything_once_is_refused(
@@ -492,8 +492,8 @@ def test_what_cannot_be_labelled_or_told_apart_is_an_error(
             {},
             r"clips\d*/a\.mp4 and .*/a\.mp4 would both be fake_a",
         ),
-        ((tmp_path / "data",), {}, "data with labels of its own"),
-        ((tmp_path / "empty",), {}, "no video and no image"),
+        ((tmp_path / "data",), {}, "this data has its own labels"),
+        ((tmp_path / "empty",), {}, "no video or image"),
         ((clips / "a.mp4",), {"name": "a/b"}, "--name 'a/b' may hold"),
     ]
     for inputs, options, reason in cases:

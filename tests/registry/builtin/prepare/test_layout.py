@@ -47,7 +47,7 @@ def test_a_record_that_a_killed_run_has_left_half_goes_though_its_group_is_finis
 def test_files_of_somebody_else_are_still_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "crops").mkdir()
     (tmp_path / "crops" / "letter.txt").write_text("dear")
-    with pytest.raises(ConfigError, match="did not make"):
+    with pytest.raises(ConfigError, match="did not write"):
         Store(tmp_path, "crops", {}, overwrite=False)
 
 

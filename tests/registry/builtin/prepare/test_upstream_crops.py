@@ -87,7 +87,7 @@ def test_policy_deepfakebench_with_dlib_makes_upstreams_crops(
 
     assert main(["data", "check", "deepfakebench:mine", "--data-root", str(out), "--quiet"]) == 0
     said = capsys.readouterr().out
-    assert "squares of 256 px, cut as DeepfakeBench's: corners lie 0.0 px" in said
+    assert "squares of 256 px, cut as DeepfakeBench's: corners are 0.0 px" in said
     assert "landmarker dlib68, not with those of DeepfakeBench's preprocessing" in said
 
 

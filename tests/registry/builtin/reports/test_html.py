@@ -170,12 +170,12 @@ def test_frames_are_shown_apart_only_where_videos_have_several(
     images = run_folder(tmp_path, drawn_rows(frames=1))
     _, parsed = page(tmp_path, images)
     assert "Per frame" not in parsed.text
-    assert any("every video is a single frame" in text.lower() for text in parsed.text)
+    assert any("every video here is a single frame" in text.lower() for text in parsed.text)
 
 
 def test_a_single_class_is_shown_with_its_reason_and_without_a_curve(tmp_path: Path) -> None:
     _, parsed = page(tmp_path, run_folder(tmp_path, [row(video=str(n)) for n in range(3)]))
-    assert "No ROC curve: it takes reals and fakes." in parsed.text
+    assert "No ROC curve: it needs both reals and fakes." in parsed.text
     assert any("no value, a single class: 3 real, no fake" in text for text in parsed.text)
     assert {each["title"] for each in parsed.all("abbr")} >= {"a single class: 3 real, no fake"}
 
@@ -294,6 +294,6 @@ def test_text_and_lines_have_the_contrast_of_wcag_aa(scheme: str) -> None:
 def test_without_draws_the_page_says_once_that_no_intervals_were_asked_for(tmp_path: Path) -> None:
     text = write_html(run_folder(tmp_path, draws=0), tmp_path).read_text()
     said = " ".join(Page(text).text)
-    assert said.count("No intervals were asked for.") == 1
+    assert said.count("No intervals were requested.") == 1
     assert "95 % interval" not in said
     assert "no bootstrap draws" not in text

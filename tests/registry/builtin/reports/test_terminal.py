@@ -122,7 +122,7 @@ def test_without_draws_one_sentence_says_that_no_intervals_were_asked_for(tmp_pa
     alone = [row(video=str(n), label=n % 2, fake=n / 4, identity="p") for n in range(4)]
     for name, rows in (("usual", drawn_rows()), ("dependent", alone)):
         text = printed(run_folder(tmp_path / name, rows, draws=0))
-        assert re.findall(".*interval.*", text) == ["Per video; no intervals were asked for."]
+        assert re.findall(".*interval.*", text) == ["Per video; no intervals were requested."]
         assert "draws" not in text
     single = printed(run_folder(tmp_path / "single", [row(), row(video="b")], draws=0))
     assert "AUC: no value, a single class" in single
@@ -132,7 +132,7 @@ def test_errors_are_counted_by_reason_and_left_out_videos_named(tmp_path: Path) 
     bad = [failed(f"reason {n % 5}", video=f"bad{n}") for n in range(9)]
     text = printed(run_folder(tmp_path, [row(), *bad]))
     assert "errors in faces: 2 x reason 0; 2 x reason 1; 2 x reason 2; 2 further reasons" in text
-    assert "videos of faces without any scored frame, left out: 9" in text
+    assert "videos of faces without a scored frame, left out: 9" in text
 
 
 def test_headline_metrics_are_those_asked_for() -> None:

@@ -68,7 +68,7 @@ def test_one_name_under_two_manipulations_is_two_videos(tmp_path: Path) -> None:
         ("FF-NT/c23/000_003", "NeuralTextures"),
     ]
     note, _ = index.notes
-    assert "would make 2 videos of these 3, as 2 of them fall under 1 name;" in note
+    assert "would make 2 videos of these 3, because 2 of them share 1 name;" in note
     assert "'000_003' is FF-DF/c23/000_003, FF-NT/c23/000_003." in note
 
 
@@ -84,7 +84,7 @@ def test_masks_that_are_listed_but_not_there_are_counted(tmp_path: Path) -> None
     lost = "FaceForensics++/manipulated_sequences/NeuralTextures/masks/000_003/001.png"
     (tmp_path / lost).unlink()
     index = deepfakebench_json_videos(request("ffpp", data_root=tmp_path))
-    assert f"masks listed but not there: 1 of 2, first {lost}" in index.notes
+    assert f"masks listed but missing on disk: 1 of 2, first {lost}" in index.notes
     assert [frame.mask for frame in index.videos[2].frames] == [None, None]
 
 
@@ -106,7 +106,7 @@ def test_c40_lies_in_a_file_of_its_own_under_the_key_of_c23(tmp_path: Path) -> N
 
 def test_a_level_that_is_not_there_lists_those_that_are(tmp_path: Path) -> None:
     faceforensics(tmp_path)
-    with pytest.raises(DataError, match=r"compression 'raw' in split 'test'.*there are: c23"):
+    with pytest.raises(DataError, match=r"compression 'raw' in split 'test'.*available: c23"):
         deepfakebench_json_videos(request("ffpp", data_root=tmp_path, compression="raw"))
 
 
@@ -144,7 +144,10 @@ def test_frames_that_are_square_are_said_to_be_crops(tmp_path: Path) -> None:
         ("[]", "its only key; it has list"),
         ('{"a": {}, "b": {}}', "its only key; it has a, b"),
         ('{"a": []}', "a must hold label groups, not a list"),
-        ('{"a": {"x_real": {"test": []}}}', "x_real/test is a list; label, split"),
+        (
+            '{"a": {"x_real": {"test": []}}}',
+            "x_real/test is a list; a DeepfakeBench JSON",
+        ),
         ('{"a": {"x_real": {"test": {"v": {"frames": "f"}}}}}', "frames of x_real/test/v must be"),
     ],
 )
@@ -217,7 +220,7 @@ def test_a_manipulation_without_a_json_of_its_own_is_taken_from_the_whole(tmp_pa
     assert [each.id for each in index.videos] == ["FF-real/c23/000", "FF-NT/c23/000_003"]
     assert {each.dataset for each in index.videos} == {"FF-NT"}
     assert index.part_of == "FaceForensics++"
-    assert index.notes[0] == "FF-NT: label groups that do not belong to it left out: FF-DF"
+    assert index.notes[0] == "FF-NT: label groups left out because they do not belong to it: FF-DF"
 
 
 def test_without_a_data_root_the_flag_is_named() -> None:
@@ -228,7 +231,7 @@ def test_without_a_data_root_the_flag_is_named() -> None:
 def test_a_missing_json_names_where_it_was_looked_for_and_what_is_there(tmp_path: Path) -> None:
     celeb_df(tmp_path)
     message = (
-        r"no Celeb-DF-v1\.json in .*dataset_json; did you mean 'Celeb-DF-v2'\? there: Celeb-DF-v2"
+        r"no Celeb-DF-v1\.json in .*dataset_json; did you mean 'Celeb-DF-v2'\? found: Celeb-DF-v2"
     )
     with pytest.raises(DataError, match=message):
         known_videos("celeb_df_v1", request("celeb_df_v1", data_root=tmp_path))
@@ -293,7 +296,7 @@ def test_a_wrong_label_file_is_named(tmp_path: Path, text: str, reason: str) -> 
 def test_patterns_that_disagree_are_an_error(tmp_path: Path) -> None:
     mine = tmp_path / "mine.yaml"
     mine.write_text("labels: {'a_*': 1, '*_b': 0}\n")
-    with pytest.raises(ConfigError, match=r"'a_b' fits patterns of both labels: a_\*, \*_b"):
+    with pytest.raises(ConfigError, match=r"'a_b' matches patterns of both labels: a_\*, \*_b"):
         load_labels(mine).label("a_b")
 
 
@@ -362,7 +365,7 @@ def test_two_listed_folders_that_come_out_as_one_are_an_error(tmp_path: Path) ->
     write_image(tmp_path / "set/real/frames/v/000.png")
     finder = PathFinder(tmp_path)
     finder.find(["a/set/real/frames/v/000.png"])
-    with pytest.raises(DataError, match=r"both come out as .*--path-map OLD=NEW"):
+    with pytest.raises(DataError, match=r"both map to .*--path-map OLD=NEW"):
         finder.find(["b/set/real/frames/v/000.png"])
 
 
@@ -376,7 +379,7 @@ def test_too_few_frames_are_refused_with_what_was_tried(tmp_path: Path) -> None:
     with pytest.raises(DataError) as raised:
         deepfakebench_json_videos(request("celeb_df_v2", data_root=tmp_path))
     text = str(raised.value)
-    assert "5 of the 6 frames listed under CelebDFv2_fake are there (83.3%)" in text
+    assert "5 of the 6 frames listed under CelebDFv2_fake were found (83.3%)" in text
     assert "Celeb-DF-v2\\Celeb-synthesis\\frames\\00001\\002.png" in text
     assert f"tried for the first: {absent.path}" in text
     assert "--path-map 'Celeb-DF-v2\\Celeb-synthesis=DIR'" in text

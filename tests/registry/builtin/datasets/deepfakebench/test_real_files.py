@@ -29,7 +29,7 @@ def test_a_malformed_split_that_nobody_asked_for_is_no_error(tmp_path: Path) -> 
     groups = one_set(tmp_path, ("DFDC_Real", "DFDC_Fake"), val=malformed)
     write_json(tmp_path / "DFDC.json", groups)
     assert len(deepfakebench_json_videos(request("dfdc", data_root=tmp_path)).videos) == 2
-    with pytest.raises(DataError, match="is a str; label, split"):
+    with pytest.raises(DataError, match="is a str; a DeepfakeBench JSON nests label, split"):
         deepfakebench_json_videos(request("dfdc", data_root=tmp_path, split="val"))
     with pytest.raises(EmptySplitError, match="splits with videos: test, val"):
         deepfakebench_json_videos(request("dfdc", data_root=tmp_path, split="train"))
@@ -103,5 +103,7 @@ def test_a_name_that_is_no_number_is_told_where_theirs_would_stop(tmp_path: Path
     videos = {"v": {"label": "a_real", "frames": ["./f/frames/v/frame12.png"]}}
     write_json(tmp_path / "a.json", {"a_real": {"test": videos}})
     (video,) = deepfakebench_json_videos(request("a", data_root=tmp_path, min_resolved=0.0)).videos
-    with pytest.raises(DataError, match=r"'frame12.png' is none: DeepfakeBench itself would stop"):
+    with pytest.raises(
+        DataError, match=r"'frame12.png' is not a number: DeepfakeBench itself would stop"
+    ):
         select_frames(video, 1, "deepfakebench")

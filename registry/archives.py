@@ -1,0 +1,237 @@
+"""Files inside tar archives: `shards/a.tar/real/000.png` is one, in an archive on disk or at a URL.
+
+Such a path is read wherever that of a file is. Where a member lies is said by an index beside the
+archive, `a.tar.index.json`, which `bench prepare --shards` writes with a checksum of every member;
+without one the archive's own headers tell, and there are no checksums.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from registry.errors import DataError
+from registry.objects import opened_copy, read_object, url_of
+
+__all__ = [
+    "INDEX",
+    "ArchiveIndex",
+    "Entry",
+    "Inside",
+    "absolute_name",
+    "archive_index",
+    "entry_of",
+    "index_text",
+    "inside",
+    "read_entry",
+    "scanned",
+]
+
+INDEX = ".index.json"  # after the name of an archive
+_TAR = ".tar/"
+_FORMAT = 1
+_OPEN = 64  # indices in memory; frames are read in the order of their archives
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """A member of an archive, which is a path or a URL; `path` is what both are told by."""
+
+    archive: str
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a member lies in its archive; `sha256` is of its bytes, "" where unknown."""
+
+    offset: int
+    size: int
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveIndex:
+    """Members by name; what was said of each sample by its key, where the index says it.
+
+    `size` is that of the archive, `made_of` a fingerprint of what was to go into it.
+    """
+
+    size: int
+    entries: Mapping[str, Entry]
+    samples: Mapping[str, Mapping[str, Any]] | None = None
+    made_of: str = ""
+
+
+def inside(path: Path) -> Inside | None:
+    """The member that a path stands for; None for a file or a folder."""
+    text = path.as_posix()
+    at = text.find(_TAR)
+    while at >= 0:
+        cut = at + len(_TAR)
+        archive, name = text[: cut - 1], text[cut:]
+        if url := url_of(archive):
+            return Inside(url, name, path)
+        if not _is_folder(archive):
+            return Inside(archive, name, path)
+        at = text.find(_TAR, cut)
+    return None
+
+
+def absolute_name(path: Path) -> str:
+    """The path from the root, or the URL: the same wherever a run is started."""
+    return url_of(path) or str(path.absolute())
+
+
+def entry_of(member: Inside) -> Entry | None:
+    """Where a member lies; None where its archive has none of that name.
+
+    A DataError where the archive cannot be read.
+    """
+    with _told_by(member.path):
+        return archive_index(member.archive).entries.get(member.name)
+
+
+def read_entry(member: Inside) -> bytes:
+    """The bytes of a member; a DataError where they cannot be had or are others than indexed."""
+    entry = entry_of(member)
+    if entry is None:
+        raise DataError(f"cannot read {member.path}: its archive has no such file")
+    with _told_by(member.path), _opened(member.archive) as file:
+        file.seek(entry.offset)
+        data = file.read(entry.size)
+    if len(data) != entry.size:
+        raise DataError(f"cannot read {member.path}: its archive is cut short")
+    if entry.sha256 not in {"", hashlib.sha256(data).hexdigest()}:
+        raise DataError(
+            f"cannot read {member.path}: it is not what the index of its archive says; the archive"
+            " is damaged, or was changed after its index"
+        )
+    return data
+
+
+@contextmanager
+def _told_by(path: Path) -> Iterator[None]:
+    """What is wrong with an archive, told as the fault of the member that is asked for."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"cannot read {path}: {error}") from None
+
+
+def archive_index(archive: str) -> ArchiveIndex:
+    """The members of an archive; a DataError where it is missing or damaged."""
+    index = _index(archive, of_archive := _stamp(archive), _stamp(archive + INDEX))
+    if of_archive is not None and of_archive[0] != index.size:
+        raise DataError(
+            f"cannot read {archive}: it has {of_archive[0]} bytes, and {index.size} by its index;"
+            " one of the two is of another run, or was not copied whole"
+        )
+    return index
+
+
+def scanned(archive: str) -> ArchiveIndex:
+    """The members of an archive by its headers."""
+    try:
+        with _opened(archive) as file, tarfile.open(fileobj=file, mode="r:") as tar:
+            entries = {
+                each.name.removeprefix("./"): Entry(each.offset_data, each.size)
+                for each in tar
+                if each.isfile()
+            }
+            size = file.seek(0, 2)
+    except (tarfile.TarError, OSError, ValueError, OverflowError) as error:
+        raise DataError(f"cannot read {archive}: {error}; it is no tar file, or damaged") from None
+    if any(each.offset + each.size > size for each in entries.values()):
+        raise DataError(f"cannot read {archive}: it is cut short")
+    return ArchiveIndex(size=size, entries=entries)
+
+
+def index_text(index: ArchiveIndex) -> str:
+    """What the file of an index holds: a line for each sample."""
+    samples = [json.dumps([key, values]) for key, values in (index.samples or {}).items()]
+    members = [
+        json.dumps([name, each.offset, each.size, each.sha256])
+        for name, each in index.entries.items()
+    ]
+    head = json.dumps({"format": _FORMAT, "size": index.size, "made_of": index.made_of})[1:-1]
+    return f'{{{head},\n"members": [\n{_lines(members)}],\n"samples": [\n{_lines(samples)}]}}\n'
+
+
+def _lines(rows: Sequence[str]) -> str:
+    return ",\n".join(rows)
+
+
+@functools.lru_cache(maxsize=_OPEN)
+def _index(archive: str, _of_archive: object, _of_index: object) -> ArchiveIndex:
+    """By the stamps of both files, so that one that is changed is looked at again."""
+    try:
+        text = read_object(archive + INDEX) if url_of(archive) else _text_beside(archive)
+    except FileNotFoundError:
+        return scanned(archive)
+    try:
+        return _parsed(json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise DataError(
+            f"cannot read {archive}{INDEX}: {type(error).__name__}: {error}; delete it, or write"
+            " the shards again with `bench prepare --shards`"
+        ) from None
+
+
+def _text_beside(archive: str) -> bytes:
+    try:
+        return Path(archive + INDEX).read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DataError(f"cannot read {archive}{INDEX}: {error.strerror or error}") from None
+
+
+def _parsed(values: Any) -> ArchiveIndex:
+    if values["format"] != _FORMAT:
+        raise ValueError(f"its format is {values['format']}, not {_FORMAT}")
+    entries = {str(name): Entry(int(at), int(n), str(d)) for name, at, n, d in values["members"]}
+    samples = {str(key): dict(each) for key, each in values["samples"]}
+    made_of = str(values["made_of"])
+    return ArchiveIndex(size=int(values["size"]), entries=entries, samples=samples, made_of=made_of)
+
+
+@contextmanager
+def _opened(archive: str) -> Iterator[BinaryIO]:
+    try:
+        if url := url_of(archive):
+            with opened_copy(url) as file:
+                yield file
+        else:
+            with Path(archive).open("rb") as file:
+                yield file
+    except FileNotFoundError:
+        raise DataError(f"cannot read {archive}: there is no such archive") from None
+    except OSError as error:
+        raise DataError(f"cannot read {archive}: {error.strerror or error}") from None
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    """Size and date of a file of this machine; None for others, which are not looked at again."""
+    if url_of(path):
+        return None
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,63 @@
+"""Everything that a run lacks, data sets included, in one list and before torch is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from registry.errors import BenchError, ConfigError, DataError
+from registry.plugins.chosen import Chosen, choose
+from registry.plugins.discovery import Plugins, load_plugins
+from registry.plugins.needs import Absent, check_needs, named_data
+from registry.plugins.specs import DatasetSpec
+from registry.settings.shared import LearningSettings, ModelSettings
+
+__all__ = ["absent_data", "check_ready", "check_run"]
+
+
+def check_ready(config: ModelSettings) -> None:
+    """Raise a BenchError that lists all that `config` names and that is not there."""
+    plugins = load_plugins()
+    check_run(choose(plugins, config), config, plugins)
+
+
+def check_run(chosen: Chosen, config: ModelSettings, plugins: Plugins) -> None:
+    """Check weights, artefacts and data; see `check_needs`."""
+    check_needs(chosen, config, lambda: absent_data(config, plugins))
+
+
+def absent_data(config: ModelSettings, plugins: Plugins) -> Iterator[Absent]:
+    """Find data sets that are certainly not there; nothing is read, listed or downloaded."""
+    for flag, name in named_data(config):
+        try:
+            fault = _fault(name, config, plugins)
+        except BenchError as error:
+            fault = error
+        if fault is not None:
+            yield Absent(error=fault, flag=flag, name=name, needs_root=name in _sets(plugins))
+    if isinstance(config, LearningSettings) and not config.train:
+        without = "no faces to fit on; pass --train DIR (a manifest or folder with real faces)"
+        yield Absent(error=ConfigError(without), flag="--train")
+
+
+def _sets(plugins: Plugins) -> dict[str, DatasetSpec]:
+    found: dict[str, DatasetSpec] = plugins.specs("dataset")
+    return found
+
+
+def _fault(name: str, config: ModelSettings, plugins: Plugins) -> BenchError | None:
+    """Say why a data set is not there; None where it may be."""
+    from registry.data.index import resolve_data  # loads numpy and OpenCV: only where it is asked
+
+    spec, request = resolve_data(name, getattr(config, "split", "test"), plugins)
+    root = getattr(config, "data_root", None)
+    if request.root is not None or not spec.needs:
+        return None
+    if root is not None:
+        gone = not Path(root).expanduser().exists()
+        return DataError(f"no folder {root}; check --data-root DIR") if gone else None
+    if name in _sets(plugins):
+        return ConfigError(f"data set {name!r} needs --data-root DIR: {spec.needs}")
+    if request.name.startswith(("/", ".", "~")):
+        return DataError(f"no such file or folder: {request.name}")
+    return None  # a name that its reader may find or download

@@ -1,0 +1,263 @@
+"""Objects of stores that `fsspec` knows (s3://, gs://, ...), read from their start to their end.
+
+What a network does in between is made up for: a read that fails goes on, after a pause, from the
+byte that it had reached. A few objects are held as files of this process, for those who read parts
+of them.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import importlib.util
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from registry.console import byte_count, tell
+from registry.errors import ConfigError, DataError
+from registry.leftovers import scratch_folder
+
+__all__ = [
+    "Transfers",
+    "object_names",
+    "opened_copy",
+    "read_object",
+    "told_transfers",
+    "transfers",
+    "url_of",
+]
+
+# Of two letters at least: `C:/` is a drive. A Path makes `s3:/bucket` of `s3://bucket`.
+_URL = re.compile(r"((?:[a-z0-9+.-]+::)*[a-z][a-z0-9+.-]+):/+")
+_BLOCK = 8 << 20  # bytes asked for at once
+_TRIES = 5  # without a byte in between
+_PAUSE = 0.5  # seconds after the first failure; twice as many after each further one
+_MOST_COPIES = 4  # files at a time; frames are read in the order of their archives
+
+
+@dataclass(frozen=True, slots=True)
+class Transfers:
+    """What this process has read from stores: objects, their bytes, and reads that failed."""
+
+    objects: int = 0
+    bytes: int = 0
+    retries: int = 0
+
+
+def url_of(path: Path | str) -> str:
+    """The URL that a path or a text stands for; "" for one of this machine."""
+    text = path if isinstance(path, str) else path.as_posix()
+    found = _URL.match(text)
+    return f"{found[1]}://{text[found.end() :]}" if found else ""
+
+
+def read_object(url: str) -> bytes:
+    """All of a small object; FileNotFoundError where there is none, else a DataError says why."""
+    return b"".join(_blocks(url))
+
+
+@contextmanager
+def opened_copy(url: str) -> Iterator[BinaryIO]:
+    """An object as an open file, fetched whole when it is first asked for.
+
+    FileNotFoundError where there is none, else a DataError says why it cannot be had.
+    """
+    with _copies.opened(url) as file:
+        yield file
+
+
+def object_names(pattern: str) -> list[str]:
+    """URLs of the objects that a pattern with `*` stands for, in order; a DataError as above."""
+    last: Exception | None = None
+    for attempt in range(_TRIES):
+        _pause(attempt)
+        try:
+            store, path = _store(pattern)
+            return sorted(url_of(str(store.unstrip_protocol(name))) for name in store.glob(path))
+        except (ConfigError, DataError):
+            raise
+        except Exception as error:  # noqa: BLE001 - of whatever client a store has
+            last = error
+    raise _unreadable(pattern, last)
+
+
+def transfers() -> Transfers:
+    """What has been read up to now."""
+    return _counted.total
+
+
+@contextmanager
+def told_transfers() -> Iterator[None]:
+    """Say at the end of the block what was read in it, if anything was."""
+    before = transfers()
+    try:
+        yield
+    finally:
+        now = transfers()
+        read, retries = now.bytes - before.bytes, now.retries - before.retries
+        if read or retries:
+            what = f"{byte_count(read)} in {now.objects - before.objects} objects"
+            tell(f"note: read from object stores: {what}, retries: {retries}")
+
+
+# --- reading ----------------------------------------------------------------------------------
+
+
+class _Count:
+    """Adds up transfers of several threads; what could not be read, by URL."""
+
+    def __init__(self) -> None:
+        self.total = Transfers()
+        self._lock = threading.Lock()
+        self.faults: dict[str, DataError] = {}  # thousands of frames must not each wait anew
+
+    def add(self, objects: int = 0, read: int = 0, retries: int = 0) -> None:
+        """Count one more of something."""
+        with self._lock:
+            was = self.total
+            self.total = Transfers(was.objects + objects, was.bytes + read, was.retries + retries)
+
+
+_counted = _Count()
+
+
+def _blocks(url: str) -> Iterator[bytes]:
+    """The bytes of an object in order; those that are read are not asked for again."""
+    if url in _counted.faults:
+        raise _counted.faults[url]
+    done, failed = 0, 0
+    last: Exception | None = None
+    while failed < _TRIES:
+        _pause(failed)
+        try:
+            with _opened(url) as source:
+                source.seek(done)
+                while block := source.read(_BLOCK):
+                    done, failed = done + len(block), 0
+                    _counted.add(read=len(block))
+                    yield block
+                _check_whole(source, done)
+            _counted.add(objects=1)
+            return
+        except (FileNotFoundError, ConfigError):
+            raise
+        except PermissionError as error:
+            last = error
+            break
+        except Exception as error:  # noqa: BLE001 - of whatever client a store has
+            last, failed = error, failed + 1
+            _counted.add(retries=int(failed < _TRIES))
+    _counted.faults[url] = _unreadable(url, last)
+    raise _counted.faults[url]
+
+
+def _check_whole(source: Any, done: int) -> None:
+    size = getattr(source, "size", None)
+    if isinstance(size, int) and done < size:
+        raise EOFError(f"it ended after {done} of {size} bytes")
+
+
+def _pause(failed: int) -> None:
+    if failed:
+        time.sleep(_PAUSE * 2 ** (failed - 1))
+
+
+def _unreadable(url: str, error: Exception | None) -> DataError:
+    """No advice to try again for what another try cannot change."""
+    text = " ".join(str(error).split())[:300]
+    often = "" if isinstance(error, PermissionError) else f" after {_TRIES} tries"
+    return DataError(f"cannot read {url}{often}: {type(error).__name__}: {text}")
+
+
+def _opened(url: str) -> Any:
+    store, path = _store(url)
+    return store.open(path, "rb", block_size=_BLOCK)
+
+
+def _store(url: str) -> tuple[Any, str]:
+    """The file system of a URL, and the path in it; a ConfigError where a package is missing."""
+    if not _has_fsspec():
+        raise ConfigError(
+            f"{url} is read by the package fsspec, which is not installed:"
+            " pip install 'lesb-plugin[remote]'"
+        )
+    from fsspec.core import url_to_fs
+
+    try:
+        store, path = url_to_fs(url)
+    except (ImportError, ValueError) as error:  # no package for this store; no such protocol
+        raise ConfigError(f"{url} cannot be read here: {error}") from None
+    return store, str(path)
+
+
+def _has_fsspec() -> bool:
+    try:
+        return importlib.util.find_spec("fsspec") is not None
+    except ValueError:  # a module that was switched off
+        return False
+
+
+# --- copies -----------------------------------------------------------------------------------
+
+
+class _Copies:
+    """Objects as files of this process, the last few that were used; safe for threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._fetching: dict[str, threading.Lock] = {}
+        self._files: OrderedDict[str, Path] = OrderedDict()
+        self._number = 0
+
+    @contextmanager
+    def opened(self, url: str) -> Iterator[BinaryIO]:
+        with self._lock:
+            one_at_a_time = self._fetching.setdefault(url, threading.Lock())
+        with one_at_a_time:
+            file = self._fetched(url)
+        with file:
+            yield file
+
+    def _fetched(self, url: str) -> BinaryIO:
+        """An open file: it can be read to its end though it may be taken away meanwhile."""
+        with self._lock:
+            if url in self._files:
+                self._files.move_to_end(url)
+                return self._files[url].open("rb")
+            self._number += 1
+            path = _folder() / f"{self._number}"
+        try:
+            with path.open("wb") as file:
+                for block in _blocks(url):
+                    file.write(block)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return self._added(url, path)
+
+    def _added(self, url: str, path: Path) -> BinaryIO:
+        with self._lock:
+            file = path.open("rb")
+            self._files[url] = path
+            while len(self._files) > _MOST_COPIES:
+                _, oldest = self._files.popitem(last=False)
+                oldest.unlink(missing_ok=True)
+        return file
+
+
+_copies = _Copies()
+
+
+@functools.cache
+def _folder() -> Path:
+    folder = ExitStack()
+    path = folder.enter_context(scratch_folder("objects"))
+    atexit.register(folder.close)
+    return path

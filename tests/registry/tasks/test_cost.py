@@ -1,0 +1,130 @@
+"""A stage is measured to cost what it does: a network that works for a known time."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import registry.tasks.cost
+from registry import Crop, DetectorContext, DetectorSpec, ExplainerSpec, Explanation, Scores
+from registry.builtin.commands.cost import _duration
+from registry.cli import main
+from registry.errors import DataError
+from registry.plugins.discovery import Plugins, load_plugins
+from registry.settings.tasks import CostConfig
+from registry.tasks.cost import measure_cost
+from tests.shared.still_backbone import write_data
+
+
+def burn(seconds: float) -> None:
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
+class Slow:
+    """Ten milliseconds of work per crop for an embedding, two for its score, five for a map."""
+
+    encoder = "slow"
+
+    def __init__(self, context: DetectorContext) -> None:
+        self.context = context
+
+    def embed(self, crops: Sequence[Crop]) -> NDArray[np.float32]:
+        burn(0.010 * len(crops))
+        return np.zeros((len(crops), 32), np.float32)
+
+    def score_embeddings(self, embeddings: NDArray[np.float32]) -> Scores:
+        burn(0.002 * len(embeddings))
+        return Scores(fake=embeddings[:, 0].astype(np.float64))
+
+    def score(self, crops: Sequence[Crop]) -> Scores:
+        return self.score_embeddings(self.embed(crops))
+
+
+def mapped(crops: Sequence[Crop]) -> list[Explanation]:
+    burn(0.005 * len(crops))
+    return [Explanation(maps={"face": np.zeros((8, 8), np.float32)}) for _ in crops]
+
+
+@pytest.fixture
+def config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """What is measured on 12 images."""
+    extra = [
+        DetectorSpec(name="slow", summary="-", build=Slow, needs_backbone=False),
+        ExplainerSpec(name="mapped", summary="-", build=lambda *_: mapped),
+    ]
+    plugins = Plugins(records=(*load_plugins().records, *extra))
+    monkeypatch.setattr(registry.tasks.cost, "load_plugins", lambda: plugins)
+    data = write_data(tmp_path / "data")
+
+    def _config(**settings: Any) -> CostConfig:
+        usual: dict[str, Any] = {
+            "detector": "slow", "dataset": (str(data),), "crop_from": "frame", "sample": 12,
+            "quiet": True, "batch_size": 4, "cores": 2, "processes": (1, 8),
+        }  # fmt: skip
+        return CostConfig(**{**usual, **settings})
+
+    return _config
+
+
+@pytest.mark.slow
+def test_each_stage_costs_what_it_does(config: Any, tmp_path: Path) -> None:
+    cost = measure_cost(config(explainer="mapped"))
+    seconds = {name: each.seconds for name, each in cost.stages.items()}
+    assert list(seconds) == ["decode", "crop", "forward", "heads", "maps"]
+    assert seconds["forward"] == pytest.approx(0.010, rel=0.2)
+    assert 0.002 <= seconds["heads"] <= 0.005  # and the table
+    assert seconds["maps"] == pytest.approx(0.005, rel=0.2)
+    assert 0 < seconds["decode"] < 0.01
+    size = {name: each.bytes for name, each in cost.stages.items()}
+    files = [path.stat().st_size for path in (tmp_path / "data").glob("*.png")]
+    assert size["decode"] == sum(files) // 12
+    assert size["forward"] == 32 * 4 + 4  # and the sharpness
+    assert size["maps"] == 8 * 8 * 4
+    one, eight = cost.forecasts
+    assert (one.processes, eight.processes, one.images) == (1, 8, 3_000_000)
+    assert (one.busiest, one.rate * 8) == ("forward", pytest.approx(eight.rate))
+
+
+@pytest.mark.slow
+def test_the_command_prints_both_tables_or_json(
+    config: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["cost", "--detector", "slow", "--dataset", str(tmp_path / "data"), "--crop-from"]
+    line += ["frame", "--sample", "4", "--images", "1000", "--processes", "2", "--quiet"]
+    with pytest.MonkeyPatch.context() as patch:
+        plugins = registry.tasks.cost.load_plugins()
+        for module in ("registry.cli.detector_flags", "registry.plugins.needs"):
+            patch.setattr(f"{module}.load_plugins", lambda: plugins)
+        assert main(line) == 0
+        text = capsys.readouterr().out
+        assert main([*line, "--json"]) == 0
+    assert "ms per image" in text
+    assert "foretold for 1,000 images" in text
+    found = json.loads(capsys.readouterr().out)
+    assert found["forecasts"][0]["processes"] == 2
+    assert found["stages"]["forward"]["seconds"] > 0
+
+
+@pytest.mark.slow
+def test_data_without_a_face_is_told(config: Any, tmp_path: Path) -> None:
+    for path in (tmp_path / "data").glob("*.png"):
+        path.write_bytes(b"none")
+    with pytest.raises(DataError, match=r"none of 12 frames gave a face: .*; name other data"):
+        measure_cost(config())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(4.4, "4 s"), (75, "1 min 15 s"), (7200, "2 h 0 min"), (200_000, "2 d 7 h")],
+)
+def test_times_are_told_in_two_units(seconds: float, text: str) -> None:
+    assert _duration(seconds) == text
