@@ -110,7 +110,7 @@ def told_transfers() -> Iterator[None]:
 # --- reading ----------------------------------------------------------------------------------
 
 
-class _Count:
+class _TransferCount:
     """Adds up transfers of several threads; what could not be read, by URL."""
 
     def __init__(self) -> None:
@@ -125,7 +125,7 @@ class _Count:
             self.total = Transfers(was.objects + objects, was.bytes + read, was.retries + retries)
 
 
-_counted = _Count()
+_counted = _TransferCount()
 
 
 def _blocks(url: str) -> Iterator[bytes]:

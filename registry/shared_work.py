@@ -60,14 +60,14 @@ def shared_bar(
         if rank.count == 1:
             yield advance
             return
-        count = _Count(f"bar/{next(_numbers)}", advance)
+        count = _SharedCount(f"bar/{next(_numbers)}", advance)
         yield count
         count.send()
         wait_for_all(count.show)
         count.show()
 
 
-class _Count:
+class _SharedCount:
     """Items of this rank that the others do not know of yet, and those that the bar shows."""
 
     def __init__(self, name: str, bar: ProgressBar) -> None:

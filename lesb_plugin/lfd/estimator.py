@@ -167,7 +167,7 @@ def _by_part(groups: Mapping[str, Group]) -> dict[str, list[Any]]:
     if not isinstance(groups, Mapping):
         raise TypeError(
             "groups must map names of parts to embeddings (N, M, d) of N samples with M"
-            f" variants each, for example {'eyes': embeddings}; got a"
+            f" variants each, for example {{'eyes': embeddings}}; got a"
             f" {type(groups).__name__}"
         )
     if not groups:

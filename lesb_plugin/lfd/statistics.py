@@ -43,14 +43,14 @@ class Statistics:
         self.faces = 0
         self.skipped: list[Skipped] = []
         self.clock = Clock()
-        self._pending: list[_Face] = []
+        self._pending: list[_FaceVariants] = []
 
     @property
     def mean(self) -> NDArray[np.float64]:
         """Return the mean embedding c of the unchanged faces (Eq. 6), (d,)."""
         return self.clean_sum / self.faces
 
-    def add(self, face: _Face) -> None:
+    def add(self, face: _FaceVariants) -> None:
         self._pending.append(face)
         if len(self._pending) * face.variants.shape[1] >= BLOCK_ROWS:
             self.flush()
@@ -132,7 +132,7 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class _Face:
+class _FaceVariants:
     """Embeddings of one face: `clean` (d,), `variants` (K, M, d)."""
 
     clean: NDArray[np.float32]
@@ -141,10 +141,10 @@ class _Face:
 
 def _faces(
     embedder: Embedder, dataset: VariantDataset, workers: int, clock: Clock
-) -> Iterator[_Face | Skipped]:
+) -> Iterator[_FaceVariants | Skipped]:
     items = load_in_order(dataset, workers)
     for _ in dataset.samples:
-        embedded: list[_Face] = []
+        embedded: list[_FaceVariants] = []
         skipped: Skipped | None = None
         for _ in range(dataset.items_per_sample):
             with clock.measure("waiting"):
@@ -158,11 +158,13 @@ def _faces(
         yield skipped or _joined(embedded)
 
 
-def _joined(pieces: list[_Face]) -> _Face:
-    return _Face(pieces[0].clean, np.concatenate([piece.variants for piece in pieces], axis=1))
+def _joined(pieces: list[_FaceVariants]) -> _FaceVariants:
+    return _FaceVariants(
+        pieces[0].clean, np.concatenate([piece.variants for piece in pieces], axis=1)
+    )
 
 
-def _embed(embedder: Embedder, item: Variants) -> _Face:
+def _embed(embedder: Embedder, item: Variants) -> _FaceVariants:
     parts, count = item.images.shape[:2]
     flat = item.images.reshape(-1, *item.clean.shape)  # (K m, S, S, 3)
     embeddings = embedder(np.concatenate([item.clean[None], flat]))  # (1 + K m, d)
@@ -171,4 +173,4 @@ def _embed(embedder: Embedder, item: Variants) -> _Face:
             f"backbone {embedder.backbone.name!r} gives NaN or infinite embeddings for {item.key}; "
             "check its weights, or use --precision float32"
         )
-    return _Face(embeddings[0], embeddings[1:].reshape(parts, count, -1))
+    return _FaceVariants(embeddings[0], embeddings[1:].reshape(parts, count, -1))

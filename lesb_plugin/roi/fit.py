@@ -85,7 +85,7 @@ def encode_fakes(
     Of several ranks each encodes its own faces; the first gets all of them, the others None.
     """
     encode = RoiEncoder(context.embedder, regions)
-    found: list[_Face | Skipped] = []
+    found: list[_FacePairs | Skipped] = []
     faults: list[Skipped] = []
     label = f"pseudo-fakes ({split})"
     with scratch_folder("fit") as scratch:
@@ -106,7 +106,7 @@ def encode_fakes(
 
 
 @dataclass(frozen=True, slots=True)
-class _Face:
+class _FacePairs:
     """What the encoder gave for a face and its pairs, and what is known of them."""
 
     rows: NDArray[np.float32]
@@ -116,16 +116,18 @@ class _Face:
     example: PartViews | None
 
 
-def _face(encode: RoiEncoder, item: PartViews, *, example: bool) -> _Face | Skipped:
+def _face(encode: RoiEncoder, item: PartViews, *, example: bool) -> _FacePairs | Skipped:
     rows = encode(item.images, item.landmarks)
     if not np.isfinite(rows).all():
         return _skipped(encode, item)
     blurs = [sharpness(image) for image in item.images]
-    return _Face(rows, item.labels, item.families, blurs, item.first_pair() if example else None)
+    return _FacePairs(
+        rows, item.labels, item.families, blurs, item.first_pair() if example else None
+    )
 
 
-def _joined(found: list[_Face | Skipped], split: str, max_errors: float) -> Encoded:
-    faces = [each for each in found if isinstance(each, _Face)]
+def _joined(found: list[_FacePairs | Skipped], split: str, max_errors: float) -> Encoded:
+    faces = [each for each in found if isinstance(each, _FacePairs)]
     skipped = tuple(each for each in found if isinstance(each, Skipped))
     check_skipped(skipped, len(found), max_errors)
     if not faces:

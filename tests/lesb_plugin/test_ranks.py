@@ -218,7 +218,7 @@ def assert_same_training(one: Path, other: Path) -> None:
 def test_ranks_resume_exactly_and_only_as_many_as_began(folder: Path, trained: Path) -> None:
     line = [*normed(folder), "--out", str(folder / "resumed")]
     stopped = ranks(folder, *line, "--minutes", "0")
-    assert "stopped after 1 steps (the minutes are over)" in stopped
+    assert "stopped after 1 steps (the time is up)" in stopped
     alone = [sys.executable, *BENCH, *line, "--resume"]
     done = run(alone, environment(folder / "plugin"))
     assert done.returncode == 2

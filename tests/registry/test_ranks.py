@@ -75,7 +75,9 @@ def test_each_rank_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None
         "cuda:1", "cuda:1", "cuda:0", "cpu"
     ]  # fmt: skip
     monkeypatch.setenv("LOCAL_RANK", "2")
-    with pytest.raises(ConfigError, match=r"'cuda:2' is not available.*there is cpu, cuda, cuda:0"):
+    with pytest.raises(
+        ConfigError, match=r"'cuda:2' is not available.*available: cpu, cuda, cuda:0"
+    ):
         resolve_device("auto")
     monkeypatch.delenv("RANK")
     assert resolve_device("auto") == "cuda"

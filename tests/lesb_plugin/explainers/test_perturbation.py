@@ -160,5 +160,5 @@ def test_too_many_parts_are_an_error(mouth: MeanColour) -> None:
     nine = tuple(Region(f"part{k}", ((30, 33, 36),)) for k in range(9))
     detector = MeanColour(mouth.mask)
     detector.regions = RegionSet(parts=nine, jitter=STILL)  # type: ignore[attr-defined]
-    with pytest.raises(ConfigError, match="9 parts have 512 sets"):
+    with pytest.raises(ConfigError, match="9 parts have 512 subsets"):
         build_shapley(detector)

@@ -132,7 +132,7 @@ def test_every_group_of_the_shipped_psi_changes_images():
             UnknownNameError,
             "argument of ImageCompression named 'quality_lower'.*quality_range",
         ),
-        ({"g": [{"name": "Sharpen", "alpha": "x"}]}, ConfigError, "'g': Sharpen refuses.*alpha"),
+        ({"g": [{"name": "Sharpen", "alpha": "x"}]}, ConfigError, "'g': Sharpen rejects.*alpha"),
         (
             {"g": [{"name": "OneOf", "p": 1.0}]},
             ConfigError,

@@ -249,7 +249,7 @@ def test_a_device_that_is_there_is_taken_by_name(machine: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("cuda:1", "device 'cuda:1' is not available .* there is cpu, cuda, cuda:0"),
+        ("cuda:1", "device 'cuda:1' is not available .* available: cpu, cuda, cuda:0"),
         ("mps", "device 'mps' is not available"),
         ("gpu", "device is 'gpu'; .*known: auto, cpu, cuda, mps, and cuda:N"),
         ("cuda:x", "device is 'cuda:x'"),

@@ -266,7 +266,7 @@ def test_a_missing_predictor_is_told_at_once(tmp_path: Path) -> None:
 
 
 def test_a_landmarker_that_breaks_its_contract_is_a_plugin_error(frame: Frame) -> None:
-    with pytest.raises(PluginError, match=r"'wrong' .* shape \(5, 2\); \(68, 2\)"):
+    with pytest.raises(PluginError, match=r"'wrong' .* shape \(5, 2\); expected \(68, 2\)"):
         reader_of(plugins=specs(), landmarker="wrong").read(frame)
     with pytest.raises(PluginError, match=r"'bad' .* failed: RuntimeError: out of cheese"):
         reader_of(plugins=specs(), landmarker="bad").read(frame)

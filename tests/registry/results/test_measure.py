@@ -180,7 +180,7 @@ def test_a_video_with_two_labels_methods_or_identities_is_refused(
 
 
 def test_a_face_that_comes_twice_is_refused() -> None:
-    with pytest.raises(DataError, match=r"two rows are the same face: .*'video': 'v'"):
+    with pytest.raises(DataError, match=r"two rows are for the same face: .*'video': 'v'"):
         aggregate(table([row(), row(video="w"), row()]), settings())
 
 

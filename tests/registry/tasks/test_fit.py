@@ -147,7 +147,7 @@ def test_an_artefact_is_found_under_the_name_that_its_fit_gave_it(data: Path) ->
     assert report.artefact.name == "model.bin"
     assert artefact_file(report.artefact.parent) == report.artefact
     assert artefact_file(report.artefact) == report.artefact
-    with pytest.raises(ConfigError, match=r"model\.bin exists already; pass --overwrite"):
+    with pytest.raises(ConfigError, match=r"model\.bin already exists; pass --overwrite"):
         _fit(data, detector="named")
     report.artefact.unlink()
     with pytest.raises(DataError, match=r"no artefact at .*model\.bin"):

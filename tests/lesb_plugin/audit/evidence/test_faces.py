@@ -126,7 +126,7 @@ def test_faces_that_cannot_be_used_are_told_of(folder: Path) -> None:
     rows = ("0.png,0,a,,,,0.npy", "0_fake.png,1,a,x,chin,,0.npy", "1.png,0,b,,,,1.npy")
     found = read(folder, *rows)
     assert len(found.faces) == 2
-    assert "region 'chin' names no part" in found.failed[0]
+    assert "region 'chin' is not a part" in found.failed[0]
     with pytest.raises(DataError, match=r"1 of 3 faces cannot be used.*chin"):
         read(folder, *rows, max_errors=0.1)
 

@@ -494,7 +494,7 @@ def test_what_cannot_be_labelled_or_told_apart_is_an_error(
         ),
         ((tmp_path / "data",), {}, "this data has its own labels"),
         ((tmp_path / "empty",), {}, "no video or image"),
-        ((clips / "a.mp4",), {"name": "a/b"}, "--name 'a/b' may hold"),
+        ((clips / "a.mp4",), {"name": "a/b"}, "--name 'a/b' may contain"),
     ]
     for inputs, options, reason in cases:
         with pytest.raises(BenchError, match=reason):
