@@ -89,8 +89,8 @@ def _remembered(backbone: Backbone, device: str, batch_size: int) -> str:
     images = np.random.default_rng(0).integers(0, 256, (batch_size, size, size, 3), np.uint8)
     ratios = _ratios(runs, images)
     chosen = fastest(ratios)
-    shown = ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
-    tell(f"note: --backend auto takes {chosen}; time of a batch over that of torch: {shown}")
+    listed = ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
+    tell(f"note: --backend auto takes {chosen}; time of a batch over that of torch: {listed}")
     write_text(path, json.dumps({"backend": chosen, "ratios": ratios}))
     return chosen
 

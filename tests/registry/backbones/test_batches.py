@@ -35,11 +35,11 @@ def crops(count: int) -> np.ndarray:
 
 
 def test_a_batch_is_halved_until_it_fits_and_nothing_is_lost() -> None:
-    backbone, told = Cramped(3), list[int]()
-    embedder = Embedder(backbone, batch_size=16, on_smaller=told.append)
+    backbone, smaller = Cramped(3), list[int]()
+    embedder = Embedder(backbone, batch_size=16, on_smaller=smaller.append)
     images = crops(7)
     np.testing.assert_allclose(embedder(images), Embedder(TinyBackbone())(images), atol=1e-6)
-    assert told == [8, 4, 2]
+    assert smaller == [8, 4, 2]
     assert backbone.sizes == [2, 2, 2, 1]
     backbone.sizes.clear()
     _, maps = embedder.with_map(images)
