@@ -30,6 +30,8 @@ def file_facts(path: Path) -> dict[str, str]:
     Nothing of this is proof: whoever changes a picture can write whatever he likes.
     """
     found: dict[str, str] = {}
+    if not path.is_file():  # a pipe would never end
+        return found
     for read in (_bytes_of, _film if is_video(path) else _picture, _credentials):
         try:
             with reading(path):

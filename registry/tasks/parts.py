@@ -122,7 +122,7 @@ def _check_complete(parts: Sequence[_Stored]) -> None:
     missing = [str(number) for number in range(1, count + 1) if number not in seen]
     if missing:
         raise ConfigError(
-            f"of {count} shards, {', '.join(missing)} is missing; name its folder too"
+            f"missing shards of {count}: {', '.join(missing)}; name their folders too"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 from dataclasses import replace
 from hashlib import sha256
@@ -106,3 +107,10 @@ def test_a_missing_archive_is_told_with_the_member(archive: Path) -> None:
     archive.unlink()
     with pytest.raises(DataError, match=r"cannot read .*1\.png: .*there is no such archive"):
         read_file(archive / "x/1.png")
+
+
+@pytest.mark.parametrize("end", ["", INDEX])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, end: str) -> None:
+    os.mkfifo(tmp_path / f"a.tar{end}")
+    with pytest.raises(DataError, match=r"a\.tar.*: it is not a file"):
+        archive_index(str(tmp_path / "a.tar"))

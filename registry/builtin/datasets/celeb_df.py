@@ -11,6 +11,7 @@ from registry.builtin.datasets.splits import root_of
 from registry.contracts.types import DatasetRequest, VideoIndex
 from registry.data.media import scan_folder
 from registry.errors import DataError, EmptySplitError
+from registry.files import refuse_special
 
 __all__ = ["celeb_df_videos", "recognises_celeb_df"]
 
@@ -44,6 +45,7 @@ def celeb_df_videos(request: DatasetRequest) -> VideoIndex:
 
 def _listed(root: Path) -> Iterator[Listed]:
     path = root / _LIST
+    refuse_special(path)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:

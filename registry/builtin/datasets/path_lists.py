@@ -15,6 +15,7 @@ from registry.builtin.datasets.tally import FileTally
 from registry.contracts.types import DatasetRequest, Frame, Video, VideoIndex
 from registry.data.videos import is_video
 from registry.errors import DataError, EmptySplitError
+from registry.files import refuse_special
 
 __all__ = ["path_list_videos", "recognises_path_lists"]
 
@@ -83,6 +84,7 @@ class _Lines:
 
 def _videos(path: Path) -> Iterator[_Lines]:
     """Lines grouped by what they are frames of, in the order of the list."""
+    refuse_special(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

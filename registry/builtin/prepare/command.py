@@ -26,7 +26,7 @@ from registry.builtin.prepare.options import PrepareConfig
 from registry.cli.flags import add_config_flags, given_flags
 from registry.console import print_table, say
 from registry.plugins.discovery import load_plugins
-from registry.ranks import first_goes_first, this_rank
+from registry.ranks import first_goes_first
 from registry.settings.load import resolve
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def run_prepare(args: argparse.Namespace) -> int:
     if summary is None:
         return 0
     _print(summary, config)
-    if config.shards and this_rank().first:
+    if config.shards:
         _pack(summary, config)
     return int(not summary.has_crops)
 

@@ -241,7 +241,7 @@ def test_parts_that_nobody_audited_are_said_to_be_so_beside_the_pictures(
         " face was changed. To audit them on fakes whose changed parts are known: bench audit"
         " --detector lesb_roi --backbone tiny --dataset DATA --keep"
     )
-    assert f"note: {said['words']}" in err
+    assert f"note: {said['line']}\n" in err
     assert "The parts of lesb_roi have not been audited (" in page(tmp_path)
     assert said["words"] in page(tmp_path).partition('id="audit"')[2]
 
@@ -252,7 +252,10 @@ def test_an_audited_detector_comes_with_how_often_its_parts_are_right(
     audited(copies["lesb_roi"], "lesb_roi", 0.6)
     _, _, err = bench(copies)
     told = "lesb_roi names the changed part first in 65 % [60, 70] of faces"
-    assert told in err
+    short = (
+        "lesb_roi names the changed part first in 65 % [60, 70] of audited fakes (33 % by chance)"
+    )
+    assert f"note: {short}; the whole audit: " in err
     assert told in record(tmp_path)["audit"]["words"]
     assert record(tmp_path)["audit"]["summary"]["right_part"]["low"] == 0.6
     line = page(tmp_path).partition('class="audit-line"')[2].partition("</p>")[0]
@@ -307,7 +310,7 @@ def test_maps_that_are_not_of_the_score_say_what_they_are_of(
 ) -> None:
     bench(copies)
     head = record(tmp_path)["variants"]["head"]
-    of_head = f"of the backbone's own head, which scores {head:.3f}, not to the score above"
+    of_head = f"belongs to the backbone's own head, which scores {head:.3f}, not to the score above"
     assert record(tmp_path)["origin"]["explainer"] == "part_heads"
     assert f"The backbone's own head scores {head:.3f}." in html.unescape(page(tmp_path))
     assert of_head not in html.unescape(page(tmp_path))

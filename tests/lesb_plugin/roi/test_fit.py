@@ -150,7 +150,7 @@ def test_an_artefact_whose_heads_read_other_features_is_refused(
 
 def test_a_crop_without_landmarks_is_refused_with_what_gives_them(report: FitReport) -> None:
     bare = replace(crops(1)[0], landmarks=None, dataset="clips", video="a", frame=7)
-    with pytest.raises(DataError, match=r"clips/a frame 7 lacks.*--landmarks FILE.*--face-detec"):
+    with pytest.raises(DataError, match=r"clips/a frame 7 has none.*--landmarks FILE.*--face"):
         detector(report.artefact).score([bare])
 
 

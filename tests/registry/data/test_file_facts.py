@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -56,3 +57,9 @@ def test_what_is_no_picture_has_a_size_and_nothing_made_up(tmp_path: Path) -> No
     path.write_bytes(np.zeros(300, np.uint8).tobytes())
     assert set(file_facts(path)) == {"file size", "Content Credentials (C2PA)"}
     assert file_facts(tmp_path / "gone.jpg") == {}
+
+
+@pytest.mark.parametrize("name", ["pipe.png", "pipe.mp4"])
+def test_a_pipe_says_nothing_and_is_not_waited_for(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / name)
+    assert file_facts(tmp_path / name) == {}

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -102,7 +108,7 @@ def test_the_command_prints_both_tables_or_json(
     line += ["frame", "--sample", "4", "--images", "1000", "--processes", "2", "--quiet"]
     with pytest.MonkeyPatch.context() as patch:
         plugins = registry.tasks.cost.load_plugins()
-        for module in ("registry.cli.detector_flags", "registry.plugins.needs"):
+        for module in ("registry.cli.detector_flags", "registry.data.needs"):
             patch.setattr(f"{module}.load_plugins", lambda: plugins)
         assert main(line) == 0
         text = capsys.readouterr().out
@@ -120,6 +126,50 @@ def test_data_without_a_face_is_told(config: Any, tmp_path: Path) -> None:
         path.write_bytes(b"none")
     with pytest.raises(DataError, match=r"none of 12 frames gave a face: .*; name other data"):
         measure_cost(config())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no resource usage of children")
+def test_two_processes_do_the_work_that_was_foretold(tmp_path: Path) -> None:
+    """In seconds of a core, which a busy machine does not change much: within a third."""
+    data = _crops(tmp_path / "data", videos=40, per_video=15)
+    flags = ["--dataset", str(data), "--crop-from", "frame", "--threads", "1", "--quiet"]
+    asked = ["--images", "600", "--processes", "2", "--cores", "1", "--sample", "60", "--json"]
+    run = partial(subprocess.Popen, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=PIPE)
+    bench = [sys.executable, "-m", "registry"]
+    text = run([*bench, "cost", *flags, *asked]).communicate()[0]
+    (foretold,) = json.loads(text)["forecasts"]
+    before = _work_of_children()
+    shards = [
+        run([*bench, "eval", *flags, "--no-cache", "--shard", f"{n}/2", "--out", str(tmp_path / n)])
+        for n in "12"
+    ]
+    assert [each.communicate()[0] is not None and each.returncode for each in shards] == [0, 0]
+    measured = _work_of_children() - before
+    assert foretold["core_seconds"] == pytest.approx(measured, rel=1 / 3)
+
+
+def _work_of_children() -> float:
+    import resource
+
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _crops(folder: Path, videos: int, per_video: int) -> Path:
+    """A manifest of square images, some of them in more than one video."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(8):
+        image = cv2.resize(rng.integers(0, 255, (16, 16, 3)).astype(np.uint8), (224, 224))
+        cv2.imwrite(str(folder / f"{number}.png"), image)
+    rows = [
+        f"{(video + frame) % 8}.png,{video % 2},v{video},{frame}"
+        for video in range(videos)
+        for frame in range(per_video)
+    ]
+    (folder / "manifest.csv").write_text("\n".join(["path,label,video,frame", *rows]) + "\n")
+    return folder
 
 
 @pytest.mark.parametrize(

@@ -160,8 +160,8 @@ def test_an_interrupted_part_goes_on_and_is_not_merged_before(
 def test_a_shard_that_is_missing_or_there_twice_is_named(make: Make, tmp_path: Path) -> None:
     one, two, three = shards(make, 3)
     refused: list[tuple[Sequence[Path], str]] = [
-        ([one, three], r"of 3 shards, 2 is missing; name its folder"),
-        ([three], r"there is no 1, 2"),
+        ([one, three], r"missing shards of 3: 2; name their folders"),
+        ([three], r"missing shards of 3: 1, 2;"),
         ([one, two, two, three], r"part2 and .*part2 both hold shard 2/3"),
         ([], "no parts to merge"),
         ([one, evaluate_shard(make("of2"), Shard(2, 2))[1]], r"one of 3 parts.*of2 one of 2"),
@@ -213,7 +213,7 @@ def test_parts_of_other_data_are_refused(make: Make, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"data differs from what .*part1 was scored on"):
         merge_parts(parts, tmp_path / "merged", quiet=True)
     parts[1] = evaluate_shard(make("fewer"), Shard(2, 2))[1]
-    with pytest.raises(ConfigError, match="not of the same data"):
+    with pytest.raises(ConfigError, match="scored on different data"):
         merge_parts(parts, tmp_path / "merged", quiet=True)
 
 

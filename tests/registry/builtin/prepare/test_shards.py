@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import tarfile
 from pathlib import Path
@@ -16,7 +17,9 @@ from registry.builtin.prepare.shards import check_writer, shards_folder, write_s
 from registry.cli import main
 from registry.errors import ConfigError
 from registry.faces.landmark_files import read_landmarks
+from registry.results.predictions import read_predictions
 from tests.shared.crop_store import drawn_store
+from tests.shared.still_backbone import write_data
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
@@ -99,6 +102,29 @@ def test_shards_that_are_none_any_more_are_deleted_and_other_files_stay(tmp_path
     assert len(few) < len(many)
     there = {each.name for each in shards_folder(store).glob("*.tar")}
     assert there == {*(each.name for each in few), "set-own.tar"}
+
+
+@pytest.mark.slow
+def test_the_command_names_the_line_that_scores_its_shards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where it was stopped before, and whatever else is in the folder."""
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    data, out = write_data(tmp_path / "data"), tmp_path / "crops"
+    line = ["prepare", str(data), "--out", str(out), "--crop-from", "landmarks", "--size", "64"]
+    line += ["--workers", "1", "--quiet", "--shards"]
+    assert main(line) == 0
+    before = bytes_of(out / "crops_shards")
+    (out / "crops_shards/crops-test-000000.tar").unlink()
+    assert main(line) == 0
+    assert bytes_of(out / "crops_shards") == before
+    told = capsys.readouterr().out
+    assert f"shards: 1 in {out / 'crops_shards'}" in told
+    scoring = shlex.split(told.rpartition("score: bench ")[2].splitlines()[0])
+    assert f"wds:{out / 'crops_shards'}" in scoring
+    more = ["--detector", "random", "--draws", "0", "--quiet", "--out", str(tmp_path / "run")]
+    assert main([*scoring, *more]) == 0
+    assert read_predictions(tmp_path / "run")[0]["status"].to_pylist() == ["ok"] * 12
 
 
 def test_without_the_package_nothing_is_begun(
