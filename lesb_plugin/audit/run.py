@@ -133,7 +133,7 @@ def run_audit(config: AuditConfig) -> Audit:
     faces = read.faces
     if config.make_edits:
         faces = with_edits(faces, config.edits, config.seed, quiet=config.quiet)
-    subject = Subject(inputs, regions.names, config.batch_size, quiet=config.quiet)
+    subject = Subject(inputs, regions.names, config.batch, quiet=config.quiet)
     rng = np.random.default_rng(config.seed)
     found = collect(subject, faces, regions, rows_wanted, rng)
     collected = time.perf_counter()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +20,8 @@ from registry import (
     BenchError,
     ConfigError,
     Crop,
+    Detector,
+    Embedder,
     Explain,
     ExplainerSpec,
     Explanation,
@@ -99,6 +101,16 @@ class Explained:
         return self.prediction.verdict or FileVerdict()
 
 
+def _of_backend(detector: Detector) -> Iterator[str]:
+    """What another backend than torch has no part in."""
+    embedder = getattr(detector, "embedder", None)
+    if isinstance(embedder, Embedder) and embedder.engine is not None:
+        yield (
+            f"scores are computed by {embedder.backend}, maps that need gradients or inner layers"
+            " by torch"
+        )
+
+
 class Explaining:
     """What explains files, built once for any number of them."""
 
@@ -106,7 +118,7 @@ class Explaining:
         self.predictor = Predictor(config)
         self.config = config = replace(config, detector=self.predictor.name)
         self._counted: dict[str, float] = {}
-        self.notes = self.predictor.notes
+        self.notes = (*self.predictor.notes, *_of_backend(self.predictor.detector))
         self._explain, self.explainer, self._without_maps = _explainer(self.predictor, config)
         self.verdicts = self.predictor.verdicts
         self.map_reals: MapReals = map_reals(self.predictor, self._explain, config)

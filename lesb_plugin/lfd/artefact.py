@@ -182,12 +182,14 @@ def check_fitted_on(fitted: Mapping[str, Any], backbone: Backbone) -> None:
 def check_precision(artefact: Path, fitted: str, embedder: Embedder) -> None:
     """Raise a ConfigError unless embeddings have the precision that the artefact was fitted with.
 
-    bfloat16 moves an embedding by some percent: as much as what the subspaces tell apart.
+    bfloat16 moves an embedding by some percent: as much as what the subspaces tell apart. Backends
+    that compute at one precision agree to a millionth, and may take each other's artefacts.
     """
     if fitted != embedder.precision:
+        backend = {"bfloat16": "bf16", "float16": "fp16"}.get(fitted, "torch")
         raise ConfigError(
             f"{artefact} was fitted at precision {fitted}, not {embedder.precision};"
-            f" pass --precision {fitted}, or fit again"
+            f" pass --backend {backend}, or fit again"
         )
 
 

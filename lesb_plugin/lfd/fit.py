@@ -207,6 +207,7 @@ def _provenance(embedder: Embedder, statistics: Statistics) -> dict[str, Any]:
     return {
         "backbone": describe_backbone(embedder.backbone),
         "precision": embedder.precision,
+        **({} if embedder.engine is None else {"backend": embedder.backend}),
         "images": statistics.faces,
         "skipped": [dataclasses.asdict(skipped) for skipped in statistics.skipped],
         "versions": {"python": platform.python_version(), **versions},

@@ -45,6 +45,7 @@ def record(
     return {
         "backbone": describe_backbone(context.embedder.backbone),
         "precision": context.embedder.precision,
+        **({} if context.embedder.engine is None else {"backend": context.embedder.backend}),
         "head": "own" if model.probe is None else "probe",
         "features": FEATURES,
         "options": asdict(options),

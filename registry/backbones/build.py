@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from registry.backbones.backend_choice import choose_backend
+from registry.backbones.batches import batch_size_of, remember_smaller
 from registry.backbones.device import resolve_device, reuse_freed_memory, warn_if_emulated
 from registry.backbones.protocol import check_protocol
 from registry.backbones.wrapping import wrap_backbone
@@ -23,12 +25,17 @@ def build_embedder(chosen: Chosen, config: ModelSettings) -> Embedder:
     )
     backbone = wrap_backbone(chosen.wrapper, config, bare)
     device = resolve_device(config.device)
-    warn_if_emulated(device, config.precision)
+    backbone = backbone.to(device)
+    batch_size = batch_size_of(config, backbone, device, config.precision)
+    backend = choose_backend(config, backbone, device, batch_size)
+    warn_if_emulated(device, backend.precision)
     return Embedder(
         backbone,
         device=device,
-        precision=config.precision,
-        batch_size=config.batch_size,
+        precision=backend.precision,
+        batch_size=batch_size,
+        engine=backend.engine,
+        on_smaller=remember_smaller(config, backbone, device, config.precision),
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -12,16 +14,31 @@ from registry.contracts.backbone import Backbone, FineBackbone
 from registry.errors import ConfigError, did_you_mean
 from registry.fingerprints import fingerprint
 
-__all__ = ["PRECISIONS", "Embedder", "encoder_fingerprint"]
+__all__ = ["PRECISIONS", "Embedder", "Engine", "encoder_fingerprint"]
 
-PRECISIONS = ("float32", "bfloat16")
+T = TypeVar("T")
+PRECISIONS = ("float32", "bfloat16", "float16")
+
+
+class Engine(Protocol):
+    """What computes a backbone's forward pass in the place of eager torch, in float32."""
+
+    name: str
+
+    def __call__(
+        self, images: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Embeddings (B, d) and finest maps (B, C, h, w) of uint8 RGB crops (B, S, S, 3)."""
 
 
 class Embedder:
     """A backbone on its device, fed with uint8 crops.
 
     `encoder` identifies everything that decides what an embedding is, but the machine; embeddings
-    of equal `encoder` may be shared. `bfloat16` computes under autocast; results are float32.
+    of equal `encoder` may be shared. `bfloat16` and `float16` compute under autocast; results are
+    float32. With an `engine`, embeddings and maps are its; what needs gradients or hooks goes
+    through the backbone, in torch. With `on_smaller`, a batch that the device has no memory for is
+    computed in two halves and `batch_size` stays so; it is called with the new size.
     """
 
     def __init__(
@@ -31,6 +48,8 @@ class Embedder:
         device: str = "cpu",
         precision: str = "float32",
         batch_size: int = 16,
+        engine: Engine | None = None,
+        on_smaller: Callable[[int], None] | None = None,
     ) -> None:
         if precision not in PRECISIONS:
             raise ConfigError(
@@ -43,16 +62,24 @@ class Embedder:
         self.device = torch.device(device)
         self.precision = precision
         self.batch_size = batch_size
-        self.encoder = encoder_fingerprint(backbone, precision)
+        self.engine = engine
+        self._on_smaller = on_smaller
+        computed = precision if engine is None else f"{precision} {engine.name}"
+        self.encoder = encoder_fingerprint(backbone, computed)
+
+    @property
+    def backend(self) -> str:
+        """What computes embeddings, by the name that `--backend` has for it."""
+        if self.engine is not None:
+            return self.engine.name
+        return {"bfloat16": "bf16", "float16": "fp16"}.get(self.precision, "torch")
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embed uint8 RGB crops (B, S, S, 3) as (B, d); NaN is left for the caller to see."""
         self._check(images)
-        embeddings = np.empty((len(images), self.backbone.dim), dtype=np.float32)
-        for start in range(0, len(images), self.batch_size):
-            batch = slice(start, start + self.batch_size)
-            embeddings[batch] = self._embed(images[batch])
-        return embeddings
+        if not len(images):
+            return np.empty((0, self.backbone.dim), dtype=np.float32)
+        return np.concatenate(self._in_batches(self._embed, images))
 
     def with_map(
         self, images: NDArray[np.uint8]
@@ -64,8 +91,7 @@ class Embedder:
         self._check(images)
         if not len(images):
             raise ConfigError("a feature map needs at least one crop")
-        starts = range(0, len(images), self.batch_size)
-        pairs = [self._embed_with_map(images[at : at + self.batch_size]) for at in starts]
+        pairs = self._in_batches(self._embed_with_map, images)
         embeddings, maps = (np.concatenate(arrays) for arrays in zip(*pairs, strict=True))
         return embeddings, maps
 
@@ -78,16 +104,41 @@ class Embedder:
     def pixels(self, images: NDArray[np.uint8]) -> torch.Tensor:
         """Convert uint8 (B, S, S, 3) to the backbone's input, (B, 3, S, S) in [0, 1]."""
         self._check(images)
-        pixels = _tensor(images).to(self.device).permute(0, 3, 1, 2)  # channels last in memory
+        there = _tensor(images)
+        if self.device.type == "cuda":  # copied while the GPU is still busy with the batch before
+            there = there.pin_memory()
+        pixels = there.to(self.device, non_blocking=True).permute(0, 3, 1, 2)  # channels last
         return pixels.float() / 255
 
     def autocast(self) -> torch.autocast:
         """Return the context in which the backbone computes at this precision."""
-        enabled = self.precision == "bfloat16"
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+        half = torch.float16 if self.precision == "float16" else torch.bfloat16
+        return torch.autocast(self.device.type, half, enabled=self.precision != "float32")
+
+    def _in_batches(
+        self, compute: Callable[[NDArray[np.uint8]], T], images: NDArray[np.uint8]
+    ) -> list[T]:
+        """Compute `batch_size` images at a time, fewer where memory runs out."""
+        found: list[T] = []
+        start = 0
+        while start < len(images):
+            size = self.batch_size
+            try:
+                found.append(compute(images[start : start + size]))
+                start += size
+            except torch.OutOfMemoryError:
+                if self._on_smaller is None or size == 1:
+                    raise
+                if self.device.type == "cuda":
+                    torch.cuda.empty_cache()  # what is cached in pieces is of no use to others
+                self.batch_size = size // 2
+                self._on_smaller(self.batch_size)
+        return found
 
     @torch.inference_mode()
     def _embed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if self.engine is not None:
+            return self.engine(images)[0]
         with self.autocast():
             return _array(self.backbone.embed(self.backbone.features(self.pixels(images))))
 
@@ -95,6 +146,8 @@ class Embedder:
     def _embed_with_map(
         self, images: NDArray[np.uint8]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        if self.engine is not None:
+            return self.engine(images)
         backbone = self.backbone
         features_of = (
             backbone.fine_features if isinstance(backbone, FineBackbone) else backbone.features

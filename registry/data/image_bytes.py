@@ -9,10 +9,16 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from registry.errors import DataError
 
-__all__ = ["DamagedImageError", "checked_jpeg", "checked_png"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["DamagedImageError", "checked_jpeg", "checked_png", "plain_jpeg"]
 
 _SCAN, _FILL, _END = 0xDA, 0xFF, b"\xff\xd9"
 _PADDED_END = re.compile(rb"\x00+\xff\xd9")
@@ -20,11 +26,32 @@ _PADDED_END = re.compile(rb"\x00+\xff\xd9")
 _STYLE = ("Unknown Adobe color", "Warning: unknown JFIF", "Invalid SOS parameters")
 _AT_END = re.compile(r"Corrupt JPEG data: \d+ extraneous bytes before marker 0xd9")
 _PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
+_EXIF = b"Exif\0"
+_USUAL = frozenset({"YCbCr", "Gray"})  # colour spaces that every decoder converts alike
 _EXIF_STARTS = (b"II*\0", b"MM\0*")
 
 
 class DamagedImageError(DataError):
     """What is wrong with the bytes of an image, without the name of its file."""
+
+
+def plain_jpeg(data: bytes) -> NDArray[np.uint8] | None:
+    """Decode a JPEG with nothing to mend, no EXIF and usual colours as RGB (H, W, 3); else None.
+
+    One pass gives the pixels, which are those of OpenCV, and says whether there was a warning.
+    """
+    import simplejpeg
+
+    start = _scan_start(data)
+    if data.find(_EXIF, 0, start) >= 0 or data.find(_END, start) < 0:
+        return None
+    try:
+        _, _, coded_as, _ = simplejpeg.decode_jpeg_header(data)
+        if coded_as not in _USUAL:
+            return None
+        return np.asarray(simplejpeg.decode_jpeg(data, colorspace="RGB", strict=True), np.uint8)
+    except ValueError:
+        return None
 
 
 def checked_jpeg(data: bytes) -> bytes:

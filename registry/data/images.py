@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from registry.data.image_bytes import DamagedImageError, checked_jpeg, checked_png
+from registry.data.image_bytes import DamagedImageError, checked_jpeg, checked_png, plain_jpeg
 from registry.data.native_lines import caught_lines
 from registry.data.orientation import apply_exif
 from registry.data.signatures import HEAD, kind_of
@@ -128,7 +128,8 @@ def _is_of_library(line: str) -> bool:
 
 
 def _jpeg(data: bytes) -> NDArray[np.uint8]:
-    return _opencv(checked_jpeg(data))
+    image = plain_jpeg(data)
+    return _opencv(checked_jpeg(data)) if image is None else image
 
 
 def _png(data: bytes) -> NDArray[np.uint8]:

@@ -20,6 +20,7 @@ from registry.faces.clock import StageClock
 from registry.faces.corruptions import Condition
 from registry.faces.crops import LANDMARK_BOX, area, iou, is_too_small, landmark_box
 from registry.faces.landmark_files import read_landmarks, read_landmarks_of
+from registry.faces.tracking import FaceTracker
 from registry.files import expanded, file_sha256
 from registry.fingerprints import fingerprint
 from registry.plugins.chosen import ChosenFaces
@@ -54,7 +55,9 @@ class FaceReader:
     what is random in that is drawn from `seed`. Of the faces that are found those of less than half
     the largest one's area are left out, unless `every_face`; `left_out` counts them by path and
     index of the frame. Images of more than `max_pixels` are refused. Safe to use from threads; a
-    pickled copy builds its detectors anew.
+    pickled copy builds its detectors anew. With `track`, and a face detector that can, faces are
+    searched for where the frame before had them; `start_video` tells that the next frame follows
+    none. One thread then reads all frames of a video, in order.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class FaceReader:
         seed: int = 0,
         every_face: bool = False,
         max_pixels: int = MOST_PIXELS,
+        track: bool = False,
     ) -> None:
         if crop_from not in _CROP_FROM:
             raise ConfigError(
@@ -84,6 +88,8 @@ class FaceReader:
         self._face_detector, self._landmarker = chosen.face_detector, chosen.landmarker
         self._size = _checked_size(self._face_detector, detection_size)
         self._least_area = 0.0 if every_face else _LEAST_AREA
+        # Small faces are not followed from frame to frame.
+        self._tracked_at = self._face_detector.tracked_at if track and not every_face else None
         self.fingerprint: Final = self._fingerprint()
         self.left_out: dict[tuple[Path, int], int] = {}
         self._built = threading.local()
@@ -106,7 +112,14 @@ class FaceReader:
             "face_detector": self._face_detector.name,
             **size,
             "landmarker": self._landmarker.name,
+            **({} if self._tracked_at is None else {"search": "track"}),
         }
+
+    def start_video(self) -> None:
+        """Say that the next frame that this thread reads follows on none that it has read."""
+        tracker = getattr(self._built, "tracker", None)
+        if tracker is not None:
+            tracker.restart()
 
     def read(self, frame: Frame) -> tuple[NDArray[np.uint8], list[Face]]:
         """Read the frame, uint8 RGB (H, W, 3), and its faces, the largest first.
@@ -208,7 +221,11 @@ class FaceReader:
         spec, what = self._face_detector, f"face detector {self._face_detector.name!r}"
         build = spec.build if self._size is None else partial(spec.build, size=self._size)
         detect = self._own("detect", lambda: guarded(what, spec.source, build))
-        return partial(guarded, what, spec.source, detect)
+        called = partial(guarded, what, spec.source, detect)
+        if self._tracked_at is None:
+            return called
+        tracker: FaceTracker = self._own("tracker", partial(FaceTracker, called, self._tracked_at))
+        return tracker
 
     def _with_landmarks(self, image: NDArray[np.uint8], face: Face) -> Face:
         spec, what = self._landmarker, f"landmarker {self._landmarker.name!r}"
@@ -241,6 +258,7 @@ class FaceReader:
             parts += [self._condition.name, self._condition.dose, self._seed]
         if self._max_pixels != MOST_PIXELS:  # else what was refused before would stay refused
             parts.append(self._max_pixels)
+        parts += [] if self._tracked_at is None else ["track", self._tracked_at]
         return fingerprint(parts)
 
 
@@ -251,6 +269,7 @@ def build_reader(
     seed: int = 0,
     *,
     every_face: bool = False,
+    track: bool = False,
 ) -> FaceReader:
     """Build what turns a frame into faces with landmarks, after a condition that `--corrupt`
     names.
@@ -264,6 +283,7 @@ def build_reader(
         predictor=None if config.landmarks is None else expanded(config.landmarks),
         every_face=every_face,
         max_pixels=config.max_pixels,
+        track=track,
     )
 
 

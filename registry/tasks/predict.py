@@ -143,7 +143,8 @@ class Predictor:
             "scored_faces": config.faces,
             "frames": config.frames,
             "frame_policy": config.frame_policy,
-            "precision": config.precision,
+            "precision": config.precision if embedder is None else embedder.precision,
+            "backend": embedder and embedder.backend,
             "seed": config.seed,
         }
 
@@ -203,12 +204,12 @@ class Predictor:
         config, model = self.config, self._model
         units = choose_units(config, videos)
         seconds = {(unit.frame.path, unit.frame.index): unit.frame.seconds for unit in units}
-        pieces = _whole_files(units, config.batch_size)
+        pieces = _whole_files(units, config.batch)
         scorer = Scorer(
             model.detector, model.spec.name, model.spec.source, self._reader, model.crop
         )
         with (
-            closing(scorer.run(pieces, config.batch_size, config.workers)) as steps,
+            closing(scorer.run(pieces, config.batch, config.workers)) as steps,
             progress_bar(
                 config.detector,
                 total=len(units),

@@ -111,7 +111,7 @@ def _scored(by: _Scoring, data: str) -> Scores:
 
 
 def _score(by: _Scoring, crops: Sequence[Crop], data: str) -> Scores:
-    size = min(by.config.batch_size, _BATCH)
+    size = min(by.config.batch, _BATCH)
     batches = [crops[at : at + size] for at in range(0, len(crops), size)]
     scores = [
         by.detector.score(batch)

@@ -168,7 +168,7 @@ def _lime(study: Study, row: int, face: AuditFace) -> _Lime:
     rng = study.rng(f"LIME {row}")
     coalitions = coalition_samples(study.config.lime_samples, int(segments.max()) + 1, rng)
     image, hidden = face.crop.image, blurred(face.crop)
-    chunk = study.config.batch_size
+    chunk = study.config.batch
     scores = [
         _log_odds(
             study,

@@ -109,10 +109,10 @@ def _refit(study: Study, rows: Rows) -> _Refit | str:
     if study.subject.inputs.explain is not None:
         return "an explainer was audited, not the detector's own heads"
     if isinstance(detector, RoiDetector):
-        encoded = _embedded(detector, crops, study.config.batch_size)
+        encoded = _embedded(detector, crops, study.config.batch)
         return _of_roi(detector, encoded, found.truth[rows])
     if isinstance(detector, LocalDetector):
-        local = detector.project(_embedded(detector, crops, study.config.batch_size))
+        local = detector.project(_embedded(detector, crops, study.config.batch))
         inputs = np.stack([local[name] for name in found.names])
         return _of_lesb(inputs, (~found.real[rows]).astype(np.int64))
     return "the detector has no part heads that could be refitted"

@@ -98,7 +98,7 @@ class Study:
     def read(self, explain: Explain, rows: Rows, label: str) -> Reading:
         """Return what another explainer of the same detector says of the faces of some rows."""
         inputs = replace(self.subject.inputs, explain=explain)
-        other = Subject(inputs, self.subject.names, self.config.batch_size, quiet=self.config.quiet)
+        other = Subject(inputs, self.subject.names, self.config.batch, quiet=self.config.quiet)
         return self.read_again(rows, label, other)
 
     def read_again(self, rows: Rows, label: str, subject: Subject | None = None) -> Reading:

@@ -185,7 +185,9 @@ def _begin(finished: Iterable[Job], anew: Iterable[Job]) -> None:
 
 def _recipe(config: PrepareConfig, plugins: Plugins) -> CropRecipe:
     return CropRecipe(
-        reader=build_reader(choose_faces(plugins, config.reading), config.reading),
+        reader=build_reader(
+            choose_faces(plugins, config.reading), config.reading, track=config.search == "track"
+        ),
         crop=config.crop,
         faces=None if config.policy == "sbi" else 1,
         frames=config.frames,
@@ -202,6 +204,7 @@ class _Worker:
 
     def __call__(self, job: Job) -> None:
         job.target.clear()
+        self.recipe.reader.start_video()
         frames = select_frames(job.video, self.recipe.frames, self.recipe.frame_policy)
         names: list[str] = []
         masks: list[str] = []

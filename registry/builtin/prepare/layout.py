@@ -39,11 +39,11 @@ from registry.untrusted import csv_cell
 __all__ = ["Record", "Store", "Target", "add_split", "check_clashes", "save_record", "targets"]
 
 _SPLITS = ("train", "val", "test")
-_NAME = re.compile(r"[\w.+-]+")
-_SETTINGS = "prepare.json"
+_NAME, _SETTINGS = re.compile(r"[\w.+-]+"), "prepare.json"
 _COMPRESSED = frozenset(
     ["FF-DF", "FF-F2F", "FF-FS", "FF-NT", "FaceForensics++", "DeepFakeDetection", "FaceShifter"]
 )
+_UNSAID = {"search": "full"}  # settings that are not written where they have this value
 _FRAGMENT = """\
 # For a DeepfakeBench checkout: add these lines to the existing label_dict in
 # training/config/test_config.yaml (0 real, 1 fake).
@@ -55,8 +55,7 @@ label_dict:
 class Record:
     """What became of one video; `crops` are file names without suffix, in order.
 
-    `masks` are those that have one. `settings` and `source` identify how it was made and what it
-    was made of.
+    `masks` are those that have one. `settings` and `source` identify how and of what it was made.
     """
 
     settings: str
@@ -291,7 +290,8 @@ def _refuse_other(file: Path, settings: dict[str, Any]) -> None:
     there = read_json(file)
     if not isinstance(there, dict):
         raise DataError(f"{file} holds no settings; choose another --out, or --overwrite")
-    differ = [key for key in settings if there.get(key) != settings[key]]
+    there, here = _UNSAID | there, _UNSAID | settings
+    differ = [key for key in here if there.get(key) != here[key]]
     if differ:
         # The reader's checksum says nothing to people; alone, it is that of a landmark predictor.
         other = [f"{key} {there.get(key)!r}" for key in differ if key != "reader"]

@@ -64,6 +64,12 @@ class PrepareConfig(WorkerSettings, FaceSettings, FrameSettings, DataSettings):
     crop_from: Literal["auto", "landmarks", "detector"] = option(
         "detector", "where the face box comes from; auto takes landmarks where there are any"
     )
+    search: Literal["track", "full"] = option(
+        "track",
+        "how the faces of a video are found: where the frame before had them, with a look at a"
+        " small copy of the frame for others (track; dlib searches whole frames always), or in"
+        " every whole frame, two to three times as slow (full)",
+    )
     workers: int = option(2, "number of parallel processes", min=1)
     shards: bool = option(False, "pack the crops into WebDataset tar files as well, NAME_shards/")
     shard_size: int = option(256, "megabytes of a tar file of --shards, at most", min=1)

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from registry.data.image_bytes import plain_jpeg
 from registry.data.images import read_image, shrink
 from registry.errors import DataError
 
@@ -170,3 +171,32 @@ def test_a_reason_is_the_same_in_every_run(tmp_path: Path) -> None:
     path.write_bytes(b"GIF89a" + bytes(20))
     with pytest.raises(DataError, match=r"truncated or damaged \([^<]*\)$"):
         read_image(path)
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_jpeg_that_is_decoded_once_has_the_pixels_of_opencv(
+    tmp_path: Path, subsampling: str, progressive: bool, mode: str
+) -> None:
+    """An odd size, so that the last blocks are not full."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, (12, 17, 3), dtype=np.uint8)
+    drawn = Image.fromarray(coarse).resize((131, 97)).convert(mode)
+    path = tmp_path / "drawn.jpg"
+    drawn.save(path, subsampling=subsampling, progressive=progressive, quality=80)
+    assert plain_jpeg(path.read_bytes()) is not None
+    expected = cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    np.testing.assert_array_equal(read_image(path), expected)
+
+
+def test_a_jpeg_with_an_orientation_or_in_cmyk_goes_the_long_way() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for image, how in (
+        (Image.new("RGB", (32, 16)), {"exif": exif}),
+        (Image.new("CMYK", (32, 16)), {}),
+    ):
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", **how)
+        assert plain_jpeg(buffer.getvalue()) is None

@@ -331,3 +331,52 @@ def test_a_sample_has_landmarks_whatever_the_box_comes_from(frame: Frame, marked
     assert located.box == LARGE
     _, given = replace(sample, frame=marked).load()
     np.testing.assert_array_equal(given.landmarks, in_box(81, LARGE))
+
+
+# --- tracking ---------------------------------------------------------------------------------
+
+
+def test_a_reader_that_tracks_says_so_and_forgets_faces_at_the_start_of_a_video(
+    tmp_path: Path,
+) -> None:
+    sizes: list[tuple[int, ...]] = []
+
+    def detect_one(image: NDArray[np.uint8]) -> list[Face]:
+        """What is bright."""
+        sizes.append(image.shape[:2])
+        x, y, across, down = cv2.boundingRect(np.where(image[..., 0] > 127, 1, 0).astype(np.uint8))
+        return [Face(box=(x, y, x + across, y + down))]
+
+    def spec(name: str, tracked_at: int | None) -> FaceDetectorSpec:
+        return FaceDetectorSpec(
+            name=name, summary=name, build=lambda: detect_one, tracked_at=tracked_at
+        )
+
+    known = Plugins(records=(*specs().records, spec("can", 16), spec("cannot", None)))
+    frame = Frame(path=tmp_path / "frame.png")
+    cv2.imwrite(
+        str(frame.path),
+        cv2.rectangle(np.zeros((HEIGHT, WIDTH, 3)), (60, 40), (99, 79), (255,) * 3, -1),
+    )
+    readers = {
+        (name, track): reader_of(known, face_detector=name, crop_from="detector", track=track)
+        for name in ("can", "cannot")
+        for track in (False, True)
+    }
+    assert readers["can", True].choices["search"] == "track"
+    assert readers["can", True].fingerprint != readers["can", False].fingerprint
+    assert readers["cannot", True].choices == readers["cannot", False].choices
+    assert readers["cannot", True].fingerprint == readers["cannot", False].fingerprint
+    everyone = reader_of(known, face_detector="can", track=True, every_face=True)
+    assert "search" not in everyone.choices
+    reader = readers["can", True]
+    reader.start_video()
+    reader.read(frame)
+    assert sizes[0] == (HEIGHT, WIDTH)
+    assert max(sizes[1]) < WIDTH  # the small copy
+    sizes.clear()
+    reader.read(frame)
+    assert (HEIGHT, WIDTH) not in sizes
+    reader.start_video()
+    reader.read(frame)
+    assert (HEIGHT, WIDTH) in sizes

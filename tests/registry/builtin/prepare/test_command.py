@@ -532,3 +532,23 @@ def test_the_command_without_a_place_says_so(
 ) -> None:
     assert main(["prepare", str(clips), "--label", "fake"]) == 2
     assert "pass --out DIR" in capsys.readouterr().err
+
+
+# --- how faces are searched for ---------------------------------------------------------------
+
+
+def test_crops_of_tracked_faces_do_not_depend_on_the_video_before_and_are_not_mixed_with_others(
+    clips: Path, plugins: Plugins, tmp_path: Path
+) -> None:
+    """The detector's boxes lie in whole frames and copies alike; windows would have them moved."""
+    follows = FaceDetectorSpec(name="follows", summary="", build=build_detect, tracked_at=8)
+    known = Plugins(records=(*plugins.records, follows))
+    chosen: dict[str, Any] = {"face_detector": "follows", "frames": 6}
+    alone = run(clips / "swap/b.mkv", tmp_path / "alone" / "set", known, **chosen)
+    second = tmp_path / "second" / "set"
+    run(clips / "a.mp4", second, known, **chosen)
+    run(clips / "swap/b.mkv", second, known, **chosen)
+    folder = "set_fake/frames/fake_b"
+    assert content(alone.store.root / folder) == content(second / "set" / folder)
+    with pytest.raises(ConfigError, match="search 'track'"):
+        run(clips / "a.mp4", second, known, **chosen, search="full")

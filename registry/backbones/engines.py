@@ -1,0 +1,159 @@
+"""Backends: what computes a backbone's forward pass in the place of eager torch."""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from registry.backbones.graph import INPUT, OUTPUTS, ForwardPass, onnx_graph
+from registry.contracts.backbone import Backbone
+from registry.contracts.embedder import Embedder, Engine
+from registry.errors import ConfigError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Outputs = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+__all__ = ["AUTOCAST", "PACKAGES", "build_engine", "engines_here"]
+
+AUTOCAST = {"bf16": "bfloat16", "fp16": "float16"}  # backends that are torch at a lower precision
+_TOLERANCE = 1e-3  # of an embedding's norm: scores of the heads then agree to about as much
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino"}
+
+
+def build_engine(name: str, backbone: Backbone, device: str) -> Engine | None:
+    """The engine of a backend; None for those that are torch itself.
+
+    A ConfigError where it is not installed, cannot compute the backbone, or computes other numbers.
+    """
+    if name not in _ENGINES:
+        return None
+    package = PACKAGES.get(name)
+    if package is not None and importlib.util.find_spec(package) is None:
+        raise ConfigError(
+            f"--backend {name} needs {package}: pip install 'lesb-plugin[{name}]'; or use"
+            " --backend torch"
+        )
+    engine = _ENGINES[name](backbone, device)
+    _check(engine, backbone, device)
+    return engine
+
+
+def engines_here(device: str) -> list[str]:
+    """Backends that compute in float32 on this device and start within seconds, torch first."""
+    exporter = all(importlib.util.find_spec(name) is not None for name in ("onnx", "onnxscript"))
+    there = [name for name, package in PACKAGES.items() if importlib.util.find_spec(package)]
+    return ["torch", *(there if exporter and device == "cpu" else [])]
+
+
+class OnnxRuntime:
+    """The ONNX graph in onnxruntime. Implements `Engine`."""
+
+    name = "onnx"
+
+    def __init__(self, backbone: Backbone, device: str) -> None:
+        import onnxruntime
+
+        kind, _, index = device.partition(":")
+        provider: Any = _CPU if kind == "cpu" else (_CUDA, {"device_id": index or "0"})
+        there = onnxruntime.get_available_providers()
+        if kind not in ("cpu", "cuda") or (kind == "cuda" and _CUDA not in there):
+            raise ConfigError(
+                f"onnxruntime cannot compute on {device} here (it has {', '.join(there)}); pass"
+                " --device cpu, or --backend torch"
+            )
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        graph = str(onnx_graph(backbone))
+        self._session = onnxruntime.InferenceSession(graph, options, providers=[provider])
+
+    def __call__(self, images: NDArray[np.uint8]) -> Outputs:
+        embedding, finest = self._session.run(OUTPUTS, {INPUT: images})
+        return embedding, finest
+
+
+class OpenVino:
+    """The ONNX graph in OpenVINO, in float32. Implements `Engine`."""
+
+    name = "openvino"
+
+    def __init__(self, backbone: Backbone, device: str) -> None:
+        import openvino
+
+        if device != "cpu":
+            raise ConfigError(
+                f"--backend openvino computes on the CPU, not on {device}; pass --device cpu, or"
+                " --backend torch"
+            )
+        settings = {
+            "INFERENCE_PRECISION_HINT": "f32",  # by default bfloat16 where the CPU has it
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        }
+        core = openvino.Core()
+        self._model = core.compile_model(str(onnx_graph(backbone)), "CPU", settings)
+        self._own = threading.local()  # a request is of one thread
+
+    def __call__(self, images: NDArray[np.uint8]) -> Outputs:
+        if not hasattr(self._own, "request"):
+            self._own.request = self._model.create_infer_request()
+        found = self._own.request.infer([np.ascontiguousarray(images)])
+        embedding, finest = (np.array(found[name]) for name in OUTPUTS)
+        return embedding, finest
+
+
+class Compiled:
+    """The forward pass by torch.compile, which compiles it at its first batch. An `Engine`.
+
+    A smaller batch is filled up with black images, as another size would be compiled anew.
+    """
+
+    name = "compile"
+
+    def __init__(self, backbone: Backbone, device: str) -> None:
+        self._device, self._size = device, 0
+        self._run: Callable[..., Any] = torch.compile(ForwardPass(backbone).eval())
+
+    @torch.inference_mode()
+    def __call__(self, images: NDArray[np.uint8]) -> Outputs:
+        self._size = max(self._size, len(images))
+        batch = torch.zeros(self._size, *images.shape[1:], dtype=torch.uint8)
+        batch[: len(images)] = torch.from_numpy(np.ascontiguousarray(images))
+        embedding, finest = (
+            each[: len(images)].float().cpu().numpy() for each in self._run(batch.to(self._device))
+        )
+        return embedding, finest
+
+
+_ENGINES: dict[str, Callable[[Backbone, str], Engine]] = {
+    "onnx": OnnxRuntime,
+    "openvino": OpenVino,
+    "compile": Compiled,
+}
+
+
+def _check(engine: Engine, backbone: Backbone, device: str) -> None:
+    """ConfigError unless the engine's embeddings of two noisy images are torch's."""
+    size = backbone.crop.size
+    images = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), np.uint8)
+    expected = Embedder(backbone, device=device)(images)
+    try:
+        found, _ = engine(images)
+    except Exception as error:  # whatever a compiler or a runtime raises
+        raise ConfigError(
+            f"--backend {engine.name} cannot compute backbone {backbone.name!r}"
+            f" ({type(error).__name__}: {str(error).partition(chr(10))[0]}); use --backend torch"
+        ) from error
+    norm = max(float(np.linalg.norm(expected)), 1e-12)
+    difference = float(np.linalg.norm(found - expected)) / norm
+    if not difference <= _TOLERANCE:
+        raise ConfigError(
+            f"--backend {engine.name} computes other embeddings of backbone {backbone.name!r} than"
+            f" torch (by {difference:.2g} of their norm); use --backend torch"
+        )
