@@ -81,7 +81,7 @@ def build_val_set(
     """
     rank, own = this_rank(), None
     if rank.local == 0:
-        own = path, _made(maker, path, fakes, reals, workers, quiet=quiet)
+        own = path, _val_pairs(maker, path, fakes, reals, workers, quiet=quiet)
     place = gather(own)[rank.head]
     assert place is not None  # noqa: S101 - of the rank that has made them
     path, records = place
@@ -93,7 +93,7 @@ def build_val_set(
     return ValSet(images, np.array(labels), np.array(people), np.array(families))
 
 
-def _made(
+def _val_pairs(
     maker: PairMaker, path: Path, fakes: int, reals: int, workers: int, *, quiet: bool
 ) -> list[tuple[int, int, str]]:
     """Write the images into a file; return label, person and family of each."""

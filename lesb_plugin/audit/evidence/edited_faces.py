@@ -36,8 +36,8 @@ def with_edits(
         return [_edit(reals[at], donor, (seed, at, turn), at * per_face + turn)
                 for turn in range(per_face)]  # fmt: skip
 
-    made = map_shared(edits, range(len(reals)), "making edits", unit="face", quiet=quiet)
-    return (*reals, *itertools.chain.from_iterable(made))
+    edited = map_shared(edits, range(len(reals)), "making edits", unit="face", quiet=quiet)
+    return (*reals, *itertools.chain.from_iterable(edited))
 
 
 def _donor(reals: Sequence[AuditFace], at: int) -> AuditFace:
