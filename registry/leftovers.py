@@ -21,7 +21,7 @@ from pathlib import Path
 
 from registry.errors import DataError
 
-__all__ = ["is_unfinished", "scratch_folder", "sweep", "unfinished_name"]
+__all__ = ["is_unfinished", "life_of", "scratch_folder", "sweep", "unfinished_name"]
 
 _HOST = re.sub(r"[^A-Za-z0-9]+", "_", socket.gethostname())[:40] or "host"
 _NAME = re.compile(r"\..*\.(?P<host>\w+)-(?P<process>\d+)-\d+\.partial")
@@ -110,4 +110,18 @@ def _is_left(entry: os.DirEntry[str], found: re.Match[str]) -> bool:
         return True
     except OSError:  # there is one, of somebody else
         return False
-    return False
+    # one that has ended may have its number until somebody asks for its exit code
+    return Path("/proc/self/stat").exists() and not life_of(process)
+
+
+def life_of(process: int) -> str:
+    """Return when a process began, in the kernel's count.
+
+    Empty if that is unknown, or if it has ended.
+    """
+    try:
+        text = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    fields = text.rpartition(")")[2].split()  # from the third on: the second may hold anything
+    return "" if fields[0] in "ZX" else fields[19]

@@ -23,7 +23,7 @@ from registry.console import tell
 from registry.errors import ConfigError, DataError
 from registry.files import write_text
 from registry.fingerprints import fingerprint
-from registry.leftovers import unfinished_name
+from registry.leftovers import life_of, unfinished_name
 
 __all__ = ["LOCK", "owned"]
 
@@ -61,7 +61,7 @@ class _Owner:
             pid=os.getpid(),
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             place=_place(),
-            life=_life(os.getpid()),
+            life=life_of(os.getpid()),
             token=uuid.uuid4().hex,
         )
 
@@ -150,7 +150,7 @@ def _is_alive(there: _Owner) -> bool:
         return False
     except OSError:  # there is one, of somebody else
         pass
-    return _life(there.pid) == there.life
+    return life_of(there.pid) == there.life
 
 
 def _silence(path: Path) -> float:
@@ -205,15 +205,3 @@ def _place() -> str:
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - no path
     except OSError:
         return ""
-
-
-def _life(pid: int) -> str:
-    """Return when a process began, in the kernel's count; "" if that is unknown, or it has
-    ended.
-    """
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    fields = text.rpartition(")")[2].split()  # from the third on: the second may hold anything
-    return "" if fields[0] in "ZX" else fields[19]

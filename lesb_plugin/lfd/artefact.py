@@ -186,10 +186,12 @@ def check_precision(artefact: Path, fitted: str, embedder: Embedder) -> None:
     that compute at one precision agree to a millionth, and may take each other's artefacts.
     """
     if fitted != embedder.precision:
-        backend = {"bfloat16": "bf16", "float16": "fp16"}.get(fitted, "torch")
+        flags = {"bfloat16": "--backend bf16", "float16": "--backend fp16"}.get(
+            fitted, "--backend torch and --precision float32"
+        )
         raise ConfigError(
             f"{artefact} was fitted at precision {fitted}, not {embedder.precision};"
-            f" pass --backend {backend}, or fit again"
+            f" pass {flags}, or fit again"
         )
 
 

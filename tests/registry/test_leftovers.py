@@ -55,6 +55,16 @@ def test_the_next_scratch_folder_sweeps_the_last(
     assert names(tmp_path) == []
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="told by /proc")
+def test_a_process_whose_exit_code_nobody_has_asked_for_has_ended(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        left = unfinished_name("x").replace(f"-{os.getpid()}-", f"-{process.pid}-")
+        (tmp_path / left).write_text("half")
+        sweep(tmp_path)
+        assert names(tmp_path) == []
+
+
 def test_what_a_living_process_writes_is_left_alone(tmp_path: Path) -> None:
     parent = unfinished_name("x").replace(f"-{os.getpid()}-", f"-{os.getppid()}-")
     (tmp_path / parent).write_text("half")
