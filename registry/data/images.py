@@ -82,25 +82,27 @@ def _read_bytes(path: Path) -> bytes:
 
 def _opencv(data: bytes) -> NDArray[np.uint8]:
     """Decode with OpenCV and EXIF's orientation; a DamagedImageError if it fails."""
-    import cv2
-
-    cv2.utils.logging.setLogLevel(_SILENT)  # it knows of no file
+    _set_log_level(_SILENT)  # it knows of no file
     image = _decoded(data)
     if image is None:
         raise DamagedImageError("the image is truncated or damaged")
     return image
 
 
-def _opencv_heard(data: bytes) -> NDArray[np.uint8]:
-    """Decode with a library below OpenCV that goes on after damage and only says so."""
+def _set_log_level(level: int) -> None:
     import cv2
 
+    getattr(cv2.utils, "logging", cv2).setLogLevel(level)  # in `cv2` itself before OpenCV 5
+
+
+def _opencv_heard(data: bytes) -> NDArray[np.uint8]:
+    """Decode with a library below OpenCV that goes on after damage and only says so."""
     with caught_lines(_is_of_library) as lines:
-        cv2.utils.logging.setLogLevel(_WARNING)
+        _set_log_level(_WARNING)
         try:
             image = _decoded(data)
         finally:
-            cv2.utils.logging.setLogLevel(_SILENT)
+            _set_log_level(_SILENT)
     if any(" samples" in line for line in lines):
         raise DamagedImageError(
             "its pixels are floating-point or 32-bit numbers; save it with 8 bits"
