@@ -112,9 +112,15 @@ def explain(
     """Explain images and videos, each as `bench explain` does; nothing is written.
 
     `inputs` are paths of files and folders, arrays (uint8 RGB), images of Pillow, and lists of
-    them. Takes an ExplainConfig, its fields as keywords, or both. A DataError is raised if no path
-    exists; other BenchErrors say what to change.
+    them. Takes an ExplainConfig, its fields as keywords (but for those of the files that the
+    command writes: a ConfigError), or both. A DataError is raised if no path exists; other
+    BenchErrors say what to change.
     """
+    if of_files := [name for name in ("out", "json", "open") if name in settings]:
+        raise ConfigError(
+            f"`explain` returns values and writes nothing, so {of_files[0]!r} has no meaning here;"
+            " leave it out, or run `bench explain` for files"
+        )
     with as_files(inputs) as files:
         check_inputs(list(files))
         explaining = Explaining(replace(config or ExplainConfig(), **settings))

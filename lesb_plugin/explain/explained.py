@@ -121,7 +121,7 @@ class Explaining:
         self.notes = (*self.predictor.notes, *_of_backend(self.predictor.detector))
         self._explain, self.explainer, self._without_maps = _explainer(self.predictor, config)
         self.verdicts = self.predictor.verdicts
-        self.map_reals: MapReals = map_reals(self.predictor, self._explain, config)
+        self.map_reals: MapReals | None = None  # known with the first map: few need to measure it
         self.regions = regions_of(self.predictor.detector, _regions_option(config))
 
     @property
@@ -166,7 +166,8 @@ class Explaining:
         for view in views:
             for target, heat in (view.maps or {}).items():
                 own.setdefault(target, []).append(float(heat.max()))
-        return {target: scale_of(target, self.map_reals, each) for target, each in own.items()}
+        reals = self.map_reals or MapReals({})
+        return {target: scale_of(target, reals, each) for target, each in own.items()}
 
     def _notes(self, found: Prediction, drawn: int) -> Iterable[str]:
         yield from self.notes
@@ -243,9 +244,16 @@ class Explaining:
             return Explanation()
         try:
             with self.predictor.clock.measure("maps"):
-                return self._explain([crop])[0]
+                found = self._explain([crop])[0]
         except BenchError as error:
             return Explanation(note=f"no map: {error}")
+        if found.maps and self.map_reals is None:
+            self.map_reals = (
+                MapReals(found.usual)
+                if found.usual
+                else map_reals(self.predictor, self._explain, self.config)
+            )
+        return found
 
 
 def _explainer(

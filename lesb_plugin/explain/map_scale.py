@@ -38,18 +38,14 @@ class MapReals:
         self.name = name
 
 
-def map_reals(predictor: Predictor, explain: Explain | None, config: ExplainSettings) -> MapReals:
-    """Return what an explainer knows itself of the reals that verdicts use, else what is measured.
+def map_reals(predictor: Predictor, explain: Explain, config: ExplainSettings) -> MapReals:
+    """Measure how strong the maps of real faces are, for an explainer that does not know it itself.
 
-    It is measured on the faces of --reference, which verdicts use as well, and on drawn ones where
-    a detector kept scores of its reals and no pictures.
+    On the faces of --reference, which verdicts use as well, and on drawn ones where a detector kept
+    scores of its reals and no pictures.
     """
-    if explain is None:
-        return MapReals({})
     data = reference_data(config)
     crops = real_crops(data, predictor.crop, _MAPPED, quiet=config.quiet)
-    if known := explain(crops[:1])[0].usual:
-        return MapReals(known)
     path = cache_or_scratch() / "explain" / f"{_key(predictor, config, crops)}.npz"
     stored = read_sealed(path) if predictor.embedder is not None else None
     if stored is not None:

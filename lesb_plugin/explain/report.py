@@ -192,10 +192,11 @@ def _of_maps(found: Explained, by: Explaining) -> Iterator[Markup]:
         return
     spec = by.explainer_spec
     which = "" if spec is None else f"Maps are from explainer {spec.name} ({spec.summary}). "
+    measured_on = "" if by.map_reals is None else by.map_reals.name
     whose = (
-        f"drawn or photographed faces of {by.map_reals.name}"
-        if by.map_reals.name
-        else ("the real faces that the verdict uses")
+        f"drawn or photographed faces of {measured_on}"
+        if measured_on
+        else "the real faces that the verdict uses"
     )
     ends = "; ".join(
         f"{target}: transparent up to {scale.usual:.3g}, full colour from {scale.full:.3g}"

@@ -41,5 +41,5 @@ def check_inputs(inputs: Sequence[Path]) -> None:
 def unscored(failed: int, count: int) -> int:
     """Return the exit code, 1 if a file has no score; print how many of several files have none."""
     if failed and count > 1:
-        tell(f"{failed} of {count} files have no score")
+        tell(f"{failed} of {count} files {'has' if failed == 1 else 'have'} no score")
     return int(failed > 0)

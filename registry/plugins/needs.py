@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from registry.errors import BenchError, ConfigError, DataError, NotFittedError
@@ -30,6 +30,11 @@ __all__ = [
 
 # Weights that are no file: drawn, timm's own from its hub, or any others from there.
 RANDOM, PRETRAINED, HUB = "random", "pretrained", "hf-hub:"
+# Settings that the command which lacks nothing names by itself.
+_NAMED = {
+    "backbone", "dataset", "detector", "fit_on", "train", "val", "weights", "wrap",
+    "wrapper_artefact",
+}  # fmt: skip
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".tar", ".bin", ".ckpt")
 
 
@@ -249,4 +254,21 @@ def _whole_command(config: ModelSettings, missing: list[_Need], data: list[Absen
         line += [flag, "DATA" if (flag, name) in gone else name]
     line += [part for each in data if not each.name for part in (each.flag, "FACES")]
     line += ["--data-root", "DIR"] * any(each.needs_root for each in data)
-    return shlex.join(line)
+    return shlex.join([*line, *_other_flags(config)])
+
+
+def _other_flags(config: ModelSettings) -> Iterator[str]:
+    """Yield what else was set as flags: lists item by item, options of plugins by `--set`."""
+    for each in fields(config):
+        value, flag = getattr(config, each.name), each.name.replace("_", "-")
+        if each.name in _NAMED or value is None or value in (each.default, (), {}):
+            continue
+        if isinstance(value, bool):
+            yield f"--{flag}" if value else f"--no-{flag}"
+        elif isinstance(value, Mapping):
+            yield from (
+                part for key in value for part in ("--set", f"{each.name}.{key}={value[key]}")
+            )
+        else:
+            items = value if isinstance(value, tuple) else (value,)
+            yield from (part for item in items for part in (f"--{flag}", str(item)))

@@ -12,6 +12,8 @@ from registry.results.conformal import QualityClasses
 
 __all__ = ["RealScores"]
 
+_SIMILAR = ", of similar sharpness"  # in the name of a class of quality
+
 Array = NDArray[np.float64]
 
 
@@ -47,11 +49,14 @@ class RealScores:
             fake=self.fake[chosen],
             parts={name: values[chosen] for name, values in self.parts.items()},
             sharpness=self.sharpness[chosen],
-            name=f"{self.name}, of similar sharpness ({low:.0f} to {high:.0f})",
+            name=f"{self.name}{_SIMILAR} ({low:.0f} to {high:.0f})",
         )
 
     @property
     def sentence(self) -> str:
         """Say what scores are compared with, for people."""
-        compared = f"Scores are compared with {len(self)} real faces ({self.name})."
+        faces = f"{len(self)} real faces ({self.name})"
+        if self.sharpness is not None and _SIMILAR not in self.name:
+            faces = f"those of similar sharpness among {faces}"
+        compared = f"Scores are compared with {faces}."
         return f"{compared} {self.advice}".rstrip()

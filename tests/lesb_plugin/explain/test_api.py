@@ -88,6 +88,12 @@ def test_a_file_without_a_face_says_so(tmp_path: Path) -> None:
         found.figure()
 
 
+@pytest.mark.parametrize("name", ["out", "json", "open"])
+def test_what_is_of_files_alone_is_refused(photo: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"writes nothing, so '{name}' has no meaning"):
+        registry.explain(photo, **{name: "x"})
+
+
 def test_tab_offers_what_there_is() -> None:
     names = dir(registry)
     assert {"evaluate", "fit", "predict", "explain"} <= set(names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,19 @@ def test_weights_and_artefact_are_asked_for_in_one_list_that_ends_in_the_command
         "  bench eval --detector lesb --backbone sbi_effb4 --weights FILE --fit-on FACES"
         " --dataset celeb_df_v2 --data-root DIR"
     )
+
+
+def test_the_command_keeps_what_else_was_set() -> None:
+    error = told(
+        FitConfig(
+            backbone="sbi_effb4", train=("celeb_df_v2",), options={"rank": 32}, out="runs/mine",
+            overwrite=True, path_map=("/a=/b", "/c=/d"),
+        )
+    )  # fmt: skip
+    command = shlex.split(str(error).splitlines()[-1])
+    given = command[command.index("--data-root") + 2 :]
+    also = "--set options.rank=32 --out runs/mine --overwrite --path-map /a=/b --path-map /c=/d"
+    assert sorted(given) == sorted(also.split())
 
 
 def test_one_thing_is_one_sentence_of_its_own_kind(no_weights: Path) -> None:
