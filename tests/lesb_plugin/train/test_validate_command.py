@@ -182,7 +182,7 @@ def test_what_is_written_says_from_what_and_by_what(
     command += ["--flagged", ".1", "--out", str(out)]
     assert main(command) == 0
     said = capsys.readouterr().out
-    assert f"10.0 % of them do with the weights: {out}, sha256" in said
+    assert f"10.0 % of them do with the recalibrated weights: {out}, sha256" in said
     with safe_open(out, "pt") as file:
         record = json.loads(file.metadata()["validation"])
     assert record["of"]["weights"] == "mine.safetensors"
