@@ -109,15 +109,15 @@ class AuditSettings(ScoredDataSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class CostConfig(AuditSettings):
-    """What `bench cost` measures, and what it is asked to foretell."""
+    """What `bench cost` measures, and what it is asked to predict."""
 
     folder: ClassVar[str] = "eval"
 
     detector: str = option("lesb", "detector to evaluate (`bench list detectors`)")
     explainer: str | None = option(None, "explainer whose maps are measured too")
     sample: int = option(64, "frames to measure on, at least", min=4)
-    images: int = option(3_000_000, "frames to foretell the time of", min=1)
-    processes: tuple[int, ...] = option((1, 8, 64), "processes, or GPUs, to foretell it for")
+    images: int = option(3_000_000, "number of frames to predict the time for", min=1)
+    processes: tuple[int, ...] = option((1, 8, 64), "processes, or GPUs, to predict it for")
     cores: int | None = option(None, "cores that each process has (default: as here)", min=1)
     storage: float | None = option(
         None, "megabytes per second that all processes together can read, where that is known"

@@ -46,7 +46,7 @@ class Cost:
 
 
 def measure_cost(config: CostConfig) -> Cost:
-    """Time each stage alone, in one thread, and foretell `config.images` on `config.processes`.
+    """Time each stage alone, in one thread, and predict `config.images` on `config.processes`.
 
     Seconds are of a core (of the GPU for the forward pass and maps there), so that a machine which
     is busy with other things measures the same. A BenchError says what is wrong.

@@ -50,7 +50,7 @@ def predict(*inputs: Picture, config: PredictConfig | None = None, **settings: A
     """Score images and videos: a Prediction for each, with the verdict beside real faces.
 
     `inputs` are paths of files and folders, arrays of uint8 (RGB (H, W, 3), or (N, H, W, 3)),
-    images of Pillow, and lists of them; what has no path is told as `image 1` and so on. Takes a
+    images of Pillow, and lists of them; those without a path are named `image 1` and so on. Takes a
     PredictConfig, its fields as keywords (the flags of `bench predict`), or both. A file that
     cannot be scored has an `error`; a DataError is raised if no path exists, and other BenchErrors
     say what else must be changed.

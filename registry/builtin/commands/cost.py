@@ -28,16 +28,16 @@ examples:
   bench cost --dataset DATA --detector lesb_roi --explainer part_heads --storage 800
 
 Measures each stage of `bench eval` alone on some frames of DATA, in seconds of a core, and of the
-GPU where there is one; nothing is written. From these it foretells how long --images frames take on
+GPU where there is one; nothing is written. From these it predicts how long --images frames take on
 --processes with --workers threads and --cores cores each, and which stage sets the pace."""
 
 _UNITS = (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1))
 
 
 def configure_cost(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench cost`: what `bench eval` reads, and what is foretold."""
+    """Flags of `bench cost`: what `bench eval` reads, and what is predicted."""
     configure_for_detectors(parser, CostConfig, "options", _EXAMPLES)
-    add_json_flag(parser, "what was measured and foretold")
+    add_json_flag(parser, "what was measured and predicted")
 
 
 def run_cost(args: argparse.Namespace) -> int:
@@ -65,7 +65,7 @@ def _print(cost: Cost) -> None:
     print_table(f"measured on {cost.frames} frames, on {cost.device}", header, rows)
     say()
     print_table(
-        f"foretold for {cost.forecasts[0].images:,} images; each process has {hardware.cores:g}"
+        f"predicted for {cost.forecasts[0].images:,} images; each process has {hardware.cores:g}"
         f" cores, {hardware.workers} workers and {'a' if hardware.gpu else 'no'} GPU",
         ("processes", "images/s", "time", "of it one process alone", "sets the pace"),
         _forecast_rows(cost.forecasts),

@@ -114,7 +114,7 @@ def test_the_command_prints_both_tables_or_json(
         text = capsys.readouterr().out
         assert main([*line, "--json"]) == 0
     assert "ms per image" in text
-    assert "foretold for 1,000 images" in text
+    assert "predicted for 1,000 images" in text
     found = json.loads(capsys.readouterr().out)
     assert found["forecasts"][0]["processes"] == 2
     assert found["stages"]["forward"]["seconds"] > 0
