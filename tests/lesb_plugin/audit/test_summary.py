@@ -83,10 +83,10 @@ def test_what_is_kept_are_the_figures_of_the_audit_and_reports_say_them(
     line = ["predict", face, "--detector", "lesb", "--crop-from", "frame"]
     assert main([*line, "--artefact", str(artefact)]) == 0
     said = capsys.readouterr().err
-    assert f"first in {100 * first['value']:.0f} % [" in said
-    assert ("its part scores do not show where a face was changed" in said) is not report[
-        "localises"
-    ]
+    assert (f"first in {100 * first['value']:.0f} % [" in said) is report["localises"]
+    no_place = "the part scores of lesb do not show where a face was changed"
+    assert (no_place in said) is not report["localises"]
+    assert f"the whole audit: {kept_at}" in said
 
 
 @pytest.mark.slow
