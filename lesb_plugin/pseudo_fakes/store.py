@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -18,7 +18,9 @@ from lesb_plugin.pseudo_fakes.mask import Points
 from lesb_plugin.pseudo_fakes.view import Box, View, resize_view
 from registry import BenchError, DataError, Sample, gather, progress, this_rank
 
-__all__ = ["FaceStore", "StoredFace", "build_store"]
+__all__ = ["FaceStore", "StoredFace", "build_store", "once_a_machine"]
+
+T = TypeVar("T")
 
 _WIDEST = 400  # pixels of a face box, beyond which an image is made smaller
 
@@ -103,12 +105,14 @@ def build_store(
     Of the ranks on one machine the first does so for all; the file has to last until all of them
     have come to a later exchange.
     """
-    rank, store = this_rank(), None
-    if rank.local == 0:
-        store = _read_all(samples, path, label, workers, max_errors, quiet=quiet)
-    found = gather(store)[rank.head]
-    assert found is not None  # noqa: S101 - of the rank that has it
-    return found
+    return once_a_machine(lambda: _read_all(samples, path, label, workers, max_errors, quiet=quiet))
+
+
+def once_a_machine(make: Callable[[], T]) -> T:
+    """Call `make` in the first rank of each machine; return what it gave in all of its ranks."""
+    rank = this_rank()
+    found = gather([make()] if rank.local == 0 else [])
+    return found[rank.head][0]
 
 
 def _read_all(

@@ -15,16 +15,15 @@ from torch import nn
 from lesb_plugin.lfd.variants import Skipped, load_in_order
 from lesb_plugin.pseudo_fakes.crop_pair import CropPair
 from lesb_plugin.pseudo_fakes.pairs import PairMaker
+from lesb_plugin.pseudo_fakes.store import once_a_machine
 from registry import (
     DataError,
     auc,
     auc_weighted,
     draw_weights,
-    gather,
     interval,
     map_shared,
     progress,
-    this_rank,
 )
 
 __all__ = ["ValSet", "Verdict", "build_val_set", "verdict"]
@@ -79,12 +78,9 @@ def build_val_set(
 
     Of the ranks on one machine the first makes them for all.
     """
-    rank, own = this_rank(), None
-    if rank.local == 0:
-        own = path, _val_pairs(maker, path, fakes, reals, workers, quiet=quiet)
-    place = gather(own)[rank.head]
-    assert place is not None  # noqa: S101 - of the rank that has made them
-    path, records = place
+    path, records = once_a_machine(
+        lambda: (path, _val_pairs(maker, path, fakes, reals, workers, quiet=quiet))
+    )
     if len({label for label, _, _ in records}) < 2:
         raise DataError(f"no pairs to validate on could be made from {len(maker)} faces")
     size = maker.crop.size

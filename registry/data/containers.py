@@ -198,8 +198,8 @@ def _page_ends(file: BinaryIO) -> Iterator[int]:
         head = file.read(27)
         if head[:4] != b"OggS":
             return
-        lengths = file.read(head[26]) if len(head) == 27 else b""
-        at += 27 + (head[26] if len(head) == 27 else 0) + sum(lengths)
+        count = head[26] if len(head) == 27 else 0
+        at += 27 + count + sum(file.read(count))
         yield at
 
 
