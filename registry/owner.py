@@ -66,6 +66,17 @@ class _Owner:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Nobody:
+    """Whose a lock is that holds no name: which file it was, and when that was last changed."""
+
+    file: int
+    changed: int
+
+    def __str__(self) -> str:
+        return "a run"
+
+
 @contextmanager
 def owned(folder: Path) -> Iterator[None]:
     """Own a folder, which is there, until the block ends.
@@ -88,15 +99,15 @@ def owned(folder: Path) -> Iterator[None]:
 
 def _acquire(path: Path, owner: _Owner) -> None:
     for _ in range(_ATTEMPTS):
-        if _create(path, owner):
+        if _create(path, owner.to_text()):
             return
         there = _read(path)
-        if there is None and not path.exists():
+        if there is None:
             continue  # given up just now
-        if there is not None and not _is_gone(path, there):
+        if isinstance(there, _Owner) and not _is_gone(path, there):
             raise _refused(path, there)
         if _take_over(path, there, owner):
-            tell(f"note: took over {path.parent} from {there or 'a run'}, which ended early")
+            tell(f"note: took over {path.parent} from {there}, which ended early")
             return
     raise ConfigError(f"other processes are waiting for {path.parent} too; choose another --out")
 
@@ -108,31 +119,58 @@ def _refused(path: Path, there: _Owner) -> ConfigError:
     )
 
 
-def _create(path: Path, owner: _Owner | None) -> bool:
-    """Create the lock; say whether it was new, with the owner's name if one is given."""
+def _create(path: Path, text: str) -> bool:
+    """Create a file that nobody has yet, its text in it from the first moment; say whether it was.
+
+    The text is written under another name, of which the file becomes a second one. Where the file
+    system knows no second names (FAT, some of a network's), the file is empty for a moment.
+    """
+    draft = path.with_name(unfinished_name(path.name))
     try:
-        file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-    except FileExistsError:
-        return False
-    try:
-        with os.fdopen(file, "w", encoding="utf-8") as stream:
-            stream.write("" if owner is None else owner.to_text())
+        draft.write_text(text, encoding="utf-8")
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return False
+        except OSError:
+            return _create_empty(path, text)
     except OSError as error:
-        path.unlink(missing_ok=True)
         raise DataError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
     return True
 
 
-def _read(path: Path) -> _Owner | None:
-    """Read whose lock it is; None if it is gone, or nobody has put a name into it for a second."""
+def _create_empty(path: Path, text: str) -> bool:
+    """Create a file that nobody has yet and then write into it; say whether it was."""
+    try:
+        with path.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError:
+        return False
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+    return True
+
+
+def _read(path: Path) -> _Owner | _Nobody | None:
+    """Read whose lock it is: nobody's if no name was put into it for a second, None if it is gone.
+
+    Nobody's lock has an identity too: another that is empty as well is not the same lock.
+    """
+    nobody = None
     for _ in range(10):
         try:
+            facts = path.stat()
+            nobody = _Nobody(file=facts.st_ino, changed=facts.st_mtime_ns)
             return _Owner(**json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
         except (OSError, TypeError, ValueError):  # not written yet, or cut short by a full disk
             time.sleep(_PAUSE)
-    return None
+    return nobody
 
 
 def _is_gone(path: Path, there: _Owner) -> bool:
@@ -166,20 +204,20 @@ def _silence(path: Path) -> float:
             probe.unlink(missing_ok=True)
 
 
-def _take_over(path: Path, there: _Owner | None, owner: _Owner) -> bool:
+def _take_over(path: Path, there: _Owner | _Nobody, owner: _Owner) -> bool:
     """Replace the lock left by `there` with this owner's; return False if that is gone.
 
     Who is to do so is decided by a claim to that very lock, which one process alone can create. It
     looks at the lock once more before it replaces it, so no newer one is ever taken away.
     """
-    claim = path.with_name(f"{LOCK}.{fingerprint(there and asdict(there))[:16]}")
-    if not _create(claim, None):
+    claim = path.with_name(f"{LOCK}.{fingerprint(asdict(there))[:16]}")
+    if not _create(claim, ""):
         time.sleep(_PAUSE)
         if _silence(claim) > _SILENT:  # of a process that was killed here
             claim.unlink(missing_ok=True)
         return False
     try:
-        if _read(path) != there or not path.exists():
+        if _read(path) != there:
             return False
         write_text(path, owner.to_text())
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -143,7 +144,7 @@ def test_an_owner_gives_signs_of_life(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_lock_that_nobody_has_finished_is_taken_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    monkeypatch.setattr(registry.owner.time, "sleep", lambda _: None)
+    monkeypatch.setattr(registry.owner, "_PAUSE", 0)
     (tmp_path / LOCK).write_text(text)
     with owned(tmp_path):
         pass
@@ -166,13 +167,52 @@ def test_a_claim_to_a_lock_that_is_not_finished_is_given_up_in_time(
     monkeypatch.setattr(registry.owner, "_PAUSE", 0)
     lock = lock_of(life="1")
     there = registry.owner._read(lock)
-    claim = tmp_path / f"{LOCK}.{fingerprint(asdict(there))[:16]}"  # type: ignore[type-var]
+    claim = tmp_path / f"{LOCK}.{fingerprint(asdict(there))[:16]}"  # type: ignore[arg-type]
     claim.touch()
     with pytest.raises(ConfigError, match="other processes are waiting for"), owned(tmp_path):
         pass
     os.utime(claim, (0, 0))
     with owned(tmp_path):
         pass
+    assert names(tmp_path) == []
+
+
+def test_a_lock_that_went_and_came_again_is_not_taken_over(
+    tmp_path: Path, lock_of: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process gives the folder up as we read, and a third one owns it as we look again."""
+    lock = lock_of()
+    text = lock.read_text()
+    monkeypatch.setattr(registry.owner, "_read", lambda _: None)
+    with pytest.raises(ConfigError, match="other processes are waiting for"), owned(tmp_path):
+        pass
+    assert lock.read_text() == text
+
+
+def test_an_empty_lock_is_another_than_the_empty_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry.owner, "_PAUSE", 0)
+    lock = tmp_path / LOCK
+    lock.touch()
+    first = registry.owner._read(lock)
+    assert first == registry.owner._read(lock)
+    (tmp_path / "new").touch()
+    (tmp_path / "new").replace(lock)
+    assert first != registry.owner._read(lock)
+
+
+def test_a_file_system_without_second_names_has_locks_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(source: object, target: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    with owned(tmp_path):
+        assert record(tmp_path)["pid"] == os.getpid()
+        with pytest.raises(ConfigError, match="in use by process"), owned(tmp_path):
+            pass
     assert names(tmp_path) == []
 
 
