@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -12,26 +11,17 @@ import pytest
 from lesb_plugin.audit.part_summary import PartSummary
 from registry import AuditFigure, keep_audit
 from registry.results.audit_summary import find_audit
-
-WEIGHTS = "ab" * 32
+from tests.shared.measured_audit import WEIGHTS, facts_of, sha, write_artefact
 
 
 @pytest.fixture
 def artefact(tmp_path: Path) -> Path:
-    path = tmp_path / "some.safetensors"
-    path.write_bytes(b"fitted")
-    return path
-
-
-def sha(artefact: Path) -> str:
-    return hashlib.sha256(artefact.read_bytes()).hexdigest()
+    return write_artefact(tmp_path)
 
 
 def summary(artefact: Path, **changes: Any) -> PartSummary:
     given: dict[str, Any] = {
-        "detector": "some",
-        "weights_sha256": WEIGHTS,
-        "artefact_sha256": sha(artefact),
+        **facts_of(artefact),
         "parts": ("eyes", "mouth"),
         "right_part": AuditFigure(value=0.351, low=0.3, high=0.4, control=1 / 3),
         "groups": {
@@ -40,15 +30,7 @@ def summary(artefact: Path, **changes: Any) -> PartSummary:
         },
         "auc_diagonal": AuditFigure(value=0.6, low=0.5, high=0.7),
         "redundancy": {"single_part": AuditFigure(value=0.9)},
-        "datasets": ("manipulated",),
-        "split": "test",
         "made_edits": False,
-        "reals": 1146,
-        "fakes": 438,
-        "identities": 146,
-        "data_fingerprint": "ef" * 32,
-        "created": "2026-11-25T10:00:00+00:00",
-        "version": "0.1.0",
     }
     return PartSummary(**{**given, **changes})
 

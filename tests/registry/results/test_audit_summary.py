@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,9 +11,8 @@ import pytest
 
 from registry import AuditFigure, DataError, keep_audit
 from registry.results.audit_summary import audit_file, find_audit
-from tests.shared.measured_audit import Measured
+from tests.shared.measured_audit import WEIGHTS, Measured, facts_of, sha, write_artefact
 
-WEIGHTS = "ab" * 32
 COMMAND = "bench audit --detector some --dataset DATA --keep"
 NEVER = (
     "The part scores of some have not been audited: it is unknown whether they show where a"
@@ -24,13 +22,7 @@ NEVER = (
 
 @pytest.fixture
 def artefact(tmp_path: Path) -> Path:
-    path = tmp_path / "some.safetensors"
-    path.write_bytes(b"fitted")
-    return path
-
-
-def sha(artefact: Path) -> str:
-    return hashlib.sha256(artefact.read_bytes()).hexdigest()
+    return write_artefact(tmp_path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,18 +34,8 @@ class Other(Measured):
 
 def summary(artefact: Path, **changes: Any) -> Measured:
     given: dict[str, Any] = {
-        "detector": "some",
-        "weights_sha256": WEIGHTS,
-        "artefact_sha256": sha(artefact),
+        **facts_of(artefact),
         "figure": AuditFigure(value=0.5, low=0.42, high=0.58, control=1 / 3),
-        "datasets": ("manipulated",),
-        "split": "test",
-        "reals": 1146,
-        "fakes": 438,
-        "identities": 146,
-        "data_fingerprint": "ef" * 32,
-        "created": "2026-11-25T10:00:00+00:00",
-        "version": "0.1.0",
     }
     return Measured(**{**given, **changes})
 
