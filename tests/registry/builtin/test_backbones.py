@@ -40,7 +40,12 @@ KINDS: dict[str, tuple[str, dict[str, Any], int | None, bool]] = {
     "vit, mean of patches": ("test_vit", {"global_pool": "avg", "fc_norm": False}, 1, True),
     "vit, mean then norm": ("test_vit2", {}, 1, False),
     "vit, attention pooling": ("test_vit3", {}, 1, False),
-    "vit, no prefix": ("test_vit_relpos", {}, 0, False),
+    "vit, no prefix": (
+        "vit_relpos_small_patch16_224",
+        {"img_size": 96, "embed_dim": 48, "depth": 2, "num_heads": 2},
+        0,
+        False,
+    ),
     "deit, two class tokens": (
         "deit_tiny_distilled_patch16_224",
         {"img_size": 64, "embed_dim": 48, "depth": 2},
