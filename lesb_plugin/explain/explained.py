@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lesb_plugin.drawing.evidence import MapScale
 from lesb_plugin.explain.config import ExplainSettings
+from lesb_plugin.explain.drawn_frames import drawn_frames
 from lesb_plugin.explain.map_scale import MapReals, map_reals, scale_of
 from lesb_plugin.explainers.masks import NoPartsError, regions_of
 from lesb_plugin.explainers.options import ExplainOptions
@@ -38,8 +39,6 @@ from registry import (
 )
 
 __all__ = ["Explained", "Explaining", "FaceView"]
-
-_TELLING = 3  # frames of a video that are drawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -151,7 +150,9 @@ class Explaining:
         if found.score is None:
             return Explained(prediction=found, facts=facts)
         views = tuple(
-            view for each in _drawn_frames(found, self.config) for view in self._views(*each)
+            view
+            for each in drawn_frames(found, self.config.pictures)
+            for view in self._views(found.path, *each)
         )
         return Explained(
             prediction=found,
@@ -275,24 +276,3 @@ def _explainer(
 def _regions_option(config: ExplainSettings) -> ExplainOptions:
     given = config.explain.get("regions")
     return ExplainOptions() if given is None else ExplainOptions(regions=str(given))
-
-
-def _drawn_frames(
-    found: Prediction, config: ExplainSettings
-) -> list[tuple[Path, FrameScore, Sequence[FaceScore]]]:
-    """Return frames, in the order of time, and the faces of them that are drawn.
-
-    Of an image the highest-scored faces, of a video the highest of each highest-scored frame, those
-    that look changed first.
-    """
-    scored = [frame for frame in found.frames if frame.faces]
-    ranked = {frame.index: sorted(frame.faces, key=lambda face: -face.score) for frame in scored}
-    if not found.video:
-        return [(found.path, each, ranked[each.index][: config.pictures]) for each in scored]
-    segments = () if found.verdict is None else found.verdict.segments
-    changed = {
-        frame.index for frame in scored for run in segments if run.first <= frame.index <= run.last
-    }
-    scored.sort(key=lambda each: (each.index not in changed, -ranked[each.index][0].score))
-    chosen = sorted(scored[:_TELLING], key=lambda each: each.index)
-    return [(found.path, each, ranked[each.index][:1]) for each in chosen]

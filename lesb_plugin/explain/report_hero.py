@@ -127,13 +127,15 @@ def _sentence(found: Explained, score: float) -> str:
     what = "Its mean score is" if found.video else "It scores"
     joint = ";" if found.video else ","
     doubt = f" Undetermined: {verdict.doubt}." if verdict.doubt else ""
-    return f"{changed}{what} {score:.2f} of 1{joint} {compared}.{part}{doubt}"
+    passed = " A forgery can pass for real, too." if verdict.word == "AUTHENTIC" else ""
+    return f"{changed}{what} {score:.2f} of 1{joint} {compared}.{part}{doubt}{passed}"
 
 
 def _part(verdict: FileVerdict) -> str:
     """Name the part that stands out, or say of a manipulated face that no single one does."""
     if verdict.part:
-        return f" The {verdict.part} stands out."
+        caution = ": a place to look at, not a finding" if verdict.part_caution else ""
+        return f" The {verdict.part} stands out{caution}."
     several = verdict.word == "MANIPULATED" and len(verdict.parts) > 1 and verdict.readable
     return " No single part stands out." if several else ""
 

@@ -80,6 +80,8 @@ def line_notes(found: Prediction) -> list[str]:
         notes.append(verdict.none)
     if verdict is not None and verdict.doubt:
         notes.append(verdict.doubt)
+    if verdict is not None and verdict.part_caution:
+        notes.append(verdict.part_caution)
     lost = "; ".join(f"{n} x {text}" for text, n in found.frame_errors.most_common())
     if lost:
         used = f"{found.frames_used} of {len(found.frames)}"

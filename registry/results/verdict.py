@@ -267,7 +267,25 @@ class FileVerdict:
         authentic = f"AUTHENTIC above {AUTHENTIC_ABOVE:.2f}"
         if self.p_run is None:
             return f"p = {self.p:.2f}: {manipulated}, {authentic}"
-        return f"p = {self.p:.2f} ({manipulated}), highest run p = {self.p_run:.2f} ({authentic})"
+        both = (
+            f"p = {self.p_run:.2f} for the highest run ({authentic}), {self.p:.2f} for the clip"
+            f" ({manipulated})"
+        )
+        return "; ".join(filter(None, [both, self.why_two_p]))
+
+    @property
+    def why_two_p(self) -> str:
+        """Say why the p of a video is larger than that of its highest run; "" where it is not."""
+        if self.p is None or self.p_run is None or self.p <= self.p_run:
+            return ""
+        return "the clip's p is larger, as a camera or codec can raise every frame of a real clip"
+
+    @property
+    def part_caution(self) -> str:
+        """Say what a part that stands out under UNDETERMINED is worth; "" in every other case."""
+        if self.word != "UNDETERMINED" or not self.part:
+            return ""
+        return f"the {self.part} is a place to look at, not a finding"
 
     def to_json(self) -> dict[str, Any] | None:
         """Return plain data; None without a verdict."""

@@ -247,7 +247,7 @@ def test_of_many_faces_the_highest_are_drawn_and_the_verdict_is_on_the_first(
     assert any("4 faces were scored" in note for note in found["report_notes"])
 
 
-def test_of_a_video_the_three_highest_frames_are_drawn_in_the_order_of_time(
+def test_of_a_video_three_high_frames_apart_in_time_are_drawn_in_its_order(
     bench: Run, tmp_path: Path
 ) -> None:
     reds = (0, 30, 5, 20, 10, 25)
