@@ -24,6 +24,7 @@ def part_bar(score: float, low: float, high: float, text: str) -> Markup:
         tag("rect", x=0, y=8, width=_BAR * score, height=6, class_="score"),
         tag("path", d=f"M{_BAR * score:.1f},0v22", class_="mark-score"),
         viewBox=f"-2 0 {_BAR + 4:g} 22",
+        preserveAspectRatio="none",  # where the page is narrow the bar is shorter and not thinner
         role="img",
         class_="bar",
     )  # fmt: skip
