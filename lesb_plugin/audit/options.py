@@ -36,7 +36,11 @@ class AuditConfig(AuditSettings):
     folder: ClassVar[str] = "audit"
 
     # What is audited, and on what.
-    detector: str = option("lesb", "detector to audit (`bench list detectors`)")
+    detector: str = option(
+        "lesb",
+        "detector to audit, unless named that of the paper; `bench explain` uses lesb_roi"
+        " (`bench list detectors`)",
+    )
     dataset: tuple[str, ...] = option(
         (), "reals and fakes with changed regions: a path, a registered name, or kind:NAME"
     )

@@ -188,7 +188,11 @@ def _run_there(folder: Path) -> dict[str, Any]:
 
 
 def _stem(dataset: str) -> str:
-    return Path(dataset).absolute().name.replace(":", "_")
+    """Name a data set in the name of a run; a manifest goes by its folder, or by its own stem."""
+    path = Path(dataset.removeprefix("manifest:")).absolute()
+    if path.suffix == ".csv":
+        path = path.parent if path.name == "manifest.csv" else path.with_suffix("")
+    return path.name.replace(":", "_")
 
 
 # --- measuring -------------------------------------------------------------------------------

@@ -62,7 +62,11 @@ def run_eval(args: argparse.Namespace) -> int:
     if args.dry_run:
         from registry.tasks.dry_run import plan_evaluation
 
-        print_table("", ("what would be done", ""), plan_evaluation(config, shard or Shard()))
+        print_table(
+            "every check passed; nothing was written",
+            ("what would be done", ""),
+            plan_evaluation(config, shard or Shard()),
+        )
         return 0
     if shard is not None:
         return _run_shard(config, shard, as_json=args.as_json)

@@ -41,7 +41,9 @@ def run_fit(args: argparse.Namespace) -> int:
     if args.dry_run:
         from registry.tasks.dry_run import plan_fit
 
-        print_table("", ("what would be done", ""), plan_fit(config))
+        print_table(
+            "every check passed; nothing was written", ("what would be done", ""), plan_fit(config)
+        )
         return 0
     from registry.tasks.fit import fit
 

@@ -28,6 +28,8 @@ __all__ = [
 
 FOLDER, NAMES = "leaderboard", "datasets"
 Level = Literal["video", "frame", "not stated"]
+_SEVERAL = 2  # values from which two equal rows of one publication are the same row
+_OURS = " (Ours)"  # the publication's authors, which only its own tables make clear
 UNKNOWN = "unknown"
 IN_DOMAIN = "in-domain"
 # What of a run's configuration changes its scores, beside weights, artefact and crop.
@@ -218,9 +220,20 @@ def published() -> tuple[Published, ...]:
 
 
 def reported(tables: Iterable[Published]) -> tuple[BoardEntry, ...]:
-    """Return the rows of published tables as entries, AUCs in [0, 1]."""
+    """Return the rows of published tables as entries, AUCs in [0, 1].
+
+    A row that another table of the same publication gives with more data sets is left out.
+    """
     names = known_names()
-    return tuple(_reported(table, row, names) for table in tables for row in table.rows)
+    rows = [_reported(table, row, names) for table in tables for row in table.rows]
+    return tuple(row for row in rows if not any(_holds(other, row) for other in rows))
+
+
+def _holds(other: BoardEntry, row: BoardEntry) -> bool:
+    """Say whether both are of one publication, and `other` has all values of `row` and more."""
+    if not row.source_link or other.source_link != row.source_link or len(row.cells) < _SEVERAL:
+        return False
+    return row.cells.items() < other.cells.items()
 
 
 def _reported(table: Published, row: PublishedRow, names: Mapping[str, str]) -> BoardEntry:
@@ -232,12 +245,12 @@ def _reported(table: Published, row: PublishedRow, names: Mapping[str, str]) -> 
         cells[name] = Cell(auc=percent / 100, domain=domain)
     return BoardEntry(
         kind="reported",
-        name=row.name,
+        name=row.name.removesuffix(_OURS),
         cells=cells,
         level=row.level or table.level,
         protocol=table.protocol,
         source=table.source,
-        detector=row.name,
+        detector=row.name.removesuffix(_OURS),
         link=row.link or table.link,
         source_link=table.link,
     )
