@@ -30,13 +30,13 @@ _MARKS = {"ok": "", "note": "-", "problem": "!"}
 
 
 def configure_doctor(parser: argparse.ArgumentParser) -> None:
-    """`--json`, and nothing else."""
+    """Add `--json`."""
     parser.epilog = _EXAMPLES
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
 def run_doctor(args: argparse.Namespace) -> int:
-    """Print what was found and what to do; 1 where there is a problem."""
+    """Print what was found and what to do; return 1 if there is a problem."""
     findings = list(examine(load_plugins()))
     problems = [each for each in findings if each.state == "problem"]
     if args.json:

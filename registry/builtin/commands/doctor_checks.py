@@ -88,7 +88,7 @@ def _packages() -> Iterator[Finding]:
 
 
 def _requirements() -> Iterator[tuple[Requirement, str]]:
-    """Yield what the project requires, each with the extra that it belongs to, or ""."""
+    """Yield the requirements of the project, each with its extra, or ""."""
     for text in metadata.requires(_DISTRIBUTION) or ():
         wanted = Requirement(text)
         found = _EXTRA.search(str(wanted.marker or ""))
@@ -116,7 +116,7 @@ def _version(name: str) -> str | None:
 
 
 def _extras() -> Iterator[Finding]:
-    """Yield which optional parts are there."""
+    """Yield which extras are installed."""
     extras: dict[str, list[str]] = {}
     for wanted, extra in _requirements():
         if extra and wanted.name not in extras.setdefault(extra, []):
@@ -176,7 +176,7 @@ def _size(count: float) -> str:
 
 
 def _backbones(plugins: Plugins) -> Iterator[Finding]:
-    """Yield which backbones have weights; the file is not opened."""
+    """Yield which backbones have weights; files are not opened."""
     for name, spec in plugins.unambiguous("backbone").items():
         if getattr(spec, "members", None) is not None:
             continue

@@ -99,7 +99,7 @@ def _run_shard(config: EvalConfig, shard: Shard, *, as_json: bool) -> int:
 
 
 def _is_one(corrupt: tuple[str, ...]) -> bool:
-    """Say whether `--corrupt` names one severity: then the run is of damaged data alone."""
+    """Say whether `--corrupt` names one severity: then the run is on damaged data alone."""
     return len(corrupt) == 1 and ":" in corrupt[0] and "," not in corrupt[0]
 
 
@@ -133,7 +133,7 @@ def _show(result: Result, config: EvalConfig) -> None:
 
 
 def _others(config: EvalConfig, folder: Path) -> list[Result]:
-    """Return the same predictions under the profile that was asked for beside strict."""
+    """Return the same predictions under the profile that was requested besides strict."""
     from registry.results.profiles import BOTH, DEEPFAKEBENCH_PROFILE
     from registry.results.result import recompute
 

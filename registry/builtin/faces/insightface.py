@@ -1,4 +1,4 @@
-"""The face detector of an InsightFace model pack that the user has."""
+"""The face detector of the user's InsightFace model pack."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
 def build_retinaface(size: int = _SIDE) -> Detect:
-    """Finds faces with the detection model of a pack; the others of the pack are not loaded.
+    """Build a detector from the detection model of a pack; the pack's other models are not
+    loaded.
 
     Frames are searched in a square of `size` pixels. Faces have the five points that the model
-    gives. On the GPU where onnxruntime can, or on what BENCH_INSIGHTFACE_PROVIDERS names. A
-    ConfigError says where the pack belongs, or that InsightFace is not installed.
+    gives. It runs on the GPU if onnxruntime can, or on what BENCH_INSIGHTFACE_PROVIDERS names. A
+    ConfigError says what to install and where the pack belongs.
     """
     zoo, missing = _package()
     files = _pack()
@@ -60,7 +61,7 @@ def build_retinaface(size: int = _SIDE) -> Detect:
 
 
 def _package() -> tuple[Any, list[str]]:
-    """Return InsightFace's reader of models, or None and what to install."""
+    """Return InsightFace's model reader, or None and what to install."""
     try:
         return importlib.import_module("insightface.model_zoo"), []
     except ImportError as error:
@@ -68,7 +69,7 @@ def _package() -> tuple[Any, list[str]]:
 
 
 def _providers() -> list[str]:
-    """Return those that were asked for, else CUDA where onnxruntime has it, and the CPU."""
+    """Return the requested providers, else CUDA if onnxruntime has it, and the CPU."""
     import onnxruntime
 
     there = onnxruntime.get_available_providers()

@@ -1,4 +1,4 @@
-"""Leaderboard entries: what runs measured, and beside it what others published."""
+"""Leaderboard entries: what runs measured, and what others published."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ _SCORING = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """An AUC in [0, 1], its 95 % interval where there is one, and what the data set was to it.
+    """An AUC in [0, 1], its 95 % interval if known, and how the data set relates to the training
+    data.
 
     `domain` is "in-domain", "cross-dataset" or "unknown".
     """
@@ -59,7 +60,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardEntry:
-    """A row: AUCs by data set, and what has to be known to read them.
+    """A row: AUCs by data set, and what is needed to interpret them.
 
     Rows of kind "measured" come from a run here, those of kind "reported" from a publication; the
     two are never ranked together. What is not known is None or "unknown". `link` is the address
@@ -89,7 +90,7 @@ class BoardEntry:
 
     @property
     def averaged(self) -> frozenset[str]:
-        """Name the data sets that the average is over: those that the detector has not seen."""
+        """Name the data sets that the average covers: those that the detector has not seen."""
         return frozenset(name for name, cell in self.cells.items() if not cell.in_domain)
 
     @property
@@ -138,8 +139,8 @@ def measured(result: Result, run: str, variant: str | None = None, doubt: str = 
 
 
 def _setup(result: Result, variant: str) -> str:
-    """Return a fingerprint of all that scores a file: equal where runs differ in their data
-    alone.
+    """Return a fingerprint of everything that scores a file: equal for runs that differ only in
+    data.
     """
     origin, settings = result.provenance, result.settings
     backbone = asdict(origin.backbone) if origin.backbone else None
@@ -178,7 +179,7 @@ def _trained_on(result: Result) -> Iterable[Training]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedRow:
-    """AUCs in per cent by data set; fields left out are the file's.
+    """AUCs in per cent by data set; missing fields are those of the file.
 
     `link` is the address of the method's own paper.
     """
@@ -210,7 +211,7 @@ class Published:
 
 
 def published() -> tuple[Published, ...]:
-    """Return every shipped table, by the name of its file; ConfigError where one is malformed."""
+    """Return every shipped table, by the name of its file; a ConfigError if one is malformed."""
     files = sorted(path.stem for path in (config_dir() / FOLDER).glob("*.yaml"))
     return tuple(
         build(Published, load_yaml(FOLDER, name), prefix=f"{name}.")
@@ -260,7 +261,7 @@ def _reported(table: Published, row: PublishedRow, names: Mapping[str, str]) -> 
 
 
 def known_names() -> dict[str, str]:
-    """Return every spelling of a data set's name, in lower case, to the one that columns bear."""
+    """Map every spelling of a data set's name, in lower case, to the name of its column."""
     listed: Mapping[str, list[str]] = load_yaml(FOLDER, NAMES)["datasets"]
     return {
         spelling.lower(): name for name, others in listed.items() for spelling in (name, *others)
@@ -268,5 +269,5 @@ def known_names() -> dict[str, str]:
 
 
 def canonical_name(dataset: str, names: Mapping[str, str]) -> str:
-    """Return the column of a data set; one that is not listed has its own name."""
+    """Return the column of a data set; its own name if it is not listed."""
     return names.get(dataset.lower(), dataset)
