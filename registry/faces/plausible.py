@@ -1,4 +1,4 @@
-"""Coordinates that no face of an image can have, and what they look like instead."""
+"""Detect coordinates that cannot belong to a face in an image, and say what they look like."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _fault(points: Points, shape: tuple[int, ...]) -> str:
 
 
 def _likeness(points: Points, shape: tuple[int, ...]) -> str:
-    """Say what landmarks outside an image look like, as far as that can be told."""
+    """Say what landmarks outside an image look like, as far as possible."""
     if fraction_inside(points[:, ::-1], shape) == 1 and _is_transposed(points):
         return ": they look like (y, x)"
     if points.min() >= 0:
@@ -62,7 +62,7 @@ def _likeness(points: Points, shape: tuple[int, ...]) -> str:
 
 
 def _is_transposed(points: Points) -> bool:
-    """Say whether x and y have changed places, which mirrors a face and lays it on its side.
+    """Say whether x and y are swapped, which mirrors a face and turns it on its side.
 
     A head that lies on its side is not mirrored, and a mirrored image stands upright.
     """

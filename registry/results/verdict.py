@@ -1,4 +1,4 @@
-"""What is said of a face or a video: a verdict, and the part that stands out, if one does."""
+"""The verdict on a face or a video, and the part that stands out, if one does."""
 
 from __future__ import annotations
 
@@ -154,7 +154,9 @@ def single_out(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What is said of a face; `parts_p` and `z` are conformal p and standardised scores by part."""
+    """The judgement of a face; `parts_p` and `z` are conformal p and standardised scores by
+    part.
+    """
 
     p: float
     word: Word
@@ -218,7 +220,7 @@ class PartRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FileVerdict:
-    """What is said of a file that has a score.
+    """The verdict on a file that has a score.
 
     Without a `word` there is no verdict, and `none` says why. `p` is None where no real face is
     comparable; `p_run`, of a video alone, is that of its highest run of frames by itself, which
@@ -320,7 +322,7 @@ class FileVerdict:
         }  # fmt: skip
 
     def part_json(self) -> dict[str, Any] | None:
-        """Return what is known of the parts, as plain data; None without anything."""
+        """Return what is known of the parts as plain data; None if nothing is."""
         if self.choice is None:
             return None
         return {

@@ -1,4 +1,4 @@
-"""From defaults, a YAML file, `--set a.b=1` and flags to a checked configuration, and back to YAML.
+"""Merge defaults, a YAML file, `--set a.b=1` and flags into a checked configuration; write YAML.
 
 An unknown key is an error with a suggestion, and every value is checked against its field's
 annotation. Text is converted (`"32"` to 32, `"none"` to None), nothing else is.

@@ -1,4 +1,4 @@
-"""`--dry-run`: everything that is checked before the work, and what the work would be."""
+"""`--dry-run`: make every check that comes before the work, and describe the work."""
 
 from __future__ import annotations
 
