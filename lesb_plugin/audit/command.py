@@ -114,9 +114,7 @@ def _default_folder(config: AuditConfig) -> str:
 
 
 def _audit_there(folder: Path) -> dict[str, Any]:
-    """Return the configuration of the audit in a folder; empty where there is none that can be
-    read.
-    """
+    """Return the configuration of the audit in a folder; empty if there is none."""
     try:
         return dict(read_json(folder / REPORT)["config"])
     except (OSError, BenchError, ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""A file explained: its verdict, its parts against real faces, and faces to look at."""
+"""Explain a file: its verdict, its parts compared with real faces, and faces to look at."""
 
 from __future__ import annotations
 
@@ -65,20 +65,21 @@ class FaceView:
 
     @property
     def main_map(self) -> NDArray[np.float32] | None:
-        """That of the face, else the first."""
+        """Return the map of the face, else the first."""
         if not self.maps:
             return None
         return self.maps.get("face", next(iter(self.maps.values())))
 
     @property
     def main_target(self) -> str:
-        """Return what that map is of."""
+        """Return the target of that map."""
         return "face" if not self.maps or "face" in self.maps else next(iter(self.maps))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Explained:
-    """A file: without a score it has an error, and neither a verdict nor views.
+    """A file with its explanation; without a score it has an error, and neither verdict nor
+    views.
 
     `scales` are those of its maps by target, `facts` what the file says of itself.
     """
@@ -96,12 +97,12 @@ class Explained:
 
     @property
     def verdict(self) -> FileVerdict:
-        """Return what is explanation of it; nothing where it has no score."""
+        """Return its verdict; an empty one if it has no score."""
         return self.prediction.verdict or FileVerdict()
 
 
 def _of_backend(detector: Detector) -> Iterator[str]:
-    """What another backend than torch has no part in."""
+    """Yield a note on what a backend other than torch does not compute."""
     embedder = getattr(detector, "embedder", None)
     if isinstance(embedder, Embedder) and embedder.engine is not None:
         yield (
@@ -111,7 +112,7 @@ def _of_backend(detector: Detector) -> Iterator[str]:
 
 
 class Explaining:
-    """What explains files, built once for any number of them."""
+    """Explains files; built once for any number of them."""
 
     def __init__(self, config: ExplainSettings) -> None:
         self.predictor = Predictor(config)
@@ -125,22 +126,22 @@ class Explaining:
 
     @property
     def explainer_spec(self) -> ExplainerSpec | None:
-        """Return what its plugin says of the explainer; None where nothing explains."""
+        """Return the explainer's record; None if nothing explains."""
         return None if self.explainer is None else self.predictor.explainer_spec(self.explainer)
 
     @property
     def audit(self) -> PartAudit | None:
-        """Return what is known of how well part scores say where; None without part scores."""
+        """Return what is known of how well part scores localise; None without part scores."""
         return self.verdicts.audit
 
     def stages(self) -> dict[str, float]:
-        """Seconds by stage since this was last asked; those of a file read ahead count as well."""
+        """Return seconds by stage since the last call; those of files read ahead count as well."""
         spent, before = self.predictor.clock.spent, self._counted
         self._counted = spent
         return {stage: seconds - before.get(stage, 0.0) for stage, seconds in spent.items()}
 
     def __call__(self, inputs: Iterable[Path]) -> Generator[Explained, None, None]:
-        """Yield every file, in order, each as soon as it is there."""
+        """Yield every file, in order, as soon as it is ready."""
         with closing(self.predictor(inputs)) as found:
             for prediction in found:
                 yield self._one(prediction)
@@ -188,7 +189,7 @@ class Explaining:
             )
 
     def _views(self, path: Path, frame: FrameScore, faces: Sequence[FaceScore]) -> list[FaceView]:
-        """These faces of a frame, which is read once more."""
+        """Return views of these faces of a frame, which is read once more."""
         notes: list[str] = []
         try:
             picture, crops = self.predictor.faces(path, frame.index)
@@ -260,7 +261,7 @@ class Explaining:
 def _explainer(
     predictor: Predictor, config: ExplainSettings
 ) -> tuple[Explain | None, str | None, str]:
-    """Return what explains, its name, and why there is none; one asked for that cannot is an
+    """Return the explainer, its name, and why there is none; a requested one that fails is an
     error.
     """
     offered = {"reference": reference_data(config)}

@@ -93,7 +93,7 @@ def _file(found: Explained) -> Markup:
 
 
 def _audit_line(found: Explained, by: Explaining) -> Markup:
-    """Return one line, and where the rest of it stands."""
+    """Return one line with a link to the details."""
     if by.audit is None or not found.views:
         return Markup()
     summary = by.audit.summary
@@ -143,7 +143,7 @@ def _scored(found: Explained, by: Explaining) -> Iterator[Markup]:
 
 
 def _counted(found: Explained) -> str:
-    """Return how p comes about."""
+    """Return how p was computed."""
     verdict, score = found.verdict, found.prediction.score
     if verdict.reals is None or verdict.p is None or score is None:
         return ""
@@ -186,7 +186,7 @@ def _meaning(found: Explained, by: Explaining) -> str:
 
 
 def _of_maps(found: Explained, by: Explaining) -> Iterator[Markup]:
-    """Yield what maps are of, and their scales."""
+    """Yield what the maps show, and their scales."""
     if by.explainer in _OF_HEAD and _HEAD in found.prediction.variants:
         text = (
             "The map of the whole face belongs to the backbone's own head, which scores"

@@ -1,4 +1,4 @@
-"""A part's score beside those of real faces, and scores over the frames of a video, as SVG."""
+"""SVG charts: a part's score next to those of real faces, and scores over a video's frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands above the fold: the photograph under its colours, the verdict, one sentence."""
+"""The top of a report: the photograph under its colours, the verdict, one sentence."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _moment(view: FaceView) -> str:
 
 
 def seen_in(found: Explained, view: FaceView) -> str:
-    """Return what the picture shows, for those who do not see it."""
+    """Return a text for the picture, for readers who do not see it."""
     part = found.verdict.part
     outline = f"; the {part} is outlined" if part and view.polygons else ""
     what = f"the frame at {_moment(view)}" if found.video else "the photograph"
@@ -132,7 +132,7 @@ def _sentence(found: Explained, score: float) -> str:
 
 
 def _part(verdict: FileVerdict) -> str:
-    """Name the part that stands out, or say of a manipulated face that no single one does."""
+    """Name the part that stands out, or say that no single one does in a manipulated face."""
     if verdict.part:
         caution = ": a place to look at, not a finding" if verdict.part_caution else ""
         return f" The {verdict.part} stands out{caution}."
@@ -141,7 +141,9 @@ def _part(verdict: FileVerdict) -> str:
 
 
 def _slider(found: Explained, by: Explaining) -> Iterator[Markup]:
-    """Yield the scale of the colours and what fades them; hidden until the page's script runs."""
+    """Yield the colour scale and the slider that fades the colours; hidden without the page's
+    script.
+    """
     if not any(view.maps for view in found.views):
         return
     bar = tag("img", src=picture_uri(scale_bar(by.config.style)), alt="colour scale of the map")

@@ -1,4 +1,6 @@
-"""One answer for one file: its verdict beside real faces, and the part that stands out."""
+"""One answer for one file: its verdict by comparison with real faces, and the part that stands
+out.
+"""
 
 from __future__ import annotations
 
