@@ -142,11 +142,12 @@ if TYPE_CHECKING:
     from registry.results.file_scores import FaceScore, FrameScore, Prediction
     from registry.results.fit_report import artefact_file
     from registry.results.frame_runs import Segment
+    from registry.results.part_scale import PartScale
     from registry.results.prediction_list import Predictions
     from registry.results.provenance import package_versions
     from registry.results.result import Result
     from registry.results.roc import auc, auc_weighted
-    from registry.results.verdict import FileVerdict, PartRow, PartScale, judge
+    from registry.results.verdict import FileVerdict, PartRow, judge
     from registry.scoring.sealed import cache_sealed, read_sealed
     from registry.settings.coerce import build
     from registry.settings.load import as_yaml, load_yaml, resolve
@@ -267,7 +268,8 @@ _PLACES = {
     "registry.results.prediction_list": "Predictions",
     "registry.results.file_scores": "FaceScore FrameScore Prediction",
     "registry.results.frame_runs": "Segment",
-    "registry.results.verdict": "PartRow PartScale FileVerdict judge",
+    "registry.results.part_scale": "PartScale",
+    "registry.results.verdict": "PartRow FileVerdict judge",
     "registry.tasks.reference": "reference_data",
     "registry.results.provenance": "package_versions",
     "registry.results.result": "Result",

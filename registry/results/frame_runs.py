@@ -92,9 +92,7 @@ def _shortest(frames: int) -> int:
 
 
 def _windows(z: Array, shortest: int) -> Iterator[tuple[int, Array]]:
-    """Yield lengths and means (..., starts) of runs, up to twice the shortest: longer ones
-    contain a half as high.
-    """
+    """Yield lengths and means (..., starts) of runs; twice the shortest holds a half as high."""
     sums = np.concatenate([np.zeros((*z.shape[:-1], 1)), np.cumsum(z, axis=-1)], axis=-1)
     for length in range(shortest, min(2 * shortest, z.shape[-1] + 1)):
         yield length, (sums[..., length:] - sums[..., :-length]) / length

@@ -14,13 +14,12 @@ from registry.contracts.detector import Detector, LocalDetector
 from registry.results.audit_summary import PartAudit
 from registry.results.file_scores import Prediction
 from registry.results.frame_runs import FrameRuns, scan
+from registry.results.part_scale import REALS_WITHIN, PartScale
 from registry.results.real_scores import RealScores
 from registry.results.verdict import (
-    REALS_WITHIN,
     Choice,
     FileVerdict,
     PartRow,
-    PartScale,
     Segment,
     judge,
 )

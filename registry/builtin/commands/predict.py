@@ -98,9 +98,7 @@ def _closing_notes(predictor: Predictor, judged: bool) -> list[str]:
 
 @contextmanager
 def _output(out: str | None) -> Iterator[Callable[[str], object]]:
-    """Yield a function that takes lines: for standard output, or for a file that is written whole
-    or not at all.
-    """
+    """Yield what takes lines: standard output, or a file that is written whole or not at all."""
     if out is None:
         yield _print
         return

@@ -207,8 +207,7 @@ class Store:
 
 
 def _listing(checkout: Path, out: Path, name: str) -> tuple[Path, str]:
-    """Return the JSON file in a checkout and the start of its paths: a dot, then relative to its
-    folder.
+    """Return the JSON file in a checkout, and the start of paths in it, relative to its folder.
 
     Its loader takes all other paths for paths on Windows. A ConfigError for what it would misread.
     """
@@ -230,9 +229,7 @@ def _listing(checkout: Path, out: Path, name: str) -> tuple[Path, str]:
 
 
 def _json_folder(checkout: Path) -> Path:
-    """Return where the checkout's test script looks for JSON files, which depends on its
-    release.
-    """
+    """Return where the checkout's test script looks for JSON files, by its configuration."""
     config = checkout / "training" / "config" / "test_config.yaml"
     values = load_yaml("", str(config)) if config.is_file() else {}
     return checkout / str(values.get("dataset_json_folder", "preprocessing/dataset_json"))
