@@ -113,7 +113,6 @@ if TYPE_CHECKING:
         file_sha256,
         opened_folder,
         read_json,
-        refuse_special,
         replacing,
         writable_folder,
         write_text,
@@ -166,6 +165,7 @@ if TYPE_CHECKING:
     )
     from registry.settings.tasks import AuditSettings, ScoringConfig
     from registry.shared_work import map_shared, shared_bar, shared_progress
+    from registry.special_files import refuse_special
     from registry.tasks.audit import AuditInputs, prepare_audit
     from registry.tasks.context import detector_context
     from registry.tasks.corrupted import Corrupted, evaluate_corrupted
@@ -251,7 +251,7 @@ _PLACES = {
     "registry.faces.masks": "crop_mask",
     "registry.faces.real_faces": "real_crops",
     "registry.files": (
-        "cache_dir cache_or_scratch file_sha256 opened_folder read_json refuse_special replacing "
+        "cache_dir cache_or_scratch file_sha256 opened_folder read_json replacing "
         "writable_folder write_text"
     ),
     "registry.fingerprints": "fingerprint",
@@ -282,6 +282,7 @@ _PLACES = {
     ),
     "registry.settings.tasks": "AuditSettings ScoringConfig",
     "registry.shared_work": "map_shared shared_bar shared_progress",
+    "registry.special_files": "refuse_special",
     "registry.tasks.audit": "AuditInputs prepare_audit",
     "registry.tasks.context": "detector_context",
     "registry.tasks.corrupted": "Corrupted evaluate_corrupted",

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 
 from registry.errors import DataError
 from registry.objects import opened_copy, read_object, url_of
+from registry.special_files import refuse_special
 
 __all__ = [
     "INDEX",
@@ -188,7 +189,9 @@ def _index(archive: str, _of_archive: object, _of_index: object) -> ArchiveIndex
 
 def _text_beside(archive: str) -> bytes:
     try:
-        return _whole_file(archive + INDEX).read_bytes()
+        beside = Path(archive + INDEX)
+        refuse_special(beside)
+        return beside.read_bytes()
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -204,14 +207,6 @@ def _parsed(values: Any) -> ArchiveIndex:
     return ArchiveIndex(size=int(values["size"]), entries=entries, samples=samples, made_of=made_of)
 
 
-def _whole_file(name: str) -> Path:
-    """Return the path; a DataError for a folder, a device or a pipe, which might never end."""
-    path = Path(name)
-    if path.exists() and not path.is_file():
-        raise DataError(f"cannot read {name}: it is not a file")
-    return path
-
-
 @contextmanager
 def _opened(archive: str) -> Iterator[BinaryIO]:
     try:
@@ -219,7 +214,8 @@ def _opened(archive: str) -> Iterator[BinaryIO]:
             with opened_copy(url) as file:
                 yield file
         else:
-            with _whole_file(archive).open("rb") as file:
+            refuse_special(Path(archive))
+            with Path(archive).open("rb") as file:
                 yield file
     except FileNotFoundError:
         raise DataError(f"cannot read {archive}: there is no such archive") from None

@@ -19,6 +19,7 @@ from registry.archives import entry_of, inside, read_entry
 from registry.console import tell
 from registry.errors import BenchError, ConfigError, DataError
 from registry.leftovers import scratch_folder, sweep, unfinished_name
+from registry.special_files import refuse_special
 
 __all__ = [
     "CACHE_ADVICE",
@@ -33,7 +34,6 @@ __all__ = [
     "parse_json",
     "read_file",
     "read_json",
-    "refuse_special",
     "replacing",
     "weights_dir",
     "writable_folder",
@@ -169,16 +169,6 @@ def file_size(path: Path) -> int:
     if entry is None:
         raise FileNotFoundError(errno.ENOENT, "no such file in its archive", str(path))
     return entry.size
-
-
-def refuse_special(path: Path) -> None:
-    """Raise a DataError for a device, a pipe or a socket: reading one may never end."""
-    try:
-        mode = path.stat().st_mode
-    except (OSError, ValueError):  # opening it will tell
-        return
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise DataError(f"{path} is not a file but a device, a pipe or a socket; name a file")
 
 
 def read_json(path: Path) -> Any:

@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 
 from registry.backbones.zoo import member_of
 from registry.errors import DataError, reading
-from registry.files import expanded, file_sha256, refuse_special
+from registry.files import expanded, file_sha256
+from registry.special_files import refuse_special
 
 __all__ = [
     "State",

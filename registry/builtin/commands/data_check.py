@@ -19,8 +19,9 @@ from registry.data.options import data_options
 from registry.data.videos import VideoCursor, is_video
 from registry.errors import BenchError, DataError, EmptySplitError, reading
 from registry.faces.reader import read_landmarks_of
-from registry.files import file_sha256, file_size, is_there, refuse_special
+from registry.files import file_sha256, file_size, is_there
 from registry.plugins.discovery import Plugins
+from registry.special_files import refuse_special
 
 __all__ = ["PROBLEMS", "DataReport", "check_data"]
 

@@ -11,7 +11,7 @@ from registry.builtin.datasets.splits import root_of
 from registry.contracts.types import DatasetRequest, VideoIndex
 from registry.data.media import scan_folder
 from registry.errors import DataError, EmptySplitError
-from registry.files import refuse_special
+from registry.special_files import refuse_special
 
 __all__ = ["celeb_df_videos", "recognises_celeb_df"]
 

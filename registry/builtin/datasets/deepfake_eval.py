@@ -12,7 +12,7 @@ from registry.builtin.datasets.listed_videos import Listed, listed_index
 from registry.builtin.datasets.splits import choose_split, root_of
 from registry.contracts.types import DatasetRequest, VideoIndex
 from registry.errors import DataError
-from registry.files import refuse_special
+from registry.special_files import refuse_special
 
 __all__ = ["deepfake_eval_videos", "recognises_deepfake_eval"]
 

@@ -16,7 +16,7 @@ from registry.builtin.datasets.splits import root_of
 from registry.contracts.types import DatasetRequest, Frame, Video, VideoIndex
 from registry.data.videos import is_video
 from registry.errors import DataError, EmptySplitError
-from registry.files import refuse_special
+from registry.special_files import refuse_special
 
 __all__ = ["exddv_click_videos", "exddv_videos", "perceived_parts", "recognises_exddv"]
 

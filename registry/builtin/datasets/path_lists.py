@@ -15,7 +15,7 @@ from registry.builtin.datasets.tally import FileTally
 from registry.contracts.types import DatasetRequest, Frame, Video, VideoIndex
 from registry.data.videos import is_video
 from registry.errors import DataError, EmptySplitError
-from registry.files import refuse_special
+from registry.special_files import refuse_special
 
 __all__ = ["path_list_videos", "recognises_path_lists"]
 

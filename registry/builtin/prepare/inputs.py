@@ -16,9 +16,9 @@ from registry.data.media import IMAGE_SUFFIXES, scan_folder, unread_notes
 from registry.data.options import data_options
 from registry.data.videos import is_video
 from registry.errors import ConfigError, DataError
-from registry.files import refuse_special
 from registry.plugins.discovery import Plugins
 from registry.ranks import this_rank
+from registry.special_files import refuse_special
 
 __all__ = ["find_inputs"]
 
