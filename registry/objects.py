@@ -117,7 +117,7 @@ class _TransferCount:
     def __init__(self) -> None:
         self.total = Transfers()
         self._lock = threading.Lock()
-        self.faults: dict[str, DataError] = {}  # thousands of frames must not each wait anew
+        self.faults: dict[str, DataError] = {}  # thousands of frames must not each wait again
 
     def add(self, objects: int = 0, read: int = 0, retries: int = 0) -> None:
         """Count one more transfer."""

@@ -241,7 +241,7 @@ def _join() -> Store:
     from torch.distributed.rendezvous import rendezvous
 
     shared, number, count = next(rendezvous("env://", timeout=_PATIENCE))
-    # torchrun keeps one store for all restarts: in the addresses of before nobody would be met
+    # torchrun keeps one store for all restarts: earlier addresses would lead nowhere
     own = dist.PrefixStore(f"bench/{this_rank().restarts}", shared)  # type: ignore[attr-defined]
     backends = "cpu:gloo,cuda:nccl" if is_available() and dist.is_nccl_available() else "gloo"
     dist.init_process_group(backends, store=own, rank=number, world_size=count, timeout=_PATIENCE)

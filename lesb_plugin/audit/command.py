@@ -88,7 +88,7 @@ def run_audit_command(args: argparse.Namespace) -> int:
         tell(
             f"auditing detector {config.detector}; --detector names another (bench list detectors)"
         )
-    with opened_folder(out):  # one that cannot be written is told before the long work
+    with opened_folder(out):  # an error here comes before the long work
         audit = run_audit(config)
     line = tell if args.as_json else say
     report = json.dumps(audit.to_json(), indent=1)

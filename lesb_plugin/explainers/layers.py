@@ -54,7 +54,7 @@ def at_layer(detector: DifferentiableDetector, images: torch.Tensor, layer: nn.M
             )
         leaf = output.detach().requires_grad_()
         caught[:] = [leaf]
-        return leaf.clone()  # what follows may work in place, which a leaf does not bear
+        return leaf.clone()  # what follows may work in place, which a leaf forbids
 
     with hooked(layer, cut), torch.enable_grad():
         with embedder.autocast():

@@ -44,7 +44,7 @@ from registry import (
 __all__ = ["ARTEFACT", "fit_as", "fit_lesb"]
 
 ARTEFACT = "artefact.safetensors"
-FEWEST = 2  # faces of a split, below which nothing can be told
+FEWEST = 2  # faces that a split must have
 
 
 def fit_lesb(context: FitContext) -> FitReport:

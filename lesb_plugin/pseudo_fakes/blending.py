@@ -27,7 +27,7 @@ def blend_poisson(
     """Blend the source's gradients into the target's border (Perez et al., 2003)."""
     hard = (mask > 0.5).astype(np.uint8)
     cloned = clone(source, target, hard)
-    # The solver rounds its whole rectangle anew: kept, that box would mark every fake of this kind.
+    # The solver rounds its whole rectangle: left so, that box would mark every fake of this kind.
     fake = np.where(hard[..., None] > 0, cloned, target)
     return np.asarray(fake, np.uint8), hard.astype(np.float32)
 

@@ -40,7 +40,7 @@ from registry import (
 __all__ = ["ARTEFACT", "encode_fakes", "fit_roi", "model_of"]
 
 ARTEFACT = "artefact.safetensors"
-FEWEST = 2  # faces of a split, below which nothing can be told
+FEWEST = 2  # faces that a split must have
 
 
 def fit_roi(context: FitContext) -> FitReport:

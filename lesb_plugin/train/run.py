@@ -92,7 +92,7 @@ def plan_training(config: TrainConfig) -> list[tuple[str, str]]:
 def _train(config: TrainConfig, out: Path) -> TrainResult:
     inputs = prepare_training(config)
     norms, saved = norms_of(config, inputs.device), None
-    if config.resume:  # another run is told before faces are read for it
+    if config.resume:  # a wrong run fails before faces are read
         saved = load_same_run(
             out / CHECKPOINT, inputs.device, config, inputs.data_fingerprint, norms
         )

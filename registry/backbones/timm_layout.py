@@ -12,7 +12,7 @@ from registry.errors import ConfigError
 
 __all__ = ["fine_map", "fine_stage", "is_channels_last", "prefix_tokens"]
 
-FINE_STRIDE = 16  # pixels of an image to a position of the map that parts are told apart on
+FINE_STRIDE = 16  # pixels per map position, at most, to distinguish parts
 _OTHER = "; choose another timm model"
 
 

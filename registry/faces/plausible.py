@@ -19,7 +19,7 @@ __all__ = ["check_landmarks"]
 _INSIDE = 0.5  # share of the landmarks that must be in the image they are said to belong to
 _EYES, _OTHER_EYE, _MOUTH = slice(36, 42), slice(42, 48), slice(48, 68)  # of 68 and of 81 points
 _MIRRORED = -0.5  # sine of the angle from the line of the eyes to the mouth; 1 in a frontal face
-_WIDE = 0.15  # of the landmarks' longer side lie between the eyes of a face that is told apart
+_WIDE = 0.15  # share of the landmarks' longer side between the eyes of a recognisable face
 
 
 def check_landmarks(points: Points, shape: tuple[int, ...]) -> None:

@@ -40,7 +40,7 @@ __all__ = [
 
 _CROP_FROM = ("auto", "landmarks", "detector", FRAME, FRAME_CUBIC)
 _LEAST_AREA = 0.5  # of the largest face's; smaller ones are bystanders (METHOD of SBI's inference)
-_OWN = {"_built", "clock"}  # what a pickled copy has anew
+_OWN = {"_built", "clock"}  # what a pickled copy builds again
 T = TypeVar("T")
 
 

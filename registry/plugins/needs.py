@@ -32,7 +32,7 @@ __all__ = [
 
 # Weights that are no file: drawn, timm's own from its hub, or any others from there.
 RANDOM, PRETRAINED, HUB = "random", "pretrained", "hf-hub:"
-# Settings that the command which lacks nothing names by itself.
+# Settings that the complete command names anyway.
 _NAMED = {
     "backbone", "dataset", "detector", "fit_on", "train", "val", "weights", "wrap",
     "wrapper_artefact",

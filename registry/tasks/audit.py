@@ -49,7 +49,7 @@ def prepare_audit(config: AuditSettings) -> AuditInputs:
     """
     plugins = load_plugins()
     if config.explainer is not None:
-        plugins.get("explainer", config.explainer)  # a wrong name is told before weights are read
+        plugins.get("explainer", config.explainer)  # a wrong name fails before weights are read
     chosen = choose(plugins, config)
     with first_goes_first():
         data = find_data(config, plugins)

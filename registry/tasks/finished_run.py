@@ -108,7 +108,7 @@ class FinishedRun:
 
     def explainer(self, name: str, options: Mapping[str, Any]) -> Explain:
         """Build the explainer `name` of the run's detector."""
-        spec = self._plugins.get("explainer", name)  # a wrong name is told before weights are read
+        spec = self._plugins.get("explainer", name)  # a wrong name fails before weights are read
         return build_explainer(spec, self.detector, options)
 
     @cached_property

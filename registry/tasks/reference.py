@@ -28,7 +28,7 @@ from registry.settings.tasks import AUTO, ScoringConfig
 __all__ = ["reference_data", "score_reals"]
 
 _FORMAT = 3
-_DRAWN = "toy"  # faces of nobody, which come with the package
+_DRAWN = "toy"  # drawn faces, which come with the package
 _BATCH = 8
 
 

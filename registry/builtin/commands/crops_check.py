@@ -20,7 +20,7 @@ __all__ = ["crops_note"]
 
 _POLICY = CropPolicy(name=ALIGNED, size=256, margin=0.3)
 _LOOKED_AT = 64  # first frames of videos
-# Pixels by which a corner may be moved: landmarks that are found anew in a crop differ by less.
+# Pixels by which a corner may move: landmarks found again in a crop differ by less.
 _LIMIT = 12.0
 
 
@@ -50,7 +50,7 @@ def crops_note(videos: Sequence[Video]) -> str:
 
 def _shapes(frames: Sequence[Frame]) -> Iterator[tuple[int, ...]]:
     for frame in frames:
-        with suppress(DataError):  # told of elsewhere
+        with suppress(DataError):  # reported elsewhere
             yield read_image(frame.path).shape
 
 
