@@ -13,7 +13,7 @@ from lesb_plugin.explain.explained import Explained, Explaining, FaceView
 from lesb_plugin.explain.record import Pictures
 from registry import FileVerdict, Markup, picture_uri, plain_sentence, tag
 
-__all__ = ["hero", "seen_in", "stage"]
+__all__ = ["hero", "seen_in", "sentence_of", "stage"]
 
 Image = NDArray[np.uint8]
 
@@ -111,13 +111,14 @@ def _verdict(found: Explained) -> Iterator[Markup]:
         return
     sign = tag("span", _SIGNS[verdict.word], aria_hidden="true")
     yield tag("p", sign, f" {verdict.word}", class_=f"word {verdict.word.lower()}")
-    yield tag("p", _sentence(found, score), class_="sentence")
+    yield tag("p", sentence_of(found, score), class_="sentence")
     quality = found.prediction.low_quality
     if quality:
         yield tag("p", f"{quality[:1].upper()}{quality[1:]}.", class_="note")
 
 
-def _sentence(found: Explained, score: float) -> str:
+def sentence_of(found: Explained, score: float) -> str:
+    """Return the sentence under the verdict of a file with a score."""
     verdict = found.verdict
     changed = f"{verdict.looks_changed}. " if verdict.looks_changed else ""
     part = _part(verdict)

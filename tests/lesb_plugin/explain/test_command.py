@@ -175,6 +175,9 @@ def test_a_red_face_is_manipulated_and_a_usual_one_is_authentic(bench: Run, tmp_
     words = [line.split("\t")[1] for line in out.splitlines()[1:]]
     assert words == ["MANIPULATED", "AUTHENTIC"]
     assert record(tmp_path, "red")["verdict"]["p"] == pytest.approx(1 / 25)
+    passes = "A forgery can pass for real, too."
+    assert passes in (tmp_path / "out" / "pale.html").read_text()
+    assert passes not in (tmp_path / "out" / "red.html").read_text()
 
 
 def test_a_part_that_alone_is_red_is_singled_out(bench: Run, tmp_path: Path) -> None:
