@@ -1,4 +1,4 @@
-"""LESB in a DeepfakeBench checkout, whose files stay as they are.
+"""Use LESB in a DeepfakeBench checkout without changing its files.
 
 Imported where the checkout's `detectors` can be imported, this module registers LESB there under
 the name `lesb`. As a program it does so and then runs one of the checkout's scripts:
@@ -45,7 +45,7 @@ _ENDLESS = (
 
 
 def register() -> type[Any]:
-    """Add LESB to the checkout's DETECTOR registry; a ConfigError says why that cannot be done."""
+    """Add LESB to the checkout's DETECTOR registry; a ConfigError says why that is impossible."""
     try:
         detectors = importlib.import_module("detectors")
         contract = importlib.import_module("detectors.base_detector")
@@ -60,9 +60,10 @@ def register() -> type[Any]:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run `argv[0]` as a script with the rest as its arguments; 2 for an error that is the user's.
+    """Run `argv[0]` as a script with the other arguments; return 2 for errors that the user can
+    fix.
 
-    What the script itself raises, SystemExit among it, goes on to the caller.
+    Exceptions of the script itself, including SystemExit, pass to the caller.
     """
     if not argv or argv[0] in {"-h", "--help"}:
         (sys.stdout if argv else sys.stderr).write(_USAGE)
@@ -99,7 +100,7 @@ def _run(script: Path, argv: list[str]) -> None:
 
 
 def _sources(script: Path) -> Sources:
-    """Return the checkout's files that the script imports, and those that register() does."""
+    """Return the checkout's files that the script and register() import."""
     folder = script.resolve().parent
     return read_sources(script.resolve(), [folder, Path.cwd().resolve()])
 

@@ -113,7 +113,6 @@ if TYPE_CHECKING:
         file_sha256,
         opened_folder,
         read_json,
-        refuse_special,
         replacing,
         writable_folder,
         write_text,
@@ -142,11 +141,12 @@ if TYPE_CHECKING:
     from registry.results.file_scores import FaceScore, FrameScore, Prediction
     from registry.results.fit_report import artefact_file
     from registry.results.frame_runs import Segment
+    from registry.results.part_scale import PartScale
     from registry.results.prediction_list import Predictions
     from registry.results.provenance import package_versions
     from registry.results.result import Result
     from registry.results.roc import auc, auc_weighted
-    from registry.results.verdict import FileVerdict, PartRow, PartScale, judge
+    from registry.results.verdict import FileVerdict, PartRow, judge
     from registry.scoring.sealed import cache_sealed, read_sealed
     from registry.settings.coerce import build
     from registry.settings.load import as_yaml, load_yaml, resolve
@@ -165,6 +165,7 @@ if TYPE_CHECKING:
     )
     from registry.settings.tasks import AuditSettings, ScoringConfig
     from registry.shared_work import map_shared, shared_bar, shared_progress
+    from registry.special_files import refuse_special
     from registry.tasks.audit import AuditInputs, prepare_audit
     from registry.tasks.context import detector_context
     from registry.tasks.corrupted import Corrupted, evaluate_corrupted
@@ -250,7 +251,7 @@ _PLACES = {
     "registry.faces.masks": "crop_mask",
     "registry.faces.real_faces": "real_crops",
     "registry.files": (
-        "cache_dir cache_or_scratch file_sha256 opened_folder read_json refuse_special replacing "
+        "cache_dir cache_or_scratch file_sha256 opened_folder read_json replacing "
         "writable_folder write_text"
     ),
     "registry.fingerprints": "fingerprint",
@@ -267,7 +268,8 @@ _PLACES = {
     "registry.results.prediction_list": "Predictions",
     "registry.results.file_scores": "FaceScore FrameScore Prediction",
     "registry.results.frame_runs": "Segment",
-    "registry.results.verdict": "PartRow PartScale FileVerdict judge",
+    "registry.results.part_scale": "PartScale",
+    "registry.results.verdict": "PartRow FileVerdict judge",
     "registry.tasks.reference": "reference_data",
     "registry.results.provenance": "package_versions",
     "registry.results.result": "Result",
@@ -280,6 +282,7 @@ _PLACES = {
     ),
     "registry.settings.tasks": "AuditSettings ScoringConfig",
     "registry.shared_work": "map_shared shared_bar shared_progress",
+    "registry.special_files": "refuse_special",
     "registry.tasks.audit": "AuditInputs prepare_audit",
     "registry.tasks.context": "detector_context",
     "registry.tasks.corrupted": "Corrupted evaluate_corrupted",

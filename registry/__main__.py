@@ -1,4 +1,4 @@
-"""`python -m registry COMMAND ...` is `bench COMMAND ...`: also where PATH lacks it."""
+"""Run `bench COMMAND ...` as `python -m registry COMMAND ...`, also without `bench` on PATH."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Files inside tar archives: `shards/a.tar/real/000.png` is one, in an archive on disk or at a URL.
 
-Such a path is read wherever that of a file is. Where a member lies is said by an index beside the
-archive, `a.tar.index.json`, which `bench prepare --shards` writes with a checksum of every member;
-without one the archive's own headers tell, and there are no checksums.
+Such a path may be used wherever a file's path may. The position of a member is in an index beside
+the archive, `a.tar.index.json`, which `bench prepare --shards` writes with a checksum of every
+member; without one it comes from the archive's own headers, and there are no checksums.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 
 from registry.errors import DataError
 from registry.objects import opened_copy, read_object, url_of
+from registry.special_files import refuse_special
 
 __all__ = [
     "INDEX",
@@ -42,7 +43,7 @@ _OPEN = 64  # indices in memory; frames are read in the order of their archives
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """A member of an archive, which is a path or a URL; `path` is what both are told by."""
+    """A member of an archive: `archive` is a path or a URL, and `path` identifies both."""
 
     archive: str
     name: str
@@ -51,7 +52,7 @@ class Inside:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a member lies in its archive; `sha256` is of its bytes, "" where unknown."""
+    """The position of a member in its archive; `sha256` is of its bytes, "" where unknown."""
 
     offset: int
     size: int
@@ -60,9 +61,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveIndex:
-    """Members by name; what was said of each sample by its key, where the index says it.
+    """Members by name, and what the index records of each sample, by its key.
 
-    `size` is that of the archive, `made_of` a fingerprint of what was to go into it.
+    `size` is that of the archive, `made_of` a fingerprint of its intended content.
     """
 
     size: int
@@ -72,7 +73,7 @@ class ArchiveIndex:
 
 
 def inside(path: Path) -> Inside | None:
-    """The member that a path stands for; None for a file or a folder."""
+    """Return the member that a path stands for; None for a file or a folder."""
     text = path.as_posix()
     at = text.find(_TAR)
     while at >= 0:
@@ -87,7 +88,7 @@ def inside(path: Path) -> Inside | None:
 
 
 def absolute_name(path: Path) -> str:
-    """The path from the root, or the URL: the same wherever a run is started."""
+    """Return the path from the root, or the URL: the same wherever a run is started."""
     return url_of(path) or str(path.absolute())
 
 
@@ -101,7 +102,7 @@ def entry_of(member: Inside) -> Entry | None:
 
 
 def read_entry(member: Inside) -> bytes:
-    """The bytes of a member; a DataError where they cannot be had or are others than indexed."""
+    """Read the bytes of a member; a DataError if they cannot be read or do not match the index."""
     entry = entry_of(member)
     if entry is None:
         raise DataError(f"cannot read {member.path}: its archive has no such file")
@@ -120,7 +121,7 @@ def read_entry(member: Inside) -> bytes:
 
 @contextmanager
 def _told_by(path: Path) -> Iterator[None]:
-    """What is wrong with an archive, told as the fault of the member that is asked for."""
+    """Report a fault of an archive as a fault of the requested member."""
     try:
         yield
     except DataError as error:
@@ -128,7 +129,7 @@ def _told_by(path: Path) -> Iterator[None]:
 
 
 def archive_index(archive: str) -> ArchiveIndex:
-    """The members of an archive; a DataError where it is missing or damaged."""
+    """Return the members of an archive; a DataError where it is missing or damaged."""
     index = _index(archive, of_archive := _stamp(archive), _stamp(archive + INDEX))
     if of_archive is not None and of_archive[0] != index.size:
         raise DataError(
@@ -139,7 +140,7 @@ def archive_index(archive: str) -> ArchiveIndex:
 
 
 def scanned(archive: str) -> ArchiveIndex:
-    """The members of an archive by its headers."""
+    """Return the members of an archive, read from its headers."""
     try:
         with _opened(archive) as file, tarfile.open(fileobj=file, mode="r:") as tar:
             entries = {
@@ -156,7 +157,7 @@ def scanned(archive: str) -> ArchiveIndex:
 
 
 def index_text(index: ArchiveIndex) -> str:
-    """What the file of an index holds: a line for each sample."""
+    """Return the text of an index file: a line for each sample."""
     samples = [json.dumps([key, values]) for key, values in (index.samples or {}).items()]
     members = [
         json.dumps([name, each.offset, each.size, each.sha256])
@@ -172,7 +173,7 @@ def _lines(rows: Sequence[str]) -> str:
 
 @functools.lru_cache(maxsize=_OPEN)
 def _index(archive: str, _of_archive: object, _of_index: object) -> ArchiveIndex:
-    """By the stamps of both files, so that one that is changed is looked at again."""
+    """Cache by the stamps of both files, so that changed ones are read again."""
     try:
         text = read_object(archive + INDEX) if url_of(archive) else _text_beside(archive)
     except FileNotFoundError:
@@ -188,7 +189,9 @@ def _index(archive: str, _of_archive: object, _of_index: object) -> ArchiveIndex
 
 def _text_beside(archive: str) -> bytes:
     try:
-        return _whole_file(archive + INDEX).read_bytes()
+        beside = Path(archive + INDEX)
+        refuse_special(beside)
+        return beside.read_bytes()
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -204,14 +207,6 @@ def _parsed(values: Any) -> ArchiveIndex:
     return ArchiveIndex(size=int(values["size"]), entries=entries, samples=samples, made_of=made_of)
 
 
-def _whole_file(name: str) -> Path:
-    """Return the path; a DataError for a folder, a device or a pipe, which might never end."""
-    path = Path(name)
-    if path.exists() and not path.is_file():
-        raise DataError(f"cannot read {name}: it is not a file")
-    return path
-
-
 @contextmanager
 def _opened(archive: str) -> Iterator[BinaryIO]:
     try:
@@ -219,7 +214,8 @@ def _opened(archive: str) -> Iterator[BinaryIO]:
             with opened_copy(url) as file:
                 yield file
         else:
-            with _whole_file(archive).open("rb") as file:
+            refuse_special(Path(archive))
+            with Path(archive).open("rb") as file:
                 yield file
     except FileNotFoundError:
         raise DataError(f"cannot read {archive}: there is no such archive") from None
@@ -228,7 +224,7 @@ def _opened(archive: str) -> Iterator[BinaryIO]:
 
 
 def _stamp(path: str) -> tuple[int, int] | None:
-    """Size and date of a file of this machine; None for others, which are not looked at again."""
+    """Return size and date of a local file; None for a URL, which is not checked again."""
     if url_of(path):
         return None
     try:

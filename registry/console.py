@@ -1,4 +1,4 @@
-"""What the terminal sees: progress bars for what may take over two seconds, tables, lines."""
+"""Terminal output: progress bars for work that may take over two seconds, tables, lines."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def progress(
     unit: str = "it",
     quiet: bool = False,
 ) -> Iterator[T]:
-    """Yield from `items` under a bar on standard error; in a log file a line every ten seconds."""
+    """Yield from `items` under a bar on standard error; in a log file as a line every ten
+    seconds.
+    """
     if total is None and isinstance(items, Sized):
         total = len(items)
     with progress_bar(label, total=total, unit=unit, quiet=quiet) as advance:
@@ -54,14 +56,14 @@ class ProgressBar(Protocol):
     """Moves a progress bar."""
 
     def __call__(self, count: int, figures: str = "") -> None:
-        """Move it on by `count` items; `figures` stand at its end from then on."""
+        """Advance it by `count` items; `figures` stay at its end from then on."""
 
 
 @contextmanager
 def progress_bar(
     label: str, *, total: int | None = None, done: int = 0, unit: str = "it", quiet: bool = False
 ) -> Iterator[ProgressBar]:
-    """Show a bar that is moved by calling what the context gives with a number of items.
+    """Show a bar; the context yields a function that advances it by a number of items.
 
     `done` of `total` were finished before; the rate and the time left do not count them. There
     is no bar for zero items.
@@ -99,7 +101,7 @@ def say_block(text: str) -> None:
 
 
 def say_above_bar(text: str) -> None:
-    """Print one line on standard output at once; on a terminal it does not run into a bar."""
+    """Print one line on standard output at once, without running into a bar on a terminal."""
     if output().isatty() and sys.stderr.isatty():
         from tqdm import tqdm
 
@@ -111,7 +113,7 @@ def say_above_bar(text: str) -> None:
 
 
 def byte_count(count: int) -> str:
-    """`1.5 GB`: a number of bytes in the largest unit of a thousand that it has one of."""
+    """Format a number of bytes in the largest unit of which there is one: `1.5 GB`."""
     size, units = float(count), iter(("kB", "MB", "GB", "TB"))
     unit = "bytes"
     while size >= 1000 and (larger := next(units, None)):
@@ -120,7 +122,7 @@ def byte_count(count: int) -> str:
 
 
 def tell(text: str) -> None:
-    """Print one line on standard error, where it gets into no pipe."""
+    """Print one line on standard error, which pipes do not carry."""
     write(text + "\n", sys.stderr)
 
 
@@ -180,8 +182,8 @@ def _block(
 def fit_columns(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[Block]:
     """Divide columns into blocks of at most `width`, to be printed below each other.
 
-    Texts and headings wrap, the widest first, and numbers do not. Where that is not enough the
-    table goes on below with its first column again, so that nothing is cut.
+    Texts and headings wrap, the widest first; numbers do not. If that is not enough, the table
+    continues below with its first column repeated, so that nothing is cut.
     """
     columns = list(zip(header, *rows, strict=True))
     natural = [max(map(_length, column)) for column in columns]
@@ -231,7 +233,7 @@ def _total(widths: Iterable[int]) -> int:
 
 
 def _length(text: str) -> int:
-    """Count columns of the terminal: some letters take two."""
+    """Count terminal columns: some letters take two."""
     from rich.cells import cell_len
 
     return cell_len(text)

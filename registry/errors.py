@@ -28,10 +28,10 @@ _LONGEST = 300  # characters of a library's own words: some print the whole of w
 
 
 class BenchError(Exception):
-    """Base of every error that is the user's to fix; `bench` prints it and exits with code 2.
+    """Base of all errors that the user can fix; `bench` prints it and exits with code 2.
 
-    Each argument is a line. Newlines and control characters in one are of a name that somebody
-    chose, and are shown as escapes.
+    Each argument is a line. Newlines and control characters in it come from names in data, and
+    are shown as escapes.
     """
 
     def __str__(self) -> str:
@@ -51,11 +51,11 @@ class NotFittedError(ConfigError):
 
 
 class DataError(BenchError):
-    """Data or weights that are missing, unreadable or not what they were said to be."""
+    """Data or weights that are missing, unreadable or not what they claim to be."""
 
 
 class EmptySplitError(DataError):
-    """The split that was asked for holds nothing; the data set itself can be read."""
+    """The requested split is empty; the data set itself can be read."""
 
 
 class UndefinedMetricError(BenchError):
@@ -63,7 +63,7 @@ class UndefinedMetricError(BenchError):
 
 
 class UnknownNameError(BenchError):
-    """A name that nothing is registered under."""
+    """A name that is not registered."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         self.kind, self.name, self.known = kind, name, sorted(known)
@@ -85,7 +85,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def guarded(what: str, source: str, call: Callable[..., T], *args: Any) -> T:
     """Call into a plugin: its own BenchErrors pass, anything else becomes a PluginError.
 
-    So does `sys.exit`: that a plugin gives up is no reason for `bench` to end without a word.
+    So does `sys.exit`: a plugin that gives up must not end `bench` without a message.
     """
     try:
         return call(*args)
@@ -101,8 +101,8 @@ def guarded(what: str, source: str, call: Callable[..., T], *args: Any) -> T:
 def reading(what: object, advice: str = "") -> Iterator[None]:
     """Turn whatever a reader of foreign bytes raises into a DataError that names `what`.
 
-    A library that is given a damaged or hostile file raises anything at all, and one bad file must
-    not end a run. `advice` follows the reason.
+    On a damaged or hostile file a library may raise any exception, and one bad file must not end
+    a run. `advice` follows the reason.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, checksums, and the folder of what can be made again."""
+"""Files: atomic writes, checksums, and the cache folder."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from registry.archives import entry_of, inside, read_entry
 from registry.console import tell
 from registry.errors import BenchError, ConfigError, DataError
 from registry.leftovers import scratch_folder, sweep, unfinished_name
+from registry.special_files import refuse_special
 
 __all__ = [
     "CACHE_ADVICE",
@@ -33,7 +34,6 @@ __all__ = [
     "parse_json",
     "read_file",
     "read_json",
-    "refuse_special",
     "replacing",
     "weights_dir",
     "writable_folder",
@@ -48,8 +48,8 @@ CACHE_ADVICE = "set BENCH_CACHE to a writable folder with space left"
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary file beside `path` that takes its place if the block ends well.
 
-    Folders are created, and what killed processes left in this one is swept. A DataError says why
-    the file cannot be written; what stood at `path` before is then still there.
+    Folders are created, and leftovers of killed processes in this one are removed. A DataError
+    says why the file cannot be written; an earlier file at `path` is then unchanged.
     """
     temporary = path.with_name(unfinished_name(path.name))
     try:
@@ -70,7 +70,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def _why_not_written(error: Exception) -> str | None:
-    """Say why the disk or the name did not let a file be written; None for other errors."""
+    """Say why the disk or the name prevented writing; None for other errors."""
     if isinstance(error, OSError):
         return error.strerror or str(error)
     text = " ".join(str(error).split())
@@ -83,12 +83,12 @@ def _why_not_written(error: Exception) -> str | None:
 
 @functools.lru_cache(maxsize=4096)
 def _sweep_once(folder: Path) -> None:
-    """Sweep a folder once per process: it may hold many files, and is listed for that."""
+    """Sweep a folder once per process, as it may hold many files."""
     sweep(folder)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in UTF-8, whole or not at all.
+    """Write a text file in UTF-8, whole or not at all; bytes that are not UTF-8 become escapes.
 
     Bytes of a name that is not UTF-8 become escapes.
     """
@@ -126,7 +126,7 @@ def opened_folder(path: Path) -> Iterator[Path]:
 
 
 def check_regular(path: Path, kind: str) -> None:
-    """Raise a DataError unless `path` is a file; `kind` is what it should be, for the message."""
+    """Raise a DataError unless `path` is a file; `kind` names the expected kind in the message."""
     if (member := inside(path)) is not None:
         if entry_of(member) is None:
             raise DataError(f"no {kind} file {path}")
@@ -144,7 +144,7 @@ def check_regular(path: Path, kind: str) -> None:
 
 
 def is_there(path: Path) -> bool:
-    """Say whether a file exists; False for a name that no file can have, or in a locked folder."""
+    """Say whether a file exists; False for impossible names, or in a locked folder."""
     try:
         member = inside(path)
         return path.is_file() if member is None else entry_of(member) is not None
@@ -153,13 +153,15 @@ def is_there(path: Path) -> bool:
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a file, or of one in an archive; an OSError or a DataError where not."""
+    """Return the bytes of a file or of an archive's member; an OSError or a DataError if
+    impossible.
+    """
     member = inside(path)
     return path.read_bytes() if member is None else read_entry(member)
 
 
 def file_size(path: Path) -> int:
-    """Bytes of a file, or of one in an archive, that is there; an OSError where it is not."""
+    """Return the size of a file or of an archive's member; an OSError if it does not exist."""
     member = inside(path)
     if member is None:
         return path.stat().st_size
@@ -169,18 +171,8 @@ def file_size(path: Path) -> int:
     return entry.size
 
 
-def refuse_special(path: Path) -> None:
-    """Raise a DataError for a device, a pipe or a socket: reading one may never end."""
-    try:
-        mode = path.stat().st_mode
-    except (OSError, ValueError):  # opening it will tell
-        return
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise DataError(f"{path} is not a file but a device, a pipe or a socket; name a file")
-
-
 def read_json(path: Path) -> Any:
-    """Return the content of a JSON file; FileNotFoundError, or a DataError if it is not JSON."""
+    """Read a JSON file; a FileNotFoundError, or a DataError if it is not JSON."""
     refuse_special(path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -192,7 +184,7 @@ def read_json(path: Path) -> Any:
 
 
 def parse_json(text: str | bytes, source: str) -> Any:
-    """Return what a JSON text says; a DataError that names its `source` if it is not JSON."""
+    """Parse a JSON text; a DataError that names its `source` if it is not JSON."""
     try:
         return json.loads(text)
     except RecursionError:
@@ -232,7 +224,7 @@ def cache_dir() -> Path:
 def cache_or_scratch() -> Path:
     """Return the cache folder or, if it is not writable, a temporary one for this process, and why.
 
-    For what the rest of a run reads; a line says that it will be made again.
+    For files that the rest of a run reads; a line says that they will be computed again.
     """
     try:
         return writable_folder(cache_dir(), CACHE_ADVICE)

@@ -1,4 +1,4 @@
-"""One way to tell whether two things are made of the same parts."""
+"""Fingerprints: say whether two things consist of the same parts."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Temporary files and folders: named so that a later run sees whose they are, and sweeps them.
+"""Name temporary files and folders so that a later run can tell whose they are and remove them.
 
-A process that is killed leaves what it was writing. The name of each unfinished file holds the
-machine and the process that writes it; where that process is gone, the next one that writes into
-the same folder takes it away.
+A killed process leaves what it was writing. The name of an unfinished file holds machine and
+process; once that process has ended, the next one that writes into the same folder removes it.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _own: set[str] = set()  # unfinished names of this process
 
 
 def unfinished_name(name: str) -> str:
-    """Return a new name for a file or folder that is to become `name` when it is finished."""
+    """Return a temporary name for a file or folder that becomes `name` when it is finished."""
     short = name.encode(errors="surrogateescape")[:_LONGEST].decode(errors="ignore")
     name = f".{short}.{_HOST}-{os.getpid()}-{next(_numbers)}.partial"
     _own.add(name)
@@ -40,12 +39,12 @@ def unfinished_name(name: str) -> str:
 
 
 def is_unfinished(name: str) -> bool:
-    """Say whether a file's name is one of `unfinished_name`, of whatever process."""
+    """Say whether a file's name is one of `unfinished_name`, by any process."""
     return _NAME.fullmatch(name) is not None
 
 
 def sweep(*folders: Path) -> None:
-    """Remove what processes that have ended left unfinished in the folders themselves."""
+    """Remove what ended processes left unfinished directly in the folders."""
     for folder in folders:
         _sweep(folder)
 
@@ -65,7 +64,7 @@ def _sweep(folder: Path) -> None:
 
 @contextmanager
 def scratch_folder(what: str) -> Iterator[Path]:
-    """Make a folder in TMPDIR for what is large and not needed afterwards; removed after the block.
+    """Make a folder in TMPDIR for large temporary files; removed after the block.
 
     Folders of killed processes are swept first. A DataError where there is none or it is full.
     """
@@ -89,9 +88,7 @@ def scratch_folder(what: str) -> Iterator[Path]:
 
 
 def _is_of(error: OSError, folder: Path) -> bool:
-    """Say whether an error came from a file below `folder`, or from a write, which names no
-    file.
-    """
+    """Say whether an error concerns a file below `folder`, or a write, which names no file."""
     return error.filename is None or str(error.filename).startswith(str(folder))
 
 
@@ -115,7 +112,7 @@ def _is_left(entry: os.DirEntry[str], found: re.Match[str]) -> bool:
 
 
 def life_of(process: int) -> str:
-    """Return when a process began, in the kernel's count.
+    """Return when a process began, in the kernel's count; empty if unknown or ended.
 
     Empty if that is unknown, or if it has ended.
     """

@@ -1,8 +1,7 @@
-"""Objects of stores that `fsspec` knows (s3://, gs://, ...), read from their start to their end.
+"""Read objects from the stores of `fsspec` (s3://, gs://, ...), from start to end.
 
-What a network does in between is made up for: a read that fails goes on, after a pause, from the
-byte that it had reached. A few objects are held as files of this process, for those who read parts
-of them.
+A failed read continues, after a pause, from the byte that it had reached. A few objects are
+cached as files of this process, for readers of parts.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ _MOST_COPIES = 4  # files at a time; frames are read in the order of their archi
 
 @dataclass(frozen=True, slots=True)
 class Transfers:
-    """What this process has read from stores: objects, their bytes, and reads that failed."""
+    """What this process has read from stores: objects, bytes, and failed reads."""
 
     objects: int = 0
     bytes: int = 0
@@ -52,29 +51,31 @@ class Transfers:
 
 
 def url_of(path: Path | str) -> str:
-    """The URL that a path or a text stands for; "" for one of this machine."""
+    """Return the URL that a path or a text stands for; "" for a local one."""
     text = path if isinstance(path, str) else path.as_posix()
     found = _URL.match(text)
     return f"{found[1]}://{text[found.end() :]}" if found else ""
 
 
 def read_object(url: str) -> bytes:
-    """All of a small object; FileNotFoundError where there is none, else a DataError says why."""
+    """Read a small object; a FileNotFoundError if there is none, else a DataError with the
+    reason.
+    """
     return b"".join(_blocks(url))
 
 
 @contextmanager
 def opened_copy(url: str) -> Iterator[BinaryIO]:
-    """An object as an open file, fetched whole when it is first asked for.
+    """Open a local copy of an object, fetched whole on first use.
 
-    FileNotFoundError where there is none, else a DataError says why it cannot be had.
+    A FileNotFoundError if there is none, else a DataError with the reason.
     """
     with _copies.opened(url) as file:
         yield file
 
 
 def object_names(pattern: str) -> list[str]:
-    """URLs of the objects that a pattern with `*` stands for, in order; a DataError as above."""
+    """List URLs of the objects that match a pattern with `*`, in order; errors as above."""
     last: Exception | None = None
     for attempt in range(_TRIES):
         _pause(attempt)
@@ -89,13 +90,13 @@ def object_names(pattern: str) -> list[str]:
 
 
 def transfers() -> Transfers:
-    """What has been read up to now."""
+    """Return what has been read so far."""
     return _counted.total
 
 
 @contextmanager
 def told_transfers() -> Iterator[None]:
-    """Say at the end of the block what was read in it, if anything was."""
+    """Report at the end of the block what was read in it, if anything."""
     before = transfers()
     try:
         yield
@@ -111,15 +112,15 @@ def told_transfers() -> Iterator[None]:
 
 
 class _TransferCount:
-    """Adds up transfers of several threads; what could not be read, by URL."""
+    """Adds up transfers of several threads; unreadable objects by URL."""
 
     def __init__(self) -> None:
         self.total = Transfers()
         self._lock = threading.Lock()
-        self.faults: dict[str, DataError] = {}  # thousands of frames must not each wait anew
+        self.faults: dict[str, DataError] = {}  # thousands of frames must not each wait again
 
     def add(self, objects: int = 0, read: int = 0, retries: int = 0) -> None:
-        """Count one more of something."""
+        """Count one more transfer."""
         with self._lock:
             was = self.total
             self.total = Transfers(was.objects + objects, was.bytes + read, was.retries + retries)
@@ -129,7 +130,7 @@ _counted = _TransferCount()
 
 
 def _blocks(url: str) -> Iterator[bytes]:
-    """The bytes of an object in order; those that are read are not asked for again."""
+    """Yield the bytes of an object in order; after a failure, from where it stopped."""
     if url in _counted.faults:
         raise _counted.faults[url]
     done, failed = 0, 0
@@ -170,7 +171,7 @@ def _pause(failed: int) -> None:
 
 
 def _unreadable(url: str, error: Exception | None) -> DataError:
-    """No advice to try again for what another try cannot change."""
+    """Build the error; it advises another try only where that can help."""
     text = " ".join(str(error).split())[:300]
     often = "" if isinstance(error, PermissionError) else f" after {_TRIES} tries"
     return DataError(f"cannot read {url}{often}: {type(error).__name__}: {text}")
@@ -182,7 +183,7 @@ def _opened(url: str) -> Any:
 
 
 def _store(url: str) -> tuple[Any, str]:
-    """The file system of a URL, and the path in it; a ConfigError where a package is missing."""
+    """Return the file system of a URL and the path in it; a ConfigError if a package is missing."""
     if not _has_fsspec():
         raise ConfigError(
             f"{url} is read by the package fsspec, which is not installed:"
@@ -208,7 +209,7 @@ def _has_fsspec() -> bool:
 
 
 class _Copies:
-    """Objects as files of this process, the last few that were used; safe for threads."""
+    """Local copies of the objects used last; safe for threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -226,7 +227,7 @@ class _Copies:
             yield file
 
     def _fetched(self, url: str) -> BinaryIO:
-        """An open file: it can be read to its end though it may be taken away meanwhile."""
+        """Return an open file: it can be read to its end even if it is deleted meanwhile."""
         with self._lock:
             if url in self._files:
                 self._files.move_to_end(url)

@@ -1,7 +1,8 @@
-"""One owner of a folder: a lock that says who it is, and that a killed process does not keep.
+"""Give a folder one owner, by a lock that names it and that a killed process does not keep.
 
-The lock is a file that is created or is there already, which every file system decides for one
-process alone, a network's too; none of fcntl's locks, which some of these only pretend to have.
+The lock is a file that either is created or exists already, which every file system, networked
+or not, decides for a single process. fcntl's locks are not used, as some file systems only
+pretend to have them.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ _ATTEMPTS = 5  # of processes that want one folder at once, each but one finds a
 
 @dataclass(frozen=True, slots=True)
 class _Owner:
-    """Who a lock is of; `life` tells a process from another of its number, "" where unknown."""
+    """The owner of a lock; `life` distinguishes a process from another with its number, "" if
+    unknown.
+    """
 
     host: str
     pid: int
@@ -55,7 +58,7 @@ class _Owner:
 
     @classmethod
     def here(cls) -> _Owner:
-        """Return the owner for the process that asks."""
+        """Return the owner for the calling process."""
         return cls(
             host=socket.gethostname(),
             pid=os.getpid(),
@@ -68,7 +71,7 @@ class _Owner:
 
 @dataclass(frozen=True, slots=True)
 class _Nobody:
-    """Whose a lock is that holds no name: which file it was, and when that was last changed."""
+    """The owner of a lock without a name: identifies the file and its last change."""
 
     file: int
     changed: int
@@ -79,11 +82,11 @@ class _Nobody:
 
 @contextmanager
 def owned(folder: Path) -> Iterator[None]:
-    """Own a folder, which is there, until the block ends.
+    """Own an existing folder until the block ends.
 
-    A ConfigError says who owns it else. What an owner that is gone has left is taken over, which a
-    line tells: a process of this machine that has ended, or one of another machine that has given
-    no sign of life for ten minutes.
+    A ConfigError names another owner. What an owner that is gone has left is taken over, which a
+    line tells: a process of this machine that has ended, or one of another machine that has
+    given no sign of life for ten minutes.
     """
     path, owner = folder / LOCK, _Owner.here()
     _acquire(path, owner)
@@ -120,7 +123,7 @@ def _refused(path: Path, there: _Owner) -> ConfigError:
 
 
 def _create(path: Path, text: str) -> bool:
-    """Create a file that nobody has yet, its text in it from the first moment; say whether it was.
+    """Create a file with its text unless it exists; say whether it was created.
 
     The text is written under another name, of which the file becomes a second one. Where the file
     system knows no second names (FAT, some of a network's), the file is empty for a moment.
@@ -143,7 +146,7 @@ def _create(path: Path, text: str) -> bool:
 
 
 def _create_empty(path: Path, text: str) -> bool:
-    """Create a file that nobody has yet and then write into it; say whether it was."""
+    """Create a file unless it exists, then write into it; say whether it was created."""
     try:
         with path.open("x", encoding="utf-8") as stream:
             stream.write(text)
@@ -156,7 +159,7 @@ def _create_empty(path: Path, text: str) -> bool:
 
 
 def _read(path: Path) -> _Owner | _Nobody | None:
-    """Read whose lock it is: nobody's if no name was put into it for a second, None if it is gone.
+    """Read the owner of a lock; nobody if it has had no name for a second, None if it is gone.
 
     Nobody's lock has an identity too: another that is empty as well is not the same lock.
     """
@@ -174,7 +177,7 @@ def _read(path: Path) -> _Owner | _Nobody | None:
 
 
 def _is_gone(path: Path, there: _Owner) -> bool:
-    """Say whether the owner has ended: asked of this machine, else inferred from its silence."""
+    """Say whether the owner has ended: known on this machine, else inferred from its silence."""
     same = there.host == socket.gethostname() and there.place == _place()
     if same and sys.platform != "win32":  # where asking a process means to interrupt it
         return not _is_alive(there)
@@ -192,7 +195,7 @@ def _is_alive(there: _Owner) -> bool:
 
 
 def _silence(path: Path) -> float:
-    """Return seconds since a file was last touched, by the clock of the file system itself."""
+    """Return the seconds since a file was last touched, by the file system's own clock."""
     probe = path.with_name(unfinished_name(LOCK))
     try:
         probe.touch()
@@ -205,10 +208,10 @@ def _silence(path: Path) -> float:
 
 
 def _take_over(path: Path, there: _Owner | _Nobody, owner: _Owner) -> bool:
-    """Replace the lock left by `there` with this owner's; return False if that is gone.
+    """Replace the lock left by `there` with this owner's; return False if that lock is gone.
 
-    Who is to do so is decided by a claim to that very lock, which one process alone can create. It
-    looks at the lock once more before it replaces it, so no newer one is ever taken away.
+    A claim to that very lock, which only one process can create, decides who does so. That
+    process checks the lock once more before it replaces it, so that no newer lock is removed.
     """
     claim = path.with_name(f"{LOCK}.{fingerprint(asdict(there))[:16]}")
     if not _create(claim, ""):
@@ -226,7 +229,7 @@ def _take_over(path: Path, there: _Owner | _Nobody, owner: _Owner) -> bool:
 
 
 def _live(path: Path, owner: _Owner, over: threading.Event) -> None:
-    """Give a sign of life now and then: the lock's time, which other machines see."""
+    """Update the lock's time regularly, as a sign of life to other machines."""
     while not over.wait(_BEAT):
         if _read(path) != owner:
             return
@@ -235,7 +238,7 @@ def _live(path: Path, owner: _Owner, over: threading.Event) -> None:
 
 
 def _place() -> str:
-    """Return what a process number is valid for: this start of the machine, in this container."""
+    """Return where a process number is valid: this boot of the machine, in this container."""
     if not sys.platform.startswith("linux"):
         return ""
     try:

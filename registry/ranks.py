@@ -1,4 +1,4 @@
-"""Processes that torchrun has started together: which one this is, and what they tell each other.
+"""The processes of one torchrun: which one this is, and how they exchange data.
 
 torchrun tells each process by environment variables who it is; what they work on they take by their
 numbers. Each function that exchanges something has to be called by every rank, in the same order.
@@ -54,7 +54,7 @@ _SHORTEST, _INTERVAL = 0.001, 0.5  # seconds between two looks at whether all ha
 class Rank:
     """The `number`-th of `count` processes, from 0, and the `local`-th of those on its machine.
 
-    `restarts` says how often torchrun has started them anew, because one of them had failed.
+    `restarts` counts how often torchrun has restarted them after a failure.
     """
 
     number: int = 0
@@ -64,12 +64,12 @@ class Rank:
 
     @property
     def first(self) -> bool:
-        """Say whether this is the rank that writes and prints; true for a process that is alone."""
+        """Say whether this rank writes and prints; true for a single process."""
         return self.number == 0
 
     @property
     def prefix(self) -> str:
-        """Return what its messages begin with; nothing for the first."""
+        """Return the prefix of its messages; empty for the first rank."""
         return "" if self.first else f"rank {self.number}: "
 
     def share(self, items: range) -> range:
@@ -78,12 +78,12 @@ class Rank:
 
     @property
     def head(self) -> int:
-        """Return the number of the rank that is the first on this machine."""
+        """Return the number of the first rank on this machine."""
         return self.number - self.local
 
 
 def this_rank() -> Rank:
-    """Return the rank of this process, by its environment; the only one without torchrun."""
+    """Return the rank of this process, from its environment; the only one without torchrun."""
     number, count, local = (os.environ.get(name, "") for name in _NAMES[:3])
     numbers = all(each.isdecimal() for each in (number, count, local))
     if not numbers or not all(os.environ.get(name) for name in _NAMES):
@@ -93,9 +93,9 @@ def this_rank() -> Rank:
 
 
 def wait_for_all(meanwhile: Callable[[], object] = lambda: None) -> None:
-    """Return when every rank has called this; `meanwhile` is called now and then until then.
+    """Return when every rank has called this; `meanwhile` is called regularly until then.
 
-    A BenchError where another rank has ended and will not come.
+    A BenchError if another rank has ended.
     """
     if this_rank().count == 1:
         return
@@ -112,7 +112,7 @@ def wait_for_all(meanwhile: Callable[[], object] = lambda: None) -> None:
 
 
 def gather(value: T) -> list[T]:
-    """Return what each rank gives, by their numbers; every rank gets all of it."""
+    """Return what each rank gives, by rank; every rank gets all of it."""
     rank = this_rank()
     if rank.count == 1:
         return [value]
@@ -126,7 +126,7 @@ def gather(value: T) -> list[T]:
 
 
 def gather_at_first(value: T) -> list[T] | None:
-    """Return what each rank gives, by their numbers, in the first rank; None in the others."""
+    """Return what each rank gives, by rank, in the first rank; None in the others."""
     rank = this_rank()
     if rank.count == 1:
         return [value]
@@ -180,7 +180,7 @@ def dealt_back(shares: Sequence[Sequence[T]]) -> list[T]:
 
 @contextmanager
 def first_goes_first() -> Iterator[None]:
-    """Let the first rank alone through the block, then all others: they find done what it did.
+    """Let the first rank through the block alone, then the others, which find its work done.
 
     Nothing may be exchanged within the block.
     """
@@ -193,20 +193,20 @@ def first_goes_first() -> Iterator[None]:
 
 
 def counted(name: str, more: int) -> int:
-    """Add to a number that all ranks count together and return it; this waits for nobody."""
+    """Add to a number that all ranks share and return it; does not wait."""
     with meeting():
         return _join().add(f"bench/{this_rank().restarts}/{name}", more)
 
 
 def mark_begun(name: str) -> None:
-    """Remember, for as long as this torchrun lasts, that a work has begun; see `was_begun`."""
+    """Remember, for as long as this torchrun lasts, that some work has begun; see `was_begun`."""
     if this_rank().count > 1:
         with meeting():
             _join().set(f"bench/begun/{name}", "1")
 
 
 def was_begun(name: str) -> bool:
-    """Say whether `mark_begun` was called before torchrun started the processes anew."""
+    """Say whether `mark_begun` was called before torchrun restarted the processes."""
     if not this_rank().restarts or this_rank().count == 1:
         return False
     with meeting():
@@ -215,7 +215,7 @@ def was_begun(name: str) -> bool:
 
 @contextmanager
 def meeting() -> Iterator[None]:
-    """Be one of the processes; a BenchError where torch says that another one has ended."""
+    """Join the other processes; a BenchError if torch reports that another one has ended."""
     try:
         if this_rank().count > 1:
             _join()
@@ -232,7 +232,7 @@ def meeting() -> Iterator[None]:
 
 @functools.cache
 def _join() -> Store:
-    """Meet the other processes; what is given is a store that all of them see.
+    """Join the other processes; return a store that all of them see.
 
     What lies in memory goes by gloo, what lies on a GPU by NCCL, which connects on first use.
     """
@@ -241,7 +241,7 @@ def _join() -> Store:
     from torch.distributed.rendezvous import rendezvous
 
     shared, number, count = next(rendezvous("env://", timeout=_PATIENCE))
-    # torchrun keeps one store for all restarts: in the addresses of before nobody would be met
+    # torchrun keeps one store for all restarts: earlier addresses would lead nowhere
     own = dist.PrefixStore(f"bench/{this_rank().restarts}", shared)  # type: ignore[attr-defined]
     backends = "cpu:gloo,cuda:nccl" if is_available() and dist.is_nccl_available() else "gloo"
     dist.init_process_group(backends, store=own, rank=number, world_size=count, timeout=_PATIENCE)

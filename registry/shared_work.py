@@ -1,4 +1,4 @@
-"""Work that the processes of one torchrun share: each does its part, one bar shows all of it."""
+"""Share work among the processes of one torchrun: each does its part, one bar shows all of it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def map_shared(
 ) -> list[R]:
     """Call `call` with every item under a bar; return the results in the order of the items.
 
-    Of several ranks each calls its own, and gets the results of all.
+    With several ranks, each calls it with its own items and gets the results of all.
     """
     mine = (items[at] for at in this_rank().share(range(len(items))))
     found = [
@@ -49,7 +49,7 @@ def shared_progress(
 def shared_bar(
     label: str, *, total: int, done: int = 0, unit: str = "it", quiet: bool = False
 ) -> Iterator[ProgressBar]:
-    """Give a bar that every rank moves on by its own items, and the first one shows.
+    """Give a bar that every rank advances by its own items, and the first rank shows.
 
     It ends when all ranks have come to the end of the block. `done` were finished before.
     """
@@ -83,13 +83,13 @@ class _SharedCount:
             self.show()
 
     def send(self) -> int:
-        """Tell the others, and return what all have done."""
+        """Report to the other ranks, and return what all have done."""
         every = counted(self._name, self._mine)
         self._mine, self._sent = 0, time.monotonic()
         return every
 
     def show(self) -> None:
-        """Move the bar on to what all have done."""
+        """Advance the bar to what all have done."""
         every = self.send()
         self._bar(every - self._visible)
         self._visible = every

@@ -1,4 +1,4 @@
-"""Standard output and error: whose they are, and what they can show.
+"""Standard output and error: who writes to them, and what they can show.
 
 Standard output belongs to the command: while one runs, what libraries and plugins print there goes
 to standard error, so that `--json` and a pipe get the command's own lines and nothing else.
@@ -22,16 +22,16 @@ _own: list[TextIO] = []  # where lines of the command go while `own_output` is o
 
 
 class OutputError(OSError):
-    """Standard output cannot be written, for want of space for one."""
+    """Standard output cannot be written, for example because the disk is full."""
 
 
 def output() -> TextIO:
-    """Return the stream of the command's own lines."""
+    """Return the stream for the command's own lines."""
     return _own[-1] if _own else sys.stdout
 
 
 def write(text: str, stream: TextIO) -> None:
-    """Write what a terminal may be shown, as far as the stream's encoding has letters for it.
+    """Write text, with escapes for characters that the stream's encoding lacks.
 
     OutputError where the stream takes nothing more.
     """
@@ -68,16 +68,14 @@ def own_output() -> Iterator[None]:
 
 @contextmanager
 def shared_output() -> Iterator[None]:
-    """Give `print` back its way to standard output: for commands of other packages."""
+    """Let `print` write to standard output again: for commands of other packages."""
     with redirect_stdout(output()):
         yield
 
 
 @contextmanager
 def _stream_beside(before: TextIO) -> Iterator[TextIO]:
-    """Open a stream to where `before` leads; descriptor 1, if that is it, leads to standard
-    error.
-    """
+    """Open a stream to the same place as `before`; if that is descriptor 1, to standard error."""
     if _descriptor(before) != _STDOUT:
         yield before
         _flush(before)
@@ -116,7 +114,9 @@ def _close(stream: TextIO) -> None:
 
 
 def _fill_gaps() -> None:
-    """Put the null device where a standard stream is closed: the next file opened would be it."""
+    """Put the null device where a standard stream is closed: the next file opened would take its
+    place.
+    """
     for number in range(3):
         try:
             os.fstat(number)

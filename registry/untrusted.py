@@ -1,4 +1,4 @@
-"""Text that strangers chose, such as names of files and labels, made harmless where it is shown."""
+"""Text from strangers, such as names of files and labels, made harmless for display."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def one_line(text: str) -> str:
 
 
 def csv_cell(text: str) -> str:
-    """Make text safe for spreadsheets: an apostrophe, which they hide, comes before a formula."""
+    """Make text safe for spreadsheets: an apostrophe, which they hide, precedes a formula."""
     plain = one_line(text)
     return f"'{plain}" if plain.startswith(_FORMULA) else plain
 

@@ -1,1 +1,1 @@
-"""`bench audit`: how good explanations are, beside what ignores the face. It explains nothing."""
+"""`bench audit`: measure how good explanations are, against baselines that ignore the face."""

@@ -39,6 +39,9 @@ examples:
   bench audit --detector lesb_roi --dataset MANIFEST --keep
   bench audit --dataset MANIFEST --extended --extended-faces 32
 
+Without --detector it audits lesb, the paper's detector; the parts that bench predict and explain
+name are those of lesb_roi: --detector lesb_roi.
+
 The data needs real faces, and fakes whose changed part is known: a manifest with a column region
 (eyes, nose, mouth, eyes+mouth, face) or mask. A fake's source is the only real image of its person.
 If a column `perceived` says, in the same words, which parts people take to be changed, the rows on
@@ -81,7 +84,11 @@ def run_audit_command(args: argparse.Namespace) -> int:
     if not this_rank().first:
         run_audit(replace(config, quiet=True))
         return 0
-    with opened_folder(out):  # one that cannot be written is told before the long work
+    if "detector" not in given_flags(args, AuditConfig):
+        tell(
+            f"auditing detector {config.detector}; --detector names another (bench list detectors)"
+        )
+    with opened_folder(out):  # an error here comes before the long work
         audit = run_audit(config)
     line = tell if args.as_json else say
     report = json.dumps(audit.to_json(), indent=1)
@@ -107,9 +114,7 @@ def _default_folder(config: AuditConfig) -> str:
 
 
 def _audit_there(folder: Path) -> dict[str, Any]:
-    """Return the configuration of the audit in a folder; empty where there is none that can be
-    read.
-    """
+    """Return the configuration of the audit in a folder; empty if there is none."""
     try:
         return dict(read_json(folder / REPORT)["config"])
     except (OSError, BenchError, ValueError, KeyError, TypeError):

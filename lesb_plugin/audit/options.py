@@ -1,4 +1,4 @@
-"""What `bench audit` does: every field is a flag, a key of a YAML file and an argument."""
+"""Settings of `bench audit`: every field is a flag, a key of a YAML file and an argument."""
 
 from __future__ import annotations
 
@@ -36,7 +36,11 @@ class AuditConfig(AuditSettings):
     folder: ClassVar[str] = "audit"
 
     # What is audited, and on what.
-    detector: str = option("lesb", "detector to audit (`bench list detectors`)")
+    detector: str = option(
+        "lesb",
+        "detector to audit, unless named that of the paper; `bench explain` uses lesb_roi"
+        " (`bench list detectors`)",
+    )
     dataset: tuple[str, ...] = option(
         (), "reals and fakes with changed regions: a path, a registered name, or kind:NAME"
     )
@@ -99,6 +103,6 @@ class AuditConfig(AuditSettings):
 
     @property
     def wanted_rows(self) -> frozenset[str]:
-        """Return the core rows, or those that are named; the extended ones on request."""
+        """Return the core rows, or the named ones; the extended ones on request."""
         extended = EXTENDED_ROWS if self.extended else ()
         return frozenset((*(self.named_rows or ROWS), *extended))

@@ -1,4 +1,4 @@
-"""audit.html: the table, what has to be said of it, and faces to look at."""
+"""audit.html: the table, notes on it, and example faces."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _reading() -> Markup:
 
 
 def _controls(audit: Audit) -> Markup:
-    """Return what knows nothing of the face and scores as well."""
+    """Return controls that ignore the face and score as well."""
     if not audit.called_out:
         return Markup()
     items = [tag("li", line) for line in audit.called_out]
@@ -191,7 +191,7 @@ def _truth(audit: Audit, row: int) -> str:
 
 
 def _prediction(audit: Audit, row: int) -> str:
-    """Return the scores in words beside the colours."""
+    """Return the scores in words, next to the colours."""
     score = f"score of fake {audit.found.reading.fake[row]:.2f}"
     if audit.z is None:
         return score

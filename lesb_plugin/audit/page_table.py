@@ -1,4 +1,4 @@
-"""The rows of audit.html in four groups, each beside the best of its controls."""
+"""The rows of audit.html in four groups, each next to its best control."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _KNOWING = {ORACLE, OWN, TRUE_LABELS}  # controls that know what was changed
 
 
 def group_of(row: Row) -> str:
-    """Return the group of a row; a kind that is in none asks how faithful the explanation is."""
+    """Return the group of a row; unlisted kinds belong to faithfulness."""
     kind = row.key.partition(".")[0]
     return next((name for name, kinds in GROUPS.items() if kind in kinds), "Faithful")
 
 
 def best_control(row: Row) -> tuple[str, Figure] | None:
-    """Return the control without knowledge of the face that does best; None where there is none."""
+    """Return the best control without knowledge of the face; None if there is none."""
     known = [
         (name, figure)
         for name, figure in row.controls.items()

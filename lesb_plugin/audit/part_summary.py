@@ -1,4 +1,4 @@
-"""What is kept of an audit of part scores, and how it is told wherever parts are named."""
+"""The summary that is kept of an audit of part scores, and its wording in reports."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class PartSummary(AuditSummary):
 
     @property
     def localises(self) -> bool:
-        """Say whether part scores say more of where a face was changed than one constant answer."""
+        """Say whether part scores locate changes better than one constant answer."""
         return self.right_part.beats_control
 
     @property
@@ -67,7 +67,7 @@ class PartSummary(AuditSummary):
 
     @property
     def words(self) -> str:
-        """Return what was found, on what, and how to take it, in sentences."""
+        """Return what was found, on which data, and how to read it, in sentences."""
         edits = "edits made of " if self.made_edits else ""
         lead = (
             f"Audited on {edits}{', '.join(self.datasets)}, split {self.split} ({self.reals:,} real"
@@ -84,7 +84,7 @@ class PartSummary(AuditSummary):
 
     @property
     def _of_reports(self) -> str:
-        """Return sentences on the part that reports single out, "" where that was not measured."""
+        """Return sentences on the part that reports single out, "" if that was not measured."""
         if not {"right", "singled"} <= set(self.reports):
             return ""
         right, singled = (_percent(self.reports[name]) for name in ("right", "singled"))
@@ -106,7 +106,7 @@ def _beside_control(figure: AuditFigure) -> str:
 
 
 def _percent(figure: AuditFigure) -> str:
-    """`35 % [30, 40]`."""
+    """Format a share and its interval: `35 % [30, 40]`."""
     interval = ""
     if figure.low is not None and figure.high is not None:
         interval = f" [{100 * figure.low:.0f}, {100 * figure.high:.0f}]"

@@ -1,4 +1,4 @@
-"""From a configuration to a finished audit."""
+"""Run an audit from a configuration."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _STOPPED = "Ctrl-C ended this audit early: its last row may cover fewer faces th
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Audit:
-    """What was found: the rows, what has to be said of them, and what they were made from.
+    """The result: the rows, notes on them, and what they were computed from.
 
     `z` (n, K) are part scores on the scale of real faces and `matrix` (K, K) AUCs of part k's score
     for a change of part j; None for an explanation without part scores. `stopped` says that Ctrl-C
@@ -64,14 +64,12 @@ class Audit:
 
     @property
     def first(self) -> Row | None:
-        """Right part first, the row that decides whether an explanation localises."""
+        """Return the row "right part first", which decides whether an explanation localises."""
         return next((row for row in self.rows if row.key == "right_part"), None)
 
     @property
     def localises(self) -> bool | None:
-        """Say whether it names changed parts better than one constant answer; None where
-        unknown.
-        """
+        """Say whether it names changed parts better than one constant answer; None if unknown."""
         return None if self.first is None else self.first.met
 
     @property
@@ -90,7 +88,9 @@ class Audit:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """`right_part` is the figure of the first row; everything else stands under its name."""
+        """Return plain data: `right_part` is the first row's figure, everything else has its
+        name.
+        """
         cells = [] if self.matrix is None else self.matrix.tolist()
         matrix = [[None if np.isnan(cell) else cell for cell in row] for row in cells]
         return {
@@ -173,7 +173,7 @@ def run_audit(config: AuditConfig) -> Audit:
 def _rows(
     found: Collected, wanted: Callable[[str], bool], draws: Draws, rng: np.random.Generator
 ) -> tuple[Row, ...]:
-    """Return the core rows. Cost has no control: what ignores the face need not be computed."""
+    """Return the core rows. Cost has no control: baselines that ignore the face cost nothing."""
     rows = part_rows(found, wanted, draws, rng) + map_rows(found, wanted, draws, rng)
     if found.cost is not None:
         rows.append(
@@ -242,9 +242,7 @@ def _notes(read: FaceSet, found: Collected, wanted: Collection[str]) -> tuple[st
 
 
 def _notes_of(rows: Collection[Row]) -> list[str]:
-    """Return what extended rows need to have said of them: rivals that are better, and what is
-    missing.
-    """
+    """Return notes on extended rows: better rivals, and what is missing."""
     missing = [row for row in rows if row.figure.value is None and not row.n]
     reasons = [f"No value for {row.title}: {row.figure.reason}." for row in missing]
     return [*filter(None, [rivals(list(rows))]), *reasons]

@@ -1,4 +1,4 @@
-"""What of an audit is kept beside the artefact, for every report that names parts."""
+"""The part of an audit that is kept beside the artefact, for every report that names parts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FIRST, _FLAGGED = "right_part", "right_part.flagged"
 
 
 def check_can_keep(config: AuditConfig) -> None:
-    """Raise a ConfigError for an audit that says nothing of the detector's own part scores."""
+    """Raise a ConfigError for an audit that does not cover the detector's own part scores."""
     if config.explainer is not None:
         raise ConfigError(
             "--keep keeps an audit of the detector's own part scores, not one of"
@@ -40,9 +40,7 @@ def keep(audit: Audit) -> Path:
 
 
 def summary_of(audit: Audit) -> PartSummary:
-    """Return the audit in a few figures; a DataError where the first row has none, or no
-    interval.
-    """
+    """Summarise the audit; a DataError if the first row has no figure or no interval."""
     first = audit.first
     if first is None or first.figure.low is None:
         why = "no fake has exactly one changed part" if first is None else first.figure.reason
@@ -74,7 +72,7 @@ def summary_of(audit: Audit) -> PartSummary:
 
 
 def _below(rows: dict[str, Row], key: str) -> dict[str, AuditFigure]:
-    """Return figures of the rows `key.NAME` by name; what is flagged is no kind of change."""
+    """Return figures of the rows `key.NAME` by name; flagged ones are not kinds of change."""
     return {
         each.removeprefix(f"{key}."): _figure(row)
         for each, row in rows.items()

@@ -1,4 +1,4 @@
-"""The audit in the terminal: one table with the controls beside the figures."""
+"""The audit in the terminal: one table with figures and controls."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def print_audit(audit: Audit) -> None:
 
 
 def headline(audit: Audit) -> str:
-    """Return what was audited on what."""
+    """Return a heading: what was audited on which data."""
     config = audit.config
     what = f"{config.detector} on {config.backbone}" if config.backbone else config.detector
     if config.explainer:
@@ -45,7 +45,7 @@ def headline(audit: Audit) -> str:
 
 
 def control_names(audit: Audit) -> tuple[str, ...]:
-    """Return every control that a row has, in the order in which they come up."""
+    """Return every control of any row, in order of appearance."""
     return tuple(dict.fromkeys(name for row in audit.rows for name in row.controls))
 
 
@@ -55,7 +55,7 @@ def verdict(row: Row) -> str:
 
 
 def interval_text(figure: Figure) -> str:
-    """`0.21 to 0.35`, or nothing."""
+    """Format an interval: `0.21 to 0.35`, or a dash."""
     if figure.low is None or figure.high is None:
         return "-"
     return f"{figure.low:.3f} to {figure.high:.3f}"

@@ -1,1 +1,1 @@
-"""Pictures and curves for people: overlays, TensorBoard. Nothing is computed of a network."""
+"""Pictures and curves: overlays, TensorBoard. No network is run."""

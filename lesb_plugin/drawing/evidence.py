@@ -1,6 +1,7 @@
-"""What points to fake as a transparent layer over a photograph, and pictures with their scale.
+"""Draw evidence for fake as a transparent layer over a photograph, and pictures with their
+scale.
 
-One colour stands for fake. Where a map says no more than real faces' maps do, nothing is drawn.
+One colour stands for fake. Nothing is drawn where a map is no higher than maps of real faces.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ _LEAST_WIDE = 220  # pixels in which the words have room
 
 @dataclass(frozen=True, slots=True)
 class MapScale:
-    """Up to `usual` nothing is drawn, from `full` on the full colour."""
+    """A scale of colours: transparent up to `usual`, full colour from `full` on."""
 
     usual: float
     full: float
 
     def share(self, heat: NDArray[np.floating]) -> NDArray[np.float64]:
-        """0 where a map is usual or points to real, 1 where its colour is full."""
+        """Return 0 where a map is usual or points to real, 1 where its colour is full."""
         span = self.full - self.usual
         if span <= 0:
             return np.zeros(heat.shape)
@@ -110,7 +111,7 @@ def with_scale(image: Image, words: tuple[str, str], style: Style = "default") -
 
 
 def fake_colour(style: Style) -> tuple[int, int, int]:
-    """RGB of the strongest evidence."""
+    """Return RGB of the strongest evidence."""
     return {"paper": _PAPER, "jet": (128, 0, 0)}.get(style, _FAKE)
 
 

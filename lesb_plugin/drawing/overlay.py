@@ -1,4 +1,4 @@
-"""Colours on a face: a signed map over it, its parts filled by their scores, absolute scales."""
+"""Colours on a face: a signed map over it, or parts filled by their scores, on absolute scales."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ _LEVELS = 256
 def overlay(
     image: Image, heat: NDArray[np.floating], *, limit: float, style: Style = "default"
 ) -> Image:
-    """Return a signed map (h, w) over an image (S, S, 3); what is nothing leaves the photograph as
-    it is.
+    """Draw a signed map (h, w) over an image (S, S, 3); zeros leave the photograph unchanged.
 
     Colours run from -limit (real) to limit (fake) and their opacity grows with the magnitude, so
     that maps of several heads and faces can be compared where they share a limit. ValueError for a
@@ -46,8 +45,8 @@ def overlay(
 def region_fill(
     image: Image, polygons: Polygons, values: Mapping[str, float], style: Style = "default"
 ) -> Image:
-    """Return every part that has a value in [0, 1] (1 is fake) filled with its colour, outlined
-    opaque.
+    """Fill every part that has a value in [0, 1] (1 is fake) with its colour and an opaque
+    outline.
     """
     out = image
     thick = max(1, len(image) // 128)

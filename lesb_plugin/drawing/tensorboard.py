@@ -1,4 +1,4 @@
-"""TensorBoard's files: curves, pictures, and points for the embedding projector."""
+"""Write TensorBoard's files: curves, pictures, and points for the embedding projector."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ Image = NDArray[np.uint8]
 
 
 class Board:
-    """TensorBoard's files in a folder, or nothing at all."""
+    """Writer of TensorBoard's files in a folder, or of nothing."""
 
     def __init__(self, folder: Path | None, first_step: int = 0) -> None:
-        """Open the folder; with `first_step` continue what is there from that step, else replace
-        it.
+        """Open the folder; with `first_step` continue from that step, else replace what is
+        there.
         """
         self._writer: Any = None
         if folder is not None:
@@ -57,7 +57,7 @@ class Board:
             self.scalars({name: float(value)}, step)
 
     def image(self, name: str, image: Image, step: int = 0) -> None:
-        """uint8 RGB (H, W, 3)."""
+        """Add a picture, uint8 RGB (H, W, 3)."""
         if self._writer is not None:
             self._writer.add_image(name, image, step, dataformats="HWC")
 
@@ -69,7 +69,9 @@ class Board:
     def points(
         self, name: str, vectors: NDArray[np.floating[Any]], labels: Mapping[str, Sequence[str]]
     ) -> None:
-        """Points (n, d) of the embedding projector, with n labels of each of two kinds or more."""
+        """Add points (n, d) to the embedding projector, with n labels of each of two kinds or
+        more.
+        """
         if self._writer is not None:
             import torch
 
@@ -88,8 +90,8 @@ class Board:
 def board_in(out: Path, *, wanted: bool) -> Iterator[Board]:
     """Yield the board of a run's folder, or one that writes nothing; closed at the end.
 
-    Of a run that is refused nothing stays that was not there before: a BenchError is told in full,
-    while after an interrupt or a failure the board shows how far the run came.
+    A refused run (a BenchError) leaves no files behind; after an interrupt or a failure the
+    board shows how far the run came.
     """
     fresh = wanted and not (out / FOLDER).exists()
     board = Board(out / FOLDER if wanted else None)
@@ -106,14 +108,14 @@ def board_in(out: Path, *, wanted: bool) -> Iterator[Board]:
 
 
 def chosen(count: int, most: int, seed: int) -> NDArray[np.int64]:
-    """`most` of `count` rows at most, in order; the same for a seed."""
+    """Choose up to `most` of `count` rows, in order; the same for a seed."""
     if count <= most:
         return np.arange(count)
     return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
 
 
 def grid(rows: Sequence[Sequence[Image]], side: int | None = None) -> Image:
-    """Return pictures of one size, uint8 (S, S, 3) or (S, S), below and beside each other.
+    """Arrange pictures of one size, uint8 (S, S, 3) or (S, S), in a grid.
 
     Where they are larger than `side` they are made smaller.
     """

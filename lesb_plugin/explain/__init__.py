@@ -1,1 +1,1 @@
-"""`bench explain`: where a score comes from, as a report. Maps are made in explainers/."""
+"""`bench explain`: report where a score comes from. Maps are made in explainers/."""

@@ -67,7 +67,7 @@ def configure_explain(parser: argparse.ArgumentParser) -> None:
 
 
 def run_explain(args: argparse.Namespace) -> int:
-    """Write a report of each file and print a line; 1 where one has no score."""
+    """Write a report for each file and print a line; return 1 if one has no score."""
     config = resolve(ExplainConfig, args.config, args.set, given_flags(args, ExplainConfig))
     check_inputs(args.inputs)
     from lesb_plugin.explain.explained import Explaining  # loads torch: after what fails without it
@@ -142,7 +142,7 @@ def write_files(
 
 
 def _times(ready: float, spent: Mapping[str, float], total: float, config: ExplainConfig) -> str:
-    """Return seconds by stage; frames are read beside the forward pass, by several workers."""
+    """Return seconds by stage; several workers read frames during the forward pass."""
     cells = [f"{stage} {seconds:.2f}" for stage, seconds in spent.items()]
     readers = max(1, config.workers)
     return (
@@ -152,7 +152,7 @@ def _times(ready: float, spent: Mapping[str, float], total: float, config: Expla
 
 
 class _Names:
-    """Names of reports: the file's own without its suffix; where taken, its folder's before it.
+    """Names of reports: the file's own without its suffix; if taken, its folder's before it.
 
     A name is taken by another file of this run, or of an earlier one whose report lies there.
     """
@@ -181,5 +181,5 @@ class _Names:
 
 
 def plain_name(text: str) -> str:
-    """Letters, digits, underscores, dots and dashes, at most 60."""
+    """Return a name of letters, digits, underscores, dots and dashes, at most 60."""
     return re.sub(r"[^\w.-]+", "_", text).strip("._")[:60] or "input"

@@ -1,4 +1,4 @@
-"""What `bench explain` does: every field is a flag, a key of a YAML file and an argument."""
+"""Settings of `bench explain`: every field is a flag, a key of a YAML file and an argument."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["ExplainConfig", "ExplainSettings"]
 
 @dataclass(frozen=True, kw_only=True)
 class ExplainSettings(ScoringConfig):
-    """How files are explained, wherever the reports go."""
+    """How files are explained, wherever the reports are written."""
 
     folder: ClassVar[str] = "explain"
 

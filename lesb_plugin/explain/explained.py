@@ -1,4 +1,4 @@
-"""A file explained: its verdict, its parts against real faces, and faces to look at."""
+"""Explain a file: its verdict, its parts compared with real faces, and faces to look at."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lesb_plugin.drawing.evidence import MapScale
 from lesb_plugin.explain.config import ExplainSettings
+from lesb_plugin.explain.drawn_frames import drawn_frames
 from lesb_plugin.explain.map_scale import MapReals, map_reals, scale_of
 from lesb_plugin.explainers.masks import NoPartsError, regions_of
 from lesb_plugin.explainers.options import ExplainOptions
@@ -39,8 +40,6 @@ from registry import (
 
 __all__ = ["Explained", "Explaining", "FaceView"]
 
-_TELLING = 3  # frames of a video that are drawn
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FaceView:
@@ -66,20 +65,21 @@ class FaceView:
 
     @property
     def main_map(self) -> NDArray[np.float32] | None:
-        """That of the face, else the first."""
+        """Return the map of the face, else the first."""
         if not self.maps:
             return None
         return self.maps.get("face", next(iter(self.maps.values())))
 
     @property
     def main_target(self) -> str:
-        """Return what that map is of."""
+        """Return the target of that map."""
         return "face" if not self.maps or "face" in self.maps else next(iter(self.maps))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Explained:
-    """A file: without a score it has an error, and neither a verdict nor views.
+    """A file with its explanation; without a score it has an error, and neither verdict nor
+    views.
 
     `scales` are those of its maps by target, `facts` what the file says of itself.
     """
@@ -97,12 +97,12 @@ class Explained:
 
     @property
     def verdict(self) -> FileVerdict:
-        """Return what is explanation of it; nothing where it has no score."""
+        """Return its verdict; an empty one if it has no score."""
         return self.prediction.verdict or FileVerdict()
 
 
 def _of_backend(detector: Detector) -> Iterator[str]:
-    """What another backend than torch has no part in."""
+    """Yield a note on what a backend other than torch does not compute."""
     embedder = getattr(detector, "embedder", None)
     if isinstance(embedder, Embedder) and embedder.engine is not None:
         yield (
@@ -112,7 +112,7 @@ def _of_backend(detector: Detector) -> Iterator[str]:
 
 
 class Explaining:
-    """What explains files, built once for any number of them."""
+    """Explains files; built once for any number of them."""
 
     def __init__(self, config: ExplainSettings) -> None:
         self.predictor = Predictor(config)
@@ -126,22 +126,22 @@ class Explaining:
 
     @property
     def explainer_spec(self) -> ExplainerSpec | None:
-        """Return what its plugin says of the explainer; None where nothing explains."""
+        """Return the explainer's record; None if nothing explains."""
         return None if self.explainer is None else self.predictor.explainer_spec(self.explainer)
 
     @property
     def audit(self) -> PartAudit | None:
-        """Return what is known of how well part scores say where; None without part scores."""
+        """Return what is known of how well part scores localise; None without part scores."""
         return self.verdicts.audit
 
     def stages(self) -> dict[str, float]:
-        """Seconds by stage since this was last asked; those of a file read ahead count as well."""
+        """Return seconds by stage since the last call; those of files read ahead count as well."""
         spent, before = self.predictor.clock.spent, self._counted
         self._counted = spent
         return {stage: seconds - before.get(stage, 0.0) for stage, seconds in spent.items()}
 
     def __call__(self, inputs: Iterable[Path]) -> Generator[Explained, None, None]:
-        """Yield every file, in order, each as soon as it is there."""
+        """Yield every file, in order, as soon as it is ready."""
         with closing(self.predictor(inputs)) as found:
             for prediction in found:
                 yield self._one(prediction)
@@ -151,7 +151,9 @@ class Explaining:
         if found.score is None:
             return Explained(prediction=found, facts=facts)
         views = tuple(
-            view for each in _drawn_frames(found, self.config) for view in self._views(*each)
+            view
+            for each in drawn_frames(found, self.config.pictures)
+            for view in self._views(found.path, *each)
         )
         return Explained(
             prediction=found,
@@ -187,7 +189,7 @@ class Explaining:
             )
 
     def _views(self, path: Path, frame: FrameScore, faces: Sequence[FaceScore]) -> list[FaceView]:
-        """These faces of a frame, which is read once more."""
+        """Return views of these faces of a frame, which is read once more."""
         notes: list[str] = []
         try:
             picture, crops = self.predictor.faces(path, frame.index)
@@ -259,7 +261,7 @@ class Explaining:
 def _explainer(
     predictor: Predictor, config: ExplainSettings
 ) -> tuple[Explain | None, str | None, str]:
-    """Return what explains, its name, and why there is none; one asked for that cannot is an
+    """Return the explainer, its name, and why there is none; a requested one that fails is an
     error.
     """
     offered = {"reference": reference_data(config)}
@@ -275,24 +277,3 @@ def _explainer(
 def _regions_option(config: ExplainSettings) -> ExplainOptions:
     given = config.explain.get("regions")
     return ExplainOptions() if given is None else ExplainOptions(regions=str(given))
-
-
-def _drawn_frames(
-    found: Prediction, config: ExplainSettings
-) -> list[tuple[Path, FrameScore, Sequence[FaceScore]]]:
-    """Return frames, in the order of time, and the faces of them that are drawn.
-
-    Of an image the highest-scored faces, of a video the highest of each highest-scored frame, those
-    that look changed first.
-    """
-    scored = [frame for frame in found.frames if frame.faces]
-    ranked = {frame.index: sorted(frame.faces, key=lambda face: -face.score) for frame in scored}
-    if not found.video:
-        return [(found.path, each, ranked[each.index][: config.pictures]) for each in scored]
-    segments = () if found.verdict is None else found.verdict.segments
-    changed = {
-        frame.index for frame in scored for run in segments if run.first <= frame.index <= run.last
-    }
-    scored.sort(key=lambda each: (each.index not in changed, -ranked[each.index][0].score))
-    chosen = sorted(scored[:_TELLING], key=lambda each: each.index)
-    return [(found.path, each, ranked[each.index][:1]) for each in chosen]

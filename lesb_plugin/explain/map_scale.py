@@ -1,4 +1,4 @@
-"""How strong the maps of real faces are: what a map is drawn against, a scale for each target."""
+"""Measure how strong the maps of real faces are, as the scale for each target's maps."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WITHIN = 0.95  # share of real faces whose maps stay within what is usual
 
 
 class MapReals:
-    """By target what maps of real faces stay within; `name` says whose, "" of the verdict's own."""
+    """The limits of real faces' maps by target; `name` is their data, "" for the verdict's own."""
 
     def __init__(self, usual: Mapping[str, float], name: str = "") -> None:
         self.usual = dict(usual)
@@ -39,10 +39,10 @@ class MapReals:
 
 
 def map_reals(predictor: Predictor, explain: Explain, config: ExplainSettings) -> MapReals:
-    """Measure how strong the maps of real faces are, for an explainer that does not know it itself.
+    """Measure how strong the maps of real faces are, for explainers that do not know it.
 
-    On the faces of --reference, which verdicts use as well, and on drawn ones where a detector kept
-    scores of its reals and no pictures.
+    Uses the faces of --reference, as verdicts do, or drawn ones if the detector kept only scores
+    of its reals.
     """
     data = reference_data(config)
     crops = real_crops(data, predictor.crop, _MAPPED, quiet=config.quiet)
@@ -77,7 +77,7 @@ def _measured(explain: Explain, crops: list[Crop], quiet: bool) -> dict[str, flo
 
 
 def _key(predictor: Predictor, config: ExplainSettings, crops: list[Crop]) -> str:
-    """sha256 of what decides the maps and of the crops themselves."""
+    """Hash what determines the maps, and the crops themselves (sha256)."""
     origin = {key: value for key, value in predictor.origin.items() if not key.startswith("frame")}
     parts = [_FORMAT, origin, config.explainer, dict(config.explain), config.reference]
     arrays = [array for crop in crops for array in (crop.image, crop.landmarks)]

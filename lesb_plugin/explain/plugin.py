@@ -1,4 +1,4 @@
-"""Registers the explainers, `bench explain`, `bench serve` and `bench figure`."""
+"""Register the explainers, `bench explain`, `bench serve` and `bench figure`."""
 
 from __future__ import annotations
 

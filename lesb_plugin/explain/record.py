@@ -1,4 +1,4 @@
-"""What is written beside a report: the numbers as JSON, the raw maps, and the pictures."""
+"""Write what lies beside a report: the numbers as JSON, the raw maps, and the pictures."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ can be laid over it), and `map_TARGET` with its scale for every map."""
 
 
 def draw(found: Explained, view: FaceView, style: Any) -> Pictures:
-    """Return the pictures of a view; what cannot be drawn is not there."""
+    """Return the pictures of a view, without those that cannot be drawn."""
     photo = _proportioned(view)
     pictures: dict[str, NDArray[np.uint8]] = {"photo": photo}
     shape, whole = photo.shape[:2], (0, 0, photo.shape[1], photo.shape[0])
@@ -74,9 +74,7 @@ def _proportioned(view: FaceView) -> NDArray[np.uint8]:
 
 
 def _frame_layer(found: Explained, view: FaceView, style: Any) -> NDArray[np.uint8] | None:
-    """Return what points to fake over the whole frame, and the outline of the part that stands
-    out.
-    """
+    """Return the evidence over the whole frame, and the outline of the part that stands out."""
     if not view.upright:
         return None
     shape = view.picture.shape[:2]
@@ -98,13 +96,13 @@ def _into_frame(view: FaceView, points: NDArray[np.float32]) -> NDArray[np.float
 
 
 def report_of(folder: Path, name: str) -> str | None:
-    """Return the file that the report NAME in a folder is of; None where none can be read."""
+    """Return the file that the report NAME in a folder describes; None if none can be read."""
     path = _earlier(folder, name).get("path")
     return path if isinstance(path, str) else None
 
 
 def clear_pictures(folder: Path, name: str) -> None:
-    """Take away the pictures and maps of an earlier report NAME: a new one may have none."""
+    """Delete the pictures and maps of an earlier report NAME: a new one may have none."""
     listed = [f"{name}.maps.npz"]
     with suppress(TypeError, AttributeError):  # a file that is not as this program writes it
         views = _earlier(folder, name).get("views") or ()
@@ -125,7 +123,7 @@ def _earlier(folder: Path, name: str) -> dict[str, Any]:
 def write_pictures(
     folder: Path, name: str, drawn: list[Pictures], views: tuple[FaceView, ...]
 ) -> None:
-    """NAME.VIEW.PICTURE.png of every picture, and NAME.maps.npz where there are maps."""
+    """Write NAME.VIEW.PICTURE.png for every picture, and NAME.maps.npz if there are maps."""
     for number, pictures in enumerate(drawn, 1):
         for key, image in pictures.items():
             if key == "layer":

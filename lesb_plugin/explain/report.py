@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from lesb_plugin.drawing.evidence import MapScale
 from lesb_plugin.explain.explained import Explained, Explaining
 from lesb_plugin.explain.record import Pictures
 from lesb_plugin.explain.report_hero import hero
@@ -15,7 +16,7 @@ from lesb_plugin.explain.report_scores import frames_section, scores_table
 from lesb_plugin.explain.report_views import view_sections
 from registry import Markup, html_page, tag, write_text
 
-__all__ = ["report_page", "write_report"]
+__all__ = ["report_page", "scale_words", "write_report"]
 
 _HEAD = "head"  # the variant that is the backbone's own head, or the probe in its place
 _OF_HEAD = ("cam", "parts", "rollout")  # their map of the face is of that head
@@ -92,7 +93,7 @@ def _file(found: Explained) -> Markup:
 
 
 def _audit_line(found: Explained, by: Explaining) -> Markup:
-    """Return one line, and where the rest of it stands."""
+    """Return one line with a link to the details."""
     if by.audit is None or not found.views:
         return Markup()
     summary = by.audit.summary
@@ -112,7 +113,7 @@ def _folded(
     found: Explained, by: Explaining, drawn: Sequence[Pictures], record: Mapping[str, Any]
 ) -> Iterator[Markup]:
     if found.prediction.score is not None:
-        yield _details("Scores compared with real faces", "scores", *_scores(found, by))
+        yield _details("Scores compared with real faces", "scores", *_scored(found, by))
     if found.views:
         sections = view_sections(found, drawn, by.explainer_spec)
         yield _details("Faces and maps one by one", "faces", *_of_maps(found, by), *sections)
@@ -127,7 +128,7 @@ def _details(title: str, anchor: str, *children: str) -> Markup:
     return tag("details", tag("summary", tag("h2", title)), *children, id=anchor, class_="more")
 
 
-def _scores(found: Explained, by: Explaining) -> Iterator[Markup]:
+def _scored(found: Explained, by: Explaining) -> Iterator[Markup]:
     verdict = found.verdict
     if verdict.choice is not None:
         yield tag("p", tag("strong", verdict.choice.text))
@@ -142,14 +143,18 @@ def _scores(found: Explained, by: Explaining) -> Iterator[Markup]:
 
 
 def _counted(found: Explained) -> str:
-    """Return how p comes about."""
+    """Return how p was computed."""
     verdict, score = found.verdict, found.prediction.score
     if verdict.reals is None or verdict.p is None or score is None:
         return ""
     if found.video:
-        return (
-            f"p = {verdict.p:.3f} for the highest run of frames, corrected for the number of runs."
+        run = (
+            ""
+            if verdict.p_run is None
+            else f"p = {verdict.p_run:.3f} for the highest run of frames, "
         )
+        why = f"; {verdict.why_two_p}" if verdict.why_two_p else ""
+        return f"{run}p = {verdict.p:.3f} for the clip, each corrected for its many frames{why}."
     count, higher = len(verdict.reals), int((verdict.reals.fake >= score).sum())
     return (
         f"Of {count} real faces, {higher} {'scores' if higher == 1 else 'score'} as high or higher:"
@@ -181,7 +186,7 @@ def _meaning(found: Explained, by: Explaining) -> str:
 
 
 def _of_maps(found: Explained, by: Explaining) -> Iterator[Markup]:
-    """Yield what maps are of, and their scales."""
+    """Yield what the maps show, and their scales."""
     if by.explainer in _OF_HEAD and _HEAD in found.prediction.variants:
         text = (
             "The map of the whole face belongs to the backbone's own head, which scores"
@@ -193,17 +198,24 @@ def _of_maps(found: Explained, by: Explaining) -> Iterator[Markup]:
     spec = by.explainer_spec
     which = "" if spec is None else f"Maps are from explainer {spec.name} ({spec.summary}). "
     measured_on = "" if by.map_reals is None else by.map_reals.name
-    whose = (
-        f"drawn or photographed faces of {measured_on}"
-        if measured_on
-        else "the real faces that the verdict uses"
+    whose = f"faces of {measured_on}" if measured_on else "the real faces that the verdict uses"
+    unknown = any(scale.usual <= 0 for scale in found.scales.values())
+    else_full = ", or at the strongest value of this file where that is 0" if unknown else ""
+    text = (
+        f"{which}The colour begins at the value that 95 % of {whose} stay within, and is full at"
+        f" three times that value{else_full}: {scale_words(found.scales)}."
     )
-    ends = "; ".join(
-        f"{target}: transparent up to {scale.usual:.3g}, full colour from {scale.full:.3g}"
-        for target, scale in found.scales.items()
-    )
-    text = f"{which}Each map has a scale of its own, from {whose}. {ends}."
     yield tag("p", text, class_="soft")
+
+
+def scale_words(scales: Mapping[str, MapScale]) -> str:
+    """Return `0.62 to 1.86 in every map`, or the ends of each scale with the maps it belongs to."""
+    maps: dict[str, list[str]] = {}
+    for target, scale in scales.items():
+        maps.setdefault(f"{scale.usual:.3g} to {scale.full:.3g}", []).append(target)
+    if len(maps) == 1:
+        return f"{next(iter(maps))} in every map"
+    return "; ".join(f"{ends} for {', '.join(targets)}" for ends, targets in maps.items())
 
 
 def _fingerprints(found: Explained, by: Explaining, record: Mapping[str, Any]) -> Markup:

@@ -1,4 +1,4 @@
-"""A part's score beside those of real faces, and scores over the frames of a video, as SVG."""
+"""SVG charts: a part's score next to those of real faces, and scores over a video's frames."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def part_bar(score: float, low: float, high: float, text: str) -> Markup:
         tag("rect", x=0, y=8, width=_BAR * score, height=6, class_="score"),
         tag("path", d=f"M{_BAR * score:.1f},0v22", class_="mark-score"),
         viewBox=f"-2 0 {_BAR + 4:g} 22",
+        preserveAspectRatio="none",  # where the page is narrow the bar is shorter and not thinner
         role="img",
         class_="bar",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What stands above the fold: the photograph under its colours, the verdict, one sentence."""
+"""The top of a report: the photograph under its colours, the verdict, one sentence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lesb_plugin.explain.explained import Explained, Explaining, FaceView
 from lesb_plugin.explain.record import Pictures
 from registry import FileVerdict, Markup, picture_uri, plain_sentence, tag
 
-__all__ = ["hero", "seen_in", "stage"]
+__all__ = ["hero", "seen_in", "sentence_of", "stage"]
 
 Image = NDArray[np.uint8]
 
@@ -92,7 +92,7 @@ def _moment(view: FaceView) -> str:
 
 
 def seen_in(found: Explained, view: FaceView) -> str:
-    """Return what the picture shows, for those who do not see it."""
+    """Return a text for the picture, for readers who do not see it."""
     part = found.verdict.part
     outline = f"; the {part} is outlined" if part and view.polygons else ""
     what = f"the frame at {_moment(view)}" if found.video else "the photograph"
@@ -111,13 +111,14 @@ def _verdict(found: Explained) -> Iterator[Markup]:
         return
     sign = tag("span", _SIGNS[verdict.word], aria_hidden="true")
     yield tag("p", sign, f" {verdict.word}", class_=f"word {verdict.word.lower()}")
-    yield tag("p", _sentence(found, score), class_="sentence")
+    yield tag("p", sentence_of(found, score), class_="sentence")
     quality = found.prediction.low_quality
     if quality:
         yield tag("p", f"{quality[:1].upper()}{quality[1:]}.", class_="note")
 
 
-def _sentence(found: Explained, score: float) -> str:
+def sentence_of(found: Explained, score: float) -> str:
+    """Return the sentence under the verdict of a file with a score."""
     verdict = found.verdict
     changed = f"{verdict.looks_changed}. " if verdict.looks_changed else ""
     part = _part(verdict)
@@ -127,19 +128,23 @@ def _sentence(found: Explained, score: float) -> str:
     what = "Its mean score is" if found.video else "It scores"
     joint = ";" if found.video else ","
     doubt = f" Undetermined: {verdict.doubt}." if verdict.doubt else ""
-    return f"{changed}{what} {score:.2f} of 1{joint} {compared}.{part}{doubt}"
+    passed = " A forgery can pass for real, too." if verdict.word == "AUTHENTIC" else ""
+    return f"{changed}{what} {score:.2f} of 1{joint} {compared}.{part}{doubt}{passed}"
 
 
 def _part(verdict: FileVerdict) -> str:
-    """Name the part that stands out, or say of a manipulated face that no single one does."""
+    """Name the part that stands out, or say that no single one does in a manipulated face."""
     if verdict.part:
-        return f" The {verdict.part} stands out."
+        caution = ": a place to look at, not a finding" if verdict.part_caution else ""
+        return f" The {verdict.part} stands out{caution}."
     several = verdict.word == "MANIPULATED" and len(verdict.parts) > 1 and verdict.readable
     return " No single part stands out." if several else ""
 
 
 def _slider(found: Explained, by: Explaining) -> Iterator[Markup]:
-    """Yield the scale of the colours and what fades them; hidden until the page's script runs."""
+    """Yield the colour scale and the slider that fades the colours; hidden without the page's
+    script.
+    """
     if not any(view.maps for view in found.views):
         return
     bar = tag("img", src=picture_uri(scale_bar(by.config.style)), alt="colour scale of the map")

@@ -1,4 +1,4 @@
-"""The answers for many files in one page and one table: index.html and summary.csv."""
+"""The answers for many files on one page and in one table: index.html and summary.csv."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class IndexEntry:
 
     @property
     def rank(self) -> tuple[int, int, float]:
-        """Ascending from the most suspicious."""
+        """Return a sort key that puts the most suspicious first."""
         verdict = self.prediction.verdict
         below = -1 if verdict is None or verdict.below is None else verdict.below
         return (_ORDER.index(self.word), -below, -(self.prediction.score or 0.0))
@@ -136,7 +136,7 @@ def _page(entries: Sequence[IndexEntry]) -> str:
 
 
 def _controls(words: Sequence[str]) -> Markup:
-    """Hidden until the page's script runs: they can do nothing without."""
+    """Return the filters, hidden until the page's script runs."""
     boxes = [
         tag(
             "span",

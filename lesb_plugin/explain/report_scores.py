@@ -1,4 +1,4 @@
-"""Scores beside those of real faces, and over the frames of a video."""
+"""Scores next to those of real faces, and over the frames of a video."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BAND = "90 % of real faces"
 
 
 def scores_table(found: Explained) -> Markup:
-    """Return the face, and its parts where they may be read as places."""
+    """Return a table of the face, and of its parts if they may be read as places."""
     verdict, score = found.verdict, found.prediction.score
     if verdict.band is None or score is None:
         return Markup()

@@ -1,4 +1,4 @@
-"""The faces of a report one by one: the crops, and every map of them."""
+"""The faces of a report one by one: the crops and all their maps."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _figures(found: Explained, view: FaceView, pictures: Pictures) -> Iterator[M
 
 
 def map_words(view: FaceView, heat: NDArray[np.float32], scale: MapScale) -> str:
-    """Return where the map is strongest, for those who do not see its colours."""
+    """Return where the map is strongest, for readers who do not see its colours."""
     most = float(scale.share(heat).max())
     if most <= 0:
         return "nothing points to fake more than it does in real faces"

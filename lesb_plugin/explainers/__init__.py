@@ -1,1 +1,1 @@
-"""Maps and part scores of why a detector says fake. No command, no report."""
+"""Explainers: maps and part scores that show why a detector says fake. No command, no report."""

@@ -1,4 +1,4 @@
-"""The explainer `contrastive`: a face against its nearest real faces in each part's subspace."""
+"""The explainer `contrastive`: compare a face with its nearest real faces, part by part."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FEWEST = 3  # real faces below which nothing can be said of how they differ
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contrast:
-    """What sets a face apart from its nearest real face.
+    """How a face differs from its nearest real face.
 
     `excess`: by how many standard deviations it lies further from it than real faces do from
     theirs; `nearest`: numbers of the nearest ones; `direction`: the direction of the subspace in
@@ -81,9 +81,7 @@ class RealFaces:
 
 
 def _among_themselves(scaled: Array) -> Array:
-    """Return (n,): how far each of (n, r) lies from the nearest of the others, in no more
-    memory.
-    """
+    """Return how far each (n,) of (n, r) lies from the nearest of the others, in little memory."""
     nearest = np.empty(len(scaled))
     for row, own in enumerate(scaled):
         far = _length(own - scaled)
@@ -93,7 +91,7 @@ def _among_themselves(scaled: Array) -> Array:
 
 
 def _length(offsets: Array) -> Array:
-    """Root mean square over the last axis."""
+    """Return the root mean square over the last axis."""
     return np.asarray(np.sqrt((offsets**2).mean(axis=-1)))
 
 

@@ -103,7 +103,7 @@ class _Reals:
                 parts.append(_by_part(crop, each, head.regions))
                 cells.append(each)
             except NoPartsError:
-                continue  # a real face whose parts cannot be told apart is no reference
+                continue  # a real face whose parts cannot be located is no reference
         if not parts:
             raise DataError(
                 "no reference face has landmarks that show its parts; choose another reference"

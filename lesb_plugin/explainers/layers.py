@@ -1,4 +1,4 @@
-"""The activation of any layer of a backbone, with logits that torch can differentiate by it."""
+"""The activation of any layer of a backbone, and logits that torch can differentiate by it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def at_layer(detector: DifferentiableDetector, images: torch.Tensor, layer: nn.M
             )
         leaf = output.detach().requires_grad_()
         caught[:] = [leaf]
-        return leaf.clone()  # what follows may work in place, which a leaf does not bear
+        return leaf.clone()  # what follows may work in place, which a leaf forbids
 
     with hooked(layer, cut), torch.enable_grad():
         with embedder.autocast():
@@ -67,9 +67,7 @@ def at_layer(detector: DifferentiableDetector, images: torch.Tensor, layer: nn.M
 
 
 def find_layer(backbone: Backbone, name: str) -> nn.Module:
-    """Return the module of a name, which may leave out its start: `blocks.3` for
-    `model.blocks.3`.
-    """
+    """Return the module of a name, whose start may be left out: `blocks.3` for `model.blocks.3`."""
     if not isinstance(backbone, nn.Module):
         raise ConfigError(
             f"backbone {backbone.name!r} is not a torch module, so it has no layer"
@@ -89,7 +87,7 @@ def find_layer(backbone: Backbone, name: str) -> nn.Module:
 
 @contextmanager
 def hooked(module: nn.Module, hook: Callable[..., Any]) -> Iterator[None]:
-    """Yield the module with a forward hook, for as long as the context lasts."""
+    """Yield the module with a forward hook while the context lasts."""
     handle = module.register_forward_hook(hook)
     try:
         yield

@@ -15,6 +15,6 @@ _EDGE = 1e-6  # scores are clipped to [_EDGE, 1 - _EDGE] before their log-odds a
 
 
 def log_odds(scores: Array) -> Array:
-    """log(p / (1 - p)) of scores in [0, 1], bounded."""
+    """Return log(p / (1 - p)) of scores in [0, 1], bounded."""
     clipped = np.clip(scores, _EDGE, 1 - _EDGE)
     return np.asarray(np.log(clipped) - np.log1p(-clipped))

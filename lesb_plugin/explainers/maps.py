@@ -1,4 +1,4 @@
-"""The explainer `cam`: a map for the face and for every part with a head of its own."""
+"""The explainer `cam`: a map for the face and for every part with its own head."""
 
 from __future__ import annotations
 
@@ -62,9 +62,7 @@ def without_outliers(
     crops: Sequence[Crop],
     options: ExplainOptions,
 ) -> list[Explanation]:
-    """Return maps of tokens (B, h, w), 0 where the options leave outlying tokens out, and told
-    of.
-    """
+    """Return maps of tokens (B, h, w), 0 at outliers if the options say so, and notes on them."""
     included = options.keep_outlier_tokens
     if not included:
         maps = {name: each.masked_fill(outlying, 0.0) for name, each in maps.items()}

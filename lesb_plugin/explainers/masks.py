@@ -27,7 +27,7 @@ SOFT = Jitter(
 
 
 class NoPartsError(ValueError):
-    """A crop whose parts cannot be told apart; the text says why."""
+    """A crop whose parts cannot be located; the text says why."""
 
 
 def regions_of(detector: Detector, options: ExplainOptions) -> RegionSet:

@@ -1,4 +1,4 @@
-"""What can be chosen of an explanation; every field is a flag, each explainer takes its own."""
+"""Options of the explainers: every field is a flag, and each explainer uses its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faces with regions taken from a baseline, and how a detector's score follows."""
+"""Replace regions of a face by a baseline, and measure how the score changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SIGMA = 0.04  # of the crop's side: details of a part are gone, its light and c
 
 
 def blurred(crop: Crop) -> Image:
-    """Blur the detail of the crop. Grey or black in its place would be evidence of its own."""
+    """Blur the crop. Grey or black instead would be evidence of its own."""
     image: Image = cv2.GaussianBlur(
         crop.image, (0, 0), _SIGMA * crop.image.shape[0], borderType=cv2.BORDER_REFLECT
     )
@@ -38,7 +38,8 @@ def mixed(image: Image, baseline: Image, masks: Masks) -> Image:
 
 
 def scores(detector: Detector, crop: Crop, images: Image) -> dict[str, NDArray[np.float64]]:
-    """Log-odds (n,) of images (n, S, S, 3) in place of the crop's: "face", and each part's.
+    """Return log-odds (n,) of images (n, S, S, 3) in place of the crop's: "face", and each
+    part's.
 
     "face" is the score of the whole detector. Crops are scored one by one, so that what is said of
     one never depends on its batch.

@@ -1,4 +1,4 @@
-"""What is explained: the logits of a detector's heads, and their gradients."""
+"""The target of an explanation: the logits of a detector's heads, and their gradients."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ANY_DETECTOR = "occlusion, occlusion_grid and shapley explain any detector"
 
 
 def differentiable(detector: Detector, explainer: str) -> DifferentiableDetector:
-    """Return the detector, if torch can differentiate its logits; else a ConfigError."""
+    """Return the detector if torch can differentiate its logits; else a ConfigError."""
     if not isinstance(detector, DifferentiableDetector):
         raise ConfigError(
             f"explainer {explainer!r} needs the gradient of a detector's logits, and a"
@@ -32,7 +32,7 @@ def batches(crops: Sequence[Crop], embedder: Embedder) -> Iterator[Sequence[Crop
 
 
 def pixels(crops: Sequence[Crop], embedder: Embedder) -> torch.Tensor:
-    """Return what the backbone takes, (B, 3, S, S)."""
+    """Return the backbone's input (B, 3, S, S)."""
     return embedder.pixels(np.stack([crop.image for crop in crops]))
 
 

@@ -1,1 +1,1 @@
-"""`bench export`: a fitted LESB for programs that do not know this package. Nothing is fitted."""
+"""`bench export`: write a fitted LESB for programs without this package. Nothing is fitted."""

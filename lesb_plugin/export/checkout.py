@@ -1,4 +1,4 @@
-"""What a DeepfakeBench checkout is given: a configuration, and one flat state dict."""
+"""Files for a DeepfakeBench checkout: a configuration, and one flat state dict."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ class Section:
 
 
 def section(backbone: str, weights: str | None, artefact: str | None, fusion: str) -> Section:
-    """Return the section with absolute paths, as the checkout is another folder than the
-    export's.
-    """
+    """Return the section with absolute paths, as the checkout is in another folder."""
     if weights is not None and not is_no_file(weights):
         weights = str(Path(weights).expanduser().resolve())
     if artefact is not None:
@@ -41,7 +39,7 @@ def section(backbone: str, weights: str | None, artefact: str | None, fusion: st
 
 
 def _augmentation() -> dict[str, Any]:
-    """Read when a data set is opened, used in training alone."""
+    """Return the settings that are read when a data set is opened, but used only in training."""
     return {
         "flip_prob": 0.0,
         "rotate_prob": 0.0,
@@ -92,9 +90,9 @@ _OWN = ("lesb", "resolution", "model_name", "mean", "std")
 def configuration(
     source: ExportSource, section: Section, base: Mapping[str, Any] | None = None
 ) -> str:
-    """Return the YAML file as text, what one should know of it first.
+    """Return the YAML file as text, beginning with notes for its user.
 
-    Of `base`, a configuration of the checkout's, every key is kept as it is but those of _OWN.
+    All keys of `base`, a configuration of the checkout, are kept, except those of _OWN.
     """
     size = source.network.crop.size
     values = asdict(_Configuration(lesb=section, resolution=size))
@@ -104,7 +102,7 @@ def configuration(
 
 
 def read_base(path: Path) -> dict[str, Any]:
-    """Return a detector's YAML of a checkout; a ConfigError for what is none, or feeds clips."""
+    """Return a detector's YAML of a checkout; a ConfigError if it is not one, or feeds clips."""
     try:
         values = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:

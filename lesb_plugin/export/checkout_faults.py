@@ -1,4 +1,4 @@
-"""What keeps a script of a DeepfakeBench checkout from running, found before it is started.
+"""Find what prevents a script of a DeepfakeBench checkout from running, before it is started.
 
 Each fault is one sentence that says what to do. The checkout's files are read and never written.
 """
@@ -35,7 +35,7 @@ COMPRESSED = frozenset(
 
 
 def out_of_scope(script: Path) -> str:
-    """Say why a script is none for this launcher; "" for all others."""
+    """Say why this launcher cannot run a script; "" if it can."""
     if script.name != "train.py":
         return ""
     return (
@@ -46,7 +46,7 @@ def out_of_scope(script: Path) -> str:
 
 
 def find_faults(sources: Sources, argv: Sequence[str]) -> list[str]:
-    """Return sentences, in the working folder of the script; none where it can run."""
+    """Return sentences, in the script's working folder; none if it can run."""
     faults = [*_packages(sources.missing), *_predictor(sources)]
     config = _config(argv)
     if config is not None:
@@ -97,8 +97,8 @@ class _Config:
 
 
 def _config(argv: Sequence[str]) -> _Config | None:
-    """Read the configuration; None if the script is given none that can be read, which it
-    reports.
+    """Read the configuration; None if the script has none that can be read, which it reports
+    itself.
     """
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--detector_path")
@@ -147,7 +147,7 @@ def _dataset(config: _Config, name: str) -> Iterator[str]:
 
 
 def _videos(content: Any, name: str, config: _Config) -> Iterator[Mapping[str, Any]]:
-    """Yield those of the test split, as the script will ask for them."""
+    """Yield those of the test split, as the script will request them."""
     whole = name.removesuffix("_c40")
     for group in content[whole].values():
         videos = group["test"]

@@ -1,7 +1,8 @@
-"""DeepfakeBench's code, of numpy 1.21 and albumentations 1.1, under the packages of today.
+"""Run DeepfakeBench's code, written for numpy 1.21 and albumentations 1.1, with today's
+packages.
 
-Each mend gives back one thing that a package has dropped, in this process alone, and only where a
-checkout asks for it and it is not there.
+Each mend restores one thing that a package has dropped, in this process alone, and only if a
+checkout needs it and it is missing.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ __all__ = ["MENDS", "Mend", "apply_mends"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mend:
-    """`word` stands in the files of a checkout that needs it, unless it `is_there` already."""
+    """One repair: `word` occurs in files of checkouts that need it, unless it `is_there`
+    already.
+    """
 
     word: str
     is_there: Callable[[], bool]
@@ -27,7 +30,7 @@ class Mend:
 
 
 def apply_mends(sources: Sources) -> Iterator[str]:
-    """Apply what the checkout needs; one line on each that was applied."""
+    """Apply what the checkout needs; return one line for each."""
     for mend in MENDS:
         if sources.mention(mend.word) and not mend.is_there():
             mend.apply()
@@ -44,7 +47,7 @@ def _numpy_has_sctypes() -> bool:
 
 
 def _add_sctypes() -> None:
-    """Types of scalars by kind, as numpy 1 listed them."""
+    """Restore types of scalars by kind, as numpy 1 listed them."""
     import numpy as np
 
     kinds: dict[str, list[type]] = {
@@ -69,7 +72,7 @@ def _albumentations_takes_two() -> bool:
 
 
 def _let_albumentations_take_two() -> None:
-    """(always_apply, p) by position; the first means nothing where p decides."""
+    """Accept (always_apply, p) by position; the first is ignored."""
     from albumentations.core.transforms_interface import BasicTransform
 
     own = BasicTransform.__init__

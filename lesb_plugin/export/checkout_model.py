@@ -1,4 +1,4 @@
-"""LESB as DeepfakeBench calls a detector: dictionaries in, dictionaries out."""
+"""LESB with DeepfakeBench's interface for detectors: dictionaries in, dictionaries out."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Which files of a DeepfakeBench checkout a script imports, and which packages they lack.
+"""Find the files of a DeepfakeBench checkout that a script imports, and their missing packages.
 
-Read from the files' text: nothing of the checkout is imported, so that what is missing is found at
-once and not one ImportError after another.
+Only the files' text is read and nothing is imported, so that everything missing is found at once
+instead of one ImportError after another.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ __all__ = ["Sources", "read_sources"]
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The texts of all files that are imported, by path, and the names of missing packages."""
+    """The texts of all imported files, by path, and the names of missing packages."""
 
     texts: dict[Path, str]
     missing: tuple[str, ...]
 
     def mention(self, word: str) -> bool:
-        """Say whether `word` stands in one of the files."""
+        """Say whether `word` occurs in one of the files."""
         return any(word in text for text in self.texts.values())
 
 
 def read_sources(script: Path, roots: Sequence[Path]) -> Sources:
-    """Return the script and all that it imports from the folders `roots`, directly or through
-    others.
+    """Return the script and everything it imports from the folders `roots`, directly or
+    indirectly.
 
     Imports within functions, and those that a file can do without (`except ImportError`), are left
     out, as is a file that cannot be parsed: running it will say so.
@@ -53,7 +53,7 @@ def read_sources(script: Path, roots: Sequence[Path]) -> Sources:
 
 
 def _imported(file: Path, text: str, roots: Sequence[Path]) -> Iterator[str]:
-    """Dotted names of modules, and of what may be one: `from a import b` gives a and a.b."""
+    """Return dotted names of modules, and of possible ones: `from a import b` gives a and a.b."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError):
@@ -69,7 +69,7 @@ def _imported(file: Path, text: str, roots: Sequence[Path]) -> Iterator[str]:
 
 
 def _at_import(body: Sequence[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Import statements that run when the file is imported and that it cannot do without."""
+    """Yield import statements that run at import and that the file cannot do without."""
     for node in body:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             yield node
@@ -78,7 +78,7 @@ def _at_import(body: Sequence[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom
 
 
 def _is_main(node: ast.stmt) -> bool:
-    """`if __name__ == "__main__":`, which does not run on import (nor import much in a script)."""
+    """Recognise `if __name__ == "__main__":`, which does not run on import."""
     return isinstance(node, ast.If) and "__name__" in ast.dump(node.test)
 
 

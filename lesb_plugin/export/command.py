@@ -42,7 +42,7 @@ way. In a DeepfakeBench checkout:
 
 
 def configure_export(parser: argparse.ArgumentParser) -> None:
-    """`onnx` or `deepfakebench`, what to export, and where to."""
+    """Add `onnx` or `deepfakebench`, what to export, and where to."""
     parser.epilog = _EXAMPLES
     parser.add_argument("target", choices=["onnx", "deepfakebench"], help="target of the export")
     parser.add_argument(
@@ -84,7 +84,7 @@ def configure_export(parser: argparse.ArgumentParser) -> None:
 
 
 def run_export(args: argparse.Namespace) -> int:
-    """Write what was asked for and say what to do with it."""
+    """Write the requested files and say what to do with them."""
     _check_out(args)
     from lesb_plugin.export.source import load_source  # torch: after what can fail without it
 

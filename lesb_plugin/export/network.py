@@ -1,4 +1,4 @@
-"""LESB as one torch module, from images to scores: what is exported to run elsewhere."""
+"""LESB as one torch module, from images to scores, to be exported."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["FUSIONS", "LesbNetwork", "LesbScores"]
 
 
 class LesbScores(NamedTuple):
-    """What LESB says of B faces: scores in [0, 1], higher = more fake, and the embeddings.
+    """LESB's scores of B faces in [0, 1], higher = more fake, and their embeddings.
 
     `parts` are in the order of `LesbNetwork.parts`; `head` is the backbone's own head or the
     artefact's probe, None where there is neither.
@@ -134,7 +134,7 @@ def _tensor(values: NDArray[np.floating] | float) -> torch.Tensor:
 
 
 def _median(parts: torch.Tensor) -> torch.Tensor:
-    """Return the mean of the two middle scores, which torch.median does not take."""
+    """Return the mean of the two middle scores, as torch.median does not."""
     ordered = parts.sort(dim=1).values
     last = parts.shape[1] - 1
     return (ordered[:, last // 2] + ordered[:, (last + 1) // 2]) / 2

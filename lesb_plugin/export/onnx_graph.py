@@ -1,4 +1,4 @@
-"""LESB as one ONNX graph: written, then compared with torch."""
+"""Write LESB as one ONNX graph, and compare it with torch."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ EXTRA = "pip install 'lesb-plugin[onnx]'"
 
 
 def write_onnx(source: ExportSource, path: Path) -> float | None:
-    """Write the graph, and return how far onnxruntime's outputs are from torch's on random images.
+    """Write the graph; return the largest distance of onnxruntime's outputs from torch's.
 
     None where onnxruntime is not installed. A difference above 1e-4 is an error, and then no file
     is left. The distance of embeddings is taken relative to their largest value, if above 1.
@@ -59,7 +59,7 @@ def output_names(network: LesbNetwork) -> list[str]:
 
 
 def metadata(source: ExportSource) -> dict[str, str]:
-    """Return what stands in the graph's metadata_props; all but plain names and hashes is JSON."""
+    """Return the graph's metadata_props; everything but plain names and hashes is JSON."""
     backbone, network = source.backbone, source.network
     packages = ("lesb-plugin", "torch", "timm", "onnx", "onnxscript")
     return {
@@ -146,7 +146,7 @@ def _distance(network: LesbNetwork, session: Any, images: torch.Tensor) -> float
 
 
 def _random_images(network: LesbNetwork, batch: int) -> torch.Tensor:
-    """Return noise about a level of its own in every image and channel."""
+    """Return noise around a random level in every image and channel."""
     rng = torch.Generator().manual_seed(batch)
     level = torch.rand(batch, 3, 1, 1, generator=rng)
     size = network.crop.size

@@ -1,4 +1,4 @@
-"""What is exported: a network, and where it comes from."""
+"""What is exported: a network, and its origin."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["ExportSource", "load_source"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportSource:
-    """A network with the backbone and the artefact file that it is made of."""
+    """A network with the backbone and the artefact file it consists of."""
 
     detector: str  # `lesb`, or one that scores as it does
     network: LesbNetwork

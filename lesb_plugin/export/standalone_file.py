@@ -1,4 +1,4 @@
-"""LESB as one file of Python and torch alone, for environments that cannot have this package.
+"""LESB as one file of Python and torch, for environments without this package.
 
 A backbone becomes a list of steps, which `standalone/lesb_detector.py` runs on the tensors of
 lesb.pth; that file is copied with the list in it.
@@ -32,7 +32,7 @@ Steps: TypeAlias = list[list[Any]]
 
 
 def write_standalone(source: ExportSource, path: Path) -> Path:
-    """Write the file with the steps of the network; a ConfigError for a backbone without steps."""
+    """Write the file with the steps of the network; a ConfigError if the backbone has none."""
     described = json.dumps(_described(source.network), separators=(", ", ": "))
     literal = f"NETWORK = json.loads(\n{_as_lines(described)})\n"
     write_text(path, _TEMPLATE.read_text("utf-8").replace(_MARK, literal))

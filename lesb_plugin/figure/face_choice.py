@@ -1,4 +1,4 @@
-"""Which faces of a run a figure shows: by rules that leave nothing to taste."""
+"""Choose the faces that a figure shows, by fixed rules."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def by_group(faces: Sequence[ScoredFace], by: By) -> dict[tuple[str, str], list[
 
 
 def strongest(faces: Sequence[ScoredFace], count: int) -> list[ScoredFace]:
-    """Return the first `count` of sorted faces, no two of one video."""
+    """Return the first `count` of sorted faces, one per video."""
     first: dict[tuple[str, str], ScoredFace] = {}
     for face in faces:
         first.setdefault((face.dataset, face.video), face)
@@ -53,7 +53,8 @@ def strongest(faces: Sequence[ScoredFace], count: int) -> list[ScoredFace]:
 
 
 def spread(faces: Sequence[ScoredFace], count: int) -> list[ScoredFace]:
-    """`count` faces evenly spread over the ranks of the score, highest first; one of a video.
+    """Return `count` faces evenly spread over the ranks of the score, highest first; one per
+    video.
 
     Of each video it is the face that scores highest, which is the one that decides.
     """

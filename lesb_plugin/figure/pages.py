@@ -56,7 +56,7 @@ def parts_sheet(
     limit: float | None = None,
     quiet: bool = False,
 ) -> Sheet:
-    """Figure 5: the photo and the map of every part's head and of the face.
+    """Lay out Figure 5: the photo and the map of every part's head and of the face.
 
     Maps are those of `explainer`, by default of the detector's own.
     The ends of the colour scale are `limit`, or the largest value of all maps, or of the head's own
@@ -111,7 +111,9 @@ def outcomes_sheet(
     threshold: float = 0.5,
     quiet: bool = False,
 ) -> Sheet:
-    """Figure 6: the most confident faces of every outcome, their parts in the scores' colours."""
+    """Lay out Figure 6: the most confident faces of every outcome, parts in their scores'
+    colours.
+    """
     _check_parts(run, regions)
     outcomes = by_outcome(run.faces, threshold)
     chosen = {outcome: strongest(each, count) for outcome, each in outcomes.items()}
@@ -146,7 +148,9 @@ def datasets_sheet(
     by: By = "method",
     quiet: bool = False,
 ) -> Sheet:
-    """Figure 7: a row of fakes for every manipulation or data set, of all heights of the score."""
+    """Lay out Figure 7: a row of fakes for every manipulation or data set, over the range of
+    scores.
+    """
     _check_parts(run, regions)
     groups = by_group(run.faces, by)
     if not groups:

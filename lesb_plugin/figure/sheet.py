@@ -1,4 +1,4 @@
-"""A page of pictures in labelled rows, written as PNG, SVG or PDF."""
+"""A page of pictures in labelled rows, as PNG, SVG or PDF."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _INFO = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # 
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """A picture, uint8 RGB, and what stands under it; `aspect` is the width over height to show."""
+    """A picture, uint8 RGB, and its caption; `aspect` is the width over height to show."""
 
     image: NDArray[np.uint8]
     caption: str = ""
@@ -37,7 +37,7 @@ class Tile:
 
 @dataclass(frozen=True, eq=False)
 class SheetRow:
-    """Pictures side by side; `instead` says in their place why there are none."""
+    """Pictures side by side; `instead` says why there are none."""
 
     label: str
     tiles: tuple[Tile, ...]
@@ -56,7 +56,7 @@ class Bar:
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """The page; `columns` stand above the tiles, `note` at the foot says what is shown."""
+    """The page; `columns` are headings over the tiles, `note` at the foot says what is shown."""
 
     rows: tuple[SheetRow, ...]
     bar: Bar
@@ -65,9 +65,7 @@ class Sheet:
 
 
 def check_format(path: Path) -> None:
-    """Raise a ConfigError for a suffix that names no format, or where matplotlib is not
-    installed.
-    """
+    """Raise a ConfigError for an unknown suffix, or if matplotlib is not installed."""
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(
             f"--out {path} ends in {path.suffix or 'no suffix'}, which is not a known"
@@ -97,7 +95,7 @@ def write_sheet(sheet: Sheet, path: Path, dpi: int = 200) -> Path:
 
 
 def _drawn(sheet: Sheet) -> Figure:
-    """Return everything at its place in inches, from the top down."""
+    """Draw everything in its place in inches, from the top down."""
     from matplotlib.figure import Figure
 
     wide = max(1, len(sheet.columns), *(len(row.tiles) for row in sheet.rows))

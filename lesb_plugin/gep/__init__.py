@@ -1,1 +1,1 @@
-"""LESB in contrastive subspaces, which change with one part. Its heads are those of lesb/."""
+"""LESB in contrastive subspaces, which respond to one part. Its heads are those of lesb/."""

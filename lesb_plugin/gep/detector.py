@@ -11,5 +11,5 @@ DETECTOR = "lesb_gep"
 
 
 def build_gep(context: DetectorContext) -> LesbDetector:
-    """`lesb_gep` from its artefact, fitted on the very backbone it is given."""
+    """Build `lesb_gep` from its artefact, which must be fitted on this backbone."""
     return build_as(DETECTOR, context)

@@ -1,4 +1,4 @@
-"""Fitting `lesb_gep`: LESB's fit, with contrastive subspaces in the place of Eq. 5's."""
+"""Fit `lesb_gep`: LESB's fit, with contrastive subspaces instead of Eq. 5's."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def fit_gep(context: FitContext) -> FitReport:
 
 
 def weights_of(options: GepFitOptions) -> Weights:
-    """Return what a part stands against, as the options of a fit say."""
+    """Return what a part is contrasted with, as the options of a fit say."""
     return Weights(identity=options.identity, noise=options.noise, ridge=options.ridge)
 
 

@@ -1,4 +1,4 @@
-"""What can be chosen when `lesb_gep` is fitted; every field is a flag of `bench fit`."""
+"""Options of fitting `lesb_gep`; every field is a flag of `bench fit`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ __all__ = ["GepFitOptions"]
 
 @dataclass(frozen=True, kw_only=True)
 class GepFitOptions(LesbFitOptions):
-    """Options of `bench fit --detector lesb_gep`: those of `lesb`, and what a part stands against.
+    """Options of `bench fit --detector lesb_gep`: those of `lesb`, and what a part is contrasted
+    with.
 
     The weights are of matrices of trace 1, beside the other parts, each of which weighs 1.
     """

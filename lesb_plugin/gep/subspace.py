@@ -1,4 +1,4 @@
-"""Contrastive subspaces of face parts: a generalised eigenproblem in the place of Eq. 5.
+"""Contrastive subspaces of face parts: a generalised eigenproblem instead of Eq. 5.
 
 An embedding that is a mean over the face moves along much the same directions whichever part is
 changed, and those lead Eq. 5 for every part. Here a direction v of part k counts by
@@ -24,7 +24,7 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """What stands against a part beside the other parts, each of which weighs 1."""
+    """What a part is contrasted with besides the other parts, each of which weighs 1."""
 
     identity: float  # b, of the differences between real faces
     noise: float  # n, of changes of the whole image that are no forgery
@@ -80,7 +80,7 @@ def own_shares(scatters: Mapping[str, Scatter], part: str, ridge: float) -> Matr
 
 
 def _of_unit_trace(matrix: Matrix) -> Matrix:
-    """Return a new array; what never varied, and so has no trace, stays 0."""
+    """Return a copy with trace 1; a matrix without any variance stays 0."""
     trace = np.trace(matrix)
     return matrix / trace if trace > 0 else matrix.copy()
 

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a fit of LESB."""
+"""Show a fit of LESB in TensorBoard."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Image = NDArray[np.uint8]
 
 
 def show_variants(board: Board, context: FitContext, options: LesbFitOptions) -> None:
-    """Some faces with the masks of their parts, and with what psi makes of these (Eq. 1)."""
+    """Show some faces with the masks of their parts and the results of psi (Eq. 1)."""
     if not board:
         return
     samples, policy = context.train[:PICTURED], context.embedder.backbone.crop
@@ -47,7 +47,7 @@ def show_variants(board: Board, context: FitContext, options: LesbFitOptions) ->
 
 
 def show_fit(board: Board, outcome: Outcome, lfd: Lfd, by_rank: Mapping[int, float]) -> None:
-    """Spectrum and explained share by direction, and AUCs by epoch, by seed and by rank."""
+    """Show spectrum and explained share by direction, and AUCs by epoch, by seed and by rank."""
     if not board:
         return
     for part in lfd.parts:
@@ -69,7 +69,7 @@ def show_fit(board: Board, outcome: Outcome, lfd: Lfd, by_rank: Mapping[int, flo
 
 
 def show_subspaces(board: Board, lfd: Lfd, val: Embedded, seed: int) -> None:
-    """Projections of val's pairs onto the parts' subspaces, by method and part.
+    """Show projections of val's pairs onto the parts' subspaces, by method and part.
 
     The axes span all of the subspaces, so that distances are those of the embedding space.
     """
@@ -89,7 +89,7 @@ def show_subspaces(board: Board, lfd: Lfd, val: Embedded, seed: int) -> None:
 
 
 def show_pairs(board: Board, val: Embedded, detector: LesbDetector) -> None:
-    """Pairs of val and where they differ; over the fakes what the scores of fake rest on."""
+    """Show pairs of val and where they differ, and what the scores of fake are based on."""
     if not board:
         return
     pairs = [each.pairs[0] for each in val.examples]

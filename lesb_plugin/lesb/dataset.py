@@ -34,7 +34,7 @@ class Views:
 
 @dataclass(frozen=True)
 class PseudoFakes(torch.utils.data.Dataset[Views | Skipped]):
-    """Item i: `draws` pairs made of sample i, each pair cropped with one and the same box.
+    """Item i: `draws` pairs made of sample i, both images of a pair cropped with the same box.
 
     A pair is a function of (seed, epoch, purpose, the sample's key, number of the draw) alone:
     which process makes it, and after what, changes nothing.

@@ -1,4 +1,4 @@
-"""LESB: every face part scores the face on its own, and the scores are fused."""
+"""LESB: every face part scores the face separately, and the scores are fused."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class LesbDetector:
 
     @property
     def fitted(self) -> dict[str, Any]:
-        """Return where the fit comes from: plain data for a result's record."""
+        """Describe the fit in plain data, for a result's record."""
         record = dict(self.model.record)
         return {"lfd": dict(self.model.lfd.provenance), self.model.detector: record}
 
@@ -68,7 +68,7 @@ class LesbDetector:
 
     @property
     def val_reals(self) -> Scores:
-        """Return what was said of real faces of the val split that it was fitted with."""
+        """Return scores of the real faces of the val split that it was fitted with."""
         parts = self.model.reals.parts
         return Scores(
             fake=fuse(parts, self.main), regions=dict(zip(self.parts, parts, strict=True))
@@ -76,9 +76,7 @@ class LesbDetector:
 
     @property
     def val_sharpness(self) -> NDArray[np.float64] | None:
-        """Return sharpness of the images that `val_reals` are of; None for fits of earlier
-        versions.
-        """
+        """Return the sharpness of the images of `val_reals`; None for fits of earlier versions."""
         return self.model.reals.sharpness
 
     def score(self, crops: Sequence[Crop]) -> Scores:
@@ -113,7 +111,7 @@ class LesbDetector:
 
 
 def build_lesb(context: DetectorContext) -> LesbDetector:
-    """LESB from its artefact, which must have been fitted on the very backbone it is given."""
+    """Build LESB from its artefact, which must be fitted on this backbone."""
     return build_as(NAME, context)
 
 

@@ -1,4 +1,4 @@
-"""What the tables of a fit of LESB show, in plain words: a sentence for each."""
+"""Explain the tables of a fit of LESB in plain words: a sentence for each."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ def findings(
 
 
 def _of_aucs(outcome: Outcome) -> str:
-    """Return local subspaces beside random ones: better only if they are with every seed,
-    clearly.
-    """
+    """Compare local with random subspaces: better only if clearly so with every seed."""
     gains = np.array([run.local.fused - run.random.fused for run in outcome.runs])
     local, random = (
         float(np.mean([getattr(run, kind).fused for run in outcome.runs]))

@@ -1,4 +1,4 @@
-"""Fitting LESB: local subspaces, a head per part on pseudo-fakes, scores to compare with."""
+"""Fit LESB: local subspaces, a head per part on pseudo-fakes, scores to compare with."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from registry import (
 __all__ = ["ARTEFACT", "fit_as", "fit_lesb"]
 
 ARTEFACT = "artefact.safetensors"
-FEWEST = 2  # faces of a split, below which nothing can be told
+FEWEST = 2  # faces that a split must have
 
 
 def fit_lesb(context: FitContext) -> FitReport:
@@ -58,7 +58,9 @@ def fit_as(
     options: LesbFitOptions,
     method_of: Callable[[Embedded], Method],
 ) -> FitReport:
-    """`fit_lesb` for a detector whose subspaces are made by what `method_of` the train split is."""
+    """Fit as `fit_lesb` does, for a detector whose subspaces come from `method_of` the train
+    split.
+    """
     style = _check(context, options)
     collected = _collect_lfd(context, options)
     ranks, left_out = supported(_ranks(options), collected.directions())
@@ -110,8 +112,8 @@ def _fit(
 
 
 def _flagging(flagged: float, lfd: Lfd, heads: Heads, val: Embedded) -> tuple[Heads, float]:
-    """Return heads that call a share of val's reals fake, and by how much their logits fell for
-    it.
+    """Return heads that call a share of val's reals fake, and by how much their logits were
+    lowered.
     """
     if not flagged:
         return heads, 0.0
@@ -132,9 +134,7 @@ def _aligned(lfd: Lfd, probe: Probe | None, seed: int) -> Lfd:
 
 
 def _check(context: FitContext, options: LesbFitOptions) -> Style:
-    """Return the recipe of self-blends; what can be known to be wrong is said before the long
-    work.
-    """
+    """Return the recipe of self-blends; raise errors that can be found before the long work."""
     if options.style is not None:
         load_recipe(options.style)
         if options.blend != LesbFitOptions().blend:
@@ -181,11 +181,10 @@ def _collect_lfd(context: FitContext, options: LesbFitOptions) -> LocalStatistic
 def supported(
     ranks: Sequence[int], directions: Mapping[str, int]
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Return the ranks that every part has directions for, and a sentence for each that is left
-    out.
+    """Return the ranks that every part supports, and a sentence for each that is left out.
 
-    `directions` are those in which the variants of a part differ. ConfigError where no rank is
-    left, which is told before pseudo-fakes are made.
+    `directions` are those in which the variants of a part differ. A ConfigError, before
+    pseudo-fakes are made, if no rank is left.
     """
     part = min(directions, key=directions.__getitem__)
     fewest = directions[part]
@@ -209,7 +208,7 @@ def _by_rank(
     train: Embedded,
     val: Embedded,
 ) -> dict[int, float]:
-    """Validation AUC of the fused scores at each rank there is to choose from."""
+    """Return the validation AUC of the fused scores at each candidate rank."""
     found = {}
     for rank in progress(ranks, "ranks", total=len(ranks), unit="rank", quiet=context.quiet):
         heads = train_heads_of(collected.at(rank), train, val, _recipe(options), context.seed)

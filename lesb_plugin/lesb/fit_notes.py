@@ -1,4 +1,4 @@
-"""What a reader of any fit's tables must know, in sentences."""
+"""Notes on the tables of any fit, in sentences."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["probe_note", "skipped_notes"]
 
 
 def probe_note(probe: Probe | None) -> Iterator[str]:
-    """Yield where the head is a probe, why."""
+    """Yield a note if the head is a probe, with the reason."""
     if probe is not None:
         yield (
             "head: probe, a linear head on the whole embedding, because the weights have"
@@ -20,7 +20,7 @@ def probe_note(probe: Probe | None) -> Iterator[str]:
 
 
 def skipped_notes(train: Sequence[Skipped], val: Sequence[Skipped]) -> Iterator[str]:
-    """Count how many faces of each split could not be used, with the first reason."""
+    """Count the faces of each split that could not be used, with the first reason."""
     for name, skipped in (("train", train), ("val", val)):
         if skipped:
             yield (

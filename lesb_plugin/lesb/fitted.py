@@ -62,7 +62,7 @@ class ValReals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittedLesb:
-    """Local subspaces, a head per part in the order of `lfd.parts`, and where they come from.
+    """Local subspaces, a head per part in the order of `lfd.parts`, and their origin.
 
     `probe` is the linear head of a backbone that has none of its own. `record` is plain data for
     JSON: the detector's name, options, seeds, validation AUCs, data sets, counts.
@@ -76,13 +76,11 @@ class FittedLesb:
 
     @property
     def detector(self) -> str:
-        """Return the detector that it was fitted for: `lesb`, or one that differs in its
-        subspaces.
-        """
+        """Return the detector that it was fitted for: `lesb`, or one with other subspaces."""
         return fitted_for(self.record)
 
     def save(self, path: Path) -> Path:
-        """Write the one file that holds all of it."""
+        """Write all of it to one file."""
         tensors: dict[str, NDArray[Any]] = dict(self.lfd.to_tensors())
         tensors |= {f"lesb.heads.{name}": array for name, array in self.heads.tensors().items()}
         for name, array in self.reals.tensors().items():
@@ -96,7 +94,7 @@ class FittedLesb:
 
 
 def load_fitted(path: Path, backbone: Backbone) -> FittedLesb:
-    """Return the LESB of an artefact; DataError if it is incomplete or of another backbone or
+    """Load the LESB of an artefact; a DataError if it is incomplete or of another backbone or
     weights.
     """
     tensors, metadata = load(path)
@@ -113,7 +111,7 @@ def fitted_for(record: Mapping[str, Any]) -> str:
 
 
 def is_fitted_for(detector: str, path: Path) -> bool:
-    """Say whether the artefact in a file is of this detector; a DataError for what is no
+    """Say whether the artefact in a file is of this detector; a DataError if it is not an
     artefact.
     """
     record = load(path)[1]
@@ -121,9 +119,7 @@ def is_fitted_for(detector: str, path: Path) -> bool:
 
 
 def check_detector(path: Path, fitted: FittedLesb, detector: str) -> None:
-    """Raise a DataError, naming both, unless the artefact is of this detector: others score
-    otherwise.
-    """
+    """Raise a DataError, naming both, unless the artefact is of this detector."""
     if fitted.detector != detector:
         raise DataError(
             f"{path} belongs to detector {fitted.detector!r}, not to {detector!r}, which"

@@ -76,7 +76,7 @@ class Heads:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """Heads as they were at their best epoch, which it was, and the validation AUC there: (K,).
+    """Heads at their best epoch, that epoch, and the validation AUC there: (K,).
 
     `history` (epochs, 2, K) holds AUC and loss on validation after every epoch.
     """
@@ -130,7 +130,9 @@ class TorchHeads:
 
 
 def fold(heads: Heads, bases: NDArray[np.floating], centre: NDArray[np.floating]) -> FoldedHeads:
-    """Return heads over `bases[k].T @ (e - centre)`, (K, d, r) and (d,), as heads over e itself."""
+    """Rewrite heads over `bases[k].T @ (e - centre)`, (K, d, r) and (d,), as heads over e
+    itself.
+    """
     scaled = heads.weight1 / heads.scale[..., None].astype(np.float64)  # (K, r, h)
     weight1 = bases.astype(np.float64) @ scaled  # (K, d, h)
     offset = np.einsum("kr,krh->kh", heads.mean.astype(np.float64), scaled)
@@ -262,7 +264,7 @@ class _Best:
         return not self._live(epoch + 1).any()
 
     def _live(self, epoch: int) -> NDArray[np.bool_]:
-        """Return a part that went `patience` epochs without a better one is not looked at again."""
+        """Return which parts still train: others went `patience` epochs without improving."""
         return np.asarray(epoch - self.epoch <= self.patience)
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
@@ -272,7 +274,7 @@ class _Best:
 def _validate(
     module: _Perceptrons, inputs: torch.Tensor, labels: NDArray[np.int64]
 ) -> tuple[Array, Array]:
-    """AUC and loss of every part, (K,) each."""
+    """Return AUC and loss of every part, (K,) each."""
     module.eval()
     with torch.no_grad():
         logits = module(inputs)
@@ -283,7 +285,7 @@ def _validate(
 
 
 def _losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Binary cross-entropy of logits (K, n) for targets (n,), averaged over images: (K,)."""
+    """Return the binary cross-entropy of logits (K, n), averaged over images: (K,)."""
     every = torch.nn.functional.binary_cross_entropy_with_logits(
         logits, targets.expand_as(logits), reduction="none"
     )

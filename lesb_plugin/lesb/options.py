@@ -1,4 +1,4 @@
-"""What can be chosen when LESB is fitted and when it scores; every field is a flag of `bench`."""
+"""Options of LESB when it is fitted and when it scores; every field is a flag of `bench`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Registers LESB."""
+"""Register LESB."""
 
 from __future__ import annotations
 

@@ -36,7 +36,9 @@ def fit_probe(
     val: NDArray[np.float32],
     val_labels: NDArray[np.int64],
 ) -> Probe:
-    """Logistic regression on standardised embeddings (n, d), as strong as validation likes best."""
+    """Fit logistic regression on standardised embeddings (n, d), regularised as validation
+    prefers.
+    """
     from sklearn.preprocessing import StandardScaler
 
     scaler = StandardScaler().fit(train.astype(np.float64))

@@ -1,4 +1,4 @@
-"""The heads of one LFD for several seeds, beside heads over random subspaces: the control."""
+"""Heads of one LFD for several seeds, and heads over random subspaces as the control."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def train_runs(
     *,
     quiet: bool = False,
 ) -> list[SeedRun]:
-    """Per seed the heads of all parts, trained alike on LFD's bases and on random ones."""
+    """Train for each seed the heads of all parts, on LFD's bases and on random ones alike."""
     runs = []
     for seed in progress(seeds, "heads", total=len(seeds), unit="seed", quiet=quiet):
         local, random = (
@@ -74,7 +74,7 @@ def _bases(lfd: Lfd) -> NDArray[np.float32]:
 
 
 def _random_bases(lfd: Lfd, seed: int) -> NDArray[np.float32]:
-    """Return a random subspace (d, r) in the place of each part's own, (K, d, r)."""
+    """Return a random subspace (d, r) instead of each part's own, (K, d, r)."""
     rngs = [np.random.default_rng([seed, stable_int(f"random {part}")]) for part in lfd.parts]
     bases = [random_subspace(len(lfd.mean), lfd.rank, rng) for rng in rngs]
     return np.stack(bases).astype(np.float32)

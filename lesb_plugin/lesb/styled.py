@@ -1,4 +1,4 @@
-"""Pseudo-fakes of every family that `bench train` knows, for the heads of LESB."""
+"""Pseudo-fakes of all families of `bench train`, for the heads of LESB."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class StyledFakes(torch.utils.data.Dataset[Views | Skipped]):
         return Views(drawn.key, pairs, drawn.clean.image, families)
 
     def draw(self, index: int) -> Drawn | Skipped:
-        """Return everything that is known of item i."""
+        """Return item i with everything known about it."""
         sample = self.samples[index]
         at = self._places.get(sample.key)
         if at is None:
@@ -83,7 +83,9 @@ class StyledFakes(torch.utils.data.Dataset[Views | Skipped]):
 def styled_fakes(
     context: FitContext, style: str, draws: int, purpose: str, scratch: Path
 ) -> StyledFakes:
-    """`draws` pairs of every face of the split `purpose`; `scratch` holds the faces meanwhile."""
+    """Return `draws` pairs of every face of the split `purpose`; `scratch` holds the faces
+    meanwhile.
+    """
     samples = context.train if purpose == "train" else context.val
     store = build_store(
         samples,
@@ -101,7 +103,7 @@ def styled_fakes(
 
 
 def for_validation(maker: PairMaker) -> PairMaker:
-    """Return the same families on faces as they are scored: cut so, whole and unbent."""
+    """Return the same families on faces as they are scored: cropped so, whole and unbent."""
     placement = replace(maker.recipe.placement, margin=None, bend_p=0.0)
     return replace(
         maker,

@@ -1,4 +1,4 @@
-"""What a fit of LESB leaves for people to read and for its artefact to remember."""
+"""What a fit of LESB reports, and what its artefact records."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Outcome:
 def record(
     detector: str, context: FitContext, options: LesbFitOptions, style: Style, outcome: Outcome
 ) -> dict[str, Any]:
-    """Return what was fitted and where it comes from, as JSON has it."""
+    """Return what was fitted and its origin, as plain data for JSON."""
     splits = {"train": outcome.train, "val": outcome.val}
     return {
         "detector": detector,
@@ -80,7 +80,7 @@ def _aucs(run: SeedRun) -> dict[str, Any]:
 
 
 def auc_table(outcome: Outcome) -> Table:
-    """Return validation AUCs beside those of random subspaces: mean and spread over the seeds."""
+    """Return validation AUCs next to those of random subspaces: mean and spread over the seeds."""
     runs = outcome.runs
     rows = [
         (

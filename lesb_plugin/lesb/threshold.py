@@ -1,4 +1,4 @@
-"""Where 0.5 lies: the share of real faces that LESB's fused score calls fake."""
+"""Choose the position of 0.5: the share of real faces that LESB's fused score calls fake."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def logit_of_half(logits: NDArray[np.float64], flagged: float) -> float:
 
 
 def moved(heads: Heads, by: float) -> Heads:
-    """Heads whose logits are all lower by so much."""
+    """Return heads whose logits are all lower by this amount."""
     return replace(heads, bias2=(heads.bias2 - by).astype(np.float32))

@@ -1,1 +1,3 @@
-"""Local Feature Discovery: local subspaces in the embedding of any backbone. Nothing of LESB."""
+"""Local Feature Discovery: local subspaces in the embedding of any backbone. Independent of
+LESB.
+"""

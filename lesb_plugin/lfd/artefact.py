@@ -1,4 +1,4 @@
-"""A fitted LFD, and the one file it is kept in: safetensors with JSON metadata."""
+"""A fitted LFD, and its file: safetensors with JSON metadata."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def save(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str,
 
 
 def load(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Return tensors and metadata of an artefact; DataError for a file that is missing, cut or
+    """Load tensors and metadata of an artefact; a DataError if it is missing, truncated or
     foreign.
     """
     from safetensors import safe_open
@@ -147,7 +147,7 @@ def load(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
 
 
 def describe_backbone(backbone: Backbone) -> dict[str, Any]:
-    """Return what an artefact remembers of the backbone it belongs to."""
+    """Return what an artefact records of its backbone."""
     return {
         "name": backbone.name,
         "weights": backbone.weights,
@@ -158,15 +158,15 @@ def describe_backbone(backbone: Backbone) -> dict[str, Any]:
 
 
 def check_matches(metadata: Mapping[str, Any], backbone: Backbone) -> None:
-    """Raise a DataError, naming both sides, unless the LFD was fitted on this very backbone."""
+    """Raise a DataError, naming both sides, unless the LFD was fitted on this backbone."""
     check_fitted_on(metadata["lfd"]["provenance"]["backbone"], backbone)
 
 
 def check_fitted_on(fitted: Mapping[str, Any], backbone: Backbone) -> None:
-    """Raise a DataError, naming both sides, unless `fitted` is what `describe_backbone` says of
-    this.
+    """Raise a DataError, naming both sides, unless `fitted` is what `describe_backbone` returns
+    here.
 
-    Frames that are taken whole are crops of other making; that they do for it is the caller's word.
+    Frames that are taken whole are crops from elsewhere; the caller vouches for them.
     """
     given = describe_backbone(backbone)
     whole = given["crop"]["name"] in _WHOLE and given["crop"]["size"] == fitted["crop"]["size"]
@@ -182,8 +182,9 @@ def check_fitted_on(fitted: Mapping[str, Any], backbone: Backbone) -> None:
 def check_precision(artefact: Path, fitted: str, embedder: Embedder) -> None:
     """Raise a ConfigError unless embeddings have the precision that the artefact was fitted with.
 
-    bfloat16 moves an embedding by some percent: as much as what the subspaces tell apart. Backends
-    that compute at one precision agree to a millionth, and may take each other's artefacts.
+    bfloat16 changes an embedding by a few per cent, as much as the differences that the
+    subspaces detect. Backends of one precision agree to a millionth, and may use each other's
+    artefacts.
     """
     if fitted != embedder.precision:
         flags = {"bfloat16": "--backend bf16", "float16": "--backend fp16"}.get(

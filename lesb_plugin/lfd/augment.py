@@ -62,7 +62,7 @@ class Psi:
 
 
 def _load_albumentations() -> Any:
-    """albumentations, kept from asking a package index for its newest version."""
+    """Import albumentations, without its query of a package index for a newer version."""
     os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
     import albumentations
 
@@ -138,7 +138,7 @@ def _known_transforms() -> dict[str, Any]:
 
 
 def _tuples(value: Any) -> Any:
-    """YAML's lists as the tuples that albumentations expects, at any depth of a mapping."""
+    """Convert YAML's lists to the tuples that albumentations expects, at any depth of a mapping."""
     if isinstance(value, Mapping):
         return {key: _tuples(item) for key, item in value.items()}
     return tuple(value) if isinstance(value, list) else value
@@ -162,10 +162,11 @@ def blend(image: Image, distorted: Image, mask: Mask) -> Image:
 
 
 def local_variant(image: Image, mask: Mask, psi: Psi, rng: np.random.Generator) -> Image:
-    """Return one x_a of Eq. 1, psi redrawn while it leaves the part as it was.
+    """Return one x_a of Eq. 1; psi is drawn again while it leaves the part unchanged.
 
-    A draw counts when the mean absolute change inside the mask, weighted by it, reaches MIN_CHANGE.
-    ValueError after MAX_DRAWS draws that do not: such an image teaches nothing about this part.
+    A draw counts when the mean absolute change inside the mask, weighted by it, reaches
+    MIN_CHANGE. ValueError after MAX_DRAWS draws that do not: such an image is of no use for this
+    part.
     """
     for _ in range(MAX_DRAWS):
         distorted = psi(image, rng)

@@ -1,4 +1,4 @@
-"""Whether "local" means anything: overlap and leakage between parts, against random subspaces."""
+"""Is "local" meaningful? Overlap and leakage between parts, against random subspaces."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def captured(within: Matrix, basis: Matrix) -> float:
 
 
 def alignment(bases: Mapping[str, Matrix], direction: Matrix, seed: int) -> dict[str, Any]:
-    """|V_k^T w| / |w| per part for a head's direction w (d,), and the same for random subspaces."""
+    """Return |V_k^T w| / |w| per part for a head's direction w (d,), and the same for random
+    subspaces.
+    """
     unit = direction / np.linalg.norm(direction)
     dim, rank = next(iter(bases.values())).shape
     return {
@@ -65,7 +67,7 @@ def diagnose(
     head_direction: Matrix | None,
     seed: int,
 ) -> dict[str, Any]:
-    """All diagnostics of a fitted LFD, as JSON has them.
+    """Compute all diagnostics of a fitted LFD, as plain data for JSON.
 
     `angles` (degrees) and `overlap` by pair of parts; `leakage[j][k]`, the share of part j's
     variance in part k's subspace; `explained[j]`, the cumulative share of its own leading

@@ -122,7 +122,7 @@ class LFD(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.explained_variance_ratio_ = self.explained_variance_ / totals
 
     def _add(self, scatter: Scatter, blocks: list[Matrix], unchanged: Matrix | None) -> None:
-        """Blocks (n, M, d) of one part, whose samples follow each other."""
+        """Add blocks (n, M, d) of one part, whose samples follow each other."""
         reference = unchanged if self.reference == "clean" else None
         samples = sum(len(block) for block in blocks)
         given = 0 if reference is None else len(reference)
@@ -142,7 +142,7 @@ class LFD(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return int(self.rank)
 
     def _checked(self, X: ArrayLike, width: int) -> Matrix:
-        """Finite rows (n, width), float64."""
+        """Return finite rows (n, width), float64."""
         rows: Matrix = check_array(X, dtype=np.float64, input_name="X")
         if rows.shape[1] != width:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""What the tables of a fitted LFD show, in plain words: a sentence for each."""
+"""Explain the tables of a fitted LFD in plain words: a sentence for each."""
 
 from __future__ import annotations
 

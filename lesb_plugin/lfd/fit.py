@@ -1,4 +1,4 @@
-"""Fitting LFD: one pass over real faces accumulates the statistics of all parts."""
+"""Fit LFD: one pass over real faces accumulates the statistics of all parts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Scatters = Mapping[str, Scatter]
 
 
 class Method(Protocol):
-    """How subspaces follow from the parts' scatters S_k."""
+    """How subspaces are computed from the parts' scatters S_k."""
 
     def solve(self, scatters: Scatters, part: str, rank: int) -> Subspace:
         """Return the subspace of one part; ValueError for a rank that its scatter cannot
@@ -47,12 +47,10 @@ class Method(Protocol):
         """
 
     def diagnose(self, scatters: Scatters, rank: int) -> dict[str, Any]:
-        """Return what it has to say beyond what `lfd.diagnostics` says of any bases, as JSON has
-        it.
-        """
+        """Return diagnostics beyond those of `lfd.diagnostics`, as plain data for JSON."""
 
     def record(self) -> dict[str, Any]:
-        """Its name, under `method`, and what else was decided."""
+        """Return its name, under `method`, and its settings."""
 
 
 class Principal:
@@ -70,7 +68,7 @@ class Principal:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LocalStatistics:
-    """What one pass over the faces has found; local subspaces of any rank follow from it."""
+    """The statistics of one pass over the faces; they give local subspaces of any rank."""
 
     embedder: Embedder
     regions: RegionSet

@@ -1,6 +1,6 @@
-"""Face parts on a feature grid: how much of each cell is whose, and the features' means there.
+"""Face parts on a feature grid: each part's share of every cell, and the features' means there.
 
-K parts share the cells of a grid (h, w): no cell is given away more than once.
+K parts share the cells of a grid (h, w): the shares of a cell sum to at most one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def part_weights(
 def fine_masks(
     landmarks: NDArray[np.floating[Any]], regions: RegionSet, size: int, grid: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """Soft masks (K, 4h, 4w) that sum to one at most; where parts meet they share."""
+    """Return soft masks (K, 4h, 4w) that sum to at most one; parts share where they meet."""
     shape = (FINENESS * grid[0], FINENESS * grid[1])
     scale = np.array(shape[::-1]) / size
     points = (landmarks + 0.5) * scale - 0.5  # pixel centres are integers in both
@@ -57,7 +57,7 @@ def pool(
 
 
 def _middle(jitter: Jitter) -> Jitter:
-    """Return the mask that those of training vary about."""
+    """Return the mean of the masks drawn in training."""
     pairs = ((name, getattr(jitter, name)) for name in ("scale", "dilation", "smoothing"))
     return replace(
         jitter,

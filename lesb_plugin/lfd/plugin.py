@@ -1,4 +1,4 @@
-"""Registers LFD."""
+"""Register LFD."""
 
 from __future__ import annotations
 

@@ -65,8 +65,8 @@ class RegionSet:
         return tuple(region.name for region in self.parts)
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return what `load_regions` turns back into an equal set; plain enough for JSON and
-        YAML.
+        """Return plain data for JSON and YAML, which `load_regions` turns back into an equal
+        set.
         """
         parts = {
             region.name: [list(polygon) for polygon in region.polygons] for region in self.parts
@@ -118,7 +118,7 @@ def _polygon(part: str, items: Any) -> tuple[int, ...]:
 
 
 def _indices(part: str, item: Any) -> range:
-    """`17` or `"17-21"`, both ends included."""
+    """Read indices: `17` or `"17-21"`, both ends included."""
     first, dash, last = str(item).partition("-")
     try:
         span = range(int(first), int(last if dash else first) + 1)
@@ -166,7 +166,9 @@ def _no_unknown_keys(what: str, mapping: Mapping[str, Any], known: Sequence[str]
 
 
 def interocular_distance(landmarks: NDArray[np.floating[Any]]) -> float:
-    """Distance between the centres of the two eyes (36-41, 42-47), in the landmarks' unit."""
+    """Return the distance between the centres of the two eyes (36-41, 42-47), in the landmarks'
+    unit.
+    """
     left, right = landmarks[36:42].mean(axis=0), landmarks[42:48].mean(axis=0)
     return float(np.hypot(*(right - left)))
 
@@ -211,7 +213,7 @@ def part_masks(
     size: int | tuple[int, int],
     jitter: Jitter,
 ) -> NDArray[np.float32]:
-    """`part_mask` of every part, (K, H, W), for a jitter that leaves nothing to chance."""
+    """Return `part_mask` of every part, (K, H, W), without jitter."""
     rng = np.random.default_rng(0)
     return np.stack([part_mask(landmarks, part, size, jitter, rng) for part in regions.parts])
 
@@ -253,8 +255,7 @@ Window = tuple[int, int, int, int]
 
 
 def _window(polygons: list[Points], reach: float, size: tuple[int, int]) -> Window | None:
-    """Return the rectangle (x0, y0, x1, y1) that drawing has to cover, or None if it misses the
-    image.
+    """Return the rectangle (x0, y0, x1, y1) that must be drawn, or None if it misses the image.
 
     It may stick out of the image by `reach`, so that smoothing at the border sees what lies beyond.
     """

@@ -1,4 +1,4 @@
-"""One pass over real faces: what all parts' subspaces are computed from."""
+"""One pass over real faces: the statistics that all parts' subspaces are computed from."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Statistics:
         self._pending = []
 
     def add_up_ranks(self, samples: Sequence[Sample]) -> None:
-        """Take in what the other ranks have found, whose faces are `samples` together with these.
+        """Add the statistics of the other ranks, whose faces make up `samples` with these.
 
         One all-reduce; afterwards all ranks hold the same bits.
         """
@@ -118,7 +118,9 @@ def collect(
 
 
 class Clock:
-    """Wall seconds per stage; `augmentation` is summed over workers, beside the other stages."""
+    """Wall seconds per stage; `augmentation` is summed over workers, in parallel to the other
+    stages.
+    """
 
     def __init__(self) -> None:
         stages = ("augmentation", "waiting", "forward", "statistics", "total")

@@ -47,7 +47,7 @@ class Scatter:
 
     @property
     def freedom(self) -> int:
-        """Return degrees of freedom: the divisor of `within` and a bound on its rank."""
+        """Return the degrees of freedom: the divisor of `within`, and a bound on its rank."""
         return self.variants - self.images if self.reference == "mean" else self.variants
 
     @property
@@ -97,7 +97,7 @@ class Scatter:
         return np.append(self._sum, (self.images, self.variants))
 
     def of_vector(self, vector: Matrix) -> Scatter:
-        """Return what a `to_vector` stands for, about the same reference; a new scatter."""
+        """Rebuild a scatter from `to_vector`, about the same reference."""
         found = Scatter(self.dim, self.reference)
         found._sum += vector[:-2].reshape(found._sum.shape)
         found.images, found.variants = (round(count) for count in vector[-2:].tolist())
@@ -179,9 +179,7 @@ def check_varied(eigenvalues: Matrix, rank: int) -> None:
 
 
 def too_few_directions(asked: str, variants: str, varied: int) -> str:
-    """Say why what is `asked` for cannot be had of `variants` that differ in `varied`
-    directions.
-    """
+    """Say why `asked` directions are impossible with `variants` that differ in `varied`."""
     return (
         f"{asked} cannot be used: {variants} differ in only {varied} directions;"
         " lower the rank, or use more images or stronger transforms"

@@ -1,4 +1,4 @@
-"""From one real face to its crop and the locally changed variants of every part (Eq. 1)."""
+"""Turn a real face into its crop and the locally changed variants of every part (Eq. 1)."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ def check_skipped(skipped: Sequence[Skipped], faces: int, max_errors: float) -> 
 
 
 def stable_int(text: str) -> int:
-    """Return the same 64 bits for the same text on every machine and in every process."""
+    """Return 64 bits that are the same for a text on every machine and in every process."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
 
 
 @dataclass(frozen=True)
 class VariantDataset(torch.utils.data.Dataset[Variants | Skipped]):
-    """The samples, cropped as the backbone wants them, with M variants of each of the K parts.
+    """Samples, cropped for the backbone, with M variants of each of the K parts.
 
     A sample's variants come in `items_per_sample` consecutive items of at most MAX_PER_ITEM. A
     variant is a function of (seed, epoch, the sample's key, part, number of the variant) alone:
@@ -135,9 +135,7 @@ class VariantDataset(torch.utils.data.Dataset[Variants | Skipped]):
 
 
 def load_in_order(dataset: torch.utils.data.Dataset[T], workers: int) -> Iterator[T]:
-    """Yield every item, in order, the same for any number of workers; 0 makes them in this
-    process.
-    """
+    """Yield every item, in order, the same for any number of workers; 0 uses this process."""
     yield from torch.utils.data.DataLoader(
         dataset,
         batch_size=None,
@@ -150,7 +148,7 @@ def load_in_order(dataset: torch.utils.data.Dataset[T], workers: int) -> Iterato
 
 
 def _start_method() -> Any:
-    """Workers are forked from a server process that has loaded what they need, not from this one.
+    """Fork workers from a server process with the needed modules loaded, not from this process.
 
     torch and OpenCV run threads here by now, and a forked child may wait forever for locks that
     they held; starting from nothing costs seconds for every worker.

@@ -1,4 +1,4 @@
-"""LFD as a backbone: its embedding is the concatenation of the parts' local embeddings."""
+"""LFD as a backbone: its embedding concatenates the parts' local embeddings."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class LfdBackbone:
 
 
 def wrap(backbone: Backbone, artefact: Path) -> LfdBackbone:
-    """`backbone` with the LFD of an artefact that was fitted on it; DataError if it was not."""
+    """Wrap `backbone` in the LFD of an artefact that was fitted on it; a DataError otherwise."""
     tensors, metadata = load(artefact)
     lfd = Lfd.from_tensors(tensors, metadata)
     check_matches(metadata, backbone)
@@ -75,7 +75,7 @@ def wrap(backbone: Backbone, artefact: Path) -> LfdBackbone:
 
 
 def _fingerprint(base: Backbone, lfd: Lfd) -> str:
-    """Return one sha256 of the base's weights and the subspaces."""
+    """Return one sha256 for the base's weights and the subspaces."""
     digest = hashlib.sha256(base.weights_sha256.encode())
     for name, tensor in sorted(lfd.to_tensors().items()):
         digest.update(name.encode())

@@ -1,1 +1,1 @@
-"""Detectors as torch modules, for programs of others. No data, no command."""
+"""Detectors as torch modules, for other programs. No data, no command."""

@@ -1,4 +1,4 @@
-"""A fitted detector by its name, as a torch module."""
+"""Load a fitted detector by name, as a torch module."""
 
 from __future__ import annotations
 

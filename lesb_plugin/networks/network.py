@@ -1,4 +1,4 @@
-"""What every detector looks like as a torch module: images in, scores, parts and maps out."""
+"""The interface of detectors as torch modules: images in, scores, parts and maps out."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class DetectorNetwork(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Return where its weights are."""
+        """Return the device of its weights."""
         tensor: torch.Tensor = next(iter(self.state_dict().values()))
         return tensor.device
 

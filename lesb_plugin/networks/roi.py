@@ -1,4 +1,4 @@
-"""`lesb_roi` as a torch module: scores of parts, and the maps that they are the means of."""
+"""`lesb_roi` as a torch module: scores of parts, and the maps whose means they are."""
 
 from __future__ import annotations
 
@@ -96,7 +96,9 @@ class RoiNetwork(DetectorNetwork):
         return fused.sigmoid(), (slope * contrast + intercept).sigmoid()
 
     def _densities(self, finest: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        """Return what each position says to each head, in standard deviations of real faces."""
+        """Return what each position contributes to each head, in standard deviations of real
+        faces.
+        """
         rest = weights[:, -1:]  # (N, 1, h, w)
         usual = (rest * finest).sum(dim=(2, 3)) / rest.sum(dim=(2, 3))  # (N, C)
         centred = finest - usual[..., None, None]

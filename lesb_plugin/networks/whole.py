@@ -26,7 +26,7 @@ class WholeNetwork(DetectorNetwork):
         images: torch.Tensor,
         landmarks: ArrayLike | torch.Tensor | None = None,  # noqa: ARG002 - no head looks at a place
     ) -> NetworkOutput:
-        """Score images (N, 3, S, S); landmarks change nothing."""
+        """Score images (N, 3, S, S); landmarks are ignored."""
         self._check(images)
         found = self.network(images)
         parts = dict(zip(self.parts, found.parts.unbind(dim=1), strict=True))

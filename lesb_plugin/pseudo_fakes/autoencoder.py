@@ -1,7 +1,7 @@
-"""A small autoencoder of faces: what comes out of it looks as generated faces do.
+"""A small autoencoder of faces, whose output has the look of generated faces.
 
-Deepfakes and neural textures draw a region anew with a decoder; its smoothness, its colours and the
-grain of its upsampling are what such fakes have in common and blending alone does not leave.
+Deepfakes and neural textures redraw a region with a decoder; such fakes share its smoothness,
+its colours and the grain of its upsampling, which blending alone does not leave.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ def _up(before: int, after: int) -> nn.Module:
 def box_matrix(
     landmarks: Points, name: str, rng: np.random.Generator | None = None
 ) -> NDArray[np.float64]:
-    """Return (2, 3): from pixels of an image to those of a box around part of its face, eyes level.
+    """Return (2, 3): from pixels of an image to those of a box around part of its face, eyes
+    level.
 
     With `rng` the box is moved, turned and scaled a little.
     """
@@ -112,7 +113,7 @@ def cut_box(image: Image, matrix: NDArray[np.float64]) -> Image:
 def redraw(
     network: Autoencoder, image: Image, matrix: NDArray[np.float64], interpolation: int
 ) -> Image:
-    """Return the image with the box of `matrix` drawn anew by the network, nothing else changed."""
+    """Return the image with the box of `matrix` redrawn by the network, nothing else changed."""
     box = torch.from_numpy(cut_box(image, matrix)).permute(2, 0, 1)[None].float() / 255
     drawn = (network(box)[0].permute(1, 2, 0) * 255).round().byte().numpy()
     height, width = image.shape[:2]
@@ -128,8 +129,7 @@ def redraw(
 
 @lru_cache(maxsize=2)
 def load_autoencoder(weights: str) -> Autoencoder:
-    """Return the network with the weights in a file of `bench autoencoder`, or those that are
-    shipped.
+    """Return the network with weights from a file of `bench autoencoder`, or the shipped ones.
 
     ConfigError where the file does not hold them.
     """

@@ -76,9 +76,7 @@ def mirror(landmarks: Points, width: int) -> Points:
 def _prepare(
     image: Image, landmarks: Points, *, mirrored: bool
 ) -> tuple[Image, Points, NDArray[np.float64]]:
-    """Return the part of the image around the face, mirrored if asked, and how it lies in the
-    image.
-    """
+    """Cut the surroundings of the face, mirrored if requested, and their place in the image."""
     points = np.asarray(landmarks, np.float32)
     if points.shape not in {(68, 2), (81, 2)} or not np.isfinite(points).all():
         raise ValueError(f"landmarks must be (68, 2) or (81, 2) finite numbers, not {points.shape}")
@@ -94,7 +92,9 @@ def _prepare(
 
 
 def _around(points: Points, width: int, height: int) -> tuple[int, int, int, int]:
-    """Bounds of the 68 landmarks grown by half a width, a height above and 0.4 heights below."""
+    """Return the bounds of the landmarks grown by half a width, a height above, 0.4 heights
+    below.
+    """
     (x0, y0), (x1, y1) = points[:68].min(axis=0), points[:68].max(axis=0)
     w, h = x1 - x0, y1 - y0
     left, right = max(0, int(x0 - w / 2)), min(width, int(x1 + w / 2) + 1)
@@ -113,9 +113,7 @@ def _around(points: Points, width: int, height: int) -> tuple[int, int, int, int
 def _draw_affine(
     shape: tuple[int, int], style: Style, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return how source and mask are moved, (2, 3): scaled per axis about the centre, and
-    shifted.
-    """
+    """Draw the move of source and mask (2, 3): scaled per axis about the centre, and shifted."""
     size = np.array(shape[::-1], np.float64)
     scale = rng.uniform(style.scale, 1.0 / style.scale, 2)
     shift = rng.uniform(-1.0, 1.0, 2) * style.shift * size
@@ -130,7 +128,7 @@ def _draw_mask(
     style: Style,
     rng: np.random.Generator,
 ) -> Mask:
-    """Return the source's opacity; the hull of moved landmarks is the moved hull of landmarks."""
+    """Draw the source's opacity; the hull of moved landmarks is the moved hull of landmarks."""
     moved = (landmarks @ move[:, :2].T + move[:, 2]).astype(np.float32)
     if rng.random() < style.without_forehead:
         moved = moved[:68]
@@ -141,7 +139,7 @@ def _draw_mask(
 
 
 def _overlay(source: Image, target: Image, mask: Mask, move: NDArray[np.float64]) -> Image:
-    """Return the moved source over the target, rounded; exactly the target where the mask is 0."""
+    """Lay the moved source over the target, rounded; exactly the target where the mask is 0."""
     rows, columns = window = support(mask)
     mixed = target.copy()
     if mask[window].size:
@@ -157,7 +155,7 @@ def _overlay(source: Image, target: Image, mask: Mask, move: NDArray[np.float64]
 def _draw_after(
     fake: Image, real: Image, style: Style, rng: np.random.Generator
 ) -> tuple[Image, Image]:
-    """Return one draw of the distortions of the finished pair, applied to both."""
+    """Draw one set of distortions of the finished pair, applied to both."""
     if style.after is not None:
         distort = draw_colour(style.after, rng)
         fake, real = distort(fake), distort(real)

@@ -1,4 +1,4 @@
-"""The style of a blend from its YAML."""
+"""Load the style of a blend from its YAML."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ __all__ = ["load_style"]
 
 
 def load_style(name_or_path: str) -> Style:
-    """Return a file, or one of configs/blend by its name; ConfigError names the key and what is
-    wrong.
-    """
+    """Load a file, or one of configs/blend by name; a ConfigError names the key and the mistake."""
     try:
         return build(Style, load_yaml("blend", name_or_path))
     except (ConfigError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""A source brought into a target within a mask."""
+"""Blend a source into a target within a mask."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def blend_alpha(
 def blend_poisson(
     source: Image, target: Image, mask: Mask, _scene: Scene, _rng: np.random.Generator
 ) -> tuple[Image, Mask]:
-    """Return the source's gradients inside the target's border (Perez et al., 2003)."""
+    """Blend the source's gradients into the target's border (Perez et al., 2003)."""
     hard = (mask > 0.5).astype(np.uint8)
     cloned = clone(source, target, hard)
-    # The solver rounds its whole rectangle anew: kept, that box would mark every fake of this kind.
+    # The solver rounds its whole rectangle: left so, that box would mark every fake of this kind.
     fake = np.where(hard[..., None] > 0, cloned, target)
     return np.asarray(fake, np.uint8), hard.astype(np.float32)
 
 
 def clone(source: Image, target: Image, hard: NDArray[np.uint8]) -> Image:
-    """Return the source's gradients where `hard` (H, W) is 1, which keeps off the border from then
-    on.
+    """Clone the source's gradients where `hard` (H, W) is 1, which keeps off the border
+    afterwards.
 
-    ValueError where next to nothing is left of it.
+    ValueError if hardly anything is left of it.
     """
     hard[:2] = hard[-2:] = hard[:, :2] = hard[:, -2:] = 0
     x, y, width, height = cv2.boundingRect(hard)
@@ -48,7 +48,7 @@ def clone(source: Image, target: Image, hard: NDArray[np.uint8]) -> Image:
 
 
 def blend_over(source: Image, target: Image, mask: Mask) -> Image:
-    """Opaque by `mask`, rounded; the exact target where it is 0."""
+    """Lay one image over another, opaque by `mask`, rounded; the exact target where it is 0."""
     window = support(mask)
     base = target[window].astype(np.float32)
     base += mask[window][..., None] * (source[window] - base)

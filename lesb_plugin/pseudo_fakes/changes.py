@@ -1,4 +1,4 @@
-"""What sets source and target of a blend apart: colour, detail, noise and a small move."""
+"""Change one side of a blend: colour, detail, noise and a small move."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Distortion = Callable[[Image], Image]
 
 
 def draw_change(recipe: Source, rng: np.random.Generator) -> Distortion:
-    """Return one draw of colour, detail and noise, each with its probability."""
+    """Draw a change of colour, detail and noise, each with its probability."""
     steps: list[Distortion] = []
     shift = rng.uniform(-recipe.rgb, recipe.rgb, 3)
     hsv = rng.uniform(-1.0, 1.0, 3) * (recipe.hue, recipe.saturation, recipe.value)
@@ -56,7 +56,7 @@ def draw_change(recipe: Source, rng: np.random.Generator) -> Distortion:
 
 
 def move(source: Image, mask: Mask, recipe: Source, rng: np.random.Generator) -> tuple[Image, Mask]:
-    """Source and mask scaled, turned and shifted by one draw, both alike."""
+    """Scale, rotate and shift source and mask by one draw, both alike."""
     height, width = mask.shape
     linear = np.diag(1.0 + rng.uniform(-recipe.scale, recipe.scale, 2))
     angle = np.radians(rng.uniform(-recipe.rotation, recipe.rotation))
@@ -71,9 +71,7 @@ def move(source: Image, mask: Mask, recipe: Source, rng: np.random.Generator) ->
 
 
 def interpolate(image: Image, rng: np.random.Generator) -> Image:
-    """Return the image moved by part of a pixel and back: where it was, interpolated as a source
-    is.
-    """
+    """Move the image by part of a pixel and back, so that it is resampled as a source is."""
     dx, dy = rng.uniform(-0.5, 0.5, 2)
     flags = INTERPOLATIONS[rng.choice((0, 1, 3))]
     size = (image.shape[1], image.shape[0])
@@ -85,7 +83,7 @@ def interpolate(image: Image, rng: np.random.Generator) -> Image:
 
 
 def match_colour(source: Image, target: Image, mask: Mask, share: float) -> Image:
-    """`source` with `share` of its difference to `target` in mean and spread within `mask` gone."""
+    """Reduce the difference of `source` to `target` in mean and spread within `mask` by `share`."""
     inside = mask > 0.5
     if np.count_nonzero(inside) < 16:
         raise ValueError("the mask holds too few pixels to match colours in")
@@ -98,7 +96,7 @@ def match_colour(source: Image, target: Image, mask: Mask, share: float) -> Imag
 
 
 def _draw_detail(recipe: Source, rng: np.random.Generator) -> Distortion:
-    """Fewer pixels (half of the draws), a blur, or a sharper image."""
+    """Draw a loss of pixels (half of the draws), a blur, or sharpening."""
     factor, down = rng.uniform(*recipe.resample), INTERPOLATIONS[rng.integers(len(INTERPOLATIONS))]
     kinds = (
         partial(resample, factor=factor, down=down, up=cv2.INTER_LINEAR),

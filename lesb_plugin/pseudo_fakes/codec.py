@@ -1,4 +1,4 @@
-"""Which video codec an image goes through, drawn by chance."""
+"""Draw the video codec that an image goes through."""
 
 from __future__ import annotations
 

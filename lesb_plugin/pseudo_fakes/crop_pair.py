@@ -14,7 +14,7 @@ __all__ = ["CropPair"]
 class CropPair:
     """A pair, real before fake, uint8 (2, S, S, 3); the fake's mask (S, S) and its family.
 
-    `masks` (2, S, S) belong to `images`; a control that has swapped them has swapped these too.
+    `masks` (2, S, S) belong to `images`; a control that swaps images swaps these too.
     `landmarks` (P, 2) lie in pixels of both images.
     """
 

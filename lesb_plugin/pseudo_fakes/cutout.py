@@ -1,7 +1,7 @@
 """Rectangles that hide a piece of a crop (Cutout, DeVries & Taylor, 2017).
 
-A network that has seen each of a thousand faces often enough knows by heart what every one of them
-looks like untouched, which tells a fake of it but no fake of anybody else.
+A network that has seen each of a thousand faces often enough memorises them untouched, and so
+detects fakes of them but of nobody else.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _ASPECT = 3.0  # longest side over shortest, at most
 def draw_cutout(
     recipe: Cutout, mask: NDArray[np.uint8], rng: np.random.Generator
 ) -> tuple[Window, NDArray[np.uint8]] | None:
-    """Return where a crop is hidden, and the colour (3,) that hides it; None where nothing is.
+    """Draw the hidden rectangle of a crop and its colour (3,); None if nothing is hidden.
 
-    `mask` (S, S) is what was changed. A rectangle that would leave less than `recipe.visible` of it
-    is given up: the fake would be none.
+    `mask` (S, S) is what was changed. A rectangle that would leave less than `recipe.visible` of
+    it is dropped: the fake would not show.
     """
     happens, (share, ratio) = rng.random() < recipe.p, rng.random(2)
     corner, colour = rng.random(2), rng.integers(0, 256, 3, np.uint8)

@@ -99,9 +99,7 @@ def compress(image: Image, quality: int) -> Image:
 
 
 def draw_colour(recipe: Colour, rng: np.random.Generator) -> Distortion:
-    """Return one draw of RGB shift, HSV shift and tone, each with its probability, in this
-    order.
-    """
+    """Draw a shift of RGB, of HSV and of tone, each with its probability, in this order."""
     happens = rng.random(3) < (recipe.rgb_p, recipe.hsv_p, recipe.tone_p)
     rgb = rng.uniform(-recipe.rgb, recipe.rgb, 3)
     hsv = rng.uniform(-recipe.hsv, recipe.hsv, 3)
@@ -118,7 +116,7 @@ def draw_colour(recipe: Colour, rng: np.random.Generator) -> Distortion:
 
 
 def draw_resolution(probability: float, rng: np.random.Generator) -> Distortion:
-    """Fewer pixels (by 2 or 4) or a sharper image (alpha 0.2 to 0.5, lightness 0.5 to 1)."""
+    """Draw fewer pixels (by 2 or 4) or sharpening (alpha 0.2 to 0.5, lightness 0.5 to 1)."""
     happens, fewer = rng.random(2) < (probability, 0.5)
     factor = int(rng.choice((2, 4)))
     alpha, lightness = rng.uniform((0.2, 0.5), (0.5, 1.0))

@@ -1,4 +1,4 @@
-"""Masks of pseudo-fakes by chance: of the face, of its parts, of what a decoder draws anew."""
+"""Draw masks of pseudo-fakes: of the face, of its parts, of regions that a decoder redraws."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def parts_mask(view: View, scene: Scene, rng: np.random.Generator) -> Mask:
 
 
 def parts_or_jaw_mask(view: View, scene: Scene, rng: np.random.Generator) -> Mask:
-    """Return parts, or the lower face."""
+    """Draw parts, or the lower face."""
     if rng.random() >= scene.recipe.warp.jaw:
         return parts_mask(view, scene, rng)
     return face_hull(view.image.shape[:2], view.landmarks[2:15], "full")
 
 
 def mouth_mask(view: View, moved: Points, rng: np.random.Generator) -> Mask:
-    """Around the mouth where it was and where it is now."""
+    """Draw a mask around the mouth in both of its positions."""
     points = np.concatenate([view.landmarks[48:60], moved[48:60]])
     hull = face_hull(view.image.shape[:2], points.astype(np.float32), "full")
     iod = interocular_distance(view.landmarks)
@@ -77,15 +77,13 @@ def box_mask(view: View, name: str, scene: Scene, rng: np.random.Generator) -> M
 
 
 def spread(mask: Mask, reach: float) -> Mask:
-    """Return a mask smoothed by a Gaussian of that sigma, of peak 1, and 0 where it would be next
-    to 0.
-    """
+    """Smooth a mask by a Gaussian of that sigma, to a peak of 1, and 0 where it is almost 0."""
     soft = cv2.GaussianBlur(mask, (0, 0), reach)
     return np.where(soft > 0.01 * soft.max(), soft / soft.max(), 0).astype(np.float32)
 
 
 def pieces_of(mask: Mask, reach: float) -> list[Mask]:
-    """Return what of a mask does not hang together, each smoothed by itself; together at most 1.
+    """Return the connected pieces of a mask, each smoothed separately; together at most 1.
 
     Thin bridges between two eyes are cut, and go to the nearer one.
     """

@@ -62,7 +62,7 @@ def drift_face(
 
 
 def _axes(points: Points) -> tuple[np.ndarray, np.ndarray]:
-    """Unit vectors down and across the face."""
+    """Return unit vectors down and across the face."""
     across = points[42:48].mean(axis=0) - points[36:42].mean(axis=0)
     across = across / np.hypot(*across)
     return np.array([-across[1], across[0]]), across

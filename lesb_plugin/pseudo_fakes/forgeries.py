@@ -42,7 +42,7 @@ __all__ = ["FAMILIES", "WHOLE_FACE", "forge"]
 
 
 def forge(family: str, view: View, scene: Scene, rng: np.random.Generator) -> Forged:
-    """Return one draw of a family; ValueError where it changes next to nothing."""
+    """Draw a fake of one family; ValueError if it changes hardly anything."""
     forged = FAMILIES[family](view, scene, rng)
     _check_change(forged, scene.recipe.least_change)
     if rng.random() < scene.recipe.mock:
@@ -69,7 +69,7 @@ def _check_change(forged: Forged, least: float) -> None:
 
 
 def _sbi(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
-    """Self-blending by its own recipe (configs/blend)."""
+    """Self-blend by its own recipe (configs/blend)."""
     pair = self_blend(view.image, view.landmarks, rng, scene.blend)
     corners = np.array([view.box[0::2], view.box[1::2], (1.0, 1.0)])
     (x0, x1), (y0, y1) = np.sort(pair.matrix @ corners, axis=1).tolist()
@@ -81,7 +81,7 @@ def _sbi(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
 def _self(
     view: View, scene: Scene, rng: np.random.Generator, mask_of: MaskOf, blend: Blend
 ) -> Forged:
-    """Return the face over itself, one of the two sides changed."""
+    """Blend the face over itself, one of the two sides changed."""
     mask = mask_of(view, scene, rng)
     changed = draw_change(scene.recipe.source, rng)(view.image)
     on_source = rng.random() < scene.recipe.source.on_source
@@ -106,7 +106,7 @@ def _donated(
 def _donor_on(
     view: View, mask: Mask, scene: Scene, rng: np.random.Generator, *, alike: bool
 ) -> Image:
-    """Put another person's face where this one's lies, its colours matched within the mask."""
+    """Put another person's face over this one, its colours matched within the mask."""
     recipe = scene.recipe.swap
     donor = scene.donor(view, rng, alike)
     if donor.width > 1.5 * view.width:
@@ -121,7 +121,7 @@ def _donor_on(
 
 
 def _warp(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
-    """Nothing but geometry: a part scaled, shifted and bent, smoothly to nothing around it."""
+    """Change only geometry: a part scaled, shifted and bent, fading smoothly around it."""
     recipe, iod = scene.recipe.warp, interocular_distance(view.landmarks)
     mask = parts_or_jaw_mask(view, scene, rng)
     reach = rng.uniform(*recipe.reach) * iod
@@ -144,7 +144,7 @@ def _warp(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
 
 
 def _inpaint(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
-    """Return a part filled in from its surroundings."""
+    """Fill a part in from its surroundings."""
     mask = parts_mask(view, scene, rng)
     window = support(mask, margin=8)
     hard = (mask[window] > 0.3).astype(np.uint8)
@@ -156,7 +156,7 @@ def _inpaint(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
 
 
 def _drift(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
-    """Return the face, or a part of it, over itself as it lies in another frame."""
+    """Blend the face, or a part of it, over itself as it lies in another frame."""
     recipe = scene.recipe.drift
     source, moved = drift_face(view.image, view.landmarks, recipe, rng)
     if rng.random() < recipe.changed:
@@ -173,7 +173,7 @@ def _drift(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
 
 
 def _bands(view: View, scene: Scene, rng: np.random.Generator, mask_of: MaskOf) -> Forged:
-    """Coarse from one face and fine from another, within the mask."""
+    """Mix coarse bands of one face with fine ones of another, within the mask."""
     recipe = scene.recipe.bands
     if rng.random() < recipe.donor:
         mask = mask_of(view, scene, rng)
@@ -190,7 +190,7 @@ def _bands(view: View, scene: Scene, rng: np.random.Generator, mask_of: MaskOf) 
 
 
 def _redrawn(view: View, scene: Scene, rng: np.random.Generator) -> Forged:
-    """Return the face, the mouth or the eyes as a small decoder draws them."""
+    """Redraw the face, the mouth or the eyes with a small decoder."""
     recipe = scene.recipe.redrawn
     shares = np.array([recipe.face, recipe.mouth, recipe.eyes])
     name = ("face", "mouth", "eyes")[int(rng.choice(3, p=shares / shares.sum()))]

@@ -39,7 +39,7 @@ def similarity_map(shape: tuple[int, int], target: Points, source: Points) -> Ma
 
 
 def piecewise_map(shape: tuple[int, int], target: Points, source: Points) -> Map:
-    """Return each triangle of the target's landmarks to the source's; a similarity beyond their
+    """Map each triangle of the target's landmarks to the source's; a similarity beyond their
     hull.
     """
     triangles = Delaunay(target).simplices  # (t, 3)
@@ -127,14 +127,14 @@ def where_to(where: Map, points: Points) -> Points:
 
 
 def apply_map(image: Image, where: Map, interpolation: int) -> Image:
-    """Return the image seen through a map; beyond its border its mirror image."""
+    """Sample the image through a map; beyond its border, its mirror image."""
     border = cv2.BORDER_REFLECT_101
     x, y = np.ascontiguousarray(where[..., 0]), np.ascontiguousarray(where[..., 1])
     return np.asarray(cv2.remap(image, x, y, interpolation, borderMode=border), np.uint8)
 
 
 def _pixels(shape: tuple[int, ...]) -> Map:
-    """Return (H, W, 2): x and y of every pixel."""
+    """Return x and y of every pixel, (H, W, 2)."""
     height, width = shape[:2]
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     return np.stack([x, y], axis=-1)

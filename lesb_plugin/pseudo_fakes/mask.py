@@ -26,7 +26,7 @@ Mask = NDArray[np.float32]
 
 
 def _raised_brows(points: Points) -> Points:
-    """Jaw and brows, the brows raised by half their distance to the eyes below them."""
+    """Return jaw and brows, the brows raised by half their distance to the eyes."""
     jaw, brows = points[:17], points[17:27]
     below = points[[36, 36, 37, 38, 39, 42, 43, 44, 45, 45]]
     return np.concatenate([jaw, brows + (brows - below) / 2])
@@ -69,7 +69,7 @@ def mask_fault(hulls: Sequence[str], kernel: tuple[int, int]) -> str:
 
 
 def warp_mask(mask: Mask, rng: np.random.Generator, *, amplitude: float, sigma: float) -> Mask:
-    """Elastic warp: every pixel moves by smoothed uniform noise in +-`amplitude` pixels.
+    """Warp elastically: every pixel moves by smoothed uniform noise in +-`amplitude` pixels.
 
     The field is drawn only as far around the mask as eight standard deviations of a move reach.
     """
@@ -90,7 +90,7 @@ def warp_mask(mask: Mask, rng: np.random.Generator, *, amplitude: float, sigma: 
 def elastic_field(
     height: int, width: int, rng: np.random.Generator, *, amplitude: float, sigma: float
 ) -> NDArray[np.float32]:
-    """Moves (height, width, 2) in pixels: noise in +-`amplitude`, smoothed out to four sigma."""
+    """Return moves (height, width, 2) in pixels: noise in +-`amplitude`, smoothed to four sigma."""
     noise = rng.random((height, width, 2), dtype=np.float32)
     noise -= 0.5
     noise *= 2.0 * amplitude
@@ -115,7 +115,7 @@ def support(mask: Mask, margin: int = 0) -> tuple[slice, slice]:
 def soften(
     mask: Mask, rng: np.random.Generator, *, grid: tuple[int, int], kernel: tuple[int, int]
 ) -> Mask:
-    """Return a soft-edged mask inside of a hard one, of peak 1, softened on a coarse grid of
+    """Return a soft-edged mask inside a hard one, with peak 1, softened on a coarse grid of
     random size.
 
     What a first blur leaves at 1 is kept, the rest dropped, and the result blurred again. "Left at

@@ -156,7 +156,7 @@ def pair_maker(
     seed: int = 0,
     shuffled: bool = False,
 ) -> PairMaker:
-    """Return what makes pairs of a store's faces after a style file."""
+    """Build a maker of pairs from a store's faces and a style file."""
     recipe = load_recipe(style)
     try:
         blend = load_style(recipe.blend)
@@ -189,7 +189,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Order:
-    """Which face is seen when: every epoch a new permutation, cut into steps of `pairs` faces.
+    """The order in which faces are seen: a new permutation per epoch, cut into steps of `pairs`.
 
     The faces left over by an epoch's last whole step are not seen in it.
     """
@@ -201,7 +201,7 @@ class Order:
 
     @property
     def steps(self) -> int:
-        """Per epoch."""
+        """Return the steps per epoch."""
         return max(1, self.faces // self.pairs)
 
     def __len__(self) -> int:
@@ -220,7 +220,7 @@ class Order:
 
 @dataclass(frozen=True)
 class _Batches(torch.utils.data.Dataset[Batch]):
-    """A step's pairs as one item, so that a worker hands over few large arrays."""
+    """The pairs of a step as one item, so that a worker hands over few large arrays."""
 
     maker: PairMaker
     with_parts: bool
@@ -240,7 +240,7 @@ class _Batches(torch.utils.data.Dataset[Batch]):
         return Batch(images, masks, parts, changed, families, skipped, seconds)
 
     def _any_pair(self, step: Sequence[tuple[int, int]]) -> CropPair:
-        """Return the first pair of a step that can be made: no rank can do without any."""
+        """Return the first pair of a step that can be made, as every rank needs one."""
         reason = ""
         for each in step:
             item = self.maker[each]
@@ -251,7 +251,7 @@ class _Batches(torch.utils.data.Dataset[Batch]):
 
 
 def own_pairs(step: Sequence[tuple[int, int]], rank: Rank) -> list[tuple[int, int]]:
-    """Choose a rank's share of a step, which is dealt out half by half.
+    """Choose a rank's share of a step, which is dealt out by halves.
 
     So the halves of all ranks' shares are together the halves of the step, which `bench train` sees
     in two forward passes.
@@ -310,7 +310,7 @@ class _Sampler(torch.utils.data.Sampler[Any]):
 
 
 def _start_method() -> Any:
-    """Workers come from a server process with this module loaded, never from a fork of threads."""
+    """Start workers from a server process with this module loaded, never by forking threads."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")

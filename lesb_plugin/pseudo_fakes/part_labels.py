@@ -23,7 +23,7 @@ GRID = 16  # cells a side that changes and parts are compared on
 def part_labels(
     change: NDArray[np.floating[Any]], weights: NDArray[np.floating[Any]]
 ) -> NDArray[np.float32]:
-    """1 for a changed part, 0 for an unchanged one, NaN for one that is neither, (K,).
+    """Return (K,): 1 for a changed part, 0 for an unchanged one, NaN for one in between.
 
     `change` (h, w) is the mask of the change and `weights` (K, h, w) are the parts'. A faint change
     counts like an opaque one: the mask is taken relative to its peak.
@@ -39,7 +39,7 @@ def part_labels(
 
 
 def changed_parts(pair: CropPair, regions: RegionSet) -> NDArray[np.float32]:
-    """Return labels (K,) of a pair's fake, found on a grid that is the same for every backbone.
+    """Return labels (K,) of a pair's fake, on a grid that is the same for every backbone.
 
     ValueError where a part lies outside of the crop.
     """

@@ -1,7 +1,7 @@
-"""What cameras, editors and platforms do to a whole image, drawn once for a real and its fake.
+"""Draw what cameras, editors and platforms do to a whole image, once for a real and its fake.
 
-No trace of it may tell the classes apart, so a draw is a plain function of an image: applied to
-both of a pair it is the same function, noise included.
+No trace of it may separate the classes, so a draw is a plain function of an image: both images
+of a pair get the same function, noise included.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Distortion = Callable[[Image], Image]
 
 
 def draw_quality(recipe: Quality, rng: np.random.Generator) -> Distortion:
-    """Return one draw of what happens to a finished image on its way to a data set.
+    """Draw what happens to a finished image on its way into a data set.
 
     Tone and colour, then sharpness, size and noise in any order, then video codecs (a camera's, a
     platform's), then what is done to a decoded frame that is stored: another size and JPEG. Some
@@ -104,7 +104,7 @@ def _noise(recipe: Quality, rng: np.random.Generator) -> list[Distortion]:
 
 
 def _coding(recipe: Quality, rng: np.random.Generator) -> list[Distortion]:
-    """No pass through a video codec, one, or two."""
+    """Draw no pass through a video codec, one, or two."""
     happens, twice = rng.random(2) < (recipe.codec_p, recipe.codec_twice_p)
     passes = [draw_coding(recipe.codecs, recipe.moving_p, rng) for _ in range(2)]
     count = (2 if twice else 1) if happens else 0
@@ -112,7 +112,7 @@ def _coding(recipe: Quality, rng: np.random.Generator) -> list[Distortion]:
 
 
 def _storing(recipe: Quality, rng: np.random.Generator) -> list[Distortion]:
-    """JPEG passes, in some draws of the image at another size: crops are stored at one size."""
+    """Draw JPEG passes, sometimes at another image size: crops are stored at one size."""
     happens = rng.random() < recipe.stored_p
     factor = float(np.exp(rng.uniform(*np.log(recipe.stored))))
     there, back = rng.integers(len(INTERPOLATIONS), size=2)

@@ -42,7 +42,7 @@ class Placement:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What sets the two sides of a blend apart; lengths relative to the face box's width."""
+    """How the two sides of a blend differ; lengths relative to the face box's width."""
 
     on_source: float = 0.5  # probability that the source is changed; else the target, so the real
     rgb: float = 12.0  # levels per channel, either way
@@ -67,7 +67,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Warp:
-    """A change of geometry inside of a part; lengths in inter-ocular distances (IOD)."""
+    """A change of geometry inside a part; lengths in inter-ocular distances (IOD)."""
 
     scale: Span = (0.8, 1.25)  # of the part about its centre, per axis
     shift: float = 0.08
@@ -92,7 +92,7 @@ class Swap:
 
 @dataclass(frozen=True, kw_only=True)
 class Drift:
-    """A frame over its own self with moved landmarks, as forged videos drift."""
+    """A frame over itself with moved landmarks, as forged videos drift."""
 
     strength: Span = (0.3, 1.5)  # log-uniform; 1 opens the mouth wide
     mouth: float = 0.5  # how often only the mouth is blended in; else a part or the face
@@ -110,7 +110,7 @@ class Bands:
 
 @dataclass(frozen=True, kw_only=True)
 class Redrawn:
-    """A region drawn anew by a small autoencoder: the look of a decoder."""
+    """A region redrawn by a small autoencoder: the look of a decoder."""
 
     weights: str = "shipped"  # or a file of `bench autoencoder`
     face: float = 0.5  # how often the face, the mouth, the eyes
@@ -168,7 +168,7 @@ class Quality:
 
 @dataclass(frozen=True, kw_only=True)
 class Cutout:
-    """A rectangle of one colour over both of a pair."""
+    """A rectangle of one colour over both images of a pair."""
 
     p: float = 0.0
     share: Span = (0.05, 0.3)  # of the crop's area
@@ -200,7 +200,7 @@ class Recipe:
     cutout: Cutout = field(default_factory=Cutout)
 
     def weights(self) -> dict[str, float]:
-        """Probabilities by family, in a fixed order."""
+        """Return probabilities by family, in a fixed order."""
         weights = {name: weight for name, weight in sorted(self.families.items()) if weight > 0}
         total = sum(weights.values())
         return {name: weight / total for name, weight in weights.items()}

@@ -1,4 +1,4 @@
-"""What families of pseudo-fakes are given, and what they give."""
+"""Inputs and outputs of the families of pseudo-fakes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Blend", "Family", "Forged", "MaskOf", "Scene"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """What families draw from; `donor(view, rng, alike)` gives a face of somebody else.
+    """What families draw from; `donor(view, rng, alike)` gives a face of another person.
 
     If `alike`, it is of the same data set and was made smaller by as much as the view.
     """

@@ -1,4 +1,4 @@
-"""Real faces, decoded once: one file that every worker maps into its memory."""
+"""Real faces, decoded once, in a file that every worker maps into memory."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def build_store(
     max_errors: float,
     quiet: bool,
 ) -> FaceStore:
-    """Read every sample once and write what training needs of it to `path`.
+    """Read every sample once and write what training needs to `path`.
 
     Of the ranks on one machine the first does so for all; the file has to last until all of them
     have come to a later exchange.
@@ -109,7 +109,7 @@ def build_store(
 
 
 def once_a_machine(make: Callable[[], T]) -> T:
-    """Call `make` in the first rank of each machine; return what it gave in all of its ranks."""
+    """Call `make` in the first rank of each machine; return its result in all ranks there."""
     rank = this_rank()
     found = gather([make()] if rank.local == 0 else [])
     return found[rank.head][0]

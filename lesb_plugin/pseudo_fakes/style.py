@@ -53,7 +53,7 @@ class Style:
 
 
 def _numbers(style: Style) -> Iterator[tuple[str, float]]:
-    """Yield every number in it, by the field that it stands in."""
+    """Yield every number in it, by its field."""
     for name, value in asdict(style).items():
         inner = value.values() if isinstance(value, dict) else value
         items = inner if isinstance(value, dict | tuple) else (value,)

@@ -1,4 +1,4 @@
-"""A real face in the pixels that it is worked on in."""
+"""A real face with the pixels that are worked on."""
 
 from __future__ import annotations
 
@@ -36,9 +36,7 @@ class View:
 
 
 def place(face: View, recipe: Placement, rng: np.random.Generator) -> View:
-    """Return the face cut out, mirrored, made smaller, turned and bent as one draw of `recipe`
-    says.
-    """
+    """Cut out, mirror, shrink, rotate and bend the face by one draw of `recipe`."""
     mirrored, turned = rng.random(2) < (recipe.flip, recipe.rotation_p)
     width, angle = _draw_width(recipe, rng), rng.uniform(-recipe.rotation, recipe.rotation)
     cubic = rng.random() < 0.5
@@ -55,7 +53,7 @@ def place(face: View, recipe: Placement, rng: np.random.Generator) -> View:
 
 
 def resize_view(view: View, factor: float) -> View:
-    """All of it `factor` times as large; averaged over areas, so meant for factors below 1."""
+    """Resize all of it by `factor`; averages over areas, so meant for factors below 1."""
     height, width = view.image.shape[:2]
     size = (max(8, round(width * factor)), max(8, round(height * factor)))
     ratio = np.array(size) / (width, height)
@@ -72,7 +70,7 @@ def _draw_width(recipe: Placement, rng: np.random.Generator) -> float | None:
 
 
 def _cut(view: View) -> View:
-    """No more of the image than a crop can need."""
+    """Cut away what no crop can need."""
     x0, y0, x1, y1 = view.box
     dx, dy = _AROUND * (x1 - x0), _AROUND * (y1 - y0)
     low = np.minimum(view.landmarks.min(axis=0), (x0 - dx, y0 - dy))
@@ -95,7 +93,7 @@ def _mirrored(view: View) -> View:
 
 
 def _turned(view: View, angle: float, interpolation: int) -> View:
-    """Turned by `angle` degrees about the centre of the face box, which keeps its size."""
+    """Rotate by `angle` degrees about the centre of the face box, which keeps its size."""
     x0, y0, x1, y1 = view.box
     matrix = cv2.getRotationMatrix2D(((x0 + x1) / 2, (y0 + y1) / 2), angle, 1.0)
     height, width = view.image.shape[:2]
@@ -107,7 +105,7 @@ def _turned(view: View, angle: float, interpolation: int) -> View:
 
 
 def _bent(view: View, recipe: Placement, rng: np.random.Generator) -> View:
-    """Change the face into somebody else's, so that a small data set is not memorised."""
+    """Reshape the face into another person's, so that a small data set is not memorised."""
     iod = interocular_distance(view.landmarks)
     stretch = float(rng.uniform(-recipe.stretch, recipe.stretch))
     where = reshape_map(view.image.shape[:2], rng, bend=recipe.bend * iod, stretch=stretch)

@@ -1,1 +1,1 @@
-"""LESB on features pooled inside of the face's parts. Nothing of subspaces."""
+"""LESB on features pooled inside the face's parts; no subspaces."""

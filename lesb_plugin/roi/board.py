@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a fit of `lesb_roi`."""
+"""Show a fit of `lesb_roi` in TensorBoard."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Image = NDArray[np.uint8]
 
 
 def show_fit(board: Board, model: RoiModel, measured: Mapping[str, Any]) -> None:
-    """Show what was `measured` on val, AUCs by part, and by the parts' weight in hundredths."""
+    """Show `measured` figures on val, AUCs by part, and by the parts' weight in hundredths."""
     parts = dict(zip(model.regions.names, measured["part_auc"], strict=True))
     named = {**measured, **{f"auc/{part}": value for part, value in parts.items()}}
     numbers = {key: value for key, value in named.items() if isinstance(value, int | float)}
@@ -49,7 +49,7 @@ def show_parts(board: Board, model: RoiModel, val: Encoded, dim: int, seed: int)
 
 
 def show_faces(board: Board, model: RoiModel, val: Encoded, embedder: Embedder) -> None:
-    """Faces with the masks of their parts, and pairs filled with the scores of their parts."""
+    """Show faces with the masks of their parts, and pairs filled with the scores of their parts."""
     if not board:
         return
     encode = RoiEncoder(embedder, model.regions)

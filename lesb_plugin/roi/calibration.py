@@ -1,4 +1,4 @@
-"""From logits to scores: parts on one scale, and one score of the face, all found on val faces."""
+"""Turn logits into scores: parts on one scale, and one score of the face, fitted on val faces."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Calibration:
         return np.asarray(expit(self.slope * self.contrast(logits) + self.intercept))
 
     def contrast(self, logits: Array) -> Array:
-        """Return the standardised logits less `shared` times their mean over the parts, (K, n)."""
+        """Return the standardised logits minus `shared` times their mean over the parts, (K, n)."""
         z = self.standardise(logits)
         return np.asarray(z - self.shared * z.mean(axis=0))
 
@@ -123,7 +123,7 @@ class Fusion:
 def choose_fusion(
     head: Array, z: Array, labels: NDArray[np.int64], real_head: Array, real_z: Array
 ) -> Fusion:
-    """Return the weight that tells real from fake best; of equal ones the smallest.
+    """Return the weight that separates real from fake best; of equal ones the smallest.
 
     `offset` leaves as many of the unchanged reals above 0.5 as the head has there.
     """

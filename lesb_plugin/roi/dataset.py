@@ -45,7 +45,7 @@ class PartViews:
 
 @dataclass(frozen=True)
 class PartFakes(torch.utils.data.Dataset[PartViews | Skipped]):
-    """Item i: what `fakes` draws of face i, told apart by the parts of `regions`."""
+    """Item i: `draws` pairs that `fakes` makes of face i, labelled by the parts of `regions`."""
 
     fakes: StyledFakes
     regions: RegionSet

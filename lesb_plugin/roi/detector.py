@@ -1,4 +1,4 @@
-"""`lesb_roi`: LESB whose part scores say where. A head sees its part, less the rest of the face."""
+"""`lesb_roi`: LESB whose part scores localise. A head sees its part, minus the rest of the face."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class RoiDetector:
 
     @property
     def fitted(self) -> dict[str, Any]:
-        """Return where the fit comes from: plain data for a result's record."""
+        """Describe the fit in plain data, for a result's record."""
         return {DETECTOR: dict(self.model.record)}
 
     @property
@@ -51,15 +51,13 @@ class RoiDetector:
 
     @property
     def val_reals(self) -> Scores:
-        """Return what was said of real faces of the val split that it was fitted with."""
+        """Return scores of the real faces of the val split that it was fitted with."""
         reals = self.model.reals
         return Scores(fake=reals.fused, regions=dict(zip(self.parts, reals.parts, strict=True)))
 
     @property
     def val_sharpness(self) -> NDArray[np.float64] | None:
-        """Return sharpness of the images that `val_reals` are of; None for fits of earlier
-        versions.
-        """
+        """Return the sharpness of the images of `val_reals`; None for fits of earlier versions."""
         return self.model.reals.sharpness
 
     def score(self, crops: Sequence[Crop]) -> Scores:
@@ -71,8 +69,8 @@ class RoiDetector:
         return self._encode(np.stack([crop.image for crop in crops]), landmarks)
 
     def part_maps(self, crops: Sequence[Crop]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return what is pooled: maps (B, C, h, w) and weights (B, K + 1, h, w) of the parts and
-        the rest.
+        """Return what is pooled: maps (B, C, h, w) and weights (B, K + 1, h, w) of parts and
+        rest.
 
         Weights are NaN where a part lies outside of the crop.
         """
@@ -94,7 +92,7 @@ class RoiDetector:
 
 
 def build_roi(context: DetectorContext) -> RoiDetector:
-    """`lesb_roi` from its artefact, fitted on the very backbone it is given."""
+    """Build `lesb_roi` from its artefact, which must be fitted on this backbone."""
     if context.embedder is None or context.artefact is None:
         missing = "a backbone" if context.embedder is None else "an artefact of `bench fit`"
         raise ConfigError(f"detector {DETECTOR!r} needs {missing}")

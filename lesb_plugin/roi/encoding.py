@@ -1,4 +1,4 @@
-"""A crop as `lesb_roi` keeps it: the embedding, and beside it the features of each part."""
+"""Encode a crop as `lesb_roi` stores it: the embedding, and the features of each part."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class RoiEncoder:
     def fault(
         self, images: NDArray[np.uint8], landmarks: Iterable[NDArray[np.floating[Any]]]
     ) -> str:
-        """Say why a part of one of the images has no features, or "" where all parts have."""
+        """Say why a part of one of the images has no features, or "" if all parts have."""
         shape = self.embedder.with_map(images[:1])[1].shape
         for points in landmarks:
             try:
@@ -109,19 +109,19 @@ def _parts_and_rest(
 
 
 def global_embedding(encoded: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
-    """Return the backbone's own embeddings (B, d) in what the encoder gave."""
+    """Return the backbone's own embeddings (B, d) from the encoder's output."""
     return encoded[:, :dim]
 
 
 def part_features(encoded: NDArray[np.float32], dim: int, parts: int) -> NDArray[np.float32]:
-    """Return the features of each part, (K, B, C), in what the encoder gave."""
+    """Return the features of each part, (K, B, C), from the encoder's output."""
     pooled = encoded[:, dim:].reshape(len(encoded), parts, -1)  # (B, K, C)
     return np.ascontiguousarray(pooled.transpose(1, 0, 2))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded:
-    """What the encoder gave for n crops of a split, and what is known of each.
+    """The encoder's output for n crops of a split, and what is known of each.
 
     `labels` (n, K) are those of parts (`part_labels`), `fake` (n,) those of faces; `clean` (n,)
     marks the unchanged faces, which are in no pair. `families` (n,) are of the fakes, "" for reals.

@@ -1,4 +1,4 @@
-"""What the tables of a fit of `lesb_roi` show, in plain words: a sentence for each."""
+"""Explain the tables of a fit of `lesb_roi` in plain words: a sentence for each."""
 
 from __future__ import annotations
 

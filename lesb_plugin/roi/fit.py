@@ -1,4 +1,4 @@
-"""Fitting `lesb_roi`: pooled features of pseudo-fakes, a head per part, calibration, fusion."""
+"""Fit `lesb_roi`: pooled features of pseudo-fakes, a head per part, calibration, fusion."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from registry import (
 __all__ = ["ARTEFACT", "encode_fakes", "fit_roi", "model_of"]
 
 ARTEFACT = "artefact.safetensors"
-FEWEST = 2  # faces of a split, below which nothing can be told
+FEWEST = 2  # faces that a split must have
 
 
 def fit_roi(context: FitContext) -> FitReport:
@@ -107,7 +107,7 @@ def encode_fakes(
 
 @dataclass(frozen=True, slots=True)
 class _FacePairs:
-    """What the encoder gave for a face and its pairs, and what is known of them."""
+    """The encoder's output for a face and its pairs, and what is known of them."""
 
     rows: NDArray[np.float32]
     labels: NDArray[np.float32]
@@ -164,7 +164,7 @@ def model_of(
     seed: int,
     board: Board,
 ) -> RoiModel:
-    """Return heads that learn from `train`; all that is chosen or calibrated is so on `val`."""
+    """Train heads on `train`; everything else is chosen or calibrated on `val`."""
     dim, parts = embedder.backbone.dim, len(regions.parts)
     known, unseen = (
         Examples(part_features(split.rows, dim, parts), split.labels) for split in (train, val)
@@ -219,9 +219,7 @@ def _check_faces(context: FitContext) -> None:
 
 
 def _skipped(encode: RoiEncoder, item: PartViews) -> Skipped:
-    """Return a face with a part outside of its crop; DataError where it is the backbone that
-    fails.
-    """
+    """Return a face with a part outside its crop; a DataError if the backbone fails."""
     reason = encode.fault(item.images, item.landmarks)
     if not reason:
         raise DataError(

@@ -50,7 +50,7 @@ RealScores = RoiScores
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoiModel:
-    """Heads, calibration and fusion over what the encoder gives."""
+    """Heads, calibration and fusion over the encoder's output."""
 
     regions: RegionSet
     heads: PartHeads
@@ -59,7 +59,7 @@ class RoiModel:
     probe: Probe | None  # of a backbone without a fake/real head of its own
 
     def scores_of(self, encoded: NDArray[np.float32], embedder: Embedder) -> RoiScores:
-        """Return scores of what the encoder gave, (n, d + K C)."""
+        """Return scores of the encoder's output (n, d + K C)."""
         dim, parts = embedder.backbone.dim, len(self.regions.parts)
         logits = self.heads.logits(part_features(encoded, dim, parts))
         head = head_logits(embedder, self.probe, global_embedding(encoded, dim))
@@ -69,14 +69,14 @@ class RoiModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittedRoi:
-    """A model, its scores of unchanged reals, and a record of where it comes from, for JSON."""
+    """A model, its scores of unchanged reals, and a record of its origin, for JSON."""
 
     model: RoiModel
     reals: RealScores
     record: Mapping[str, Any]
 
     def save(self, path: Path) -> Path:
-        """Write the one file that holds all of it."""
+        """Write all of it to one file."""
         model = self.model
         groups = {
             "heads": model.heads.tensors(),
@@ -100,12 +100,12 @@ class FittedRoi:
 
 
 def is_roi(path: Path) -> bool:
-    """Say whether the artefact in a file is of lesb_roi; a DataError for what is no artefact."""
+    """Say whether the artefact in a file is of lesb_roi; a DataError if it is not an artefact."""
     return NAME in load(path)[1]
 
 
 def load_fitted(path: Path, backbone: Backbone) -> FittedRoi:
-    """Return the model of an artefact; DataError if it is incomplete or of another backbone or
+    """Load the model of an artefact; a DataError if incomplete or of another backbone or
     weights.
     """
     tensors, metadata = load(path)

@@ -1,4 +1,4 @@
-"""Part-contrastive heads: each says whether its own part was changed, not whether the face was.
+"""Part-contrastive heads: each detects a change of its own part, not of the face.
 
 K linear heads, trained together: cross-entropy per part, where a changed part counts for its own
 head alone, and a margin between the least of the changed parts and the greatest of the others.
@@ -66,7 +66,7 @@ def train_part_heads(
     seed: int,
     watch: Callable[[int, float], object] | None = None,
 ) -> PartHeads:
-    """Return heads trained with AdamW, as they were when the validation loss was lowest.
+    """Train heads with AdamW and return them at their lowest validation loss.
 
     `watch` is told that loss after every epoch, the first being 1.
     Deterministic for a seed on one machine; torch's global generator is neither read nor moved.

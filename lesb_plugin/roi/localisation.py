@@ -1,4 +1,4 @@
-"""Do part scores say where? Figures over images of which the changed parts are known."""
+"""Do part scores localise? Figures over images whose changed parts are known."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def localisation(scores: Array, labels: NDArray[np.floating], reals: Array) -> L
 
 
 def _redundancy(scores: Array) -> float:
-    """NaN where there are fewer than two parts, three images, or a part that says nothing."""
+    """Return NaN with fewer than two parts or three images, or if a part's scores are constant."""
     if len(scores) < 2 or scores.shape[1] < 3 or (scores.std(axis=1) == 0).any():
         return float("nan")
     correlation = np.asarray(np.corrcoef(scores))

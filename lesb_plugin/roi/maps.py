@@ -1,4 +1,4 @@
-"""The explainer `part_heads`: what each position of a part says to that part's head.
+"""The explainer `part_heads`: what each position of a part contributes to that part's head.
 
 A head of `lesb_roi` is linear and sees the mean of features A(u) over its part, under the weights
 m_k(u) of the positions u, less their mean r over the rest of the face. With mean mu_k and deviation
@@ -58,14 +58,13 @@ def build_part_heads(detector: Detector) -> Explain:
 
 
 def _by_part(found: Array, names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-    """Return what each part adds (K, h, w), by name, and all of it together."""
+    """Return what each part contributes (K, h, w), by name, and their sum."""
     maps = {"face": found.sum(axis=0), **dict(zip(names, found, strict=True))}
     return {name: heat.astype(np.float32) for name, heat in maps.items()}
 
 
 def usual_density(fitted: FittedRoi) -> float:
-    """Return what the mean of a map over the most suspicious part stays within in 95 % of kept
-    reals.
+    """Return the limit within which the highest part mean of a map stays for 95 % of kept reals.
 
     In standard deviations of real faces, read off the scores that verdicts compare with.
     """
@@ -77,7 +76,8 @@ def usual_density(fitted: FittedRoi) -> float:
 
 
 def densities(model: RoiModel, maps: NDArray[np.float32], weights: NDArray[np.float32]) -> Array:
-    """D (B, K, h, w) of feature maps (B, C, h, w) and the weights (B, K + 1, h, w) of parts, rest.
+    """Return D (B, K, h, w) of feature maps (B, C, h, w) and weights (B, K + 1, h, w) of parts
+    and rest.
 
     Its mean under a part's weights is the part's standardised logit.
     """

@@ -1,4 +1,4 @@
-"""What can be chosen when `lesb_roi` is fitted; every field is a flag of `bench fit`."""
+"""Options of fitting `lesb_roi`; every field is a flag of `bench fit`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fit of `lesb_roi` leaves for people to read and for its artefact to remember."""
+"""What a fit of `lesb_roi` reports, and what its artefact records."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def record(
     splits: tuple[Encoded, Encoded],
     scores: RoiScores,
 ) -> dict[str, Any]:
-    """Return where the fit comes from, as JSON has it; `scores` are the scores of val's pairs."""
+    """Return the origin of the fit, as plain data for JSON; `scores` are those of val's pairs."""
     named = dict(zip(("train", "val"), splits, strict=True))
     val = splits[1]
     fake = val.fake[~val.clean]
@@ -70,7 +70,7 @@ def _localisation(val: Encoded, scores: RoiScores) -> Localisation:
 
 
 def _plain(found: Localisation) -> dict[str, Any]:
-    """JSON has no NaN."""
+    """Replace NaN, which JSON lacks."""
     values = {**asdict(found), "part_auc": found.part_auc.tolist()}
     return {
         name: [_or_none(each) for each in value] if isinstance(value, list) else _or_none(value)
@@ -83,7 +83,7 @@ def _or_none(value: float) -> float | None:
 
 
 def tables(model: RoiModel, val: Encoded, reals: RoiScores, scores: RoiScores) -> tuple[Table, ...]:
-    """Return how well parts and faces are told apart on val's pseudo-fakes."""
+    """Return how well parts and faces are classified on val's pseudo-fakes."""
     found = _localisation(val, scores)
     fake = val.fake[~val.clean]
     parts = [
@@ -112,7 +112,7 @@ def tables(model: RoiModel, val: Encoded, reals: RoiScores, scores: RoiScores) -
 
 
 def findings_on(model: RoiModel, val: Encoded, scores: RoiScores) -> tuple[str, ...]:
-    """Say in plain words what `tables` show of val's pseudo-fakes; a sentence for each."""
+    """Explain in plain words what `tables` show of val's pseudo-fakes; a sentence for each."""
     fake = val.fake[~val.clean]
     aucs = auc(fake, scores.fused), auc(fake, scores.head)
     return findings(model.regions.names, _localisation(val, scores), *aucs)

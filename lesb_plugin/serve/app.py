@@ -43,9 +43,9 @@ _HEADERS = {
 
 
 def application(explaining: Explaining, config: ServeConfig) -> Starlette:
-    """Return the application around a model that is loaded.
+    """Return the application around a loaded model.
 
-    It answers to no other name than this machine's, whatever a stranger's domain resolves to.
+    It answers only to this machine's own names, whatever domain resolves to it.
     """
     one_at_a_time = asyncio.Lock()
 
@@ -82,7 +82,7 @@ def _refuse_strangers(request: Request) -> None:
 
 
 async def _received(request: Request, folder: Path, most: int) -> tuple[Path, str]:
-    """Return the file of the form, in `folder`, and the name that it had."""
+    """Store the file of the form in `folder`; return its path and original name."""
     bounded = Request(request.scope, _bounded(request.receive, most + _AROUND, most))
     _check_size(int(request.headers.get("content-length", 0)) - _AROUND, most)
     async with bounded.form(max_files=1, max_fields=1) as form:
@@ -100,7 +100,7 @@ async def _received(request: Request, folder: Path, most: int) -> tuple[Path, st
 
 
 def _suffix(name: Path) -> str:
-    """Return the suffix in lower case; nothing where it is no word."""
+    """Return the suffix in lower case; nothing if it is not a word."""
     suffix = name.suffix.lower()
     return suffix if suffix[1:].isalnum() and len(suffix) < 10 else ""
 
@@ -108,7 +108,7 @@ def _suffix(name: Path) -> str:
 def _bounded(
     receive: Callable[[], Awaitable[Message]], limit: int, most: int
 ) -> Callable[[], Awaitable[Message]]:
-    """`receive`, which gives up when more than `limit` bytes came, whatever was announced."""
+    """Wrap `receive` to give up after more than `limit` bytes, whatever was announced."""
     count = 0
 
     async def bounded() -> Message:
@@ -134,7 +134,7 @@ def _check_size(size: int, most: int) -> None:
 
 
 def _report(explaining: Explaining, file: Path, name: str, folder: Path) -> str:
-    """Return the report of `bench explain`, under the name that the file came with."""
+    """Return the report of `bench explain`, under the file's original name."""
     with closing(explaining([file])) as found:
         each = next(found, None)
     if each is None:

@@ -1,4 +1,4 @@
-"""What `bench serve` does: every field is a flag and a key of a YAML file."""
+"""Settings of `bench serve`: every field is a flag and a key of a YAML file."""
 
 from __future__ import annotations
 

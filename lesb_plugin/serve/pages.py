@@ -1,4 +1,4 @@
-"""The page that takes a file, and the one that says why there is no report."""
+"""The page that takes a file, and the page for errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BACK = tag("p", tag("a", "Another file", href="/"))
 
 
 def front_page(detector: str, megabytes: int) -> str:
-    """Return where a file is dropped or chosen; without its script there is a button."""
+    """Return the page to drop or choose a file on; without its script there is a button."""
     field = tag("input", type="file", name="file", accept="image/*,video/*", required=True)
     drop = tag(
         "label", tag("strong", "Drop a photo or a clip here"), "or choose one:", tag("br"), field,
@@ -47,11 +47,11 @@ def front_page(detector: str, megabytes: int) -> str:
 
 
 def error_page(sentence: str) -> str:
-    """Say why there is no report, and the way back."""
+    """Return a page that says why there is no report, with a link back."""
     main = tag("main", tag("p", sentence, class_="note", role="alert"), _BACK)
     return html_page("No report", tag("header", tag("h1", "No report")), main)
 
 
 def with_way_back(report: str) -> str:
-    """Return a report as `bench explain` writes it, under a link to the page for the next file."""
+    """Return a report of `bench explain` with a link to the page for the next file."""
     return report.replace("<body>", Markup(f"<body><nav>{_BACK}</nav>"), 1)

@@ -1,1 +1,1 @@
-"""`bench train`: a fake/real network from real faces alone. Its fakes come from pseudo_fakes/."""
+"""`bench train`: train a fake/real network on real faces and pseudo-fakes of pseudo_fakes/."""

@@ -1,4 +1,4 @@
-"""What `bench autoencoder` does: every field is a flag, a YAML key and an argument."""
+"""Settings of `bench autoencoder`: every field is a flag, a YAML key and an argument."""
 
 from __future__ import annotations
 

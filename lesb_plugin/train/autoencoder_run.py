@@ -1,4 +1,4 @@
-"""Training of the autoencoder that the family `redrawn` draws with."""
+"""Train the autoencoder that the family `redrawn` uses."""
 
 from __future__ import annotations
 
@@ -66,9 +66,7 @@ def train_autoencoder(config: AutoencoderConfig) -> AutoencoderResult:
 
 
 def redrawing_loss(redrawn: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
-    """Return mean absolute difference of images (B, 3, S, S), and of their steps across and
-    down.
-    """
+    """Return the mean absolute difference of images (B, 3, S, S) and of their gradients."""
     loss = (redrawn - images).abs().mean()
     for axis in (2, 3):
         loss = loss + (redrawn.diff(dim=axis) - images.diff(dim=axis)).abs().mean()
@@ -122,7 +120,9 @@ def _measured(
 
 
 def _batches(store: FaceStore, config: AutoencoderConfig, epoch: int) -> Iterator[torch.Tensor]:
-    """Yield boxes (B, 3, 64, 64) in [0, 1] of every face once, in an order of the epoch."""
+    """Yield boxes (B, 3, 64, 64) in [0, 1] of every face once, in an order that depends on the
+    epoch.
+    """
     order = np.random.default_rng([config.seed, epoch]).permutation(len(store))
     for start in range(0, len(order), config.batch):
         rng = np.random.default_rng([config.seed, epoch, start])

@@ -1,4 +1,4 @@
-"""Everything a run needs to go on, in one file that is there whole or not at all."""
+"""Everything a run needs to continue, in one file that is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _KEYS = {
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
-    """`state` holds tensors, numbers, text, lists and dicts of them."""
+    """Write `state`: tensors, numbers, text, and lists and dicts of them."""
     with replacing(path) as temporary:
         torch.save(dict(state), temporary)
 
@@ -61,7 +61,7 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
 def load_same_run(
     path: Path, device: str, config: TrainConfig, data_fingerprint: str, norms: str = ""
 ) -> dict[str, Any]:
-    """Load the state that was saved of this run; `norms` is what `norms_of` says.
+    """Load the state saved for this run; `norms` is what `norms_of` returns.
 
     DataError for a file that is missing or none of ours, ConfigError for one of another run.
     """
@@ -110,8 +110,8 @@ def _check_same_run(state: Mapping[str, Any], config: TrainConfig, data_fingerpr
 def _check_same_ranks(state: Mapping[str, Any], norms: str) -> None:
     """Raise a ConfigError for another number of processes.
 
-    What dropout draws, and over which images batch norm takes its statistics, hangs on it: such a
-    run would be neither the one that was begun nor one that could be run again.
+    Dropout's draws and the images of batch norm's statistics depend on it: the run would be
+    neither the original one nor repeatable.
     """
     count, then = this_rank().count, state.get("ranks", 1)
     if count != then:
@@ -131,7 +131,7 @@ def _processes(count: int) -> str:
 
 
 def run_identity(config: TrainConfig, data_fingerprint: str, norms: str = "") -> dict[str, Any]:
-    """What `load_same_run` compares."""
+    """Return what `load_same_run` compares."""
     return {
         "ranks": this_rank().count,
         "norms": norms,
@@ -160,10 +160,11 @@ def save_weights(
     *,
     exact: bool = False,
 ) -> None:
-    """Weights as safetensors for `--weights`: float16, with norms, biases and head in float32.
+    """Save weights as safetensors for `--weights`: float16, with norms, biases and head in
+    float32.
 
-    `exact` keeps in float32 what float16 does not hold to the last bit. A logit of fake of `shift`
-    becomes 0, a score of 0.5, by way of the bias of the last class. `metadata` is kept as JSON
+    `exact` keeps values in float32 that float16 cannot hold exactly. The bias of the last class
+    changes so that a logit of `shift` becomes 0, a score of 0.5. `metadata` is kept as JSON
     under its keys.
     """
     head = {parameter.data_ptr() for parameter in network.head().parameters()}
@@ -195,6 +196,6 @@ def _bias(network: TrainableNetwork, head: set[int]) -> str:
 
 
 def _settings(config: TrainConfig) -> dict[str, Any]:
-    """Plain values, as a checkpoint gives them back."""
+    """Return plain values, as a checkpoint restores them."""
     settings = {key: value for key, value in asdict(config).items() if key not in FREE}
     return {key: list(v) if isinstance(v, tuple) else v for key, v in settings.items()}

@@ -46,7 +46,11 @@ def run_train(args: argparse.Namespace) -> int:
     if args.dry_run:
         from lesb_plugin.train.run import plan_training
 
-        print_table("", ("what would be done", ""), plan_training(config))
+        print_table(
+            "every check passed; nothing was written",
+            ("what would be done", ""),
+            plan_training(config),
+        )
         return 0
     from lesb_plugin.train.run import train  # loads torch: after what can fail without it
 

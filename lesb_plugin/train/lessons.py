@@ -1,4 +1,4 @@
-"""A second lesson beside real or fake: where the fake was changed, as masks or as parts.
+"""An auxiliary task besides real or fake: where the fake was changed, as masks or as parts.
 
 Few faces teach more when every position of a feature map is an example of its own (as in Face
 X-ray, Li et al., CVPR 2020, and LAA-Net, Nguyen et al., CVPR 2024). What is learned stays in the
@@ -29,14 +29,14 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What was changed in B images; the parts of a face are None unless they are asked for."""
+    """What was changed in B images; the parts of a face are None unless requested."""
 
     masks: torch.Tensor  # uint8 (B, S, S): opacity of the change
     parts: torch.Tensor | None = None  # (B, K, h, w): soft masks of the face's parts
     changed: torch.Tensor | None = None  # (B, K): 1, 0, or NaN for unknown
 
     def of(self, rows: torch.Tensor) -> Truth:
-        """That of some of the images."""
+        """Return that of some of the images."""
         parts = None if self.parts is None else self.parts[rows]
         return Truth(self.masks[rows], parts, None if self.changed is None else self.changed[rows])
 
@@ -48,7 +48,7 @@ class Learner(nn.Module):
     """
 
     def __init__(self, network: nn.Module, size: int, seed: int, outputs: int = 1) -> None:
-        """`size` is the side of the images; `seed` draws the layer's weights."""
+        """Add the layer, drawn from `seed`; `size` is the side of the images."""
         super().__init__()
         self.network = network
         channels = self._channels(size)
@@ -93,14 +93,14 @@ class Learner(nn.Module):
 
 
 class MaskLearner(Learner):
-    """Every position of the map tells whether it was changed, in one channel."""
+    """Every position of the map predicts whether it was changed, in one channel."""
 
     def loss(self, answer: torch.Tensor, truth: Truth) -> torch.Tensor:
         return mask_loss(answer[:, 0], truth.masks)
 
 
 class PartLearner(Learner):
-    """Each of K parts tells, by what is seen within it alone, whether it was changed."""
+    """Each of K parts predicts, from its own area alone, whether it was changed."""
 
     def loss(self, answer: torch.Tensor, truth: Truth) -> torch.Tensor:
         if truth.parts is None or truth.changed is None:
@@ -109,14 +109,15 @@ class PartLearner(Learner):
 
 
 def build_learner(aux: str, network: nn.Module, size: int, seed: int, parts: int) -> Learner:
-    """Return the learner of "masks", or of "parts", of which there are `parts`."""
+    """Build the learner of "masks", or of "parts", of which there are `parts`."""
     if aux == "masks":
         return MaskLearner(network, size, seed)
     return PartLearner(network, size, seed, outputs=parts)
 
 
 def mask_targets(masks: torch.Tensor, side: tuple[int, int]) -> torch.Tensor:
-    """Return (B, h, w) in [0, 1]: the share of a position that was changed, at whatever opacity.
+    """Return (B, h, w) in [0, 1]: the share of a position that was changed, whatever its
+    opacity.
 
     `masks` are uint8 (B, S, S); a mask counts relative to its own peak.
     """
@@ -126,13 +127,13 @@ def mask_targets(masks: torch.Tensor, side: tuple[int, int]) -> torch.Tensor:
 
 
 def mask_loss(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
-    """Binary cross-entropy of mask logits (B, h, w), the mean over all positions."""
+    """Return the binary cross-entropy of mask logits (B, h, w), averaged over all positions."""
     targets = mask_targets(masks, (logits.shape[1], logits.shape[2]))
     return functional.binary_cross_entropy_with_logits(logits.float(), targets)
 
 
 def part_loss(answer: torch.Tensor, parts: torch.Tensor, changed: torch.Tensor) -> torch.Tensor:
-    """Binary cross-entropy of each part's logit, the mean over what is known.
+    """Return the binary cross-entropy of each part's logit, averaged over known parts.
 
     A part's logit is its channel of `answer` (B, K, h, w) averaged over the part.
     """

@@ -1,4 +1,4 @@
-"""The training loop: steps, epochs, selection, and going on exactly where a run stopped."""
+"""The training loop: steps, epochs, selection, and resuming exactly where a run stopped."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ EARLIER = "earlier_weights.safetensors"  # the best of a run that was stopped af
 
 @dataclass
 class Trainer:
-    """One run: its state, and how it moves on. `log` is what log.json holds.
+    """One run: its state, and how it advances.
 
     Every rank has the same; the first one alone writes.
     """
@@ -91,7 +91,9 @@ class Trainer:
         return cast(TrainableNetwork, self.network)
 
     def run(self, stop: Stop) -> str:
-        """Train until all steps are done or `stop` says so; why it ended, "" for all done."""
+        """Train until all steps are done or `stop` says so; return why it ended, "" if all are
+        done.
+        """
         board = Board(self.out / FOLDER if self.config.tensorboard else None, self.done)
         saved = time.monotonic()
         source = batches(
@@ -129,8 +131,8 @@ class Trainer:
         return of_first(stop.reason) or "interrupted"
 
     def _figures(self) -> str:
-        """Return what the bar ends with: loss and accuracy of the epoch so far, AUC on val, step
-        size.
+        """Return the figures at the end of the bar: loss and accuracy of the epoch, AUC on val,
+        step size.
         """
         tally = self.tally
         best = f", val AUC {self.best:.3f}" if math.isfinite(self.best) else ""
@@ -152,7 +154,7 @@ class Trainer:
             yield batch
 
     def _step(self, batch: Batch) -> dict[str, float]:
-        """Return one step, and its curves."""
+        """Make one step, and record its curves."""
         start = time.perf_counter()
         images = batch.images.to(self.device).flatten(0, 1)  # (2n, S, S, 3), real before fake
         truth = _truth(batch, self.device)
@@ -220,7 +222,7 @@ class Trainer:
         }
 
     def _keep_stopped(self) -> None:
-        """Judge a run that ends before its time, and keep its weights where they are the best.
+        """Validate a run that ends early, and keep its weights if they are the best.
 
         Its checkpoint is written and knows nothing of this: `resume` puts the earlier best back, so
         that the run ends as it would have without the stop.
@@ -244,7 +246,7 @@ class Trainer:
             write_log(self.out / LOG, self.log)
 
     def _put_back(self) -> None:
-        """The best weights as of the checkpoint."""
+        """Restore the best weights as of the checkpoint."""
         if not self.parallel.rank.first:
             return
         earlier, weights = self.out / EARLIER, self.out / WEIGHTS
@@ -279,7 +281,7 @@ class Trainer:
     # --- checkpoints -------------------------------------------------------------------------
 
     def save(self) -> None:
-        """Write all that `resume` needs."""
+        """Write everything that `resume` needs."""
         states = gather_at_first(torch.get_rng_state())
         if states is None:
             return
@@ -298,7 +300,7 @@ class Trainer:
         save_checkpoint(self.out / CHECKPOINT, state)
 
     def resume(self, state: Mapping[str, Any]) -> None:
-        """Go back to what `load_same_run` gives; a DataError where it does not fit."""
+        """Restore what `load_same_run` returned; a DataError if it does not fit."""
         with reading(f"the checkpoint {self.out / CHECKPOINT}", ADVICE):
             self.network.load_state_dict(state["network"])
             self.average.network.load_state_dict(state["average"])
@@ -314,7 +316,7 @@ class Trainer:
 
 
 def _truth(batch: Batch, device: str) -> Truth:
-    """Return the labels of the images of a batch in a row, real before fake."""
+    """Return the labels of a batch's images in a row, real before fake."""
     parts = changed = None
     if batch.parts is not None and batch.changed is not None:
         parts, changed = (

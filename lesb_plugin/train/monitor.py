@@ -1,4 +1,4 @@
-"""What is seen of a run: log.json, a picture, and when to stop."""
+"""Monitor a run: log.json, a picture, and when to stop."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Stop", "stopping", "write_log", "write_png"]
 
 
 class Stop:
-    """Says when a run should end: on a signal, or when its time is over."""
+    """Says when a run should end: on a signal, or when its time is up."""
 
     def __init__(self, minutes: float | None) -> None:
         self._deadline = None if minutes is None else time.monotonic() + 60 * minutes
@@ -37,7 +37,7 @@ class Stop:
 
 @contextmanager
 def stopping(minutes: float | None) -> Iterator[Stop]:
-    """Inside, Ctrl-C and SIGTERM ask the run to end after its step; the second time at once."""
+    """Inside, Ctrl-C and SIGTERM end the run after its step; a second one at once."""
     stop = Stop(minutes)
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
 
@@ -62,7 +62,7 @@ def write_png(path: Path, image: NDArray[np.uint8]) -> None:
 
 
 def write_log(path: Path, log: Mapping[str, Any]) -> None:
-    """Write the log as JSON, an epoch per line."""
+    """Write the log as JSON, one epoch per line."""
     head = {key: value for key, value in log.items() if key != "epochs"}
     lines = ",\n".join("  " + json.dumps(epoch) for epoch in log["epochs"])
     text = json.dumps(head, indent=1)[:-2] + f',\n "epochs": [\n{lines}\n ]\n}}\n'

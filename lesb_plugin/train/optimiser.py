@@ -19,7 +19,9 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def rate(config: TrainConfig, step: int, steps: int) -> float:
-    """Return the step size at `step` of `steps` as a share of the largest: up, flat, down to 0."""
+    """Return the step size at `step` of `steps` as a share of the largest: rising, flat, falling
+    to 0.
+    """
     rising, flat = config.warmup * steps, max(config.flat, config.warmup) * steps
     if step < rising:
         return (step + 1) / (rising + 1)
@@ -32,7 +34,7 @@ def rate(config: TrainConfig, step: int, steps: int) -> float:
 def weight_groups(network: nn.Module, head: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
     """Return parameters by step size and decay; `peak` is a group's largest step size.
 
-    Biases and the scales of norms, whatever has one dimension, do not decay.
+    Everything with one dimension (biases, scales of norms) does not decay.
     """
     in_head = {id(parameter) for parameter in head.parameters()}
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
@@ -56,11 +58,10 @@ def set_rate(optimiser: torch.optim.Optimizer, share: float) -> None:
 
 @contextmanager
 def perturbed(parameters: Iterable[nn.Parameter], rho: float) -> Iterator[None]:
-    """Yield parameters moved by `rho` along their common gradient; inside, their gradients are
-    gone.
+    """Yield with parameters moved by `rho` along their common gradient, and gradients cleared.
 
-    The gradient taken there is that of sharpness-aware minimisation (Foret et al., 2021); what the
-    parameters were is put back exactly.
+    The gradient computed inside is that of sharpness-aware minimisation (Foret et al., 2021);
+    the parameters are then restored exactly.
     """
     moved = [each for each in parameters if each.grad is not None]
     saved = [each.detach().clone() for each in moved]
@@ -80,7 +81,7 @@ def perturbed(parameters: Iterable[nn.Parameter], rho: float) -> Iterator[None]:
 
 @contextmanager
 def still_statistics(network: nn.Module) -> Iterator[None]:
-    """Batch norms go on using the batch, but their running statistics stay as they are."""
+    """Let batch norms use the batch without changing their running statistics."""
     norms = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -105,7 +106,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, network: nn.Module, step: int) -> None:
-        """Take in the weights after step `step`; counters are copied."""
+        """Add the weights after step `step`; counters are copied."""
         weight = 1.0 - min(self.decay, step / (step + 10))
         current = network.state_dict()
         for name, tensor in self.network.state_dict().items():

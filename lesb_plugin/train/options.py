@@ -1,4 +1,6 @@
-"""What `bench train` and `bench validate` do: every field is a flag, a YAML key and an argument."""
+"""Settings of `bench train` and `bench validate`: every field is a flag, a YAML key, an
+argument.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ __all__ = ["TrainConfig", "ValSettings", "ValidateConfig"]
 
 @dataclass(frozen=True, kw_only=True)
 class ValSettings(FailureSettings, TrainingSettings):
-    """Which fixed pseudo-fakes weights are judged by; a command adds what is judged."""
+    """The fixed pseudo-fakes that weights are validated on; a command adds the weights."""
 
     group: ClassVar[str] = "validation"
 
@@ -23,7 +25,7 @@ class ValSettings(FailureSettings, TrainingSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class ValidateConfig(ValSettings):
-    """What `bench validate` does."""
+    """Settings of `bench validate`."""
 
     folder: ClassVar[str] = "validate"
 

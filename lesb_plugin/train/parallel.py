@@ -1,4 +1,4 @@
-"""Several processes that train one network: each makes and sees its share of every step's pairs.
+"""Train one network with several processes: each makes and sees its share of a step's pairs.
 
 The pairs of a step, and how the losses of single images are weighted, do not depend on how many
 ranks there are. Gradients are averaged by torch's DistributedDataParallel.
@@ -29,7 +29,7 @@ Norms = Literal["", "synchronised", "per-rank"]
 
 
 def norms_of(config: TrainConfig, device: str) -> Norms:
-    """Decide over which images batch norm takes its statistics; "" for one process: it sees all.
+    """Decide over which images batch norm computes its statistics; "" for a single process.
 
     ConfigError for ranks that cannot share what `config` asks for.
     """
@@ -53,7 +53,7 @@ def norms_of(config: TrainConfig, device: str) -> Norms:
 
 
 def with_norms(network: nn.Module, norms: Norms) -> nn.Module:
-    """Return the network, its batch norms synchronised where they are to be."""
+    """Return the network, its batch norms synchronised if so decided."""
     if norms != "synchronised":
         return network
     converted: nn.Module = convert_sync_batchnorm(network)  # torch's own drops timm's activations
@@ -61,7 +61,7 @@ def with_norms(network: nn.Module, norms: Norms) -> nn.Module:
 
 
 def seed_rank(seed: int, device: str) -> None:
-    """Give each rank draws of its own for dropout; the first has those of one process."""
+    """Give each rank its own draws for dropout; the first has those of a single process."""
     number = this_rank().number
     if number:
         own = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
@@ -72,7 +72,7 @@ def seed_rank(seed: int, device: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a step has given in all ranks together; `seconds` are those of making the pairs."""
+    """The results of a step over all ranks; `seconds` are those of making the pairs."""
 
     loss: float
     right: float
@@ -82,7 +82,7 @@ class Step:
 
 
 class Parallel:
-    """A network's forward passes as this rank computes them, and what the ranks agree on."""
+    """A network's forward passes in this rank, and the exchange between ranks."""
 
     def __init__(self, network: nn.Module, device: str) -> None:
         self.rank, self.network = this_rank(), network
@@ -99,7 +99,7 @@ class Parallel:
 
     @contextmanager
     def one_pass(self, *, last: bool) -> Iterator[None]:
-        """Enclose both passes of a part of a step; the last part averages gradients."""
+        """Enclose both passes over a part of a step; the last part averages gradients."""
         passes = self.passes
         waits: AbstractContextManager[None] = nullcontext()
         if isinstance(passes, DistributedDataParallel) and not last:
@@ -108,13 +108,13 @@ class Parallel:
             yield
 
     def begin(self, pairs: int) -> None:
-        """Weigh this rank, which sees `pairs` in the step that begins."""
+        """Set this rank's weight, as it sees `pairs` in the coming step."""
         if self.rank.count > 1:
             (every,) = self._sums(pairs)
             self.weight = self.rank.count * pairs / every
 
     def end(self, batch: Batch, loss: float, right: float) -> Step:
-        """Return what all ranks have found in this step, given what this one has."""
+        """Combine this step's results of all ranks."""
         count, skipped = len(batch.images), len(batch.skipped)
         if self.rank.count == 1:
             return Step(loss, right, count, skipped, batch.seconds)
@@ -124,11 +124,11 @@ class Parallel:
         return Step(losses / pairs, rights / pairs, round(pairs), round(faults), seconds)
 
     def any_of(self, *flags: bool) -> list[bool]:
-        """Say of each flag whether it holds in any rank."""
+        """Say for each flag whether it holds in any rank."""
         return list(flags) if self.rank.count == 1 else [each > 0 for each in self._sums(*flags)]
 
     def take_from_first(self, network: nn.Module) -> None:
-        """Make tensors equal to the first rank's: statistics that each rank has of its own."""
+        """Copy tensors from the first rank, for statistics that each rank has of its own."""
         if self.rank.count > 1:
             with meeting():
                 for tensor in network.state_dict().values():
@@ -142,7 +142,7 @@ class Parallel:
 
 
 class _Passes(nn.Module):
-    """What is computed of images, in one call: DistributedDataParallel watches over `forward`."""
+    """Everything computed for images in one call, as DistributedDataParallel wraps `forward`."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()

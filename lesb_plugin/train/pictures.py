@@ -1,4 +1,4 @@
-"""Pictures of a training: its pairs, where they differ, and what the network makes of them."""
+"""Pictures of a training: its pairs, where they differ, and what the network sees in them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Image = NDArray[np.uint8]
 def show_pairs(
     board: Board, maker: PairMaker, network: nn.Module, device: str, *, epoch: int, step: int
 ) -> None:
-    """Pairs of an epoch, and over the fakes where they were changed and where it is suspected."""
+    """Show pairs of an epoch, where the fakes were changed, and where the network suspects it."""
     pairs = example_pairs(maker, epoch, _PICTURED) if board else []
     if pairs:
         learned = _drawn_masks(network, np.stack([each.images[1] for each in pairs]), device)
@@ -38,7 +38,7 @@ def show_pairs(
 
 
 def show_embeddings(board: Board, network: nn.Module, val: ValSet, device: str, seed: int) -> None:
-    """Show what the head of a network sees of some of the val images, by method."""
+    """Show the embeddings of some val images, by method."""
     if board:
         rows = chosen(len(val.images), POINTS, seed)
         labels = {
@@ -52,7 +52,7 @@ def show_embeddings(board: Board, network: nn.Module, val: ValSet, device: str, 
 
 
 def example_pairs(maker: PairMaker, epoch: int, most: int) -> list[CropPair]:
-    """Return pairs of the first `most` faces, an even number of them wherever there are two."""
+    """Return pairs of the first `most` faces, an even number of them if there are two."""
     drawn = [maker.make(epoch, face) for face in range(min(most, len(maker)))]
     found = [each for each in drawn if isinstance(each, CropPair)]
     return found[: len(found) - len(found) % 2] or found
@@ -81,9 +81,7 @@ def _mask_sheet(pairs: Sequence[CropPair], learned: NDArray[np.float32] | None) 
 
 @torch.inference_mode()
 def _drawn_masks(network: nn.Module, images: Image, device: str) -> NDArray[np.float32] | None:
-    """Return (n, h, w) in [0, 1], where images (n, S, S, 3) were changed; None if that is not
-    learned.
-    """
+    """Return (n, h, w) in [0, 1]: where images (n, S, S, 3) seem changed; None if not learned."""
     if not isinstance(network, Learner):
         return None
     network.eval()
@@ -94,7 +92,7 @@ def _drawn_masks(network: nn.Module, images: Image, device: str) -> NDArray[np.f
 
 @torch.inference_mode()
 def _embeddings(network: nn.Module, images: Image, device: str) -> NDArray[np.float32]:
-    """Return (n, d): what reaches the head of images (n, S, S, 3)."""
+    """Return (n, d): the head's input for images (n, S, S, 3)."""
     network = network.network if isinstance(network, Learner) else network
     network.eval()
     found: list[torch.Tensor] = []

@@ -1,7 +1,7 @@
-"""How sharp the faces of data are, beside those that a network is trained with.
+"""Compare how sharp the faces of data sets are with those that a network is trained on.
 
-A detector calls real faces fake that look like nothing it was trained with; this tells in numbers
-how far the qualities of a data set and of a style lie apart.
+A detector calls real faces fake if they look like nothing in its training; this measures how far
+the qualities of a data set and of a style differ.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class QualityRow:
     width: NDArray[np.float64] | None
 
     def cells(self) -> tuple[str, ...]:
-        """Return what a table shows: 10, 50 and 90 % of each, and the share of soft faces."""
+        """Return a table's cells: 10, 50 and 90 % of each, and the share of soft faces."""
         soft = float((self.sharpness < SOFT).mean())
         width = "-" if self.width is None else _spread(self.width)
         return (
@@ -116,7 +116,7 @@ def _crops(
 
 
 def _some(samples: Sequence[Sample], config: QualityConfig) -> list[Sample]:
-    """So many of them, drawn by the seed, in their order."""
+    """Choose so many of them by the seed, in their order."""
     if len(samples) <= config.faces:
         return list(samples)
     rng = np.random.default_rng(config.seed)

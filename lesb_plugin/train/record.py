@@ -1,4 +1,4 @@
-"""What is recorded of an epoch, as a line, as curves, and as what stays with the weights."""
+"""Record an epoch as a line, as curves, and as metadata of the weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Tally", "curves_of", "lasting_part", "line_of"]
 
 @dataclass
 class Tally:
-    """What is summed up over an epoch; goes into checkpoints."""
+    """Sums over an epoch; part of checkpoints."""
 
     loss: float = 0.0
     right: float = 0.0
@@ -26,8 +26,8 @@ class Tally:
 
 
 def lasting_part(log: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of the log goes with the weights: no times or places, as equal runs give equal
-    files.
+    """Return the part of the log to store with weights: no times or places, so that equal runs
+    agree.
     """
     stable = {key: value for key, value in log.items() if key not in {"epochs", "seconds"}}
     if "config" in stable:
@@ -48,7 +48,7 @@ def curves_of(record: dict[str, Any]) -> dict[str, float]:
 
 
 def line_of(record: dict[str, Any], epochs: int) -> str:
-    """Return what the terminal says of an epoch, and of its validation where there was one."""
+    """Return the terminal's line for an epoch, and for its validation if there was one."""
     text = (
         f"epoch {record['epoch']}/{epochs}: loss {record['loss']:.4f}, accuracy"
         f" {record['accuracy']:.3f}, {record['pairs_per_second']:.1f} pairs/s (a step"

@@ -1,4 +1,4 @@
-"""From a configuration to a finished, stopped or resumed run."""
+"""Run a training from a configuration until it is finished or stopped, or resume it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _BEGUN = "train"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainResult:
-    """How a run ended: `stopped` says why before its time, "" for all epochs done."""
+    """The result of a run: `stopped` says why it ended early, "" if all epochs are done."""
 
     out: Path
     weights: Path | None
@@ -73,9 +73,7 @@ def train(config: TrainConfig) -> TrainResult:
 
 
 def plan_training(config: TrainConfig) -> list[tuple[str, str]]:
-    """Return what `train` would do, checked but not done; raises what it would raise before it
-    begins.
-    """
+    """Return what `train` would do; raises what it would raise before it begins."""
     load_recipe(config.style), load_recipe(config.val_style)
     out = Path(config.out or f"runs/train_{config.backbone.replace('/', '_')}")
     _refuse_taken(out, config)
@@ -94,7 +92,7 @@ def plan_training(config: TrainConfig) -> list[tuple[str, str]]:
 def _train(config: TrainConfig, out: Path) -> TrainResult:
     inputs = prepare_training(config)
     norms, saved = norms_of(config, inputs.device), None
-    if config.resume:  # another run is told before faces are read for it
+    if config.resume:  # a wrong run fails before faces are read
         saved = load_same_run(
             out / CHECKPOINT, inputs.device, config, inputs.data_fingerprint, norms
         )
@@ -169,7 +167,7 @@ def _refuse_taken(out: Path, config: TrainConfig) -> None:
 
 
 def _begin(out: Path, config: TrainConfig, maker: PairMaker) -> None:
-    """Only now that everything is read and built does an earlier run give way."""
+    """Replace an earlier run, only now that everything is read and built."""
     for name in (CHECKPOINT, WEIGHTS, EARLIER, LOG):
         (out / name).unlink(missing_ok=True)
     write_text(out / "config.yaml", as_yaml(config))

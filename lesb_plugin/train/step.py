@@ -1,4 +1,4 @@
-"""One step of training: its forward passes, its loss, and the gradients that it leaves."""
+"""One training step: its forward passes, its loss, and the gradients that it leaves."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _losses(
     truth: Truth,
     config: TrainConfig,
 ) -> _Losses:
-    """Of one forward pass."""
+    """Return the losses of one forward pass."""
     enabled = config.precision == "bfloat16"
     with torch.autocast(images.device.type, torch.bfloat16, enabled=enabled):
         logits, answer = passes.passes(images)

@@ -1,4 +1,4 @@
-"""The faces that a configuration names, and the fixed pseudo-fakes that weights are judged by."""
+"""The faces that a configuration names, and the fixed pseudo-fakes for validation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["stored_faces", "val_set"]
 def stored_faces(
     config: ValSettings, samples: Sequence[Sample], path: Path, label: str
 ) -> FaceStore:
-    """Return samples decoded into the file `path`; `label` stands beside the bar."""
+    """Decode samples into the file `path`; `label` names the progress bar."""
     return build_store(
         samples,
         path,
@@ -33,9 +33,7 @@ def stored_faces(
 def val_set(
     config: ValSettings, samples: Sequence[Sample], crop: CropPolicy, scratch: Path
 ) -> ValSet:
-    """Return the same images in every run: their seed is no setting; nothing in them hides or
-    bends.
-    """
+    """Return images that are the same in every run: a fixed seed, nothing hidden or bent."""
     stored = stored_faces(config, samples, scratch / "val", "reading val faces")
     maker = pair_maker(stored, crop, config.val_style, purpose="val")
     placement = replace(maker.recipe.placement, bend_p=0.0)

@@ -1,4 +1,4 @@
-"""Weights as they are, judged by the pseudo-fakes that `bench train` selects by."""
+"""Validate weights as they are on the pseudo-fakes that `bench train` selects by."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Row = tuple[str, str, str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
-    """A verdict, how many images it rests on, and what was written.
+    """A verdict, its numbers of images, and what was written.
 
     `counts` are the images by family ("" for reals), `sha256` that of the file, "" for none.
     """
@@ -56,7 +56,8 @@ class Validation:
 
 
 def validate(config: ValidateConfig) -> Validation:
-    """Judge the weights that `config` names and, where it names `out`, write them with 0.5 moved.
+    """Validate the weights that `config` names; if it names `out`, write them with 0.5
+    recalibrated.
 
     BenchErrors say what to change.
     """
@@ -93,7 +94,7 @@ def _validate(config: ValidateConfig) -> Validation:
 
 
 def _check_asked(config: ValidateConfig) -> None:
-    """Check for what is wrong with the arguments alone."""
+    """Check the arguments themselves."""
     if not config.train:
         raise ConfigError(
             "nothing to validate on; pass --train DATA as in training, whose val split is"
@@ -118,7 +119,7 @@ def _check_asked(config: ValidateConfig) -> None:
 
 
 def _with_own_head(backbone: TrainableBackbone) -> TrainableNetwork:
-    """Return the network with the head that its weights have, of two classes or one logit.
+    """Return the network with the head of its weights, with two classes or one logit.
 
     Any other head would be replaced by one drawn from the seed, and so differ between two seeds.
     """

@@ -1,4 +1,4 @@
-"""How well a network tells fixed pseudo-fakes of unseen people from their reals."""
+"""How well a network separates fixed pseudo-fakes of unseen people from their reals."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Verdict:
         return float(np.quantile(self.reals, 1.0 - share))
 
     def record(self) -> dict[str, Any]:
-        """AUCs to four digits, as JSON has them."""
+        """Return AUCs to four digits, as plain data for JSON."""
         return {
             "auc": round(self.auc, 4),
             "interval": [round(self.low, 4), round(self.high, 4)],
@@ -74,7 +74,8 @@ class Verdict:
 def build_val_set(
     maker: PairMaker, path: Path, *, fakes: int, reals: int, workers: int, quiet: bool
 ) -> ValSet:
-    """`fakes` pseudo-fakes of every face, the families in turn; the reals of `reals` of them.
+    """Make `fakes` pseudo-fakes of every face, the families in turn, and the reals of `reals` of
+    them.
 
     Of the ranks on one machine the first makes them for all.
     """
@@ -115,7 +116,7 @@ def _val_pairs(
 def verdict(
     network: nn.Module, val: ValSet, *, device: str, precision: str, quiet: bool
 ) -> Verdict:
-    """Return scores of every image, and what they amount to; the network is left in eval mode.
+    """Score every image and summarise; the network is left in eval mode.
 
     Ranks share the images, and all get the same.
     It gives logits of real and fake (B, 2), or of fake alone (B, 1).
@@ -163,7 +164,7 @@ def _numbers(names: list[str]) -> list[int]:
 
 @dataclass(frozen=True)
 class _Draws(torch.utils.data.Dataset["CropPair | Skipped"]):
-    """Item i: draw i % draws of face i // draws, of the families in turn."""
+    """Item i: draw i % draws of face i // draws, families in turn."""
 
     maker: PairMaker
     draws: int

@@ -52,7 +52,7 @@ _FITTED = {
 
 
 def artefact_name(detector: str) -> str:
-    """File of a detector as it was fitted on `sbi_efflite0`."""
+    """Return the file name of a detector fitted on `sbi_efflite0`."""
     return f"{detector}_sbi_efflite0.safetensors"
 
 

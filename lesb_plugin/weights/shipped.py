@@ -1,4 +1,4 @@
-"""The backbone `sbi_efflite0`, and detectors as they were fitted on it."""
+"""The backbone `sbi_efflite0`, and the detectors fitted on it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ WEIGHTS = "sbi_efflite0.safetensors"
 
 
 def build_sbi_efflite0(name: str, weights: str | None, seed: int = 0) -> Backbone:
-    """EfficientNet-Lite0 trained with pseudo-fakes of real faces."""
+    """Build EfficientNet-Lite0, trained with pseudo-fakes of real faces."""
     return build_timm_backbone(name, RECIPE, weights, seed)
 
 
 def shipped_weights() -> Path:
-    """Return the file that comes with this package; one backbone has one."""
+    """Return the weights file of the single backbone in this package."""
     return HERE / WEIGHTS
 
 

@@ -1,1 +1,1 @@
-"""Networks by name, with their weights, on a device. Nothing of detectors."""
+"""Networks by name, with their weights, on a device; nothing specific to detectors."""

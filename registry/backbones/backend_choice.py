@@ -1,4 +1,4 @@
-"""Which backend computes a backbone: the one that was named, or the fastest by a measurement."""
+"""Choose the backend that computes a backbone: the named one, or the fastest by measurement."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ROUNDS = 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """What an Embedder is built with."""
+    """The backend settings that an Embedder is built with."""
 
     precision: str
     engine: Engine | None
@@ -47,9 +47,9 @@ class Backend:
 def choose_backend(
     config: BatchSettings, backbone: Backbone, device: str, batch_size: int
 ) -> Backend:
-    """The backend that `--backend` and `--precision` ask for, for batches of a size.
+    """Return the backend that `--backend` and `--precision` ask for, for batches of a size.
 
-    A ConfigError where they contradict each other, or where it cannot be had here.
+    A ConfigError if they contradict each other, or if it is not available here.
     """
     name: str = config.backend
     if name != "torch" and config.precision != "float32":
@@ -70,7 +70,7 @@ def choose_backend(
 
 
 def _remembered(backbone: Backbone, device: str, batch_size: int) -> str:
-    """The fastest of the backends that are here, as measured now or by an earlier run."""
+    """Return the fastest available backend, as measured now or by an earlier run."""
     names = engines_here(device)
     if names == ["torch"]:
         return "torch"
@@ -96,7 +96,7 @@ def _remembered(backbone: Backbone, device: str, batch_size: int) -> str:
 
 
 def fastest(ratios: Mapping[str, float]) -> str:
-    """The backend of the least time, torch unless another saves a tenth of its time."""
+    """Return the fastest backend; torch unless another saves at least a tenth of its time."""
     best = min(ratios, key=lambda name: ratios[name])
     return best if ratios[best] < GAIN else "torch"
 
@@ -104,7 +104,7 @@ def fastest(ratios: Mapping[str, float]) -> str:
 def _built(
     names: list[str], backbone: Backbone, device: str
 ) -> dict[str, Callable[[NDArray[np.uint8]], object]]:
-    """What embeds a batch, by backend; one that cannot is left out, with a note."""
+    """Build what embeds a batch, by backend; leave out one that cannot, with a note."""
     runs: dict[str, Callable[[NDArray[np.uint8]], object]] = {}
     for name in names:
         try:
@@ -119,7 +119,7 @@ def _built(
 def _ratios(
     runs: Mapping[str, Callable[[NDArray[np.uint8]], object]], images: NDArray[np.uint8]
 ) -> dict[str, float]:
-    """Each backend's time over torch's, the median of rounds in which each has its turn."""
+    """Return each backend's time over torch's: the median over rounds in which each runs once."""
     times: list[list[float]] = []
     end = time.perf_counter() + SECONDS
     for run in runs.values():
@@ -138,7 +138,9 @@ def _seconds(run: Callable[[NDArray[np.uint8]], object], images: NDArray[np.uint
 
 
 def _memory(backbone: Backbone, device: str, batch_size: int, names: list[str]) -> Path:
-    """Where the choice is remembered: for this machine, these packages, backbone and batch."""
+    """Return the file that remembers the choice for this machine, these packages, backbone and
+    batch.
+    """
     machine = [platform.node(), platform.machine(), os.cpu_count(), device, torch.get_num_threads()]
     packages = ("torch", *(PACKAGES[name] for name in names if name in PACKAGES))
     versions = [importlib.metadata.version(name) for name in packages]

@@ -1,4 +1,4 @@
-"""How many crops a forward pass takes where the device decides: `--batch-size auto`."""
+"""Find how many crops fit into a forward pass: `--batch-size auto`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def batch_size_of(config: BatchSettings, backbone: Backbone, device: str, precis
 def remember_smaller(
     config: BatchSettings, backbone: Backbone, device: str, precision: str
 ) -> Callable[[int], None] | None:
-    """What is called with the size that is tried next when one was too large; None for a number."""
+    """Return a callback for the next smaller size after one did not fit; None for a fixed size."""
     if config.batch_size != "auto":
         return None
     path = _memory(backbone, device, precision)

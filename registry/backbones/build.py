@@ -1,4 +1,4 @@
-"""From the names in a configuration to the objects they stand for."""
+"""Build objects from the names in a configuration."""
 
 from __future__ import annotations
 

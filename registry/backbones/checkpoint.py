@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 
 from registry.backbones.zoo import member_of
 from registry.errors import DataError, reading
-from registry.files import expanded, file_sha256, refuse_special
+from registry.files import expanded, file_sha256
+from registry.special_files import refuse_special
 
 __all__ = [
     "State",
@@ -69,8 +70,8 @@ def load_state(path: Path | str) -> tuple[State, str]:
     """Return the tensors of a checkpoint by name, and the sha256 of the file.
 
     Reads safetensors and torch files (the content decides, not the suffix), the latter with
-    `weights_only=True`. A container such as `{"model": ...}` is opened and prefixes such as
-    `module.` or `net.` that every name has are taken off. DataError for all else.
+    `weights_only=True`. Containers such as `{"model": ...}` are opened, and prefixes such as
+    `module.` or `net.` that every name has are removed. DataError for everything else.
     """
     path = expanded(path)
     head = _first_bytes(path)
@@ -162,7 +163,7 @@ def _unreadable(path: Path, reason: str) -> str:
 
 
 def _open_container(content: Any, path: Path) -> State:
-    """Return the state dict inside `held`: itself, or the value of one of CONTAINERS."""
+    """Return the state dict in `held`: itself, or the value under one of CONTAINERS."""
     if isinstance(content, Mapping):
         for key in CONTAINERS:
             if isinstance(content.get(key), Mapping):
@@ -179,7 +180,7 @@ def _open_container(content: Any, path: Path) -> State:
 
 
 def _without_prefixes(state: State) -> State:
-    """Remove `module.` and its like if every name has it, and the counter of SWA."""
+    """Remove prefixes such as `module.` if every name has them, and the counter of SWA."""
     state = {name: tensor for name, tensor in state.items() if name != AVERAGED}
     for prefix in PREFIXES:
         if all(name.startswith(prefix) for name in state):
@@ -191,7 +192,7 @@ def _without_prefixes(state: State) -> State:
 
 
 def state_sha256(state: Mapping[str, torch.Tensor]) -> str:
-    """sha256 over names, types, shapes and bytes, whatever the order of the names."""
+    """Hash names, types, shapes and bytes (sha256), whatever the order of the names."""
     digest = hashlib.sha256()
     for name in sorted(state):
         tensor = state[name].detach().cpu().contiguous()
@@ -230,7 +231,7 @@ HEADS = re.compile(
 
 
 def looks_like(state: Mapping[str, torch.Tensor]) -> str:
-    """Return what a state dict seems to be, for error texts."""
+    """Describe what a state dict seems to be, for error texts."""
     heads = [tensor for name, tensor in state.items() if HEADS.search(name) and tensor.ndim >= 2]
     classes = f" with {heads[-1].shape[0]} classes" if heads else ""
     tensors = f"{len(state)} tensors: {_few(state)}"

@@ -1,4 +1,4 @@
-"""CLIP's vision tower under Hugging Face's names, and what detectors make of it, as timm has it."""
+"""Convert CLIP's vision tower, and detectors built on it, from Hugging Face's names to timm's."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _LAYER = {
 
 
 class UnitLength(nn.Module):
-    """Embeddings (B, d) over their length, before a head that was trained on such."""
+    """Scale embeddings (B, d) to unit length, for a head that was trained on such."""
 
     def forward(self, embedding: torch.Tensor) -> torch.Tensor:
         return functional.normalize(embedding, dim=-1)
@@ -77,7 +77,7 @@ def _without_unused(state: State) -> State:
 
 
 def _folded(tower: State) -> State:
-    """Return weights for their two parts: W = W_main + U diag(s) V (Effort)."""
+    """Return the weights that two parts stand for: W = W_main + U diag(s) V (Effort)."""
     folded = {}
     for name, tensor in tower.items():
         layer, _, part = name.rpartition(".")

@@ -1,4 +1,4 @@
-"""Devices: which there are, formats that one computes by detours only, memory on a CPU."""
+"""Devices: which are available, which formats one only emulates, and memory on a CPU."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 def resolve_device(name: str) -> str:
     """Return the device that `name` stands for; ConfigError if this machine does not have it.
 
-    `auto` is the first of cuda, mps and cpu that is there; `cuda:1` picks one of several. Of the
-    processes that torchrun starts on a machine each has its own GPU, by `auto` and by `cuda`.
+    `auto` is the first available of cuda, mps and cpu; `cuda:1` picks one of several. Processes
+    that torchrun starts on a machine get a GPU each, with `auto` and with `cuda`.
     """
     kind, _, index = name.partition(":")
     if kind not in DEVICES or (index and (kind != "cuda" or not index.isdigit())):
@@ -63,7 +63,7 @@ def available_devices() -> list[str]:
 
 
 def emulates_bfloat16() -> bool:
-    """Say whether torch's CPU kernels for bfloat16 are the slow ones that run anywhere.
+    """Say whether torch computes bfloat16 on this CPU with its slow, generic kernels.
 
     torch hands a bfloat16 convolution to oneDNN where this very check allows it: AVX-512 or better
     on x86, the BF16 extension on ARM. Everywhere else it takes a plain loop.
@@ -75,7 +75,7 @@ def emulates_bfloat16() -> bool:
 
 @functools.cache  # one line, however many networks a run builds
 def warn_if_emulated(device: str, precision: str) -> None:
-    """Say before a run begins that it would be many times as fast in float32."""
+    """Warn before a run that it would be many times as fast in float32."""
     if device == "cpu" and precision == "bfloat16" and emulates_bfloat16():
         tell(
             "warning: this CPU has no fast bfloat16; expect the backbone to take many"

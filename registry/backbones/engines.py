@@ -1,4 +1,4 @@
-"""Backends: what computes a backbone's forward pass in the place of eager torch."""
+"""Backends that compute a backbone's forward pass instead of eager torch."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino"}
 
 
 def build_engine(name: str, backbone: Backbone, device: str) -> Engine | None:
-    """The engine of a backend; None for those that are torch itself.
+    """Build the engine of a backend; None for torch itself.
 
-    A ConfigError where it is not installed, cannot compute the backbone, or computes other numbers.
+    A ConfigError if it is not installed, cannot compute the backbone, or computes other numbers.
     """
     if name not in _ENGINES:
         return None
@@ -47,7 +47,7 @@ def build_engine(name: str, backbone: Backbone, device: str) -> Engine | None:
 
 
 def engines_here(device: str) -> list[str]:
-    """Backends that compute in float32 on this device and start within seconds, torch first."""
+    """List backends that compute in float32 here and start within seconds, torch first."""
     exporter = all(importlib.util.find_spec(name) is not None for name in ("onnx", "onnxscript"))
     there = [name for name, package in PACKAGES.items() if importlib.util.find_spec(package)]
     return ["torch", *(there if exporter and device == "cpu" else [])]
@@ -111,7 +111,7 @@ class OpenVino:
 class Compiled:
     """The forward pass by torch.compile, which compiles it at its first batch. An `Engine`.
 
-    A smaller batch is filled up with black images, as another size would be compiled anew.
+    A smaller batch is padded with black images, as another size would be compiled again.
     """
 
     name = "compile"
@@ -139,7 +139,7 @@ _ENGINES: dict[str, Callable[[Backbone, str], Engine]] = {
 
 
 def _check(engine: Engine, backbone: Backbone, device: str) -> None:
-    """ConfigError unless the engine's embeddings of two noisy images are torch's."""
+    """Raise a ConfigError unless the engine embeds two noise images as torch does."""
     size = backbone.crop.size
     images = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), np.uint8)
     expected = Embedder(backbone, device=device)(images)

@@ -1,4 +1,4 @@
-"""Batch norms of a network at rest, folded into the convolutions before them."""
+"""Fold the batch norms of a frozen network into the convolutions before them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _Pair = tuple[nn.Conv2d, nn.BatchNorm2d]
 
 
 class FoldedForm:
-    """A faster form of a frozen model, for inference; made when needed, and anew for new weights.
+    """A faster form of a frozen model, for inference; built when needed, and again for new weights.
 
     It is used only where nothing can tell the two apart: without gradients and hooks, not while a
     graph is recorded, and at full precision, since folded weights round to other ones in half
@@ -53,7 +53,7 @@ class FoldedForm:
 @torch.inference_mode(mode=False)  # its tensors would not say whether they were changed since
 @torch.no_grad()
 def fold_batch_norms(model: nn.Module, run: Callable[[], torch.Tensor]) -> bool:
-    """Fold in place every batch norm whose input a convolution made; False where that goes wrong.
+    """Fold in place every batch norm whose input is a convolution's output; False if that fails.
 
     `run()` passes some images through the model, in eval mode. Which norm follows which
     convolution is found out by running it, not from names or from the order of definition; a
@@ -73,9 +73,7 @@ def fold_batch_norms(model: nn.Module, run: Callable[[], torch.Tensor]) -> bool:
 
 
 def _watched(model: nn.Module, run: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, list[_Pair]]:
-    """Return what comes out, and the pairs of layers that run once, one right on the other's
-    output.
-    """
+    """Return the output, and the pairs of layers that run once, directly one after the other."""
     outputs: list[tuple[nn.Conv2d, torch.Tensor, int]] = []
     read: list[tuple[nn.BatchNorm2d, nn.Conv2d | None]] = []
 
@@ -114,7 +112,7 @@ def _is_at_rest(layer: nn.Module) -> bool:
 
 
 def _rest_of(norm: nn.BatchNorm2d) -> nn.Module:
-    """Return what a layer does after the norm: timm's have an activation in them."""
+    """Return what a layer does after the norm: those of timm include an activation."""
     rest = getattr(norm, "act", None)
     return rest if isinstance(rest, nn.Module) else nn.Identity()
 
@@ -131,6 +129,6 @@ def _is_hooked(model: nn.Module) -> bool:
 
 
 def _state(model: nn.Module) -> list[tuple[int, int]]:
-    """Return which tensors a model has, and how often each was changed in place."""
+    """Return the tensors of a model, and how often each was changed in place."""
     tensors = chain(model.parameters(), model.buffers())
     return [(id(each), 0 if each.is_inference() else each._version) for each in tensors]

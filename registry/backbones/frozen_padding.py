@@ -1,4 +1,4 @@
-"""Convolutions that keep the padding of another image size, as some checkpoints were trained."""
+"""Convolutions that keep the padding of another image size, as some checkpoints expect."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FrozenPadding(nn.Conv2d):
 
 
 def freeze_padding(model: nn.Module, size: int) -> None:
-    """Let every "same" convolution pad as it would for images of `size` pixels, whatever comes.
+    """Let every "same" convolution pad as for images of `size` pixels, whatever their size.
 
     TensorFlow's "same" padding depends on the size of the input where the stride is above 1, and
     efficientnet_pytorch computes it once, for the size that a network is named with.
@@ -48,7 +48,7 @@ def freeze_padding(model: nn.Module, size: int) -> None:
 
 
 def _same(layer: nn.Conv2d, images: torch.Tensor) -> tuple[int, int, int, int]:
-    """TensorFlow's rule for one input: as little as gives ceil(side / stride), the odd one last."""
+    """Apply TensorFlow's rule to one axis: least padding for ceil(side / stride), odd one last."""
     sides = []
     for axis in (1, 0):  # width before height, as torch pads
         side, stride = images.shape[2 + axis], layer.stride[axis]

@@ -44,7 +44,7 @@ class ForwardPass(nn.Module):
 
 
 def onnx_graph(backbone: Backbone) -> Path:
-    """The graph's file, written where no earlier run has done so.
+    """Return the graph's file, written unless an earlier run has done so.
 
     A ConfigError where the exporter's packages are missing or the backbone cannot be written.
     """

@@ -1,4 +1,4 @@
-"""Weights that are fetched on request: `pretrained` and `hf-hub:OWNER/NAME` for timm's models."""
+"""Weights downloaded on request: `pretrained` and `hf-hub:OWNER/NAME` for timm's models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether an object has all that a backbone has."""
+"""Check whether an object has everything that a backbone needs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PROTOCOL = sorted({*Backbone.__annotations__, *_METHODS})
 
 
 def check_protocol(backbone: object, what: str) -> None:
-    """Raise a PluginError that names what is missing of `Backbone`."""
+    """Raise a PluginError that names the parts of `Backbone` that are missing."""
     missing = [attribute for attribute in _PROTOCOL if not hasattr(backbone, attribute)]
     if missing:
         raise PluginError(

@@ -1,4 +1,4 @@
-"""One record for a set of weights: the model they are of, how it is fed, which file they are in."""
+"""One record per set of weights: its model, how images are fed to it, which file holds it."""
 
 from __future__ import annotations
 
@@ -44,14 +44,12 @@ class TimmRecipe:
     shipped: Callable[[], Path] | None = None
 
     def trained_with(self, weights: str | None) -> tuple[Training, ...]:
-        """Return what the weights of a file were trained on; None stands for those that are
-        shipped.
-        """
+        """Return what the weights of a file were trained on; None stands for the shipped file."""
         return self.trained_on if self.shipped is None or weights is None else UNKNOWN
 
 
 def spec_of(name: str, recipe: TimmRecipe, summary: str, build: Callable[..., Any]) -> BackboneSpec:
-    """Return what a plugin registers of a recipe; `build(name, weights, seed)` makes the
+    """Return what a plugin registers for a recipe; `build(name, weights, seed)` builds the
     backbone.
     """
     return BackboneSpec(

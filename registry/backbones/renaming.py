@@ -1,4 +1,4 @@
-"""Checkpoints of other libraries under timm's names: the same networks, tensor for tensor."""
+"""Convert checkpoints of other libraries to timm's names: the same networks, tensor for tensor."""
 
 from __future__ import annotations
 

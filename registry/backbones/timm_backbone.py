@@ -26,7 +26,7 @@ _FOREIGN = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightsOrigin:
-    """Which weights a backbone has and what they were trained on."""
+    """Which weights a backbone has, and what they were trained on."""
 
     weights: str
     weights_sha256: str
@@ -79,17 +79,15 @@ class TimmBackbone(nn.Module):
     # --- the protocol --------------------------------------------------------------------------
 
     def features(self, images: torch.Tensor) -> Features:
-        """Return images (B, 3, S, S), RGB in [0, 1]."""
+        """Return the features of images (B, 3, S, S), RGB in [0, 1]."""
         return self._features_with(self._folded.of(self.model, images.device), images)
 
     def fine_features(self, images: torch.Tensor) -> Features:
-        """Return the last stage of stride 16 beside the features, where the map itself is
-        coarser.
-        """
+        """Return the features, with the last stage of stride 16 where the map itself is coarser."""
         return self._fine_with(self._folded.of(self.model, images.device), images)
 
     def _fine_with(self, model: Any, images: torch.Tensor) -> Features:
-        """`fine_features`, out of the model or another form of it."""
+        """Compute `fine_features` with the model or another form of it."""
         stage = fine_stage(model)
         if stage is None:
             return self._features_with(model, images)
@@ -109,9 +107,7 @@ class TimmBackbone(nn.Module):
         return embedding  # (B, d)
 
     def head(self, embedding: torch.Tensor) -> torch.Tensor | None:
-        """Return (B,) logit of fake: the second class over all others, or the only class there
-        is.
-        """
+        """Return the logit (B,) of fake: the second class over all others, or the only class."""
         if not self._has_head:
             return None
         logits = self._classify(embedding)  # (B, 1 | 2 | more)
@@ -138,13 +134,13 @@ class TimmBackbone(nn.Module):
     # --- layouts -------------------------------------------------------------------------------
 
     def _features_with(self, model: Any, images: torch.Tensor) -> Features:
-        """Return features of images in [0, 1], out of the model or another form of it."""
+        """Compute features of images in [0, 1] with the model or another form of it."""
         if self._normalises:
             images = (images - self.mean) / self.std
         return self._features_of(model.forward_features(images))
 
     def _features_of(self, raw: torch.Tensor) -> Features:
-        """Return what `forward_features` gave, (B, C, h, w), (B, h, w, C) or (B, T, C), as
+        """Return the output of `forward_features`, (B, C, h, w), (B, h, w, C) or (B, T, C), as
         Features.
         """
         if raw.ndim == 4:
@@ -189,7 +185,7 @@ class TimmBackbone(nn.Module):
         return torch.rand(1, 3, size, size, generator=rng).to(self.mean.device)
 
     def _maps(self, model: Any) -> torch.Tensor:
-        """All that is read of a model, on one image, as one vector."""
+        """Return everything that is read of a model, for one image, as one vector."""
         features = self._fine_with(model, self._example())
         read = (features.map, features.fine)
         return torch.cat([each.flatten() for each in read if each is not None])
@@ -219,9 +215,7 @@ def _classifier_of(model: Any) -> Any:
 
 
 def _takes(layer: Any, dim: int) -> bool:
-    """Say whether a classifier works on the embedding itself: that of an MLP has layers before
-    it.
-    """
+    """Say whether a classifier works on the embedding itself: an MLP has layers before it."""
     width = getattr(layer, "in_features", None) or getattr(layer, "in_channels", None)
     return width is None or width == dim
 

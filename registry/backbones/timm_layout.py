@@ -1,4 +1,4 @@
-"""How the outputs of timm's models lie in memory, found out by their shapes, not by names."""
+"""Find how the outputs of timm's models lie in memory, by their shapes instead of names."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from registry.errors import ConfigError
 
 __all__ = ["fine_map", "fine_stage", "is_channels_last", "prefix_tokens"]
 
-FINE_STRIDE = 16  # pixels of an image to a position of the map that parts are told apart on
+FINE_STRIDE = 16  # pixels per map position, at most, to distinguish parts
 _OTHER = "; choose another timm model"
 
 
 def is_channels_last(grid: torch.Tensor) -> bool | None:
-    """Say whether a map of square images is (B, h, w, C) and not (B, C, h, w); None if nobody can
-    tell.
+    """Say whether a map of square images is (B, h, w, C), not (B, C, h, w); None if both are
+    possible.
 
     Its rows are as many as its columns, and channels are another number.
     """
@@ -37,7 +37,7 @@ def fine_stage(model: Any) -> nn.Module | None:
 
 
 def fine_map(output: Any, coarse: torch.Tensor) -> torch.Tensor | None:
-    """Return what a stage gave as (B, C, h, w), if it is finer than the map `coarse`; else None.
+    """Return a stage's output as (B, C, h, w), if it is finer than the map `coarse`; else None.
 
     Blocks of one model differ in where they keep channels. Tokens lie on the grid of the map.
     """
@@ -51,7 +51,7 @@ def fine_map(output: Any, coarse: torch.Tensor) -> torch.Tensor | None:
 
 
 def prefix_tokens(name: str, model: nn.Module, raw: Any) -> int:
-    """Count how many class and register tokens stand before the patches; 0 for a feature map.
+    """Count the class and register tokens before the patches; 0 for a feature map.
 
     A ConfigError for what is neither one map nor one list of tokens on a square grid, or whose
     axes cannot be told apart.

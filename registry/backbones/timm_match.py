@@ -1,4 +1,4 @@
-"""Which timm model a state dict belongs to, by the names and shapes of its tensors alone."""
+"""Find the timm model of a state dict by the names and shapes of its tensors alone."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def timm_matches(state: State) -> Iterator[str]:
 
 
 def _candidates(state: State) -> list[str]:
-    """Return names of the family that the tensors are named like."""
+    """Return the names in the family whose tensors are named in this way."""
     names = {
         name
         for pattern, globs in _FAMILIES.items()
@@ -71,7 +71,7 @@ def _efficientnets(_state: State) -> list[str]:
 
 
 def _transformers(state: State) -> list[str]:
-    """Return globs by width, patch and size of the image, which a ViT's tensors show."""
+    """Return globs by width, patch size and image size, as a ViT's tensors show them."""
     patches, positions = state.get("patch_embed.proj.weight"), state.get("pos_embed")
     if patches is None or positions is None or patches.ndim != 4:
         return []

@@ -42,7 +42,7 @@ class TimmNetwork(nn.Module):
         self.train().requires_grad_(requires_grad=True)
 
     def freeze(self, stages: int) -> None:
-        """Keep the first `stages` stages, the stem among them, as they are, norms included.
+        """Keep the first `stages` stages, including the stem, as they are, with their norms.
 
         ConfigError for a model of timm's that names no stages, or has too few.
         """
@@ -68,14 +68,17 @@ class TimmNetwork(nn.Module):
         self.train(self.training)
 
     def train(self, mode: bool = True) -> TimmNetwork:
-        """Frozen modules stay in eval mode, or their norms would go on learning statistics."""
+        """Keep frozen modules in eval mode; otherwise their norms would go on collecting
+        statistics.
+        """
         super().train(mode)
         for module in self._frozen:
             module.eval()
         return self
 
     def with_map(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return logits, and the last feature map (B, C, h, w) of at least a sixteenth of the side.
+        """Return logits, and the last feature map (B, C, h, w) with at least a sixteenth of the
+        side.
 
         ConfigError for a model of timm's that does not give its intermediate maps.
         """
@@ -94,7 +97,7 @@ class TimmNetwork(nn.Module):
         return logits
 
     def head(self) -> nn.Module:
-        """Return what makes logits of embeddings."""
+        """Return the module that turns embeddings into logits."""
         head: nn.Module = self.model.get_classifier()
         return head
 

@@ -1,4 +1,4 @@
-"""A timm model and a weights file as a backbone: which model, how fed, what the file must hold."""
+"""Build a backbone from a timm model and a weights file, as a recipe describes it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _shipped(name: str, recipe: TimmRecipe) -> Path:
 def _load(
     name: str, recipe: TimmRecipe, own: PretrainedCfg, path: Path
 ) -> tuple[nn.Module, WeightsOrigin]:
-    """Return the model with the tensors of a file, and with as many classes as the file has."""
+    """Return the model with the tensors of a file and its number of classes."""
     tensors, sha256 = load_state(path)
     try:
         state = (recipe.rename or _renaming(recipe.arch))(tensors)
@@ -89,7 +89,7 @@ def _load(
 
 
 def _create(recipe: TimmRecipe, classes: int, seed: int) -> nn.Module:
-    """Return a freshly initialised model; the caller's random state stays as it was."""
+    """Return a freshly initialised model without changing the caller's random state."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         model: nn.Module = timm.create_model(recipe.arch, num_classes=classes).eval()
@@ -99,7 +99,7 @@ def _create(recipe: TimmRecipe, classes: int, seed: int) -> nn.Module:
 
 
 def _renaming(arch: str) -> Callable[[State], State]:
-    """Other libraries' names are understood for those models alone that compute the same."""
+    """Accept other libraries' names only for models that compute the same."""
     if arch.startswith("vit_") and "_clip_" in arch:
         return hf_clip_to_timm
     if arch.startswith("tf_efficientnet_"):
@@ -108,7 +108,7 @@ def _renaming(arch: str) -> Callable[[State], State]:
 
 
 def _classes(classifier: str | tuple[str, ...] | None, state: State) -> int:
-    """Return rows of the classifier in a state dict; 0 where there is none."""
+    """Return the number of rows of the classifier in a state dict; 0 without one."""
     for layer in (classifier,) if isinstance(classifier, str) else classifier or ():
         if f"{layer}.weight" in state:
             return int(state[f"{layer}.weight"].shape[0])

@@ -1,4 +1,4 @@
-"""`--wrap`: a backbone made from another one, by a wrapper of any plugin."""
+"""Wrap a backbone in another one, by a wrapper of any plugin (`--wrap`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["wrap_backbone"]
 
 
 def wrap_backbone(spec: WrapperSpec | None, config: ModelSettings, backbone: Backbone) -> Backbone:
-    """`backbone` in the wrapper of a record; as it is where there is none."""
+    """Return `backbone` in the wrapper of a record; unchanged without one."""
     if spec is None:
         return backbone
     what = f"wrapper {spec.name!r}"

@@ -1,4 +1,5 @@
-"""DeepfakeBench's detectors by a tensor that only they have, and why a backbone takes them or not.
+"""Recognise DeepfakeBench's detectors by a tensor that only they have; say whether a backbone takes
+them.
 
 Those that have no tensor of their own (its xception, CORE, FWA and RFM are one network, and so are
 its efficientnetb4 and SBI) are told by their networks, in `checkpoint`.
@@ -26,7 +27,7 @@ _UNUSED = "when it scores it is an Xception; what was trained besides that is le
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A detector; `own` fits the name of a tensor that it alone has, of `shape` where one is given.
+    """A detector; `own` matches the name of a tensor that only it has, of `shape` if given.
 
     `why` says why no backbone takes it, or with `is_taken` what a backbone takes of it.
     """
@@ -39,7 +40,7 @@ class Member:
 
     @property
     def kind(self) -> str:
-        """Return what to call a state dict of it."""
+        """Return the name to show for a state dict of it."""
         if self.is_taken:
             return f"a DeepfakeBench {self.name} ({self.why})"
         return f"a DeepfakeBench {self.name}, which no backbone takes: {self.why}"
@@ -87,7 +88,7 @@ MEMBERS = (
 
 
 def member_of(state: Mapping[str, Tensor]) -> Member | None:
-    """Return the detector that a state dict is of, where one of its tensors tells."""
+    """Return the detector that a state dict belongs to, if one of its tensors identifies it."""
     return next(
         (each for each in MEMBERS if any(each.fits(n, tensor) for n, tensor in state.items())), None
     )

@@ -1,4 +1,4 @@
-"""Two of DeepfakeBench's detectors whose layers behind the network are not one linear head.
+"""Two of DeepfakeBench's detectors with more than one linear head behind the network.
 
 What follows the network on the map goes to the end of timm's features, the first linear layer into
 the embedding, and the last is the head: so it stays a linear head on an embedding.
@@ -45,7 +45,7 @@ def ucf_to_timm(state: State) -> State:
 
 
 def ucf_layers(model: nn.Module) -> None:
-    """Let a timm `legacy_xception` of a fresh head be a UCF, in place."""
+    """Turn a timm `legacy_xception` with a fresh head into a UCF, in place."""
     xception: Any = model
     before = nn.Sequential(nn.Conv2d(2048, _WIDTH, 1), nn.BatchNorm2d(_WIDTH), nn.ReLU())
     shared = nn.Sequential(
@@ -76,7 +76,7 @@ def lsda_to_timm(state: State) -> State:
 
 
 def lsda_layers(model: nn.Module) -> None:
-    """Let a timm `tf_efficientnet_b4` of a fresh head be the student of an LSDA, in place."""
+    """Turn a timm `tf_efficientnet_b4` with a fresh head into the student of an LSDA, in place."""
     freeze_padding(model, 380)
     effnet: Any = model
     effnet.bn2 = nn.Sequential(effnet.bn2, nn.Conv2d(1792, _WIDTH, 1))

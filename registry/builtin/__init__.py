@@ -1,1 +1,1 @@
-"""The host's own plugin: what it brings itself. Nothing below it may know of it."""
+"""The host's own plugin: everything that it registers itself. No layer below may import it."""

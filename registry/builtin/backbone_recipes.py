@@ -1,4 +1,4 @@
-"""The weights that named backbones are made of, a record each; nothing heavy is imported."""
+"""A record for the weights of each named backbone; nothing heavy is imported."""
 
 from __future__ import annotations
 
@@ -193,6 +193,6 @@ _SUMMARIES = {
 
 
 def named_backbones() -> list[BackboneSpec]:
-    """Return what is registered of them."""
+    """Return the records to register."""
     build = lazy("registry.builtin.backbones:build_named")
     return [spec_of(name, RECIPES[name], text, build) for name, text in _SUMMARIES.items()]

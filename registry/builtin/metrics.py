@@ -63,13 +63,15 @@ def eer(labels: Ints, scores: Floats) -> float:
 
 
 def accuracy(labels: Ints, scores: Floats) -> float:
-    """Share of right answers when a score of 0.5 or more is called fake; also of a single class."""
+    """Return the share of right answers if scores of 0.5 or more are called fake; one class
+    suffices.
+    """
     need_samples(labels)
     return unweighted(accuracy_weighted, labels, scores)
 
 
 def false_alarms(labels: Ints, scores: Floats) -> float:
-    """Return share of the reals that score above 0.5; also of data that holds no fakes."""
+    """Return the share of reals that score above 0.5; data without fakes suffices."""
     need_samples(labels)
     if not (labels == 0).any():
         raise UndefinedMetricError("no real videos or frames in the sample")

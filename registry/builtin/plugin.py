@@ -1,4 +1,4 @@
-"""Table of contents of what the host brings itself."""
+"""Everything that the host registers itself."""
 
 from __future__ import annotations
 

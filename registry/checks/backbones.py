@@ -24,7 +24,8 @@ __all__ = ["check_backbone", "check_wrapper"]
 def check_backbone(
     spec: BackboneSpec, *, name: str | None = None, weights: str | None = None
 ) -> Backbone:
-    """Build the backbone of a record (`name` picks a family's member) and hold it to the Protocol.
+    """Build the backbone of a record (`name` picks a family's member) and check it against the
+    Protocol.
 
     `weights` is the file of a backbone that needs one, or "random". Returns the backbone. Batches,
     repetition, other images in the batch: nothing of these changes an embedding; `mean_pooled` and
@@ -48,9 +49,9 @@ def check_backbone(
 
 
 def check_wrapper(spec: WrapperSpec, backbone: Backbone, artefact: Path) -> Backbone:
-    """Wrap `backbone`: the result is a backbone too, and the one inside is left as it was.
+    """Wrap `backbone`: the result is a backbone too, and the one inside is unchanged.
 
-    Its fingerprint is its own, so that no cache takes the embeddings of one for the other's.
+    It has a fingerprint of its own, so that caches do not mix up the embeddings of the two.
     """
     images = _images(backbone)
     before = _embed(backbone, images)
@@ -152,7 +153,9 @@ def _check_mean_pooled(features: Features, embedded: NDArray[Any], what: str) ->
 
 
 def _check_head(backbone: Backbone, embedded: torch.Tensor, what: str) -> None:
-    """Check for a logit per image if there is a head; a direction must be its gradient."""
+    """Check that there is a logit per image if there is a head; a direction must be its
+    gradient.
+    """
     import torch
 
     with torch.inference_mode():

@@ -21,8 +21,8 @@ __all__ = ["check_detector", "check_explainer"]
 
 
 def check_detector(detector: Detector, crops: Sequence[Crop] | None = None) -> None:
-    """Check that a crop's scores are finite, in [0, 1], repeatable, and its own: not its
-    batch's.
+    """Check that a crop's scores are finite, in [0, 1], repeatable, and independent of its
+    batch.
     """
     crops = list(crops or example_crops())
     require(isinstance(detector, Detector), "a detector must have score(crops)", type(detector))
@@ -57,7 +57,7 @@ def check_detector(detector: Detector, crops: Sequence[Crop] | None = None) -> N
 
 
 def _check_traits(detector: Detector) -> None:
-    """Each attribute of DescribedDetector that is there is of its kind."""
+    """Check that each attribute of DescribedDetector that exists is of its type."""
     kinds: dict[str, tuple[type[Any], type[Any] | None]] = {
         "head_kind": (str, None),
         "trained_on": (tuple, str),
@@ -82,7 +82,7 @@ def _check_traits(detector: Detector) -> None:
 def check_explainer(
     spec: ExplainerSpec, detector: Detector, crops: Sequence[Crop] | None = None
 ) -> None:
-    """Check that each crop has one Explanation, of finite numbers, the same in every batch."""
+    """Check that each crop has one Explanation of finite numbers, independent of its batch."""
     crops = list(crops or example_crops())
     explain = spec.build(detector)
     what = f"explainer {spec.name!r}"
@@ -103,7 +103,7 @@ def check_explainer(
 
 
 def _columns(scores: Scores, count: int) -> dict[str, NDArray[np.float64]]:
-    """All scores by a name for errors, each checked."""
+    """Collect all scores by a name for errors, each checked."""
     require(isinstance(scores, Scores), "score(crops) must return Scores", type(scores).__name__)
     columns = {"fake": scores.fake}
     columns |= {f"region {name}": values for name, values in scores.regions.items()}

@@ -17,9 +17,7 @@ __all__ = ["check_face_detector", "check_landmarker"]
 def check_face_detector(
     spec: FaceDetectorSpec, image: NDArray[np.uint8] | None = None, faces: int | None = None
 ) -> list[Face]:
-    """Check for proper boxes on `image`, `faces` of them if that is known; none on an empty
-    picture.
-    """
+    """Check for proper boxes on `image`, `faces` of them if known; none on an empty image."""
     detect = spec.build()
     what = f"face detector {spec.name!r}"
     blank = np.full((120, 160, 3), 127, dtype=np.uint8)

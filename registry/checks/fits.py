@@ -1,4 +1,6 @@
-"""Contract of a fit: what it is given stays as it was, and a detector can be built from it."""
+"""Contract of a fit: it leaves its inputs unchanged, and a detector can be built from its
+artefact.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +92,7 @@ def check_fit(
 
 
 def _check_tables(report: FitReport, what: str) -> None:
-    """Rows as long as their header, all of them text; notes are lines."""
+    """Check that rows are as long as their header and all text, and that notes are lines."""
     for title, header, rows in report.tables:
         require(isinstance(title, str), f"a table of {what} must have a title", repr(title))
         for row in (header, *rows):

@@ -31,7 +31,7 @@ _HEAVY = ("torch", "cv2", "numpy", "pandas", "timm", "scipy", "sklearn", "albume
 
 
 def check_plugin(module: ModuleType) -> Plugins:
-    """Load a plugin module alone: its hooks, its records, every `lazy` address in them.
+    """Load a plugin module alone: its hooks, its records, and every `lazy` address in them.
 
     Returns what it registers, for the checks of its single records.
     """

@@ -19,7 +19,8 @@ __all__ = ["check_metric", "check_reporter"]
 
 
 def check_metric(spec: MetricSpec) -> None:
-    """Check that a metric is finite, blind to the order of the sample, and better for right scores.
+    """Check that a metric is finite, independent of the sample's order, and better for right
+    scores.
 
     The samples hold 150 reals and fakes each, enough for rates of 1 %. For a sample of one class
     the value is finite or an UndefinedMetricError; `weighted`, where there is one, agrees with

@@ -1,4 +1,4 @@
-"""Crops to try a plugin on, and the comparisons that several contracts share."""
+"""Crops to try a plugin on, and comparisons that several contracts share."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def example_crops(size: int = 224, count: int = 4, seed: int = 0) -> list[Crop]:
 
 
 def require(met: bool, contract: str, found: Any) -> None:
-    """Raise a PluginError with the contract and what was found, unless it is kept."""
+    """Raise a PluginError with the contract and what was found, unless `kept`."""
     if not met:
         raise PluginError(f"{contract}; got {found}")
 
@@ -66,7 +66,7 @@ def _smooth(size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def _landmarks(size: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return (68, 2): jaw, brows, nose, eyes and mouth as plain curves of a frontal face,
+    """Return (68, 2): jaw, brows, nose, eyes and mouth as simple curves of a frontal face,
     jittered.
     """
 

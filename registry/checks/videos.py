@@ -15,7 +15,7 @@ __all__ = ["check_dataset"]
 def check_dataset(
     spec: DatasetSpec, *, name: str | None = None, root: Path | None = None, split: str = "test"
 ) -> list[Video]:
-    """Check that videos have unique ids, labels, frames that exist, and never change."""
+    """Check that videos have unique ids, labels and frames that exist, and do not change."""
     request = DatasetRequest(name=name or spec.name, root=root, split=split)
     what = f"data set {spec.name!r}"
     videos = list(spec.videos(request))

@@ -1,4 +1,4 @@
-"""The command `bench`: finds subcommands among the plugins, runs one, turns errors into lines."""
+"""The command `bench`: find subcommands among the plugins, run one, turn errors into lines."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class CommandParser(argparse.ArgumentParser):
             self.exit()
 
     def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ARG002 - argparse's own
-        """Print what `--help` and `--version` show on the command's own stream."""
+        """Print what `--help` and `--version` show to the command's own stream."""
         write(message, output())
 
     def error(self, message: str) -> NoReturn:
@@ -85,20 +85,22 @@ class CommandParser(argparse.ArgumentParser):
 
 
 def _close_flag(unknown: str, known: Sequence[str]) -> str:
-    """Return `"; did you mean '--dataset'?"`, or nothing; dashes are not compared."""
+    """Return `"; did you mean '--dataset'?"`, or nothing; dashes are ignored."""
     flags = {flag.lstrip("-"): flag for flag in known}
     close = difflib.get_close_matches(unknown.lstrip("-"), flags, n=1, cutoff=_CLOSE)
     return f"; did you mean {flags[close[0]]!r}?" if close else ""
 
 
 def _json_hint(unknown: str, argv: Sequence[str]) -> str:
-    """Return a hint for a folder after `--json`, which once named where indices are."""
+    """Return a hint for a folder after `--json`, which used to name the folder of index files."""
     before = dict(zip(argv[1:], argv, strict=False)).get(unknown)
     return "; --json prints JSON, a folder of indices is --json-dir" if before == "--json" else ""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `bench`; 2 for an error that is the user's to fix, 130 or 143 for Ctrl-C or SIGTERM."""
+    """Run `bench`; return 2 for an error that the user can fix, 130 or 143 for Ctrl-C or
+    SIGTERM.
+    """
     try:
         with own_output(), terminating(), told_transfers():
             return _run(list(sys.argv[1:] if argv is None else argv))
@@ -136,7 +138,7 @@ def _run(argv: list[str]) -> int:
 
 
 def _check_alone(command: CommandSpec, plugins: Plugins) -> None:
-    """Raise a ConfigError where several processes would each do the whole of a command."""
+    """Raise a ConfigError if several processes would each run the whole command."""
     count = this_rank().count
     if count > 1 and not command.shares:
         known: dict[str, Any] = plugins.unambiguous("command")
@@ -168,7 +170,7 @@ def _exit_code(run: Callable[[argparse.Namespace], Any], args: argparse.Namespac
 
 
 def _command(plugins: Plugins, name: str) -> CommandSpec:
-    """Return the command of a name; a conflict over another command does not prevent that."""
+    """Return the command of a name, even if other commands are in conflict."""
     known: dict[str, Any] = plugins.unambiguous("command")
     if name not in known:
         plugins.specs("command")  # says so where this or another name is claimed twice

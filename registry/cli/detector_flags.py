@@ -1,4 +1,4 @@
-"""Flags of a command that runs a detector: its configuration's and the chosen detector's own."""
+"""Flags of a command that runs a detector: those of its configuration and of the detector."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def configure_for_detectors(
 def _add_detector_flags(
     cls: type[Any], options: str, parser: CommandParser, argv: Sequence[str]
 ) -> None:
-    """Parse the command line a first time: which detector, hence which further flags."""
+    """Parse the command line once for the detector, which decides on further flags."""
     early = CommandParser(parser.prog, "")
     early.add_argument("--detector", default=argparse.SUPPRESS)
     early.add_argument("--config")

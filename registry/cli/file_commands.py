@@ -1,4 +1,4 @@
-"""What commands that score files have in common: their inputs, and how they end."""
+"""What commands that score files have in common: their inputs and their exit codes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def configure_for_files(parser: argparse.ArgumentParser, cls: type[Any], example
 def check_inputs(inputs: Sequence[Path]) -> None:
     """Raise a DataError if none of `inputs` exists, before a model is built.
 
-    One that is missing among others has a line of its own, and they go on.
+    If only some are missing, each has a line of its own and the others are scored.
     """
     if not inputs or any(os.path.exists(path) for path in inputs):  # noqa: PTH110 - raises nothing
         return

@@ -21,7 +21,7 @@ FILE_SCHEMA = 3  # another number means that a field has changed or gone
 def file_record(
     found: Prediction, *, audit: PartAudit | None, origin: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return all that is known of a file as plain data, null where something is absent.
+    """Return everything known of a file as plain data, null where something is absent.
 
     `audit` is dropped for a file without part scores; `origin` says what the scores come from.
     """

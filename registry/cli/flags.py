@@ -103,13 +103,13 @@ def given_flags(args: argparse.Namespace, cls: type[Any]) -> dict[str, Any]:
 
 
 def _heading(cls: type[Any], name: str) -> str:
-    """Return the heading of a field in `--help`: that of the class that it comes from."""
+    """Return the heading of a field in `--help`: that of the class that declares it."""
     owners = (base for base in cls.__mro__ if name in vars(base).get("__annotations__", {}))
     return next((str(vars(base)["heading"]) for base in owners if "heading" in vars(base)), "")
 
 
 def _add_fields(container: Callable[[str], Any], cls: type[Any], prefix: str) -> None:
-    """Add one flag for every field that can have one, in what `container` gives for its name."""
+    """Add a flag for every field that can have one, to what `container` returns for its name."""
     hints = typing.get_type_hints(cls)
     for each in dataclasses.fields(cls):
         how = _argument(hints[each.name])
@@ -125,7 +125,9 @@ def _add_fields(container: Callable[[str], Any], cls: type[Any], prefix: str) ->
 
 
 def _argument(annotation: Any) -> dict[str, Any] | None:
-    """Return how argparse takes a value of this type; None for --set and --config only."""
+    """Return how argparse reads a value of this type; None if only --set and --config can set
+    it.
+    """
     origin, members = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in {Union, types.UnionType}:
         return _argument(next(member for member in members if member is not type(None)))

@@ -18,14 +18,14 @@ __all__ = ["Terminated", "end_with_parent", "terminating", "worker_pool"]
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM: the process ends as it does on Ctrl-C."""
+    """SIGTERM: the process ends as on Ctrl-C."""
 
 
 @contextmanager
 def terminating() -> Iterator[None]:
-    """Raise Terminated on SIGTERM in the block, so that workers are ended and files removed.
+    """Raise Terminated on SIGTERM in the block, so that workers end and files are removed.
 
-    Only in the main thread, and where nobody has said already what SIGTERM does.
+    Only in the main thread, and if SIGTERM has no other handler yet.
     """
     mine = threading.current_thread() is threading.main_thread()
     if not mine or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
@@ -44,8 +44,8 @@ def worker_pool(
 ) -> Iterator[ProcessPoolExecutor]:
     """Start processes that call `begin(*arguments)` first; they end at once if the block fails.
 
-    Each waits at the end of a pipe whose other end is here, and ends when that is closed: by this
-    block, or by the system when this process is killed.
+    Each waits on a pipe from this process and ends when it is closed: by this block, or by the
+    system when this process is killed.
     """
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
@@ -69,7 +69,7 @@ def worker_pool(
 
 
 def end_with_parent() -> None:
-    """End a worker of another pool when the process that asked for it is gone."""
+    """End a worker of another pool when its parent process is gone."""
     import multiprocessing
 
     parent = multiprocessing.parent_process()

@@ -38,7 +38,7 @@ class VerdictLines:
         self._headed = False
 
     def text(self, found: Prediction, *more: str) -> str:
-        """Return the line of one file; in a pipe, the first comes below the column names."""
+        """Return the line of one file; in a pipe, the first one follows the column names."""
         if self._terminal:
             return _aligned(found, self._name, more)
         line = "\t".join([*verdict_cells(found), *map(one_line, more)])
@@ -72,7 +72,7 @@ def _word(found: Prediction) -> str:
 
 
 def line_notes(found: Prediction) -> list[str]:
-    """List what a reader of the line must know beside the verdict."""
+    """List what a reader of the line must know besides the verdict."""
     if found.score is None:
         return [one_line(str(found.error))]
     verdict, notes = found.verdict, []
@@ -80,6 +80,8 @@ def line_notes(found: Prediction) -> list[str]:
         notes.append(verdict.none)
     if verdict is not None and verdict.doubt:
         notes.append(verdict.doubt)
+    if verdict is not None and verdict.part_caution:
+        notes.append(verdict.part_caution)
     lost = "; ".join(f"{n} x {text}" for text, n in found.frame_errors.most_common())
     if lost:
         used = f"{found.frames_used} of {len(found.frames)}"

@@ -1,1 +1,1 @@
-"""What plugins and the host hand each other: data, backbones, detectors. Nothing is loaded."""
+"""What plugins and the host exchange: data, backbones, detectors. Nothing heavy is loaded."""

@@ -1,4 +1,4 @@
-"""What a backbone is, whoever wrote it; conventions as in `types`."""
+"""The protocol of backbones; conventions as in `types`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ __all__ = ["Backbone", "FineBackbone", "FreezableNetwork", "TrainableBackbone", 
 class Backbone(Protocol):
     """A network that turns face crops into embeddings, in eval mode.
 
-    `crop` can be set: the host does where frames are to be taken whole. Images come as float
-    tensors (B, 3, S, S), RGB in [0, 1]; the backbone applies its own mean and std. `weights_sha256`
-    identifies the weights; `mean_pooled` says that `embed` is the mean of `Features.map` over its
-    positions and nothing more (then maps of a linear head are closed-form).
+    `crop` can be set: the host does so when frames are to be taken whole. Images come as float
+    tensors (B, 3, S, S), RGB in [0, 1]; the backbone applies its own mean and std.
+    `weights_sha256` identifies the weights; `mean_pooled` says that `embed` is the mean of
+    `Features.map` over its positions and nothing more (then maps of a linear head are
+    closed-form).
     """
 
     name: str
@@ -48,7 +49,7 @@ class Backbone(Protocol):
 
 @runtime_checkable
 class FineBackbone(Protocol):
-    """A backbone that also gives a finer feature map, out of the same forward pass."""
+    """A backbone that also gives a finer feature map from the same forward pass."""
 
     def fine_features(self, images: torch.Tensor) -> Features:
         """Return `features(images)`, with `fine` of about S / 16, or None if `map` is that fine."""
@@ -57,10 +58,10 @@ class FineBackbone(Protocol):
 class TrainableNetwork(Protocol):
     """A torch module: images (B, 3, S, S), RGB in [0, 1], to logits (B, classes).
 
-    `head()` is the module that makes logits of embeddings; `weights()` the tensors by the names
-    under which `--weights FILE` of the same backbone reads them back. `with_map(images)` gives the
-    logits and a feature map (B, C, h, w) on the way to them, h about a sixteenth of S; a
-    ConfigError where there is none.
+    `head()` is the module that turns embeddings into logits; `weights()` are the tensors by the
+    names under which `--weights FILE` of the same backbone reads them. `with_map(images)` gives
+    the logits and an intermediate feature map (B, C, h, w), h about a sixteenth of S; a
+    ConfigError if there is none.
     """
 
     def head(self) -> torch.nn.Module: ...
@@ -72,7 +73,7 @@ class TrainableNetwork(Protocol):
 
 @runtime_checkable
 class FreezableNetwork(Protocol):
-    """A TrainableNetwork whose first stages can be kept as they are, norms included."""
+    """A TrainableNetwork whose first stages can be frozen, norms included."""
 
     def freeze(self, stages: int) -> None: ...
 

@@ -1,4 +1,4 @@
-"""What detectors and explainers are, whoever wrote them; conventions as in `types`."""
+"""The protocols of detectors and explainers; conventions as in `types`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 
 @runtime_checkable
 class Detector(Protocol):
-    """Scores face crops. One method is all that is required.
+    """Scores face crops. One method is enough.
 
     What else the host reads off a detector, if it is there, is declared in `DescribedDetector`.
     """
@@ -41,7 +41,7 @@ class Detector(Protocol):
 
 @runtime_checkable
 class EmbeddingDetector(Protocol):
-    """A detector whose costly half can be cached: `score(x) == score_embeddings(embed(x))`.
+    """A detector whose expensive half can be cached: `score(x) == score_embeddings(embed(x))`.
 
     Detectors with equal `encoder` share embeddings, so a second one costs no forward pass.
     """
@@ -86,7 +86,7 @@ class LocalDetector(Protocol):
 
 @runtime_checkable
 class CalibratedDetector(Protocol):
-    """A detector whose fit stored its scores of real faces that it was not trained on."""
+    """A detector whose fit stored its scores of real faces that were not used in training."""
 
     def score(self, crops: Sequence[Crop]) -> Scores: ...
 
@@ -109,7 +109,7 @@ class QualityCalibratedDetector(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorContext:
-    """What a detector is built from. `embedder` is None for a detector that needs no backbone."""
+    """What a detector is built from. `embedder` is None for a detector without a backbone."""
 
     embedder: Embedder | None
     options: Any
@@ -119,7 +119,7 @@ class DetectorContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitContext:
-    """What a detector is fitted on: real faces of the train and the val split, and where to write.
+    """What a detector is fitted on: real faces of the train and val splits, and where to write.
 
     `max_errors` is how many faces may fail to load: a fraction below 1, else a count. With
     `tensorboard` a fit that has something to show writes it for TensorBoard into `out`.
@@ -141,7 +141,7 @@ class FitContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitReport:
-    """What a fit left behind: the artefact, and tables to print, each (title, header, rows).
+    """The result of a fit: the artefact, and tables to print, each (title, header, rows).
 
     `findings` say in plain words what the tables show: a sentence for each, in their order.
     """

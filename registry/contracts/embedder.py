@@ -1,4 +1,4 @@
-"""Crops to embeddings: batches, device and precision around a backbone."""
+"""Turn crops into embeddings: batches, device and precision around a backbone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PRECISIONS = ("float32", "bfloat16", "float16")
 
 
 class Engine(Protocol):
-    """What computes a backbone's forward pass in the place of eager torch, in float32."""
+    """What computes a backbone's forward pass instead of eager torch, in float32."""
 
     name: str
 
@@ -34,11 +34,12 @@ class Engine(Protocol):
 class Embedder:
     """A backbone on its device, fed with uint8 crops.
 
-    `encoder` identifies everything that decides what an embedding is, but the machine; embeddings
-    of equal `encoder` may be shared. `bfloat16` and `float16` compute under autocast; results are
-    float32. With an `engine`, embeddings and maps are its; what needs gradients or hooks goes
-    through the backbone, in torch. With `on_smaller`, a batch that the device has no memory for is
-    computed in two halves and `batch_size` stays so; it is called with the new size.
+    `encoder` identifies everything that decides what an embedding is, but the machine;
+    embeddings of equal `encoder` may be shared. `bfloat16` and `float16` compute under autocast;
+    results are float32. With an `engine`, it computes embeddings and maps; whatever needs
+    gradients or hooks uses the backbone, in torch. With `on_smaller`, a batch that does not fit
+    into the device's memory is computed in two halves, `batch_size` stays halved, and
+    `on_smaller` is called with it.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Embedder:
 
     @property
     def backend(self) -> str:
-        """What computes embeddings, by the name that `--backend` has for it."""
+        """Name what computes embeddings, as `--backend` does."""
         if self.engine is not None:
             return self.engine.name
         return {"bfloat16": "bf16", "float16": "fp16"}.get(self.precision, "torch")
@@ -118,7 +119,7 @@ class Embedder:
     def _in_batches(
         self, compute: Callable[[NDArray[np.uint8]], T], images: NDArray[np.uint8]
     ) -> list[T]:
-        """Compute `batch_size` images at a time, fewer where memory runs out."""
+        """Compute `batch_size` images at a time, fewer if memory runs out."""
         found: list[T] = []
         start = 0
         while start < len(images):
@@ -179,5 +180,5 @@ def _array(tensor: torch.Tensor) -> NDArray[np.float32]:
 
 
 def _tensor(array: NDArray[np.uint8] | NDArray[np.float32]) -> torch.Tensor:
-    """Return the array as a tensor; torch wants it contiguous and writable."""
+    """Return the array as a contiguous and writable tensor, as torch requires."""
     return torch.from_numpy(np.require(array, requirements=("C", "W")))

@@ -1,4 +1,4 @@
-"""Where weights come from. By itself, because what plugins register holds it: no more is loaded."""
+"""The origin of weights; a module of its own, as plugins register such records at import."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Training"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """One thing the weights were trained on; `task` says whether to tell forgeries apart."""
+    """One thing that weights were trained on; `task` says whether it was to detect forgeries."""
 
     dataset: str
     task: Literal["forgery", "recognition", "unknown"]

@@ -1,4 +1,4 @@
-"""What the host reads off a detector beside its methods; every trait may be left out."""
+"""What the host reads off a detector besides its methods; every trait is optional."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ __all__ = ["DescribedDetector", "DetectorTraits", "traits_of"]
 
 @runtime_checkable
 class DescribedDetector(Protocol):
-    """A detector that says all there is to know of it; any of these attributes may be missing.
+    """A detector with every trait that the host reads; any of these attributes may be missing.
 
-    What a missing one stands for are the defaults of `DetectorTraits`.
+    `DetectorTraits` has the defaults of missing ones.
     """
 
     @property
@@ -30,16 +30,16 @@ class DescribedDetector(Protocol):
 
     @property
     def vote_variants(self) -> frozenset[str]:
-        """Name the variants whose video score is a majority of part scores instead of a mean."""
+        """Name the variants whose video score is a majority of part scores, not a mean."""
 
     @property
     def explained_by(self) -> str:
-        """Name the explainer that draws its maps unless another is named."""
+        """Name the explainer that draws its maps by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorTraits:
-    """The traits of a detector, with what stands for those that it does not have."""
+    """The traits of a detector, with defaults for those that it does not have."""
 
     head_kind: str = "own"
     trained_on: tuple[str, ...] = ()

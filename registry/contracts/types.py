@@ -167,7 +167,8 @@ class Features:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """What a detector says of B crops; every array is (B,) float64 in [0, 1], higher = more fake.
+    """A detector's scores for B crops; every array is (B,) float64 in [0, 1], higher = more
+    fake.
 
     `regions` are scores of face parts by name; `variants` are other scores for the same crops, each
     reported as a block of its own (the bare head, other fusions). NaN is never a score.
@@ -180,7 +181,7 @@ class Scores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Why a crop was scored as it was.
+    """What a crop's score is based on.
 
     `maps` are (h, w) float arrays by target ("face" or a part), signed and on one absolute scale;
     `regions` are numbers by part; `references` are real faces by part to be looked at beside the
@@ -197,7 +198,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataOptions:
-    """What a user may say of data beside its name; a reader takes what concerns it.
+    """What a user may specify about data besides its name; a reader uses what concerns it.
 
     `data_root` is the folder that relative paths start from, `json_dir` the folder of index files;
     `compression` is a level such as c23, None for the data's default; `path_map` rewrites starts of
@@ -216,7 +217,7 @@ class DataOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetRequest:
-    """What was asked for: the registered name (or the part after `kind:`), a root, a split."""
+    """What was requested: the registered name (or the part after `kind:`), a root, a split."""
 
     name: str
     root: Path | None
@@ -226,7 +227,7 @@ class DatasetRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """How many of the files that an index lists under a label are there."""
+    """How many of the files that an index lists under a label exist."""
 
     label: str
     found: int
@@ -235,7 +236,7 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoIndex:
-    """Videos, and what their reader has to say of them; a reader may return it for plain videos.
+    """Videos, with notes of their reader; a reader may return it instead of plain videos.
 
     `resolved` counts listed files by label; `notes` are sentences for the reader of a result;
     `part_of` names the data set that these videos are a part of, where it has another name.

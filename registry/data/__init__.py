@@ -1,1 +1,1 @@
-"""From the name of a data set to videos, frames and pixels. Nothing of faces."""
+"""From the name of a data set to videos, frames and pixels; nothing about faces."""

@@ -1,4 +1,4 @@
-"""An image after a video codec: as a lone key frame, or as one of a few moving frames."""
+"""Code an image with a video codec: as a single key frame, or as one of a few moving frames."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def video_frame(image: Image, coding: Coding) -> Image:
 
 
 def _frames(image: Image, motion: Motion | None) -> tuple[list[Image], int]:
-    """Return the frames to code, and which of them is the image."""
+    """Return the frames to code, and the position of the image among them."""
     if motion is None:
         return [image], 0
     return [_moved(image, motion, at - motion.at) for at in range(motion.frames)], motion.at
@@ -89,7 +89,7 @@ def _moved(image: Image, motion: Motion, steps: int) -> Image:
 
 
 def _decoded(images: Sequence[Image], coding: Coding) -> list[av.VideoFrame]:
-    """Decode frames as shown, one for each of `images`."""
+    """Decode the frames in display order, one for each of `images`."""
     encoder = cast(VideoCodecContext, av.CodecContext.create(_ENCODERS[coding.codec], "w"))
     encoder.height, encoder.width = images[0].shape[:2]
     encoder.pix_fmt, encoder.time_base = "yuv420p", _RATE

@@ -1,4 +1,4 @@
-"""Video files opened: which of their streams is the film, and whether the file is whole."""
+"""Open video files: choose the stream to show, and tell whether the file is complete."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def open_container(path: Path) -> InputContainer:
 
 
 def film_of(container: InputContainer, path: Path) -> VideoStream:
-    """Return the stream that players show, set up to report damage instead of hiding it.
+    """Return the stream that players show, set to report damage instead of hiding it.
 
-    Pictures that stand for the file (covers, thumbnails) are none. Of several streams one with more
-    than one frame comes first, then one that is marked as default, then the larger one. A DataError
-    where there is none, or no decoder for it.
+    Cover pictures and thumbnails do not count. Among several streams one with more than one
+    frame comes first, then one marked as default, then the larger one. A DataError if there is
+    none, or no decoder for it.
     """
     streams = [each for each in container.streams.video if not _stands_for_file(each)]
     if len(streams) > 1 or (streams and container.streams.audio and _is_picture(streams[0])):
@@ -68,9 +68,7 @@ def film_of(container: InputContainer, path: Path) -> VideoStream:
 
 
 def is_cut_short(path: Path) -> bool:
-    """Say whether the file ends before it says that it does; for some containers nobody can
-    tell.
-    """
+    """Say whether the file ends earlier than it declares; unknown for some containers."""
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(12)
@@ -145,7 +143,7 @@ def _why_not_opened(path: Path, error: Exception) -> str:
 
 
 def _riff_ends(file: BinaryIO) -> Iterator[int]:
-    """Yield the end of each chunk of the top level: AVI, in one or several parts."""
+    """Yield the end of each top-level chunk: AVI, in one or several parts."""
     at = 0
     for _ in range(_MOST_STEPS):
         file.seek(at)
@@ -161,7 +159,7 @@ def _riff_ends(file: BinaryIO) -> Iterator[int]:
 
 
 def _box_ends(file: BinaryIO) -> Iterator[int]:
-    """Yield the end of each box of the top level: MP4, MOV, 3GP, in fragments or not."""
+    """Yield the end of each top-level box: MP4, MOV, 3GP, fragmented or not."""
     at = 0
     for _ in range(_MOST_STEPS):
         file.seek(at)
@@ -178,7 +176,7 @@ def _box_ends(file: BinaryIO) -> Iterator[int]:
 
 
 def _tag_ends(file: BinaryIO) -> Iterator[int]:
-    """The end of each tag with the four bytes behind it that repeat its length: FLV."""
+    """Yield the end of each tag, with the four bytes after it that repeat its length: FLV."""
     file.seek(5)
     at = int.from_bytes(file.read(4), "big") + 4
     for _ in range(_MOST_STEPS):
@@ -191,7 +189,7 @@ def _tag_ends(file: BinaryIO) -> Iterator[int]:
 
 
 def _page_ends(file: BinaryIO) -> Iterator[int]:
-    """The end of each page: Ogg."""
+    """Yield the end of each page: Ogg."""
     at = 0
     for _ in range(_MOST_STEPS):
         file.seek(at)
@@ -204,7 +202,7 @@ def _page_ends(file: BinaryIO) -> Iterator[int]:
 
 
 def _transport_ends(file: BinaryIO, size: int) -> Iterator[int]:
-    """The end of the last packet of a transport stream: TS (188 bytes each), M2TS (192)."""
+    """Yield the end of the last packet of a transport stream: TS (188 bytes each), M2TS (192)."""
     file.seek(0)
     start = file.read(3 * 192)
     for length, sync in ((188, 0), (192, 4)):

@@ -1,4 +1,4 @@
-"""The frames of an open video in the order in which they are shown."""
+"""The frames of an open video in display order."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _PATIENCE = 1000  # packets within which a film must have a key frame, or is rea
 
 
 def decoded(container: InputContainer, film: VideoStream, path: Path) -> Iterator[VideoFrame]:
-    """Yield every frame that is shown, in order; a DataError in place of the first damaged one.
+    """Yield every displayed frame, in order; raise a DataError at the first damaged one.
 
-    A film may be a cut out of a longer one. Then frames that lean on what was cut off come before
-    the first key frame, or are shown before it: they are left out, as players do.
+    A video may be cut out of a longer one. Frames that depend on what was cut off are stored or
+    shown before the first key frame: they are left out, as in players.
     """
     import av
 
@@ -53,10 +53,11 @@ def decoded(container: InputContainer, film: VideoStream, path: Path) -> Iterato
 
 
 def first_presented(path: Path) -> int | None:
-    """Return when the first frame of a film is shown, in units of its stream; None if it is
+    """Return when the first frame of a video is shown, in units of its stream; None if it is
     damaged.
 
-    A decoder that is not told to report damage leaves out what leans on frames that were cut off.
+    A decoder that does not report damage leaves out frames that depend on others that were cut
+    off.
     """
     import av
 
@@ -88,10 +89,10 @@ def from_first_key(packets: Iterator[Packet[VideoStream]]) -> Iterator[Packet[Vi
 
 
 class _UntimedStart:
-    """As `_Start`, where frames have no times: by what the packets themselves say of H.264.
+    """As `_Start`, for frames without times: by what the H.264 packets themselves say.
 
-    Right after a key frame that is no new start, B-frames lean on what comes before it. Decoders
-    may tell of one when they are given the packet after it.
+    Right after a key frame that is not a fresh start, B-frames depend on what comes before it.
+    Decoders may report one only with the packet after it.
     """
 
     def __init__(self) -> None:
@@ -113,9 +114,9 @@ class _UntimedStart:
 
 
 class _Start:
-    """The packets at the start of a film, as long as they may lean on frames that are not there.
+    """The packets at the start of a video, while they may depend on missing frames.
 
-    Such are those that come before the first frame that is shown, and the first one after it.
+    These are the packets before the first displayed frame, and the first one after it.
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a file says of itself: size, codec, JPEG quality, date, camera, Content Credentials."""
+"""What a file declares: size, codec, JPEG quality, date, camera, Content Credentials."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _LONGEST = 100  # letters of what a file says
 
 
 def file_facts(path: Path) -> dict[str, str]:
-    """Collect facts by name, in the order in which they are read; what is missing is left out.
+    """Collect facts by name, in the order in which they are read; missing ones are left out.
 
-    Nothing of this is proof: whoever changes a picture can write whatever he likes.
+    None of this is proof: whoever changes a picture can write any of it.
     """
     found: dict[str, str] = {}
     if not path.is_file():  # a pipe would never end
@@ -42,10 +42,10 @@ def file_facts(path: Path) -> dict[str, str]:
 
 
 def jpeg_quality(table: Any) -> int:
-    """Estimate the quality (1 to 100) of libjpeg whose luminance table is nearest to these 64
+    """Estimate libjpeg's quality (1 to 100) whose luminance table is nearest to these 64
     numbers.
 
-    Other programs have tables of their own, and the nearest says how coarse theirs is.
+    Other programs use their own tables; the nearest then tells how coarse theirs are.
     """
     steps = np.sort(np.asarray(table, np.float64))
     standard = np.asarray(_LUMINANCE, np.float64)
@@ -99,7 +99,7 @@ def _film(path: Path) -> dict[str, str]:
 
 
 def _credentials(path: Path) -> dict[str, str]:
-    """Say whether there is a C2PA manifest; it is not checked."""
+    """Say whether there is a C2PA manifest; it is not verified."""
     with path.open("rb") as file:
         head = file.read(_SEARCHED)
     there = b"jumb" in head and b"c2pa" in head

@@ -1,4 +1,4 @@
-"""How many frames a video file shows, and when."""
+"""Count the frames that a video file shows, and find when it shows them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class PresentedFrames:
     times: NDArray[np.float64] | None = None
 
     def second(self, number: int) -> float | None:
-        """Return when a frame is shown, the first one at 0; None if that is not known."""
+        """Return when a frame is shown, counted from the first; None if that is unknown."""
         if self.times is None or number >= len(self.times):
             return None
         return float(self.times[number] - self.times[0])
@@ -49,7 +49,7 @@ class PresentedFrames:
 def find_frames(path: Path) -> PresentedFrames:
     """Find the frames of a video file, without decoding it wherever that is exact.
 
-    One that cannot be opened counts one frame: reading it says why.
+    A file that cannot be opened counts as one frame: reading it gives the reason.
     """
     try:
         with open_container(path) as container:
@@ -74,7 +74,7 @@ class _Found:
     broken: bool = False
 
     def counted(self, packets: Iterable[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:
-        """Yield the packets as they are, noting each."""
+        """Yield the packets unchanged, and take note of each."""
         for packet in packets:
             self.broken |= packet.is_corrupt
             self.stored += _is_presented(packet)
@@ -103,7 +103,7 @@ def _found(container: InputContainer, film: VideoStream, path: Path) -> _Found:
 
 
 def _in_packets(container: InputContainer, film: VideoStream, path: Path) -> _Found:
-    """Count the packets that are to be shown, less those that a decoder drops at the start."""
+    """Count the displayed packets, without those that a decoder drops at the start."""
     import av
 
     found = _Found()
@@ -142,7 +142,7 @@ def _in_decoded(path: Path) -> _Found:
 
 
 def _missing(container: InputContainer, film: VideoStream, found: _Found, path: Path) -> int:
-    """Count how many frames the file should have besides those that were found."""
+    """Count the frames that the file should have besides those found."""
     cut = is_cut_short(path)
     if "mp4" in container.format.name and found.stored and film.frames:  # the header lists all
         listed = sum(entry.size > 0 and not entry.is_discard for entry in film.index_entries)

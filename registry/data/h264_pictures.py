@@ -1,4 +1,4 @@
-"""What a packet of H.264 holds, by the few bits at the start of its slices."""
+"""What an H.264 packet holds, by the first bits of its slices."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def is_b_picture(packet: bytes) -> bool:
 
 
 def _units(packet: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield type and first bytes of each unit behind a start code; none in packets without them."""
+    """Yield type and first bytes of each unit after a start code; none in packets without them."""
     for found in _UNIT.finditer(packet):
         yield found[1][0] & 31, found[2]
 
 
 def _slice_type(start: bytes) -> int:
-    """Return the second of the numbers at the start of a slice; -1 where it is cut off."""
+    """Return the second number at the start of a slice; -1 if it is cut off."""
     bits = "".join(f"{byte:08b}" for byte in start)
     at = value = -1
     for _ in range(2):

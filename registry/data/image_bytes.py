@@ -1,4 +1,4 @@
-"""Encoded images that decode although they are damaged, found before they are decoded.
+"""Find encoded images that decode although they are damaged, before they are decoded.
 
 Decoders make up what is missing, and say so on standard error at most.
 """
@@ -32,11 +32,11 @@ _EXIF_STARTS = (b"II*\0", b"MM\0*")
 
 
 class DamagedImageError(DataError):
-    """What is wrong with the bytes of an image, without the name of its file."""
+    """What is wrong with the bytes of an image, without the file's name."""
 
 
 def plain_jpeg(data: bytes) -> NDArray[np.uint8] | None:
-    """Decode a JPEG with nothing to mend, no EXIF and usual colours as RGB (H, W, 3); else None.
+    """Decode a JPEG that needs no repair or EXIF, in usual colours, as RGB (H, W, 3); else None.
 
     One pass gives the pixels, which are those of OpenCV, and says whether there was a warning.
     """
@@ -55,10 +55,11 @@ def plain_jpeg(data: bytes) -> NDArray[np.uint8] | None:
 
 
 def checked_jpeg(data: bytes) -> bytes:
-    """Return the JPEG as a decoder takes it without a warning; a DamagedImageError if it cannot.
+    """Return the JPEG in a form that decodes without a warning; a DamagedImageError if
+    impossible.
 
-    One that only lacks its end marker gets it, zeros before that marker go, and values of the
-    header that mean nothing become the usual ones: all these are whole.
+    A missing end marker is added, zeros before it are removed, and meaningless values in the
+    header become the usual ones: such images are complete.
     """
     ended = data.find(_END, _scan_start(data)) >= 0
     whole = data if ended else data + _END
@@ -80,7 +81,8 @@ def checked_jpeg(data: bytes) -> bytes:
 
 
 def checked_png(data: bytes) -> bytes:
-    """Return the PNG with what its picture needs; a DamagedImageError if a checksum does not match.
+    """Return the PNG with the chunks that its pixels need; a DamagedImageError for a wrong
+    checksum.
 
     Other chunks (colour profiles, texts, times) are left out: pixels do not depend on them, and the
     library warns of many. One that only lacks its end chunk gets it.
@@ -99,7 +101,7 @@ def checked_png(data: bytes) -> bytes:
 
 
 def _warning(data: bytes) -> str:
-    """Return the first warning or error of libjpeg; empty without one."""
+    """Return the first warning or error of libjpeg; empty if there is none."""
     import simplejpeg
 
     try:
@@ -119,7 +121,7 @@ def _scan_start(data: bytes) -> int:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield place and marker of each segment of the header, up to the first scan."""
+    """Yield position and marker of each header segment, up to the first scan."""
     at = 2
     while at + 4 <= len(data) and data[at] == _FILL:
         marker = data[at + 1]

@@ -1,4 +1,4 @@
-"""Image files to uint8 RGB, or the reason why not."""
+"""Read image files as uint8 RGB, or report why that is impossible."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _HEARD += tuple(b"P%d" % number + space for number in range(1, 7) for space in (
 def read_image(path: Path, most: int = MOST_PIXELS) -> NDArray[np.uint8]:
     """Read an image as uint8 RGB (H, W, 3), upright as its orientation says.
 
-    Greyscale becomes three equal channels, alpha is dropped, 16 bits keep their upper eight and
-    CMYK is converted without a colour profile; of an animation the first frame is taken. A
-    DataError says what is wrong with the file, also with one that a decoder would mend by guessing,
-    or of more than `most` pixels.
+    Greyscale becomes three equal channels, alpha is dropped, of 16 bits the upper eight are
+    kept, and CMYK is converted without a colour profile; of an animation the first frame is
+    taken. A DataError says what is wrong with the file, also if a decoder would repair it by
+    guessing, or if it has more than `most` pixels.
     """
     data = _read_bytes(path)
     decode = next((found for is_kind, found in _DECODERS if is_kind(data)), None)
@@ -81,7 +81,7 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _opencv(data: bytes) -> NDArray[np.uint8]:
-    """Decode with OpenCV and EXIF's orientation; a DamagedImageError if it fails."""
+    """Decode with OpenCV and apply EXIF's orientation; a DamagedImageError if it fails."""
     _set_log_level(_SILENT)  # it knows of no file
     image = _decoded(data)
     if image is None:
@@ -96,7 +96,7 @@ def _set_log_level(level: int) -> None:
 
 
 def _opencv_heard(data: bytes) -> NDArray[np.uint8]:
-    """Decode with a library below OpenCV that goes on after damage and only says so."""
+    """Decode with a library below OpenCV that continues after damage and only reports it."""
     with caught_lines(_is_of_library) as lines:
         _set_log_level(_WARNING)
         try:
@@ -145,9 +145,7 @@ def _webp(data: bytes) -> NDArray[np.uint8]:
 
 
 def _avif(data: bytes) -> NDArray[np.uint8]:
-    """Decode AVIF: OpenCV refuses damaged ones and knows no orientation; Pillow does the other
-    half.
-    """
+    """Decode AVIF: OpenCV rejects damaged files, Pillow knows the orientation."""
     from PIL import Image
 
     image = _opencv(data)
@@ -183,7 +181,7 @@ def _pillow(data: bytes) -> NDArray[np.uint8]:
 
 
 def _first_words(error: Exception) -> str:
-    """Return an error's words without the address of an object in memory, which differs in each
+    """Return an error's words without the memory address of an object, which differs in each
     run.
     """
     return _OBJECT.sub("", str(error))

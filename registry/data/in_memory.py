@@ -1,4 +1,4 @@
-"""Pictures that a program holds, as files that every reader takes."""
+"""Write pictures that a program holds to files, which every reader accepts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def as_files(inputs: Iterable[Picture]) -> Iterator[Mapping[Path, str]]:
 
 
 def _flat(inputs: Iterable[Picture]) -> Iterator[str | Path | np.ndarray[Any, Any]]:
-    """Yield paths and arrays alone, in order."""
+    """Yield single paths and arrays, in order."""
     for each in inputs:
         if isinstance(each, (str, Path)):
             yield each

@@ -53,7 +53,7 @@ def find_index(
 ) -> VideoIndex:
     """Find the videos of `split` of the data set `name`: a path, a registered name, or `kind:NAME`.
 
-    Raises a BenchError where the name stands for nothing or for two things, or the split is empty.
+    Raises a BenchError if the name is unknown or ambiguous, or the split is empty.
     """
     try:
         spec, request = resolve_data(name, split, plugins)
@@ -96,7 +96,7 @@ def select_frames(video: Video, count: int, policy: FramePolicy = "linspace") ->
 
 
 def _chosen(presented: PresentedFrames, count: int, policy: FramePolicy) -> Sequence[int]:
-    """Return numbers of the frames that a policy takes, ascending."""
+    """Return the numbers of the frames that a policy takes, ascending."""
     total, times = presented.count, presented.times
     if policy in {"first", "all", "deepfakebench"}:
         return range(total if policy == "all" else min(count, total))
@@ -135,8 +135,7 @@ def _presented(path: Path) -> PresentedFrames:
 
 
 def data_fingerprint(videos: Iterable[Video]) -> str:
-    """Hash what the data is: ids, labels, file names and sizes, and the landmarks themselves
-    (sha256).
+    """Hash ids, labels, file names, sizes and the landmarks themselves (sha256).
 
     The same on every machine and in every order of videos; images are not read.
     """
@@ -154,7 +153,7 @@ def _line(video: Video) -> str:
 
 
 def _size(path: Path) -> int | None:
-    """Return bytes, or None for a missing file: reading it will be an error row of its own."""
+    """Return bytes, or None for a missing file: reading it gives a row with an error."""
     return file_size(path) if is_there(path) else None
 
 
@@ -166,7 +165,7 @@ def _digest(path: Path | None) -> str | None:
 
 
 def resolve_data(name: str, split: str, plugins: Plugins) -> tuple[DatasetSpec, DatasetRequest]:
-    """Return what reads the data set of this name, and what to ask of it; nothing is read."""
+    """Return the reader of the data set of this name, and the request for it; nothing is read."""
     specs: dict[str, DatasetSpec] = plugins.specs("dataset")
     path = Path(name).expanduser()
     if path.exists():
@@ -189,9 +188,7 @@ def resolve_data(name: str, split: str, plugins: Plugins) -> tuple[DatasetSpec, 
 
 
 def _check(videos: Sequence[Video], spec: DatasetSpec) -> None:
-    """Check what every reader owes: at least one frame per video, no id twice, methods with
-    names.
-    """
+    """Check that every video has a frame, ids are unique, and methods have names."""
     seen: set[tuple[str, str]] = set()
     for video in videos:
         key = (video.dataset, video.id)
@@ -218,7 +215,7 @@ def _check(videos: Sequence[Video], spec: DatasetSpec) -> None:
 
 
 def _is_text(video: Video) -> bool:
-    """Say whether every name can be written down: Linux allows any bytes in one."""
+    """Say whether every name is valid text: Linux allows any bytes in names."""
     names = [video.id, *(str(frame.path) for frame in video.frames), str(video.file or "")]
     try:
         "".join(names).encode()

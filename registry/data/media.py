@@ -1,4 +1,4 @@
-"""Images and video files in folders, found by their names; what else lies there is counted."""
+"""Find images and video files in folders by their names; count the other files."""
 
 from __future__ import annotations
 
@@ -28,16 +28,15 @@ _LISTED = 8  # suffixes that a note names
 
 
 def natural(text: str) -> list[str | int]:
-    """Return a sort key with the numbers in a name as numbers: frame2 before frame10."""
+    """Return a sort key that treats numbers in a name as numbers: frame2 before frame10."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", text)]
 
 
 def find_media(inputs: Iterable[Path]) -> dict[Path, str]:
     """List every file of `inputs` once and in order, with what is known to be wrong ("": nothing).
 
-    A folder stands for the images and videos in it and in its folders, but for hidden ones and for
-    folders behind links. What is no folder is taken for a file of a known kind: reading it will
-    tell.
+    A folder stands for the images and videos in it and in its sub-folders, except hidden ones
+    and linked folders. Anything else counts as a file of a known kind: reading it will show.
     """
     found: dict[Path, str] = {}
     for path in inputs:
@@ -47,7 +46,7 @@ def find_media(inputs: Iterable[Path]) -> dict[Path, str]:
 
 
 def unread_notes(folders: Iterable[Path]) -> list[str]:
-    """Return a sentence that counts, by suffix, what is not read of the files in folders, or none.
+    """Return a sentence that counts, by suffix, the files in folders that are not read, if any.
 
     Hidden files, and folders that are hidden or behind links, are not looked at.
     """
@@ -61,7 +60,7 @@ def unread_notes(folders: Iterable[Path]) -> list[str]:
 
 
 def animation_notes(files: Iterable[Path]) -> list[str]:
-    """Return a sentence that counts the files of which only the first frame is read, or none."""
+    """Return a sentence that counts the files of which only the first frame is read, if any."""
     animated = Counter(path.suffix.lower() for path in files if path.suffix.lower() == _ANIMATED)
     return (
         [f"only the first frame of an animation is read: {_counted(animated)}"] if animated else []
@@ -112,7 +111,7 @@ def _visible(names: Iterable[str]) -> list[str]:
 
 
 def _counted(suffixes: Counter[str]) -> str:
-    """Return `3 .txt, 1 .json`, the most frequent first."""
+    """Format counts, the most frequent first: `3 .txt, 1 .json`."""
     named = suffixes.most_common(_LISTED)
     cells = [f"{count} {suffix or 'without a suffix'}" for suffix, count in named]
     rest = suffixes.total() - sum(count for _, count in named)

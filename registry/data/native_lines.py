@@ -1,4 +1,4 @@
-"""What C libraries write to standard error, which knows of no file: caught, to be told with it."""
+"""Catch what C libraries write to standard error, to report it with the file it concerns."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ _lock = threading.Lock()  # the descriptor belongs to the whole process
 
 @contextmanager
 def caught_lines(is_caught: Callable[[str], bool]) -> Iterator[list[str]]:
-    """Yield a list that holds, after the block, the lines written meanwhile that `is_caught` takes.
+    """Yield a list that holds, after the block, the lines written meanwhile that `is_caught`
+    accepts.
 
-    One block at a time, the others wait. What else was written is passed on when the block ends.
+    Only one block runs at a time; others wait. All other output is passed on when the block
+    ends.
     """
     lines: list[str] = []
     with _lock, tempfile.TemporaryFile() as file:

@@ -1,4 +1,4 @@
-"""Everything that a run lacks, data sets included, in one list and before torch is loaded."""
+"""List everything that a run lacks, data sets included, before torch is loaded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["absent_data", "check_ready", "check_run"]
 
 
 def check_ready(config: ModelSettings) -> None:
-    """Raise a BenchError that lists all that `config` names and that is not there."""
+    """Raise a BenchError that lists everything that `config` names and that is missing."""
     plugins = load_plugins()
     check_run(choose(plugins, config), config, plugins)
 
@@ -27,7 +27,7 @@ def check_run(chosen: Chosen, config: ModelSettings, plugins: Plugins) -> None:
 
 
 def absent_data(config: ModelSettings, plugins: Plugins) -> Iterator[Absent]:
-    """Find data sets that are certainly not there; nothing is read, listed or downloaded."""
+    """Find data sets that are certainly missing; nothing is read, listed or downloaded."""
     for flag, name in named_data(config):
         try:
             fault = _fault(name, config, plugins)
@@ -46,7 +46,7 @@ def _sets(plugins: Plugins) -> dict[str, DatasetSpec]:
 
 
 def _fault(name: str, config: ModelSettings, plugins: Plugins) -> BenchError | None:
-    """Say why a data set is not there; None where it may be."""
+    """Say why a data set is missing; None if it may exist."""
     from registry.data.index import resolve_data  # loads numpy and OpenCV: only where it is asked
 
     spec, request = resolve_data(name, getattr(config, "split", "test"), plugins)

@@ -1,4 +1,4 @@
-"""What a configuration says of its data beside the names: roots, index files, path rewriting."""
+"""What a configuration says about data besides names: roots, index files, path rewriting."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["data_options", "resolved_lines"]
 
 
 def data_options(config: DataSettings) -> DataOptions:
-    """Collect the fields of a configuration as a reader of data takes them."""
+    """Collect the fields of a configuration that concern readers of data."""
     return DataOptions(
         data_root=_path(config.data_root),
         json_dir=_path(config.json_dir),
@@ -26,7 +26,9 @@ def data_options(config: DataSettings) -> DataOptions:
 
 
 def resolved_lines(found: Sequence[VideoIndex]) -> list[str]:
-    """Return one line per data set with an index: which share of what it lists exists, by label."""
+    """Return a line per data set with an index: which share of the listed files exists, by
+    label.
+    """
     lines = []
     for index in found:
         shares = ", ".join(

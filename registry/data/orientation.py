@@ -1,4 +1,6 @@
-"""The eight ways in which a picture can be stored: turned by quarters, mirrored or both."""
+"""The eight orientations in which a picture can be stored: rotated by quarter turns, mirrored,
+or both.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,9 @@ _ENTRIES = 9  # int32 of a 3x3 matrix by rows
 def apply_display_matrix(image: NDArray[np.uint8], matrix: bytes) -> NDArray[np.uint8]:
     """Turn the image (H, W, 3) as players show it.
 
-    `matrix` is FFmpeg's display matrix, nine int32 in the machine's byte order. For a turn by
-    another angle the nearest quarter is taken; one that is no turn (all zero) changes nothing.
+    `matrix` is FFmpeg's display matrix, nine int32 in the machine's byte order. Other angles are
+    rounded to the nearest quarter turn; a matrix that is not a rotation (all zero) changes
+    nothing.
     """
     entries = np.frombuffer(matrix, dtype=np.int32)
     if len(entries) != _ENTRIES:
@@ -33,7 +36,7 @@ def apply_display_matrix(image: NDArray[np.uint8], matrix: bytes) -> NDArray[np.
 
 
 def apply_exif(image: NDArray[np.uint8], orientation: object) -> NDArray[np.uint8]:
-    """Turn the image (H, W, 3) by EXIF's `orientation`, 1 to 8; anything else changes nothing."""
+    """Apply EXIF's `orientation`, 1 to 8, to the image (H, W, 3); anything else changes nothing."""
     if orientation not in _EXIF:
         return image
     swapped, right, down = _EXIF[orientation]

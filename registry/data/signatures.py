@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, whatever its name says."""
+"""Recognise a file by its first bytes, whatever its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How large a picture may be: a file of some kilobytes can stand for gigabytes of pixels."""
+"""Limit the size of pictures: a file of some kilobytes can expand to gigabytes of pixels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_PIXELS = 100_000_000  # more than any camera gives that faces are looked fo
 def check_image_size(data: bytes, path: Path, most: int) -> None:
     """Raise a DataError if the header of an image declares more than `most` pixels.
 
-    Nothing is decoded; of a format that Pillow does not know, decoding will tell.
+    Nothing is decoded; formats that Pillow does not know are checked when they are decoded.
     """
     from PIL import Image
 

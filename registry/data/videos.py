@@ -1,4 +1,4 @@
-"""Video files to single frames, uint8 RGB, or the reason why not.
+"""Read single frames of video files as uint8 RGB, or report why that is impossible.
 
 Frames are those that a player shows, numbered from 0 in the order in which it shows them, and
 decoded in that order: a seek finds key frames only, and by a time that is not exact in every
@@ -39,14 +39,12 @@ def is_video(path: Path) -> bool:
 
 
 def count_frames(path: Path) -> int:
-    """Count the frames that a player shows, and those that a file which is cut short should
-    have.
-    """
+    """Count the displayed frames, and those that a truncated file should have."""
     return find_frames(path).count
 
 
 class VideoCursor:
-    """Reads frames of one file after another, each file once as long as the numbers rise.
+    """Reads frames of one file after another; each file is read once while the numbers rise.
 
     Holds one open file and no frames; films of more than `most` pixels are refused. Not for use by
     two threads.
@@ -61,10 +59,11 @@ class VideoCursor:
         self._fault: str | None = None
 
     def read(self, path: Path, number: int) -> NDArray[np.uint8]:
-        """Frame `number` as uint8 RGB (H, W, 3), upright; a DataError if it cannot be had.
+        """Return frame `number` as uint8 RGB (H, W, 3), upright; a DataError if that is
+        impossible.
 
-        After the first frame that is damaged none can be had: most are coded as a difference to the
-        one before.
+        Frames after the first damaged one cannot be read: most are coded as a difference from
+        the one before.
         """
         if path != self._path or number < self._next:
             self._open(path)

@@ -1,1 +1,1 @@
-"""A detector from its name: backbone, artefact, options. It is not fitted or run here."""
+"""Build a detector from its name: backbone, artefact, options. It is not fitted or run here."""

@@ -1,4 +1,4 @@
-"""Which fitted artefact a detector runs with: given, or registered."""
+"""Find the fitted artefact that a detector runs with: given, or registered."""
 
 from __future__ import annotations
 

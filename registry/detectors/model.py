@@ -39,7 +39,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
-    """A backbone as it was loaded, and what was fitted for it."""
+    """A loaded backbone, and what was fitted for it."""
 
     embedder: Embedder
     artefact: Path
@@ -80,7 +80,7 @@ def build_context(
     fitted: Fitted | None = None,
     load: Load = build_embedder,
 ) -> DetectorContext:
-    """Collect what the chosen detector is built from; `fitted` where it was fitted just now."""
+    """Collect what the chosen detector is built from; `fitted` if it was fitted just now."""
     spec = chosen.detector
     embedder, artefact = _parts(chosen, config, fitted, load)
     options = resolve_options(None if spec.options is None else spec.options.load(), config.options)
@@ -90,8 +90,8 @@ def build_context(
 def _parts(
     chosen: Chosen, config: DetectorSettings, fitted: Fitted | None, load: Load
 ) -> tuple[Embedder | None, Path | None]:
-    """Load the backbone on its device, and find its artefact; None for what the detector does not
-    need.
+    """Load the backbone on its device, and find its artefact; None for what the detector does
+    not need.
     """
     if fitted is not None:
         return fitted.embedder, fitted.artefact
@@ -107,7 +107,7 @@ def build_model(
     fitted: Fitted | None = None,
     load: Load = build_embedder,
 ) -> Model:
-    """Build the chosen detector, ready to score; `fitted` where it was fitted just now.
+    """Build the chosen detector, ready to score; `fitted` if it was fitted just now.
 
     `load` gives the backbone, for callers that build several detectors on one.
     """
@@ -145,9 +145,7 @@ def _audit_readers(model: Model) -> Iterator[type[AuditSummary]]:
 
 
 def _audit_line(model: Model, config: DetectorSettings) -> str:
-    """Return the command that audits this very detector, and keeps the audit if it has an
-    artefact.
-    """
+    """Return the command that audits this detector, and keeps the audit if it has an artefact."""
     if not model.audits:
         return ""
     line = ["bench", model.audits[0].name, "--detector", model.spec.name]
@@ -172,8 +170,8 @@ def build_detector(spec: DetectorSpec, context: DetectorContext) -> Detector:
 
 
 def build_explainer(spec: ExplainerSpec, detector: Detector, options: Mapping[str, Any]) -> Explain:
-    """Build what explains a detector's scores; a ConfigError for a detector that it cannot
-    explain.
+    """Build the explainer of a detector's scores; a ConfigError if it cannot explain the
+    detector.
     """
     resolved = resolve_options(None if spec.options is None else spec.options.load(), options)
     arguments = (detector,) if resolved is None else (detector, resolved)

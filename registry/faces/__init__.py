@@ -1,1 +1,1 @@
-"""From a frame to the crops of its faces, and real faces to learn from. No network that scores."""
+"""From a frame to the crops of its faces, and real faces to learn from; no networks that score."""

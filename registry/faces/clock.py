@@ -1,4 +1,4 @@
-"""Where time goes: seconds by stage, from any number of threads."""
+"""Measure the seconds that each stage takes, over any number of threads."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["StageClock"]
 
 
 class StageClock:
-    """Seconds spent by stage, in the order in which stages were first met.
+    """Seconds spent by stage, in the order in which stages first ran.
 
-    Those of several threads are added up: together they may be more than what a clock on the wall
-    shows. Stages are not to be nested. `now` is the clock: on the wall, or of the process's work.
+    Seconds of several threads are added up, so that their sum may exceed the elapsed time.
+    Stages must not be nested. `now` is the clock: wall time or CPU time.
     """
 
     def __init__(self, now: Callable[[], float] = time.perf_counter) -> None:
@@ -24,7 +24,7 @@ class StageClock:
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
-        """Count what happens inside for `stage`, errors too."""
+        """Count the time of the block for `stage`, also if it fails."""
         started = self._now()
         try:
             yield
@@ -35,6 +35,6 @@ class StageClock:
 
     @property
     def spent(self) -> dict[str, float]:
-        """Return the seconds up to now."""
+        """Return the seconds by stage so far."""
         with self._lock:
             return dict(self._spent)

@@ -1,8 +1,8 @@
-"""What happens to frames on their way to a detector, in known doses: `bench eval --corrupt`.
+"""Damage frames in known doses before they reach a detector: `bench eval --corrupt`.
 
-Each corruption has five severities, as in ImageNet-C (Hendrycks and Dietterich, ICLR 2019). It acts
-on the decoded frame, or on the box of a face in it, before the crop is taken; what is random in it
-is drawn from the seed and the frame alone.
+Each corruption has five severities, as in ImageNet-C (Hendrycks and Dietterich, ICLR 2019). It
+acts on the decoded frame, or on the box of a face in it, before the crop is taken; its
+randomness depends on the seed and the frame alone.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ SEVERITIES = (1, 2, 3, 4, 5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corruption:
-    """One kind of damage: what its five `doses` are, in `unit`, and what it does.
+    """One kind of damage: its five `doses`, in `unit`, and what it does.
 
-    `image` gives an image from (image, dose, rng), `box` a face from (face, dose, rng); one of them
-    is there.
+    `image` gives an image from (image, dose, rng), `box` a face from (face, dose, rng); exactly
+    one of them is set.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Condition:
 
 
 def conditions(asked: Sequence[str]) -> tuple[Condition, ...]:
-    """Read what `--corrupt` was given: commas join; a name without severity stands for all five.
+    """Read the value of `--corrupt`: commas join; a name without severity stands for all five.
 
     ConfigError or UnknownNameError says what cannot be read.
     """
@@ -91,7 +91,7 @@ def conditions(asked: Sequence[str]) -> tuple[Condition, ...]:
 
 
 def the_condition(asked: Sequence[str]) -> Condition | None:
-    """Read the one condition of a run, None for none; ConfigError where there are several."""
+    """Read the one condition of a run, None for none; a ConfigError if there are several."""
     found = conditions(asked)
     if len(found) > 1:
         raise ConfigError(
@@ -127,7 +127,7 @@ def _known(name: str) -> str:
 
 
 def _rng(frame: Frame, seed: int, at: int) -> np.random.Generator:
-    """Seed by the frame's file name and number: where the data lies must not change a result."""
+    """Seed by the frame's file name and number: the data's location must not change results."""
     text = f"{frame.path.parent.name}/{frame.path.name}#{frame.index}"
     return np.random.default_rng([seed, at, *sha256(text.encode()).digest()])
 
@@ -165,7 +165,7 @@ def _gamma(image: Image, gamma: float, rng: np.random.Generator) -> Image:
 
 
 def _coded(coding: Coding, lowest: float, highest: float) -> Callable[..., Image]:
-    """Pass an image through a codec whose strength is given as a CRF."""
+    """Pass an image through a codec whose strength is a CRF."""
 
     def code(image: Image, crf: float, _rng: np.random.Generator) -> Image:
         return video_frame(image, replace(coding, strength=(crf - lowest) / (highest - lowest)))

@@ -84,7 +84,7 @@ def area(box: Box) -> float:
 
 
 def is_too_small(box: Box) -> bool:
-    """Say whether a box has fewer pixels on a side than a face can be seen in."""
+    """Say whether a side of a box has too few pixels to show a face."""
     return min(box[2] - box[0], box[3] - box[1]) < SMALLEST_FACE
 
 

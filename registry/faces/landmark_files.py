@@ -1,4 +1,4 @@
-"""Files of landmarks, read and held against the image that they are of."""
+"""Read files of landmarks, and check them against their images."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def read_landmarks(path: Path) -> NDArray[np.float32]:
 
 
 def _points(data: bytes, suffix: str) -> object:
-    """The array of a .npy file, or of the list `landmarks` in a sample's JSON."""
+    """Return the array of a .npy file, or of the list `landmarks` in a sample's JSON."""
     if suffix == ".json":
         return np.asarray(json.loads(data)["landmarks"], np.float64)
     return np.load(io.BytesIO(data), allow_pickle=False)

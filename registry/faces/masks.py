@@ -1,4 +1,4 @@
-"""Masks of what was changed in an image, cut as its faces are."""
+"""Masks of manipulated pixels, cropped as their faces are."""
 
 from __future__ import annotations
 

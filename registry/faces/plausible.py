@@ -1,4 +1,4 @@
-"""Coordinates that no face of an image can have, and what they look like instead."""
+"""Detect coordinates that cannot belong to a face in an image, and say what they look like."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["check_landmarks"]
 _INSIDE = 0.5  # share of the landmarks that must be in the image they are said to belong to
 _EYES, _OTHER_EYE, _MOUTH = slice(36, 42), slice(42, 48), slice(48, 68)  # of 68 and of 81 points
 _MIRRORED = -0.5  # sine of the angle from the line of the eyes to the mouth; 1 in a frontal face
-_WIDE = 0.15  # of the landmarks' longer side lie between the eyes of a face that is told apart
+_WIDE = 0.15  # share of the landmarks' longer side between the eyes of a recognisable face
 
 
 def check_landmarks(points: Points, shape: tuple[int, ...]) -> None:
@@ -52,7 +52,7 @@ def _fault(points: Points, shape: tuple[int, ...]) -> str:
 
 
 def _likeness(points: Points, shape: tuple[int, ...]) -> str:
-    """Say what landmarks outside an image look like, as far as that can be told."""
+    """Say what landmarks outside an image look like, as far as possible."""
     if fraction_inside(points[:, ::-1], shape) == 1 and _is_transposed(points):
         return ": they look like (y, x)"
     if points.min() >= 0:
@@ -62,7 +62,7 @@ def _likeness(points: Points, shape: tuple[int, ...]) -> str:
 
 
 def _is_transposed(points: Points) -> bool:
-    """Say whether x and y have changed places, which mirrors a face and lays it on its side.
+    """Say whether x and y are swapped, which mirrors a face and turns it on its side.
 
     A head that lies on its side is not mirrored, and a mirrored image stands upright.
     """

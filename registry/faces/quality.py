@@ -1,4 +1,4 @@
-"""How sharp a face is: by it, scores are compared with those of like faces.
+"""Measure how sharp a face is, so that scores are compared with those of similar faces.
 
 A detector says other things of a soft face than of a sharp one, whether forged or not. What a score
 means therefore depends on the quality of the image, and quality is measured on the very crop that

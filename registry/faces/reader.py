@@ -1,4 +1,4 @@
-"""A frame to its faces: where the box and the landmarks of each come from."""
+"""Find the faces of a frame: where the box and the landmarks of each come from."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ __all__ = [
 
 _CROP_FROM = ("auto", "landmarks", "detector", FRAME, FRAME_CUBIC)
 _LEAST_AREA = 0.5  # of the largest face's; smaller ones are bystanders (METHOD of SBI's inference)
-_OWN = {"_built", "clock"}  # what a pickled copy has anew
+_OWN = {"_built", "clock"}  # what a pickled copy builds again
 T = TypeVar("T")
 
 
@@ -116,7 +116,7 @@ class FaceReader:
         }
 
     def start_video(self) -> None:
-        """Say that the next frame that this thread reads follows on none that it has read."""
+        """Note that the next frame this thread reads does not follow the last one."""
         tracker = getattr(self._built, "tracker", None)
         if tracker is not None:
             tracker.restart()
@@ -148,7 +148,7 @@ class FaceReader:
         return image, [replace(face, box=landmark_box(_points(face))) for face in found]
 
     def read_one(self, frame: Frame) -> tuple[NDArray[np.uint8], Face]:
-        """Read the frame and its main face, which has landmarks: the data's where there are any."""
+        """Read the frame and its main face, with landmarks: those of the data if there are any."""
         image, faces = self.read(frame)
         given = [face for face in faces if face.landmarks is not None]
         if given:
@@ -158,8 +158,7 @@ class FaceReader:
         return image, self._with_landmarks(image, faces[0])
 
     def check(self) -> None:
-        """Raise a BenchError now, before any work, if the face detector that is needed lacks
-        something.
+        """Raise a BenchError now, before any work, if the face detector in use lacks something.
 
         Other values of `crop_from` than `detector` need one for some frames, or for none.
         """
@@ -167,7 +166,9 @@ class FaceReader:
             self._detector()
 
     def _check_asked_for(self, frame: Frame) -> None:
-        """Raise a DataError if landmarks are missing and no landmarker may make them up unasked."""
+        """Raise a DataError if landmarks are missing and no landmarker was requested to find
+        them.
+        """
         if not self._landmarker_asked_for:
             raise DataError(
                 f"there are no landmarks for {frame.path}; name a landmarker with"
@@ -197,9 +198,7 @@ class FaceReader:
         return cursor.read(frame.path, frame.index)
 
     def _detect(self, image: NDArray[np.uint8], frame: Frame) -> list[Face]:
-        """Return faces that can be seen, of at least half the largest one's area, the largest
-        first.
-        """
+        """Return the visible faces of at least half the largest one's area, the largest first."""
         detect = self._detector()
         with self.clock.measure("detect"):
             found = detect(image)
@@ -215,9 +214,7 @@ class FaceReader:
         return large
 
     def _detector(self) -> Callable[[NDArray[np.uint8]], list[Face]]:
-        """Return the detector of this thread; an error in it, or in building it, names its
-        package.
-        """
+        """Return this thread's detector; an error in it, or in building it, names its package."""
         spec, what = self._face_detector, f"face detector {self._face_detector.name!r}"
         build = spec.build if self._size is None else partial(spec.build, size=self._size)
         detect = self._own("detect", lambda: guarded(what, spec.source, build))
@@ -271,9 +268,7 @@ def build_reader(
     every_face: bool = False,
     track: bool = False,
 ) -> FaceReader:
-    """Build what turns a frame into faces with landmarks, after a condition that `--corrupt`
-    names.
-    """
+    """Build a reader of frames and their faces, after a condition that `--corrupt` names."""
     return FaceReader(
         chosen=chosen,
         condition=condition,
@@ -307,7 +302,7 @@ def reason_without_path(error: DataError, frame: Frame) -> str:
 
 
 def _attach(given: NDArray[np.float32] | None, faces: list[Face]) -> list[Face]:
-    """Return the faces; the one that the given landmarks lie on (by IoU of boxes) gets them."""
+    """Return the faces; the one under the given landmarks (by IoU of boxes) gets them."""
     if given is None:
         return faces
     box = landmark_box(given)

@@ -1,4 +1,4 @@
-"""Real faces to learn from, a train and a val split that share nobody, or to compare with."""
+"""Real faces: a train and a val split without common people, or faces to compare with."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def real_samples(videos: Sequence[Video], reader: FaceReader, split: str) -> lis
 
 
 def _announce(found: Sequence[VideoIndex]) -> None:
-    """Print what a reader had to say about the data, each thing once."""
+    """Print what readers report about the data, each message once."""
     notes = [f"note: {note}" for index in found for note in index.notes]
     for line in dict.fromkeys([*resolved_lines(found), *notes]):
         say(line)
@@ -79,7 +79,7 @@ def _key(video: Video) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaceSample:
-    """A frame to learn from; read when it is loaded."""
+    """A frame to learn from; it is read when it is loaded."""
 
     key: str
     identity: str
@@ -108,11 +108,11 @@ def samples(videos: Iterable[Video], reader: FaceReader) -> list[FaceSample]:
 
 
 def real_crops(data: str, policy: CropPolicy, count: int, *, quiet: bool = False) -> list[Crop]:
-    """Cut at most `count` real faces with landmarks from the data set `data`, of its val split
+    """Cut up to `count` real faces with landmarks from the data set `data`, from its val split
     first.
 
-    Data without splits gives any of its real faces. Faces that cannot be read are told of and left
-    out; a DataError where none is left.
+    Of data without splits any real faces are used. Faces that cannot be read are reported and
+    left out; a DataError if none is left.
     """
     found, failed = [], []
     chosen = _real_samples(data)[:count]
@@ -134,7 +134,7 @@ def real_crops(data: str, policy: CropPolicy, count: int, *, quiet: bool = False
 
 
 def _real_samples(data: str) -> list[FaceSample]:
-    """Return those of the splits that there are; the DataError of the last one where there is
+    """Return the samples of the existing splits; the DataError of the last split if there is
     none.
     """
     plugins = load_plugins()

@@ -1,7 +1,7 @@
-"""Faces of one frame after another, searched for where they were last.
+"""Find faces frame by frame, searching where they were last.
 
-What a search of every whole frame would add is looked for in a small copy of the frame: a face that
-was not there before, of a size that counts, brings back the search of the whole frame.
+Faces that only a search of the whole frame would add are looked for in a small copy of it: a new
+face of relevant size brings back the search of the whole frame.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ class FaceTracker:
         self.restart()
 
     def restart(self) -> None:
-        """Forget all faces: what comes is another video."""
+        """Forget all faces: another video begins."""
         self._faces: list[Face] = []
         self._strangers: list[Box] = []
         self._since = 0
 
     def __call__(self, frame: Image) -> list[Face]:
-        """The faces of the next frame, uint8 RGB (H, W, 3), with boxes in its pixels."""
+        """Return the faces of the next frame, uint8 RGB (H, W, 3), with boxes in its pixels."""
         image, scale = shrink(frame)  # as detectors do, so that windows have the scale they search
         faces = self._followed(image) if self._faces and self._since < EVERY else None
         self._since += 1
@@ -63,7 +63,7 @@ class FaceTracker:
         return [_times(face, scale) for face in faces]
 
     def _searched(self, image: Image) -> list[Face]:
-        """The faces of a whole frame, and what its small copy takes for one beside them."""
+        """Return the faces of a whole frame, and what its small copy takes for further ones."""
         self.searched += 1
         self._since = 0
         faces = self._detect(image)
@@ -73,7 +73,7 @@ class FaceTracker:
         return faces
 
     def _followed(self, image: Image) -> list[Face] | None:
-        """The faces of the last frame in this one; None where the whole frame must be searched."""
+        """Find the last frame's faces in this one; None if the whole frame must be searched."""
         glimpses = self._glimpses(image)
         if glimpses is None or any(
             _best(box, self._strangers) is None for box in self._unknown(glimpses)
@@ -89,7 +89,9 @@ class FaceTracker:
         return found
 
     def _glimpses(self, image: Image) -> list[Box] | None:
-        """Boxes in the small copy, in the frame's pixels; None where a copy would not be small."""
+        """Return boxes found in the small copy, in the frame's pixels; None if it would not be
+        small.
+        """
         import cv2
 
         scale = self._small / max(_sides(self._faces[0].box))
@@ -102,13 +104,13 @@ class FaceTracker:
         return [(x0 * across, y0 * down, x1 * across, y1 * down) for x0, y0, x1, y1 in there]
 
     def _unknown(self, glimpses: Sequence[Box]) -> list[Box]:
-        """Those of a size that counts that are none of the faces that are followed."""
+        """Return boxes of relevant size that match none of the followed faces."""
         known = [face.box for face in self._faces]
         least = SMALLEST_SHARE * area(known[0]) if known else 0.0
         return [box for box in glimpses if area(box) >= least and _best(box, known) is None]
 
     def _around(self, image: Image, box: Box) -> Face | None:
-        """The face at a place, searched for in a window around it; None where it is not whole."""
+        """Return the face at a place, found in a window around it; None if it is not whole."""
         x0, y0, x1, y1 = window = _window(box, image.shape)
         found = self._detect(np.ascontiguousarray(image[y0:y1, x0:x1]))
         faces = [_moved(face, x0, y0) for face in found]
@@ -119,7 +121,7 @@ class FaceTracker:
 
 
 def _large(faces: Sequence[Face]) -> list[Face]:
-    """Faces that are followed, the largest first."""
+    """Return the faces to follow, the largest first."""
     by_size = sorted(faces, key=lambda face: -area(face.box))
     return [
         face
@@ -129,7 +131,7 @@ def _large(faces: Sequence[Face]) -> list[Face]:
 
 
 def _best(box: Box, among: Sequence[Box]) -> Box | None:
-    """The box that is most likely of the same face, or None."""
+    """Return the box that most likely shows the same face, or None."""
     best = max(among, key=lambda other: iou(box, other), default=None)
     return best if best is not None and iou(box, best) >= _SAME else None
 
@@ -139,7 +141,7 @@ def _sides(box: Box) -> tuple[float, float]:
 
 
 def _window(box: Box, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """A face with what is around it, from one line of the grid to another, inside the image."""
+    """Return a window around a face, aligned to the grid and inside the image."""
     across, down = (MARGIN * side for side in _sides(box))
     left, top = (max(0, int(edge // _GRID) * _GRID) for edge in (box[0] - across, box[1] - down))
     right, bottom = (-int(-edge // _GRID) * _GRID for edge in (box[2] + across, box[3] + down))
@@ -147,7 +149,7 @@ def _window(box: Box, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
 
 
 def _is_cut(box: Box, window: tuple[int, int, int, int], shape: tuple[int, ...]) -> bool:
-    """Whether a face may go on beyond its window."""
+    """Say whether a face may continue beyond its window."""
     across, down = (_EDGE * side for side in _sides(box))
     x0, y0, x1, y1 = window
     return (

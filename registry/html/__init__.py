@@ -1,1 +1,1 @@
-"""Pages of HTML: escaped markup, one skeleton, one style sheet. Nothing of what stands on them."""
+"""HTML pages: escaped markup, one skeleton, one style sheet; no content."""

@@ -17,7 +17,7 @@ class Markup(str):
 
 
 def tag(name: str, /, *children: str, **attributes: str | float | bool | None) -> Markup:
-    """`<name attributes>children</name>`.
+    """Return `<name attributes>children</name>`.
 
     `class_` stands for `class` and `stroke_width` for `stroke-width`; None and False leave an
     attribute out, True gives it no value.
@@ -33,12 +33,12 @@ def tag(name: str, /, *children: str, **attributes: str | float | bool | None) -
 
 
 def table_head(names: Iterable[str]) -> Markup:
-    """`<thead>` with a heading over every column."""
+    """Return `<thead>` with a heading over every column."""
     return tag("thead", tag("tr", *(tag("th", name, scope="col") for name in names)))
 
 
 def joined(*children: str) -> Markup:
-    """Return the children one after the other, escaped where they are plain text."""
+    """Join the children; plain text is escaped."""
     return Markup(
         "".join(child if isinstance(child, Markup) else escape(child) for child in children)
     )

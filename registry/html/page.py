@@ -20,7 +20,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 def html_page(title: str, *body: str, style: str = "", script: str = "") -> str:
-    """Return a whole page: `body` under the look of all reports, `style` after it, `script` at its
+    """Return a whole page: `body` in the style of all reports, `style` after it, `script` at its
     end.
 
     No other script can run: the page names this one by its hash.
@@ -43,7 +43,7 @@ def html_page(title: str, *body: str, style: str = "", script: str = "") -> str:
 
 
 def picture_uri(image: NDArray[np.uint8], quality: int = 88) -> str:
-    """Return an RGB image (H, W, 3) as the address of a JPEG that is in the page itself.
+    """Return an RGB image (H, W, 3) as a JPEG in a data address.
 
     A layer (H, W, 4), RGBA, is a PNG, whatever the quality.
     """

@@ -1,1 +1,1 @@
-"""What plugins register, and how it is found by name. Nothing that uses it."""
+"""What plugins register, and how it is found by name; not how it is used."""

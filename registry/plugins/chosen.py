@@ -1,4 +1,4 @@
-"""What the names in a configuration stand for, looked up once, at the door of a task."""
+"""Look up what the names in a configuration stand for, once, at the start of a task."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenFaces:
-    """How faces are found in frames; `asked_for` says that landmarks were to come from this."""
+    """How faces are found in frames; `asked_for` says that landmarks were requested from it."""
 
     face_detector: FaceDetectorSpec
     landmarker: LandmarkerSpec
@@ -50,7 +50,7 @@ class ChosenBackbone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """A detector and what it is made of, read by and measured with.
+    """A detector and its parts: backbone, wrapper, readers of faces and metrics.
 
     `backbone` and `wrapper` are None where the detector needs none; `artefacts` are those that are
     registered for it, `audits` the commands that audit detectors, `packages` the versions of all
@@ -82,7 +82,7 @@ def choose(
     metrics: Sequence[str] = (),
     reporters: Sequence[str] = (),
 ) -> Chosen:
-    """Look up all that `config` names; a BenchError names the first that nothing has."""
+    """Look up everything that `config` names; a BenchError for the first unknown name."""
     detector: DetectorSpec = plugins.get("detector", config.detector)
     runs_on_one = detector.needs_backbone
     return Chosen(
@@ -106,9 +106,7 @@ def choose_backbone(plugins: Plugins, name: str) -> ChosenBackbone:
 
 
 def choose_faces(plugins: Plugins, config: FaceSettings) -> ChosenFaces:
-    """Look up face detector and landmarker; dlib's, of the size of the predictor, where none is
-    named.
-    """
+    """Look up face detector and landmarker; by default dlib's, of the predictor's size."""
     own = "dlib68" if config.landmarks is None else "dlib81"
     return ChosenFaces(
         face_detector=plugins.get("face_detector", config.face_detector),
@@ -118,7 +116,7 @@ def choose_faces(plugins: Plugins, config: FaceSettings) -> ChosenFaces:
 
 
 def _reporter(plugins: Plugins, name: str) -> ReporterSpec:
-    """Look up the reporter of a name; what it lacks is an error before a run."""
+    """Look up the reporter of a name; an error before a run if it lacks something."""
     spec: ReporterSpec = plugins.get("reporter", name)
     if spec.check is not None:
         guarded(f"reporter {name!r}", spec.source, spec.check)
@@ -126,7 +124,7 @@ def _reporter(plugins: Plugins, name: str) -> ReporterSpec:
 
 
 def _backbone_of(plugins: Plugins, config: ModelSettings) -> ChosenBackbone:
-    """Look up the backbone that `config` names; a ConfigError that lists all if it names none."""
+    """Look up the backbone of `config`; a ConfigError that lists all if it names none."""
     if config.backbone is None:
         raise ConfigError(
             f"detector {config.detector!r} needs a backbone; pass --backbone NAME."

@@ -1,8 +1,8 @@
 """Finds plugins through the entry-point group `bench`, loads each alone, and looks names up.
 
-A plugin that cannot be loaded is a `Failure` in the answer and hurts nobody else. Two settings in
-the environment: BENCH_DISABLE_PLUGINS=a,b leaves plugins out, BENCH_STRICT_PLUGINS=1 makes every
-failure and every conflict an error.
+A plugin that cannot be loaded becomes a `Failure` in the answer and does not affect others. Two
+settings in the environment: BENCH_DISABLE_PLUGINS=a,b leaves plugins out, BENCH_STRICT_PLUGINS=1
+makes every failure and every conflict an error.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _HOOKS = {f"bench_{kind}s": kind for kind in KINDS}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginInfo:
-    """A plugin that was loaded, and the hooks it implements."""
+    """A loaded plugin, and the hooks it implements."""
 
     name: str
     distribution: str
@@ -49,7 +49,7 @@ class PluginInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """What of a plugin could not be used, where it went wrong, and why.
+    """Which part of a plugin could not be used, where it failed, and why.
 
     `stage` is "entry points" (a package's list of them is damaged), "import", "hooks" (unknown
     names, wrong arguments), the hook that failed when it was called, "conflict" (two plugins, one
@@ -90,7 +90,7 @@ class Plugins:
         return {name: found[0] for name, found in self._claims[kind].items() if len(found) == 1}
 
     def conflicts(self, kind: str | None = None) -> tuple[Failure, ...]:
-        """Return one failure for each name that is claimed twice, of one kind or of all."""
+        """Return a failure for each name that is claimed twice, within one kind or across all."""
         return tuple(
             _conflict(each, name, found)
             for each in ([kind] if kind else KINDS)
@@ -145,9 +145,7 @@ def discover(*, disabled: Collection[str] = (), strict: bool = False) -> Plugins
 def load_module(
     module: Any, *, name: str = "", distribution: str = "", version: str = "", address: str = ""
 ) -> Plugins:
-    """Load what one plugin registers, or say why that fails; nothing that it does can raise
-    here.
-    """
+    """Load what one plugin registers, or say why that fails; nothing it does can raise here."""
     name = name or str(getattr(module, "__name__", module))
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
@@ -182,7 +180,7 @@ def kind_named(text: str) -> str:
 
 
 def _load(entry: PluginEntry) -> Plugins:
-    """Load what an entry point leads to; an interrupt passes, with the name of what was loading."""
+    """Load the target of an entry point; an interrupt passes, naming what was loading."""
     module, error = attempt(entry.name, entry.point.load)
     if error is not None:
         return _failed(entry.name, entry.distribution, "import", _describe(error))

@@ -1,4 +1,4 @@
-"""The entry points of installed packages, also of what is only half installed."""
+"""The entry points of installed packages, including half-installed ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginEntry:
-    """An entry point, with the name and version of its package; "" where they are not known."""
+    """An entry point, with the name and version of its package; "" if unknown."""
 
     name: str
     distribution: str
@@ -59,9 +59,9 @@ def find_entries(group: str) -> tuple[list[PluginEntry], list[tuple[str, Excepti
 def attempt(
     plugin: str, call: Callable[..., T], *args: Any
 ) -> tuple[T, None] | tuple[None, BaseException]:
-    """Run a plugin's code; return what it gives or raises, be it SystemExit or KeyboardInterrupt.
+    """Run a plugin's code; return what it returns or raises, including SystemExit.
 
-    Only where Ctrl-C was really pressed the KeyboardInterrupt passes, with the plugin's name.
+    A KeyboardInterrupt passes, with the plugin's name, only if Ctrl-C was really pressed.
     """
     with _interrupts() as was_interrupted:
         try:
@@ -95,13 +95,13 @@ def _interrupts() -> Iterator[Callable[[], bool]]:
 
 
 def _folder_name(distribution: importlib.metadata.Distribution) -> str:
-    """Return the name in `NAME-VERSION.dist-info`, which is there even without METADATA."""
+    """Return the name in `NAME-VERSION.dist-info`, which exists even without METADATA."""
     folder = getattr(getattr(distribution, "_path", None), "name", "")
     return re.sub(r"\.(dist|egg)-info$", "", folder).partition("-")[0]
 
 
 def _package(distribution: importlib.metadata.Distribution, folder: str) -> tuple[str, str]:
-    """Return name and version from the metadata, as far as there is any."""
+    """Return name and version from the metadata, as far as available."""
     try:
         known = distribution.metadata
         return str(known["Name"] or folder), str(known["Version"] or "")

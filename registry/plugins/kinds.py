@@ -1,4 +1,4 @@
-"""What kinds of things can be registered, and what a record of each kind must look like."""
+"""The kinds of things that can be registered, and the contract of a record of each kind."""
 
 from __future__ import annotations
 

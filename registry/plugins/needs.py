@@ -1,4 +1,6 @@
-"""What a detector still lacks before it can run: weights, artefacts; told all at once, no torch."""
+"""Find what a detector still lacks before it can run (weights, artefacts), all at once, without
+torch.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ __all__ = [
 
 # Weights that are no file: drawn, timm's own from its hub, or any others from there.
 RANDOM, PRETRAINED, HUB = "random", "pretrained", "hf-hub:"
-# Settings that the command which lacks nothing names by itself.
+# Settings that the complete command names anyway.
 _NAMED = {
     "backbone", "dataset", "detector", "fit_on", "train", "val", "weights", "wrap",
     "wrapper_artefact",
@@ -40,7 +42,7 @@ _SUFFIXES = (".safetensors", ".pth", ".pt", ".tar", ".bin", ".ckpt")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Need:
-    """One thing that is missing: the error that tells of it, and what the full command adds."""
+    """One missing thing: the error that describes it, and what the full command adds."""
 
     error: BenchError
     flags: tuple[str, ...] = ()
@@ -48,7 +50,7 @@ class _Need:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absent:
-    """Data that is not there: why, under which flag it was named, and how ("" for not at all).
+    """Missing data: why, under which flag it was named, and how ("" for not at all).
 
     A registered set `needs_root`: it keeps its name, and its folder is asked for.
     """
@@ -64,11 +66,11 @@ def check_needs(
     config: ModelSettings,
     absent: Callable[[], Iterable[Absent]] = tuple,
 ) -> None:
-    """Raise a BenchError that tells of everything missing: one sentence for one thing, else a list.
+    """Raise a BenchError for everything missing: one sentence for one thing, else a list.
 
-    Weights, the wrapper's artefact and the detector's; where one of these is missing, also the data
-    that `absent` finds. Opens no file and loads no torch; that a file holds something else is told
-    of when it is read.
+    Weights, the wrapper's artefact and the detector's; where one of these is missing, also the
+    data that `absent` finds. Opens no file and loads no torch; wrong contents of a file are
+    reported when it is read.
     """
     missing = [] if chosen.backbone is None else list(_missing(chosen, chosen.backbone, config))
     data = list(absent()) if missing else []
@@ -97,7 +99,7 @@ def _listed(number: int, error: BenchError) -> Iterator[str]:
 def find_weights(chosen: ChosenBackbone, weights: str | None) -> str | None:
     """Return `weights`, else the file in the folder for weights if it needs one, else None.
 
-    A ConfigError says which file is meant where none is there.
+    A ConfigError says which file is needed if there is none.
     """
     if weights is not None or not chosen.spec.needs_weights:
         return weights
@@ -108,7 +110,7 @@ def find_weights(chosen: ChosenBackbone, weights: str | None) -> str | None:
 
 
 def kept_places(chosen: ChosenBackbone) -> list[Path]:
-    """List where a weights file of the backbone may be in the folder for weights, first choice
+    """List where the backbone's weights file may be in the folder for weights, first choice
     first.
 
     Under its published names, or under the backbone's own.
@@ -156,9 +158,7 @@ def is_no_file(weights: str) -> bool:
 
 
 def _may_be_there(path: str) -> bool:
-    """Return False for a path of nothing; a path that cannot be checked is an error when it is
-    read.
-    """
+    """Return False for a path that does not exist; unreadable ones fail when they are read."""
     try:
         return Path(path).expanduser().exists()
     except (OSError, RuntimeError, ValueError):
@@ -166,7 +166,7 @@ def _may_be_there(path: str) -> bool:
 
 
 def wrapper_file(config: ModelSettings) -> Path:
-    """Return what the wrapper of `config` is made with; a BenchError if none is named or found."""
+    """Return the artefact for the wrapper of `config`; a BenchError if none is named or found."""
     if config.wrapper_artefact is None:
         raise ConfigError(
             f"--wrap {config.wrap} needs what it wraps with; pass {_wrapper_flag(config)} DIR, the"
@@ -207,7 +207,7 @@ def _of_detector(
 
 
 def how_to_fit(config: DetectorSettings, weights_sha256: str = "") -> tuple[str, ...]:
-    """Return lines that say that no artefact was fitted for a backbone, and how to make one."""
+    """Return lines that say that no artefact is fitted for a backbone, and how to fit one."""
     named = shlex.join(config.backbone_flags)
     out = f"runs/{config.detector}_{(config.backbone or '').replace('/', '_')}"
     of_weights = f" with weights {weights_sha256[:12]}" if weights_sha256 else ""
@@ -232,7 +232,7 @@ def _as_artefact(config: DetectorSettings) -> str:
 
 
 def _command(config: ModelSettings) -> str:
-    """Return the subcommand of a configuration: its folder of shipped YAML files has its name."""
+    """Return the subcommand of a configuration: the name of its folder of YAML files."""
     return str(getattr(config, "folder", "eval"))
 
 
@@ -245,7 +245,7 @@ def named_data(config: ModelSettings) -> Iterator[tuple[str, str]]:
 
 
 def _whole_command(config: ModelSettings, missing: list[_Need], data: list[Absent]) -> str:
-    """Return the command that was meant, with everything that it lacks."""
+    """Return the intended command, with everything that it lacks."""
     added = [flag for need in missing for flag in need.flags]
     named = replace(config, weights=None) if "--weights" in added else config
     line = ["bench", _command(config), "--detector", named.detector, *named.backbone_flags, *added]
@@ -258,7 +258,7 @@ def _whole_command(config: ModelSettings, missing: list[_Need], data: list[Absen
 
 
 def _other_flags(config: ModelSettings) -> Iterator[str]:
-    """Yield what else was set as flags: lists item by item, options of plugins by `--set`."""
+    """Yield the other settings as flags: lists item by item, options of plugins by `--set`."""
     for each in fields(config):
         value, flag = getattr(config, each.name), each.name.replace("_", "-")
         if each.name in _NAMED or value is None or value in (each.default, (), {}):

@@ -1,4 +1,4 @@
-"""What plugins register: a record for each thing, with lazy factories in place of imports."""
+"""What plugins register: a record for each thing, with lazy factories instead of imports."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Lazy:
-    """A function or class by address; imported the first time it is called or loaded."""
+    """A function or class by address; imported when it is first called or loaded."""
 
     target: str
 
@@ -71,7 +71,7 @@ class Lazy:
 
 
 def lazy(target: str) -> Lazy:
-    """Name an object as `lazy("package.module:name")`: what a record holds instead of an import."""
+    """Name an object as `lazy("package.module:name")`: records hold this instead of an import."""
     module, colon, attribute = target.partition(":")
     if not (module and colon and attribute):
         raise PluginError(f"lazy({target!r}) is not of the form 'package.module:name'")

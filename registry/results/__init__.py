@@ -1,1 +1,1 @@
-"""From scores to numbers with intervals and where they come from. No plugin, no torch."""
+"""From scores to numbers with intervals and provenance. No plugins, no torch."""

@@ -26,7 +26,7 @@ _ORDER = [(name, "ascending") for name in ("dataset", "video", "frame", "face")]
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """The frames or the videos that have a score, in the order of their names.
+    """The frames or videos that have a score, in the order of their names.
 
     `cluster` numbers the identity, or the video where no identity is known; `path` is the frame's,
     for a video its first frame's, as the data set's index writes it where there is one; `scores`
@@ -190,7 +190,7 @@ def _starts(keys: list[NDArray[np.int64]]) -> NDArray[np.int64]:
 
 
 def _codes(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    """Return numbers in the order of the values, equal where the values are."""
+    """Number the values in their order; equal values get equal numbers."""
     codes: NDArray[np.int64]
     if pa.types.is_integer(column.type):
         codes = column.to_numpy().astype(np.int64)

@@ -1,4 +1,4 @@
-"""What an audit found of a detector, kept in a file beside the audited artefact.
+"""What an audit found about a detector, kept in a file beside the audited artefact.
 
 It is a file of its own and not in the artefact: an artefact is known by its sha256, in runs, in
 cached scores and in this very summary, and whatever is written into it makes another one of it.
@@ -24,7 +24,7 @@ _SUFFIX = ".audit.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFigure:
-    """A figure, the ends of its 95 % interval, and what a control without knowledge gets."""
+    """A value, the ends of its 95 % interval, and the value of a control without knowledge."""
 
     value: float
     low: float | None = None
@@ -39,7 +39,7 @@ class AuditFigure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditSummary(ABC):
-    """What an audit was of and what it rests on; a subclass adds its figures and its words.
+    """What was audited and on what; a subclass adds its figures and its words.
 
     A plugin's command names the subclass (`CommandSpec.audit`), and with it what it has kept is
     read. `created` is a time in ISO 8601; data, weights and artefact are known by their sha256.
@@ -61,17 +61,17 @@ class AuditSummary(ABC):
     @property
     @abstractmethod
     def passed(self) -> bool:
-        """Say whether what was audited may be taken for what it claims to be."""
+        """Say whether the audited parts may be taken for what they claim to be."""
 
     @property
     @abstractmethod
     def finding(self) -> str:
-        """Return what was found, as a clause whose subject is the detector."""
+        """Return the finding as a clause whose subject is the detector."""
 
     @property
     @abstractmethod
     def words(self) -> str:
-        """Return what was found, on what, and how to take it, in sentences."""
+        """Return what was found, on which data, and how to read it, in sentences."""
 
     @property
     def line(self) -> str:
@@ -81,7 +81,7 @@ class AuditSummary(ABC):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartAudit:
-    """How well part scores are known to localise; `summary` is None where they were not audited.
+    """How well part scores are known to localise; `summary` is None if they were not audited.
 
     `words` are sentences for a report, `line` is the same in one short line for a terminal.
     """
@@ -104,7 +104,7 @@ def audit_file(artefact: Path) -> Path:
 def keep_audit(artefact: Path, summary: AuditSummary) -> Path:
     """Write the summary beside the artefact, whole or not at all, replacing an older one.
 
-    A DataError where the one there is of the same artefact and rests on more fakes.
+    A DataError if the existing one is of the same artefact and rests on more fakes.
     """
     path = audit_file(artefact)
     there = _fakes_of(path, summary)
@@ -119,7 +119,7 @@ def keep_audit(artefact: Path, summary: AuditSummary) -> Path:
 
 
 def _fakes_of(path: Path, summary: AuditSummary) -> int:
-    """Count the fakes of the audit in a file; 0 for none, or one of another artefact."""
+    """Count the fakes of the audit in a file; 0 if there is none for this artefact."""
     try:
         values = read_json(path)
         same = values["artefact_sha256"] == summary.artefact_sha256

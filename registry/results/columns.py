@@ -1,4 +1,4 @@
-"""Columns of a table as they were meant, whatever types another program has given them."""
+"""Restore the intended types of a table's columns, whatever another program made of them."""
 
 from __future__ import annotations
 

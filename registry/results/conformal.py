@@ -1,4 +1,4 @@
-"""How often a real face of like quality scores as high: conformal p-values within classes.
+"""Conformal p values within classes: how often real faces of similar quality score as high.
 
 Mondrian conformal prediction (Vovk, Gammerman and Shafer, 2005): a face is compared with the kept
 real faces of its own class alone, so that false alarms are as rare as they are said to be in each
@@ -43,7 +43,8 @@ def conformal_p(scores: Array | float, reals: Array) -> Array:
 def by_quality(
     sharpness: Array, real_sharpness: Array
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.bool_]]]:
-    """Give the numbers of the faces (m,) of each class, and mark the reals (n,) they are like.
+    """Yield the indices of the faces (m,) of each class, and a mask of the comparable reals
+    (n,).
 
     Faces that are like none of the reals are in no class.
     """
@@ -70,14 +71,12 @@ class QualityClasses:
         return cls(edges=edges)
 
     def of_faces(self, sharpness: Array) -> NDArray[np.int64]:
-        """Return number each face's class (m,) from 0, the softest; -1 where nothing is
-        comparable.
-        """
+        """Return the class of each face (m,) from 0, the softest; -1 if nothing is comparable."""
         values = np.asarray(sharpness, np.float64)
         found = np.searchsorted(self.edges[1:-1], values, side="right")
         outside = ~((values >= self.edges[0]) & (values <= self.edges[-1]))  # also of NaN
         return np.where(outside, -1, found).astype(np.int64)
 
     def range_of(self, number: int) -> tuple[float, float]:
-        """Give the sharpness at which a class begins and ends."""
+        """Return the sharpness at which a class begins and ends."""
         return float(self.edges[number]), float(self.edges[number + 1])

@@ -1,4 +1,5 @@
-"""Metrics as DeepfakeBench computes them, its faults included: pure functions of stored vectors.
+"""Metrics as DeepfakeBench computes them, including its faults: pure functions of stored
+vectors.
 
 They are here so that a number can be set beside one of that benchmark; `strict` is what a number
 should be. What differs: a video is all frames whose folder has one name, wherever the folder lies;
@@ -22,7 +23,8 @@ Floats = NDArray[np.float64]
 
 
 def folder_name(path: str) -> str:
-    r"""Return the part before the file's name, cut at every `\` if there is one, else at every `/`.
+    r"""Return the part before the file's name, cut at every `\` if there is one, else at every
+    `/`.
 
     So `a\b/000/1.png` lies in `a`: a path of mixed separators is cut at one kind only.
     """
@@ -37,8 +39,8 @@ def folder_name(path: str) -> str:
 
 
 def folder_groups(paths: Sequence[str]) -> tuple[list[str], Ints]:
-    """Return folder names in order of first appearance, and for each path (n,) the number of its
-    own.
+    """Return folder names in order of first appearance, and the index of each path's (n,)
+    folder.
     """
     numbers: dict[str, int] = {}
     group = [numbers.setdefault(folder_name(path), len(numbers)) for path in paths]

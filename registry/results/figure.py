@@ -1,4 +1,4 @@
-"""A value with its interval, for tables that stand beside those of metrics."""
+"""A value with its interval, for tables next to those of metrics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["CountedFigure"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountedFigure:
-    """A value with its 95 % interval; None where there is none. `count` is what it rests on."""
+    """A value with its 95 % interval; None if there is none. `count` is its sample size."""
 
     value: float | None = None
     low: float | None = None

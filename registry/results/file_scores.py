@@ -1,4 +1,4 @@
-"""Scores of faces, of frames and of whole files as records, and how they come from rows."""
+"""Scores of faces, frames and files as records, and how they are built from rows."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class FrameScore:
 class Prediction:
     """A file: `score` is the mean of its frames', None where `error` says why there is none.
 
-    `verdict` is what is said of it beside real faces; None where it has no score.
+    `verdict` compares it with real faces; None if it has no score.
     """
 
     path: Path
@@ -73,7 +73,7 @@ class Prediction:
     verdict: FileVerdict | None = None
 
     def named(self, name: str | None) -> Prediction:
-        """Return the same under another name, in its error too; None leaves it as it is."""
+        """Return the same under another name, also in its error; None leaves it unchanged."""
         if name is None or name == str(self.path):
             return self
         error = self.error.replace(str(self.path), name)
@@ -131,7 +131,7 @@ class Prediction:
 
     @property
     def left_out_note(self) -> str:
-        """Say how many faces were left out, and what scores them; empty where none was."""
+        """Say how many faces were left out, and how to score them; empty if there are none."""
         count, among = self.faces_left_out, sum(frame.left_out > 0 for frame in self.frames)
         if count == 0:
             return ""
@@ -241,9 +241,7 @@ def _frame(
 
 
 def _reason(row: Row) -> str:
-    """Say why a row has no score, with the file's name, which rows omit so as to be counted
-    together.
-    """
+    """Say why a row has no score, with the file's name, which rows omit to be counted together."""
     return str(row["status"]).replace("FILE", row["path"])
 
 

@@ -1,4 +1,4 @@
-"""What a fit left behind: its report, held to the contract, and which file is the artefact."""
+"""The result of a fit: its report, checked against the contract, and the file of the artefact."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def artefact_file(path: Path) -> Path:
 
 
 def artefact_in(folder: Path) -> Path:
-    """Return where the artefact of a folder is, under the name that its fit reported; it may be
-    gone.
+    """Return the artefact's path in a folder, under the name that its fit reported; it may not
+    exist.
     """
     report = folder / _REPORT
     if not report.is_file():
@@ -59,6 +59,6 @@ def artefact_in(folder: Path) -> Path:
 
 
 def write_report(report: FitReport, out: Path) -> None:
-    """Write fit.json: what was found, and which file of the folder is the artefact."""
+    """Write fit.json: what was found, and which file in the folder is the artefact."""
     record = {**asdict(report), "artefact": report.artefact.name}
     write_text(out / _REPORT, json.dumps(record, indent=1))

@@ -1,4 +1,4 @@
-"""Runs of frames of a video that lie above what real faces have: a calibrated scan.
+"""Find runs of frames of a video that lie above real faces: a calibrated scan.
 
 The statistic is the largest mean of any run of `shortest` or more frames, in normal scores of the
 conformal p of each frame. Many runs are looked at, and frames of one clip are alike: how alike is
@@ -34,7 +34,7 @@ _DRAWS = 4000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A run of frames of a video that looks changed: its first and last, and their seconds."""
+    """A run of frames that stands out: its first and last frame, and their seconds."""
 
     first: int
     last: int
@@ -64,9 +64,9 @@ class FrameRuns:
 
 
 def scan(scores: Array, reals: Array) -> FrameRuns:
-    """Scan the scores (n,) of the frames of a video, n >= 1, beside those (m,) of real faces.
+    """Scan the scores (n,) of the frames of a video, n >= 1, against those (m,) of real faces.
 
-    Of a single frame p is the conformal p of its score.
+    For a single frame, p is the conformal p of its score.
     """
     p = conformal_p(scores, reals)
     if len(scores) == 1:
@@ -92,7 +92,7 @@ def _shortest(frames: int) -> int:
 
 
 def _windows(z: Array, shortest: int) -> Iterator[tuple[int, Array]]:
-    """Yield lengths and means (..., starts) of runs; one of twice the length has a half as high."""
+    """Yield lengths and means (..., starts) of runs; twice the shortest holds a half as high."""
     sums = np.concatenate([np.zeros((*z.shape[:-1], 1)), np.cumsum(z, axis=-1)], axis=-1)
     for length in range(shortest, min(2 * shortest, z.shape[-1] + 1)):
         yield length, (sums[..., length:] - sums[..., :-length]) / length

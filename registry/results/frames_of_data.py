@@ -1,4 +1,4 @@
-"""Rows as a pandas DataFrame, for those who have it."""
+"""Rows as a pandas DataFrame, if pandas is installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics with intervals, and counts, of a table of predictions: the same for eval and report."""
+"""Metrics with intervals, and counts, from a table of predictions: the same for eval and report."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ class _Block:
 
 
 def metrics_of(settings: Settings, metrics: Mapping[str, Metric]) -> list[Metric]:
-    """Return the metrics that `settings` names, in its order; UnknownNameError for one that is not
-    there.
+    """Return the metrics that `settings` names, in its order; an UnknownNameError for unknown
+    ones.
 
     A ConfigError where it names none.
     """
@@ -126,7 +126,7 @@ def count(table: pa.Table, groups: Sequence[MethodGroup] = ()) -> tuple[Count, .
 
 
 def pooled(table: pa.Table, groups: Sequence[MethodGroup]) -> tuple[Pooled, ...]:
-    """Return what each group pools in each data set; one with none of its methods is left out."""
+    """Return what each group pools in each data set; groups without methods there are left out."""
     return tuple(
         Pooled(dataset=dataset, name=group.name, methods=own)
         for dataset, methods in _methods(table)

@@ -1,4 +1,4 @@
-"""Groups of methods: names of a user's own for fakes that are measured together."""
+"""Groups of methods: the user's own names for fakes that are measured together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["MethodGroup", "read_groups"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodGroup:
-    """The methods whose names match one of the shell patterns; case counts on every system."""
+    """The methods whose names match one of the shell patterns, case-sensitively on every system."""
 
     name: str
     patterns: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What results need of a metric; what a plugin registers has it."""
+"""What results need of a metric; registered metrics have it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ Weighted: TypeAlias = Callable[
 
 
 class Metric(Protocol):
-    """A metric by name, and the package that brings it; what its functions take, as MetricSpec."""
+    """A metric by name, with the package that provides it; its functions are those of
+    MetricSpec.
+    """
 
     @property
     def name(self) -> str: ...

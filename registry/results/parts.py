@@ -1,4 +1,4 @@
-"""A part of an evaluation: one of several shards, scored by a process of its own, to be merged.
+"""A part of an evaluation: one of several shards that separate processes score, to be merged.
 
 The run folder of a part holds part.json in place of results and predictions.
 """
@@ -27,7 +27,7 @@ _SHARD = re.compile(r"([0-9]{1,9})/([1-9][0-9]{0,8})")
 class Shard:
     """The `number`-th of `count` shards of an evaluation, counted from 1: every count-th chunk.
 
-    Chunks are dealt out in turn, and not in blocks, as data sets are sorted: by method, by size.
+    Chunks are dealt out in turn instead of in blocks, as data sets are sorted by method or size.
     """
 
     number: int = 1
@@ -58,7 +58,7 @@ class Shard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What part.json says: which shard of what, and how far it is.
+    """The content of part.json: which shard of what, and its progress.
 
     `frames` are those of the whole evaluation. `maker` is a fingerprint of weights, crops and
     options, `data_fingerprint` one of the data; parts that are to be merged agree in both.
@@ -100,7 +100,7 @@ class Part:
 
 
 def refuse_part(path: Path) -> None:
-    """Raise a DataError where what is looked for at `path` is missing because a part is there."""
+    """Raise a DataError if what is missing at `path` is missing because a part is there."""
     folder = path if path.is_dir() else path.parent
     if (folder / PART).is_file():
         shard = Part.load(folder).shard

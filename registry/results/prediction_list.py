@@ -1,4 +1,4 @@
-"""What `predict` returns: a list of files' scores that shows itself well."""
+"""The list that `predict` returns: scores of files, with a readable display."""
 
 from __future__ import annotations
 

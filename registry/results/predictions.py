@@ -1,4 +1,4 @@
-"""predictions.parquet: one row per face, and with it every number can be computed again.
+"""predictions.parquet: one row per face, from which every number can be recomputed.
 
 Columns: dataset, video, frame, face, identity, label, method, region, split, path, listed (the path
 as the data set's index writes it, if it has one), the crop's box x0 y0 x1 y1, status, then the
@@ -77,7 +77,7 @@ _LATER = {"listed", "sharpness", "conformal"}  # columns that files of earlier v
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What has to be known to turn face scores into the measurements of a run.
+    """What is needed to turn face scores into the measurements of a run.
 
     `detector` names the main variant; a variant in `vote_variants` is, for a frame or a video, the
     majority of its part scores. `draws` and `seed` are the bootstrap's; each of `groups` is

@@ -1,6 +1,6 @@
 """Profiles: `strict`, this project's own rules, and `deepfakebench`, those of that benchmark.
 
-Both read the same table of predictions; which one a run is measured by stands in its settings.
+Both read the same table of predictions; a run's settings name its profile.
 """
 
 from __future__ import annotations
@@ -212,7 +212,7 @@ def _of_metrics(frames: Units, settings: Settings, metrics: Mapping[str, Metric]
 
 
 def _of_eer(frames: Units, detector: str, strict: Metric) -> Iterator[str]:
-    """Compare the EER of the detector's score or, where that is the same, the variant that differs
+    """Compare the EER of the detector's score or, if that is equal, of the variant that differs
     most.
     """
     found = {

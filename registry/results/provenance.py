@@ -1,4 +1,4 @@
-"""Where the numbers of a run come from: weights, crops, data, configuration, versions, time."""
+"""The origin of a run's numbers: weights, crops, data, configuration, versions, time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PACKAGES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackboneRecord:
-    """What a result keeps of a backbone; `parameters` is their number, None where not known."""
+    """What a result records of a backbone; `parameters` is their number, None if unknown."""
 
     name: str
     weights: str
@@ -54,7 +54,7 @@ class BackboneRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """All that a result says beside its numbers; what is not known is empty.
+    """Everything that a result records besides its numbers; unknown values are empty.
 
     `backbone` is None for a detector without one, then `crop` alone says how faces were cut.
     `config` and `fitted` (what the detector's artefact records) are plain JSON values; `domains`
@@ -170,7 +170,7 @@ def _version(candidates: tuple[str, ...]) -> str | None:
 
 
 def _plain(value: Any) -> Any:
-    """Return what JSON has no word for as plain data."""
+    """Convert what JSON cannot hold to plain data."""
     if is_dataclass(value):
         return {each.name: getattr(value, each.name) for each in fields(value)}
     if isinstance(value, Mapping):

@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 class RealScores:
     """Scores of n real faces: `fake` (n,), and (n,) by part.
 
-    `name` says of which data; `advice` what else is to be known of them. `sharpness` (n,) is that
+    `name` says from which data; `advice` adds what a reader must know. `sharpness` (n,) is that
     of the images, None where it is not known: then faces of all qualities are compared alike.
     """
 
@@ -35,7 +35,7 @@ class RealScores:
         return len(self.fake)
 
     def like(self, sharpness: float | None) -> RealScores | None:
-        """Choose those of the same class of quality; None where no class holds such a face."""
+        """Choose those of the same class of quality; None if there are none."""
         if self.sharpness is None or sharpness is None:
             return self
         classes = QualityClasses.of(self.sharpness)
@@ -54,7 +54,7 @@ class RealScores:
 
     @property
     def sentence(self) -> str:
-        """Say what scores are compared with, for people."""
+        """Say in plain words what scores are compared with."""
         faces = f"{len(self)} real faces ({self.name})"
         if self.sharpness is not None and _SIMILAR not in self.name:
             faces = f"those of similar sharpness among {faces}"

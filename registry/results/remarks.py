@@ -1,4 +1,4 @@
-"""What a reader of a result must know beside its numbers."""
+"""What a reader of a result must know besides its numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["domains_of", "model_remarks", "remarks"]
 def domains_of(
     data: Sequence[VideoIndex], backbone: Backbone | None, detector: Detector
 ) -> dict[str, str]:
-    """Say whether backbone or artefact have seen the data set they are evaluated on."""
+    """Say whether backbone or artefact were trained on the data set that they are evaluated on."""
     trained = () if backbone is None else backbone.trained_on
     seen = {each.dataset for each in trained} | set(traits_of(detector).trained_on)
     unknown = any(each.task == "unknown" for each in trained)

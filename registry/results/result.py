@@ -105,7 +105,7 @@ class Result:
         return data_frame([asdict(each) for each in self.measurements])
 
     def __repr__(self) -> str:
-        """Detector and AUC per video on each data set, without the other numbers."""
+        """Show detector and AUC per video on each data set, without the other numbers."""
         found = (
             f"{each.dataset} {each.value:.3f}"
             for each in self.select(
@@ -190,7 +190,7 @@ def _cells(found: Measurement) -> tuple[str, ...]:
 
 
 def recompute(folder: Path, metrics: Mapping[str, Metric], profile: str | None = None) -> Result:
-    """Compute every number of a run again, from predictions.parquet alone.
+    """Recompute every number of a run from predictions.parquet alone.
 
     results.json, where there is one, adds provenance and notes; no number is taken from it.
     `metrics` maps names to metrics; `profile` is by default the run's own.
@@ -227,17 +227,13 @@ def changed_since(folder: Path, stored: Result) -> tuple[str, ...]:
 def _why_other(
     table: pa.Table, settings: Settings, metrics: Mapping[str, Metric], provenance: Provenance
 ) -> tuple[str, ...]:
-    """Say why numbers of profile deepfakebench are neither those of `strict` nor that
-    benchmark's.
-    """
+    """Say why numbers of profile deepfakebench differ from both `strict` and that benchmark's."""
     of_metrics = differences(table, settings, metrics)
     return (*of_metrics, *_of_scores(provenance.config), *_of_groups(settings))
 
 
 def _of_scores(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Say how the frames of a run were not those of DeepfakeBench; its metrics do not change
-    that.
-    """
+    """Say how a run's frames differ from DeepfakeBench's, which its metrics cannot change."""
     other = []
     if config.get("crop_from") == FRAME:
         other.append("frames were resized linearly, while DeepfakeBench uses INTER_CUBIC")
@@ -256,7 +252,7 @@ def _of_scores(config: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _of_groups(settings: Settings) -> tuple[str, ...]:
-    """Say what becomes of groups under a profile that has no rows of methods."""
+    """Say what happens to groups under a profile without rows of methods."""
     if not settings.groups:
         return ()
     names = ", ".join(each.name for each in settings.groups)
@@ -268,7 +264,7 @@ def _of_groups(settings: Settings) -> tuple[str, ...]:
 
 
 def _from_json(record: Mapping[str, Any]) -> Result:
-    """Invert `to_json`; a ConfigError or KeyError where something is not as it was."""
+    """Invert `to_json`; a ConfigError or KeyError if something is malformed."""
     # Results of earlier versions lack these three.
     complete = {"groups": (), "sources": (), "across": (), **record}
     return build(Result, {each.name: complete[each.name] for each in fields(Result)})
@@ -289,7 +285,7 @@ def _kinds(result: Result) -> tuple[tuple[_Record, ...], ...]:
 
 
 def _by_key(result: Result) -> list[dict[tuple[str, ...], _Record]]:
-    """Return measurements, then counts, groups and sources, by what each is about."""
+    """Return measurements, then counts, groups and sources, by their subjects."""
     return [
         {tuple(getattr(each, name) for name in _KEY if hasattr(each, name)): each for each in kind}
         for kind in _kinds(result)

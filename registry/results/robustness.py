@@ -1,4 +1,4 @@
-"""How a detector's figures move with the dose of a corruption: rows of finished runs side by side.
+"""How a detector's figures change with the dose of a corruption, from finished runs.
 
 Everything is computed from the runs' predictions, so that what is shown is what can be recomputed.
 """
@@ -86,7 +86,7 @@ def rows_of_run(result: Result, table: pa.Table, condition: str, dose: str) -> l
 
 
 def right_part(table: pa.Table, draws: int, seed: int) -> CountedFigure:
-    """Measure how often the changed part has the highest score, of fakes with one known part.
+    """Measure how often the changed part has the highest score, on fakes with one known part.
 
     Faces whose `region` is no part of the detector's (a whole face, say) do not count. Intervals
     are of a bootstrap over identities, or videos without one.

@@ -1,4 +1,4 @@
-"""The ROC curve of labels (0 real, 1 fake) and scores (higher = more fake), and what is below it.
+"""The ROC curve of labels (0 real, 1 fake) and scores (higher = more fake), and its area.
 
 `weights (D, n)` make D samples of one, in which sample i counts `weights[d, i]` times. Tied scores
 are one threshold.
@@ -116,7 +116,7 @@ def _count(labels: Ints, scores: Floats, weights: Ints) -> tuple[Ints, Ints]:
 
 
 def _reached(scores: Floats, samples: Ints, thresholds: Floats, weights: Ints) -> Ints:
-    """Return (D, T + 1): the weight of `samples` that score at least each threshold; 0 in front."""
+    """Return the weight (D, T + 1) of `samples` that score at least each threshold; 0 in front."""
     order = samples[np.argsort(-scores[samples], kind="stable")]  # (m,), highest score first
     cumulative = np.zeros((len(weights), order.size + 1), dtype=np.int64)
     np.cumsum(weights.take(order, axis=1), axis=1, out=cumulative[:, 1:])

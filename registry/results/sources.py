@@ -1,4 +1,4 @@
-"""Real faces by where they come from: how many are called fake, and fakes against others' reals.
+"""Real faces by origin: how many are called fake, and fakes against reals of other data sets.
 
 An AUC within one data set is high where its reals and fakes were made differently, and says nothing
 of the reals of another. Cross-AUC sets the fakes of each data set against the reals of every other
@@ -84,7 +84,7 @@ def by_source(
 
 
 def across(videos: Units, settings: Settings, metrics: Mapping[str, Metric]) -> tuple[Across, ...]:
-    """Measure every pair of data sets; nothing with one data set, or without the metric auc."""
+    """Measure every pair of data sets; nothing for a single data set, or without the metric auc."""
     if _AUC not in settings.metrics or _AUC not in metrics:
         return ()
     names = _datasets(videos)
@@ -111,7 +111,7 @@ def _datasets(videos: Units) -> list[str]:
 
 
 def _conformal(table: pa.Table, videos: Units) -> NDArray[np.float64] | None:
-    """Return p of each video, NaN where it is like no reference real; None if nothing was
+    """Return p of each video, NaN if it resembles no reference real; None if nothing was
     compared.
     """
     if CONFORMAL not in table.column_names or table[CONFORMAL].null_count == len(table):

@@ -1,4 +1,4 @@
-"""What is said of a face or a video: a verdict, and the part that stands out, if one does."""
+"""The verdict on a face or a video, and the part that stands out, if one does."""
 
 from __future__ import annotations
 
@@ -8,22 +8,20 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logit
 
 from registry.results.conformal import MANIPULATED_UP_TO, conformal_p
 from registry.results.frame_runs import FrameRuns, Segment
+from registry.results.part_scale import REALS_WITHIN, PartScale
 from registry.results.real_scores import RealScores
 
 __all__ = [
     "AUTHENTIC_ABOVE",
     "MANIPULATED_UP_TO",
-    "REALS_WITHIN",
     "UNTRAINED",
     "Choice",
     "FileVerdict",
     "Judgement",
     "PartRow",
-    "PartScale",
     "Segment",
     "Word",
     "judge",
@@ -36,11 +34,8 @@ Word: TypeAlias = Literal["MANIPULATED", "AUTHENTIC", "UNDETERMINED"]
 Array: TypeAlias = NDArray[np.float64]
 
 AUTHENTIC_ABOVE = 0.20
-REALS_WITHIN = 0.90  # share of real faces in the interval that is shown: 5 % lie above, as p has it
-_CONFIDENT = 0.95  # share of real faces whose first part leads by no more than the limit
 _NONE = "No part can be singled out: "
 UNTRAINED = "the weights of the backbone are random, so its scores mean nothing"
-_EDGE = 1e-6  # scores are clipped to [_EDGE, 1 - _EDGE] before their log-odds are taken
 
 
 def verdict_word(p: float, p_any: float | None = None) -> Word:
@@ -52,55 +47,6 @@ def verdict_word(p: float, p_any: float | None = None) -> Word:
         return "MANIPULATED"
     usual = p if p_any is None else p_any
     return "AUTHENTIC" if usual > AUTHENTIC_ABOVE else "UNDETERMINED"
-
-
-def _log_odds(scores: Array) -> Array:
-    return np.asarray(logit(np.clip(scores, _EDGE, 1 - _EDGE)))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartScale:
-    """Part scores of real faces: what a part's score is measured by.
-
-    Arrays are (K,): mean and standard deviation of the log-odds, and the interval that holds 90 %
-    of the scores themselves. `limit` is the 95th percentile of the first part's lead over the
-    second in standard deviations; None with less than two parts.
-    """
-
-    names: tuple[str, ...]
-    mean: Array
-    deviation: Array
-    low: Array
-    high: Array
-    limit: float | None
-
-    @classmethod
-    def of(cls, scores: Mapping[str, Array]) -> PartScale:
-        """Compute the scale of scores (n,) in [0, 1] by part, n >= 2."""
-        values = np.stack(list(scores.values())) if scores else np.empty((0, 2))  # (K, n)
-        odds = _log_odds(values)
-        deviation = odds.std(axis=1, ddof=1)
-        deviation = np.where(deviation > 0, deviation, np.inf)  # a constant part never stands out
-        mean = odds.mean(axis=1)
-        tail = (1 - REALS_WITHIN) / 2
-        limit = None
-        if len(values) > 1:
-            ranked = np.sort((odds - mean[:, None]) / deviation[:, None], axis=0)  # (K, n)
-            limit = float(np.quantile(ranked[-1] - ranked[-2], _CONFIDENT, method="higher"))
-        return cls(
-            names=tuple(scores),
-            mean=mean,
-            deviation=deviation,
-            low=np.quantile(values, tail, axis=1),
-            high=np.quantile(values, 1 - tail, axis=1),
-            limit=limit,
-        )
-
-    def standardise(self, scores: Mapping[str, float]) -> dict[str, float]:
-        """Convert scores to log-odds by part in standard deviations of real faces, 0 their mean."""
-        odds = _log_odds(np.array([scores[name] for name in self.names], np.float64))
-        z = (odds - self.mean) / self.deviation
-        return dict(zip(self.names, z.tolist(), strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +100,9 @@ def single_out(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What is said of a face; `parts_p` and `z` are conformal p and standardised scores by part."""
+    """The judgement of a face; `parts_p` and `z` are conformal p and standardised scores by
+    part.
+    """
 
     p: float
     word: Word
@@ -218,7 +166,7 @@ class PartRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FileVerdict:
-    """What is said of a file that has a score.
+    """The verdict on a file that has a score.
 
     Without a `word` there is no verdict, and `none` says why. `p` is None where no real face is
     comparable; `p_run`, of a video alone, is that of its highest run of frames by itself, which
@@ -267,7 +215,25 @@ class FileVerdict:
         authentic = f"AUTHENTIC above {AUTHENTIC_ABOVE:.2f}"
         if self.p_run is None:
             return f"p = {self.p:.2f}: {manipulated}, {authentic}"
-        return f"p = {self.p:.2f} ({manipulated}), highest run p = {self.p_run:.2f} ({authentic})"
+        both = (
+            f"p = {self.p_run:.2f} for the highest run ({authentic}), {self.p:.2f} for the clip"
+            f" ({manipulated})"
+        )
+        return "; ".join(filter(None, [both, self.why_two_p]))
+
+    @property
+    def why_two_p(self) -> str:
+        """Say why the p of a video is larger than that of its highest run; "" where it is not."""
+        if self.p is None or self.p_run is None or self.p <= self.p_run:
+            return ""
+        return "the clip's p is larger, as a camera or codec can raise every frame of a real clip"
+
+    @property
+    def part_caution(self) -> str:
+        """Say what a part that stands out under UNDETERMINED is worth; "" in every other case."""
+        if self.word != "UNDETERMINED" or not self.part:
+            return ""
+        return f"the {self.part} is a place to look at, not a finding"
 
     def to_json(self) -> dict[str, Any] | None:
         """Return plain data; None without a verdict."""
@@ -302,7 +268,7 @@ class FileVerdict:
         }  # fmt: skip
 
     def part_json(self) -> dict[str, Any] | None:
-        """Return what is known of the parts, as plain data; None without anything."""
+        """Return what is known of the parts as plain data; None if nothing is."""
         if self.choice is None:
             return None
         return {

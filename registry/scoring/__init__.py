@@ -1,1 +1,1 @@
-"""From frames to rows of scores, in chunks that a run resumes from. Nothing of metrics."""
+"""From frames to rows of scores, in chunks from which a run resumes; no metrics."""

@@ -1,4 +1,4 @@
-"""The cache kept within a number of bytes: what was not used for longest goes first.
+"""Keep the cache within a number of bytes: the least recently used files go first.
 
 When a file was last used is its date, which every use sets. Several runs may write, read and prune
 one folder at once: files come whole by a rename, one that is open can be read to its end though it
@@ -36,7 +36,7 @@ _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 @dataclass(frozen=True, slots=True)
 class CachedFile:
-    """A file of the cache, its bytes, and when it was last used (ns)."""
+    """A file of the cache, its size, and when it was last used (ns)."""
 
     path: Path
     size: int
@@ -52,7 +52,9 @@ class Freed:
 
 
 def cache_limit(text: str | None = None) -> int:
-    """Bytes that `text` or $BENCH_CACHE_LIMIT says, such as 20GB; without either 50 GB."""
+    """Return the bytes that `text` or $BENCH_CACHE_LIMIT asks for, such as 20GB; by default 50
+    GB.
+    """
     text = text if text is not None else os.environ.get(LIMIT)
     if not text:
         return _USUAL
@@ -66,7 +68,7 @@ def cache_limit(text: str | None = None) -> int:
 
 
 def files_in(folders: Iterable[Path], pattern: str = "*") -> Iterator[CachedFile]:
-    """The files below folders that may be there."""
+    """List the files below folders that may exist."""
     for folder in folders:
         for path in folder.rglob(pattern):
             with suppress(OSError):  # deleted just now
@@ -76,13 +78,13 @@ def files_in(folders: Iterable[Path], pattern: str = "*") -> Iterator[CachedFile
 
 
 def mark_used(path: Path) -> None:
-    """Note that a file was of use now; nothing where it is gone, or not this user's."""
+    """Record that a file was used now; does nothing if it is gone or belongs to another user."""
     with suppress(OSError):
         os.utime(path)
 
 
 def prune(folders: Iterable[Path], most: int, *, dry: bool = False) -> Freed:
-    """Delete .npz files, those first that were not used for longest, until `most` bytes are left.
+    """Delete .npz files, least recently used first, until `most` bytes are left.
 
     One that another process deletes first counts as well: the bytes are free.
     """
@@ -108,7 +110,7 @@ class CacheBound:
         self._grown: int | None = None  # since the folder was last looked at
 
     def add(self, path: Path) -> None:
-        """Count a file that was just written; prune where that may be too much."""
+        """Count a file that was just written; prune if the folder may be too large."""
         try:
             size = path.stat().st_size
         except OSError:  # nothing was written, or another process has pruned it

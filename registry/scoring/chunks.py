@@ -1,10 +1,11 @@
-"""The unit of work: a chunk of frames, stored whole or not at all, keyed by what it was made from.
+"""The unit of work: a chunk of frames, stored whole or not at all, keyed by its inputs.
 
 That is the detector, and of each frame its file: by content up to a megabyte, above that by size
-and times. A checksum in every chunk tells whether it is what was written.
+and times. Every chunk holds a checksum.
 
-A finished chunk lies in the run folder, so an interrupted run goes on where it stopped. A chunk of
-embeddings also lies in the cache, so another detector on the same backbone computes none.
+Finished chunks are in the run folder, so that an interrupted run goes on where it stopped;
+chunks of embeddings are also in the cache, so that another detector on the same backbone
+computes none.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ class Unit:
     frame: Frame
 
     def stamp(self, known: dict[Path, tuple[str | int, ...]]) -> list[str | int]:
-        """Return what tells this frame on this disk from a changed one; `known` are files looked
-        at.
+        """Return what distinguishes this frame from a changed one; `known` are files already
+        checked.
         """
         stamp: list[str | int] = [self.video.dataset, self.video.id, self.frame.index]
         for path in (self.frame.path, self.frame.landmarks):
@@ -81,18 +82,18 @@ class Chunk:
 
     @property
     def unreadable(self) -> bool:
-        """Say whether a file could not be opened: nothing that its size or date would show."""
+        """Say whether a file could not be opened, which its size and date would not show."""
         return any(str(status).startswith(_UNREADABLE) for status in self.status)
 
 
 def cut(units: Sequence[Unit], most: int) -> list[Sequence[Unit]]:
-    """Cut `units`, in order, into pieces of as many as `piece_size` says."""
+    """Cut `units`, in order, into pieces of `piece_size`."""
     size = piece_size(len(units), most)
     return [units[start : start + size] for start in range(0, len(units), size)]
 
 
 def piece_size(units: int, most: int) -> int:
-    """How many of `units` frames a chunk has: `most`, or that halved until there are 64 chunks.
+    """Return the frames per chunk: `most`, halved until there are 64 chunks, but at least 64.
 
     Processes share an evaluation by whole chunks, so that few of them cannot be shared equally.
     Never below 64 frames, a batch; and by halves, so that data that grows keeps its chunks.
@@ -123,7 +124,7 @@ class ChunkStore:
         return f"{fingerprint([FORMAT, self._maker])}.{fingerprint(frames)}"
 
     def find(self, index: int, units: Sequence[Unit]) -> Chunk | None:
-        """Find the finished chunk; None if it must be made.
+        """Find the finished chunk; None if it must be computed.
 
         One in the run folder with another maker is a DataError: results would be mixed. One of
         other frames, because files were mended, added or taken away, is made again; so is one with
@@ -149,7 +150,7 @@ class ChunkStore:
         return None
 
     def finished(self, index: int, units: Sequence[Unit]) -> Chunk | None:
-        """Read the chunk as another process has left it in the run folder; None if it has not.
+        """Read the chunk that another process left in the run folder; None if there is none.
 
         Frames that it could not read are not tried again. None also where it is damaged, or of
         another maker or other frames.
@@ -159,7 +160,7 @@ class ChunkStore:
         return chunk if isinstance(chunk, Chunk) else None
 
     def again(self, index: int, units: Sequence[Unit]) -> Chunk:
-        """A chunk that was found or put before; its frames are not looked at anew.
+        """Return a chunk that was found or put before; its frames are not checked again.
 
         A DataError where its file is gone or damaged since.
         """
@@ -173,7 +174,7 @@ class ChunkStore:
         )
 
     def put(self, index: int, units: Sequence[Unit], chunk: Chunk) -> None:
-        """Store a finished chunk, by what its frames were when they were looked for."""
+        """Store a finished chunk, keyed by the state of its frames when they were looked up."""
         key = self._keys[index] = self._keys.get(index) or self.key(units)
         arrays = _arrays(key, chunk)
         write_sealed(self.path(index), arrays)
@@ -228,7 +229,7 @@ def _arrays(key: str, chunk: Chunk) -> dict[str, NDArray[Any]]:
 def _read(
     path: Path, key: str, units: Sequence[Unit]
 ) -> Chunk | Literal["maker", "frames", "damaged"]:
-    """Read the chunk, or say what is wrong with it: cut short by a full disk, or changed."""
+    """Read the chunk, or say what is wrong with it: truncated by a full disk, or changed."""
     stored = read_sealed(path)
     if stored is None or not stored.keys() >= _COLUMNS:
         return "damaged"

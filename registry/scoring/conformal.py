@@ -1,4 +1,4 @@
-"""What a finished table of predictions says of each video beside the real faces that a fit kept."""
+"""Compare each video in a finished table of predictions with the real faces that a fit kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["with_conformal"]
 
 
 def with_conformal(table: pa.Table, settings: Settings, detector: Detector) -> pa.Table:
-    """Fill the column `conformal`: p of each row's video, null where nothing is comparable.
+    """Fill the column `conformal`: p of each row's video, null if nothing is comparable.
 
     A detector that keeps no real faces leaves the table as it is. As a report does, it looks for
     runs of frames, and compares with reals as sharp as the median of the faces with the highest
@@ -50,9 +50,7 @@ def _p(best: Sequence[tuple[float, float | None]], reals: RealScores) -> float |
 def _best_faces(
     table: pa.Table, settings: Settings
 ) -> dict[tuple[str, str], list[tuple[float, float | None]]]:
-    """Return score and sharpness of the highest face of each frame, in the order of frames, by
-    video.
-    """
+    """Return score and sharpness of each frame's highest face, in the order of frames, by video."""
     column = variant_columns(table, settings.detector)[settings.detector]
     best: dict[tuple[str, str], dict[int, tuple[float, float | None]]] = {}
     names = ("dataset", "video", "frame", "status", column, SHARPNESS)

@@ -1,4 +1,4 @@
-"""Frames without a score: counted chunk by chunk, and the end of a run of which too many fail."""
+"""Count frames without a score chunk by chunk, and end a run in which too many fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a configuration to the frames that are scored."""
+"""Choose the frames to score from a configuration."""
 
 from __future__ import annotations
 

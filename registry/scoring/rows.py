@@ -1,4 +1,4 @@
-"""Finished chunks to the rows of predictions.parquet."""
+"""Turn finished chunks into the rows of predictions.parquet."""
 
 from __future__ import annotations
 

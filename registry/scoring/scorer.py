@@ -1,4 +1,4 @@
-"""Frames in, chunks out: faces are read and cropped by threads while the detector computes."""
+"""Score frames in chunks: threads read and crop faces while the detector computes."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def read_ahead(
 
 
 def by_file(units: Iterable[Unit]) -> Iterator[list[Unit]]:
-    """Sort units, those of one video file together: a file is decoded once, by one thread."""
+    """Sort units so that those of one video file are together: one thread decodes it once."""
     group: list[Unit] = []
     for unit in units:
         path = unit.frame.path
@@ -69,7 +69,7 @@ def by_file(units: Iterable[Unit]) -> Iterator[list[Unit]]:
 
 
 class Scorer:
-    """A detector with what it needs to be fed."""
+    """A detector with everything it needs to score frames."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class Scorer:
         return [self.crops(unit) for unit in units]
 
     def crops(self, unit: Unit) -> list[Crop] | str:
-        """Cut the faces of a frame, or give the reason why there is none."""
+        """Cut the faces of a frame, or give the reason why there are none."""
         try:
             with reading(unit.frame.path):
                 image, faces = self._reader.read(unit.frame)
@@ -160,7 +160,7 @@ class Scorer:
         return {**score_columns(scores, len(crops), self._name), SHARPNESS: quality}
 
     def _stored(self, embedding: object) -> NDArray[np.float16] | NDArray[np.float32]:
-        """(B, d) as it is to be stored; a ConfigError where it does not fit."""
+        """Convert (B, d) to the stored precision; a ConfigError if values do not fit."""
         exact = np.asarray(embedding, dtype=np.float32)
         if self._dtype == "float32":
             return exact
@@ -179,7 +179,7 @@ def _sharpness_of(crop: Crop) -> float:
 
 
 class _Rows:
-    """Rows of a chunk in the making."""
+    """Collects the rows of a chunk."""
 
     def __init__(self) -> None:
         self.unit: list[int] = []

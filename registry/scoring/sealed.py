@@ -1,7 +1,7 @@
-"""Arrays in a file that holds its own checksum: what is read back is what was written, or nothing.
+"""Store arrays in files with a checksum: reading gives what was written, or nothing.
 
-For what can be made again: chunks of a run, and the caches. A cache may only ever cost time: one
-that cannot be read or written is told of once, and the work goes on without it.
+For chunks of a run and caches, which can be computed again. A cache that cannot be read or
+written is reported once, and the work goes on without it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def read_sealed(path: Path) -> dict[str, NDArray[Any]] | None:
 
 
 def sealed_names(path: Path) -> set[str]:
-    """Name the arrays in a file, without reading them; none for a file of another kind."""
+    """Name the arrays in a file without reading them; none for other kinds of files."""
     try:
         with zipfile.ZipFile(path) as file:
             return {name.removesuffix(".npy") for name in file.namelist()}
@@ -59,7 +59,7 @@ def sealed_names(path: Path) -> set[str]:
 
 
 def cache_sealed(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Store arrays in the cache, or say once that it takes nothing."""
+    """Store arrays in the cache, or report once that it cannot be written."""
     try:
         write_sealed(path, arrays)
     except BenchError as error:

@@ -1,4 +1,6 @@
-"""Finished chunks by index, left in their files: embeddings of millions of faces need the room."""
+"""Keep finished chunks in their files, by index: embeddings of millions of faces would fill
+memory.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ __all__ = ["StoredChunks"]
 
 
 class StoredChunks(Mapping[int, Chunk]):
-    """Each is read when it is asked for, and checked; the order is that of the indices.
+    """Chunks in the order of their indices; each is read and checked when requested.
 
     `pieces` are the frames of every chunk of the evaluation.
     """
@@ -20,7 +22,7 @@ class StoredChunks(Mapping[int, Chunk]):
         self._stores: dict[int, ChunkStore] = {}
 
     def add(self, index: int, store: ChunkStore) -> None:
-        """Note that a chunk is finished, and in which store it was found or put."""
+        """Record that a chunk is finished, and in which store it is."""
         self._stores[index] = store
 
     def __getitem__(self, index: int) -> Chunk:

@@ -1,1 +1,1 @@
-"""Configurations: from defaults, YAML and flags to checked dataclasses. Nothing acts on them."""
+"""Turn defaults, YAML and flags into checked dataclasses."""

@@ -1,4 +1,4 @@
-"""Builds a dataclass from plain values, each checked and converted by its field's annotation."""
+"""Build a dataclass from plain values, each checked and converted by its field's annotation."""
 
 from __future__ import annotations
 

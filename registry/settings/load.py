@@ -1,4 +1,4 @@
-"""From defaults, a YAML file, `--set a.b=1` and flags to a checked configuration, and back to YAML.
+"""Merge defaults, a YAML file, `--set a.b=1` and flags into a checked configuration; write YAML.
 
 An unknown key is an error with a suggestion, and every value is checked against its field's
 annotation. Text is converted (`"32"` to 32, `"none"` to None), nothing else is.
@@ -80,10 +80,14 @@ def load_yaml(folder: str, name_or_path: str) -> dict[str, Any]:
         path = config_dir() / folder / f"{name_or_path}.yaml"
     if not path.is_file():
         shipped = sorted(each.stem for each in (config_dir() / folder).glob("*.yaml"))
+        instead = (
+            f"or one of these names: {', '.join(shipped)}"
+            if shipped
+            else "as `--print-config > FILE.yaml` writes it; there are no named ones here"
+        )
         raise ConfigError(
-            f"no configuration {name_or_path!r};{did_you_mean(name_or_path, shipped)} "
-            f"give the path of a .yaml file or a shipped name of {folder}/: "
-            f"{', '.join(shipped) or 'none'}"
+            f"no configuration {name_or_path!r};{did_you_mean(name_or_path, shipped)} give the path"
+            f" of a .yaml file, {instead}"
         )
     return _read_yaml(path)
 

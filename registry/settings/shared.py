@@ -49,7 +49,7 @@ def options_field(help_text: str = "the detector's own options") -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class _Checked:
-    """Every value fits its field, also where a configuration is built in code."""
+    """Checks that every value fits its field, also in a configuration built in code."""
 
     def __post_init__(self) -> None:
         check(self)
@@ -121,7 +121,7 @@ class FaceSettings(_Checked):
 
 @dataclass(frozen=True, kw_only=True)
 class SeveralFacesSettings(_Checked):
-    """What is done where a frame shows several faces."""
+    """What to do if a frame shows several faces."""
 
     heading: ClassVar[str] = "frames and faces"
 
@@ -133,7 +133,7 @@ class SeveralFacesSettings(_Checked):
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerSettings(_Checked):
-    """What a command does at once, and whether it shows how far it is."""
+    """How much a command does at once, and whether it shows progress."""
 
     heading: ClassVar[str] = "computation"
 
@@ -155,7 +155,7 @@ class ComputeSettings(_Checked):
 
 @dataclass(frozen=True, kw_only=True)
 class FailureSettings(_Checked):
-    """How much may go wrong before a command stops; for those whose result rests on all of it."""
+    """How many errors a command accepts, if its result rests on all of its inputs."""
 
     heading: ClassVar[str] = "computation"
 
@@ -185,7 +185,7 @@ class BatchSettings(ComputeSettings):
 
     @property
     def batch(self) -> int:
-        """Crops that are handed on at once; `auto` may compute them in several passes."""
+        """Return the crops per batch; with `auto` they may be computed in several passes."""
         return ON_GPU if self.batch_size == "auto" else self.batch_size
 
 
@@ -196,7 +196,7 @@ class VideoSettings(WorkerSettings, FrameSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class LearningSettings(WorkerSettings, DataSettings):
-    """Which real faces are learned from."""
+    """Which real faces to learn from."""
 
     train: tuple[str, ...] = option((), "real faces to train on: a path, a name, or kind:NAME")
     val: tuple[str, ...] = option(
@@ -243,7 +243,7 @@ class ModelSettings(BatchSettings, FaceSettings):
 
     @property
     def wrapper_artefact(self) -> str | None:
-        """Return the artefact that the wrapper is made with."""
+        """Return the wrapper's artefact."""
         return self.wrap_artefact
 
     @property
@@ -275,5 +275,5 @@ class DetectorSettings(ModelSettings):
 
     @property
     def detector_artefact(self) -> str | None:
-        """Return the artefact that the detector itself is made with."""
+        """Return the detector's own artefact."""
         return None if self.wrap and self.wrap_artefact is None else self.artefact

@@ -1,4 +1,4 @@
-"""What the commands do, as frozen dataclasses: a field is a flag, a YAML key and an argument."""
+"""Settings of the commands as frozen dataclasses: a field is a flag, a YAML key and an argument."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class AuditSettings(ScoredDataSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class CostConfig(AuditSettings):
-    """What `bench cost` measures, and what it is asked to predict."""
+    """What `bench cost` measures, and what it predicts."""
 
     folder: ClassVar[str] = "eval"
 

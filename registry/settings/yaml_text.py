@@ -1,8 +1,8 @@
-"""YAML as people write configurations: a tree of plain keys and values, of a sensible size.
+"""Read YAML as people write configurations: a tree of plain keys and values of a sensible size.
 
-Text of a few bytes can stand for a tree without end (aliases of aliases, a list that holds itself)
-or exhaust the stack (brackets in brackets). Its size is known from the parser's events, before any
-of it is built.
+A few bytes of text can stand for an endless tree (aliases of aliases, a list that holds itself)
+or exhaust the stack (brackets in brackets). Its size is known from the parser's events, before
+any of it is built.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def parse_yaml(text: str, source: str) -> Any:
 
 
 class _Sizes:
-    """Depth and number of values of the tree, aliases counted as what they stand for."""
+    """Depth and number of values of the tree; aliases count as what they refer to."""
 
     def __init__(self, source: str) -> None:
         self._source = source

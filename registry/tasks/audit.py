@@ -1,4 +1,4 @@
-"""What a plugin that examines a detector gets of the host: the detector, faces, an explainer."""
+"""What the host gives a plugin that examines a detector: the detector, faces, an explainer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["AuditInputs", "prepare_audit"]
 
 @dataclass(frozen=True, kw_only=True)
 class AuditInputs:
-    """What is examined, the frames that it is examined on, and how faces in them are found.
+    """The detector to examine, the frames to examine it on, and how to find faces in them.
 
     `explain` is None where no explainer was asked for, `embedder` where the detector has none.
     """
@@ -49,7 +49,7 @@ def prepare_audit(config: AuditSettings) -> AuditInputs:
     """
     plugins = load_plugins()
     if config.explainer is not None:
-        plugins.get("explainer", config.explainer)  # a wrong name is told before weights are read
+        plugins.get("explainer", config.explainer)  # a wrong name fails before weights are read
     chosen = choose(plugins, config)
     with first_goes_first():
         data = find_data(config, plugins)

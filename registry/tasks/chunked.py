@@ -1,4 +1,4 @@
-"""An evaluation's frames in chunks: those that a process scores, and what was finished before."""
+"""Divide an evaluation's frames into chunks: those to score here, and those already finished."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _LOOK = 2.0  # seconds
 
 @dataclass(frozen=True, kw_only=True)
 class EvalJob:
-    """Everything that names stand for, built before the first frame is read."""
+    """Everything that an evaluation needs, built before the first frame is read."""
 
     config: EvalConfig
     chosen: Chosen
@@ -59,7 +59,7 @@ class EvalJob:
 
     @cached_property
     def maker(self) -> list[str]:
-        """Return what decides a chunk's values, apart from its frames."""
+        """Return what determines a chunk's values, apart from its frames."""
         faces = [self.reader.fingerprint, repr(self.model.crop)]
         if isinstance(self.model.detector, EmbeddingDetector):
             half = [] if self.config.embeddings == "float32" else [self.config.embeddings]
@@ -132,7 +132,7 @@ def score(job: EvalJob) -> Mapping[int, Chunk]:
 
 
 def _found(job: EvalJob, store: ChunkStore, indices: range) -> tuple[StoredChunks, Failures]:
-    """Return those of the chunks that are finished already, and what failed in them."""
+    """Return the chunks that are already finished, and what failed in them."""
     finished, failures = StoredChunks(job.pieces), _no_failures(job)
     for index in indices:
         chunk = store.find(index, job.pieces[index])
@@ -145,7 +145,7 @@ def _found(job: EvalJob, store: ChunkStore, indices: range) -> tuple[StoredChunk
 
 
 def _collected(job: EvalJob, store: ChunkStore, shard: range, mine: StoredChunks) -> StoredChunks:
-    """Return the chunks of a shard, `mine` and those that other ranks have left in the folder."""
+    """Return the chunks of a shard: `mine` and those that other ranks left in the folder."""
     others = [index for index in shard if index not in mine]
     for index in others:
         if store.finished(index, job.pieces[index]) is None:
@@ -161,7 +161,7 @@ def _collected(job: EvalJob, store: ChunkStore, shard: range, mine: StoredChunks
 
 
 class _OtherRanks:
-    """How far the others are, by the files of finished chunks, as ranks send each other nothing."""
+    """Follows the other ranks' progress by their finished chunks' files."""
 
     def __init__(self, job: EvalJob, chunks: set[int]) -> None:
         self._job, self._folder = job, job.folder / CHUNKS
@@ -169,9 +169,7 @@ class _OtherRanks:
         self._next = 0.0
 
     def advanced(self) -> int:
-        """Count frames that were finished since the last call; looked for every two seconds at
-        most.
-        """
+        """Count frames finished since the last call; checked at most every two seconds."""
         if not self._waiting or time.monotonic() < self._next:
             return 0
         self._next = time.monotonic() + _LOOK
@@ -181,12 +179,12 @@ class _OtherRanks:
         return self._job.frames([self._waiting.pop(name) for name in there])
 
     def rest(self) -> int:
-        """Count frames that turn out to be finished when the others have said so."""
+        """Count the remaining frames, once all ranks have reported to be done."""
         return self._job.frames(self._waiting.values())
 
 
 def write_config(job: EvalJob) -> None:
-    """Write config.yaml, which says what the folder is a run of."""
+    """Write config.yaml, which describes the run in the folder."""
     write_text(job.folder / "config.yaml", as_yaml(job.config))
 
 

@@ -1,4 +1,4 @@
-"""What a detector is built from, found by the names in a configuration."""
+"""Build what a detector needs from the names in a configuration."""
 
 from __future__ import annotations
 

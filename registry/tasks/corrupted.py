@@ -1,4 +1,4 @@
-"""A detector under corruptions: one run without any, then one for each condition."""
+"""Evaluate a detector under corruptions: one run without any, then one for each condition."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NEEDED = ("auc", "false_alarms")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corrupted:
-    """Figures by condition and data set, the clean run first, and the folder they lie in."""
+    """Figures by condition and data set, the clean run first, and their folder."""
 
     rows: tuple[Dose, ...]
     clean: Result

@@ -1,4 +1,4 @@
-"""What an image costs here in each stage of an evaluation, measured on a few."""
+"""Measure what an image costs in each stage of an evaluation on this machine."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _MAPPED = 8  # crops that are explained
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What was measured on `frames` frames, on `device`, and what follows for more of them."""
+    """What was measured on `frames` frames, on `device`, and the prediction for more of them."""
 
     frames: int
     device: str
@@ -82,7 +82,7 @@ def measure_cost(config: CostConfig) -> Cost:
 
 
 def _some(config: CostConfig, videos: Sequence[Video]) -> list[Unit]:
-    """All frames of some videos, spread over the data: a film is decoded from its start."""
+    """Return all frames of some videos, spread over the data: a video is decoded from its start."""
     order = np.random.default_rng(config.seed).permutation(len(videos))
     units: list[Unit] = []
     for at in order:
@@ -93,7 +93,7 @@ def _some(config: CostConfig, videos: Sequence[Video]) -> list[Unit]:
 
 
 def _cores(gpu: bool) -> float:
-    """Of this machine, for each process that it would run."""
+    """Return the number of this machine's cores per process to run."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     if not gpu:
         return float(count or 1)
@@ -116,7 +116,7 @@ class _Meter:
         self.gpu = self.device != "cpu"
 
     def stages(self) -> Iterator[Stage]:
-        """From the file to the row of scores, each per frame."""
+        """Measure each stage from the file to the row of scores, per frame."""
         count = len(self._units)
         self._score(self._read(self._units[:_WARM]))
         self._reader.clock = StageClock(time.process_time)
@@ -141,7 +141,7 @@ class _Meter:
         yield Stage(HEADS, seconds / count, table.nbytes // count)
 
     def maps(self, explain: Callable[[Sequence[Crop]], Sequence[object]]) -> Stage:
-        """What an explanation costs, per crop."""
+        """Measure what an explanation costs, per crop."""
         crops = self._crops[:_MAPPED]
         explain(crops[:1])
         clock = time.perf_counter if self.gpu else time.process_time
@@ -158,7 +158,7 @@ class _Meter:
         return chunk
 
     def _file_bytes(self) -> int:
-        """Per frame: of a film its share."""
+        """Return file bytes per frame: for a video, its share."""
         paths = {unit.frame.path for unit in self._units}
         return sum(file_size(path) for path in paths if is_there(path)) // len(self._units)
 

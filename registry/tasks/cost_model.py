@@ -1,4 +1,5 @@
-"""How long an evaluation takes on so many processes, from what one image costs in each stage.
+"""Predict how long an evaluation takes on several processes, from the cost of one image per
+stage.
 
 Reading (decode, detect, landmarks, crop) is done by threads of each process, side by side with the
 forward pass. On a GPU the slower of the two decides; on a CPU they share the cores. A storage that
@@ -22,7 +23,7 @@ STORAGE = "storage"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What an image costs in a stage: seconds of one core (or of the GPU), bytes that come out.
+    """What an image costs in a stage: seconds of one core (or of the GPU), and output bytes.
 
     Of `decode` the bytes are those of the file, of `forward` those of the stored embedding.
     """
@@ -34,7 +35,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hardware:
-    """What each process has: cores, threads that read, a GPU or none.
+    """What each process has: cores, reading threads, a GPU or none.
 
     `storage` are bytes per second that all processes together can read, None where that is not
     known to be a limit. `start` are seconds of a core until a process begins.
@@ -49,7 +50,7 @@ class Hardware:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """What `processes` take for `images`; `busiest` is the stage that sets the pace.
+    """The prediction for `images` on `processes`; `busiest` is the stage that sets the pace.
 
     `seconds` are of a clock on the wall, `tail` those of them in which one process alone works,
     `core_seconds` the work of all processes together.
@@ -67,7 +68,7 @@ class Forecast:
 def forecast(
     stages: Mapping[str, Stage], images: int, processes: int, hardware: Hardware
 ) -> Forecast:
-    """How long `processes` take for `images`; a ConfigError for numbers below 1."""
+    """Predict how long `processes` take for `images`; a ConfigError for numbers below 1."""
     if images < 1 or processes < 1:
         raise ConfigError(f"{images} images on {processes} processes; both must be 1 or more")
     rates = _rates(stages, processes, hardware)
@@ -89,7 +90,7 @@ def forecast(
 
 
 def _rates(stages: Mapping[str, Stage], processes: int, hardware: Hardware) -> dict[str, float]:
-    """Images per second that each resource can do, by the stage that takes most of it."""
+    """Return images per second for each resource, by the stage that uses most of it."""
     reading = {name: _seconds(stages, name) for name in READING}
     slowest = max(reading, key=lambda name: reading[name])
     read, forward = sum(reading.values()), _seconds(stages, FORWARD)

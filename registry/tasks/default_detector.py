@@ -1,4 +1,4 @@
-"""Which detector scores files where none is named: the one that is fitted and says most."""
+"""Choose the detector that scores files by default: the fitted one that tells most."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _model(plugins: Plugins, config: ScoringConfig, load: Load) -> Model:
 
 
 def _once(load: Load) -> Load:
-    """Keep what `load` gives first: the candidates share their backbone and its settings."""
+    """Keep the first result of `load`: the candidates share their backbone and its settings."""
     loaded: list[Embedder] = []
 
     def first(chosen: Chosen, config: DetectorSettings) -> Embedder:
@@ -83,7 +83,7 @@ def _unable(best: DetectorSpec, chosen: str, config: ScoringConfig) -> str:
 
 
 def _candidates(plugins: Plugins) -> list[DetectorSpec]:
-    """List the detectors that may be chosen by default, the first one first."""
+    """List the detectors that may be chosen by default, in order of preference."""
     specs: dict[str, DetectorSpec] = plugins.specs("detector")
     ranked = sorted(specs.values(), key=lambda spec: -spec.precedence)
     found = [spec for spec in ranked if spec.precedence > 0]

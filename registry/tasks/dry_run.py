@@ -1,4 +1,4 @@
-"""`--dry-run`: everything that is checked before the work, and what the work would be."""
+"""`--dry-run`: make every check that comes before the work, and describe the work."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _backbone(chosen: Chosen, config: EvalConfig | FitConfig) -> Iterator[tuple[
 
 
 def _artefact(chosen: Chosen, config: EvalConfig) -> Iterator[tuple[str, str]]:
-    """Build the model, so that a file that does not fit is an error now."""
+    """Build the model, so that an unsuitable file is an error now."""
     model = build_model(chosen, config)
     if model.embedder is not None:
         backbone = model.embedder.backbone

@@ -55,11 +55,11 @@ def evaluate(config: EvalConfig | None = None, /, **settings: Any) -> Result:
     """Score every face of `dataset` with `detector` on `backbone` and measure it.
 
     Takes an EvalConfig, its fields as keywords (the flags of `bench eval`), or both. Leaves
-    results.json, predictions.parquet, config.yaml and the reports in `out`. What was finished of an
-    interrupted run there is taken over. Raises a BenchError that says what to change.
+    results.json, predictions.parquet, config.yaml and the reports in `out`. Finished work of an
+    interrupted run there is reused. Raises a BenchError that says what to change.
 
-    Processes that torchrun starts share the scoring; the first one measures and writes, and all
-    return the same.
+    Processes of one torchrun share the scoring; the first one measures and writes, and all
+    return the same result.
     """
     config = replace(config or EvalConfig(), **settings)
     first = this_rank().first
@@ -93,7 +93,7 @@ class Found:
 
 
 def find_job(config: EvalConfig) -> Found:
-    """Look up names and data; BenchErrors tell of what is wrong or missing."""
+    """Look up names and data; BenchErrors describe what is wrong or missing."""
     if not config.metrics:
         raise ConfigError("no metrics to compute; name one (`bench list metrics`)")
     metrics, quiet = tuple(dict.fromkeys(config.metrics)), config.quiet or not this_rank().first
@@ -164,7 +164,7 @@ def run_folder(config: EvalConfig, shard: Shard = _WHOLE) -> Path:
 def opened(job: EvalJob) -> Iterator[None]:
     """Open the job's run folder, owned until the block ends; cleared of another run if requested.
 
-    Called when all else is known to be right: a run that is refused leaves no empty folder.
+    Called after all other checks, so that a refused run leaves no empty folder.
     """
     rank = this_rank()
     if not rank.first:
@@ -180,7 +180,7 @@ def opened(job: EvalJob) -> Iterator[None]:
 
 
 def _run_there(folder: Path) -> dict[str, Any]:
-    """Read the configuration of the run in a folder; empty if there is none that can be read."""
+    """Read the configuration of the run in a folder; empty if there is none."""
     try:
         return load_yaml("", str(folder / "config.yaml"))
     except ConfigError:
@@ -188,7 +188,11 @@ def _run_there(folder: Path) -> dict[str, Any]:
 
 
 def _stem(dataset: str) -> str:
-    return Path(dataset).absolute().name.replace(":", "_")
+    """Name a data set in the name of a run; a manifest goes by its folder, or by its own stem."""
+    path = Path(dataset.removeprefix("manifest:")).absolute()
+    if path.suffix == ".csv":
+        path = path.parent if path.name == "manifest.csv" else path.with_suffix("")
+    return path.name.replace(":", "_")
 
 
 # --- measuring -------------------------------------------------------------------------------
@@ -206,7 +210,7 @@ def _settings(job: EvalJob) -> Settings:
 
 
 def measure_job(job: EvalJob, chunks: Mapping[int, Chunk]) -> Result:
-    """Write predictions, numbers and reports of all chunks, which come in the order of their
+    """Write predictions, numbers and reports from all chunks, given in the order of their
     indices.
     """
     (job.folder / PART).unlink(missing_ok=True)  # it is whole now

@@ -1,4 +1,4 @@
-"""`explain`: what the installed plugin that explains files does, for Python programs."""
+"""`explain` for Python programs: calls the installed plugin that explains files."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["explain"]
 def explain(*inputs: Picture, **settings: Any) -> Sequence[Any]:
     """Explain images and videos: verdict, scores, maps as arrays and a figure for each.
 
-    `inputs` are those of `predict`, `settings` the flags of `bench explain`. What is returned is
-    the plugin's own: here a `lesb_plugin.explain.api.FileExplanation` for each file. A ConfigError
-    where no plugin explains files for Python programs.
+    `inputs` are those of `predict`, `settings` the flags of `bench explain`. The plugin decides
+    on the type of the results: here a `lesb_plugin.explain.api.FileExplanation` for each file. A
+    ConfigError where no plugin explains files for Python programs.
     """
     spec: CommandSpec = load_plugins().get("command", "explain")
     if spec.function is None:

@@ -1,4 +1,4 @@
-"""A finished run again: its scores face by face, and the pictures and the detector behind them."""
+"""Reopen a finished run: its scores by face, its pictures and its detector."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class ScoredFace:
 class FinishedRun:
     """A run folder. Faces are found again as config.yaml says, with `sets` ("key=value") over it.
 
-    Weights are read where the detector is asked for, and not before. BenchErrors say what is no
-    longer as it was.
+    Weights are read only when the detector is requested. BenchErrors say what has changed since
+    the run.
     """
 
     def __init__(self, folder: Path, sets: Sequence[str] = ()) -> None:
@@ -76,7 +76,7 @@ class FinishedRun:
         return str(Result.load(self.folder).provenance.audit.get("words", ""))
 
     def crop(self, face: ScoredFace) -> Crop:
-        """Cut the face as it was cropped, with landmarks; a DataError if it is not what was
+        """Cut the face as in the run, with landmarks; a DataError if it differs from what was
         scored.
         """
         frame = self._frame(face)
@@ -108,7 +108,7 @@ class FinishedRun:
 
     def explainer(self, name: str, options: Mapping[str, Any]) -> Explain:
         """Build the explainer `name` of the run's detector."""
-        spec = self._plugins.get("explainer", name)  # a wrong name is told before weights are read
+        spec = self._plugins.get("explainer", name)  # a wrong name fails before weights are read
         return build_explainer(spec, self.detector, options)
 
     @cached_property

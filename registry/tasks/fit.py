@@ -1,4 +1,4 @@
-"""`fit`: real faces in, a fitted artefact out. What fitting means is the detector's own affair."""
+"""`fit`: real faces in, a fitted artefact out. Each detector defines how it is fitted."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
     """Fit `detector` on `backbone` with the real faces of `train` and write its artefact to `out`.
 
     Takes a FitConfig, its fields as keywords (the flags of `bench fit`), or both. Raises a
-    BenchError that says what to change; an artefact that is there is kept unless `overwrite`.
+    BenchError that says what to change; an existing artefact is kept unless `overwrite`.
 
-    Processes that torchrun starts share the work of a detector with `fit_shares`, and return the
-    same; a fit of another one is refused there.
+    Processes of one torchrun share the work of a detector with `fit_shares`, and return the
+    same; other detectors are refused there.
     """
     config = replace(config or FitConfig(), **settings)
     plugins = load_plugins()
@@ -70,7 +70,7 @@ def _fittable(plugins: Plugins, name: str) -> DetectorSpec:
 
 
 def fit_here(spec: DetectorSpec, plugins: Plugins, config: FitConfig) -> FitReport:
-    """Fit by this process, or by all ranks where the detector shares the work."""
+    """Fit in this process, or in all ranks if the detector shares the work."""
     assert spec.fit is not None  # noqa: S101 - `_fittable` has seen to it
     options = resolve_options(
         None if spec.fit_options is None else spec.fit_options.load(), config.options
@@ -133,9 +133,7 @@ def artefact_folder(config: FitConfig) -> Path:
 
 @contextmanager
 def _marked(out: Path) -> Iterator[None]:
-    """Mark a fit with a file that stays if it ends between its artefact and its report, killed or
-    not.
-    """
+    """Mark a fit with a file that stays if it ends, even killed, between artefact and report."""
     mark = out / unfinished_name(_MARK)
     mark.touch()
     try:
@@ -157,9 +155,9 @@ def _marks(out: Path) -> list[Path]:
 
 
 def _is_half_done(out: Path) -> bool:
-    """Say whether the artefact is from a fit that did not finish: the next one may replace it.
+    """Say whether the artefact is from an unfinished fit, so that the next one may replace it.
 
-    One that is older than the mark is whole, and of an earlier fit.
+    An artefact older than the mark is complete, from an earlier fit.
     """
     artefact, marks = artefact_in(out), _marks(out)
     if not (marks and artefact.exists()):

@@ -1,4 +1,4 @@
-"""`--fit-on`: whether a detector is fitted before it is built, and the artefacts kept of that."""
+"""`--fit-on`: decide whether a detector is fitted before it is built, and keep such artefacts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _OF_ITS_OWN = {"options"}  # a field of both that means another thing in each: o
 
 
 def fit_first(plugins: Plugins, chosen: Chosen, config: ScoredDataSettings) -> Fitted | None:
-    """Return the backbone and what was fitted on `--fit-on` for it, now or before; else None.
+    """Return the backbone and what was fitted on `--fit-on`, now or before; None if nothing is.
 
     Nothing is fitted where an artefact is given, nor a detector that needs no backbone.
     """
@@ -52,7 +52,7 @@ def _fit_and_keep(
 ) -> Path:
     """Fit on `fit_on` unless done before with the same weights, data, options and seed.
 
-    Of several ranks the first does so, or all together where the detector shares the work.
+    With several ranks the first does so, or all together if the detector shares the work.
     """
     wanted = fit_config(config)
     with first_goes_first():
@@ -71,7 +71,7 @@ def _fit_and_keep(
 
 
 def _fit_into(folder: Path, plugins: Plugins, config: FitConfig, spec: DetectorSpec) -> None:
-    """Fit elsewhere; what is whole takes its place at once."""
+    """Fit in a temporary folder, which then takes its place at once."""
     first, partial = this_rank().first, Path(config.out or "")
     if first:
         sweep(folder.parent)
@@ -92,7 +92,7 @@ def fit_config(config: ScoredDataSettings) -> FitConfig:
 
 
 def _fit_key(plugins: Plugins, config: FitConfig, spec: DetectorSpec, embedder: Embedder) -> str:
-    """Hash all that decides what a fit gives (sha256)."""
+    """Hash everything that determines the result of a fit (sha256)."""
     options = resolve_options(
         None if spec.fit_options is None else spec.fit_options.load(), config.options
     )

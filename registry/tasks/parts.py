@@ -1,7 +1,7 @@
-"""One evaluation by several processes that know nothing of each other: shards, and their merging.
+"""Split one evaluation into shards for independent processes, and merge them.
 
-Each process scores its shard of the chunks into a folder of its own. Merging looks for the data and
-builds the model once more, but scores nothing: what comes out is what one process would have left.
+Each process scores its shard of the chunks into a folder of its own. Merging finds the data and
+builds the model once more, but scores nothing: the result is what one process would have left.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class _Stored:
 def evaluate_shard(config: EvalConfig, shard: Shard) -> tuple[Part, Path]:
     """Score one shard of an evaluation; return its run folder, with chunks and part.json.
 
-    There are no numbers before all parts are merged. An interrupted part goes on where it stopped.
+    Numbers exist only after all parts are merged. An interrupted part resumes where it stopped.
     """
     job = prepare_job(config, shard)
     with opened(job):
@@ -69,8 +69,8 @@ def merge_parts(
 ) -> Result:
     """Merge the parts in `folders` into the run that one process would have left in `out`.
 
-    Raises a BenchError where a shard is missing or there twice, or where parts are of different
-    settings, data or weights, or of others than are here now.
+    Raises a BenchError if a shard is missing or given twice, or if parts differ in settings,
+    data or weights, from each other or from those here.
     """
     parts = [_stored(folder) for folder in folders]
     _check_complete(parts)
@@ -102,7 +102,7 @@ def _stored(folder: Path) -> _Stored:
 
 
 def _check_complete(parts: Sequence[_Stored]) -> None:
-    """Raise a ConfigError unless every shard is there once."""
+    """Raise a ConfigError unless every shard is given exactly once."""
     if not parts:
         raise ConfigError("no parts to merge; name the folders of `bench eval --shard I/N`")
     seen: dict[int, Path] = {}
@@ -127,7 +127,7 @@ def _check_complete(parts: Sequence[_Stored]) -> None:
 
 
 def _check_alike(one: _Stored, other: _Stored) -> None:
-    """Raise a ConfigError if two parts are not of the same evaluation."""
+    """Raise a ConfigError if two parts belong to different evaluations."""
     mine, theirs = asdict(one.config), asdict(other.config)
     both = f"{one.folder} and {other.folder}"
     for name in mine:
@@ -172,9 +172,7 @@ def _chunks(parts: Sequence[_Stored], job: EvalJob) -> StoredChunks:
 
 
 def _link(source: Path, job: EvalJob) -> None:
-    """Link a part's chunk into the run folder, without a second copy where the disk supports
-    that.
-    """
+    """Link a part's chunk into the run folder, without a second copy if the disk supports that."""
     target = job.folder / source.parent.name / source.name
     with replacing(target) as temporary:
         try:

@@ -47,7 +47,8 @@ __all__ = ["Predictor", "predict"]
 
 
 def predict(*inputs: Picture, config: PredictConfig | None = None, **settings: Any) -> Predictions:
-    """Score images and videos: a Prediction for each, with the verdict beside real faces.
+    """Score images and videos: a Prediction for each, with a verdict by comparison with real
+    faces.
 
     `inputs` are paths of files and folders, arrays of uint8 (RGB (H, W, 3), or (N, H, W, 3)),
     images of Pillow, and lists of them; those without a path are named `image 1` and so on. Takes a
@@ -82,12 +83,12 @@ class Predictor:
 
     @property
     def embedder(self) -> Embedder | None:
-        """Return what feeds the detector's backbone; None if it has none."""
+        """Return the embedder of the detector's backbone; None if it has none."""
         return self._model.embedder
 
     @property
     def clock(self) -> StageClock:
-        """Return where the time of all scoring went: decode, detect, landmarks, forward."""
+        """Return the time spent in each stage of scoring: decode, detect, landmarks, forward."""
         return self._reader.clock
 
     @property
@@ -116,7 +117,7 @@ class Predictor:
 
     @cached_property
     def verdicts(self) -> Verdicts:
-        """Return what judges files; real faces are looked up, or scored, on first use."""
+        """Return the judge of files; real faces are looked up, or scored, on first use."""
         return Verdicts(self, score_reals(self))
 
     @cached_property
@@ -126,7 +127,7 @@ class Predictor:
 
     @property
     def origin(self) -> dict[str, Any]:
-        """Return what the scores come from, as plain data."""
+        """Return the origin of the scores as plain data."""
         embedder, config = self._model.embedder, self.config
         backbone = None if embedder is None else embedder.backbone
         return {
@@ -149,7 +150,7 @@ class Predictor:
         }
 
     def notes_on(self, inputs: Sequence[Path]) -> list[str]:
-        """List what of `inputs` is not read, or only in part."""
+        """List which of `inputs` are not read, or only in part."""
         folders = [path for path in inputs if os.path.isdir(path)]  # noqa: PTH112 - raises nothing
         return [*unread_notes(folders), *animation_notes(find_media(inputs))]
 
@@ -168,8 +169,8 @@ class Predictor:
         """Read a frame, upright RGB (H, W, 3), and the crops of its faces, in the order of their
         scores.
 
-        With `landmarks` every one has them, wherever its box came from; BenchErrors say what stands
-        in the way.
+        With `landmarks` each has them, wherever its box comes from; BenchErrors say why that is
+        impossible.
         """
         read = self._reader.read_marked if landmarks else self._reader.read
         image, faces = read(Frame(path=path, index=index))
@@ -182,7 +183,7 @@ class Predictor:
     def explainer(self, name: str, options: Mapping[str, Any], **offered: Any) -> Explain:
         """Build an explainer of the scores; `offered` are options that it takes if it has them.
 
-        A ConfigError where it cannot explain this detector.
+        A ConfigError if it cannot explain this detector.
         """
         spec = self.explainer_spec(name)
         cls = None if spec.options is None else spec.options.load()
@@ -228,7 +229,7 @@ class Predictor:
 
 
 def _video(path: Path) -> Video:
-    """Wrap a file as the host knows it; nobody says whether it is real, and nothing asks."""
+    """Wrap a file as a Video; its label is unknown and unused."""
     file = path if is_video(path) else None
     frames = () if file else (Frame(path=path),)
     return Video(dataset="", id=str(path), label=0, frames=frames, file=file)

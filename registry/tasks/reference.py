@@ -1,4 +1,6 @@
-"""The real faces that files are compared with: what the fit kept, or data scored once and kept."""
+"""The real faces that files are compared with: those that the fit kept, or data scored and
+cached.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +28,12 @@ from registry.settings.tasks import AUTO, ScoringConfig
 __all__ = ["reference_data", "score_reals"]
 
 _FORMAT = 3
-_DRAWN = "toy"  # faces of nobody, which come with the package
+_DRAWN = "toy"  # drawn faces, which come with the package
 _BATCH = 8
 
 
 class _Scoring(Protocol):
-    """What scores the reals."""
+    """What is needed to score real faces."""
 
     config: ScoringConfig
 
@@ -68,12 +70,12 @@ def score_reals(by: _Scoring) -> RealScores:
 
 
 def reference_data(config: ScoringConfig) -> str:
-    """Return the data that real faces are taken from if the artefact has none to show."""
+    """Return the data to take real faces from if the artefact has none to show."""
     return _DRAWN if config.reference == AUTO else config.reference
 
 
 def _of_fit(detector: Detector, config: ScoringConfig) -> Scores | None:
-    """Return what the fit stored, if that is wanted and enough for a verdict."""
+    """Return what the fit stored, if requested and enough for a verdict."""
     if config.reference != AUTO or not isinstance(detector, CalibratedDetector):
         return None
     return detector.val_reals if len(detector.val_reals.fake) >= FEWEST_REALS else None
@@ -136,7 +138,7 @@ def _score(by: _Scoring, crops: Sequence[Crop], data: str) -> Scores:
 
 
 def _key(by: _Scoring, crops: Sequence[Crop]) -> str:
-    """Hash what decides the scores, and the crops themselves (sha256)."""
+    """Hash the settings that determine the scores, and the crops themselves (sha256)."""
     origin = {key: value for key, value in by.origin.items() if not key.startswith("frame")}
     arrays = [array for crop in crops for array in (crop.image, crop.landmarks)]
     return fingerprint(
@@ -146,7 +148,7 @@ def _key(by: _Scoring, crops: Sequence[Crop]) -> str:
 
 
 def _read(path: Path) -> Scores | None:
-    """Read a cached file; None if there is none, or if it is not what was written."""
+    """Read a cached file; None if there is none, or if it is damaged."""
     stored: Mapping[str, NDArray[Any]] | None = read_sealed(path)
     if stored is None or "fake" not in stored:
         return None

@@ -1,4 +1,4 @@
-"""A run's folder: what was finished there gives way to a run of something else only when asked."""
+"""Protect a finished run's folder: a different run replaces it only on request."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def refuse_other_run(folder: Path, there: Mapping[str, Any], wanted: Mapping[str
     `wanted`.
 
     Both are configurations, field by field; a field that either lacks is not compared. The same
-    line again, with a backbone or an artefact that was trained anew in its place, is the same run.
+    command counts as the same run, even if its backbone or artefact was trained again.
     """
     for name in (*_PLACES, *_NAMES):
         if name not in there or name not in wanted:
@@ -39,7 +39,7 @@ def refuse_other_run(folder: Path, there: Mapping[str, Any], wanted: Mapping[str
 def refuse_other_part(folder: Path, shard: Shard, *, overwrite: bool) -> None:
     """Raise a ConfigError if `shard` would be mixed with another one, or with a complete run.
 
-    A whole run may go on where a part ended: it takes its chunks over.
+    A complete run may continue where a part ended: it reuses its chunks.
     """
     if shard.count == 1:
         return

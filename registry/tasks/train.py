@@ -1,4 +1,4 @@
-"""What a plugin that trains a network gets of the host: the network, real faces, a device."""
+"""What the host gives a plugin that trains a network: the network, real faces, a device."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class FaceInputs:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingInputs(FaceInputs):
-    """What is trained, and the real faces that it is trained and selected on."""
+    """The network to train, and the real faces to train and select it on."""
 
     backbone: TrainableBackbone
 

@@ -1,4 +1,6 @@
-"""One answer for one file: its verdict beside real faces, and the part that stands out."""
+"""One answer for one file: its verdict by comparison with real faces, and the part that stands
+out.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,12 @@ from registry.contracts.detector import Detector, LocalDetector
 from registry.results.audit_summary import PartAudit
 from registry.results.file_scores import Prediction
 from registry.results.frame_runs import FrameRuns, scan
+from registry.results.part_scale import REALS_WITHIN, PartScale
 from registry.results.real_scores import RealScores
 from registry.results.verdict import (
-    REALS_WITHIN,
     Choice,
     FileVerdict,
     PartRow,
-    PartScale,
     Segment,
     judge,
 )

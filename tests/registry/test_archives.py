@@ -112,5 +112,5 @@ def test_a_missing_archive_is_told_with_the_member(archive: Path) -> None:
 @pytest.mark.parametrize("end", ["", INDEX])
 def test_a_pipe_is_not_waited_for(tmp_path: Path, end: str) -> None:
     os.mkfifo(tmp_path / f"a.tar{end}")
-    with pytest.raises(DataError, match=r"a\.tar.*: it is not a file"):
+    with pytest.raises(DataError, match=r"a\.tar.* is not a file but a device, a pipe"):
         archive_index(str(tmp_path / "a.tar"))

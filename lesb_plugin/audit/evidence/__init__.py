@@ -1,1 +1,1 @@
-"""What an audit looks at: faces, edits whose place is known, explanations. No judgement."""
+"""What an audit looks at: faces, edits at known places, explanations. Nothing is judged here."""

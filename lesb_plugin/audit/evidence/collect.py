@@ -1,4 +1,4 @@
-"""Runs the detector and the explainer over the faces and their changed copies, once each."""
+"""Run the detector and the explainer over the faces and their changed copies, once each."""
 
 from __future__ import annotations
 
@@ -209,9 +209,7 @@ def _patched(base: Crop, patch: Crop, mask: Flags) -> Crop:
 def _with_subspaces(
     found: Collected, subject: Subject, drawn: RandomSubspaces | None, rng: np.random.Generator
 ) -> Collected:
-    """Return scores of the subspaces that were `drawn`, and of as many others of a generator
-    apart.
-    """
+    """Return scores of the `drawn` subspaces, and of as many others from a separate generator."""
     embeddings = found.reading.embeddings
     again = None if drawn is None else subject.random_subspaces(rng.spawn(1)[0])
     if drawn is None or again is None or embeddings is None:
@@ -220,7 +218,7 @@ def _with_subspaces(
 
 
 def _with_perturbed(subject: Subject, found: Collected, drawn: RandomSubspaces | None) -> Collected:
-    """Part scores of the explanation and of controls, as they are and after each perturbation."""
+    """Return part scores of the explanation and of controls, before and after each perturbation."""
     assert found.reading.parts is not None  # noqa: S101 - asked of part scores only
     rows = spread(np.flatnonzero(found.known), _STABILITY_FACES)
     masks = [found.faces[row].parts for row in rows]
@@ -243,9 +241,7 @@ def _with_perturbed(subject: Subject, found: Collected, drawn: RandomSubspaces |
 
 
 def _masks(points: NDArray[np.float32], regions: RegionSet, size: int) -> Flags:
-    """Return (K, S, S); empty where a part has left the image, which then has no mean but still a
-    map.
-    """
+    """Return (K, S, S); empty for a part outside the image, which has a map but no mean."""
     try:
         return wide_masks(points, regions, size)
     except ValueError:
@@ -255,7 +251,7 @@ def _masks(points: NDArray[np.float32], regions: RegionSet, size: int) -> Flags:
 def _moved(
     subject: Subject, found: Collected, rows: NDArray[np.int64], regions: RegionSet
 ) -> dict[str, Reading]:
-    """Return what is said of the moved faces, by move."""
+    """Return the readings of the moved faces, by move."""
     out = {}
     size = found.faces[0].parts.shape[1]
     for name, move in MOVES.items():

@@ -1,4 +1,4 @@
-"""Fakes made of the real faces of an audit, so that every change and its source are known."""
+"""Make fakes of the real faces of an audit, so that every change and its source are known."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def with_edits(
 
 
 def _donor(reals: Sequence[AuditFace], at: int) -> AuditFace:
-    """Return the next face of somebody else."""
+    """Return the next face of another person."""
     rest = [*reals[at + 1 :], *reals[:at]]
     return next(face for face in rest if face.identity != reals[at].identity)
 

@@ -1,4 +1,4 @@
-"""Edits of face parts, known pixel by pixel, of kinds that no one fit has seen all of."""
+"""Edits of face parts, known pixel by pixel, of kinds that no single fit has seen all of."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Canvas:
 def matched_masks(masks: Flags) -> Flags:
     """Return masks (K, S, S) grown or shrunk along their outlines to the median of their areas.
 
-    So that no part is named for its size.
+    This keeps parts from being named for their size.
     """
     area = int(np.median(masks.sum(axis=(1, 2))))
     out = np.zeros_like(masks)
@@ -52,7 +52,7 @@ def edited(
     """Return the crop with one family's change inside of `mask` (S, S), exact outside.
 
     `strength` in (0, 1] is how much of the change is blended in; of a warp, how far it goes.
-    ValueError where nothing visible comes of it.
+    ValueError if the change is not visible.
     """
     size = len(mask)
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.01 * size) * mask
@@ -101,7 +101,7 @@ def _warp(canvas: Canvas, soft: Mask, strength: float, rng: np.random.Generator)
 
 
 def _poisson(canvas: Canvas, soft: Mask, _strength: float, _rng: np.random.Generator) -> Image:
-    """Blend another person's part in, its gradients solved into this face (Perez et al., 2003)."""
+    """Blend another person's part in, with its gradients (Perez et al., 2003)."""
     where = similarity_map(soft.shape, canvas.landmarks, canvas.donor_landmarks)
     donor = apply_map(canvas.donor, where, cv2.INTER_LINEAR)
     return clone(donor, canvas.image, (soft > 0).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""The faces of an audit: what was changed in each, and its pristine source where that is known."""
+"""The faces of an audit: what was changed in each, and its pristine source if known."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class AuditFace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaceSet:
-    """Faces that could be read, and why others could not."""
+    """The faces that could be read, and why others could not."""
 
     faces: tuple[AuditFace, ...]
     failed: tuple[str, ...] = ()
@@ -127,7 +127,7 @@ def _identity(video: Video) -> str:
 
 
 def _sources(frames: Sequence[tuple[Video, Frame]]) -> Mapping[str, Frame]:
-    """Return the one real image of an identity; an identity with several has no source."""
+    """Return the one real image of an identity; identities with several have no source."""
     found: dict[str, list[Frame]] = {}
     for video, frame in frames:
         if video.label == 0 and video.identity:
@@ -173,9 +173,7 @@ def _read(
 def _perceived(
     video: Video, frame: Frame, image: NDArray[np.uint8], face: Face, regions: RegionSet
 ) -> Flags | None:
-    """Return what people took to be changed: the parts they clicked, else those they named; or
-    None.
-    """
+    """Return what people took to be changed: clicked parts, else named ones, or None."""
     if frame.clicks and face.landmarks is not None:
         places = np.array(frame.clicks) * image.shape[1::-1]  # (n, 2) pixels
         clicked = clicked_parts(places, face.landmarks, regions)
@@ -186,6 +184,6 @@ def _perceived(
 
 
 def _source(frame: Frame, image: NDArray[np.uint8], face: Face, inputs: AuditInputs) -> Crop | None:
-    """Return the real image cut as the fake is; None if the two do not coincide."""
+    """Return the real image cropped like the fake; None if the two do not coincide."""
     real, _ = inputs.reader.read_one(frame)
     return crop_face(real, face, inputs.crop) if real.shape == image.shape else None

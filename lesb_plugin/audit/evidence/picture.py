@@ -1,4 +1,4 @@
-"""Pictures of an audit: what was changed, what the parts score, where the map lies."""
+"""Pictures of an audit: what was changed, the scores of the parts, the map."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OPAQUE = 0.6
 
 
 def outlined(image: Image, mask: Flags | None) -> Image:
-    """Return the image with a mask's outline in white on black; as it is without a mask."""
+    """Return the image with a mask's outline in white on black; unchanged without a mask."""
     out = image.copy()
     if mask is not None:
         found = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)

@@ -1,4 +1,4 @@
-"""What is audited: a detector and an explainer, seen as numbers per part and maps."""
+"""The subject of an audit: a detector and an explainer, read as numbers per part and maps."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _FEWEST = 20  # reals of val: of fewer, 5 % are less than one
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What is said of n faces: scores of fake (n,), of parts (n, K), and maps (n, h, w) of fake.
+    """Readings of n faces: scores of fake (n,), of parts (n, K), and maps (n, h, w) of fake.
 
-    NaN is a part that nothing is said of; None stands for an explanation that never has any.
-    `embeddings` (n, D) are what the detector scored, None of one that does not show them.
+    NaN is a part without a score; None stands for an explanation that never has any.
+    `embeddings` (n, D) are what the detector scored, None if it does not expose them.
     """
 
     fake: Array
@@ -52,7 +52,7 @@ class Reading:
 
 
 class _Batch(NamedTuple):
-    """A reading of one batch; parts are NaN where nothing is said."""
+    """The reading of one batch; parts are NaN if they have no score."""
 
     fake: Array
     parts: Array
@@ -71,7 +71,7 @@ class Subject:
         self._batch, self._quiet = batch_size, quiet
 
     def fakes(self, crops: Sequence[Crop], label: str) -> Array:
-        """Scores of fake (n,) in [0, 1]."""
+        """Return scores of fake (n,) in [0, 1]."""
         scores = map_shared(
             lambda batch: self.inputs.detector.score(batch).fake,
             self._batches(crops),
@@ -82,13 +82,13 @@ class Subject:
         return np.concatenate(scores) if scores else np.empty(0)
 
     def of_images(self, crop: Crop, images: NDArray[np.uint8]) -> Array:
-        """Return scores of fake (n,) of images (n, S, S, 3) in place of a crop's."""
+        """Return scores of fake (n,) for images (n, S, S, 3) in place of a crop's."""
         crops = [replace(crop, image=image) for image in images]
         batches = self._batches(crops)
         return np.concatenate([self.inputs.detector.score(batch).fake for batch in batches])
 
     def read(self, crops: Sequence[Crop], masks: Sequence[Flags], label: str) -> Reading:
-        """Scores and explanations of crops whose parts have `masks` (K, S, S).
+        """Return scores and explanations of crops whose parts have `masks` (K, S, S).
 
         Parts are scored by the explainer, by the mean of its map inside of each part where it has
         maps alone, or without an explainer by the detector, in log-odds.
@@ -135,8 +135,8 @@ class Subject:
         return _Batch(scores.fake, np.array(parts, np.float64), _maps(explained), embeddings)
 
     def _scored(self, crops: Sequence[Crop]) -> tuple[Scores, NDArray[np.float32] | None]:
-        """Return scores, and in the same forward pass what the detector embeds, if it shows
-        that.
+        """Return scores and, from the same forward pass, the detector's embeddings if it exposes
+        them.
         """
         detector = self.inputs.detector
         if not isinstance(detector, EmbeddingDetector):
@@ -195,8 +195,8 @@ class Subject:
         return detector.val_sharpness
 
     def cost(self, crops: Sequence[Crop], rounds: int = 5) -> float | None:
-        """Return seconds of explaining over seconds of the bare backbone: medians of runs that
-        alternate.
+        """Return the time of explaining over that of the bare backbone: medians of alternating
+        runs.
 
         A first round warms up and does not count.
         """

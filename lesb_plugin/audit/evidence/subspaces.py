@@ -1,4 +1,4 @@
-"""Random subspaces in the place of fitted ones: scores of parts that are local by chance alone."""
+"""Random subspaces instead of fitted ones: scores of parts that are local by chance alone."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RandomSubspaces:
     def drawn(
         cls, direction: NDArray[Any], rank: int, parts: int, rng: np.random.Generator
     ) -> RandomSubspaces:
-        """K subspaces of `rank` directions for a head's direction (d,)."""
+        """Draw K subspaces of `rank` directions for a head's direction (d,)."""
         whole = np.asarray(direction, np.float64)
         drawn = np.empty((parts, len(whole)))
         for k in range(parts):
@@ -41,8 +41,8 @@ class RandomSubspaces:
         return cls(drawn)
 
     def __call__(self, embeddings: NDArray[np.floating]) -> Array:
-        """Return (n, K) of what a detector embeds (n, D), of which the embedding is the first d
-        numbers.
+        """Return (n, K) scores for what a detector embeds (n, D); the first d numbers are the
+        embedding.
 
         They are not centred, which is a constant for each part.
         """
@@ -51,7 +51,7 @@ class RandomSubspaces:
 
 
 def rank_beside(model: FittedLesb | FittedRoi, dim: int) -> int:
-    """Count how many directions the random subspaces of an embedding (d,) have.
+    """Return how many directions the random subspaces of an embedding (d,) have.
 
     As many as the fitted ones of `lesb`. `lesb_roi` has none: its scores are local because features
     are pooled part by part, and heads in random subspaces of those would be so too. What it is

@@ -1,4 +1,4 @@
-"""What a data set says of where a face was changed."""
+"""What a data set says about where a face was changed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ _GROUPS = {
 
 
 def changed_parts(region: str, parts: Sequence[str], column: str = "region") -> Flags:
-    """Return (K,) of a manifest's `region`: one part, several (`eyes+mouth`), or the whole face.
+    """Return (K,) for a manifest's `region`: one part, several (`eyes+mouth`), or the whole
+    face.
 
     So is its `perceived`; `column` is which of the two is read. Capital letters make no difference.
     A DataError for a word that is none of them.
@@ -48,9 +49,7 @@ def changed_parts(region: str, parts: Sequence[str], column: str = "region") -> 
 
 
 def covered_parts(mask: Flags, masks: Flags) -> Flags:
-    """Return (K,) of a mask of changed pixels (S, S): parts (K, S, S) more than half inside of
-    it.
-    """
+    """Return (K,) for a mask of changed pixels (S, S): parts (K, S, S) more than half inside it."""
     inside = (masks & mask).sum(axis=(1, 2))
     return np.asarray(2 * inside > masks.sum(axis=(1, 2)))
 
@@ -58,8 +57,8 @@ def covered_parts(mask: Flags, masks: Flags) -> Flags:
 def clicked_parts(
     clicks: NDArray[np.floating], landmarks: NDArray[np.floating], regions: RegionSet
 ) -> Flags:
-    """Return (K,) parts that one of the places (n, 2) lies in, or a tenth of an inter-ocular
-    beside.
+    """Return (K,) parts that contain one of the places (n, 2), or lie within a tenth of an
+    inter-ocular.
 
     Places and landmarks (P, 2) are in pixels of one image.
     """
@@ -78,7 +77,7 @@ def wide_masks(landmarks: NDArray[np.floating], regions: RegionSet, size: int) -
 
 
 def group_of(method: str) -> str:
-    """Return what is reported together: transplants, warps, in-painting, else the method by its
+    """Return the group for reports: transplants, warps, in-painting, else the method by its
     name.
     """
     for group, words in _GROUPS.items():

@@ -1,1 +1,1 @@
-"""Rows of `bench audit --extended`, of many forward passes a face. What is quick is in rows/."""
+"""Rows of `bench audit --extended`, with many forward passes per face. Quick ones are in rows/."""

@@ -1,4 +1,4 @@
-"""Attacks on what an explanation points at: if that is what counts, little noise there suffices."""
+"""Attack what an explanation points at: if that is what counts, little noise there is enough."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _NO_SLIC = "segments need scikit-image: pip install 'lesb-plugin[audit]'"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Lime:
-    """A fit to one face: numbers of segments (S, S), and what each adds to the score (P,)."""
+    """A fit to one face: indices of segments (S, S), and what each adds to the score (P,)."""
 
     segments: NDArray[np.int64]
     weights: Array
@@ -88,7 +88,7 @@ def _rows(study: Study, kinds: list[str], falls: Mapping[int, Falls]) -> list[Ro
 
 
 def _wanted(study: Study, kinds: list[str]) -> list[tuple[str, str, int]]:
-    """Key, kind and count of each row; all parts together are nobody's choice."""
+    """Return key, kind and count of each row; attacking all parts together needs no ranking."""
     most = {_SEGMENTS: study.config.attack_top, _PARTS: _most_parts(study)}
     return [
         (f"attack.{what}_{count}", what, count)
@@ -117,7 +117,7 @@ def _row(study: Study, key: str, what: str, count: int, falls: Mapping[int, Fall
 def _falls(
     study: Study, row: int, face: AuditFace, what: str, before: float, lime: _Lime | None
 ) -> Falls:
-    """Return the falls of one face."""
+    """Return the falls of the score for one face."""
     # A face's draws are its own, so that they do not depend on how long other attacks went on.
     rng = study.rng(f"attack {what} {row}")
     if what == _SEGMENTS:
@@ -163,7 +163,7 @@ def _segment_orders(
 
 
 def _lime(study: Study, row: int, face: AuditFace) -> _Lime:
-    """Return one fit, of which both the order of segments and that of parts are read."""
+    """Return one fit, from which both the order of segments and that of parts are read."""
     segments = slic_segments(face.crop.image)
     rng = study.rng(f"LIME {row}")
     coalitions = coalition_samples(study.config.lime_samples, int(segments.max()) + 1, rng)
@@ -183,7 +183,7 @@ def _lime(study: Study, row: int, face: AuditFace) -> _Lime:
 def _part_orders(
     study: Study, row: int, lime: _Lime | None, rng: np.random.Generator
 ) -> Mapping[str, Order]:
-    """Ties are broken at random."""
+    """Return the orders of parts; ties are broken at random."""
     z = cast(Array, study.z)[row]
     constant = np.zeros(len(z))
     constant[commonest(study.found.truth)] = 1.0

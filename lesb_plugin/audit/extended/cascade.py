@@ -1,4 +1,4 @@
-"""Sanity: does an explanation change as the network forgets, from its last layer to its first?
+"""Sanity: does an explanation change as layers are randomised, from the last to the first?
 
 Model parameter randomisation (Adebayo et al., 2018), cascading from the top down.
 """
@@ -31,7 +31,8 @@ _AIM = at_most(0.2)
 
 
 def cascade_rows(study: Study) -> list[Row]:
-    """Rank correlation with what is said once a share of the layers, from the top, is random.
+    """Rank correlation with the explanation after a share of the layers, from the top, is
+    random.
 
     For maps the mean over faces of Spearman's correlation over the map's cells; for part scores
     alone the correlation over faces, averaged over the parts. Range [-1, 1], lower is better: an
@@ -54,17 +55,13 @@ def cascade_rows(study: Study) -> list[Row]:
 
 
 def resettable(network: nn.Module) -> list[Any]:
-    """Return the layers that have `reset_parameters`, the last defined first, as Quantus walks
-    them.
-    """
+    """Return the layers that have `reset_parameters`, last defined first, as Quantus walks them."""
     return [each for each in network.modules() if hasattr(each, "reset_parameters")][::-1]
 
 
 @contextmanager
 def randomised(network: nn.Module, layers: Sequence[Any], seed: int) -> Iterator[None]:
-    """Yield the network with some layers as before any training, for as long as the context
-    lasts.
-    """
+    """Yield the network with some layers as before any training, while the context lasts."""
     weights = {name: value.clone() for name, value in network.state_dict().items()}
     devices = sorted({each.device.index for each in weights.values() if each.device.type == "cuda"})
     try:
@@ -80,7 +77,7 @@ def randomised(network: nn.Module, layers: Sequence[Any], seed: int) -> Iterator
 def map_correlation(before: Map, after: Map) -> Array:
     """Return (n,) Spearman's correlation over the cells of maps (n, h, w).
 
-    NaN where the map was even before, which nothing can be compared with; 0 where it has become so.
+    NaN if the map was uniform before, so that nothing can be compared; 0 if it became uniform.
     """
     one, other = (each.reshape(len(each), -1).astype(np.float64) for each in (before, after))
     even = one.min(axis=1) == one.max(axis=1)
@@ -120,6 +117,6 @@ def _row(study: Study, depth: float, rows: NDArray[np.int64]) -> Row:
 
 
 def _edges(study: Study, row: int, shape: tuple[int, ...]) -> Map:
-    """Return (h, w) magnitude of the image's gradient."""
+    """Return the magnitude (h, w) of the image's gradient."""
     slope = edge_map(study.found.faces[row].crop.image)
     return np.asarray(cv2.resize(slope, shape[::-1], interpolation=cv2.INTER_AREA), np.float32)

@@ -1,7 +1,8 @@
-"""Deletion and insertion: how the score follows as pixels are exchanged, the highest-ranked first.
+"""Deletion and insertion: how the score changes as pixels are replaced, the highest-ranked
+first.
 
-After Petsiuk et al., "RISE" (2018). What pixels are exchanged with is the pristine source, which is
-no evidence of anything, or the face without its detail; never grey, which is itself a forgery.
+After Petsiuk et al., "RISE" (2018). Replacement pixels come from the pristine source, which is
+evidence of nothing, or from the blurred face; never grey, which would itself be a forgery.
 """
 
 from __future__ import annotations
@@ -41,12 +42,12 @@ _TITLES = {
 
 
 def ranked(heat: Map, rng: np.random.Generator) -> Order:
-    """Return numbers of the pixels (H W,), the highest first; pixels alike are in random order."""
+    """Return indices of the pixels (H W,), the highest first; ties are in random order."""
     return np.lexsort((rng.random(heat.size), -heat.ravel()))
 
 
 def exchanged(image: Image, other: Image, order: Order) -> Image:
-    """Return (STEPS + 1, H, W, 3): the image with 0, 1/STEPS, ... and at last all pixels of the
+    """Return (STEPS + 1, H, W, 3): the image with 0, 1/STEPS, ... and finally all pixels of the
     other.
     """
     out = np.repeat(image[None], STEPS + 1, axis=0)
@@ -118,7 +119,7 @@ def _row(study: Study, kind: str, baseline: str, values: Mapping[str, Array] | N
 def _areas(
     study: Study, face: AuditFace, other: Image, orders: Mapping[str, Order]
 ) -> dict[str, dict[str, float]]:
-    """Return mean fall and rise by who ranks the pixels, all scored together."""
+    """Return mean fall and rise for each ranking of the pixels, all scored together."""
     image = face.crop.image
     series = [
         exchanged(*pair, order)[1:-1]
@@ -144,7 +145,7 @@ def _baselines(face: AuditFace) -> dict[str, Image]:
 def _heats(
     study: Study, row: int, face: AuditFace, rng: np.random.Generator
 ) -> Iterator[tuple[str, Map]]:
-    """Yield what ranks the pixels of a face, (S, S) each."""
+    """Yield the rankings of a face's pixels, (S, S) each."""
     size, maps = face.parts.shape[1], study.found.reading.maps
     grid = _GRID if maps is None else maps.shape[1:]
     changed = face.parts[study.found.truth[row]].any(axis=0) if face.mask is None else face.mask
@@ -155,7 +156,7 @@ def _heats(
 
 
 def _gradcam(study: Study) -> dict[int, Map]:
-    """Return maps (S, S) by row; none of a detector that torch cannot differentiate."""
+    """Return maps (S, S) by row; none for a detector that torch cannot differentiate."""
     try:
         explain = build_cam(study.subject.inputs.detector, ExplainOptions(method="gradcam"))
         maps = study.read(explain, study.fakes, _GRADCAM).maps

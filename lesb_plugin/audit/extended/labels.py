@@ -41,7 +41,7 @@ class _Refit:
 
 
 def labels_row(study: Study) -> list[Row]:
-    """Return recall as in `right_part`, of heads fitted anew on faces whose labels were exchanged.
+    """Return recall as in `right_part`, for heads trained again on faces with shuffled labels.
 
     On one half of the people heads of the detector's own kind learn the labels of other faces, and
     score the other half; the mean of SHUFFLES exchanges. Range [0, 1], lower is better. Chance is
@@ -89,7 +89,8 @@ def labels_row(study: Study) -> list[Row]:
 def _scored(
     refit: _Refit, fold: NDArray[np.int64], order: Rows, real: NDArray[np.bool_], seed: int
 ) -> Array:
-    """Z (n, K), each face by heads fitted on the other fold with the labels of its faces `order`.
+    """Return z (n, K), each face by heads fitted on the other fold with the labels of faces
+    `order`.
 
     Labels are exchanged within a fold, so that each keeps as many of every kind.
     """
@@ -103,7 +104,7 @@ def _scored(
 
 
 def _refit(study: Study, rows: Rows) -> _Refit | str:
-    """Return how the detector's heads are fitted anew, or why they cannot be."""
+    """Return how the detector's heads are trained again, or why that is impossible."""
     detector, found = study.subject.inputs.detector, study.found
     crops = [found.faces[row].crop for row in rows]
     if study.subject.inputs.explain is not None:
@@ -126,7 +127,7 @@ def _embedded(
 
 
 def _of_lesb(inputs: Inputs, labels: NDArray[np.int64]) -> _Refit:
-    """Perceptrons, each of which learns whether the face is a fake."""
+    """Train perceptrons, each of which learns whether the face is a fake."""
 
     def fit(train: Rows, taught: Rows, seed: int) -> Callable[[Inputs], Array]:
         # Stopped on what they learn from: held-out faces would be as wrongly labelled.
@@ -139,7 +140,7 @@ def _of_lesb(inputs: Inputs, labels: NDArray[np.int64]) -> _Refit:
 def _of_roi(
     detector: RoiDetector, encoded: NDArray[np.float32], truth: NDArray[np.bool_]
 ) -> _Refit:
-    """Linear heads, each of which learns whether its own part was changed."""
+    """Train linear heads, each of which learns whether its own part was changed."""
     dim = detector.embedder.backbone.dim
     inputs, labels = part_features(encoded, dim, truth.shape[1]), truth.astype(np.float32)
 

@@ -16,7 +16,7 @@ _RIDGE = 1.0
 
 
 def slic_segments(image: NDArray[np.uint8], count: int = SEGMENTS) -> NDArray[np.int64]:
-    """Return (S, S) numbers 0, 1, ... of about `count` superpixels (SLIC, Achanta et al., 2012)."""
+    """Return indices (S, S) of about `count` superpixels (SLIC, Achanta et al., 2012)."""
     from skimage.segmentation import slic
 
     found = slic(image, n_segments=count, start_label=0)
@@ -24,23 +24,19 @@ def slic_segments(image: NDArray[np.uint8], count: int = SEGMENTS) -> NDArray[np
 
 
 def segment_means(heat: NDArray[np.floating], segments: NDArray[np.int64]) -> Array:
-    """Return (P,) the mean of a map (S, S) in each of P segments."""
+    """Return the mean (P,) of a map (S, S) in each of P segments."""
     sums = np.bincount(segments.ravel(), weights=heat.ravel().astype(np.float64))
     return np.asarray(sums / np.bincount(segments.ravel()))
 
 
 def part_means(weights: Array, segments: NDArray[np.int64], masks: Flags) -> Array:
-    """Return (K,) the mean over the pixels of masks (K, S, S) of what each pixel's segment adds
-    (P,).
-    """
+    """Return the mean (K,) over masks (K, S, S) of what each pixel's segment adds (P,)."""
     heat = weights[segments]  # (S, S)
     return np.array([heat[mask].mean() for mask in masks])
 
 
 def coalition_samples(count: int, segments: int, rng: np.random.Generator) -> Flags:
-    """Return (count, P): which segments stay as they are, each with a chance of one half; in row 0
-    all.
-    """
+    """Return (count, P): which segments stay, each with a chance of one half; in row 0 all."""
     coalitions = rng.random((count, segments)) < 0.5
     coalitions[0] = True
     return coalitions

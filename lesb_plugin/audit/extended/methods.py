@@ -1,4 +1,4 @@
-"""Explainers as rivals: what other methods, asked of the same detector, say of the same faces."""
+"""Compare with other explainers: what they say about the same faces and the same detector."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def method_rows(study: Study) -> list[Row]:
 
 
 def rivals(rows: Sequence[Row]) -> str:
-    """Return a sentence on methods that name the right part as well as the explanation; "" if none
-    do.
+    """Return a sentence on methods that name the right part as well as the explanation; "" if
+    none.
     """
     named = [row for row in rows if row.key.startswith("methods.") and OWN in row.controls]
     named = [row for row in named if not row.key.endswith(".rank")]

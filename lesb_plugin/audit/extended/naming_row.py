@@ -1,4 +1,4 @@
-"""A row that asks of another method's part scores what the first row asks of the explanation's."""
+"""A row that measures another method's part scores as the first row does the explanation's."""
 
 from __future__ import annotations
 

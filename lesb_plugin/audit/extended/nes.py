@@ -35,9 +35,9 @@ def attacked(
     """Return the image (S, S, 3) with pixels of the mask (S, S) changed so that its score of fake
     falls.
 
-    It ends after `steps`, or as soon as the face passes for real (log-odds below 0). Every image
-    that is scored has 8 bits, like all that a detector ever gets: noise of a quarter of a level
-    moves one value in twenty by a whole one, and the gradient is taken over what was really moved.
+    It ends after `steps`, or as soon as the face passes for real (log-odds below 0). Every
+    scored image has 8 bits, as detectors always get: noise of a quarter of a level changes one
+    value in twenty by a whole level, and the gradient uses the actual changes.
     """
     inside = np.flatnonzero(mask)
     start = image.reshape(-1, 3)[inside].astype(np.int16)  # (m, 3)

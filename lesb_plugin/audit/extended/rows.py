@@ -1,4 +1,4 @@
-"""The extended rows that were asked for, one after the other."""
+"""Compute the requested extended rows, one after the other."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _STOPPED = "stopped before it could be measured"
 
 
 def extended_rows(study: Study, wanted: Collection[str]) -> tuple[list[Row], bool]:
-    """Return rows of the keys `wanted`; none for an explanation that says nothing of any face.
+    """Return rows of the keys `wanted`; none for an explanation without any scores or maps.
 
-    They take up to hours: Ctrl-C ends them early, and those that were finished count, as do the
-    faces that were attacked by then. The second value says whether that happened.
+    They take up to hours: Ctrl-C ends them early and keeps finished rows and attacked faces. The
+    second value says whether that happened.
     """
     found: list[Row] = []
     if study.z is None and study.found.reading.maps is None:

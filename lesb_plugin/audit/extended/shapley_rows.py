@@ -1,4 +1,4 @@
-"""Shapley values of the parts, with pristine pixels where a part is absent: what really counts."""
+"""Shapley values of the parts, with pristine pixels where a part is absent: the true importance."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def shapley_rows(study: Study) -> list[Row]:
 
 
 def part_values(study: Study, face: AuditFace) -> Array:
-    """Return (K,) Shapley values of the parts; they sum to s(x) - s(x with all parts restored).
+    """Return Shapley values (K,) of the parts; they sum to s(x) - s(x with all parts restored).
 
     The players are the parts; what is in none of them stays as it is in the fake.
     """

@@ -30,7 +30,7 @@ R = TypeVar("R")
 
 
 class Stopped(KeyboardInterrupt):
-    """Ctrl-C, in the midst of rows that can be told of the faces that were finished by then."""
+    """Ctrl-C during rows that can be computed from the faces finished so far."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Study:
 
     @classmethod
     def of(cls, subject: Subject, found: Collected, draws: Draws, config: AuditConfig) -> Study:
-        """`config.extended_faces` fakes, and half as many reals."""
+        """Choose `config.extended_faces` fakes, and half as many reals."""
         count = config.extended_faces
         parts = found.reading.parts
         return cls(
@@ -69,7 +69,9 @@ class Study:
         )
 
     def rng(self, key: str) -> np.random.Generator:
-        """Return the generator of one row: its draws do not depend on which others are measured."""
+        """Return a row's own generator: its draws do not depend on which other rows are
+        measured.
+        """
         return np.random.default_rng([self.config.seed, *key.encode()])
 
     def each_fake(self, call: Callable[[int, AuditFace], R], label: str) -> dict[int, R]:
@@ -80,7 +82,7 @@ class Study:
         return {row: each for (row, _), each in zip(pairs, found, strict=True)}
 
     def column(self) -> Array:
-        """Return (n,) of NaN, to be filled for some faces."""
+        """Return NaN (n,), to be filled for some faces."""
         return np.full(len(self.found.faces), np.nan)
 
     def heat(self, row: int) -> Map:
@@ -96,13 +98,13 @@ class Study:
         return painted(face.parts, self.z[row])
 
     def read(self, explain: Explain, rows: Rows, label: str) -> Reading:
-        """Return what another explainer of the same detector says of the faces of some rows."""
+        """Return another explainer's reading of the same detector, for some faces."""
         inputs = replace(self.subject.inputs, explain=explain)
         other = Subject(inputs, self.subject.names, self.config.batch, quiet=self.config.quiet)
         return self.read_again(rows, label, other)
 
     def read_again(self, rows: Rows, label: str, subject: Subject | None = None) -> Reading:
-        """Return the same explanation anew, for a detector that has changed."""
+        """Return the explanation again, after the detector has changed."""
         faces = [self.found.faces[row] for row in rows]
         return (subject or self.subject).read(
             [face.crop for face in faces], [face.parts for face in faces], label

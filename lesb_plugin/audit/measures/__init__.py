@@ -1,1 +1,1 @@
-"""How right an explanation is, as numbers. Nothing is run or drawn."""
+"""Measures of how right an explanation is. Nothing is run or drawn."""

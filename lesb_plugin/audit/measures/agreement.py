@@ -12,7 +12,7 @@ Array = NDArray[np.float64]
 
 
 def alike(scores: Array) -> NDArray[np.bool_]:
-    """Return (n,) rows of an (n, K) array in which only rounding tells one part from another."""
+    """Mark the rows (n,) of an (n, K) array whose parts differ by rounding alone."""
     return np.asarray((_centred(scores) == 0.0).all(axis=1))
 
 
@@ -46,7 +46,7 @@ def kendall(one: Array, other: Array) -> Array:
 
 
 def _centred(scores: Array) -> Array:
-    """Return each row less its mean; exactly 0 where only rounding tells its parts apart."""
+    """Subtract each row's mean; exactly 0 if its parts differ by rounding alone."""
     centred = scores - scores.mean(axis=1, keepdims=True)
     largest = [abs(each).max(axis=1, keepdims=True) for each in (centred, scores)]
     return np.where(largest[0] <= 1e-12 * largest[1], 0.0, centred)

@@ -1,4 +1,4 @@
-"""What an explanation has to beat: baselines that ignore the face, or an oracle."""
+"""Controls that an explanation must beat: baselines that ignore the face, or an oracle."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PART_CONTROLS = (ORACLE, "random", CONSTANT, "centre", "part area", SHUFFLED)
 def part_controls(
     z: Array, truth: Flags, areas: Array, centrality: Array, rng: np.random.Generator
 ) -> dict[str, Array]:
-    """Part scores (n, K) by control, on z's scale: they are not standardised again.
+    """Return part scores (n, K) by control, on z's scale: they are not standardised again.
 
     The oracle scores what was changed; `random` is noise; `constant part` always names the part
     that was changed most often; `centre` scores how near to the image's centre a part lies
@@ -59,7 +59,7 @@ def part_controls(
 
 
 def shuffled(z: Array, rng: np.random.Generator) -> Array:
-    """Return the scores (n, K) of each face under the names of parts drawn anew."""
+    """Return the scores (n, K) of each face under a random order of the parts' names."""
     count, parts = z.shape
     order = rng.permuted(np.tile(np.arange(parts), (count, 1)), axis=1)
     return np.take_along_axis(z, order, axis=1)
@@ -73,7 +73,8 @@ def constant_part(truth: Flags) -> Array:
 
 
 def constant_alarm(truth: Flags, real: Flags) -> Array:
-    """`constant_part` of fakes, and 0 of the reals (n,): it lies above all of theirs.
+    """Return `constant_part` for fakes, and 0 for the reals (n,), so that it exceeds all of
+    theirs.
 
     For statistics that ask which parts score unlike reals: a score that reals have as well would
     point nothing out.
@@ -109,7 +110,7 @@ def centre_map(size: int) -> NDArray[np.float32]:
 
 
 def edge_map(image: Image) -> NDArray[np.float32]:
-    """Return (S, S): the length of the gradient of an image (S, S, 3)."""
+    """Return the length (S, S) of the gradient of an image (S, S, 3)."""
     import cv2
 
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
@@ -118,6 +119,6 @@ def edge_map(image: Image) -> NDArray[np.float32]:
 
 
 def part_edges(image: Image, masks: Flags) -> Array:
-    """Return (K,) means of `edge_map` inside of masks (K, S, S); NaN in an empty one."""
+    """Return means (K,) of `edge_map` inside masks (K, S, S); NaN in an empty one."""
     slope = edge_map(image)
     return np.array([slope[mask].mean() if mask.any() else np.nan for mask in masks], np.float64)

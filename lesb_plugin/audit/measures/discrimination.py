@@ -1,4 +1,4 @@
-"""Does the score of a part rise where that part was changed, and only there?"""
+"""Does the score of a part rise if that part is changed, and only then?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a map move with the image, and stay off what a move leaves black?"""
+"""Does a map move with the image, and stay off the black border that a move leaves?"""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """A change of geometry about the centre of a square image: mirrored, then the rest.
+    """A change of geometry about the centre of a square image: mirroring, then the rest.
 
     `shift` is a share of the side, `angle` in degrees.
     """
@@ -67,8 +67,8 @@ def move_points(points: NDArray[np.float32], move: Move, size: int) -> NDArray[n
 def same_map(before: Map, after: Map, move: Move) -> float:
     """Equivariance: Pearson correlation of the moved map of x and the map of the moved x.
 
-    Both (S, S), on pixels that were in the image before. Range [-1, 1], higher is better; 0 where
-    one of the two is even, NaN where both are. The condition T H(x) = H(T x).
+    Both (S, S), on pixels that were in the image before. Range [-1, 1], higher is better; 0 if
+    one of the two is uniform, NaN if both are. The condition T H(x) = H(T x).
     """
     valid = _valid(len(before), move)
     one, other = np.asarray(move_image(before, move))[valid], after[valid]

@@ -1,4 +1,4 @@
-"""Figures with 95 % intervals, from one set of bootstrap draws over identities for all of them."""
+"""Values with 95 % intervals, all from one set of bootstrap draws over identities."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Statistic = Callable[[Array], Array]  # weights (D, n) of faces -> (D,), NaN whe
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A value and its interval; None where there is none, and why."""
+    """A value and its interval; None if there is none, with the reason."""
 
     value: float | None = None
     low: float | None = None
@@ -28,7 +28,7 @@ class Figure:
 
 
 class Draws:
-    """How often each of n faces is in each draw; a cluster is all faces of one identity."""
+    """How often each of n faces occurs in each draw; a cluster is all faces of one identity."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Draws:
         self._ones = np.ones((1, len(fake)))
 
     def figure(self, statistic: Statistic) -> Figure:
-        """Return the statistic of the sample itself, and where 95 % of the draws put it."""
+        """Return the statistic of the sample, and where 95 % of the draws lie."""
         value = float(statistic(self._ones)[0])
         if np.isnan(value):
             return Figure(reason="no face has a value for it")
@@ -55,14 +55,14 @@ def of_share(flags: NDArray[np.bool_], reason: str = "") -> Figure:
     """Return the share of flags (n,) that are set, and its exact interval (Clopper and Pearson,
     1934).
 
-    It takes them for independent: faces of one person count as faces of several.
+    Faces are treated as independent, even those of one person.
     """
     found = binomtest(int(flags.sum()), len(flags)).proportion_ci(0.95, method="exact")
     return Figure(float(flags.mean()), float(found.low), float(found.high), reason)
 
 
 def overlap(one: Figure, other: Figure) -> bool:
-    """Say whether two intervals have a point in common; False where one is missing."""
+    """Say whether two intervals have a point in common; False if one is missing."""
     if one.low is None or one.high is None or other.low is None or other.high is None:
         return False
     return one.low <= other.high and other.low <= one.high

@@ -1,4 +1,4 @@
-"""Does a map lie on the pixels that were changed? Only what speaks for fake (above 0) counts.
+"""Does a map lie on the changed pixels? Only values that point to fake (above 0) count.
 
 Maps are (H, W) of any scale, masks (H, W) boolean and neither empty nor full. Names and definitions
 are those of Quantus, with abs=False and normalise=False.

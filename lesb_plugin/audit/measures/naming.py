@@ -1,8 +1,9 @@
-"""Does an explanation name the part that was changed?
+"""Does an explanation name the changed part?
 
-Everything is of n faces with K parts. `truth` (n, K) says which parts were changed, z (n, K) are
-part scores on the scale of real faces. Statistics take weights (D, n), how often each face is in
-each of D draws, and give (D,), NaN where undefined; weights of ones give the figure itself.
+All arrays are for n faces with K parts. `truth` (n, K) says which parts were changed, z (n, K)
+are part scores on the scale of real faces. Statistics take weights (D, n), how often each face
+is in each of D draws, and give (D,), NaN where undefined; weights of ones give the figure
+itself.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ _RAISED = 95.0  # percentile of the reals above which a part counts as pointed o
 def standardised(scores: Array, real: Flags) -> Array:
     """Z (n, K) = (score - mean of the reals) / their standard deviation, part by part.
 
-    Where an explanation has no score (NaN) z is 0: nothing said of a part is what is said of a real
-    face. Where all reals have the same score, the standard deviation counts as 1.
+    Where an explanation has no score (NaN), z is 0, the mean of real faces. Where all reals have
+    the same score, the standard deviation counts as 1.
     """
     reals = scores[real]
     count = np.maximum((~np.isnan(reals)).sum(axis=0), 1)
@@ -44,16 +45,14 @@ def standardised(scores: Array, real: Flags) -> Array:
 
 
 def on_scale(still: Array, changed: Array, real: Flags) -> Array:
-    """Z (m, K) of scores `changed` (m, K) by the `real` ones among `still` (n, K), of one giver."""
+    """Return z (m, K) of scores `changed` (m, K), by the `real` ones among `still` (n, K)."""
     both = np.concatenate([still, changed])
     reals = np.concatenate([real, np.zeros(len(changed), np.bool_)])
     return standardised(both, reals)[len(real) :]
 
 
 def named_share(z: Array, truth: Flags) -> Array:
-    """Return (n,) in [0, 1]: 1 where the part with the highest z was changed, m parts alike share
-    it.
-    """
+    """Return (n,) in [0, 1]: 1 if the part with the highest z was changed; tied parts share it."""
     top = z == z.max(axis=1, keepdims=True)
     return np.asarray((top & truth).sum(axis=1) / top.sum(axis=1), np.float64)
 
@@ -76,7 +75,8 @@ def raised(z: Array, real: Flags) -> Flags:
 
 
 def jaccard(flags: Flags, truth: Flags) -> Array:
-    """Return (n,): parts both pointed out and changed, over parts that are either; 1 where none is.
+    """Return (n,): parts both named and changed, over parts that are either; 1 if there are
+    none.
 
     Range [0, 1], higher is better; scikit-learn's jaccard_score(average="samples", zero_division=1)
     is its mean.
@@ -114,7 +114,7 @@ def alarms_beyond(scores: Array, val: Array) -> Flags:
 
 
 def kappa(flags: Flags, truth: Flags, weights: Array) -> Array:
-    """Cohen's kappa of parts pointed out and parts changed, over all faces and parts.
+    """Return Cohen's kappa of named and changed parts, over all faces and parts.
 
     Range [-1, 1], higher is better, 0 is chance; scikit-learn's cohen_kappa_score of both
     as flat arrays.

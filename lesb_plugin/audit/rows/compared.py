@@ -1,4 +1,4 @@
-"""A row of one value per face: its mean, beside the mean of the same from controls."""
+"""A row with one value per face: its mean, next to that of controls."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def mean_row(
 
 
 def unmeasured(key: str, title: str, reason: str) -> Row:
-    """Return a row without a figure, and why."""
+    """Return a row without a figure, with the reason."""
     return Row(key=key, title=title, n=0, figure=Figure(reason=reason), aim=Aim())
 
 

@@ -1,7 +1,7 @@
-"""The rows about maps: do they lie on what was changed, and move with the image?
+"""The rows about maps: do they lie on the changed pixels, and move with the image?
 
-Of an explanation without maps its part scores are asked instead, painted into their parts where a
-row looks at pixels.
+For an explanation without maps the part scores are used, painted into their parts where a row
+needs pixels.
 """
 
 from __future__ import annotations
@@ -48,9 +48,7 @@ _NO_PLACE = unmeasured(
 def map_rows(
     found: Collected, wanted: Callable[[str], bool], draws: Draws, rng: np.random.Generator
 ) -> list[Row]:
-    """Return rows of the keys that are `wanted`; none for an explanation without maps and part
-    scores.
-    """
+    """Return rows of the keys `wanted`; none for an explanation without maps and part scores."""
     maps, parts = found.reading.maps, found.reading.parts
     if maps is None and parts is None:
         return []
@@ -69,7 +67,7 @@ def enlarged(heat: Map, size: int) -> Map:
 
 @dataclass(frozen=True, slots=True)
 class _Heats:
-    """By the number of a face: the pixels (S, S) of an explanation, and of one that is noise."""
+    """Pixels (S, S) of an explanation, and of noise, by face."""
 
     own: Callable[[int], Map]
     noise: Callable[[int], Map]
@@ -142,7 +140,7 @@ def _moving_maps(found: Collected, maps: Map, draws: Draws, rng: np.random.Gener
 def _rows_of_moves(
     by_move: Mapping[str, Mapping[str, Array]], title: str, draws: Draws
 ) -> list[Row]:
-    """Return one row of all moves and one of each, of values (n,) by who explains."""
+    """Return one row for all moves and one for each, from values (n,) by explanation."""
     if not by_move:
         return []
     whole = {

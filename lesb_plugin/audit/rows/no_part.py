@@ -1,4 +1,4 @@
-"""Is a part of a real face pointed out as rarely as is promised?"""
+"""Is a part of a real face singled out as rarely as promised?"""
 
 from __future__ import annotations
 

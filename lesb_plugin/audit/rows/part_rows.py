@@ -1,4 +1,4 @@
-"""The rows about part scores. Each is one statistic, asked of the explanation and of controls."""
+"""The rows about part scores: each is a statistic of the explanation and of controls."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class _Question:
 def part_rows(
     found: Collected, wanted: Callable[[str], bool], draws: Draws, rng: np.random.Generator
 ) -> list[Row]:
-    """Return rows of the keys that are `wanted`, each with the controls' figures."""
+    """Return rows of the keys `wanted`, each with the controls' figures."""
     if found.reading.parts is None:
         return []
     z = naming.standardised(found.reading.parts, found.real)

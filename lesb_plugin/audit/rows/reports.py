@@ -1,4 +1,4 @@
-"""What a report of `bench explain` would say of each face, and how often that is true."""
+"""What a report of `bench explain` would say about each face, and how often it is right."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NONE = -1
 
 
 def report_rows(found: Collected, draws: Draws) -> list[Row]:
-    """Return rows on the part that a report singles out, if it does; of which there are faces.
+    """Return rows on the part that a report singles out, if any, as far as there are faces.
 
     `reports.right`: of fakes with one part changed in which one is singled out, the share where it
     is that part; range [0, 1], higher is better, beside always naming the same part. `.singled`:
@@ -98,8 +98,8 @@ def singled_out(found: Collected, val: Scores) -> NDArray[np.int64]:
 
 
 def _by_quality(found: Collected, val: Scores) -> Iterator[tuple[NDArray[np.int64], Scores]]:
-    """Yield faces, and the reals of their class of sharpness; those that are like none are left
-    out.
+    """Yield faces and the reals of their class of sharpness; faces without comparable reals are
+    left out.
     """
     if found.val_sharpness is None:
         yield np.arange(len(found.faces)), val

@@ -1,4 +1,4 @@
-"""A row of the audit: a figure, what it should be, and what the controls get."""
+"""A row of the audit: a figure, its aim, and the figures of controls."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ class Aim:
     above: str = ""
 
     def met(self, figure: Figure, controls: Mapping[str, Figure]) -> bool | None:
-        """Say whether the aim is met; None without an aim, or a figure or interval to compare with
-        it.
-        """
+        """Say whether the aim is met; None without an aim, a figure or an interval to compare."""
         if figure.value is None:
             return None
         if self.least is not None:
@@ -43,18 +41,20 @@ class Aim:
 
 
 def at_least(value: float) -> Aim:
-    """Return what a figure should reach."""
+    """Return the value that a figure should reach."""
     return Aim(f">= {value:g}", least=value)
 
 
 def at_most(value: float) -> Aim:
-    """Return what a figure should stay below."""
+    """Return the value that a figure should stay below."""
     return Aim(f"<= {value:g}", most=value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """`n` faces say `figure`; `controls` are the same statistic of what knows nothing."""
+    """A `figure` from `n` faces; `controls` are the same statistic without knowledge of the
+    face.
+    """
 
     key: str
     title: str
@@ -82,7 +82,7 @@ class Row:
 
 
 def called_out(row: Row) -> str:
-    """Return a sentence where controls score like the explanation or better; "" where none does.
+    """Return a sentence if controls score like the explanation or better; "" if none do.
 
     Like it means that the intervals overlap, but for the control that the row's aim is to beat:
     that one is called out where the aim is missed, so that a row never says both. Where the value

@@ -1,4 +1,4 @@
-"""Do the parts of a face keep their order when the file is compressed or resized?"""
+"""Do the parts of a face keep their order if the file is compressed or resized?"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Subcommands of `bench` of a file or two: flags, what is printed. Work is done in tasks/."""
+"""Small subcommands of `bench`: their flags and their output. The work is done in tasks/."""

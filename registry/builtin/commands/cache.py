@@ -1,4 +1,4 @@
-"""`bench cache`: what the cache holds, and making room in it."""
+"""`bench cache`: show what the cache holds, and free space in it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _WEIGHTS = "weights"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kind:
-    """How much there is of one kind; `used` is a date, "" where there is nothing."""
+    """Size of one kind of content; `used` is a date, "" if there is none."""
 
     name: str
     what: str
@@ -53,7 +53,7 @@ class _Kind:
 
 
 def configure_cache(parser: argparse.ArgumentParser) -> None:
-    """What to do, with which kinds, and how much may stay."""
+    """Add the flags: what to do, with which kinds, and how much may stay."""
     parser.usage = f"{parser.prog} {{size,prune,clear}} [KIND ...] [options]"
     parser.epilog = _EXAMPLES
     parser.add_argument("action", choices=["size", "prune", "clear"], help="what to do")
@@ -90,7 +90,7 @@ def run_cache(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    """ConfigError for flags of another action, and for kinds that are none."""
+    """Raise a ConfigError for flags of another action, and for unknown kinds."""
     if args.action != "prune" and args.limit is not None:
         raise ConfigError(f"--limit is of `bench cache prune`, not of {args.action}")
     if args.action != "clear" and args.kind:
@@ -106,7 +106,7 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _folders(root: Path, kind: str) -> list[Path]:
-    """The folders of a kind: nothing else in the cache's folder is anybody's business here."""
+    """Return the folders of a kind; everything else in the cache folder is left alone."""
     return [path for path in sorted(root.glob(_KINDS[kind][0])) if path.is_dir()]
 
 
@@ -145,7 +145,7 @@ def _print_sizes(root: Path, kinds: Sequence[_Kind], *, as_json: bool) -> None:
 
 
 def _clear(root: Path, kinds: Sequence[str], *, dry: bool) -> tuple[int, int]:
-    """How many files and bytes were deleted, or would be."""
+    """Return how many files and bytes were deleted, or would be."""
     from registry.scoring.cache_limit import files_in
 
     folders = [folder for kind in dict.fromkeys(kinds) for folder in _folders(root, kind)]

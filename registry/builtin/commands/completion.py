@@ -61,7 +61,7 @@ def run_completion(args: argparse.Namespace) -> int:
 
 
 def _whole_parser(plugins: Plugins) -> argparse.ArgumentParser:
-    """All commands in one parser, which nothing is parsed with."""
+    """Build one parser with all commands, from which completions are made."""
     top = argparse.ArgumentParser(prog="bench")
     commands = top.add_subparsers(parser_class=_CommandOfMany)
     for name, spec in plugins.unambiguous("command").items():
@@ -73,7 +73,7 @@ def _whole_parser(plugins: Plugins) -> argparse.ArgumentParser:
 
 
 class _CommandOfMany(CommandParser):
-    """As argparse builds the parser of one of several commands."""
+    """Build the parser of one of several commands as argparse does."""
 
     def __init__(self, prog: str, **_: Any) -> None:
         super().__init__(prog, "")

@@ -1,4 +1,4 @@
-"""`bench cost`: what an image costs on this machine, and how long millions of them would take."""
+"""`bench cost`: measure what an image costs on this machine; predict the time for millions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _UNITS = (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1))
 
 
 def configure_cost(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench cost`: what `bench eval` reads, and what is predicted."""
+    """Add the flags of `bench cost`: what `bench eval` reads, and what to predict."""
     configure_for_detectors(parser, CostConfig, "options", _EXAMPLES)
     add_json_flag(parser, "what was measured and predicted")
 
@@ -90,7 +90,7 @@ def _rate(seconds: float) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """`2 d 3 h`, `3 h 20 min`, `4 min 10 s` or `12 s`."""
+    """Format seconds: `2 d 3 h`, `3 h 20 min`, `4 min 10 s` or `12 s`."""
     for large, size, small, part in (
         ("d", 86400, "h", 3600),
         ("h", 3600, "min", 60),

@@ -1,4 +1,4 @@
-"""Whether stored frames are face crops, and whether they are cut as DeepfakeBench's are."""
+"""Check whether stored frames are face crops, and whether they are cut as DeepfakeBench's are."""
 
 from __future__ import annotations
 
@@ -20,14 +20,12 @@ __all__ = ["crops_note"]
 
 _POLICY = CropPolicy(name=ALIGNED, size=256, margin=0.3)
 _LOOKED_AT = 64  # first frames of videos
-# Pixels by which a corner may be moved: landmarks that are found anew in a crop differ by less.
+# Pixels by which a corner may move: landmarks found again in a crop differ by less.
 _LIMIT = 12.0
 
 
 def crops_note(videos: Sequence[Video]) -> str:
-    """Return a sentence on the first frames of videos; "" where they are no squares, hence no
-    crops.
-    """
+    """Return a sentence on the first frames of videos; "" if they are not square, so no crops."""
     frames = [video.frames[0] for video in videos if video.frames][:_LOOKED_AT]
     sides = {shape[0] if shape[0] == shape[1] else 0 for shape in _shapes(frames)}
     if not sides or 0 in sides:
@@ -52,14 +50,12 @@ def crops_note(videos: Sequence[Video]) -> str:
 
 def _shapes(frames: Sequence[Frame]) -> Iterator[tuple[int, ...]]:
     for frame in frames:
-        with suppress(DataError):  # told of elsewhere
+        with suppress(DataError):  # reported elsewhere
             yield read_image(frame.path).shape
 
 
 def _displacements(frames: Sequence[Frame]) -> Iterator[float]:
-    """Yield how far the alignment of a frame by its own landmarks would move the farthest
-    corner.
-    """
+    """Yield how far aligning a frame by its own landmarks would move the farthest corner."""
     corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * float(_POLICY.size)
     for frame in frames:
         if frame.landmarks is None:
@@ -72,7 +68,7 @@ def _displacements(frames: Sequence[Frame]) -> Iterator[float]:
 
 
 def _prepared_by(frame: Path) -> str:
-    """Return what `bench prepare` wrote of the set that a frame is of, if it made it."""
+    """Return the settings that `bench prepare` recorded for a frame's data set, if it made it."""
     file = frame.parents[3] / "prepare.json" if len(frame.parents) > 3 else Path()
     with suppress(OSError, BenchError, KeyError, TypeError):
         settings: dict[str, Any] = read_json(file)

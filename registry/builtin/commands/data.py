@@ -1,4 +1,4 @@
-"""The subcommand `data`: look at data before anything is scored."""
+"""The subcommand `data`: check data before anything is scored."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def configure_data(parser: argparse.ArgumentParser) -> None:
 
 
 def run_data(args: argparse.Namespace) -> int:
-    """Print what is there and what is wrong; 1 where something is."""
+    """Print what was found and what is wrong; return 1 if something is."""
     config = resolve(CheckConfig, args.config, args.set, given_flags(args, CheckConfig))
     from registry.builtin.commands.data_check import (
         check_data,  # numpy: after what goes wrong without it

@@ -1,4 +1,4 @@
-"""What is wrong with a data set, found before anything is scored: `bench data check`."""
+"""Find what is wrong with a data set before anything is scored: `bench data check`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from registry.data.options import data_options
 from registry.data.videos import VideoCursor, is_video
 from registry.errors import BenchError, DataError, EmptySplitError, reading
 from registry.faces.reader import read_landmarks_of
-from registry.files import file_sha256, file_size, is_there, refuse_special
+from registry.files import file_sha256, file_size, is_there
 from registry.plugins.discovery import Plugins
+from registry.special_files import refuse_special
 
 __all__ = ["PROBLEMS", "DataReport", "check_data"]
 
@@ -54,7 +55,7 @@ class DataReport:
 
     @property
     def wrong(self) -> bool:
-        """Say whether something must be mended."""
+        """Say whether something must be repaired."""
         return bool(self.error or any(getattr(self, kind) for kind in PROBLEMS))
 
 
@@ -92,7 +93,7 @@ def check_data(name: str, config: CheckConfig, plugins: Plugins) -> DataReport:
 
 @dataclass(slots=True)
 class _Look:
-    """What reading one video has shown; `digests` are sha256 of its files by path."""
+    """What reading one video showed; `digests` are sha256 of its files by path."""
 
     video: Video
     frames: int = 0
@@ -102,9 +103,7 @@ class _Look:
 
 
 def _short(found: list[_Look], config: CheckConfig) -> tuple[str, ...]:
-    """Return videos with fewer frames than asked for, with both numbers; of single images none
-    is.
-    """
+    """Return videos with fewer frames than requested, with both numbers; never single images."""
     if config.frame_policy == "all" or all(look.frames <= 1 for look in found):
         return ()
     return tuple(
@@ -155,7 +154,9 @@ def _of_kind(kind: str, found: Sequence[_Look]) -> tuple[str, ...]:
 
 
 def _duplicated(found: Sequence[_Look]) -> Iterator[str]:
-    """Yield one line for each content that two videos share; a still scene in one video is none."""
+    """Yield a line for each content that two videos share; a still scene in one video does not
+    count.
+    """
     first: dict[str, tuple[Video, Path]] = {}
     reported: set[tuple[str, str]] = set()
     for look in found:

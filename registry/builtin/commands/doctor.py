@@ -7,10 +7,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
+from shutil import get_terminal_size
+from textwrap import wrap
 
 from registry.builtin.commands.doctor_checks import Finding, examine
-from registry.console import print_table, say, say_block
+from registry.console import say, say_block
 from registry.plugins.discovery import load_plugins
+from registry.streams import output
+from registry.untrusted import one_line
 
 __all__ = ["configure_doctor", "run_doctor"]
 
@@ -21,17 +25,18 @@ examples:
 
 The exit code is 1 if a problem would stop a command."""
 
+_PIPE, _LEAST = 100, 30  # columns where there is no terminal, and those that a text has at least
 _MARKS = {"ok": "", "note": "-", "problem": "!"}
 
 
 def configure_doctor(parser: argparse.ArgumentParser) -> None:
-    """`--json`, and nothing else."""
+    """Add `--json`."""
     parser.epilog = _EXAMPLES
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
 def run_doctor(args: argparse.Namespace) -> int:
-    """Print what was found and what to do; 1 where there is a problem."""
+    """Print what was found and what to do; return 1 if there is a problem."""
     findings = list(examine(load_plugins()))
     problems = [each for each in findings if each.state == "problem"]
     if args.json:
@@ -42,9 +47,13 @@ def run_doctor(args: argparse.Namespace) -> int:
 
 
 def _print(findings: Sequence[Finding], problems: Sequence[Finding]) -> None:
+    width = get_terminal_size().columns if output().isatty() else _PIPE
     for area, group in groupby(findings, key=lambda each: each.area):
-        rows = [(_MARKS[each.state], each.what, each.value, each.do) for each in group]
-        print_table("", ("", area, "what is there", "what to do"), rows)
+        say(area)
+        rows = list(group)
+        name = max(len(each.what) for each in rows)
+        for each in rows:
+            say_block("\n".join(_lines(each, name, width)))
         say()
     if not problems:
         say("no problems here; lines with - are optional and missing")
@@ -52,3 +61,20 @@ def _print(findings: Sequence[Finding], problems: Sequence[Finding]) -> None:
     say(f"{len(problems)} to fix:")
     for number, each in enumerate(problems, 1):
         say(f"  {number}. {each.what}: {each.value}. {each.do}")
+
+
+def _lines(finding: Finding, name: int, width: int) -> list[str]:
+    """Return `- name  what is there`, and below it `-> what to do`; long ones go on, indented."""
+    indent = " " * (name + 4)
+    first = f"{_MARKS[finding.state]:<2}{finding.what:<{name}}  "
+    lines = _wrapped(finding.value, first, indent, width)
+    do = _wrapped(finding.do, f"{indent}-> ", f"{indent}   ", width)
+    return lines + do if finding.do else lines
+
+
+def _wrapped(text: str, first: str, rest: str, width: int) -> list[str]:
+    """Break lines between words only: a path or an address stays whole."""
+    return wrap(
+        one_line(text), max(width, len(rest) + _LEAST), initial_indent=first,
+        subsequent_indent=rest, break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip

@@ -6,7 +6,7 @@ import os
 import platform
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -23,6 +23,7 @@ __all__ = ["Finding", "examine"]
 
 _DISTRIBUTION = "lesb-plugin"
 _EXTRA = re.compile(r'extra == "([^"]+)"')
+_PIP = re.compile(r"pip install '[^']+'")
 _LEAST_SPACE = 1 << 30  # bytes; embeddings of 100,000 faces take about half of it
 
 
@@ -87,7 +88,7 @@ def _packages() -> Iterator[Finding]:
 
 
 def _requirements() -> Iterator[tuple[Requirement, str]]:
-    """Yield what the project requires, each with the extra that it belongs to, or ""."""
+    """Yield the requirements of the project, each with its extra, or ""."""
     for text in metadata.requires(_DISTRIBUTION) or ():
         wanted = Requirement(text)
         found = _EXTRA.search(str(wanted.marker or ""))
@@ -115,7 +116,7 @@ def _version(name: str) -> str | None:
 
 
 def _extras() -> Iterator[Finding]:
-    """Yield which optional parts are there."""
+    """Yield which extras are installed."""
     extras: dict[str, list[str]] = {}
     for wanted, extra in _requirements():
         if extra and wanted.name not in extras.setdefault(extra, []):
@@ -175,7 +176,7 @@ def _size(count: float) -> str:
 
 
 def _backbones(plugins: Plugins) -> Iterator[Finding]:
-    """Yield which backbones have weights; the file is not opened."""
+    """Yield which backbones have weights; files are not opened."""
     for name, spec in plugins.unambiguous("backbone").items():
         if getattr(spec, "members", None) is not None:
             continue
@@ -204,15 +205,23 @@ def _artefacts(plugins: Plugins) -> Iterator[Finding]:
 def _faces(plugins: Plugins) -> Iterator[Finding]:
     from registry.builtin.commands.faces import detector_state
 
-    for name in plugins.unambiguous("face_detector"):
-        state = detector_state(plugins, name)
+    states = [detector_state(plugins, name) for name in plugins.unambiguous("face_detector")]
+    ready = [state.name for state in states if state.ready]
+    for state in states:
         yield Finding(
             area="face detectors",
-            what=name,
+            what=state.name,
             value="ready" if state.ready else state.why,
             state="ok" if state.ready else "note",
-            do="" if state.ready else "--face-detector with one that is ready",
+            do="" if state.ready else _for_faces(state.why, ready),
         )
+
+
+def _for_faces(why: str, ready: Sequence[str]) -> str:
+    """Return the command that installs what a face detector lacks, and which one works as is."""
+    install = _PIP.search(why)
+    instead = f"--face-detector {ready[0]}" if ready else ""
+    return "; or ".join(filter(None, [install and install.group(), instead]))
 
 
 def _plugins(plugins: Plugins) -> Iterator[Finding]:

@@ -62,7 +62,11 @@ def run_eval(args: argparse.Namespace) -> int:
     if args.dry_run:
         from registry.tasks.dry_run import plan_evaluation
 
-        print_table("", ("what would be done", ""), plan_evaluation(config, shard or Shard()))
+        print_table(
+            "every check passed; nothing was written",
+            ("what would be done", ""),
+            plan_evaluation(config, shard or Shard()),
+        )
         return 0
     if shard is not None:
         return _run_shard(config, shard, as_json=args.as_json)
@@ -95,7 +99,7 @@ def _run_shard(config: EvalConfig, shard: Shard, *, as_json: bool) -> int:
 
 
 def _is_one(corrupt: tuple[str, ...]) -> bool:
-    """Say whether `--corrupt` names one severity: then the run is of damaged data alone."""
+    """Say whether `--corrupt` names one severity: then the run is on damaged data alone."""
     return len(corrupt) == 1 and ":" in corrupt[0] and "," not in corrupt[0]
 
 
@@ -129,7 +133,7 @@ def _show(result: Result, config: EvalConfig) -> None:
 
 
 def _others(config: EvalConfig, folder: Path) -> list[Result]:
-    """Return the same predictions under the profile that was asked for beside strict."""
+    """Return the same predictions under the profile that was requested besides strict."""
     from registry.results.profiles import BOTH, DEEPFAKEBENCH_PROFILE
     from registry.results.result import recompute
 

@@ -1,4 +1,4 @@
-"""The subcommand `bench faces`: which face detector would be used here, and why not another."""
+"""The subcommand `bench faces`: which face detectors are ready, and which one a command uses."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class DetectorState:
 
 
 def configure_faces(parser: argparse.ArgumentParser) -> None:
-    """`--json`, and nothing else."""
+    """Add `--json`."""
     parser.epilog = _EXAMPLES
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run_faces(args: argparse.Namespace) -> int:
-    """Print every face detector with its state, and which one each command takes unasked."""
+    """Print every face detector with its state, and the default of each command."""
     plugins = load_plugins()
     states = [detector_state(plugins, name) for name in plugins.specs("face_detector")]
     uses = [_use(command, name, states) for command, name in _defaults().items()]
@@ -65,7 +65,7 @@ def detector_state(plugins: Plugins, name: str) -> DetectorState:
 
 
 def _defaults() -> dict[str, str]:
-    """Return the face detector of commands that are not told of one."""
+    """Return the default face detector of each command."""
     from registry.settings.shared import PREPARE_DETECTOR
     from registry.settings.tasks import EvalConfig
 

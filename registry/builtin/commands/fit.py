@@ -35,13 +35,15 @@ def configure_fit(parser: argparse.ArgumentParser) -> None:
 
 
 def run_fit(args: argparse.Namespace) -> int:
-    """Fit, print what was learned and the line that evaluates it."""
+    """Fit, print what was learned and the command that evaluates it."""
     config = resolve(FitConfig, args.config, args.set, given_flags(args, FitConfig))
     check_ready(config)  # before torch is loaded
     if args.dry_run:
         from registry.tasks.dry_run import plan_fit
 
-        print_table("", ("what would be done", ""), plan_fit(config))
+        print_table(
+            "every check passed; nothing was written", ("what would be done", ""), plan_fit(config)
+        )
         return 0
     from registry.tasks.fit import fit
 
@@ -64,7 +66,7 @@ def _print_fit(config: FitConfig, report: FitReport) -> None:
 
 
 def _eval_line(config: FitConfig, artefact: Path) -> list[str]:
-    """`bench eval` with everything of the fit that changes what the detector sees."""
+    """Return `bench eval` with all settings of the fit that change what the detector sees."""
     shared: Mapping[str, Any] = {
         each: getattr(config, each)
         for each in ("landmarks", "landmarker", "face_detector", "crop_from", "precision")

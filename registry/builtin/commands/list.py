@@ -61,7 +61,7 @@ def configure_plugins(parser: argparse.ArgumentParser) -> None:
 
 
 def run_plugins(args: argparse.Namespace) -> int:
-    """Print plugins, failures and conflicts; 1 where there is a failure or a conflict."""
+    """Print plugins, failures and conflicts; return 1 if there is a failure or a conflict."""
     plugins = load_plugins()
     conflicts = plugins.conflicts()
     if args.json:

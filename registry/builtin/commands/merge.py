@@ -1,4 +1,4 @@
-"""`bench merge`: the parts of one evaluation, scored by `bench eval --shard I/N`, as one run."""
+"""`bench merge`: combine the parts that `bench eval --shard I/N` scored into one run."""
 
 from __future__ import annotations
 

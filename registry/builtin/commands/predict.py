@@ -65,7 +65,7 @@ def configure_predict(parser: argparse.ArgumentParser) -> None:
 
 
 def run_predict(args: argparse.Namespace) -> int:
-    """Print or write a line for each file; 1 where one has no score."""
+    """Print or write a line for each file; return 1 if one has no score."""
     config = resolve(PredictConfig, args.config, args.set, given_flags(args, PredictConfig))
     check_inputs(args.inputs)
     from registry.tasks.predict import Predictor  # loads torch: after what can go wrong without it
@@ -89,7 +89,7 @@ def run_predict(args: argparse.Namespace) -> int:
 
 
 def _closing_notes(predictor: Predictor, judged: bool) -> list[str]:
-    """Return what verdicts compare with, and what is known of the parts that stand out."""
+    """Return notes on the real faces that verdicts compare with, and on the audit of the parts."""
     if not judged or predictor.untrained:
         return []
     verdicts = predictor.verdicts
@@ -98,7 +98,7 @@ def _closing_notes(predictor: Predictor, judged: bool) -> list[str]:
 
 @contextmanager
 def _output(out: str | None) -> Iterator[Callable[[str], object]]:
-    """Yield what takes lines: standard output, or a file that is there whole or not at all."""
+    """Yield what takes lines: standard output, or a file that is written whole or not at all."""
     if out is None:
         yield _print
         return

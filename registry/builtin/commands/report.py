@@ -1,4 +1,4 @@
-"""`bench report`: compute a run's numbers again from its predictions alone."""
+"""`bench report`: recompute a run's numbers from its predictions alone."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def configure_report(parser: argparse.ArgumentParser) -> None:
 
 
 def run_report(args: argparse.Namespace) -> int:
-    """Print the tables of a run; 1 where results.json says something else and is left so."""
+    """Print the tables of a run; return 1 if results.json differs and is left as it is."""
     from registry.builtin.reports.terminal import print_results
     from registry.results.result import recompute
 
@@ -78,9 +78,7 @@ def run_report(args: argparse.Namespace) -> int:
 
 
 def _both(folder: Path, metrics: Mapping[str, Metric], line: Callable[[str], None]) -> list[Result]:
-    """Return a run's result under both profiles; under `strict` alone for older runs, which is
-    said.
-    """
+    """Return a run's result under both profiles; older runs only under `strict`, with a note."""
     from registry.results.result import recompute
 
     results = [recompute(folder, metrics, STRICT)]
@@ -92,7 +90,7 @@ def _both(folder: Path, metrics: Mapping[str, Metric], line: Callable[[str], Non
 
 
 def _differences(result: Result, folder: Path, line: Callable[[str], None]) -> tuple[str, ...]:
-    """Return what results.json says other than `result`, if it is there and of the same profile."""
+    """Return where results.json differs from `result`, if it exists and has the same profile."""
     from registry.results.result import RESULTS, Result, changed_since
 
     if not (folder / RESULTS).is_file():

@@ -54,7 +54,7 @@ _CANDIDATES = (
 
 
 def configure_weights(parser: argparse.ArgumentParser) -> None:
-    """`inspect FILE`, `add FILE`, both with `--json`, and `average FILE FILE ... --out FILE`."""
+    """Add `inspect FILE` and `add FILE`, both with `--json`, and `average FILE ... --out FILE`."""
     parser.epilog = _EXAMPLES
     parser.add_argument(
         "action",
@@ -122,7 +122,7 @@ def _average(args: argparse.Namespace) -> int:
 
 
 def inspect(path: Path) -> dict[str, Any]:
-    """Return what the file holds, as JSON has it; DataError for a file that is no checkpoint."""
+    """Return the content of a file in a form for JSON; DataError if it is not a checkpoint."""
     from registry.backbones.checkpoint import HEADS, kind_of, load_state
 
     state, sha256 = load_state(path)
@@ -143,7 +143,7 @@ def inspect(path: Path) -> dict[str, Any]:
 
 
 def _is_artefact(path: Path) -> bool:
-    """Say whether a file is from `bench fit`: its metadata has a key that names its package."""
+    """Say whether `bench fit` wrote a file: then its metadata has a key that names the package."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -154,7 +154,7 @@ def _is_artefact(path: Path) -> bool:
 
 
 def _fitting(kind: str, path: Path) -> list[str]:
-    """Return the backbones with names of their own that load the file strictly."""
+    """Return the named backbones that load the file strictly."""
     names = next((names for part, names in _CANDIDATES if part in kind), ())
     return _loading(names, path)
 
@@ -190,7 +190,7 @@ def _loading(names: Iterable[str], path: Path) -> list[str]:
 
 
 def _parameters(state: State) -> int:
-    """Return numbers in the file but for batch norms' statistics and counters."""
+    """Count the numbers in the file, without statistics and counters of batch norms."""
     left_out = ("running_mean", "running_var", "num_batches_tracked")
     return sum(tensor.numel() for name, tensor in state.items() if not name.endswith(left_out))
 

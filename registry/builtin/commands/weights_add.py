@@ -1,4 +1,4 @@
-"""`bench weights add`: a checkpoint into the folder for weights, where its backbone finds it."""
+"""`bench weights add`: copy a checkpoint to the folder where its backbone looks for weights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["add_weights"]
 def add_weights(
     found: Mapping[str, Any], backbone: str | None, *, overwrite: bool = False
 ) -> dict[str, str]:
-    """Copy the file that `inspect` has found out about to where its backbone looks for it.
+    """Copy the file that `inspect` has described to where its backbone looks for it.
 
     Returns `backbone` and `kept`, the path. A ConfigError where the file fits no backbone, needs
     none, or another file is there already; a DataError where `backbone` cannot load it.
@@ -57,7 +57,9 @@ def _check_fits(plugins: Plugins, name: str, path: Path) -> None:
 
 
 def _place(places: list[Path], path: Path) -> Path:
-    """Under the published name, if the file has one of those, else the backbone's, suffix kept."""
+    """Return the published name, if the file has one, else the backbone's with the file's
+    suffix.
+    """
     names = {each.name: each for each in places}
     own = [each for each in places if each.suffix == path.suffix]
     return names.get(path.name) or (own or places)[-1]

@@ -1,1 +1,1 @@
-"""`bench compare`: whether one run is better than another. Nothing is scored."""
+"""`bench compare`: test whether one run is better than another. Nothing is scored."""

@@ -80,7 +80,7 @@ def run_compare(args: argparse.Namespace) -> int:
 
 
 def run_names(paths: Sequence[Path]) -> list[str]:
-    """Folder names, or the paths as given where two folders share a name."""
+    """Return folder names, or the paths as given if two folders share a name."""
     short = [path.resolve().name for path in paths]
     if len(set(short)) == len(short):
         return short

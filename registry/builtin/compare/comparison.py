@@ -1,4 +1,4 @@
-"""Runs compared on the videos that they share: is a difference of AUCs more than chance?"""
+"""Compare runs on the videos that they share: is a difference of AUCs more than chance?"""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["ComparedRun", "Comparison", "compare", "load_run"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedRun:
-    """A run folder as far as a comparison needs it."""
+    """The part of a run folder that a comparison needs."""
 
     name: str
     table: pa.Table
@@ -46,7 +46,7 @@ class ComparedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """One run against the first on one data set; `difference` is its AUC less the first's.
+    """One run against the first on one data set; `difference` is its AUC minus the first's.
 
     `low`, `high` and `p` are DeLong's, `bootstrap_*` those of draws that both runs share; `*_holm`
     are corrected over all comparisons made. None stands where `reason` says why. `differs` says in
@@ -88,7 +88,7 @@ def compare(
     seed: int = 0,
     allow_differences: bool = False,
 ) -> tuple[Comparison, ...]:
-    """Return every later run against the first, on every data set that both hold.
+    """Compare every later run with the first, on every data set that both hold.
 
     ConfigError where frames, crops, data or profiles differ and `allow_differences` is not set.
     """
@@ -214,7 +214,7 @@ def _class(units: Units, at: int) -> str:
 
 
 def _with_bootstrap(row: Comparison, differences: NDArray[np.float64]) -> Comparison:
-    """`row` with the interval of the draws (D,) and twice the share of them beyond 0."""
+    """Add to `row` the interval of the draws (D,) and twice the share of them beyond 0."""
     around = interval(differences)
     if around.low is None:
         return replace(row, reason=around.reason)

@@ -23,7 +23,8 @@ _Z95 = 1.959963984540054  # the normal distribution's 0.975 quantile
 
 
 def auc_covariance(labels: Ints, scores: Floats) -> tuple[Floats, Floats]:
-    """AUCs (K,) of K scores (K, n) of one sample, and the covariance (K, K) of these AUCs.
+    """Return AUCs (K,) of K scores (K, n) of one sample, and the covariance (K, K) of these
+    AUCs.
 
     O(K n log n). UndefinedMetricError below two reals or two fakes.
     """
@@ -44,7 +45,7 @@ def auc_covariance(labels: Ints, scores: Floats) -> tuple[Floats, Floats]:
 def difference_test(
     labels: Ints, first: Floats, second: Floats
 ) -> tuple[float, float, float, float]:
-    """Second AUC less the first, its 95 % interval, and the two-sided p value of no difference.
+    """Return second AUC minus first, its 95 % interval, and the two-sided p of no difference.
 
     UndefinedMetricError also where both AUCs have no variance and yet differ.
     """
@@ -61,7 +62,7 @@ def difference_test(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P values adjusted for their number by Holm's step-down method, in the order given."""
+    """Adjust p values for their number by Holm's step-down method, in the order given."""
     order = sorted(range(len(p_values)), key=lambda at: p_values[at])
     adjusted = [0.0] * len(p_values)
     largest = 0.0
@@ -72,7 +73,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _midranks(values: Floats) -> Floats:
-    """Return (K, n): the rank of each value in its row, from 1; ties share their mean rank."""
+    """Return the rank of each value in its row (K, n), from 1; ties share their mean rank."""
     return np.stack([_midranks_of(row) for row in values])
 
 

@@ -1,1 +1,3 @@
-"""Layouts of data sets, a file each: folders and lists in, videos out. No faces, no pixels."""
+"""Layouts of data sets, one file each: folders and lists in, videos out; neither faces nor
+pixels.
+"""

@@ -11,7 +11,7 @@ from registry.builtin.datasets.splits import root_of
 from registry.contracts.types import DatasetRequest, VideoIndex
 from registry.data.media import scan_folder
 from registry.errors import DataError, EmptySplitError
-from registry.files import refuse_special
+from registry.special_files import refuse_special
 
 __all__ = ["celeb_df_videos", "recognises_celeb_df"]
 
@@ -20,12 +20,13 @@ _LABELS: dict[str, Literal[0, 1]] = {"1": 0, "0": 1}  # the list's 1 is a real v
 
 
 def recognises_celeb_df(path: Path) -> bool:
-    """Return a folder with the list of testing videos."""
+    """Say whether a folder holds the list of testing videos."""
     return path.is_dir() and (path / _LIST).is_file()
 
 
 def celeb_df_videos(request: DatasetRequest) -> VideoIndex:
-    """`test` is what the list names, `train` all else in the folders that it names.
+    """Return videos: `test` is what the list names, `train` all others in the folders that it
+    names.
 
     A line is a flag, where 1 means REAL, and a path such as `YouTube-real/00170.mp4`.
     """

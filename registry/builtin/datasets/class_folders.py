@@ -20,9 +20,7 @@ _SPLITS = ("train", "val", "test")
 
 
 def recognises_folder(path: Path) -> bool:
-    """Return a folder with real/ or fake/ in it or in its train/, val/ or test/, and no
-    manifest.
-    """
+    """Say whether a folder, or its train/, val/ or test/, holds real/ or fake/, and no manifest."""
     if not path.is_dir() or recognises_manifest(path):
         return False
     return any(_has_class(path / split) for split in ("", *_SPLITS))
@@ -70,7 +68,7 @@ def _methods_of_images(root: Path, videos: Iterable[Video]) -> Iterator[str]:
 
 
 def _is_image(root: Path, video: Video) -> bool:
-    """Say whether the video is named after an image, not after the folder or file that it is."""
+    """Say whether the video is named after an image, not after a folder or file."""
     return {frame.path.with_suffix("") for frame in video.frames} == {root / video.id}
 
 
@@ -90,9 +88,7 @@ def _class_videos(root: Path, folder: Path) -> Iterator[Video]:
 
 
 def _videos_of(root: Path, folder: Path, label: Literal[0, 1], *, single: bool) -> Iterator[Video]:
-    """Yield the video that a folder is, or the videos (with `single` the images) of a
-    manipulation.
-    """
+    """Yield the video of a folder, or the videos (with `single` the images) of a manipulation."""
     images, files, folders = scan_folder(folder)
     if images and (folders or files):
         raise DataError(

@@ -1,4 +1,4 @@
-"""Deepfake-Eval-2024 as it is published, its videos: a folder of files and a table of labels."""
+"""The videos of Deepfake-Eval-2024 as published: a folder of files and a table of labels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from registry.builtin.datasets.listed_videos import Listed, listed_index
 from registry.builtin.datasets.splits import choose_split, root_of
 from registry.contracts.types import DatasetRequest, VideoIndex
 from registry.errors import DataError
-from registry.files import refuse_special
+from registry.special_files import refuse_special
 
 __all__ = ["deepfake_eval_videos", "recognises_deepfake_eval"]
 
@@ -24,12 +24,13 @@ _LABELS: dict[str, Literal[0, 1]] = {"real": 0, "fake": 1}
 
 
 def recognises_deepfake_eval(path: Path) -> bool:
-    """Return a folder with the table of its videos."""
+    """Say whether a folder holds the table of its videos."""
     return path.is_dir() and _table(path) is not None
 
 
 def deepfake_eval_videos(request: DatasetRequest) -> VideoIndex:
-    """Return videos that the table calls real or fake; others are counted in a note and left out.
+    """Return videos that the table labels real or fake; a note counts the others, which are left
+    out.
 
     Splits are those of a column `Finetuning Set`, if the table has it, else made up: then `test` is
     everything, which is how the set is used by those who do not train on it.

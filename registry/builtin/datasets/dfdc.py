@@ -27,7 +27,7 @@ _PLACES = ("", "videos", "test_videos")
 
 
 def recognises_dfdc(path: Path) -> bool:
-    """Return a folder with labels.csv or metadata.json, or of folders with metadata.json."""
+    """Say whether a folder holds labels.csv or metadata.json, or folders with metadata.json."""
     return path.is_dir() and bool(_tables(path))
 
 
@@ -55,7 +55,7 @@ def dfdc_videos(request: DatasetRequest) -> VideoIndex:
 
 
 def _tables(root: Path) -> list[Path]:
-    """labels.csv, else metadata.json here, else those one folder deeper."""
+    """Return labels.csv, else metadata.json here, else those one folder deeper."""
     if _is_labels(root / _CSV):
         return [root / _CSV]
     here = [root / _JSON] if _is_metadata(root / _JSON) else []

@@ -1,4 +1,4 @@
-"""ExDDV: videos of other data sets, and what people said of what they saw in them."""
+"""ExDDV: videos of other data sets, with people's comments on what looks wrong in them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from registry.builtin.datasets.splits import root_of
 from registry.contracts.types import DatasetRequest, Frame, Video, VideoIndex
 from registry.data.videos import is_video
 from registry.errors import DataError, EmptySplitError
-from registry.files import refuse_special
+from registry.special_files import refuse_special
 
 __all__ = ["exddv_click_videos", "exddv_videos", "perceived_parts", "recognises_exddv"]
 
@@ -32,16 +32,17 @@ _PARTS = {  # a word of the text, whole, by the part of a face that it is about
 
 
 def recognises_exddv(path: Path) -> bool:
-    """Recognise a folder with ExDDV's table."""
+    """Say whether a folder holds ExDDV's table."""
     return path.is_dir() and (path / _TABLE).is_file()
 
 
 def exddv_videos(request: DatasetRequest) -> VideoIndex:
-    """Return the fakes that the table lists for a split, with the parts that their texts name.
+    """Return the fakes that the table lists for a split, with the parts that their comments
+    name.
 
     Videos lie anywhere below the folder, in folders that bear the names of the table's `dataset`
-    and, where several videos share a name, of its `manipulation`. What a text names in no part
-    (the skin, the whole face, a flicker) is left open.
+    and, where several videos share a name, of its `manipulation`. A comment on no particular
+    part (the skin, the whole face, a flicker) leaves the part open.
     """
     root, rows = _chosen(request, "exddv")
     files = _files(root)
@@ -97,7 +98,7 @@ def _id(key: str) -> str:
 
 
 def _places(row: Mapping[str, str]) -> Iterator[tuple[int, tuple[float, float]]]:
-    """Yield number of the frame and (x, y) of each click of a row."""
+    """Yield the frame number and (x, y) of each click of a row."""
     try:
         clicks = json.loads(row["click_locations"] or "{}")
         for number, place in clicks.items():
@@ -113,7 +114,7 @@ def _places(row: Mapping[str, str]) -> Iterator[tuple[int, tuple[float, float]]]
 
 
 def _clicked(video: Video, clicks: Mapping[int, list[tuple[float, float]]]) -> Video:
-    """Return a video of its clicked frames alone."""
+    """Return a video with its clicked frames only."""
     if video.file is not None:
         frames = [Frame(path=video.file, index=number) for number in sorted(clicks)]
     else:
@@ -123,8 +124,8 @@ def _clicked(video: Video, clicks: Mapping[int, list[tuple[float, float]]]) -> V
 
 
 def perceived_parts(text: str) -> str | None:
-    """Return parts that a text names, as `region` writes them: `eyes+mouth`; None where it names
-    none.
+    """Return the parts that a comment names, as `region` writes them: `eyes+mouth`; None without
+    any.
     """
     found = [
         part
@@ -149,9 +150,7 @@ def _listed(
 
 
 def _find(root: Path, row: dict[str, str], paths: Sequence[Path]) -> Path:
-    """Return the one of these files whose folders bear the row's names; where it should lie if
-    none.
-    """
+    """Return the file whose folders have the row's names; if there is none, where it should be."""
     for wanted in ((row["dataset"], row["manipulation"]), (row["dataset"],)):
         names = {_plain(each) for each in wanted if each}
         fitting = [path for path in paths if names <= set(map(_plain, path.parts))]

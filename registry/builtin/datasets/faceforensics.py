@@ -22,7 +22,7 @@ _SPLITS = ("train", "val", "test")
 
 
 def recognises_ffpp(path: Path) -> bool:
-    """Return a folder with original_sequences/ and manipulated_sequences/."""
+    """Say whether a folder holds original_sequences/ and manipulated_sequences/."""
     return all((path / name).is_dir() for name in (_REAL, _FAKE))
 
 

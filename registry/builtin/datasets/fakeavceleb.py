@@ -1,4 +1,4 @@
-"""FakeAVCeleb as it is published: four folders by what of a clip is real, picture and sound."""
+"""FakeAVCeleb as published: four folders by whether video and audio of a clip are real."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _LABELS: dict[str, Literal[0, 1]] = {
 
 
 def recognises_fakeavceleb(path: Path) -> bool:
-    """Return a folder that holds RealVideo-RealAudio/ and one of the three others."""
+    """Say whether a folder holds RealVideo-RealAudio/ and one of the three others."""
     there = [name for name in _LABELS if (path / name).is_dir()]
     return _REAL in there and len(there) > 1
 
 
 def fakeavceleb_videos(request: DatasetRequest) -> VideoIndex:
-    """Return every clip, labelled by its picture alone; the id's folder is the identity.
+    """Return every clip, labelled by its video alone; the id's folder is the identity.
 
     Splits are made up, as the data has none.
     """

@@ -1,4 +1,4 @@
-"""What becomes of videos that are told apart by the name of their frames' folder alone."""
+"""Detect videos that DeepfakeBench would mix up because their frames' folders share a name."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _BATCH = 256
 
 
 def recognises_saved(path: Path) -> bool:
-    """Return a folder that `save_to_disk` of `datasets` made."""
+    """Say whether `save_to_disk` of `datasets` made a folder."""
     return any((path / name).is_file() for name in _SAVED)
 
 
@@ -52,7 +52,7 @@ def hugging_face_videos(request: DatasetRequest) -> VideoIndex:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What is read: its name in results, where its images go, and what its labels mean."""
+    """What is read: its name in results, where its images are written, and what its labels mean."""
 
     name: str
     folder: Path
@@ -60,7 +60,7 @@ class _Source:
     map_given: bool
 
     def label(self, word: str, column: str) -> Literal[0, 1]:
-        """0 for real, 1 for fake; a DataError for a number or a word that nobody explains."""
+        """Return 0 for real, 1 for fake; a DataError for an unexplained number or word."""
         if word.isdecimal() and not self.map_given:
             raise DataError(
                 f"column {column!r} of {self.name} holds numbers without names, and data"
@@ -117,7 +117,7 @@ def _installed() -> bool:
 
 
 def _split(opened: Mapping[str, Any], request: DatasetRequest) -> tuple[str, Any]:
-    """Return the split of our name; theirs call val validation."""
+    """Return our split; `datasets` calls val validation."""
     for theirs, table in opened.items():
         if request.split in {theirs, _SPLITS.get(theirs)}:
             return request.split, table
@@ -139,7 +139,7 @@ class _Columns:
     classes: tuple[str, ...]
 
     def word(self, value: Any) -> str:
-        """Return what the label of a row is called."""
+        """Return the name of a row's label."""
         if self.classes and isinstance(value, int):
             if not 0 <= value < len(self.classes):
                 raise DataError(f"label {value} is not one of {', '.join(self.classes)}")
@@ -159,9 +159,7 @@ def _columns(table: Any) -> _Columns:
 
 
 def _one(what: str, found: list[str], usual: tuple[str, ...], features: Mapping[str, Any]) -> str:
-    """Return the one column that is meant: the only one of its kind, or the one of the usual
-    name.
-    """
+    """Return the column that is meant: the only one of its kind, or the one with the usual name."""
     if len(found) == 1:
         return found[0]
     named = [name for name in usual if name in found]
@@ -226,7 +224,7 @@ def _video(
 
 
 def _method(word: str) -> str:
-    """Return a class that says more than fake is a method."""
+    """Return the class as a method, if its name says more than fake."""
     return "" if word.lower() == "fake" or word.isdecimal() else word
 
 

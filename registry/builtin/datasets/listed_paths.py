@@ -1,4 +1,4 @@
-"""From the paths that a DeepfakeBench JSON lists, in any dialect, to files on this machine.
+"""Find the files that a DeepfakeBench JSON lists, in any dialect of paths, on this machine.
 
 The JSON files in use hold paths of many machines: relative to DeepfakeBench, to its data folder or
 to a cluster's, absolute, with drives and backslashes. No single rewrite fits them, so the parts of
@@ -119,7 +119,7 @@ class PathFinder:
 
 
 def _common_end(left: Sequence[str], right: Sequence[str]) -> int:
-    """Count how many parts at the end of two paths are equal."""
+    """Count the parts that two paths have in common at their ends."""
     pairs = zip(reversed(left), reversed(right), strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
@@ -135,7 +135,7 @@ def _split(above: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _plain(text: str) -> str:
-    r"""Slashes for backslashes, no `./` at the start."""
+    r"""Replace backslashes by slashes and remove a leading `./`."""
     text = text.strip().replace("\\", "/")
     while text.startswith("./"):
         text = text[2:]

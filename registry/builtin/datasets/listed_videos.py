@@ -1,4 +1,4 @@
-"""Videos that a list names: each a video file, or in its place a folder of frames."""
+"""Videos from a list of names: each a video file, or a folder of frames in its place."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Listed:
 
     @property
     def files(self) -> tuple[Frame, ...] | Path | None:
-        """Return the video file, the frames of the folder that bears its name, or None."""
+        """Return the video file, the frames of the folder with its name, or None."""
         if is_there(self.path):
             return self.path
         folder = self.path.with_suffix("")
@@ -45,9 +45,7 @@ class Listed:
 def listed_index(
     dataset: str, listed: Iterable[Listed], request: DatasetRequest, notes: Sequence[str] = ()
 ) -> VideoIndex:
-    """Return the videos of a list in its order; DataError where fewer than `min_resolved` are
-    there.
-    """
+    """Return the videos of a list in its order; a DataError if fewer than `min_resolved` exist."""
     found: Counter[str] = Counter()
     wanted: Counter[str] = Counter()
     missing: dict[str, list[Path]] = {}
@@ -76,7 +74,9 @@ def listed_index(
 
 
 def _video(dataset: str, each: Listed, files: tuple[Frame, ...] | Path | None) -> Video:
-    """Return a video that is not there keeps its file's path, to be a row with an error."""
+    """Return the video; one that does not exist keeps its path, so that it becomes a row with an
+    error.
+    """
     frames = files if isinstance(files, tuple) else ()
     return Video(
         dataset=dataset,

@@ -31,7 +31,7 @@ _LAST_FRAME = 2**31 - 1  # that predictions hold
 
 
 def recognises_manifest(path: Path) -> bool:
-    """Return a .csv file, or a folder that holds manifest.csv."""
+    """Say whether a path is a .csv file, or a folder that holds manifest.csv."""
     return path.suffix.lower() == ".csv" if path.is_file() else (path / MANIFEST).is_file()
 
 
@@ -48,9 +48,9 @@ def manifest_videos(request: DatasetRequest) -> list[Video]:
 
 
 def unconfirmed_videos(title: str, request: DatasetRequest) -> list[Video]:
-    """Return videos of a known data set, by a manifest that stands in its folder.
+    """Return videos of a known data set, read from a manifest in its folder.
 
-    For data sets whose published layout no public documentation confirms: none is guessed.
+    For data sets whose layout no public documentation confirms, so that it is not guessed.
     """
     usage = f"--dataset {request.name} --data-root DIR, a folder that holds {MANIFEST}"
     root = root_of(request, usage)
@@ -116,7 +116,7 @@ class _ManifestRows:
         )
 
     def _file(self, path: Path) -> Path | None:
-        """Return the video file that the row names as a whole, without the number of a frame."""
+        """Return the video file that the row names without a frame number."""
         for line, row in self.frames:
             if not is_video(Path(row["path"])) or row.get("frame"):
                 continue
@@ -149,7 +149,7 @@ class _ManifestRows:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line numbers and cells by column, with path and label checked."""
+    """Yield line numbers and cells by column, with path and label checked."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)
@@ -188,7 +188,7 @@ def _check_row(path: Path, line: int, row: dict[str, str], cells: int, columns: 
 
 
 def _check_same(path: Path, line: int, row: dict[str, str], rows: _ManifestRows) -> None:
-    """Check that a row joins only a video that it names and whose other rows agree with it."""
+    """Check that a row joins only a video that it names, and agrees with the video's other rows."""
     if not (row.get("video") and rows.first.get("video")):
         raise DataError(f"{path}, line {line}: {rows.name!r} is already in line {rows.line}")
     for column in _OF_VIDEO:
@@ -211,7 +211,7 @@ def _frame(root: Path, row: dict[str, str], index: int) -> Frame:
 
 
 def _stem(path: str) -> str:
-    """`a/b.c/d.png` -> `a/b.c/d`."""
+    """Remove the suffix of the file name: `a/b.c/d.png` -> `a/b.c/d`."""
     folder, slash, name = path.rpartition("/")
     return folder + slash + (name.rpartition(".")[0] or name)
 

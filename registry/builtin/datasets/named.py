@@ -1,4 +1,4 @@
-"""Records of data sets that have a name of their own."""
+"""Records of data sets with registered names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNCONFIRMED = {
 
 
 def named_sets() -> list[DatasetSpec]:
-    """Those in DeepfakeBench's layout, and those whose own layout is not confirmed."""
+    """Return those in DeepfakeBench's layout, and those whose own layout is not confirmed."""
     return [
         *(_unconfirmed(name, title) for name, title in _UNCONFIRMED.items()),
         *(_known(each.name, each.title, each.needs) for each in SETS),

@@ -15,7 +15,7 @@ from registry.builtin.datasets.tally import FileTally
 from registry.contracts.types import DatasetRequest, Frame, Video, VideoIndex
 from registry.data.videos import is_video
 from registry.errors import DataError, EmptySplitError
-from registry.files import refuse_special
+from registry.special_files import refuse_special
 
 __all__ = ["path_list_videos", "recognises_path_lists"]
 
@@ -24,8 +24,8 @@ _IMAGE = re.compile(r"\.(avif|bmp|jpe?g|png|tiff?|webp)$", re.IGNORECASE)
 
 
 def recognises_path_lists(path: Path) -> bool:
-    """Recognise a text file whose first line is the path of an image or a video, or a folder of
-    such.
+    """Say whether a text file's first line is a path of an image or video, or a folder holds
+    such files.
     """
     if path.is_file():
         return path.suffix.lower() == ".txt" and _is_media(_first_line(path))
@@ -83,7 +83,7 @@ class _Lines:
 
 
 def _videos(path: Path) -> Iterator[_Lines]:
-    """Lines grouped by what they are frames of, in the order of the list."""
+    """Group lines by the video whose frames they are, in the order of the list."""
     refuse_special(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -139,7 +139,7 @@ def _video(
 
 
 def _lists(folder: Path) -> list[Path]:
-    """Return lists in a folder and in its train/, val/ and test/."""
+    """Return the lists in a folder and in its train/, val/ and test/."""
     inside = [folder, *(folder / split for split in _SPLITS)]
     found = [path for each in inside for path in sorted(each.glob("*.txt")) if path.is_file()]
     return [path for path in found if _is_media(_first_line(path))]

@@ -1,4 +1,4 @@
-"""The folder of a data set that was asked for, and its split, made up where the data has none."""
+"""Find the folder of a data set and choose its split, which is made up where the data has none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many of the files that an index lists are there, and the refusal where too few are."""
+"""Count the listed files that exist, and refuse data where too few do."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class FileTally:
 
 
 def _start(listed: str) -> str:
-    r"""Return the start of a listed path that a map would most likely rewrite: `Celeb-DF-v2` or
+    r"""Return the start of a listed path that most likely needs rewriting: `Celeb-DF-v2` or
     `T:\x`.
     """
     cut = min((at for at in map(listed.find, ("/frames/", "\\frames\\")) if at > 0), default=0)

@@ -1,4 +1,4 @@
-"""WebDataset shards: tar files of samples, each an image and a JSON of what is known of it."""
+"""WebDataset shards: tar files of samples, each an image and a JSON that describes it."""
 
 from __future__ import annotations
 
@@ -31,14 +31,16 @@ _USAGE = (
 
 
 def recognises_shards(path: Path) -> bool:
-    """Shards of `bench prepare --shards`, which have an index beside them: one, or a folder."""
+    """Recognise shards of `bench prepare --shards`, by the index beside one, or a folder of
+    them.
+    """
     if path.is_file():
         return path.suffix == _TAR and Path(f"{path}{INDEX}").is_file()
     return any(path.glob(f"*{_TAR}{INDEX}"))
 
 
 def shard_videos(request: DatasetRequest) -> VideoIndex:
-    """Videos of the samples in shards, in their order; a video may go on in the next shard.
+    """Return videos of the samples in shards, in order; a video may continue in the next shard.
 
     The JSON of a sample holds `label` (0 or 1, real or fake), and if known `video`, `frame`,
     `dataset`, `split`, `method`, `identity`, `landmarks` (68|81, 2) in pixels of the image, and
@@ -59,7 +61,7 @@ def shard_videos(request: DatasetRequest) -> VideoIndex:
 
 
 def _archives(request: DatasetRequest) -> list[str]:
-    """Paths and URLs of the shards, in order; a BenchError where there are none."""
+    """Return paths and URLs of the shards, in order; a BenchError without any."""
     text = str(request.root) if request.root is not None else request.name
     text = text.removeprefix("file://")
     found = [each for pattern in _expanded(text) for each in _of_pattern(pattern)]
@@ -69,7 +71,7 @@ def _archives(request: DatasetRequest) -> list[str]:
 
 
 def _expanded(text: str) -> list[str]:
-    """`a-{0..2}.tar` as three names."""
+    """Expand braces: `a-{0..2}.tar` stands for three names."""
     if "{" not in text:
         return [text]
     if not _has("braceexpand"):
@@ -123,7 +125,7 @@ class _Sample:
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """Where a sample is: its shard, its key, and its members by what follows the key."""
+    """The place of a sample: its shard, its key, and its members by suffix."""
 
     archive: str
     key: str
@@ -131,11 +133,11 @@ class _Named:
 
     @property
     def place(self) -> str:
-        """For messages."""
+        """Return the sample's place for messages."""
         return f"{self.archive}/{self.key}"
 
     def path(self, member: str) -> Path:
-        """The path by which a member is read."""
+        """Return the path by which a member is read."""
         return Path(f"{self.archive}/{member}")
 
 
@@ -147,7 +149,7 @@ def _samples(archive: str) -> Iterator[_Sample]:
 
 
 def _grouped(archive: str, index: ArchiveIndex) -> Iterator[_Named]:
-    """The members of one key together; neighbours in a shard, or it is none of WebDataset."""
+    """Group neighbouring members of one key; a DataError if they are not neighbours."""
     grouped: dict[str, dict[str, str]] = {}
     for name in index.entries:
         found = _MEMBER.fullmatch(name)
@@ -157,7 +159,7 @@ def _grouped(archive: str, index: ArchiveIndex) -> Iterator[_Named]:
 
 
 def _values(named: _Named, index: ArchiveIndex) -> Mapping[str, Any]:
-    """What the JSON of a sample says, by the index where that holds it."""
+    """Return the content of a sample's JSON, from the index if that holds it."""
     if index.samples is not None and named.key in index.samples:
         return index.samples[named.key]
     if "json" not in named.members:
@@ -196,7 +198,7 @@ def _sample(named: _Named, values: Mapping[str, Any]) -> _Sample:
 
 
 def _family(archive: str) -> str:
-    """`a/set-000012.tar` -> `set`: what shards of one data set are called together."""
+    """Return what shards of one data set share: `a/set-000012.tar` -> `set`."""
     return re.sub(r"[-_.]?\d+$", "", Path(archive).stem) or Path(archive).stem
 
 
@@ -224,7 +226,7 @@ class _Gathered:
         self._frames: dict[int, Frame] = {}
 
     def add(self, sample: _Sample) -> None:
-        """One more; a DataError where it says something else, or is there already."""
+        """Add a sample; a DataError if it contradicts the others or is a duplicate."""
         first, frame = self._first, sample.frame
         if (sample.label, sample.method) != (first.label, first.method):
             raise DataError(
@@ -239,7 +241,7 @@ class _Gathered:
             )
 
     def video(self) -> Video:
-        """Its frames in the order of their numbers."""
+        """Return the video, its frames ordered by number."""
         first = self._first
         return Video(
             dataset=first.dataset,

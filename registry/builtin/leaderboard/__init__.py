@@ -1,1 +1,1 @@
-"""`bench leaderboard`: runs beside published numbers. No metric is computed."""
+"""`bench leaderboard`: runs next to published numbers. No metric is computed."""

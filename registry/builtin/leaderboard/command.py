@@ -1,4 +1,4 @@
-"""The subcommand `leaderboard`: runs beside published numbers, never in one rank with them."""
+"""The subcommand `leaderboard`: runs next to published numbers, never ranked together."""
 
 from __future__ import annotations
 
@@ -77,17 +77,16 @@ def run_leaderboard(args: argparse.Namespace) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A run's numbers, and why they are not what its predictions gave the evaluation, if so."""
+    """A run's numbers, and why they may differ from the evaluation's own, if so."""
 
     result: Result
     doubt: str
 
 
 def checked(folder: Path, name: str, metrics: Mapping[str, Metric]) -> Checked:
-    """Return a run with every number computed again from its predictions, as far as that can be
-    done.
+    """Return a run with all its numbers recomputed from its predictions, if that is possible.
 
-    What differs from results.json is told: that file may have been edited.
+    Differences from results.json are reported: that file may have been edited.
     """
     from registry.results.result import Result, changed_since, recompute
 
@@ -137,7 +136,7 @@ def _write(entries: Sequence[BoardEntry], folder: Path) -> list[Path]:
 
 
 def _print(entries: Sequence[BoardEntry]) -> None:
-    """Two tables: the two kinds have no column, no order and no best value in common."""
+    """Print two tables: the two kinds share no column, order or best value."""
     from registry.builtin.leaderboard.merged import merged
     from registry.builtin.leaderboard.text import datasets_of, terminal_rows
 
@@ -205,7 +204,7 @@ def _print_paper(table: Published, runs: Sequence[tuple[str, Result]]) -> None:
 
 
 def _datasets(result: Result) -> set[str]:
-    """Return the data sets of a run, by the names that columns bear."""
+    """Return the data sets of a run, by the names of the columns."""
     from registry.builtin.leaderboard.entries import canonical_name, known_names
 
     names = known_names()
@@ -213,7 +212,9 @@ def _datasets(result: Result) -> set[str]:
 
 
 def _belongs(variant: str, result: Result, with_average: bool) -> bool:
-    """Face parts stand in the table of parts, other fusions in the table with averages."""
+    """Say whether a variant belongs to the table: parts to that of parts, fusions to that with
+    averages.
+    """
     is_part = variant.startswith(f"{result.settings.detector}:")
     return variant in {result.settings.detector, "head"} or is_part != with_average
 

@@ -1,4 +1,4 @@
-"""Leaderboard entries: what runs measured, and beside it what others published."""
+"""Leaderboard entries: what runs measured, and what others published."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ __all__ = [
 
 FOLDER, NAMES = "leaderboard", "datasets"
 Level = Literal["video", "frame", "not stated"]
+_SEVERAL = 2  # values from which two equal rows of one publication are the same row
+_OURS = " (Ours)"  # the publication's authors, which only its own tables make clear
 UNKNOWN = "unknown"
 IN_DOMAIN = "in-domain"
 # What of a run's configuration changes its scores, beside weights, artefact and crop.
@@ -39,7 +41,8 @@ _SCORING = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """An AUC in [0, 1], its 95 % interval where there is one, and what the data set was to it.
+    """An AUC in [0, 1], its 95 % interval if known, and how the data set relates to the training
+    data.
 
     `domain` is "in-domain", "cross-dataset" or "unknown".
     """
@@ -57,7 +60,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardEntry:
-    """A row: AUCs by data set, and what has to be known to read them.
+    """A row: AUCs by data set, and what is needed to interpret them.
 
     Rows of kind "measured" come from a run here, those of kind "reported" from a publication; the
     two are never ranked together. What is not known is None or "unknown". `link` is the address
@@ -87,7 +90,7 @@ class BoardEntry:
 
     @property
     def averaged(self) -> frozenset[str]:
-        """Name the data sets that the average is over: those that the detector has not seen."""
+        """Name the data sets that the average covers: those that the detector has not seen."""
         return frozenset(name for name, cell in self.cells.items() if not cell.in_domain)
 
     @property
@@ -136,8 +139,8 @@ def measured(result: Result, run: str, variant: str | None = None, doubt: str = 
 
 
 def _setup(result: Result, variant: str) -> str:
-    """Return a fingerprint of all that scores a file: equal where runs differ in their data
-    alone.
+    """Return a fingerprint of everything that scores a file: equal for runs that differ only in
+    data.
     """
     origin, settings = result.provenance, result.settings
     backbone = asdict(origin.backbone) if origin.backbone else None
@@ -176,7 +179,7 @@ def _trained_on(result: Result) -> Iterable[Training]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedRow:
-    """AUCs in per cent by data set; fields left out are the file's.
+    """AUCs in per cent by data set; missing fields are those of the file.
 
     `link` is the address of the method's own paper.
     """
@@ -208,7 +211,7 @@ class Published:
 
 
 def published() -> tuple[Published, ...]:
-    """Return every shipped table, by the name of its file; ConfigError where one is malformed."""
+    """Return every shipped table, by the name of its file; a ConfigError if one is malformed."""
     files = sorted(path.stem for path in (config_dir() / FOLDER).glob("*.yaml"))
     return tuple(
         build(Published, load_yaml(FOLDER, name), prefix=f"{name}.")
@@ -218,9 +221,20 @@ def published() -> tuple[Published, ...]:
 
 
 def reported(tables: Iterable[Published]) -> tuple[BoardEntry, ...]:
-    """Return the rows of published tables as entries, AUCs in [0, 1]."""
+    """Return the rows of published tables as entries, AUCs in [0, 1].
+
+    A row that another table of the same publication gives with more data sets is left out.
+    """
     names = known_names()
-    return tuple(_reported(table, row, names) for table in tables for row in table.rows)
+    rows = [_reported(table, row, names) for table in tables for row in table.rows]
+    return tuple(row for row in rows if not any(_holds(other, row) for other in rows))
+
+
+def _holds(other: BoardEntry, row: BoardEntry) -> bool:
+    """Say whether both are of one publication, and `other` has all values of `row` and more."""
+    if not row.source_link or other.source_link != row.source_link or len(row.cells) < _SEVERAL:
+        return False
+    return row.cells.items() < other.cells.items()
 
 
 def _reported(table: Published, row: PublishedRow, names: Mapping[str, str]) -> BoardEntry:
@@ -232,12 +246,12 @@ def _reported(table: Published, row: PublishedRow, names: Mapping[str, str]) -> 
         cells[name] = Cell(auc=percent / 100, domain=domain)
     return BoardEntry(
         kind="reported",
-        name=row.name,
+        name=row.name.removesuffix(_OURS),
         cells=cells,
         level=row.level or table.level,
         protocol=table.protocol,
         source=table.source,
-        detector=row.name,
+        detector=row.name.removesuffix(_OURS),
         link=row.link or table.link,
         source_link=table.link,
     )
@@ -247,7 +261,7 @@ def _reported(table: Published, row: PublishedRow, names: Mapping[str, str]) -> 
 
 
 def known_names() -> dict[str, str]:
-    """Return every spelling of a data set's name, in lower case, to the one that columns bear."""
+    """Map every spelling of a data set's name, in lower case, to the name of its column."""
     listed: Mapping[str, list[str]] = load_yaml(FOLDER, NAMES)["datasets"]
     return {
         spelling.lower(): name for name, others in listed.items() for spelling in (name, *others)
@@ -255,5 +269,5 @@ def known_names() -> dict[str, str]:
 
 
 def canonical_name(dataset: str, names: Mapping[str, str]) -> str:
-    """Return the column of a data set; one that is not listed has its own name."""
+    """Return the column of a data set; its own name if it is not listed."""
     return names.get(dataset.lower(), dataset)

@@ -20,11 +20,10 @@ class BoardRow:
 
 
 def merged(entries: Sequence[BoardEntry]) -> list[BoardRow]:
-    """Return a row for each setup of a detector that was measured, and for each row that was
-    reported.
+    """Return a row for each measured setup of a detector, and for each reported row.
 
-    Runs are merged where they differ in their data alone. Of two that have the same data set the
-    newer one counts, and one whose numbers are in doubt only where there is no other.
+    Runs are merged if they differ only in their data. Of two on the same data set the newer one
+    counts; one with doubtful numbers counts only if there is no other.
     """
     setups: dict[str, list[BoardEntry]] = {}
     rows = [BoardRow(entry) for entry in entries if entry.kind == "reported"]
@@ -35,7 +34,7 @@ def merged(entries: Sequence[BoardEntry]) -> list[BoardRow]:
 
 
 def _one(runs: Sequence[BoardEntry]) -> BoardRow:
-    """Return the row of runs of one setup; what they do not agree on is the newest run's."""
+    """Return the row of runs of one setup; where they differ, the newest run decides."""
     ranked = sorted(runs, key=lambda run: (not run.doubt, run.date != "unknown", run.date))
     cells = {name: cell for run in ranked for name, cell in run.cells.items()}
     seconds = [run.seconds_per_frame for run in ranked if run.seconds_per_frame is not None]
@@ -52,7 +51,7 @@ def _one(runs: Sequence[BoardEntry]) -> BoardRow:
 
 
 def _told_apart(rows: Sequence[BoardRow]) -> list[BoardRow]:
-    """Setups of one name bear the names of their runs too."""
+    """Add the names of their runs to setups that share a name."""
     shared = Counter(row.entry.name for row in rows)
     return [
         replace(row, entry=replace(row.entry, name=f"{row.entry.name} ({row.entry.run})"))
@@ -78,8 +77,8 @@ def best_values(rows: Sequence[BoardRow], kind: str) -> dict[str, float]:
 def best_average(rows: Sequence[BoardRow], kind: str) -> tuple[frozenset[str], float] | None:
     """Find the highest average of the rows that average over most data sets, and these data sets.
 
-    Averages over other data sets do not compare: None where no two of these rows have the same,
-    or where two groups of them do.
+    Only averages over the same data sets compare: None if no two of these rows share them, or if
+    two groups do.
     """
     own = [row.entry for row in rows if row.entry.kind == kind and row.entry.averaged]
     counts = Counter(entry.averaged for entry in own)

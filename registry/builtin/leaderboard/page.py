@@ -1,4 +1,4 @@
-"""The leaderboard as one page that works from disk: sorted and filtered by a script of its own."""
+"""The leaderboard as one page that opens from disk, sorted and filtered by its own script."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TITLES = {"measured": "Measured here", "reported": "Reported by others"}
 
 
 def page(entries: Sequence[BoardEntry]) -> str:
-    """Build the whole page. Without its script it is a plain table of everything."""
+    """Build the whole page. Without its script it is one plain table."""
     datasets = datasets_of(entries)
     return html_page(
         "Leaderboard",
@@ -113,14 +113,14 @@ def _body(kind: str, rows: Sequence[BoardRow], datasets: Sequence[str], columns:
 
 @dataclass(frozen=True, slots=True)
 class _BestCells:
-    """The best value of each column of a kind; of averages with the data sets that it is over."""
+    """The best value of each column for one kind of rows; the average comes with its data sets."""
 
     values: dict[str, float]
     average: tuple[frozenset[str], float] | None
 
 
 def _detector(row: BoardRow, datasets: Sequence[str], best: _BestCells) -> list[Markup]:
-    """Return the row of a detector, and below it those of its single runs where there are some."""
+    """Return the row of a detector, followed by those of its single runs, if any."""
     entry = row.entry
     under = f"{len(row.runs)} runs" if len(row.runs) > 1 else f"run {entry.run}"
     small = [tag("small", under, class_="interval detail")] if row.runs and entry.run else []
@@ -184,7 +184,7 @@ def _average(entry: BoardEntry, best: tuple[frozenset[str], float] | None) -> Ma
 
 
 def _fact(text: str, number: float | None = None, class_: str = "") -> Markup:
-    """Return a cell sorted by `number`, else by its text; what is unknown sorts last."""
+    """Return a cell sorted by `number`, else by its text; unknown values sort last."""
     if text == "unknown":
         return tag("td", text, class_="unknown")
     value = text.lower() if number is None else f"{number:.9g}"

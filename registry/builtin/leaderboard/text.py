@@ -1,4 +1,4 @@
-"""The leaderboard as Markdown and CSV, and what its cells say in every format."""
+"""The leaderboard as Markdown and CSV, and the text of its cells in every format."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _FIRST = ("FaceForensics++", "Celeb-DF-v2", "DFDC", "DFDCP", "FFIW", "DFD")
 
 
 def datasets_of(entries: Sequence[BoardEntry]) -> list[str]:
-    """Columns: the field's usual data sets first, then the others by name."""
+    """Return the columns: the field's usual data sets first, then the others by name."""
     names = {name for entry in entries for name in entry.cells}
     return sorted(names, key=lambda name: (_FIRST.index(name) if name in _FIRST else 99, name))
 
@@ -53,7 +53,7 @@ def in_order(entries: Sequence[BoardEntry], kind: str) -> list[BoardEntry]:
 
 
 def rows_in_order(rows: Sequence[BoardRow], kind: str) -> list[BoardRow]:
-    """Return one kind's detectors, as `in_order` has them."""
+    """Return one kind's detectors in the order of `in_order`."""
     by_entry = {id(row.entry): row for row in rows}
     return [by_entry[id(entry)] for entry in in_order([row.entry for row in rows], kind)]
 
@@ -64,23 +64,23 @@ def percent(value: float | None) -> str:
 
 
 def parameters(count: int | None) -> str:
-    """`17.6 M`, or `unknown`."""
+    """Format a number of parameters: `17.6 M`, or `unknown`."""
     return "unknown" if count is None else f"{count / 1e6:.1f} M"
 
 
 def milliseconds(seconds: float | None) -> str:
-    """`12.3 ms`, or `unknown`."""
+    """Format a time: `12.3 ms`, or `unknown`."""
     return "unknown" if seconds is None else f"{1000 * seconds:.1f} ms"
 
 
 def selection(entry: BoardEntry) -> str:
-    """On what the checkpoint was chosen; test data is flagged."""
+    """Say on what data the checkpoint was chosen; test data is flagged."""
     chosen = entry.checkpoint_selection
     return "test: chosen on test data!" if chosen == "test" else chosen
 
 
 def as_markdown(entries: Sequence[BoardEntry]) -> str:
-    """Detectors measured and reported, then single runs, with what their numbers rest on."""
+    """Format detectors measured and reported, then single runs, with their sources."""
     datasets = datasets_of(entries)
     reading = (
         "AUC in %, in brackets 95 % intervals. Measured rows come from runs of `bench eval`,"
@@ -136,8 +136,8 @@ def _markdown_cell(cell: Cell | None) -> str:
 
 
 def as_csv(entries: Sequence[BoardEntry]) -> str:
-    """Return a line per row; of each data set AUC in [0, 1], interval and domain; empty: not
-    known.
+    """Return a line per row: AUC in [0, 1], interval and domain of each data set, empty if
+    unknown.
     """
     datasets = datasets_of(entries)
     parts = ("auc", "low", "high", "domain")
@@ -177,7 +177,7 @@ def _csv_value(cell: Cell | None, part: str) -> str | float | None:
 def terminal_rows(
     rows: Sequence[BoardRow], kind: str, datasets: Sequence[str]
 ) -> tuple[list[str], list[list[str]]]:
-    """Header and lines of one kind's table: AUC in per cent, `*` the best, `i` in-domain."""
+    """Return header and lines of one kind's table: AUC in per cent, `*` the best, `i` in-domain."""
     best, average = best_values(rows, kind), best_average(rows, kind)
     lines = []
     for row in rows_in_order(rows, kind):

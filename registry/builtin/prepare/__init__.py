@@ -1,1 +1,1 @@
-"""`bench prepare`: videos and images to face crops on disk. Nothing is scored."""
+"""`bench prepare`: turn videos and images into face crops on disk. Nothing is scored."""

@@ -67,7 +67,7 @@ def configure_prepare(parser: argparse.ArgumentParser) -> None:
 
 
 def run_prepare(args: argparse.Namespace) -> int:
-    """Prepare, print what is there and what failed, name the line that scores it."""
+    """Prepare, print what was made and what failed, and give the command that scores it."""
     config = resolve(PrepareConfig, args.config, args.set, given_flags(args, PrepareConfig))
     place = config.place
     if config.shards:
@@ -116,7 +116,7 @@ def _print(summary: Summary, config: PrepareConfig) -> None:
 
 
 def _pack(summary: Summary, config: PrepareConfig) -> None:
-    """Write the shards, and name the line that scores them."""
+    """Write the shards, and give the command that scores them."""
     from registry.builtin.prepare.shards import shards_folder, write_shards
 
     store = summary.store

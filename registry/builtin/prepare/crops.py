@@ -43,7 +43,7 @@ _BEGUN = "prepare"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CropRecipe:
-    """How a video becomes crops; `faces` are cut out of a frame at most, None for all."""
+    """How a video becomes crops; at most `faces` are cut out of a frame, all if None."""
 
     reader: FaceReader
     crop: CropPolicy
@@ -53,7 +53,7 @@ class CropRecipe:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Return what all crops of a data set share."""
+        """Return the settings that all crops of a data set share."""
         chosen = {"frames": self.frames} if self.frame_policy != "all" else {}
         return {
             **asdict(self.crop),
@@ -64,8 +64,8 @@ class CropRecipe:
         }
 
     def crops(self, frame: Frame) -> list[tuple[Crop, NDArray[np.bool_] | None]]:
-        """Return the faces of a frame, the largest first, each with what was changed of it where
-        known.
+        """Return the faces of a frame, the largest first, each with the mask of its changes
+        where known.
 
         A DataError where there is no face.
         """
@@ -82,7 +82,7 @@ class CropRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One video, where it goes, and what it is made of."""
+    """One video: its source and its target."""
 
     video: Video
     target: Target
@@ -96,7 +96,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What is there after a run: every record of the data set, and how many videos were new."""
+    """The state after a run: every record of the data set, and the number of new videos."""
 
     store: Store
     records: Sequence[Record]
@@ -109,14 +109,14 @@ class Summary:
 
     @property
     def reasons(self) -> Counter[str]:
-        """Return frames without a crop by reason."""
+        """Count frames without a crop by reason."""
         return Counter(reason for record in self.records for _, reason in record.failures)
 
 
 def prepare(
     videos: Sequence[Video], config: PrepareConfig, out: Path, plugins: Plugins
 ) -> Summary | None:
-    """Prepare what is not finished yet, and list all that is, whatever ends the run.
+    """Prepare what is unfinished, and list everything that is finished, however the run ends.
 
     Processes that torchrun starts share the videos; the first one lists them, others return None.
     """
@@ -152,7 +152,7 @@ def prepare(
 def _prepare(
     jobs: Sequence[Job], todo: Sequence[Job], worker: _Worker, config: PrepareConfig
 ) -> None:
-    """Do a rank's share of what is to be done, under a bar of all jobs."""
+    """Do a rank's share of the work, under a bar of all jobs."""
     mine = [todo[at] for at in this_rank().share(range(len(todo)))]
     total, done = len(jobs), len(jobs) - len(todo)
     with shared_bar(
@@ -172,7 +172,7 @@ def _opened(
 
 
 def _begin(finished: Iterable[Job], anew: Iterable[Job]) -> None:
-    """Note the split of videos that are finished; none of `anew` is, however it was before.
+    """Record the split of finished videos; those in `anew` count as unfinished.
 
     So those that are finished when a rank has died are of this torchrun, and stay as they are.
     """
@@ -236,7 +236,7 @@ class _Worker:
 
 
 def _over_processes(jobs: Sequence[Job], worker: _Worker, count: int) -> Iterator[None]:
-    """Run the jobs; what is finished is on disk, so that an error costs what was in flight."""
+    """Run the jobs; finished ones are on disk, so that an error loses only those in progress."""
     count = min(count, len(jobs))
     if count <= 1:
         yield from map(worker, jobs)

@@ -1,4 +1,4 @@
-"""What `bench prepare` is given, as videos with labels: data sets, video files, images, folders."""
+"""Turn what `bench prepare` is given (data sets, videos, images, folders) into labelled videos."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from registry.data.media import IMAGE_SUFFIXES, scan_folder, unread_notes
 from registry.data.options import data_options
 from registry.data.videos import is_video
 from registry.errors import ConfigError, DataError
-from registry.files import refuse_special
 from registry.plugins.discovery import Plugins
 from registry.ranks import this_rank
+from registry.special_files import refuse_special
 
 __all__ = ["find_inputs"]
 
@@ -27,7 +27,8 @@ _LABELS: dict[str, Literal[0, 1]] = {"0": 0, "real": 0, "1": 1, "fake": 1}
 
 
 def find_inputs(inputs: Sequence[str], config: PrepareConfig, plugins: Plugins) -> list[Video]:
-    """Return videos of the split to write; what no data set has labelled is labelled by `config`.
+    """Return videos of the split to write; those without a label from a data set get that of
+    `config`.
 
     A file is a video, or an image that is a video of one frame; so is each of them in a folder that
     no reader of data sets recognises, and in its folders. A folder of images below it is a video.
@@ -66,7 +67,7 @@ def _is_bare(path: Path, plugins: Plugins) -> bool:
 
 
 def _bare_videos(path: Path) -> list[tuple[str, Video]]:
-    """Return videos without a label, each with its path below what was named."""
+    """Return videos without a label, each with its path below the named folder."""
     if path.is_file():
         return [_of_file(path.parent, path)]
     found = list(_walk(path, path))
@@ -137,7 +138,7 @@ def _marking(name: str, markings: dict[str, Marking]) -> Marking | None:
 
 
 def _read_labels(path: Path) -> dict[str, Marking]:
-    """Label and manipulation by path, out of a CSV file with a header."""
+    """Read label and manipulation by path from a CSV file with a header."""
     markings: dict[str, Marking] = {}
     refuse_special(path)
     try:

@@ -53,7 +53,7 @@ label_dict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What became of one video; `crops` are file names without suffix, in order.
+    """The result of one video; `crops` are file names without suffix, in order.
 
     `masks` are those that have one. `settings` and `source` identify how and of what it was made.
     """
@@ -72,7 +72,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where the crops of one video go."""
+    """The place of one video's crops."""
 
     root: Path  # DIR/NAME
     group: str
@@ -84,17 +84,17 @@ class Target:
 
     @property
     def record(self) -> Path:
-        """Return the file that says that the video is finished."""
+        """Return the file that marks the video as finished."""
         return self.root / self.group / "records" / f"{self.key}.json"
 
     def clear(self) -> None:
-        """Take away what an earlier or interrupted run has left of the video."""
+        """Delete what an earlier or interrupted run has left of the video."""
         self.record.unlink(missing_ok=True)
         for kind in ("frames", "landmarks", "masks"):
             shutil.rmtree(self.folder(kind), ignore_errors=True)
 
     def write(self, name: str, crop: Crop, mask: NDArray[np.bool_] | None = None) -> None:
-        """Write a crop as a PNG file, its landmarks, and (S, S) what was changed in it."""
+        """Write a crop as a PNG file, its landmarks, and its mask of changes (S, S)."""
         _write_png(self.folder("frames") / f"{name}.png", crop.image[..., ::-1])
         if mask is not None:
             white = np.where(mask, 255, 0).astype(np.uint8)
@@ -182,7 +182,7 @@ class Store:
         write_text(file, json.dumps(settings, indent=1))
 
     def write_index(self, settings: str) -> list[Record]:
-        """Write the JSON and the list of failures, from all records of these settings."""
+        """Write the JSON and the list of failures, from all records with these settings."""
         paths = sorted(self.root.glob("*/records/*.json"))
         records = [each for path in paths if (each := read_record(path)).settings == settings]
         lists = {self.index: "./"} | ({} if self.listing is None else {self.listing: self._start})
@@ -202,12 +202,12 @@ class Store:
         return records
 
     def labels(self, records: Iterable[Record]) -> dict[str, int]:
-        """0 for the label groups of reals, 1 for those of fakes."""
+        """Return 0 for label groups of reals, 1 for those of fakes."""
         return {name: int(name.endswith("fake")) for name in sorted({r.group for r in records})}
 
 
 def _listing(checkout: Path, out: Path, name: str) -> tuple[Path, str]:
-    """Return the JSON file in a checkout, and how paths in it start: with a dot, from its folder.
+    """Return the JSON file in a checkout, and the start of paths in it, relative to its folder.
 
     Its loader takes all other paths for paths on Windows. A ConfigError for what it would misread.
     """
@@ -229,14 +229,14 @@ def _listing(checkout: Path, out: Path, name: str) -> tuple[Path, str]:
 
 
 def _json_folder(checkout: Path) -> Path:
-    """Return where the checkout's test script looks for JSON files: its releases differ in that."""
+    """Return where the checkout's test script looks for JSON files, by its configuration."""
     config = checkout / "training" / "config" / "test_config.yaml"
     values = load_yaml("", str(config)) if config.is_file() else {}
     return checkout / str(values.get("dataset_json_folder", "preprocessing/dataset_json"))
 
 
 def _is_not_empty(folder: Path) -> bool:
-    """Say whether there is anything but what a killed run was writing."""
+    """Say whether there is anything besides what a killed run was writing."""
     return any(not is_unfinished(each.name) for each in folder.iterdir())
 
 
@@ -257,7 +257,7 @@ def save_record(target: Target, record: Record) -> None:
 
 
 def add_split(target: Target, split: str) -> None:
-    """Note that a finished video is in this split too: those of data may overlap."""
+    """Record that a finished video is in this split too, as splits may overlap."""
     record = read_record(target.record)
     if split not in record.splits:
         save_record(target, replace(record, splits=[*record.splits, split]))
@@ -303,7 +303,7 @@ def _refuse_other(file: Path, settings: dict[str, Any]) -> None:
 
 
 def _groups(root: str, records: Sequence[Record]) -> dict[str, Any]:
-    """Label group, split, video: what DeepfakeBench expects under the name of the data set.
+    """Return label group, split and video, as DeepfakeBench expects under the data set's name.
 
     Videos without a crop are left out: DeepfakeBench stops at an empty list of frames.
     """
@@ -326,5 +326,5 @@ def _listed(root: str, record: Record, kind: str, names: Sequence[str]) -> list[
 
 
 def _plain(text: str) -> str:
-    r"""`a/b c` -> `a__b_c`: a name that is one folder on every system."""
+    r"""Make a name that is one folder on every system: `a/b c` -> `a__b_c`."""
     return re.sub(r"[^\w.+-]", "_", text.replace("/", "__"))

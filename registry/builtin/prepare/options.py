@@ -1,4 +1,4 @@
-"""What `bench prepare` does."""
+"""The settings of `bench prepare`."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class PrepareConfig(WorkerSettings, FaceSettings, FrameSettings, DataSettings):
 
     @property
     def place(self) -> Path:
-        """Return the folder of the data set; a ConfigError where none was named."""
+        """Return the folder of the data set; a ConfigError if none was given."""
         if self.out is not None:
             return Path(self.out).expanduser()
         if self.checkout is None:
@@ -95,7 +95,7 @@ class PrepareConfig(WorkerSettings, FaceSettings, FrameSettings, DataSettings):
 
     @property
     def crop(self) -> CropPolicy:
-        """Return the policy, with the settings in place of its defaults."""
+        """Return the policy, with the settings instead of its defaults."""
         usual = _DEFAULTS[self.policy]
         return CropPolicy(
             name=self.policy,

@@ -35,7 +35,7 @@ _NO_OWNER = {"user": "bench", "group": "bench", "mtime": 0}  # nothing of this m
 
 @dataclass(frozen=True, kw_only=True)
 class _Crop:
-    """A sample to be written."""
+    """A sample to write."""
 
     key: str
     values: Mapping[str, Any]  # without the landmarks
@@ -45,12 +45,12 @@ class _Crop:
 
     @cached_property
     def files(self) -> list[Path]:
-        """Those of its files that are there."""
+        """Return those of its files that exist."""
         return [path for path in (self.image, self.landmarks, self.mask) if path.is_file()]
 
     @cached_property
     def size(self) -> int:
-        """Bytes in an archive, at most: the JSON is not written yet."""
+        """Return its size in an archive, at most: the JSON is not written yet."""
         sizes = {path: path.stat().st_size for path in self.files}
         numbers = sizes.pop(self.landmarks, 0) // 4
         members = [*sizes.values(), len(json.dumps(self.values)) + _DIGITS * numbers]
@@ -58,11 +58,11 @@ class _Crop:
 
     @property
     def described(self) -> dict[str, Any]:
-        """What the index says of it."""
+        """Return what the index says of it."""
         return {**self.values, "landmarks": self.landmarks in self.files}
 
     def members(self) -> dict[str, Any]:
-        """What WebDataset writes for it: bytes by suffix, and its key."""
+        """Return what WebDataset writes for it: bytes by suffix, and its key."""
         values = dict(self.values)
         if self.landmarks in self.files:
             values["landmarks"] = read_landmarks(self.landmarks).tolist()
@@ -73,7 +73,7 @@ class _Crop:
 
 
 def check_writer() -> None:
-    """A ConfigError where the package that writes shards is not installed; before any work."""
+    """Raise a ConfigError, before any work, if the package that writes shards is missing."""
     try:
         there = importlib.util.find_spec("webdataset") is not None
     except ValueError:  # a module that was switched off
@@ -86,17 +86,18 @@ def check_writer() -> None:
 
 
 def shards_folder(store: Store) -> Path:
-    """Where the shards of a data set lie."""
+    """Return the folder of a data set's shards."""
     return store.out / f"{store.name}_shards"
 
 
 def write_shards(
     store: Store, records: Sequence[Record], megabytes: int, *, quiet: bool = False
 ) -> list[Path]:
-    """Shards of at most `megabytes` (one sample at least), by split; those that are there stay.
+    """Write shards of up to `megabytes` (at least one sample) by split; keep those that are up
+    to date.
 
-    A shard is written again where other crops would go into it, or newer ones. Shards of an
-    earlier run that are none of these now are deleted.
+    A shard is written again if its crops differ or are newer. Shards of an earlier run that no
+    longer belong are deleted.
     """
     folder = shards_folder(store)
     plan = _plan(store, records, megabytes * 1_000_000)
@@ -113,7 +114,7 @@ def write_shards(
 
 
 def _plan(store: Store, records: Sequence[Record], limit: int) -> dict[Path, list[_Crop]]:
-    """Which samples go into which shard."""
+    """Divide samples into shards."""
     plan: dict[Path, list[_Crop]] = {}
     for split in sorted({split for record in records for split in record.splits}):
         crops = [
@@ -167,7 +168,7 @@ def _sizes(crop: _Crop) -> list[tuple[str, int]]:
 
 
 def _is_finished(path: Path, crops: Sequence[_Crop]) -> bool:
-    """Whether a shard was made of these crops as they are; judged by sizes and dates, as make."""
+    """Say whether a shard was made of these crops, judged by sizes and dates, as make does."""
     beside = Path(f"{path}{INDEX}")
     if not (path.is_file() and beside.is_file()):
         return False
@@ -179,7 +180,9 @@ def _is_finished(path: Path, crops: Sequence[_Crop]) -> bool:
 
 
 def _write(path: Path, crops: Sequence[_Crop]) -> None:
-    """The archive, then its index: one without the other is never taken for finished."""
+    """Write the archive, then its index: a shard with only one of them does not count as
+    finished.
+    """
     import webdataset
 
     Path(f"{path}{INDEX}").unlink(missing_ok=True)

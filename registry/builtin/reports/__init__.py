@@ -1,1 +1,1 @@
-"""A result to read: tables in the terminal, report.html with its pictures. No number is made."""
+"""Present results: tables in the terminal, report.html with its pictures. Nothing is computed."""

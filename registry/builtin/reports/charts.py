@@ -23,7 +23,7 @@ _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 def roc(
     labels: NDArray[np.int64], scores: Mapping[str, NDArray[np.float64]], *, title: str, name: str
 ) -> Markup:
-    """Curves of the first `MAX_CURVES` variants; `name` makes ids unique in the page."""
+    """Draw curves of the first `MAX_CURVES` variants; `name` makes ids unique in the page."""
     grid = joined(*(_grid_lines(tick) for tick in _TICKS))
     chance = _path([(_x(0), _y(0)), (_x(1), _y(1))], "chance")
     curves = [
@@ -42,7 +42,7 @@ def roc(
 def histogram(
     labels: NDArray[np.int64], scores: NDArray[np.float64], *, title: str, name: str
 ) -> Markup:
-    """Return share of videos by score: reals upwards, fakes downwards and hatched."""
+    """Draw the share of videos by score: reals upwards, fakes downwards and hatched."""
     shares = [_shares(scores[labels == label]) for label in (0, 1)]
     top = max(0.05, float(np.max(shares)))
     middle = _TOP + _HALF
@@ -65,12 +65,12 @@ def histogram(
 
 
 def curve_mark(index: int) -> Markup:
-    """Return a short line, drawn as the curve of this index is."""
+    """Return a short line in the style of the curve of this index."""
     return _mark(_line(1, 6, 35, 6, f"curve series-{index}"))
 
 
 def bar_mark(label: int, name: str) -> Markup:
-    """Return a small bar, filled as those of reals (0) or fakes (1) in the histogram `name`."""
+    """Return a small bar in the style of reals (0) or fakes (1) in the histogram `name`."""
     return _mark(_rectangle(label, name, x=1, y=1, width=34, height=10))
 
 

@@ -35,7 +35,7 @@ _KINDS = (
 def error_gallery(table: pa.Table, *, quiet: bool) -> Markup:
     """Show, by data set, the faces on the wrong side of 0.5 that are furthest from it.
 
-    Pictures are cut from the files that the run has read; where these are gone it says so.
+    Pictures are cut from the files that the run has read; if these are gone, the page says so.
     """
     scored = table.filter(pc.equal(table["status"], OK))
     blocks: list[Markup] = []
@@ -112,7 +112,7 @@ def _item(row: Mapping[str, Any], picture: str) -> Markup:
 
 
 def _thumbnail(row: Mapping[str, Any], cursor: VideoCursor) -> str:
-    """Return the face that was cropped, as the address of a JPEG that is in the page."""
+    """Return the cropped face as a JPEG in a data address."""
     import cv2
 
     path = Path(row["path"])
@@ -128,6 +128,6 @@ def _thumbnail(row: Mapping[str, Any], cursor: VideoCursor) -> str:
 
 
 def _cut(image: NDArray[np.uint8], box: list[int]) -> NDArray[np.uint8]:
-    """Return what of the box lies in the image; an aligned crop's may reach beyond it."""
+    """Return the part of the box inside the image; an aligned crop may reach beyond it."""
     x0, y0, x1, y1 = (max(0, edge) for edge in box)
     return image[y0:y1, x0:x1]

@@ -86,7 +86,7 @@ def _page(result: Result, table: pa.Table | None) -> str:
 
 
 def _reals(result: Result) -> Markup:
-    """Return real faces by data set, and fakes against the reals of others."""
+    """Return false alarms by data set, and the AUC of fakes against the reals of other sets."""
     if not result.sources:
         return Markup()
     judged = any(each.manipulated.value is not None for each in result.sources)

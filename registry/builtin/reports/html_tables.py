@@ -29,7 +29,7 @@ __all__ = [
 
 
 def variant_section(result: Result, variant: str, anchor: str) -> Markup:
-    """Return everything measured for one variant: per video, and folded away per frame."""
+    """Return everything measured for one variant: per video, and folded, per frame."""
     title = f"{variant} (the detector)" if variant == result.settings.detector else variant
     levels = [each for each in ("video", "frame") if each in result.settings.levels]
     found = {level: result.select(variant=variant, level=level) for level in levels}
@@ -45,7 +45,7 @@ def variant_section(result: Result, variant: str, anchor: str) -> Markup:
 
 
 def counts_table(result: Result) -> Markup:
-    """Return what every row of the other tables rests on."""
+    """Return the counts that the other tables are based on."""
     columns = ("real videos", "fake videos", "frames", "faces", "error rows", "videos left out")
     rows = [
         (each, [each.reals, each.fakes, each.frames, each.faces, _errors(each), each.left_out])
@@ -68,7 +68,7 @@ def counts_table(result: Result) -> Markup:
 
 
 def groups_table(result: Result) -> Markup:
-    """Return which methods each group pools; nothing where there are no groups."""
+    """Return which methods each group pools; nothing without groups."""
     body = [
         tag(
             "tr",
@@ -83,7 +83,7 @@ def groups_table(result: Result) -> Markup:
 
 
 def errors_table(result: Result) -> Markup:
-    """Return rows without a score by data set and reason; a sentence where there are none."""
+    """Return rows without a score by data set and reason; a sentence if there are none."""
     body = [
         tag(
             "tr",
@@ -102,7 +102,7 @@ def errors_table(result: Result) -> Markup:
 
 
 def correlation_table(videos: Units, detector: str) -> Markup | None:
-    """Pearson's r of every two part scores over videos; None where there are no two parts."""
+    """Tabulate Pearson's r of every two part scores over videos; None with fewer than two parts."""
     prefix = f"{detector}:"
     parts = [name for name in videos.scores if name.startswith(prefix)]
     if len(parts) < 2:
@@ -133,7 +133,7 @@ def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> Markup
 
 
 def interval_text(each: Measurement) -> str:
-    """`0.613 to 0.714`, or an empty string."""
+    """Format an interval: `0.613 to 0.714`, or an empty string."""
     return "" if each.low is None or each.high is None else f"{each.low:.3f} to {each.high:.3f}"
 
 
@@ -192,7 +192,7 @@ def row_head(result: Result, dataset: str, method: str) -> Markup:
 
 
 def row_class(result: Result, dataset: str, method: str) -> str:
-    """Return how a row is drawn: a whole data set, a method of it, or a group of methods."""
+    """Return the style of a row: a whole data set, a method of it, or a group of methods."""
     if method == ALL_METHODS:
         return "whole"
     return "pool" if result.pooled_in(dataset, method) else "part"

@@ -1,4 +1,4 @@
-"""The section of a report that says where its numbers come from, and the folds it is made of."""
+"""The section of a report on the origin of its numbers, and the folds it consists of."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["fold", "provenance_section", "section"]
 
 
 def provenance_section(result: Result) -> Markup:
-    """Return where the numbers come from, folded."""
+    """Return the origin of the numbers, folded."""
     origin, settings = result.provenance, result.settings
     facts = {
         "detector": settings.detector,
@@ -65,7 +65,7 @@ def _facts(facts: Mapping[str, str]) -> Markup:
 
 
 def fold(title: str, *children: str) -> Markup:
-    """Return what a reader opens."""
+    """Return a section that the reader can open."""
     return tag("details", tag("summary", title), *children)
 
 

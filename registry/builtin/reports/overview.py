@@ -1,4 +1,4 @@
-"""One table of methods by variants, and what a threshold makes of the videos."""
+"""One table of methods by variants, and the outcome of a threshold on the videos."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _x(value: float) -> float:
 
 
 def threshold_at(labels: NDArray[np.int64], scores: NDArray[np.float64], share: float) -> float:
-    """Return the least threshold that at most `share` of the reals reach."""
+    """Return the lowest threshold that at most `share` of the reals reach."""
     reals = np.sort(scores[labels == 0])[::-1]
     allowed = int(np.floor(share * len(reals) + 1e-9))
     if allowed >= len(reals):
@@ -116,7 +116,7 @@ def _counts(
 
 
 def _own(labels: NDArray[np.int64], scores: NDArray[np.float64], name: str) -> Markup:
-    """Return a row that the page's script fills: hidden without it."""
+    """Return a row that the page's script fills; it is hidden without the script."""
     head = [
         tag("label", "your own ", for_=name),
         tag("input", type="range", id=name, min=0, max=1, step=0.01, value=0.5),

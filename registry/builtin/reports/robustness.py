@@ -60,7 +60,7 @@ def write_robustness(found: Corrupted) -> Path:
 
 
 def _about_parts(found: Corrupted) -> str:
-    """Say how far `right part first` may be trusted; "" where it was not measured."""
+    """Say how far `right part first` may be trusted; "" if it was not measured."""
     line = found.clean.provenance.audit.get("line", "")
     measured = any(row.figures["right_part"].value is not None for row in found.rows)
     return f"Right part first: {line}." if line and measured else ""
@@ -87,7 +87,7 @@ def _table(rows: Sequence[Dose]) -> Markup:
 
 
 def _plots(rows: Sequence[Dose]) -> Markup:
-    """Return a plot for each figure that has values, a curve for each corruption."""
+    """Return a plot for each figure that has values, with a curve for each corruption."""
     clean = next(row for row in rows if row.condition == CLEAN)
     families: dict[str, list[Dose]] = {}
     for row in rows:

@@ -63,7 +63,7 @@ def print_tables(result: Result, file: TextIO | None = None) -> None:
 
 
 def headline_metrics(result: Result) -> tuple[str, ...]:
-    """AUC, AP and EER, as far as they were asked for; without any of them the first three.
+    """Return AUC, AP and EER, as far as requested; without any of them the first three metrics.
 
     With accuracy under profile deepfakebench: these four are what that benchmark prints.
     """
@@ -74,7 +74,7 @@ def headline_metrics(result: Result) -> tuple[str, ...]:
 
 
 def metric_title(name: str) -> str:
-    """Return a metric's name as tables print it."""
+    """Return a metric's name as printed in tables."""
     return _TITLES.get(name, name)
 
 
@@ -82,7 +82,7 @@ def reasons(measurements: tuple[Measurement, ...], draws: int) -> tuple[str, ...
     """Say why values or intervals are missing: each metric and reason once, with the rows
     concerned.
 
-    Of no `draws` nobody asked for intervals, and none is missing.
+    Without `draws` no intervals were requested, so none is missing.
     """
     rows: dict[str, dict[str, None]] = {}
     for each in measurements:
@@ -126,7 +126,7 @@ def _row_name(result: Result, row: Count) -> str:
 
 
 def _units(row: Count, found: tuple[Measurement, ...]) -> str:
-    """Return reals and fakes that the row's values rest on: a profile may count other videos."""
+    """Return the numbers of reals and fakes behind a row: a profile may count other videos."""
     counted = found[0] if found else row
     return f"{counted.reals}/{counted.fakes}"
 
@@ -180,7 +180,9 @@ def _lines_below(result: Result) -> Iterator[str]:
 
 
 def _of_reals(result: Result) -> Iterator[str]:
-    """False alarms by data set, where a verdict can be had, and fakes against others' reals."""
+    """Return false alarms by data set, where there are verdicts, and fakes against others'
+    reals.
+    """
     for each in result.sources:
         line = f"reals of {each.dataset}: {figure_text(each.above_half)} above 0.5"
         if each.manipulated.value is not None:
@@ -197,7 +199,7 @@ def _of_reals(result: Result) -> Iterator[str]:
 
 
 def figure_text(figure: CountedFigure) -> str:
-    """Give a value with its interval, "-" for none."""
+    """Format a value with its interval, "-" for none."""
     if figure.value is None:
         return "-"
     if figure.low is None or figure.high is None:

@@ -1,6 +1,6 @@
 """The reporters `mlflow` and `wandb`: a run's settings and numbers in an experiment tracker.
 
-Where they send them is the tracker's own affair: MLFLOW_TRACKING_URI, WANDB_MODE and so on.
+The tracker's own settings decide where they go: MLFLOW_TRACKING_URI, WANDB_MODE and so on.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _check(module: str, package: str) -> None:
 
 
 def _settings(result: Result) -> dict[str, Any]:
-    """Return the configuration, and which weights and data it met."""
+    """Return the configuration, with the weights and the data."""
     origin = result.provenance
     backbone = origin.backbone
     return {
@@ -80,8 +80,8 @@ def _settings(result: Result) -> dict[str, Any]:
 
 
 def _numbers(result: Result) -> dict[str, float]:
-    """Return every defined measurement as DATASET/METHOD/VARIANT/LEVEL/METRIC, and its interval's
-    ends.
+    """Return every measurement as DATASET/METHOD/VARIANT/LEVEL/METRIC, with the ends of its
+    interval.
     """
     numbers: dict[str, float] = {}
     for each in result.measurements:

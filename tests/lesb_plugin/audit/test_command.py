@@ -101,7 +101,9 @@ def test_edits_need_real_faces_only_and_rows_can_be_chosen(
 ) -> None:
     more = ("--make-edits", "--edits", "2", "--faces", "8", "--only", "right_part,auc_matrix")
     assert audit(faces / "portraits", tmp_path / "out", *more) == 0
-    assert "8 reals and 16 edits of real faces" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert said.err.startswith("auditing detector lesb; --detector names another")
+    assert "8 reals and 16 edits of real faces" in said.out
     report = json.loads((tmp_path / "out" / "audit.json").read_text())
     keys = {row["key"] for row in report["rows"]}
     assert keys >= {"right_part.blur and colour", "right_part.noise and compression"}

@@ -175,6 +175,9 @@ def test_a_red_face_is_manipulated_and_a_usual_one_is_authentic(bench: Run, tmp_
     words = [line.split("\t")[1] for line in out.splitlines()[1:]]
     assert words == ["MANIPULATED", "AUTHENTIC"]
     assert record(tmp_path, "red")["verdict"]["p"] == pytest.approx(1 / 25)
+    passes = "A forgery can pass for real, too."
+    assert passes in (tmp_path / "out" / "pale.html").read_text()
+    assert passes not in (tmp_path / "out" / "red.html").read_text()
 
 
 def test_a_part_that_alone_is_red_is_singled_out(bench: Run, tmp_path: Path) -> None:
@@ -247,7 +250,7 @@ def test_of_many_faces_the_highest_are_drawn_and_the_verdict_is_on_the_first(
     assert any("4 faces were scored" in note for note in found["report_notes"])
 
 
-def test_of_a_video_the_three_highest_frames_are_drawn_in_the_order_of_time(
+def test_of_a_video_three_high_frames_apart_in_time_are_drawn_in_its_order(
     bench: Run, tmp_path: Path
 ) -> None:
     reds = (0, 30, 5, 20, 10, 25)

@@ -241,6 +241,27 @@ def test_picture_verdict_and_slider_are_above_the_fold_and_nothing_is_off_the_sc
 
 @pytest.mark.slow
 @needs_chromium
+def test_a_narrow_screen_shows_every_column_of_the_scores_and_a_shade_where_more_is_hidden(
+    pages: dict[str, Path], tmp_path: Path
+) -> None:
+    then = (
+        "document.querySelectorAll('details').forEach((each) => { each.open = true; });"
+        "const box = document.querySelector('#scores .scroll');"
+        "const image = getComputedStyle(box).backgroundImage.split('linear-gradient').length - 1;"
+        "box.style.width = '380px';"  # of 420: Chromium's own windows are 500 wide or wider
+        "document.title = JSON.stringify([box.scrollWidth <= 380, image]);"
+    )
+    text = pages["photo"].read_text("utf-8")
+    start = text.index("<meta http-equiv")
+    text = text[:start] + text[text.index(">", start) + 1 :]
+    file = tmp_path / "page.html"
+    file.write_text(text.replace("</body>", f"<script>{then}</script></body>"), "utf-8")
+    dom, _ = chromium(tmp_path, "--window-size=420,900", "--dump-dom", f"file://{file}")
+    assert "<title>[true,4]" in dom
+
+
+@pytest.mark.slow
+@needs_chromium
 def test_the_index_is_filtered_by_verdict_and_name_and_sorted_by_a_heading(
     pages: dict[str, Path], tmp_path: Path
 ) -> None:

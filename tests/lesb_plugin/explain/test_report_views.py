@@ -9,6 +9,7 @@ import pytest
 
 from lesb_plugin.drawing.evidence import MapScale
 from lesb_plugin.explain.explained import Explained, FaceView
+from lesb_plugin.explain.report import scale_words
 from lesb_plugin.explain.report_views import map_words, view_sections
 from registry import Crop, CropPolicy, ExplainerSpec, lazy
 from registry.faces.crops import shown_aspect
@@ -96,3 +97,10 @@ def test_the_aspect_is_that_of_the_box_unless_the_crop_kept_it() -> None:
     assert shown_aspect(CropPolicy(name="sbi"), box) == 0.8
     assert shown_aspect(CropPolicy(name="frame"), box) == 0.8
     assert shown_aspect(CropPolicy(name="deepfakebench"), box) == 1.0
+
+
+def test_a_scale_that_maps_share_is_given_once_and_others_with_their_maps() -> None:
+    shared = dict.fromkeys(("face", "eyes", "mouth"), MapScale(0.62, 1.86))
+    assert scale_words(shared) == "0.62 to 1.86 in every map"
+    found = scale_words(shared | {"face": MapScale(1.0, 3.0)})
+    assert found == "1 to 3 for face; 0.62 to 1.86 for eyes, mouth"

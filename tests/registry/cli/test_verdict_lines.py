@@ -70,10 +70,21 @@ def test_an_undetermined_answer_gives_its_reason_and_calls_nothing_changed() -> 
     clip = prediction(word="UNDETERMINED", p=0.11, p_run=0.02, segments=(run,))
     assert verdict_cells(clip)[5] == "3.5 s to 6.4 s stand out"
     assert verdict_cells(clip)[6] == (
-        "p = 0.11 (MANIPULATED up to 0.05), highest run p = 0.02 (AUTHENTIC above 0.20)"
+        "p = 0.02 for the highest run (AUTHENTIC above 0.20), 0.11 for the clip (MANIPULATED up to"
+        " 0.05); the clip's p is larger, as a camera or codec can raise every frame of a real clip"
     )
+    single = prediction(word="UNDETERMINED", p=0.11, p_run=0.11)
+    assert "larger" not in verdict_cells(single)[6]
     photo = prediction(word="UNDETERMINED", p=0.08)
     assert verdict_cells(photo)[6] == "p = 0.08: MANIPULATED up to 0.05, AUTHENTIC above 0.20"
     unlike = prediction(word="UNDETERMINED", p=None, below=None)
     assert verdict_cells(unlike)[6] == "too soft or too sharp to compare with real faces"
     assert verdict_cells(prediction())[6] == ""
+
+
+def test_a_part_under_undetermined_comes_with_what_it_is_worth() -> None:
+    mouth = Choice(part="mouth", text="")
+    doubtful = verdict_cells(prediction(word="UNDETERMINED", p=0.08, choice=mouth))
+    assert doubtful[4] == "mouth"
+    assert doubtful[6].endswith("; the mouth is a place to look at, not a finding")
+    assert "place to look" not in verdict_cells(prediction(choice=mouth))[6]

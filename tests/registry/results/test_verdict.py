@@ -10,7 +10,8 @@ from scipy import stats
 from scipy.special import logit
 
 from registry.results.conformal import conformal_p
-from registry.results.verdict import FileVerdict, PartScale, single_out, verdict_word
+from registry.results.part_scale import PartScale
+from registry.results.verdict import FileVerdict, single_out, verdict_word
 
 REALS = np.array([0.1, 0.2, 0.3, 0.3, 0.9])
 

@@ -211,7 +211,7 @@ def test_shipped_yaml_is_found_by_name_and_any_other_by_path(tmp_path: Path) -> 
 
 def test_a_yaml_that_is_not_there_is_answered_with_the_shipped_names(tmp_path: Path) -> None:
     with pytest.raises(
-        ConfigError, match=r"did you mean 'eyes_nose_mouth'.*of regions/: eyes_nose"
+        ConfigError, match=r"did you mean 'eyes_nose_mouth'.*of these names: eyes_nose"
     ):
         load_yaml("regions", "eye_nose_mouth")
     with pytest.raises(ConfigError, match=r"no configuration '.*absent\.yaml'"):
@@ -265,3 +265,10 @@ def test_every_shipped_run_configuration_resolves_with_its_detectors_options(
         spec = load_plugins().get("detector", config.detector)
         options = spec.fit_options if folder == "fit" else spec.options
         resolve_options(None if options is None else options.load(), config.options)
+
+
+def test_a_configuration_that_is_not_there_is_told_with_what_to_give_instead() -> None:
+    with pytest.raises(ConfigError, match=r"no configuration 'nope'; .* `--print-config > FILE"):
+        resolve(EvalConfig, "nope")
+    with pytest.raises(ConfigError, match=r"did you mean 'sbi'\?.* or one of these names: .*sbi"):
+        load_yaml("blend", "sbj")

@@ -46,7 +46,9 @@ def test_a_fit_is_foretold_and_not_made(
     flags = ["--backbone", TINY["backbone"], "--weights", "random", "--train", "toy", "--quiet"]
     for command in ("fit", "train"):
         assert main([command, *flags, "--dry-run"]) == 0
-        assert "what would be done" in capsys.readouterr().out
+        out = capsys.readouterr().out
+        assert out.startswith("every check passed; nothing was written\nwhat would be done")
+        assert "runs/" in out
     assert not list(tmp_path.iterdir())
     evaluation = ["eval", *flags[:4], "--fit-on", "toy", "--quiet", "--dry-run"]
     assert main(evaluation) == 0

@@ -36,6 +36,8 @@ from registry.owner import owned
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.results.predictions import read_predictions
 from registry.results.result import Result, recompute
+from registry.settings.tasks import EvalConfig
+from registry.tasks.evaluate import run_folder
 from tests.shared.measured_audit import Measured
 from tests.shared.readers import refusing
 from tests.shared.still_backbone import FITS, SIZE, StillBackbone, fit_nothing, write_data
@@ -268,6 +270,24 @@ def test_a_refused_run_leaves_the_configuration_of_the_one_before(run: Run, tmp_
     with pytest.raises(DataError, match="other weights, crops or options"):
         run(seed=7, frames=3)
     assert (tmp_path / "run" / "config.yaml").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("dataset", "folder"),
+    [
+        ("/data/mine/manifest.csv", "lesb_mine_test"),
+        ("manifest:/data/mine/manifest.csv", "lesb_mine_test"),
+        ("/data/mine/other.csv", "lesb_other_test"),
+        ("/data/mine", "lesb_mine_test"),
+        ("toy", "lesb_toy_test"),
+        ("hf:some/name", "lesb_name_test"),
+    ],
+)
+def test_a_run_is_named_after_its_data_and_a_manifest_after_its_folder(
+    dataset: str, folder: str
+) -> None:
+    config = EvalConfig(detector="lesb", backbone=None, dataset=(dataset,))
+    assert run_folder(config) == Path("runs") / folder
 
 
 def test_a_folder_of_the_same_name_elsewhere_gets_no_run_folder_that_is_taken(

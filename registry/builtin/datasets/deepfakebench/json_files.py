@@ -1,4 +1,4 @@
-"""DeepfakeBench's JSON files: where they lie and what they list."""
+"""DeepfakeBench's JSON files: where they are and what they list."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ class JsonEntry:
 
     @property
     def id(self) -> str:
-        """Unique in its data set: `FF-DF/c23/000_003`, `CelebDFv2_real/00000`."""
+        """Return a name that is unique in its data set: `FF-DF/c23/000_003`,
+        `CelebDFv2_real/00000`.
+        """
         return "/".join(filter(None, (self.group, self.compression, self.key)))
 
 
@@ -70,9 +72,7 @@ class Index:
         return last if last in COMPRESSIONS else None
 
     def _of_split(self, split: str) -> Iterator[JsonEntry]:
-        """Read every level of one split. Others are not read and may be malformed, as `val` of
-        DFDC.
-        """
+        """Read every level of one split; others may be malformed, as `val` of DFDC."""
         for group, splits in self.groups.items():
             videos = self._mapping(splits, group).get(split, {})
             for key, value in self._mapping(videos, f"{group}/{split}").items():
@@ -122,18 +122,18 @@ class Index:
         )
 
     def _splits(self) -> list[str]:
-        """Return names of splits that hold something."""
+        """Return the names of splits that are not empty."""
         groups = [splits for splits in self.groups.values() if isinstance(splits, dict)]
         return sorted({name for splits in groups for name, videos in splits.items() if videos})
 
 
 def _by_name(listed: str) -> list[str | int]:
-    """Sort by the numbers in a file's name: the order of a JSON is that of a scan of a folder."""
+    """Sort by the numbers in file names: a JSON has the order in which a folder was scanned."""
     return natural(listed.replace("\\", "/").rpartition("/")[2])
 
 
 def is_index(path: Path) -> bool:
-    """Say whether a file starts as a DeepfakeBench JSON does; only its start is read."""
+    """Say whether a file begins like a DeepfakeBench JSON; only its start is read."""
     if path.suffix.lower() != ".json" or not path.is_file():
         return False
     with path.open(encoding="utf-8", errors="replace") as file:
@@ -141,8 +141,8 @@ def is_index(path: Path) -> bool:
 
 
 def read_index(path: Path) -> Index:
-    """Return the file, checked as far as its one key at the top; the rest is checked as it is
-    read.
+    """Read the file, checked down to its one key at the top; the rest is checked when it is
+    used.
     """
     content = read_json(path)
     if not isinstance(content, dict) or len(content) != 1:

@@ -31,12 +31,12 @@ class _File:
 
 @dataclass(frozen=True)
 class Labels:
-    """Files of labels, those that go first at the front."""
+    """Files of labels, in order of precedence."""
 
     files: Sequence[_File]
 
     def label(self, group: str) -> Literal[0, 1]:
-        """0 for real, 1 for fake; a DataError says how to add a group that is not known."""
+        """Return 0 for real, 1 for fake; a DataError says how to add an unknown group."""
         for file in self.files:
             if group in file.labels:
                 return file.labels[group]
@@ -59,14 +59,14 @@ class Labels:
         )
 
     def method(self, group: str) -> str:
-        """Return what the manipulation of a group is called; "" for a real one."""
+        """Return the name of a group's manipulation; "" for a real group."""
         if self.label(group) == 0:
             return ""
         return next((file.methods[group] for file in self.files if group in file.methods), group)
 
 
 def load_labels(extra: Path | None) -> Labels:
-    """Return the shipped labels, under those of a YAML file of the user's if there is one."""
+    """Return the shipped labels, overridden by those of the user's YAML file if there is one."""
     names = ([] if extra is None else [str(extra)]) + [_SHIPPED]
     return Labels([_read(name) for name in names])
 

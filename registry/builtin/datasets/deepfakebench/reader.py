@@ -29,7 +29,9 @@ __all__ = ["deepfakebench_json_videos", "known_videos", "recognises_deepfakebenc
 
 
 def recognises_deepfakebench_json(path: Path) -> bool:
-    """Return a JSON file with the data set's name, labels, splits and videos, in this order."""
+    """Say whether a JSON file holds the data set's name, labels, splits and videos, in this
+    order.
+    """
     return is_index(path)
 
 
@@ -136,7 +138,9 @@ def _masks_missing(masks: FileTally) -> Iterator[str]:
 
 
 def _crops_already(videos: Sequence[Video]) -> Iterator[str]:
-    """DeepfakeBench keeps faces that it has cut out, square; a film's frame is hardly ever that."""
+    """Say whether frames are square, as DeepfakeBench's face crops are and video frames hardly
+    ever.
+    """
     there = (frame.path for video in videos for frame in video.frames if is_there(frame.path))
     first = next(there, None)
     if first is None:
@@ -186,7 +190,7 @@ def _frames(
 
 
 class _Landmarks:
-    """`landmarks/<video>/<frame>.npy` beside `frames/<video>/<frame>.png`, by folder."""
+    """Find `landmarks/<video>/<frame>.npy` for `frames/<video>/<frame>.png`, by folder."""
 
     def __init__(self) -> None:
         self._files: dict[str, dict[str, Path]] = {}  # by folder of frames, by frame

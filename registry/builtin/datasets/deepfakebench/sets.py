@@ -1,4 +1,4 @@
-"""The data sets that DeepfakeBench's users name, and the JSON file that each of them is."""
+"""The data sets that users of DeepfakeBench name, with the JSON file of each."""
 
 from __future__ import annotations
 

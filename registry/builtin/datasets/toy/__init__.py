@@ -1,1 +1,1 @@
-"""The data set `toy`: faces that are drawn, real and forged. Nothing is downloaded."""
+"""The data set `toy`: drawn faces, real and forged. Nothing is downloaded."""

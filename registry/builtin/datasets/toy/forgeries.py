@@ -31,7 +31,7 @@ _OUTLINES: dict[str, tuple[tuple[int, ...], ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """What a camera took: image, and the face's landmarks (81, 2)."""
+    """A photograph: image, and the face's landmarks (81, 2)."""
 
     image: NDArray[np.uint8]
     landmarks: Points
@@ -55,9 +55,7 @@ def forge(method: str, target: Shot, donor: Shot, rng: np.random.Generator) -> F
 
 
 def _transplant(region: str, size: float) -> Callable[[Shot, Shot, np.random.Generator], Forgery]:
-    """Return a part, or the inner face, of the donor, moved to its place and half matched in
-    colour.
-    """
+    """Move a part, or the inner face, of the donor to its place, half matched in colour."""
 
     def method(target: Shot, donor: Shot, rng: np.random.Generator) -> Forgery:
         used = sorted({index for outline in _OUTLINES[region] for index in outline})
@@ -69,7 +67,7 @@ def _transplant(region: str, size: float) -> Callable[[Shot, Shot, np.random.Gen
 
 
 def _self_blend(target: Shot, _donor: Shot, rng: np.random.Generator) -> Forgery:
-    """Return the inner face over itself: other tones, other sharpness, a pixel or two aside."""
+    """Blend the inner face over itself: other tones, other sharpness, shifted by a pixel or two."""
     scale, turn = rng.uniform(0.98, 1.02), rng.uniform(-0.015, 0.015)
     middle = target.landmarks.mean(axis=0)
     linear = scale * np.array([[1, -turn], [turn, 1]])
@@ -89,7 +87,7 @@ def _self_blend(target: Shot, _donor: Shot, rng: np.random.Generator) -> Forgery
 
 
 def _warp(region: str) -> Callable[[Shot, Shot, np.random.Generator], Forgery]:
-    """Return the part made larger or smaller, higher or lower; no pixel comes from elsewhere."""
+    """Enlarge, shrink or shift the part vertically; every pixel comes from the same face."""
 
     def method(target: Shot, _donor: Shot, rng: np.random.Generator) -> Forgery:
         unit = _eye_distance(target.landmarks)
@@ -136,14 +134,14 @@ def _align(donor: Shot, target: Shot, used: list[int]) -> Image:
 
 
 def _fit_face(donor: Shot, target: Shot) -> Image:
-    """Return the donor bent so that each of its landmarks lies where the target's does."""
+    """Warp the donor so that each of its landmarks lies where the target's does."""
     return warp(donor.image.astype(np.float32), spline_map(target.landmarks, donor.landmarks))
 
 
 def _match(
     source: Image, target: NDArray[np.uint8], alpha: Image, rng: np.random.Generator
 ) -> Image:
-    """`source` with about half of its difference in mean colour from the target's taken away."""
+    """Reduce the difference of `source` from the target in mean colour by about half."""
     inside = alpha > 0.5
     shift = target[inside].mean(axis=0) - source[inside].mean(axis=0)
     shifted = source + rng.uniform(0.3, 0.7) * shift + rng.normal(0, 5, 3)
@@ -158,7 +156,9 @@ def _blend(target: Shot, source: Image, alpha: Image, region: str) -> Forgery:
 
 
 def _soft_mask(landmarks: Points, region: str, size: float, rng: np.random.Generator) -> Image:
-    """Opacity (256, 256) of the part's hulls, scaled about their centres, with a blurred edge."""
+    """Return the opacity (256, 256) of the part's hulls, scaled about their centres, edges
+    blurred.
+    """
     outlines = []
     for outline in _OUTLINES[region]:
         hull = cv2.convexHull(landmarks[list(outline)].astype(np.float32))[:, 0].astype(np.float64)

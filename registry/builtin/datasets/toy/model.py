@@ -51,18 +51,20 @@ class FaceModel:
         return int(self.plane_modes.shape[1])
 
     def points(self, latent: Vector) -> Points:
-        """Return (P, 2) of a latent vector: 81 landmarks, head, shoulders, border."""
+        """Return the points (P, 2) of a latent vector: 81 landmarks, head, shoulders, border."""
         moved: Points = self.mean_points + (self.point_modes @ latent).reshape(-1, 2)
         return moved
 
     def picture(self, latent: Vector) -> tuple[Image, Image]:
-        """RGB times opacity (256, 256, 3) and opacity (256, 256, 1), with points at their means."""
+        """Return RGB times opacity (256, 256, 3) and opacity (256, 256, 1), with points at their
+        means.
+        """
         return join_planes(self.mean_planes + self.plane_modes @ latent)
 
 
 @functools.cache
 def load_faces() -> FaceModel:
-    """Return the model in the package."""
+    """Load the model from the package."""
     with np.load(FILE, allow_pickle=False) as file:
         return FaceModel(
             mean_points=file["mean_points"].astype(np.float64),
@@ -73,7 +75,7 @@ def load_faces() -> FaceModel:
 
 
 def split_planes(person: Image, opacity: Image) -> Vector:
-    """Luma (256, 256), then Cr, Cb and 255 times opacity (128, 128), as one vector.
+    """Return luma (256, 256), then Cr, Cb and 255 times opacity (128, 128), as one vector.
 
     person: RGB in 0-255 times opacity; opacity: 0-1. `join_planes` is the inverse.
     """
@@ -85,7 +87,7 @@ def split_planes(person: Image, opacity: Image) -> Vector:
 
 
 def join_planes(planes: Vector) -> tuple[Image, Image]:
-    """RGB times opacity (256, 256, 3), and opacity (256, 256, 1)."""
+    """Return RGB times opacity (256, 256, 3), and opacity (256, 256, 1)."""
     luma = planes[: SIZE * SIZE].reshape(SIZE, SIZE)
     small = planes[SIZE * SIZE :].reshape(3, _HALF, _HALF).transpose(1, 2, 0)
     large = cv2.resize(np.ascontiguousarray(small), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)

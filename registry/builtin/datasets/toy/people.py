@@ -1,4 +1,4 @@
-"""People who do not exist: what one looks like, and how the head is held in a frame."""
+"""People who do not exist: their looks, and how their heads are held in a frame."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Pose:
 
 
 def draw_person(rng: np.random.Generator, rank: int) -> Person:
-    """Return a person at random: a truncated draw from the model's Gaussian."""
+    """Draw a person at random: a truncated draw from the model's Gaussian."""
     latent = rng.standard_normal(rank).astype(np.float32)
     beyond = np.abs(latent) > _REACH
     while beyond.any():
@@ -56,7 +56,7 @@ def draw_person(rng: np.random.Generator, rank: int) -> Person:
 
 
 def draw_pose(rng: np.random.Generator, rank: int, near: Pose | None = None) -> Pose:
-    """Return a pose at random, or one as a few frames after `near`."""
+    """Draw a pose at random, or one that follows `near` by a few frames."""
     part = 1.0 if near is None else 0.4
     start = near or Pose(
         shift=(0, 0), scale=1, roll=0, yaw=0, pitch=0, expression=np.zeros(rank, np.float32)
@@ -75,7 +75,7 @@ def draw_pose(rng: np.random.Generator, rank: int, near: Pose | None = None) -> 
 
 
 def frame_points(model: FaceModel, person: Person, pose: Pose) -> Points:
-    """All points (P, 2) of the model in the pixels of a frame, before it is mirrored."""
+    """Return all points (P, 2) of the model in pixels of the frame, before it is mirrored."""
     points = model.points(person.latent + pose.expression)
     points[:HEAD] += (_HEAD_SHAPE - 1) * (points - model.mean_points)[:HEAD]
     points[HEAD:] += (_BODY_SHAPE - 1) * (points - model.mean_points)[HEAD:]
@@ -101,7 +101,7 @@ def mirrored(landmarks: Points) -> Points:
 
 
 def _partners() -> list[int]:
-    """Return, for each of the 81 landmarks, the one on the other side of the face."""
+    """Return, for each of the 81 landmarks, its counterpart on the other side of the face."""
     partner = list(range(LANDMARKS))
     rows = (
         *(range(17), range(17, 27), range(31, 36), _FOREHEAD),

@@ -61,7 +61,7 @@ def camera(scene: Image, rng: np.random.Generator, grain: np.random.Generator) -
 def encode(
     image: NDArray[np.floating] | NDArray[np.uint8], rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """uint8 RGB (256, 256, 3) after JPEG compression of a random quality."""
+    """Return uint8 RGB (256, 256, 3) after JPEG compression at a random quality."""
     levels = np.rint(np.clip(image, 0, 255)).astype(np.uint8)
     quality = int(rng.integers(75, 96))
     _, data = cv2.imencode(".jpg", levels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
@@ -70,7 +70,9 @@ def encode(
 
 
 def coverage(*outlines: Points) -> Image:
-    """Return share of each pixel (256, 256) that lies in any of the outlines (P, 2), in pixels."""
+    """Return the share of each pixel (256, 256) that lies in any of the outlines (P, 2), in
+    pixels.
+    """
     shares = np.zeros((SIZE, SIZE), dtype=np.float32)
     corners = np.concatenate(outlines)
     x0, y0 = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, SIZE - 1).tolist()
@@ -85,7 +87,7 @@ def coverage(*outlines: Points) -> Image:
 
 
 def _backdrop(rng: np.random.Generator) -> Image:
-    """Return a wall out of focus (256, 256, 3): a tone, light across it, and soft things on it."""
+    """Return a blurred background (256, 256, 3): a tone, light across it, and soft shapes on it."""
     tone = rng.uniform(60, 205) * (1 + rng.normal(0, 0.07, 3))
     across = np.linspace(rng.uniform(0.75, 1.1), rng.uniform(0.75, 1.1), SIZE)
     down = np.linspace(1, rng.uniform(0.8, 1.1), SIZE)

@@ -62,7 +62,7 @@ class Plan:
         return 1 if person % self.video_every else self.video_frames
 
     def methods(self, person: int) -> list[str]:
-        """Return the forgeries of a person, in turn, so that all are as many."""
+        """Return the forgeries of a person, in turn, so that each kind is drawn equally often."""
         first = person * self.forgeries
         return [METHODS[index % len(METHODS)] for index in range(first, first + self.forgeries)]
 
@@ -84,7 +84,7 @@ def toy_videos(request: DatasetRequest) -> list[Video]:
 
 
 def _fill_cache(folder: Path) -> None:
-    """Draw beside `folder` and rename, so that nobody ever reads half a data set."""
+    """Draw beside `folder` and rename, so that nobody reads an incomplete data set."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     sweep(folder.parent)
     unfinished = folder.with_name(unfinished_name(folder.name))

@@ -22,9 +22,8 @@ _STIFFNESS = 2e-5  # 0 would pass through every point exactly and fold where two
 
 
 def spline_map(start: Points, end: Points) -> Image:
-    """Return (256, 256, 2): for each pixel of a frame with points `start` (P, 2), where it lies in
-    one
-    with points `end` (P, 2).
+    """Return, for each pixel of a frame with points `start` (P, 2), its place with points `end`
+    (P, 2).
 
     The interpolant of least bending energy (Bookstein 1989), computed on a coarser grid.
     """
@@ -52,12 +51,12 @@ def spline_map(start: Points, end: Points) -> Image:
 
 
 def warp(image: Image, where: Image) -> Image:
-    """`image` (H, W[, C]) looked up at the places `where` (256, 256, 2) in it."""
+    """Sample `image` (H, W[, C]) at the places `where` (256, 256, 2)."""
     looked: Image = cv2.remap(image, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return looked
 
 
 def _bending(squares: NDArray[_Real]) -> NDArray[_Real]:
-    """r^2 log r^2 of squared distances, 0 at 0."""
+    """Return r^2 log r^2 of squared distances, 0 at 0."""
     bending: NDArray[_Real] = squares * np.log(np.maximum(squares, 1e-12))
     return bending

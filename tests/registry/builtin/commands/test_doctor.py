@@ -84,3 +84,23 @@ def test_a_plugin_that_does_not_load_is_a_problem(
     plugin = row(found(capsys, 1), "plugins", "nobody")
     assert plugin["state"] == "problem"
     assert "disable" in plugin["value"]
+
+
+@pytest.mark.slow
+def test_a_pipe_gets_a_fact_on_each_line_and_no_line_of_screens_width(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert "machine" in lines
+    assert any(line.startswith("  torch ") for line in lines)
+    missing = next(at for at, line in enumerate(lines) if line.startswith("- xception "))
+    assert lines[missing + 1].strip().startswith("-> bench weights add FILE: xception_best.pth")
+
+
+def test_a_face_detector_that_cannot_run_is_told_with_what_installs_it() -> None:
+    why = "needs a thing: pip install 'lesb-plugin[faces]'; or choose another"
+    advice = doctor_checks._for_faces(why, ["dlib", "dlib_x2"])
+    assert advice == "pip install 'lesb-plugin[faces]'; or --face-detector dlib"
+    assert doctor_checks._for_faces("no pack", ["dlib"]) == "--face-detector dlib"

@@ -150,7 +150,7 @@ def test_papers_are_linked_by_https_and_most_rows_have_one() -> None:
     links = [link for row in rows for link in (row.link, row.source_link) if link]
     assert all(link.startswith("https://") for link in links)
     assert all(row.link for row in rows)
-    (ours,) = (row for row in rows if row.name == "LESB (Ours)")
+    (ours,) = (row for row in rows if row.name == "LFD-Mouth")
     assert "openaccess.thecvf.com" in ours.link
 
 
