@@ -1,4 +1,4 @@
-"""Registers the explainers, `bench explain`, `bench serve` and `bench figure`."""
+"""Registers the explainers, `bench explain`, `serve`, `figure` and `benchmark`."""
 
 from __future__ import annotations
 
@@ -97,5 +97,11 @@ def bench_commands() -> Iterable[CommandSpec]:
             summary="draw figures of a run: maps by part, faces by outcome, fakes by manipulation",
             configure=lazy("lesb_plugin.figure.command:configure_figure"),
             run=lazy("lesb_plugin.figure.command:run_figure"),
+        ),
+        CommandSpec(
+            name="benchmark",
+            summary="compare speed here with other ways to the same numbers, as ratios",
+            configure=lazy("lesb_plugin.benchmark.command:configure_benchmark"),
+            run=lazy("lesb_plugin.benchmark.command:run_benchmark"),
         ),
     ]
