@@ -60,9 +60,7 @@ def run_benchmark(args: argparse.Namespace) -> int:
 def sentence(found: Benchmark) -> str:
     """Say in plain words what the tables show."""
     parts = [
-        f"{each.what} takes {each.ratio:.2f} of the time of {each.beside}"
-        if each.ratio < 1
-        else f"{each.what} takes {each.ratio:.2f} times the time of {each.beside}"
+        f"{each.what} takes {each.ratio:.2f} times as long as {each.beside}"
         for each in found.ratios
         if each.ratio is not None
     ]
@@ -72,7 +70,8 @@ def sentence(found: Benchmark) -> str:
     grown += " time"
     if first.peak_bytes and last.peak_bytes:
         grown += f" and {last.peak_bytes / first.peak_bytes:.2f} times the memory"
-    return "; ".join([*parts, grown]).capitalize() + "."
+    text = "; ".join([*parts, grown])
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _print(found: Benchmark) -> None:

@@ -107,7 +107,7 @@ def _growth(
 def _evaluation(
     trial: SpeedTrial, rounds: int, clock: Callable[[], float], one: Way
 ) -> Iterator[Ratio]:
-    what, loop = f"evaluation of {len(trial.units)} frames", "plain loop over videos"
+    what, loop = f"evaluating {len(trial.units)} frames", "a plain loop over videos"
     ways: dict[str, Way] = {"eval": trial.evaluate, "forward": trial.forward}
     reason = ""
     try:
@@ -124,7 +124,7 @@ def _evaluation(
 
 
 def _maps(trial: SpeedTrial, rounds: int, clock: Callable[[], float], one: Way) -> Ratio:
-    what, crops = "maps of the face and its parts", trial.crops[:_MAPPED]
+    what, crops = f"mapping face and parts of {_MAPPED} faces", trial.crops[:_MAPPED]
     if importlib.util.find_spec("pytorch_grad_cam") is None:
         note = "not installed: pip install 'lesb-plugin[benchmark]'"
         return Ratio(what=what, beside=_GRAD_CAM, note=note)
@@ -146,7 +146,7 @@ def _subspace(trial: SubspaceTrial, rounds: int, clock: Callable[[], float], one
         "sklearn": lambda: trial.by_incremental_pca(embeddings),
     }
     timed = in_turn(ways, rounds, clock, one)
-    what = f"subspace of {trial.images * trial.variants:,} embeddings"
+    what = f"finding a subspace of {trial.images * trial.variants:,} embeddings"
     return _ratio(what, "IncrementalPCA", timed["own"], timed["sklearn"])
 
 
