@@ -130,9 +130,17 @@ class Compiled:
         self._size = max(self._size, len(images))
         batch = torch.zeros(self._size, *images.shape[1:], dtype=torch.uint8)
         batch[: len(images)] = torch.from_numpy(np.ascontiguousarray(images))
-        embedding, finest = (
-            each[: len(images)].float().cpu().numpy() for each in self._run(batch.to(self._device))
-        )
+        try:
+            outputs = self._run(batch.to(self._device))
+        except Exception as error:
+            if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+                raise
+            raise ConfigError(
+                f"torch.compile failed on a batch of {self._size} ({_reason(error)}); if a run was"
+                " killed while it compiled, remove the folder torchinductor_USER of the system's"
+                " temporary folder; or use --backend torch"
+            ) from error
+        embedding, finest = (each[: len(images)].float().cpu().numpy() for each in outputs)
         return embedding, finest
 
 
@@ -169,6 +177,8 @@ def _check(engine: Engine, backbone: Backbone, device: str) -> None:
     expected = Embedder(backbone, device=device)(images)
     try:
         found, _ = engine(images)
+    except ConfigError:
+        raise
     except Exception as error:  # whatever a compiler or a runtime raises
         raise ConfigError(
             f"--backend {engine.name} cannot compute backbone {backbone.name!r}"

@@ -127,17 +127,41 @@ def test_what_is_not_installed_or_cannot_run_there_is_noted(
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which(os.environ.get("CXX") or "g++"), reason="no C++ compiler")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-def test_compiled_scores_are_those_of_torch(backbone: Backbone) -> None:
+def test_compiled_scores_are_those_of_torch(
+    backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """For batches of the size that was compiled, of smaller ones and of one that is larger."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     torch_embedder = Embedder(backbone, batch_size=5)
     embedder = Embedder(backbone, batch_size=5, engine=build_engine("compile", backbone, "cpu"))
-    for count in (2, 1, 5, 3):
+    for count in (2, 1, 5):
         images = crops(backbone, count, seed=count)
         expected, found = torch_embedder(images), embedder(images)
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
         scores = [expit(each @ np.linspace(-1, 1, backbone.dim)) for each in (expected, found)]
         assert np.abs(scores[0] - scores[1]).max() < 1e-3
     assert embedder.backend == "compile"
+
+
+def test_a_compilation_that_fails_later_is_told_and_other_errors_pass(
+    tiny: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class InductorError(RuntimeError):
+        pass
+
+    InductorError.__module__ = "torch._inductor.exc"
+    monkeypatch.setattr(engines, "_check_compiler", lambda: None)
+    compiled = engines.Compiled(tiny, "cpu")
+    for error in (InductorError("file too short"), torch.OutOfMemoryError("full")):
+
+        def run(_batch: torch.Tensor, error: Exception = error) -> Any:
+            raise error
+
+        monkeypatch.setattr(compiled, "_run", run)
+        ours = isinstance(error, InductorError)
+        with pytest.raises(ConfigError if ours else torch.OutOfMemoryError) as caught:
+            compiled(crops(tiny, 3))
+        assert ("batch of 3 (file too short)" in str(caught.value)) is ours
 
 
 def test_without_a_compiler_the_message_says_so(
