@@ -176,6 +176,7 @@ if TYPE_CHECKING:
     from registry.tasks.predict import Predictor, predict
     from registry.tasks.reference import reference_data
     from registry.tasks.run_folder import refuse_other_run
+    from registry.tasks.speed import SpeedTrial
     from registry.tasks.train import FaceInputs, prepare_faces, prepare_training, real_faces_of
 
 __version__ = metadata.version("lesb-plugin")
@@ -194,7 +195,7 @@ __all__ = [
     "MetricSpec", "Motion", "NotFittedError", "PartAudit", "PartRow", "PartScale", "Picture",
     "PluginError", "Prediction", "Predictions", "Predictor", "QualityCalibratedDetector",
     "QualityClasses", "Rank", "RealFaceSettings", "ReporterSpec", "Resolved", "Result",
-    "Sample", "ScoredFace", "Scores", "ScoringConfig", "Segment", "TimmRecipe",
+    "Sample", "ScoredFace", "Scores", "ScoringConfig", "Segment", "SpeedTrial", "TimmRecipe",
     "TrainableBackbone", "TrainableNetwork", "Training", "TrainingSettings",
     "UndefinedMetricError", "UnknownNameError", "VerdictLines", "Video", "VideoIndex",
     "WorkerSettings", "WrapperSpec", "__version__", "add_config_flags", "add_dry_run_flag",
@@ -292,6 +293,7 @@ _PLACES = {
     "registry.tasks.fit": "fit",
     "registry.tasks.predict": "Predictor predict",
     "registry.tasks.run_folder": "refuse_other_run",
+    "registry.tasks.speed": "SpeedTrial",
     "registry.tasks.train": "FaceInputs prepare_faces prepare_training real_faces_of",
     "registry.leftovers": "scratch_folder",
     "registry.plugins.needs": "is_no_file",

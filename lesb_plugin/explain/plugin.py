@@ -1,4 +1,4 @@
-"""Register the explainers, `bench explain`, `bench serve` and `bench figure`."""
+"""Register the explainers, `bench explain`, `bench serve`, `bench figure` and `bench benchmark`."""
 
 from __future__ import annotations
 
@@ -97,5 +97,11 @@ def bench_commands() -> Iterable[CommandSpec]:
             summary="draw figures of a run: maps by part, faces by outcome, fakes by manipulation",
             configure=lazy("lesb_plugin.figure.command:configure_figure"),
             run=lazy("lesb_plugin.figure.command:run_figure"),
+        ),
+        CommandSpec(
+            name="benchmark",
+            summary="compare speed here with other ways to the same numbers, as ratios",
+            configure=lazy("lesb_plugin.benchmark.command:configure_benchmark"),
+            run=lazy("lesb_plugin.benchmark.command:run_benchmark"),
         ),
     ]

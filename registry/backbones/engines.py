@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import shutil
+import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -117,6 +120,8 @@ class Compiled:
     name = "compile"
 
     def __init__(self, backbone: Backbone, device: str) -> None:
+        if device == "cpu":
+            _check_compiler()
         self._device, self._size = device, 0
         self._run: Callable[..., Any] = torch.compile(ForwardPass(backbone).eval())
 
@@ -125,9 +130,17 @@ class Compiled:
         self._size = max(self._size, len(images))
         batch = torch.zeros(self._size, *images.shape[1:], dtype=torch.uint8)
         batch[: len(images)] = torch.from_numpy(np.ascontiguousarray(images))
-        embedding, finest = (
-            each[: len(images)].float().cpu().numpy() for each in self._run(batch.to(self._device))
-        )
+        try:
+            outputs = self._run(batch.to(self._device))
+        except Exception as error:
+            if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+                raise
+            raise ConfigError(
+                f"torch.compile failed on a batch of {self._size} ({_reason(error)}); if a run was"
+                " killed while it compiled, remove the folder torchinductor_USER of the system's"
+                " temporary folder; or use --backend torch"
+            ) from error
+        embedding, finest = (each[: len(images)].float().cpu().numpy() for each in outputs)
         return embedding, finest
 
 
@@ -138,6 +151,25 @@ _ENGINES: dict[str, Callable[[Backbone, str], Engine]] = {
 }
 
 
+def _check_compiler() -> None:
+    """ConfigError where torch.compile would not find the C++ compiler that it needs on a CPU."""
+    usual = {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
+    name = os.environ.get("CXX") or usual
+    if shutil.which(name) is None:
+        raise ConfigError(
+            f"--backend compile needs a C++ compiler on a CPU, and {name} is not installed; install"
+            f" it (`apt install g++`, `conda install cxx-compiler`), set CXX to another one, or use"
+            " --backend torch"
+        )
+
+
+def _reason(error: Exception) -> str:
+    """Return the line of an error that says what is wrong: compilers put others before it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    named = (line for line in lines if "error:" in line)
+    return next(named, lines[1] if len(lines) > 1 and lines[0].endswith("raised:") else lines[0])
+
+
 def _check(engine: Engine, backbone: Backbone, device: str) -> None:
     """Raise a ConfigError unless the engine embeds two noise images as torch does."""
     size = backbone.crop.size
@@ -145,10 +177,12 @@ def _check(engine: Engine, backbone: Backbone, device: str) -> None:
     expected = Embedder(backbone, device=device)(images)
     try:
         found, _ = engine(images)
+    except ConfigError:
+        raise
     except Exception as error:  # whatever a compiler or a runtime raises
         raise ConfigError(
             f"--backend {engine.name} cannot compute backbone {backbone.name!r}"
-            f" ({type(error).__name__}: {str(error).partition(chr(10))[0]}); use --backend torch"
+            f" ({type(error).__name__}: {_reason(error)}); use --backend torch"
         ) from error
     norm = max(float(np.linalg.norm(expected)), 1e-12)
     difference = float(np.linalg.norm(found - expected)) / norm

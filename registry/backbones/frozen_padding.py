@@ -9,7 +9,7 @@ from timm.layers import Conv2dSame
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["FrozenPadding", "freeze_padding"]
+__all__ = ["FrozenPadding", "freeze_padding", "same_padding"]
 
 
 class FrozenPadding(nn.Conv2d):
@@ -34,7 +34,9 @@ def freeze_padding(model: nn.Module, size: int) -> None:
     found = {n: layer for n, layer in model.named_modules() if isinstance(layer, Conv2dSame)}
     hooks = [
         layer.register_forward_pre_hook(
-            lambda own, inputs, name=name: padding.__setitem__(name, _same(own, inputs[0]))
+            lambda own, inputs, name=name: padding.__setitem__(
+                name, same_padding(own, inputs[0].shape[2:])
+            )
         )
         for name, layer in found.items()
     ]
@@ -47,11 +49,14 @@ def freeze_padding(model: nn.Module, size: int) -> None:
         cast(FrozenPadding, layer).frozen = padding[name]
 
 
-def _same(layer: nn.Conv2d, images: torch.Tensor) -> tuple[int, int, int, int]:
-    """Apply TensorFlow's rule to one axis: least padding for ceil(side / stride), odd one last."""
+def same_padding(layer: nn.Conv2d, size: torch.Size) -> tuple[int, int, int, int]:
+    """Return the padding (left, right, top, bottom) that TensorFlow gives an input of a size (H, W).
+
+    It is the least that gives ceil(side / stride), the odd one last.
+    """
     sides = []
     for axis in (1, 0):  # width before height, as torch pads
-        side, stride = images.shape[2 + axis], layer.stride[axis]
+        side, stride = size[axis], layer.stride[axis]
         reach = (layer.kernel_size[axis] - 1) * layer.dilation[axis] + 1
         whole = max(0, (-(-side // stride) - 1) * stride + reach - side)
         sides += [whole // 2, whole - whole // 2]

@@ -6,8 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
-__all__ = ["StageClock"]
+__all__ = ["StageClock", "timed"]
+
+T = TypeVar("T")
 
 
 class StageClock:
@@ -38,3 +41,10 @@ class StageClock:
         """Return the seconds by stage so far."""
         with self._lock:
             return dict(self._spent)
+
+
+def timed(call: Callable[[], T], clock: Callable[[], float]) -> tuple[T, float]:
+    """Return what a call gives, and the seconds that it takes by a clock."""
+    started = clock()
+    found = call()
+    return found, clock() - started

@@ -6,14 +6,13 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
 from registry.contracts.types import Crop, Video
 from registry.detectors.model import Model, build_explainer, build_model
 from registry.errors import DataError
-from registry.faces.clock import StageClock
+from registry.faces.clock import StageClock, timed
 from registry.faces.corruptions import the_condition
 from registry.faces.reader import FaceReader, build_reader
 from registry.files import file_size, is_there
@@ -29,7 +28,6 @@ from registry.tasks.fit_on import fit_first
 
 __all__ = ["Cost", "measure_cost"]
 
-T = TypeVar("T")
 _WARM = 2  # frames that load models and code first
 _MAPPED = 8  # crops that are explained
 
@@ -120,7 +118,7 @@ class _Meter:
         count = len(self._units)
         self._score(self._read(self._units[:_WARM]))
         self._reader.clock = StageClock(time.process_time)
-        found, whole = _timed(lambda: self._read(self._units), time.process_time)
+        found, whole = timed(lambda: self._read(self._units), time.process_time)
         read = self._reader.clock.spent
         self._crops = [crop for each in found if not isinstance(each, str) for crop in each]
         if not self._crops:
@@ -137,7 +135,7 @@ class _Meter:
         detector, spec = self._model.detector, self._model.spec
         chunks = [(self._units, chunk)]
         rows_of(chunks, detector, spec)  # loads what makes tables
-        table, seconds = _timed(lambda: rows_of(chunks, detector, spec), time.process_time)
+        table, seconds = timed(lambda: rows_of(chunks, detector, spec), time.process_time)
         yield Stage(HEADS, seconds / count, table.nbytes // count)
 
     def maps(self, explain: Callable[[Sequence[Crop]], Sequence[object]]) -> Stage:
@@ -145,7 +143,7 @@ class _Meter:
         crops = self._crops[:_MAPPED]
         explain(crops[:1])
         clock = time.perf_counter if self.gpu else time.process_time
-        found, seconds = _timed(lambda: explain(crops), clock)
+        found, seconds = timed(lambda: explain(crops), clock)
         size = sum(array.nbytes for each in found for array in getattr(each, "maps", {}).values())
         return Stage(MAPS, seconds / len(crops), size // len(crops))
 
@@ -161,9 +159,3 @@ class _Meter:
         """Return file bytes per frame: for a video, its share."""
         paths = {unit.frame.path for unit in self._units}
         return sum(file_size(path) for path in paths if is_there(path)) // len(self._units)
-
-
-def _timed(call: Callable[[], T], clock: Callable[[], float]) -> tuple[T, float]:
-    started = clock()
-    found = call()
-    return found, clock() - started

@@ -14,30 +14,16 @@ import sys
 from collections.abc import Callable
 
 import numpy as np
-import torch
-from scoring_overhead import seconds, unfitted
-from torch import nn
+from scoring_overhead import unfitted
 
-from lesb_plugin.explainers.maps import build_cam
+from lesb_plugin.benchmark.map_ways import grad_cam, own_maps
+from lesb_plugin.benchmark.rounds import CLOCKS, in_turn
 from lesb_plugin.lesb.detector import LesbDetector
 from lesb_plugin.lesb.options import LesbOptions
 from registry import Embedder
 from registry.backbones.device import resolve_device
 from registry.checks import example_crops
 from registry.plugins.discovery import load_plugins
-
-
-class Target(nn.Module):
-    """Pixels to the logit (B, 1) of one target, with gradients, as grad-cam needs them."""
-
-    def __init__(self, detector: LesbDetector, target: str) -> None:
-        super().__init__()
-        self.backbone = detector.embedder.backbone
-        self.detector, self.target = detector, target
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        embedding = self.backbone.embed(self.backbone.features(pixels))
-        return self.detector.logits(embedding)[self.target][:, None]
 
 
 def main() -> None:
@@ -56,11 +42,10 @@ def main() -> None:
             embedder, unfitted(embedder.backbone.dim, np.random.default_rng(0)), LesbOptions()
         )
         ways = contenders(detector, args.batch, with_grad_cam=args.grad_cam)
-        times = [[seconds(run) for run in ways.values()] for _ in range(args.rounds + 1)]
-        medians = np.median(times[1:], axis=0)  # the first warms up
+        found = in_turn(ways, args.rounds, CLOCKS["wall"])
         sys.stdout.write(f"{name}, batch {args.batch}, {embedder.device}:\n")
-        for way, median in zip(ways, medians, strict=True):
-            sys.stdout.write(f"  {way:<28} {median * 1e3:8.1f} ms  x {median / medians[0]:.3f}\n")
+        for way, timed in found.items():
+            sys.stdout.write(f"  {way:<28} {timed.seconds * 1e3:8.1f} ms  x {timed.ratio:.3f}\n")
 
 
 def contenders(
@@ -69,35 +54,14 @@ def contenders(
     """What is timed, the plain forward pass first."""
     crops = example_crops(detector.embedder.backbone.crop.size, batch)
     images = np.stack([crop.image for crop in crops])
-    explain = build_cam(detector)
     ways: dict[str, Callable[[], object]] = {
         "forward pass": lambda: detector.embedder(images),
         "score": lambda: detector.score(crops),
-        "four maps (cam)": lambda: explain(crops),
+        "four maps (cam)": own_maps(detector, crops),
     }
     if with_grad_cam:
-        ways["four maps (grad-cam)"] = grad_cam(detector, images)
+        ways["four maps (grad-cam)"] = grad_cam(detector, crops)
     return ways
-
-
-def grad_cam(detector: LesbDetector, images: np.ndarray) -> Callable[[], object]:
-    """The same targets at the last activation, by the package; it needs trainable parameters."""
-    from pytorch_grad_cam import GradCAMPlusPlus
-    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
-
-    backbone = detector.embedder.backbone
-    assert isinstance(backbone, nn.Module)
-    layer = backbone.get_submodule("model.bn2")
-    pixels = detector.embedder.pixels(images)
-
-    def run() -> None:
-        backbone.requires_grad_(requires_grad=True)
-        for target in (*detector.parts, "face"):
-            with GradCAMPlusPlus(model=Target(detector, target), target_layers=[layer]) as cam:
-                cam(input_tensor=pixels, targets=[ClassifierOutputTarget(0)] * len(pixels))
-        backbone.requires_grad_(requires_grad=False)
-
-    return run
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ examples:
 
 Measures each stage of `bench eval` alone on some frames of DATA, in seconds of a core, and of the
 GPU where there is one; nothing is written. From these it predicts how long --images frames take on
---processes with --workers threads and --cores cores each, and which stage sets the pace."""
+--processes with --workers threads and --cores cores each, and which stage sets the pace. How fast
+the project is beside other ways to the same numbers: `bench benchmark`."""
 
 _UNITS = (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1))
 

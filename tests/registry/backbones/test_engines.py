@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from registry.backbones import backend_choice, engines, graph
 from registry.backbones.backend_choice import choose_backend, fastest
@@ -107,7 +110,7 @@ def test_an_engine_that_computes_something_else_is_refused(
         build_engine("bad", tiny, "cpu")
 
 
-def test_what_is_not_installed_or_cannot_run_there_is_told(
+def test_what_is_not_installed_or_cannot_run_there_is_noted(
     tiny: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(
@@ -119,6 +122,87 @@ def test_what_is_not_installed_or_cannot_run_there_is_told(
         build_engine("openvino", tiny, "cpu")
     assert "openvino" not in engines_here("cpu")
     assert engines_here("cuda") == ["torch"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which(os.environ.get("CXX") or "g++"), reason="no C++ compiler")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_compiled_scores_are_those_of_torch(
+    backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For batches of the size that was compiled, of smaller ones and of one that is larger."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    torch_embedder = Embedder(backbone, batch_size=5)
+    embedder = Embedder(backbone, batch_size=5, engine=build_engine("compile", backbone, "cpu"))
+    for count in (2, 1, 5):
+        images = crops(backbone, count, seed=count)
+        expected, found = torch_embedder(images), embedder(images)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        scores = [expit(each @ np.linspace(-1, 1, backbone.dim)) for each in (expected, found)]
+        assert np.abs(scores[0] - scores[1]).max() < 1e-3
+    assert embedder.backend == "compile"
+
+
+def test_a_compilation_that_fails_later_is_told_and_other_errors_pass(
+    tiny: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class InductorError(RuntimeError):
+        pass
+
+    InductorError.__module__ = "torch._inductor.exc"
+    monkeypatch.setattr(engines, "_check_compiler", lambda: None)
+    compiled = engines.Compiled(tiny, "cpu")
+    for error in (InductorError("file too short"), torch.OutOfMemoryError("full")):
+
+        def run(_batch: torch.Tensor, error: Exception = error) -> Any:
+            raise error
+
+        monkeypatch.setattr(compiled, "_run", run)
+        ours = isinstance(error, InductorError)
+        with pytest.raises(ConfigError if ours else torch.OutOfMemoryError) as caught:
+            compiled(crops(tiny, 3))
+        assert ("batch of 3 (file too short)" in str(caught.value)) is ours
+
+
+def test_without_a_compiler_the_message_says_so(
+    tiny: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(ConfigError, match=r"needs a C\+\+ compiler on a CPU, and .*set CXX"):
+        build_engine("compile", tiny, "cpu")
+    monkeypatch.setenv("CXX", "/no/such/compiler")
+    with pytest.raises(ConfigError, match="/no/such/compiler is not installed"):
+        build_engine("compile", tiny, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("one\ntwo", "one"),
+        ("", ""),
+        ("backend='inductor' raised:\nInvalid: none here\n", "Invalid: none here"),
+        ("raised:\nCommand: g++ x.cpp\nx.cpp:1: fatal error: Python.h: none\n1 | #", "Python.h"),
+    ],
+)
+def test_of_what_a_compiler_says_the_line_with_the_reason_is_noted(
+    text: str, line: str, tiny: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(backbone: Backbone, device: str) -> Any:
+        def run(images: NDArray[np.uint8]) -> Any:
+            raise RuntimeError(text)
+
+        run.name = "failing"  # type: ignore[attr-defined]
+        return run
+
+    monkeypatch.setitem(engines._ENGINES, "failing", failing)
+    with pytest.raises(ConfigError, match=rf"\(RuntimeError: .*{line}.*use --backend torch"):
+        build_engine("failing", tiny, "cpu")
+
+
+def test_a_measurement_tries_no_backend_that_rounds_more_than_float32() -> None:
+    for device in ("cpu", "cuda"):
+        assert not {*engines.AUTOCAST, "compile"} & {*engines_here(device)}
 
 
 # --- the choice -------------------------------------------------------------------------------
@@ -180,13 +264,65 @@ def test_auto_measures_once_for_each_batch_size_and_leaves_out_what_fails(
     assert "computes other embeddings" in notes
 
 
+@pytest.fixture
+def measured(tiny: Backbone, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Puts a measurement where `auto` keeps it; no line has told of it yet."""
+    monkeypatch.setattr(backend_choice, "engines_here", lambda _: ["torch", "halved"])
+    monkeypatch.setattr(backend_choice, "_noted", set())
+    monkeypatch.setitem(engines._ENGINES, "halved", Halved())
+
+    def write(text: str) -> Path:
+        path = backend_choice._memory(tiny, "cpu", 5, ["torch", "halved"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_torch_by_default_says_once_what_was_measured_to_be_faster(
+    tiny: Backbone, measured: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = measured('{"ratios": {"torch": 1.0, "halved": 0.7149}}')
+    for _ in range(2):
+        assert choose_backend(BatchSettings(), tiny, "cpu", 5).engine is None
+    choose_backend(BatchSettings(), tiny, "cpu", 6)  # not measured: nothing to say
+    choose_backend(BatchSettings(precision="bfloat16"), tiny, "cpu", 5)
+    note = "note: --backend halved would take about 0.71 of torch's time here\n"
+    assert capsys.readouterr().err == note
+    chosen = choose_backend(BatchSettings(backend="auto"), tiny, "cpu", 5)
+    assert chosen.engine is not None
+    assert capsys.readouterr().err == ""
+    path.unlink()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"ratios": 1}', '{"ratios": {"halved": 0.1}}', '{"ratios": {"torch": "x"}}']
+)
+def test_a_damaged_measurement_is_made_anew_and_says_nothing(
+    tiny: Backbone,
+    measured: Callable[[str], Path],
+    text: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(backend_choice, "_ratios", lambda *_: {"torch": 1.0, "halved": 0.5})
+    path = measured(text)
+    assert choose_backend(BatchSettings(), tiny, "cpu", 5).engine is None
+    assert capsys.readouterr().err == ""
+    chosen = choose_backend(BatchSettings(backend="auto"), tiny, "cpu", 5)
+    assert chosen.engine is not None
+    assert "halved" in path.read_text()
+    path.unlink()
+
+
 def test_without_a_runtime_auto_is_torch(tiny: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend_choice, "engines_here", lambda _: ["torch"])
     assert choose_backend(BatchSettings(backend="auto"), tiny, "cpu", 4).engine is None
 
 
 @pytest.mark.slow
-def test_a_backbone_that_cannot_be_written_as_a_graph_is_told(tiny: Backbone) -> None:
+def test_a_backbone_that_cannot_be_written_as_a_graph_is_noted(tiny: Backbone) -> None:
     if not importlib.util.find_spec("onnxscript"):
         pytest.skip("the exporter is not installed")
 
