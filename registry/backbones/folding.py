@@ -1,4 +1,4 @@
-"""Make the faster form of a network at rest: batch norms folded into the convolutions before them."""
+"""Make the faster form of a network at rest, whose batch norms are folded into convolutions."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def freeze_padding(model: nn.Module, size: int) -> None:
 
 
 def same_padding(layer: nn.Conv2d, size: torch.Size) -> tuple[int, int, int, int]:
-    """Return the padding (left, right, top, bottom) that TensorFlow gives an input of a size (H, W).
+    """Return TensorFlow's padding (left, right, top, bottom) of an input of size (H, W).
 
     It is the least that gives ceil(side / stride), the odd one last.
     """
