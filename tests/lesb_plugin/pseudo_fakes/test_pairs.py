@@ -16,14 +16,8 @@ from lesb_plugin.pseudo_fakes.crop_pair import CropPair
 from lesb_plugin.pseudo_fakes.distort import Image
 from lesb_plugin.pseudo_fakes.drawn_masks import pieces_of
 from lesb_plugin.pseudo_fakes.forgeries import FAMILIES, forge
-from lesb_plugin.pseudo_fakes.pairs import (
-    Batch,
-    Order,
-    PairMaker,
-    batches,
-    load_recipe,
-    own_pairs,
-)
+from lesb_plugin.pseudo_fakes.order import Order
+from lesb_plugin.pseudo_fakes.pairs import Batch, PairMaker, batches, load_recipe, own_pairs
 from lesb_plugin.pseudo_fakes.recipe import Recipe
 from lesb_plugin.pseudo_fakes.view import View, resize_view
 from lesb_plugin.train.step import split_pairs
