@@ -105,7 +105,7 @@ def bend_map(
 def _centre(pixels: Map, mask: Mask) -> NDArray[np.float32]:
     x, y = pixels[0, :, 0], pixels[:, 0, 1]
     along, down = mask.sum(axis=0), mask.sum(axis=1)
-    return np.array([along @ x, down @ y], np.float32) / along.sum()
+    return np.asarray(np.array([along @ x, down @ y], np.float32) / along.sum())
 
 
 def reshape_map(
