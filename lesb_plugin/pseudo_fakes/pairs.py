@@ -28,7 +28,7 @@ from lesb_plugin.pseudo_fakes.forgeries import FAMILIES, forge
 from lesb_plugin.pseudo_fakes.part_labels import changed_parts
 from lesb_plugin.pseudo_fakes.quality import draw_quality
 from lesb_plugin.pseudo_fakes.recipe import Recipe
-from lesb_plugin.pseudo_fakes.scene import Forged, Scene
+from lesb_plugin.pseudo_fakes.scene import Scene
 from lesb_plugin.pseudo_fakes.store import FaceStore
 from lesb_plugin.pseudo_fakes.view import View, place, resize_view
 from registry import (

@@ -133,6 +133,18 @@ def test_quality_is_the_same_for_both_of_a_pair(clean: PairMaker) -> None:
             np.testing.assert_array_equal(real, fake)
 
 
+def test_pixels_far_beyond_a_crop_are_not_looked_at_and_change_nothing(
+    clean: PairMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near = [made(plain(clean), 0, index, "face_alpha") for index in range(3)]
+    monkeypatch.setattr("lesb_plugin.pseudo_fakes.pairs._CONTEXT", 10_000)  # the whole image
+    for index, pair in enumerate(near):
+        whole = made(plain(clean), 0, index, "face_alpha")
+        np.testing.assert_array_equal(pair.images, whole.images)
+        np.testing.assert_array_equal(pair.mask, whole.mask)
+        np.testing.assert_allclose(pair.landmarks, whole.landmarks, atol=1e-3)
+
+
 def test_donors_are_other_people(tmp_path: Path) -> None:
     faces = store(tmp_path, 4)
     own = faces.view(1).image
