@@ -84,14 +84,16 @@ def interpolate(image: Image, rng: np.random.Generator) -> Image:
 
 def match_colour(source: Image, target: Image, mask: Mask, share: float) -> Image:
     """Reduce the difference of `source` to `target` in mean and spread within `mask` by `share`."""
-    inside = mask > 0.5
+    inside = (mask > 0.5).astype(np.uint8)
     if np.count_nonzero(inside) < 16:
         raise ValueError("the mask holds too few pixels to match colours in")
-    ours, theirs = source[inside].astype(np.float32), target[inside].astype(np.float32)  # (n, 3)
-    gain = theirs.std(axis=0) / np.maximum(ours.std(axis=0), 1.0)
+    (mean, spread), (their_mean, their_spread) = (
+        np.array(cv2.meanStdDev(image, mask=inside))[..., 0] for image in (source, target)
+    )  # each (3,)
+    gain = their_spread / np.maximum(spread, 1.0)
     gain = 1.0 + share * (np.clip(gain, 0.4, 2.5) - 1.0)
-    goal = ours.mean(axis=0) + share * (theirs.mean(axis=0) - ours.mean(axis=0))
-    table = (np.arange(256)[:, None] - ours.mean(axis=0)) * gain + goal  # (256, 3)
+    goal = mean + share * (their_mean - mean)
+    table = (np.arange(256)[:, None] - mean) * gain + goal  # (256, 3)
     return np.asarray(cv2.LUT(source, np.clip(np.rint(table), 0, 255).astype(np.uint8)[None]))
 
 

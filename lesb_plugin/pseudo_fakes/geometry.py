@@ -16,21 +16,30 @@ from registry import similarity
 __all__ = [
     "apply_map",
     "bend_map",
+    "most_alike",
     "piecewise_map",
     "reshape_map",
-    "shape_distance",
     "similarity_map",
+    "unit_shapes",
     "where_to",
 ]
 
 Map = NDArray[np.float32]  # (H, W, 2): where each pixel of the result comes from, x and y
 
 
-def shape_distance(one: Points, other: Points) -> float:
-    """Return what a similarity leaves between two shapes, as a share of the second's spread."""
-    matrix = similarity(one, other)
-    left = one @ matrix[:, :2].T + matrix[:, 2] - other
-    return float(np.sqrt((left**2).sum() / ((other - other.mean(axis=0)) ** 2).sum()))
+def unit_shapes(points: NDArray[np.float32]) -> NDArray[np.complex64]:
+    """Return shapes (n, P, 2) as numbers of the complex plane (n, P), centred and of length 1."""
+    shapes = points[..., 0] + 1j * points[..., 1]
+    shapes -= shapes.mean(axis=1, keepdims=True)
+    return np.asarray(shapes / np.linalg.norm(shapes, axis=1, keepdims=True), np.complex64)
+
+
+def most_alike(shapes: NDArray[np.complex64], shape: NDArray[np.complex64]) -> int:
+    """Return which of unit shapes (n, P) a similarity brings nearest to the unit shape (P,).
+
+    What the best similarity leaves of the distance is 1 - |<a, b>|^2.
+    """
+    return int(np.abs(shapes.conj() @ shape).argmax())
 
 
 def similarity_map(shape: tuple[int, int], target: Points, source: Points) -> Map:
@@ -94,7 +103,9 @@ def bend_map(
 
 
 def _centre(pixels: Map, mask: Mask) -> NDArray[np.float32]:
-    return np.asarray((pixels * mask[..., None]).sum(axis=(0, 1)) / mask.sum())
+    x, y = pixels[0, :, 0], pixels[:, 0, 1]
+    along, down = mask.sum(axis=0), mask.sum(axis=1)
+    return np.asarray(np.array([along @ x, down @ y], np.float32) / along.sum())
 
 
 def reshape_map(
@@ -106,12 +117,13 @@ def reshape_map(
     the image by that share wider and as much less high about its centre.
     """
     height, width = shape
-    pixels = _pixels(shape)
-    centre = np.array([(width - 1) / 2, (height - 1) / 2], np.float32)
-    factors = np.exp(np.array([-stretch, stretch], np.float32) / 2)
     coarse = rng.normal(0.0, bend, (4, 4, 2)).astype(np.float32)
-    moves = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(centre + (pixels - centre) * factors + moves, np.float32)
+    where = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    for axis, (side, factor) in enumerate([(width, -stretch), (height, stretch)]):
+        centre = (side - 1) / 2
+        to = centre + (np.arange(side, dtype=np.float32) - centre) * np.float32(np.exp(factor / 2))
+        where[..., axis] += to if axis == 0 else to[:, None]
+    return np.asarray(where, np.float32)
 
 
 def where_to(where: Map, points: Points) -> Points:

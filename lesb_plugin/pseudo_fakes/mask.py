@@ -103,12 +103,12 @@ def support(mask: Mask, margin: int = 0) -> tuple[slice, slice]:
     """Return rows and columns of a mask's non-zero pixels, grown by `margin`; an empty mask has
     none.
     """
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    if rows.size == 0:
+    left, top, width, height = cv2.boundingRect((mask != 0).view(np.uint8))
+    if width == 0:
         return slice(0, 0), slice(0, 0)
     return (
-        slice(max(0, int(rows[0]) - margin), int(rows[-1]) + 1 + margin),
-        slice(max(0, int(columns[0]) - margin), int(columns[-1]) + 1 + margin),
+        slice(max(0, top - margin), top + height + margin),
+        slice(max(0, left - margin), left + width + margin),
     )
 
 

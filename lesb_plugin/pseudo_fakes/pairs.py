@@ -28,11 +28,12 @@ from lesb_plugin.pseudo_fakes.forgeries import FAMILIES, forge
 from lesb_plugin.pseudo_fakes.part_labels import changed_parts
 from lesb_plugin.pseudo_fakes.quality import draw_quality
 from lesb_plugin.pseudo_fakes.recipe import Recipe
-from lesb_plugin.pseudo_fakes.scene import Forged, Scene
+from lesb_plugin.pseudo_fakes.scene import Scene
 from lesb_plugin.pseudo_fakes.store import FaceStore
 from lesb_plugin.pseudo_fakes.view import View, place, resize_view
 from registry import (
     ConfigError,
+    Crop,
     CropPolicy,
     DataError,
     Face,
@@ -42,10 +43,11 @@ from registry import (
     resolve,
 )
 
-__all__ = ["Batch", "Order", "PairMaker", "batches", "load_recipe", "own_pairs", "pair_maker"]
+__all__ = ["Batch", "PairMaker", "batches", "load_recipe", "own_pairs", "pair_maker"]
 
 PART_GRID = 16  # a quarter of the side that masks of parts have
 _ALONE = Rank()
+_CONTEXT = 8  # pixels beyond a crop that go through filters and codecs with it
 _ATTEMPTS = 12  # draws of one pair before its face is given up for this epoch
 
 
@@ -94,31 +96,34 @@ class PairMaker(torch.utils.data.Dataset[CropPair | Skipped]):
     def _draw(self, index: int, family: str, rng: np.random.Generator) -> CropPair:
         view = place(self.store.view(index), self.recipe.placement, rng)
         forged = forge(family, view, self._scene(index), rng)
-        views = [forged.real, forged.fake]
+        cut = partial(crop_face, policy=self.crop, margin=self._margin(rng))
+        face = Face(box=forged.view.box, landmarks=forged.view.landmarks)
+        mask = cut(np.rint(forged.mask * 255).astype(np.uint8), face)
+        (rows, columns), face = _around(mask.box, forged.mask.shape, face)
+        views = [forged.real[rows, columns], forged.fake[rows, columns]]
         if self.recipe.quality is not None:
             distort = draw_quality(self.recipe.quality, rng)
             views = [distort(image) for image in views]
         swapped = rng.random() < 0.5  # drawn in any case: a control sees the pairs of its run
-        return self._crop(views, forged, family, rng, swap=self.shuffled and swapped)
+        crops = [cut(image, face) for image in views]
+        return self._pair(crops, mask.image, family, rng, swap=self.shuffled and swapped)
 
-    def _crop(
+    def _margin(self, rng: np.random.Generator) -> tuple[float, float, float, float] | None:
+        if self.recipe.placement.margin is None:
+            return None
+        left, top, right, bottom = rng.uniform(*self.recipe.placement.margin, 4).tolist()
+        return left, top, right, bottom
+
+    def _pair(
         self,
-        views: list[NDArray[np.uint8]],
-        forged: Forged,
+        crops: Sequence[Crop],
+        mask: NDArray[np.uint8],
         family: str,
         rng: np.random.Generator,
         *,
         swap: bool,
     ) -> CropPair:
-        face = Face(box=forged.view.box, landmarks=forged.view.landmarks)
-        margin = None
-        if self.recipe.placement.margin is not None:
-            left, top, right, bottom = rng.uniform(*self.recipe.placement.margin, 4).tolist()
-            margin = (left, top, right, bottom)
-        cut = partial(crop_face, face=face, policy=self.crop, margin=margin)
-        crops = [cut(image) for image in views]
         images = np.stack([crop.image for crop in crops])  # (2, S, S, 3)
-        mask = cut(np.rint(forged.mask * 255).astype(np.uint8)).image
         cutout = draw_cutout(self.recipe.cutout, mask, rng)
         if cutout is not None:
             (rows, columns), colour = cutout
@@ -136,6 +141,18 @@ class PairMaker(torch.utils.data.Dataset[CropPair | Skipped]):
             return resize_view(face, factor) if alike and factor < 1.0 else face
 
         return Scene(self.recipe, self.blend, self.regions, donor)
+
+
+def _around(
+    box: tuple[int, int, int, int], shape: tuple[int, ...], face: Face
+) -> tuple[tuple[slice, slice], Face]:
+    """Return the window of an image that a crop of `box` needs, and the face in its pixels."""
+    left, top = max(0, box[0] - _CONTEXT), max(0, box[1] - _CONTEXT)
+    right, bottom = min(shape[1], box[2] + _CONTEXT), min(shape[0], box[3] + _CONTEXT)
+    x0, y0, x1, y1 = face.box
+    points = np.asarray(face.landmarks) - np.array([left, top], np.float32)
+    moved = Face(box=(x0 - left, y0 - top, x1 - left, y1 - top), landmarks=points)
+    return (slice(top, bottom), slice(left, right)), moved
 
 
 def load_recipe(style: str) -> Recipe:
@@ -185,37 +202,6 @@ class Batch:
     families: tuple[str, ...]
     skipped: tuple[Skipped, ...]
     seconds: float  # that making them took, in one process
-
-
-@dataclass(frozen=True)
-class Order:
-    """The order in which faces are seen: a new permutation per epoch, cut into steps of `pairs`.
-
-    The faces left over by an epoch's last whole step are not seen in it.
-    """
-
-    faces: int
-    pairs: int
-    epochs: int
-    seed: int = 0
-
-    @property
-    def steps(self) -> int:
-        """Return the steps per epoch."""
-        return max(1, self.faces // self.pairs)
-
-    def __len__(self) -> int:
-        return self.epochs * self.steps
-
-    def after(self, done: int) -> Iterator[list[tuple[int, int]]]:
-        """Yield the steps that follow `done` steps, as (epoch, face) of each pair."""
-        for epoch in range(done // self.steps, self.epochs):
-            rng = np.random.default_rng([self.seed, stable_int("order"), epoch])
-            faces = rng.permutation(self.faces).tolist()
-            first = done % self.steps if epoch == done // self.steps else 0
-            for step in range(first, self.steps):
-                chosen = faces[step * self.pairs : (step + 1) * self.pairs]
-                yield [(epoch, face) for face in chosen]
 
 
 @dataclass(frozen=True)

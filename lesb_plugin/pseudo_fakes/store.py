@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from lesb_plugin.lfd.variants import Skipped, check_skipped, load_in_order
-from lesb_plugin.pseudo_fakes.geometry import shape_distance
+from lesb_plugin.pseudo_fakes.geometry import most_alike, unit_shapes
 from lesb_plugin.pseudo_fakes.mask import Points
 from lesb_plugin.pseudo_fakes.view import Box, View, resize_view
 from registry import BenchError, DataError, Sample, gather, progress, this_rank
@@ -54,12 +54,14 @@ class FaceStore:
     ) -> None:
         self.path, self.entries, self.skipped = path, tuple(entries), tuple(skipped)
         self._pixels: NDArray[np.uint8] | None = None
+        self._shapes: NDArray[np.complex64] | None = None
+        self._alike: dict[str, NDArray[np.int64]] = {}  # faces of each data set
 
     def __len__(self) -> int:
         return len(self.entries)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_pixels": None}
+        return {**vars(self), "_pixels": None, "_shapes": None}
 
     def view(self, index: int) -> View:
         """Face number `index`; its image must not be written to."""
@@ -78,17 +80,20 @@ class FaceStore:
         `alike` draws them from the face's own data set: faces of one origin, sharpness and size.
         """
         own = self.entries[index]
-        pool = np.arange(len(self))
-        if alike:
-            pool = pool[[each.dataset == own.dataset for each in self.entries]]
+        pool = self._of_dataset(own.dataset) if alike else np.arange(len(self))
         drawn = rng.choice(pool, min(len(pool), candidates), replace=False)
         others = [int(at) for at in drawn if self.entries[at].identity != own.identity]
         if not others:
             raise ValueError("no face of another person was among the candidates")
-        return self.view(min(others, key=lambda at: self._distance(at, own)))
+        if self._shapes is None:
+            self._shapes = unit_shapes(np.stack([each.landmarks[:68] for each in self.entries]))
+        return self.view(others[most_alike(self._shapes[others], self._shapes[index])])
 
-    def _distance(self, index: int, own: StoredFace) -> float:
-        return shape_distance(self.entries[index].landmarks[:68], own.landmarks[:68])
+    def _of_dataset(self, name: str) -> NDArray[np.int64]:
+        if name not in self._alike:
+            found = [at for at, each in enumerate(self.entries) if each.dataset == name]
+            self._alike[name] = np.array(found, np.int64)
+        return self._alike[name]
 
 
 def build_store(

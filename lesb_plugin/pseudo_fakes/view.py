@@ -88,7 +88,7 @@ def _cut(view: View) -> View:
 def _mirrored(view: View) -> View:
     width = view.image.shape[1]
     x0, y0, x1, y1 = view.box
-    flipped = np.ascontiguousarray(view.image[:, ::-1])
+    flipped = np.asarray(cv2.flip(view.image, 1), np.uint8)
     return View(flipped, mirror(view.landmarks, width), (width - x1, y0, width - x0, y1))
 
 

@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from lesb_plugin.drawing.tensorboard import FOLDER, Board
-from lesb_plugin.pseudo_fakes.pairs import Batch, Order, PairMaker, batches
+from lesb_plugin.pseudo_fakes.order import Order
+from lesb_plugin.pseudo_fakes.pairs import Batch, PairMaker, batches
 from lesb_plugin.train.checkpoint import (
     ADVICE,
     run_identity,

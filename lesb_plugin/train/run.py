@@ -9,7 +9,8 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from lesb_plugin.pseudo_fakes.pairs import Order, PairMaker, load_recipe, pair_maker
+from lesb_plugin.pseudo_fakes.order import Order
+from lesb_plugin.pseudo_fakes.pairs import PairMaker, load_recipe, pair_maker
 from lesb_plugin.train.checkpoint import load_same_run
 from lesb_plugin.train.loop import CHECKPOINT, EARLIER, LOG, WEIGHTS, Trainer
 from lesb_plugin.train.monitor import stopping, write_png

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from typing import Literal, cast, get_args
 
 import av
 import cv2
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 __all__ = ["CODECS", "Codec", "Coding", "Motion", "missing_encoders", "video_frame"]
@@ -21,6 +24,7 @@ Codec = Literal["h264", "hevc", "mpeg4", "vp9"]
 CODECS: tuple[Codec, ...] = get_args(Codec)
 
 _ENCODERS = {"h264": "libx264", "hevc": "libx265", "mpeg4": "mpeg4", "vp9": "libvpx-vp9"}
+_LOOKS_AHEAD = frozenset({"h264", "hevc"})  # B frames refer to later ones
 _RATE = Fraction(1, 25)
 
 
@@ -64,47 +68,83 @@ def video_frame(image: Image, coding: Coding) -> Image:
     padded = cv2.copyMakeBorder(
         image, top, (height + top) % 2, left, (width + left) % 2, cv2.BORDER_REPLICATE
     )
-    frames, at = _frames(padded, coding.motion)
-    decoded = _decoded(frames, coding)[at].to_ndarray(format="rgb24")
+    shown = _converters.to_yuv(av.VideoFrame.from_ndarray(padded, format="rgb24"))
+    frames, at = _frames(shown, coding)
+    decoded = _converters.to_rgb(_decoded(frames, at, coding)).to_ndarray()
     return np.asarray(decoded[top : top + height, left : left + width], np.uint8)
 
 
-def _frames(image: Image, motion: Motion | None) -> tuple[list[Image], int]:
-    """Return the frames to code, and the position of the image among them."""
+class _Converters(threading.local):
+    """Colour conversions of one thread, which are set up anew only for another size of image."""
+
+    def __init__(self) -> None:
+        self._to_yuv, self._to_rgb = VideoReformatter(), VideoReformatter()
+
+    def to_yuv(self, frame: av.VideoFrame) -> av.VideoFrame:
+        return self._to_yuv.reformat(frame, format="yuv420p", threads=1)
+
+    def to_rgb(self, frame: av.VideoFrame) -> av.VideoFrame:
+        return self._to_rgb.reformat(frame, format="rgb24", threads=1)
+
+
+_converters = _Converters()
+
+
+def _frames(shown: av.VideoFrame, coding: Coding) -> tuple[list[av.VideoFrame], int]:
+    """Return the frames to code, and which of them is the image.
+
+    Those after it are left out where no frame refers to a later one.
+    """
+    motion = coding.motion
     if motion is None:
-        return [image], 0
-    return [_moved(image, motion, at - motion.at) for at in range(motion.frames)], motion.at
+        return [shown], 0
+    count = motion.frames if coding.codec in _LOOKS_AHEAD else motion.at + 1
+    planes = np.asarray(shown.to_ndarray(), np.uint8)  # (H + H / 2, W): luma, then both chromas
+    frames = [
+        shown if at == motion.at else _moved(planes, motion, at - motion.at) for at in range(count)
+    ]
+    return frames, motion.at
 
 
-def _moved(image: Image, motion: Motion, steps: int) -> Image:
-    if steps == 0:
-        return image
-    height, width = image.shape[:2]
+def _moved(planes: Image, motion: Motion, steps: int) -> av.VideoFrame:
+    """Return the frame that lies `steps` of the motion after the one of these planes."""
+    width, height = planes.shape[1], planes.shape[0] * 2 // 3
     size = (1.0 + motion.growth) ** steps
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), motion.turn * steps, size)
     matrix[:, 2] += np.multiply(motion.drift, width * steps)
-    return np.asarray(
-        cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101), np.uint8
-    )
+    halved = matrix.copy()  # a chroma pixel c lies at 2 c + 0.5 of luma
+    halved[:, 2] = (matrix[:, :2].sum(axis=1) * 0.5 + matrix[:, 2] - 0.5) / 2
+    moved = np.empty_like(planes)
+    for plane, there in zip(_planes(planes), _planes(moved), strict=True):
+        where = matrix if plane.shape[1] == width else halved
+        cv2.warpAffine(plane, where, plane.shape[::-1], there, borderMode=cv2.BORDER_REFLECT_101)
+    return av.VideoFrame.from_ndarray(moved, format="yuv420p")
 
 
-def _decoded(images: Sequence[Image], coding: Coding) -> list[av.VideoFrame]:
-    """Decode the frames in display order, one for each of `images`."""
+def _planes(yuv: Image) -> tuple[Image, Image, Image]:
+    """Return views of luma (H, W) and chroma (H / 2, W / 2) of planes (H + H / 2, W)."""
+    width, height = yuv.shape[1], yuv.shape[0] * 2 // 3
+    blue, red = yuv[height:].reshape(2, height // 2, width // 2)
+    return yuv[:height], blue, red
+
+
+def _decoded(frames: Sequence[av.VideoFrame], at: int, coding: Coding) -> av.VideoFrame:
+    """Code the frames and decode number `at` of them."""
     encoder = cast(VideoCodecContext, av.CodecContext.create(_ENCODERS[coding.codec], "w"))
-    encoder.height, encoder.width = images[0].shape[:2]
+    encoder.height, encoder.width = frames[0].height, frames[0].width
     encoder.pix_fmt, encoder.time_base = "yuv420p", _RATE
     encoder.options = _options(coding)
     encoder.thread_count = 1  # the result must not depend on the machine
     packets = []
-    for number, image in enumerate(images):
-        frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv420p")
+    for number, frame in enumerate(frames):
         frame.pts = number
         packets += encoder.encode(frame)
     packets += encoder.encode(None)
     decoder = av.CodecContext.create(coding.codec, "r")
     decoder.thread_count = 1
     decoder.extradata = encoder.extradata
-    return [decoded for packet in [*packets, None] for decoded in decoder.decode(packet)]
+    shown = (decoded for packet in [*packets, None] for decoded in decoder.decode(packet))
+    return next(islice(shown, at, None))
 
 
 def _options(coding: Coding) -> dict[str, str]:

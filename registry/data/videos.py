@@ -103,7 +103,8 @@ class VideoCursor:
 
 
 def _upright(frame: VideoFrame) -> NDArray[np.uint8]:
-    image = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
+    # One thread: without a number each frame starts as many as there are processors, and ends them.
+    image = np.asarray(frame.to_ndarray(format="rgb24", threads=1), dtype=np.uint8)
     matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     if matrix is not None:
         image = apply_display_matrix(image, bytes(matrix))

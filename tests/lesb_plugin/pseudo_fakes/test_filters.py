@@ -13,10 +13,11 @@ from lesb_plugin.pseudo_fakes.filters import mix_bands, resized
 from lesb_plugin.pseudo_fakes.geometry import (
     apply_map,
     bend_map,
+    most_alike,
     piecewise_map,
     reshape_map,
-    shape_distance,
     similarity_map,
+    unit_shapes,
     where_to,
 )
 from lesb_plugin.pseudo_fakes.quality import draw_quality
@@ -42,9 +43,18 @@ def test_similarity_is_recovered_exactly() -> None:
     np.testing.assert_allclose(
         similarity(POINTS, moved), np.column_stack([linear, (5, -7)]), atol=1e-4
     )
-    assert shape_distance(POINTS, moved) < 1e-5
-    stretched = POINTS * np.array([1.3, 1.0], np.float32)
-    assert shape_distance(POINTS, stretched) > 0.02
+
+
+def test_the_most_alike_shape_is_the_one_of_which_a_similarity_leaves_least() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        others = POINTS * rng.uniform(0.5, 2, (8, 1, 2)) + rng.normal(0, 8, (8, *POINTS.shape))
+        left = []
+        for other in others:
+            matrix = similarity(other, POINTS)
+            left.append(((other @ matrix[:, :2].T + matrix[:, 2] - POINTS) ** 2).sum())
+        shapes = unit_shapes(np.stack([*others, POINTS]).astype(np.float32))
+        assert most_alike(shapes[:-1], shapes[-1]) == int(np.argmin(left))
 
 
 def test_similarity_agrees_with_opencv_on_noisy_points() -> None:

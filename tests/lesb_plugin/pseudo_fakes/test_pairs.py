@@ -16,14 +16,8 @@ from lesb_plugin.pseudo_fakes.crop_pair import CropPair
 from lesb_plugin.pseudo_fakes.distort import Image
 from lesb_plugin.pseudo_fakes.drawn_masks import pieces_of
 from lesb_plugin.pseudo_fakes.forgeries import FAMILIES, forge
-from lesb_plugin.pseudo_fakes.pairs import (
-    Batch,
-    Order,
-    PairMaker,
-    batches,
-    load_recipe,
-    own_pairs,
-)
+from lesb_plugin.pseudo_fakes.order import Order
+from lesb_plugin.pseudo_fakes.pairs import Batch, PairMaker, batches, load_recipe, own_pairs
 from lesb_plugin.pseudo_fakes.recipe import Recipe
 from lesb_plugin.pseudo_fakes.view import View, resize_view
 from lesb_plugin.train.step import split_pairs
@@ -137,6 +131,18 @@ def test_quality_is_the_same_for_both_of_a_pair(clean: PairMaker) -> None:
         for index in range(4):
             real, fake = made(pairs, 0, index, "face_alpha").images
             np.testing.assert_array_equal(real, fake)
+
+
+def test_pixels_far_beyond_a_crop_are_not_looked_at_and_change_nothing(
+    clean: PairMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near = [made(plain(clean), 0, index, "face_alpha") for index in range(3)]
+    monkeypatch.setattr("lesb_plugin.pseudo_fakes.pairs._CONTEXT", 10_000)  # the whole image
+    for index, pair in enumerate(near):
+        whole = made(plain(clean), 0, index, "face_alpha")
+        np.testing.assert_array_equal(pair.images, whole.images)
+        np.testing.assert_array_equal(pair.mask, whole.mask)
+        np.testing.assert_allclose(pair.landmarks, whole.landmarks, atol=1e-3)
 
 
 def test_donors_are_other_people(tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import av
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from registry.data import codecs
 from registry.data.codecs import CODECS, Codec, Coding, Motion, missing_encoders, video_frame
 
 Image = NDArray[np.uint8]
@@ -29,6 +31,30 @@ def image() -> Image:
 
 def _error(one: Image, other: Image) -> float:
     return float(np.abs(one.astype(int) - other).mean())
+
+
+@pytest.mark.parametrize("codec", ["mpeg4", "vp9"])
+def test_frames_after_the_one_that_is_shown_change_nothing_without_b_frames(
+    image: Image, codec: Codec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coding = Coding(codec=codec, motion=MOVING)
+    cut = video_frame(image, coding)
+    monkeypatch.setattr(codecs, "_LOOKS_AHEAD", frozenset(CODECS))
+    np.testing.assert_array_equal(cut, video_frame(image, coding))
+
+
+def test_a_frame_moved_in_its_planes_is_the_image_moved() -> None:
+    shades = np.random.default_rng(0).integers(0, 256, (5, 6, 3)).astype(np.float32)
+    even = cv2.GaussianBlur(cv2.resize(shades, (140, 120)), (0, 0), 5).astype(np.uint8)
+    frame = av.VideoFrame.from_ndarray(even, format="rgb24").reformat(format="yuv420p")
+    motion = Motion(frames=3, at=0, drift=(0.03, 0.02), turn=4.0, growth=0.02)
+    moved = codecs._moved(frame.to_ndarray(), motion, 2).to_ndarray(format="rgb24")
+    matrix = cv2.getRotationMatrix2D((70, 60), 8.0, 1.02**2)
+    matrix[:, 2] += np.multiply((0.03, 0.02), 140 * 2)
+    expected = cv2.warpAffine(even, matrix, (140, 120), borderMode=cv2.BORDER_REFLECT_101)
+    inner = (slice(25, -25), slice(25, -25))
+    assert _error(moved[inner], expected[inner]) < 2.5
+    assert _error(even[inner], expected[inner]) > 10
 
 
 @pytest.mark.parametrize("motion", [None, MOVING])
