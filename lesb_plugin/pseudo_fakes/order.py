@@ -1,4 +1,4 @@
-"""Which face is seen when."""
+"""Decide which face is seen when."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Order"]
 
 @dataclass(frozen=True)
 class Order:
-    """Which face is seen when: every epoch a new permutation, cut into steps of `pairs` faces.
+    """The order in which faces are seen: a new permutation per epoch, cut into steps of `pairs`.
 
     The faces left over by an epoch's last whole step are not seen in it.
     """
@@ -26,7 +26,7 @@ class Order:
 
     @property
     def steps(self) -> int:
-        """Per epoch."""
+        """Return the steps per epoch."""
         return max(1, self.faces // self.pairs)
 
     def __len__(self) -> int:
