@@ -313,7 +313,7 @@ def test_a_dry_run_tells_the_frames_and_the_folder_of_its_shard(
     write_data(tmp_path / "data")
     line = ["eval", "--detector", "random", "--dataset", "data", "--chunk", "5", "--quiet"]
     assert main([*line, "--shard", "3/3", "--dry-run"]) == 0
-    told = dict(row.split(maxsplit=1) for row in capsys.readouterr().out.splitlines()[2:] if row)
+    told = dict(row.split(maxsplit=1) for row in capsys.readouterr().out.splitlines()[3:] if row)
     assert told["frames"] == "2"
     assert told["out"] == "runs/random_data_test_shard-3-of-3"
     assert main([*line, "--shard", "3/3"]) == 0
