@@ -161,9 +161,10 @@ def test_nothing_but_the_bias_of_the_last_class_is_moved_and_types_stay(
 ) -> None:
     exact = load_file(weights)
     exact["conv_stem.weight"] = exact["conv_stem.weight"].float() + 1e-6  # float16 cannot hold it
-    save_file(exact, weights)
+    given = tmp_path / "exact.safetensors"  # not over the file that `exact` is still read from
+    save_file(exact, given)
     out = tmp_path / "to.safetensors"
-    judged(shared, backbone=BACKBONE, weights=str(weights), out=str(out), flagged=0.05)
+    judged(shared, backbone=BACKBONE, weights=str(given), out=str(out), flagged=0.05)
     after = load_file(out)
     assert {name: each.dtype for name, each in after.items()} == {
         name: each.dtype for name, each in exact.items()
