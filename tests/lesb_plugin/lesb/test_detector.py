@@ -177,7 +177,7 @@ def test_the_artefact_says_where_it_comes_from(artefact: Path) -> None:
     assert lesb.trained_on == ("drawn",)
     record = lesb.fitted["lesb"]
     assert record["data_fingerprint"] == "drawn"
-    assert record["faces"] == {"train": 16, "val": 6}
+    assert record["faces"] == {"train": 32, "val": 6}
     assert record["shipped_seed"] == 0
     assert record["options"]["rank"] == 16
     assert record["style"]["source"] == 1
