@@ -68,8 +68,9 @@ class UnknownNameError(BenchError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         self.kind, self.name, self.known = kind, name, sorted(known)
         listed = ", ".join(self.known) or "none"
+        also = " and no such file or folder" if kind == "dataset" else ""  # a path is one as well
         super().__init__(
-            f"no {kind} named {name!r};{did_you_mean(name, self.known)} registered: {listed}"
+            f"no {kind} named {name!r}{also};{did_you_mean(name, self.known)} registered: {listed}"
         )
 
     def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, list[str]]]:

@@ -147,5 +147,5 @@ def _sentence(found: Explained) -> str:
     verdict = found.verdict
     if verdict.word is None:
         return verdict.none or found.prediction.error
-    part = f", {verdict.part} stands out" if verdict.part else ""
+    part = f", {verdict.part_stands_out}" if verdict.part else ""
     return f"{verdict.word}: {plain_sentence(verdict, video=found.video)}{part}"

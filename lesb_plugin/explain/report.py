@@ -230,7 +230,7 @@ def _fingerprints(found: Explained, by: Explaining, record: Mapping[str, Any]) -
         "weights": origin["weights"],
         "sha256 of the weights": origin["weights_sha256"],
         "sha256 of the artefact": origin["artefact_sha256"],
-        "crop": f"{crop['name']}, {crop['size']} px, margin {crop['margin']:.1%}",
+        "crop": f"{crop['name']}, {crop['size']} px, margin {100 * crop['margin']:.1f} %",
         "face detector": origin["face_detector"],
         "explainer": origin["explainer"]
         and _with_options(origin["explainer"], origin["explainer_options"]),

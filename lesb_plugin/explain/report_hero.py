@@ -127,7 +127,7 @@ def sentence_of(found: Explained, score: float) -> str:
     compared = plain_sentence(verdict, video=found.video)
     what = "Its mean score is" if found.video else "It scores"
     joint = ";" if found.video else ","
-    doubt = f" Undetermined: {verdict.doubt}." if verdict.doubt else ""
+    doubt = f" No verdict either way: {verdict.doubt}." if verdict.doubt else ""
     passed = " A forgery can pass for real, too." if verdict.word == "AUTHENTIC" else ""
     return f"{changed}{what} {score:.2f} of 1{joint} {compared}.{part}{doubt}{passed}"
 
@@ -136,7 +136,7 @@ def _part(verdict: FileVerdict) -> str:
     """Name the part that stands out, or say that no single one does in a manipulated face."""
     if verdict.part:
         caution = ": a place to look at, not a finding" if verdict.part_caution else ""
-        return f" The {verdict.part} stands out{caution}."
+        return f" The {verdict.part_stands_out}{caution}."
     several = verdict.word == "MANIPULATED" and len(verdict.parts) > 1 and verdict.readable
     return " No single part stands out." if several else ""
 

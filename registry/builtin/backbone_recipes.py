@@ -168,17 +168,17 @@ RECIPES = {
     ),
 }
 _SUMMARIES = {
-    "sbi_effb4": "SBI of DeepfakeBench: its EfficientNet-B4 with SBI's input; needs its weights",
-    "xception": (
+    "sbi_effb4": "EfficientNet-B4 of Self-Blended Images, 380 px; needs its released weights",
+    "xception": "Xception (timm legacy_xception), 256 px; needs a weights file",
+    "dfb_xception": "Xception of DeepfakeBench: aligned crops, 256 px; needs its weights",
+    "dfb_effb4": "EfficientNet-B4 of DeepfakeBench: aligned crops, 256 px; needs its weights",
+    "dfb_sbi_effb4": "SBI of DeepfakeBench: EfficientNet-B4 with SBI's input; needs its weights",
+    "dfb_ucf": (
         "UCF of DeepfakeBench, its detecting branch: aligned crops, 256 px; needs its weights"
     ),
-    "dfb_xception": (
+    "dfb_lsda": (
         "LSDA of DeepfakeBench, its student network: aligned crops, 256 px; needs its weights"
     ),
-    "dfb_effb4": "EfficientNet-B4 of DeepfakeBench: aligned crops, 256 px; needs its weights",
-    "dfb_sbi_effb4": "SBI of DeepfakeBench: its EfficientNet-B4 fed otherwise; needs its weights",
-    "dfb_ucf": "UCF of DeepfakeBench, what detects of it: aligned crops, 256 px; needs its weights",
-    "dfb_lsda": "LSDA of DeepfakeBench, its student: aligned crops, 256 px; needs its weights",
     "dfb_resnet34": "ResNet-34 of DeepfakeBench (CNN-Aug): aligned crops, 256 px; needs weights",
     "dfb_clip_b16": "CLIP ViT-B/16 of DeepfakeBench: aligned crops, 224 px; needs its weights",
     "effort_clip_l14": "Effort on CLIP ViT-L/14: aligned crops, 224 px; needs its weights",

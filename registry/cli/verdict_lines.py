@@ -112,7 +112,7 @@ def _aligned(found: Prediction, name: int, more: Sequence[str]) -> str:
         cells.append(f"{found.score:.2f}")
     if verdict is not None and verdict.word is not None:
         cells.append(f"{plain_sentence(verdict, video=found.video):<{_SENTENCE}}")
-        cells += [f"{verdict.part} stands out"] if verdict.part else []
+        cells += [verdict.part_stands_out] if verdict.part else []
         cells += filter(None, [verdict.looks_changed])
     notes = "; ".join(line_notes(found))
     cells += [f"({notes})"] if notes else []

@@ -251,7 +251,8 @@ def _whole_command(config: ModelSettings, missing: list[_Need], data: list[Absen
     line = ["bench", _command(config), "--detector", named.detector, *named.backbone_flags, *added]
     gone = {(each.flag, each.name) for each in data if not each.needs_root}
     for flag, name in named_data(config):
-        line += [flag, "DATA" if (flag, name) in gone else name]
+        place = "DATA" if flag == "--dataset" else "FACES"
+        line += [flag, place if (flag, name) in gone else name]
     line += [part for each in data if not each.name for part in (each.flag, "FACES")]
     line += ["--data-root", "DIR"] * any(each.needs_root for each in data)
     return shlex.join([*line, *_other_flags(config)])

@@ -164,6 +164,11 @@ class PartRow:
         )
 
 
+def _is_plural(part: str) -> bool:
+    """Say whether a part's name is a plural: of eyes, lips and cheeks, but not of the iris."""
+    return part.endswith("s") and not part.endswith(("ss", "is", "us"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FileVerdict:
     """The verdict on a file that has a score.
@@ -194,6 +199,13 @@ class FileVerdict:
         return None if self.choice is None else self.choice.part
 
     @property
+    def part_stands_out(self) -> str:
+        """Say that the part stands out, `mouth stands out` or `eyes stand out`; "" without one."""
+        if not self.part:
+            return ""
+        return f"{self.part} {'stand' if _is_plural(self.part) else 'stands'} out"
+
+    @property
     def looks_changed(self) -> str:
         """Name the runs of frames that lie above real faces, "" without any.
 
@@ -214,7 +226,7 @@ class FileVerdict:
         manipulated = f"MANIPULATED up to {MANIPULATED_UP_TO:.2f}"
         authentic = f"AUTHENTIC above {AUTHENTIC_ABOVE:.2f}"
         if self.p_run is None:
-            return f"p = {self.p:.2f}: {manipulated}, {authentic}"
+            return f"p = {self.p:.2f} ({manipulated}, {authentic})"
         both = (
             f"p = {self.p_run:.2f} for the highest run ({authentic}), {self.p:.2f} for the clip"
             f" ({manipulated})"
@@ -233,7 +245,8 @@ class FileVerdict:
         """Say what a part that stands out under UNDETERMINED is worth; "" in every other case."""
         if self.word != "UNDETERMINED" or not self.part:
             return ""
-        return f"the {self.part} is a place to look at, not a finding"
+        are = "are" if _is_plural(self.part) else "is"
+        return f"the {self.part} {are} a place to look at, not a finding"
 
     def to_json(self) -> dict[str, Any] | None:
         """Return plain data; None without a verdict."""

@@ -19,7 +19,7 @@ from registry.scoring.chunks import cut
 from registry.scoring.frames import choose_units
 from registry.settings.tasks import EvalConfig, FitConfig
 from registry.tasks.evaluate import find_job, run_folder
-from registry.tasks.fit import artefact_folder
+from registry.tasks.fit import artefact_folder, fittable, options_of
 from registry.tasks.fit_on import fit_config, fits_first
 
 __all__ = ["Plan", "plan_evaluation", "plan_fit"]
@@ -57,6 +57,7 @@ def plan_fit(config: FitConfig) -> Plan:
     plugins = load_plugins()
     chosen = choose(plugins, config)
     check_run(chosen, config, plugins)
+    options_of(fittable(plugins, config.detector), config)
     out = artefact_folder(config)
     train, val = find_splits(config, plugins)
     build_reader(chosen.faces, config)

@@ -25,7 +25,7 @@ from registry.results.fit_report import artefact_in, checked_report, write_repor
 from registry.settings.load import as_yaml, resolve_options
 from registry.settings.tasks import FitConfig
 
-__all__ = ["artefact_folder", "fit", "fit_here"]
+__all__ = ["artefact_folder", "fit", "fit_here", "fittable", "options_of"]
 
 _MARK = "bench-fit"  # in the name of an empty file that is there while a fit is
 
@@ -41,10 +41,10 @@ def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
     """
     config = replace(config or FitConfig(), **settings)
     plugins = load_plugins()
-    spec = _fittable(plugins, config.detector)
+    spec = fittable(plugins, config.detector)
     count = this_rank().count
     if count > 1 and not spec.fit_shares:
-        sharing = (each.name for each in _all_fittable(plugins) if each.fit_shares)
+        sharing = (each.name for each in _allfittable(plugins) if each.fit_shares)
         raise ConfigError(
             f"a fit of detector {spec.name!r} runs in one process, and torchrun has started"
             f" {count}; start it without torchrun (processes can share fits of"
@@ -54,27 +54,33 @@ def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
     return of_first(report)
 
 
-def _all_fittable(plugins: Plugins) -> list[DetectorSpec]:
+def _allfittable(plugins: Plugins) -> list[DetectorSpec]:
     known = plugins.specs("detector").values()
     return [each for each in known if isinstance(each, DetectorSpec) and each.fit is not None]
 
 
-def _fittable(plugins: Plugins, name: str) -> DetectorSpec:
+def fittable(plugins: Plugins, name: str) -> DetectorSpec:
+    """Return the detector of a name; a ConfigError if it has nothing to fit."""
     spec = plugins.get("detector", name)
     if isinstance(spec, DetectorSpec) and spec.fit is not None:
         return spec
-    names = ", ".join(each.name for each in _all_fittable(plugins))
+    names = ", ".join(each.name for each in _allfittable(plugins))
     raise ConfigError(
         f"detector {name!r} has nothing to fit; detectors that can be fitted: {names or 'none'}"
     )
 
 
-def fit_here(spec: DetectorSpec, plugins: Plugins, config: FitConfig) -> FitReport:
-    """Fit in this process, or in all ranks if the detector shares the work."""
-    assert spec.fit is not None  # noqa: S101 - `_fittable` has seen to it
-    options = resolve_options(
+def options_of(spec: DetectorSpec, config: FitConfig) -> Any:
+    """Return the detector's own options for its fit; a ConfigError for a value out of range."""
+    return resolve_options(
         None if spec.fit_options is None else spec.fit_options.load(), config.options
     )
+
+
+def fit_here(spec: DetectorSpec, plugins: Plugins, config: FitConfig) -> FitReport:
+    """Fit in this process, or in all ranks if the detector shares the work."""
+    assert spec.fit is not None  # noqa: S101 - `fittable` has seen to it
+    options = options_of(spec, config)
     chosen = choose(plugins, config)
     with first_goes_first() if spec.fit_shares else nullcontext():
         splits = find_splits(config, plugins)

@@ -19,9 +19,8 @@ from registry.plugins.discovery import Plugins
 from registry.plugins.specs import DetectorSpec
 from registry.ranks import first_goes_first, of_first, this_rank, wait_for_all
 from registry.results.fit_report import artefact_in
-from registry.settings.load import resolve_options
 from registry.settings.tasks import FitConfig, ScoredDataSettings
-from registry.tasks.fit import fit_here
+from registry.tasks.fit import fit_here, options_of
 
 __all__ = ["fit_config", "fit_first", "fits_first"]
 
@@ -93,9 +92,7 @@ def fit_config(config: ScoredDataSettings) -> FitConfig:
 
 def _fit_key(plugins: Plugins, config: FitConfig, spec: DetectorSpec, embedder: Embedder) -> str:
     """Hash everything that determines the result of a fit (sha256)."""
-    options = resolve_options(
-        None if spec.fit_options is None else spec.fit_options.load(), config.options
-    )
+    options = options_of(spec, config)
     train, val = find_splits(config, plugins)
     parts = [
         spec.name,

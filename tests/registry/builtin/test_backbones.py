@@ -16,6 +16,7 @@ from torch import nn
 from registry.backbones.checkpoint import state_sha256
 from registry.backbones.timm_backbone import TimmBackbone, WeightsOrigin
 from registry.builtin import backbones
+from registry.builtin.backbone_recipes import named_backbones
 from registry.builtin.backbones import build_named, build_timm, timm_members
 from registry.contracts.training import Training
 from registry.contracts.types import CropPolicy, Features
@@ -541,3 +542,19 @@ def test_a_backbone_that_ships_nothing_asks_for_its_file() -> None:
         ConfigError, match=r"backbone 'sbi_effb4' comes without weights; pass FFraw"
     ):
         build_named("sbi_effb4", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("sbi_effb4", "EfficientNet-B4 of Self-Blended Images"),
+        ("xception", "Xception"),
+        ("dfb_xception", "Xception of DeepfakeBench"),
+        ("dfb_ucf", "UCF of DeepfakeBench"),
+        ("dfb_lsda", "LSDA of DeepfakeBench"),
+        ("vit_b16", "ViT-B/16"),
+    ],
+)
+def test_the_list_says_whose_network_a_backbone_is(name: str, words: str) -> None:
+    (summary,) = [each.summary for each in named_backbones() if each.name == name]
+    assert summary.startswith(words)

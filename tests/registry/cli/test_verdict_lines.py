@@ -76,7 +76,7 @@ def test_an_undetermined_answer_gives_its_reason_and_calls_nothing_changed() -> 
     single = prediction(word="UNDETERMINED", p=0.11, p_run=0.11)
     assert "larger" not in verdict_cells(single)[6]
     photo = prediction(word="UNDETERMINED", p=0.08)
-    assert verdict_cells(photo)[6] == "p = 0.08: MANIPULATED up to 0.05, AUTHENTIC above 0.20"
+    assert verdict_cells(photo)[6] == "p = 0.08 (MANIPULATED up to 0.05, AUTHENTIC above 0.20)"
     unlike = prediction(word="UNDETERMINED", p=None, below=None)
     assert verdict_cells(unlike)[6] == "too soft or too sharp to compare with real faces"
     assert verdict_cells(prediction())[6] == ""
@@ -88,3 +88,14 @@ def test_a_part_under_undetermined_comes_with_what_it_is_worth() -> None:
     assert doubtful[4] == "mouth"
     assert doubtful[6].endswith("; the mouth is a place to look at, not a finding")
     assert "place to look" not in verdict_cells(prediction(choice=mouth))[6]
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [("mouth", "mouth stands out"), ("eyes", "eyes stand out"), ("lips", "lips stand out")],
+)
+def test_a_part_stands_out_and_parts_stand_out(part: str, words: str) -> None:
+    verdict = FileVerdict(word="UNDETERMINED", choice=Choice(part=part, text=""))
+    assert verdict.part_stands_out == words
+    is_or_are = "is" if part == "mouth" else "are"
+    assert verdict.part_caution == f"the {part} {is_or_are} a place to look at, not a finding"

@@ -41,6 +41,12 @@ def test_a_path_of_nothing_is_listed_and_a_data_set_that_may_be_there_is_not(
         " --dataset toy --dataset hf:a/b"
     )
     assert lacking(f"folder:{gone}")[2] == f"  2. no such file or folder: {gone}"
+    assert "no dataset named 'nowhere' and no such file or folder;" in lacking("nowhere")[2]
+
+
+def test_what_stands_for_data_that_is_not_there_tells_real_faces_from_labelled_data() -> None:
+    lines = told(EvalConfig(backbone="sbi_effb4", dataset=("no_data",), fit_on=("no_faces",)))
+    assert lines[-1].endswith("--weights FILE --dataset DATA --fit-on FACES")
 
 
 def test_a_registered_set_asks_for_its_folder(tmp_path: Path) -> None:

@@ -55,6 +55,14 @@ def test_a_fit_is_foretold_and_not_made(
     assert "48 real images or videos, 16 to validate on" in capsys.readouterr().out
 
 
+def test_a_value_that_the_fit_would_refuse_is_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = ["fit", "--train", "toy", "--rank", "0", "--quiet", "--dry-run"]
+    assert main([*line, "--backbone", TINY["backbone"], "--weights", "random"]) == 2
+    assert "rank" in capsys.readouterr().err
+
+
 def test_the_data_of_a_fit_before_it_is_looked_for_where_the_run_looks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
