@@ -37,6 +37,8 @@ def images(size: int = 64) -> torch.Tensor:
 )
 def test_the_fine_map_is_the_stage_of_stride_16_of_the_same_pass(arch: str) -> None:
     net = backbone(arch)
+    if not hasattr(net.model, "forward_intermediates"):
+        pytest.skip(f"this version of timm does not give the stages of {arch}")
     found = net.fine_features(images())
     _, stages = net.model.forward_intermediates((images() - 0.5) / 0.25)
     expected = next(each for each in stages if each.shape[-1] == 4)
