@@ -68,8 +68,8 @@ def video_frame(image: Image, coding: Coding) -> Image:
     padded = cv2.copyMakeBorder(
         image, top, (height + top) % 2, left, (width + left) % 2, cv2.BORDER_REPLICATE
     )
-    shown = _converters.to_yuv(av.VideoFrame.from_ndarray(padded, format="rgb24"))
-    frames, at = _frames(shown, coding)
+    still = _converters.to_yuv(av.VideoFrame.from_ndarray(padded, format="rgb24"))
+    frames, at = _frames(still, coding)
     decoded = _converters.to_rgb(_decoded(frames, at, coding)).to_ndarray()
     return np.asarray(decoded[top : top + height, left : left + width], np.uint8)
 
@@ -90,18 +90,18 @@ class _Converters(threading.local):
 _converters = _Converters()
 
 
-def _frames(shown: av.VideoFrame, coding: Coding) -> tuple[list[av.VideoFrame], int]:
+def _frames(still: av.VideoFrame, coding: Coding) -> tuple[list[av.VideoFrame], int]:
     """Return the frames to code, and which of them is the image.
 
     Those after it are left out where no frame refers to a later one.
     """
     motion = coding.motion
     if motion is None:
-        return [shown], 0
+        return [still], 0
     count = motion.frames if coding.codec in _LOOKS_AHEAD else motion.at + 1
-    planes = np.asarray(shown.to_ndarray(), np.uint8)  # (H + H / 2, W): luma, then both chromas
+    planes = np.asarray(still.to_ndarray(), np.uint8)  # (H + H / 2, W): luma, then both chromas
     frames = [
-        shown if at == motion.at else _moved(planes, motion, at - motion.at) for at in range(count)
+        still if at == motion.at else _moved(planes, motion, at - motion.at) for at in range(count)
     ]
     return frames, motion.at
 
@@ -143,8 +143,8 @@ def _decoded(frames: Sequence[av.VideoFrame], at: int, coding: Coding) -> av.Vid
     decoder = av.CodecContext.create(coding.codec, "r")
     decoder.thread_count = 1
     decoder.extradata = encoder.extradata
-    shown = (decoded for packet in [*packets, None] for decoded in decoder.decode(packet))
-    return next(islice(shown, at, None))
+    pictures = (decoded for packet in [*packets, None] for decoded in decoder.decode(packet))
+    return next(islice(pictures, at, None))
 
 
 def _options(coding: Coding) -> dict[str, str]:
