@@ -84,7 +84,8 @@ def test_kind_and_name_pick_the_reader(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_lists_those_registered() -> None:
-    with pytest.raises(UnknownNameError, match=r"'sett'; did you mean 'set'\? registered: set"):
+    told = r"'sett' and no such file or folder; did you mean 'set'\? registered: set"
+    with pytest.raises(UnknownNameError, match=told):
         find_videos("sett", "test", plugins(set=Asked()))
 
 
