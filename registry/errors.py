@@ -63,18 +63,18 @@ class UndefinedMetricError(BenchError):
 
 
 class UnknownNameError(BenchError):
-    """A name that is not registered."""
+    """A name that is not registered; `also` says what else it is not."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        self.kind, self.name, self.known = kind, name, sorted(known)
+    def __init__(self, kind: str, name: str, known: Iterable[str], also: str = "") -> None:
+        self.kind, self.name, self.known, self.also = kind, name, sorted(known), also
         listed = ", ".join(self.known) or "none"
-        also = " and no such file or folder" if kind == "dataset" else ""  # a path is one as well
         super().__init__(
             f"no {kind} named {name!r}{also};{did_you_mean(name, self.known)} registered: {listed}"
         )
 
-    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, list[str]]]:
-        return UnknownNameError, (self.kind, self.name, self.known)  # it crosses processes
+    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, list[str], str]]:
+        # It crosses processes.
+        return UnknownNameError, (self.kind, self.name, self.known, self.also)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

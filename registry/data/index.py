@@ -184,7 +184,8 @@ def resolve_data(name: str, split: str, plugins: Plugins) -> tuple[DatasetSpec, 
     family = name.partition("/")[0] + "/*"
     if name not in specs and family not in specs and _looks_like_a_path(name):
         raise DataError(_missing(path))
-    return plugins.get("dataset", name), DatasetRequest(name=name, root=None, split=split)
+    spec = plugins.get("dataset", name, also=" and no such file or folder")
+    return spec, DatasetRequest(name=name, root=None, split=split)
 
 
 def _check(videos: Sequence[Video], spec: DatasetSpec) -> None:

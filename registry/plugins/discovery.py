@@ -98,15 +98,18 @@ class Plugins:
             if len(found) > 1
         )
 
-    def get(self, kind: str, name: str) -> Any:
-        """Return the record of a name, or of its family: `timm/*` for `timm/resnet18`."""
+    def get(self, kind: str, name: str, also: str = "") -> Any:
+        """Return the record of a name, or of its family: `timm/*` for `timm/resnet18`.
+
+        `also` is said of a name that is not registered: what else it could have been, and is not.
+        """
         specs = self.specs(kind)
         family = name.partition("/")[0] + "/*"
         if name in specs:
             return specs[name]
         if "/" in name and family in specs:
             return specs[family]
-        error = UnknownNameError(kind.replace("_", " "), name, specs)
+        error = UnknownNameError(kind.replace("_", " "), name, specs, also)
         if self.failures:
             failed = ", ".join(sorted({failure.plugin for failure in self.failures}))
             error.add_note(f"plugins with failures: {failed}; run `bench plugins` for the reasons")

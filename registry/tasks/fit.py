@@ -44,7 +44,7 @@ def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
     spec = fittable(plugins, config.detector)
     count = this_rank().count
     if count > 1 and not spec.fit_shares:
-        sharing = (each.name for each in _allfittable(plugins) if each.fit_shares)
+        sharing = (each.name for each in _all_fittable(plugins) if each.fit_shares)
         raise ConfigError(
             f"a fit of detector {spec.name!r} runs in one process, and torchrun has started"
             f" {count}; start it without torchrun (processes can share fits of"
@@ -54,7 +54,7 @@ def fit(config: FitConfig | None = None, /, **settings: Any) -> FitReport:
     return of_first(report)
 
 
-def _allfittable(plugins: Plugins) -> list[DetectorSpec]:
+def _all_fittable(plugins: Plugins) -> list[DetectorSpec]:
     known = plugins.specs("detector").values()
     return [each for each in known if isinstance(each, DetectorSpec) and each.fit is not None]
 
@@ -64,7 +64,7 @@ def fittable(plugins: Plugins, name: str) -> DetectorSpec:
     spec = plugins.get("detector", name)
     if isinstance(spec, DetectorSpec) and spec.fit is not None:
         return spec
-    names = ", ".join(each.name for each in _allfittable(plugins))
+    names = ", ".join(each.name for each in _all_fittable(plugins))
     raise ConfigError(
         f"detector {name!r} has nothing to fit; detectors that can be fitted: {names or 'none'}"
     )

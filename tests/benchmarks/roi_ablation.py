@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from lesb_plugin.gep.fit import Contrastive, weights_of
 from lesb_plugin.gep.options import GepFitOptions
@@ -73,7 +72,7 @@ def main() -> None:
 def collect(args: argparse.Namespace) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     spec = load_plugins().get("backbone", args.backbone)
-    backbone = EarlierStage(spec.build(args.backbone, args.weights, 0))
+    backbone = spec.build(args.backbone, args.weights, 0)
     steps: dict[str, Callable[[], list[dict[str, Any]]]] = {
         "manipulated": lambda: rows_of_manipulated(args, backbone),
         "val": lambda: rows_of_fakes(args, backbone, "val", args.val_faces),
@@ -89,31 +88,20 @@ def save(path: Path, rows: list[dict[str, Any]]) -> None:
     np.savez(path, **{name: np.stack([row[name] for row in rows]) for name in rows[0]})
 
 
-class EarlierStage:
-    """An EfficientNet, and what the stage before its last of stride 16 gives."""
-
-    def __init__(self, backbone: Any) -> None:
-        self._backbone = backbone
-        self.earlier = torch.empty(0)
-        backbone.model.blocks[3].register_forward_hook(self._keep)
-
-    def _keep(self, _module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
-        self.earlier = output
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._backbone, name)
-
-
 @torch.inference_mode()
 def seen(
     backbone: Any, images: NDArray[np.uint8], landmarks: NDArray[np.float32]
 ) -> list[dict[str, Any]]:
     """What is kept of each crop."""
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+    outputs: list[torch.Tensor] = []
+    before_last = backbone.model.blocks[3]  # of stride 16, as the last of an EfficientNet's is
+    handle = before_last.register_forward_hook(lambda _m, _i, output: outputs.append(output))
     features = backbone.fine_features(pixels)
+    handle.remove()
     embedding = backbone.embed(features).numpy()
     rows = []
-    last, earlier = features.map.numpy(), backbone.earlier.numpy()
+    last, earlier = features.map.numpy(), outputs[0].numpy()
     fine = last if features.fine is None else features.fine.numpy()
     logit = backbone.head(torch.from_numpy(embedding))
     for i, points in enumerate(landmarks):

@@ -239,19 +239,19 @@ def _holds(other: BoardEntry, row: BoardEntry) -> bool:
 
 def _reported(table: Published, row: PublishedRow, names: Mapping[str, str]) -> BoardEntry:
     seen = {canonical_name(each, names) for each in table.trained_on}
-    cells = {}
+    cells, method = {}, row.name.removesuffix(_OURS)
     for dataset, percent in row.auc.items():
         name = canonical_name(dataset, names)
         domain = UNKNOWN if not seen else IN_DOMAIN if name in seen else "cross-dataset"
         cells[name] = Cell(auc=percent / 100, domain=domain)
     return BoardEntry(
         kind="reported",
-        name=row.name.removesuffix(_OURS),
+        name=method,
         cells=cells,
         level=row.level or table.level,
         protocol=table.protocol,
         source=table.source,
-        detector=row.name.removesuffix(_OURS),
+        detector=method,
         link=row.link or table.link,
         source_link=table.link,
     )

@@ -193,6 +193,16 @@ def test_the_page_opens_from_disk_and_its_console_stays_silent(
     assert dom.count('class="blend"') == (kind in {"photo", "clip"})
 
 
+def dom_after(script: str, page: Path, folder: Path, *flags: str) -> str:
+    """The page once Chromium has run a script in it."""
+    text = page.read_text("utf-8")
+    start = text.index("<meta http-equiv")  # the page's own policy lets no stranger's script run
+    text = text[:start] + text[text.index(">", start) + 1 :]
+    file = folder / "page.html"
+    file.write_text(text.replace("</body>", f"<script>{script}</script></body>"), "utf-8")
+    return chromium(folder, *flags, "--dump-dom", f"file://{file}")[0]
+
+
 @pytest.mark.slow
 @needs_chromium
 def test_the_keyboard_reaches_the_slider_which_fades_all_colours_and_no_photograph(
@@ -208,12 +218,7 @@ def test_the_keyboard_reaches_the_slider_which_fades_all_colours_and_no_photogra
         "const photos = [...document.querySelectorAll('.stage img:first-child')].map(seen);"
         "document.title = JSON.stringify([reached, faded, photos]);"
     )
-    text = pages["photo"].read_text("utf-8")
-    start = text.index("<meta http-equiv")  # the page's own policy lets no stranger's script run
-    text = text[:start] + text[text.index(">", start) + 1 :]
-    file = tmp_path / "page.html"
-    file.write_text(text.replace("</body>", f"<script>{then}</script></body>"), "utf-8")
-    dom, _ = chromium(tmp_path, "--dump-dom", f"file://{file}")
+    dom = dom_after(then, pages["photo"], tmp_path)
     assert '<title>[true,["0.4","0.4"],["1"]]' in dom  # two faces, one photograph
 
 
@@ -230,12 +235,7 @@ def test_picture_verdict_and_slider_are_above_the_fold_and_nothing_is_off_the_sc
         "const wide = document.documentElement.scrollWidth <= innerWidth;"
         "document.title = JSON.stringify([Math.max(...bottoms) < 900, wide]);"
     )
-    text = pages["photo"].read_text("utf-8")
-    start = text.index("<meta http-equiv")
-    text = text[:start] + text[text.index(">", start) + 1 :]
-    file = tmp_path / "page.html"
-    file.write_text(text.replace("</body>", f"<script>{then}</script></body>"), "utf-8")
-    dom, _ = chromium(tmp_path, f"--window-size={width},900", "--dump-dom", f"file://{file}")
+    dom = dom_after(then, pages["photo"], tmp_path, f"--window-size={width},900")
     assert "<title>[true,true]" in dom
 
 
@@ -251,12 +251,7 @@ def test_a_narrow_screen_shows_every_column_of_the_scores_and_a_shade_where_more
         "box.style.width = '380px';"  # of 420: Chromium's own windows are 500 wide or wider
         "document.title = JSON.stringify([box.scrollWidth <= 380, image]);"
     )
-    text = pages["photo"].read_text("utf-8")
-    start = text.index("<meta http-equiv")
-    text = text[:start] + text[text.index(">", start) + 1 :]
-    file = tmp_path / "page.html"
-    file.write_text(text.replace("</body>", f"<script>{then}</script></body>"), "utf-8")
-    dom, _ = chromium(tmp_path, "--window-size=420,900", "--dump-dom", f"file://{file}")
+    dom = dom_after(then, pages["photo"], tmp_path, "--window-size=420,900")
     assert "<title>[true,4]" in dom
 
 
@@ -280,12 +275,7 @@ def test_the_index_is_filtered_by_verdict_and_name_and_sorted_by_a_heading(
         "const sorted = scores.every((each, at) => at === 0 || scores[at - 1] <= each);"
         "document.title = JSON.stringify([all, read, named, sorted]);"
     )
-    text = pages["index"].read_text("utf-8")
-    start = text.index("<meta http-equiv")
-    text = text[:start] + text[text.index(">", start) + 1 :]
-    file = tmp_path / "page.html"
-    file.write_text(text.replace("</body>", f"<script>{then}</script></body>"), "utf-8")
-    dom, _ = chromium(tmp_path, "--dump-dom", f"file://{file}")
+    dom = dom_after(then, pages["index"], tmp_path)
     assert "<title>[3,2,1,true]" in dom
 
 
