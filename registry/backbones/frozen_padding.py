@@ -9,6 +9,8 @@ from timm.layers import Conv2dSame
 from torch import nn
 from torch.nn import functional
 
+from registry.backbones.watching import input_shapes
+
 __all__ = ["FrozenPadding", "freeze_padding", "same_padding"]
 
 
@@ -30,23 +32,12 @@ def freeze_padding(model: nn.Module, size: int) -> None:
     TensorFlow's "same" padding depends on the size of the input where the stride is above 1, and
     efficientnet_pytorch computes it once, for the size that a network is named with.
     """
-    padding: dict[str, tuple[int, int, int, int]] = {}
-    found = {n: layer for n, layer in model.named_modules() if isinstance(layer, Conv2dSame)}
-    hooks = [
-        layer.register_forward_pre_hook(
-            lambda own, inputs, name=name: padding.__setitem__(
-                name, same_padding(own, inputs[0].shape[2:])
-            )
-        )
-        for name, layer in found.items()
-    ]
     with torch.no_grad():
-        model(torch.zeros(1, 3, size, size))
-    for hook in hooks:
-        hook.remove()
-    for name, layer in found.items():
+        shapes = input_shapes(model, lambda: model(torch.zeros(1, 3, size, size)), Conv2dSame)
+    for layer, given in shapes.items():
+        padding = same_padding(cast(Conv2dSame, layer), given[-1][2:])
         layer.__class__ = FrozenPadding  # its weights and its place in the model stay
-        cast(FrozenPadding, layer).frozen = padding[name]
+        cast(FrozenPadding, layer).frozen = padding
 
 
 def same_padding(layer: nn.Conv2d, size: torch.Size) -> tuple[int, int, int, int]:

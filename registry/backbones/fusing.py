@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from registry.backbones.frozen_padding import FrozenPadding, same_padding
-from registry.backbones.watching import agree, followed, replace_layers
+from registry.backbones.watching import agree, followed, input_shapes, replace_layers
 
 __all__ = ["FusedConv", "PaddedKernel", "can_fuse", "fused"]
 
@@ -27,7 +27,6 @@ _ACTIVATIONS: dict[type[nn.Module], tuple[str, list[float]]] = {  # by their nam
     nn.SiLU: ("swish", []),
     nn.Hardswish: ("hardswish", []),
 }
-_Shapes = dict[nn.Module, list[torch.Size]]
 
 
 def can_fuse() -> bool:
@@ -131,13 +130,13 @@ def _fold_padding(model: nn.Module, run: Callable[[], torch.Tensor]) -> None:
 
     `run()` passes images of the size that is to come through the model.
     """
-    shapes = _shapes(model, run, Conv2dSame | FrozenPadding)
+    shapes = input_shapes(model, run, Conv2dSame | FrozenPadding)
     kernels = {conv: _padded(conv, *given) for conv, given in shapes.items() if len(given) == 1}
     replace_layers(model, {conv: each for conv, each in kernels.items() if each is not None})
 
 
 def _padded(conv: nn.Module, shape: torch.Size) -> PaddedKernel | None:
-    assert isinstance(conv, Conv2dSame | FrozenPadding)  # noqa: S101 - as `_shapes` was told
+    assert isinstance(conv, Conv2dSame | FrozenPadding)  # noqa: S101 - as `input_shapes` was told
     side = shape[2:]
     padding = conv.frozen if isinstance(conv, FrozenPadding) else same_padding(conv, side)
     left, right, top, bottom = padding
@@ -154,7 +153,7 @@ def _fuse_activations(model: nn.Module, run: Callable[[], torch.Tensor]) -> torc
     output, pairs = followed(model, run, lambda layer: type(layer) in _ACTIVATIONS)
     after = {conv: layer for conv, layer in pairs if not isinstance(layer, nn.Identity)}
     joined: dict[nn.Module, nn.Module] = {}
-    for conv, shapes in _shapes(model, run, nn.Conv2d).items():
+    for conv, shapes in input_shapes(model, run, nn.Conv2d).items():
         if isinstance(conv, nn.Conv2d) and _is_plain(conv):
             activation = after.get(conv)
             joined[conv] = FusedConv(conv, activation or nn.Identity(), shapes[0])
@@ -169,23 +168,6 @@ def _is_plain(conv: nn.Conv2d) -> bool:
     return type(conv) in (nn.Conv2d, PaddedKernel) and (
         conv.padding_mode == "zeros" and not isinstance(conv.padding, str)
     )
-
-
-def _shapes(model: nn.Module, run: Callable[[], torch.Tensor], kind: Any) -> _Shapes:
-    """Return what shapes (B, C, H, W) of input layers of a kind get while `run()` runs."""
-    shapes: _Shapes = {}
-
-    def before(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        shapes.setdefault(layer, []).append(inputs[0].shape)
-
-    layers = [each for each in model.modules() if isinstance(each, kind)]
-    handles = [each.register_forward_pre_hook(before) for each in layers]
-    try:
-        run()
-    finally:
-        for handle in handles:
-            handle.remove()
-    return shapes
 
 
 def _is_channels_last(weight: torch.Tensor) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["agree", "followed", "replace_layers"]
+__all__ = ["agree", "followed", "input_shapes", "replace_layers"]
 
 # Of the output's norm. Rounding is 1e-6 of it in most networks, a wrong pair makes about 1. Where a
 # network makes more of rounding, its numbers would hang on which form of it is run: its own is.
@@ -56,6 +56,25 @@ def followed(
         if conv is not None and convs.count(conv) == layers.count(layer) == 1
     ]
     return output, pairs
+
+
+def input_shapes(
+    model: nn.Module, run: Callable[[], torch.Tensor], kind: Any
+) -> dict[nn.Module, list[torch.Size]]:
+    """Return what shapes (B, C, H, W) of input layers of a kind get while `run()` runs."""
+    shapes: dict[nn.Module, list[torch.Size]] = {}
+
+    def before(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        shapes.setdefault(layer, []).append(inputs[0].shape)
+
+    layers = [each for each in model.modules() if isinstance(each, kind)]
+    handles = [each.register_forward_pre_hook(before) for each in layers]
+    try:
+        run()
+    finally:
+        for handle in handles:
+            handle.remove()
+    return shapes
 
 
 def replace_layers(model: nn.Module, by: Mapping[nn.Module, nn.Module]) -> None:
