@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import functools
 import os
+import pickle
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ from registry.errors import BenchError
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from torch import Tensor
     from torch.distributed.distributed_c10d import Store
 
 __all__ = [
@@ -113,16 +115,17 @@ def wait_for_all(meanwhile: Callable[[], object] = lambda: None) -> None:
 
 def gather(value: T) -> list[T]:
     """Return what each rank gives, by rank; every rank gets all of it."""
-    rank = this_rank()
-    if rank.count == 1:
+    if this_rank().count == 1:
         return [value]
     import torch.distributed as dist
 
-    found: list[Any] = [None] * rank.count
     wait_for_all()  # a signal ends this wait, and not one for an exchange
     with meeting():
-        dist.all_gather_object(found, value)
-    return found
+        mine, sizes = _packed(value)
+        theirs = [mine.new_empty(len(mine)) for _ in sizes]
+        dist.all_gather(theirs, mine)
+        _wait_until_dropped(mine, *theirs)
+    return _unpacked(theirs, sizes)
 
 
 def gather_at_first(value: T) -> list[T] | None:
@@ -132,24 +135,29 @@ def gather_at_first(value: T) -> list[T] | None:
         return [value]
     import torch.distributed as dist
 
-    found: list[Any] | None = [None] * rank.count if rank.first else None
     wait_for_all()
     with meeting():
-        dist.gather_object(value, found)
-    return found
+        mine, sizes = _packed(value)
+        theirs = [mine.new_empty(len(mine)) for _ in sizes] if rank.first else None
+        dist.gather(mine, theirs)
+        _wait_until_dropped(mine, *(theirs or []))
+    return _unpacked(theirs, sizes) if theirs else None
 
 
 def of_first(value: T) -> T:
     """Return what the first rank gives."""
-    if this_rank().count == 1:
+    rank = this_rank()
+    if rank.count == 1:
         return value
     import torch.distributed as dist
 
-    found: list[Any] = [value]
     wait_for_all()
     with meeting():
-        dist.broadcast_object_list(found)
-    return found[0]  # type: ignore[no-any-return]
+        mine, sizes = _packed(value if rank.first else None)
+        dist.broadcast(mine, src=0)
+        _wait_until_dropped(mine)
+    found: list[T] = _unpacked([mine], sizes)
+    return found[0]
 
 
 def add_up(arrays: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
@@ -166,7 +174,9 @@ def add_up(arrays: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
 
         wait_for_all()
         with meeting():
-            dist.all_reduce(torch.from_numpy(flat))
+            sums = torch.from_numpy(flat)
+            dist.all_reduce(sums)
+            _wait_until_dropped(sums)
     ends = np.cumsum([each.size for each in arrays])
     pieces = np.split(flat, ends[:-1])
     return [piece.reshape(each.shape) for piece, each in zip(pieces, arrays, strict=True)]
@@ -228,6 +238,38 @@ def meeting() -> Iterator[None]:
             " chunks are kept: run the same line again to continue (torchrun"
             " --max-restarts N does so automatically)"
         ) from error
+
+
+def _packed(value: object) -> tuple[Tensor, list[int]]:
+    """Return a value as bytes, as many as the longest of all ranks takes, and what each takes."""
+    import torch
+    import torch.distributed as dist
+
+    rank = this_rank()
+    own = torch.frombuffer(bytearray(pickle.dumps(value)), dtype=torch.uint8)
+    lengths = torch.zeros(rank.count, dtype=torch.int64)
+    lengths[rank.number] = len(own)
+    dist.all_reduce(lengths)
+    _wait_until_dropped(lengths)
+    sizes: list[int] = lengths.tolist()
+    return torch.nn.functional.pad(own, (0, max(sizes) - len(own))), sizes
+
+
+def _unpacked(packed: Sequence[Tensor], sizes: Sequence[int]) -> list[Any]:
+    """Return the values of `packed`, of all ranks or of the first, which are this program's own."""
+    own = (each[:size].numpy().tobytes() for each, size in zip(packed, sizes, strict=False))
+    return [pickle.loads(each) for each in own]  # noqa: S301
+
+
+def _wait_until_dropped(*tensors: Tensor) -> None:
+    """Return when gloo's threads have let go of tensors that were exchanged.
+
+    A thread that drops a tensor last needs the interpreter. In a process that ends it does not get
+    it any more: the process is aborted, or, with torch before 2.14, waits for its thread for ever.
+    torch's own exchanges of objects (`all_gather_object`) leave their tensors to these threads.
+    """
+    while any(each._use_count() > 1 for each in tensors):  # type: ignore[attr-defined]
+        time.sleep(_SHORTEST)
 
 
 @functools.cache
