@@ -175,6 +175,7 @@ def _collect_lfd(context: FitContext, options: LesbFitOptions) -> LocalStatistic
         max_errors=context.max_errors,
         data_fingerprint=context.data_fingerprint,
         quiet=context.quiet,
+        pieces=context.pieces,
     )
 
 
@@ -237,6 +238,7 @@ def _embed(
             workers=context.workers,
             max_errors=context.max_errors,
             quiet=context.quiet,
+            pieces=context.pieces,
         )
 
 

@@ -89,6 +89,13 @@ class VariantDataset(torch.utils.data.Dataset[Variants | Skipped]):
     def items_per_sample(self) -> int:
         return -(-self.variants // MAX_PER_ITEM)
 
+    @property
+    def content(self) -> tuple[object, ...]:
+        """Return what decides the variants, as plain data: equal for equal ones."""
+        keys = [sample.key for sample in self.samples]
+        drawn = [self.regions.to_mapping(), self.psi.config, self.variants, self.seed, self.epoch]
+        return keys, *drawn, repr(self.crop)
+
     def __len__(self) -> int:
         return len(self.samples) * self.items_per_sample
 

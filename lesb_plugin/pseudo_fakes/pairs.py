@@ -69,6 +69,16 @@ class PairMaker(torch.utils.data.Dataset[CropPair | Skipped]):
     seed: int = 0
     shuffled: bool = False
 
+    @property
+    def content(self) -> tuple[object, ...]:
+        """Return what decides the pairs, as plain data: equal for equal ones.
+
+        Which faces could be read is part of it: donors are drawn from them.
+        """
+        faces = [entry.key for entry in self.store.entries]
+        drawn = [self.purpose, self.seed, self.shuffled, self.regions.to_mapping()]
+        return faces, *drawn, repr(self.crop), repr(self.recipe), repr(self.blend)
+
     def __len__(self) -> int:
         return len(self.store)
 
