@@ -73,9 +73,7 @@ def fittable(plugins: Plugins, name: str) -> DetectorSpec:
 
 def options_of(spec: DetectorSpec, config: FitConfig) -> Any:
     """Return the detector's own options for its fit; a ConfigError for a value out of range."""
-    return resolve_options(
-        None if spec.fit_options is None else spec.fit_options.load(), config.options
-    )
+    return resolve_options(spec.fit_options, config.options)
 
 
 def fit_here(spec: DetectorSpec, plugins: Plugins, config: FitConfig) -> FitReport:
