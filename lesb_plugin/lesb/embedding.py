@@ -20,6 +20,7 @@ from lesb_plugin.lfd.variants import Skipped, check_skipped, load_in_order
 from registry import (
     DataError,
     Embedder,
+    FitContext,
     dealt_back,
     gather_at_first,
     shared_progress,
@@ -27,8 +28,9 @@ from registry import (
     this_rank,
 )
 
-__all__ = ["Embedded", "embed_faces", "embed_own"]
+__all__ = ["Embedded", "check_faces", "embed_faces", "embed_own"]
 
+FEWEST = 2  # faces that a split must have
 T = TypeVar("T")
 V = TypeVar("V")
 
@@ -48,6 +50,16 @@ class Embedded:
     skipped: tuple[Skipped, ...]
     examples: tuple[Views, ...]
     sharpness: NDArray[np.float32] | None = None  # (n, 1 + 2 draws), the unchanged face's first
+
+
+def check_faces(detector: str, context: FitContext) -> None:
+    """Raise a DataError if a split has fewer real faces than a fit needs."""
+    if min(len(context.train), len(context.val)) < FEWEST:
+        raise DataError(
+            f"{detector} needs at least {FEWEST} real faces to train on and as many to validate"
+            f" on, got {len(context.train)} and {len(context.val)}; add data with --train"
+            " and --val"
+        )
 
 
 def embed_faces(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesb_plugin.drawing.tensorboard import PICTURED, Board, board_in
-from lesb_plugin.lesb.embedding import embed_own
+from lesb_plugin.lesb.embedding import check_faces, embed_own
 from lesb_plugin.lesb.fitted import head_logits
 from lesb_plugin.lesb.probe import Probe, fit_probe
 from lesb_plugin.lesb.styled import QUALITIES, styled_fakes
@@ -40,14 +40,13 @@ from registry import (
 __all__ = ["ARTEFACT", "encode_fakes", "fit_roi", "model_of"]
 
 ARTEFACT = "artefact.safetensors"
-FEWEST = 2  # faces that a split must have
 
 
 def fit_roi(context: FitContext) -> FitReport:
     """Fit `lesb_roi` on real faces and write its artefact; BenchErrors say what to change."""
     options: RoiFitOptions = context.options or RoiFitOptions()
     regions = region_preset(load_recipe(options.style).regions)
-    _check_faces(context)
+    check_faces("lesb_roi", context)
     with board_in(context.out, wanted=context.tensorboard) as board:
         return _fit(context, options, regions, board)
 
@@ -204,15 +203,6 @@ def _probe(embedder: Embedder, train: Encoded, val: Encoded) -> Probe | None:
         return None
     pairs, val_pairs = ~train.clean, ~val.clean
     return fit_probe(known[pairs], train.fake[pairs], unseen[val_pairs], val.fake[val_pairs])
-
-
-def _check_faces(context: FitContext) -> None:
-    if min(len(context.train), len(context.val)) < FEWEST:
-        raise DataError(
-            f"lesb_roi needs at least {FEWEST} real faces to train on and as many to"
-            f" validate on, got {len(context.train)} and {len(context.val)}; add data with"
-            " --train and --val"
-        )
 
 
 def _skipped(encode: RoiEncoder, item: PartViews) -> Skipped:
