@@ -14,8 +14,8 @@ from lesb_plugin.lesb.fitted import (
     LESB,
     FittedLesb,
     check_detector,
+    embedder_and_artefact,
     face_logits,
-    given,
     head_logits,
     load_fitted,
 )
@@ -118,7 +118,7 @@ def build_lesb(context: DetectorContext) -> LesbDetector:
 
 def build_as(name: str, context: DetectorContext) -> LesbDetector:
     """Return the detector `name`, which scores as LESB does, from an artefact of its own."""
-    embedder, artefact = given(name, context)
+    embedder, artefact = embedder_and_artefact(name, context)
     fitted = load_fitted(artefact, embedder.backbone)
     check_detector(artefact, fitted, name)
     check_precision(artefact, fitted.lfd.provenance["precision"], embedder)

@@ -22,9 +22,9 @@ __all__ = [
     "FittedLesb",
     "ValReals",
     "check_detector",
+    "embedder_and_artefact",
     "face_logits",
     "fitted_for",
-    "given",
     "head_logits",
     "is_fitted_for",
     "load_fitted",
@@ -119,7 +119,7 @@ def is_fitted_for(detector: str, path: Path) -> bool:
     return "lesb" in record and fitted_for(record["lesb"]) == detector
 
 
-def given(detector: str, context: DetectorContext) -> tuple[Embedder, Path]:
+def embedder_and_artefact(detector: str, context: DetectorContext) -> tuple[Embedder, Path]:
     """Return the backbone and the artefact that a detector is built from; a ConfigError without."""
     if context.embedder is None or context.artefact is None:
         missing = "a backbone" if context.embedder is None else "an artefact of `bench fit`"

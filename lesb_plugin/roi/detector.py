@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lesb_plugin.lesb.fitted import face_logits, given
+from lesb_plugin.lesb.fitted import embedder_and_artefact, face_logits
 from lesb_plugin.lfd.artefact import check_precision
 from lesb_plugin.lfd.regions import RegionSet
 from lesb_plugin.roi.encoding import RoiEncoder
@@ -93,7 +93,7 @@ class RoiDetector:
 
 def build_roi(context: DetectorContext) -> RoiDetector:
     """Build `lesb_roi` from its artefact, which must be fitted on this backbone."""
-    embedder, artefact = given(DETECTOR, context)
+    embedder, artefact = embedder_and_artefact(DETECTOR, context)
     fitted = load_fitted(artefact, embedder.backbone)
     check_precision(artefact, fitted.record["precision"], embedder)
     return RoiDetector(embedder, fitted)
