@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol, TextIO, TypeVar
 
 from registry.streams import output, write
 from registry.untrusted import one_line
@@ -18,6 +18,7 @@ __all__ = [
     "byte_count",
     "fit_columns",
     "is_number",
+    "print_plan",
     "print_table",
     "progress",
     "progress_bar",
@@ -26,6 +27,7 @@ __all__ = [
     "say_block",
     "table_text",
     "tell",
+    "terminal_width",
 ]
 
 _GAP = 3  # between two columns
@@ -126,12 +128,26 @@ def tell(text: str) -> None:
     write(text + "\n", sys.stderr)
 
 
+def print_plan(plan: Sequence[tuple[str, str]]) -> None:
+    """Print what a command would do, as `--dry-run` does once every check has passed."""
+    title = "every check passed; nothing was written"
+    print_table(title, ("what would be done", ""), plan)
+
+
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table on standard output: fitted to a terminal, never cut in a file or a pipe."""
+    say_block(table_text(title, header, rows, width=terminal_width()))
+
+
+def terminal_width(stream: TextIO | None = None) -> int | None:
+    """Return the columns of the terminal that a stream, standard output by default, leads to.
+
+    None where it leads to a file or a pipe.
+    """
     from shutil import get_terminal_size
 
-    width = get_terminal_size().columns if output().isatty() else None
-    say_block(table_text(title, header, rows, width=width))
+    stream = output() if stream is None else stream
+    return get_terminal_size().columns if stream.isatty() else None
 
 
 def table_text(

@@ -31,8 +31,13 @@ class BenchError(Exception):
     """Base of all errors that the user can fix; `bench` prints it and exits with code 2.
 
     Each argument is a line. Newlines and control characters in it come from names in data, and
-    are shown as escapes.
+    are shown as escapes. `install` is the command that installs what is missing, where there is
+    one; it is part of the text too.
     """
+
+    def __init__(self, *lines: object, install: str = "") -> None:
+        super().__init__(*lines)
+        self.install = install
 
     def __str__(self) -> str:
         return "\n".join(one_line(str(line)) for line in self.args)

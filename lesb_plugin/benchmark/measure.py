@@ -7,11 +7,10 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 
 from lesb_plugin.benchmark.map_ways import grad_cam, own_maps
 from lesb_plugin.benchmark.options import BenchmarkConfig
-from lesb_plugin.benchmark.rounds import CLOCKS, Timed, Way, in_turn, seconds_of
+from lesb_plugin.benchmark.rounds import CLOCKS, Timed, Way, in_turn
 from lesb_plugin.benchmark.subspace_ways import SubspaceTrial
 from registry import ConfigError, SpeedTrial, progress_bar
 
@@ -99,7 +98,9 @@ def _growth(
     one()
     for step in STEPS:
         frames = least * step
-        seconds = max(seconds_of(partial(trial.evaluate, frames), clock), 1e-9)
+        start = clock()
+        trial.evaluate(frames)
+        seconds = max(clock() - start, 1e-9)
         one()
         yield Growth(frames=frames, seconds=seconds, peak_bytes=_peak())
 

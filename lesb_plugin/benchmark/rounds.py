@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["CLOCKS", "Timed", "Way", "in_turn", "seconds_of"]
+__all__ = ["CLOCKS", "Timed", "Way", "in_turn"]
 
 Way = Callable[[], object]
 CLOCKS: Mapping[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
@@ -36,7 +36,9 @@ def in_turn(
     for _ in range(rounds):
         laps.append([])
         for way in ways.values():
-            laps[-1].append(seconds_of(way, clock))
+            start = clock()
+            way()
+            laps[-1].append(clock() - start)
             after_each()
     times = np.maximum(laps, 1e-9)  # (rounds, ways); a coarse clock may show 0
     seconds = np.median(times, axis=0).tolist()
@@ -44,10 +46,3 @@ def in_turn(
     return {
         name: Timed(spent, ratio) for name, spent, ratio in zip(ways, seconds, ratios, strict=True)
     }
-
-
-def seconds_of(way: Way, clock: Callable[[], float]) -> float:
-    """Return the seconds that one run takes."""
-    start = clock()
-    way()
-    return clock() - start

@@ -48,6 +48,13 @@ class PseudoFakes(torch.utils.data.Dataset[Views | Skipped]):
     seed: int = 0
     epoch: int = 0
 
+    @property
+    def content(self) -> tuple[object, ...]:
+        """Return what decides the pairs, as plain data: equal for equal ones."""
+        keys = [sample.key for sample in self.samples]
+        drawn = [self.draws, self.purpose, self.seed, self.epoch]
+        return keys, *drawn, repr(self.crop), repr(self.style)
+
     def __len__(self) -> int:
         return len(self.samples)
 

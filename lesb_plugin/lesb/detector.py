@@ -14,6 +14,7 @@ from lesb_plugin.lesb.fitted import (
     LESB,
     FittedLesb,
     check_detector,
+    embedder_and_artefact,
     face_logits,
     head_logits,
     load_fitted,
@@ -23,7 +24,7 @@ from lesb_plugin.lesb.heads import fold
 from lesb_plugin.lesb.options import LesbOptions
 from lesb_plugin.lfd.artefact import check_precision
 from lesb_plugin.lfd.regions import RegionSet
-from registry import ConfigError, Crop, DetectorContext, Embedder, Scores
+from registry import Crop, DetectorContext, Embedder, Scores
 
 __all__ = ["NAME", "LesbDetector", "build_as", "build_lesb"]
 
@@ -117,10 +118,8 @@ def build_lesb(context: DetectorContext) -> LesbDetector:
 
 def build_as(name: str, context: DetectorContext) -> LesbDetector:
     """Return the detector `name`, which scores as LESB does, from an artefact of its own."""
-    if context.embedder is None or context.artefact is None:
-        missing = "a backbone" if context.embedder is None else "an artefact of `bench fit`"
-        raise ConfigError(f"detector {name!r} needs {missing}")
-    fitted = load_fitted(context.artefact, context.embedder.backbone)
-    check_detector(context.artefact, fitted, name)
-    check_precision(context.artefact, fitted.lfd.provenance["precision"], context.embedder)
-    return LesbDetector(context.embedder, fitted, context.options or LesbOptions())
+    embedder, artefact = embedder_and_artefact(name, context)
+    fitted = load_fitted(artefact, embedder.backbone)
+    check_detector(artefact, fitted, name)
+    check_precision(artefact, fitted.lfd.provenance["precision"], embedder)
+    return LesbDetector(embedder, fitted, context.options or LesbOptions())

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from torch.utils.data import Subset
+from torch.utils.data import Dataset, Subset
 
 from lesb_plugin.drawing.tensorboard import PICTURED
 from lesb_plugin.lesb.dataset import PseudoFakes, Views
 from lesb_plugin.lesb.styled import StyledFakes
+from lesb_plugin.lfd.pieces import Pieces, piece_folder
 from lesb_plugin.lfd.variants import Skipped, check_skipped, load_in_order
 from registry import (
     DataError,
     Embedder,
+    FitContext,
     dealt_back,
     gather_at_first,
     shared_progress,
@@ -23,7 +28,11 @@ from registry import (
     this_rank,
 )
 
-__all__ = ["Embedded", "embed_faces"]
+__all__ = ["Embedded", "check_faces", "embed_faces", "embed_own"]
+
+FEWEST = 2  # faces that a split must have
+T = TypeVar("T")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +52,16 @@ class Embedded:
     sharpness: NDArray[np.float32] | None = None  # (n, 1 + 2 draws), the unchanged face's first
 
 
+def check_faces(detector: str, context: FitContext) -> None:
+    """Raise a DataError if a split has fewer real faces than a fit needs."""
+    if min(len(context.train), len(context.val)) < FEWEST:
+        raise DataError(
+            f"{detector} needs at least {FEWEST} real faces to train on and as many to validate"
+            f" on, got {len(context.train)} and {len(context.val)}; add data with --train"
+            " and --val"
+        )
+
+
 def embed_faces(
     embedder: Embedder,
     dataset: PseudoFakes | StyledFakes,
@@ -50,26 +69,60 @@ def embed_faces(
     workers: int,
     max_errors: float,
     quiet: bool,
+    pieces: Path | None = None,
 ) -> Embedded | None:
     """Embed every face of `dataset` and its pairs; more failures than `max_errors` is a DataError.
 
     `max_errors` is a share of the faces below 1, else a count. Of several ranks each embeds its own
-    faces; the first gets all of them, the others None.
+    faces; the first gets all of them, the others None. Finished faces are stored below `pieces`.
     """
-    mine = Subset(dataset, this_rank().share(range(len(dataset))))
-    items = load_in_order(mine, workers)
-    label = f"pseudo-fakes ({dataset.purpose})"
-    found: list[_Face | Skipped] = []
-    faults: list[Skipped] = []
-    for item in shared_progress(items, label, total=len(dataset), unit="face", quiet=quiet):
-        if isinstance(item, Skipped):
-            faults.append(item)
-            check_skipped(faults, len(dataset), max_errors)
-            found.append(item)
-        else:
-            found.append(_face(embedder, item, example=len(found) - len(faults) < PICTURED))
+    found = embed_own(
+        dataset,
+        len(dataset),
+        partial(_face, embedder),
+        Pieces(piece_folder(pieces, "pairs", *dataset.content), _Face, Views),
+        split=dataset.purpose,
+        workers=workers,
+        max_errors=max_errors,
+        quiet=quiet,
+    )
     every = gather_at_first(found)
     return None if every is None else _joined(dealt_back(every), dataset, max_errors)
+
+
+def embed_own(
+    dataset: Dataset[V | Skipped],
+    total: int,
+    embed: Callable[[V, bool], T | Skipped],
+    pieces: Pieces[T],
+    *,
+    split: str,
+    workers: int,
+    max_errors: float,
+    quiet: bool,
+) -> list[T | Skipped]:
+    """Embed this rank's own ones of the `total` faces of `dataset`, save those of `pieces`.
+
+    `embed` is also told whether the face is one of the first few, which are pictured. More
+    failures than `max_errors` is a DataError.
+    """
+    found, faults = list[T | Skipped](), list[Skipped]()
+    mine = this_rank().share(range(total))
+
+    def compute(places: Sequence[int]) -> Iterator[T | Skipped]:
+        own = Subset(dataset, [mine[at] for at in places])
+        for item in load_in_order(own, workers):
+            pictured = len(found) - len(faults) < PICTURED
+            yield item if isinstance(item, Skipped) else embed(item, pictured)
+
+    items = pieces.each(len(mine), compute)
+    label = f"pseudo-fakes ({split})"
+    for item in shared_progress(items, label, total=total, unit="face", quiet=quiet):
+        found.append(item)
+        if isinstance(item, Skipped):
+            faults.append(item)
+            check_skipped(faults, total, max_errors)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +130,18 @@ class _Face:
     """`embeddings` (1 + 2 draws, d) and `sharpness` (1 + 2 draws,), the unchanged face's first."""
 
     embeddings: NDArray[np.float32]
-    sharpness: list[float]
+    sharpness: NDArray[np.float64]
     families: tuple[str, ...]
     example: Views | None
 
 
-def _face(embedder: Embedder, views: Views, *, example: bool) -> _Face:
+def _face(embedder: Embedder, views: Views, example: bool) -> _Face:
     few = None
     if example:
         few = replace(views, pairs=views.pairs[:1].copy(), families=views.families[:1])
     return _Face(
         embeddings=_embed(embedder, views),
-        sharpness=[sharpness(image) for image in _images(views)],
+        sharpness=np.array([sharpness(image) for image in _images(views)]),
         families=views.families,
         example=few,
     )

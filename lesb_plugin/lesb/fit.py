@@ -13,7 +13,7 @@ from lesb_plugin.drawing.tensorboard import Board, board_in
 from lesb_plugin.lesb.board import show_fit, show_pairs, show_subspaces, show_variants
 from lesb_plugin.lesb.dataset import PseudoFakes
 from lesb_plugin.lesb.detector import LesbDetector
-from lesb_plugin.lesb.embedding import Embedded, embed_faces
+from lesb_plugin.lesb.embedding import Embedded, check_faces, embed_faces
 from lesb_plugin.lesb.findings import findings
 from lesb_plugin.lesb.fitted import LESB, FittedLesb, ValReals, head_logits
 from lesb_plugin.lesb.heads import HeadRecipe, Heads, auc
@@ -33,7 +33,6 @@ from lesb_plugin.pseudo_fakes.blend_style import load_style
 from lesb_plugin.pseudo_fakes.pairs import load_recipe
 from registry import (
     ConfigError,
-    DataError,
     Embedder,
     FitContext,
     FitReport,
@@ -44,7 +43,6 @@ from registry import (
 __all__ = ["ARTEFACT", "fit_as", "fit_lesb"]
 
 ARTEFACT = "artefact.safetensors"
-FEWEST = 2  # faces that a split must have
 
 
 def fit_lesb(context: FitContext) -> FitReport:
@@ -143,21 +141,12 @@ def _check(context: FitContext, options: LesbFitOptions) -> Style:
                 f" {options.style} brings its own (its key 'blend'); omit one of the two"
             )
     style = load_style(options.blend)
-    _check_faces(context)
+    check_faces("LESB", context)
     return style
 
 
 def _ranks(options: LesbFitOptions) -> tuple[int, ...]:
     return options.ranks or (options.rank,)
-
-
-def _check_faces(context: FitContext) -> None:
-    if min(len(context.train), len(context.val)) < FEWEST:
-        raise DataError(
-            f"LESB needs at least {FEWEST} real faces to train on and as many to validate"
-            f" on, got {len(context.train)} and {len(context.val)}; add data with --train"
-            " and --val"
-        )
 
 
 def _collect_lfd(context: FitContext, options: LesbFitOptions) -> LocalStatistics:
@@ -175,6 +164,7 @@ def _collect_lfd(context: FitContext, options: LesbFitOptions) -> LocalStatistic
         max_errors=context.max_errors,
         data_fingerprint=context.data_fingerprint,
         quiet=context.quiet,
+        pieces=context.pieces,
     )
 
 
@@ -237,6 +227,7 @@ def _embed(
             workers=context.workers,
             max_errors=context.max_errors,
             quiet=context.quiet,
+            pieces=context.pieces,
         )
 
 

@@ -15,13 +15,14 @@ from lesb_plugin.lesb.fusion import FUSIONS, fuse
 from lesb_plugin.lesb.heads import Heads
 from lesb_plugin.lesb.probe import Probe
 from lesb_plugin.lfd.artefact import Lfd, check_matches, load, save
-from registry import Backbone, DataError, Embedder, reading
+from registry import Backbone, ConfigError, DataError, DetectorContext, Embedder, reading
 
 __all__ = [
     "LESB",
     "FittedLesb",
     "ValReals",
     "check_detector",
+    "embedder_and_artefact",
     "face_logits",
     "fitted_for",
     "head_logits",
@@ -116,6 +117,14 @@ def is_fitted_for(detector: str, path: Path) -> bool:
     """
     record = load(path)[1]
     return "lesb" in record and fitted_for(record["lesb"]) == detector
+
+
+def embedder_and_artefact(detector: str, context: DetectorContext) -> tuple[Embedder, Path]:
+    """Return the backbone and the artefact that a detector is built from; a ConfigError without."""
+    if context.embedder is None or context.artefact is None:
+        missing = "a backbone" if context.embedder is None else "an artefact of `bench fit`"
+        raise ConfigError(f"detector {detector!r} needs {missing}")
+    return context.embedder, context.artefact
 
 
 def check_detector(path: Path, fitted: FittedLesb, detector: str) -> None:

@@ -47,6 +47,12 @@ class StyledFakes(torch.utils.data.Dataset[Views | Skipped]):
     def purpose(self) -> str:
         return self.maker.purpose
 
+    @property
+    def content(self) -> tuple[object, ...]:
+        """Return what decides the pairs, as plain data: equal for equal ones."""
+        keys = [sample.key for sample in self.samples]
+        return keys, self.draws, *self.maker.content
+
     def __len__(self) -> int:
         return len(self.samples)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import platform
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -135,12 +136,14 @@ def collect_lfd(
     max_errors: float = 0.05,
     data_fingerprint: str = "",
     quiet: bool = False,
+    pieces: Path | None = None,
 ) -> LocalStatistics:
     """Return statistics of all parts from N = min(images, available) faces with M variants each.
 
     More faces than `images`: a seeded choice. Faces that cannot be used are skipped and listed in
     the result; more of them than `max_errors` (a share below 1, else a count) is a DataError. One
-    of `ranks` that N and M cannot support is a ConfigError, before anything is computed.
+    of `ranks` that N and M cannot support is a ConfigError, before anything is computed. Finished
+    faces are stored below `pieces`, and found there by a fit that follows a killed one.
     """
     chosen = _choose(samples, images, seed)
     for rank in ranks:
@@ -153,6 +156,7 @@ def collect_lfd(
         workers=workers,
         max_errors=max_errors,
         quiet=quiet,
+        pieces=pieces,
     )
     settings = {
         "reference": reference,

@@ -6,10 +6,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lesb_plugin.lfd.pieces import Pieces, piece_folder
 from lesb_plugin.lfd.subspace import Reference, Scatter
 from lesb_plugin.lfd.variants import (
     Skipped,
@@ -93,15 +95,23 @@ def collect(
     workers: int,
     max_errors: float,
     quiet: bool,
+    pieces: Path | None = None,
 ) -> Statistics:
     """Embed every face of `dataset` and its variants once, for all parts at the same time.
 
-    Of several ranks each embeds its own faces, and all get the statistics of all of them.
+    Of several ranks each embeds its own faces, and all get the statistics of all of them. Finished
+    faces are stored below `pieces`.
     """
     found = Statistics(embedder.backbone.dim, dataset.regions.names, reference)
     count = len(dataset.samples)
     mine = [dataset.samples[at] for at in this_rank().share(range(count))]
-    faces = _faces(embedder, replace(dataset, samples=mine), workers, found.clock)
+
+    def compute(places: Sequence[int]) -> Iterator[_FaceVariants | Skipped]:
+        few = replace(dataset, samples=[mine[at] for at in places])
+        return _faces(embedder, few, workers, found.clock)
+
+    folder = piece_folder(pieces, "LFD", *dataset.content)
+    faces = Pieces(folder, _FaceVariants).each(len(mine), compute)
     with found.clock.measure("total"):
         for face in shared_progress(faces, "LFD", total=count, unit="face", quiet=quiet):
             if isinstance(face, Skipped):

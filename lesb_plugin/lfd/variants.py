@@ -22,9 +22,11 @@ __all__ = [
     "Skipped",
     "VariantDataset",
     "Variants",
+    "as_it_is",
     "check_skipped",
     "load_in_order",
     "stable_int",
+    "worker_context",
 ]
 
 T = TypeVar("T")
@@ -89,6 +91,13 @@ class VariantDataset(torch.utils.data.Dataset[Variants | Skipped]):
     def items_per_sample(self) -> int:
         return -(-self.variants // MAX_PER_ITEM)
 
+    @property
+    def content(self) -> tuple[object, ...]:
+        """Return what decides the variants, as plain data: equal for equal ones."""
+        keys = [sample.key for sample in self.samples]
+        drawn = [self.regions.to_mapping(), self.psi.config, self.variants, self.seed, self.epoch]
+        return keys, *drawn, repr(self.crop)
+
     def __len__(self) -> int:
         return len(self.samples) * self.items_per_sample
 
@@ -140,15 +149,15 @@ def load_in_order(dataset: torch.utils.data.Dataset[T], workers: int) -> Iterato
         dataset,
         batch_size=None,
         num_workers=workers,
-        collate_fn=_as_it_is,
+        collate_fn=as_it_is,
         worker_init_fn=_prepare_worker,
         prefetch_factor=1 if workers else None,
-        multiprocessing_context=_start_method() if workers else None,
+        multiprocessing_context=worker_context(__name__, "albumentations") if workers else None,
     )
 
 
-def _start_method() -> Any:
-    """Fork workers from a server process with the needed modules loaded, not from this process.
+def worker_context(*modules: str) -> Any:
+    """Fork workers from a server process with `modules` loaded, not from this process.
 
     torch and OpenCV run threads here by now, and a forked child may wait forever for locks that
     they held; starting from nothing costs seconds for every worker.
@@ -156,11 +165,12 @@ def _start_method() -> Any:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "albumentations"])
+    context.set_forkserver_preload([*modules])
     return context
 
 
-def _as_it_is(item: Any) -> Any:
+def as_it_is(item: T) -> T:
+    """Return the item: what a loader without batches should do with it."""
     return item
 
 

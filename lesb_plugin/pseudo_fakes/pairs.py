@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from lesb_plugin.lfd.part_grid import FINENESS, fine_masks
 from lesb_plugin.lfd.presets import region_preset
 from lesb_plugin.lfd.regions import RegionSet
-from lesb_plugin.lfd.variants import Skipped, stable_int
+from lesb_plugin.lfd.variants import Skipped, as_it_is, stable_int, worker_context
 from lesb_plugin.pseudo_fakes.blend import Style
 from lesb_plugin.pseudo_fakes.blend_style import load_style
 from lesb_plugin.pseudo_fakes.crop_pair import CropPair
@@ -68,6 +67,16 @@ class PairMaker(torch.utils.data.Dataset[CropPair | Skipped]):
     purpose: str
     seed: int = 0
     shuffled: bool = False
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """Return what decides the pairs, as plain data: equal for equal ones.
+
+        Which faces could be read is part of it: donors are drawn from them.
+        """
+        faces = [entry.key for entry in self.store.entries]
+        drawn = [self.purpose, self.seed, self.shuffled, self.regions.to_mapping()]
+        return faces, *drawn, repr(self.crop), repr(self.recipe), repr(self.blend)
 
     def __len__(self) -> int:
         return len(self.store)
@@ -280,10 +289,10 @@ def batches(
         sampler=_Sampler(order),
         batch_size=None,
         num_workers=workers,
-        collate_fn=_as_it_is,
+        collate_fn=as_it_is,
         worker_init_fn=_quiet_worker,
         prefetch_factor=2 if workers else None,
-        multiprocessing_context=_start_method() if workers else None,
+        multiprocessing_context=worker_context(__name__) if workers else None,
     )
 
 
@@ -293,19 +302,6 @@ class _Sampler(torch.utils.data.Sampler[Any]):
 
     def __iter__(self) -> Iterator[Any]:
         return self._order
-
-
-def _start_method() -> Any:
-    """Start workers from a server process with this module loaded, never by forking threads."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    return context
-
-
-def _as_it_is(item: Any) -> Any:
-    return item
 
 
 def _quiet_worker(_worker: int) -> None:

@@ -54,6 +54,11 @@ class PartFakes(torch.utils.data.Dataset[PartViews | Skipped]):
     def purpose(self) -> str:
         return self.fakes.purpose
 
+    @property
+    def content(self) -> tuple[object, ...]:
+        """Return what decides the pairs and their labels, as plain data: equal for equal ones."""
+        return self.regions.to_mapping(), *self.fakes.content
+
     def __len__(self) -> int:
         return len(self.fakes)
 

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lesb_plugin.lesb.fitted import face_logits
+from lesb_plugin.lesb.fitted import embedder_and_artefact, face_logits
 from lesb_plugin.lfd.artefact import check_precision
 from lesb_plugin.lfd.regions import RegionSet
 from lesb_plugin.roi.encoding import RoiEncoder
 from lesb_plugin.roi.fitted import FittedRoi, load_fitted
-from registry import ConfigError, Crop, DataError, DetectorContext, Embedder, Scores
+from registry import Crop, DataError, DetectorContext, Embedder, Scores
 
 __all__ = ["DETECTOR", "RoiDetector", "build_roi"]
 
@@ -93,12 +93,10 @@ class RoiDetector:
 
 def build_roi(context: DetectorContext) -> RoiDetector:
     """Build `lesb_roi` from its artefact, which must be fitted on this backbone."""
-    if context.embedder is None or context.artefact is None:
-        missing = "a backbone" if context.embedder is None else "an artefact of `bench fit`"
-        raise ConfigError(f"detector {DETECTOR!r} needs {missing}")
-    fitted = load_fitted(context.artefact, context.embedder.backbone)
-    check_precision(context.artefact, fitted.record["precision"], context.embedder)
-    return RoiDetector(context.embedder, fitted)
+    embedder, artefact = embedder_and_artefact(DETECTOR, context)
+    fitted = load_fitted(artefact, embedder.backbone)
+    check_precision(artefact, fitted.record["precision"], embedder)
+    return RoiDetector(embedder, fitted)
 
 
 def _landmarks(crop: Crop) -> NDArray[np.float32]:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from torch.utils.data import Subset
 
 from lesb_plugin.drawing.tensorboard import PICTURED, Board, board_in
+from lesb_plugin.lesb.embedding import check_faces, embed_own
 from lesb_plugin.lesb.fitted import head_logits
 from lesb_plugin.lesb.probe import Probe, fit_probe
 from lesb_plugin.lesb.styled import QUALITIES, styled_fakes
+from lesb_plugin.lfd.pieces import Pieces, piece_folder
 from lesb_plugin.lfd.presets import region_preset
 from lesb_plugin.lfd.regions import RegionSet
-from lesb_plugin.lfd.variants import Skipped, check_skipped, load_in_order
+from lesb_plugin.lfd.variants import Skipped, check_skipped
 from lesb_plugin.pseudo_fakes.pairs import load_recipe
 from lesb_plugin.roi.board import show_faces, show_fit, show_parts
 from lesb_plugin.roi.calibration import choose_fusion, fit_calibration
 from lesb_plugin.roi.dataset import PartFakes, PartViews
-from lesb_plugin.roi.encoding import Encoded, RoiEncoder, global_embedding, part_features
+from lesb_plugin.roi.encoding import FEATURES, Encoded, RoiEncoder, global_embedding, part_features
 from lesb_plugin.roi.fitted import FittedRoi, RoiModel
 from lesb_plugin.roi.heads import Examples, PartRecipe, train_part_heads
 from lesb_plugin.roi.options import RoiFitOptions
@@ -32,22 +34,19 @@ from registry import (
     dealt_back,
     gather_at_first,
     scratch_folder,
-    shared_progress,
     sharpness,
-    this_rank,
 )
 
 __all__ = ["ARTEFACT", "encode_fakes", "fit_roi", "model_of"]
 
 ARTEFACT = "artefact.safetensors"
-FEWEST = 2  # faces that a split must have
 
 
 def fit_roi(context: FitContext) -> FitReport:
     """Fit `lesb_roi` on real faces and write its artefact; BenchErrors say what to change."""
     options: RoiFitOptions = context.options or RoiFitOptions()
     regions = region_preset(load_recipe(options.style).regions)
-    _check_faces(context)
+    check_faces("lesb_roi", context)
     with board_in(context.out, wanted=context.tensorboard) as board:
         return _fit(context, options, regions, board)
 
@@ -84,23 +83,20 @@ def encode_fakes(
 
     Of several ranks each encodes its own faces; the first gets all of them, the others None.
     """
-    encode = RoiEncoder(context.embedder, regions)
-    found: list[_FacePairs | Skipped] = []
-    faults: list[Skipped] = []
-    label = f"pseudo-fakes ({split})"
     with scratch_folder("fit") as scratch:
         fakes = styled_fakes(context, options.style, options.pseudo_fakes, split, scratch)
         dataset = PartFakes(fakes, regions)
-        total = len(dataset)
-        mine = Subset(dataset, this_rank().share(range(total)))
-        items = load_in_order(mine, context.workers)
-        for item in shared_progress(items, label, total=total, unit="face", quiet=context.quiet):
-            first = len(found) - len(faults) < PICTURED
-            face = item if isinstance(item, Skipped) else _face(encode, item, example=first)
-            found.append(face)
-            if isinstance(face, Skipped):
-                faults.append(face)
-                check_skipped(faults, total, context.max_errors)
+        folder = piece_folder(context.pieces, FEATURES, *dataset.content)
+        found = embed_own(
+            dataset,
+            len(dataset),
+            partial(_face, RoiEncoder(context.embedder, regions)),
+            Pieces(folder, _FacePairs, PartViews),
+            split=split,
+            workers=context.workers,
+            max_errors=context.max_errors,
+            quiet=context.quiet,
+        )
     every = gather_at_first(found)
     return None if every is None else _joined(dealt_back(every), split, context.max_errors)
 
@@ -112,15 +108,15 @@ class _FacePairs:
     rows: NDArray[np.float32]
     labels: NDArray[np.float32]
     families: tuple[str, ...]
-    sharpness: list[float]
+    sharpness: NDArray[np.float64]
     example: PartViews | None
 
 
-def _face(encode: RoiEncoder, item: PartViews, *, example: bool) -> _FacePairs | Skipped:
+def _face(encode: RoiEncoder, item: PartViews, example: bool) -> _FacePairs | Skipped:
     rows = encode(item.images, item.landmarks)
     if not np.isfinite(rows).all():
         return _skipped(encode, item)
-    blurs = [sharpness(image) for image in item.images]
+    blurs = np.array([sharpness(image) for image in item.images])
     return _FacePairs(
         rows, item.labels, item.families, blurs, item.first_pair() if example else None
     )
@@ -143,7 +139,7 @@ def _joined(found: list[_FacePairs | Skipped], split: str, max_errors: float) ->
         families=np.array([name for face in faces for name in face.families]),
         skipped=skipped,
         examples=tuple(examples),
-        sharpness=np.array([blur for face in faces for blur in face.sharpness], np.float32),
+        sharpness=np.concatenate([face.sharpness for face in faces]).astype(np.float32),
     )
 
 
@@ -207,15 +203,6 @@ def _probe(embedder: Embedder, train: Encoded, val: Encoded) -> Probe | None:
         return None
     pairs, val_pairs = ~train.clean, ~val.clean
     return fit_probe(known[pairs], train.fake[pairs], unseen[val_pairs], val.fake[val_pairs])
-
-
-def _check_faces(context: FitContext) -> None:
-    if min(len(context.train), len(context.val)) < FEWEST:
-        raise DataError(
-            f"lesb_roi needs at least {FEWEST} real faces to train on and as many to"
-            f" validate on, got {len(context.train)} and {len(context.val)}; add data with"
-            " --train and --val"
-        )
 
 
 def _skipped(encode: RoiEncoder, item: PartViews) -> Skipped:

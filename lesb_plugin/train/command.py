@@ -10,7 +10,7 @@ from registry import (
     add_config_flags,
     add_dry_run_flag,
     given_flags,
-    print_table,
+    print_plan,
     resolve,
     say,
     this_rank,
@@ -46,11 +46,7 @@ def run_train(args: argparse.Namespace) -> int:
     if args.dry_run:
         from lesb_plugin.train.run import plan_training
 
-        print_table(
-            "every check passed; nothing was written",
-            ("what would be done", ""),
-            plan_training(config),
-        )
+        print_plan(plan_training(config))
         return 0
     from lesb_plugin.train.run import train  # loads torch: after what can fail without it
 

@@ -18,7 +18,7 @@ from registry.checks.samples import example_crops, require
 from registry.contracts.detector import DetectorContext, FitContext, FitReport
 from registry.contracts.embedder import Embedder
 from registry.contracts.types import Face
-from registry.plugins.specs import DetectorSpec, Lazy
+from registry.plugins.specs import DetectorSpec
 from registry.results.fit_report import checked_report
 from registry.settings.load import resolve_options
 
@@ -72,7 +72,7 @@ def check_fit(
         embedder=embedder,
         train=[_Drawn(number) for number in range(_TRAIN)],
         val=[_Drawn(number) for number in range(_TRAIN, _TRAIN + _VAL)],
-        options=resolve_options(_loaded(spec.fit_options), options or {}),
+        options=resolve_options(spec.fit_options, options or {}),
         out=folder,
         data_fingerprint="example",
         datasets=("example",),
@@ -85,7 +85,7 @@ def check_fit(
         f"{what} must leave the backbone as it was",
         "other embeddings",
     )
-    defaults = resolve_options(_loaded(spec.options), {})
+    defaults = resolve_options(spec.options, {})
     built = DetectorContext(embedder=embedder, options=defaults, artefact=report.artefact)
     check_detector(spec.build(built), crops)
     return report
@@ -110,7 +110,3 @@ def _check_tables(report: FitReport, what: str) -> None:
         f"{what} must have at most one finding per table",
         f"{found} for {tables}",
     )
-
-
-def _loaded(options: Lazy | None) -> type[Any] | None:
-    return None if options is None else options.load()

@@ -122,7 +122,10 @@ class FitContext:
     """What a detector is fitted on: real faces of the train and val splits, and where to write.
 
     `max_errors` is how many faces may fail to load: a fraction below 1, else a count. With
-    `tensorboard` a fit that has something to show writes it for TensorBoard into `out`.
+    `tensorboard` a fit that has something to show writes it for TensorBoard into `out`. `pieces`
+    is a folder of this fit's own, which may not exist yet, for finished parts of long work: a fit
+    with the same settings and data finds there what a killed one has left. It is removed when the
+    fit ends well; None: nothing is stored.
     """
 
     embedder: Embedder
@@ -137,6 +140,7 @@ class FitContext:
     max_errors: float = 0.05
     quiet: bool = False
     tensorboard: bool = False
+    pieces: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

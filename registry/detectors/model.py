@@ -83,7 +83,7 @@ def build_context(
     """Collect what the chosen detector is built from; `fitted` if it was fitted just now."""
     spec = chosen.detector
     embedder, artefact = _parts(chosen, config, fitted, load)
-    options = resolve_options(None if spec.options is None else spec.options.load(), config.options)
+    options = resolve_options(spec.options, config.options)
     return DetectorContext(embedder=embedder, options=options, artefact=artefact, seed=config.seed)
 
 
@@ -173,7 +173,7 @@ def build_explainer(spec: ExplainerSpec, detector: Detector, options: Mapping[st
     """Build the explainer of a detector's scores; a ConfigError if it cannot explain the
     detector.
     """
-    resolved = resolve_options(None if spec.options is None else spec.options.load(), options)
+    resolved = resolve_options(spec.options, options)
     arguments = (detector,) if resolved is None else (detector, resolved)
     explain: Explain = guarded(f"explainer {spec.name!r}", spec.source, spec.build, *arguments)
     return explain

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from registry.console import progress, say
-from registry.contracts.types import Crop, CropPolicy, Face, Frame, Sample, Video, VideoIndex
+from registry.contracts.types import Crop, CropPolicy, Face, Frame, Video, VideoIndex
 from registry.data.index import find_index, find_videos, select_frames
 from registry.data.options import data_options, resolved_lines
 from registry.errors import ConfigError, DataError, reading
@@ -55,9 +55,9 @@ def find_splits(config: LearningSettings, plugins: Plugins) -> tuple[list[Video]
     return train, val
 
 
-def real_samples(videos: Sequence[Video], reader: FaceReader, split: str) -> list[Sample]:
+def real_samples(videos: Sequence[Video], reader: FaceReader, split: str) -> list[FaceSample]:
     """Return the real faces of `videos`; DataError where there are none."""
-    found: list[Sample] = list(samples(videos, reader))
+    found = samples(videos, reader)
     if not found:
         raise DataError(
             f"the {split} split holds {len(videos)} videos, and none is real (label 0);"

@@ -12,8 +12,6 @@ from registry.results.conformal import QualityClasses
 
 __all__ = ["RealScores"]
 
-_SIMILAR = ", of similar sharpness"  # in the name of a class of quality
-
 Array = NDArray[np.float64]
 
 
@@ -23,6 +21,7 @@ class RealScores:
 
     `name` says from which data; `advice` adds what a reader must know. `sharpness` (n,) is that
     of the images, None where it is not known: then faces of all qualities are compared alike.
+    `narrowed` says that they are of one class of quality.
     """
 
     name: str
@@ -30,6 +29,7 @@ class RealScores:
     parts: Mapping[str, Array]
     advice: str = ""
     sharpness: Array | None = None
+    narrowed: bool = False
 
     def __len__(self) -> int:
         return len(self.fake)
@@ -49,14 +49,15 @@ class RealScores:
             fake=self.fake[chosen],
             parts={name: values[chosen] for name, values in self.parts.items()},
             sharpness=self.sharpness[chosen],
-            name=f"{self.name}{_SIMILAR} ({low:.0f} to {high:.0f})",
+            name=f"{self.name}, of similar sharpness ({low:.0f} to {high:.0f})",
+            narrowed=True,
         )
 
     @property
     def sentence(self) -> str:
         """Say in plain words what scores are compared with."""
         faces = f"{len(self)} real faces ({self.name})"
-        if self.sharpness is not None and _SIMILAR not in self.name:
+        if self.sharpness is not None and not self.narrowed:
             faces = f"those of similar sharpness among {faces}"
         compared = f"Scores are compared with {faces}."
         return f"{compared} {self.advice}".rstrip()

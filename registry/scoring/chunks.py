@@ -31,7 +31,7 @@ from registry.results.predictions import OK, SHARPNESS
 from registry.scoring.cache_limit import CacheBound, mark_used
 from registry.scoring.sealed import cache_sealed, read_sealed, sealed_names, write_sealed
 
-__all__ = ["Chunk", "ChunkStore", "Unit", "Values", "cut", "piece_size"]
+__all__ = ["Chunk", "ChunkStore", "Unit", "Values", "cut", "frame_stamp", "piece_size"]
 
 FORMAT = 1
 _CHEAP = 1 << 20  # bytes of a file that is read for its stamp: about what a frame as PNG has
@@ -56,13 +56,7 @@ class Unit:
         """Return what distinguishes this frame from a changed one; `known` are files already
         checked.
         """
-        stamp: list[str | int] = [self.video.dataset, self.video.id, self.frame.index]
-        for path in (self.frame.path, self.frame.landmarks):
-            if path is not None:
-                if path not in known:
-                    known[path] = content_stamp(path)
-                stamp += [absolute_name(path), *known[path]]
-        return stamp
+        return [self.video.dataset, self.video.id, *frame_stamp(self.frame, known)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +188,17 @@ class ChunkStore:
     def path(self, index: int) -> Path:
         """Return the file of a chunk."""
         return self.folder / f"{index:06d}.npz"
+
+
+def frame_stamp(frame: Frame, known: dict[Path, tuple[str | int, ...]]) -> list[str | int]:
+    """Return a frame's number and its files with what is in them; `known` as in `Unit.stamp`."""
+    stamp: list[str | int] = [frame.index]
+    for path in (frame.path, frame.landmarks):
+        if path is not None:
+            if path not in known:
+                known[path] = content_stamp(path)
+            stamp += [absolute_name(path), *known[path]]
+    return stamp
 
 
 def content_stamp(path: Path) -> tuple[str | int, ...]:

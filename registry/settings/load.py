@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from registry.errors import ConfigError, did_you_mean
 from registry.settings.coerce import build
@@ -18,6 +18,7 @@ from registry.settings.yaml_text import parse_yaml
 T = TypeVar("T")
 
 __all__ = [
+    "Address",
     "as_yaml",
     "config_dir",
     "load_yaml",
@@ -51,10 +52,16 @@ def merge(
     return _overlay(values, flags)
 
 
-def resolve_options(cls: type[T] | None, options: Mapping[str, Any]) -> T | None:
-    """Build a detector's or explainer's options; `cls` is None for one without options."""
-    if cls is not None:
-        return build(cls, options, prefix="options.")
+class Address(Protocol):
+    """Where a class is, as plugins register it."""
+
+    def load(self) -> Any: ...
+
+
+def resolve_options(address: Address | None, options: Mapping[str, Any]) -> Any:
+    """Build a detector's or explainer's options; `address` is None for one without options."""
+    if address is not None:
+        return build(address.load(), options, prefix="options.")
     if options:
         raise ConfigError(f"there are no options to set, got {', '.join(sorted(options))}")
     return None

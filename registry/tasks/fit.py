@@ -24,6 +24,7 @@ from registry.ranks import first_goes_first, of_first, this_rank
 from registry.results.fit_report import artefact_in, checked_report, write_report
 from registry.settings.load import as_yaml, resolve_options
 from registry.settings.tasks import FitConfig
+from registry.tasks.fit_pieces import with_pieces
 
 __all__ = ["artefact_folder", "fit", "fit_here", "fittable", "options_of"]
 
@@ -72,9 +73,7 @@ def fittable(plugins: Plugins, name: str) -> DetectorSpec:
 
 def options_of(spec: DetectorSpec, config: FitConfig) -> Any:
     """Return the detector's own options for its fit; a ConfigError for a value out of range."""
-    return resolve_options(
-        None if spec.fit_options is None else spec.fit_options.load(), config.options
-    )
+    return resolve_options(spec.fit_options, config.options)
 
 
 def fit_here(spec: DetectorSpec, plugins: Plugins, config: FitConfig) -> FitReport:
@@ -86,9 +85,13 @@ def fit_here(spec: DetectorSpec, plugins: Plugins, config: FitConfig) -> FitRepo
         splits = find_splits(config, plugins)
     out, what = artefact_folder(config), f"fit of detector {spec.name!r}"
     if not this_rank().first:
-        return guarded(what, spec.source, spec.fit, _context(config, chosen, splits, options, out))
-    with opened_folder(out), _marked(out):
-        context = _context(config, chosen, splits, options, out)
+        with _context(spec, config, chosen, splits, options, out) as context:
+            return guarded(what, spec.source, spec.fit, context)
+    with (
+        opened_folder(out),
+        _marked(out),
+        _context(spec, config, chosen, splits, options, out) as context,
+    ):
         found = guarded(what, spec.source, spec.fit, context)
         report = checked_report(found, out, f"{what} of package {spec.source or 'unknown'!r}")
         write_text(out / "config.yaml", as_yaml(config))  # of what is there
@@ -96,20 +99,22 @@ def fit_here(spec: DetectorSpec, plugins: Plugins, config: FitConfig) -> FitRepo
     return report
 
 
+@contextmanager
 def _context(
+    spec: DetectorSpec,
     config: FitConfig,
     chosen: Chosen,
     splits: tuple[list[Video], list[Video]],
     options: Any,
     out: Path,
-) -> FitContext:
+) -> Iterator[FitContext]:
     reader = build_reader(chosen.faces, config)
     train, val = (
         real_samples(videos, reader, split)
         for videos, split in zip(splits, ("train", "val"), strict=True)
     )
     videos = [*splits[0], *splits[1]]
-    return FitContext(
+    context = FitContext(
         embedder=build_embedder(chosen, config),
         train=train,
         val=val,
@@ -123,6 +128,8 @@ def _context(
         quiet=config.quiet,
         tensorboard=config.tensorboard and this_rank().first,
     )
+    with with_pieces(spec, context, train, val) as found:
+        yield found
 
 
 def artefact_folder(config: FitConfig) -> Path:

@@ -28,6 +28,7 @@ from registry.faces.crops import crop_face
 from registry.faces.reader import build_reader
 from registry.plugins.chosen import choose_faces
 from registry.plugins.discovery import load_plugins
+from registry.plugins.needs import RANDOM
 from registry.plugins.specs import ExplainerSpec
 from registry.results.audit_summary import PartAudit
 from registry.results.file_scores import Prediction, predictions
@@ -113,7 +114,7 @@ class Predictor:
     def untrained(self) -> bool:
         """Say whether the weights of the backbone are random, so that scores mean nothing."""
         embedder = self._model.embedder
-        return embedder is not None and embedder.backbone.weights == "random"
+        return embedder is not None and embedder.backbone.weights == RANDOM
 
     @cached_property
     def verdicts(self) -> Verdicts:

@@ -53,9 +53,9 @@ class SpeedTrial:
         if len(self.units) < frames:
             raise DataError(f"the data has {len(self.units)} frames, not {frames}; ask for fewer")
 
-    @property
+    @cached_property
     def crops(self) -> list[Crop]:
-        """Return the faces of all frames, read anew."""
+        """Return the faces of all frames, read once."""
         return [crop for each in self._scorer.crops_of(self.units) for crop in _faces(each)]
 
     def evaluate(self, frames: int | None = None) -> Result:

@@ -65,7 +65,7 @@ def prepare_faces(config: RealFaceSettings) -> FaceInputs:
     )
 
 
-def real_faces_of(config: RealFaceSettings, name: str, split: str) -> list[Sample]:
+def real_faces_of(config: RealFaceSettings, name: str, split: str) -> Sequence[Sample]:
     """Find the real faces of one data set's split; BenchErrors say what is wrong."""
     plugins = load_plugins()
     index = find_index(name, split, plugins, data_options(config))

@@ -7,22 +7,20 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from safetensors import safe_open
 
 from registry.results.predictions import PREDICTIONS
 from tests.campaigns.trial import make_data
+from tests.shared.artefacts import unlike
 from tests.shared.drawn_training import BACKBONE
 from tests.shared.ranked import environment
 from tests.shared.torchrun import BENCH, TORCHRUN, run
 
-_SCATTER = 1e-10  # relative; sums of ranks come in another order
 _MODEL = ["--backbone", BACKBONE, "--weights", "random"]
 _FIT = [
     "fit", *_MODEL, "--workers", "0", "--no-tensorboard", "--pseudo-fakes", "2", "--epochs", "2",
@@ -60,30 +58,6 @@ def _succeeded(line: list[str], folder: Path, more: Mapping[str, str]) -> str:
     return done.stdout + done.stderr
 
 
-def tensors(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The arrays of an artefact, and what it says of itself."""
-    with safe_open(path / "artefact.safetensors", "numpy") as file:
-        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        (text,) = file.metadata().values()
-    return arrays, json.loads(text)
-
-
-def differences(one: Any, other: Any, place: str = "") -> Iterator[str]:
-    """Places in two JSON documents that differ by more than the rounding of a sum."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        for name in one.keys() | other.keys():
-            if name not in _OF_THE_MOMENT:
-                yield from differences(one.get(name), other.get(name), f"{place}/{name}")
-    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        for at, pair in enumerate(zip(one, other, strict=True)):
-            yield from differences(*pair, f"{place}[{at}]")
-    elif isinstance(one, float) and isinstance(other, float):
-        if not np.isclose(one, other, rtol=_SCATTER, atol=1e-12):
-            yield f"{place}: {one} and {other}"
-    elif one != other:
-        yield f"{place}: {one} and {other}"
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("detector", "more"), [("lesb", _LESB), ("lesb_roi", [])])
 def test_two_ranks_fit_the_artefact_of_one_process(
@@ -95,14 +69,7 @@ def test_two_ranks_fit_the_artefact_of_one_process(
     printed = ranks(folder, *line, "--out", str(two))
     assert printed.count("artefact: ") == 1
     assert printed.count("pseudo-fakes (train): 100%") == 1
-    (arrays, record), (others, other_record) = tensors(one), tensors(two)
-    assert arrays.keys() == others.keys()
-    for name, array in arrays.items():
-        if array.dtype == np.float64:  # eigenvalues of scatters
-            np.testing.assert_allclose(array, others[name], rtol=0, atol=_SCATTER * array.max())
-        else:
-            np.testing.assert_array_equal(array, others[name], name)
-    assert list(differences(record, other_record)) == []
+    assert list(unlike(one, two)) == []
     assert {path.name for path in one.iterdir()} == {path.name for path in two.iterdir()}
     assert not list(folder.rglob("*.partial"))
 

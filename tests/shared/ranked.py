@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from registry import BackboneSpec, Crop, DetectorContext, DetectorSpec, Scores, hookimpl
+import torch
+
+import lesb_plugin.lfd.pieces
+from registry import BackboneSpec, Crop, DetectorContext, DetectorSpec, Features, Scores, hookimpl
 from tests.shared.tiny import TinyBackbone, TinyDetector
 
 ROOT = Path(__file__).parents[2]
@@ -69,17 +72,28 @@ def _die_at_a_file() -> None:
 
 if "BENCH_TEST_KILL_FILE" in os.environ:
     _die_at_a_file()
+if "BENCH_TEST_PIECE" in os.environ:
+    lesb_plugin.lfd.pieces.PIECE = int(os.environ["BENCH_TEST_PIECE"])
 if "BENCH_TEST_KILL_STEP" in os.environ:
     _die_at_a_step()
 
 
+class Counted(TinyBackbone):
+    """Writes down, a line a forward pass, how many images it sees."""
+
+    def features(self, images: torch.Tensor) -> Features:
+        with Path(os.environ["BENCH_TEST_LOG"]).with_suffix(".images").open("a") as file:
+            file.write(f"{len(images)}\n")
+        return super().features(images)
+
+
 def _build(name: str, weights: str | None, seed: int) -> TinyBackbone:
-    return TinyBackbone()
+    return Counted() if name == "counted" else TinyBackbone()
 
 
 @hookimpl
 def bench_backbones() -> list[BackboneSpec]:
-    return [BackboneSpec(name="tiny", summary="-", build=_build)]
+    return [BackboneSpec(name=name, summary="-", build=_build) for name in ("tiny", "counted")]
 
 
 @hookimpl

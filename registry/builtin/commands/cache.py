@@ -34,10 +34,12 @@ _KINDS = {
     "reference": ("reference", "scores of reference faces"),
     "explain": ("explain", "usual maps of real faces"),
     "artefacts": ("artefacts", "fits of --fit-on"),
+    "fits": ("fits", "finished parts of fits that were not ended"),
     "toy": ("toy-*", "drawn faces"),
     "hf": ("hf", "images of hf: data sets"),
 }
-_PRUNED = ("embeddings", "reference", "explain")  # single files that one use after another makes
+# Single files that one use after another makes.
+_PRUNED = ("embeddings", "reference", "explain", "fits")
 _WEIGHTS = "weights"
 
 

@@ -7,13 +7,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
-from shutil import get_terminal_size
 from textwrap import wrap
 
 from registry.builtin.commands.doctor_checks import Finding, examine
-from registry.console import say, say_block
+from registry.console import say, say_block, terminal_width
 from registry.plugins.discovery import load_plugins
-from registry.streams import output
 from registry.untrusted import one_line
 
 __all__ = ["configure_doctor", "run_doctor"]
@@ -47,7 +45,7 @@ def run_doctor(args: argparse.Namespace) -> int:
 
 
 def _print(findings: Sequence[Finding], problems: Sequence[Finding]) -> None:
-    width = get_terminal_size().columns if output().isatty() else _PIPE
+    width = terminal_width() or _PIPE
     for area, group in groupby(findings, key=lambda each: each.area):
         say(area)
         rows = list(group)

@@ -23,7 +23,6 @@ __all__ = ["Finding", "examine"]
 
 _DISTRIBUTION = "lesb-plugin"
 _EXTRA = re.compile(r'extra == "([^"]+)"')
-_PIP = re.compile(r"pip install '[^']+'")
 _LEAST_SPACE = 1 << 30  # bytes; embeddings of 100,000 faces take about half of it
 
 
@@ -213,15 +212,14 @@ def _faces(plugins: Plugins) -> Iterator[Finding]:
             what=state.name,
             value="ready" if state.ready else state.why,
             state="ok" if state.ready else "note",
-            do="" if state.ready else _for_faces(state.why, ready),
+            do="" if state.ready else _for_faces(state.install, ready),
         )
 
 
-def _for_faces(why: str, ready: Sequence[str]) -> str:
+def _for_faces(install: str, ready: Sequence[str]) -> str:
     """Return the command that installs what a face detector lacks, and which one works as is."""
-    install = _PIP.search(why)
     instead = f"--face-detector {ready[0]}" if ready else ""
-    return "; or ".join(filter(None, [install and install.group(), instead]))
+    return "; or ".join(filter(None, [install, instead]))
 
 
 def _plugins(plugins: Plugins) -> Iterator[Finding]:

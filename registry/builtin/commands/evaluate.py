@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from registry.cli.detector_flags import configure_for_detectors
 from registry.cli.flags import add_dry_run_flag, add_json_flag, given_flags
-from registry.console import print_table, say, say_block
+from registry.console import print_plan, say, say_block
 from registry.data.needs import check_ready
 from registry.errors import ConfigError
 from registry.plugins.discovery import load_plugins
@@ -62,11 +62,7 @@ def run_eval(args: argparse.Namespace) -> int:
     if args.dry_run:
         from registry.tasks.dry_run import plan_evaluation
 
-        print_table(
-            "every check passed; nothing was written",
-            ("what would be done", ""),
-            plan_evaluation(config, shard or Shard()),
-        )
+        print_plan(plan_evaluation(config, shard or Shard()))
         return 0
     if shard is not None:
         return _run_shard(config, shard, as_json=args.as_json)

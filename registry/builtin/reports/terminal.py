@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from shutil import get_terminal_size
 from textwrap import fill
 from typing import TextIO
 
-from registry.console import say, table_text
+from registry.console import say, table_text, terminal_width
 from registry.contracts.types import ALL_METHODS
 from registry.results.figure import CountedFigure
 from registry.results.measure import Count, Measurement
@@ -51,7 +50,7 @@ def print_tables(result: Result, file: TextIO | None = None) -> None:
     A terminal's width is kept by wrapping names; in a file or a pipe nothing is wrapped or cut.
     """
     stream = output() if file is None else file
-    width = get_terminal_size().columns if stream.isatty() else None
+    width = terminal_width(stream)
     titles = [metric_title(name) for name in headline_metrics(result)]
     header = ("data set, method", *titles, "real/fake", "frames", "errors")
     for variant in result.variants:

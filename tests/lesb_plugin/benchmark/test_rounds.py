@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import accumulate, chain, cycle
+from itertools import chain, cycle
 
 import pytest
 
-from lesb_plugin.benchmark.rounds import in_turn, seconds_of
+from lesb_plugin.benchmark.rounds import in_turn
 
 
 class Machine:
@@ -40,8 +39,3 @@ def test_a_machine_that_is_busy_for_a_while_changes_no_ratio() -> None:
 def test_a_clock_that_stands_still_divides_by_nothing() -> None:
     found = in_turn({"a": lambda: None, "b": lambda: None}, 2, lambda: 1.0)
     assert found["b"].ratio == 1
-
-
-def test_seconds_are_those_between_before_and_after() -> None:
-    ticks: Iterator[float] = accumulate([1.0, 2.5])
-    assert seconds_of(lambda: None, lambda: next(ticks)) == 2.5

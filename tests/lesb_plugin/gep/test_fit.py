@@ -27,6 +27,7 @@ from registry import (
     Embedder,
     FitContext,
     FitReport,
+    lazy,
     load_yaml,
 )
 from registry.builtin.backbones import build_timm
@@ -218,4 +219,5 @@ def test_the_options_are_flags_with_help_and_light_to_import() -> None:
 def test_the_shipped_fit_configuration_is_the_default_one() -> None:
     values = load_yaml("fit", "lesb_gep")
     assert values["detector"] == "lesb_gep"
-    assert resolve_options(GepFitOptions, values["options"]) == GepFitOptions()
+    address = lazy("lesb_plugin.gep.options:GepFitOptions")
+    assert resolve_options(address, values["options"]) == GepFitOptions()

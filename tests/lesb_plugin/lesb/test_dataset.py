@@ -162,3 +162,20 @@ def test_a_face_that_cannot_be_used_says_why(sample: PlantedSample, reason: str)
     assert isinstance(found, Skipped)
     assert found.key == sample.key
     assert reason in found.reason
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"style": Style(flip=0.25)},
+        {"draws": 3},
+        {"purpose": "val"},
+        {"seed": 1},
+        {"crop": CropPolicy(size=65)},
+        {"samples": planted_samples(2)},
+    ],
+)
+def test_whatever_changes_the_pairs_is_in_the_content(change: dict[str, Any]) -> None:
+    own = pseudo_fakes()
+    assert own.content == replace(own).content
+    assert replace(own, **change).content != own.content

@@ -29,6 +29,7 @@ from registry import (
     FitContext,
     FitReport,
     crop_face,
+    lazy,
     load_yaml,
 )
 from registry.builtin.backbones import build_timm
@@ -275,7 +276,8 @@ def test_the_shipped_style_is_the_default_one() -> None:
 
 def test_the_shipped_fit_configuration_is_the_default_one() -> None:
     values = load_yaml("fit", "lesb")
-    assert resolve_options(LesbFitOptions, values["options"]) == LesbFitOptions()
+    address = lazy("lesb_plugin.lesb.options:LesbFitOptions")
+    assert resolve_options(address, values["options"]) == LesbFitOptions()
 
 
 # --- embedding -------------------------------------------------------------------------------

@@ -43,7 +43,8 @@ LOADER = """
 import sys, time
 from pathlib import Path
 import torch
-from lesb_plugin.pseudo_fakes.pairs import _as_it_is, _quiet_worker, _start_method
+from lesb_plugin.lfd.variants import as_it_is, worker_context
+from lesb_plugin.pseudo_fakes.pairs import _quiet_worker
 
 class Slow(torch.utils.data.Dataset):
     def __len__(self):
@@ -57,8 +58,9 @@ class Slow(torch.utils.data.Dataset):
 
 if __name__ == "__main__":
     for _ in torch.utils.data.DataLoader(
-        Slow(), batch_size=None, num_workers=2, collate_fn=_as_it_is,
-        worker_init_fn=_quiet_worker, multiprocessing_context=_start_method(),
+        Slow(), batch_size=None, num_workers=2, collate_fn=as_it_is,
+        worker_init_fn=_quiet_worker,
+        multiprocessing_context=worker_context("lesb_plugin.pseudo_fakes.pairs"),
     ):
         pass
 """

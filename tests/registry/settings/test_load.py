@@ -36,6 +36,16 @@ class Options:
     level: int | str = 0
 
 
+@dataclass(frozen=True)
+class Here:
+    """An address of a class that is imported already."""
+
+    cls: type[Any]
+
+    def load(self) -> type[Any]:
+        return self.cls
+
+
 def written(folder: Path, text: str) -> Path:
     path = folder / "mine.yaml"
     path.write_text(text, encoding="utf-8")
@@ -89,9 +99,9 @@ def test_an_unknown_key_is_an_error_with_a_suggestion() -> None:
     with pytest.raises(ConfigError, match=r"unknown key 'fraems'; did you mean 'frames'\? keys: "):
         resolve(EvalConfig, None, ["fraems=3"])
     with pytest.raises(ConfigError, match=r"unknown key 'options\.fuson'; did you mean 'fusion'"):
-        resolve_options(Options, {"fuson": "max"})
+        resolve_options(Here(Options), {"fuson": "max"})
     with pytest.raises(ConfigError, match=r"unknown key 'options\.inner\.dept'"):
-        resolve_options(Options, {"inner": {"dept": 2}})
+        resolve_options(Here(Options), {"inner": {"dept": 2}})
 
 
 @pytest.mark.parametrize(
@@ -134,7 +144,7 @@ def test_text_becomes_what_the_field_asks_for() -> None:
         "inner": {"depth": "3"},
         "level": "high",
     }
-    assert resolve_options(Options, texts) == Options(
+    assert resolve_options(Here(Options), texts) == Options(
         fusion="max",
         rank=12,
         rate=1e-4,
@@ -146,7 +156,7 @@ def test_text_becomes_what_the_field_asks_for() -> None:
         inner=Inner(depth=3),
         level="high",
     )
-    assert resolve_options(Options, {"folder": "none"}) == Options()
+    assert resolve_options(Here(Options), {"folder": "none"}) == Options()
 
 
 @pytest.mark.parametrize(
@@ -160,7 +170,7 @@ def test_text_becomes_what_the_field_asks_for() -> None:
 )
 def test_options_are_checked_too(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        resolve_options(Options, options)
+        resolve_options(Here(Options), options)
 
 
 def test_options_of_a_detector_that_has_none_are_an_error() -> None:
@@ -175,9 +185,9 @@ def test_options_without_a_default_must_be_given() -> None:
         rank: int
 
     # the annotation is a text that is looked up where the class was made
-    assert resolve_options(Needy, {"rank": "1"}) == Needy(1)
+    assert resolve_options(Here(Needy), {"rank": "1"}) == Needy(1)
     with pytest.raises(ConfigError, match=r"missing key options\.rank"):
-        resolve_options(Needy, {})
+        resolve_options(Here(Needy), {})
 
 
 def test_an_option_of_a_type_that_no_configuration_can_give_is_the_plugins_fault() -> None:
@@ -186,7 +196,7 @@ def test_an_option_of_a_type_that_no_configuration_can_give_is_the_plugins_fault
         value: bytes = b""
 
     with pytest.raises(PluginError, match=r"the field options\.value has the type <class 'bytes'>"):
-        resolve_options(Odd, {"value": "x"})
+        resolve_options(Here(Odd), {"value": "x"})
 
 
 @pytest.mark.parametrize("text", ["frames", "=3", "a..b=1", ".=1"])
@@ -264,7 +274,7 @@ def test_every_shipped_run_configuration_resolves_with_its_detectors_options(
         config = resolve(cls, path.stem)
         spec = load_plugins().get("detector", config.detector)
         options = spec.fit_options if folder == "fit" else spec.options
-        resolve_options(None if options is None else options.load(), config.options)
+        resolve_options(options, config.options)
 
 
 def test_a_configuration_that_is_not_there_is_told_with_what_to_give_instead() -> None:

@@ -45,6 +45,8 @@ def test_the_ways_agree_and_leave_nothing(tmp_path: Path, monkeypatch: pytest.Mo
         own = [s for v, s in zip(rows["video"], rows["fake"], strict=True) if v == video]
         assert np.mean(own) == pytest.approx(score, abs=1e-4)
     assert trial.forward().shape == (12, trial.embedder.backbone.dim)
+    assert len(trial.crops) == 12
+    assert trial.crops is trial.crops
     assert not any((tmp_path / "tmp").iterdir())
     with pytest.raises(DataError, match="the data has 12 frames, not 13"):
         SpeedTrial(13, **settings)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from registry.builtin.commands import doctor_checks
 from registry.cli import main
+from registry.errors import ConfigError
+from registry.plugins.discovery import Plugins
+from registry.plugins.specs import FaceDetectorSpec
 
 
 def found(capsys: pytest.CaptureFixture[str], code: int) -> list[dict[str, Any]]:
@@ -100,7 +103,17 @@ def test_a_pipe_gets_a_fact_on_each_line_and_no_line_of_screens_width(
 
 
 def test_a_face_detector_that_cannot_run_is_told_with_what_installs_it() -> None:
-    why = "needs a thing: pip install 'lesb-plugin[faces]'; or choose another"
-    advice = doctor_checks._for_faces(why, ["dlib", "dlib_x2"])
-    assert advice == "pip install 'lesb-plugin[faces]'; or --face-detector dlib"
-    assert doctor_checks._for_faces("no pack", ["dlib"]) == "--face-detector dlib"
+    def build() -> NoReturn:
+        raise ConfigError("needs a thing", install="pip install 'a thing'")
+
+    specs = [
+        FaceDetectorSpec(name="lacking", summary="-", build=build),
+        FaceDetectorSpec(name="there", summary="-", build=lambda: None),
+    ]
+    lacking, there = doctor_checks._faces(Plugins(records=tuple(specs)))
+    assert (lacking.value, lacking.do) == (
+        "needs a thing",
+        "pip install 'a thing'; or --face-detector there",
+    )
+    assert (there.value, there.do) == ("ready", "")
+    assert doctor_checks._for_faces("", ["dlib"]) == "--face-detector dlib"

