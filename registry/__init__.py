@@ -174,6 +174,7 @@ if TYPE_CHECKING:
     from registry.tasks.finished_run import FinishedRun, ScoredFace
     from registry.tasks.fit import fit
     from registry.tasks.predict import Predictor, predict
+    from registry.tasks.ready import check_ready
     from registry.tasks.reference import reference_data
     from registry.tasks.run_folder import refuse_other_run
     from registry.tasks.speed import SpeedTrial
@@ -201,7 +202,7 @@ __all__ = [
     "WorkerSettings", "WrapperSpec", "__version__", "add_config_flags", "add_dry_run_flag",
     "add_json_flag", "add_up", "artefact_file", "as_files", "as_yaml", "auc", "auc_weighted",
     "build", "build_timm_backbone", "by_quality", "cache_dir", "cache_or_scratch",
-    "cache_sealed", "check_inputs", "configure_for_detectors", "configure_for_files",
+    "cache_sealed", "check_inputs", "check_ready", "configure_for_detectors", "configure_for_files",
     "conformal_p", "crop_face", "crop_mask", "dealt_back", "detector_context", "draw_weights",
     "end_with_parent", "evaluate", "evaluate_corrupted", "explain", "file_facts", "file_record",
     "file_sha256", "find_media", "fine_detail", "fingerprint", "fit", "gather",
@@ -292,6 +293,7 @@ _PLACES = {
     "registry.tasks.explain": "explain",
     "registry.tasks.fit": "fit",
     "registry.tasks.predict": "Predictor predict",
+    "registry.tasks.ready": "check_ready",
     "registry.tasks.run_folder": "refuse_other_run",
     "registry.tasks.speed": "SpeedTrial",
     "registry.tasks.train": "FaceInputs prepare_faces prepare_training real_faces_of",

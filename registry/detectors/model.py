@@ -173,7 +173,8 @@ def build_explainer(spec: ExplainerSpec, detector: Detector, options: Mapping[st
     """Build the explainer of a detector's scores; a ConfigError if it cannot explain the
     detector.
     """
-    resolved = resolve_options(None if spec.options is None else spec.options.load(), options)
+    cls = None if spec.options is None else spec.options.load()
+    resolved = resolve_options(cls, options, "explain.")
     arguments = (detector,) if resolved is None else (detector, resolved)
     explain: Explain = guarded(f"explainer {spec.name!r}", spec.source, spec.build, *arguments)
     return explain

@@ -160,12 +160,14 @@ class DatasetSpec(Spec):
     """`videos(DatasetRequest) -> Iterable[Video]`, which may be a VideoIndex.
 
     `recognises(path) -> bool` lets `--dataset PATH` find the reader of a folder or file;
-    `needs` says in a few words what must be on disk ("" for nothing).
+    `needs` says in a few words what must be on disk ("" for nothing). `splits` names the splits
+    where they are always the same: any other is refused before the data is read.
     """
 
     videos: Callable[[DatasetRequest], Iterable[Video]]
     recognises: Callable[[Path], bool] | None = None
     needs: str = ""
+    splits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,10 +51,15 @@ def merge(
     return _overlay(values, flags)
 
 
-def resolve_options(cls: type[T] | None, options: Mapping[str, Any]) -> T | None:
-    """Build a detector's or explainer's options; `cls` is None for one without options."""
+def resolve_options(
+    cls: type[T] | None, options: Mapping[str, Any], prefix: str = "options."
+) -> T | None:
+    """Build a detector's or explainer's options; `cls` is None for one without options.
+
+    `prefix` leads the keys in errors.
+    """
     if cls is not None:
-        return build(cls, options, prefix="options.")
+        return build(cls, options, prefix=prefix)
     if options:
         raise ConfigError(f"there are no options to set, got {', '.join(sorted(options))}")
     return None

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from registry.cli.detector_flags import configure_for_detectors
 from registry.cli.flags import add_dry_run_flag, add_json_flag, given_flags
 from registry.console import print_table, say, say_block
-from registry.data.needs import check_ready
 from registry.errors import ConfigError
 from registry.plugins.discovery import load_plugins
 from registry.ranks import this_rank
 from registry.results.parts import Shard
 from registry.settings.load import resolve
 from registry.settings.tasks import EvalConfig
+from registry.tasks.ready import check_ready
 
 if TYPE_CHECKING:
     from registry.results.result import Result
