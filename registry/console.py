@@ -18,6 +18,7 @@ __all__ = [
     "byte_count",
     "fit_columns",
     "is_number",
+    "print_records",
     "print_table",
     "progress",
     "progress_bar",
@@ -132,6 +133,14 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
 
     width = get_terminal_size().columns if output().isatty() else None
     say_block(table_text(title, header, rows, width=width))
+
+
+def print_records(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table on a terminal; in a file or a pipe, tab-separated values under a header."""
+    if output().isatty():
+        print_table("", header, rows)
+        return
+    say_block("\n".join("\t".join(map(one_line, row)) for row in (header, *rows)))
 
 
 def table_text(
