@@ -25,7 +25,7 @@ from lesb_plugin.lesb.summary import Outcome, auc_table, notes, rank_tables, rec
 from lesb_plugin.lesb.threshold import logit_of_half, moved
 from lesb_plugin.lfd.artefact import Lfd
 from lesb_plugin.lfd.diagnostics import alignment, tables
-from lesb_plugin.lfd.fit import LocalStatistics, Method, Principal, collect_lfd
+from lesb_plugin.lfd.fit import LocalStatistics, Method, Principal, check_ranks, collect_lfd
 from lesb_plugin.lfd.presets import psi_preset, region_preset
 from lesb_plugin.lfd.subspace import too_few_directions
 from lesb_plugin.pseudo_fakes.blend import Style
@@ -41,10 +41,23 @@ from registry import (
     scratch_folder,
 )
 
-__all__ = ["ARTEFACT", "fit_as", "fit_lesb"]
+__all__ = ["ARTEFACT", "check_lesb", "fit_as", "fit_lesb"]
 
 ARTEFACT = "artefact.safetensors"
 FEWEST = 2  # faces that a split must have
+
+
+def check_lesb(context: FitContext) -> None:
+    """Raise the BenchErrors of a fit of `lesb` or `lesb_gep` that need no embedding."""
+    options: LesbFitOptions = context.options or LesbFitOptions()
+    _check(context, options)
+    check_ranks(
+        _ranks(options),
+        context.embedder.backbone.dim,
+        min(options.images, len(context.train)),
+        options.variants,
+        options.reference,
+    )
 
 
 def fit_lesb(context: FitContext) -> FitReport:
@@ -143,6 +156,8 @@ def _check(context: FitContext, options: LesbFitOptions) -> Style:
                 f" {options.style} brings its own (its key 'blend'); omit one of the two"
             )
     style = load_style(options.blend)
+    region_preset(options.regions)
+    psi_preset(options.psi)
     _check_faces(context)
     return style
 

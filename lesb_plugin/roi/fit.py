@@ -37,17 +37,21 @@ from registry import (
     this_rank,
 )
 
-__all__ = ["ARTEFACT", "encode_fakes", "fit_roi", "model_of"]
+__all__ = ["ARTEFACT", "check_roi", "encode_fakes", "fit_roi", "model_of"]
 
 ARTEFACT = "artefact.safetensors"
 FEWEST = 2  # faces that a split must have
 
 
+def check_roi(context: FitContext) -> None:
+    """Raise the BenchErrors of a fit that need no embedding."""
+    _checked(context, context.options or RoiFitOptions())
+
+
 def fit_roi(context: FitContext) -> FitReport:
     """Fit `lesb_roi` on real faces and write its artefact; BenchErrors say what to change."""
     options: RoiFitOptions = context.options or RoiFitOptions()
-    regions = region_preset(load_recipe(options.style).regions)
-    _check_faces(context)
+    regions = _checked(context, options)
     with board_in(context.out, wanted=context.tensorboard) as board:
         return _fit(context, options, regions, board)
 
@@ -207,6 +211,13 @@ def _probe(embedder: Embedder, train: Encoded, val: Encoded) -> Probe | None:
         return None
     pairs, val_pairs = ~train.clean, ~val.clean
     return fit_probe(known[pairs], train.fake[pairs], unseen[val_pairs], val.fake[val_pairs])
+
+
+def _checked(context: FitContext, options: RoiFitOptions) -> RegionSet:
+    """Return the face parts; raise errors that can be found before the long work."""
+    regions = region_preset(load_recipe(options.style).regions)
+    _check_faces(context)
+    return regions
 
 
 def _check_faces(context: FitContext) -> None:

@@ -25,7 +25,7 @@ from registry.results.fit_report import artefact_in, checked_report, write_repor
 from registry.settings.load import as_yaml, resolve_options
 from registry.settings.tasks import FitConfig
 
-__all__ = ["artefact_folder", "fit", "fit_here", "fittable", "options_of"]
+__all__ = ["artefact_folder", "fit", "fit_context", "fit_here", "fittable", "options_of"]
 
 _MARK = "bench-fit"  # in the name of an empty file that is there while a fit is
 
@@ -86,9 +86,11 @@ def fit_here(spec: DetectorSpec, plugins: Plugins, config: FitConfig) -> FitRepo
         splits = find_splits(config, plugins)
     out, what = artefact_folder(config), f"fit of detector {spec.name!r}"
     if not this_rank().first:
-        return guarded(what, spec.source, spec.fit, _context(config, chosen, splits, options, out))
+        return guarded(
+            what, spec.source, spec.fit, fit_context(config, chosen, splits, options, out)
+        )
     with opened_folder(out), _marked(out):
-        context = _context(config, chosen, splits, options, out)
+        context = fit_context(config, chosen, splits, options, out)
         found = guarded(what, spec.source, spec.fit, context)
         report = checked_report(found, out, f"{what} of package {spec.source or 'unknown'!r}")
         write_text(out / "config.yaml", as_yaml(config))  # of what is there
@@ -96,13 +98,14 @@ def fit_here(spec: DetectorSpec, plugins: Plugins, config: FitConfig) -> FitRepo
     return report
 
 
-def _context(
+def fit_context(
     config: FitConfig,
     chosen: Chosen,
     splits: tuple[list[Video], list[Video]],
     options: Any,
     out: Path,
 ) -> FitContext:
+    """Load the backbone and list the real faces: what a detector's fit starts from."""
     reader = build_reader(chosen.faces, config)
     train, val = (
         real_samples(videos, reader, split)
