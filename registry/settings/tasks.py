@@ -56,6 +56,12 @@ class EvalConfig(ScoredDataSettings, SeveralFacesSettings):
     folder: ClassVar[str] = "eval"
 
     detector: str = option("lesb", "detector to evaluate (`bench list detectors`)")
+    limit: int | None = option(
+        None,
+        "a trial run: score at most this many real and this many fake videos of each data set; the"
+        " fakes come from all methods in turn",
+        min=1,
+    )
     checkpoint_selection: Literal["unknown", "val", "last", "test"] = option(
         "unknown",
         "data on which --weights was selected among checkpoints, according to its authors",

@@ -25,6 +25,7 @@ __all__ = ["configure_eval", "run_eval"]
 _EVAL_EXAMPLES = """\
 examples:
   bench eval                       LESB on its embedded backbone, on drawn faces
+  bench eval --dataset DATA --limit 20     a trial on 20 real and 20 fake videos
   bench eval --detector random --dataset celeb_df_v2 --data-root /data/rgb --json-dir /data/json
   bench eval --detector lesb --backbone efflite0_in1k --artefact runs/lesb --dataset DATA
   bench eval --detector lesb --backbone sbi_effb4 --weights FFraw.tar --fit-on FACES --dataset DATA
