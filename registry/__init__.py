@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         verdict_cells,
     )
     from registry.console import (
+        numbered_steps,
         print_table,
         progress,
         progress_bar,
@@ -208,8 +209,8 @@ __all__ = [
     "file_sha256", "find_media", "fine_detail", "fingerprint", "fit", "gather",
     "gather_at_first", "given_flags", "hookimpl", "html_page", "interval", "is_no_file",
     "joined", "judge", "keep_audit", "lazy", "line_notes", "load_yaml", "map_shared",
-    "mark_begun", "meeting", "missing_encoders", "of_first", "opened_folder", "option",
-    "options_field", "package_versions", "picture_uri", "plain_sentence", "predict",
+    "mark_begun", "meeting", "missing_encoders", "numbered_steps", "of_first", "opened_folder",
+    "option", "options_field", "package_versions", "picture_uri", "plain_sentence", "predict",
     "prepare_audit", "prepare_faces", "prepare_training", "print_table", "progress",
     "progress_bar", "read_json", "read_sealed", "reading", "real_crops", "real_faces_of",
     "reference_data", "refuse_other_run", "refuse_special", "replacing", "resolve", "say",
@@ -226,7 +227,9 @@ _PLACES = {
     "registry.cli.file_commands": "check_inputs configure_for_files unscored",
     "registry.cli.file_record": "file_record",
     "registry.cli.flags": "add_config_flags add_dry_run_flag add_json_flag given_flags",
-    "registry.console": "print_table progress progress_bar say say_above_bar say_block tell",
+    "registry.console": (
+        "numbered_steps print_table progress progress_bar say say_above_bar say_block tell"
+    ),
     "registry.contracts.backbone": (
         "Backbone FineBackbone FreezableNetwork TrainableBackbone TrainableNetwork"
     ),

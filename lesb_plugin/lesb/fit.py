@@ -20,7 +20,7 @@ from lesb_plugin.lesb.heads import HeadRecipe, Heads, auc
 from lesb_plugin.lesb.options import LesbFitOptions, LesbOptions
 from lesb_plugin.lesb.probe import Probe, fit_probe
 from lesb_plugin.lesb.runs import train_heads_of, train_runs
-from lesb_plugin.lesb.styled import QUALITIES, StyledFakes, styled_fakes
+from lesb_plugin.lesb.styled import QUALITIES, StyledFakes, reading_label, styled_fakes
 from lesb_plugin.lesb.summary import Outcome, auc_table, notes, rank_tables, record
 from lesb_plugin.lesb.threshold import logit_of_half, moved
 from lesb_plugin.lfd.artefact import Lfd
@@ -37,6 +37,7 @@ from registry import (
     Embedder,
     FitContext,
     FitReport,
+    numbered_steps,
     progress,
     scratch_folder,
 )
@@ -75,13 +76,24 @@ def fit_as(
     split.
     """
     style = _check(context, options)
-    collected = _collect_lfd(context, options)
-    ranks, left_out = supported(_ranks(options), collected.directions())
-    # Only now that the ranks are known to be right does the board of an earlier fit give way.
-    with board_in(context.out, wanted=context.tensorboard) as board:
-        show_variants(board, context, options)
-        report = _fit(detector, context, options, style, collected, ranks, method_of, board)
+    with numbered_steps(f"the fit of {detector}", _steps(options), quiet=context.quiet):
+        collected = _collect_lfd(context, options)
+        ranks, left_out = supported(_ranks(options), collected.directions())
+        # Only now that the ranks are known to be right does the board of an earlier fit give way.
+        with board_in(context.out, wanted=context.tensorboard) as board:
+            show_variants(board, context, options)
+            report = _fit(detector, context, options, style, collected, ranks, method_of, board)
     return replace(report, notes=(*left_out, *report.notes))
+
+
+def _steps(options: LesbFitOptions) -> list[str]:
+    """Return the labels of the bars, in their order."""
+    splits = [
+        label
+        for split in ("train", "val")
+        for label in ([reading_label(split)] * bool(options.style) + [f"pseudo-fakes ({split})"])
+    ]
+    return ["LFD", *splits, *["ranks"] * bool(options.ranks), "heads"]
 
 
 def _fit(

@@ -192,7 +192,7 @@ def check_ranks(
         raise ConfigError(
             f"rank {wrong[0]} is not between 1 and {limit}, which is what {images} faces with "
             f"{variants} variants each and an embedding of length {dim} support; choose a lower "
-            "--rank, or raise the numbers of faces or variants"
+            "one with --rank or --ranks, or raise the numbers of faces or variants"
         )
 
 

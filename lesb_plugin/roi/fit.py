@@ -11,7 +11,7 @@ from torch.utils.data import Subset
 from lesb_plugin.drawing.tensorboard import PICTURED, Board, board_in
 from lesb_plugin.lesb.fitted import head_logits
 from lesb_plugin.lesb.probe import Probe, fit_probe
-from lesb_plugin.lesb.styled import QUALITIES, styled_fakes
+from lesb_plugin.lesb.styled import QUALITIES, reading_label, styled_fakes
 from lesb_plugin.lfd.presets import region_preset
 from lesb_plugin.lfd.regions import RegionSet
 from lesb_plugin.lfd.variants import Skipped, check_skipped, load_in_order
@@ -31,6 +31,7 @@ from registry import (
     FitReport,
     dealt_back,
     gather_at_first,
+    numbered_steps,
     scratch_folder,
     shared_progress,
     sharpness,
@@ -52,7 +53,15 @@ def fit_roi(context: FitContext) -> FitReport:
     """Fit `lesb_roi` on real faces and write its artefact; BenchErrors say what to change."""
     options: RoiFitOptions = context.options or RoiFitOptions()
     regions = _checked(context, options)
-    with board_in(context.out, wanted=context.tensorboard) as board:
+    steps = [
+        label
+        for split in ("train", "val")
+        for label in (reading_label(split), f"pseudo-fakes ({split})")
+    ]
+    with (
+        numbered_steps("the fit of lesb_roi", steps, quiet=context.quiet),
+        board_in(context.out, wanted=context.tensorboard) as board,
+    ):
         return _fit(context, options, regions, board)
 
 
