@@ -64,7 +64,7 @@ def test_the_example_of_the_guide_runs_from_start_to_end(package: Any, tmp_path:
     named = "".join(f"{name} = {module}\n" for name, module in points.items())
     (folder / "entry_points.txt").write_text(f"[bench]\n{named}")
     programs = {"python": [sys.executable], "bench": [sys.executable, "-m", "registry"]}
-    variables = {**os.environ, "PYTHONPATH": str(tmp_path), "BENCH_CACHE": str(tmp_path / "cache")}
+    variables = {**os.environ, "PYTHONPATH": str(tmp_path)}
     assert [line[0] for line in rest] == ["python", "bench", "bench"]
     for program, *arguments in rest:
         command = [*programs[program], *arguments]

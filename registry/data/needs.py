@@ -45,7 +45,7 @@ def _fault(flag: str, name: str, config: ModelSettings, plugins: Plugins) -> Ben
     """Say why a data set is missing; None if it may exist."""
     from registry.data.index import resolve_data  # loads numpy and OpenCV: only where it is asked
 
-    split = _LEARNT_FROM.get(flag) or getattr(config, "split", "test")
+    split = _LEARNT_FROM[flag] if flag in _LEARNT_FROM else str(getattr(config, "split", "test"))
     spec, request = resolve_data(name, split, plugins)
     root = getattr(config, "data_root", None)
     if request.root is not None or not spec.needs:
