@@ -237,9 +237,13 @@ def _join() -> Store:
     What lies in memory goes by gloo, what lies on a GPU by NCCL, which connects on first use.
     """
     import torch.distributed as dist
+    import torch.distributed.nn.functional  # noqa: F401
     from torch.cuda import is_available
     from torch.distributed.rendezvous import rendezvous
 
+    # That module, which torch's optimisers import too, binds the group that it finds as a default,
+    # for good. gloo's threads then outlive `destroy_process_group`, and one that drops its last
+    # tensor while the interpreter ends aborts the process.
     shared, number, count = next(rendezvous("env://", timeout=_PATIENCE))
     # torchrun keeps one store for all restarts: earlier addresses would lead nowhere
     own = dist.PrefixStore(f"bench/{this_rank().restarts}", shared)  # type: ignore[attr-defined]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import importlib
 import json
 import os
 import signal
@@ -40,8 +42,15 @@ def _counted(number: int) -> int:
     return ranks.counted("visits", 0)
 
 
+def _threads() -> int:
+    tasks = Path("/proc/self/task")
+    return len(list(tasks.iterdir())) if tasks.exists() else 0
+
+
 def main() -> None:
-    rank, folder = ranks.this_rank(), Path(sys.argv[1])
+    rank, folder, before = ranks.this_rank(), Path(sys.argv[1]), _threads()
+    more = folder / f"threads_{rank.number}_{rank.restarts}"
+    atexit.register(lambda: more.write_text(str(_threads() - before)))  # called last
     found = exchanged()
     (folder / f"{rank.number}_{rank.restarts}.json").write_text(json.dumps(found))
     ranks.wait_for_all()
@@ -52,6 +61,7 @@ def main() -> None:
         if rank.number == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         ranks.wait_for_all()
+    importlib.import_module("torch._dynamo")  # as torch's optimisers do
 
 
 if __name__ == "__main__":
