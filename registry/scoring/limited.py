@@ -62,7 +62,7 @@ def _notes(every: Iterable[Video], taken: Iterable[Video], count: int) -> list[s
     of_all, of_taken = _counts(every), _counts(taken)
     return [
         f"{name}: a trial on {of_taken[name][0]:,} of {reals:,} real and {of_taken[name][1]:,} of"
-        f" {fakes:,} fake videos (--limit {count}), no result for the whole data set"
+        f" {fakes:,} fake videos (--limit {count}), not a result for the whole data set"
         for name, (reals, fakes) in of_all.items()
         if of_taken[name] != [reals, fakes]
     ]

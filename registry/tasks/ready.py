@@ -10,7 +10,7 @@ from typing import Any
 
 from registry.data.needs import check_run
 from registry.errors import DataError, NotFittedError
-from registry.plugins.chosen import choose, default_detectors
+from registry.plugins.chosen import choose, choose_faces, default_detectors
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import ExplainerSpec
 from registry.settings.load import resolve_options
@@ -28,8 +28,10 @@ def check_ready(config: ModelSettings) -> None:
     downloaded, and no torch is loaded.
     """
     plugins = load_plugins()
+    _check_faces(plugins, config)
     _check_explainer(plugins, getattr(config, "explainer", None), getattr(config, "explain", {}))
     if isinstance(config, ScoredDataSettings):
+        _check_corruptions(config)
         _check_splits(plugins, config)
     if isinstance(config, ScoringConfig):
         _check_scoring(plugins, config)
@@ -44,6 +46,21 @@ def check_ready(config: ModelSettings) -> None:
     check_run(chosen, config, plugins)
 
 
+def _check_faces(plugins: Plugins, config: ModelSettings) -> None:
+    """Raise a ConfigError for a predictor file or a size that no reader of faces takes."""
+    if config.landmarks is not None or config.detection_size is not None:
+        from registry.faces.reader import build_reader  # loads numpy and OpenCV: where it is asked
+
+        build_reader(choose_faces(plugins, config), config)
+
+
+def _check_corruptions(config: ScoredDataSettings) -> None:
+    if config.corrupt:
+        from registry.faces.corruptions import conditions
+
+        conditions(config.corrupt)
+
+
 def _check_explainer(plugins: Plugins, name: str | None, options: Mapping[str, Any]) -> None:
     if name is not None:
         spec: ExplainerSpec = plugins.get("explainer", name)
@@ -54,7 +71,7 @@ def _check_splits(plugins: Plugins, config: ScoredDataSettings) -> None:
     """Raise an EmptySplitError for a split that a registered data set never has."""
     for name in config.dataset:
         if name in plugins.specs("dataset"):
-            from registry.data.index import resolve_data  # loads numpy and OpenCV
+            from registry.data.index import resolve_data
 
             resolve_data(name, config.split, plugins)
 

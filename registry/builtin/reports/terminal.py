@@ -206,8 +206,8 @@ def why_no_verdicts(result: Result) -> str:
     if not result.sources or any(each.manipulated.value is not None for each in result.sources):
         return ""
     return (
-        f"no share called MANIPULATED: {result.settings.detector} has no reference real faces of"
-        " its own, as a detector that is fitted has (`bench predict` takes those of --reference)"
+        f"no share called MANIPULATED: {result.settings.detector} has no reference faces of its"
+        " own, as fitted detectors have; `bench predict` compares with those of --reference"
     )
 
 

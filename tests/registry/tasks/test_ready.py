@@ -31,7 +31,7 @@ def test_a_folder_without_faces_is_no_reference(tmp_path: Path) -> None:
     for cls in (PredictConfig, ExplainConfig):
         error = refused(cls(reference=str(empty), **TINY))
         assert isinstance(error, DataError)
-        assert f"no reader recognises the data in {empty}" in str(error)
+        assert str(error) == f"no data in {empty}: the folder is empty"
     assert "no such file or folder" in str(refused(PredictConfig(reference="gone/faces", **TINY)))
     assert "did you mean 'toy'?" in str(refused(PredictConfig(reference="toys", **TINY)))
 
@@ -64,6 +64,14 @@ def test_a_detector_that_is_chosen_has_to_be_fitted_for_the_backbone() -> None:
 def test_metrics_and_reporters_are_looked_up() -> None:
     assert "no metric named 'auk'" in str(refused(EvalConfig(metrics=("auk",), **TINY)))
     assert "no reporter named 'pdf'" in str(refused(EvalConfig(reporters=("pdf",), **TINY)))
+
+
+def test_damage_and_the_predictor_of_landmarks_are_looked_up() -> None:
+    assert "no corruption named 'jpg'" in str(refused(EvalConfig(corrupt=("jpg:1",), **TINY)))
+    for cls in (EvalConfig, PredictConfig):
+        assert "no landmark predictor at gone.dat" in str(
+            refused(cls(landmarks="gone.dat", **TINY))
+        )
 
 
 def test_a_split_that_a_data_set_never_has_is_refused_before_anything_is_drawn(

@@ -139,7 +139,7 @@ def test_errors_are_counted_by_reason_and_left_out_videos_named(tmp_path: Path) 
 def test_a_detector_without_reference_faces_says_why_none_is_called_manipulated(
     tmp_path: Path,
 ) -> None:
-    why = "no share called MANIPULATED: lesb has no reference real faces of its own"
+    why = "no share called MANIPULATED: lesb has no reference faces of its own"
     result = run_folder(tmp_path / "without", draws=0)
     assert printed(result).count(why) == 1
     assert why in write_html(result, tmp_path / "without").read_text("utf-8")
