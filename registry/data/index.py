@@ -248,7 +248,9 @@ def _reader_of(path: Path, specs: dict[str, DatasetSpec]) -> DatasetSpec:
         options = " or ".join(f"'{spec.name}:{path}'" for spec in matching)
         raise ConfigError(f"{path} can be read in more than one way; write {options}")
     if path.is_dir() and not any(path.iterdir()):
-        raise DataError(f"no data in {path}: the folder is empty")
+        raise DataError(
+            f"no data in {path}: the folder is empty (`bench list datasets` lists the layouts)"
+        )
     layouts = "; ".join(
         f"{spec.name}: {spec.needs}" for spec in specs.values() if spec.recognises is not None
     )

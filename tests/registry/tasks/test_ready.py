@@ -31,7 +31,7 @@ def test_a_folder_without_faces_is_no_reference(tmp_path: Path) -> None:
     for cls in (PredictConfig, ExplainConfig):
         error = refused(cls(reference=str(empty), **TINY))
         assert isinstance(error, DataError)
-        assert str(error) == f"no data in {empty}: the folder is empty"
+        assert f"no data in {empty}: the folder is empty" in str(error)
     assert "no such file or folder" in str(refused(PredictConfig(reference="gone/faces", **TINY)))
     assert "did you mean 'toy'?" in str(refused(PredictConfig(reference="toys", **TINY)))
 
