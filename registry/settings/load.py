@@ -120,7 +120,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text("utf-8")
     except UnicodeDecodeError:
-        raise ConfigError(f"{path} is not a configuration: it is not a text in UTF-8") from None
+        raise ConfigError(f"{path} is not a configuration: it is not text in UTF-8") from None
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {' '.join(str(error).split())}") from error
     values = parse_yaml(text, str(path))
