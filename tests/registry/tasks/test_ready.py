@@ -87,6 +87,7 @@ def test_a_split_that_a_data_set_never_has_is_refused_before_anything_is_drawn(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_torch_is_not_loaded_for_that(tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").touch()
     (tmp_path / "empty").mkdir()

@@ -236,6 +236,7 @@ def three_runs(tmp_path: Path) -> list[str]:
     return [str(tmp_path / name) for name in ("part", "other", "whole")]
 
 
+@pytest.mark.slow
 def test_splits_and_parts_are_shown_everywhere_and_the_remarks_come_first(
     three_runs: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
