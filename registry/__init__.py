@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         verdict_cells,
     )
     from registry.console import (
+        numbered_steps,
         print_plan,
         print_table,
         progress,
@@ -175,6 +176,7 @@ if TYPE_CHECKING:
     from registry.tasks.finished_run import FinishedRun, ScoredFace
     from registry.tasks.fit import fit
     from registry.tasks.predict import Predictor, predict
+    from registry.tasks.ready import check_ready
     from registry.tasks.reference import reference_data
     from registry.tasks.run_folder import refuse_other_run
     from registry.tasks.speed import SpeedTrial
@@ -202,14 +204,14 @@ __all__ = [
     "WorkerSettings", "WrapperSpec", "__version__", "add_config_flags", "add_dry_run_flag",
     "add_json_flag", "add_up", "artefact_file", "as_files", "as_yaml", "auc", "auc_weighted",
     "build", "build_timm_backbone", "by_quality", "cache_dir", "cache_or_scratch",
-    "cache_sealed", "check_inputs", "configure_for_detectors", "configure_for_files",
+    "cache_sealed", "check_inputs", "check_ready", "configure_for_detectors", "configure_for_files",
     "conformal_p", "crop_face", "crop_mask", "dealt_back", "detector_context", "draw_weights",
     "end_with_parent", "evaluate", "evaluate_corrupted", "explain", "file_facts", "file_record",
     "file_sha256", "find_media", "fine_detail", "fingerprint", "fit", "gather",
     "gather_at_first", "given_flags", "hookimpl", "html_page", "interval", "is_no_file",
     "joined", "judge", "keep_audit", "lazy", "line_notes", "load_yaml", "map_shared",
-    "mark_begun", "meeting", "missing_encoders", "of_first", "opened_folder", "option",
-    "options_field", "package_versions", "picture_uri", "plain_sentence", "predict",
+    "mark_begun", "meeting", "missing_encoders", "numbered_steps", "of_first", "opened_folder",
+    "option", "options_field", "package_versions", "picture_uri", "plain_sentence", "predict",
     "prepare_audit", "prepare_faces", "prepare_training", "print_plan", "print_table", "progress",
     "progress_bar", "read_json", "read_sealed", "reading", "real_crops", "real_faces_of",
     "reference_data", "refuse_other_run", "refuse_special", "replacing", "resolve", "say",
@@ -227,7 +229,8 @@ _PLACES = {
     "registry.cli.file_record": "file_record",
     "registry.cli.flags": "add_config_flags add_dry_run_flag add_json_flag given_flags",
     "registry.console": (
-        "print_plan print_table progress progress_bar say say_above_bar say_block tell"
+        "numbered_steps print_plan print_table progress progress_bar say say_above_bar say_block"
+        " tell"
     ),
     "registry.contracts.backbone": (
         "Backbone FineBackbone FreezableNetwork TrainableBackbone TrainableNetwork"
@@ -295,6 +298,7 @@ _PLACES = {
     "registry.tasks.explain": "explain",
     "registry.tasks.fit": "fit",
     "registry.tasks.predict": "Predictor predict",
+    "registry.tasks.ready": "check_ready",
     "registry.tasks.run_folder": "refuse_other_run",
     "registry.tasks.speed": "SpeedTrial",
     "registry.tasks.train": "FaceInputs prepare_faces prepare_training real_faces_of",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Literal, Protocol, TextIO, TypeVar
 
 from registry.streams import output, write
 from registry.untrusted import one_line
 
 T = TypeVar("T")
+_STEPS: ContextVar[tuple[str, ...]] = ContextVar("steps", default=())  # of the work in progress
 
 __all__ = [
     "Block",
@@ -18,7 +20,9 @@ __all__ = [
     "byte_count",
     "fit_columns",
     "is_number",
+    "numbered_steps",
     "print_plan",
+    "print_records",
     "print_table",
     "progress",
     "progress_bar",
@@ -54,6 +58,23 @@ def progress(
             advance(1)
 
 
+@contextmanager
+def numbered_steps(what: str, labels: Sequence[str], *, quiet: bool = False) -> Iterator[None]:
+    """Announce the steps of a long work; bars with these labels then say `2 of 4: LABEL`."""
+    if not quiet:
+        tell(f"{what} has {len(labels)} steps: {', '.join(labels)}")
+    token = _STEPS.set(tuple(labels))
+    try:
+        yield
+    finally:
+        _STEPS.reset(token)
+
+
+def _numbered(label: str) -> str:
+    steps = _STEPS.get()
+    return f"{steps.index(label) + 1} of {len(steps)}: {label}" if label in steps else label
+
+
 class ProgressBar(Protocol):
     """Moves a progress bar."""
 
@@ -74,7 +95,7 @@ def progress_bar(
 
     interactive = sys.stderr.isatty()
     with tqdm(
-        desc=label,
+        desc=_numbered(label),
         total=total,
         initial=done,
         unit=unit,
@@ -148,6 +169,14 @@ def terminal_width(stream: TextIO | None = None) -> int | None:
 
     stream = output() if stream is None else stream
     return get_terminal_size().columns if stream.isatty() else None
+
+
+def print_records(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table on a terminal; in a file or a pipe, tab-separated values under a header."""
+    if output().isatty():
+        print_table("", header, rows)
+        return
+    say_block("\n".join("\t".join(map(one_line, row)) for row in (header, *rows)))
 
 
 def table_text(

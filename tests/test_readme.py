@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
+import shlex
+import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +28,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The modules that the guide prints, under the names that it gives them."""
     blocks = re.findall(r"```(?:python|toml)\n# (\S+?)[:\n](.*?)```", GUIDE, re.DOTALL)
     written = dict(blocks)
-    assert set(written) == {"my_package/plugin.py", "pyproject.toml", "my_package/net.py"}
+    modules = {"my_package/plugin.py", "pyproject.toml", "my_package/net.py", "make_mine.py"}
+    assert set(written) == modules
     (tmp_path / "my_package").mkdir()
     for name, text in written.items():
         (tmp_path / name).write_text(f"# {text}" if name.endswith("plugin.py") else text, "utf-8")
@@ -44,6 +49,31 @@ def test_the_backbone_of_the_guide_keeps_the_contract(package: Any, tmp_path: Pa
     found = check_backbone(spec, weights=str(file))
     assert found.trained_on[0].dataset == "my_data"
     assert found.weights_sha256 != trained.weights_sha256
+
+
+@pytest.mark.slow
+def test_the_example_of_the_guide_runs_from_start_to_end(package: Any, tmp_path: Path) -> None:
+    lines = re.findall(r"^    (bench .*|python .*|pip .*)$", GUIDE, re.MULTILINE)
+    install, *rest = (shlex.split(line) for line in lines)
+    assert install == ["pip", "install", "-e", "."]
+    project = tomllib.loads((tmp_path / "pyproject.toml").read_text("utf-8"))
+    (points,) = project["project"]["entry-points"].values()
+    folder = tmp_path / "my_package-0.1.0.dist-info"  # what the installation leaves
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 0.1.0\n")
+    named = "".join(f"{name} = {module}\n" for name, module in points.items())
+    (folder / "entry_points.txt").write_text(f"[bench]\n{named}")
+    programs = {"python": [sys.executable], "bench": [sys.executable, "-m", "registry"]}
+    variables = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    assert [line[0] for line in rest] == ["python", "bench", "bench"]
+    for program, *arguments in rest:
+        command = [*programs[program], *arguments]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "runs" / "mine" / "artefact.safetensors").is_file()
+    assert "AUC" in done.stdout
 
 
 def test_weights_that_are_needed_are_asked_for(package: Any) -> None:

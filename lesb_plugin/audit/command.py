@@ -13,6 +13,7 @@ from registry import (
     BenchError,
     add_config_flags,
     add_json_flag,
+    check_ready,
     given_flags,
     opened_folder,
     read_json,
@@ -71,6 +72,7 @@ def run_audit_command(args: argparse.Namespace) -> int:
     out = Path(config.out or _default_folder(config))
     if not config.overwrite:
         refuse_other_run(out, _audit_there(out), asdict(config))
+    check_ready(config)
     from lesb_plugin.audit.page import audit_page
     from lesb_plugin.audit.run import run_audit
     from lesb_plugin.audit.summary import (  # loads torch: after what fails without it

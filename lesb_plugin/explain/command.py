@@ -16,6 +16,7 @@ from lesb_plugin.explain.config import ExplainConfig
 from registry import (
     VerdictLines,
     check_inputs,
+    check_ready,
     configure_for_files,
     find_media,
     given_flags,
@@ -70,6 +71,7 @@ def run_explain(args: argparse.Namespace) -> int:
     """Write a report for each file and print a line; return 1 if one has no score."""
     config = resolve(ExplainConfig, args.config, args.set, given_flags(args, ExplainConfig))
     check_inputs(args.inputs)
+    check_ready(config)
     from lesb_plugin.explain.explained import Explaining  # loads torch: after what fails without it
     from lesb_plugin.explain.record import line_of
 

@@ -20,12 +20,12 @@ from lesb_plugin.lesb.heads import HeadRecipe, Heads, auc
 from lesb_plugin.lesb.options import LesbFitOptions, LesbOptions
 from lesb_plugin.lesb.probe import Probe, fit_probe
 from lesb_plugin.lesb.runs import train_heads_of, train_runs
-from lesb_plugin.lesb.styled import QUALITIES, StyledFakes, styled_fakes
+from lesb_plugin.lesb.styled import QUALITIES, StyledFakes, reading_label, styled_fakes
 from lesb_plugin.lesb.summary import Outcome, auc_table, notes, rank_tables, record
 from lesb_plugin.lesb.threshold import logit_of_half, moved
 from lesb_plugin.lfd.artefact import Lfd
 from lesb_plugin.lfd.diagnostics import alignment, tables
-from lesb_plugin.lfd.fit import LocalStatistics, Method, Principal, collect_lfd
+from lesb_plugin.lfd.fit import LocalStatistics, Method, Principal, check_ranks, collect_lfd
 from lesb_plugin.lfd.presets import psi_preset, region_preset
 from lesb_plugin.lfd.subspace import too_few_directions
 from lesb_plugin.pseudo_fakes.blend import Style
@@ -36,13 +36,27 @@ from registry import (
     Embedder,
     FitContext,
     FitReport,
+    numbered_steps,
     progress,
     scratch_folder,
 )
 
-__all__ = ["ARTEFACT", "fit_as", "fit_lesb"]
+__all__ = ["ARTEFACT", "check_lesb", "fit_as", "fit_lesb"]
 
 ARTEFACT = "artefact.safetensors"
+
+
+def check_lesb(context: FitContext) -> None:
+    """Raise the BenchErrors of a fit of `lesb` or `lesb_gep` that need no embedding."""
+    options: LesbFitOptions = context.options or LesbFitOptions()
+    _check(context, options)
+    check_ranks(
+        _ranks(options),
+        context.embedder.backbone.dim,
+        min(options.images, len(context.train)),
+        options.variants,
+        options.reference,
+    )
 
 
 def fit_lesb(context: FitContext) -> FitReport:
@@ -60,13 +74,24 @@ def fit_as(
     split.
     """
     style = _check(context, options)
-    collected = _collect_lfd(context, options)
-    ranks, left_out = supported(_ranks(options), collected.directions())
-    # Only now that the ranks are known to be right does the board of an earlier fit give way.
-    with board_in(context.out, wanted=context.tensorboard) as board:
-        show_variants(board, context, options)
-        report = _fit(detector, context, options, style, collected, ranks, method_of, board)
+    with numbered_steps(f"the fit of {detector}", _steps(options), quiet=context.quiet):
+        collected = _collect_lfd(context, options)
+        ranks, left_out = supported(_ranks(options), collected.directions())
+        # Only now that the ranks are known to be right does the board of an earlier fit give way.
+        with board_in(context.out, wanted=context.tensorboard) as board:
+            show_variants(board, context, options)
+            report = _fit(detector, context, options, style, collected, ranks, method_of, board)
     return replace(report, notes=(*left_out, *report.notes))
+
+
+def _steps(options: LesbFitOptions) -> list[str]:
+    """Return the labels of the bars, in their order."""
+    splits = [
+        label
+        for split in ("train", "val")
+        for label in ([reading_label(split)] * bool(options.style) + [f"pseudo-fakes ({split})"])
+    ]
+    return ["LFD", *splits, *["ranks"] * bool(options.ranks), "heads"]
 
 
 def _fit(
@@ -141,6 +166,8 @@ def _check(context: FitContext, options: LesbFitOptions) -> Style:
                 f" {options.style} brings its own (its key 'blend'); omit one of the two"
             )
     style = load_style(options.blend)
+    region_preset(options.regions)
+    psi_preset(options.psi)
     check_faces("LESB", context)
     return style
 

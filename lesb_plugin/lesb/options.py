@@ -38,7 +38,7 @@ class LesbFitOptions:
     variants: int = option(16, "augmented variants per face and part", min=2)
     rank: int = option(128, "directions to keep per part", min=1)
     ranks: tuple[int, ...] = option(
-        (), "choose the one of these ranks with the best fused AUC on val, instead of --rank"
+        (), "choose the one of these ranks with the best fused AUC on val, instead of --rank", min=1
     )
     reference: Literal["mean", "clean"] = option(
         "mean", "compare variants with their mean, or with the face before augmentation (clean)"

@@ -18,7 +18,7 @@ from lesb_plugin.pseudo_fakes.recipe import Cutout
 from lesb_plugin.pseudo_fakes.store import build_store
 from registry import BenchError, Crop, FitContext, Sample, crop_face
 
-__all__ = ["QUALITIES", "Drawn", "StyledFakes", "for_validation", "styled_fakes"]
+__all__ = ["QUALITIES", "Drawn", "StyledFakes", "for_validation", "reading_label", "styled_fakes"]
 
 QUALITIES = 4  # reals of other qualities of each val face that verdicts compare with
 
@@ -86,6 +86,11 @@ class StyledFakes(torch.utils.data.Dataset[Views | Skipped]):
         return {entry.key: at for at, entry in enumerate(self.maker.store.entries)}
 
 
+def reading_label(purpose: str) -> str:
+    """Return the label of the bar under which the faces of a split are read."""
+    return f"reading {purpose} faces"
+
+
 def styled_fakes(
     context: FitContext, style: str, draws: int, purpose: str, scratch: Path
 ) -> StyledFakes:
@@ -96,7 +101,7 @@ def styled_fakes(
     store = build_store(
         samples,
         scratch / purpose,
-        label=f"reading {purpose} faces",
+        label=reading_label(purpose),
         workers=context.workers,
         max_errors=context.max_errors,
         quiet=context.quiet,

@@ -33,7 +33,15 @@ from registry import (
     package_versions,
 )
 
-__all__ = ["LocalStatistics", "Method", "Principal", "Scatters", "collect_lfd", "fit_lfd"]
+__all__ = [
+    "LocalStatistics",
+    "Method",
+    "Principal",
+    "Scatters",
+    "check_ranks",
+    "collect_lfd",
+    "fit_lfd",
+]
 
 Matrix = NDArray[np.float64]
 Scatters = Mapping[str, Scatter]
@@ -146,8 +154,7 @@ def collect_lfd(
     faces are stored below `pieces`, and found there by a fit that follows a killed one.
     """
     chosen = _choose(samples, images, seed)
-    for rank in ranks:
-        _check_rank(rank, embedder.backbone.dim, len(chosen), variants, reference)
+    check_ranks(ranks, embedder.backbone.dim, len(chosen), variants, reference)
     dataset = VariantDataset(chosen, regions, psi, embedder.backbone.crop, variants, seed)
     statistics = collect(
         embedder,
@@ -177,15 +184,19 @@ def _choose(samples: Sequence[Sample], images: int, seed: int) -> list[Sample]:
     return [samples[i] for i in sorted(rng.choice(len(samples), images, replace=False))]
 
 
-def _check_rank(rank: int, dim: int, images: int, variants: int, reference: Reference) -> None:
+def check_ranks(
+    ranks: Sequence[int], dim: int, images: int, variants: int, reference: Reference
+) -> None:
+    """Raise a ConfigError for a rank that so many faces and variants cannot support."""
     if reference not in ("mean", "clean"):
         raise ConfigError(f"no LFD reference named {reference!r}; known: mean, clean")
     limit = largest_rank(dim, images, variants, reference)
-    if not 1 <= rank <= limit:
+    wrong = [rank for rank in ranks if not 1 <= rank <= limit]
+    if wrong:
         raise ConfigError(
-            f"rank {rank} is not between 1 and {limit}, which is what {images} faces with "
+            f"rank {wrong[0]} is not between 1 and {limit}, which is what {images} faces with "
             f"{variants} variants each and an embedding of length {dim} support; choose a lower "
-            "--rank, or raise the numbers of faces or variants"
+            "one with --rank or --ranks, or raise the numbers of faces or variants"
         )
 
 

@@ -12,7 +12,7 @@ from lesb_plugin.drawing.tensorboard import PICTURED, Board, board_in
 from lesb_plugin.lesb.embedding import check_faces, embed_own
 from lesb_plugin.lesb.fitted import head_logits
 from lesb_plugin.lesb.probe import Probe, fit_probe
-from lesb_plugin.lesb.styled import QUALITIES, styled_fakes
+from lesb_plugin.lesb.styled import QUALITIES, reading_label, styled_fakes
 from lesb_plugin.lfd.pieces import Pieces, piece_folder
 from lesb_plugin.lfd.presets import region_preset
 from lesb_plugin.lfd.regions import RegionSet
@@ -33,21 +33,34 @@ from registry import (
     FitReport,
     dealt_back,
     gather_at_first,
+    numbered_steps,
     scratch_folder,
     sharpness,
 )
 
-__all__ = ["ARTEFACT", "encode_fakes", "fit_roi", "model_of"]
+__all__ = ["ARTEFACT", "check_roi", "encode_fakes", "fit_roi", "model_of"]
 
 ARTEFACT = "artefact.safetensors"
+
+
+def check_roi(context: FitContext) -> None:
+    """Raise the BenchErrors of a fit that need no embedding."""
+    _checked(context, context.options or RoiFitOptions())
 
 
 def fit_roi(context: FitContext) -> FitReport:
     """Fit `lesb_roi` on real faces and write its artefact; BenchErrors say what to change."""
     options: RoiFitOptions = context.options or RoiFitOptions()
-    regions = region_preset(load_recipe(options.style).regions)
-    check_faces("lesb_roi", context)
-    with board_in(context.out, wanted=context.tensorboard) as board:
+    regions = _checked(context, options)
+    steps = [
+        label
+        for split in ("train", "val")
+        for label in (reading_label(split), f"pseudo-fakes ({split})")
+    ]
+    with (
+        numbered_steps("the fit of lesb_roi", steps, quiet=context.quiet),
+        board_in(context.out, wanted=context.tensorboard) as board,
+    ):
         return _fit(context, options, regions, board)
 
 
@@ -203,6 +216,13 @@ def _probe(embedder: Embedder, train: Encoded, val: Encoded) -> Probe | None:
         return None
     pairs, val_pairs = ~train.clean, ~val.clean
     return fit_probe(known[pairs], train.fake[pairs], unseen[val_pairs], val.fake[val_pairs])
+
+
+def _checked(context: FitContext, options: RoiFitOptions) -> RegionSet:
+    """Return the face parts; raise errors that can be found before the long work."""
+    regions = region_preset(load_recipe(options.style).regions)
+    check_faces("lesb_roi", context)
+    return regions
 
 
 def _skipped(encode: RoiEncoder, item: PartViews) -> Skipped:

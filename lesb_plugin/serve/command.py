@@ -10,7 +10,15 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from lesb_plugin.serve.config import ServeConfig
-from registry import ConfigError, configure_for_detectors, given_flags, resolve, say_above_bar, tell
+from registry import (
+    ConfigError,
+    check_ready,
+    configure_for_detectors,
+    given_flags,
+    resolve,
+    say_above_bar,
+    tell,
+)
 
 if TYPE_CHECKING:
     from lesb_plugin.explain.explained import Explaining
@@ -40,6 +48,7 @@ def run_serve(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
     config = resolve(ServeConfig, args.config, args.set, given_flags(args, ServeConfig))
     check_extra()
+    check_ready(config)
     with closing(listening(config.port)) as server:
         from lesb_plugin.explain.explained import Explaining
 

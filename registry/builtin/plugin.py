@@ -78,6 +78,7 @@ def bench_datasets() -> list[DatasetSpec]:
             name="toy",
             summary="drawn faces, real and forged, generated on the fly; for trying things out",
             videos=lazy("registry.builtin.datasets.toy.videos:toy_videos"),
+            splits=("train", "val", "test"),
         ),
         DatasetSpec(
             name="celeb_df_videos",

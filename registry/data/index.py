@@ -165,7 +165,20 @@ def _digest(path: Path | None) -> str | None:
 
 
 def resolve_data(name: str, split: str, plugins: Plugins) -> tuple[DatasetSpec, DatasetRequest]:
-    """Return the reader of the data set of this name, and the request for it; nothing is read."""
+    """Return the reader of the data set of this name, and the request for it; nothing is read.
+
+    An EmptySplitError for a split that a reader says it never has.
+    """
+    spec, request = _resolved(name, split, plugins)
+    if spec.splits and split not in spec.splits:
+        raise EmptySplitError(
+            f"data set {name!r} has no split {split!r};{did_you_mean(split, spec.splits)} splits:"
+            f" {', '.join(spec.splits)}"
+        )
+    return spec, request
+
+
+def _resolved(name: str, split: str, plugins: Plugins) -> tuple[DatasetSpec, DatasetRequest]:
     specs: dict[str, DatasetSpec] = plugins.specs("dataset")
     path = Path(name).expanduser()
     if path.exists():
@@ -234,6 +247,10 @@ def _reader_of(path: Path, specs: dict[str, DatasetSpec]) -> DatasetSpec:
     if matching:
         options = " or ".join(f"'{spec.name}:{path}'" for spec in matching)
         raise ConfigError(f"{path} can be read in more than one way; write {options}")
+    if path.is_dir() and not any(path.iterdir()):
+        raise DataError(
+            f"no data in {path}: the folder is empty (`bench list datasets` lists the layouts)"
+        )
     layouts = "; ".join(
         f"{spec.name}: {spec.needs}" for spec in specs.values() if spec.recognises is not None
     )

@@ -6,19 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from registry.errors import BenchError, ConfigError, DataError
-from registry.plugins.chosen import Chosen, choose
-from registry.plugins.discovery import Plugins, load_plugins
+from registry.plugins.chosen import Chosen
+from registry.plugins.discovery import Plugins
 from registry.plugins.needs import Absent, check_needs, named_data
 from registry.plugins.specs import DatasetSpec
 from registry.settings.shared import LearningSettings, ModelSettings
 
-__all__ = ["absent_data", "check_ready", "check_run"]
+__all__ = ["absent_data", "check_run"]
 
-
-def check_ready(config: ModelSettings) -> None:
-    """Raise a BenchError that lists everything that `config` names and that is missing."""
-    plugins = load_plugins()
-    check_run(choose(plugins, config), config, plugins)
+_LEARNT_FROM = {"--fit-on": "train", "--train": "train", "--val": "val"}  # which split, by flag
 
 
 def check_run(chosen: Chosen, config: ModelSettings, plugins: Plugins) -> None:
@@ -30,7 +26,7 @@ def absent_data(config: ModelSettings, plugins: Plugins) -> Iterator[Absent]:
     """Find data sets that are certainly missing; nothing is read, listed or downloaded."""
     for flag, name in named_data(config):
         try:
-            fault = _fault(name, config, plugins)
+            fault = _fault(flag, name, config, plugins)
         except BenchError as error:
             fault = error
         if fault is not None:
@@ -45,11 +41,12 @@ def _sets(plugins: Plugins) -> dict[str, DatasetSpec]:
     return found
 
 
-def _fault(name: str, config: ModelSettings, plugins: Plugins) -> BenchError | None:
+def _fault(flag: str, name: str, config: ModelSettings, plugins: Plugins) -> BenchError | None:
     """Say why a data set is missing; None if it may exist."""
     from registry.data.index import resolve_data  # loads numpy and OpenCV: only where it is asked
 
-    spec, request = resolve_data(name, getattr(config, "split", "test"), plugins)
+    split = _LEARNT_FROM[flag] if flag in _LEARNT_FROM else str(getattr(config, "split", "test"))
+    spec, request = resolve_data(name, split, plugins)
     root = getattr(config, "data_root", None)
     if request.root is not None or not spec.needs:
         return None

@@ -173,7 +173,7 @@ def build_explainer(spec: ExplainerSpec, detector: Detector, options: Mapping[st
     """Build the explainer of a detector's scores; a ConfigError if it cannot explain the
     detector.
     """
-    resolved = resolve_options(spec.options, options)
+    resolved = resolve_options(spec.options, options, "explain.")
     arguments = (detector,) if resolved is None else (detector, resolved)
     explain: Explain = guarded(f"explainer {spec.name!r}", spec.source, spec.build, *arguments)
     return explain

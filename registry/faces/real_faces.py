@@ -22,7 +22,14 @@ from registry.settings.shared import FaceSettings, LearningSettings
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FaceSample", "find_splits", "real_crops", "real_samples", "samples"]
+__all__ = [
+    "FaceSample",
+    "find_splits",
+    "real_crops",
+    "real_face_samples",
+    "real_samples",
+    "samples",
+]
 
 _SPLITS = ("val", "train")  # never test: a face should not be compared with itself
 _OF_A_FILE = 32  # frames to learn from: neighbours in a video are all but the same
@@ -115,7 +122,7 @@ def real_crops(data: str, policy: CropPolicy, count: int, *, quiet: bool = False
     left out; a DataError if none is left.
     """
     found, failed = [], []
-    chosen = _real_samples(data)[:count]
+    chosen = real_face_samples(data)[:count]
     for sample in progress(chosen, f"real faces of {data}", unit="face", quiet=quiet):
         try:
             image, face = sample.load()
@@ -133,9 +140,10 @@ def real_crops(data: str, policy: CropPolicy, count: int, *, quiet: bool = False
     return found
 
 
-def _real_samples(data: str) -> list[FaceSample]:
-    """Return the samples of the existing splits; the DataError of the last split if there is
-    none.
+def real_face_samples(data: str) -> list[FaceSample]:
+    """List the real faces of a data set, of val first and then of train; none is read.
+
+    The DataError of the last split if neither exists.
     """
     plugins = load_plugins()
     faces = FaceSettings()

@@ -27,6 +27,7 @@ __all__ = [
     "choose",
     "choose_backbone",
     "choose_faces",
+    "default_detectors",
 ]
 
 
@@ -113,6 +114,19 @@ def choose_faces(plugins: Plugins, config: FaceSettings) -> ChosenFaces:
         landmarker=plugins.get("landmarker", config.landmarker or own),
         asked_for=config.landmarker is not None or config.landmarks is not None,
     )
+
+
+def default_detectors(plugins: Plugins) -> list[DetectorSpec]:
+    """List the detectors that may be chosen where none is named, in order of preference."""
+    specs: dict[str, DetectorSpec] = plugins.specs("detector")
+    ranked = sorted(specs.values(), key=lambda spec: -spec.precedence)
+    found = [spec for spec in ranked if spec.precedence > 0]
+    if not found:
+        raise ConfigError(
+            "no detector is chosen by default; pass --detector NAME. registered:"
+            f" {', '.join(sorted(specs)) or 'none'}"
+        )
+    return found
 
 
 def _reporter(plugins: Plugins, name: str) -> ReporterSpec:

@@ -127,12 +127,14 @@ class DetectorSpec(Spec):
     detector is named, `bench predict` and `bench explain` take the fitted one of highest
     `precedence`; of 0 none is taken, nor one that `needs_landmarks` where none are looked for.
     `fit_shares` says that `fit` is called in every process that torchrun starts, and that they
-    share its work; the first alone writes, and what it reports counts.
+    share its work; the first alone writes, and what it reports counts. `check_fit(FitContext)`
+    raises the BenchErrors of a fit that can be found before its work; `--dry-run` calls it.
     """
 
     build: Callable[[DetectorContext], Detector]
     fit: Callable[[FitContext], FitReport] | None = None
     fit_shares: bool = False
+    check_fit: Callable[[FitContext], None] | None = None
     options: Lazy | None = None
     fit_options: Lazy | None = None
     needs_backbone: bool = True
@@ -160,12 +162,14 @@ class DatasetSpec(Spec):
     """`videos(DatasetRequest) -> Iterable[Video]`, which may be a VideoIndex.
 
     `recognises(path) -> bool` lets `--dataset PATH` find the reader of a folder or file;
-    `needs` says in a few words what must be on disk ("" for nothing).
+    `needs` says in a few words what must be on disk ("" for nothing). `splits` names the splits
+    where they are always the same: any other is refused before the data is read.
     """
 
     videos: Callable[[DatasetRequest], Iterable[Video]]
     recognises: Callable[[Path], bool] | None = None
     needs: str = ""
+    splits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,11 +20,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from registry.errors import BenchError, DataError, UnknownNameError
+from registry.errors import BenchError, DataError, UnknownNameError, reading
 from registry.files import parse_json, replacing
 from registry.results.columns import typed_columns
 from registry.results.method_groups import MethodGroup
-from registry.results.parts import refuse_part
+from registry.results.run_contents import damaged_table, lacking
 from registry.settings.coerce import build
 
 __all__ = [
@@ -147,14 +147,14 @@ def read_predictions(path: Path) -> tuple[pa.Table, Settings]:
     """Read the table and settings of a run; `path` is the file or the run folder that holds it."""
     file = path / PREDICTIONS if path.is_dir() else path
     if not file.is_file():
-        refuse_part(path)
-        raise DataError(f"no {PREDICTIONS} at {path}; name a folder that `bench eval` has written")
+        raise lacking(path, PREDICTIONS, other="results.json")
     try:
         # Read as a file, not as a data set: folders named `a=b` would become columns.
         with file.open("rb") as stream:
             table = pq.ParquetFile(stream).read()
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"{file} is not a readable parquet file ({error}); run again") from error
+        with reading(file):
+            raise damaged_table(file) from error
     settings = _settings(file, table.schema.metadata or {})
     table = _typed(table, str(file))
     _check(table, str(file))

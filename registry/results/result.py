@@ -16,10 +16,10 @@ from registry.results.aggregation import aggregate
 from registry.results.frames_of_data import data_frame
 from registry.results.measure import Count, Measurement, Pooled, count, pooled
 from registry.results.metric import Metric
-from registry.results.parts import refuse_part
 from registry.results.predictions import PREDICTIONS, Settings, read_predictions
 from registry.results.profiles import DEEPFAKEBENCH_PROFILE, differences, measure
 from registry.results.provenance import Provenance
+from registry.results.run_contents import lacking
 from registry.results.sources import Across, DataSource, across, by_source
 from registry.settings.coerce import build
 
@@ -158,10 +158,7 @@ class Result:
             if schema == _SCHEMA:
                 return _from_json(record)
         except FileNotFoundError:
-            refuse_part(folder)
-            raise DataError(
-                f"no {RESULTS} at {folder}; name a folder that `bench eval` has written"
-            ) from None
+            raise lacking(folder, RESULTS, other=PREDICTIONS) from None
         except (BenchError, KeyError, TypeError) as error:
             raise DataError(
                 f"{path} is not a result of `bench eval` ({_reason(error)}); `bench report"

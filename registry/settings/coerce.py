@@ -23,7 +23,8 @@ _BOOLS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "o
 def build(cls: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
     """Build `cls(**values)` with every value coerced; a ConfigError for an unknown or missing key.
 
-    A field's metadata may bound a number: {"min": 1, "max": 10}. `prefix` leads the keys in errors.
+    A field's metadata may bound its number, or each of them: {"min": 1, "max": 10}. `prefix` leads
+    the keys in errors.
     """
     fields = {each.name: each for each in dataclasses.fields(cls) if each.init}  # type: ignore[arg-type]
     for key in values:
@@ -225,6 +226,10 @@ def _value(each: dataclasses.Field[Any], hints: Mapping[str, Any], value: Any, p
 
 
 def _check_bounds(value: Any, metadata: Mapping[str, Any], key: str) -> None:
+    """Check a number, or every number of a list."""
+    if isinstance(value, (list, tuple)):
+        for at, each in enumerate(value):
+            _check_bounds(each, metadata, f"{key}[{at}]")
     if not isinstance(value, (int, float)):
         return
     if value < metadata.get("min", value):

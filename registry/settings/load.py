@@ -58,10 +58,15 @@ class Address(Protocol):
     def load(self) -> Any: ...
 
 
-def resolve_options(address: Address | None, options: Mapping[str, Any]) -> Any:
-    """Build a detector's or explainer's options; `address` is None for one without options."""
+def resolve_options(
+    address: Address | None, options: Mapping[str, Any], prefix: str = "options."
+) -> Any:
+    """Build a detector's or explainer's options; `address` is None for one without options.
+
+    `prefix` leads the keys in errors.
+    """
     if address is not None:
-        return build(address.load(), options, prefix="options.")
+        return build(address.load(), options, prefix=prefix)
     if options:
         raise ConfigError(f"there are no options to set, got {', '.join(sorted(options))}")
     return None
@@ -81,22 +86,26 @@ def load_yaml(folder: str, name_or_path: str) -> dict[str, Any]:
     path.
     """
     asked = Path(name_or_path)
-    if asked.suffix in {".yaml", ".yml"} or len(asked.parts) != 1:
-        path = asked
-    else:
-        path = config_dir() / folder / f"{name_or_path}.yaml"
-    if not path.is_file():
-        shipped = sorted(each.stem for each in (config_dir() / folder).glob("*.yaml"))
-        instead = (
-            f"or one of these names: {', '.join(shipped)}"
-            if shipped
-            else "as `--print-config > FILE.yaml` writes it; there are no named ones here"
-        )
-        raise ConfigError(
-            f"no configuration {name_or_path!r};{did_you_mean(name_or_path, shipped)} give the path"
-            f" of a .yaml file, {instead}"
-        )
-    return _read_yaml(path)
+    plain = asked.suffix not in {".yaml", ".yml"} and len(asked.parts) == 1
+    shipped = config_dir() / folder / f"{name_or_path}.yaml"
+    if plain and shipped.is_file():
+        return _read_yaml(shipped)
+    if not asked.is_file():
+        raise ConfigError(_no_configuration(folder, name_or_path))
+    return _read_yaml(asked)
+
+
+def _no_configuration(folder: str, name_or_path: str) -> str:
+    """Say that there is no such file, and which names or which command lead to one."""
+    shipped = sorted(each.stem for each in (config_dir() / folder).glob("*.yaml"))
+    what = "that is a folder" if Path(name_or_path).is_dir() else "no such file"
+    hint = did_you_mean(name_or_path, shipped)
+    instead = (
+        f"pass a YAML file, or one of these names: {', '.join(shipped)}"
+        if shipped
+        else "pass a YAML file, as `--print-config > FILE.yaml` writes it"
+    )
+    return f"no configuration {name_or_path!r} ({what});{hint} {instead}"
 
 
 def as_yaml(config: Any) -> str:
@@ -117,12 +126,29 @@ def _plain(value: Any) -> Any:
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not a configuration: it is not text in UTF-8") from None
+    except OSError as error:
         raise ConfigError(f"cannot read {path}: {' '.join(str(error).split())}") from error
     values = parse_yaml(text, str(path))
     if values is not None and not isinstance(values, dict):
-        raise ConfigError(f"{path} must hold a mapping of keys, got {type(values).__name__}")
+        raise ConfigError(
+            f"{path} is not a configuration: it must hold lines `key: value` of YAML, and holds"
+            f" {_kind(values)}"
+        )
     return values or {}
+
+
+def _kind(values: Any) -> str:
+    """Name what a YAML file holds instead of a mapping."""
+    named = {
+        str: "text",
+        list: "a list",
+        bool: "one truth value",
+        int: "a number",
+        float: "a number",
+    }
+    return named.get(type(values), f"one value ({type(values).__name__})")
 
 
 def _parse_set(text: str) -> dict[str, Any]:

@@ -56,6 +56,12 @@ class EvalConfig(ScoredDataSettings, SeveralFacesSettings):
     folder: ClassVar[str] = "eval"
 
     detector: str = option("lesb", "detector to evaluate (`bench list detectors`)")
+    limit: int | None = option(
+        None,
+        "a trial run: score at most this many real and this many fake videos of each data set; the"
+        " fakes come from all methods in turn",
+        min=1,
+    )
     checkpoint_selection: Literal["unknown", "val", "last", "test"] = option(
         "unknown",
         "data on which --weights was selected among checkpoints, according to its authors",
@@ -117,7 +123,7 @@ class CostConfig(AuditSettings):
     explainer: str | None = option(None, "explainer whose maps are measured too")
     sample: int = option(64, "frames to measure on, at least", min=4)
     images: int = option(3_000_000, "number of frames to predict the time for", min=1)
-    processes: tuple[int, ...] = option((1, 8, 64), "processes, or GPUs, to predict it for")
+    processes: tuple[int, ...] = option((1, 8, 64), "processes, or GPUs, to predict it for", min=1)
     cores: int | None = option(None, "cores that each process has (default: as here)", min=1)
     storage: float | None = option(
         None, "megabytes per second that all processes together can read, where that is known"

@@ -21,6 +21,7 @@ from registry.plugins.chosen import Chosen
 from registry.ranks import this_rank, wait_for_all
 from registry.results.method_groups import MethodGroup
 from registry.results.parts import Shard
+from registry.results.run_contents import CHUNKS
 from registry.scoring.chunks import Chunk, ChunkStore, Unit, cut
 from registry.scoring.failures import Failures
 from registry.scoring.scorer import Scorer
@@ -29,9 +30,8 @@ from registry.scoring.stored_chunks import StoredChunks
 from registry.settings.load import as_yaml
 from registry.settings.tasks import EvalConfig
 
-__all__ = ["CHUNKS", "EvalJob", "check_failures", "score", "write_config"]
+__all__ = ["EvalJob", "check_failures", "score", "write_config"]
 
-CHUNKS = "chunks"  # finished work in a run's folder
 _LOOK = 2.0  # seconds
 
 

@@ -10,8 +10,8 @@ from registry.backbones.build import build_embedder
 from registry.contracts.embedder import Embedder
 from registry.contracts.types import WHOLE
 from registry.detectors.model import Load, Model, build_model
-from registry.errors import ConfigError, DataError, NotFittedError, guarded
-from registry.plugins.chosen import Chosen, choose
+from registry.errors import DataError, NotFittedError, guarded
+from registry.plugins.chosen import Chosen, choose, default_detectors
 from registry.plugins.discovery import Plugins
 from registry.plugins.specs import DetectorSpec
 from registry.results.fit_report import artefact_file
@@ -37,7 +37,7 @@ def build_chosen(plugins: Plugins, config: Config) -> tuple[Config, Model, str]:
     if config.detector_artefact is not None:
         config = replace(config, detector=_fitted_as(plugins, Path(config.detector_artefact)))
         return config, _model(plugins, config, load), ""
-    ranked = _candidates(plugins)
+    ranked = default_detectors(plugins)
     able = [spec.name for spec in ranked if _is_able(spec, config)]
     first, *others = able or [spec.name for spec in ranked]
     named = replace(config, detector=first)
@@ -80,19 +80,6 @@ def _unable(best: DetectorSpec, chosen: str, config: ScoringConfig) -> str:
         f"{best.name} needs landmarks, which --crop-from {config.crop_from} does not look"
         f" for, so {chosen} is used"
     )
-
-
-def _candidates(plugins: Plugins) -> list[DetectorSpec]:
-    """List the detectors that may be chosen by default, in order of preference."""
-    specs: dict[str, DetectorSpec] = plugins.specs("detector")
-    ranked = sorted(specs.values(), key=lambda spec: -spec.precedence)
-    found = [spec for spec in ranked if spec.precedence > 0]
-    if not found:
-        raise ConfigError(
-            "no detector is chosen by default; pass --detector NAME. registered:"
-            f" {', '.join(sorted(specs)) or 'none'}"
-        )
-    return found
 
 
 def _fitted_as(plugins: Plugins, given: Path) -> str:

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from registry.contracts.embedder import Embedder
 from registry.contracts.types import Video
 from registry.data.needs import check_run
 from registry.detectors.model import build_model
+from registry.errors import guarded
 from registry.faces.corruptions import conditions
-from registry.faces.reader import build_reader
 from registry.faces.real_faces import find_splits
 from registry.plugins.chosen import Chosen, choose
 from registry.plugins.discovery import load_plugins
@@ -19,7 +20,7 @@ from registry.scoring.chunks import cut
 from registry.scoring.frames import choose_units
 from registry.settings.tasks import EvalConfig, FitConfig
 from registry.tasks.evaluate import find_job, run_folder
-from registry.tasks.fit import artefact_folder, fittable, options_of
+from registry.tasks.fit import artefact_folder, fit_context, fittable, options_of
 from registry.tasks.fit_on import fit_config, fits_first
 
 __all__ = ["Plan", "plan_evaluation", "plan_fit"]
@@ -53,15 +54,18 @@ def plan_evaluation(config: EvalConfig, shard: Shard = _WHOLE) -> Plan:
 
 
 def plan_fit(config: FitConfig) -> Plan:
-    """Plan what `fit` would do, as `plan_evaluation` does."""
+    """Plan what `fit` would do, as `plan_evaluation` does; the detector checks its options."""
     plugins = load_plugins()
     chosen = choose(plugins, config)
     check_run(chosen, config, plugins)
-    options_of(fittable(plugins, config.detector), config)
-    out = artefact_folder(config)
+    spec = fittable(plugins, config.detector)
+    options, out = options_of(spec, config), artefact_folder(config)
     train, val = find_splits(config, plugins)
-    build_reader(chosen.faces, config)
+    context = fit_context(config, chosen, (train, val), options, out)
+    if spec.check_fit is not None:
+        guarded(f"fit of detector {spec.name!r}", spec.source, spec.check_fit, context)
     plan: Plan = [("detector", config.detector), *_backbone(chosen, config)]
+    plan += _loaded(context.embedder)
     return [*plan, ("learns from", _faces(train, val)), ("out", str(out))]
 
 
@@ -71,13 +75,17 @@ def _backbone(chosen: Chosen, config: EvalConfig | FitConfig) -> Iterator[tuple[
         yield "backbone", f"{chosen.backbone.name}{wrapped}"
 
 
+def _loaded(embedder: Embedder) -> Iterator[tuple[str, str]]:
+    backbone = embedder.backbone
+    yield "weights", f"{backbone.weights}, sha256 {backbone.weights_sha256[:12]}"
+    yield "device", f"{embedder.device}, {embedder.backend}"
+
+
 def _artefact(chosen: Chosen, config: EvalConfig) -> Iterator[tuple[str, str]]:
     """Build the model, so that an unsuitable file is an error now."""
     model = build_model(chosen, config)
     if model.embedder is not None:
-        backbone = model.embedder.backbone
-        yield "weights", f"{backbone.weights}, sha256 {backbone.weights_sha256[:12]}"
-        yield "device", f"{model.embedder.device}, {model.embedder.backend}"
+        yield from _loaded(model.embedder)
     if model.artefact is not None:
         yield "artefact", str(model.artefact)
 

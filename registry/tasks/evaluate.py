@@ -31,6 +31,7 @@ from registry.results.result import Result
 from registry.scoring.chunks import Chunk
 from registry.scoring.conformal import with_conformal
 from registry.scoring.frames import choose_units, find_data
+from registry.scoring.limited import limited
 from registry.scoring.rows import rows_of
 from registry.settings.load import load_yaml
 from registry.settings.tasks import EvalConfig
@@ -105,7 +106,7 @@ def find_job(config: EvalConfig) -> Found:
     condition = the_condition(config.corrupt)
     check_run(chosen, config, plugins)  # data may be long in being found, or drawn first
     with first_goes_first():
-        data = find_data(config, plugins)
+        data = limited(find_data(config, plugins), config.limit, config.seed)
     videos = [video for index in data for video in index.videos]
     groups = read_groups(config.group, {video.method for video in videos if video.label} - {""})
     every_face = config.faces == "all"
@@ -151,6 +152,7 @@ def run_folder(config: EvalConfig, shard: Shard = _WHOLE) -> Path:
     """Choose where a run goes; a ConfigError if another run or part is there already."""
     names = [config.detector, config.wrap or "", config.backbone or ""]
     names += [*map(_stem, config.dataset), config.split]
+    names += [] if config.limit is None else [f"limit-{config.limit}"]
     names += [each.replace(":", "-") for each in config.corrupt]
     names += [] if shard == _WHOLE else [f"shard-{shard.number}-of-{shard.count}"]
     folder = Path(config.out or "runs/" + "_".join(n.replace("/", "_") for n in names if n))

@@ -26,7 +26,7 @@ from registry.settings.load import as_yaml, resolve_options
 from registry.settings.tasks import FitConfig
 from registry.tasks.fit_pieces import with_pieces
 
-__all__ = ["artefact_folder", "fit", "fit_here", "fittable", "options_of"]
+__all__ = ["artefact_folder", "fit", "fit_context", "fit_here", "fittable", "options_of"]
 
 _MARK = "bench-fit"  # in the name of an empty file that is there while a fit is
 
@@ -85,12 +85,13 @@ def fit_here(spec: DetectorSpec, plugins: Plugins, config: FitConfig) -> FitRepo
         splits = find_splits(config, plugins)
     out, what = artefact_folder(config), f"fit of detector {spec.name!r}"
     if not this_rank().first:
-        with _context(spec, config, chosen, splits, options, out) as context:
+        context = fit_context(config, chosen, splits, options, out)
+        with with_pieces(spec, context) as context:
             return guarded(what, spec.source, spec.fit, context)
     with (
         opened_folder(out),
         _marked(out),
-        _context(spec, config, chosen, splits, options, out) as context,
+        with_pieces(spec, fit_context(config, chosen, splits, options, out)) as context,
     ):
         found = guarded(what, spec.source, spec.fit, context)
         report = checked_report(found, out, f"{what} of package {spec.source or 'unknown'!r}")
@@ -99,22 +100,21 @@ def fit_here(spec: DetectorSpec, plugins: Plugins, config: FitConfig) -> FitRepo
     return report
 
 
-@contextmanager
-def _context(
-    spec: DetectorSpec,
+def fit_context(
     config: FitConfig,
     chosen: Chosen,
     splits: tuple[list[Video], list[Video]],
     options: Any,
     out: Path,
-) -> Iterator[FitContext]:
+) -> FitContext:
+    """Load the backbone and list the real faces: what a detector's fit starts from."""
     reader = build_reader(chosen.faces, config)
     train, val = (
         real_samples(videos, reader, split)
         for videos, split in zip(splits, ("train", "val"), strict=True)
     )
     videos = [*splits[0], *splits[1]]
-    context = FitContext(
+    return FitContext(
         embedder=build_embedder(chosen, config),
         train=train,
         val=val,
@@ -128,8 +128,6 @@ def _context(
         quiet=config.quiet,
         tensorboard=config.tensorboard and this_rank().first,
     )
-    with with_pieces(spec, context, train, val) as found:
-        yield found
 
 
 def artefact_folder(config: FitConfig) -> Path:

@@ -19,6 +19,7 @@ from registry.plugins.discovery import Plugins
 from registry.plugins.specs import DetectorSpec
 from registry.ranks import first_goes_first, of_first, this_rank, wait_for_all
 from registry.results.fit_report import artefact_in
+from registry.results.provenance import package_versions
 from registry.settings.tasks import FitConfig, ScoredDataSettings
 from registry.tasks.fit import fit_here, options_of
 
@@ -97,6 +98,7 @@ def _fit_key(plugins: Plugins, config: FitConfig, spec: DetectorSpec, embedder: 
     parts = [
         spec.name,
         spec.source,
+        package_versions(("lesb-plugin", *filter(None, [spec.source]))),
         embedder.encoder,
         None if options is None else asdict(options),
         data_fingerprint([*train, *val]),

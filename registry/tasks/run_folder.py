@@ -12,7 +12,7 @@ from registry.results.result import RESULTS
 
 __all__ = ["refuse_other_part", "refuse_other_run"]
 
-_NAMES = ("detector", "backbone", "wrap", "explainer", "split", "corrupt")
+_NAMES = ("detector", "backbone", "wrap", "explainer", "split", "limit", "corrupt")
 _PLACES = ("dataset", "weights", "artefact", "wrap_artefact")
 
 
@@ -62,4 +62,4 @@ def _places(value: Any) -> list[Path]:
 def _names(value: Any) -> list[str]:
     if value is None:
         return []
-    return [value] if isinstance(value, str) else [str(name) for name in value]
+    return [str(name) for name in value] if isinstance(value, (list, tuple)) else [str(value)]

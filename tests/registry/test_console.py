@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from registry.cli.flags import add_option_flags
-from registry.console import print_table, progress, table_text
+from registry.console import numbered_steps, print_records, print_table, progress, table_text
 from registry.errors import PluginError
 
 ROWS = [("eyes", "12.5", "a long [sentence] :smile: about the eyes"), ("mouth", "-3", "short")]
@@ -94,3 +94,31 @@ def test_an_option_that_takes_the_name_of_a_flag_is_the_plugins_fault() -> None:
     parser.add_argument("--seed")
     with pytest.raises(PluginError, match="an option of mine has the name of a flag that `bench"):
         add_option_flags(parser, "mine", Options)
+
+
+def test_records_are_a_table_on_a_terminal_and_lines_of_values_in_a_pipe(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [("a", "a summary"), ("b\tc", "d")]
+    print_records(("name", "summary"), rows)
+    assert capsys.readouterr().out == "name\tsummary\na\ta summary\nb\\tc\td\n"
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    print_records(("name", "summary"), rows)
+    assert "a      a summary" in capsys.readouterr().out
+
+
+def test_bars_of_a_work_in_steps_are_numbered_and_others_are_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with numbered_steps("the fit", ["faces", "heads"]):
+        for label in ("faces", "heads", "something else"):
+            list(progress([1], label))
+    list(progress([1], "heads"))
+    err = capsys.readouterr().err
+    assert err.startswith("the fit has 2 steps: faces, heads\n")
+    bars = ["1 of 2: faces:", "2 of 2: heads:", "something else:", "heads:"]
+    lines = err.replace("\r", "\n").splitlines()
+    assert [line.split(" 100%")[0] for line in lines if "100%" in line] == bars
+    with numbered_steps("the fit", ["faces"], quiet=True):
+        list(progress([1], "faces", quiet=True))
+    assert capsys.readouterr().err == ""

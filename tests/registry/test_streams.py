@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from registry.console import say
-from registry.streams import output, own_output
+from registry.streams import output, own_output, write
 
 BENCH = Path(sys.executable).with_name("bench")
 # Prints at import as libraries do: by print, from C, through a process, and from a handler that
@@ -91,7 +91,14 @@ def test_letters_that_standard_output_has_not_are_written_by_their_numbers(
     )
     assert done.returncode == 0, done.stderr
     assert r"\u0394" in done.stdout.decode(encoding)
-    assert "---" in done.stdout.decode(encoding)
+
+
+def test_rules_of_tables_have_a_stand_in_where_there_are_none() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="latin-1")
+    write("caf\u00e9 \u2500\u2500 \u0394\n", stream)
+    stream.flush()
+    assert raw.getvalue() == b"caf\xe9 -- \\u0394\n"
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])

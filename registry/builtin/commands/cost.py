@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from registry.cli.detector_flags import configure_for_detectors
 from registry.cli.flags import add_json_flag, given_flags
 from registry.console import byte_count, print_table, say, say_block
-from registry.data.needs import check_ready
 from registry.settings.load import resolve
 from registry.settings.tasks import CostConfig
+from registry.tasks.ready import check_ready
 
 if TYPE_CHECKING:
     from registry.tasks.cost import Cost

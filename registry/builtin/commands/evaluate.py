@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from registry.cli.detector_flags import configure_for_detectors
 from registry.cli.flags import add_dry_run_flag, add_json_flag, given_flags
 from registry.console import print_plan, say, say_block
-from registry.data.needs import check_ready
 from registry.errors import ConfigError
 from registry.plugins.discovery import load_plugins
 from registry.ranks import this_rank
 from registry.results.parts import Shard
 from registry.settings.load import resolve
 from registry.settings.tasks import EvalConfig
+from registry.tasks.ready import check_ready
 
 if TYPE_CHECKING:
     from registry.results.result import Result
@@ -25,6 +25,7 @@ __all__ = ["configure_eval", "run_eval"]
 _EVAL_EXAMPLES = """\
 examples:
   bench eval                       LESB on its embedded backbone, on drawn faces
+  bench eval --dataset DATA --limit 20     a trial on 20 real and 20 fake videos
   bench eval --detector random --dataset celeb_df_v2 --data-root /data/rgb --json-dir /data/json
   bench eval --detector lesb --backbone efflite0_in1k --artefact runs/lesb --dataset DATA
   bench eval --detector lesb --backbone sbi_effb4 --weights FFraw.tar --fit-on FACES --dataset DATA

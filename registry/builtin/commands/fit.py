@@ -13,10 +13,10 @@ from registry.cli.detector_flags import configure_for_detectors
 from registry.cli.flags import add_dry_run_flag, given_flags
 from registry.console import print_plan, print_table, say
 from registry.contracts.detector import FitReport
-from registry.data.needs import check_ready
 from registry.ranks import this_rank
 from registry.settings.load import resolve
 from registry.settings.tasks import FitConfig
+from registry.tasks.ready import check_ready
 
 __all__ = ["configure_fit", "run_fit"]
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from registry.console import print_table, say, say_block
+from registry.console import print_records, say, say_block
 from registry.errors import ConfigError
 from registry.plugins.discovery import Failure, PluginInfo, Plugins, kind_named, load_plugins
 from registry.plugins.kinds import KINDS
@@ -21,7 +21,9 @@ examples:
   bench list                               every kind, with its names
   bench list backbones                     one line each
   bench list detectors --json              for programs
-  bench list backbones --timm 'tf_eff*'    timm models that match; each is a backbone timm/<name>"""
+  bench list backbones --timm 'tf_eff*'    timm models that match; each is a backbone timm/<name>
+
+In a pipe the lines are tab-separated values under a header."""
 
 _PLUGINS_EXAMPLES = """\
 examples:
@@ -29,7 +31,8 @@ examples:
   BENCH_DISABLE_PLUGINS=lesb bench plugins      leave plugins out
   BENCH_STRICT_PLUGINS=1 bench plugins          make every failure an error
 
-The exit code is 1 if a plugin has a failure or two plugins claim the same name."""
+In a pipe the lines are tab-separated values under a header. The exit code is 1 if a plugin has a
+failure or two plugins claim the same name."""
 
 
 def configure_list(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +80,7 @@ def run_plugins(args: argparse.Namespace) -> int:
         (each.name, each.distribution, each.version, each.module, ", ".join(each.hooks) or "-")
         for each in plugins.infos
     ]
-    print_table("", ("plugin", "package", "version", "module", "hooks"), rows)
+    print_records(("plugin", "package", "version", "module", "hooks"), rows)
     if plugins.disabled:
         say(f"disabled by BENCH_DISABLE_PLUGINS: {', '.join(plugins.disabled)}")
     for each in plugins.failures + conflicts:
@@ -95,7 +98,7 @@ def _list_kinds(plugins: Plugins, *, as_json: bool) -> None:
         (kind.replace("_", "-"), ", ".join(map(_as_typed, found)) or "none")
         for kind, found in names.items()
     ]
-    print_table("", ("kind", "registered"), rows)
+    print_records(("kind", "registered"), rows)
 
 
 def _list_records(plugins: Plugins, kind: str, *, as_json: bool) -> None:
@@ -110,7 +113,7 @@ def _list_records(plugins: Plugins, kind: str, *, as_json: bool) -> None:
         for spec in specs
     ]
     if rows:
-        print_table("", header, rows)
+        print_records(header, rows)
     else:
         say(f"no {kind.replace('_', ' ')} is registered")
 

@@ -18,6 +18,7 @@ from registry.data.media import find_media
 from registry.files import replacing
 from registry.settings.load import resolve
 from registry.settings.tasks import PredictConfig
+from registry.tasks.ready import check_ready
 
 if TYPE_CHECKING:
     from registry.results.file_scores import Prediction
@@ -68,6 +69,7 @@ def run_predict(args: argparse.Namespace) -> int:
     """Print or write a line for each file; return 1 if one has no score."""
     config = resolve(PredictConfig, args.config, args.set, given_flags(args, PredictConfig))
     check_inputs(args.inputs)
+    check_ready(config)
     from registry.tasks.predict import Predictor  # loads torch: after what can go wrong without it
 
     predictor = Predictor(config)

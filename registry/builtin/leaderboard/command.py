@@ -138,8 +138,10 @@ def _write(entries: Sequence[BoardEntry], folder: Path) -> list[Path]:
 def _print(entries: Sequence[BoardEntry]) -> None:
     """Print two tables: the two kinds share no column, order or best value."""
     from registry.builtin.leaderboard.merged import merged
-    from registry.builtin.leaderboard.text import datasets_of, terminal_rows
+    from registry.builtin.leaderboard.text import datasets_of, remarks, terminal_rows
 
+    for note in remarks(entries):
+        say(f"note: {note}")
     rows = merged(entries)
     titles = {"measured": "Measured here", "reported": "Reported by others"}
     for kind, title in titles.items():
@@ -151,9 +153,6 @@ def _print(entries: Sequence[BoardEntry]) -> None:
     say("i: in-domain, as the detector or its backbone was trained on that data set; not averaged.")
     say("*: the best of its column in its own table, among rows not trained on that data set.")
     say("Averages compare over the same data sets only; the starred one is over the most.")
-    for each in entries:
-        if each.doubt:
-            say(f"{each.name}: {each.doubt}.")
 
 
 # --- a published table -----------------------------------------------------------------------
@@ -222,16 +221,18 @@ def _belongs(variant: str, result: Result, with_average: bool) -> bool:
 def _measured_row(
     result: Result, run: str, variant: str, table: Published, with_average: bool
 ) -> tuple[str, ...]:
-    from registry.builtin.leaderboard.entries import measured
+    from registry.builtin.leaderboard.entries import UNKNOWN, measured
+    from registry.builtin.leaderboard.text import split_text
 
-    cells = measured(result, run, variant).cells
+    entry = measured(result, run, variant)
+    cells, split = entry.cells, split_text(entry)
     values = [cells[name].auc if name in cells else None for name in table.columns.values()]
     known = [value for value in values if value is not None]
     whole = sum(known) / len(known) if len(known) == len(values) else None
     figures = [*values, whole] if with_average else values
     return (
         "measured",
-        f"{variant} ({run})",
+        f"{variant} ({run})" if split in {"test", UNKNOWN} else f"{variant} ({run}: {split})",
         *(_percent(None if value is None else 100 * value) for value in figures),
     )
 

@@ -65,7 +65,9 @@ class BoardEntry:
     Rows of kind "measured" come from a run here, those of kind "reported" from a publication; the
     two are never ranked together. What is not known is None or "unknown". `link` is the address
     of the method's paper and `source_link` that of the publication with these numbers; "" without
-    one. Rows of one `setup` are of the same detector, weights, artefact and protocol.
+    one. Rows of one `setup` are of the same detector, weights, artefact and protocol. `split` is
+    that of a run ("" for a publication); `limit` is set where a run scored only so many videos of
+    each label, and then the row competes with no other.
     """
 
     kind: Literal["measured", "reported"]
@@ -74,6 +76,8 @@ class BoardEntry:
     level: str
     protocol: str
     source: str
+    split: str = ""
+    limit: int | None = None
     parameters: int | None = None
     seconds_per_frame: float | None = None
     crop: str = UNKNOWN
@@ -124,6 +128,8 @@ def measured(result: Result, run: str, variant: str | None = None, doubt: str = 
         protocol=f"profile {settings.profile}, {config.get('frames', UNKNOWN)} frames a video,"
         f" split {config.get('split', UNKNOWN)}",
         source=f"run {run}" + (f" ({doubt})" if doubt else ""),
+        split=str(config.get("split", UNKNOWN)),
+        limit=config.get("limit"),
         parameters=backbone.parameters if backbone else None,
         seconds_per_frame=seconds / frames if frames else None,
         crop=f"{crop.name} {crop.size} px margin {crop.margin:.1%}" if crop else UNKNOWN,
@@ -145,6 +151,8 @@ def _setup(result: Result, variant: str) -> str:
     origin, settings = result.provenance, result.settings
     backbone = asdict(origin.backbone) if origin.backbone else None
     config = {key: value for key, value in origin.config.items() if key in _SCORING}
+    limit = origin.config.get("limit")
+    config |= {} if limit is None else {"limit": limit}  # runs of earlier versions have none
     crop = asdict(origin.crop) if origin.crop else None
     chosen = (variant, settings.profile, origin.checkpoint_selection)
     return fingerprint([chosen, backbone, crop, origin.artefact_sha256, config])

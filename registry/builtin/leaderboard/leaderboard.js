@@ -71,12 +71,12 @@
     }
   };
 
-  // Averages compare where they are over the same data sets, of which the most are asked for.
+  // Averages compare where they are of one split and over the same data sets, of which the most
+  // are asked for; a row without a split is a run on a part of its data.
   const markAverages = (rows, shown) => {
     const sets = new Map();
     rows.forEach((row) => {
       const key = over(row, shown).join();
-      row.cells[averageAt].classList.remove("best");
       if (key) { sets.set(key, [...(sets.get(key) || []), row.cells[averageAt]]); }
     });
     const size = (key) => key.split(",").length;
@@ -121,7 +121,12 @@
       }
       const rows = rowsOf(body).filter((row) => !isRun(row));
       visible += body.hidden ? 0 : rows.filter((row) => !row.hidden).length;
-      markAverages(rows, shown);
+      rows.forEach((row) => row.cells[averageAt].classList.remove("best"));
+      for (const split of new Set(rows.map((row) => row.dataset.split))) {
+        if (split !== undefined) {
+          markAverages(rows.filter((row) => row.dataset.split === split), shown);
+        }
+      }
       if (at >= 0) {
         rows.sort(compare(at, order === "ascending" ? 1 : -1));
         rows.forEach((row) => body.append(row, ...runsOf.get(row)));

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from registry.builtin.leaderboard.entries import BoardEntry
 
-__all__ = ["BoardRow", "best_average", "best_values", "merged"]
+__all__ = ["Best", "BoardRow", "best_average", "best_by_split", "best_of", "best_values", "merged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,34 @@ def _told_apart(rows: Sequence[BoardRow]) -> list[BoardRow]:
         else row
         for row in rows
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best value of each data set, and the best average with the data sets that it covers."""
+
+    values: Mapping[str, float] = field(default_factory=dict)
+    average: tuple[frozenset[str], float] | None = None
+
+
+def best_by_split(rows: Sequence[BoardRow], kind: str) -> dict[str, Best]:
+    """Find the best among the rows of each split: rows of different splits do not compete.
+
+    Nor do runs on a part of their data.
+    """
+    whole = [row for row in rows if row.entry.kind == kind and row.entry.limit is None]
+    by_split: dict[str, list[BoardRow]] = {}
+    for row in whole:
+        by_split.setdefault(row.entry.split, []).append(row)
+    return {
+        split: Best(best_values(own, kind), best_average(own, kind))
+        for split, own in by_split.items()
+    }
+
+
+def best_of(best: Mapping[str, Best], entry: BoardEntry) -> Best:
+    """Return what an entry competes for; nothing for a run on a part of its data."""
+    return best.get(entry.split, Best()) if entry.limit is None else Best()
 
 
 def best_values(rows: Sequence[BoardRow], kind: str) -> dict[str, float]:

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import resources
 
 from registry.builtin.leaderboard.entries import BoardEntry, Cell
-from registry.builtin.leaderboard.merged import BoardRow, best_average, best_values, merged
+from registry.builtin.leaderboard.merged import Best, BoardRow, best_by_split, best_of, merged
 from registry.builtin.leaderboard.text import (
     FACTS,
     datasets_of,
     milliseconds,
     parameters,
     percent,
+    remarks,
     rows_in_order,
     selection,
+    split_text,
 )
 from registry.html.markup import Markup, joined, tag
 from registry.html.page import html_page
 
 __all__ = ["page"]
 
+_FACTS_IN_VIEW = {"level", "split"}  # the others are behind the switch
 _TITLES = {"measured": "Measured here", "reported": "Reported by others"}
 
 
@@ -30,7 +32,7 @@ def page(entries: Sequence[BoardEntry]) -> str:
     datasets = datasets_of(entries)
     return html_page(
         "Leaderboard",
-        tag("header", tag("h1", "Leaderboard"), *_introduction()),
+        tag("header", tag("h1", "Leaderboard"), *_notes(entries), *_introduction()),
         tag("main", _filters(datasets), _table(merged(entries), datasets)),
         style=_resource("leaderboard.css"),
         script=_resource("leaderboard.js"),
@@ -39,6 +41,10 @@ def page(entries: Sequence[BoardEntry]) -> str:
 
 def _resource(name: str) -> str:
     return resources.files("registry.builtin.leaderboard").joinpath(name).read_text("utf-8")
+
+
+def _notes(entries: Sequence[BoardEntry]) -> list[Markup]:
+    return [tag("p", tag("strong", "Note: "), note, class_="note") for note in remarks(entries)]
 
 
 def _introduction() -> list[Markup]:
@@ -53,8 +59,9 @@ def _introduction() -> list[Markup]:
     )
     stars = (
         "A star marks the best value of a column among measured rows and among reported rows, if"
-        " at least two rows compete and were not trained on that data set. An average competes"
-        " with averages over the same data sets, and only those over the most data sets do."
+        " at least two rows of the same split compete and were not trained on that data set. An"
+        " average competes with averages over the same data sets, and only those over the most"
+        " data sets do. A run on a part of its data (--limit) does not compete."
     )
     kinds = (
         "Measured rows come from runs of bench eval, reported rows from publications. Their"
@@ -87,7 +94,7 @@ def _table(rows: Sequence[BoardRow], datasets: Sequence[str]) -> Markup:
         _head("detector", "detector"),
         *(_head(name, f"dataset:{name}", dataset=name) for name in datasets),
         _head("average", "average"),
-        *(_head(name, name, detail=name != "level") for name in FACTS),
+        *(_head(name, name, detail=name not in _FACTS_IN_VIEW) for name in FACTS),
     ]
     bodies = [_body(kind, rows, datasets, len(heads)) for kind in ("measured", "reported")]
     caption = "Detectors by data set; the buttons in the header sort each kind separately."
@@ -106,29 +113,22 @@ def _body(kind: str, rows: Sequence[BoardRow], datasets: Sequence[str], columns:
     own = rows_in_order(rows, kind)
     text = _TITLES[kind] if own else f"{_TITLES[kind]}: no rows"
     group = tag("tr", tag("th", text, scope="rowgroup", colspan=columns), class_="group")
-    best = _BestCells(best_values(rows, kind), best_average(rows, kind))
-    lines = [line for row in own for line in _detector(row, datasets, best)]
+    bests = best_by_split(rows, kind)
+    lines = [line for row in own for line in _detector(row, datasets, best_of(bests, row.entry))]
     return tag("tbody", group, *lines, data_kind=kind)
 
 
-@dataclass(frozen=True, slots=True)
-class _BestCells:
-    """The best value of each column for one kind of rows; the average comes with its data sets."""
-
-    values: dict[str, float]
-    average: tuple[frozenset[str], float] | None
-
-
-def _detector(row: BoardRow, datasets: Sequence[str], best: _BestCells) -> list[Markup]:
+def _detector(row: BoardRow, datasets: Sequence[str], best: Best) -> list[Markup]:
     """Return the row of a detector, followed by those of its single runs, if any."""
     entry = row.entry
     under = f"{len(row.runs)} runs" if len(row.runs) > 1 else f"run {entry.run}"
     small = [tag("small", under, class_="interval detail")] if row.runs and entry.run else []
     name = tag("a", entry.name, href=entry.link) if _is_address(entry.link) else entry.name
     head = tag("th", name, *small, scope="row", data_value=entry.name.lower())
-    lines = [tag("tr", head, *_cells(entry, datasets, best))]
+    split = entry.split if entry.limit is None else None  # which rows the script compares
+    lines = [tag("tr", head, *_cells(entry, datasets, best), data_split=split)]
     if len(row.runs) > 1:
-        nothing = _BestCells({}, None)
+        nothing = Best()
         lines += [
             tag("tr", tag("th", f"run {run.run}", scope="row"), *_cells(run, datasets, nothing),
                 class_="run")
@@ -141,12 +141,13 @@ def _is_address(link: str) -> bool:
     return link.startswith("https://")
 
 
-def _cells(entry: BoardEntry, datasets: Sequence[str], best: _BestCells) -> list[Markup]:
+def _cells(entry: BoardEntry, datasets: Sequence[str], best: Best) -> list[Markup]:
     chosen_on_test = entry.checkpoint_selection == "test"
     return [
         *(_cell(entry.cells.get(name), best.values.get(name)) for name in datasets),
         _average(entry, best.average),
         _fact(entry.level),
+        _fact(split_text(entry)),
         _fact(selection(entry), class_="flag" if chosen_on_test else ""),
         _fact(parameters(entry.parameters), entry.parameters),
         _fact(milliseconds(entry.seconds_per_frame), entry.seconds_per_frame),

@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 
 from registry.builtin.leaderboard.entries import BoardEntry, Cell
-from registry.builtin.leaderboard.merged import BoardRow, best_average, best_values, merged
+from registry.builtin.leaderboard.merged import BoardRow, best_by_split, best_of, merged
 from registry.untrusted import csv_cell, markdown_cell
 
 __all__ = [
@@ -19,13 +19,16 @@ __all__ = [
     "milliseconds",
     "parameters",
     "percent",
+    "remarks",
     "rows_in_order",
     "selection",
+    "split_text",
     "terminal_rows",
 ]
 
 FACTS = (
     "level",
+    "split",
     "checkpoint selection",
     "parameters",
     "time per frame",
@@ -47,9 +50,18 @@ def datasets_of(entries: Sequence[BoardEntry]) -> list[str]:
 
 
 def in_order(entries: Sequence[BoardEntry], kind: str) -> list[BoardEntry]:
-    """Sort one kind's rows: those that average over most data sets first, then by average."""
+    """Sort one kind's rows: those that average over most data sets first, then by average.
+
+    Whole runs come before those on a part of their data, and test before other splits.
+    """
     own = [entry for entry in entries if entry.kind == kind]
-    return sorted(own, key=lambda entry: (-len(entry.averaged), -(entry.average or 0), entry.name))
+    return sorted(own, key=_rank)
+
+
+def _rank(entry: BoardEntry) -> tuple[bool, str, int, float, str]:
+    split = "" if entry.split == "test" else entry.split
+    by_average = (-len(entry.averaged), -(entry.average or 0), entry.name)
+    return entry.limit is not None, split, *by_average
 
 
 def rows_in_order(rows: Sequence[BoardRow], kind: str) -> list[BoardRow]:
@@ -79,6 +91,29 @@ def selection(entry: BoardEntry) -> str:
     return "test: chosen on test data!" if chosen == "test" else chosen
 
 
+def split_text(entry: BoardEntry) -> str:
+    """Name the split of a run, and how much of it was scored: `test`, or `test, --limit 20`."""
+    return (entry.split or "-") + ("" if entry.limit is None else f", --limit {entry.limit}")
+
+
+def remarks(entries: Sequence[BoardEntry]) -> list[str]:
+    """Say which runs' numbers are in doubt, rest on a part of the data, or are of other splits."""
+    own = [entry for entry in entries if entry.kind == "measured"]
+    found = [f"{each.name}: {each.doubt}." for each in own if each.doubt]
+    found += [
+        f"{each.name}: scored only a part of its data (--limit {each.limit}); it gets no star."
+        for each in own
+        if each.limit is not None
+    ]
+    splits = list(dict.fromkeys(entry.split for entry in own))
+    if len(splits) > 1:
+        found.append(
+            f"The runs are of different splits ({', '.join(splits)}): only rows of one split"
+            " compare, and each split has its own stars."
+        )
+    return found
+
+
 def as_markdown(entries: Sequence[BoardEntry]) -> str:
     """Format detectors measured and reported, then single runs, with their sources."""
     datasets = datasets_of(entries)
@@ -89,6 +124,7 @@ def as_markdown(entries: Sequence[BoardEntry]) -> str:
         " is in parentheses."
     )
     lines = ["# Leaderboard", "", reading]
+    lines += [f"\nNote: {markdown_cell(note)}" for note in remarks(entries)]
     rows = merged(entries)
     for kind in ("measured", "reported"):
         own = [row.entry for row in rows_in_order(rows, kind)]
@@ -107,6 +143,7 @@ def _markdown_table(rows: Sequence[BoardEntry], datasets: Sequence[str]) -> list
             *(_markdown_cell(entry.cells.get(name)) for name in datasets),
             f"{percent(entry.average)} ({len(entry.averaged)})",
             entry.level,
+            split_text(entry),
             selection(entry),
             parameters(entry.parameters),
             milliseconds(entry.seconds_per_frame),
@@ -144,7 +181,8 @@ def as_csv(entries: Sequence[BoardEntry]) -> str:
     header = [
         *("kind", "name"),
         *(f"{name} {part}" for name in datasets for part in parts),
-        *("average", "average over", "level", "checkpoint selection", "parameters"),
+        *("average", "average over", "level", "split", "limit", "checkpoint selection"),
+        "parameters",
         *("seconds per frame", "crop", "weights sha256", "date", "protocol", "source"),
     ]
     stream = io.StringIO()
@@ -157,7 +195,8 @@ def as_csv(entries: Sequence[BoardEntry]) -> str:
                 *(entry.kind, csv_cell(entry.name)),
                 *(_csv_value(cell, part) for cell in cells for part in parts),
                 *(entry.average, len(entry.averaged)),
-                *map(csv_cell, (entry.level, entry.checkpoint_selection)),
+                *map(csv_cell, (entry.level, entry.split)),
+                *(entry.limit, csv_cell(entry.checkpoint_selection)),
                 *(entry.parameters, entry.seconds_per_frame),
                 *map(csv_cell, (entry.crop, entry.weights_sha256)),
                 *map(csv_cell, (entry.date, entry.protocol, entry.source)),
@@ -178,16 +217,18 @@ def terminal_rows(
     rows: Sequence[BoardRow], kind: str, datasets: Sequence[str]
 ) -> tuple[list[str], list[list[str]]]:
     """Return header and lines of one kind's table: AUC in per cent, `*` the best, `i` in-domain."""
-    best, average = best_values(rows, kind), best_average(rows, kind)
+    bests, measured = best_by_split(rows, kind), kind == "measured"
     lines = []
     for row in rows_in_order(rows, kind):
         entry = row.entry
-        cells = [_marked(entry.cells.get(name), best.get(name)) for name in datasets]
-        star = "*" if average == (entry.averaged, entry.average) else ""
+        best = best_of(bests, entry)
+        cells = [_marked(entry.cells.get(name), best.values.get(name)) for name in datasets]
+        star = "*" if best.average == (entry.averaged, entry.average) else ""
         mean = f"{percent(entry.average)}{star} ({len(entry.averaged)})"
-        lines.append([entry.name, *cells, mean, entry.level, *([entry.run] if row.runs else [])])
+        of_run = [split_text(entry), entry.run] if measured else []
+        lines.append([entry.name, *cells, mean, entry.level, *of_run])
     header = ["detector", *datasets, "average (over)", "level"]
-    return ([*header, "runs"] if kind == "measured" else header), lines
+    return ([*header, "split", "runs"] if measured else header), lines
 
 
 def _marked(cell: Cell | None, best: float | None) -> str:

@@ -19,7 +19,12 @@ from registry.builtin.reports.html_tables import (
 )
 from registry.builtin.reports.origin import fold, provenance_section, section
 from registry.builtin.reports.overview import method_table, threshold_table
-from registry.builtin.reports.terminal import figure_text, headline_metrics, metric_title
+from registry.builtin.reports.terminal import (
+    figure_text,
+    headline_metrics,
+    metric_title,
+    why_no_verdicts,
+)
 from registry.contracts.types import ALL_METHODS
 from registry.files import write_text
 from registry.html.markup import Markup, table_head, tag
@@ -98,6 +103,7 @@ def _reals(result: Result) -> Markup:
         for each in result.sources
     ]
     tables = [_plain_table("False alarms by source", heads, rows)]
+    tables += [tag("p", why, class_="soft")] if (why := why_no_verdicts(result)) else []
     if result.across:
         fakes = list(dict.fromkeys(each.fakes_of for each in result.across))
         by_pair = {(each.reals_of, each.fakes_of): each.auc for each in result.across}

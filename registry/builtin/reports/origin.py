@@ -13,9 +13,11 @@ from registry.results.result import Result
 
 __all__ = ["fold", "provenance_section", "section"]
 
+_SHORT = 12  # characters of a sha256
+
 
 def provenance_section(result: Result) -> Markup:
-    """Return the origin of the numbers, folded."""
+    """Return the origin of the numbers: one line, which opens to everything that is recorded."""
     origin, settings = result.provenance, result.settings
     facts = {
         "detector": settings.detector,
@@ -34,13 +36,31 @@ def provenance_section(result: Result) -> Markup:
         "time": ", ".join(f"{stage} {t:.1f} s" for stage, t in origin.timing.items()),
         "finished": origin.created,
     }
-    return section(
-        "Provenance",
-        "origin",
-        fold("Facts", _facts({name: text or "not recorded" for name, text in facts.items()})),
+    everything = fold(
+        _line(result),
+        _facts({name: text or "not recorded" for name, text in facts.items()}),
         _json_block("Resolved configuration", origin.config),
         _json_block("What the artefact records", origin.fitted) if origin.fitted else "",
     )
+    return section("Provenance", "origin", everything)
+
+
+def _line(result: Result) -> str:
+    """Return what identifies a run in one line: detector, weights, artefact, data, version, day."""
+    origin = result.provenance
+    known = {
+        "weights": "" if origin.backbone is None else origin.backbone.weights_sha256,
+        "artefact": origin.artefact_sha256,
+        "data": origin.data_fingerprint,
+    }
+    version = origin.versions.get("lesb-plugin")
+    facts = [
+        result.settings.detector + (f" on {origin.backbone.name}" if origin.backbone else ""),
+        *(f"{name} {text[:_SHORT]}" for name, text in known.items() if text),
+        *([f"bench {version}"] if version else []),
+        *([origin.created[:10]] if origin.created else []),
+    ]
+    return ", ".join(facts)
 
 
 def _backbone_facts(backbone: BackboneRecord | None) -> dict[str, str]:

@@ -23,6 +23,7 @@ __all__ = [
     "print_results",
     "print_tables",
     "reasons",
+    "why_no_verdicts",
 ]
 
 _TITLES = {
@@ -189,12 +190,24 @@ def _of_reals(result: Result) -> Iterator[str]:
         if each.incomparable.value:
             line += f", {each.incomparable.value:.3f} unlike any reference real face"
         yield line
+    if why := why_no_verdicts(result):
+        yield why
     for pair in result.across:
         if pair.reals_of != pair.fakes_of and pair.auc.value is not None:
             yield (
                 f"Cross-AUC, reals of {pair.reals_of} against fakes of {pair.fakes_of}:"
                 f" {figure_text(pair.auc)}"
             )
+
+
+def why_no_verdicts(result: Result) -> str:
+    """Say why no share of the reals is called MANIPULATED; "" where one is, or without reals."""
+    if not result.sources or any(each.manipulated.value is not None for each in result.sources):
+        return ""
+    return (
+        f"no share called MANIPULATED: {result.settings.detector} has no reference faces of its"
+        " own, as fitted detectors have; `bench predict` compares with those of --reference"
+    )
 
 
 def figure_text(figure: CountedFigure) -> str:

@@ -16,6 +16,7 @@ from PIL import Image
 
 import registry.cli.detector_flags
 import registry.tasks.predict
+import registry.tasks.ready
 from registry import CropPolicy, LocalDetector, real_crops
 from registry.cli import main
 from registry.cli.file_record import FILE_SCHEMA
@@ -33,7 +34,7 @@ def reals(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(autouse=True)
 def _drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     plugins = drawn_plugins()
-    for module in (registry.tasks.predict, registry.cli.detector_flags):
+    for module in (registry.tasks.predict, registry.tasks.ready, registry.cli.detector_flags):
         monkeypatch.setattr(module, "load_plugins", lambda: plugins)
 
 
@@ -400,7 +401,7 @@ def test_a_face_without_landmarks_has_no_region_picture_and_says_why(
 
     monkeypatch.setattr("tests.shared.drawn_files.mean_landmarks", fail)
     plugins = drawn_plugins()
-    for module in (registry.tasks.predict, registry.cli.detector_flags):
+    for module in (registry.tasks.predict, registry.tasks.ready, registry.cli.detector_flags):
         monkeypatch.setattr(module, "load_plugins", lambda: plugins)
     code, _, _ = bench(write(tmp_path / "a.png", portrait()), "--crop-from", "detector")
     assert code == 0

@@ -15,6 +15,7 @@ import pytest
 
 import registry.cli.detector_flags
 import registry.tasks.predict
+import registry.tasks.ready
 from lesb_plugin.audit.part_summary import PartSummary
 from lesb_plugin.roi.fit import fit_roi
 from lesb_plugin.roi.options import RoiFitOptions
@@ -87,7 +88,7 @@ def bench(
             for detector, path in shipped.items()
         ]
         plugins = Plugins(records=(*drawn_plugins().records, *extra))
-        for module in (registry.tasks.predict, registry.cli.detector_flags):
+        for module in (registry.tasks.predict, registry.tasks.ready, registry.cli.detector_flags):
             monkeypatch.setattr(module, "load_plugins", lambda: plugins)
         how = ["--face-detector", "drawn", "--landmarker", "mean", "--backbone", "tiny", "--quiet"]
         how += ["--reference", reals, "--out", str(tmp_path / "out")]

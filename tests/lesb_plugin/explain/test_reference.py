@@ -12,6 +12,7 @@ import pytest
 
 import registry.cli.detector_flags
 import registry.tasks.predict
+import registry.tasks.ready
 from registry import CalibratedDetector, Scores
 from registry.cli import main
 from tests.shared.drawn_files import Redness, drawn_plugins, portrait, write
@@ -32,7 +33,7 @@ def bench(
 ) -> Run:
     """`bench explain` of a drawn face by `redness`: its record, its page and what was told."""
     plugins = drawn_plugins()
-    for module in (registry.tasks.predict, registry.cli.detector_flags):
+    for module in (registry.tasks.predict, registry.tasks.ready, registry.cli.detector_flags):
         monkeypatch.setattr(module, "load_plugins", lambda: plugins)
 
     def run(*more: str) -> tuple[Any, str, str]:
@@ -111,7 +112,7 @@ def test_the_strength_of_maps_is_looked_up_once(
     for each in plugins.records:
         if each.name == "three":
             object.__setattr__(each, "build", build)
-    for module in (registry.tasks.predict, registry.cli.detector_flags):
+    for module in (registry.tasks.predict, registry.tasks.ready, registry.cli.detector_flags):
         monkeypatch.setattr(module, "load_plugins", lambda: plugins)
     first, page, _ = bench("--detector", "three")
     assert first["verdict"]["reference_faces"] == 25

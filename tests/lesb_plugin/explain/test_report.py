@@ -14,6 +14,7 @@ import pytest
 
 import registry.cli.detector_flags
 import registry.tasks.predict
+import registry.tasks.ready
 from registry.cli import main
 from tests.shared.drawn_files import drawn_plugins, film, portrait, write
 from tests.shared.page_checks import axe_violations, faults
@@ -39,7 +40,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     how = ["--detector", "three", "--backbone", "tiny", "--face-detector", "drawn"]
     how += ["--landmarker", "mean", "--quiet", "--reference", reals, "--out", str(folder / "out")]
     with pytest.MonkeyPatch.context() as patch:
-        for module in (registry.tasks.predict, registry.cli.detector_flags):
+        for module in (registry.tasks.predict, registry.tasks.ready, registry.cli.detector_flags):
             patch.setattr(module, "load_plugins", lambda: plugins)
         assert main(["explain", *how, *map(str, inputs)]) == 1
     found = {path.stem: path for path in (folder / "out").glob("*.html")}

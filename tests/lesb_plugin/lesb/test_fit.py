@@ -88,6 +88,18 @@ def test_the_report_says_which_seed_ships_and_what_was_left_out(report: FitRepor
 
 
 @pytest.mark.slow
+def test_the_bars_of_a_fit_are_numbered_steps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fit_lesb(replace(quick(tmp_path, ranks=(2, 4), control_seeds=1), quiet=False))
+    err = capsys.readouterr().err
+    steps = ["LFD", "pseudo-fakes (train)", "pseudo-fakes (val)", "ranks", "heads"]
+    assert err.startswith(f"the fit of lesb has 5 steps: {', '.join(steps)}\n")
+    for number, step in enumerate(steps, 1):
+        assert f"{number} of 5: {step}:" in err
+
+
+@pytest.mark.slow
 def test_equal_fits_give_equal_files(tmp_path: Path) -> None:
     found = []
     for name in ("a", "b"):

@@ -53,6 +53,20 @@ def views(tmp_path_factory: pytest.TempPathFactory) -> list[PartViews]:
 
 
 @pytest.mark.slow
+def test_the_bars_of_a_fit_are_numbered_steps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = {"train": people(8), "val": people(4, first=100)}
+    fit_roi(replace(fit_context(tmp_path, **few), quiet=False))
+    err = capsys.readouterr().err
+    steps = ["reading train faces", "pseudo-fakes (train)", "reading val faces"]
+    steps += ["pseudo-fakes (val)"]
+    assert err.startswith(f"the fit of lesb_roi has 4 steps: {', '.join(steps)}\n")
+    for number, step in enumerate(steps, 1):
+        assert f"{number} of 4: {step}:" in err
+
+
+@pytest.mark.slow
 def test_equal_fits_give_equal_files(tmp_path: Path) -> None:
     found = []
     for name in ("one", "other"):

@@ -333,6 +333,7 @@ def test_the_command_serves_what_it_loaded(
     ran: list[Any] = []
     monkeypatch.setattr(registry.tasks.predict, "load_plugins", drawn_plugins)
     monkeypatch.setattr("registry.cli.detector_flags.load_plugins", drawn_plugins)
+    monkeypatch.setattr("registry.tasks.ready.load_plugins", drawn_plugins)
     monkeypatch.setattr(command.webbrowser, "open", lambda where: opened.append(where) or True)
     monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: ran.append(sockets))
     line = ["serve", "--detector", "three", "--backbone", "tiny", "--face-detector", "drawn"]

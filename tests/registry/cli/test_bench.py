@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
 import resource
 import subprocess
@@ -259,13 +258,15 @@ def test_list_names_all_kinds_and_each_kind_has_a_summary_per_record(bench: Run)
             ), record
 
 
-def test_a_table_in_a_pipe_is_not_cut() -> None:
-    command = [BENCH, "list", "backbones"]
-    narrow = {**os.environ, "COLUMNS": "40"}
-    out = subprocess.run(command, capture_output=True, text=True, check=True, env=narrow).stdout
-    assert "…" not in out
-    assert "SBI: research only" in out
-    assert not any(line.endswith(" ") for line in out.splitlines())
+@pytest.mark.parametrize("arguments", [("list",), ("list", "backbones"), ("plugins",)])
+def test_records_in_a_pipe_are_tab_separated_values_without_padding(
+    bench: Run, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    rows = [line.split("\t") for line in bench(*arguments)[1].splitlines()]
+    assert rows[0][0] in {"kind", "name", "plugin"}
+    assert {len(row) for row in rows} == {len(rows[0])}
+    assert not any("  " in cell or cell != cell.strip() for row in rows for cell in row)
 
 
 def test_a_kind_without_records_says_so(bench: Run, monkeypatch: pytest.MonkeyPatch) -> None:

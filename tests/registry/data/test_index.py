@@ -9,7 +9,7 @@ import pytest
 
 from registry.contracts.types import DatasetRequest, Frame, Video
 from registry.data.index import FramePolicy, data_fingerprint, find_videos, select_frames
-from registry.errors import BenchError, ConfigError, DataError, UnknownNameError
+from registry.errors import BenchError, ConfigError, DataError, EmptySplitError, UnknownNameError
 from registry.faces.real_faces import samples
 from registry.plugins.discovery import Plugins
 from registry.plugins.specs import DatasetSpec, FaceDetectorSpec, LandmarkerSpec
@@ -102,8 +102,21 @@ def test_a_path_under_a_file_is_missing(tmp_path: Path) -> None:
 
 
 def test_a_path_that_no_reader_recognises_lists_the_layouts(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"no data in {tmp_path}: the folder is empty"):
+        find_videos(str(tmp_path), "test", plugins(one=Asked()))
+    (tmp_path / "notes.txt").touch()
     with pytest.raises(DataError, match=r"no reader recognises.*one: a \.one; two: a \.two"):
         find_videos(str(tmp_path), "test", plugins(one=Asked(), two=Asked()))
+
+
+def test_a_split_that_a_reader_never_has_is_refused_before_it_is_asked() -> None:
+    asked = Asked()
+    known = dataset("set", asked)
+    records = (replace(known, splits=("train", "test")),)
+    with pytest.raises(EmptySplitError, match="has no split 'tset'; did you mean 'test'"):
+        find_videos("set", "tset", Plugins(records=records))
+    assert asked.request is None
+    find_videos("set", "test", Plugins(records=records))
 
 
 def test_a_path_that_two_readers_recognise_must_be_told_apart(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from registry.data.needs import check_ready
 from registry.errors import BenchError
 from registry.settings.tasks import EvalConfig, FitConfig
+from registry.tasks.ready import check_ready
 
 
 @pytest.fixture(autouse=True)

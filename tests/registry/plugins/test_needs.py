@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from registry.data.needs import check_ready
 from registry.errors import BenchError, ConfigError, DataError, NotFittedError
 from registry.plugins.chosen import choose_backbone
 from registry.plugins.discovery import load_plugins
 from registry.plugins.needs import kept_places
 from registry.settings.tasks import EvalConfig, FitConfig
+from registry.tasks.ready import check_ready
 
 
 @pytest.fixture(autouse=True)

@@ -108,14 +108,23 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(
 
 
 def test_what_is_not_such_a_file_is_a_data_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=f"no {PREDICTIONS} at .*bench eval"):
+    with pytest.raises(DataError, match="is not a run folder of `bench eval`"):
         read_predictions(tmp_path)
     path = tmp_path / PREDICTIONS
     write_predictions(path, table(drawn_rows()), settings())
     whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match="not a readable parquet file"):
-        read_predictions(tmp_path)
+    half = len(whole) // 2
+    for content, what in {
+        whole[:half]: f"is cut short: it ends after {half:,} bytes, within a table; copy it again",
+        b"": "is empty; copy",
+        b"half a file": "is not a Parquet file; copy",
+        whole[:half] + b"PAR1": "is damaged; copy",
+    }.items():
+        path.write_bytes(content)
+        with pytest.raises(DataError) as refused:
+            read_predictions(tmp_path)
+        assert str(refused.value).startswith(f"{path} {what}")
+        assert f"--out {tmp_path}" in str(refused.value)
     pq.write_table(pa.table({"fake": [0.5]}), path)
     with pytest.raises(DataError, match="its settings are missing"):
         read_predictions(tmp_path)

@@ -81,7 +81,7 @@ def test_without_results_json_the_note_says_what_is_not_known(tmp_path: Path) ->
 
 
 def test_recompute_needs_predictions(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=f"no {PREDICTIONS} at"):
+    with pytest.raises(DataError, match=f"holds nothing; .* {PREDICTIONS}"):
         recompute(tmp_path, METRICS)
 
 
@@ -173,7 +173,7 @@ def test_a_damaged_file_is_a_data_error_with_a_way_out(tmp_path: Path, text: str
 
 
 def test_a_missing_file_and_another_schema_are_data_errors(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=f"no {RESULTS} at"):
+    with pytest.raises(DataError, match=f"it holds nothing; name the folder that holds {RESULTS}"):
         Result.load(tmp_path)
     (tmp_path / RESULTS).write_text('{"schema": 99}')
     with pytest.raises(DataError, match="has schema 99, and this version of bench reads 1"):

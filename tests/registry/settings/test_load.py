@@ -232,7 +232,7 @@ def test_a_yaml_that_is_not_there_is_answered_with_the_shipped_names(tmp_path: P
     ("text", "message"),
     [
         ("a: [1\n", "cannot read"),
-        ("- 1\n", "must hold a mapping of keys, got list"),
+        ("- 1\n", r"is not a configuration: .* and holds a list"),
         ("a: 1\nb: {c: 1, c: 2}\n", "line 2: the key 'c' is given twice"),
         ("a:\n- {b: 1, b: 2}\n", "line 2: the key 'b' is given twice"),
         ("a: !!python/name:os.system\n", "cannot read"),
@@ -246,7 +246,7 @@ def test_yaml_that_cannot_be_meant_is_an_error(text: str, message: str, tmp_path
 def test_bytes_that_are_no_text_are_an_error(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_bytes(b"\xff\xfe\xff")
-    with pytest.raises(ConfigError, match="cannot read"):
+    with pytest.raises(ConfigError, match="is not text in UTF-8"):
         load_yaml("eval", str(path))
 
 
@@ -278,7 +278,33 @@ def test_every_shipped_run_configuration_resolves_with_its_detectors_options(
 
 
 def test_a_configuration_that_is_not_there_is_told_with_what_to_give_instead() -> None:
-    with pytest.raises(ConfigError, match=r"no configuration 'nope'; .* `--print-config > FILE"):
+    with pytest.raises(
+        ConfigError,
+        match=r"no configuration 'nope' \(no such file\); pass .* `--print-config > FILE",
+    ):
         resolve(EvalConfig, "nope")
-    with pytest.raises(ConfigError, match=r"did you mean 'sbi'\?.* or one of these names: .*sbi"):
+    with pytest.raises(
+        ConfigError,
+        match=r"'sbj' \(no such file\); did you mean 'sbi'\?.* or one of these names: .*sbi",
+    ):
         load_yaml("blend", "sbj")
+
+
+def test_a_file_of_another_kind_is_named_with_what_it_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("note.txt").write_text("remember the milk\n")
+    with pytest.raises(ConfigError, match=r"^note\.txt is not a configuration: .* holds text$"):
+        resolve(EvalConfig, "note.txt")
+    Path("photo.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    with pytest.raises(ConfigError, match=r"^photo\.jpg is not a configuration: it is not text"):
+        resolve(EvalConfig, "photo.jpg")
+    with pytest.raises(
+        ConfigError, match=r"no configuration '\.' \(that is a folder\); pass a YAML"
+    ):
+        resolve(EvalConfig, ".")
+    Path("settings.txt").write_text("frames: 3\n")  # YAML, whatever it is called
+    assert resolve(EvalConfig, "settings.txt").frames == 3
+    Path("sbi").write_text("a: 1\n")
+    assert load_yaml("blend", "sbi") != {"a": 1}  # the shipped one goes first

@@ -108,7 +108,7 @@ def test_the_command_prints_both_tables_or_json(
     line += ["frame", "--sample", "4", "--images", "1000", "--processes", "2", "--quiet"]
     with pytest.MonkeyPatch.context() as patch:
         plugins = registry.tasks.cost.load_plugins()
-        for module in ("registry.cli.detector_flags", "registry.data.needs"):
+        for module in ("registry.cli.detector_flags", "registry.tasks.ready"):
             patch.setattr(f"{module}.load_plugins", lambda: plugins)
         assert main(line) == 0
         text = capsys.readouterr().out

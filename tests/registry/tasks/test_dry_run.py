@@ -55,12 +55,40 @@ def test_a_fit_is_foretold_and_not_made(
     assert "48 real images or videos, 16 to validate on" in capsys.readouterr().out
 
 
-def test_a_value_that_the_fit_would_refuse_is_refused(
-    capsys: pytest.CaptureFixture[str],
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--rank", "0"], "options.rank must be at least 1"),
+        (["--ranks", "8", "--ranks", "-3"], "options.ranks[1] must be at least 1, got -3"),
+        (["--detector", "lesb_gep", "--variants", "1"], "options.variants must be at least 2"),
+    ],
+)
+def test_an_option_out_of_range_is_refused(
+    capsys: pytest.CaptureFixture[str], flags: list[str], told: str
 ) -> None:
-    line = ["fit", "--train", "toy", "--rank", "0", "--quiet", "--dry-run"]
+    line = ["fit", "--train", "toy", *flags, "--quiet", "--dry-run"]
     assert main([*line, "--backbone", TINY["backbone"], "--weights", "random"]) == 2
-    assert "rank" in capsys.readouterr().err
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--rank", "100000"], "rank 100000 is not between 1 and"),
+        (["--ranks", "8", "--ranks", "100000"], "rank 100000 is not between 1 and"),
+        (["--regions", "eyes_nose_moth"], "did you mean 'eyes_nose_mouth'?"),
+        (["--psi", "papr"], "did you mean 'paper'?"),
+        (["--style", "clean", "--blend", "other"], "omit one of the two"),
+        (["--detector", "lesb_roi", "--style", "clen"], "did you mean 'clean'?"),
+    ],
+)
+def test_a_value_that_the_fit_would_refuse_is_refused(
+    capsys: pytest.CaptureFixture[str], flags: list[str], told: str
+) -> None:
+    line = ["fit", "--train", "toy", *flags, "--quiet", "--dry-run"]
+    assert main([*line, "--backbone", TINY["backbone"], "--weights", "random"]) == 2
+    assert told in capsys.readouterr().err
 
 
 def test_the_data_of_a_fit_before_it_is_looked_for_where_the_run_looks(

@@ -121,3 +121,6 @@ def test_an_artefact_of_any_name_is_fitted_kept_and_found_again(
     assert len(FITS) == 1
     assert Path(first.provenance.artefact).name == "model.bin"
     assert first.provenance.artefact == second.provenance.artefact
+    monkeypatch.setattr(registry.tasks.fit_on, "package_versions", lambda _: {"lesb-plugin": "9"})
+    evaluate(**settings, out=str(tmp_path / "third"), quiet=True)
+    assert len(FITS) == 2  # another version may fit in another way

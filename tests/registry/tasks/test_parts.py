@@ -120,6 +120,43 @@ def test_merged_shards_are_the_run_of_one_process(
     assert merged.provenance.frames_scored == whole.provenance.frames_scored == 12
 
 
+@pytest.mark.parametrize("detector", ["shade", "cached"])
+def test_a_trial_on_few_videos_is_the_same_for_shards_and_for_a_run_that_goes_on(
+    make: Make, tmp_path: Path, detector: str
+) -> None:
+    settings = {"detector": detector, "cache": False, "limit": 2, "chunk": 1}
+    one = evaluate(make("one", **settings))
+    assert {each.method: (each.reals, each.fakes) for each in one.counts} == {
+        "all": (2, 2), "swap": (2, 1), "warp": (2, 1),
+    }  # fmt: skip
+    assert one.provenance.config["limit"] == 2
+    assert any("a trial on 2 of 6 real and 2 of 6 fake videos" in note for note in one.notes)
+    merged = merge_parts(shards(make, 3, **settings), tmp_path / "merged", quiet=True)
+    assert merged.differences(one) == ()
+    assert (merged.notes, merged.provenance.config["limit"]) == (one.notes, 2)
+    paths = [tmp_path / name / PREDICTIONS for name in ("one", "merged")]
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    (tmp_path / "one" / "chunks" / "000001.npz").unlink()
+    again = evaluate(make("one", **settings))
+    assert again.provenance.frames_scored == 1
+    assert again.differences(one) == ()
+
+
+def test_a_trial_and_the_whole_run_do_not_replace_each_other(make: Make, tmp_path: Path) -> None:
+    evaluate(make("run"))
+    with pytest.raises(ConfigError, match="holds a run with limit none given; choose another"):
+        evaluate(make("run", limit=2))
+    evaluate(make("trial", limit=2))
+    with pytest.raises(ConfigError, match="holds a run with limit 2; choose another --out"):
+        evaluate(make("trial"))
+    parts = [
+        evaluate_shard(make("a", limit=2), Shard(1, 2))[1],
+        evaluate_shard(make("b", limit=3), Shard(2, 2))[1],
+    ]
+    with pytest.raises(BenchError):
+        merge_parts(parts, tmp_path / "merged", quiet=True)
+
+
 def test_a_part_scores_its_own_chunks_and_says_what_it_is(make: Make, tmp_path: Path) -> None:
     _, folder = evaluate_shard(make("part"), Shard(2, 3))
     assert Shade.calls == 3

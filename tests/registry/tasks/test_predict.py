@@ -17,6 +17,7 @@ from PIL import Image
 
 import registry.cli.detector_flags
 import registry.tasks.predict
+import registry.tasks.ready
 from lesb_plugin.weights import INPUT_SIZE, WEIGHTS_SHA256
 from lesb_plugin.weights.shipped import shipped_artefact
 from registry import (
@@ -78,7 +79,7 @@ def _patches(monkeypatch: pytest.MonkeyPatch) -> None:
             LandmarkerSpec(name="dlib68", summary="s", points=68, build=lambda _: None),  # type: ignore[arg-type,return-value]
         )
     )
-    for module in (registry.tasks.predict, registry.cli.detector_flags):
+    for module in (registry.tasks.predict, registry.tasks.ready, registry.cli.detector_flags):
         monkeypatch.setattr(module, "load_plugins", lambda: plugins)
 
 

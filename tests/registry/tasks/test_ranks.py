@@ -55,6 +55,18 @@ def test_two_ranks_leave_the_run_of_one_process(whole: tuple[Path, Path], tmp_pa
 
 
 @pytest.mark.slow
+def test_two_ranks_choose_the_same_few_videos(whole: tuple[Path, Path], tmp_path: Path) -> None:
+    line = evaluation(whole[0], tmp_path / "one", "--quiet", "--limit", "5")
+    done = run([sys.executable, *line], environment(tmp_path / "plugin"))
+    assert done.returncode == 0, done.stderr
+    line = evaluation(whole[0], tmp_path / "two", "--quiet", "--limit", "5")
+    done = run([*TORCHRUN, *line], environment(tmp_path / "other"))
+    assert done.returncode == 0, done.stderr
+    assert_equal_runs(tmp_path / "one", tmp_path / "two")
+    assert Result.load(tmp_path / "two").provenance.frames_scored == 10
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("kill", ["0:6", "1:4"])
 def test_a_killed_rank_is_started_again_and_finished_chunks_are_taken_over(
     whole: tuple[Path, Path], tmp_path: Path, kill: str

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 import registry.cli.detector_flags
-import registry.data.needs
 import registry.tasks.evaluate
 import registry.tasks.fit
 import registry.tasks.predict
+import registry.tasks.ready
 from registry import (
     Backbone,
     ConfigError,
@@ -106,7 +106,7 @@ def _plugins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     )
     plugins = Plugins(records=(*drawn_plugins().records, *extra))
     modules = (registry.tasks.evaluate, registry.tasks.fit, registry.tasks.predict)
-    for module in (*modules, registry.cli.detector_flags, registry.data.needs):
+    for module in (*modules, registry.cli.detector_flags, registry.tasks.ready):
         monkeypatch.setattr(module, "load_plugins", lambda: plugins)
 
 

@@ -106,5 +106,15 @@ def test_report_of_damaged_results_says_so(run: Path, capsys: pytest.CaptureFixt
 
 
 def test_report_of_no_run_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder, why in {
+        tmp_path / "gone": f"no such file or folder: {tmp_path / 'gone'}; name the run folder",
+        tmp_path: f"{tmp_path} is not a run folder of `bench eval`: it holds nothing",
+    }.items():
+        assert main(["report", str(folder)]) == 2
+        assert why in capsys.readouterr().err
+    (tmp_path / "notes.txt").touch()
     assert main(["report", str(tmp_path)]) == 2
-    assert "no predictions.parquet at" in capsys.readouterr().err
+    assert "it holds notes.txt; name the folder" in capsys.readouterr().err
+    (tmp_path / "chunks").mkdir()
+    assert main(["report", str(tmp_path)]) == 2
+    assert "that has not finished; run the same `bench eval` again" in capsys.readouterr().err

@@ -254,7 +254,7 @@ def test_a_folder_without_results_is_left_out_and_named(
     assert main(line) == 2
     assert "none of these folders holds a finished run" in capsys.readouterr().err
     assert main([*line, str(tmp_path / "gone")]) == 2
-    assert "no results.json at" in capsys.readouterr().err
+    assert "no such file or folder: " in capsys.readouterr().err
 
 
 def test_the_command_writes_three_files_and_prints_a_paper_s_table_with_runs_below(

@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 
 from registry.builtin.leaderboard.entries import BoardEntry, Cell, measured, published, reported
-from registry.builtin.leaderboard.merged import BoardRow, best_average, best_values, merged
+from registry.builtin.leaderboard.merged import (
+    Best,
+    BoardRow,
+    best_average,
+    best_by_split,
+    best_of,
+    best_values,
+    merged,
+)
 from registry.builtin.leaderboard.text import as_csv, as_markdown
 from registry.cli import main
 from registry.results.provenance import Provenance
@@ -199,3 +207,62 @@ def test_json_prints_every_run(tmp_path: Path, capsys: pytest.CaptureFixture[str
     ours = [row for row in rows if row["kind"] == "measured"]
     assert [row["name"] for row in ours] == ["lesb on some_net (one)", "lesb on some_net (two)"]
     assert all(row["average"] == pytest.approx(row["cells"][row["run"]]["auc"]) for row in ours)
+
+
+# --- splits, and parts of the data ------------------------------------------------------------
+
+
+def test_rows_of_other_splits_and_runs_on_a_part_of_their_data_do_not_compete() -> None:
+    test = [run("a", "1", A=0.6), run("b", "2", A=0.7)]
+    val = [replace(each, split="val", setup=f"v{each.setup}") for each in test]
+    part = replace(run("c", "3", A=0.99), limit=20)
+    bests = best_by_split(merged([*test, *val[:1], part]), "measured")
+    assert bests[""].values == {"A": 0.7}
+    assert bests["val"] == Best()  # one row of val: nothing to compare it with
+    assert best_of(bests, part) == Best()
+    assert best_by_split(merged([*test, *val, part]), "measured")["val"].values == {"A": 0.7}
+
+
+@pytest.fixture
+def three_runs(tmp_path: Path) -> list[str]:
+    """Runs of test and of val, and one on a part of the data."""
+    for name, config in {
+        "whole": {"split": "test"},
+        "other": {"split": "val"},
+        "part": {"split": "test", "limit": 3},
+    }.items():
+        made = run_folder(tmp_path / name, drawn_rows("CDF"), draws=0)
+        replace(made, provenance=provenance(config=config)).save(tmp_path / name)
+    return [str(tmp_path / name) for name in ("part", "other", "whole")]
+
+
+@pytest.mark.slow
+def test_splits_and_parts_are_shown_everywhere_and_the_remarks_come_first(
+    three_runs: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    splits = "note: The runs are of different splits (test, val): only rows of one split compare"
+    part = "lesb on some_net (part): scored only a part of its data (--limit 3); it gets no star."
+    (Path(three_runs[2]) / "predictions.parquet").unlink()
+    assert main(["leaderboard", *three_runs]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("note: lesb on some_net (whole): not recomputed: the predictions")
+    assert lines[1].startswith(f"note: {part}")
+    assert lines[2].startswith(splits)
+    own = [line for line in lines if line.startswith("lesb on some_net")]
+    assert all(each in line for each, line in zip(("whole", "val", "--limit 3"), own, strict=True))
+    assert not any("*" in line for line in own)
+    assert main(["leaderboard", *three_runs, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)[:3]
+    assert [(row["split"], row["limit"]) for row in rows] == [
+        ("test", 3), ("val", None), ("test", None),
+    ]  # fmt: skip
+    assert main(["leaderboard", *three_runs, "--out", str(tmp_path / "board")]) == 0
+    for name in ("leaderboard.md", "leaderboard.html"):
+        text = (tmp_path / "board" / name).read_text("utf-8")
+        assert -1 < text.index("not recomputed") < text.index(part) < text.index("selection")
+        assert "test, --limit 3" in text
+    assert "split,limit," in (tmp_path / "board" / "leaderboard.csv").read_text("utf-8")
+    assert main(["leaderboard", *three_runs, "--paper", "table1"]) == 0
+    out = capsys.readouterr().out
+    assert "lesb (other: val)" in out
+    assert "lesb (part: test, --limit 3)" in out

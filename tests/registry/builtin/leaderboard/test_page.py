@@ -159,7 +159,7 @@ def test_the_keyboard_reaches_the_buttons_and_the_boxes(browse: Browse) -> None:
         "document.title = order.length + ' ' + document.activeElement.name + ' '"
         " + order.every((each) => { each.focus(); return document.activeElement === each; })"
     )
-    columns = 4 + 1  # the level; the other facts are behind the switch
+    columns = 4 + 2  # level and split; the other facts are behind the switch
     boxes = 2 + 2
     switch, table = 1, 1
     total = columns + boxes + switch + table
@@ -242,7 +242,7 @@ TWO_RUNS = [run("first", A=0.6), run("second", B=0.8), entry("measured", "other"
 def test_single_runs_and_provenance_wait_behind_a_switch(browse: Browse) -> None:
     closed = Shown(browse(rows=TWO_RUNS))
     assert closed.names == ["mine", "other"]
-    assert closed.columns == ["detector", "A", "B", "average", "level"]
+    assert closed.columns == ["detector", "A", "B", "average", "level", "split"]
     switch = "document.querySelector('input[name=\"details\"]').click()"
     dom = browse(then=f"{switch}; document.title = location.hash", rows=TWO_RUNS)
     assert Shown(dom).names == ["mine", "run first", "run second", "other"]
@@ -282,6 +282,19 @@ def test_averages_leave_in_domain_values_out_and_their_rows_stay(browse: Browse)
     shown = Shown(browse(rows=[seen, both]))
     assert sorted(shown.names) == ["both", "seen"]
     assert sorted(shown.averages) == ["-", "60.00"]
+
+
+@pytest.mark.slow
+@needs_chromium
+def test_the_script_compares_averages_of_one_split_alone(browse: Browse) -> None:
+    low, high = entry("measured", "low", A=0.1, B=0.2), entry("measured", "high", A=0.3, B=0.2)
+    val = [replace(each, split="val") for each in (low, high)]
+    part = replace(high, name="part", cells={"A": Cell(auc=0.99), "B": Cell(auc=0.99)}, limit=5)
+    then = (
+        "document.title = [...document.querySelectorAll('.average.best')]"
+        ".map((each) => each.querySelector('span').textContent).join(' ')"
+    )
+    assert "<title>25.00 25.00</title>" in browse(then=then, rows=[low, high, *val, part])
 
 
 def test_what_is_best_is_marked_without_the_script_too() -> None:

@@ -130,6 +130,20 @@ def test_the_page_holds_every_value_note_count_and_origin(tmp_path: Path, result
         assert expected in text
 
 
+def test_the_origin_of_the_numbers_is_one_line_until_it_is_opened(
+    tmp_path: Path, result: Result
+) -> None:
+    text, _ = page(tmp_path, result)
+    closed = re.search(r'<section id="origin">(.*?)</summary>(.*?)</section>', text, re.S)
+    assert closed is not None
+    before, folded = closed.groups()
+    line = f"lesb on some_net, weights {'ab' * 6}, artefact {'cd' * 6}, data {'ef' * 6}, bench "
+    assert before.startswith(f"<h2>Provenance</h2><details><summary>{line}")
+    assert folded.endswith("</details>")  # everything else is inside
+    assert "ab" * 32 in folded
+    assert "Resolved configuration" in folded
+
+
 def test_groups_are_rows_apart_with_a_table_of_their_methods(tmp_path: Path) -> None:
     groups = (MethodGroup(name="both", patterns=("swap", "warp")),)
     result = run_folder(tmp_path, groups=groups)

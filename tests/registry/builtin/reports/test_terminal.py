@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from registry.builtin.reports import terminal as tables
+from registry.builtin.reports.html import write_html
 from registry.builtin.reports.terminal import headline_metrics, metric_title, print_tables, reasons
 from registry.results.method_groups import MethodGroup
 from registry.results.result import Result
@@ -133,6 +134,20 @@ def test_errors_are_counted_by_reason_and_left_out_videos_named(tmp_path: Path) 
     text = printed(run_folder(tmp_path, [row(), *bad]))
     assert "errors in faces: 2 x reason 0; 2 x reason 1; 2 x reason 2; 2 further reasons" in text
     assert "videos of faces without a scored frame, left out: 9" in text
+
+
+def test_a_detector_without_reference_faces_says_why_none_is_called_manipulated(
+    tmp_path: Path,
+) -> None:
+    why = "no share called MANIPULATED: lesb has no reference faces of its own"
+    result = run_folder(tmp_path / "without", draws=0)
+    assert printed(result).count(why) == 1
+    assert why in write_html(result, tmp_path / "without").read_text("utf-8")
+    rows = [{**each, "conformal": None if each["fake"] is None else 0.5} for each in drawn_rows()]
+    judged = run_folder(tmp_path / "judged", rows, draws=0)
+    assert "called MANIPULATED" in printed(judged)
+    assert why not in printed(judged)
+    assert why not in write_html(judged, tmp_path / "judged").read_text("utf-8")
 
 
 def test_headline_metrics_are_those_asked_for() -> None:
