@@ -197,7 +197,7 @@ def test_a_style_brings_its_families_of_pseudo_fakes(tmp_path: Path) -> None:
     assert record["options"]["style"] == str(style)
     assert record["faces"] == {"train": 8, "val": 4}
     assert [each["key"] for each in record["skipped"]] == ["planted/99/0"]
-    with pytest.raises(ConfigError, match="no configuration 'claen'.*; did you mean 'clean'"):
+    with pytest.raises(ConfigError, match=r"no configuration 'claen'.*; did you mean 'clean'"):
         fit_lesb(quick(_folder(tmp_path, "wrong"), style="claen", blend="sbi"))
     assert record["style"]["families"] == {"inpaint": 1, "transplant_alpha": 1}
     with pytest.raises(ConfigError, match="omit one of the two"):
