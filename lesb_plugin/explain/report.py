@@ -157,8 +157,8 @@ def _counted(found: Explained) -> str:
         return f"{run}p = {verdict.p:.3f} for the clip, each corrected for its many frames{why}."
     count, higher = len(verdict.reals), int((verdict.reals.fake >= score).sum())
     return (
-        f"Of {count} real faces, {higher} {'scores' if higher == 1 else 'score'} as high or higher:"
-        f" p = ({higher} + 1) / ({count} + 1) = {verdict.p:.3f}."
+        f"Of {count} pictures of real faces, {higher} {'scores' if higher == 1 else 'score'}"
+        f" as high or higher: p = ({higher} + 1) / ({count} + 1) = {verdict.p:.3f}."
     )
 
 

@@ -56,7 +56,7 @@ class RealScores:
     @property
     def sentence(self) -> str:
         """Say in plain words what scores are compared with."""
-        faces = f"{len(self)} real faces ({self.name})"
+        faces = f"{len(self)} pictures of real faces ({self.name})"
         if self.sharpness is not None and not self.narrowed:
             faces = f"those of similar sharpness among {faces}"
         compared = f"Scores are compared with {faces}."

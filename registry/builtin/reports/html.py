@@ -23,6 +23,7 @@ from registry.builtin.reports.terminal import (
     figure_text,
     headline_metrics,
     metric_title,
+    what_none_means,
     why_no_verdicts,
 )
 from registry.contracts.types import ALL_METHODS
@@ -103,7 +104,8 @@ def _reals(result: Result) -> Markup:
         for each in result.sources
     ]
     tables = [_plain_table("False alarms by source", heads, rows)]
-    tables += [tag("p", why, class_="soft")] if (why := why_no_verdicts(result)) else []
+    remarks = filter(None, (what_none_means(result), why_no_verdicts(result)))
+    tables += [tag("p", remark, class_="soft") for remark in remarks]
     if result.across:
         fakes = list(dict.fromkeys(each.fakes_of for each in result.across))
         by_pair = {(each.reals_of, each.fakes_of): each.auc for each in result.across}

@@ -13,6 +13,7 @@ from registry.results.figure import CountedFigure
 from registry.results.measure import Count, Measurement
 from registry.results.profiles import STRICT
 from registry.results.result import Result
+from registry.results.sources import bound_of_none
 from registry.streams import output, write
 from registry.untrusted import one_line
 
@@ -23,6 +24,7 @@ __all__ = [
     "print_results",
     "print_tables",
     "reasons",
+    "what_none_means",
     "why_no_verdicts",
 ]
 
@@ -190,6 +192,8 @@ def _of_reals(result: Result) -> Iterator[str]:
         if each.incomparable.value:
             line += f", {each.incomparable.value:.3f} unlike any reference real face"
         yield line
+    if bounds := what_none_means(result):
+        yield bounds
     if why := why_no_verdicts(result):
         yield why
     for pair in result.across:
@@ -207,6 +211,23 @@ def why_no_verdicts(result: Result) -> str:
     return (
         f"no share called MANIPULATED: {result.settings.detector} has no reference faces of its"
         " own, as fitted detectors have; `bench predict` compares with those of --reference"
+    )
+
+
+def what_none_means(result: Result) -> str:
+    """Say how large a share may be of which no real was found; "" where every share has some."""
+    bounds = {
+        figure.count: bound
+        for each in result.sources
+        for figure in (each.above_half, each.manipulated)
+        if (bound := bound_of_none(figure)) is not None
+    }
+    if not bounds:
+        return ""
+    each = (f"{bound:.3f} (of {count})" for count, bound in sorted(bounds.items()))
+    return (
+        "a share of 0 has no width in a bootstrap; by its exact 95 % interval it may be up to"
+        f" {', '.join(each)}"
     )
 
 

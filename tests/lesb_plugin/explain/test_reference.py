@@ -65,7 +65,7 @@ def test_scores_are_compared_with_what_the_fit_kept(
         above = (kept(40).regions[name] >= row["score"]).sum()
         assert row["p"] == pytest.approx((1 + above) / 41)
     for text in (page, told):
-        assert "40 real faces (val split of faces). The detector was not trained on them" in text
+        assert "40 pictures of real faces (val split of faces). The detector was not trained on them" in text
 
 
 @pytest.mark.slow
@@ -79,7 +79,7 @@ def test_a_detector_that_kept_none_or_few_is_compared_with_drawn_faces(
     assert record["verdict"]["reference"] == "toy"
     assert record["verdict"]["reference_faces"] == 20
     for text in (page, told):
-        assert "20 real faces (toy). They are drawn, not photographed" in text
+        assert "20 pictures of real faces (toy). They are drawn, not photographed" in text
 
 
 def test_data_that_are_named_go_first(
@@ -91,7 +91,7 @@ def test_data_that_are_named_go_first(
     record, page, _ = bench("--reference", reals)
     assert record["verdict"]["reference"] == reals
     assert record["verdict"]["reference_faces"] == 24
-    assert f"24 real faces ({reals})." in page
+    assert f"24 pictures of real faces ({reals})." in page
 
 
 @pytest.mark.slow

@@ -145,8 +145,8 @@ def test_a_name_is_text_and_nothing_else(pages: dict[str, Path]) -> None:
 
 def test_the_report_says_what_it_stands_on(pages: dict[str, Path]) -> None:
     text = pages["photo"].read_text("utf-8")
-    for said in ("Of 20 real faces", "p = (", "sha256 of the weights", "b" * 64, "not proof",
-                 "which need not be what was changed", "Face 2 of 2"):  # fmt: skip
+    for said in ("Of 20 pictures of real faces", "p = (", "sha256 of the weights", "b" * 64,
+                 "not proof", "which need not be what was changed", "Face 2 of 2"):  # fmt: skip
         assert said in text
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
 from registry.results.aggregation import Units, aggregate
-from registry.results.sources import across, by_source
+from registry.results.figure import CountedFigure
+from registry.results.sources import across, bound_of_none, by_source
 from tests.shared.synthetic_run import METRICS, row, settings
 from tests.shared.synthetic_run import table as table_of
 
@@ -66,3 +70,11 @@ def test_cross_auc_sets_fakes_against_the_reals_of_others() -> None:
         expected = roc_auc_score([0] * len(reals) + [1] * 3, np.array(reals + FAKES))
         assert each.auc.value == pytest.approx(expected)
     assert across(_videos(table_of(_rows("one", 0, ONE, [None] * 4))), settings(), METRICS) == ()
+
+
+def test_none_of_a_few_leaves_much_possible() -> None:
+    exact = binomtest(0, 15).proportion_ci(0.95, method="exact").high
+    none = CountedFigure(value=0.0, low=0.0, high=0.0, count=15)
+    assert bound_of_none(none) == pytest.approx(exact)
+    assert bound_of_none(replace(none, value=0.2)) is None
+    assert bound_of_none(CountedFigure()) is None

@@ -150,6 +150,15 @@ def test_a_detector_without_reference_faces_says_why_none_is_called_manipulated(
     assert why not in write_html(judged, tmp_path / "judged").read_text("utf-8")
 
 
+def test_a_share_of_none_comes_with_what_it_may_be(tmp_path: Path) -> None:
+    rows = [{**each, "conformal": None if each["fake"] is None else 0.5} for each in drawn_rows()]
+    result = run_folder(tmp_path, rows)
+    count = result.sources[0].manipulated.count
+    bound = f"it may be up to {1 - 0.025 ** (1 / count):.3f} (of {count})"  # Clopper and Pearson
+    assert bound in printed(result)
+    assert bound in write_html(result, tmp_path).read_text("utf-8")
+
+
 def test_headline_metrics_are_those_asked_for() -> None:
     made = table(drawn_rows())
     for metrics, expected in (
