@@ -39,6 +39,7 @@ from registry import (
 __all__ = ["Audit", "run_audit"]
 
 SCHEMA = 1
+_OF_MAPS = {"localisation", "equivariance", "outside"}
 _STOPPED = "Ctrl-C ended this audit early: its last row may cover fewer faces than requested."
 
 
@@ -228,8 +229,8 @@ def _notes(read: FaceSet, found: Collected, wanted: Collection[str]) -> tuple[st
         silent = int(np.isnan(parts).all(axis=1).sum())
         if silent:
             notes.append(f"The explanation is empty for {silent} faces; it names no part there.")
-    if found.reading.maps is None and parts is not None:
-        notes.append("The explanation has no maps; rows about maps use its part scores.")
+    if found.reading.maps is None and parts is not None and _OF_MAPS & set(wanted):
+        notes.append("Rows about maps take the part scores, painted into their parts.")
     if {"restore", "insert"} & set(wanted) and not any(face.source for face in found.faces):
         notes.append("No fake has a known source (the one real image of its identity, of the same"
         " size): rows restore and insert are left out.")  # fmt: skip
