@@ -238,7 +238,9 @@ def _fingerprints(found: Explained, by: Explaining, record: Mapping[str, Any]) -
         if reals is None
         else f"{len(reals)} of {reals.name}",
         "versions": ", ".join(f"{name} {each}" for name, each in origin["versions"].items()),
-        "time since the report before": ", ".join(f"{stage} {t:.2f} s" for stage, t in record["seconds"].items()),
+        "time since the report before": ", ".join(
+            f"{stage} {t:.2f} s" for stage, t in record["seconds"].items()
+        ),
     })  # fmt: skip
 
 
