@@ -53,6 +53,7 @@ def bench_detectors() -> list[DetectorSpec]:
             summary="seeded noise, to check data and metrics",
             build=lazy("registry.builtin.detectors:build_random"),
             needs_backbone=False,
+            noise=True,
         ),
     ]
 

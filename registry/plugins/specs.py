@@ -129,6 +129,7 @@ class DetectorSpec(Spec):
     `fit_shares` says that `fit` is called in every process that torchrun starts, and that they
     share its work; the first alone writes, and what it reports counts. `check_fit(FitContext)`
     raises the BenchErrors of a fit that can be found before its work; `--dry-run` calls it.
+    `noise` says that scores mean nothing: files then get no verdict.
     """
 
     build: Callable[[DetectorContext], Detector]
@@ -142,6 +143,7 @@ class DetectorSpec(Spec):
     recognises: Callable[[Path], bool] | None = None
     precedence: int = 0
     needs_landmarks: bool = False
+    noise: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
