@@ -250,6 +250,7 @@ class CommandSpec(Spec):
     A command that audits detectors, and keeps what it finds beside their artefacts, names the
     AuditSummary that this is read as: `audit` loads the class. `shares` says that the processes
     which torchrun starts share its work; a command without it runs in one process alone.
+    `continues` says that an interrupted command goes on when the same line is run again.
     """
 
     configure: Callable[[argparse.ArgumentParser], None]
@@ -257,3 +258,4 @@ class CommandSpec(Spec):
     function: Lazy | None = None
     audit: Lazy | None = None
     shares: bool = False
+    continues: bool = False
