@@ -160,7 +160,7 @@ def print_plan(plan: Sequence[tuple[str, str]], *, as_json: bool = False) -> Non
         rows = [{"name": name, "value": value} for name, value in plan]
         say_block(json.dumps({"dry_run": True, "plan": rows}, indent=1))
         return
-    title = "every check passed; nothing was written"
+    title = "every check passed; nothing was run"
     print_table(title, ("what would be done", ""), plan)
 
 

@@ -49,7 +49,7 @@ def test_a_fit_is_foretold_and_not_made(
     for command in ("fit", "train"):
         assert main([command, *flags, "--dry-run"]) == 0
         out = capsys.readouterr().out
-        assert out.startswith("every check passed; nothing was written\nwhat would be done")
+        assert out.startswith("every check passed; nothing was run\nwhat would be done")
         assert "runs/" in out
     assert not list(tmp_path.iterdir())
     evaluation = ["eval", *flags[:4], "--fit-on", "toy", "--quiet", "--dry-run"]
