@@ -149,9 +149,18 @@ def tell(text: str) -> None:
     write(text + "\n", sys.stderr)
 
 
-def print_plan(plan: Sequence[tuple[str, str]]) -> None:
-    """Print what a command would do, as `--dry-run` does once every check has passed."""
-    title = "every check passed; nothing was written"
+def print_plan(plan: Sequence[tuple[str, str]], *, as_json: bool = False) -> None:
+    """Print what a command would do, as `--dry-run` does once every check has passed.
+
+    As JSON: `{"dry_run": true, "plan": [{"name": NAME, "value": VALUE}, ...]}`, in the same order.
+    """
+    if as_json:
+        import json
+
+        rows = [{"name": name, "value": value} for name, value in plan]
+        say_block(json.dumps({"dry_run": True, "plan": rows}, indent=1))
+        return
+    title = "every check passed; nothing was run"
     print_table(title, ("what would be done", ""), plan)
 
 

@@ -53,6 +53,7 @@ def bench_detectors() -> list[DetectorSpec]:
             summary="seeded noise, to check data and metrics",
             build=lazy("registry.builtin.detectors:build_random"),
             needs_backbone=False,
+            noise=True,
         ),
     ]
 
@@ -273,10 +274,16 @@ def bench_commands() -> list[CommandSpec]:
             "eval",
             "score labelled data with a detector; print tables, write a run folder",
             shares=True,
+            continues=True,
         ),
         _command("merge", "merge the parts that `bench eval --shard I/N` has scored"),
         _command("cost", "measure what an image costs, and predict how long millions take"),
-        _command("fit", "fit a detector on real faces; write its artefact", shares=True),
+        _command(
+            "fit",
+            "fit a detector on real faces; write its artefact",
+            shares=True,
+            continues=True,
+        ),
         _command("predict", "score images, videos and folders; print a line per file"),
         _command("report", "recompute a run's numbers from its predictions"),
         _command("data", "check data for missing, damaged and duplicate files"),
@@ -284,7 +291,7 @@ def bench_commands() -> list[CommandSpec]:
         _command("leaderboard", "list runs beside published numbers: Markdown, CSV, HTML"),
         _command("list", "list what is registered: backbones, detectors, data sets, ..."),
         _command("weights", "identify a checkpoint without running its code; put it in its place"),
-        _command("prepare", "cut face crops from videos and images", shares=True),
+        _command("prepare", "cut face crops from videos and images", shares=True, continues=True),
         _command("cache", "show how large the cache is, prune it or clear it"),
         _command("faces", "list which face detectors are ready here, and what the others need"),
         _command("doctor", "check the installation: what is there or missing, and what to do"),
@@ -293,7 +300,9 @@ def bench_commands() -> list[CommandSpec]:
     ]
 
 
-def _command(name: str, summary: str, *, shares: bool = False) -> CommandSpec:
+def _command(
+    name: str, summary: str, *, shares: bool = False, continues: bool = False
+) -> CommandSpec:
     module = _MODULES.get(name, f"commands.{name}")
     return CommandSpec(
         name=name,
@@ -301,4 +310,5 @@ def _command(name: str, summary: str, *, shares: bool = False) -> CommandSpec:
         configure=lazy(f"registry.builtin.{module}:configure_{name}"),
         run=lazy(f"registry.builtin.{module}:run_{name}"),
         shares=shares,
+        continues=continues,
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 from typing import Any, NoReturn
 
@@ -114,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         terminated = isinstance(interrupt, Terminated)
         word = "terminated" if terminated else "interrupted"
-        tell(this_rank().prefix + " ".join([word, *getattr(interrupt, "__notes__", ())]))
+        tell(this_rank().prefix + "".join([word, *getattr(interrupt, "__notes__", ())]))
         return 143 if terminated else 130
     except BrokenPipeError:  # the reader of a pipe (`| head`) has gone; nothing more to say to it
         return 1
@@ -132,9 +133,25 @@ def _run(argv: list[str]) -> int:
     parser = CommandParser(f"bench {command.name}", command.summary)
     if command.source == _DISTRIBUTION:
         command.configure(parser)
-        return command.run(parser.parse(argv[1:]))
+        args = parser.parse(argv[1:])
+        with _told_to_continue(command, args):
+            return command.run(args)
     with shared_output():
         return _run_foreign(command, parser, argv[1:])
+
+
+@contextmanager
+def _told_to_continue(command: CommandSpec, args: argparse.Namespace) -> Iterator[None]:
+    """Say after Ctrl-C or SIGTERM how to go on, where the same line does; with --overwrite it
+    begins again.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        anew = getattr(args, "overwrite", False) or getattr(args, "dry_run", False)
+        if command.continues and not anew:
+            interrupt.add_note("; run the same line again to continue")
+        raise
 
 
 def _check_alone(command: CommandSpec, plugins: Plugins) -> None:
@@ -154,7 +171,8 @@ def _run_foreign(command: CommandSpec, parser: CommandParser, argv: list[str]) -
     name = f"command {command.name!r}"
     guarded(name, command.source, command.configure, parser)
     args = parser.parse(argv)
-    return guarded(name, command.source, _exit_code, command.run, args)
+    with _told_to_continue(command, args):
+        return guarded(name, command.source, _exit_code, command.run, args)
 
 
 def _exit_code(run: Callable[[argparse.Namespace], Any], args: argparse.Namespace) -> int:

@@ -68,7 +68,7 @@ def attempt(
             return call(*args), None
         except BaseException as error:  # the plugin boundary
             if was_interrupted():
-                error.add_note(f"while plugin {plugin!r} was loading")
+                error.add_note(f" while plugin {plugin!r} was loading")
                 raise
             return None, error
 

@@ -129,6 +129,7 @@ class DetectorSpec(Spec):
     `fit_shares` says that `fit` is called in every process that torchrun starts, and that they
     share its work; the first alone writes, and what it reports counts. `check_fit(FitContext)`
     raises the BenchErrors of a fit that can be found before its work; `--dry-run` calls it.
+    `noise` says that scores mean nothing: files then get no verdict.
     """
 
     build: Callable[[DetectorContext], Detector]
@@ -142,6 +143,7 @@ class DetectorSpec(Spec):
     recognises: Callable[[Path], bool] | None = None
     precedence: int = 0
     needs_landmarks: bool = False
+    noise: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +250,7 @@ class CommandSpec(Spec):
     A command that audits detectors, and keeps what it finds beside their artefacts, names the
     AuditSummary that this is read as: `audit` loads the class. `shares` says that the processes
     which torchrun starts share its work; a command without it runs in one process alone.
+    `continues` says that an interrupted command goes on when the same line is run again.
     """
 
     configure: Callable[[argparse.ArgumentParser], None]
@@ -255,3 +258,4 @@ class CommandSpec(Spec):
     function: Lazy | None = None
     audit: Lazy | None = None
     shares: bool = False
+    continues: bool = False

@@ -17,6 +17,7 @@ from registry.results.real_scores import RealScores
 __all__ = [
     "AUTHENTIC_ABOVE",
     "MANIPULATED_UP_TO",
+    "NOISE",
     "UNTRAINED",
     "Choice",
     "FileVerdict",
@@ -35,6 +36,7 @@ Array: TypeAlias = NDArray[np.float64]
 
 AUTHENTIC_ABOVE = 0.20
 _NONE = "No part can be singled out: "
+NOISE = "the scores of this detector are noise and mean nothing"
 UNTRAINED = "the weights of the backbone are random, so its scores mean nothing"
 
 

@@ -35,7 +35,8 @@ def plan_evaluation(config: EvalConfig, shard: Shard = _WHOLE) -> Plan:
     """Plan what `evaluate` would do: the model is loaded, the data listed, and no frame is decoded.
 
     Raises the BenchErrors that it would raise before its first frame. With `fit_on` only the data
-    of the fit is listed. The frames are those of `shard`. Nothing is written.
+    of the fit is listed. The frames are those of `shard`. Nothing is written but what `toy`
+    draws, to the cache.
     """
     if len(conditions(config.corrupt)) > 1:  # the undamaged run comes first, and holds the others
         config = replace(config, corrupt=())

@@ -34,7 +34,7 @@ from registry.results.audit_summary import PartAudit
 from registry.results.file_scores import Prediction, predictions
 from registry.results.prediction_list import Predictions
 from registry.results.remarks import model_remarks
-from registry.results.verdict import UNTRAINED, FileVerdict
+from registry.results.verdict import NOISE, UNTRAINED, FileVerdict
 from registry.scoring.chunks import Unit
 from registry.scoring.frames import choose_units
 from registry.scoring.rows import rows_of
@@ -111,10 +111,12 @@ class Predictor:
         return [*instead, *model_remarks(embedder.backbone, self._model.detector)]
 
     @property
-    def untrained(self) -> bool:
-        """Say whether the weights of the backbone are random, so that scores mean nothing."""
+    def no_verdict(self) -> str:
+        """Say why scores mean nothing, so that no file gets a verdict; else return ""."""
         embedder = self._model.embedder
-        return embedder is not None and embedder.backbone.weights == RANDOM
+        if embedder is not None and embedder.backbone.weights == RANDOM:
+            return UNTRAINED
+        return NOISE if self._model.spec.noise else ""
 
     @cached_property
     def verdicts(self) -> Verdicts:
@@ -198,8 +200,8 @@ class Predictor:
         return spec
 
     def _judged(self, found: Prediction) -> Prediction:
-        if self.untrained:  # nothing is compared with anything
-            return replace(found, verdict=FileVerdict(none=UNTRAINED))
+        if self.no_verdict:  # nothing is compared with anything
+            return replace(found, verdict=FileVerdict(none=self.no_verdict))
         return replace(found, verdict=self.verdicts.of(found))
 
     def _score(self, videos: Sequence[Video]) -> Generator[Prediction, None, None]:

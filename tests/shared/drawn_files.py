@@ -22,6 +22,7 @@ from registry import (
     LandmarkerSpec,
     Scores,
 )
+from registry.builtin.detectors import build_random
 from registry.plugins.discovery import Plugins, load_plugins
 from tests.shared.planted import MEAN_FACE, planted_samples
 from tests.shared.tiny import TinyBackbone, TinyDetector
@@ -89,6 +90,7 @@ def drawn_plugins() -> Plugins:
             DetectorSpec(
                 name="redness", summary="s", build=lambda _: Redness(), needs_backbone=False
             ),
+            DetectorSpec(name="whole", summary="s", build=build_random, needs_backbone=False),
             FaceDetectorSpec(name="drawn", summary="s", build=lambda: find_drawn),
             LandmarkerSpec(name="mean", summary="s", points=68, build=lambda _: mean_landmarks),
         )

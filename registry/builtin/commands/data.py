@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from registry.builtin.commands.data_options import CheckConfig
-from registry.cli.flags import add_config_flags, given_flags
+from registry.cli.flags import add_config_flags, add_json_flag, given_flags
 from registry.console import say, say_block
 from registry.plugins.discovery import load_plugins
 from registry.settings.load import resolve
@@ -23,7 +23,7 @@ _EXAMPLES = """\
 examples:
   bench data check DATA
   bench data check celeb_df_v2 dfdc --data-root /data/rgb --json-dir /data/dataset_json
-  bench data check deepfakebench:FF-DF --data-root /data/rgb --frame-policy all --as-json
+  bench data check deepfakebench:FF-DF --data-root /data/rgb --frame-policy all --json
 
 Reads every frame that `bench eval` would read with the same flags. The exit code is 1 if a data set
 cannot be read or has files that are missing, empty, unreadable, or shared by two videos. Videos
@@ -38,7 +38,7 @@ def configure_data(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EXAMPLES
     parser.add_argument("action", choices=["check"], help="what to do")
     parser.add_argument("dataset", nargs="+", help="a path, a registered name, or kind:NAME")
-    parser.add_argument("--as-json", action="store_true", help="print JSON, with every file")
+    add_json_flag(parser, "what was found, with every file,")
     add_config_flags(parser, CheckConfig)
 
 
@@ -87,4 +87,4 @@ def _print_kind(kind: str, lines: Sequence[str]) -> None:
     for line in lines[:_LISTED]:
         say(f"    {line}")
     if len(lines) > _LISTED:
-        say(f"    and {len(lines) - _LISTED} more (--as-json lists all)")
+        say(f"    and {len(lines) - _LISTED} more (--json lists all)")

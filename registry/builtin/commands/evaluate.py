@@ -49,7 +49,7 @@ def configure_eval(parser: argparse.ArgumentParser) -> None:
         ),
     )
     add_dry_run_flag(parser)
-    add_json_flag(parser, "results.json, or what --corrupt gives,")
+    add_json_flag(parser, "results.json, or what --corrupt or --dry-run gives,")
 
 
 def run_eval(args: argparse.Namespace) -> int:
@@ -63,7 +63,7 @@ def run_eval(args: argparse.Namespace) -> int:
     if args.dry_run:
         from registry.tasks.dry_run import plan_evaluation
 
-        print_plan(plan_evaluation(config, shard or Shard()))
+        print_plan(plan_evaluation(config, shard or Shard()), as_json=args.as_json)
         return 0
     if shard is not None:
         return _run_shard(config, shard, as_json=args.as_json)

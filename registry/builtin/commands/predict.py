@@ -92,7 +92,7 @@ def run_predict(args: argparse.Namespace) -> int:
 
 def _closing_notes(predictor: Predictor, judged: bool) -> list[str]:
     """Return notes on the real faces that verdicts compare with, and on the audit of the parts."""
-    if not judged or predictor.untrained:
+    if not judged or predictor.no_verdict:
         return []
     verdicts = predictor.verdicts
     return [verdicts.reals.sentence, *([] if verdicts.audit is None else [verdicts.audit.line])]

@@ -305,13 +305,24 @@ def test_random_weights_give_scores_and_no_verdict(
     assert "The weights of the backbone are random, so its scores mean nothing." in page
 
 
+def test_noise_gives_scores_and_no_verdict(bench: Run, tmp_path: Path) -> None:
+    code, out, _ = bench(write(tmp_path / "a.png", portrait()), detector="random")
+    assert code == 0
+    assert "\tNO VERDICT\t" in out
+    assert "\tthe scores of this detector are noise" in out
+    found = record(tmp_path, "a")
+    assert found["verdict"] is None
+    assert "noise" in found["no_verdict"]
+    assert "NO VERDICT" in (tmp_path / "out" / "a.html").read_text("utf-8")
+
+
 # --- what stands in the way -------------------------------------------------------------------
 
 
 def test_a_detector_without_gradient_or_parts_has_a_report_that_says_so(
     bench: Run, tmp_path: Path
 ) -> None:
-    code, _, _ = bench(write(tmp_path / "a.png", portrait()), detector="random")
+    code, _, _ = bench(write(tmp_path / "a.png", portrait()), detector="whole")
     assert code == 0
     found = record(tmp_path, "a")
     assert found["part"]["singled_out"] is None

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from scipy import stats
 
 from registry.backbones.timm_backbone import TimmBackbone
@@ -16,6 +18,7 @@ from registry.builtin.detectors import (
     build_linear,
     build_random,
 )
+from registry.cli import main
 from registry.contracts.detector import (
     Detector,
     DetectorContext,
@@ -167,3 +170,16 @@ def test_random_is_uniform() -> None:
     assert stats.kstest(scores, "uniform").pvalue > 0.01
     assert scores.min() >= 0
     assert scores.max() <= 1
+
+
+def test_random_gives_files_a_score_and_no_verdict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a.png"
+    Image.fromarray(np.full((64, 64, 3), 90, np.uint8)).save(file)
+    assert main(["predict", str(file), "--detector", "random", "--crop-from", "frame"]) == 0
+    told = capsys.readouterr()
+    line = told.out.splitlines()[1].split("\t")
+    assert line[:2] == [str(file), "NO VERDICT"]
+    assert 0 <= float(line[2]) <= 1
+    assert "compared with" not in told.err

@@ -17,7 +17,7 @@ import pytest
 import registry.tasks.fit
 from registry import FitReport, __version__
 from registry.cli import main
-from registry.plugins.discovery import _load_once
+from registry.plugins.discovery import _load_once, load_plugins
 from registry.settings.tasks import EvalConfig, FitConfig
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
@@ -345,7 +345,24 @@ def test_an_interrupt_is_no_traceback(bench: Run, monkeypatch: pytest.MonkeyPatc
         raise KeyboardInterrupt
 
     monkeypatch.setattr(registry.tasks.fit, "fit", interrupted)
-    assert bench("fit", "--train", "x") == (130, "", "interrupted\n")
+    told = "interrupted; run the same line again to continue\n"
+    assert bench("fit", "--train", "x") == (130, "", told)
+    assert bench("fit", "--train", "x", "--overwrite") == (130, "", "interrupted\n")
+
+
+def test_a_command_that_does_not_continue_promises_nothing(
+    bench: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("registry.builtin.commands.list.load_plugins", interrupted)
+    assert bench("list", "metrics") == (130, "", "interrupted\n")
+
+
+@pytest.mark.parametrize("name", ["eval", "fit", "prepare"])
+def test_commands_that_continue_say_so(name: str) -> None:
+    assert load_plugins().specs("command")[name].continues
 
 
 def test_a_reader_that_has_gone_is_no_traceback() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 import registry.tasks.dry_run
 from registry.cli import main
+from registry.console import print_plan
 from registry.contracts.types import Video
 from registry.plugins.discovery import Plugins
 from registry.results.result import Result
@@ -47,7 +49,7 @@ def test_a_fit_is_foretold_and_not_made(
     for command in ("fit", "train"):
         assert main([command, *flags, "--dry-run"]) == 0
         out = capsys.readouterr().out
-        assert out.startswith("every check passed; nothing was written\nwhat would be done")
+        assert out.startswith("every check passed; nothing was run\nwhat would be done")
         assert "runs/" in out
     assert not list(tmp_path.iterdir())
     evaluation = ["eval", *flags[:4], "--fit-on", "toy", "--quiet", "--dry-run"]
@@ -110,6 +112,21 @@ def test_the_data_of_a_fit_before_it_is_looked_for_where_the_run_looks(
 def test_of_several_kinds_of_damage_the_undamaged_run_is_foretold() -> None:
     config = EvalConfig(detector="random", quiet=True, corrupt=("jpeg:1,jpeg:5",))
     assert dict(plan_evaluation(config))["out"] == "runs/random_toy_test"
+
+
+def test_the_plan_of_an_evaluation_is_one_json_document(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = EvalConfig(detector="random", quiet=True)
+    assert main(["eval", "--detector", "random", "--quiet", "--dry-run", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["dry_run"] is True
+    assert [(row["name"], row["value"]) for row in found["plan"]] == plan_evaluation(config)
+
+
+def test_rows_of_the_same_name_are_all_in_the_json(capsys: pytest.CaptureFixture[str]) -> None:
+    print_plan([("data set a", "1"), ("data set a", "2")], as_json=True)
+    assert [row["value"] for row in json.loads(capsys.readouterr().out)["plan"]] == ["1", "2"]
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_the_command_prints_what_it_found_and_says_so_by_its_exit_code(
     assert "videos: 2 real, 2 fake (swap 1, warp 1)" in out
     assert "missing: none" in out
     (data / "real/a/0.png").write_bytes(b"")
-    assert main([*line, "nowhere/at/all", *flags, "--as-json"]) == 1
+    assert main([*line, "nowhere/at/all", *flags, "--json"]) == 1
     sound, absent = json.loads(capsys.readouterr().out)
     assert sound["empty"] == [str(data / "real/a/0.png")]
     assert sound["wrong"] is True
