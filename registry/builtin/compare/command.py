@@ -119,16 +119,29 @@ def _print(rows: Sequence[Comparison], draws: int) -> None:
 
 
 def finding(row: Comparison) -> str:
-    """Say which run of a row is better, in plain words."""
+    """Say which run of a row is better, in plain words, by the test with the greater p."""
     where = f"On {row.dataset}, {row.second}"
     p, clustered = row.p_holm, row.bootstrap_p_holm
     if row.difference is None or p is None:
         return f"{where} and {row.first} cannot be compared."
-    worst = p if clustered is None else max(p, clustered)
-    figures = f"(AUC {row.difference:+.3f}, p {_p(worst)})"
-    if worst > _SIGNIFICANT:
-        return f"{where} is neither better nor worse than {row.first} {figures}."
-    return f"{where} is {'better' if row.difference > 0 else 'worse'} than {row.first} {figures}."
+    by_bootstrap = clustered is not None and clustered >= p
+    worst = clustered if clustered is not None and by_bootstrap else p
+    holm = " after Holm" if worst != (row.bootstrap_p if by_bootstrap else row.p) else ""
+    test = "bootstrap" if by_bootstrap else "DeLong"
+    figures = f"(AUC {row.difference:+.3f}, {test} p {_p(worst)}{holm})"
+    if worst <= _SIGNIFICANT:
+        better = "better" if row.difference > 0 else "worse"
+        return f"{where} is {better} than {row.first} {figures}."
+    low, high = (row.bootstrap_low, row.bootstrap_high) if by_bootstrap else (row.low, row.high)
+    none = f"On {row.dataset}, no difference between {row.second} and {row.first} was found"
+    return f"{none} {figures}{_may_lie(low, high, holm)}."
+
+
+def _may_lie(low: float | None, high: float | None, holm: str) -> str:
+    """Say which differences the videos leave open; Holm corrects p and not the interval."""
+    if low is None or high is None:
+        return ""
+    return f"; it may lie anywhere from {low:+.3f} to {high:+.3f} (95 %{holm and ', before Holm'})"
 
 
 def _cells(row: Comparison) -> tuple[str, ...]:

@@ -206,19 +206,64 @@ def test_several_comparisons_are_counted_and_no_bootstrap_is_not_spoken_of(
 @pytest.mark.parametrize(
     ("p", "clustered", "difference", "said"),
     [
-        (0.01, 0.02, 0.1, "On faces, b is better than a (AUC +0.100, p 0.0200)."),
-        (0.01, 0.02, -0.1, "On faces, b is worse than a (AUC -0.100, p 0.0200)."),
-        (0.01, 0.20, 0.1, "On faces, b is neither better nor worse than a (AUC +0.100, p 0.2000)."),
-        (0.01, None, 0.1, "On faces, b is better than a (AUC +0.100, p 0.0100)."),
+        (0.01, 0.02, 0.1, "On faces, b is better than a (AUC +0.100, bootstrap p 0.0200)."),
+        (0.01, 0.02, -0.1, "On faces, b is worse than a (AUC -0.100, bootstrap p 0.0200)."),
+        (
+            0.01,
+            0.20,
+            0.1,
+            (
+                "On faces, no difference between b and a was found"
+                " (AUC +0.100, bootstrap p 0.2000);"
+                " it may lie anywhere from -0.200 to +0.400 (95 %)."
+            ),
+        ),
+        (
+            0.30,
+            0.20,
+            0.1,
+            (
+                "On faces, no difference between b and a was found (AUC +0.100, DeLong p 0.3000);"
+                " it may lie anywhere from -0.100 to +0.300 (95 %)."
+            ),
+        ),
+        (0.01, None, 0.1, "On faces, b is better than a (AUC +0.100, DeLong p 0.0100)."),
         (None, None, None, "On faces, b and a cannot be compared."),
     ],
 )
 def test_a_sentence_says_which_run_is_better_only_where_both_tests_do(
     p: float | None, clustered: float | None, difference: float | None, said: str
 ) -> None:
-    compared = Comparison(dataset="faces", first="a", second="b", reals=9, fakes=9)
-    row = replace(compared, p_holm=p, bootstrap_p_holm=clustered, difference=difference)
-    assert finding(row) == said
+    assert finding(_row(p, clustered, difference)) == said
+
+
+def test_a_sentence_says_that_holm_corrects_p_and_not_the_interval() -> None:
+    row = replace(_row(0.02, 0.03, 0.1), bootstrap_p_holm=0.06)
+    assert finding(row) == (
+        "On faces, no difference between b and a was found"
+        " (AUC +0.100, bootstrap p 0.0600 after Holm);"
+        " it may lie anywhere from -0.200 to +0.400 (95 %, before Holm)."
+    )
+
+
+def _row(p: float | None, clustered: float | None, difference: float | None) -> Comparison:
+    """Return the row of a single comparison: nothing is corrected."""
+    return Comparison(
+        dataset="faces",
+        first="a",
+        second="b",
+        reals=9,
+        fakes=9,
+        difference=difference,
+        p=p,
+        p_holm=p,
+        low=-0.1,
+        high=0.3,
+        bootstrap_p=clustered,
+        bootstrap_p_holm=clustered,
+        bootstrap_low=-0.2,
+        bootstrap_high=0.4,
+    )
 
 
 def test_no_draws_leave_delong() -> None:
