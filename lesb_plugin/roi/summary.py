@@ -87,12 +87,12 @@ def tables(model: RoiModel, val: Encoded, reals: RoiScores, scores: RoiScores) -
     found = _localisation(val, scores)
     fake = val.fake[~val.clean]
     parts = [
-        (part, f"{found.part_auc[k]:.3f}", f"{np.quantile(reals.parts[k], 0.95):.2f}")
+        (part, _text(found.part_auc[k], 3), f"{np.quantile(reals.parts[k], 0.95):.2f}")
         for k, part in enumerate(model.regions.names)
     ]
     faces = [
-        ("right part first", f"{found.right_part:.3f}", f"{1 / len(parts):.3f} by chance"),
-        ("correlation of two parts' scores", f"{found.redundancy:.2f}", ""),
+        ("right part first", _text(found.right_part, 3), f"{1 / len(parts):.3f} by chance"),
+        ("correlation of two parts' scores", _text(found.redundancy, 2), ""),
         ("AUC, head and parts fused", f"{auc(fake, scores.fused):.3f}", _flagged(reals.fused)),
         ("AUC, head alone", f"{auc(fake, scores.head):.3f}", _flagged(reals.head)),
     ]
@@ -109,6 +109,11 @@ def tables(model: RoiModel, val: Encoded, reals: RoiScores, scores: RoiScores) -
         (f"lesb_roi: {found.singles} fakes of one part (val)", ("", "", ""), tuple(faces)),
         ("lesb_roi: validation AUC by weight of the parts", ("weight", "AUC", ""), tuple(weights)),
     )
+
+
+def _text(value: float, digits: int) -> str:
+    """Return "-" for what too few pseudo-fakes leave undefined."""
+    return "-" if np.isnan(value) else f"{value:.{digits}f}"
 
 
 def findings_on(model: RoiModel, val: Encoded, scores: RoiScores) -> tuple[str, ...]:
