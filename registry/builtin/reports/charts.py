@@ -59,7 +59,7 @@ def histogram(
         _label(_LEFT - 6, _TOP + 9, f"{100 * top:.0f} %", "end"),
         _label(_LEFT - 6, middle + 4, "0", "end"),
         _label(_LEFT - 6, middle + _HALF, f"{100 * top:.0f} %", "end"),
-        _label(_x(0.5), middle + _HALF + 38, "score (0.5 or more: called fake)", "middle"),
+        _label(_x(0.5), middle + _HALF + 38, "score (accuracy: 0.5 or more is fake)", "middle"),
     ]
     return _svg(middle + _HALF + 46, title, name, _hatch(name), *bars, *lines, *axis)
 

@@ -188,7 +188,8 @@ def _reading(result: Result) -> Markup:
         "AUC is the probability that a fake scores higher than a real: 0.5 is chance, 1"
         " is perfect. AP grows with the share of fakes: compare it between detectors, not"
         " between rows. EER is the error rate at the threshold where both kinds of error"
-        " are equally frequent: 0.5 is chance, 0 is perfect. ",
+        " are equally frequent: 0.5 is chance, 0 is perfect."
+        " Accuracy calls a score of 0.5 or more fake; a false alarm is a real above 0.5. ",
         intervals,
         class_="soft",
     )

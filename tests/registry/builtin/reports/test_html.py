@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from registry.builtin.metrics import accuracy, false_alarms
 from registry.builtin.reports.charts import MAX_CURVES, histogram, roc
 from registry.builtin.reports.html import REPORT, write_html
 from registry.errors import DataError
@@ -268,6 +269,14 @@ def test_bars_stand_for_the_share_of_each_class() -> None:
     assert heights[("fake-bar", 18)] == pytest.approx(110 * 0.5 / 0.75, abs=0.01)
     assert heights[("fake-bar", 19)] == heights[("fake-bar", 18)]
     assert len(heights) == 4
+
+
+def test_the_words_at_the_threshold_agree_with_accuracy_and_false_alarms() -> None:
+    labels, scores = np.array([0]), np.array([0.5])
+    # A real at 0.5 is called fake by accuracy, and is no false alarm.
+    assert (accuracy(labels, scores), false_alarms(labels, scores)) == (0, 0)
+    drawn = histogram(labels, scores, title="scores", name="h")
+    assert "score (accuracy: 0.5 or more is fake)" in drawn
 
 
 def test_elements_escape_text_and_attributes_and_keep_markup() -> None:
