@@ -25,6 +25,7 @@ __all__ = [
 
 T = TypeVar("T")
 _LONGEST = 300  # characters of a library's own words: some print the whole of what they were given
+_CLOSE = 0.6  # of 1: below, a suggestion misleads ("nokey" for "workers" is 0.5)
 
 
 class BenchError(Exception):
@@ -84,7 +85,7 @@ class UnknownNameError(BenchError):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `" did you mean 'lesb'?"` for the closest of `known`, or an empty string."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=_CLOSE)
     return f" did you mean {close[0]!r}?" if close else ""
 
 

@@ -102,6 +102,9 @@ def test_an_unknown_key_is_an_error_with_a_suggestion() -> None:
         resolve_options(Here(Options), {"fuson": "max"})
     with pytest.raises(ConfigError, match=r"unknown key 'options\.inner\.dept'"):
         resolve_options(Here(Options), {"inner": {"dept": 2}})
+    # No name of a key is like this one; "workers" shares half of its letters.
+    with pytest.raises(ConfigError, match=r"unknown key 'nokey'; keys: "):
+        resolve(EvalConfig, None, ["nokey=3"])
 
 
 @pytest.mark.parametrize(
