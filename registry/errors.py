@@ -69,18 +69,24 @@ class UndefinedMetricError(BenchError):
 
 
 class UnknownNameError(BenchError):
-    """A name that is not registered; `also` says what else it is not."""
+    """A name that is not registered; `also` says what else it is not.
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], also: str = "") -> None:
+    Where `known` are only those of many that are like it, `others` says how all are found.
+    """
+
+    def __init__(
+        self, kind: str, name: str, known: Iterable[str], also: str = "", others: str = ""
+    ) -> None:
         self.kind, self.name, self.known, self.also = kind, name, sorted(known), also
-        listed = ", ".join(self.known) or "none"
-        super().__init__(
-            f"no {kind} named {name!r}{also};{did_you_mean(name, self.known)} registered: {listed}"
-        )
+        self.others = others
+        listed = ", ".join(self.known)
+        shown = f" similar: {listed};" if others and listed else ""
+        rest = f"{shown} {others}" if others else f" registered: {listed or 'none'}"
+        super().__init__(f"no {kind} named {name!r}{also};{did_you_mean(name, self.known)}{rest}")
 
-    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, list[str], str]]:
+    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, list[str], str, str]]:
         # It crosses processes.
-        return UnknownNameError, (self.kind, self.name, self.known, self.also)
+        return UnknownNameError, (self.kind, self.name, self.known, self.also, self.others)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

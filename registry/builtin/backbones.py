@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 FAMILY = "timm/"
+_OTHERS = "`bench list backbones --timm 'GLOB'` finds names"
 
 
 def build_named(name: str, weights: str | None, seed: int = 0) -> TimmBackbone:
@@ -54,7 +55,7 @@ def build_timm(name: str, weights: str, seed: int = 0) -> TimmBackbone:
     arch = name.removeprefix(FAMILY)
     model, _, tag = arch.partition(".")
     if model not in timm.list_models():
-        raise UnknownNameError("timm model", arch, _similar(model))
+        raise UnknownNameError("timm model", arch, _similar(model), others=_OTHERS)
     if tag and arch not in (tagged := timm.list_pretrained(f"{model}.*")):
         raise UnknownNameError("timm model", arch, [model, *tagged])
     return build_timm_backbone(name, _own_recipe(arch), weights, seed)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from registry.errors import ConfigError, guarded
+from registry.errors import ConfigError, UnknownNameError, guarded
 from registry.plugins.discovery import Plugins
 from registry.plugins.specs import (
     ArtefactSpec,
@@ -24,6 +25,7 @@ __all__ = [
     "Chosen",
     "ChosenBackbone",
     "ChosenFaces",
+    "check_member",
     "choose",
     "choose_backbone",
     "choose_faces",
@@ -104,6 +106,24 @@ def choose(
 def choose_backbone(plugins: Plugins, name: str) -> ChosenBackbone:
     """Look up the backbone of a name; an UnknownNameError if there is none."""
     return ChosenBackbone(name=name, spec=plugins.get("backbone", name), ready=_ready(plugins))
+
+
+def check_member(backbone: ChosenBackbone) -> None:
+    """Raise an UnknownNameError if the family of a backbone has no such model.
+
+    Lists the family, which may load torch. A tag after a dot, as timm's models have, is not
+    checked.
+    """
+    name, spec = backbone.name, backbone.spec
+    if spec.members is None:
+        return
+    members = guarded(f"backbone {spec.name!r}", spec.source, spec.members, "*")
+    if name not in members and name.partition(".")[0] not in members:
+        family, _, model = name.partition("/")
+        models = [each.partition("/")[2] for each in members]  # the family would make all alike
+        similar = [f"{family}/{each}" for each in difflib.get_close_matches(model, models, n=5)]
+        others = f"{spec.name} is {spec.summary}"
+        raise UnknownNameError("backbone", name, similar, others=others)
 
 
 def choose_faces(plugins: Plugins, config: FaceSettings) -> ChosenFaces:

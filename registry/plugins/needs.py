@@ -11,7 +11,7 @@ from pathlib import Path
 
 from registry.errors import BenchError, ConfigError, DataError, NotFittedError
 from registry.files import weights_dir
-from registry.plugins.chosen import Chosen, ChosenBackbone
+from registry.plugins.chosen import Chosen, ChosenBackbone, check_member
 from registry.results.fit_report import artefact_file
 from registry.settings.shared import DetectorSettings, ModelSettings
 from registry.settings.tasks import ScoredDataSettings
@@ -69,10 +69,13 @@ def check_needs(
     """Raise a BenchError for everything missing: one sentence for one thing, else a list.
 
     Weights, the wrapper's artefact and the detector's; where one of these is missing, also the
-    data that `absent` finds. Opens no file and loads no torch; wrong contents of a file are
-    reported when it is read.
+    data that `absent` finds. Nothing can be missing for a model that its family of backbones does
+    not have: that comes first. Opens no file, and loads no torch unless a family does to list its
+    models; wrong contents of a file are reported when it is read.
     """
     missing = [] if chosen.backbone is None else list(_missing(chosen, chosen.backbone, config))
+    if chosen.backbone is not None and missing:
+        check_member(chosen.backbone)
     data = list(absent()) if missing else []
     missing += [_Need(error=each.error) for each in data]
     if len(missing) == 1:

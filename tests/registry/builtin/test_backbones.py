@@ -516,6 +516,16 @@ def test_an_unknown_timm_model_is_answered_with_a_few_that_exist(name: str, offe
     assert len(told) < 700
 
 
+def test_a_model_like_no_other_is_answered_with_how_names_are_found() -> None:
+    with pytest.raises(UnknownNameError) as refused:
+        build_timm("timm/qqqqqqqq", "random", 0)
+    assert str(refused.value) == (
+        "no timm model named 'qqqqqqqq'; `bench list backbones --timm 'GLOB'` finds names"
+    )
+    kind, values = refused.value.__reduce__()  # how it crosses processes
+    assert str(kind(*values)) == str(refused.value)
+
+
 def test_a_hub_address_is_no_model_name_and_nothing_is_fetched() -> None:
     with pytest.raises(UnknownNameError):
         build_timm("timm/hf-hub:timm/resnet18", "random", 0)

@@ -10,7 +10,13 @@ import pytest
 
 from lesb_plugin.audit.options import AuditConfig
 from lesb_plugin.explain.config import ExplainConfig
-from registry.errors import BenchError, DataError, EmptySplitError, UnknownNameError
+from registry.errors import (
+    BenchError,
+    DataError,
+    EmptySplitError,
+    NotFittedError,
+    UnknownNameError,
+)
 from registry.settings.shared import ModelSettings
 from registry.settings.tasks import CostConfig, EvalConfig, PredictConfig
 from registry.tasks.ready import check_ready
@@ -59,6 +65,21 @@ def test_a_detector_that_is_chosen_has_to_be_fitted_for_the_backbone() -> None:
     error = refused(PredictConfig(backbone="timm/test_efficientnet", weights="random"))
     assert "detector 'lesb_roi' has no fitted artefact" in str(error)
     assert "no backbone named 'efflite'" in str(refused(PredictConfig(backbone="efflite")))
+
+
+@pytest.mark.parametrize("weights", ["random", None])
+def test_a_model_that_its_family_does_not_have_comes_before_what_is_missing_for_it(
+    weights: str | None,
+) -> None:
+    error = refused(EvalConfig(backbone="timm/resnet5", weights=weights, detector="lesb"))
+    assert isinstance(error, UnknownNameError)
+    assert "no backbone named 'timm/resnet5'; did you mean 'timm/resnet5" in str(error)
+    assert "similar: timm/" in str(error)
+    assert "`bench list backbones --timm 'GLOB'` finds them" in str(error)
+    unlike = refused(EvalConfig(backbone="timm/nope", weights=weights, detector="lesb"))
+    assert str(unlike).startswith("no backbone named 'timm/nope'; timm/* is any timm model")
+    tagged = EvalConfig(backbone="timm/resnet18.a1_in1k", weights="random", detector="lesb")
+    assert isinstance(refused(tagged), NotFittedError)
 
 
 def test_metrics_and_reporters_are_looked_up() -> None:
