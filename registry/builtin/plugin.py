@@ -30,7 +30,7 @@ def bench_backbones() -> list[BackboneSpec]:
         *named_backbones(),
         BackboneSpec(
             name="timm/*",
-            summary="any timm model as timm/<name>: `bench list backbones --timm 'GLOB'` finds them",
+            summary="any timm model, timm/<name>: `bench list backbones --timm 'GLOB'` finds them",
             build=lazy("registry.builtin.backbones:build_timm"),
             license="the model's own",
             needs_weights=True,

@@ -43,10 +43,14 @@ class CommandParser(argparse.ArgumentParser):
     """A parser whose errors are ConfigErrors with suggestions.
 
     `extend(parser, argv)`, where set, adds arguments that depend on others (a detector's options)
-    before anything is parsed, so that `--help` shows them too.
+    before anything is parsed, so that `--help` shows them too. `owners(flag)` names the detectors
+    that have a flag which this command line has not; `chosen` are flags that decide what `--help`
+    shows.
     """
 
     extend: Callable[[CommandParser, Sequence[str]], None] | None = None
+    owners: Callable[[str], Sequence[str]] | None = None
+    chosen: str = ""
 
     def __init__(self, prog: str, description: str) -> None:
         super().__init__(
@@ -62,12 +66,20 @@ class CommandParser(argparse.ArgumentParser):
             self.extend(self, argv)
         args, unknown = self.parse_known_args(argv)
         if unknown:
-            known = [flag for action in self._actions for flag in action.option_strings]
             first = unknown[0].partition("=")[0]
-            hint = _close_flag(first, known) if first.startswith("-") else _json_hint(first, argv)
+            hint = self._flag_hint(first) if first.startswith("-") else _json_hint(first, argv)
             self.error(f"unknown argument {first!r}{hint}")
         self._print_config(args)
         return args
+
+    def _flag_hint(self, flag: str) -> str:
+        """Say which detectors have a flag, or which flag is close to it."""
+        owners = [] if self.owners is None else self.owners(flag)
+        if owners:
+            kind = "detector" if len(owners) == 1 else "detectors"
+            return f", which belongs to the {kind} {', '.join(owners)}"
+        known = [known for action in self._actions for known in action.option_strings]
+        return _close_flag(flag, known)
 
     def _print_config(self, args: argparse.Namespace) -> None:
         """Print the configuration of a command with `--print-config`, and do nothing else."""
@@ -82,7 +94,7 @@ class CommandParser(argparse.ArgumentParser):
         write(message, output())
 
     def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message} (`{self.prog} --help` lists the flags)")
+        raise ConfigError(f"{message} (`{self.prog}{self.chosen} --help` lists the flags)")
 
 
 def _close_flag(unknown: str, known: Sequence[str]) -> str:

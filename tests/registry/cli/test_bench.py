@@ -151,7 +151,17 @@ def test_version(bench: Run) -> None:
         (("eval", "--set", "fraems=3"), "unknown key 'fraems'; did you mean 'frames'?"),
         (("eval", "--config", "absent.yaml"), "no configuration 'absent.yaml'"),
         (("eval", "--crop-from", "mask"), "crop_from cannot be 'mask'; choices: auto, landmarks"),
-        (("fit", "--detector", "random", "--rank", "2"), "unknown argument '--rank' (`bench fit"),
+        (
+            ("fit", "--detector", "lesb_roi", "--images", "9"),
+            (
+                "unknown argument '--images', which belongs to the detectors lesb, lesb_gep"
+                " (`bench fit --detector lesb_roi --help` lists the flags)"
+            ),
+        ),
+        (
+            ("fit", "--detector", "lesb", "--margin=2"),
+            "unknown argument '--margin', which belongs to the detector lesb_roi (`bench fit",
+        ),
         (("fit", "--datset", "x"), "unknown argument '--datset' (`bench fit --help` lists"),
         (("list", "detectors", "--timm", "*"), "--timm lists backbones"),
     ],

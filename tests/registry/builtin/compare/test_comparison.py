@@ -214,7 +214,8 @@ def test_several_comparisons_are_counted_and_no_bootstrap_is_not_spoken_of(
             0.1,
             (
                 "On faces, no difference between b and a was found"
-                " (AUC +0.100, bootstrap p 0.2000); it may lie anywhere from -0.200 to +0.400 (95 %)."
+                " (AUC +0.100, bootstrap p 0.2000);"
+                " it may lie anywhere from -0.200 to +0.400 (95 %)."
             ),
         ),
         (
