@@ -44,9 +44,17 @@ _FIRST = ("FaceForensics++", "Celeb-DF-v2", "DFDC", "DFDCP", "FFIW", "DFD")
 
 
 def datasets_of(entries: Sequence[BoardEntry]) -> list[str]:
-    """Return the columns: the field's usual data sets first, then the others by name."""
+    """Return the columns: data sets that were measured here first, then those reported by others.
+
+    Of both the field's usual ones come first, then the others by name.
+    """
     names = {name for entry in entries for name in entry.cells}
-    return sorted(names, key=lambda name: (_FIRST.index(name) if name in _FIRST else 99, name))
+    measured = {name for entry in entries if entry.kind == "measured" for name in entry.cells}
+
+    def place(name: str) -> tuple[bool, int, str]:
+        return name not in measured, _FIRST.index(name) if name in _FIRST else len(_FIRST), name
+
+    return sorted(names, key=place)
 
 
 def in_order(entries: Sequence[BoardEntry], kind: str) -> list[BoardEntry]:

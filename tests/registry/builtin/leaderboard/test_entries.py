@@ -13,7 +13,7 @@ import torch
 
 from registry.builtin.leaderboard import entries as leaderboard
 from registry.builtin.leaderboard.entries import BoardEntry, Cell, measured, published, reported
-from registry.builtin.leaderboard.text import as_csv, as_markdown, in_order
+from registry.builtin.leaderboard.text import as_csv, as_markdown, datasets_of, in_order
 from registry.cli import main
 from registry.contracts.types import CropPolicy
 from registry.errors import ConfigError
@@ -216,6 +216,12 @@ def test_rows_of_a_kind_come_by_number_of_data_sets_then_average() -> None:
     rows.append(entry("d", "reported", x=0.99, y=0.99, z=0.99))
     assert [each.name for each in in_order(rows, "measured")] == ["c", "b", "a"]
     assert rows[1].average == pytest.approx(0.55)
+
+
+def test_data_sets_that_were_measured_here_are_the_first_columns() -> None:
+    rows = [entry("one", FFIW=0.8, mine=0.7), entry("two", "reported", DFDC=0.6, DFD=0.5, FFIW=0.9)]
+    assert datasets_of(rows) == ["FFIW", "mine", "DFDC", "DFD"]
+    assert datasets_of(rows[1:]) == ["DFDC", "FFIW", "DFD"]
 
 
 def test_markdown_keeps_measured_and_reported_apart() -> None:
