@@ -81,19 +81,24 @@ def metric_title(name: str) -> str:
 
 
 def reasons(measurements: tuple[Measurement, ...], draws: int) -> tuple[str, ...]:
-    """Say why values or intervals are missing: each metric and reason once, with the rows
-    concerned.
+    """Say why values or intervals are missing: each reason once for the metrics and rows concerned.
 
     Without `draws` no intervals were requested, so none is missing.
     """
-    rows: dict[str, dict[str, None]] = {}
+    rows: dict[tuple[str, str], dict[str, None]] = {}
     for each in measurements:
         if each.reason and (draws or each.value is None):
             what = "no value" if each.value is None else "no interval"
             row = each.dataset if each.method == ALL_METHODS else f"{each.dataset}/{each.method}"
-            why = f"{metric_title(each.metric)}: {what}, {each.reason}"
-            rows.setdefault(why, {})[row] = None
-    return tuple(f"{why} ({_listed(list(names))})" for why, names in rows.items())
+            why = f"{what}, {each.reason}"
+            rows.setdefault((why, metric_title(each.metric)), {})[row] = None
+    metrics: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (why, metric), names in rows.items():
+        metrics.setdefault((why, tuple(names)), []).append(metric)
+    return tuple(
+        f"{', '.join(found)}: {why} ({_listed([*names])})"
+        for (why, names), found in metrics.items()
+    )
 
 
 def _cells(result: Result, variant: str, count: Count, level: str) -> tuple[str, ...]:

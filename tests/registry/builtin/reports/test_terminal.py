@@ -108,14 +108,14 @@ def test_markup_in_names_is_printed_as_it_is(tmp_path: Path) -> None:
 
 def test_what_is_undefined_is_a_dash_with_the_reason_below(tmp_path: Path) -> None:
     text = printed(run_folder(tmp_path, [row(video=str(n)) for n in range(3)]))
-    assert "AUC: no value, a single class: 3 real, no fake (faces)" in text
+    assert "AUC, AP, EER: no value, a single class: 3 real, no fake (faces)" in text
     assert re.search(r"^faces +- +- +- +3/0 +3 +0$", text, re.MULTILINE)
 
 
 def test_a_value_without_an_interval_stands_alone_with_the_reason_below(tmp_path: Path) -> None:
     rows = [row(video=str(n), label=n % 2, fake=n / 4, identity="p") for n in range(4)]
     text = printed(run_folder(tmp_path, rows))
-    assert "AUC: no interval, too few independent reals" in text
+    assert "AUC, AP, EER: no interval, too few independent reals" in text
     assert re.search(r"^faces +0\.750 +0\.833 +0\.500 +2/2 +4 +0$", text, re.MULTILINE)
 
 
@@ -126,7 +126,7 @@ def test_without_draws_one_sentence_says_that_no_intervals_were_asked_for(tmp_pa
         assert re.findall(".*interval.*", text) == ["Per video; no intervals were requested."]
         assert "draws" not in text
     single = printed(run_folder(tmp_path / "single", [row(), row(video="b")], draws=0))
-    assert "AUC: no value, a single class" in single
+    assert "AUC, AP, EER: no value, a single class" in single
 
 
 def test_errors_are_counted_by_reason_and_left_out_videos_named(tmp_path: Path) -> None:
