@@ -80,8 +80,8 @@ class UnknownNameError(BenchError):
         self.kind, self.name, self.known, self.also = kind, name, sorted(known), also
         self.others = others
         listed = ", ".join(self.known)
-        shown = f" similar: {listed};" if others and listed else ""
-        rest = f"{shown} {others}" if others else f" registered: {listed or 'none'}"
+        similar = f" similar: {listed};" if others and listed else ""
+        rest = f"{similar} {others}" if others else f" registered: {listed or 'none'}"
         super().__init__(f"no {kind} named {name!r}{also};{did_you_mean(name, self.known)}{rest}")
 
     def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, list[str], str, str]]:
