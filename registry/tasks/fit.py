@@ -85,8 +85,7 @@ def fit_here(spec: DetectorSpec, plugins: Plugins, config: FitConfig) -> FitRepo
         splits = find_splits(config, plugins)
     out, what = artefact_folder(config), f"fit of detector {spec.name!r}"
     if not this_rank().first:
-        context = fit_context(config, chosen, splits, options, out)
-        with with_pieces(spec, context) as context:
+        with with_pieces(spec, fit_context(config, chosen, splits, options, out)) as context:
             return guarded(what, spec.source, spec.fit, context)
     with (
         opened_folder(out),

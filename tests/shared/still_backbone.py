@@ -35,6 +35,15 @@ def write_data(folder: Path, people: int = 6, split: str = "test") -> Path:
     return folder
 
 
+def write_faces_to_fit_on(folder: Path, people: int, val: str) -> Path:
+    """The same, with people whose digit is in `val` in that split, and the others in train."""
+    write_data(folder, people=people)
+    rows = (folder / "manifest.csv").read_text().splitlines()
+    rows[1:] = [row.replace("test", "val" if row[0] in val else "train") for row in rows[1:]]
+    (folder / "manifest.csv").write_text("\n".join(rows))
+    return folder
+
+
 class StillBackbone:
     """A backbone that is never run."""
 

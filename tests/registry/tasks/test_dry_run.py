@@ -57,6 +57,12 @@ def test_a_fit_is_foretold_and_not_made(
     assert "48 real images or videos, 16 to validate on" in capsys.readouterr().out
 
 
+def assert_fit_refused(capsys: pytest.CaptureFixture[str], flags: list[str], told: str) -> None:
+    line = ["fit", "--train", "toy", *flags, "--quiet", "--dry-run"]
+    assert main([*line, "--backbone", TINY["backbone"], "--weights", "random"]) == 2
+    assert told in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
@@ -68,9 +74,7 @@ def test_a_fit_is_foretold_and_not_made(
 def test_an_option_out_of_range_is_refused(
     capsys: pytest.CaptureFixture[str], flags: list[str], told: str
 ) -> None:
-    line = ["fit", "--train", "toy", *flags, "--quiet", "--dry-run"]
-    assert main([*line, "--backbone", TINY["backbone"], "--weights", "random"]) == 2
-    assert told in capsys.readouterr().err
+    assert_fit_refused(capsys, flags, told)
 
 
 @pytest.mark.slow
@@ -88,9 +92,7 @@ def test_an_option_out_of_range_is_refused(
 def test_a_value_that_the_fit_would_refuse_is_refused(
     capsys: pytest.CaptureFixture[str], flags: list[str], told: str
 ) -> None:
-    line = ["fit", "--train", "toy", *flags, "--quiet", "--dry-run"]
-    assert main([*line, "--backbone", TINY["backbone"], "--weights", "random"]) == 2
-    assert told in capsys.readouterr().err
+    assert_fit_refused(capsys, flags, told)
 
 
 def test_the_data_of_a_fit_before_it_is_looked_for_where_the_run_looks(

@@ -23,7 +23,13 @@ from registry import (
     fit,
 )
 from registry.plugins.discovery import Plugins, load_plugins
-from tests.shared.still_backbone import FITS, StillBackbone, fit_named, fit_nothing, write_data
+from tests.shared.still_backbone import (
+    FITS,
+    StillBackbone,
+    fit_named,
+    fit_nothing,
+    write_faces_to_fit_on,
+)
 
 
 def fail(context: FitContext) -> FitReport:
@@ -58,11 +64,7 @@ def _plugins(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """Three people to train on, two to validate on, each real and fake."""
-    folder = write_data(tmp_path / "faces", people=5)
-    rows = (folder / "manifest.csv").read_text().splitlines()
-    rows[1:] = [row.replace("test", "val" if row[0] in "34" else "train") for row in rows[1:]]
-    (folder / "manifest.csv").write_text("\n".join(rows))
-    return folder
+    return write_faces_to_fit_on(tmp_path / "faces", people=5, val="34")
 
 
 def _fit(data: Path, **settings: Any) -> FitReport:

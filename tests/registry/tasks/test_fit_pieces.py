@@ -20,7 +20,7 @@ from registry import (
     fit,
 )
 from registry.plugins.discovery import Plugins, load_plugins
-from tests.shared.still_backbone import StillBackbone, write_data
+from tests.shared.still_backbone import StillBackbone, write_faces_to_fit_on
 
 FOLDERS: list[Path] = []
 FOUND: list[bool] = []
@@ -66,11 +66,7 @@ def _plugins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    folder = write_data(tmp_path / "faces", people=4)
-    rows = (folder / "manifest.csv").read_text().splitlines()
-    rows[1:] = [row.replace("test", "val" if row[0] in "23" else "train") for row in rows[1:]]
-    (folder / "manifest.csv").write_text("\n".join(rows))
-    return folder
+    return write_faces_to_fit_on(tmp_path / "faces", people=4, val="23")
 
 
 def _fit(data: Path, out: str = "fit", **settings: Any) -> None:
