@@ -149,7 +149,7 @@ if TYPE_CHECKING:
     from registry.results.result import Result
     from registry.results.roc import auc, auc_weighted
     from registry.results.verdict import FileVerdict, PartRow, judge
-    from registry.scoring.sealed import cache_sealed, read_sealed
+    from registry.scoring.sealed import cache_sealed, read_sealed, sealed_names
     from registry.settings.coerce import build
     from registry.settings.load import as_yaml, load_yaml, resolve
     from registry.settings.shared import (
@@ -215,7 +215,7 @@ __all__ = [
     "prepare_audit", "prepare_faces", "prepare_training", "print_plan", "print_table", "progress",
     "progress_bar", "read_json", "read_sealed", "reading", "real_crops", "real_faces_of",
     "reference_data", "refuse_other_run", "refuse_special", "replacing", "resolve", "say",
-    "say_above_bar", "say_block", "scratch_folder", "shared_bar", "shared_progress",
+    "say_above_bar", "say_block", "scratch_folder", "sealed_names", "shared_bar", "shared_progress",
     "sharpness", "shown_aspect", "similarity", "spec_of", "table_head", "tag", "tell",
     "this_rank", "traits_of", "unscored", "verdict_cells", "video_frame", "wait_for_all",
     "was_begun", "writable_folder", "write_text",
@@ -304,7 +304,7 @@ _PLACES = {
     "registry.tasks.train": "FaceInputs prepare_faces prepare_training real_faces_of",
     "registry.leftovers": "scratch_folder",
     "registry.plugins.needs": "is_no_file",
-    "registry.scoring.sealed": "cache_sealed read_sealed",
+    "registry.scoring.sealed": "cache_sealed read_sealed sealed_names",
     "registry.errors": "reading",
     "registry.cli.processes": "end_with_parent",
 }
