@@ -120,7 +120,7 @@ if TYPE_CHECKING:
         write_text,
     )
     from registry.fingerprints import fingerprint
-    from registry.html.markup import Markup, joined, table_head, tag
+    from registry.html.markup import Markup, breakable, joined, table_head, tag
     from registry.html.page import html_page, picture_uri
     from registry.leftovers import scratch_folder
     from registry.plugins.needs import is_no_file
@@ -203,7 +203,7 @@ __all__ = [
     "UndefinedMetricError", "UnknownNameError", "VerdictLines", "Video", "VideoIndex",
     "WorkerSettings", "WrapperSpec", "__version__", "add_config_flags", "add_dry_run_flag",
     "add_json_flag", "add_up", "artefact_file", "as_files", "as_yaml", "auc", "auc_weighted",
-    "build", "build_timm_backbone", "by_quality", "cache_dir", "cache_or_scratch",
+    "breakable", "build", "build_timm_backbone", "by_quality", "cache_dir", "cache_or_scratch",
     "cache_sealed", "check_inputs", "check_ready", "configure_for_detectors", "configure_for_files",
     "conformal_p", "crop_face", "crop_mask", "dealt_back", "detector_context", "draw_weights",
     "end_with_parent", "evaluate", "evaluate_corrupted", "explain", "file_facts", "file_record",
@@ -262,7 +262,7 @@ _PLACES = {
         "writable_folder write_text"
     ),
     "registry.fingerprints": "fingerprint",
-    "registry.html.markup": "Markup joined table_head tag",
+    "registry.html.markup": "Markup breakable joined table_head tag",
     "registry.html.page": "html_page picture_uri",
     "registry.results.audit_summary": "AuditFigure AuditSummary PartAudit keep_audit",
     "registry.results.bootstrap": "draw_weights interval",
