@@ -120,7 +120,7 @@ if TYPE_CHECKING:
         write_text,
     )
     from registry.fingerprints import fingerprint
-    from registry.html.markup import Markup, joined, table_head, tag
+    from registry.html.markup import Markup, breakable, joined, table_head, tag
     from registry.html.page import html_page, picture_uri
     from registry.leftovers import scratch_folder
     from registry.plugins.needs import is_no_file
@@ -149,7 +149,7 @@ if TYPE_CHECKING:
     from registry.results.result import Result
     from registry.results.roc import auc, auc_weighted
     from registry.results.verdict import FileVerdict, PartRow, judge
-    from registry.scoring.sealed import cache_sealed, read_sealed
+    from registry.scoring.sealed import cache_sealed, read_sealed, sealed_names
     from registry.settings.coerce import build
     from registry.settings.load import as_yaml, load_yaml, resolve
     from registry.settings.shared import (
@@ -203,7 +203,7 @@ __all__ = [
     "UndefinedMetricError", "UnknownNameError", "VerdictLines", "Video", "VideoIndex",
     "WorkerSettings", "WrapperSpec", "__version__", "add_config_flags", "add_dry_run_flag",
     "add_json_flag", "add_up", "artefact_file", "as_files", "as_yaml", "auc", "auc_weighted",
-    "build", "build_timm_backbone", "by_quality", "cache_dir", "cache_or_scratch",
+    "breakable", "build", "build_timm_backbone", "by_quality", "cache_dir", "cache_or_scratch",
     "cache_sealed", "check_inputs", "check_ready", "configure_for_detectors", "configure_for_files",
     "conformal_p", "crop_face", "crop_mask", "dealt_back", "detector_context", "draw_weights",
     "end_with_parent", "evaluate", "evaluate_corrupted", "explain", "file_facts", "file_record",
@@ -215,7 +215,7 @@ __all__ = [
     "prepare_audit", "prepare_faces", "prepare_training", "print_plan", "print_table", "progress",
     "progress_bar", "read_json", "read_sealed", "reading", "real_crops", "real_faces_of",
     "reference_data", "refuse_other_run", "refuse_special", "replacing", "resolve", "say",
-    "say_above_bar", "say_block", "scratch_folder", "shared_bar", "shared_progress",
+    "say_above_bar", "say_block", "scratch_folder", "sealed_names", "shared_bar", "shared_progress",
     "sharpness", "shown_aspect", "similarity", "spec_of", "table_head", "tag", "tell",
     "this_rank", "traits_of", "unscored", "verdict_cells", "video_frame", "wait_for_all",
     "was_begun", "writable_folder", "write_text",
@@ -262,7 +262,7 @@ _PLACES = {
         "writable_folder write_text"
     ),
     "registry.fingerprints": "fingerprint",
-    "registry.html.markup": "Markup joined table_head tag",
+    "registry.html.markup": "Markup breakable joined table_head tag",
     "registry.html.page": "html_page picture_uri",
     "registry.results.audit_summary": "AuditFigure AuditSummary PartAudit keep_audit",
     "registry.results.bootstrap": "draw_weights interval",
@@ -304,7 +304,7 @@ _PLACES = {
     "registry.tasks.train": "FaceInputs prepare_faces prepare_training real_faces_of",
     "registry.leftovers": "scratch_folder",
     "registry.plugins.needs": "is_no_file",
-    "registry.scoring.sealed": "cache_sealed read_sealed",
+    "registry.scoring.sealed": "cache_sealed read_sealed sealed_names",
     "registry.errors": "reading",
     "registry.cli.processes": "end_with_parent",
 }

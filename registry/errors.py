@@ -21,10 +21,12 @@ __all__ = [
     "did_you_mean",
     "guarded",
     "reading",
+    "similar_names",
 ]
 
 T = TypeVar("T")
 _LONGEST = 300  # characters of a library's own words: some print the whole of what they were given
+_SIMILAR = 5  # names to offer of many
 _CLOSE = 0.6  # of 1: below, a suggestion misleads ("nokey" for "workers" is 0.5)
 
 
@@ -93,6 +95,17 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `" did you mean 'lesb'?"` for the closest of `known`, or an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=_CLOSE)
     return f" did you mean {close[0]!r}?" if close else ""
+
+
+def similar_names(name: str, known: Iterable[str]) -> list[str]:
+    """Return a few of many names to offer for one that is not among them.
+
+    First the closest ones, then those that start with it, then those that contain it.
+    """
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=_SIMILAR, cutoff=_CLOSE)
+    longer = [each for each in names if name and name in each and each not in close]
+    return close + sorted(longer, key=lambda each: not each.startswith(name))[:_SIMILAR]
 
 
 def guarded(what: str, source: str, call: Callable[..., T], *args: Any) -> T:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from registry.errors import BenchError
@@ -123,8 +123,7 @@ def gather(value: T) -> list[T]:
     with meeting():
         mine, sizes = _packed(value)
         theirs = [mine.new_empty(len(mine)) for _ in sizes]
-        dist.all_gather(theirs, mine)
-        _wait_until_dropped(mine, *theirs)
+        _exchange(dist.all_gather, theirs, mine)
     return _unpacked(theirs, sizes)
 
 
@@ -139,8 +138,7 @@ def gather_at_first(value: T) -> list[T] | None:
     with meeting():
         mine, sizes = _packed(value)
         theirs = [mine.new_empty(len(mine)) for _ in sizes] if rank.first else None
-        dist.gather(mine, theirs)
-        _wait_until_dropped(mine, *(theirs or []))
+        _exchange(dist.gather, mine, theirs)
     return _unpacked(theirs, sizes) if theirs else None
 
 
@@ -154,8 +152,7 @@ def of_first(value: T) -> T:
     wait_for_all()
     with meeting():
         mine, sizes = _packed(value if rank.first else None)
-        dist.broadcast(mine, src=0)
-        _wait_until_dropped(mine)
+        _exchange(dist.broadcast, mine, 0)
     found: list[T] = _unpacked([mine], sizes)
     return found[0]
 
@@ -175,8 +172,7 @@ def add_up(arrays: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
         wait_for_all()
         with meeting():
             sums = torch.from_numpy(flat)
-            dist.all_reduce(sums)
-            _wait_until_dropped(sums)
+            _exchange(dist.all_reduce, sums)
     ends = np.cumsum([each.size for each in arrays])
     pieces = np.split(flat, ends[:-1])
     return [piece.reshape(each.shape) for piece, each in zip(pieces, arrays, strict=True)]
@@ -249,8 +245,7 @@ def _packed(value: object) -> tuple[Tensor, list[int]]:
     own = torch.frombuffer(bytearray(pickle.dumps(value)), dtype=torch.uint8)
     lengths = torch.zeros(rank.count, dtype=torch.int64)
     lengths[rank.number] = len(own)
-    dist.all_reduce(lengths)
-    _wait_until_dropped(lengths)
+    _exchange(dist.all_reduce, lengths)
     sizes: list[int] = lengths.tolist()
     return torch.nn.functional.pad(own, (0, max(sizes) - len(own))), sizes
 
@@ -261,13 +256,20 @@ def _unpacked(packed: Sequence[Tensor], sizes: Sequence[int]) -> list[Any]:
     return [pickle.loads(each) for each in own]  # noqa: S301
 
 
-def _wait_until_dropped(*tensors: Tensor) -> None:
-    """Return when gloo's threads have let go of tensors that were exchanged.
+def _exchange(
+    collective: Callable[..., object], *given: Tensor | list[Tensor] | int | None
+) -> None:
+    """Call a function of torch.distributed; return when gloo's threads have dropped its tensors.
 
     A thread that drops a tensor last needs the interpreter. In a process that ends it does not get
     it any more: the process is aborted, or, with torch before 2.14, waits for its thread for ever.
     torch's own exchanges of objects (`all_gather_object`) leave their tensors to these threads.
     """
+    from torch import Tensor
+
+    collective(*given)
+    lists = [each if isinstance(each, list) else [each] for each in given]
+    tensors = [each for each in chain(*lists) if isinstance(each, Tensor)]
     while any(each._use_count() > 1 for each in tensors):  # type: ignore[attr-defined]
         time.sleep(_SHORTEST)
 

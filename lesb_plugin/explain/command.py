@@ -71,17 +71,16 @@ def run_explain(args: argparse.Namespace) -> int:
     """Write a report for each file and print a line; return 1 if one has no score."""
     config = resolve(ExplainConfig, args.config, args.set, given_flags(args, ExplainConfig))
     check_inputs(args.inputs)
-    check_ready(config)
+    reals = check_ready(config)
     from lesb_plugin.explain.explained import Explaining  # loads torch: after what fails without it
     from lesb_plugin.explain.record import line_of
 
     with opened_folder(Path(config.out)) as out:
         started = time.perf_counter()
-        explaining = Explaining(config)
+        explaining = Explaining(config, reals)
         ready = time.perf_counter() - started
-        audited = [] if explaining.audit is None else [explaining.audit.line]
         unread = explaining.predictor.notes_on(args.inputs)
-        for note in (*unread, *explaining.notes, explaining.verdicts.reals.sentence, *audited):
+        for note in (*unread, *explaining.notes, *explaining.verdict_notes):
             tell(f"note: {note}")
         names, count, failed = _Names(out), 0, 0
         lines = VerdictLines(find_media(args.inputs), ("report",))

@@ -32,6 +32,7 @@ from registry import (
     PartAudit,
     Prediction,
     Predictor,
+    Sample,
     file_facts,
     reference_data,
     shown_aspect,
@@ -112,15 +113,17 @@ def _of_backend(detector: Detector) -> Iterator[str]:
 
 
 class Explaining:
-    """Explains files; built once for any number of them."""
+    """Explains files; built once for any number of them, with the `reals` of a Predictor."""
 
-    def __init__(self, config: ExplainSettings) -> None:
-        self.predictor = Predictor(config)
+    def __init__(self, config: ExplainSettings, reals: Sequence[Sample] | None = None) -> None:
+        self.predictor = Predictor(config, reals)
         self.config = config = replace(config, detector=self.predictor.name)
         self._counted: dict[str, float] = {}
         self.notes = (*self.predictor.notes, *_of_backend(self.predictor.detector))
         self._explain, self.explainer, self._without_maps = _explainer(self.predictor, config)
-        self.verdicts = self.predictor.verdicts
+        self.verdict_notes = (
+            self.predictor.verdict_notes
+        )  # scores real faces, if verdicts need them
         self.map_reals: MapReals | None = None  # known with the first map: few need to measure it
         self.regions = regions_of(self.predictor.detector, _regions_option(config))
 
@@ -129,10 +132,9 @@ class Explaining:
         """Return the explainer's record; None if nothing explains."""
         return None if self.explainer is None else self.predictor.explainer_spec(self.explainer)
 
-    @property
-    def audit(self) -> PartAudit | None:
-        """Return what is known of how well part scores localise; None without part scores."""
-        return self.verdicts.audit
+    def audit_of(self, found: Prediction) -> PartAudit | None:
+        """Return what is known of how well a file's part scores localise; None without any."""
+        return self.predictor.audit if found.parts else None
 
     def stages(self) -> dict[str, float]:
         """Return seconds by stage since the last call; those of files read ahead count as well."""

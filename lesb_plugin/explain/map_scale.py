@@ -17,7 +17,6 @@ from registry import (
     fingerprint,
     progress,
     read_sealed,
-    real_crops,
     reference_data,
 )
 
@@ -44,8 +43,7 @@ def map_reals(predictor: Predictor, explain: Explain, config: ExplainSettings) -
     Uses the faces of --reference, as verdicts do, or drawn ones if the detector kept only scores
     of its reals.
     """
-    data = reference_data(config)
-    crops = real_crops(data, predictor.crop, _MAPPED, quiet=config.quiet)
+    data, crops = reference_data(config), predictor.real_crops(_MAPPED)
     path = cache_or_scratch() / "explain" / f"{_key(predictor, config, crops)}.npz"
     stored = read_sealed(path) if predictor.embedder is not None else None
     if stored is not None:

@@ -154,7 +154,7 @@ def as_record(found: Explained, by: Explaining, name: str, drawn: list[Pictures]
         "versions": versions(),
     }
     return {
-        **file_record(prediction, audit=by.audit, origin=origin),
+        **file_record(prediction, audit=by.predictor.audit, origin=origin),
         "file": dict(found.facts),
         "face_pixels": prediction.face_pixels,
         "views": [

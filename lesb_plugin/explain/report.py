@@ -14,7 +14,7 @@ from lesb_plugin.explain.record import Pictures
 from lesb_plugin.explain.report_hero import hero
 from lesb_plugin.explain.report_scores import frames_section, scores_table
 from lesb_plugin.explain.report_views import view_sections
-from registry import Markup, html_page, tag, write_text
+from registry import FileVerdict, Markup, html_page, tag, write_text
 
 __all__ = ["report_page", "scale_words", "write_report"]
 
@@ -94,9 +94,10 @@ def _file(found: Explained) -> Markup:
 
 def _audit_line(found: Explained, by: Explaining) -> Markup:
     """Return one line with a link to the details."""
-    if by.audit is None or not found.views:
+    audit = by.audit_of(found.prediction)
+    if audit is None or not found.views:
         return Markup()
-    summary = by.audit.summary
+    summary = audit.summary
     if summary is None:
         finding = f"The parts of {by.config.detector} have not been audited"
     elif not summary.passed:
@@ -113,12 +114,14 @@ def _folded(
     found: Explained, by: Explaining, drawn: Sequence[Pictures], record: Mapping[str, Any]
 ) -> Iterator[Markup]:
     if found.prediction.score is not None:
-        yield _details("Scores compared with real faces", "scores", *_scored(found, by))
+        title = "Scores" if found.verdict.none else "Scores compared with real faces"
+        yield _details(title, "scores", *_scored(found, by))
     if found.views:
         sections = view_sections(found, drawn, by.explainer_spec)
         yield _details("Faces and maps one by one", "faces", *_of_maps(found, by), *sections)
-    if by.audit is not None and found.views:
-        yield _details("How far to trust the parts", "audit", tag("p", by.audit.words))
+    audit = by.audit_of(found.prediction)
+    if audit is not None and found.views:
+        yield _details("How far to trust the parts", "audit", tag("p", audit.words))
     if found.views:
         yield _details("Limits", "limits", tag("p", _NO_PROOF), tag("p", _NO_TRACE))
     yield _details("Fingerprints", "origin", _fingerprints(found, by, record))
@@ -139,7 +142,8 @@ def _scored(found: Explained, by: Explaining) -> Iterator[Markup]:
     head = found.prediction.variants.get(_HEAD)
     if head is not None:
         yield tag("p", f"The backbone's own head scores {head:.3f}.", class_="soft")
-    yield tag("p", _meaning(found, by), class_="soft")
+    if not verdict.none:
+        yield tag("p", _meaning(found, by), class_="soft")
 
 
 def _counted(found: Explained) -> str:
@@ -177,7 +181,7 @@ def _meaning(found: Explained, by: Explaining) -> str:
         if found.video
         else ""
     )
-    reals = found.verdict.reals or by.verdicts.reals
+    reals = found.verdict.reals or by.predictor.verdicts.reals
     return (
         "MANIPULATED: at most 5 % of comparable real faces score as high (p up to 0.05)."
         " AUTHENTIC: more than 20 % do (p above 0.20). UNDETERMINED: in between."
@@ -220,7 +224,7 @@ def scale_words(scales: Mapping[str, MapScale]) -> str:
 
 def _fingerprints(found: Explained, by: Explaining, record: Mapping[str, Any]) -> Markup:
     origin = record["origin"]
-    crop, reals = origin["crop"], found.verdict.reals
+    crop = origin["crop"]
     return _definitions({
         "file": record["path"],
         "sha256 of the file": record["sha256"],
@@ -234,14 +238,22 @@ def _fingerprints(found: Explained, by: Explaining, record: Mapping[str, Any]) -
         "face detector": origin["face_detector"],
         "explainer": origin["explainer"]
         and _with_options(origin["explainer"], origin["explainer_options"]),
-        "real faces": "none comparable"
-        if reals is None
-        else f"{len(reals)} of {reals.name}",
+        "real faces": _compared_with(found.verdict),
         "versions": ", ".join(f"{name} {each}" for name, each in origin["versions"].items()),
         "time since the report before": ", ".join(
             f"{stage} {t:.2f} s" for stage, t in record["seconds"].items()
         ),
     })  # fmt: skip
+
+
+def _compared_with(verdict: FileVerdict) -> str:
+    if verdict.none:
+        return ""
+    return (
+        "none comparable"
+        if verdict.reals is None
+        else f"{len(verdict.reals)} of {verdict.reals.name}"
+    )
 
 
 def _with_options(name: str, options: Mapping[str, Any]) -> str:

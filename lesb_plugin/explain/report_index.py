@@ -20,6 +20,7 @@ from registry import (
     VERDICT_COLUMNS,
     Markup,
     Prediction,
+    breakable,
     html_page,
     picture_uri,
     plain_sentence,
@@ -163,7 +164,7 @@ def _row(entry: IndexEntry) -> Markup:
     rank = _ORDER.index(word)
     cells = [
         tag("td", picture),
-        tag("th", tag("a", Path(name).name, href=entry.report, title=name), scope="row"),
+        tag("th", tag("a", breakable(Path(name).name), href=entry.report, title=name), scope="row"),
         tag("td", tag("span", word, class_=f"chip {word.split()[0].lower()}"), data_value=rank),
         tag("td", f"{float(score):.3f}" if score else "-", class_="number", data_value=score or -1),
         tag("td", beside or "-", data_value=below or -1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -11,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesb_plugin.lfd.variants import Skipped
-from registry import cache_sealed, fingerprint, package_versions, read_sealed, this_rank
+from registry import (
+    cache_sealed,
+    fingerprint,
+    package_versions,
+    read_sealed,
+    sealed_names,
+    this_rank,
+)
 
 __all__ = ["Arrays", "Pieces", "piece_folder"]
 
@@ -55,22 +63,19 @@ class Pieces(Generic[T]):
         `compute` yields those of the places it is given, each when it is asked for.
         """
         known, number = self._known()
-        fresh = compute([place for place in range(count) if place not in known])
-        shelf = _Shelf()
+        rows = _Rows(known, count, compute)
         finished: dict[int, Arrays] = {}
         for place in range(count):
-            arrays = shelf.find(known.get(place), place)
-            if arrays is not None:
-                yield self._unpacked(arrays)
+            row = rows.take(place)
+            if isinstance(row, Mapping):
+                yield self._unpacked(row)
                 continue
-            # One that another run has deleted since is not among the fresh ones.
-            item = next(compute([place]) if place in known else fresh)
-            if not isinstance(item, Skipped):
-                finished[place] = _packed(item)
+            if not isinstance(row, Skipped):
+                finished[place] = _packed(row)
             if len(finished) == PIECE:
                 self._store(number, finished)
                 number, finished = number + 1, {}
-            yield item
+            yield row
         self._store(number, finished)
 
     def _unpacked(self, arrays: Arrays) -> T:
@@ -81,12 +86,16 @@ class Pieces(Generic[T]):
         return self.kind(**values)
 
     def _known(self) -> tuple[dict[int, Path], int]:
-        """Return the file of every stored place, and the number of the next file."""
+        """Return the file of every stored place, and the number of the next file.
+
+        Names in the files are looked at, not their content.
+        """
         known: dict[int, Path] = {}
         every = [] if self.folder is None else sorted(self.folder.glob("*.npz"))
         paths = [path for path in every if path.stem.isdecimal()]
         for path in paths:
-            known |= dict.fromkeys(_by_place(path), path)
+            names = (name.partition(".")[0] for name in sealed_names(path))
+            known |= {int(name): path for name in names if name.isdecimal()}
         return known, 1 + max((int(path.stem) for path in paths), default=-1)
 
     def _store(self, number: int, finished: Mapping[int, Arrays]) -> None:
@@ -98,20 +107,36 @@ class Pieces(Generic[T]):
         cache_sealed(self.folder / f"{number:06d}.npz", every)
 
 
-class _Shelf:
-    """The file that was read last: its places follow each other."""
+class _Rows(Generic[T]):
+    """What is stored and what has to be computed, place by place; each file is read once."""
 
-    def __init__(self) -> None:
-        self._path: Path | None = None
-        self._places: dict[int, Arrays] = {}
+    def __init__(
+        self,
+        known: Mapping[int, Path],
+        count: int,
+        compute: Callable[[Sequence[int]], Iterator[T | Skipped]],
+    ) -> None:
+        self._file = [known.get(place) for place in range(count)]
+        self._places = defaultdict[Path | None, list[int]](list)  # of None: stored nowhere
+        for place, path in enumerate(self._file):
+            self._places[path].append(place)
+        self._compute = compute
+        self._stored: dict[int, Arrays] = {}
+        self._computed: dict[Path | None, Iterator[T | Skipped]] = {}
 
-    def find(self, path: Path | None, place: int) -> Arrays | None:
-        """Return the arrays of a place in a file; None if they are not there."""
-        if path is None:
-            return None
-        if path != self._path:
-            self._path, self._places = path, _by_place(path)
-        return self._places.get(place)
+    def take(self, place: int) -> Arrays | T | Skipped:
+        """Return the stored arrays of a place, or compute its result; in order of places."""
+        path = self._file[place]
+        if path not in self._computed:
+            self._open(path)
+        return self._stored.pop(place, None) or next(self._computed[path])
+
+    def _open(self, path: Path | None) -> None:
+        """Read a file; what it has lost since its names were looked at is computed together."""
+        found = {} if path is None else _by_place(path)
+        mine = self._places[path]
+        self._stored |= {place: found[place] for place in mine if place in found}
+        self._computed[path] = self._compute([place for place in mine if place not in found])
 
 
 def _by_place(path: Path) -> dict[int, Arrays]:

@@ -48,13 +48,12 @@ def run_serve(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
     config = resolve(ServeConfig, args.config, args.set, given_flags(args, ServeConfig))
     check_extra()
-    check_ready(config)
+    reals = check_ready(config)
     with closing(listening(config.port)) as server:
         from lesb_plugin.explain.explained import Explaining
 
-        explaining = Explaining(config)
-        audited = [] if explaining.audit is None else [explaining.audit.line]
-        for note in (*explaining.notes, explaining.verdicts.reals.sentence, *audited):
+        explaining = Explaining(config, reals)
+        for note in (*explaining.notes, *explaining.verdict_notes):
             tell(f"note: {note}")
         _serve(explaining, config, server)
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 from pathlib import Path
 from typing import cast
@@ -16,7 +15,7 @@ from registry.backbones.recipe import TimmRecipe
 from registry.backbones.timm_backbone import TimmBackbone
 from registry.backbones.timm_recipe import build_timm_backbone
 from registry.builtin.backbone_recipes import RECIPES
-from registry.errors import ConfigError, UnknownNameError
+from registry.errors import ConfigError, UnknownNameError, similar_names
 
 __all__ = [
     "build_named",
@@ -54,8 +53,8 @@ def build_timm(name: str, weights: str, seed: int = 0) -> TimmBackbone:
     """Build `timm/<model>` with the model's own input size, mean and std."""
     arch = name.removeprefix(FAMILY)
     model, _, tag = arch.partition(".")
-    if model not in timm.list_models():
-        raise UnknownNameError("timm model", arch, _similar(model), others=_OTHERS)
+    if model not in (models := timm.list_models()):
+        raise UnknownNameError("timm model", arch, similar_names(model, models), others=_OTHERS)
     if tag and arch not in (tagged := timm.list_pretrained(f"{model}.*")):
         raise UnknownNameError("timm model", arch, [model, *tagged])
     return build_timm_backbone(name, _own_recipe(arch), weights, seed)
@@ -68,12 +67,6 @@ def timm_members(glob: str = "*") -> list[str]:
 
 def _own_recipe(arch: str) -> TimmRecipe:
     return TimmRecipe(arch=arch, file=f"a state dict of timm's {arch} with any number of classes")
-
-
-def _similar(arch: str) -> list[str]:
-    """Return a few model names to offer in place of one that does not exist."""
-    close = difflib.get_close_matches(arch, timm.list_models(), n=5, cutoff=0.5)
-    return close + [model for model in timm.list_models(f"*{arch}*")[:5] if model not in close]
 
 
 def lite0_file() -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from registry.console import progress, say
-from registry.contracts.types import Crop, CropPolicy, Face, Frame, Video, VideoIndex
+from registry.contracts.types import Crop, CropPolicy, Face, Frame, Sample, Video, VideoIndex
 from registry.data.index import find_index, find_videos, select_frames
 from registry.data.options import data_options, resolved_lines
 from registry.errors import ConfigError, DataError, reading
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FaceSample",
+    "cut_real_faces",
     "find_splits",
     "real_crops",
     "real_face_samples",
@@ -121,9 +122,15 @@ def real_crops(data: str, policy: CropPolicy, count: int, *, quiet: bool = False
     Of data without splits any real faces are used. Faces that cannot be read are reported and
     left out; a DataError if none is left.
     """
+    return cut_real_faces(real_face_samples(data)[:count], data, policy, quiet=quiet)
+
+
+def cut_real_faces(
+    listed: Sequence[Sample], data: str, policy: CropPolicy, *, quiet: bool = False
+) -> list[Crop]:
+    """Cut real faces that are `listed` already, those of the data set `data`; see `real_crops`."""
     found, failed = [], []
-    chosen = real_face_samples(data)[:count]
-    for sample in progress(chosen, f"real faces of {data}", unit="face", quiet=quiet):
+    for sample in progress(listed, f"real faces of {data}", unit="face", quiet=quiet):
         try:
             image, face = sample.load()
             crop = crop_face(image, face, policy)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from html import escape
 
-__all__ = ["Markup", "joined", "table_head", "tag"]
+__all__ = ["Markup", "breakable", "joined", "table_head", "tag"]
 
-_VOID = {"br", "hr", "img", "input", "meta"}
+_VOID = {"br", "hr", "img", "input", "meta", "wbr"}
+_JOINTS = re.compile(r"(?<=[^\s_/.-])([_/.-]+)(?=[^\W_])")
 
 
 class Markup(str):
@@ -30,6 +32,11 @@ def tag(name: str, /, *children: str, **attributes: str | float | bool | None) -
     if name in _VOID:
         return Markup(f"<{name}{given}>")
     return Markup(f"<{name}{given}>{joined(*children)}</{name}>")
+
+
+def breakable(name: str) -> Markup:
+    """Return a name that a narrow column breaks after `_`, `-`, `/` or `.`, and not elsewhere."""
+    return Markup(_JOINTS.sub(r"\1<wbr>", escape(name)))
 
 
 def table_head(names: Iterable[str]) -> Markup:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from registry.errors import ConfigError, UnknownNameError, guarded
+from registry.errors import ConfigError, UnknownNameError, guarded, similar_names
 from registry.plugins.discovery import Plugins
 from registry.plugins.specs import (
     ArtefactSpec,
@@ -121,7 +120,7 @@ def check_member(backbone: ChosenBackbone) -> None:
     if name not in members and name.partition(".")[0] not in members:
         family, _, model = name.partition("/")
         models = [each.partition("/")[2] for each in members]  # the family would make all alike
-        similar = [f"{family}/{each}" for each in difflib.get_close_matches(model, models, n=5)]
+        similar = [f"{family}/{each}" for each in similar_names(model, models)]
         others = f"{spec.name} is {spec.summary}"
         raise UnknownNameError("backbone", name, similar, others=others)
 

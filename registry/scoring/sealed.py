@@ -53,7 +53,7 @@ def sealed_names(path: Path) -> set[str]:
     """Name the arrays in a file without reading them; none for other kinds of files."""
     try:
         with zipfile.ZipFile(path) as file:
-            return {name.removesuffix(".npy") for name in file.namelist()}
+            return {name.removesuffix(".npy") for name in file.namelist()} - {_SEAL}
     except (OSError, ValueError, zipfile.BadZipFile):
         return set()
 

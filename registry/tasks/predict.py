@@ -18,7 +18,7 @@ from registry.cli.file_commands import check_inputs
 from registry.console import progress_bar
 from registry.contracts.detector import Detector, Explain
 from registry.contracts.embedder import Embedder
-from registry.contracts.types import WHOLE, Crop, CropPolicy, Frame, Video
+from registry.contracts.types import WHOLE, Crop, CropPolicy, Frame, Sample, Video
 from registry.data.in_memory import Picture, as_files
 from registry.data.media import animation_notes, find_media, unread_notes
 from registry.data.videos import is_video
@@ -26,6 +26,7 @@ from registry.detectors.model import audit_of, build_explainer
 from registry.faces.clock import StageClock
 from registry.faces.crops import crop_face
 from registry.faces.reader import build_reader
+from registry.faces.real_faces import cut_real_faces, real_face_samples
 from registry.plugins.chosen import choose_faces
 from registry.plugins.discovery import load_plugins
 from registry.plugins.needs import RANDOM
@@ -41,7 +42,7 @@ from registry.scoring.rows import rows_of
 from registry.scoring.scorer import Scorer
 from registry.settings.tasks import PredictConfig, ScoringConfig
 from registry.tasks.default_detector import build_chosen
-from registry.tasks.reference import score_reals
+from registry.tasks.reference import reference_data, score_reals
 from registry.tasks.verdicts import Verdicts
 
 __all__ = ["Predictor", "predict"]
@@ -64,14 +65,18 @@ def predict(*inputs: Picture, config: PredictConfig | None = None, **settings: A
 
 
 class Predictor:
-    """Scores files; built once for any number of them."""
+    """Scores files; built once for any number of them.
 
-    def __init__(self, config: ScoringConfig) -> None:
+    `reals` are the real faces of `config.reference`, if `check_ready` has listed them.
+    """
+
+    def __init__(self, config: ScoringConfig, reals: Sequence[Sample] | None = None) -> None:
         self._plugins = load_plugins()
         faces = choose_faces(self._plugins, config)
         self._reader = build_reader(faces, config, every_face=config.faces == "all")
         self.config: ScoringConfig
         self.config, self._model, self._instead = build_chosen(self._plugins, config)
+        self._reals = reals
 
     @property
     def name(self) -> str:
@@ -122,6 +127,23 @@ class Predictor:
     def verdicts(self) -> Verdicts:
         """Return the judge of files; real faces are looked up, or scored, on first use."""
         return Verdicts(self, score_reals(self))
+
+    @property
+    def verdict_notes(self) -> list[str]:
+        """Say what verdicts compare with, and how far part scores are to be trusted; nothing where
+        no verdict is given.
+        """
+        if self.no_verdict:
+            return []
+        audit = self.verdicts.audit
+        return [self.verdicts.reals.sentence, *([] if audit is None else [audit.line])]
+
+    def real_crops(self, count: int) -> list[Crop]:
+        """Cut up to `count` faces with landmarks of `reference`, or drawn ones without it."""
+        data = reference_data(self.config)
+        if self._reals is None:
+            self._reals = real_face_samples(data)
+        return cut_real_faces(self._reals[:count], data, self.crop, quiet=self.config.quiet)
 
     @cached_property
     def audit(self) -> PartAudit:

@@ -4,10 +4,11 @@ with.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from registry.contracts.types import Sample
 from registry.data.needs import check_run
 from registry.errors import DataError, NotFittedError
 from registry.plugins.chosen import choose, choose_faces, default_detectors
@@ -20,12 +21,12 @@ from registry.settings.tasks import AUTO, EvalConfig, ScoredDataSettings, Scorin
 __all__ = ["check_ready"]
 
 
-def check_ready(config: ModelSettings) -> None:
+def check_ready(config: ModelSettings) -> Sequence[Sample] | None:
     """Raise a BenchError for what `config` names wrongly, and one that lists all that is missing.
 
     Checked are names of all kinds, an explainer's options, weights, artefacts, data sets and their
-    splits, and the real faces of `reference`, which are listed. Nothing is read, drawn or
-    downloaded, and no torch is loaded.
+    splits, and the real faces of `reference`, which are returned for a Predictor if they could be
+    listed. Nothing is read, drawn or downloaded, and no torch is loaded.
     """
     plugins = load_plugins()
     _check_faces(plugins, config)
@@ -34,8 +35,7 @@ def check_ready(config: ModelSettings) -> None:
         _check_corruptions(config)
         _check_splits(plugins, config)
     if isinstance(config, ScoringConfig):
-        _check_scoring(plugins, config)
-        return
+        return _check_scoring(plugins, config)
     named = config if isinstance(config, EvalConfig) else None
     chosen = choose(
         plugins,
@@ -44,6 +44,7 @@ def check_ready(config: ModelSettings) -> None:
         reporters=() if named is None else named.reporters,
     )
     check_run(chosen, config, plugins)
+    return None
 
 
 def _check_faces(plugins: Plugins, config: ModelSettings) -> None:
@@ -76,8 +77,10 @@ def _check_splits(plugins: Plugins, config: ScoredDataSettings) -> None:
             resolve_data(name, config.split, plugins)
 
 
-def _check_scoring(plugins: Plugins, config: ScoringConfig) -> None:
-    """Check the detector, or those that may be chosen: one that is fitted is enough."""
+def _check_scoring(plugins: Plugins, config: ScoringConfig) -> Sequence[Sample] | None:
+    """Check the detector, or those that may be chosen (one that is fitted is enough), and list
+    the real faces of `reference`.
+    """
     auto = config.detector == AUTO
     names = [each.name for each in default_detectors(plugins)] if auto else [config.detector]
     unfitted: list[NotFittedError] = []
@@ -90,14 +93,13 @@ def _check_scoring(plugins: Plugins, config: ScoringConfig) -> None:
             unfitted.append(error)
     else:
         raise unfitted[0]
-    if config.reference != AUTO:
-        _check_reference(plugins, config.reference)
+    return None if config.reference == AUTO else _listed_reference(plugins, config.reference)
 
 
-def _check_reference(plugins: Plugins, data: str) -> None:
-    """Raise a BenchError if too few real faces are listed there to compare with.
+def _listed_reference(plugins: Plugins, data: str) -> Sequence[Sample] | None:
+    """List real faces to compare with; a BenchError if there are too few.
 
-    What is drawn, or may have to be downloaded, is not listed.
+    None for what is drawn, or may have to be downloaded: it is not listed here.
     """
     from registry.data.index import resolve_data
     from registry.faces.real_faces import real_face_samples
@@ -106,10 +108,11 @@ def _check_reference(plugins: Plugins, data: str) -> None:
     spec, request = resolve_data(data, "train", plugins)
     registered = data in plugins.specs("dataset")
     if request.root is None and not (registered and spec.needs):
-        return
-    count = len(real_face_samples(data))
-    if count < FEWEST_REALS:
+        return None
+    found = real_face_samples(data)
+    if len(found) < FEWEST_REALS:
         raise DataError(
-            f"--reference {data}: {count} real faces in its splits val and train; a verdict needs"
-            f" at least {FEWEST_REALS} to compare with, so name other data"
+            f"--reference {data}: {len(found)} real faces in its splits val and train; a verdict"
+            f" needs at least {FEWEST_REALS} to compare with, so name other data"
         )
+    return found

@@ -17,7 +17,6 @@ from registry.contracts.embedder import Embedder
 from registry.contracts.traits import traits_of
 from registry.contracts.types import Crop, CropPolicy, Scores
 from registry.errors import DataError
-from registry.faces.real_faces import real_crops
 from registry.files import cache_or_scratch
 from registry.fingerprints import fingerprint
 from registry.results.conformal import FEWEST_REALS
@@ -48,6 +47,8 @@ class _Scoring(Protocol):
 
     @property
     def origin(self) -> dict[str, Any]: ...
+
+    def real_crops(self, count: int) -> list[Crop]: ...
 
 
 def score_reals(by: _Scoring) -> RealScores:
@@ -100,7 +101,7 @@ def _described(detector: Detector, data: str, *, from_fit: bool) -> tuple[str, s
 
 def _scored(by: _Scoring, data: str) -> Scores:
     """Score real faces of `data`, or take their scores from the cache."""
-    crops = real_crops(data, by.crop, by.config.reference_faces, quiet=by.config.quiet)
+    crops = by.real_crops(by.config.reference_faces)
     if by.embedder is None:
         return _score(by, crops, data)
     path = cache_or_scratch() / "reference" / f"{_key(by, crops)}.npz"

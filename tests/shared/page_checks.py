@@ -21,7 +21,7 @@ import pytest
 
 __all__ = ["axe_violations", "contrast", "faults"]
 
-_VOID = {"br", "hr", "img", "input", "meta"}
+_VOID = {"br", "hr", "img", "input", "meta", "wbr"}
 _NAMED_BY_TEXT = {"a", "button", "summary", "legend", "caption", "th", "label"}
 _SCHEMES = ("light", "dark")
 _TEXT, _GRAPHICS = 4.5, 3.0  # least contrast by WCAG 2, AA

@@ -69,10 +69,10 @@ def run_predict(args: argparse.Namespace) -> int:
     """Print or write a line for each file; return 1 if one has no score."""
     config = resolve(PredictConfig, args.config, args.set, given_flags(args, PredictConfig))
     check_inputs(args.inputs)
-    check_ready(config)
+    reals = check_ready(config)
     from registry.tasks.predict import Predictor  # loads torch: after what can go wrong without it
 
-    predictor = Predictor(config)
+    predictor = Predictor(config, reals)
     for note in (*predictor.notes, *predictor.notes_on(args.inputs)):
         tell(f"note: {note}")
     count = failed = 0
@@ -85,17 +85,9 @@ def run_predict(args: argparse.Namespace) -> int:
             write(_json_line(prediction, predictor) if config.json else lines.text(prediction))
             count += 1
             failed += prediction.score is None
-    for note in _closing_notes(predictor, count > failed):
+    for note in predictor.verdict_notes if count > failed else ():
         tell(f"note: {note}")
     return unscored(failed, count)
-
-
-def _closing_notes(predictor: Predictor, judged: bool) -> list[str]:
-    """Return notes on the real faces that verdicts compare with, and on the audit of the parts."""
-    if not judged or predictor.no_verdict:
-        return []
-    verdicts = predictor.verdicts
-    return [verdicts.reals.sentence, *([] if verdicts.audit is None else [verdicts.audit.line])]
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from registry.builtin.reports.terminal import (
 )
 from registry.contracts.types import ALL_METHODS
 from registry.files import write_text
-from registry.html.markup import Markup, table_head, tag
+from registry.html.markup import Markup, breakable, joined, table_head, tag
 from registry.html.page import html_page
 from registry.results.aggregation import Units
 from registry.results.predictions import PREDICTIONS, read_predictions
@@ -112,13 +112,13 @@ def _reals(result: Result) -> Markup:
         reals = list(dict.fromkeys(each.reals_of for each in result.across))
         rows = [[one, *(figure_text(by_pair[one, other]) for other in fakes)] for one in reals]
         title = "Cross-AUC: reals of a row against fakes of a column"
-        tables.append(_plain_table(title, ["reals of", *fakes], rows))
+        tables.append(_plain_table(title, ["reals of", *map(breakable, fakes)], rows))
     return section("Real faces", "reals", *tables)
 
 
 def _plain_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
     body = [
-        tag("tr", tag("th", first, scope="row"), *(tag("td", cell) for cell in rest))
+        tag("tr", tag("th", breakable(first), scope="row"), *(tag("td", cell) for cell in rest))
         for first, *rest in rows
     ]
     table = tag("table", tag("caption", title), table_head(heads), tag("tbody", *body))
@@ -145,7 +145,7 @@ def _header(result: Result, title: str) -> Markup:
     items = [tag("li", tag("a", text, href=f"#{anchor}")) for anchor, text in links.items()]
     return tag(
         "header",
-        tag("h1", title),
+        tag("h1", breakable(title)),
         tag("p", f"Deepfake detection measured on {names}", class_="soft"),
         tag("nav", tag("ul", *items), aria_label="Sections"),
     )
@@ -165,7 +165,8 @@ def _headline(result: Result) -> Markup:
         interval = interval_text(each)
         asked = result.settings.draws or each.value is None
         below = f"95 % interval {interval}" if interval else each.reason if asked else ""
-        where = f"{each.dataset}: {each.reals:,} real and {each.fakes:,} fake {each.level}s"
+        counts = f": {each.reals:,} real and {each.fakes:,} fake {each.level}s"
+        where = joined(breakable(each.dataset), counts)
         name = f"{metric_title(each.metric)} per {each.level}"
         number = tag("span", value, class_="value")
         cards.append(tag("li", name, number, below, tag("br"), where))
@@ -237,7 +238,7 @@ def _figures(result: Result, videos: Units | None) -> Markup:
     blocks = []
     for index, dataset in enumerate(dict.fromkeys(each.dataset for each in result.counts)):
         own = videos.take(videos.dataset == dataset)
-        blocks.append(tag("h3", dataset))
+        blocks.append(tag("h3", breakable(dataset)))
         if len(own):
             figures = _roc_figure(own, dataset, index), _histogram_figure(result, own, index)
             blocks.append(tag("div", *figures, class_="figures"))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from registry.builtin.reports.terminal import metric_title, reasons
 from registry.contracts.types import ALL_METHODS
-from registry.html.markup import Markup, joined, table_head, tag
+from registry.html.markup import Markup, breakable, joined, table_head, tag
 from registry.results.aggregation import Units
 from registry.results.measure import Count, Measurement
 from registry.results.profiles import STRICT
@@ -72,9 +72,9 @@ def groups_table(result: Result) -> Markup:
     body = [
         tag(
             "tr",
-            tag("th", each.name, scope="row"),
-            tag("td", each.dataset),
-            tag("td", ", ".join(each.methods)),
+            tag("th", breakable(each.name), scope="row"),
+            tag("td", breakable(each.dataset)),
+            tag("td", breakable(", ".join(each.methods))),
         )
         for each in result.groups
     ]
@@ -87,7 +87,7 @@ def errors_table(result: Result) -> Markup:
     body = [
         tag(
             "tr",
-            tag("th", each.dataset, scope="row"),
+            tag("th", breakable(each.dataset), scope="row"),
             tag("td", reason),
             tag("td", f"{number:,}", class_="number"),
         )
@@ -116,7 +116,9 @@ def correlation_table(videos: Units, detector: str) -> Markup | None:
                 _correlation(own.scores[one][chosen], own.scores[other][chosen])
                 for chosen in (own.label >= 0, own.label == 0, own.label == 1)
             ]
-            body.append(tag("tr", tag("th", dataset, scope="row"), tag("td", names), *cells))
+            body.append(
+                tag("tr", tag("th", breakable(dataset), scope="row"), tag("td", names), *cells)
+            )
     caption = (
         "Correlation (Pearson's r) of part scores over videos. Near 1 the parts rise and"
         " fall together: their scores then show how fake the face is, not which part of"
@@ -188,7 +190,7 @@ def _table(
 def row_head(result: Result, dataset: str, method: str) -> Markup:
     """Return the first cell of a row: a data set, or a method or group within it."""
     name = f"group {method}" if result.pooled_in(dataset, method) else method
-    return tag("th", dataset if method == ALL_METHODS else name, scope="row")
+    return tag("th", breakable(dataset if method == ALL_METHODS else name), scope="row")
 
 
 def row_class(result: Result, dataset: str, method: str) -> str:

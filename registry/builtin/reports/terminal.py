@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from textwrap import fill
 from typing import TextIO
 
@@ -48,19 +48,27 @@ def print_results(results: Sequence[Result]) -> None:
 
 
 def print_tables(result: Result, file: TextIO | None = None) -> None:
-    """Print per-video AUC, AP and EER with 95 % intervals, counts, errors and notes.
+    """Print notes, per-video AUC, AP and EER with 95 % intervals, counts and errors.
 
-    A terminal's width is kept by wrapping names; in a file or a pipe nothing is wrapped or cut.
+    Notes come first, as in the report: the numbers of a trial are read with its note. A
+    terminal's width is kept by wrapping names; in a file or a pipe nothing is wrapped or cut.
     """
     stream = output() if file is None else file
     width = terminal_width(stream)
     titles = [metric_title(name) for name in headline_metrics(result)]
+    if result.notes:
+        _write_lines((f"note: {note}" for note in result.notes), width, stream)
+        write("\n", stream)
     header = ("data set, method", *titles, "real/fake", "frames", "errors")
     for variant in result.variants:
         rows = [_cells(result, variant, *row) for row in _rows(result)]
         text = table_text(one_line(variant), header, rows, width=width)
         write(f"{text}\n\n", stream)
-    for line in map(one_line, _lines_below(result)):
+    _write_lines(_lines_below(result), width, stream)
+
+
+def _write_lines(lines: Iterable[str], width: int | None, stream: TextIO) -> None:
+    for line in map(one_line, lines):
         write((line if width is None else fill(line, width)) + "\n", stream)
 
 
@@ -183,7 +191,6 @@ def _lines_below(result: Result) -> Iterator[str]:
         for group in result.groups:
             yield f"group {group.name} of {group.dataset}: {', '.join(group.methods)}"
     yield from _of_reals(result)
-    yield from (f"note: {note}" for note in result.notes)
 
 
 def _of_reals(result: Result) -> Iterator[str]:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ import registry.tasks.ready
 from registry import CropPolicy, LocalDetector, real_crops
 from registry.cli import main
 from registry.cli.file_record import FILE_SCHEMA
+from registry.faces import real_faces
 from tests.shared.drawn_files import Redness, drawn_plugins, film, portrait, write
 from tests.shared.tiny import TinyBackbone, write_reals
 
@@ -305,15 +307,21 @@ def test_random_weights_give_scores_and_no_verdict(
     assert "The weights of the backbone are random, so its scores mean nothing." in page
 
 
-def test_noise_gives_scores_and_no_verdict(bench: Run, tmp_path: Path) -> None:
-    code, out, _ = bench(write(tmp_path / "a.png", portrait()), detector="random")
+def test_noise_gives_scores_and_no_verdict(
+    bench: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.tasks.reference._score", None)  # no face to compare with
+    code, out, err = bench(write(tmp_path / "a.png", portrait()), detector="random")
     assert code == 0
+    assert "pictures of real faces" not in err
     assert "\tNO VERDICT\t" in out
     assert "\tthe scores of this detector are noise" in out
     found = record(tmp_path, "a")
     assert found["verdict"] is None
     assert "noise" in found["no_verdict"]
-    assert "NO VERDICT" in (tmp_path / "out" / "a.html").read_text("utf-8")
+    page = (tmp_path / "out" / "a.html").read_text("utf-8")
+    assert "NO VERDICT" in page
+    assert not re.search("compared with real faces|real faces score as high|none comparable", page)
 
 
 # --- what stands in the way -------------------------------------------------------------------
@@ -448,6 +456,19 @@ def test_reals_are_scored_once_for_the_same_weights_and_faces(
     kept.write_bytes(b"cut short")
     with pytest.raises(TypeError):  # it would be made again
         bench(file)
+
+
+@pytest.mark.slow
+def test_data_that_are_named_are_listed_once(
+    bench: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For the check before the model is loaded, for verdicts, and for the strength of maps."""
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    listed = Mock(wraps=real_faces.find_videos)
+    monkeypatch.setattr(real_faces, "find_videos", listed)
+    assert bench(write(tmp_path / "a.png", portrait()))[0] == 0
+    assert record(tmp_path, "a")["map_scales"]["face"]["usual"] > 0
+    assert [call.args[1] for call in listed.call_args_list] == ["val", "train"]
 
 
 def test_a_file_that_is_not_there_is_told_before_the_model_is_built(

@@ -22,7 +22,7 @@ from tests.shared.tiny import write_reals
 
 CHROMIUM = shutil.which("chromium")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH")
-VOID = {"br", "hr", "img", "input", "meta"}
+VOID = {"br", "hr", "img", "input", "meta", "wbr"}
 NAME = "<img src=x onerror=alert(1)>.png"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 
 from lesb_plugin.lfd.pieces import PIECE, Pieces, piece_folder
 from lesb_plugin.lfd.variants import Skipped
-from registry import Rank
+from registry import Rank, read_sealed
+from registry.scoring.sealed import write_sealed
 
 FACES = 2 * PIECE + 5
 
@@ -31,13 +33,19 @@ class Item:
 
 
 class Work:
-    """Makes items by place; which ones, in `done`. `broken` places give nothing."""
+    """Makes items by place; which ones, in `done`. `broken` places give nothing.
+
+    `batches` are the places of each call that made something.
+    """
 
     def __init__(self, broken: Sequence[int] = ()) -> None:
         self.done: list[int] = []
+        self.batches: list[list[int]] = []
         self.broken = broken
 
     def __call__(self, places: Sequence[int]) -> Iterator[Item | Skipped]:
+        if places:
+            self.batches.append(list(places))
         for place in places:
             self.done.append(place)
             example = Drawn(f"é{place}", np.full((2, 2, 3), place, np.uint8))
@@ -90,7 +98,7 @@ def test_a_damaged_file_is_made_again_and_no_other(tmp_path: Path) -> None:
     path.write_bytes(content)
     again = Work()
     assert_equal(run(tmp_path, again), EXPECTED)
-    assert again.done == list(range(PIECE, 2 * PIECE))
+    assert again.batches == [list(range(PIECE, 2 * PIECE))]  # workers start once for a file
 
 
 def test_a_file_that_another_run_deletes_meanwhile_is_made_again(tmp_path: Path) -> None:
@@ -111,6 +119,32 @@ def test_faces_that_could_not_be_used_are_tried_again(tmp_path: Path) -> None:
     again = Work()
     assert_equal(run(tmp_path, again), EXPECTED)
     assert again.done == list(broken)
+
+
+def test_every_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(tmp_path, Work(broken=(2, PIECE, 2 * PIECE)))
+    run(tmp_path, Work())  # its file holds places from between those of the others
+    paths = sorted(tmp_path.glob("*.npz"))
+    damaged = paths[1].read_bytes()
+    paths[1].write_bytes(damaged[: len(damaged) // 2])
+    read = Mock(wraps=read_sealed)
+    monkeypatch.setattr("lesb_plugin.lfd.pieces.read_sealed", read)
+    assert_equal(run(tmp_path, Work()), EXPECTED)
+    # of a file that was cut short not even the names are known
+    assert [call.args[0] for call in read.call_args_list] == [paths[0], paths[3], paths[2]]
+
+
+def test_a_file_that_another_run_replaces_meanwhile_gives_what_it_has(tmp_path: Path) -> None:
+    run(tmp_path, Work())
+    again = Work()
+    items = Pieces(tmp_path, Item, Drawn).each(FACES, again)
+    first = [next(items) for _ in range(PIECE)]
+    path = tmp_path / "000001.npz"
+    arrays = read_sealed(path) or {}
+    lost = [f"{PIECE + 3}.", f"{PIECE + 4}."]
+    write_sealed(path, {name: arrays[name] for name in arrays if name[:3] not in lost})
+    assert_equal([*first, *items], EXPECTED)
+    assert again.batches == [[PIECE + 3, PIECE + 4]]
 
 
 def test_pieces_of_other_content_or_another_rank_are_in_another_folder(

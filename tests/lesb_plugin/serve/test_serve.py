@@ -344,3 +344,14 @@ def test_the_command_serves_what_it_loaded(
     assert f"drop a photo or a clip at {address} (Ctrl-C ends it)" in out
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", address)
     assert len(ran) == 1
+
+
+def test_a_server_without_verdicts_scores_no_real_faces(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("registry.tasks.reference._score", None)
+    monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: None)
+    assert main(["serve", "--detector", "random", "--quiet", "--port", "0"]) == 0
+    out, err = capsys.readouterr()
+    assert "drop a photo" in out
+    assert "real faces" not in err

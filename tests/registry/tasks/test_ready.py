@@ -78,6 +78,8 @@ def test_a_model_that_its_family_does_not_have_comes_before_what_is_missing_for_
     assert "`bench list backbones --timm 'GLOB'` finds them" in str(error)
     unlike = refused(EvalConfig(backbone="timm/nope", weights=weights, detector="lesb"))
     assert str(unlike).startswith("no backbone named 'timm/nope'; timm/* is any timm model")
+    start = refused(EvalConfig(backbone="timm/deit3", weights=weights, detector="lesb"))
+    assert "similar: timm/deit3_base_patch16_224" in str(start)
     tagged = EvalConfig(backbone="timm/resnet18.a1_in1k", weights="random", detector="lesb")
     assert isinstance(refused(tagged), NotFittedError)
 

@@ -60,7 +60,7 @@ def page(folder: Path, result: Result) -> tuple[str, Page]:
     path = write_html(result, folder)
     assert path == folder / REPORT
     text = path.read_text("utf-8")
-    return text, Page(text)
+    return text, Page(text.replace("<wbr>", ""))  # where a name may break
 
 
 @pytest.fixture
@@ -315,8 +315,8 @@ def test_text_and_lines_have_the_contrast_of_wcag_aa(scheme: str) -> None:
 
 
 def test_without_draws_the_page_says_once_that_no_intervals_were_asked_for(tmp_path: Path) -> None:
-    text = write_html(run_folder(tmp_path, draws=0), tmp_path).read_text()
-    said = " ".join(Page(text).text)
+    text, parsed = page(tmp_path, run_folder(tmp_path, draws=0))
+    said = " ".join(parsed.text)
     assert said.count("No intervals were requested.") == 1
     assert "95 % interval" not in said
     assert "no bootstrap draws" not in text

@@ -106,6 +106,15 @@ def test_markup_in_names_is_printed_as_it_is(tmp_path: Path) -> None:
     assert "note: [b]x" in text
 
 
+def test_notes_are_read_before_any_number(tmp_path: Path) -> None:
+    notes = ("drawn: a trial on 2 of 8 real and 2 of 16 fake videos (--limit 2)", "another")
+    first, second, blank, *rest = printed(run_folder(tmp_path, notes=notes)).splitlines()
+    assert [first, second, blank] == [f"note: {notes[0]}", "note: another", ""]
+    assert rest[0] == "lesb"
+    assert "trial" not in "\n".join(rest)
+    assert printed(run_folder(tmp_path)).startswith("lesb\n")
+
+
 def test_what_is_undefined_is_a_dash_with_the_reason_below(tmp_path: Path) -> None:
     text = printed(run_folder(tmp_path, [row(video=str(n)) for n in range(3)]))
     assert "AUC, AP, EER: no value, a single class: 3 real, no fake (faces)" in text
