@@ -121,7 +121,7 @@ class FaceTracker:
 
 
 def _halved(image: Image, scale: float) -> Image:
-    """Halve an image while it is twice as large as needed: OpenCV is fast at this, and only this."""
+    """Halve an image while it is twice as large as needed: OpenCV does this much faster."""
     import cv2
 
     while scale <= 1 / 2:
