@@ -22,6 +22,7 @@ from registry.faces.reader import FaceReader, reason_without_path
 from registry.results.predictions import OK, SHARPNESS
 from registry.scoring.chunks import Chunk, Unit, Values
 from registry.scoring.parallel import BatchStreams
+from registry.scoring.shard_prefetch import ShardPrefetch
 
 __all__ = ["Scorer", "by_file", "read_ahead", "score_columns"]
 
@@ -102,10 +103,23 @@ class Scorer:
         depth = 2 * batch_size + workers
         counts = [len(piece) for piece in pieces]
         with (
-            ThreadPoolExecutor(max(1, workers)) as pool,
-            closing(read_ahead(pool, self.crops_of, waiting, depth, workers)) as crops,
+            ShardPrefetch(pieces) as shards,
+            ThreadPoolExecutor(max(1, workers), initializer=shards.enlist) as pool,
+            closing(read_ahead(pool, self._reading(shards), waiting, depth, workers)) as crops,
         ):
-            yield from self.compute(crops, counts, batch_size)
+            try:
+                yield from self.compute(crops, counts, batch_size)
+            finally:  # before the pool waits for its threads
+                shards.stop()
+
+    def _reading(self, shards: ShardPrefetch) -> Callable[[Sequence[Unit]], list[list[Crop] | str]]:
+        """Return `crops_of`, which tells `shards` how far it is."""
+
+        def read(units: Sequence[Unit]) -> list[list[Crop] | str]:
+            with shards.reading(units[0].frame.path):
+                return self.crops_of(units)
+
+        return read
 
     def crops_of(self, units: Sequence[Unit]) -> list[list[Crop] | str]:
         """Return `crops` of each unit, in order."""

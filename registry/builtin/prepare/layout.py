@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.builtin.prepare.png_files import write_mask, write_photograph
 from registry.contracts.types import Crop, Video
 from registry.errors import BenchError, ConfigError, DataError
 from registry.files import read_json, replacing, write_text
@@ -95,10 +96,9 @@ class Target:
 
     def write(self, name: str, crop: Crop, mask: NDArray[np.bool_] | None = None) -> None:
         """Write a crop as a PNG file, its landmarks, and its mask of changes (S, S)."""
-        _write_png(self.folder("frames") / f"{name}.png", crop.image[..., ::-1])
+        write_photograph(self.folder("frames") / f"{name}.png", crop.image)
         if mask is not None:
-            white = np.where(mask, 255, 0).astype(np.uint8)
-            _write_png(self.folder("masks") / f"{name}.png", white)
+            write_mask(self.folder("masks") / f"{name}.png", mask)
         if crop.landmarks is not None:
             with replacing(self.folder("landmarks") / f"{name}.npy") as file, file.open("wb") as to:
                 np.save(to, crop.landmarks)
@@ -238,17 +238,6 @@ def _json_folder(checkout: Path) -> Path:
 def _is_not_empty(folder: Path) -> bool:
     """Say whether there is anything besides what a killed run was writing."""
     return any(not is_unfinished(each.name) for each in folder.iterdir())
-
-
-def _write_png(path: Path, image: NDArray[np.uint8]) -> None:
-    """Write an image (H, W) or (H, W, 3), BGR, as PNG."""
-    import cv2
-
-    done, data = cv2.imencode(".png", image)
-    if not done:
-        raise DataError(f"cannot encode an image of shape {image.shape} as PNG")
-    with replacing(path) as file:
-        file.write_bytes(data.tobytes())
 
 
 def save_record(target: Target, record: Record) -> None:
