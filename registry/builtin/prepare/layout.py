@@ -33,6 +33,7 @@ from registry.contracts.types import Crop, Video
 from registry.errors import BenchError, ConfigError, DataError
 from registry.files import read_json, replacing, write_text
 from registry.leftovers import is_unfinished, sweep
+from registry.owner import LOCK
 from registry.settings.coerce import build
 from registry.settings.load import load_yaml
 from registry.untrusted import csv_cell
@@ -236,8 +237,8 @@ def _json_folder(checkout: Path) -> Path:
 
 
 def _is_not_empty(folder: Path) -> bool:
-    """Say whether there is anything besides what a killed run was writing."""
-    return any(not is_unfinished(each.name) for each in folder.iterdir())
+    """Say whether there is anything besides a lock and what a killed run was writing."""
+    return any(not is_unfinished(each.name) and each.name != LOCK for each in folder.iterdir())
 
 
 def save_record(target: Target, record: Record) -> None:
@@ -282,11 +283,10 @@ def _refuse_other(file: Path, settings: dict[str, Any]) -> None:
     there, here = _UNSAID | there, _UNSAID | settings
     differ = [key for key in here if there.get(key) != here[key]]
     if differ:
-        # The reader's checksum says nothing to people; alone, it is that of a landmark predictor.
+        alone = "another landmark predictor"  # whose checksum says nothing to people
         other = [f"{key} {there.get(key)!r}" for key in differ if key != "reader"]
-        other = other or ["another landmark predictor"]
         raise ConfigError(
-            f"{file.parent} holds crops with other settings: {', '.join(other)}; choose"
+            f"{file.parent} holds crops with other settings: {', '.join(other) or alone}; choose"
             " another --out or --name, or make them again with --overwrite"
         )
 
