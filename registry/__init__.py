@@ -212,26 +212,14 @@ __all__ = [
     "gather_at_first", "given_flags", "hookimpl", "html_page", "interval", "is_no_file",
     "joined", "judge", "keep_audit", "lazy", "line_notes", "load_yaml", "map_shared",
     "mark_begun", "meeting", "missing_encoders", "numbered_steps", "of_first", "opened_folder",
-<<<<<<< HEAD
-    "option", "options_field", "package_versions", "picture_uri", "plain_sentence", "predict",
-    "prepare_audit", "prepare_faces", "prepare_training", "print_plan", "print_table", "progress",
-    "progress_bar", "read_json", "read_sealed", "reading", "real_crops", "real_faces_of",
-    "reference_data", "refuse_other_run", "refuse_special", "replacing", "resolve", "say",
-    "say_above_bar", "say_block", "scratch_folder", "sealed_names", "shared_bar", "shared_progress",
-    "sharpness", "shown_aspect", "similarity", "spec_of", "table_head", "tag", "tell",
-    "this_rank", "traits_of", "unscored", "verdict_cells", "video_frame", "wait_for_all",
+    "option", "options_field", "owned_folder", "package_versions", "picture_uri", "plain_sentence",
+    "predict", "prepare_audit", "prepare_faces", "prepare_training", "print_plan", "print_table",
+    "progress", "progress_bar", "read_json", "read_sealed", "reading", "real_crops",
+    "real_faces_of", "reference_data", "refuse_other_run", "refuse_special", "replacing", "resolve",
+    "say", "say_above_bar", "say_block", "scratch_folder", "sealed_names", "shared_bar",
+    "shared_progress", "sharpness", "shown_aspect", "similarity", "spec_of", "table_head", "tag",
+    "tell", "this_rank", "traits_of", "unscored", "verdict_cells", "video_frame", "wait_for_all",
     "was_begun", "writable_folder", "write_text",
-=======
-    "option", "options_field", "owned_folder", "package_versions", "picture_uri",
-    "plain_sentence", "predict", "prepare_audit", "prepare_faces", "prepare_training",
-    "print_plan", "print_table", "progress", "progress_bar", "read_json", "read_sealed",
-    "reading", "real_crops", "real_faces_of", "reference_data", "refuse_other_run",
-    "refuse_special", "replacing", "resolve", "say", "say_above_bar", "say_block",
-    "scratch_folder", "shared_bar", "shared_progress", "sharpness", "shown_aspect",
-    "similarity", "spec_of", "table_head", "tag", "tell", "this_rank", "traits_of", "unscored",
-    "verdict_cells", "video_frame", "wait_for_all", "was_begun", "writable_folder",
-    "write_text",
->>>>>>> 2e686e96c5b43a6c3e6918fb09cab3a30ad41686
 ]  # fmt: skip
 
 _PLACES = {
@@ -275,12 +263,8 @@ _PLACES = {
         "writable_folder write_text"
     ),
     "registry.fingerprints": "fingerprint",
-<<<<<<< HEAD
-    "registry.html.markup": "Markup breakable joined table_head tag",
-=======
     "registry.owner": "owned_folder",
-    "registry.html.markup": "Markup joined table_head tag",
->>>>>>> 2e686e96c5b43a6c3e6918fb09cab3a30ad41686
+    "registry.html.markup": "Markup breakable joined table_head tag",
     "registry.html.page": "html_page picture_uri",
     "registry.results.audit_summary": "AuditFigure AuditSummary PartAudit keep_audit",
     "registry.results.bootstrap": "draw_weights interval",

@@ -109,17 +109,6 @@ def _alarms(result: Result) -> list[Markup]:
         for each in result.sources
     ]
     remarks = filter(None, (what_none_means(result), why_no_verdicts(result)))
-<<<<<<< HEAD
-    tables += [tag("p", remark, class_="soft") for remark in remarks]
-    if result.across:
-        fakes = list(dict.fromkeys(each.fakes_of for each in result.across))
-        by_pair = {(each.reals_of, each.fakes_of): each.auc for each in result.across}
-        reals = list(dict.fromkeys(each.reals_of for each in result.across))
-        rows = [[one, *(figure_text(by_pair[one, other]) for other in fakes)] for one in reals]
-        title = "Cross-AUC: reals of a row against fakes of a column"
-        tables.append(_plain_table(title, ["reals of", *map(breakable, fakes)], rows))
-    return section("Real faces", "reals", *tables)
-=======
     return [
         _plain_table("False alarms by source", heads, rows),
         *(tag("p", remark, class_="soft") for remark in remarks),
@@ -134,8 +123,7 @@ def _pairs(result: Result) -> list[Markup]:
     reals = list(dict.fromkeys(each.reals_of for each in result.across))
     rows = [[one, *(figure_text(by_pair[one, other]) for other in fakes)] for one in reals]
     title = "Cross-AUC: reals of a row against fakes of a column"
-    return [_plain_table(title, ["reals of", *fakes], rows)]
->>>>>>> 0707799ba5871b99f2163639caac9eeb36a000bc
+    return [_plain_table(title, ["reals of", *map(breakable, fakes)], rows)]
 
 
 def _plain_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:

@@ -22,11 +22,8 @@ import registry.tasks.ready
 from registry import CropPolicy, LocalDetector, real_crops
 from registry.cli import main
 from registry.cli.file_record import FILE_SCHEMA
-<<<<<<< HEAD
 from registry.faces import real_faces
-=======
 from registry.owner import LOCK
->>>>>>> 2e686e96c5b43a6c3e6918fb09cab3a30ad41686
 from tests.shared.drawn_files import Redness, drawn_plugins, film, portrait, write
 from tests.shared.owners import IN_USE, TAKEN_OVER, leave_lock
 from tests.shared.tiny import TinyBackbone, write_reals
