@@ -63,7 +63,7 @@ class Pieces(Generic[T]):
         `compute` yields those of the places it is given, each when it is asked for.
         """
         known, number = self._known()
-        rows = _Rows(known, count, compute)
+        rows = _FaceRows(known, count, compute)
         finished: dict[int, Arrays] = {}
         for place in range(count):
             row = rows.take(place)
@@ -107,7 +107,7 @@ class Pieces(Generic[T]):
         cache_sealed(self.folder / f"{number:06d}.npz", every)
 
 
-class _Rows(Generic[T]):
+class _FaceRows(Generic[T]):
     """What is stored and what has to be computed, place by place; each file is read once."""
 
     def __init__(

@@ -167,7 +167,7 @@ class Scorer:
                     yield batch.rows.chunk(outputs)
                     outputs = []
 
-    def _scored(self, batches: Sequence[_Batch]) -> list[tuple[_Batch, list[Values]]]:
+    def _scored(self, batches: Sequence[_FaceBatch]) -> list[tuple[_FaceBatch, list[Values]]]:
         return [(each, [self._score(each.crops)] if each.crops else []) for each in batches]
 
     def _score(self, crops: Sequence[Crop]) -> Values:
@@ -200,7 +200,7 @@ def _sharpness_of(crop: Crop) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
+class _FaceBatch:
     """Faces to score together, the number of frames read for them, and with the last faces of a
     piece its rows.
     """
@@ -212,7 +212,7 @@ class _Batch:
 
 def _batches(
     crops_of: Iterator[list[Crop] | str], counts: Iterable[int], batch_size: int
-) -> Iterator[_Batch]:
+) -> Iterator[_FaceBatch]:
     """Divide the faces of each piece of so many frames into batches."""
     for count in counts:
         rows = _Rows()
@@ -226,9 +226,9 @@ def _batches(
                 continue
             pending += found
             while len(pending) >= batch_size:
-                yield _Batch(pending[:batch_size], frames)
+                yield _FaceBatch(pending[:batch_size], frames)
                 pending, frames = pending[batch_size:], 0
-        yield _Batch(pending, frames, rows)
+        yield _FaceBatch(pending, frames, rows)
 
 
 class _Rows:
