@@ -22,6 +22,7 @@ from registry.backbones.device import resolve_device, reuse_freed_memory
 from registry.errors import ConfigError
 from registry.plugins.discovery import load_plugins
 from registry.settings.shared import BatchSettings
+from tests.shared.scripts import run_script
 
 
 def main() -> None:
@@ -86,4 +87,4 @@ def seconds(embedder: Embedder, images: np.ndarray) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)
