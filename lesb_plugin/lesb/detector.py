@@ -38,6 +38,8 @@ class LesbDetector:
     `fusion="all"` every other fusion by its name.
     """
 
+    concurrent = True
+
     def __init__(self, embedder: Embedder, fitted: FittedLesb, options: LesbOptions) -> None:
         self.model = fitted
         self.encoder: str = embedder.encoder

@@ -31,6 +31,7 @@ class LfdBackbone:
         self.weights = base.weights
         self.weights_sha256 = _fingerprint(base, lfd)
         self.trained_on = base.trained_on
+        self.concurrent: bool = getattr(base, "concurrent", False)
         self.parts = {
             part: slice(k * lfd.rank, (k + 1) * lfd.rank) for k, part in enumerate(lfd.parts)
         }

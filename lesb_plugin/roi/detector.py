@@ -29,6 +29,7 @@ class RoiDetector:
     """
 
     explained_by = "part_heads"
+    concurrent = True
 
     def __init__(self, embedder: Embedder, fitted: FittedRoi) -> None:
         self.model = fitted

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from registry.backbones.backend_choice import choose_backend
 from registry.backbones.batches import batch_size_of, remember_smaller
-from registry.backbones.device import resolve_device, reuse_freed_memory, warn_if_emulated
+from registry.backbones.device import resolve_device, warn_if_emulated
 from registry.backbones.protocol import check_protocol
 from registry.backbones.wrapping import wrap_backbone
 from registry.contracts.backbone import Backbone
 from registry.contracts.embedder import Embedder
 from registry.contracts.types import WHOLE, whole_frame
 from registry.errors import guarded
+from registry.memory import reuse_freed_memory
 from registry.plugins.chosen import Chosen, ChosenBackbone
 from registry.plugins.needs import find_weights
 from registry.settings.shared import ModelSettings

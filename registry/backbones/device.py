@@ -1,10 +1,8 @@
-"""Devices: which are available, which formats one only emulates, and memory on a CPU."""
+"""Devices: which are available, and which formats one only emulates."""
 
 from __future__ import annotations
 
-import ctypes
 import functools
-import sys
 
 import torch
 
@@ -16,12 +14,8 @@ __all__ = [
     "available_devices",
     "emulates_bfloat16",
     "resolve_device",
-    "reuse_freed_memory",
     "warn_if_emulated",
 ]
-
-# glibc's malloc.h: numbers of the parameters of mallopt.
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -81,19 +75,3 @@ def warn_if_emulated(device: str, precision: str) -> None:
             "warning: this CPU has no fast bfloat16; expect the backbone to take many"
             " times as long as with --precision float32"
         )
-
-
-@functools.cache
-def reuse_freed_memory() -> bool:
-    """Let this process keep what it frees; False where the C library is not glibc.
-
-    By default glibc maps every array above 32 MiB anew and unmaps it again, so that each activation
-    of a batch costs a page fault per 4 KiB: half of the time of a training step of
-    EfficientNet-Lite0 (tests/benchmarks/train_step.py). The process stays as large as it once was.
-    """
-    if not sys.platform.startswith("linux"):
-        return False
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:
-        return False
-    return bool(mallopt(_MMAP_MAX, 0)) and bool(mallopt(_TRIM_THRESHOLD, 2**31 - 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Callable
 from itertools import chain
 from typing import Any
@@ -29,10 +30,14 @@ class FoldedForm:
         self._run = run
         self._form: nn.Module | None = None  # None: it cannot be folded
         self._state: list[tuple[int, int]] = []
+        self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the form out of copies: they make their own."""
         return {"_run": self._run, "_form": None, "_state": []}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=threading.Lock())
 
     def of(self, model: Any, device: torch.device) -> Any:
         """Return what to run on images of a device: the folded form, or the model itself."""
@@ -41,9 +46,10 @@ class FoldedForm:
         if torch.compiler.is_compiling() or _is_hooked(model):
             return model
         state = _state(model)
-        if state != self._state:
-            self._form, self._state = self._folded(model, device), state
-        return model if self._form is None else self._form
+        with self._lock:
+            if state != self._state:
+                self._form, self._state = self._folded(model, device), state
+            return model if self._form is None else self._form
 
     def _folded(self, model: nn.Module, device: torch.device) -> nn.Module | None:
         if not any(_is_at_rest(each) for each in model.modules()):

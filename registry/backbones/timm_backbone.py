@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import isqrt
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,7 @@ class TimmBackbone(nn.Module):
 
     mean: torch.Tensor
     std: torch.Tensor
+    concurrent = True
 
     def __init__(
         self,
@@ -92,9 +94,13 @@ class TimmBackbone(nn.Module):
         if stage is None:
             return self._features_with(model, images)
         outputs: list[Any] = []
-        handle = stage.register_forward_hook(
-            lambda _module, _inputs, output: outputs.append(output)
-        )
+        thread = get_ident()
+
+        def note(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            if get_ident() == thread:  # another pass may be under way
+                outputs.append(output)
+
+        handle = stage.register_forward_hook(note)
         try:
             features = self._features_with(model, images)
         finally:

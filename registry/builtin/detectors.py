@@ -25,6 +25,8 @@ __all__ = ["LinearDetector", "RandomDetector", "build_linear", "build_random"]
 class LinearDetector:
     """The fake/real head that comes with the backbone's weights."""
 
+    concurrent = True
+
     def __init__(self, embedder: Embedder) -> None:
         self.embedder = embedder
         self.encoder = embedder.encoder

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.checks.samples import example_crops, require, same
+from registry.checks.samples import example_crops, from_threads, require, same
 from registry.contracts.backbone import Backbone
 from registry.contracts.training import Training
 from registry.contracts.types import CropPolicy, Features
@@ -121,10 +121,23 @@ def _check_numbers(backbone: Backbone, what: str) -> None:
         f"an embedding of {what} must not depend on the other images of its batch",
         f"a difference of {np.abs(alone - together).max():.2g}",
     )
+    if getattr(backbone, "concurrent", False):
+        _check_concurrent(backbone, images, together, what)
     if backbone.mean_pooled:
         _check_mean_pooled(features, together, what)
     _check_head(backbone, embedded, what)
     require(hasattr(backbone.to("cpu"), "embed"), f"to() of {what} must return a backbone", "none")
+
+
+def _check_concurrent(
+    backbone: Backbone, images: torch.Tensor, together: NDArray[Any], what: str
+) -> None:
+    found, backwards = from_threads(lambda each: _embed(backbone, each), [images, images.flip(0)])
+    require(
+        same(found, together) and same(backwards[::-1], together),
+        f"{what} claims to be concurrent, so several threads may call it at once",
+        "other embeddings from two threads",
+    )
 
 
 def _check_features(features: Features, count: int, what: str) -> None:

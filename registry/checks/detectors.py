@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.checks.samples import example_crops, require, same, unchanged
+from registry.checks.samples import example_crops, from_threads, require, same, unchanged
 from registry.contracts.detector import Detector, EmbeddingDetector
 from registry.contracts.traits import traits_of
 from registry.contracts.types import Crop, Explanation, Scores
@@ -44,6 +44,8 @@ def check_detector(detector: Detector, crops: Sequence[Crop] | None = None) -> N
         "must come in the order of the crops",
     )
     _check_traits(detector)
+    if traits_of(detector).concurrent:
+        _check_concurrent(detector, crops, together)
     votes = traits_of(detector).vote_variants
     known = {name.removeprefix("variant ") for name in together if name.startswith("variant ")}
     # One name more is the detector's own: its main score may be a vote too.
@@ -64,6 +66,7 @@ def _check_traits(detector: Detector) -> None:
         "fitted": (Mapping, None),
         "vote_variants": (frozenset, str),
         "explained_by": (str, None),
+        "concurrent": (bool, None),
     }
     found = traits_of(detector)
     for name, (kind, item) in kinds.items():
@@ -77,6 +80,16 @@ def _check_traits(detector: Detector) -> None:
         json.dumps(found.fitted)
     except (TypeError, ValueError) as error:
         raise PluginError(f"fitted of a detector must be plain data for JSON; {error}") from error
+
+
+def _check_concurrent(
+    detector: Detector, crops: list[Crop], together: dict[str, NDArray[np.float64]]
+) -> None:
+    orders = [crops, crops[::-1]]
+    found, backwards = from_threads(lambda each: _columns(detector.score(each), len(each)), orders)
+    turned = {name: values[::-1] for name, values in backwards.items()}
+    for each in (found, turned):
+        _require_equal(each, together, "must be the same from several threads, as it is concurrent")
 
 
 def check_explainer(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +13,10 @@ from numpy.typing import NDArray
 from registry.contracts.types import Crop
 from registry.errors import PluginError
 
-__all__ = ["example_crops", "require", "same", "unchanged"]
+__all__ = ["example_crops", "from_threads", "require", "same", "unchanged"]
 
+T = TypeVar("T")
+R = TypeVar("R")
 # Sums of a batch are ordered by its size, so equal inputs agree to single precision, not exactly.
 _TOLERANCE = 1e-4
 
@@ -33,7 +37,7 @@ def example_crops(size: int = 224, count: int = 4, seed: int = 0) -> list[Crop]:
 
 
 def require(met: bool, contract: str, found: Any) -> None:
-    """Raise a PluginError with the contract and what was found, unless `kept`."""
+    """Raise a PluginError with the contract and what was found, unless `met`."""
     if not met:
         raise PluginError(f"{contract}; got {found}")
 
@@ -44,6 +48,18 @@ def same(first: NDArray[Any], second: NDArray[Any]) -> bool:
         return False
     scale = max(float(np.abs(second).max(initial=0)), 1e-12)
     return bool(np.abs(first - second).max(initial=0) <= _TOLERANCE * scale)
+
+
+def from_threads(call: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """Call on each item in a thread of its own, all at once."""
+    start = Barrier(len(items))
+
+    def started(item: T) -> R:
+        start.wait()
+        return call(item)
+
+    with ThreadPoolExecutor(len(items)) as pool:
+        return list(pool.map(started, items))
 
 
 def unchanged(crops: Sequence[Crop], before: Sequence[Crop], what: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from registry.cli.processes import Terminated, terminating
 from registry.console import tell
 from registry.errors import BenchError, ConfigError, UnknownNameError, guarded
+from registry.memory import share_one_arena
 from registry.objects import told_transfers
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import CommandSpec
@@ -131,6 +132,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `bench`; return 2 for an error that the user can fix, 130 or 143 for Ctrl-C or
     SIGTERM.
     """
+    share_one_arena()
     try:
         with own_output(), terminating(), told_transfers():
             return _run(list(sys.argv[1:] if argv is None else argv))

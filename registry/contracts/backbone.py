@@ -22,7 +22,8 @@ class Backbone(Protocol):
     tensors (B, 3, S, S), RGB in [0, 1]; the backbone applies its own mean and std.
     `weights_sha256` identifies the weights; `mean_pooled` says that `embed` is the mean of
     `Features.map` over its positions and nothing more (then maps of a linear head are
-    closed-form).
+    closed-form). An attribute `concurrent = True`, which may be missing, says that several threads
+    may call it at once; then a CPU computes several batches at once.
     """
 
     name: str

@@ -36,6 +36,10 @@ class DescribedDetector(Protocol):
     def explained_by(self) -> str:
         """Name the explainer that draws its maps by default."""
 
+    @property
+    def concurrent(self) -> bool:
+        """Say whether `score` and `embed` may be called from several threads at once."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorTraits:
@@ -46,6 +50,7 @@ class DetectorTraits:
     fitted: Mapping[str, Any] = field(default_factory=dict)
     vote_variants: frozenset[str] = frozenset()
     explained_by: str = "cam"
+    concurrent: bool = False
 
 
 def traits_of(detector: object) -> DetectorTraits:

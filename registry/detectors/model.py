@@ -21,6 +21,7 @@ from registry.plugins.needs import check_needs
 from registry.plugins.specs import CommandSpec, DetectorSpec, ExplainerSpec
 from registry.results.audit_summary import AuditSummary, PartAudit, find_audit
 from registry.results.predictions import Settings
+from registry.scoring.parallel import BatchStreams, streams_for
 from registry.settings.load import resolve_options
 from registry.settings.shared import DetectorSettings
 from registry.settings.tasks import ScoredDataSettings
@@ -63,6 +64,11 @@ class Model:
     def artefact_sha256(self) -> str:
         """Return the sha256 of the file; "" without one."""
         return "" if self.artefact is None else file_sha256(self.artefact)
+
+    @property
+    def streams(self) -> BatchStreams:
+        """Return how many batches to score at once."""
+        return streams_for(self.detector, self.embedder)
 
     @property
     def settings(self) -> Settings:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -21,6 +21,7 @@ from registry.faces.quality import sharpness
 from registry.faces.reader import FaceReader, reason_without_path
 from registry.results.predictions import OK, SHARPNESS
 from registry.scoring.chunks import Chunk, Unit, Values
+from registry.scoring.parallel import BatchStreams
 
 __all__ = ["Scorer", "by_file", "read_ahead", "score_columns"]
 
@@ -29,7 +30,7 @@ R = TypeVar("R")
 
 
 def read_ahead(
-    pool: ThreadPoolExecutor,
+    pool: Executor,
     call: Callable[[Sequence[T]], Sequence[R]],
     groups: Iterable[Sequence[T]],
     depth: int,
@@ -69,7 +70,11 @@ def by_file(units: Iterable[Unit]) -> Iterator[list[Unit]]:
 
 
 class Scorer:
-    """A detector with everything it needs to score frames."""
+    """A detector with everything it needs to score frames.
+
+    `streams` say how many batches are computed at once: several only for a detector that may be
+    called from several threads.
+    """
 
     def __init__(
         self,
@@ -79,6 +84,7 @@ class Scorer:
         reader: FaceReader,
         policy: CropPolicy,
         dtype: str = "float32",
+        streams: BatchStreams | None = None,
     ) -> None:
         self._detector = detector
         self._name = f"detector {name!r}"
@@ -86,6 +92,7 @@ class Scorer:
         self._reader = reader
         self._policy = policy
         self._dtype = dtype  # of embeddings
+        self._streams = streams or BatchStreams()
 
     def run(
         self, pieces: Sequence[Sequence[Unit]], batch_size: int, workers: int
@@ -93,12 +100,12 @@ class Scorer:
         """Score pieces in order while threads read ahead: yields frames done, then each chunk."""
         waiting = (group for piece in pieces for group in by_file(piece))
         depth = 2 * batch_size + workers
+        counts = [len(piece) for piece in pieces]
         with (
             ThreadPoolExecutor(max(1, workers)) as pool,
             closing(read_ahead(pool, self.crops_of, waiting, depth, workers)) as crops,
         ):
-            for piece in pieces:
-                yield from self.compute(crops, len(piece), batch_size)
+            yield from self.compute(crops, counts, batch_size)
 
     def crops_of(self, units: Sequence[Unit]) -> list[list[Crop] | str]:
         """Return `crops` of each unit, in order."""
@@ -125,29 +132,29 @@ class Scorer:
         ]
 
     def compute(
-        self, crops_of: Iterator[list[Crop] | str], count: int, batch_size: int
-    ) -> Iterator[int | Chunk]:
-        """Score the next `count` frames of `crops_of`: yields frames done, last the chunk."""
-        rows = _Rows()
-        pending: list[Crop] = []
+        self, crops_of: Iterator[list[Crop] | str], counts: Iterable[int], batch_size: int
+    ) -> Generator[int | Chunk, None, None]:
+        """Score pieces of so many frames each, whose faces are the next ones of `crops_of`.
+
+        Yields frames done, and the chunk at the end of each piece.
+        """
+        # Where several are computed at once, one more is ready for the first that has finished.
+        ahead = self._streams.count + (self._streams.count > 1)
+        batches = ([batch] for batch in _batches(crops_of, counts, batch_size))
         outputs: list[Values] = []
-        done = 0
-        for unit in range(count):
-            found = next(crops_of)
-            rows.add(unit, found)
-            done += 1
-            if isinstance(found, str):
-                continue
-            pending += found
-            while len(pending) >= batch_size:
-                outputs.append(self._score(pending[:batch_size]))
-                pending = pending[batch_size:]
-                yield done
-                done = 0
-        if pending:
-            outputs.append(self._score(pending))
-        yield done
-        yield rows.chunk(outputs)
+        with (
+            self._streams.open() as pool,
+            closing(read_ahead(pool, self._scored, batches, ahead)) as scored,
+        ):
+            for batch, output in scored:
+                outputs += output
+                yield batch.frames
+                if batch.rows is not None:
+                    yield batch.rows.chunk(outputs)
+                    outputs = []
+
+    def _scored(self, batches: Sequence[_Batch]) -> list[tuple[_Batch, list[Values]]]:
+        return [(each, [self._score(each.crops)] if each.crops else []) for each in batches]
 
     def _score(self, crops: Sequence[Crop]) -> Values:
         detector = self._detector
@@ -176,6 +183,38 @@ class Scorer:
 
 def _sharpness_of(crop: Crop) -> float:
     return sharpness(crop.image) if crop.sharpness is None else crop.sharpness
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Faces to score together, the number of frames read for them, and with the last faces of a
+    piece its rows.
+    """
+
+    crops: Sequence[Crop]
+    frames: int
+    rows: _Rows | None = None
+
+
+def _batches(
+    crops_of: Iterator[list[Crop] | str], counts: Iterable[int], batch_size: int
+) -> Iterator[_Batch]:
+    """Divide the faces of each piece of so many frames into batches."""
+    for count in counts:
+        rows = _Rows()
+        pending: list[Crop] = []
+        frames = 0
+        for unit in range(count):
+            found = next(crops_of)
+            rows.add(unit, found)
+            frames += 1
+            if isinstance(found, str):
+                continue
+            pending += found
+            while len(pending) >= batch_size:
+                yield _Batch(pending[:batch_size], frames)
+                pending, frames = pending[batch_size:], 0
+        yield _Batch(pending, frames, rows)
 
 
 class _Rows:

@@ -207,7 +207,9 @@ def _computed(
     """Yield missing chunks as they are finished, each with its index."""
     model, config = job.model, job.config
     name, source = model.spec.name, model.spec.source
-    scorer = Scorer(model.detector, name, source, job.reader, model.crop, config.embeddings)
+    scorer = Scorer(
+        model.detector, name, source, job.reader, model.crop, config.embeddings, model.streams
+    )
     pieces = [job.pieces[index] for index in missing]
     remaining = iter(missing)
     with closing(scorer.run(pieces, config.batch, config.workers)) as steps:

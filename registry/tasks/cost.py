@@ -151,7 +151,7 @@ class _Meter:
         return self._scorer.crops_of(units)
 
     def _score(self, found: Sequence[list[Crop] | str]) -> Chunk:
-        *_, chunk = self._scorer.compute(iter(found), len(found), self._config.batch)
+        *_, chunk = self._scorer.compute(iter(found), [len(found)], self._config.batch)
         assert isinstance(chunk, Chunk)  # noqa: S101 - the last step is the chunk
         return chunk
 

@@ -232,7 +232,12 @@ class Predictor:
         seconds = {(unit.frame.path, unit.frame.index): unit.frame.seconds for unit in units}
         pieces = _whole_files(units, config.batch)
         scorer = Scorer(
-            model.detector, model.spec.name, model.spec.source, self._reader, model.crop
+            model.detector,
+            model.spec.name,
+            model.spec.source,
+            self._reader,
+            model.crop,
+            streams=model.streams,
         )
         with (
             closing(scorer.run(pieces, config.batch, config.workers)) as steps,

@@ -64,7 +64,7 @@ class SpeedTrial:
             return measure_job(job, timed_score(job))
 
     def forward(self) -> NDArray[np.float32]:
-        """Embed the faces, (n, d), that are in memory already: what nothing can be faster than."""
+        """Embed the faces, (n, d), that are in memory already, one batch after another."""
         return self.embedder(self._images)
 
     def plain_loop(self) -> dict[str, float]:

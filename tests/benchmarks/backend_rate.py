@@ -18,8 +18,9 @@ import numpy as np
 
 from registry import Embedder
 from registry.backbones.backend_choice import choose_backend
-from registry.backbones.device import resolve_device, reuse_freed_memory
+from registry.backbones.device import resolve_device
 from registry.errors import ConfigError
+from registry.memory import reuse_freed_memory
 from registry.plugins.discovery import load_plugins
 from registry.settings.shared import BatchSettings
 from tests.shared.scripts import run_script

@@ -14,7 +14,7 @@ import argparse
 import sys
 
 from lesb_plugin.benchmark.rounds import CLOCKS, in_turn
-from registry import SpeedTrial
+from registry.memory import share_one_arena
 from tests.shared.scripts import run_script
 
 
@@ -27,8 +27,12 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--backend", default="torch")
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     args = parser.parse_args()
+    share_one_arena()  # as `bench` does, before anything starts a thread
+    from registry import SpeedTrial
+
     trial = SpeedTrial(
         args.frames,
         detector="linear",
@@ -38,6 +42,7 @@ def main() -> None:
         split=args.split,
         batch_size=args.batch_size,
         threads=args.threads,
+        backend=args.backend,
     )
     ways = {"eval": trial.evaluate, "bare forward": trial.forward}
     found = in_turn(ways, args.rounds, CLOCKS[args.clock])

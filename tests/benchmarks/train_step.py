@@ -15,7 +15,7 @@ import time
 import numpy as np
 import torch
 
-from registry.backbones.device import reuse_freed_memory
+from registry.memory import reuse_freed_memory
 from registry.plugins.discovery import load_plugins
 from tests.shared.scripts import printed_json, run_script
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import numpy as np
 import pytest
 import timm
@@ -8,7 +11,7 @@ import torch
 from registry.backbones.timm_backbone import TimmBackbone, WeightsOrigin
 from registry.contracts.backbone import FineBackbone
 from registry.contracts.embedder import Embedder
-from registry.contracts.types import CropPolicy
+from registry.contracts.types import CropPolicy, Features
 from registry.errors import ConfigError
 
 
@@ -97,3 +100,29 @@ def test_an_embedder_gives_the_last_map_of_a_backbone_that_has_no_finer_one() ->
 def test_an_embedder_has_no_map_of_no_crops() -> None:
     with pytest.raises(ConfigError, match="at least one crop"):
         Embedder(backbone("test_resnet")).with_map(np.zeros((0, 64, 64, 3), np.uint8))
+
+
+@pytest.mark.slow
+@torch.inference_mode()
+def test_two_passes_at_once_each_see_their_own_fine_map() -> None:
+    net = backbone("test_efficientnet")
+    alone = [net.fine_features(image[None]) for image in images()]
+    both_inside = Barrier(2, timeout=30)
+
+    def wait(*_: object) -> None:
+        both_inside.wait()
+
+    net.model.conv_stem.register_forward_hook(wait)
+
+    def one(image: torch.Tensor) -> Features:
+        with torch.inference_mode():
+            return net.fine_features(image[None])
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(one, images()))
+    for each, expected in zip(found, alone, strict=True):
+        assert each.fine is not None
+        assert expected.fine is not None
+        torch.testing.assert_close(each.fine, expected.fine, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(each.map, expected.map, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(found[0].fine, found[1].fine, rtol=1e-4, atol=1e-4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -127,8 +128,21 @@ def darken(self: Plain, images: torch.Tensor) -> Features:
     return features
 
 
+def noted(self: Plain, images: torch.Tensor) -> Features:
+    """Note the features, for `of_the_last` a moment later."""
+    features = Plain.features(self, images)
+    vars(self)["last"] = features
+    time.sleep(0.01)
+    return features
+
+
+def of_the_last(self: Plain, _features: Features) -> torch.Tensor:
+    return Plain.embed(self, vars(self)["last"])
+
+
 def test_a_good_backbone_passes_and_is_returned() -> None:
     assert isinstance(checks.check_backbone(backbone_spec(input_size=32)), Plain)
+    checks.check_backbone(backbone_spec(broken(concurrent=True)))
     headless = broken(head=lambda self, e: None, head_direction=lambda self: None)
     checks.check_backbone(backbone_spec(headless))
 
@@ -151,6 +165,7 @@ def test_a_good_backbone_passes_and_is_returned() -> None:
         ({"head": lambda self, e: e}, r"head of backbone 'plain' must be \(B,\)"),
         ({"slope": np.ones(3), "head": lambda self, e: e[:, 0] ** 2}, "must be linear"),
         ({"head": lambda self, e: None}, "has no head, so head_direction must be None"),
+        ({"concurrent": True, "features": noted, "embed": of_the_last}, "claims to be concurrent"),
         ({"to": lambda self, device: None}, r"to\(\) of backbone 'plain' must return a backbone"),
     ],
 )
@@ -183,6 +198,7 @@ def test_a_wrapper_must_leave_the_inner_backbone_as_it_is(tmp_path: Path) -> Non
         ({"fitted": {"a": {1, 2}}}, "fitted of a detector must be plain data for JSON"),
         ({"vote_variants": ("a",)}, "vote_variants of a detector must be a frozenset of str"),
         ({"explained_by": None}, "explained_by of a detector must be a str; got None"),
+        ({"concurrent": 1}, "concurrent of a detector must be a bool; got 1"),
     ],
 )
 def test_what_the_host_reads_off_a_detector_has_its_kind(
@@ -195,6 +211,19 @@ def test_what_the_host_reads_off_a_detector_has_its_kind(
     checks.check_detector(Own())
     with pytest.raises(PluginError, match=message):
         checks.check_detector(type("Told", (Own,), traits)())
+
+
+def test_a_concurrent_detector_gives_the_same_from_two_threads() -> None:
+    class Hasty:
+        concurrent = True
+
+        def score(self, crops: Sequence[Crop]) -> Scores:
+            self.crops = crops
+            time.sleep(0.01)
+            return Scores(fake=np.array([crop.image.mean() / 255 for crop in self.crops]))
+
+    with pytest.raises(PluginError, match="'fake' must be the same from several threads"):
+        checks.check_detector(Hasty())
 
 
 def test_every_trait_is_declared_with_what_stands_for_a_missing_one() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ from registry.contracts.types import Crop, CropPolicy, Frame, Scores, Video
 from registry.errors import PluginError
 from registry.faces.clock import StageClock
 from registry.scoring.chunks import Chunk, Unit
+from registry.scoring.parallel import BatchStreams
 from registry.scoring.scorer import Scorer, by_file, read_ahead, score_columns
 
 
@@ -46,13 +48,19 @@ class BrightnessEmbedding(Brightness):
         return Scores(fake=embeddings[:, 0].astype(np.float64))
 
 
-def _compute(detector: Any, frames: list[list[Crop] | str], batch: int) -> tuple[Chunk, int]:
-    reader: Any = SimpleNamespace(clock=StageClock())  # crops are given, nothing is read
-    scorer = Scorer(detector, "toy", "package", reader, CropPolicy())
-    steps = list(scorer.compute(iter(frames), len(frames), batch))
+def _compute(
+    detector: Any, frames: list[list[Crop] | str], batch: int, streams: int = 1
+) -> tuple[Chunk, int]:
+    scorer = _scorer(detector, streams)
+    steps = list(scorer.compute(iter(frames), [len(frames)], batch))
     chunk = steps[-1]
     assert isinstance(chunk, Chunk)
     return chunk, sum(step for step in steps if isinstance(step, int))
+
+
+def _scorer(detector: Any, streams: int) -> Scorer:
+    reader: Any = SimpleNamespace(clock=StageClock())  # crops are given, nothing is read
+    return Scorer(detector, "toy", "package", reader, CropPolicy(), streams=BatchStreams(streams))
 
 
 FRAMES: list[list[Crop] | str] = [[_crop(51)], "no face", [_crop(102), _crop(153)], [_crop(0)]]
@@ -68,6 +76,37 @@ def test_rows_keep_their_order_whatever_the_batch_size(batch: int) -> None:
     np.testing.assert_allclose(chunk.values["p_mouth"], [0.1, 0.2, 0.3, 0.0])
     assert done == len(FRAMES)
     assert max(detector.batches) <= batch
+
+
+class InPairs(Brightness):
+    """Waits in every call for another one: with one thread it would wait in vain."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pair = Barrier(2, timeout=10)
+
+    def score(self, crops: Sequence[Crop]) -> Scores:
+        self._pair.wait()
+        return super().score(crops)
+
+
+def test_two_batches_are_scored_at_once_and_their_rows_keep_their_order() -> None:
+    """Also over the end of a piece: its last batch and the first of the next one."""
+    frames: list[list[Crop] | str] = [[_crop(grey)] for grey in range(0, 120, 10)]
+    steps = [*_scorer(InPairs(), 2).compute(iter(frames), [3, 9], 1)]
+    chunks = [step for step in steps if isinstance(step, Chunk)]
+    assert [len(chunk.unit) for chunk in chunks] == [3, 9]
+    found = np.concatenate([chunk.values["fake"] for chunk in chunks])
+    np.testing.assert_allclose(found, np.arange(0, 120, 10) / 255)
+    assert [step for step in steps if isinstance(step, int)] == [1, 1, 1, 0] + 9 * [1] + [0]
+
+
+@pytest.mark.parametrize("streams", [1, 2])
+def test_whatever_is_scored_at_once_the_chunk_is_the_same(streams: int) -> None:
+    chunk, done = _compute(Brightness(), FRAMES, 2, streams)
+    assert list(chunk.unit) == [0, 1, 2, 2, 3]
+    np.testing.assert_allclose(chunk.values["fake"], [0.2, 0.4, 0.6, 0.0])
+    assert done == len(FRAMES)
 
 
 def test_an_embedding_detector_leaves_embeddings() -> None:
@@ -118,8 +157,9 @@ def test_a_detector_that_raises_is_a_plugin_error_with_its_package() -> None:
         def score(self, crops: Sequence[Crop]) -> Scores:
             raise ZeroDivisionError("oh")
 
-    with pytest.raises(PluginError, match="'toy' of package 'package' failed: ZeroDivisionError"):
-        _compute(Broken(), FRAMES, 2)
+    for streams in (1, 2):
+        with pytest.raises(PluginError, match="'toy' of package 'package' failed: ZeroDivision"):
+            _compute(Broken(), FRAMES, 2, streams)
 
 
 def test_reading_ahead_is_bounded_and_in_order() -> None:
