@@ -123,6 +123,7 @@ if TYPE_CHECKING:
     from registry.html.markup import Markup, breakable, joined, table_head, tag
     from registry.html.page import html_page, picture_uri
     from registry.leftovers import scratch_folder
+    from registry.owner import owned_folder
     from registry.plugins.needs import is_no_file
     from registry.ranks import (
         Rank,
@@ -211,13 +212,13 @@ __all__ = [
     "gather_at_first", "given_flags", "hookimpl", "html_page", "interval", "is_no_file",
     "joined", "judge", "keep_audit", "lazy", "line_notes", "load_yaml", "map_shared",
     "mark_begun", "meeting", "missing_encoders", "numbered_steps", "of_first", "opened_folder",
-    "option", "options_field", "package_versions", "picture_uri", "plain_sentence", "predict",
-    "prepare_audit", "prepare_faces", "prepare_training", "print_plan", "print_table", "progress",
-    "progress_bar", "read_json", "read_sealed", "reading", "real_crops", "real_faces_of",
-    "reference_data", "refuse_other_run", "refuse_special", "replacing", "resolve", "say",
-    "say_above_bar", "say_block", "scratch_folder", "sealed_names", "shared_bar", "shared_progress",
-    "sharpness", "shown_aspect", "similarity", "spec_of", "table_head", "tag", "tell",
-    "this_rank", "traits_of", "unscored", "verdict_cells", "video_frame", "wait_for_all",
+    "option", "options_field", "owned_folder", "package_versions", "picture_uri", "plain_sentence",
+    "predict", "prepare_audit", "prepare_faces", "prepare_training", "print_plan", "print_table",
+    "progress", "progress_bar", "read_json", "read_sealed", "reading", "real_crops",
+    "real_faces_of", "reference_data", "refuse_other_run", "refuse_special", "replacing", "resolve",
+    "say", "say_above_bar", "say_block", "scratch_folder", "sealed_names", "shared_bar",
+    "shared_progress", "sharpness", "shown_aspect", "similarity", "spec_of", "table_head", "tag",
+    "tell", "this_rank", "traits_of", "unscored", "verdict_cells", "video_frame", "wait_for_all",
     "was_begun", "writable_folder", "write_text",
 ]  # fmt: skip
 
@@ -262,6 +263,7 @@ _PLACES = {
         "writable_folder write_text"
     ),
     "registry.fingerprints": "fingerprint",
+    "registry.owner": "owned_folder",
     "registry.html.markup": "Markup breakable joined table_head tag",
     "registry.html.page": "html_page picture_uri",
     "registry.results.audit_summary": "AuditFigure AuditSummary PartAudit keep_audit",

@@ -28,6 +28,7 @@ __all__ = [
     "Inside",
     "absolute_name",
     "archive_index",
+    "archive_url",
     "entry_of",
     "index_text",
     "inside",
@@ -90,6 +91,12 @@ def inside(path: Path) -> Inside | None:
 def absolute_name(path: Path) -> str:
     """Return the path from the root, or the URL: the same wherever a run is started."""
     return url_of(path) or str(path.absolute())
+
+
+def archive_url(path: Path) -> str:
+    """Return the URL of the archive that a path leads into; "" for a local path or no archive."""
+    member = inside(path) if url_of(path) else None
+    return "" if member is None else member.archive
 
 
 def entry_of(member: Inside) -> Entry | None:

@@ -13,7 +13,7 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,8 @@ from registry.leftovers import scratch_folder
 
 __all__ = [
     "Transfers",
+    "end_fetches_by",
+    "fetch_copy",
     "object_names",
     "opened_copy",
     "read_object",
@@ -74,6 +76,19 @@ def opened_copy(url: str) -> Iterator[BinaryIO]:
         yield file
 
 
+def fetch_copy(url: str, wanted: Callable[[], bool]) -> None:
+    """Fetch the copy that `opened_copy` will open, where it is still `wanted` at its turn.
+
+    Errors as above; an object that cannot be read is not asked for again when it is opened.
+    """
+    _copies.fetch(url, wanted)
+
+
+def end_fetches_by(stop: threading.Event) -> None:
+    """End reads of the calling thread with a DataError, at the next block, once `stop` is set."""
+    _thread.stop = stop
+
+
 def object_names(pattern: str) -> list[str]:
     """List URLs of the objects that match a pattern with `*`, in order; errors as above."""
     last: Exception | None = None
@@ -111,6 +126,19 @@ def told_transfers() -> Iterator[None]:
 # --- reading ----------------------------------------------------------------------------------
 
 
+class _Thread(threading.local):
+    """What a thread knows for itself: the event that ends its reads."""
+
+    stop: threading.Event | None = None
+
+
+class _EndedError(DataError):
+    """Nobody waits for this object any more."""
+
+
+_thread = _Thread()
+
+
 class _TransferCount:
     """Adds up transfers of several threads; unreadable objects by URL."""
 
@@ -140,14 +168,14 @@ def _blocks(url: str) -> Iterator[bytes]:
         try:
             with _opened(url) as source:
                 source.seek(done)
-                while block := source.read(_BLOCK):
+                while block := _read(source):
                     done, failed = done + len(block), 0
                     _counted.add(read=len(block))
                     yield block
                 _check_whole(source, done)
             _counted.add(objects=1)
             return
-        except (FileNotFoundError, ConfigError):
+        except (FileNotFoundError, ConfigError, _EndedError):
             raise
         except PermissionError as error:
             last = error
@@ -159,6 +187,16 @@ def _blocks(url: str) -> Iterator[bytes]:
     raise _counted.faults[url]
 
 
+def _read(source: Any) -> bytes:
+    _check_wanted()
+    return bytes(source.read(_BLOCK))
+
+
+def _check_wanted() -> None:
+    if _thread.stop is not None and _thread.stop.is_set():
+        raise _EndedError("ended before it was read")
+
+
 def _check_whole(source: Any, done: int) -> None:
     size = getattr(source, "size", None)
     if isinstance(size, int) and done < size:
@@ -166,8 +204,13 @@ def _check_whole(source: Any, done: int) -> None:
 
 
 def _pause(failed: int) -> None:
-    if failed:
-        time.sleep(_PAUSE * 2 ** (failed - 1))
+    """Wait after a failure, or until nobody waits for the object any more."""
+    seconds = _PAUSE * 2 ** (failed - 1) if failed else 0
+    if seconds and _thread.stop is not None:
+        _thread.stop.wait(seconds)
+    elif seconds:
+        time.sleep(seconds)
+    _check_wanted()
 
 
 def _unreadable(url: str, error: Exception | None) -> DataError:
@@ -219,12 +262,20 @@ class _Copies:
 
     @contextmanager
     def opened(self, url: str) -> Iterator[BinaryIO]:
-        with self._lock:
-            one_at_a_time = self._fetching.setdefault(url, threading.Lock())
-        with one_at_a_time:
+        with self._turn(url):
             file = self._fetched(url)
         with file:
             yield file
+
+    def fetch(self, url: str, wanted: Callable[[], bool]) -> None:
+        with self._turn(url):
+            if wanted():
+                self._fetched(url).close()
+
+    def _turn(self, url: str) -> threading.Lock:
+        """Return the lock of an object: whoever has it fetches, and the others find a copy."""
+        with self._lock:
+            return self._fetching.setdefault(url, threading.Lock())
 
     def _fetched(self, url: str) -> BinaryIO:
         """Return an open file: it can be read to its end even if it is deleted meanwhile."""

@@ -22,11 +22,12 @@ from pathlib import Path
 
 from registry.console import tell
 from registry.errors import ConfigError, DataError
-from registry.files import write_text
+from registry.files import opened_folder, write_text
 from registry.fingerprints import fingerprint
 from registry.leftovers import life_of, unfinished_name
+from registry.ranks import this_rank
 
-__all__ = ["LOCK", "owned"]
+__all__ = ["LOCK", "owned", "owned_folder"]
 
 LOCK = "bench.lock"
 
@@ -98,6 +99,20 @@ def owned(folder: Path) -> Iterator[None]:
         over.set()
         if _read(path) == owner:
             path.unlink(missing_ok=True)
+
+
+@contextmanager
+def owned_folder(path: Path) -> Iterator[Path]:
+    """Open a folder for a block, as `opened_folder` does, and own it: the folder of one run.
+
+    A ConfigError names the run that is at work there. Of the processes that torchrun starts, the
+    first owns the folder for all; the others open nothing.
+    """
+    if not this_rank().first:
+        yield path
+        return
+    with opened_folder(path) as folder, owned(folder):
+        yield folder
 
 
 def _acquire(path: Path, owner: _Owner) -> None:

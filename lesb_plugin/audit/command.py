@@ -6,7 +6,7 @@ import argparse
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lesb_plugin.audit.options import AuditConfig
 from registry import (
@@ -15,7 +15,7 @@ from registry import (
     add_json_flag,
     check_ready,
     given_flags,
-    opened_folder,
+    owned_folder,
     read_json,
     refuse_other_run,
     resolve,
@@ -25,6 +25,9 @@ from registry import (
     this_rank,
     write_text,
 )
+
+if TYPE_CHECKING:
+    from lesb_plugin.audit.run import Audit
 
 __all__ = ["configure_audit", "run_audit_command"]
 
@@ -70,16 +73,10 @@ def run_audit_command(args: argparse.Namespace) -> int:
     """Audit, print the table, write audit.json and audit.html."""
     config = resolve(AuditConfig, args.config, args.set, given_flags(args, AuditConfig))
     out = Path(config.out or _default_folder(config))
-    if not config.overwrite:
-        refuse_other_run(out, _audit_there(out), asdict(config))
+    _refuse_other(out, config)
     check_ready(config)
-    from lesb_plugin.audit.page import audit_page
-    from lesb_plugin.audit.run import run_audit
-    from lesb_plugin.audit.summary import (  # loads torch: after what fails without it
-        check_can_keep,
-        keep,
-    )
-    from lesb_plugin.audit.table import print_audit
+    from lesb_plugin.audit.run import run_audit  # loads torch: after what fails without it
+    from lesb_plugin.audit.summary import check_can_keep
 
     if config.keep:
         check_can_keep(config)
@@ -90,11 +87,20 @@ def run_audit_command(args: argparse.Namespace) -> int:
         tell(
             f"auditing detector {config.detector}; --detector names another (bench list detectors)"
         )
-    with opened_folder(out):  # an error here comes before the long work
-        audit = run_audit(config)
-    line = tell if args.as_json else say
+    with owned_folder(out):  # an error here comes before the long work
+        _refuse_other(out, config)  # again: another may have run here in the meantime
+        return _report(run_audit(config), out, as_json=args.as_json)
+
+
+def _report(audit: Audit, out: Path, *, as_json: bool) -> int:
+    """Print and write a finished audit; return the exit code."""
+    from lesb_plugin.audit.page import audit_page
+    from lesb_plugin.audit.summary import keep
+    from lesb_plugin.audit.table import print_audit
+
+    line = tell if as_json else say
     report = json.dumps(audit.to_json(), indent=1)
-    if args.as_json:
+    if as_json:
         say_block(report)
     else:
         print_audit(audit)
@@ -105,7 +111,7 @@ def run_audit_command(args: argparse.Namespace) -> int:
     write_text(out / PAGE, audit_page(audit))
     line(f"figures: {out / REPORT}")
     line(f"report:  {(out / PAGE).resolve().as_uri()}")
-    if config.keep:
+    if audit.config.keep:
         line(f"kept:    {keep(audit)}")
     return INTERRUPTED if audit.stopped else 0
 
@@ -113,6 +119,11 @@ def run_audit_command(args: argparse.Namespace) -> int:
 def _default_folder(config: AuditConfig) -> str:
     names = ["audit", config.detector, config.explainer or "", config.backbone or ""]
     return "runs/" + "_".join(name.replace("/", "_") for name in names if name)
+
+
+def _refuse_other(out: Path, config: AuditConfig) -> None:
+    if not config.overwrite:
+        refuse_other_run(out, _audit_there(out), asdict(config))
 
 
 def _audit_there(folder: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from registry import (
     configure_for_files,
     find_media,
     given_flags,
-    opened_folder,
+    owned_folder,
     resolve,
     say_above_bar,
     tell,
@@ -75,7 +75,7 @@ def run_explain(args: argparse.Namespace) -> int:
     from lesb_plugin.explain.explained import Explaining  # loads torch: after what fails without it
     from lesb_plugin.explain.record import line_of
 
-    with opened_folder(Path(config.out)) as out:
+    with owned_folder(Path(config.out)) as out:
         started = time.perf_counter()
         explaining = Explaining(config, reals)
         ready = time.perf_counter() - started

@@ -63,10 +63,10 @@ class Pieces(Generic[T]):
         `compute` yields those of the places it is given, each when it is asked for.
         """
         known, number = self._known()
-        places = _Places(known, count, compute)
+        rows = _FaceRows(known, count, compute)
         finished: dict[int, Arrays] = {}
         for place in range(count):
-            row = places.take(place)
+            row = rows.take(place)
             if isinstance(row, Mapping):
                 yield self._unpacked(row)
                 continue
@@ -107,7 +107,7 @@ class Pieces(Generic[T]):
         cache_sealed(self.folder / f"{number:06d}.npz", every)
 
 
-class _Places(Generic[T]):
+class _FaceRows(Generic[T]):
     """What is stored and what has to be computed, place by place; each file is read once."""
 
     def __init__(
@@ -117,9 +117,9 @@ class _Places(Generic[T]):
         compute: Callable[[Sequence[int]], Iterator[T | Skipped]],
     ) -> None:
         self._file = [known.get(place) for place in range(count)]
-        self._of_file = defaultdict[Path | None, list[int]](list)  # of None: stored nowhere
+        self._places = defaultdict[Path | None, list[int]](list)  # of None: stored nowhere
         for place, path in enumerate(self._file):
-            self._of_file[path].append(place)
+            self._places[path].append(place)
         self._compute = compute
         self._stored: dict[int, Arrays] = {}
         self._computed: dict[Path | None, Iterator[T | Skipped]] = {}
@@ -134,7 +134,7 @@ class _Places(Generic[T]):
     def _open(self, path: Path | None) -> None:
         """Read a file; what it has lost since its names were looked at is computed together."""
         found = {} if path is None else _by_place(path)
-        mine = self._of_file[path]
+        mine = self._places[path]
         self._stored |= {place: found[place] for place in mine if place in found}
         self._computed[path] = self._compute([place for place in mine if place not in found])
 

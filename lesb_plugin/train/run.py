@@ -25,7 +25,7 @@ from registry import (
     as_yaml,
     mark_begun,
     of_first,
-    opened_folder,
+    owned_folder,
     package_versions,
     prepare_training,
     scratch_folder,
@@ -69,7 +69,8 @@ def train(config: TrainConfig) -> TrainResult:
     _refuse_taken(out, config)
     if not this_rank().first:
         return _train(replace(config, quiet=True, tensorboard=False), out)
-    with opened_folder(out):
+    with owned_folder(out):
+        _refuse_taken(out, config)  # again: another may have trained here in the meantime
         return _train(config, out)
 
 

@@ -98,7 +98,7 @@ class FaceTracker:
         if scale > _NO_GAIN:
             return None
         height, width = (max(1, round(side * scale)) for side in image.shape[:2])
-        copy = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        copy = cv2.resize(_halved(image, scale), (width, height), interpolation=cv2.INTER_AREA)
         there = [face.box for face in self._detect(np.asarray(copy, np.uint8))]
         across, down = image.shape[1] / width, image.shape[0] / height
         return [(x0 * across, y0 * down, x1 * across, y1 * down) for x0, y0, x1, y1 in there]
@@ -118,6 +118,18 @@ class FaceTracker:
         if face is None or iou(face.box, box) < _SURE or _is_cut(face.box, window, image.shape):
             return None
         return face
+
+
+def _halved(image: Image, scale: float) -> Image:
+    """Halve an image while it is twice as large as needed: OpenCV does this much faster."""
+    import cv2
+
+    while scale <= 1 / 2:
+        height, width = image.shape[:2]
+        half = image[: height // 2 * 2, : width // 2 * 2]
+        image = np.asarray(cv2.resize(half, None, fx=1 / 2, fy=1 / 2, interpolation=cv2.INTER_AREA))
+        scale *= 2
+    return image
 
 
 def _large(faces: Sequence[Face]) -> list[Face]:

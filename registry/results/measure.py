@@ -17,7 +17,7 @@ from registry.errors import ConfigError, UndefinedMetricError, UnknownNameError,
 from registry.results.aggregation import Units, aggregate
 from registry.results.bootstrap import Interval, interval, no_interval_because, resample
 from registry.results.method_groups import MethodGroup
-from registry.results.metric import Metric
+from registry.results.metric import CROSS_AUC, Metric
 from registry.results.predictions import OK, Settings
 
 __all__ = ["Count", "Measurement", "Pooled", "count", "metrics_of", "pooled", "summarise"]
@@ -83,17 +83,16 @@ class _Block:
 
 
 def metrics_of(settings: Settings, metrics: Mapping[str, Metric]) -> list[Metric]:
-    """Return the metrics that `settings` names, in its order; an UnknownNameError for unknown
-    ones.
+    """Return the metrics of single data sets that `settings` names, in its order.
 
-    A ConfigError where it names none.
+    An UnknownNameError for unknown ones, a ConfigError where it names none.
     """
     if not settings.metrics:
         raise ConfigError("no metrics to compute; the settings name none")
     for name in settings.metrics:
         if name not in metrics:
             raise UnknownNameError("metric", name, metrics)
-    return [metrics[name] for name in settings.metrics]
+    return [metrics[name] for name in settings.metrics if name != CROSS_AUC]
 
 
 def summarise(

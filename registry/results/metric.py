@@ -8,7 +8,10 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Compute", "Metric", "Weighted"]
+__all__ = ["CROSS_AUC", "Compute", "Metric", "Weighted"]
+
+CROSS_AUC = "cross_auc"
+"""The metric of pairs of data sets: AUC with the reals of one and the fakes of the other."""
 
 Compute: TypeAlias = Callable[[NDArray[np.int64], NDArray[np.float64]], float]
 Weighted: TypeAlias = Callable[

@@ -8,16 +8,17 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from registry.contracts.types import FRAME
+from registry.contracts.types import ALL_METHODS
 from registry.errors import BenchError, DataError
 from registry.files import file_sha256, read_json, write_text
 from registry.html.markup import joined, table_head, tag
 from registry.results.aggregation import aggregate
+from registry.results.explanatory_notes import why_no_pairs, why_other
 from registry.results.frames_of_data import data_frame
 from registry.results.measure import Count, Measurement, Pooled, count, pooled
-from registry.results.metric import Metric
+from registry.results.metric import CROSS_AUC, Metric
 from registry.results.predictions import PREDICTIONS, Settings, read_predictions
-from registry.results.profiles import DEEPFAKEBENCH_PROFILE, differences, measure
+from registry.results.profiles import DEEPFAKEBENCH_PROFILE, measure
 from registry.results.provenance import Provenance
 from registry.results.run_contents import lacking
 from registry.results.sources import Across, DataSource, across, by_source
@@ -67,8 +68,10 @@ class Result:
         Under profile deepfakebench the notes also say why its numbers are not those of `strict`.
         """
         other = settings.profile == DEEPFAKEBENCH_PROFILE
-        why = _why_other(table, settings, metrics, provenance) if other else ()
+        why = why_other(table, settings, metrics, provenance.config) if other else ()
         videos = None if other else aggregate(table, settings)["video"]
+        pairs = () if videos is None else across(videos, settings, metrics)
+        why += why_no_pairs(pairs, settings)
         return cls(
             settings=settings,
             measurements=measure(table, settings, metrics),
@@ -77,7 +80,7 @@ class Result:
             notes=tuple(dict.fromkeys((*notes, *why))),
             groups=pooled(table, settings.groups),
             sources=() if videos is None else by_source(table, videos, settings, metrics),
-            across=() if videos is None else across(videos, settings, metrics),
+            across=pairs,
         )
 
     @property
@@ -100,9 +103,34 @@ class Result:
             if all(getattr(each, name) == value for name, value in wanted.items())
         )
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Return measurements by their fields, then the pairs of data sets, metric "cross_auc".
+
+        `reals_of` names the data set of the reals: another than `dataset` in those of pairs.
+        """
+        own = [{**asdict(each), "reals_of": each.dataset} for each in self.measurements]
+        return [*own, *(self._row(each) for each in self.across if each.reals_of != each.fakes_of)]
+
+    def _row(self, pair: Across) -> dict[str, Any]:
+        whole = {each.dataset: each for each in self.counts if each.method == ALL_METHODS}
+        return {
+            "dataset": pair.fakes_of,
+            "method": ALL_METHODS,
+            "variant": self.settings.detector,
+            "level": "video",
+            "metric": CROSS_AUC,
+            "value": pair.auc.value,
+            "low": pair.auc.low,
+            "high": pair.auc.high,
+            "reason": "",
+            "reals": whole[pair.reals_of].reals,
+            "fakes": whole[pair.fakes_of].fakes,
+            "reals_of": pair.reals_of,
+        }
+
     def to_frame(self) -> pd.DataFrame:
-        """Return a DataFrame row per measurement, with its fields; a ConfigError without pandas."""
-        return data_frame([asdict(each) for each in self.measurements])
+        """Return a DataFrame of `rows`; a ConfigError without pandas."""
+        return data_frame(self.rows())
 
     def __repr__(self) -> str:
         """Show detector and AUC per video on each data set, without the other numbers."""
@@ -217,45 +245,6 @@ def changed_since(folder: Path, stored: Result) -> tuple[str, ...]:
     line = (
         f"{PREDICTIONS} was changed after the evaluation, which wrote a file with sha256"
         f" {then[:12]}; these numbers come from one with sha256 {now[:12]}."
-    )
-    return (line,)
-
-
-def _why_other(
-    table: pa.Table, settings: Settings, metrics: Mapping[str, Metric], provenance: Provenance
-) -> tuple[str, ...]:
-    """Say why numbers of profile deepfakebench differ from both `strict` and that benchmark's."""
-    of_metrics = differences(table, settings, metrics)
-    return (*of_metrics, *_of_scores(provenance.config), *_of_groups(settings))
-
-
-def _of_scores(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Say how a run's frames differ from DeepfakeBench's, which its metrics cannot change."""
-    other = []
-    if config.get("crop_from") == FRAME:
-        other.append("frames were resized linearly, while DeepfakeBench uses INTER_CUBIC")
-    if config.get("frame_policy", DEEPFAKEBENCH_PROFILE) != DEEPFAKEBENCH_PROFILE:
-        other.append(
-            f"frames were chosen by {config['frame_policy']}, while DeepfakeBench takes the first"
-        )
-    if not other:
-        return ()
-    line = (
-        "These are DeepfakeBench's metrics, but DeepfakeBench would get other scores:"
-        f" {'; '.join(other)}. Run `bench eval --profile both --frame-policy"
-        " deepfakebench` with another --out to get both."
-    )
-    return (line,)
-
-
-def _of_groups(settings: Settings) -> tuple[str, ...]:
-    """Say what happens to groups under a profile without rows of methods."""
-    if not settings.groups:
-        return ()
-    names = ", ".join(each.name for each in settings.groups)
-    line = (
-        f"Profile {settings.profile} does not measure single methods or groups of methods"
-        f" ({names}); `bench report --profile strict` does."
     )
     return (line,)
 

@@ -19,7 +19,7 @@ from registry.results.aggregation import Units
 from registry.results.bootstrap import interval, no_interval_because, resample
 from registry.results.conformal import MANIPULATED_UP_TO
 from registry.results.figure import CountedFigure
-from registry.results.metric import Metric
+from registry.results.metric import CROSS_AUC, Metric
 from registry.results.predictions import CONFORMAL, Settings
 
 __all__ = ["Across", "DataSource", "across", "bound_of_none", "by_source"]
@@ -85,8 +85,9 @@ def by_source(
 
 
 def across(videos: Units, settings: Settings, metrics: Mapping[str, Metric]) -> tuple[Across, ...]:
-    """Measure every pair of data sets; nothing for a single data set, or without the metric auc."""
-    if _AUC not in settings.metrics or _AUC not in metrics:
+    """Measure every pair of data sets; nothing for a single one, or without auc or cross_auc."""
+    named = (name for name in (_AUC, CROSS_AUC) if name in settings.metrics and name in metrics)
+    if (metric := next(named, None)) is None:
         return ()
     names = _datasets(videos)
     if len(names) < 2:
@@ -102,7 +103,7 @@ def across(videos: Units, settings: Settings, metrics: Mapping[str, Metric]) -> 
                 (videos.dataset == other) & (videos.label == 1)
             )
             both = videos.take(chosen)
-            figure = _figure(metrics[_AUC], both, both.scores[settings.detector], settings)
+            figure = _figure(metrics[metric], both, both.scores[settings.detector], settings)
             found.append(Across(reals_of=one, fakes_of=other, auc=figure))
     return tuple(found)
 

@@ -22,6 +22,7 @@ from registry.faces.reader import FaceReader, reason_without_path
 from registry.results.predictions import OK, SHARPNESS
 from registry.scoring.chunks import Chunk, Unit, Values
 from registry.scoring.parallel import BatchStreams
+from registry.scoring.shard_prefetch import ShardPrefetch
 
 __all__ = ["Scorer", "by_file", "read_ahead", "score_columns"]
 
@@ -102,10 +103,23 @@ class Scorer:
         depth = 2 * batch_size + workers
         counts = [len(piece) for piece in pieces]
         with (
-            ThreadPoolExecutor(max(1, workers)) as pool,
-            closing(read_ahead(pool, self.crops_of, waiting, depth, workers)) as crops,
+            ShardPrefetch(pieces) as shards,
+            ThreadPoolExecutor(max(1, workers), initializer=shards.enlist) as pool,
+            closing(read_ahead(pool, self._reading(shards), waiting, depth, workers)) as crops,
         ):
-            yield from self.compute(crops, counts, batch_size)
+            try:
+                yield from self.compute(crops, counts, batch_size)
+            finally:  # before the pool waits for its threads
+                shards.stop()
+
+    def _reading(self, shards: ShardPrefetch) -> Callable[[Sequence[Unit]], list[list[Crop] | str]]:
+        """Return `crops_of`, which tells `shards` how far it is."""
+
+        def read(units: Sequence[Unit]) -> list[list[Crop] | str]:
+            with shards.reading(units[0].frame.path):
+                return self.crops_of(units)
+
+        return read
 
     def crops_of(self, units: Sequence[Unit]) -> list[list[Crop] | str]:
         """Return `crops` of each unit, in order."""
@@ -153,7 +167,7 @@ class Scorer:
                     yield batch.rows.chunk(outputs)
                     outputs = []
 
-    def _scored(self, batches: Sequence[_Batch]) -> list[tuple[_Batch, list[Values]]]:
+    def _scored(self, batches: Sequence[_FaceBatch]) -> list[tuple[_FaceBatch, list[Values]]]:
         return [(each, [self._score(each.crops)] if each.crops else []) for each in batches]
 
     def _score(self, crops: Sequence[Crop]) -> Values:
@@ -186,7 +200,7 @@ def _sharpness_of(crop: Crop) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
+class _FaceBatch:
     """Faces to score together, the number of frames read for them, and with the last faces of a
     piece its rows.
     """
@@ -198,7 +212,7 @@ class _Batch:
 
 def _batches(
     crops_of: Iterator[list[Crop] | str], counts: Iterable[int], batch_size: int
-) -> Iterator[_Batch]:
+) -> Iterator[_FaceBatch]:
     """Divide the faces of each piece of so many frames into batches."""
     for count in counts:
         rows = _Rows()
@@ -212,9 +226,9 @@ def _batches(
                 continue
             pending += found
             while len(pending) >= batch_size:
-                yield _Batch(pending[:batch_size], frames)
+                yield _FaceBatch(pending[:batch_size], frames)
                 pending, frames = pending[batch_size:], 0
-        yield _Batch(pending, frames, rows)
+        yield _FaceBatch(pending, frames, rows)
 
 
 class _Rows:

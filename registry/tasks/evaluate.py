@@ -22,6 +22,7 @@ from registry.plugins.chosen import Chosen, choose
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.ranks import first_goes_first, this_rank, wait_for_all
 from registry.results.method_groups import MethodGroup, read_groups
+from registry.results.metric import CROSS_AUC
 from registry.results.parts import PART, Shard
 from registry.results.predictions import PREDICTIONS, Settings, write_predictions
 from registry.results.profiles import BOTH, STRICT
@@ -97,8 +98,8 @@ def find_job(config: EvalConfig) -> Found:
     """Look up names and data; BenchErrors describe what is wrong or missing."""
     if not config.metrics:
         raise ConfigError("no metrics to compute; name one (`bench list metrics`)")
-    metrics, quiet = tuple(dict.fromkeys(config.metrics)), config.quiet or not this_rank().first
-    config = replace(config, metrics=metrics, quiet=quiet)
+    quiet = config.quiet or not this_rank().first
+    config = replace(config, metrics=_metrics(config.metrics), quiet=quiet)
     if config.profile != STRICT and config.crop_from == FRAME:
         config = replace(config, crop_from=FRAME_CUBIC)  # as that benchmark resizes
     plugins = load_plugins()
@@ -122,6 +123,11 @@ def find_job(config: EvalConfig) -> Found:
         groups=groups,
         reader=reader,
     )
+
+
+def _metrics(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return each once; cross_auc brings auc: a data set's fakes against its own reals."""
+    return tuple(dict.fromkeys((*names, *(("auc",) if CROSS_AUC in names else ()))))
 
 
 def prepare_job(config: EvalConfig, shard: Shard = _WHOLE) -> EvalJob:

@@ -15,8 +15,9 @@ from registry.data.index import data_fingerprint
 from registry.errors import ConfigError, guarded
 from registry.faces.reader import build_reader
 from registry.faces.real_faces import find_splits, real_samples
-from registry.files import opened_folder, write_text
+from registry.files import write_text
 from registry.leftovers import is_unfinished, unfinished_name
+from registry.owner import owned_folder
 from registry.plugins.chosen import Chosen, choose
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import DetectorSpec
@@ -88,8 +89,8 @@ def fit_here(spec: DetectorSpec, plugins: Plugins, config: FitConfig) -> FitRepo
         with with_pieces(spec, fit_context(config, chosen, splits, options, out)) as context:
             return guarded(what, spec.source, spec.fit, context)
     with (
-        opened_folder(out),
-        _marked(out),
+        owned_folder(out),
+        _marked(artefact_folder(config)),  # again: another may have fitted here in the meantime
         with_pieces(spec, fit_context(config, chosen, splits, options, out)) as context,
     ):
         found = guarded(what, spec.source, spec.fit, context)

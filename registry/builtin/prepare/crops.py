@@ -122,7 +122,7 @@ def prepare(
     """
     rank, recipe = this_rank(), _recipe(config, plugins)
     settings = fingerprint(recipe.settings)
-    name = config.name or out.resolve().name
+    name = config.name_in(out)
     jobs = [
         Job(video=video, target=target, source=data_fingerprint([video]))
         for video, target in zip(videos, targets(out / name, videos), strict=True)

@@ -28,10 +28,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from registry.builtin.prepare.png_files import write_mask, write_photograph
 from registry.contracts.types import Crop, Video
 from registry.errors import BenchError, ConfigError, DataError
 from registry.files import read_json, replacing, write_text
 from registry.leftovers import is_unfinished, sweep
+from registry.owner import LOCK
 from registry.settings.coerce import build
 from registry.settings.load import load_yaml
 from registry.untrusted import csv_cell
@@ -95,10 +97,9 @@ class Target:
 
     def write(self, name: str, crop: Crop, mask: NDArray[np.bool_] | None = None) -> None:
         """Write a crop as a PNG file, its landmarks, and its mask of changes (S, S)."""
-        _write_png(self.folder("frames") / f"{name}.png", crop.image[..., ::-1])
+        write_photograph(self.folder("frames") / f"{name}.png", crop.image)
         if mask is not None:
-            white = np.where(mask, 255, 0).astype(np.uint8)
-            _write_png(self.folder("masks") / f"{name}.png", white)
+            write_mask(self.folder("masks") / f"{name}.png", mask)
         if crop.landmarks is not None:
             with replacing(self.folder("landmarks") / f"{name}.npy") as file, file.open("wb") as to:
                 np.save(to, crop.landmarks)
@@ -236,19 +237,8 @@ def _json_folder(checkout: Path) -> Path:
 
 
 def _is_not_empty(folder: Path) -> bool:
-    """Say whether there is anything besides what a killed run was writing."""
-    return any(not is_unfinished(each.name) for each in folder.iterdir())
-
-
-def _write_png(path: Path, image: NDArray[np.uint8]) -> None:
-    """Write an image (H, W) or (H, W, 3), BGR, as PNG."""
-    import cv2
-
-    done, data = cv2.imencode(".png", image)
-    if not done:
-        raise DataError(f"cannot encode an image of shape {image.shape} as PNG")
-    with replacing(path) as file:
-        file.write_bytes(data.tobytes())
+    """Say whether there is anything besides a lock and what a killed run was writing."""
+    return any(not is_unfinished(each.name) and each.name != LOCK for each in folder.iterdir())
 
 
 def save_record(target: Target, record: Record) -> None:
@@ -293,11 +283,10 @@ def _refuse_other(file: Path, settings: dict[str, Any]) -> None:
     there, here = _UNSAID | there, _UNSAID | settings
     differ = [key for key in here if there.get(key) != here[key]]
     if differ:
-        # The reader's checksum says nothing to people; alone, it is that of a landmark predictor.
+        alone = "another landmark predictor"  # whose checksum says nothing to people
         other = [f"{key} {there.get(key)!r}" for key in differ if key != "reader"]
-        other = other or ["another landmark predictor"]
         raise ConfigError(
-            f"{file.parent} holds crops with other settings: {', '.join(other)}; choose"
+            f"{file.parent} holds crops with other settings: {', '.join(other) or alone}; choose"
             " another --out or --name, or make them again with --overwrite"
         )
 

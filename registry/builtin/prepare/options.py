@@ -86,6 +86,10 @@ class PrepareConfig(WorkerSettings, FaceSettings, FrameSettings, DataSettings):
             raise ConfigError("--checkout without --out needs the data set's name: --name NAME")
         return Path(self.checkout).expanduser() / "datasets" / "rgb"
 
+    def name_in(self, out: Path) -> str:
+        """Return the name of the data set whose crops lie in `out`."""
+        return self.name or out.resolve().name
+
     @property
     def reading(self) -> PrepareConfig:
         """Use dlib's detector as DeepfakeBench calls it, if its crops are made with dlib."""

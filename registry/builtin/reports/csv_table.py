@@ -1,10 +1,10 @@
-"""The reporter `csv`: every measurement as a row, for a spreadsheet or pandas."""
+"""The reporter `csv`: each measurement and pair of data sets a row, for a spreadsheet or pandas."""
 
 from __future__ import annotations
 
 import csv
 import io
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 
 from registry.files import write_text
@@ -20,12 +20,11 @@ TABLE = "measurements.csv"
 def write_csv(result: Result, folder: Path) -> Path:
     """Write measurements.csv into the run folder; an undefined value is an empty cell."""
     buffer = io.StringIO()
-    columns = [each.name for each in fields(Measurement)]
+    columns = [*(each.name for each in fields(Measurement)), "reals_of"]
     writer = csv.DictWriter(buffer, columns, lineterminator="\n")
     writer.writeheader()
-    for each in result.measurements:
-        row = asdict(each).items()
-        writer.writerow({k: csv_cell(v) if isinstance(v, str) else v for k, v in row})
+    for row in result.rows():
+        writer.writerow({k: csv_cell(v) if isinstance(v, str) else v for k, v in row.items()})
     path = folder / TABLE
     write_text(path, buffer.getvalue())
     return path

@@ -93,8 +93,13 @@ def _page(result: Result, table: pa.Table | None) -> str:
 
 def _reals(result: Result) -> Markup:
     """Return false alarms by data set, and the AUC of fakes against the reals of other sets."""
+    tables = [*_alarms(result), *_pairs(result)]
+    return section("Real faces", "reals", *tables) if tables else Markup()
+
+
+def _alarms(result: Result) -> list[Markup]:
     if not result.sources:
-        return Markup()
+        return []
     judged = any(each.manipulated.value is not None for each in result.sources)
     heads = ["reals of", "videos", "above 0.5"]
     heads += ["called MANIPULATED", "unlike any reference real face"] if judged else []
@@ -103,17 +108,22 @@ def _reals(result: Result) -> Markup:
         + ([figure_text(each.manipulated), figure_text(each.incomparable)] if judged else [])
         for each in result.sources
     ]
-    tables = [_plain_table("False alarms by source", heads, rows)]
     remarks = filter(None, (what_none_means(result), why_no_verdicts(result)))
-    tables += [tag("p", remark, class_="soft") for remark in remarks]
-    if result.across:
-        fakes = list(dict.fromkeys(each.fakes_of for each in result.across))
-        by_pair = {(each.reals_of, each.fakes_of): each.auc for each in result.across}
-        reals = list(dict.fromkeys(each.reals_of for each in result.across))
-        rows = [[one, *(figure_text(by_pair[one, other]) for other in fakes)] for one in reals]
-        title = "Cross-AUC: reals of a row against fakes of a column"
-        tables.append(_plain_table(title, ["reals of", *map(breakable, fakes)], rows))
-    return section("Real faces", "reals", *tables)
+    return [
+        _plain_table("False alarms by source", heads, rows),
+        *(tag("p", remark, class_="soft") for remark in remarks),
+    ]
+
+
+def _pairs(result: Result) -> list[Markup]:
+    if not result.across:
+        return []
+    fakes = list(dict.fromkeys(each.fakes_of for each in result.across))
+    by_pair = {(each.reals_of, each.fakes_of): each.auc for each in result.across}
+    reals = list(dict.fromkeys(each.reals_of for each in result.across))
+    rows = [[one, *(figure_text(by_pair[one, other]) for other in fakes)] for one in reals]
+    title = "Cross-AUC: reals of a row against fakes of a column"
+    return [_plain_table(title, ["reals of", *map(breakable, fakes)], rows)]
 
 
 def _plain_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:

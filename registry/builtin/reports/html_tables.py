@@ -140,7 +140,7 @@ def interval_text(each: Measurement) -> str:
 
 
 def _level_block(result: Result, found: tuple[Measurement, ...], level: str) -> Markup:
-    metrics = result.settings.metrics
+    metrics = dict.fromkeys(each.metric for each in found)
     body = []
     for (dataset, method), group in groupby(found, key=lambda each: (each.dataset, each.method)):
         cells = list(group)

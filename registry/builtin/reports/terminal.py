@@ -11,6 +11,7 @@ from registry.console import say, table_text, terminal_width
 from registry.contracts.types import ALL_METHODS
 from registry.results.figure import CountedFigure
 from registry.results.measure import Count, Measurement
+from registry.results.metric import CROSS_AUC
 from registry.results.profiles import STRICT
 from registry.results.result import Result
 from registry.results.sources import bound_of_none
@@ -77,7 +78,7 @@ def headline_metrics(result: Result) -> tuple[str, ...]:
 
     With accuracy under profile deepfakebench: these four are what that benchmark prints.
     """
-    metrics = result.settings.metrics
+    metrics = tuple(name for name in result.settings.metrics if name != CROSS_AUC)
     usual = ("auc", "ap", "eer")
     wanted = usual if result.settings.profile == STRICT else (*usual, "accuracy")
     return tuple(name for name in wanted if name in metrics) or metrics[:3]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import NoReturn
@@ -11,11 +12,15 @@ from typing import NoReturn
 import numpy as np
 import pytest
 
+import lesb_plugin.audit.command
+import lesb_plugin.audit.run
 from lesb_plugin.audit.extended import rows
 from lesb_plugin.audit.extended.study import Study
 from lesb_plugin.audit.options import AuditConfig
-from registry import resolve
+from registry import ConfigError, resolve
 from registry.cli import main
+from registry.owner import LOCK
+from tests.shared.owners import IN_USE, TAKEN_OVER, leave_lock
 from tests.shared.page_checks import faults
 
 
@@ -199,3 +204,31 @@ def test_reals_alone_are_refused(
 def test_defaults_are_the_shipped_detector() -> None:
     config = resolve(AuditConfig)
     assert (config.detector, config.backbone, config.explainer) == ("lesb", "sbi_efflite0", None)
+
+
+def test_a_folder_belongs_to_one_audit_while_its_process_lives(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+
+    def try_again(config: AuditConfig) -> NoReturn:
+        assert (out / LOCK).is_file()
+        before = capsys.readouterr().err
+        assert audit(tmp_path, out) == 2
+        assert IN_USE.search(capsys.readouterr().err)
+        sys.stderr.write(before)
+        raise ConfigError("the first one ends here")
+
+    monkeypatch.setattr(lesb_plugin.audit.command, "check_ready", lambda _: None)
+    monkeypatch.setattr(lesb_plugin.audit.run, "run_audit", try_again)
+    assert audit(tmp_path, out) == 2
+    printed = capsys.readouterr().err
+    assert "the first one ends here" in printed
+    assert not TAKEN_OVER.search(printed)
+    assert not out.exists()
+    leave_lock(out)
+    assert audit(tmp_path, out) == 2
+    printed = capsys.readouterr().err
+    assert TAKEN_OVER.search(printed)
+    assert "the first one ends here" in printed
+    assert list(out.iterdir()) == []

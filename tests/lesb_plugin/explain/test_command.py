@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import lesb_plugin.explain.command
 import registry.cli.detector_flags
 import registry.tasks.predict
 import registry.tasks.ready
@@ -22,7 +23,9 @@ from registry import CropPolicy, LocalDetector, real_crops
 from registry.cli import main
 from registry.cli.file_record import FILE_SCHEMA
 from registry.faces import real_faces
+from registry.owner import LOCK
 from tests.shared.drawn_files import Redness, drawn_plugins, film, portrait, write
+from tests.shared.owners import IN_USE, TAKEN_OVER, leave_lock
 from tests.shared.tiny import TinyBackbone, write_reals
 
 Run = Callable[..., tuple[int, str, str]]
@@ -488,3 +491,28 @@ def test_files_of_one_name_have_reports_of_their_own(bench: Run, tmp_path: Path)
     assert bench(tmp_path / "in")[0] == 0
     pages = {path.name for path in (tmp_path / "out").glob("*.html")}
     assert pages == {"a_b.html", "two_a_b.html", "index.html"}
+
+
+def test_a_folder_belongs_to_one_run_while_its_process_lives(
+    bench: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path / "a.png", portrait())
+    tries: list[tuple[int, str, str]] = []
+    whole = lesb_plugin.explain.command.write_files
+
+    def try_again(*given: Any) -> Any:
+        tries.append(bench(file))
+        return whole(*given)
+
+    monkeypatch.setattr(lesb_plugin.explain.command, "write_files", try_again)
+    assert bench(file)[0] == 0
+    ((code, out, err),) = tries
+    assert (code, out) == (2, "")
+    assert IN_USE.search(err)
+    assert LOCK not in files(tmp_path)
+    monkeypatch.setattr(lesb_plugin.explain.command, "write_files", whole)
+    leave_lock(tmp_path / "out")
+    code, _, err = bench(file)
+    assert code == 0
+    assert TAKEN_OVER.search(err)
+    assert LOCK not in files(tmp_path)

@@ -22,7 +22,10 @@ from lesb_plugin.pseudo_fakes.recipe import Recipe
 from lesb_plugin.pseudo_fakes.view import View, resize_view
 from lesb_plugin.train.step import split_pairs
 from registry import ConfigError, DataError, Rank
+from registry.settings.load import config_dir
 from tests.shared.drawn_training import CROP, DrawnPerson, maker, people, store, store_of
+
+STYLES = sorted(path.stem for path in (config_dir() / "style").glob("*.yaml"))
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +54,22 @@ def test_batches_are_the_same_for_any_number_of_workers(clean: PairMaker) -> Non
         for one, other in zip(alone, all_batches(clean, workers), strict=True):
             assert torch.equal(one.images, other.images)
             assert one.families == other.families
+
+
+@pytest.mark.slow
+def test_batches_of_the_style_of_videos_are_the_same_for_any_number_of_workers(
+    tmp_path: Path,
+) -> None:
+    """In it are codecs with threads of their own, and a network that draws faces anew."""
+    pairs = maker(tmp_path, "video")
+    order = Order(len(pairs), 2, 6)
+    alone, *others = (list(batches(pairs, order.after(0), workers)) for workers in (0, 1, 2))
+    assert len({name for batch in alone for name in batch.families}) >= 6
+    for other in others:
+        assert [batch.families for batch in other] == [batch.families for batch in alone]
+        for one, same in zip(alone, other, strict=True):
+            assert torch.equal(one.images, same.images)
+            assert torch.equal(one.masks, same.masks)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
@@ -321,8 +340,9 @@ def test_a_family_that_does_not_exist_is_named(tmp_path: Path) -> None:
         load_recipe(str(path))
 
 
-@pytest.mark.parametrize("style", ["sbi", "clean"])
+@pytest.mark.parametrize("style", STYLES)
 def test_shipped_styles_load(style: str) -> None:
+    assert set(STYLES) >= {"clean", "sbi", "video", "warps"}
     recipe = load_recipe(style)
     assert isinstance(recipe, Recipe)
     assert sum(recipe.weights().values()) == pytest.approx(1)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import lesb_plugin.train.run
 from lesb_plugin.pseudo_fakes.pairs import PairMaker, pair_maker
 from lesb_plugin.pseudo_fakes.store import FaceStore
 from lesb_plugin.train.monitor import stopping
 from lesb_plugin.train.options import TrainConfig
-from registry import CropPolicy, resolve
+from registry import ConfigError, CropPolicy, resolve
 from registry.cli import main
+from registry.owner import LOCK
 from tests.shared.drawn_training import BACKBONE, EASY
+from tests.shared.owners import IN_USE, TAKEN_OVER, leave_lock
 
 
 @pytest.fixture
@@ -157,3 +161,34 @@ def test_an_interrupt_asks_once_and_insists_the_second_time() -> None:
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_folder_belongs_to_one_training_while_its_process_lives(
+    command: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whichever flags the second one has; both end before any face is read."""
+
+    def try_again(config: TrainConfig) -> None:
+        assert (tmp_path / "run" / LOCK).is_file()
+        for more in ((), ("--overwrite",)):
+            before = capsys.readouterr().err
+            assert main([*command, *more]) == 2
+            assert IN_USE.search(capsys.readouterr().err)
+            sys.stderr.write(before)
+        raise ConfigError("the first one ends here")
+
+    monkeypatch.setattr(lesb_plugin.train.run, "prepare_training", try_again)
+    assert main(command) == 2
+    printed = capsys.readouterr().err
+    assert "the first one ends here" in printed
+    assert not TAKEN_OVER.search(printed)
+    assert not (tmp_path / "run").exists()
+    leave_lock(tmp_path / "run")
+    assert main(command) == 2
+    printed = capsys.readouterr().err
+    assert TAKEN_OVER.search(printed)
+    assert "the first one ends here" in printed
+    assert list((tmp_path / "run").iterdir()) == []

@@ -143,3 +143,21 @@ def test_frames_larger_than_detectors_search_have_boxes_in_their_own_pixels() ->
         np.testing.assert_allclose(face.box, (200, 300, 500, 600), atol=2)
     assert tracker.searched == 1
     assert max(width for _, width in seen.sizes) == 2048
+
+
+@pytest.mark.parametrize("side", [55, 110, 210])  # shrunk once, twice and three times
+def test_the_small_copy_is_the_frame_at_that_size(side: int) -> None:
+    given: list[NDArray[np.uint8]] = []
+
+    def remembered(image: NDArray[np.uint8]) -> list[Face]:
+        given.append(image)
+        return [Face(box=(80.0, 80.0, 80.0 + side, 80.0 + side))]
+
+    noise = np.random.default_rng(side).integers(0, 256, (361, 643, 3), np.uint8)
+    frame = np.asarray(cv2.GaussianBlur(noise, (0, 0), 4), np.uint8)
+    FaceTracker(remembered, SMALL)(frame)
+    copy = given[1]
+    height, width = (round(edge * SMALL / side) for edge in frame.shape[:2])
+    assert copy.shape == (height, width, 3)
+    exact = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
+    assert np.corrcoef(copy.ravel(), exact.ravel())[0, 1] > 0.9

@@ -22,7 +22,9 @@ from registry import (
     crop_face,
     fit,
 )
+from registry.owner import LOCK
 from registry.plugins.discovery import Plugins, load_plugins
+from tests.shared.owners import IN_USE, TAKEN_OVER, leave_lock
 from tests.shared.still_backbone import (
     FITS,
     StillBackbone,
@@ -237,3 +239,48 @@ def test_a_folder_that_cannot_be_written_is_an_error(data: Path) -> None:
     (data.parent / "file").touch()
     with pytest.raises(DataError, match=r"cannot write to .*another --out"):
         _fit(data, out=str(data.parent / "file" / "fit"))
+
+
+def test_a_folder_belongs_to_one_fit_while_its_process_lives(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused: list[str] = []
+
+    def fit_twice(context: FitContext) -> FitReport:
+        assert (context.out / LOCK).is_file()
+        with pytest.raises(ConfigError, match=IN_USE) as caught:
+            _fit(data, overwrite=True)
+        refused.append(str(caught.value))
+        return fit_nothing(context)
+
+    twice = DetectorSpec(name="twice", summary="-", build=print, fit=fit_twice)
+    known = Plugins(records=(*registry.tasks.fit.load_plugins().records, twice))
+    monkeypatch.setattr(registry.tasks.fit, "load_plugins", lambda: known)
+    out = data.parent / "fit"
+    _fit(data, detector="twice")
+    assert len(refused) == 1
+    assert {path.name for path in out.iterdir()} == {
+        "artefact.safetensors", "config.yaml", "fit.json",
+    }  # fmt: skip
+    assert not TAKEN_OVER.search(capsys.readouterr().err)
+    leave_lock(out)
+    _fit(data, overwrite=True)
+    assert TAKEN_OVER.search(capsys.readouterr().err)
+    assert not (out / LOCK).exists()
+
+
+def test_a_fit_that_ended_while_another_waited_for_its_folder_is_not_replaced(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first look finds no artefact, as the fit that writes it has not ended yet."""
+    _fit(data)
+    whole, looks = registry.tasks.fit.artefact_folder, []
+
+    def look(config: Any) -> Path:
+        looks.append(config)
+        return Path(config.out) if len(looks) == 1 else whole(config)
+
+    monkeypatch.setattr(registry.tasks.fit, "artefact_folder", look)
+    with pytest.raises(ConfigError, match="--overwrite"):
+        _fit(data)
+    assert len(FITS) == 1

@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from registry.builtin.faces.dlib_models import build_dlib, build_dlib68, build_dlib81
+from registry.builtin.faces.dlib_models import (
+    _FILES,
+    _load_once,
+    _packaged,
+    build_dlib,
+    build_dlib68,
+    build_dlib81,
+)
 from registry.contracts.types import Face, Frame
 from registry.data.images import read_image
 from registry.data.index import find_videos
@@ -153,3 +160,19 @@ def test_an_image_without_a_face_is_an_error(tmp_path: Path) -> None:
         DataError, match=r"no face found in .*a\.png by face detector 'dlib' \(it .*tiny_"
     ):
         reader_of(plugins=load_plugins()).read(Frame(path=tmp_path / "a.png"))
+
+
+@pytest.mark.parametrize(
+    "box", [(300, 200, 420, 330), (-40, -30, 90, 100), (560, 380, 700, 520), (900, 700, 960, 760)]
+)
+def test_landmarks_are_those_that_dlib_finds_in_the_whole_image(
+    box: tuple[float, float, float, float],
+) -> None:
+    import dlib
+
+    image = np.random.default_rng(3).integers(0, 256, (480, 640, 3), np.uint8)
+    x0, y0, x1, y1 = (int(edge) for edge in box)
+    predictor, _ = _load_once(_packaged(_FILES[68]).resolve())
+    whole = predictor(image, dlib.rectangle(x0, y0, x1 - 1, y1 - 1))
+    found = build_dlib68()(image, Face(box=box))
+    np.testing.assert_array_equal(found, [(point.x, point.y) for point in whole.parts()])

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from registry.builtin.faces import tiny_retinaface
 from registry.builtin.faces.dlib_models import build_dlib
 from registry.builtin.faces.tiny_retinaface import (
     anchors,
@@ -52,6 +53,35 @@ def test_of_boxes_that_overlap_the_surest_is_kept() -> None:
 
 def test_nothing_sure_is_no_face() -> None:
     assert keep_best(np.zeros((2, 4), np.float32), np.array([0.1, 0.7], np.float32)) == []
+
+
+def test_the_network_gets_bgr_without_its_means_and_its_sure_boxes_are_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import onnxruntime
+
+    image = np.random.default_rng(0).integers(0, 256, (40, 33, 3), np.uint8)
+    boxes = anchors(40, 33)
+    scores = np.zeros((1, len(boxes), 2), np.float32)
+    scores[0, [4, 9], 1] = 0.8, 0.9
+    offsets = np.random.default_rng(1).normal(0, 0.1, (1, len(boxes), 4)).astype(np.float32)
+    given: list[np.ndarray] = []
+
+    class Session:
+        def __init__(self, *_: object, **__: object) -> None: ...
+
+        def run(self, _: object, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+            given.append(inputs["input"])
+            return [offsets, scores]
+
+    monkeypatch.setattr(tiny_retinaface, "read_model", lambda: b"")
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+    faces = build_tiny_retinaface()(image)
+    plain = image[:, :, ::-1].astype(np.float32) - np.float32([104, 117, 123])
+    np.testing.assert_array_equal(given[0], plain.transpose(2, 0, 1)[None])
+    wanted = keep_best(decode_boxes(offsets[0], boxes), scores[0, :, 1])
+    assert faces == wanted
+    assert [round(face.score, 3) for face in faces] == [0.9, 0.8]
 
 
 # --- faces ------------------------------------------------------------------------------------

@@ -23,9 +23,11 @@ from registry.errors import BenchError, ConfigError, DataError
 from registry.faces.aligned_crop import aligned_crop
 from registry.faces.crops import landmark_box
 from registry.faces.reader import read_landmarks
+from registry.owner import LOCK
 from registry.plugins.discovery import Plugins, load_plugins
 from registry.plugins.specs import FaceDetectorSpec, LandmarkerSpec
 from tests.shared.layouts import cut, landmarks, write_image, write_video
+from tests.shared.owners import IN_USE, TAKEN_OVER, leave_lock
 from tests.shared.readers import reader_of
 
 BOX = (10.6, 5.2, 30.6, 25.2)
@@ -525,6 +527,40 @@ def test_the_command_prints_what_is_there_and_the_line_that_scores_it(
     assert "truncated or damaged" in shown
     assert main(["prepare", str(clips / "none.mp4"), *line[2:4], "--out", str(out / "x")]) == 1
     assert "bench eval" not in capsys.readouterr().out  # there is nothing to score
+
+
+def test_a_data_set_belongs_to_one_run_while_its_process_lives(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another data set may be prepared in the same folder meanwhile."""
+    out = tmp_path / "set"
+    write_image(tmp_path / "photo.png")
+    line = ["prepare", str(tmp_path / "photo.png"), "--label", "fake", "--out", str(out)]
+    line += ["--face-detector", "boxes", "--landmarker", "circle", "--workers", "1", "--quiet"]
+    others: list[str] = []
+
+    def detect_meanwhile(image: np.ndarray) -> list[Face]:
+        if not others:
+            others.append("tried")
+            assert (out / "set" / LOCK).is_file()
+            assert main([*line, "--overwrite"]) == 2
+            assert IN_USE.search(capsys.readouterr().err)
+            assert main([*line, "--name", "other"]) == 0
+        return detect(image)
+
+    found = FaceDetectorSpec(name="boxes", summary="-", build=lambda: detect_meanwhile)
+    circle = LandmarkerSpec(name="circle", summary="a circle", points=81, build=build_locate)
+    known = Plugins(records=(*load_plugins().records, found, circle))
+    monkeypatch.setattr("registry.builtin.prepare.command.load_plugins", lambda: known)
+    assert main(line) == 0
+    assert others
+    assert not TAKEN_OVER.search(capsys.readouterr().err)
+    assert not list(out.rglob(LOCK))
+    for name in ("set", "new"):  # one with crops, and one whose first run left nothing but its lock
+        leave_lock(out / name)
+        assert main([*line, "--name", name]) == 0
+        assert TAKEN_OVER.search(capsys.readouterr().err)
+    assert not list(out.rglob(LOCK))
 
 
 def test_the_command_without_a_place_says_so(
