@@ -6,7 +6,8 @@ import argparse
 import difflib
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import metadata
 from typing import Any, NoReturn
 
@@ -37,6 +38,7 @@ with another backbone:
 
 
 _DISTRIBUTION = "lesb-plugin"  # whose commands print by `say` alone
+_NAMED = 3  # commands that an error lists
 _CLOSE = 0.7  # likeness of two flags' names: a slip of a letter or two, no other short word
 
 
@@ -44,13 +46,15 @@ class CommandParser(argparse.ArgumentParser):
     """A parser whose errors are ConfigErrors with suggestions.
 
     `extend(parser, argv)`, where set, adds arguments that depend on others (a detector's options)
-    before anything is parsed, so that `--help` shows them too. `owners(flag)` names the detectors
-    that have a flag which this command line has not; `chosen` are flags that decide what `--help`
+    before anything is parsed, so that `--help` shows them too. For a flag that this command line
+    has not, `owners(flag)` names the detectors that have it with this command, and
+    `elsewhere(flag)` other commands that have it. `chosen` are flags that decide what `--help`
     shows.
     """
 
     extend: Callable[[CommandParser, Sequence[str]], None] | None = None
     owners: Callable[[str], Sequence[str]] | None = None
+    elsewhere: Callable[[str], Sequence[str]] | None = None
     chosen: str = ""
 
     def __init__(self, prog: str, description: str) -> None:
@@ -73,14 +77,27 @@ class CommandParser(argparse.ArgumentParser):
         self._print_config(args)
         return args
 
+    @property
+    def flags(self) -> list[str]:
+        """List the flags that were added."""
+        return [flag for action in self._actions for flag in action.option_strings]
+
+    def takes(self, flag: str) -> bool:
+        """Say whether the command has a flag, for some detector at least."""
+        return flag in self.flags or bool(self.owners is not None and self.owners(flag))
+
     def _flag_hint(self, flag: str) -> str:
-        """Say which detectors have a flag, or which flag is close to it."""
+        """Say which detectors or commands have a flag, or which flag is close to it."""
         owners = [] if self.owners is None else self.owners(flag)
         if owners:
             kind = "detector" if len(owners) == 1 else "detectors"
             return f", which belongs to the {kind} {', '.join(owners)}"
-        known = [known for action in self._actions for known in action.option_strings]
-        return _close_flag(flag, known)
+        commands = [] if self.elsewhere is None else self.elsewhere(flag)
+        if commands:
+            listed = ", ".join(f"`bench {name}`" for name in commands[:_NAMED])
+            more = f" and {len(commands) - _NAMED} more" if len(commands) > _NAMED else ""
+            return f", which belongs to {listed}{more}"
+        return _close_flag(flag, self.flags)
 
     def _print_config(self, args: argparse.Namespace) -> None:
         """Print the configuration of a command with `--print-config`, and do nothing else."""
@@ -145,6 +162,7 @@ def _run(argv: list[str]) -> int:
     command = _command(plugins, argv[0])
     _check_alone(command, plugins)
     parser = CommandParser(f"bench {command.name}", command.summary)
+    parser.elsewhere = partial(_commands_with, plugins)
     if command.source == _DISTRIBUTION:
         command.configure(parser)
         args = parser.parse(argv[1:])
@@ -152,6 +170,19 @@ def _run(argv: list[str]) -> int:
             return command.run(args)
     with shared_output():
         return _run_foreign(command, parser, argv[1:])
+
+
+def _commands_with(plugins: Plugins, flag: str) -> list[str]:
+    """Name the commands that have a flag; those that cannot say so are left out."""
+    found = []
+    commands: dict[str, CommandSpec] = plugins.unambiguous("command")
+    for name, spec in commands.items():
+        parser = CommandParser(f"bench {name}", spec.summary)
+        with suppress(BenchError):
+            guarded(f"command {name!r}", spec.source, spec.configure, parser)
+            if parser.takes(flag):
+                found.append(name)
+    return found
 
 
 @contextmanager

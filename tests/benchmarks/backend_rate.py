@@ -23,6 +23,7 @@ from registry.errors import ConfigError
 from registry.memory import reuse_freed_memory
 from registry.plugins.discovery import load_plugins
 from registry.settings.shared import BatchSettings
+from tests.shared.scripts import run_script
 
 
 def main() -> None:
@@ -87,4 +88,4 @@ def seconds(embedder: Embedder, images: np.ndarray) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

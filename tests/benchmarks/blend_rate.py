@@ -26,6 +26,7 @@ from registry import CropPolicy, DatasetRequest, Face
 from registry.builtin.datasets.manifest import manifest_videos
 from registry.data.images import read_image
 from registry.faces.crops import landmark_box
+from tests.shared.scripts import run_script
 
 CROP, SIZE, FACES, DRAWS = 317, 380, 20, 20
 
@@ -70,4 +71,4 @@ def scaled(frame: Any) -> Loaded:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,6 +25,7 @@ from prepare_rate import write_clip
 from registry import evaluate
 from registry.contracts.types import ALL_METHODS
 from registry.data.images import read_image
+from tests.shared.scripts import printed_json, run_script
 
 ALLOWED = 1.1
 
@@ -50,8 +50,7 @@ def main() -> int:
         for count in sorted(args.videos or [25, 50, 100]):
             data = write_data(Path(folder) / str(count), clips, count)
             command = [sys.executable, __file__, str(data), "--alone", "--frames", str(args.frames)]
-            done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
-            found.append(json.loads(done.stdout))
+            found.append(printed_json(command))
             report(count, found[-1])
     growth = found[-1]["peak_mib"] / found[0]["peak_mib"]
     sys.stdout.write(f"peak memory with the most videos over that with the fewest: {growth:.3f}\n")
@@ -103,4 +102,4 @@ def report(count: int, found: dict[str, float]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

@@ -15,6 +15,7 @@ import sys
 
 from lesb_plugin.benchmark.rounds import CLOCKS, in_turn
 from registry.memory import share_one_arena
+from tests.shared.scripts import run_script
 
 
 def main() -> None:
@@ -54,4 +55,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

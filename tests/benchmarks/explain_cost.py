@@ -24,6 +24,7 @@ from registry import Embedder
 from registry.backbones.device import resolve_device
 from registry.checks import example_crops
 from registry.plugins.discovery import load_plugins
+from tests.shared.scripts import run_script
 
 
 def main() -> None:
@@ -65,4 +66,4 @@ def contenders(
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

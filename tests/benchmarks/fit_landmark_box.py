@@ -24,6 +24,7 @@ from registry.contracts.types import DatasetRequest, Frame
 from registry.data.images import read_image
 from registry.faces.crops import grow_box, iou
 from registry.faces.reader import read_landmarks
+from tests.shared.scripts import run_script
 
 CONFIDENCE = 0.7  # METHOD of SBI's inference
 SAME_FACE = 0.3  # IoU of the bounds with a box that is said to be the same face's
@@ -105,4 +106,4 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

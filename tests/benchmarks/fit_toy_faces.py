@@ -24,6 +24,7 @@ from toy_portraits import Portrait, filled, read_portraits
 from registry.builtin.datasets.toy.model import HEAD, LANDMARKS, split_planes
 from registry.builtin.datasets.toy.people import draw_person
 from registry.builtin.datasets.toy.warp import SIZE, spline_map, warp
+from tests.shared.scripts import run_script
 
 RANK = 120
 CLOTHES_RANK = 10  # ties and collars of many people make no pattern; only their tones are kept
@@ -161,4 +162,4 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

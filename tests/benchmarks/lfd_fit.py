@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -30,6 +29,7 @@ from registry.data.index import find_videos
 from registry.faces.real_faces import samples
 from registry.plugins.discovery import load_plugins
 from tests.shared.readers import reader_of
+from tests.shared.scripts import printed_json, run_script
 
 MEMORY = ((63, 16), (500, 16), (63, 127))  # N, M: about 1,000, then 8,000 by more N and by more M
 
@@ -95,8 +95,7 @@ def in_own_process(args: argparse.Namespace, name: str, images: int, variants: i
         "--threads", str(args.threads), "--device", args.device,
     ]  # fmt: skip
     command += ["--weights", args.weights] if args.weights else []
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout)
+    return printed_json(command)
 
 
 def one(args: argparse.Namespace) -> None:
@@ -161,4 +160,4 @@ def show(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -28,6 +28,7 @@ from registry.contracts.types import Video
 from registry.data.images import read_image
 from registry.data.videos import VideoCursor
 from registry.plugins.discovery import load_plugins
+from tests.shared.scripts import run_script
 
 
 def main() -> None:
@@ -102,4 +103,4 @@ def report(what: str, frames: int, call: Callable[[], None]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

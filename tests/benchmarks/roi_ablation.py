@@ -41,6 +41,7 @@ from registry.data.index import find_videos
 from registry.faces.real_faces import samples
 from registry.plugins.discovery import load_plugins
 from tests.shared.readers import reader_of
+from tests.shared.scripts import run_script
 
 REAL = ("portraits", "ffhq512", "ffhq256")
 PARTS = region_preset("eyes_nose_mouth")
@@ -401,4 +402,4 @@ def measured(
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -26,6 +26,7 @@ from lesb_plugin.lfd.presets import region_preset
 from registry import Crop, Embedder
 from registry.backbones.device import resolve_device
 from registry.plugins.discovery import load_plugins
+from tests.shared.scripts import run_script
 
 BATCH, RANK, HIDDEN = 16, 128, 128
 
@@ -100,4 +101,4 @@ def unfitted(dim: int, rng: np.random.Generator) -> FittedLesb:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -32,6 +32,7 @@ from registry.data.videos import VideoCursor
 from registry.faces.crops import area, iou
 from registry.faces.tracking import FaceTracker
 from registry.plugins.discovery import load_plugins
+from tests.shared.scripts import run_script
 
 Image = NDArray[np.uint8]
 LENGTH, HOLD = 34, 6  # frames of a scene, and for how many a picture stays
@@ -164,4 +165,4 @@ def write_clip(path: Path, frames: Sequence[Image]) -> Path:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

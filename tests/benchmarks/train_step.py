@@ -9,7 +9,6 @@ and without `reuse_freed_memory`, in turn. Prints the median seconds of each and
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import time
 
@@ -18,6 +17,7 @@ import torch
 
 from registry.memory import reuse_freed_memory
 from registry.plugins.discovery import load_plugins
+from tests.shared.scripts import printed_json, run_script
 
 BATCH, STEPS = 32, 6
 
@@ -34,8 +34,7 @@ def main() -> None:
     for _ in range(args.rounds):
         for only, seconds in found.items():
             command = [sys.executable, __file__, "--only", only]
-            printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            seconds.append(float(printed))
+            seconds.append(printed_json(command))
     kept, given_back = (float(np.median(seconds)) for seconds in found.values())
     sys.stdout.write(
         f"freed memory kept {kept:.3f} s, given back {given_back:.3f} s a step,"
@@ -60,4 +59,4 @@ def median_step(*, kept: bool) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -162,6 +162,12 @@ def test_version(bench: Run) -> None:
             ("fit", "--detector", "lesb", "--margin=2"),
             "unknown argument '--margin', which belongs to the detector lesb_roi (`bench fit",
         ),
+        (
+            ("eval", "--images=5"),
+            "unknown argument '--images', which belongs to `bench cost`, `bench fit` (`bench eval",
+        ),
+        (("doctor", "--fit-on", "x"), "'--fit-on', which belongs to `bench eval`, `bench "),
+        (("list", "--detector", "x"), " more (`bench list --help` lists the flags)"),
         (("fit", "--datset", "x"), "unknown argument '--datset' (`bench fit --help` lists"),
         (("list", "detectors", "--timm", "*"), "--timm lists backbones"),
     ],
@@ -174,6 +180,25 @@ def test_an_error_of_the_user_is_one_line_and_exit_code_2(
     assert err.startswith("error: ")
     assert message in err
     assert "Traceback" not in err
+
+
+@pytest.mark.slow
+def test_other_commands_are_asked_for_a_flag_without_torch_and_may_fail() -> None:
+    code = (
+        "import sys; from registry.cli.bench import main\n"
+        "from registry import CommandSpec, PluginError\n"
+        "from registry.plugins import discovery\n"
+        "def refuse(parser): raise RuntimeError\n"
+        "spec = CommandSpec(name='broken', summary='s', configure=refuse, run=refuse)\n"
+        "found = discovery.load_plugins()\n"
+        "more = discovery.Plugins(records=(*found.records, spec), infos=found.infos)\n"
+        "sys.modules['registry.cli.bench'].load_plugins = lambda: more\n"
+        "assert main(['eval', '--images', '5']) == 2\n"
+        "assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "belongs to `bench cost`, `bench fit`" in done.stderr
 
 
 def test_the_flags_of_eval_and_fit_are_the_keys_of_the_configuration(bench: Run) -> None:
