@@ -33,7 +33,7 @@ TRAINED_ON = (
     Training(dataset="voteview", task="forgery"),
 )
 INPUT_SIZE = 224  # pixels of the sides of a crop
-WEIGHTS_SHA256 = "e297adad5e51a7d98dc3713e66e08e3c97808471e87fb00c60b1e7775c3ec011"
+WEIGHTS_SHA256 = "966c6a23005ca3020fcf34b5794ad7a37456ba02339269755ae5f06c5faa204b"
 RECIPE = TimmRecipe(
     arch="tf_efficientnet_lite0",
     file="weights of `bench train --backbone sbi_efflite0` or efflite0_in1k",
