@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lesb_plugin.audit.conditions import AuditPlan, plan_audits, show_together
 from lesb_plugin.audit.options import AuditConfig
 from registry import (
     BenchError,
@@ -42,6 +45,7 @@ examples:
   bench audit --dataset FACES --split val --make-edits
   bench audit --detector lesb_roi --dataset MANIFEST --keep
   bench audit --dataset MANIFEST --extended --extended-faces 32
+  bench audit --detector lesb_roi --dataset MANIFEST --corrupt h264:2,h264:4,resize:2+jpeg:3
 
 Without --detector it audits lesb, the paper's detector; the parts that bench predict and explain
 name are those of lesb_roi: --detector lesb_roi.
@@ -53,6 +57,10 @@ agreement compare the explanation with that instead.
 
 --make-edits needs real faces only; its edits are reported by kind: blur and colour, noise and
 compression, warps, transplants. Which of these a fit has seen depends on its --style.
+
+docs/corruptions.md says what the severities of --corrupt are.
+Under several conditions of --corrupt each audit lies in OUT/corrupted/NAME, that of undamaged
+frames in OUT; OUT/corrupted.html shows AUC, false alarms and right part first against severity.
 
 OUT/audit.json holds every figure; the first one, right part first, is right_part. --keep writes
 the first rows to NAME.audit.json beside the artefact: from then on bench explain, predict and eval
@@ -70,50 +78,84 @@ def configure_audit(parser: argparse.ArgumentParser) -> None:
 
 
 def run_audit_command(args: argparse.Namespace) -> int:
-    """Audit, print the table, write audit.json and audit.html."""
+    """Audit, print the table, write audit.json and audit.html; of each of several conditions."""
     config = resolve(AuditConfig, args.config, args.set, given_flags(args, AuditConfig))
-    out = Path(config.out or _default_folder(config))
-    _refuse_other(out, config)
+    plans = plan_audits(config, Path(config.out or _default_folder(config)))
+    for plan in plans:
+        _refuse_other(plan)
     check_ready(config)
-    from lesb_plugin.audit.run import run_audit  # loads torch: after what fails without it
-    from lesb_plugin.audit.summary import check_can_keep
+    from lesb_plugin.audit.summary import check_can_keep  # loads torch: after what fails without it
 
     if config.keep:
         check_can_keep(config)
-    if not this_rank().first:
-        run_audit(replace(config, quiet=True))
-        return 0
-    if "detector" not in given_flags(args, AuditConfig):
+    if "detector" not in given_flags(args, AuditConfig) and this_rank().first:
         tell(
             f"auditing detector {config.detector}; --detector names another (bench list detectors)"
         )
-    with owned_folder(out):  # an error here comes before the long work
-        _refuse_other(out, config)  # again: another may have run here in the meantime
-        return _report(run_audit(config), out, as_json=args.as_json)
+    with _owned(plans[0].folder):  # an error here comes before the long work
+        return _audit_all(plans, as_json=args.as_json)
 
 
-def _report(audit: Audit, out: Path, *, as_json: bool) -> int:
-    """Print and write a finished audit; return the exit code."""
-    from lesb_plugin.audit.page import audit_page
-    from lesb_plugin.audit.summary import keep
+def _audit_all(plans: Sequence[AuditPlan], *, as_json: bool) -> int:
+    """Make the audits, the first in a folder that is owned; return the exit code."""
+    several, first = len(plans) > 1, this_rank().first
+    finished = []
+    for number, plan in enumerate(plans):
+        if number and first and not plan.config.quiet:
+            tell(f"{plan.condition} ({number} of {len(plans) - 1}): {plan.dose}")
+        brief = several and (as_json or number > 0)
+        with _owned(plan.folder) if number else nullcontext():
+            audit = _audit(plan, as_json=as_json, brief=brief)
+        finished.append((plan, audit))
+        if audit.stopped:
+            return INTERRUPTED
+    if several and first:
+        page = show_together(finished, as_json=as_json)
+        (tell if as_json else say)(f"robustness: {page.resolve().as_uri()}")
+    return 0
+
+
+def _owned(folder: Path) -> AbstractContextManager[object]:
+    return owned_folder(folder) if this_rank().first else nullcontext()
+
+
+def _audit(plan: AuditPlan, *, as_json: bool, brief: bool) -> Audit:
+    """Make one audit; a `brief` one is written and not printed."""
+    from lesb_plugin.audit.run import run_audit
+
+    if not this_rank().first:
+        return run_audit(replace(plan.config, quiet=True))
+    _refuse_other(plan)  # again: another may have run here in the meantime
+    audit = run_audit(plan.config)
+    report = json.dumps(audit.to_json(), indent=1)
+    _print(audit, "" if brief else report, as_json=as_json)
+    _write(audit, report, plan, tell if as_json or brief else say)
+    return audit
+
+
+def _print(audit: Audit, report: str, *, as_json: bool) -> None:
     from lesb_plugin.audit.table import print_audit
 
-    line = tell if as_json else say
-    report = json.dumps(audit.to_json(), indent=1)
-    if as_json:
+    if report and as_json:
         say_block(report)
-    else:
+    elif report:
         print_audit(audit)
-    if audit.stopped and (out / REPORT).exists():
-        line(f"stopped: the audit already in {out} stays as it is")
-        return INTERRUPTED
-    write_text(out / REPORT, report + "\n")
-    write_text(out / PAGE, audit_page(audit))
-    line(f"figures: {out / REPORT}")
-    line(f"report:  {(out / PAGE).resolve().as_uri()}")
-    if audit.config.keep:
+
+
+def _write(audit: Audit, report: str, plan: AuditPlan, line: Callable[[str], None]) -> None:
+    """Write the files of an audit; one that was stopped replaces none."""
+    from lesb_plugin.audit.page import audit_page
+    from lesb_plugin.audit.summary import keep
+
+    if audit.stopped and (plan.folder / REPORT).exists():
+        line(f"stopped: the audit already in {plan.folder} stays as it is")
+        return
+    write_text(plan.folder / REPORT, report + "\n")
+    write_text(plan.folder / PAGE, audit_page(audit))
+    line(f"figures: {plan.folder / REPORT}")
+    line(f"report:  {(plan.folder / PAGE).resolve().as_uri()}")
+    if plan.config.keep:
         line(f"kept:    {keep(audit)}")
-    return INTERRUPTED if audit.stopped else 0
 
 
 def _default_folder(config: AuditConfig) -> str:
@@ -121,9 +163,9 @@ def _default_folder(config: AuditConfig) -> str:
     return "runs/" + "_".join(name.replace("/", "_") for name in names if name)
 
 
-def _refuse_other(out: Path, config: AuditConfig) -> None:
-    if not config.overwrite:
-        refuse_other_run(out, _audit_there(out), asdict(config))
+def _refuse_other(plan: AuditPlan) -> None:
+    if not plan.config.overwrite:
+        refuse_other_run(plan.folder, _audit_there(plan.folder), asdict(plan.config))
 
 
 def _audit_there(folder: Path) -> dict[str, Any]:

@@ -46,7 +46,9 @@ class AuditConfig(AuditSettings):
     )
     split: str = option("test", "split of the data")
     corrupt: tuple[str, ...] = option(
-        (), "NAME:SEVERITY: damage every frame first, as in `bench eval --corrupt`"
+        (),
+        "damage every frame first, as in `bench eval --corrupt`: NAME:SEVERITY; several, or a NAME"
+        " alone, are an audit each, beside one of undamaged frames",
     )
     regions: str = option(
         "eyes_nose_mouth", "face parts: a YAML file, or one of configs/regions, by its name"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import time
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from registry import (
     AuditInputs,
     ConfigError,
     __version__,
+    auc_weighted,
     prepare_audit,
 )
 
@@ -47,7 +48,8 @@ _STOPPED = "Ctrl-C ended this audit early: its last row may cover fewer faces th
 class Audit:
     """The result: the rows, notes on them, and what they were computed from.
 
-    `z` (n, K) are part scores on the scale of real faces and `matrix` (K, K) AUCs of part k's score
+    `detection` has the AUC and the false alarms (reals above 0.5) of the faces' own scores. `z`
+    (n, K) are part scores on the scale of real faces and `matrix` (K, K) AUCs of part k's score
     for a change of part j; None for an explanation without part scores. `stopped` says that Ctrl-C
     left some rows out.
     """
@@ -59,6 +61,7 @@ class Audit:
     found: Collected
     z: NDArray[np.float64] | None
     matrix: NDArray[np.float64] | None
+    detection: Mapping[str, Figure]
     record: dict[str, Any]
     artefact: Path | None = None
     stopped: bool = False
@@ -100,6 +103,7 @@ class Audit:
             "localises": self.localises,
             "stopped": self.stopped,
             "summary": self.summary,
+            "detection": {name: asdict(each) for name, each in self.detection.items()},
             "parts": list(self.found.names),
             "rows": [row.to_json() for row in self.rows],
             "auc_matrix": matrix or None,
@@ -165,6 +169,7 @@ def run_audit(config: AuditConfig) -> Audit:
         found=found,
         z=z,
         matrix=_matrix(found, z) if z is not None and "auc_matrix" in rows_wanted else None,
+        detection=_detection(found, draws),
         record=_record(config, inputs, found, timing),
         artefact=inputs.artefact,
         stopped=stopped,
@@ -188,6 +193,16 @@ def _rows(
             )
         )
     return tuple(rows)
+
+
+def _detection(found: Collected, draws: Draws) -> dict[str, Figure]:
+    """Measure what `bench eval` does of the same faces: AUC, and the reals above 0.5."""
+    label, real = (~found.real).astype(np.int64), found.real.astype(np.float64)  # (n,)
+    alarm = real * (found.reading.fake > 0.5)
+    return {
+        "auc": draws.figure(lambda w: auc_weighted(label, found.reading.fake, w.astype(np.int64))),
+        "false_alarms": draws.figure(lambda w: (w @ alarm) / (w @ real)),  # (D,)
+    }
 
 
 def _why_nothing(found: Collected) -> str:

@@ -20,9 +20,10 @@ from registry.results.measure import Measurement
 from registry.results.predictions import OK
 from registry.results.result import Result
 
-__all__ = ["CLEAN", "FIGURES", "Dose", "right_part", "rows_of_run"]
+__all__ = ["CLEAN", "CORRUPTED", "FIGURES", "Dose", "right_part", "rows_of_run"]
 
 CLEAN = "clean"
+CORRUPTED = "corrupted"  # file names, and the folder of the runs
 FIGURES = {
     "auc": "AUC",
     "false_alarms": "reals above 0.5",

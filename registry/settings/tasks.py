@@ -125,6 +125,12 @@ class CostConfig(AuditSettings):
     images: int = option(3_000_000, "number of frames to predict the time for", min=1)
     processes: tuple[int, ...] = option((1, 8, 64), "processes, or GPUs, to predict it for", min=1)
     cores: int | None = option(None, "cores that each process has (default: as here)", min=1)
+    forward_ms: float | None = option(
+        None,
+        "milliseconds per image of the forward pass on a GPU that this machine does not have, to"
+        " predict for such GPUs: it is taken as given, and not measured",
+        min=0.001,
+    )
     storage: float | None = option(
         None, "megabytes per second that all processes together can read, where that is known"
     )

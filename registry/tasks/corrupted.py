@@ -17,13 +17,12 @@ from registry.files import write_text
 from registry.ranks import this_rank
 from registry.results.predictions import read_predictions
 from registry.results.result import Result
-from registry.results.robustness import CLEAN, FIGURES, Dose, rows_of_run
+from registry.results.robustness import CLEAN, CORRUPTED, FIGURES, Dose, rows_of_run
 from registry.settings.tasks import EvalConfig
 from registry.tasks.evaluate import evaluate
 
-__all__ = ["CORRUPTED", "Corrupted", "evaluate_corrupted"]
+__all__ = ["Corrupted", "evaluate_corrupted"]
 
-CORRUPTED = "corrupted"  # file names, and the folder of the runs
 _NEEDED = ("auc", "false_alarms")
 
 
@@ -34,6 +33,13 @@ class Corrupted:
     rows: tuple[Dose, ...]
     clean: Result
     folder: Path
+
+    @property
+    def about(self) -> str:
+        """Say how far `right part first` may be trusted; "" if it was not measured."""
+        line = self.clean.provenance.audit.get("line", "")
+        measured = any(row.figures["right_part"].value is not None for row in self.rows)
+        return f"Right part first: {line}." if line and measured else ""
 
     def to_text(self) -> str:
         """Return the rows as JSON: what corrupted.json holds."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,10 +34,14 @@ _MAPPED = 8  # crops that are explained
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What was measured on `frames` frames, on `device`, and the prediction for more of them."""
+    """What was measured on `frames` frames, on `device`, and the prediction for more of them.
+
+    `given`: the time of the forward pass is that of a GPU elsewhere, which the user has named.
+    """
 
     frames: int
     device: str
+    given: bool
     hardware: Hardware
     stages: Mapping[str, Stage]
     forecasts: tuple[Forecast, ...]
@@ -47,7 +51,8 @@ def measure_cost(config: CostConfig) -> Cost:
     """Time each stage alone, in one thread, and predict `config.images` on `config.processes`.
 
     Seconds are of a core (of the GPU for the forward pass and maps there), so that a machine which
-    is busy with other things measures the same. A BenchError says what is wrong.
+    is busy with other things measures the same. With `config.forward_ms` each process has a GPU of
+    that speed. A BenchError says what is wrong.
     """
     plugins = load_plugins()
     chosen = choose(plugins, config)
@@ -61,16 +66,20 @@ def measure_cost(config: CostConfig) -> Cost:
     if config.explainer is not None:
         spec = plugins.get("explainer", config.explainer)
         stages[MAPS] = meter.maps(build_explainer(spec, model.detector, config.explain))
+    given = config.forward_ms is not None
+    if config.forward_ms is not None:
+        stages[FORWARD] = replace(stages[FORWARD], seconds=config.forward_ms / 1e3)
     hardware = Hardware(
         cores=config.cores or _cores(meter.gpu),
         workers=max(1, config.workers),
-        gpu=meter.gpu,
+        gpu=meter.gpu or given,
         storage=None if config.storage is None else config.storage * 1e6,
         start=start,
     )
     return Cost(
         frames=len(units),
         device=meter.device,
+        given=given,
         hardware=hardware,
         stages=stages,
         forecasts=tuple(

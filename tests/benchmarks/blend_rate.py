@@ -47,7 +47,12 @@ class Loaded:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("manifest", type=Path)
-    manifest = parser.parse_args().manifest
+    rates = blend_rates(parser.parse_args().manifest)
+    sys.stdout.write(f"{np.median(rates):.0f} pairs/s per core (best {max(rates):.0f})\n")
+
+
+def blend_rates(manifest: Path) -> list[float]:
+    """Pairs per second of CPU time, one for each face."""
     cv2.setNumThreads(1)
     request = DatasetRequest(name=manifest.name, root=manifest, split="train")
     samples = [scaled(video.frames[0]) for video in list(manifest_videos(request))[:FACES]]
@@ -58,7 +63,7 @@ def main() -> None:
         start = time.process_time()
         dataset[index]
         rates.append(DRAWS / (time.process_time() - start))
-    sys.stdout.write(f"{np.median(rates):.0f} pairs/s per core (best {max(rates):.0f})\n")
+    return rates
 
 
 def scaled(frame: Any) -> Loaded:

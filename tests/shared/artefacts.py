@@ -16,15 +16,19 @@ _SCATTER = 1e-10  # relative; sums of ranks come in another order
 _OF_THE_MOMENT = {"seconds", "created", "out"}
 
 
-def unlike(one: Path, other: Path) -> Iterator[str]:
+def unlike(one: Path, other: Path, rounding: float = 0.0) -> Iterator[str]:
     """Tensors of two folders that differ by a bit, or in float64, eigenvalues of scatters, by more
     than the rounding of a sum; and what the artefacts say of themselves.
+
+    All but eigenvalues may differ by `rounding`, as a share of a tensor's largest number.
     """
     (arrays, record), (others, other_record) = tensors(one), tensors(other)
     yield from sorted(arrays.keys() ^ others.keys())
     for name in arrays.keys() & others.keys():
         array, again = arrays[name], others[name]
-        near = _SCATTER * array.max() if array.dtype == np.float64 else 0.0
+        least = _SCATTER if array.dtype == np.float64 else 0.0
+        share = least if name.endswith("eigenvalues") else max(least, rounding)
+        near = share * np.abs(array).max(initial=0.0)
         if array.shape != again.shape or not np.allclose(array, again, rtol=0, atol=near):
             yield name
     yield from _differences(record, other_record)

@@ -51,7 +51,7 @@ class Reading:
     embeddings: NDArray[np.float32] | None = None
 
 
-class _Batch(NamedTuple):
+class _BatchReading(NamedTuple):
     """The reading of one batch; parts are NaN if they have no score."""
 
     fake: Array
@@ -114,7 +114,7 @@ class Subject:
         starts = range(0, len(items), self._batch)
         return [items[start : start + self._batch] for start in starts]
 
-    def _read(self, crops: Sequence[Crop], masks: Sequence[Flags]) -> _Batch:
+    def _read(self, crops: Sequence[Crop], masks: Sequence[Flags]) -> _BatchReading:
         scores, embeddings = self._scored(crops)
         if self.inputs.explain is None:
             missing = [name for name in self.names if name not in scores.regions]
@@ -126,13 +126,13 @@ class Subject:
                     " --regions"
                 )
             columns = [log_odds(scores.regions[n]) for n in self.names]
-            return _Batch(scores.fake, np.stack(columns, axis=1), None, embeddings)
+            return _BatchReading(scores.fake, np.stack(columns, axis=1), None, embeddings)
         explained = self.inputs.explain(crops)
         if any(name in each.regions for each in explained for name in self.names):
             parts = [[each.regions.get(n, np.nan) for n in self.names] for each in explained]
         else:
             parts = [self._means(each, m) for each, m in zip(explained, masks, strict=True)]
-        return _Batch(scores.fake, np.array(parts, np.float64), _maps(explained), embeddings)
+        return _BatchReading(scores.fake, np.array(parts, np.float64), _maps(explained), embeddings)
 
     def _scored(self, crops: Sequence[Crop]) -> tuple[Scores, NDArray[np.float32] | None]:
         """Return scores and, from the same forward pass, the detector's embeddings if it exposes

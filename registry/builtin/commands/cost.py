@@ -13,6 +13,7 @@ from registry.cli.flags import add_json_flag, given_flags
 from registry.console import byte_count, print_table, say, say_block
 from registry.settings.load import resolve
 from registry.settings.tasks import CostConfig
+from registry.tasks.cost_model import FORWARD
 from registry.tasks.ready import check_ready
 
 if TYPE_CHECKING:
@@ -26,11 +27,14 @@ examples:
   bench cost --dataset DATA --workers 8
   bench cost --dataset DATA --images 500000 --processes 4 --processes 16 --cores 8
   bench cost --dataset DATA --detector lesb_roi --explainer part_heads --storage 800
+  bench cost --dataset DATA --forward-ms 0.4 --cores 12 --workers 12     GPUs that are not here
 
 Measures each stage of `bench eval` alone on some frames of DATA, in seconds of a core, and of the
 GPU where there is one; nothing is written. From these it predicts how long --images frames take on
---processes with --workers threads and --cores cores each, and which stage sets the pace. How fast
-the project is beside other ways to the same numbers: `bench benchmark`."""
+--processes with --workers threads and --cores cores each, and which stage sets the pace.
+--forward-ms is for GPUs that this machine does not have: pass what an image takes there, batch and
+precision as you will run it. How fast the project is beside other ways to the same numbers: `bench
+benchmark`."""
 
 _UNITS = (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1))
 
@@ -59,11 +63,18 @@ def _print(cost: Cost) -> None:
     hardware = cost.hardware
     unit = "GPU" if hardware.gpu else "core"
     rows = [
-        (each.name, f"{1e3 * each.seconds:.2f}", byte_count(each.bytes), _rate(each.seconds))
+        (
+            f"{each.name} (given)" if cost.given and each.name == FORWARD else each.name,
+            f"{1e3 * each.seconds:.2f}",
+            byte_count(each.bytes),
+            _rate(each.seconds),
+        )
         for each in cost.stages.values()
     ]
     header = ("stage", "ms per image", "bytes per image", f"images/s of one core (forward: {unit})")
     print_table(f"measured on {cost.frames} frames, on {cost.device}", header, rows)
+    if cost.given:
+        say("the forward pass was not measured: its time was given with --forward-ms")
     say()
     print_table(
         f"predicted for {cost.forecasts[0].images:,} images; each process has {hardware.cores:g}"

@@ -35,6 +35,7 @@ examples:
     --crop-from frame --frame-policy deepfakebench --profile both      and DeepfakeBench's numbers
   bench eval --config my.yaml --set options.fusion=max --dataset A --dataset B --out runs/both
 
+docs/corruptions.md says what the severities of --corrupt are: qualities, factors, pixels, CRFs.
 An interrupted run continues where it stopped when you start it again with the same --out."""
 
 
@@ -101,7 +102,7 @@ def _is_one(corrupt: tuple[str, ...]) -> bool:
 
 
 def _run_corrupted(config: EvalConfig, *, as_json: bool) -> int:
-    from registry.builtin.reports.robustness import print_robustness, write_robustness
+    from registry.results.robustness_report import print_robustness, write_robustness
     from registry.tasks.corrupted import evaluate_corrupted
 
     found = evaluate_corrupted(config)
@@ -112,8 +113,9 @@ def _run_corrupted(config: EvalConfig, *, as_json: bool) -> int:
         return 0
     _show(found.clean, config)
     say()
-    print_robustness(found)
-    say(f"robustness: {write_robustness(found).resolve().as_uri()}")
+    print_robustness(found.rows, found.about)
+    page = write_robustness(found.rows, found.folder, found.about)
+    say(f"robustness: {page.resolve().as_uri()}")
     return 0
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from registry.builtin.faces.providers import CPU, onnx_providers
 from registry.builtin.faces.tiny_retinaface import CONFIDENCE
 from registry.contracts.types import Face
-from registry.errors import ConfigError, did_you_mean
+from registry.errors import ConfigError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +28,6 @@ _PACKS = Path("~/.insightface/models")
 _SIDE = 640  # of the square that frames are searched in, InsightFace's own default
 _DETECTORS = ("det", "scrfd", "retina")  # how their files are named
 _INSTEAD = "; or choose --face-detector dlib, which needs nothing more"
-_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
 def build_retinaface(size: int = _SIDE) -> Detect:
@@ -47,9 +47,9 @@ def build_retinaface(size: int = _SIDE) -> Detect:
             f"face detector 'retinaface' needs {', and '.join(missing)}{_INSTEAD}",
             install="" if zoo else _INSTALL,
         )
-    providers = _providers()
+    providers = onnx_providers(PROVIDERS)
     model = _detection_model(zoo, files, providers)
-    context = -1 if providers == [_CPU] else 0
+    context = -1 if providers == [CPU] else 0
     model.prepare(ctx_id=context, det_thresh=CONFIDENCE, input_size=(size, size))
 
     def detect(image: NDArray[np.uint8]) -> list[Face]:
@@ -69,21 +69,6 @@ def _package() -> tuple[Any, list[str]]:
         return importlib.import_module("insightface.model_zoo"), []
     except ImportError as error:
         return None, [f"the package insightface ({error}): {_INSTALL}"]
-
-
-def _providers() -> list[str]:
-    """Return the requested providers, else CUDA if onnxruntime has it, and the CPU."""
-    import onnxruntime
-
-    there = onnxruntime.get_available_providers()
-    asked = [name.strip() for name in os.environ.get(PROVIDERS, "").split(",") if name.strip()]
-    for name in asked:
-        if name not in there:
-            raise ConfigError(
-                f"{PROVIDERS} names {name!r};{did_you_mean(name, there)} onnxruntime has:"
-                f" {', '.join(there)}"
-            )
-    return asked or [name for name in (_CUDA, _CPU) if name in there]
 
 
 def _pack() -> Sequence[Path]:

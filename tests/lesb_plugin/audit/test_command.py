@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,7 +18,7 @@ import lesb_plugin.audit.run
 from lesb_plugin.audit.extended import rows
 from lesb_plugin.audit.extended.study import Study
 from lesb_plugin.audit.options import AuditConfig
-from registry import ConfigError, resolve
+from registry import ConfigError, Result, resolve
 from registry.cli import main
 from registry.owner import LOCK
 from tests.shared.owners import IN_USE, TAKEN_OVER, leave_lock
@@ -172,6 +173,67 @@ def test_extended_rows_that_are_stopped_leave_what_was_measured(
     assert audit(few, tmp_path / "out", *wanted) == 130
     assert "stays as it is" in capsys.readouterr().out
     assert (tmp_path / "out" / "audit.json").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_one_condition_is_an_audit_of_damaged_frames(few: Path, tmp_path: Path) -> None:
+    """AUC and false alarms are those of `bench eval` on the same frames, damaged alike."""
+    out = tmp_path / "out"
+    assert audit(few, out, "--only", "right_part", "--corrupt", "jpeg:5") == 0
+    assert {path.name for path in out.iterdir()} == {"audit.json", "audit.html"}
+    line = ["eval", "--dataset", str(few), "--split", "dev", "--detector", "lesb", "--quiet"]
+    line += ["--draws", "0", "--metrics", "auc", "--metrics", "false_alarms"]
+    found = {}
+    for name, more in (("clean", []), ("jpeg", ["--corrupt", "jpeg:5"])):
+        assert main([*line, *more, "--out", str(tmp_path / name)]) == 0
+        whole = Result.load(tmp_path / name).select(method="all", level="video", variant="lesb")
+        found[name] = {each.metric: each.value for each in whole}
+    detection = json.loads((out / "audit.json").read_text())["detection"]
+    measured = {name: each["value"] for name, each in detection.items()}
+    assert measured == pytest.approx(found["jpeg"])
+    assert measured != pytest.approx(found["clean"])
+
+
+@pytest.mark.slow
+def test_several_conditions_are_an_audit_each_and_a_table_and_a_plot(
+    few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, more = tmp_path / "out", ("--only", "right_part", "--detector", "lesb_roi")
+    assert audit(few, out, *more, "--corrupt", "h264:2,blur:5") == 0
+    printed = capsys.readouterr().out
+    rows = {row["condition"]: row for row in json.loads((out / "corrupted.json").read_text())}
+    assert list(rows) == ["clean", "h264:2", "blur:5"]
+    folders = [out, out / "corrupted" / "h264-2", out / "corrupted" / "blur-5"]
+    for (condition, row), folder in zip(rows.items(), folders, strict=True):
+        report = json.loads((folder / "audit.json").read_text())
+        assert report["config"]["corrupt"] == ([] if condition == "clean" else [condition])
+        assert row["figures"]["right_part"]["value"] == report["right_part"]
+        assert row["figures"]["auc"]["value"] == report["detection"]["auc"]["value"]
+        assert row["figures"]["false_alarms"]["count"] == report["reals"]
+        (cells,) = re.findall(rf"^{condition} .*$", printed, re.M)
+        assert f" {report['right_part']:.3f} [" in cells
+        assert (folder / "audit.html").is_file()
+    assert rows["h264:2"]["dose"] == "CRF 28"
+    values = [row["figures"]["auc"]["value"] for row in rows.values()]
+    assert len(set(values)) > 1
+    page = (out / "corrupted.html").read_text("utf-8")
+    assert faults(page) == []
+    assert page.count('class="curve"') == 3 * 2  # three figures, two corruptions
+    assert audit(few, out, *more, "--corrupt", "jpeg:3") == 2  # the folder is of other audits
+    assert "holds a run with" in capsys.readouterr().err
+    alone = tmp_path / "alone"
+    assert audit(few, alone, *more, "--corrupt", "h264:2") == 0
+    one = json.loads((alone / "audit.json").read_text())
+    assert one["right_part"] == rows["h264:2"]["figures"]["right_part"]["value"]
+
+
+def test_an_audit_under_several_conditions_is_not_the_one_to_keep(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert audit(tmp_path, tmp_path / "out", "--keep", "--corrupt", "h264") == 2
+    assert "--corrupt names 5 conditions" in capsys.readouterr().err
+    assert audit(tmp_path, tmp_path / "out", "--corrupt", "h264:9") == 2
+    assert "severity of 1 to 5" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from registry.cli import main
 from registry.contracts.types import Face, Frame
 from registry.errors import ConfigError, UnknownNameError
 from registry.faces.corruptions import CORRUPTIONS, Condition, conditions, the_condition
@@ -19,6 +21,16 @@ from tests.shared.readers import reader_of
 Image = NDArray[np.uint8]
 FRAME = Frame(path=Path("videos/one/000.png"))
 PIXELS = [name for name, kind in CORRUPTIONS.items() if kind.image is not None]
+ROOT = Path(__file__).parents[3]
+UNITS = {  # as tables print them, and words of the page that say the same
+    "quality": "quality of one JPEG pass",
+    "1 /": "divided by this",
+    "sigma (px)": "in pixels",
+    "sigma (levels)": "in levels of 255",
+    "of the box": "by this share",
+    "CRF": "CRF of x26",
+    "exponent": "exponent",
+}
 BOX = (20.0, 30.0, 80.0, 110.0)
 
 
@@ -75,6 +87,25 @@ def test_doses_are_what_they_say(image: Image) -> None:
     lighter = np.mean(_step("gamma", 3).of_image(np.full((9, 9, 3), 128, np.uint8), FRAME, 0))
     expected = [255 * (128 / 255) ** power for power in (1.7, 1 / 1.7)]
     assert min(abs(lighter - each) for each in expected) < 0.6
+
+
+def test_the_page_on_damage_has_the_doses_of_every_kind(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    page = (ROOT / "docs" / "corruptions.md").read_text("utf-8")
+    found = {
+        name: (words, [float(dose) for dose in doses.split("|")])
+        for name, words, doses in re.findall(r"^\| `(\w+)` \| (.+?) \| ([\d.| ]+) \|$", page, re.M)
+    }
+    assert {name: doses for name, (_, doses) in found.items()} == {
+        name: list(kind.doses) for name, kind in CORRUPTIONS.items()
+    }
+    for name, kind in CORRUPTIONS.items():
+        assert UNITS[kind.unit] in found[name][0]
+    for command in ("eval", "audit"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        assert "docs/corruptions.md" in capsys.readouterr().out
 
 
 def test_names_stand_for_five_severities_and_steps_follow_each_other(image: Image) -> None:

@@ -101,6 +101,22 @@ def test_each_stage_costs_what_it_does(config: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_gpu_elsewhere_counts_with_the_time_that_is_given(config: Any) -> None:
+    """Half a millisecond an image; reading and heads are measured, the processes have GPUs."""
+    cost = measure_cost(config(forward_ms=0.5, cores=8, workers=4, processes=(1, 1000)))
+    assert (cost.given, cost.hardware.gpu) == (True, True)
+    assert cost.stages["forward"].seconds == 0.0005
+    assert cost.stages["forward"].bytes == 32 * 4 + 4
+    assert 0.002 <= cost.stages["heads"].seconds <= 0.005
+    reading = sum(cost.stages[name].seconds for name in ("decode", "crop"))
+    one, many = cost.forecasts
+    assert one.rate == pytest.approx(min(4 / reading, 2000))
+    assert many.busiest == "heads"
+    without = measure_cost(config(cores=8, workers=4, processes=(1,)))
+    assert (without.given, without.hardware.gpu) == (False, False)
+
+
+@pytest.mark.slow
 def test_the_command_prints_both_tables_or_json(
     config: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -112,9 +128,16 @@ def test_the_command_prints_both_tables_or_json(
             patch.setattr(f"{module}.load_plugins", lambda: plugins)
         assert main(line) == 0
         text = capsys.readouterr().out
+        assert main([*line, "--forward-ms", "0.4", "--cores", "12"]) == 0
+        given = capsys.readouterr().out
         assert main([*line, "--json"]) == 0
     assert "ms per image" in text
     assert "predicted for 1,000 images" in text
+    assert "no GPU" in text
+    assert "given" not in text
+    assert "forward (given)" in given
+    assert "was not measured: its time was given with --forward-ms" in given
+    assert "12 cores, 2 workers and a GPU" in given
     found = json.loads(capsys.readouterr().out)
     assert found["forecasts"][0]["processes"] == 2
     assert found["stages"]["forward"]["seconds"] > 0

@@ -5,6 +5,8 @@ import importlib.metadata
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 from registry.builtin.faces import tiny_retinaface
 from registry.builtin.faces.dlib_models import build_dlib
 from registry.builtin.faces.tiny_retinaface import (
+    PROVIDERS,
     anchors,
     build_tiny_retinaface,
     decode_boxes,
@@ -151,3 +154,57 @@ def test_no_code_of_the_package_with_the_weights_runs() -> None:
         "build(); assert not {'retinaface', 'insightface', 'torch'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+# --- where it runs ----------------------------------------------------------------------------
+
+
+class Session:
+    """What onnxruntime.InferenceSession is asked for; it finds nothing."""
+
+    asked: ClassVar[list[list[str]]] = []
+
+    def __init__(self, model: bytes, options: object, providers: list[str]) -> None:
+        self.asked.append(providers)
+
+    def run(self, names: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        count = len(anchors(*inputs["input"].shape[2:]))
+        return [np.zeros((1, count, 4), np.float32), np.zeros((1, count, 2), np.float32)]
+
+
+@pytest.fixture
+def runtime(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """An onnxruntime that knows a GPU, and weights that need no package."""
+    there = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+    fake = SimpleNamespace(
+        InferenceSession=Session,
+        SessionOptions=SimpleNamespace,
+        get_available_providers=lambda: there,
+    )
+    monkeypatch.setitem(sys.modules, "onnxruntime", fake)
+    monkeypatch.setattr("registry.builtin.faces.tiny_retinaface.read_model", lambda: b"")
+    monkeypatch.delenv(PROVIDERS, raising=False)
+    Session.asked.clear()
+    return fake
+
+
+def test_it_runs_on_the_gpu_where_onnxruntime_has_one_and_else_on_the_cpu(
+    runtime: SimpleNamespace,
+) -> None:
+    assert build_tiny_retinaface()(np.zeros((40, 56, 3), np.uint8)) == []
+    runtime.get_available_providers = lambda: ["AzureExecutionProvider", "CPUExecutionProvider"]
+    build_tiny_retinaface()
+    cuda, cpu = "CUDAExecutionProvider", "CPUExecutionProvider"
+    assert Session.asked == [[cuda, cpu], [cpu]]
+
+
+def test_a_variable_names_what_it_runs_on(
+    runtime: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PROVIDERS, "CPUExecutionProvider")
+    build_tiny_retinaface()
+    assert Session.asked == [["CPUExecutionProvider"]]
+    monkeypatch.setenv(PROVIDERS, "CudaExecutionProvider")
+    with pytest.raises(ConfigError, match=rf"{PROVIDERS} names 'CudaE.* onnxruntime has: Tensorrt"):
+        build_tiny_retinaface()
+    assert len(Session.asked) == 1

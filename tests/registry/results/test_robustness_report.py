@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from registry.builtin.reports.robustness import print_robustness, write_robustness
 from registry.results.figure import CountedFigure
 from registry.results.robustness import CLEAN, Dose
+from registry.results.robustness_report import print_robustness, write_robustness
 from registry.tasks.corrupted import Corrupted
 from tests.shared.synthetic_run import drawn_rows, run_folder
 
@@ -29,15 +29,16 @@ def test_how_often_the_right_part_comes_first_is_read_with_the_audit(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = corrupted(tmp_path, 0.35)
-    print_robustness(found)
+    print_robustness(found.rows, found.about)
     assert capsys.readouterr().out.endswith(f"Right part first: {LINE}.\n")
-    assert f"<p>Right part first: {LINE}.</p>" in write_robustness(found).read_text("utf-8")
+    page = write_robustness(found.rows, found.folder, found.about)
+    assert f"<p>Right part first: {LINE}.</p>" in page.read_text("utf-8")
 
 
 def test_without_part_scores_nothing_is_said_of_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = corrupted(tmp_path, None)
-    print_robustness(found)
+    print_robustness(found.rows, found.about)
     assert LINE not in capsys.readouterr().out
-    assert LINE not in write_robustness(found).read_text("utf-8")
+    assert LINE not in write_robustness(found.rows, found.folder, found.about).read_text("utf-8")

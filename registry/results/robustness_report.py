@@ -1,20 +1,18 @@
-"""`bench eval --corrupt`: figures against severity, as a table and as a page with plots."""
+"""Figures against the severity of a corruption, as a table and as a page with plots."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from registry.builtin.reports.terminal import figure_text
 from registry.console import print_table, say
 from registry.files import write_text
 from registry.html.markup import Markup, joined, table_head, tag
 from registry.html.page import html_page
-from registry.results.figure import CountedFigure
-from registry.results.robustness import CLEAN, FIGURES, Dose
-from registry.tasks.corrupted import CORRUPTED, Corrupted
+from registry.results.figure import CountedFigure, figure_text
+from registry.results.robustness import CLEAN, CORRUPTED, FIGURES, Dose
 
-__all__ = ["print_robustness", "write_robustness"]
+__all__ = ["Dose", "print_robustness", "write_robustness"]
 
 _LEFT, _TOP, _WIDE, _HIGH = 44.0, 12.0, 240.0, 160.0
 _SEVERITIES = 5
@@ -31,20 +29,23 @@ _STYLE = """
 """
 
 
-def print_robustness(found: Corrupted) -> None:
-    """Print a table for each data set, a row for each condition."""
-    for dataset, rows in _by_dataset(found.rows).items():
-        print_table(f"{dataset} under corruptions", _header(), [_cells(row) for row in rows])
-    if about_parts := _about_parts(found):
-        say(about_parts)
+def print_robustness(rows: Sequence[Dose], about: str = "") -> None:
+    """Print a table for each data set, a row for each condition, then a sentence `about` them."""
+    for dataset, own in _by_dataset(rows).items():
+        print_table(f"{dataset} under corruptions", _header(), [_cells(row) for row in own])
+    if about:
+        say(about)
 
 
-def write_robustness(found: Corrupted) -> Path:
-    """Write corrupted.html into the run folder; its path."""
-    path = found.folder / f"{CORRUPTED}.html"
+def write_robustness(rows: Sequence[Dose], folder: Path, about: str = "") -> Path:
+    """Write corrupted.html, with a plot of each figure against severity, into a folder; its path.
+
+    The first row of each data set is that without any corruption.
+    """
+    path = folder / f"{CORRUPTED}.html"
     sections = [
-        tag("section", tag("h2", dataset), _plots(rows), _table(rows))
-        for dataset, rows in _by_dataset(found.rows).items()
+        tag("section", tag("h2", dataset), _plots(own), _table(own))
+        for dataset, own in _by_dataset(rows).items()
     ]
     intro = tag(
         "p",
@@ -52,18 +53,11 @@ def write_robustness(found: Corrupted) -> Path:
         " Severity 0 is the undamaged data; bars are 95 % intervals over people, or over"
         " videos.",
     )
-    about_parts = _about_parts(found)
-    notes = [intro, *([tag("p", about_parts)] if about_parts else [])]
-    page = html_page("Robustness", tag("h1", "Robustness"), *notes, *sections, style=_STYLE)
+    notes = [intro, *([tag("p", about)] if about else [])]
+    main = tag("main", tag("h1", "Robustness"), *notes, *sections)
+    page = html_page("Robustness", main, style=_STYLE)
     write_text(path, page)
     return path
-
-
-def _about_parts(found: Corrupted) -> str:
-    """Say how far `right part first` may be trusted; "" if it was not measured."""
-    line = found.clean.provenance.audit.get("line", "")
-    measured = any(row.figures["right_part"].value is not None for row in found.rows)
-    return f"Right part first: {line}." if line and measured else ""
 
 
 def _by_dataset(rows: Sequence[Dose]) -> dict[str, list[Dose]]:
