@@ -28,6 +28,7 @@ from lesb_plugin.pseudo_fakes.pairs import PairMaker, pair_maker
 from lesb_plugin.pseudo_fakes.store import FaceStore, build_store
 from lesb_plugin.train.options import TrainConfig
 from registry import CropPolicy, real_faces_of, video_frame
+from tests.shared.scripts import run_script
 
 FACES, WARM = 300, 20
 CROP, CODED = 224, 256  # pixels
@@ -92,4 +93,4 @@ def report(what: str, seconds: np.ndarray) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -30,6 +30,7 @@ from registry.builtin.datasets.manifest import manifest_videos
 from registry.data.images import read_image
 from registry.data.videos import VideoCursor
 from registry.faces.crops import landmark_box
+from tests.shared.scripts import run_script
 
 FILMS, ROWS, POLICY = 8, 480, CropPolicy(size=224)
 WAYS = {
@@ -111,4 +112,4 @@ def decode(item: Item) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -18,6 +17,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+
+from tests.shared.chromium import dom_after
 
 __all__ = ["axe_violations", "contrast", "faults"]
 
@@ -193,12 +194,12 @@ def _luminance(colour: str) -> float:
 
 # --- axe-core --------------------------------------------------------------------------------
 
-_RUN = """<script>axe.run(document, {resultTypes: ["violations"]}).then((found) => {
+_RUN = """axe.run(document, {resultTypes: ["violations"]}).then((found) => {
   const shown = document.createElement("pre");
   shown.id = "axe";
   shown.textContent = JSON.stringify(found.violations.map((each) => [each.id, each.nodes[0].html]));
   document.body.append(shown);
-});</script>"""
+});"""
 
 
 def axe_violations(page: str, folder: Path, *, scheme: str = "light", width: int = 1280) -> object:
@@ -206,22 +207,14 @@ def axe_violations(page: str, folder: Path, *, scheme: str = "light", width: int
 
     $BENCH_AXE is the path of axe.min.js, as it lies in the npm package axe-core.
     """
-    axe, chromium = os.environ.get("BENCH_AXE"), shutil.which("chromium")
-    if not axe or chromium is None:
+    axe = os.environ.get("BENCH_AXE")
+    if not axe or shutil.which("chromium") is None:
         pytest.skip("no $BENCH_AXE (the path of axe.min.js of axe-core), or no chromium")
-    text = re.sub(r"<meta http-equiv[^>]*>", "", page)  # lets no stranger's script run
-    text = text.replace("<details>", "<details open>")
-    script = f"<script>{Path(axe).read_text('utf-8')}</script>"
-    start = text.rindex("</body>")
-    file = folder / "axe.html"
-    file.write_text(text[:start] + script + _RUN + text[start:], "utf-8")
-    flags = ["headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run"]
-    flags += ["disable-background-networking", "disable-component-update", "disable-sync"]
-    flags += [f"user-data-dir={folder / 'axe_profile'}", f"window-size={width},1200"]
-    flags += [f"blink-settings=preferredColorScheme={1 if scheme == 'light' else 0}"]
-    flags += ["virtual-time-budget=60000", "dump-dom"]
-    command = [chromium, *(f"--{flag}" for flag in flags), f"file://{file}"]
-    dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    opened = page.replace("<details>", "<details open>")
+    script = f"{Path(axe).read_text('utf-8')}\n{_RUN}"
+    look = f"--blink-settings=preferredColorScheme={1 if scheme == 'light' else 0}"
+    size = f"--window-size={width},1200"
+    dom = dom_after(script, opened, folder, look, size, "--virtual-time-budget=60000")
     found = re.search(r'<pre id="axe">(.*?)</pre>', dom, re.S)
     assert found is not None
     return json.loads(html.unescape(found[1]))

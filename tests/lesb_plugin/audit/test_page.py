@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,10 +14,9 @@ from lesb_plugin.audit.measures.controls import ORACLE, OWN, TRUE_LABELS
 from lesb_plugin.audit.measures.intervals import Figure
 from lesb_plugin.audit.page import audit_page
 from lesb_plugin.audit.rows.row import Aim, Row, at_least, at_most
+from tests.shared.chromium import dom_after, needs_chromium
 from tests.shared.page_checks import axe_violations, faults
 
-CHROMIUM = shutil.which("chromium")
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH")
 # As many as an audit of a detector with parts has, under names as long as theirs.
 CONTROLS = (
     ORACLE, "noise", "constant part", "part nearest the centre", "largest part", OWN, TRUE_LABELS,
@@ -82,13 +79,13 @@ def test_axe_finds_nothing_either(page: str, scheme: str, width: int, tmp_path: 
 
 
 # What is wider than the screen, of tables with everything unfolded, and of the page.
-_WIDER = """<script>
+_WIDER = """
 document.querySelectorAll("details").forEach((each) => { each.open = true; });
 const wide = [...document.querySelectorAll(".scroll")]
   .filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.ariaLabel);
 const page = document.documentElement;
 document.title = JSON.stringify([wide, page.scrollWidth > page.clientWidth]);
-</script></body>"""
+"""
 
 
 @needs_chromium
@@ -97,14 +94,7 @@ document.title = JSON.stringify([wide, page.scrollWidth > page.clientWidth]);
 def test_no_column_is_off_the_screen_and_a_small_one_scrolls_its_tables_alone(
     page: str, width: int, scrolling: list[str] | None, tmp_path: Path
 ) -> None:
-    file = tmp_path / "audit.html"
-    text = re.sub(r"<meta http-equiv[^>]*>", "", page)  # lets no stranger's script run
-    file.write_text(text.replace("</body>", _WIDER), "utf-8")
-    flags = ["headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run"]
-    flags += ["disable-background-networking", "disable-component-update", "disable-sync"]
-    flags += [f"user-data-dir={tmp_path / 'profile'}", f"window-size={width},1200", "dump-dom"]
-    line = [str(CHROMIUM), *(f"--{flag}" for flag in flags), f"file://{file}"]
-    dom = subprocess.run(line, capture_output=True, text=True, timeout=120, check=True).stdout
+    dom = dom_after(_WIDER, page, tmp_path, f"--window-size={width},1200")
     title = re.search("<title>(.*?)</title>", dom)
     assert title is not None
     if scrolling is None:

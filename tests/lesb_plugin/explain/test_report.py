@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import html
-import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,12 +14,11 @@ import registry.cli.detector_flags
 import registry.tasks.predict
 import registry.tasks.ready
 from registry.cli import main
+from tests.shared.chromium import chromium, dom_after, needs_chromium
 from tests.shared.drawn_files import drawn_plugins, film, portrait, write
 from tests.shared.page_checks import axe_violations, faults
 from tests.shared.tiny import write_reals
 
-CHROMIUM = shutil.which("chromium")
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH")
 VOID = {"br", "hr", "img", "input", "meta", "wbr"}
 NAME = "<img src=x onerror=alert(1)>.png"
 
@@ -169,39 +166,17 @@ def test_the_index_lists_every_file_from_the_most_suspicious_and_so_does_the_tab
 # --- in a browser -----------------------------------------------------------------------------
 
 
-def chromium(folder: Path, *arguments: str) -> tuple[str, str]:
-    """What it prints, and what the console of the page said."""
-    profile = folder / "profile"
-    shutil.rmtree(profile, ignore_errors=True)
-    profile.mkdir()
-    quiet = ("disable-gpu", "disable-quic", "no-first-run", "disable-background-networking")
-    flags = ["headless", "no-sandbox", *quiet, "disable-component-update", "disable-sync"]
-    flags += ["enable-logging=stderr", f"user-data-dir={profile}"]
-    command = [str(CHROMIUM), *(f"--{flag}" for flag in flags), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)
-    return done.stdout, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
-
-
 @pytest.mark.slow
 @needs_chromium
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_page_opens_from_disk_and_its_console_stays_silent(
     kind: str, pages: dict[str, Path], tmp_path: Path
 ) -> None:
-    dom, console = chromium(tmp_path, "--dump-dom", f"file://{pages[kind]}")
-    assert console == ""
+    done = chromium(tmp_path, "--dump-dom", f"file://{pages[kind]}")
+    assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
+    dom = done.stdout
     assert dom.count('class="blend" hidden') == 0  # the script ran and shows every slider
     assert dom.count('class="blend"') == (kind in {"photo", "clip"})
-
-
-def dom_after(script: str, page: Path, folder: Path, *flags: str) -> str:
-    """The page once Chromium has run a script in it."""
-    text = page.read_text("utf-8")
-    start = text.index("<meta http-equiv")  # the page's own policy lets no stranger's script run
-    text = text[:start] + text[text.index(">", start) + 1 :]
-    file = folder / "page.html"
-    file.write_text(text.replace("</body>", f"<script>{script}</script></body>"), "utf-8")
-    return chromium(folder, *flags, "--dump-dom", f"file://{file}")[0]
 
 
 @pytest.mark.slow
@@ -219,7 +194,7 @@ def test_the_keyboard_reaches_the_slider_which_fades_all_colours_and_no_photogra
         "const photos = [...document.querySelectorAll('.stage img:first-child')].map(seen);"
         "document.title = JSON.stringify([reached, faded, photos]);"
     )
-    dom = dom_after(then, pages["photo"], tmp_path)
+    dom = dom_after(then, pages["photo"].read_text("utf-8"), tmp_path)
     assert '<title>[true,["0.4","0.4"],["1"]]' in dom  # two faces, one photograph
 
 
@@ -236,7 +211,7 @@ def test_picture_verdict_and_slider_are_above_the_fold_and_nothing_is_off_the_sc
         "const wide = document.documentElement.scrollWidth <= innerWidth;"
         "document.title = JSON.stringify([Math.max(...bottoms) < 900, wide]);"
     )
-    dom = dom_after(then, pages["photo"], tmp_path, f"--window-size={width},900")
+    dom = dom_after(then, pages["photo"].read_text("utf-8"), tmp_path, f"--window-size={width},900")
     assert "<title>[true,true]" in dom
 
 
@@ -252,7 +227,7 @@ def test_a_narrow_screen_shows_every_column_of_the_scores_and_a_shade_where_more
         "box.style.width = '380px';"  # of 420: Chromium's own windows are 500 wide or wider
         "document.title = JSON.stringify([box.scrollWidth <= 380, image]);"
     )
-    dom = dom_after(then, pages["photo"], tmp_path, "--window-size=420,900")
+    dom = dom_after(then, pages["photo"].read_text("utf-8"), tmp_path, "--window-size=420,900")
     assert "<title>[true,4]" in dom
 
 
@@ -276,7 +251,7 @@ def test_the_index_is_filtered_by_verdict_and_name_and_sorted_by_a_heading(
         "const sorted = scores.every((each, at) => at === 0 || scores[at - 1] <= each);"
         "document.title = JSON.stringify([all, read, named, sorted]);"
     )
-    dom = dom_after(then, pages["index"], tmp_path)
+    dom = dom_after(then, pages["index"].read_text("utf-8"), tmp_path)
     assert "<title>[3,2,1,true]" in dom
 
 

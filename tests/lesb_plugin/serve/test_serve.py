@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-import shutil
-import subprocess
 import threading
 import time
 from base64 import b64encode
@@ -24,6 +22,7 @@ from lesb_plugin.serve.command import check_extra, listening
 from lesb_plugin.serve.config import ServeConfig
 from registry import ConfigError
 from registry.cli import main
+from tests.shared.chromium import chromium, needs_chromium, with_script
 from tests.shared.drawn_files import drawn_plugins, portrait, write
 from tests.shared.page_checks import faults
 from tests.shared.tiny import write_reals
@@ -35,7 +34,6 @@ from starlette.testclient import TestClient  # noqa: E402
 
 from lesb_plugin.serve.app import application  # noqa: E402
 
-CHROMIUM = shutil.which("chromium")
 HERE = "http://127.0.0.1:8765"
 
 
@@ -276,7 +274,7 @@ def test_port_and_size_are_flags_and_their_bounds_are_told(
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH")
+@needs_chromium
 def test_a_photo_dropped_on_the_page_becomes_its_report(
     explaining: Explaining,
     config: ServeConfig,
@@ -298,9 +296,8 @@ def test_a_photo_dropped_on_the_page_becomes_its_report(
     plain = module.front_page
 
     def dropping(*given: Any) -> str:
-        """The page after somebody's drop; its own policy would not let this script run."""
-        text = re.sub(r"<meta http-equiv[^>]*>", "", plain(*given))
-        return text.replace("</body>", f"<script>{drop}</script></body>")
+        """The page after somebody's drop."""
+        return with_script(plain(*given), drop)
 
     monkeypatch.setattr(module, "front_page", dropping)
     settings = uvicorn.Config(application(explaining, config), log_level="error", lifespan="off")
@@ -309,20 +306,12 @@ def test_a_photo_dropped_on_the_page_becomes_its_report(
         thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
         thread.start()
         address = f"http://127.0.0.1:{socket.getsockname()[1]}/"
-        dom = chromium(tmp_path, "--virtual-time-budget=60000", "--dump-dom", address)
+        dom = chromium(tmp_path, "--virtual-time-budget=60000", "--dump-dom", address).stdout
         server.should_exit = True
         thread.join(30)
     assert "dropped.png" in dom
     assert "Another file" in dom
     assert "No report" not in dom
-
-
-def chromium(folder: Path, *arguments: str) -> str:
-    quiet = ("disable-gpu", "disable-quic", "no-first-run", "disable-background-networking")
-    flags = ["headless", "no-sandbox", *quiet, "disable-component-update", "disable-sync"]
-    flags.append(f"user-data-dir={folder / 'profile'}")
-    line = [str(CHROMIUM), *(f"--{flag}" for flag in flags), *arguments]
-    return subprocess.run(line, capture_output=True, text=True, timeout=120, check=True).stdout
 
 
 def test_the_command_serves_what_it_loaded(

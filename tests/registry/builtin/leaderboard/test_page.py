@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -14,9 +12,8 @@ import pytest
 
 from registry.builtin.leaderboard.entries import BoardEntry, Cell
 from registry.builtin.leaderboard.page import page
+from tests.shared.chromium import chromium, needs_chromium, with_script
 
-CHROMIUM = shutil.which("chromium")
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH")
 NASTY = '<img src=x onerror="alert(1)">&amp;'
 
 
@@ -90,29 +87,13 @@ def browse(tmp_path: Path) -> Browse:
         address: str = "", then: str = "", rows: list[BoardEntry] = ROWS, width: int = 1280
     ) -> str:
         file = tmp_path / "leaderboard.html"
-        text = page(rows)
-        if then:  # the page's own policy would not let a stranger's script run
-            text = re.sub(r"<meta http-equiv[^>]*>", "", text)
-            text = text.replace("</body>", f"<script>{then}</script></body>")
-        file.write_text(text, encoding="utf-8")
+        file.write_text(with_script(page(rows), then) if then else page(rows), encoding="utf-8")
         size = f"--window-size={width},900"
-        return chromium(tmp_path, size, "--dump-dom", f"file://{file}{address}")
+        done = chromium(tmp_path, size, "--dump-dom", f"file://{file}{address}")
+        assert "Content Security Policy" not in done.stderr
+        return done.stdout
 
     return run
-
-
-def chromium(folder: Path, *arguments: str) -> str:
-    profile = folder / "profile"
-    shutil.rmtree(profile, ignore_errors=True)
-    profile.mkdir()
-    quiet = ("disable-gpu", "disable-quic", "no-first-run", "disable-background-networking")
-    flags = ["headless", "no-sandbox", *quiet, "disable-component-update", "disable-sync"]
-    command = [str(CHROMIUM), *(f"--{flag}" for flag in flags), f"--user-data-dir={profile}"]
-    done = subprocess.run(
-        [*command, *arguments], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert "Content Security Policy" not in done.stderr
-    return done.stdout
 
 
 @pytest.mark.slow

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +14,8 @@ from registry.builtin.reports.html import write_html
 from registry.builtin.reports.overview import confusion, threshold_at
 from registry.results.aggregation import aggregate
 from registry.results.predictions import read_predictions
+from tests.shared.chromium import dom_after, needs_chromium
 from tests.shared.synthetic_run import drawn_rows, run_folder
-
-CHROMIUM = shutil.which("chromium")
 
 RNG = np.random.default_rng(3)
 LABELS = RNG.integers(0, 2, 200)
@@ -44,7 +41,7 @@ def test_no_more_reals_reach_the_threshold_than_allowed_and_no_lower_one_would_d
 
 # --- the slider ------------------------------------------------------------------------------
 
-_MOVE = """<script>
+_MOVE = """
 const row = document.querySelector("tr.own");
 const slider = row.querySelector("input");
 const shown = ["0.5", "0.31", "0", "1"].map((at) => {
@@ -54,21 +51,15 @@ const shown = ["0.5", "0.31", "0", "1"].map((at) => {
   return [row.querySelector("output").textContent, ...cells];
 });
 document.title = JSON.stringify([row.hidden, shown]);
-</script></body>"""
+"""
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH")
+@needs_chromium
 @pytest.mark.slow
 def test_the_slider_counts_what_its_threshold_makes_of_the_videos(tmp_path: Path) -> None:
     result = run_folder(tmp_path, drawn_rows("drawn", people=12), draws=0)
-    page = re.sub(r"<meta http-equiv[^>]*>", "", write_html(result, tmp_path).read_text("utf-8"))
-    file = tmp_path / "moved.html"
-    file.write_text(page.replace("</body>", _MOVE), "utf-8")
-    flags = ["headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run"]
-    flags += ["disable-background-networking", "disable-component-update", "disable-sync"]
-    flags += [f"user-data-dir={tmp_path / 'profile'}", "dump-dom"]
-    line = [str(CHROMIUM), *(f"--{flag}" for flag in flags), f"file://{file}"]
-    dom = subprocess.run(line, capture_output=True, text=True, timeout=120, check=True).stdout
+    page = write_html(result, tmp_path).read_text("utf-8")
+    dom = dom_after(_MOVE, page, tmp_path)
     title = re.search("<title>(.*?)</title>", dom)
     assert title is not None
     hidden, shown = json.loads(title[1])
