@@ -13,7 +13,7 @@ import json
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -146,8 +146,8 @@ def archive_index(archive: str) -> ArchiveIndex:
     return index
 
 
-def scanned(archive: str) -> ArchiveIndex:
-    """Return the members of an archive, read from its headers."""
+def scanned(archive: str, *, checksums: bool = False) -> ArchiveIndex:
+    """Return the members of an archive by its headers; `checksums` reads all of it."""
     try:
         with _opened(archive) as file, tarfile.open(fileobj=file, mode="r:") as tar:
             entries = {
@@ -156,11 +156,19 @@ def scanned(archive: str) -> ArchiveIndex:
                 if each.isfile()
             }
             size = file.seek(0, 2)
+            if checksums:
+                entries = {name: _checked(file, each) for name, each in entries.items()}
     except (tarfile.TarError, OSError, ValueError, OverflowError) as error:
         raise DataError(f"cannot read {archive}: {error}; it is no tar file, or damaged") from None
     if any(each.offset + each.size > size for each in entries.values()):
         raise DataError(f"cannot read {archive}: it is cut short")
     return ArchiveIndex(size=size, entries=entries)
+
+
+def _checked(file: BinaryIO, entry: Entry) -> Entry:
+    """Return an entry with the checksum of its bytes."""
+    file.seek(entry.offset)
+    return replace(entry, sha256=hashlib.sha256(file.read(entry.size)).hexdigest())
 
 
 def index_text(index: ArchiveIndex) -> str:
@@ -184,7 +192,8 @@ def _index(archive: str, _of_archive: object, _of_index: object) -> ArchiveIndex
     try:
         text = read_object(archive + INDEX) if url_of(archive) else _text_beside(archive)
     except FileNotFoundError:
-        return scanned(archive)
+        # What comes over a network is read whole while it is here: the frames' stamps want it.
+        return scanned(archive, checksums=bool(url_of(archive)))
     try:
         return _parsed(json.loads(text))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

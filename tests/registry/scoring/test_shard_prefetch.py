@@ -5,6 +5,7 @@ The store notes what it is asked for, and waits for events; no test depends on h
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tarfile
 import threading
@@ -21,11 +22,12 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from registry import objects
-from registry.archives import INDEX, archive_url
+from registry.archives import INDEX, archive_index, archive_url
 from registry.contracts.types import Crop, CropPolicy, Frame, Scores, Video
+from registry.files import read_file
 from registry.objects import transfers
 from registry.plugins.discovery import load_plugins
-from registry.scoring.chunks import Chunk, Unit
+from registry.scoring.chunks import Chunk, Unit, content_stamp
 from registry.scoring.scorer import Scorer
 from tests.shared.readers import reader_of
 
@@ -169,6 +171,20 @@ def test_nothing_is_fetched_twice_and_only_what_is_needed(
     once = {f"{at}.tar": 1 for at in (0, 2, 3, 5, 6)}
     assert dict(NotedStore.opens) == once
     assert transfers().objects - before.objects == len(own)
+
+
+def test_shards_without_an_index_are_fetched_to_be_listed_and_to_be_scored(
+    pieces: list[list[Unit]],
+) -> None:
+    for piece in pieces:
+        archive_index(archive_url(piece[0].frame.path))
+    stamps = [content_stamp(unit.frame.path) for piece in pieces for unit in piece]
+    assert len(set(stamps)) == SHARDS * FRAMES
+    data = read_file(pieces[0][0].frame.path)
+    assert stamps[0] == (len(data), hashlib.sha256(data).hexdigest())
+    list(scored(pieces))
+    assert set(NotedStore.opens.values()) <= {2, 3}  # the first one was read here once more
+    assert NotedStore.opens["1.tar"] == 2
 
 
 def test_a_shard_that_does_not_come_is_named_by_its_frames_after_five_tries(
