@@ -10,7 +10,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lesb_plugin.audit.conditions import AuditPlan, plan_audits, show_together
 from lesb_plugin.audit.options import AuditConfig
 from registry import (
     BenchError,
@@ -30,6 +29,7 @@ from registry import (
 )
 
 if TYPE_CHECKING:
+    from lesb_plugin.audit.conditions import AuditPlan
     from lesb_plugin.audit.run import Audit
 
 __all__ = ["configure_audit", "run_audit_command"]
@@ -74,12 +74,14 @@ def configure_audit(parser: argparse.ArgumentParser) -> None:
     parser.usage = f"{parser.prog} [options]"
     parser.epilog = _EXAMPLES
     add_config_flags(parser, AuditConfig)
-    add_json_flag(parser, "audit.json")
+    add_json_flag(parser, "audit.json, or what several conditions of --corrupt give,")
 
 
 def run_audit_command(args: argparse.Namespace) -> int:
     """Audit, print the table, write audit.json and audit.html; of each of several conditions."""
     config = resolve(AuditConfig, args.config, args.set, given_flags(args, AuditConfig))
+    from lesb_plugin.audit.conditions import plan_audits
+
     plans = plan_audits(config, Path(config.out or _default_folder(config)))
     for plan in plans:
         _refuse_other(plan)
@@ -98,6 +100,8 @@ def run_audit_command(args: argparse.Namespace) -> int:
 
 def _audit_all(plans: Sequence[AuditPlan], *, as_json: bool) -> int:
     """Make the audits, the first in a folder that is owned; return the exit code."""
+    from lesb_plugin.audit.conditions import show_together
+
     several, first = len(plans) > 1, this_rank().first
     finished = []
     for number, plan in enumerate(plans):

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lesb_plugin.audit.measures.intervals import Figure
 from lesb_plugin.audit.options import AuditConfig
 from registry import (
     ConfigError,
@@ -23,6 +22,7 @@ from registry import (
 )
 
 if TYPE_CHECKING:
+    from lesb_plugin.audit.measures.intervals import Figure
     from lesb_plugin.audit.run import Audit
 
 __all__ = ["AuditPlan", "plan_audits", "show_together"]
