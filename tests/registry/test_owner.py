@@ -21,7 +21,7 @@ import pytest
 import registry.owner
 from registry.errors import ConfigError
 from registry.fingerprints import fingerprint
-from registry.owner import LOCK, owned
+from registry.owner import LOCK, owned, owned_folder
 
 # Owns a folder, says so, and waits to be killed.
 OWNER = """
@@ -247,3 +247,28 @@ def test_of_many_that_find_a_lock_left_behind_one_at_a_time_owns_the_folder(
         assert names(tmp_path) == []
     assert most[0] == 1
     assert won[0] >= 10
+
+
+def test_the_first_of_several_ranks_owns_the_folder_for_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def be(rank: int) -> None:
+        variables = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+        for name, value in zip(variables, (rank, 2, rank, "localhost", 1), strict=True):
+            monkeypatch.setenv(name, str(value))
+
+    run = tmp_path / "new" / "run"
+    be(1)
+    with owned_folder(run) as folder:
+        assert folder == run
+        assert not (tmp_path / "new").exists()
+    be(0)
+    with owned_folder(run):
+        assert names(run) == [LOCK]
+        with pytest.raises(ConfigError, match="in use by process"), owned_folder(run):
+            pass
+        be(1)
+        with owned_folder(run):
+            assert names(run) == [LOCK]
+        assert names(run) == [LOCK]
+    assert not (tmp_path / "new").exists()
