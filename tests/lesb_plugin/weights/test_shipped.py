@@ -35,7 +35,7 @@ RECIPE = {
     "learning_rate", "head_rate", "weight_decay", "schedule", "warmup", "flat", "smoothing",
     "frozen", "clip", "ema", "val_every", "precision", "seed",
 }  # fmt: skip
-TOY_AUC = 0.70  # measured: lesb .786 [.740 .837]; below this something is broken
+TOY_AUC = 0.70  # measured: lesb .785 [.736 .837]; below this something is broken
 ROOT = Path(__file__).parents[3]
 CARD = (HERE / "sbi_efflite0.md").read_text("utf-8")
 LOG = json.loads((HERE / "sbi_efflite0.json").read_text("utf-8"))
@@ -90,17 +90,16 @@ def test_the_pages_say_of_val_and_of_the_hours_what_the_log_says() -> None:
     best = LOG["best"]["val"]
     low, high = best["interval"]
     assert f"an AUC of {best['auc']:.3f} [{low:.3f} {high:.3f}]" in results
-    assert f"and their mean, which is shipped, {best['auc']:.3f}." in results
     assert f"AUC on the val of videos {best['auc']:.3f}" in changes
     hours = [(run["config"]["style"], run["seconds"] / 3600) for run in LOG["runs"]]
     of_videos = sum(each for style, each in hours if style == "video")
     total = sum(each for _, each in hours)
-    assert f"took {of_videos:.1f} hours, the twelve runs of this backbone {total:.1f}." in results
+    assert f"took {of_videos:.1f} hours, the thirteen runs of this backbone {total:.1f}." in results
     assert f"{total:.1f} hours on two CPU cores" in CARD
     assert f"{total:.1f} hours on two CPU cores" in readme
     ends = {each["run"]: each["val"]["auc"] for each in LOG["epochs"] if each.get("val")}
-    listed = [f"{ends[run]:.3f}" for run in (9, 10, 11, 12)]
-    assert f"They ended at {', '.join(listed[:3])} and {listed[3]} " in results
+    listed = [f"{ends[run]:.3f}" for run in (9, 10, 11, 12, 13)]
+    assert f"They ended at {', '.join(listed[:4])} and {listed[4]};" in results
 
 
 def test_every_file_of_weights_is_named_in_their_licence() -> None:
@@ -112,7 +111,7 @@ def test_every_file_of_weights_is_named_in_their_licence() -> None:
 def test_the_shipped_recipe_is_that_of_the_last_run() -> None:
     recipe = asdict(resolve(TrainConfig, "sbi_efflite0"))
     last = LOG["runs"][-1]["config"]
-    where = {"train", "seed", "threads"}  # the data and the machine are the user's
+    where = {"train", "seed", "threads", "checkpoint_minutes"}  # the data, the machine
     assert {key for key, value in last.items() if key not in where} <= recipe.keys()
     told = {key: recipe[key] for key in last if key not in where}
     assert {key: list(v) if isinstance(v, tuple) else v for key, v in told.items()} == {
