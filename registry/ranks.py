@@ -31,6 +31,7 @@ __all__ = [
     "Rank",
     "add_up",
     "counted",
+    "dealt",
     "dealt_back",
     "first_goes_first",
     "gather",
@@ -49,6 +50,7 @@ _LOST = re.compile(r"gloo|NCCL|Store|[Cc]onnection|Socket|[Tt]imed out")  # in t
 
 _NAMES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 _PATIENCE = timedelta(days=30)  # torchrun ends those that wait when one of them fails
+_BLOCKS = 8  # of neighbours that a share consists of
 _SHORTEST, _INTERVAL = 0.001, 0.5  # seconds between two looks at whether all have come
 
 
@@ -82,6 +84,18 @@ class Rank:
     def head(self) -> int:
         """Return the number of the first rank on this machine."""
         return self.number - self.local
+
+
+def dealt(items: Sequence[int], number: int, count: int) -> list[int]:
+    """Return the `number`-th, from 0, of `count` shares, which differ by one item at most.
+
+    Blocks of neighbours are dealt out in turn, eight to each share where there are as many: data
+    is sorted by method or size, and neighbours are often in one archive, which is fetched whole.
+    """
+    block = max(1, len(items) // (_BLOCKS * count))
+    whole = len(items) - len(items) % (block * count)
+    mine = [at for at in range(whole) if at // block % count == number]
+    return [items[at] for at in (*mine, *range(whole + number, len(items), count))]
 
 
 def this_rank() -> Rank:

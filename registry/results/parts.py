@@ -13,6 +13,7 @@ from pathlib import Path
 
 from registry.errors import BenchError, ConfigError, DataError
 from registry.files import read_json, write_text
+from registry.ranks import dealt
 from registry.settings.coerce import build
 
 __all__ = ["PART", "Part", "Shard", "refuse_part"]
@@ -25,10 +26,7 @@ _SHARD = re.compile(r"([0-9]{1,9})/([1-9][0-9]{0,8})")
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """The `number`-th of `count` shards of an evaluation, counted from 1: every count-th chunk.
-
-    Chunks are dealt out in turn instead of in blocks, as data sets are sorted by method or size.
-    """
+    """The `number`-th of `count` shards of an evaluation, counted from 1: some blocks of chunks."""
 
     number: int = 1
     count: int = 1
@@ -51,9 +49,9 @@ class Shard:
             raise ConfigError(f"shard is {text!r}; write I/N, such as 1/8 for the first of eight")
         return cls(int(found[1]), int(found[2]))
 
-    def chunks(self, total: int) -> range:
+    def chunks(self, total: int) -> list[int]:
         """Return the indices of this shard's chunks among `total`."""
-        return range(self.number - 1, total, self.count)
+        return dealt(range(total), self.number - 1, self.count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from registry.errors import BenchError, DataError
 from registry.faces.reader import FaceReader
 from registry.files import CACHE_ADVICE, cache_dir, writable_folder, write_text
 from registry.plugins.chosen import Chosen
-from registry.ranks import this_rank, wait_for_all
+from registry.ranks import dealt, this_rank, wait_for_all
 from registry.results.method_groups import MethodGroup
 from registry.results.parts import Shard
 from registry.results.run_contents import CHUNKS
@@ -105,7 +105,7 @@ def score(job: EvalJob) -> Mapping[int, Chunk]:
     """
     rank, store = this_rank(), job.store(job.folder)
     shard = job.shard.chunks(len(job.pieces))
-    mine = rank.share(shard)
+    mine = dealt(shard, rank.number, rank.count)
     others = _OtherRanks(job, set(shard) - set(mine) if rank.first else set())
     before = others.advanced()
     finished, failures = _found(job, store, mine)
@@ -131,7 +131,9 @@ def score(job: EvalJob) -> Mapping[int, Chunk]:
     return _collected(job, store, shard, finished) if rank.first else finished
 
 
-def _found(job: EvalJob, store: ChunkStore, indices: range) -> tuple[StoredChunks, Failures]:
+def _found(
+    job: EvalJob, store: ChunkStore, indices: Sequence[int]
+) -> tuple[StoredChunks, Failures]:
     """Return the chunks that are already finished, and what failed in them."""
     finished, failures = StoredChunks(job.pieces), _no_failures(job)
     for index in indices:
@@ -144,7 +146,9 @@ def _found(job: EvalJob, store: ChunkStore, indices: range) -> tuple[StoredChunk
     return finished, failures
 
 
-def _collected(job: EvalJob, store: ChunkStore, shard: range, mine: StoredChunks) -> StoredChunks:
+def _collected(
+    job: EvalJob, store: ChunkStore, shard: Sequence[int], mine: StoredChunks
+) -> StoredChunks:
     """Return the chunks of a shard: `mine` and those that other ranks left in the folder."""
     others = [index for index in shard if index not in mine]
     for index in others:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,22 @@ PARTIAL = Part(
 )
 
 
-@pytest.mark.parametrize(("total", "count"), [(0, 1), (1, 3), (7, 1), (7, 3), (8, 4)])
+@pytest.mark.parametrize(
+    ("total", "count"), [(0, 1), (1, 3), (7, 1), (7, 3), (8, 4), (100, 3), (257, 8)]
+)
 def test_every_chunk_is_in_one_shard(total: int, count: int) -> None:
     shards = [Shard(number, count).chunks(total) for number in range(1, count + 1)]
     assert sorted(index for shard in shards for index in shard) == list(range(total))
     assert max(map(len, shards)) - min(map(len, shards)) <= 1
+
+
+def test_a_shard_is_some_blocks_of_neighbours_from_all_over_the_data() -> None:
+    """So that few archives hold them, and all shards have of every data set."""
+    chunks = Shard(2, 4).chunks(1000)
+    blocks = sum(later != earlier + 1 for earlier, later in pairwise(chunks))
+    assert blocks + 1 <= 8 + 2  # the last 8 chunks of all are dealt out one by one
+    assert min(chunks) < 100
+    assert max(chunks) > 900
 
 
 def test_a_shard_is_written_as_it_is_read() -> None:
