@@ -94,10 +94,10 @@ class TimmBackbone(nn.Module):
         if stage is None:
             return self._features_with(model, images)
         outputs: list[Any] = []
-        thread = get_ident()
+        own = _thread()
 
         def note(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            if get_ident() == thread:  # another pass may be under way
+            if _thread() == own:  # another pass may be under way
                 outputs.append(output)
 
         handle = stage.register_forward_hook(note)
@@ -210,6 +210,11 @@ class TimmBackbone(nn.Module):
             embedding = embedding[:, :, None, None]
         logits: torch.Tensor = self._classifier(embedding).flatten(1)
         return logits  # (B, classes)
+
+
+def _thread() -> int:
+    """Return the number of the calling thread; 0 in a graph, which is recorded by one alone."""
+    return 0 if torch.compiler.is_compiling() else get_ident()
 
 
 def _classifier_of(model: Any) -> Any:
