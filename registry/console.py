@@ -128,7 +128,7 @@ def say_above_bar(text: str) -> None:
     if output().isatty() and sys.stderr.isatty():
         from tqdm import tqdm
 
-        with tqdm.external_write_mode(output()):
+        with tqdm.external_write_mode(sys.stderr):  # where bars are
             say(text)
     else:
         say(text)

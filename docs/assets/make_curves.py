@@ -37,10 +37,13 @@ def main() -> None:
     lite2 = [run for run in others if run["name"].startswith("lite2")]
     mpl.rcParams.update({"svg.hashsalt": "curves", "svg.fonttype": "none", "font.size": 9})
     figure, axes = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
-    for name, runs, marker in (("EfficientNet-Lite0", lite0, "o"), ("Lite2", lite2, "s")):
+    for name, runs, marker in (
+        ("EfficientNet-Lite0", lite0, "o"),
+        ("EfficientNet-Lite2", lite2, "s"),
+    ):
         hours, auc = zip(*curve(runs), strict=True)
-        axes.plot(hours, auc, marker=marker, label=name)
-    axes.set(xlabel="hours on two cores, style `video`", ylabel="AUC on val")
+        axes.plot(hours, auc, marker=marker, label=f"EfficientNet-{name}")
+    axes.set(xlabel="hours of training on two cores", ylabel="AUC on val")
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
     figure.savefig(HERE / "curves.svg", metadata={"Date": None})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -26,6 +26,7 @@ __all__ = [
     "WorkerSettings",
     "option",
     "options_field",
+    "separated",
 ]
 
 
@@ -45,6 +46,12 @@ def option(default: Any, help_text: str, *aliases: str, **limits: float) -> Any:
 def options_field(help_text: str = "the detector's own options") -> Any:
     """Declare a field for the options of a plugin, which checks them itself."""
     return field(default_factory=dict, metadata={"help": help_text})
+
+
+def separated(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names one by one: `a,b` is two."""
+    every = (name.strip() for each in names for name in each.split(","))
+    return tuple(filter(None, every))
 
 
 @dataclass(frozen=True, kw_only=True)

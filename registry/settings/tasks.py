@@ -16,6 +16,7 @@ from registry.settings.shared import (
     VideoSettings,
     option,
     options_field,
+    separated,
 )
 
 __all__ = [
@@ -69,7 +70,7 @@ class EvalConfig(ScoredDataSettings, SeveralFacesSettings):
     out: str | None = option(None, "folder of the run (default: a new one under runs/)")
     metrics: tuple[str, ...] = option(
         ("auc", "ap", "eer", "accuracy", "false_alarms", "tpr_at_fpr_1", "tpr_at_fpr_5"),
-        "metrics to compute (`bench list metrics`)",
+        "metrics to compute, separated by commas (`bench list metrics`)",
     )
     profile: Literal["strict", "deepfakebench", "both"] = option(
         "strict",
@@ -96,6 +97,11 @@ class EvalConfig(ScoredDataSettings, SeveralFacesSettings):
     )
     overwrite: bool = option(False, "score again if --out holds results for other weights or data")
     reporters: tuple[str, ...] = option(("html",), "reports to write (`bench list reporters`)")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("metrics", "reporters"):
+            object.__setattr__(self, name, separated(getattr(self, name)))
 
 
 @dataclass(frozen=True, kw_only=True)

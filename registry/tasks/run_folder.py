@@ -12,13 +12,14 @@ from registry.results.result import RESULTS
 
 __all__ = ["refuse_other_part", "refuse_other_run"]
 
-_NAMES = ("detector", "backbone", "wrap", "explainer", "split", "limit", "corrupt")
+_ON_WHAT = ("split", "limit", "corrupt", "frames", "faces", "make_edits")
+_NAMES = ("detector", "backbone", "wrap", "explainer", *_ON_WHAT, "only", "extended")
 _PLACES = ("dataset", "weights", "artefact", "wrap_artefact")
 
 
 def refuse_other_run(folder: Path, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Raise a ConfigError if the run in `folder` is of other data or another detector than
-    `wanted`.
+    `wanted`, or measures something else.
 
     Both are configurations, field by field; a field that either lacks is not compared. The same
     command counts as the same run, even if its backbone or artefact was trained again.

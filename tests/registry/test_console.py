@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
@@ -122,3 +126,35 @@ def test_bars_of_a_work_in_steps_are_numbered_and_others_are_not(
     with numbered_steps("the fit", ["faces"], quiet=True):
         list(progress([1], "faces", quiet=True))
     assert capsys.readouterr().err == ""
+
+
+_ABOVE_A_BAR = """
+from registry.console import progress_bar, say_above_bar
+from registry.streams import own_output
+with own_output(), progress_bar("lesb", total=2, unit="frame", quiet=False) as advance:
+    advance(1)
+    say_above_bar("clip.mp4  AUTHENTIC")
+    advance(1)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+def test_a_line_above_a_bar_does_not_run_into_it() -> None:
+    import pty
+    import termios
+
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    with subprocess.Popen(
+        [sys.executable, "-c", _ABOVE_A_BAR], stdout=theirs, stderr=theirs, stdin=theirs
+    ) as process:
+        os.close(theirs)
+        written = b""
+        with suppress(OSError):  # Linux says so when the other side is closed
+            while piece := os.read(ours, 65536):
+                written += piece
+    assert process.returncode == 0
+    before, _, _ = written.decode().partition("clip.mp4  AUTHENTIC")
+    assert "0/2" in before
+    assert not before.rpartition("\r")[2].strip()  # what is left of the bar in this line

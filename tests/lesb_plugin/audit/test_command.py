@@ -127,6 +127,10 @@ def test_an_audit_gives_way_to_one_of_something_else_only_when_asked(
     before = (tmp_path / "out" / "audit.json").read_bytes()
     assert audit(few, tmp_path / "out", *line, "--detector", "lesb_roi") == 2
     assert "holds a run with detector lesb; choose another --out" in capsys.readouterr().err
+    assert audit(few, tmp_path / "out", *line, "--faces", "3") == 2
+    assert "holds a run with faces none given" in capsys.readouterr().err
+    assert audit(few, tmp_path / "out", "--only", "auc_matrix") == 2
+    assert "holds a run with only redundancy" in capsys.readouterr().err
     assert audit(few, tmp_path / "out", "--only", "redundnacy", "--detector", "linear") == 2
     assert "did you mean 'redundancy'?" in capsys.readouterr().err  # the mistake comes first
     assert (tmp_path / "out" / "audit.json").read_bytes() == before

@@ -311,3 +311,9 @@ def test_a_file_of_another_kind_is_named_with_what_it_holds(
     assert resolve(EvalConfig, "settings.txt").frames == 3
     Path("sbi").write_text("a: 1\n")
     assert load_yaml("blend", "sbi") != {"a": 1}  # the shipped one goes first
+
+
+def test_metrics_and_reporters_may_be_separated_by_commas() -> None:
+    config = EvalConfig(metrics=("auc,cross_auc", " eer "), reporters=("html, csv",))
+    assert config.metrics == ("auc", "cross_auc", "eer")
+    assert config.reporters == ("html", "csv")

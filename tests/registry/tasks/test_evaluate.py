@@ -268,7 +268,9 @@ def test_a_refused_run_leaves_the_configuration_of_the_one_before(run: Run, tmp_
     run()
     before = (tmp_path / "run" / "config.yaml").read_text()
     with pytest.raises(DataError, match="other weights, crops or options"):
-        run(seed=7, frames=3)
+        run(seed=7)
+    with pytest.raises(ConfigError, match="holds a run with frames 32"):
+        run(frames=3)
     assert (tmp_path / "run" / "config.yaml").read_text() == before
 
 
@@ -309,6 +311,7 @@ def test_a_folder_of_the_same_name_elsewhere_gets_no_run_folder_that_is_taken(
         ({"dataset": ("elsewhere/data",)}, "holds a run on .*data; choose another --out"),
         ({"detector": "grey"}, "holds a run with detector cached"),
         ({"split": "val"}, "holds a run with split test"),
+        ({"frames": 1}, "holds a run with frames 32"),
     ],
 )
 def test_a_run_gives_way_to_one_of_something_else_only_when_asked(
