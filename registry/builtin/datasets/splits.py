@@ -22,6 +22,11 @@ def choose_split(videos: Sequence[Video], split: str, dataset: str) -> list[Vide
     (of its videos where people are not known), drawn by a hash of the name, so that the answer is
     the same everywhere and does not change as data is added.
     """
+    if not videos:
+        raise DataError(
+            f"data set {dataset!r} has no images or videos; check its path, and that its files end"
+            " in .jpg, .png, .mp4 or the like"
+        )
     if any(video.split for video in videos):
         chosen = [video for video in videos if video.split == split]
         known = Counter(video.split or "(none)" for video in videos)
@@ -32,9 +37,9 @@ def choose_split(videos: Sequence[Video], split: str, dataset: str) -> list[Vide
         note = " (it has no splits of its own: test is all of it, and train and val are 80:20)"
     if not chosen:
         listed = ", ".join(f"{name} {count}" for name, count in sorted(known.items()))
-        raise (EmptySplitError if known else DataError)(
+        raise EmptySplitError(
             f"no videos in split {split!r} of data set {dataset!r};"
-            f"{did_you_mean(split, known)} videos by split: {listed or 'none'}{note}"
+            f"{did_you_mean(split, known)} videos by split: {listed}{note}"
         )
     return chosen
 

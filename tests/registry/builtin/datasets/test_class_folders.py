@@ -102,7 +102,7 @@ def test_an_unclear_folder_is_an_error(tmp_path: Path, names: tuple[str, ...], r
 
 def test_an_empty_folder_has_no_videos(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
-    with pytest.raises(DataError, match="videos by split: none"):
+    with pytest.raises(DataError, match="has no images or videos; check its path"):
         folder_videos(request(tmp_path))
 
 
