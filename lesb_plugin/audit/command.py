@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,7 +94,7 @@ def run_audit_command(args: argparse.Namespace) -> int:
         tell(
             f"auditing detector {config.detector}; --detector names another (bench list detectors)"
         )
-    with _owned(plans[0].folder):  # an error here comes before the long work
+    with owned_folder(plans[0].folder):  # an error here comes before the long work
         return _audit_all(plans, as_json=args.as_json)
 
 
@@ -108,7 +108,7 @@ def _audit_all(plans: Sequence[AuditPlan], *, as_json: bool) -> int:
         if number and first and not plan.config.quiet:
             tell(f"{plan.condition} ({number} of {len(plans) - 1}): {plan.dose}")
         brief = several and (as_json or number > 0)
-        with _owned(plan.folder) if number else nullcontext():
+        with owned_folder(plan.folder) if number else nullcontext():
             audit = _audit(plan, as_json=as_json, brief=brief)
         finished.append((plan, audit))
         if audit.stopped:
@@ -117,10 +117,6 @@ def _audit_all(plans: Sequence[AuditPlan], *, as_json: bool) -> int:
         page = show_together(finished, as_json=as_json)
         (tell if as_json else say)(f"robustness: {page.resolve().as_uri()}")
     return 0
-
-
-def _owned(folder: Path) -> AbstractContextManager[object]:
-    return owned_folder(folder) if this_rank().first else nullcontext()
 
 
 def _audit(plan: AuditPlan, *, as_json: bool, brief: bool) -> Audit:

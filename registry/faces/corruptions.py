@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from registry.contracts.types import Face, Frame
 from registry.data.codecs import Coding, video_frame
 from registry.errors import ConfigError, UnknownNameError
+from registry.settings.shared import separated
 
 __all__ = ["CORRUPTIONS", "Condition", "Corruption", "conditions", "the_condition"]
 
@@ -85,8 +86,7 @@ def conditions(asked: Sequence[str]) -> tuple[Condition, ...]:
 
     ConfigError or UnknownNameError says what cannot be read.
     """
-    texts = [text.strip() for each in asked for text in each.split(",") if text.strip()]
-    found = [condition for text in texts for condition in _every(text)]
+    found = [condition for text in separated(asked) for condition in _every(text)]
     return tuple(dict.fromkeys(found))
 
 

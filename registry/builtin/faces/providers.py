@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from registry.errors import ConfigError, did_you_mean
+from registry.settings.shared import separated
 
 __all__ = ["CPU", "onnx_providers"]
 
@@ -19,7 +20,7 @@ def onnx_providers(variable: str) -> list[str]:
     import onnxruntime
 
     there = onnxruntime.get_available_providers()
-    asked = [name.strip() for name in os.environ.get(variable, "").split(",") if name.strip()]
+    asked = list(separated([os.environ.get(variable, "")]))
     for name in asked:
         if name not in there:
             raise ConfigError(
