@@ -113,7 +113,12 @@ def _controls(audit: Audit) -> Markup:
     if not audit.called_out:
         return Markup()
     items = [tag("li", line) for line in audit.called_out]
-    return joined(tag("h3", "Controls that score as well or better"), tag("ul", *items))
+    how = "What is compared are 95 % intervals, which the table of every control shows."
+    return joined(
+        tag("h3", "Controls that score as well or better"),
+        tag("p", how, class_="soft"),
+        tag("ul", *items),
+    )
 
 
 def _matrix(audit: Audit) -> Markup:

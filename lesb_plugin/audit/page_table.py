@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lesb_plugin.audit.measures.controls import ORACLE, OWN, TRUE_LABELS
 from lesb_plugin.audit.measures.intervals import Figure
-from lesb_plugin.audit.rows.row import Row, number
+from lesb_plugin.audit.rows.row import Row, best_control, number
 from lesb_plugin.audit.run import Audit
 from lesb_plugin.audit.table import control_names, interval_text
 from registry import Markup, joined, table_head, tag
 
-__all__ = ["all_controls", "best_control", "grouped_table"]
+__all__ = ["all_controls", "grouped_table"]
 
 GROUPS = {
     "Where": ("right_part", "auc_matrix", "redundancy", "several_parts", "no_part_on_real",
@@ -21,26 +20,12 @@ GROUPS = {
     "Robust": ("stability", "equivariance", "outside"),
     "Cost": ("cost",),
 }  # fmt: skip
-_KNOWING = {ORACLE, OWN, TRUE_LABELS}  # controls that know what was changed
 
 
 def group_of(row: Row) -> str:
     """Return the group of a row; unlisted kinds belong to faithfulness."""
     kind = row.key.partition(".")[0]
     return next((name for name, kinds in GROUPS.items() if kind in kinds), "Faithful")
-
-
-def best_control(row: Row) -> tuple[str, Figure] | None:
-    """Return the best control without knowledge of the face; None if there is none."""
-    known = [
-        (name, figure)
-        for name, figure in row.controls.items()
-        if name not in _KNOWING and figure.value is not None
-    ]
-    if not known:
-        return None
-    sign = 1 if row.higher_is_better else -1
-    return max(known, key=lambda each: sign * (each[1].value or 0.0))
 
 
 def grouped_table(audit: Audit) -> Markup:

@@ -185,7 +185,7 @@ def _rows(
         rows.append(
             Row(
                 key="cost",
-                title="time to explain, as a multiple of one forward pass",
+                title="time to explain, in forward passes",
                 n=0,
                 figure=Figure(found.cost, reason="measured once, on this machine"),
                 aim=at_most(1.05),

@@ -1,21 +1,31 @@
-"""The audit in the terminal: one table with figures and controls."""
+"""The audit in the terminal: one table of figures, each above the controls that decide it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from lesb_plugin.audit.findings import of_matrix, of_rows
 from lesb_plugin.audit.measures.intervals import Figure
-from lesb_plugin.audit.rows.row import Row, number
+from lesb_plugin.audit.rows.row import Row, best_control, number, standing
 from lesb_plugin.audit.run import Audit
 from registry import print_table, say
 
 __all__ = ["control_names", "headline", "interval_text", "print_audit", "verdict"]
 
+_HEADER = ("row", "n", "value", "95 % interval", "aim, control", "met")
+_READING = (
+    "Indented are controls: the one that the aim names, and the best of those that do not know what"
+    " was changed. One is not clearly beaten where its 95 % interval overlaps the row's, and not"
+    " beaten where its value is no worse besides. audit.html has every control."
+)
+
 
 def print_audit(audit: Audit) -> None:
-    """Print the table, the AUC matrix, and in words which controls do as well."""
-    names = control_names(audit)
-    header = ("row", "n", "value", "95 % interval", "aim", "met", *names)
-    print_table(headline(audit), header, [_cells(row, names) for row in audit.rows])
+    """Print the table, each row above its controls, the AUC matrix, and notes."""
+    rows = [cells for row in audit.rows for cells in (_cells(row), *_controls(row))]
+    print_table(headline(audit), _HEADER, rows)
+    if len(rows) > len(audit.rows):
+        say(_READING)
     say(of_rows(audit.rows))
     if audit.matrix is not None:
         parts = audit.found.names
@@ -27,7 +37,7 @@ def print_audit(audit: Audit) -> None:
         header = ("AUC against reals", *(f"{part} changed" for part in parts))
         print_table("", header, matrix)
         say(of_matrix(parts, audit.matrix))
-    for line in (*audit.called_out, *audit.notes):
+    for line in audit.notes:
         say(f"note: {line}")
     if audit.summary:
         say(audit.summary)
@@ -61,8 +71,7 @@ def interval_text(figure: Figure) -> str:
     return f"{figure.low:.3f} to {figure.high:.3f}"
 
 
-def _cells(row: Row, names: tuple[str, ...]) -> tuple[str, ...]:
-    controls = [number(row.controls.get(name, Figure()).value) for name in names]
+def _cells(row: Row) -> tuple[str, ...]:
     return (
         row.title,
         str(row.n) if row.n else "-",
@@ -70,8 +79,18 @@ def _cells(row: Row, names: tuple[str, ...]) -> tuple[str, ...]:
         interval_text(row.figure),
         row.aim.text or "-",
         verdict(row),
-        *controls,
     )
+
+
+def _controls(row: Row) -> Iterator[tuple[str, ...]]:
+    """Yield the cells of the control that the aim is to beat, and of the best one."""
+    best = best_control(row)
+    if best is None:
+        return
+    for name in dict.fromkeys((row.aim.above, best[0])):
+        if name in row.controls:
+            figure, how = row.controls[name], standing(row, name)
+            yield (f"  {name}", "", number(figure.value), interval_text(figure), how, "")
 
 
 def _or_none(value: float) -> float | None:

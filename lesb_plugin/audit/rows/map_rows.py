@@ -34,7 +34,7 @@ _LOCALISATION: tuple[tuple[str, str, Callable[[Map, NDArray[np.bool_]], float], 
     ("mass", "relevance mass in the mask", localisation.relevance_mass, _ABOVE),
     (
         "concentration",
-        "share of mass in the mask over its share of area",
+        "mass in the mask over its share of area",
         localisation.concentration,
         _ABOVE,
     ),
@@ -89,7 +89,7 @@ def _heats(found: Collected, rng: np.random.Generator) -> _Heats:
     return _Heats(
         own=lambda row: painted(masks[row], z[row]),
         noise=lambda row: painted(masks[row], rng.standard_normal(z[row].shape)),
-        what=", painted part scores",
+        what=", painted",
     )
 
 
@@ -173,7 +173,7 @@ def _moving_parts(
     for it asks how steady they are and not whether they are right. A face does not count whose
     parts are alike in both, or of which a move takes a part out of the image.
     """
-    title = "part scores do not change when the image moves (Pearson)"
+    title = "Pearson of part scores, image moved"
     rows = found.moved_rows
     z = standardised(parts, found.real)[rows]
     if z.shape[1] < 2:

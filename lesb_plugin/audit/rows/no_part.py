@@ -12,7 +12,7 @@ from lesb_plugin.explainers.log_odds import log_odds
 
 __all__ = ["no_part_row"]
 
-_KEY, _TITLE = "no_part_on_real", "reals in which a part stands out at 5 %"
+_KEY, _TITLE = "no_part_on_real", "reals with a part above 95 %"
 _FOLDS = 2
 
 
@@ -35,7 +35,7 @@ def no_part_row(found: Collected, draws: Draws) -> Row:
         flags = naming.alarms_beyond(found.reading.parts[found.real], threshold)
         by, figure = "val's reals", of_share(flags, _method(len(threshold)))
     else:
-        by, figure = "the audit's other reals", _by_folds(found, draws)
+        by, figure = "other reals", _by_folds(found, draws)
     return Row(
         key=_KEY,
         title=f"{_TITLE} of {by}",

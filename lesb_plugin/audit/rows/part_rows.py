@@ -37,7 +37,7 @@ _CHANGED = (
     "AUC of changed over unchanged parts of fakes",
 )
 _PERCEIVED = (
-    "parts above that percentile and parts people perceive: kappa",
+    "parts above that and perceived parts: kappa",
     "AUC of perceived over other parts of fakes",
 )
 
@@ -155,7 +155,7 @@ def _auc(found: Collected) -> Iterator[_Question]:
     )
     yield _Question(
         "auc_matrix.selectivity",
-        "selectivity: that AUC minus the AUC for changes of another part",
+        "selectivity: that AUC minus other parts' AUC",
         at_least(0.25),
         count,
         lambda z: lambda weights: discrimination.selectivity(matrix(z, weights)),
@@ -241,8 +241,8 @@ def _agreement(
 
 def _exchanges(found: Collected) -> Iterator[_Question]:
     for key, title, effect in (
-        ("restore", "Spearman with the drop when pristine pixels are restored", found.restored),
-        ("insert", "Spearman with the rise when changed pixels are inserted", found.inserted),
+        ("restore", "Spearman with the drop as changes are undone", found.restored),
+        ("insert", "Spearman with the rise as changes are inserted", found.inserted),
     ):
         yield _Question(
             key,

@@ -39,7 +39,7 @@ def report_rows(found: Collected, draws: Draws) -> list[Row]:
         _right(found, part, draws),
         mean_row(
             "reports.singled",
-            "fakes of one changed part in which a part is singled out",
+            "one-part fakes in which a part is singled out",
             Aim(),
             {OWN: _only(named, found.single)},
             draws,

@@ -9,7 +9,20 @@ from typing import Any
 from lesb_plugin.audit.measures.controls import ORACLE, OWN, TRUE_LABELS
 from lesb_plugin.audit.measures.intervals import Figure, overlap
 
-__all__ = ["Aim", "Row", "at_least", "at_most", "called_out", "number"]
+__all__ = [
+    "BEATEN",
+    "Aim",
+    "Row",
+    "at_least",
+    "at_most",
+    "best_control",
+    "called_out",
+    "number",
+    "standing",
+]
+
+BEATEN, UNCLEAR, ALIKE, BETTER = "beaten", "not clearly beaten", "not beaten", "better"
+_KNOWING = {ORACLE, OWN, TRUE_LABELS}  # controls that know what was changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,46 +94,56 @@ class Row:
         }
 
 
-def called_out(row: Row) -> str:
-    """Return a sentence if controls score like the explanation or better; "" if none do.
+def best_control(row: Row) -> tuple[str, Figure] | None:
+    """Return the best control without knowledge of the face; None if there is none."""
+    sign = 1 if row.higher_is_better else -1
+    return max(_blind(row), key=lambda each: sign * (each[1].value or 0.0), default=None)
 
-    Like it means that the intervals overlap, but for the control that the row's aim is to beat:
-    that one is called out where the aim is missed, so that a row never says both. Where the value
-    itself is the better one, the row is only not clearly better. A row without an interval says
-    nothing.
+
+def standing(row: Row, name: str) -> str:
+    """Say how a control stands against the row: BEATEN, UNCLEAR, ALIKE or BETTER.
+
+    Where the intervals overlap it is not beaten, or not clearly if the row's value is the better
+    one. The control that the aim is to beat is BEATEN where the aim is met, so that a row never
+    says both. "" where a value or the row's interval is missing.
     """
-    value = row.figure.value
-    if value is None or row.figure.low is None:
+    value, control = row.figure.value, row.controls[name]
+    if value is None or row.figure.low is None or control.value is None:
         return ""
-    alike: list[str] = []
-    unclear: list[str] = []
-    better: list[str] = []
-    for name, control in row.controls.items():
-        if name in {ORACLE, OWN, TRUE_LABELS} or control.value is None:
-            continue
-        if name == row.aim.above and row.met:
-            continue
-        ahead = value - control.value if row.higher_is_better else control.value - value
-        if overlap(row.figure, control):
-            (unclear if ahead > 0 else alike).append(_with_value(name, control))
-        elif ahead < 0:
-            better.append(_with_value(name, control))
+    ahead = value - control.value if row.higher_is_better else control.value - value
+    if name == row.aim.above and row.met:
+        return BEATEN
+    if overlap(row.figure, control):
+        return UNCLEAR if ahead > 0 else ALIKE
+    return BETTER if ahead < 0 else BEATEN
+
+
+def called_out(row: Row) -> str:
+    """Return a sentence if controls score like the explanation or better; "" if none do."""
+    found: dict[str, list[str]] = {}
+    for name, control in _blind(row):
+        found.setdefault(standing(row, name), []).append(f"{name} ({number(control.value)})")
     kinds = (
-        ("no better than", alike),
-        ("not clearly better than", unclear),
-        ("worse than", better),
+        ("no better than", ALIKE),
+        ("not clearly better than", UNCLEAR),
+        ("worse than", BETTER),
     )
-    clauses = [f"{how} {_listed(names)}" for how, names in kinds if names]
-    return f"{row.title} ({number(value)}) is {_listed(clauses)}." if clauses else ""
+    clauses = [f"{how} {_listed(found[kind])}" for how, kind in kinds if kind in found]
+    return f"{row.title} ({number(row.figure.value)}) is {_listed(clauses)}." if clauses else ""
+
+
+def _blind(row: Row) -> list[tuple[str, Figure]]:
+    """Return the controls that do not know what was changed and have a value."""
+    return [
+        (name, figure)
+        for name, figure in row.controls.items()
+        if name not in _KNOWING and figure.value is not None
+    ]
 
 
 def number(value: float | None) -> str:
     """Format a number as tables show it."""
     return "-" if value is None else f"{value:.3f}"
-
-
-def _with_value(name: str, figure: Figure) -> str:
-    return f"{name} ({number(figure.value)})"
 
 
 def _listed(names: list[str]) -> str:

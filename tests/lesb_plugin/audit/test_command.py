@@ -70,7 +70,7 @@ def test_one_command_leaves_figures_and_a_page(
 ) -> None:
     assert audit(few, tmp_path / "out") == 0
     said = capsys.readouterr().out
-    for name in ("right part first", "95 % interval", "oracle", "random subspaces", "shuffled"):
+    for name in ("right part first", "95 % interval", "  constant part", "Indented are controls"):
         assert name in said
     report = json.loads((tmp_path / "out" / "audit.json").read_text())
     assert 0 <= report["right_part"] <= 1

@@ -6,8 +6,8 @@ import pytest
 
 from lesb_plugin.audit.measures.controls import ORACLE
 from lesb_plugin.audit.measures.intervals import Figure
-from lesb_plugin.audit.page_table import best_control, group_of, grouped_table
-from lesb_plugin.audit.rows.row import Aim, Row, at_least, at_most
+from lesb_plugin.audit.page_table import group_of, grouped_table
+from lesb_plugin.audit.rows.row import Aim, Row, at_least, at_most, best_control
 
 
 def row(key: str, value: float = 0.5, aim: Aim = Aim(), **more: object) -> Row:  # noqa: B008
