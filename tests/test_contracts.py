@@ -126,6 +126,8 @@ def test_detectors(name: str, fitted: Callable[[str], Path | None]) -> None:
     detector = spec.build(context)
     crops = checks.example_crops(64, 2)
     checks.check_detector(detector, crops)
+    if spec.scores_parts is not None:
+        assert bool(detector.score(crops).regions) is spec.scores_parts
     explained = set()
     for explainer in PLUGINS.specs("explainer").values():
         try:

@@ -34,6 +34,7 @@ class AuditConfig(AuditSettings):
     """One audit; build it with `resolve`, which checks every value."""
 
     folder: ClassVar[str] = "audit"
+    reads_parts: ClassVar[bool] = True
 
     # What is audited, and on what.
     detector: str = option(

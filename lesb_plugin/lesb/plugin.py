@@ -42,6 +42,7 @@ def bench_detectors() -> Iterable[DetectorSpec]:
             options=lazy("lesb_plugin.lesb.options:LesbOptions"),
             fit_options=lazy("lesb_plugin.lesb.options:LesbFitOptions"),
             needs_artefact=True,
+            scores_parts=True,
             recognises=partial(lazy("lesb_plugin.lesb.fitted:is_fitted_for"), "lesb"),
             precedence=1,
         ),
@@ -55,6 +56,7 @@ def bench_detectors() -> Iterable[DetectorSpec]:
             options=lazy("lesb_plugin.lesb.options:LesbOptions"),
             fit_options=lazy("lesb_plugin.gep.options:GepFitOptions"),
             needs_artefact=True,
+            scores_parts=True,
             recognises=partial(lazy("lesb_plugin.lesb.fitted:is_fitted_for"), "lesb_gep"),
         ),
         DetectorSpec(
@@ -69,6 +71,7 @@ def bench_detectors() -> Iterable[DetectorSpec]:
             fit_shares=True,
             fit_options=lazy("lesb_plugin.roi.options:RoiFitOptions"),
             needs_artefact=True,
+            scores_parts=True,
             recognises=lazy("lesb_plugin.roi.fitted:is_roi"),
             precedence=2,
             needs_landmarks=True,

@@ -47,6 +47,7 @@ def bench_detectors() -> list[DetectorSpec]:
             name="linear",
             summary="the backbone's own fake/real head, where its weights have one",
             build=lazy("registry.builtin.detectors:build_linear"),
+            scores_parts=False,
         ),
         DetectorSpec(
             name="random",
@@ -54,6 +55,7 @@ def bench_detectors() -> list[DetectorSpec]:
             build=lazy("registry.builtin.detectors:build_random"),
             needs_backbone=False,
             noise=True,
+            scores_parts=False,
         ),
     ]
 

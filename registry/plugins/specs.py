@@ -129,7 +129,9 @@ class DetectorSpec(Spec):
     `fit_shares` says that `fit` is called in every process that torchrun starts, and that they
     share its work; the first alone writes, and what it reports counts. `check_fit(FitContext)`
     raises the BenchErrors of a fit that can be found before its work; `--dry-run` calls it.
-    `noise` says that scores mean nothing: files then get no verdict.
+    `noise` says that scores mean nothing: files then get no verdict. `scores_parts` says whether
+    `Scores.regions` holds scores of parts, which an audit without an explainer needs; None where
+    that is not known before it is built.
     """
 
     build: Callable[[DetectorContext], Detector]
@@ -144,6 +146,7 @@ class DetectorSpec(Spec):
     precedence: int = 0
     needs_landmarks: bool = False
     noise: bool = False
+    scores_parts: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,9 +106,14 @@ class EvalConfig(ScoredDataSettings, SeveralFacesSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class AuditSettings(ScoredDataSettings):
-    """What `prepare_audit` reads; a command that examines a detector adds fields of its own."""
+    """What `prepare_audit` reads; a command that examines a detector adds fields of its own.
+
+    One that `reads_parts` takes the detector's part scores where no explainer is named: detectors
+    that are known to have none are then refused.
+    """
 
     folder: ClassVar[str]
+    reads_parts: ClassVar[bool] = False
 
     explainer: str | None = option(
         None,

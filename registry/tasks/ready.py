@@ -10,15 +10,21 @@ from typing import Any
 
 from registry.contracts.types import Sample
 from registry.data.needs import check_run
-from registry.errors import DataError, NotFittedError
+from registry.errors import ConfigError, DataError, NotFittedError
 from registry.plugins.chosen import choose, choose_faces, default_detectors
 from registry.plugins.discovery import Plugins, load_plugins
-from registry.plugins.specs import ExplainerSpec
+from registry.plugins.specs import DetectorSpec, ExplainerSpec
 from registry.settings.load import resolve_options
 from registry.settings.shared import ModelSettings
-from registry.settings.tasks import AUTO, EvalConfig, ScoredDataSettings, ScoringConfig
+from registry.settings.tasks import (
+    AUTO,
+    AuditSettings,
+    EvalConfig,
+    ScoredDataSettings,
+    ScoringConfig,
+)
 
-__all__ = ["check_ready"]
+__all__ = ["check_parts", "check_ready"]
 
 
 def check_ready(config: ModelSettings) -> Sequence[Sample] | None:
@@ -34,6 +40,8 @@ def check_ready(config: ModelSettings) -> Sequence[Sample] | None:
     if isinstance(config, ScoredDataSettings):
         _check_corruptions(config)
         _check_splits(plugins, config)
+    if isinstance(config, AuditSettings):
+        check_parts(plugins, config)
     if isinstance(config, ScoringConfig):
         return _check_scoring(plugins, config)
     named = config if isinstance(config, EvalConfig) else None
@@ -66,6 +74,22 @@ def _check_explainer(plugins: Plugins, name: str | None, options: Mapping[str, A
     if name is not None:
         spec: ExplainerSpec = plugins.get("explainer", name)
         resolve_options(spec.options, options, "explain.")
+
+
+def check_parts(plugins: Plugins, config: AuditSettings) -> None:
+    """Raise a ConfigError for a detector known to score no parts, where no explainer does."""
+    known: dict[str, DetectorSpec] = plugins.unambiguous("detector")
+    spec = known.get(config.detector)
+    if config.explainer is not None or not config.reads_parts:
+        return
+    if spec is None or spec.scores_parts is not False:
+        return
+    able = ", ".join(name for name, each in known.items() if each.scores_parts)
+    raise ConfigError(
+        f"detector {config.detector!r} scores no parts of a face, which are what is audited;"
+        f" choose one that does (--detector {able or 'of a plugin'}), or an explainer of its score"
+        " with --explainer (`bench list explainers`)"
+    )
 
 
 def _check_splits(plugins: Plugins, config: ScoredDataSettings) -> None:

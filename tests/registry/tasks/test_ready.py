@@ -12,6 +12,7 @@ from lesb_plugin.audit.options import AuditConfig
 from lesb_plugin.explain.config import ExplainConfig
 from registry.errors import (
     BenchError,
+    ConfigError,
     DataError,
     EmptySplitError,
     NotFittedError,
@@ -19,6 +20,7 @@ from registry.errors import (
 )
 from registry.settings.shared import ModelSettings
 from registry.settings.tasks import CostConfig, EvalConfig, PredictConfig
+from registry.tasks.audit import prepare_audit
 from registry.tasks.ready import check_ready
 from tests.shared.tiny import write_reals
 
@@ -48,6 +50,19 @@ def test_fewer_real_faces_than_a_verdict_needs_are_refused_by_their_number(tmp_p
     few = write_reals(tmp_path / "few", 6)
     assert "6 real faces" in str(refused(PredictConfig(reference=few, **TINY)))
     check_ready(PredictConfig(reference=write_reals(tmp_path / "enough", 24), **TINY))
+
+
+def test_a_detector_without_part_scores_is_not_audited_by_them() -> None:
+    for name in ("random", "linear"):
+        error = refused(AuditConfig(detector=name, dataset=("toy",)))
+        assert isinstance(error, ConfigError)
+        assert f"detector {name!r} scores no parts" in str(error)
+        assert "--detector lesb, lesb_gep, lesb_roi" in str(error)
+        with pytest.raises(ConfigError, match="scores no parts"):
+            prepare_audit(AuditConfig(detector=name, dataset=("gone/data",)))  # which is not read
+    check_ready(AuditConfig(explainer="occlusion", dataset=("toy",), **TINY))
+    check_ready(CostConfig(dataset=("toy",), **TINY))
+    check_ready(AuditConfig(dataset=("toy",)))
 
 
 def test_a_mistyped_explainer_and_its_options_are_refused() -> None:
