@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from registry.cli.file_commands import check_inputs, configure_for_files, unscored
     from registry.cli.file_record import file_record
     from registry.cli.flags import add_config_flags, add_dry_run_flag, add_json_flag, given_flags
-    from registry.cli.processes import end_with_parent
+    from registry.cli.processes import end_with_parent, on_interrupt
     from registry.cli.verdict_lines import (
         VERDICT_COLUMNS,
         VerdictLines,
@@ -214,15 +214,15 @@ __all__ = [
     "fine_detail", "fingerprint", "fit", "gather", "gather_at_first", "given_flags", "hookimpl",
     "html_page", "interval", "is_no_file", "joined", "judge", "keep_audit", "lazy", "line_notes",
     "load_yaml", "map_shared", "mark_begun", "meeting", "missing_encoders", "numbered_steps",
-    "of_first", "opened_folder", "option", "options_field", "owned_folder", "package_versions",
-    "picture_uri", "plain_sentence", "predict", "prepare_audit", "prepare_faces",
-    "prepare_training", "print_plan", "print_robustness", "print_table", "progress", "progress_bar",
-    "read_json", "read_sealed", "reading", "real_crops", "real_faces_of", "reference_data",
-    "refuse_other_run", "refuse_special", "replacing", "resolve", "say", "say_above_bar",
-    "say_block", "scratch_folder", "sealed_names", "shared_bar", "shared_progress", "sharpness",
-    "shown_aspect", "similarity", "spec_of", "table_head", "tag", "tell", "this_rank", "traits_of",
-    "unscored", "verdict_cells", "video_frame", "wait_for_all", "was_begun", "writable_folder",
-    "write_robustness", "write_text",
+    "of_first", "on_interrupt", "opened_folder", "option", "options_field", "owned_folder",
+    "package_versions", "picture_uri", "plain_sentence", "predict", "prepare_audit",
+    "prepare_faces", "prepare_training", "print_plan", "print_robustness", "print_table",
+    "progress", "progress_bar", "read_json", "read_sealed", "reading", "real_crops",
+    "real_faces_of", "reference_data", "refuse_other_run", "refuse_special", "replacing", "resolve",
+    "say", "say_above_bar", "say_block", "scratch_folder", "sealed_names", "shared_bar",
+    "shared_progress", "sharpness", "shown_aspect", "similarity", "spec_of", "table_head", "tag",
+    "tell", "this_rank", "traits_of", "unscored", "verdict_cells", "video_frame", "wait_for_all",
+    "was_begun", "writable_folder", "write_robustness", "write_text",
 ]  # fmt: skip
 
 _PLACES = {
@@ -314,7 +314,7 @@ _PLACES = {
     "registry.plugins.needs": "is_no_file",
     "registry.scoring.sealed": "cache_sealed read_sealed sealed_names",
     "registry.errors": "reading",
-    "registry.cli.processes": "end_with_parent",
+    "registry.cli.processes": "end_with_parent on_interrupt",
 }
 _ON_FIRST_USE = {name: place for place, names in _PLACES.items() for name in names.split()}
 

@@ -17,6 +17,7 @@ from registry import (
     add_json_flag,
     check_ready,
     given_flags,
+    on_interrupt,
     owned_folder,
     read_json,
     refuse_other_run,
@@ -83,6 +84,18 @@ def run_audit_command(args: argparse.Namespace) -> int:
     from lesb_plugin.audit.conditions import plan_audits
 
     plans = plan_audits(config, Path(config.out or _default_folder(config)))
+    finished: list[tuple[AuditPlan, Audit]] = []
+    with on_interrupt(lambda: _finished([plan for plan, _ in finished], plans)):
+        _check(config, plans)
+        if "detector" not in given_flags(args, AuditConfig) and this_rank().first:
+            named = "--detector names another (bench list detectors)"
+            tell(f"auditing detector {config.detector}; {named}")
+        with owned_folder(plans[0].folder):  # an error here comes before the long work
+            return _audit_all(plans, finished, as_json=args.as_json)
+
+
+def _check(config: AuditConfig, plans: Sequence[AuditPlan]) -> None:
+    """Raise a BenchError for what can be wrong before anything is read."""
     for plan in plans:
         _refuse_other(plan)
     check_ready(config)
@@ -90,20 +103,18 @@ def run_audit_command(args: argparse.Namespace) -> int:
 
     if config.keep:
         check_can_keep(config)
-    if "detector" not in given_flags(args, AuditConfig) and this_rank().first:
-        tell(
-            f"auditing detector {config.detector}; --detector names another (bench list detectors)"
-        )
-    with owned_folder(plans[0].folder):  # an error here comes before the long work
-        return _audit_all(plans, as_json=args.as_json)
 
 
-def _audit_all(plans: Sequence[AuditPlan], *, as_json: bool) -> int:
-    """Make the audits, the first in a folder that is owned; return the exit code."""
+def _audit_all(
+    plans: Sequence[AuditPlan], finished: list[tuple[AuditPlan, Audit]], *, as_json: bool
+) -> int:
+    """Make the audits, the first in a folder that is owned; return the exit code.
+
+    Each is appended to `finished` once it is written.
+    """
     from lesb_plugin.audit.conditions import show_together
 
     several, first = len(plans) > 1, this_rank().first
-    finished = []
     for number, plan in enumerate(plans):
         if number and first and not plan.config.quiet:
             tell(f"{plan.condition} ({number} of {len(plans) - 1}): {plan.dose}")
@@ -112,11 +123,26 @@ def _audit_all(plans: Sequence[AuditPlan], *, as_json: bool) -> int:
             audit = _audit(plan, as_json=as_json, brief=brief)
         finished.append((plan, audit))
         if audit.stopped:
+            if first and plans[number + 1 :]:
+                tell(f"not audited: {_conditions(plans[number + 1 :])}")
             return INTERRUPTED
     if several and first:
         page = show_together(finished, as_json=as_json)
         (tell if as_json else say)(f"robustness: {page.resolve().as_uri()}")
     return 0
+
+
+def _finished(done: Sequence[AuditPlan], plans: Sequence[AuditPlan]) -> str:
+    """Say after Ctrl-C which audits are written, and that the same line makes all of them anew."""
+    if not done:
+        return "nothing was written; the same line begins anew"
+    folders = ", ".join(str(plan.folder) for plan in done)
+    left = _conditions([plan for plan in plans if plan not in done]) or "none"
+    return f"finished: {folders}; not audited: {left}; the same line measures all of them anew"
+
+
+def _conditions(plans: Sequence[AuditPlan]) -> str:
+    return ", ".join(plan.condition for plan in plans)
 
 
 def _audit(plan: AuditPlan, *, as_json: bool, brief: bool) -> Audit:

@@ -7,7 +7,7 @@ import re
 import time
 import webbrowser
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from registry import (
     configure_for_files,
     find_media,
     given_flags,
+    on_interrupt,
     owned_folder,
     resolve,
     say_above_bar,
@@ -30,6 +31,7 @@ from registry import (
 if TYPE_CHECKING:
     from lesb_plugin.explain.explained import Explained, Explaining
     from lesb_plugin.explain.report_index import IndexEntry
+    from registry import Sample
 
 __all__ = ["configure_explain", "plain_name", "run_explain", "write_files"]
 
@@ -72,33 +74,59 @@ def run_explain(args: argparse.Namespace) -> int:
     config = resolve(ExplainConfig, args.config, args.set, given_flags(args, ExplainConfig))
     check_inputs(args.inputs)
     reals = check_ready(config)
+    scored: list[bool] = []  # of each file that has its report, whether it has a score
+    with (
+        on_interrupt(lambda: _finished(len(scored), args.inputs, config.out)),
+        owned_folder(Path(config.out)) as out,
+    ):
+        _explain(config, reals, args.inputs, out, scored)
+    return unscored(scored.count(False), len(scored))
+
+
+def _explain(
+    config: ExplainConfig,
+    reals: Sequence[Sample] | None,
+    inputs: Sequence[Path],
+    out: Path,
+    scored: list[bool],
+) -> None:
+    """Write the reports into `out` and print a line for each; append to `scored` after each."""
     from lesb_plugin.explain.explained import Explaining  # loads torch: after what fails without it
     from lesb_plugin.explain.record import line_of
 
-    with owned_folder(Path(config.out)) as out:
-        started = time.perf_counter()
-        explaining = Explaining(config, reals)
-        ready = time.perf_counter() - started
-        unread = explaining.predictor.notes_on(args.inputs)
-        for note in (*unread, *explaining.notes, *explaining.verdict_notes):
-            tell(f"note: {note}")
-        names, count, failed = _Names(out), 0, 0
-        lines = VerdictLines(find_media(args.inputs), ("report",))
-        entries: list[IndexEntry] = []
-        with closing(explaining(args.inputs)) as found:
-            for each in found:
-                name = names.of(each.prediction.path)
-                entry, record = write_files(each, explaining, out, name)
-                entries.append(entry)
-                if config.json:
-                    say_above_bar(line_of(record, out, name))
-                else:
-                    lines.say(each.prediction, str(out / f"{name}.html"))
-                count += 1
-                failed += each.prediction.score is None
-        _finish(out, entries, config)
-        tell(_times(ready, explaining.predictor.clock.spent, time.perf_counter() - started, config))
-        return unscored(failed, count)
+    started = time.perf_counter()
+    explaining = Explaining(config, reals)
+    ready = time.perf_counter() - started
+    unread = explaining.predictor.notes_on(inputs)
+    for note in (*unread, *explaining.notes, *explaining.verdict_notes):
+        tell(f"note: {note}")
+    names, lines = _Names(out), VerdictLines(find_media(inputs), ("report",))
+    entries: list[IndexEntry] = []
+    with closing(explaining(inputs)) as found:
+        for each in found:
+            name = names.of(each.prediction.path)
+            entry, record = write_files(each, explaining, out, name)
+            entries.append(entry)
+            if config.json:
+                say_above_bar(line_of(record, out, name))
+            else:
+                lines.say(each.prediction, str(out / f"{name}.html"))
+            scored.append(each.prediction.score is not None)
+    _finish(out, entries, config)
+    tell(_times(ready, explaining.predictor.clock.spent, time.perf_counter() - started, config))
+
+
+def _finished(done: int, inputs: Sequence[Path], out: str) -> str:
+    """Say after Ctrl-C which files have their report, and how to go on."""
+    if not done:
+        return "no report was finished; the same line begins anew"
+    files = [*find_media(inputs)]
+    if done >= len(files):
+        return f"every report is in {out}; the same line writes them anew"
+    return (
+        f"{done} of {len(files)} files have their report in {out}; name the others to go on, the"
+        f" first is {files[done]}, or run the same line for all of them and their index"
+    )
 
 
 def _finish(out: Path, entries: list[IndexEntry], config: ExplainConfig) -> None:

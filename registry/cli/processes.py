@@ -1,4 +1,4 @@
-"""Worker processes that never outlive the process that started them."""
+"""Processes that are ended: what is said then, and workers that never outlive their parent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing.connection import Connection
 
-__all__ = ["Terminated", "end_with_parent", "terminating", "worker_pool"]
+__all__ = ["Terminated", "end_with_parent", "on_interrupt", "terminating", "worker_pool"]
 
 
 class Terminated(KeyboardInterrupt):
@@ -36,6 +36,18 @@ def terminating() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextmanager
+def on_interrupt(words: Callable[[], str]) -> Iterator[None]:
+    """Let `bench` add `words()` to its line after Ctrl-C or SIGTERM in the block: what is finished,
+    and how to go on.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note(f"; {words()}")
+        raise
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from registry.cli.detector_flags import configure_for_detectors
 from registry.cli.flags import add_json_flag, given_flags
+from registry.cli.processes import on_interrupt
 from registry.console import byte_count, print_table, say, say_block
 from registry.settings.load import resolve
 from registry.settings.tasks import CostConfig
@@ -49,9 +50,10 @@ def run_cost(args: argparse.Namespace) -> int:
     """Measure, and print two tables."""
     config = resolve(CostConfig, args.config, args.set, given_flags(args, CostConfig))
     check_ready(config)  # before torch is loaded
-    from registry.tasks.cost import measure_cost
+    with on_interrupt(lambda: "nothing was written; the same line measures anew"):
+        from registry.tasks.cost import measure_cost
 
-    cost = measure_cost(config)
+        cost = measure_cost(config)
     if args.as_json:
         say_block(json.dumps(asdict(cost), indent=1))
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from registry.cli.file_commands import check_inputs, configure_for_files, unscored
 from registry.cli.file_record import file_record
 from registry.cli.flags import given_flags
+from registry.cli.processes import on_interrupt
 from registry.cli.verdict_lines import VerdictLines
 from registry.console import say_above_bar, tell
 from registry.data.media import find_media
@@ -21,6 +22,7 @@ from registry.settings.tasks import PredictConfig
 from registry.tasks.ready import check_ready
 
 if TYPE_CHECKING:
+    from registry.contracts.types import Sample
     from registry.results.file_scores import Prediction
     from registry.tasks.predict import Predictor
 
@@ -70,24 +72,49 @@ def run_predict(args: argparse.Namespace) -> int:
     config = resolve(PredictConfig, args.config, args.set, given_flags(args, PredictConfig))
     check_inputs(args.inputs)
     reals = check_ready(config)
+    scored: list[bool] = []  # of each file that is finished, whether it has a score
+    with on_interrupt(lambda: _finished(len(scored), args.inputs, config.out)):
+        _predict(config, reals, args.inputs, scored)
+    return unscored(scored.count(False), len(scored))
+
+
+def _predict(
+    config: PredictConfig,
+    reals: Sequence[Sample] | None,
+    inputs: Sequence[Path],
+    scored: list[bool],
+) -> None:
+    """Score the files and print or write their lines; append to `scored` after each."""
     from registry.tasks.predict import Predictor  # loads torch: after what can go wrong without it
 
     predictor = Predictor(config, reals)
-    for note in (*predictor.notes, *predictor.notes_on(args.inputs)):
+    for note in (*predictor.notes, *predictor.notes_on(inputs)):
         tell(f"note: {note}")
-    count = failed = 0
     with (
         _output(config.out) as write,
-        closing(predictor(args.inputs)) as found,
+        closing(predictor(inputs)) as found,
     ):
-        lines = VerdictLines(find_media(args.inputs), plain=config.out is not None)
+        lines = VerdictLines(find_media(inputs), plain=config.out is not None)
         for prediction in found:
             write(_json_line(prediction, predictor) if config.json else lines.text(prediction))
-            count += 1
-            failed += prediction.score is None
-    for note in predictor.verdict_notes if count > failed else ():
+            scored.append(prediction.score is not None)
+    for note in predictor.verdict_notes if any(scored) else ():
         tell(f"note: {note}")
-    return unscored(failed, count)
+
+
+def _finished(done: int, inputs: Sequence[Path], out: str | None) -> str:
+    """Say after Ctrl-C which files have their line, and how to go on."""
+    if out is not None:
+        return f"{out} was not written; the same line scores all files anew"
+    if not done:
+        return "no file was finished; the same line begins anew"
+    files = [*find_media(inputs)]
+    if done >= len(files):
+        return "every file has its line"
+    return (
+        f"{done} of {len(files)} files have their line; name the others to go on, the first is"
+        f" {files[done]}"
+    )
 
 
 @contextmanager

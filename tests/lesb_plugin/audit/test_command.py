@@ -8,6 +8,7 @@ import re
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NoReturn
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 
 import lesb_plugin.audit.command
 import lesb_plugin.audit.run
+from lesb_plugin.audit.conditions import AuditPlan
 from lesb_plugin.audit.extended import rows
 from lesb_plugin.audit.extended.study import Study
 from lesb_plugin.audit.options import AuditConfig
@@ -177,6 +179,38 @@ def test_extended_rows_that_are_stopped_leave_what_was_measured(
     assert audit(few, tmp_path / "out", *wanted) == 130
     assert "stays as it is" in capsys.readouterr().out
     assert (tmp_path / "out" / "audit.json").read_bytes() == before
+
+
+def test_an_interrupted_audit_says_what_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conditions: list[str] = []
+
+    def interrupted(plan: AuditPlan, **_: object) -> SimpleNamespace:
+        conditions.append(plan.condition)
+        if plan.condition == "jpeg:3":
+            raise KeyboardInterrupt
+        return SimpleNamespace(stopped=plan.condition == "resize:2")
+
+    monkeypatch.setattr(lesb_plugin.audit.command, "check_ready", lambda _: None)
+    monkeypatch.setattr(lesb_plugin.audit.command, "_audit", interrupted)
+    out = tmp_path / "out"
+    assert audit(tmp_path, out, "--corrupt", "h264:2,jpeg:3,blur:4") == 130
+    assert conditions == ["clean", "h264:2", "jpeg:3"]
+    assert capsys.readouterr().err.endswith(
+        f"interrupted; finished: {out}, {out / 'corrupted' / 'h264-2'}; not audited: jpeg:3,"
+        " blur:4; the same line measures all of them anew\n"
+    )
+    assert audit(tmp_path, out, "--corrupt", "resize:2,jpeg:3") == 130
+    assert capsys.readouterr().err.endswith("not audited: jpeg:3\n")
+    monkeypatch.setattr(lesb_plugin.audit.command, "_audit_all", stop)
+    assert audit(tmp_path, out) == 130
+    told = "interrupted; nothing was written; the same line begins anew\n"
+    assert capsys.readouterr().err.endswith(told)
+
+
+def stop(*_: object, **__: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 @pytest.mark.slow

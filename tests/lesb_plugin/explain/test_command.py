@@ -94,6 +94,26 @@ def test_one_face_leaves_a_report_its_numbers_its_maps_and_its_pictures(
     assert cv2.imread(str(tmp_path / "out" / "a.1.overlay.png")).shape[0] > 200  # and its scale
 
 
+def test_an_interrupt_says_which_files_have_their_report(
+    bench: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *others = [write(tmp_path / f"{name}.png", portrait()) for name in "abc"]
+    written = lesb_plugin.explain.command.write_files
+
+    def interrupted(each: Any, *more: Any) -> Any:
+        if each.prediction.path != first:
+            raise KeyboardInterrupt
+        return written(each, *more)
+
+    monkeypatch.setattr(lesb_plugin.explain.command, "write_files", interrupted)
+    code, _, err = bench(first, *others)
+    assert code == 130
+    assert f"; 1 of 3 files have their report in {tmp_path / 'out'}; name the others" in err
+    assert f"the first is {others[0]}, or run the same line for all of them and their index" in err
+    assert {"a.html", "a.json"} <= files(tmp_path)
+    assert "; no report was finished; the same line begins anew" in bench(*others)[2]
+
+
 def test_the_numbers_of_a_file_are_complete(bench: Run, tmp_path: Path, reals: str) -> None:
     file = write(tmp_path / "a.png", portrait())
     bench(file)

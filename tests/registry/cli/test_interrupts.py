@@ -1,0 +1,90 @@
+"""What commands say after Ctrl-C: what is finished, and how to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+import registry.tasks.cost
+import registry.tasks.predict
+from registry.cli import main
+from registry.cli.processes import Terminated, on_interrupt
+from registry.results.file_scores import Prediction
+from tests.shared.drawn_files import portrait, write
+
+TINY = ("--backbone", "timm/test_efficientnet", "--weights", "random", "--detector", "linear")
+
+
+def test_words_are_added_only_to_an_interrupt() -> None:
+    with pytest.raises(Terminated) as found, on_interrupt(lambda: "three are finished"):
+        raise Terminated
+    assert found.value.__notes__ == ["; three are finished"]
+    with pytest.raises(ValueError, match="another") as other, on_interrupt(str):
+        raise ValueError("another")
+    assert not hasattr(other.value, "__notes__")
+
+
+class Slow:
+    """A Predictor that is interrupted after `finished` files."""
+
+    finished = 0
+    notes = verdict_notes = ()
+    audit = origin = None
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def notes_on(self, _: Sequence[Path]) -> list[str]:
+        return []
+
+    def __call__(self, inputs: Sequence[Path]) -> Iterator[Prediction]:
+        files = sorted(inputs[0].iterdir())
+        for path in files[: self.finished]:
+            yield Prediction(path=path, error="no face")
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("finished", "told"),
+    [
+        (0, "no file was finished; the same line begins anew"),
+        (2, "2 of 3 files have their line; name the others to go on, the first is {}/c.png"),
+        (3, "every file has its line"),
+    ],
+)
+def test_predict_says_which_file_comes_next(
+    finished: int,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for name in "abc":
+        write(folder / f"{name}.png", portrait())
+    monkeypatch.setattr(registry.tasks.predict, "Predictor", Slow)
+    monkeypatch.setattr(Slow, "finished", finished)
+    assert main(["predict", str(folder), *TINY]) == 130
+    printed = capsys.readouterr()
+    assert printed.err.endswith(f"interrupted; {told.format(folder)}\n")
+    assert printed.out.count("no face") == finished
+    out = tmp_path / "scores.tsv"
+    assert main(["predict", str(folder), *TINY, "--out", str(out)]) == 130
+    assert f"{out} was not written; the same line scores all" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_cost_has_written_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: Any) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(registry.tasks.cost, "measure_cost", interrupted)
+    assert main(["cost", "--dataset", "toy", *TINY]) == 130
+    told = "interrupted; nothing was written; the same line measures anew\n"
+    assert capsys.readouterr().err == told
