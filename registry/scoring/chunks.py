@@ -129,8 +129,10 @@ class ChunkStore:
         chunk = _read(path, key, units)
         if chunk == "maker":
             raise DataError(
-                f"{path} was made with other weights, crops or options than this run uses;"
-                " choose another --out, or --overwrite to start it again"
+                f"{self.folder.parent} holds scores of an earlier run with other weights, crops or"
+                " options (--weights, --artefact, --faces, --crop-from, --face-detector, --seed and"
+                " the detector's own): run it with the same ones to continue, choose another --out,"
+                " or replace them with --overwrite"
             )
         if isinstance(chunk, Chunk) and not chunk.unreadable:
             return chunk

@@ -128,6 +128,9 @@ def finding(row: Comparison) -> str:
     worst = clustered if clustered is not None and by_bootstrap else p
     holm = " after Holm" if worst != (row.bootstrap_p if by_bootstrap else row.p) else ""
     test = "bootstrap" if by_bootstrap else "DeLong"
+    if row.difference == 0 and row.low == row.high:  # no variance either
+        same = f"both rank every video alike, with an AUC of {_number(row.auc_first)}"
+        return f"{where} and {row.first} are equal: {same}."
     figures = f"(AUC {row.difference:+.3f}, {test} p {_p(worst)}{holm})"
     if worst <= _SIGNIFICANT:
         better = "better" if row.difference > 0 else "worse"

@@ -113,7 +113,10 @@ def _finished(folders: Sequence[Path]) -> list[Path]:
 
     others = [path for path in folders if path.is_dir() and not (path / RESULTS).exists()]
     for path in others:
-        tell(f"skipped: {path} holds no {RESULTS}, so it is not a finished run of `bench eval`")
+        hint = f": did you mean {path}/*?" if any(path.glob(f"*/{RESULTS}")) else ""
+        tell(
+            f"skipped: {path} holds no {RESULTS}, so it is not a finished run of `bench eval`{hint}"
+        )
     if others and len(others) == len(folders):
         raise DataError("none of these folders holds a finished run of `bench eval`")
     return [path for path in folders if path not in others]

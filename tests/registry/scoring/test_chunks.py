@@ -82,8 +82,11 @@ def test_a_finished_chunk_comes_back_as_it_was(tmp_path: Path) -> None:
 def test_a_chunk_of_another_maker_is_refused(tmp_path: Path) -> None:
     units = _units(tmp_path, 2)
     ChunkStore(tmp_path / "chunks", ["encoder a"], None).put(0, units, _chunk(2))
-    with pytest.raises(DataError, match=r"other weights, crops or options.*--overwrite"):
+    with pytest.raises(DataError, match=r"other weights, crops or options.*--overwrite") as found:
         ChunkStore(tmp_path / "chunks", ["encoder b"], None).find(0, units)
+    assert str(found.value).startswith(f"{tmp_path} holds scores of an earlier run")
+    assert "--faces" in str(found.value)
+    assert ".npz" not in str(found.value)
 
 
 @pytest.mark.parametrize("change", ["frame", "file", "missing"])

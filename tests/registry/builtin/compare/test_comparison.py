@@ -12,6 +12,7 @@ from scipy.stats import norm
 
 from registry.builtin.compare.command import finding, run_names
 from registry.builtin.compare.comparison import ComparedRun, Comparison, compare
+from registry.builtin.compare.delong import difference_test
 from registry.builtin.leaderboard.entries import measured
 from registry.cli import main
 from registry.contracts.types import CropPolicy
@@ -235,6 +236,17 @@ def test_a_sentence_says_which_run_is_better_only_where_both_tests_do(
     p: float | None, clustered: float | None, difference: float | None, said: str
 ) -> None:
     assert finding(_row(p, clustered, difference)) == said
+
+
+def test_runs_that_rank_every_video_alike_are_called_equal() -> None:
+    labels, ranks = np.array([0, 1] * 4), np.arange(8.0)
+    reals_swapped = ranks[[2, 1, 0, 3, 4, 5, 6, 7]]  # the same AUC, from other pairs
+    same = "On faces, b and a are equal: both rank every video alike, with an AUC of 0.6250."
+    for other, equal in ((ranks**2, True), (reals_swapped, False)):
+        difference, low, high, p = difference_test(labels, ranks, other)
+        assert difference == 0
+        row = replace(_row(p, 1.0, difference), low=low, high=high, auc_first=0.625)
+        assert (finding(row) == same) is equal
 
 
 def test_a_sentence_says_that_holm_corrects_p_and_not_the_interval() -> None:

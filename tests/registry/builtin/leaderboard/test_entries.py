@@ -257,6 +257,9 @@ def test_a_folder_without_results_is_left_out_and_named(
     line = ["leaderboard", "--out", str(tmp_path / "board"), str(going)]
     assert main([*line, str(tmp_path / "done")]) == 0
     assert f"skipped: {going} holds no results.json" in capsys.readouterr().err
+    assert main([*line[:-1], str(tmp_path)]) == 2  # the folder with the run folders
+    assert f"skipped: {tmp_path} holds no results.json" in (said := capsys.readouterr().err)
+    assert f"did you mean {tmp_path}/*?" in said
     assert main(line) == 2
     assert "none of these folders holds a finished run" in capsys.readouterr().err
     assert main([*line, str(tmp_path / "gone")]) == 2
