@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -26,12 +28,15 @@ __all__ = [
     "FaceSample",
     "cut_real_faces",
     "find_splits",
+    "listed_by",
     "real_crops",
     "real_face_samples",
     "real_samples",
     "samples",
 ]
 
+Lister = Callable[[str], Sequence[Sample]]  # the real faces of a data set, as real_face_samples
+_LISTER: ContextVar[Lister | None] = ContextVar("lister", default=None)
 _SPLITS = ("val", "train")  # never test: a face should not be compared with itself
 _OF_A_FILE = 32  # frames to learn from: neighbours in a video are all but the same
 
@@ -115,6 +120,16 @@ def samples(videos: Iterable[Video], reader: FaceReader) -> list[FaceSample]:
     ]
 
 
+@contextmanager
+def listed_by(lister: Lister) -> Iterator[None]:
+    """Let `real_crops` in the block take its list from a caller that may have it already."""
+    token = _LISTER.set(lister)
+    try:
+        yield
+    finally:
+        _LISTER.reset(token)
+
+
 def real_crops(data: str, policy: CropPolicy, count: int, *, quiet: bool = False) -> list[Crop]:
     """Cut up to `count` real faces with landmarks from the data set `data`, from its val split
     first.
@@ -122,7 +137,8 @@ def real_crops(data: str, policy: CropPolicy, count: int, *, quiet: bool = False
     Of data without splits any real faces are used. Faces that cannot be read are reported and
     left out; a DataError if none is left.
     """
-    return cut_real_faces(real_face_samples(data)[:count], data, policy, quiet=quiet)
+    listed = (_LISTER.get() or real_face_samples)(data)
+    return cut_real_faces(listed[:count], data, policy, quiet=quiet)
 
 
 def cut_real_faces(

@@ -26,7 +26,7 @@ from registry.detectors.model import audit_of, build_explainer
 from registry.faces.clock import StageClock
 from registry.faces.crops import crop_face
 from registry.faces.reader import build_reader
-from registry.faces.real_faces import cut_real_faces, real_face_samples
+from registry.faces.real_faces import cut_real_faces, listed_by, real_face_samples
 from registry.plugins.chosen import choose_faces
 from registry.plugins.discovery import load_plugins
 from registry.plugins.needs import RANDOM
@@ -141,9 +141,15 @@ class Predictor:
     def real_crops(self, count: int) -> list[Crop]:
         """Cut up to `count` faces with landmarks of `reference`, or drawn ones without it."""
         data = reference_data(self.config)
+        return cut_real_faces(self._listed(data)[:count], data, self.crop, quiet=self.config.quiet)
+
+    def _listed(self, data: str) -> Sequence[Sample]:
+        """List the real faces of a data set; those of `reference` once."""
+        if data != reference_data(self.config):
+            return real_face_samples(data)
         if self._reals is None:
             self._reals = real_face_samples(data)
-        return cut_real_faces(self._reals[:count], data, self.crop, quiet=self.config.quiet)
+        return self._reals
 
     @cached_property
     def audit(self) -> PartAudit:
@@ -214,7 +220,8 @@ class Predictor:
         cls = None if spec.options is None else spec.options.load()
         known = () if cls is None else {each.name for each in fields(cls)}
         taken = {key: value for key, value in offered.items() if key in known}
-        return build_explainer(spec, self._model.detector, {**taken, **options})
+        with listed_by(self._listed):  # an explainer may compare with the same real faces
+            return build_explainer(spec, self._model.detector, {**taken, **options})
 
     def explainer_spec(self, name: str) -> ExplainerSpec:
         """Return an explainer's record, as its plugin registers it."""

@@ -494,6 +494,24 @@ def test_data_that_are_named_are_listed_once(
     assert [call.args[1] for call in listed.call_args_list] == ["val", "train"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("explainer", ["parts", "contrastive"])
+def test_an_explainer_that_compares_takes_the_list_of_verdicts(
+    explainer: str, bench: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reals: str
+) -> None:
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    listed = Mock(wraps=real_faces.find_videos)
+    monkeypatch.setattr(real_faces, "find_videos", listed)
+    line = (write(tmp_path / "a.png", portrait()), "--explainer", explainer)
+    assert bench(*line)[0] == 0
+    assert [call.args[:2] for call in listed.call_args_list] == [(reals, "val"), (reals, "train")]
+    own = tmp_path / "own"
+    own.mkdir()
+    listed.reset_mock()
+    assert bench(*line, "--set", f"explain.reference={write_reals(own, 5)}")[0] == 0
+    assert [call.args[0] for call in listed.call_args_list] == [reals] * 2 + [str(own)] * 2
+
+
 def test_a_file_that_is_not_there_is_told_before_the_model_is_built(
     bench: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
