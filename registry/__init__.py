@@ -150,6 +150,7 @@ if TYPE_CHECKING:
     from registry.results.prediction_list import Predictions
     from registry.results.provenance import package_versions
     from registry.results.result import Result
+    from registry.results.robustness import CLEAN, CORRUPTED
     from registry.results.robustness_report import Dose, print_robustness, write_robustness
     from registry.results.roc import auc, auc_weighted
     from registry.results.verdict import FileVerdict, PartRow, judge
@@ -168,6 +169,7 @@ if TYPE_CHECKING:
         WorkerSettings,
         option,
         options_field,
+        separated,
     )
     from registry.settings.tasks import AuditSettings, ScoringConfig
     from registry.shared_work import map_shared, shared_bar, shared_progress
@@ -189,40 +191,40 @@ if TYPE_CHECKING:
 __version__ = metadata.version("lesb-plugin")
 
 __all__ = [
-    "CODECS", "FEWEST_REALS", "VERDICT_COLUMNS", "ArtefactSpec", "AuditFigure", "AuditInputs",
-    "AuditSettings", "AuditSummary", "Backbone", "BackboneSpec", "BatchSettings", "BenchError",
-    "CalibratedDetector", "Coding", "CommandSpec", "ComputeSettings", "ConfigError", "Corrupted",
-    "CountedFigure", "Crop", "CropPolicy", "DataError", "DataOptions", "DataSettings",
-    "DatasetRequest", "DatasetSpec", "DescribedDetector", "Detector", "DetectorContext",
-    "DetectorSpec", "DetectorTraits", "DifferentiableDetector", "Dose", "Embedder",
-    "EmbeddingDetector", "EmptySplitError", "Explain", "ExplainerSpec", "Explanation", "Face",
-    "FaceDetectorSpec", "FaceInputs", "FaceScore", "FaceSettings", "FailureSettings", "Features",
-    "FileVerdict", "FineBackbone", "FinishedRun", "FitContext", "FitReport", "Frame", "FrameScore",
-    "FrameSettings", "FreezableNetwork", "LandmarkerSpec", "LocalDetector", "Markup", "MetricSpec",
-    "Motion", "NotFittedError", "PartAudit", "PartRow", "PartScale", "Picture", "PluginError",
-    "Prediction", "Predictions", "Predictor", "QualityCalibratedDetector", "QualityClasses", "Rank",
-    "RealFaceSettings", "ReporterSpec", "Resolved", "Result", "Sample", "ScoredFace", "Scores",
-    "ScoringConfig", "Segment", "SpeedTrial", "TimmRecipe", "TrainableBackbone", "TrainableNetwork",
-    "Training", "TrainingSettings", "UndefinedMetricError", "UnknownNameError", "VerdictLines",
-    "Video", "VideoIndex", "WorkerSettings", "WrapperSpec", "__version__", "add_config_flags",
-    "add_dry_run_flag", "add_json_flag", "add_up", "artefact_file", "as_files", "as_yaml", "auc",
-    "auc_weighted", "breakable", "build", "build_timm_backbone", "by_quality", "cache_dir",
-    "cache_or_scratch", "cache_sealed", "check_inputs", "check_ready", "conditions",
-    "configure_for_detectors", "configure_for_files", "conformal_p", "crop_face", "crop_mask",
-    "dealt_back", "detector_context", "draw_weights", "end_with_parent", "evaluate",
-    "evaluate_corrupted", "explain", "file_facts", "file_record", "file_sha256", "find_media",
-    "fine_detail", "fingerprint", "fit", "gather", "gather_at_first", "given_flags", "hookimpl",
-    "html_page", "interval", "is_no_file", "joined", "judge", "keep_audit", "lazy", "line_notes",
-    "load_yaml", "map_shared", "mark_begun", "meeting", "missing_encoders", "numbered_steps",
-    "of_first", "on_interrupt", "opened_folder", "option", "options_field", "owned_folder",
-    "package_versions", "picture_uri", "plain_sentence", "predict", "prepare_audit",
-    "prepare_faces", "prepare_training", "print_plan", "print_robustness", "print_table",
-    "progress", "progress_bar", "read_json", "read_sealed", "reading", "real_crops",
+    "CLEAN", "CODECS", "CORRUPTED", "FEWEST_REALS", "VERDICT_COLUMNS", "ArtefactSpec",
+    "AuditFigure", "AuditInputs", "AuditSettings", "AuditSummary", "Backbone", "BackboneSpec",
+    "BatchSettings", "BenchError", "CalibratedDetector", "Coding", "CommandSpec", "ComputeSettings",
+    "ConfigError", "Corrupted", "CountedFigure", "Crop", "CropPolicy", "DataError", "DataOptions",
+    "DataSettings", "DatasetRequest", "DatasetSpec", "DescribedDetector", "Detector",
+    "DetectorContext", "DetectorSpec", "DetectorTraits", "DifferentiableDetector", "Dose",
+    "Embedder", "EmbeddingDetector", "EmptySplitError", "Explain", "ExplainerSpec", "Explanation",
+    "Face", "FaceDetectorSpec", "FaceInputs", "FaceScore", "FaceSettings", "FailureSettings",
+    "Features", "FileVerdict", "FineBackbone", "FinishedRun", "FitContext", "FitReport", "Frame",
+    "FrameScore", "FrameSettings", "FreezableNetwork", "LandmarkerSpec", "LocalDetector", "Markup",
+    "MetricSpec", "Motion", "NotFittedError", "PartAudit", "PartRow", "PartScale", "Picture",
+    "PluginError", "Prediction", "Predictions", "Predictor", "QualityCalibratedDetector",
+    "QualityClasses", "Rank", "RealFaceSettings", "ReporterSpec", "Resolved", "Result", "Sample",
+    "ScoredFace", "Scores", "ScoringConfig", "Segment", "SpeedTrial", "TimmRecipe",
+    "TrainableBackbone", "TrainableNetwork", "Training", "TrainingSettings", "UndefinedMetricError",
+    "UnknownNameError", "VerdictLines", "Video", "VideoIndex", "WorkerSettings", "WrapperSpec",
+    "__version__", "add_config_flags", "add_dry_run_flag", "add_json_flag", "add_up",
+    "artefact_file", "as_files", "as_yaml", "auc", "auc_weighted", "breakable", "build",
+    "build_timm_backbone", "by_quality", "cache_dir", "cache_or_scratch", "cache_sealed",
+    "check_inputs", "check_ready", "conditions", "configure_for_detectors", "configure_for_files",
+    "conformal_p", "crop_face", "crop_mask", "dealt_back", "detector_context", "draw_weights",
+    "end_with_parent", "evaluate", "evaluate_corrupted", "explain", "file_facts", "file_record",
+    "file_sha256", "find_media", "fine_detail", "fingerprint", "fit", "gather", "gather_at_first",
+    "given_flags", "hookimpl", "html_page", "interval", "is_no_file", "joined", "judge",
+    "keep_audit", "lazy", "line_notes", "load_yaml", "map_shared", "mark_begun", "meeting",
+    "missing_encoders", "numbered_steps", "of_first", "on_interrupt", "opened_folder", "option",
+    "options_field", "owned_folder", "package_versions", "picture_uri", "plain_sentence", "predict",
+    "prepare_audit", "prepare_faces", "prepare_training", "print_plan", "print_robustness",
+    "print_table", "progress", "progress_bar", "read_json", "read_sealed", "reading", "real_crops",
     "real_faces_of", "reference_data", "refuse_other_run", "refuse_special", "replacing", "resolve",
-    "say", "say_above_bar", "say_block", "scratch_folder", "sealed_names", "shared_bar",
-    "shared_progress", "sharpness", "shown_aspect", "similarity", "spec_of", "table_head", "tag",
-    "tell", "this_rank", "traits_of", "unscored", "verdict_cells", "video_frame", "wait_for_all",
-    "was_begun", "writable_folder", "write_robustness", "write_text",
+    "say", "say_above_bar", "say_block", "scratch_folder", "sealed_names", "separated",
+    "shared_bar", "shared_progress", "sharpness", "shown_aspect", "similarity", "spec_of",
+    "table_head", "tag", "tell", "this_rank", "traits_of", "unscored", "verdict_cells",
+    "video_frame", "wait_for_all", "was_begun", "writable_folder", "write_robustness", "write_text",
 ]  # fmt: skip
 
 _PLACES = {
@@ -286,6 +288,7 @@ _PLACES = {
     "registry.results.provenance": "package_versions",
     "registry.results.result": "Result",
     "registry.results.figure": "CountedFigure",
+    "registry.results.robustness": "CLEAN CORRUPTED",
     "registry.results.robustness_report": "Dose print_robustness write_robustness",
     "registry.faces.corruptions": "conditions",
     "registry.results.roc": "auc auc_weighted",
@@ -293,7 +296,7 @@ _PLACES = {
     "registry.settings.load": "as_yaml load_yaml resolve",
     "registry.settings.shared": (
         "BatchSettings ComputeSettings DataSettings FaceSettings FailureSettings FrameSettings "
-        "RealFaceSettings TrainingSettings WorkerSettings option options_field"
+        "RealFaceSettings TrainingSettings WorkerSettings option options_field separated"
     ),
     "registry.settings.tasks": "AuditSettings ScoringConfig",
     "registry.shared_work": "map_shared shared_bar shared_progress",

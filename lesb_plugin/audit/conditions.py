@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from lesb_plugin.audit.options import AuditConfig
 from registry import (
+    CLEAN,
+    CORRUPTED,
     ConfigError,
     CountedFigure,
     Dose,
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AuditPlan", "plan_audits", "show_together"]
 
-_CLEAN, _FOLDER = "clean", "corrupted"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditPlan:
@@ -36,7 +36,7 @@ class AuditPlan:
 
     config: AuditConfig
     folder: Path
-    condition: str = _CLEAN
+    condition: str = CLEAN
     dose: str = ""
 
 
@@ -56,7 +56,7 @@ def plan_audits(config: AuditConfig, out: Path) -> list[AuditPlan]:
         )
     audits = [AuditPlan(config=replace(config, corrupt=()), folder=out)]
     for each in wanted:
-        folder = out / _FOLDER / each.name.replace(":", "-")
+        folder = out / CORRUPTED / each.name.replace(":", "-")
         own = replace(config, corrupt=(each.name,), out=str(folder))
         audits.append(AuditPlan(config=own, folder=folder, condition=each.name, dose=each.dose))
     return audits
@@ -70,7 +70,7 @@ def show_together(audits: Sequence[tuple[AuditPlan, Audit]], *, as_json: bool) -
     rows = [_dose(plan, audit) for plan, audit in audits]
     plan, clean = audits[0]
     text = json.dumps([row.to_json() for row in rows], indent=1, allow_nan=False)
-    write_text(plan.folder / f"{_FOLDER}.json", text + "\n")
+    write_text(plan.folder / f"{CORRUPTED}.json", text + "\n")
     about = f"Without corruptions: {clean.summary}" if clean.summary else ""
     if as_json:
         say_block(text)

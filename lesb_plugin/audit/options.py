@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from registry import AuditSettings, UnknownNameError, option
+from registry import AuditSettings, UnknownNameError, option, separated
 
 __all__ = ["EXTENDED_ROWS", "ROWS", "AuditConfig"]
 
@@ -93,19 +93,14 @@ class AuditConfig(AuditSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        object.__setattr__(self, "only", separated(self.only))
         every = (*ROWS, *EXTENDED_ROWS)
-        for name in self.named_rows:
+        for name in self.only:
             if name not in every:
                 raise UnknownNameError("row of the audit", name, every)
-
-    @property
-    def named_rows(self) -> tuple[str, ...]:
-        """Return the rows that `only` names; none for all."""
-        names = (name.strip() for each in self.only for name in each.split(","))
-        return tuple(filter(None, names))
 
     @property
     def wanted_rows(self) -> frozenset[str]:
         """Return the core rows, or the named ones; the extended ones on request."""
         extended = EXTENDED_ROWS if self.extended else ()
-        return frozenset((*(self.named_rows or ROWS), *extended))
+        return frozenset((*(self.only or ROWS), *extended))

@@ -26,7 +26,7 @@ def check_can_keep(config: AuditConfig) -> None:
         )
     if not config.draws:
         raise ConfigError("--keep needs intervals; omit --draws 0 or --keep")
-    if config.only and _FIRST not in config.named_rows:
+    if config.only and _FIRST not in config.only:
         raise ConfigError(
             f"--keep needs the row {_FIRST}, which --only leaves out; add it, or omit one"
             " of the two flags"

@@ -22,7 +22,7 @@ from registry.results.result import Result
 
 __all__ = ["CLEAN", "CORRUPTED", "FIGURES", "Dose", "right_part", "rows_of_run"]
 
-CLEAN = "clean"
+CLEAN = "clean"  # the condition without corruptions
 CORRUPTED = "corrupted"  # file names, and the folder of the runs
 FIGURES = {
     "auc": "AUC",

@@ -109,7 +109,7 @@ class AuditSettings(ScoredDataSettings):
     """What `prepare_audit` reads; a command that examines a detector adds fields of its own.
 
     One that `reads_parts` takes the detector's part scores where no explainer is named: detectors
-    that are known to have none are then refused.
+    that are known to have none are then refused by `check_ready`.
     """
 
     folder: ClassVar[str]

@@ -19,7 +19,6 @@ from registry.ranks import first_goes_first, this_rank
 from registry.scoring.frames import choose_units, find_data
 from registry.settings.tasks import AuditSettings
 from registry.tasks.fit_on import fit_first
-from registry.tasks.ready import check_parts
 
 __all__ = ["AuditInputs", "prepare_audit"]
 
@@ -51,7 +50,6 @@ def prepare_audit(config: AuditSettings) -> AuditInputs:
     plugins = load_plugins()
     if config.explainer is not None:
         plugins.get("explainer", config.explainer)  # a wrong name fails before weights are read
-    check_parts(plugins, config)
     chosen = choose(plugins, config)
     with first_goes_first():
         data = find_data(config, plugins)

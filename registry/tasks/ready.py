@@ -24,7 +24,7 @@ from registry.settings.tasks import (
     ScoringConfig,
 )
 
-__all__ = ["check_parts", "check_ready"]
+__all__ = ["check_ready"]
 
 
 def check_ready(config: ModelSettings) -> Sequence[Sample] | None:
@@ -41,7 +41,7 @@ def check_ready(config: ModelSettings) -> Sequence[Sample] | None:
         _check_corruptions(config)
         _check_splits(plugins, config)
     if isinstance(config, AuditSettings):
-        check_parts(plugins, config)
+        _check_parts(plugins, config)
     if isinstance(config, ScoringConfig):
         return _check_scoring(plugins, config)
     named = config if isinstance(config, EvalConfig) else None
@@ -76,7 +76,7 @@ def _check_explainer(plugins: Plugins, name: str | None, options: Mapping[str, A
         resolve_options(spec.options, options, "explain.")
 
 
-def check_parts(plugins: Plugins, config: AuditSettings) -> None:
+def _check_parts(plugins: Plugins, config: AuditSettings) -> None:
     """Raise a ConfigError for a detector known to score no parts, where no explainer does."""
     known: dict[str, DetectorSpec] = plugins.unambiguous("detector")
     spec = known.get(config.detector)

@@ -306,6 +306,13 @@ def test_defaults_are_the_shipped_detector() -> None:
     assert (config.detector, config.backbone, config.explainer) == ("lesb", "sbi_efflite0", None)
 
 
+def test_rows_are_the_same_however_they_are_separated() -> None:
+    together, listed = AuditConfig(only=("restore, cost",)), AuditConfig(only=("restore", "cost"))
+    assert together == listed
+    assert together.wanted_rows == {"restore", "cost"}
+    assert {"right_part", "cost"} <= AuditConfig().wanted_rows
+
+
 def test_a_folder_belongs_to_one_audit_while_its_process_lives(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

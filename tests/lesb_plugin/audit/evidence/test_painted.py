@@ -88,7 +88,7 @@ def test_part_scores_are_localised_as_maps_are(
 ) -> None:
     for key in ("rank", "mass", "concentration", "pointing"):
         row = seeing[f"localisation.{key}"]
-        assert row.title.endswith(", painted part scores")
+        assert row.title.endswith(", painted")
         assert row.n == sum(face.fake for face in singles)
         assert set(row.controls) == {"oracle", "random", "constant part", "centre"}
         assert row.figure.value > row.controls["constant part"].value, key  # type: ignore[operator]
