@@ -1,13 +1,11 @@
 """The host: plugins, data, metrics and results of a deepfake-detection benchmark; no detector.
 
-`__all__` is the public API and all that a plugin may import. Importing it loads no torch, no cv2
-and no numpy; what needs them is loaded on first use.
+`__all__` is all that a plugin may import; what needs torch, cv2 or numpy is loaded on first use.
 """
 
 from __future__ import annotations
 
-import importlib
-from importlib import metadata
+import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 from registry.contracts.training import Training
@@ -20,6 +18,7 @@ from registry.errors import (
     PluginError,
     UndefinedMetricError,
     UnknownNameError,
+    reading,
 )
 from registry.plugins.hookspecs import hookimpl
 from registry.plugins.specs import (
@@ -103,7 +102,6 @@ if TYPE_CHECKING:
     from registry.data.file_facts import file_facts
     from registry.data.in_memory import Picture, as_files
     from registry.data.media import find_media
-    from registry.errors import reading
     from registry.faces.aligned_crop import similarity
     from registry.faces.corruptions import conditions
     from registry.faces.crops import crop_face, shown_aspect
@@ -188,7 +186,7 @@ if TYPE_CHECKING:
     from registry.tasks.speed import SpeedTrial
     from registry.tasks.train import FaceInputs, prepare_faces, prepare_training, real_faces_of
 
-__version__ = metadata.version("lesb-plugin")
+__version__ = importlib.metadata.version("lesb-plugin")
 
 __all__ = [
     "CLEAN", "CODECS", "CORRUPTED", "FEWEST_REALS", "VERDICT_COLUMNS", "ArtefactSpec",
@@ -316,7 +314,6 @@ _PLACES = {
     "registry.leftovers": "scratch_folder",
     "registry.plugins.needs": "is_no_file",
     "registry.scoring.sealed": "cache_sealed read_sealed sealed_names",
-    "registry.errors": "reading",
     "registry.cli.processes": "end_with_parent on_interrupt",
 }
 _ON_FIRST_USE = {name: place for place, names in _PLACES.items() for name in names.split()}

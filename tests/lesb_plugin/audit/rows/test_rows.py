@@ -133,7 +133,7 @@ def test_agreement_is_with_what_people_perceive_where_they_were_asked(
     rows = rows_of(collected(asked, GreenDetector()))
     assert "changed" in seeing["agreement.auc"].title
     assert "perceived" in rows["agreement.auc"].title
-    assert "people perceive" in rows["agreement.kappa"].title
+    assert "perceived parts" in rows["agreement.kappa"].title
     # One part is raised, another named, of three: Cohen's kappa is -1/2. Unchanged parts all score
     # .01, so a named part ties with the one other and loses to the one changed: AUC 1/4.
     assert rows["agreement.kappa"].figure.value == pytest.approx(-0.5)
