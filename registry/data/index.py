@@ -24,6 +24,7 @@ from registry.data.media import animation_notes
 from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean, reading
 from registry.files import file_sha256, file_size, is_there
 from registry.plugins.specs import DatasetSpec
+from registry.urls import refuse_url
 
 if TYPE_CHECKING:
     from registry.plugins.discovery import Plugins
@@ -196,6 +197,7 @@ def _resolved(name: str, split: str, plugins: Plugins) -> tuple[DatasetSpec, Dat
         return specs[kind], DatasetRequest(name=rest, root=found, split=split)
     family = name.partition("/")[0] + "/*"
     if name not in specs and family not in specs and _looks_like_a_path(name):
+        refuse_url(name, dataset=True)
         raise DataError(_missing(path))
     spec = plugins.get("dataset", name, also=" and no such file or folder")
     return spec, DatasetRequest(name=name, root=None, split=split)
