@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
-from registry.contracts.types import FRAME, FRAME_CUBIC, WHOLE, Face, Frame
+from registry.contracts.types import FRAME, FRAME_CUBIC, NO_FACE, WHOLE, Face, Frame
 from registry.data.images import read_image
 from registry.data.sizes import MOST_PIXELS
 from registry.data.videos import VideoCursor, is_video
@@ -206,7 +206,7 @@ class FaceReader:
         if not faces or not area(faces[0].box) > 0:
             spec = self._face_detector
             hint = f" ({spec.misses})" if spec.misses else ""
-            raise DataError(f"no face found in {frame.path} by face detector {spec.name!r}{hint}")
+            raise DataError(f"{NO_FACE} in {frame.path} by face detector {spec.name!r}{hint}")
         seen = [face for face in faces if not is_too_small(face.box)] or faces[:1]
         large = [face for face in seen if area(face.box) >= self._least_area * area(faces[0].box)]
         if len(large) < len(seen):

@@ -383,13 +383,15 @@ def test_a_file_without_a_face_and_a_damaged_one_have_reports_and_the_others_go_
     code, out, err = bench(empty, broken, gone, good)
     assert code == 1
     assert "3 of 4 files have no score" in err
-    assert [line.split("\t")[1] for line in out.splitlines()[1:4]] == ["NOT READ"] * 3
+    words = {"empty": "NO FACE", "broken": "NOT READ", "gone": "NOT READ"}
+    assert [line.split("\t")[1] for line in out.splitlines()[1:4]] == [*words.values()]
     for name, reason in (("empty", "no face found"), ("broken", "decode"), ("gone", "no image")):
         found = record(tmp_path, name)
         assert reason in found["error"]
         assert (found["verdict"], found["score"], found["views"]) == (None, None, [])
         page = (tmp_path / "out" / f"{name}.html").read_text()
-        assert "NO VERDICT" in page
+        assert f"</span> {words[name]}</p>" in page
+        assert "NO VERDICT" not in page
         assert reason in page
     assert record(tmp_path, "good")["verdict"] is not None
 
