@@ -325,6 +325,17 @@ def test_noise_gives_scores_and_no_verdict(
     page = (tmp_path / "out" / "a.html").read_text("utf-8")
     assert "NO VERDICT" in page
     assert not re.search("compared with real faces|real faces score as high|none comparable", page)
+    assert "no maps: scores that mean nothing have nothing to explain" in page
+    main = page[page.index("<main") :]
+    for absent in ("A verdict is not proof", "Colours show", "backbone", "logit", "gradient"):
+        assert absent not in main
+    assert not re.search(r"<h2>[^<]*</h2></summary></details>", page)  # nothing to open
+    bench(
+        write(tmp_path / "b.png", portrait()), "--explainer", "occlusion", detector="random"
+    )
+    page = (tmp_path / "out" / "b.html").read_text("utf-8")
+    assert "What explainer occlusion says about the parts" in page
+    assert "the part scores above" not in page
 
 
 # --- what stands in the way -------------------------------------------------------------------
@@ -342,7 +353,7 @@ def test_a_detector_without_gradient_or_parts_has_a_report_that_says_so(
     assert found["parts"] is None
     assert found["map_scales"] is None
     assert "scores only the face as a whole" in found["part"]["why"]
-    assert "no maps: explainer 'cam' needs the gradient" in found["report_notes"][0]
+    assert "no maps: explainer 'cam' follows a score back" in found["report_notes"][0]
     assert not list((tmp_path / "out").glob("*.npz"))
     page = (tmp_path / "out" / "a.html").read_text()
     assert "scores the face as a whole, not its parts" in page
