@@ -330,9 +330,7 @@ def test_noise_gives_scores_and_no_verdict(
     for absent in ("A verdict is not proof", "Colours show", "backbone", "logit", "gradient"):
         assert absent not in main
     assert not re.search(r"<h2>[^<]*</h2></summary></details>", page)  # nothing to open
-    bench(
-        write(tmp_path / "b.png", portrait()), "--explainer", "occlusion", detector="random"
-    )
+    bench(write(tmp_path / "b.png", portrait()), "--explainer", "occlusion", detector="random")
     page = (tmp_path / "out" / "b.html").read_text("utf-8")
     assert "What explainer occlusion says about the parts" in page
     assert "the part scores above" not in page
