@@ -33,6 +33,11 @@ class ValidateConfig(ValSettings):
     weights: str | None = option(None, "weights of the backbone: a file, or 'random' for none")
     train: tuple[str, ...] = option((), "real faces whose val split is used, as in training")
     val: tuple[str, ...] = option((), "data to validate on (default: the val split of --train)")
+    split: Literal["val", "train"] = option(
+        "val",
+        "split of --train; train (as many of its faces) tells how well the weights fit the faces"
+        " that they were trained on",
+    )
     out: str | None = option(
         None, "with --flagged: file to write the recalibrated weights to, .safetensors"
     )

@@ -18,6 +18,7 @@ from lesb_plugin.train.validation import ValSet, Verdict, verdict
 from registry import (
     Backbone,
     ConfigError,
+    Sample,
     TrainableBackbone,
     TrainableNetwork,
     file_sha256,
@@ -73,7 +74,9 @@ def _validate(config: ValidateConfig) -> Validation:
     inputs = prepare_training(config)
     network = _with_own_head(inputs.backbone)
     with scratch_folder("validate") as scratch:
-        val = val_set(config, inputs.val, inputs.backbone.crop, scratch)
+        val = val_set(
+            config, _chosen_faces(config, inputs.train, inputs.val), inputs.backbone.crop, scratch
+        )
         found = verdict(
             cast(nn.Module, network).to(inputs.device),
             val,
@@ -93,12 +96,31 @@ def _validate(config: ValidateConfig) -> Validation:
     return Validation(verdict=found, counts=counts, people=people, sha256=sha256)
 
 
+def _chosen_faces(
+    config: ValidateConfig, train: Sequence[Sample], val: Sequence[Sample]
+) -> Sequence[Sample]:
+    """Return the faces of the split that `config` names.
+
+    Of train as many as val has, so that intervals compare, spaced evenly over all sources.
+    """
+    if config.split == "val":
+        return val
+    count = min(len(val), len(train))
+    return [train[each * len(train) // count] for each in range(count)]
+
+
 def _check_asked(config: ValidateConfig) -> None:
     """Check the arguments themselves."""
     if not config.train:
         raise ConfigError(
             "nothing to validate on; pass --train DATA as in training, whose val split is"
             " used, or name data with --val"
+        )
+    if config.split == "train" and (config.val or config.flagged is not None):
+        given = "--val" if config.val else "--flagged"
+        raise ConfigError(
+            f"--split train does not go with {given}: faces that the network was trained on show"
+            " how well it fits them; thresholds and choices need others; omit one of the two"
         )
     if (config.out is None) != (config.flagged is None):
         given, other = (

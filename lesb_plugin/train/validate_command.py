@@ -14,10 +14,13 @@ _EXAMPLES = """\
 examples:
   bench validate --train FACES
   bench validate --backbone sbi_efflite0 --weights mean.safetensors --train FACES
+  bench validate --weights mean.safetensors --train FACES --split train
   bench validate --weights mean.safetensors --train FACES --flagged 0.03 --out moved.safetensors
 
 The pseudo-fakes are the ones that `bench train` selects weights on, given the same --train, --val
-and --val-... flags; only real faces with landmarks are read. --flagged recalibrates the 0.5
+and --val-... flags; only real faces with landmarks are read. --split train takes faces that the
+weights were trained on: far above val, they were learned by heart; level with it, more faces of
+the kind will not help, a larger network or longer training may. --flagged recalibrates the 0.5
 threshold by the head's bias. The order of scores does not change, and so neither does the AUC."""
 
 
@@ -35,7 +38,9 @@ def run_validate(args: argparse.Namespace) -> int:
 
     found = validate(config)
     title = f"{config.backbone}: {found.counts['']} reals of {found.people} people"
-    print_table(title, ("pseudo-fakes", "images", "val AUC", "95 % interval"), found.rows())
+    print_table(
+        title, ("pseudo-fakes", "images", f"{config.split} AUC", "95 % interval"), found.rows()
+    )
     reals = found.verdict.reals
     say(f"{100 * (reals > 0).mean():.1f} % of the reals score above 0.5")
     if config.out is not None and config.flagged is not None:

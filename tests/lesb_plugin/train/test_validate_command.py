@@ -139,6 +139,20 @@ def test_its_images_and_auc_are_those_that_a_run_is_selected_by(
 
 
 @pytest.mark.slow
+def test_of_the_train_split_as_many_faces_are_taken_and_none_of_val(
+    shared: list[str], weights: Path, seen: list[ValSet], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["validate", *shared, "--backbone", BACKBONE, "--weights", str(weights)]
+    assert main([*command, "--split", "train"]) == 0
+    assert "train AUC" in capsys.readouterr().out
+    assert main(command) == 0
+    train, val = seen
+    pictures = [{each.tobytes() for each in one.images[one.labels == 0]} for one in seen]
+    assert not pictures[0] & pictures[1]
+    assert (train.labels == 0).sum() == (val.labels == 0).sum()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [2, 1])
 def test_of_vals_reals_the_share_asked_for_scores_above_one_half(
     shared: list[str], tmp_path: Path, seen: list[ValSet], classes: int
@@ -205,6 +219,11 @@ def test_what_is_written_says_from_what_and_by_what(
         (["--flagged", "0", "--out", "to.safetensors"], "flagged must be"),
         (["--val-style", "claen"], "did you mean 'clean'"),
         (["--val", "no_such_data"], "no_such_data"),
+        (["--split", "train", "--val", "toy"], "--split train does not go with --val"),
+        (
+            ["--split", "train", "--flagged", ".1", "--out", "to.safetensors"],
+            "not go with --flagged",
+        ),
     ],
 )
 def test_a_mistake_is_told_before_any_face_is_read(
