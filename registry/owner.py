@@ -156,9 +156,7 @@ def _falls_silent(path: Path, there: _Owner) -> bool:
         return False
     silence = _silence(path)
     left = max(0.0, _SILENT - silence)
-    tell(
-        f"note: {path.parent} belongs to {there}; unless it shows life, this goes on in {left:.0f} s"
-    )
+    tell(f"note: waiting {left:.0f} s for a sign of life: {path.parent} belongs to {there}")
     while silence <= _SILENT:
         time.sleep(_LOOK)
         before, silence = silence, _silence(path)
