@@ -82,9 +82,7 @@ def test_nothing_on_nothing_is_told(images: int, processes: int) -> None:
         forecast({}, images, processes, Hardware(cores=1, workers=1, gpu=False))
 
 
-def test_the_tables_of_the_documentation_follow_from_its_stages_and_agree_with_the_results() -> (
-    None
-):
+def test_the_tables_of_the_documentation_follow_from_their_stages_and_the_results() -> None:
     docs = Path(__file__).parents[3] / "docs"
     page = (docs / "cluster.md").read_text("utf-8")
     page = page[page.index("## How long will it take?") : page.index("### GPUs that are not here")]
