@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from registry.cli.file_commands import check_inputs
+from registry.contracts.types import DataOptions
 from registry.data.index import find_index, resolve_data
 from registry.data.needs import absent_data
 from registry.errors import ConfigError, DataError
@@ -66,6 +67,9 @@ def test_a_data_set_at_a_url_names_shards_too(name: str) -> None:
         resolve_data(name, "test", load_plugins())
     with pytest.raises(DataError, match=f"{name} is a URL"):
         find_index(f"manifest:{name}", "test", load_plugins())
+    away = DataOptions(data_root=Path(name))
+    with pytest.raises(DataError, match=f"{name} is a URL"):
+        find_index("celeb_df_v2", "test", load_plugins(), away)
     config = EvalConfig(dataset=("celeb_df_v2",), data_root=name)
     (absent,) = absent_data(config, load_plugins())
     assert f"{name} is a URL" in str(absent.error)
