@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from registry.errors import DataError
-from registry.objects import opened_copy, read_object, url_of
+from registry.objects import opened_copy, read_object
 from registry.special_files import refuse_special
+from registry.urls import url_of
 
 __all__ = [
     "INDEX",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import functools
 import importlib.util
-import re
 import threading
 import time
 from collections import OrderedDict
@@ -22,6 +21,7 @@ from typing import Any, BinaryIO
 from registry.console import byte_count, tell
 from registry.errors import ConfigError, DataError
 from registry.leftovers import scratch_folder
+from registry.urls import url_of
 
 __all__ = [
     "Transfers",
@@ -32,11 +32,8 @@ __all__ = [
     "read_object",
     "told_transfers",
     "transfers",
-    "url_of",
 ]
 
-# Of two letters at least: `C:/` is a drive. A Path makes `s3:/bucket` of `s3://bucket`.
-_URL = re.compile(r"((?:[a-z0-9+.-]+::)*[a-z][a-z0-9+.-]+):/+")
 _BLOCK = 8 << 20  # bytes asked for at once
 _TRIES = 5  # without a byte in between
 _PAUSE = 0.5  # seconds after the first failure; twice as many after each further one
@@ -50,13 +47,6 @@ class Transfers:
     objects: int = 0
     bytes: int = 0
     retries: int = 0
-
-
-def url_of(path: Path | str) -> str:
-    """Return the URL that a path or a text stands for; "" for a local one."""
-    text = path if isinstance(path, str) else path.as_posix()
-    found = _URL.match(text)
-    return f"{found[1]}://{text[found.end() :]}" if found else ""
 
 
 def read_object(url: str) -> bytes:

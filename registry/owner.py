@@ -33,6 +33,7 @@ LOCK = "bench.lock"
 
 _BEAT = 30.0  # seconds between two signs of life
 _SILENT = 600.0  # seconds without one, after which an owner that cannot be asked counts as gone
+_LOOK = 5.0  # seconds between two looks at a lock that is waited for
 _PAUSE = 0.1  # seconds for another process to finish what it does with a lock
 _ATTEMPTS = 5  # of processes that want one folder at once, each but one finds an owner soon
 
@@ -123,6 +124,8 @@ def _acquire(path: Path, owner: _Owner) -> None:
         if there is None:
             continue  # given up just now
         if isinstance(there, _Owner) and not _is_gone(path, there):
+            if _falls_silent(path, there):
+                continue
             raise _refused(path, there)
         if _take_over(path, there, owner):
             tell(f"note: took over {path.parent} from {there}, which ended early")
@@ -131,10 +134,37 @@ def _acquire(path: Path, owner: _Owner) -> None:
 
 
 def _refused(path: Path, there: _Owner) -> ConfigError:
+    later = (
+        ""
+        if _can_ask(there)
+        else f"; else this command takes the folder over once {path.name} is {_SILENT / 60:.0f}"
+        f" minutes old (now {_silence(path):.0f} s; a run that is at work renews it every"
+        f" {_BEAT:.0f} s)"
+    )
     return ConfigError(
         f"{path.parent} is in use by {there}; wait for it, or choose another --out. If"
-        f" that run has certainly ended, delete {path}"
+        f" that run has certainly ended, delete {path}{later}"
     )
+
+
+def _falls_silent(path: Path, there: _Owner) -> bool:
+    """Wait for the lock of a lost machine to be old enough, in a job that SLURM has started again.
+
+    False at once elsewhere, and as soon as the owner gives a sign of life.
+    """
+    if _can_ask(there) or os.environ.get("SLURM_RESTART_COUNT", "0") == "0":
+        return False
+    silence = _silence(path)
+    left = max(0.0, _SILENT - silence)
+    tell(f"note: waiting {left:.0f} s for a sign of life: {path.parent} belongs to {there}")
+    while silence <= _SILENT:
+        time.sleep(_LOOK)
+        before, silence = silence, _silence(path)
+        if _read(path) != there:
+            return True
+        if silence < before:
+            return False
+    return True
 
 
 def _create(path: Path, text: str) -> bool:
@@ -193,10 +223,13 @@ def _read(path: Path) -> _Owner | _Nobody | None:
 
 def _is_gone(path: Path, there: _Owner) -> bool:
     """Say whether the owner has ended: known on this machine, else inferred from its silence."""
+    return not _is_alive(there) if _can_ask(there) else _silence(path) > _SILENT
+
+
+def _can_ask(there: _Owner) -> bool:
+    """Say whether the owner is, or was, a process of this machine whose life can be looked up."""
     same = there.host == socket.gethostname() and there.place == _place()
-    if same and sys.platform != "win32":  # where asking a process means to interrupt it
-        return not _is_alive(there)
-    return _silence(path) > _SILENT
+    return same and sys.platform != "win32"  # where asking a process means to interrupt it
 
 
 def _is_alive(there: _Owner) -> bool:

@@ -63,6 +63,14 @@ def test_every_public_name_is_in_the_reference_once() -> None:
     assert sorted(listed) == sorted(public)
 
 
+def test_what_the_site_adds_to_its_theme_is_there() -> None:
+    named = re.findall(
+        r"^extra_(?:css|javascript): \[(.+)\]$", (ROOT / "mkdocs.yml").read_text(), re.M
+    )
+    assert len(named) == 2
+    assert all((DOCS / path).is_file() for path in named)
+
+
 def test_every_page_of_the_navigation_is_there() -> None:
     text = (ROOT / "mkdocs.yml").read_text("utf-8")
     listed = re.findall(r": ([\w/]+\.(?:md|ipynb))$", text, re.M)

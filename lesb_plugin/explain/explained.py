@@ -273,7 +273,8 @@ def _explainer(
     except ConfigError as error:
         if config.explainer is not None:
             raise
-        return None, None, str(error)
+        nothing = "scores that mean nothing have nothing to explain"
+        return None, None, nothing if predictor.no_verdict else str(error)
 
 
 def _regions_option(config: ExplainSettings) -> ExplainOptions:

@@ -113,18 +113,27 @@ def _audit_line(found: Explained, by: Explaining) -> Markup:
 def _folded(
     found: Explained, by: Explaining, drawn: Sequence[Pictures], record: Mapping[str, Any]
 ) -> Iterator[Markup]:
-    if found.prediction.score is not None:
+    scored = [] if found.prediction.score is None else list(filter(None, _scored(found, by)))
+    if scored:
         title = "Scores" if found.verdict.none else "Scores compared with real faces"
-        yield _details(title, "scores", *_scored(found, by))
+        yield _details(title, "scores", *scored)
     if found.views:
         sections = view_sections(found, drawn, by.explainer_spec)
         yield _details("Faces and maps one by one", "faces", *_of_maps(found, by), *sections)
     audit = by.audit_of(found.prediction)
     if audit is not None and found.views:
         yield _details("How far to trust the parts", "audit", tag("p", audit.words))
-    if found.views:
-        yield _details("Limits", "limits", tag("p", _NO_PROOF), tag("p", _NO_TRACE))
+    if limits := list(_limits(found)):
+        yield _details("Limits", "limits", *limits)
     yield _details("Fingerprints", "origin", _fingerprints(found, by, record))
+
+
+def _limits(found: Explained) -> Iterator[Markup]:
+    """Yield the limits of what the report shows: a verdict, colours, or nothing."""
+    if found.verdict.word is not None:
+        yield tag("p", _NO_PROOF)
+    if any(view.maps for view in found.views):
+        yield tag("p", _NO_TRACE)
 
 
 def _details(title: str, anchor: str, *children: str) -> Markup:
@@ -135,7 +144,8 @@ def _scored(found: Explained, by: Explaining) -> Iterator[Markup]:
     verdict = found.verdict
     if verdict.choice is not None:
         yield tag("p", tag("strong", verdict.choice.text))
-    yield tag("p", _counted(found))
+    if counted := _counted(found):
+        yield tag("p", counted)
     yield scores_table(found)
     if not verdict.parts and verdict.reals is not None:
         yield tag("p", f"Detector {by.config.detector} scores the face as a whole, not its parts.")
@@ -225,22 +235,25 @@ def scale_words(scales: Mapping[str, MapScale]) -> str:
 def _fingerprints(found: Explained, by: Explaining, record: Mapping[str, Any]) -> Markup:
     origin = record["origin"]
     crop = origin["crop"]
+    network = {
+        "backbone": origin["backbone"],
+        "weights": origin["weights"],
+        "sha256 of the weights": origin["weights_sha256"],
+        "sha256 of the artefact": origin["artefact_sha256"],
+    }
     return _definitions({
         "file": record["path"],
         "sha256 of the file": record["sha256"],
         "detector": _with_options(origin["detector"], origin["options"]),
         "what it does": by.predictor.summary,
-        "backbone": origin["backbone"],
-        "weights": origin["weights"],
-        "sha256 of the weights": origin["weights_sha256"],
-        "sha256 of the artefact": origin["artefact_sha256"],
+        **(network if origin["backbone"] else {}),
         "crop": f"{crop['name']}, {crop['size']} px, margin {100 * crop['margin']:.1f} %",
         "face detector": origin["face_detector"],
         "explainer": origin["explainer"]
         and _with_options(origin["explainer"], origin["explainer_options"]),
         "real faces": _compared_with(found.verdict),
         "versions": ", ".join(f"{name} {each}" for name, each in origin["versions"].items()),
-        "time since the report before": ", ".join(
+        "time by stage": ", ".join(
             f"{stage} {t:.2f} s" for stage, t in record["seconds"].items()
         ),
     })  # fmt: skip

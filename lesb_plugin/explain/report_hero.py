@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lesb_plugin.drawing.evidence import scale_bar
 from lesb_plugin.explain.explained import Explained, Explaining, FaceView
 from lesb_plugin.explain.record import Pictures
-from registry import FileVerdict, Markup, picture_uri, plain_sentence, tag
+from registry import FileVerdict, Markup, picture_uri, plain_sentence, tag, verdict_cells
 
 __all__ = ["hero", "seen_in", "sentence_of", "stage"]
 
@@ -105,7 +105,8 @@ def seen_in(found: Explained, view: FaceView) -> str:
 def _verdict(found: Explained) -> Iterator[Markup]:
     verdict, score = found.verdict, found.prediction.score
     if score is None or verdict.word is None:
-        yield tag("p", tag("span", "\u25a1", aria_hidden="true"), " NO VERDICT", class_="word")
+        word = verdict_cells(found.prediction)[1]
+        yield tag("p", tag("span", "\u25a1", aria_hidden="true"), f" {word}", class_="word")
         why = f"This file has no score: {found.prediction.error}" if score is None else verdict.none
         yield tag("p", f"{why[:1].upper()}{why[1:]}.")
         return

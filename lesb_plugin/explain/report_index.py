@@ -33,7 +33,7 @@ from registry import (
 __all__ = ["IndexEntry", "entry_of", "write_index"]
 
 _THUMBNAIL = 120  # pixels of the longer side
-_ORDER = ("MANIPULATED", "UNDETERMINED", "AUTHENTIC", "NO VERDICT", "NOT READ")
+_ORDER = ("MANIPULATED", "UNDETERMINED", "AUTHENTIC", "NO VERDICT", "NO FACE", "NOT READ")
 _FORMULA = ("=", "+", "-", "@")  # what a spreadsheet would run
 
 

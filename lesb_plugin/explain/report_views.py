@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -41,7 +41,7 @@ def _section(
         tag("h3", _title(found, number, view)),
         *notes,
         tag("div", *_figures(found, view, pictures), class_="faces"),
-        _explainer_table(view.regions, explainer),
+        _explainer_table(view, explainer),
         *_references(view),
         class_="view",
         id=f"view-{number}",
@@ -106,22 +106,22 @@ def _place(view: FaceView, spot: tuple[float, float]) -> str:
 # --- what explainers say beside maps ---------------------------------------------------------
 
 
-def _explainer_table(
-    regions: Mapping[str, float] | None, explainer: ExplainerSpec | None
-) -> Markup:
-    if regions is None or explainer is None:
+def _explainer_table(view: FaceView, explainer: ExplainerSpec | None) -> Markup:
+    if view.regions is None or explainer is None:
         return Markup()
     rows = [
         tag("tr", tag("th", name, scope="row"), tag("td", f"{value:+.3f}", class_="number"))
-        for name, value in regions.items()
+        for name, value in view.regions.items()
     ]
+    beside = (
+        " This is a different question from the part scores above, and may have a different answer."
+    )
     heads = ("part", explainer.unit or "value")
     head = table_head(heads)
     caption = tag(
         "caption",
         f"What explainer {explainer.name} says about the parts ({explainer.summary}); +"
-        " points to fake. This is a different question from the part scores above, and"
-        " may have a different answer.",
+        f" points to fake.{beside if view.parts else ''}",
     )
     return tag("table", caption, head, tag("tbody", *rows))
 

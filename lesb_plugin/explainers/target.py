@@ -18,9 +18,8 @@ def differentiable(detector: Detector, explainer: str) -> DifferentiableDetector
     """Return the detector if torch can differentiate its logits; else a ConfigError."""
     if not isinstance(detector, DifferentiableDetector):
         raise ConfigError(
-            f"explainer {explainer!r} needs the gradient of a detector's logits, and a"
-            f" {type(detector).__name__} has none (see registry.DifferentiableDetector);"
-            f" {ANY_DETECTOR}"
+            f"explainer {explainer!r} follows a score back through a network to the image, and"
+            f" this detector offers none to follow; {ANY_DETECTOR} (--explainer NAME)"
         )
     return detector
 

@@ -11,6 +11,7 @@ from typing import Any
 from registry.cli.detector_flags import configure_for_detectors
 from registry.console import tell
 from registry.errors import DataError
+from registry.urls import refuse_url
 
 __all__ = ["check_inputs", "configure_for_files", "unscored"]
 
@@ -25,11 +26,14 @@ def configure_for_files(parser: argparse.ArgumentParser, cls: type[Any], example
 
 
 def check_inputs(inputs: Sequence[Path]) -> None:
-    """Raise a DataError if none of `inputs` exists, before a model is built.
+    """Raise a DataError if none of `inputs` exists or one is a URL, before a model is built.
 
     If only some are missing, each has a line of its own and the others are scored.
     """
-    if not inputs or any(os.path.exists(path) for path in inputs):  # noqa: PTH110 - raises nothing
+    missing = [path for path in inputs if not os.path.exists(path)]  # noqa: PTH110 - raises nothing
+    for path in missing:
+        refuse_url(path)
+    if len(missing) < len(inputs) or not inputs:
         return
     listed = ", ".join(str(path) for path in inputs[:3])
     more = f" and {len(inputs) - 3} more" if len(inputs) > 3 else ""

@@ -67,7 +67,7 @@ def _name(path: Path) -> str:
 
 def _word(found: Prediction) -> str:
     if found.score is None:
-        return "NOT READ"
+        return "NO FACE" if found.no_face else "NOT READ"
     return (found.verdict and found.verdict.word) or "NO VERDICT"
 
 

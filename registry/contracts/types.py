@@ -20,6 +20,7 @@ __all__ = [
     "ALL_METHODS",
     "FRAME",
     "FRAME_CUBIC",
+    "NO_FACE",
     "WHOLE",
     "Crop",
     "CropPolicy",
@@ -41,6 +42,7 @@ FRAME: Final = "frame"  # the crop policy, and the value of crop_from that asks 
 FRAME_CUBIC: Final = "frame_cubic"  # the same, resized as DeepfakeBench resizes
 WHOLE: frozenset[str] = frozenset({FRAME, FRAME_CUBIC})
 ALL_METHODS = "all"  # what results call the fakes of every method
+NO_FACE = "no face found"  # how the reason begins of a frame that was read and shows no face
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

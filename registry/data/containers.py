@@ -25,6 +25,8 @@ _FORMATS = (
 )
 _A = {"text": "a text file", "image": "an image"}
 _PICTURES = frozenset({"bmp", "gif", "jpeg2000", "mjpeg", "png", "tiff", "webp"})
+_TS_SYNC = 0x47  # the first byte of a packet
+_TS_PACKETS = 8  # that must begin with it
 _MOST_STEPS = 100_000  # of a walk over the boxes of a file
 
 
@@ -202,12 +204,17 @@ def _page_ends(file: BinaryIO) -> Iterator[int]:
 
 
 def _transport_ends(file: BinaryIO, size: int) -> Iterator[int]:
-    """Yield the end of the last packet of a transport stream: TS (188 bytes each), M2TS (192)."""
+    """Yield the end of the last packet of a transport stream, which may begin within a packet.
+
+    Packets have 188 bytes (TS), 192 with a time before them (M2TS) or 204 with a checksum.
+    """
     file.seek(0)
-    start = file.read(3 * 192)
-    for length, sync in ((188, 0), (192, 4)):
-        if start[sync::length][:3] == b"GGG":
-            yield -(-size // length) * length
+    start = file.read(_TS_PACKETS * 204)
+    for length, before in ((188, 0), (192, 4), (204, 0)):
+        for sync in range(min(length, len(start) // 3)):
+            if set(start[sync::length]) == {_TS_SYNC}:
+                first = (sync - before) % length
+                yield first - (first - size) // length * length
 
 
 def _segment_ends(file: BinaryIO) -> Iterator[int]:

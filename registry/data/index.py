@@ -24,6 +24,7 @@ from registry.data.media import animation_notes
 from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean, reading
 from registry.files import file_sha256, file_size, is_there
 from registry.plugins.specs import DatasetSpec
+from registry.urls import refuse_url
 
 if TYPE_CHECKING:
     from registry.plugins.discovery import Plugins
@@ -79,7 +80,7 @@ def select_frames(video: Video, count: int, policy: FramePolicy = "linspace") ->
     `linspace` spreads them by number, `time` by the seconds at which a video file shows them;
     `deepfakebench` takes the first in the order of the integers that their names are before the
     first point, and raises a DataError where one is none. A video file is opened to see how many
-    there are; one that is damaged has the frame that fails.
+    there are; one that is cut short has, spread, also the last frame that is missing, which fails.
     """
     if count < 1:
         raise ConfigError(f"frames is {count}; at least one frame of each video is needed")
@@ -100,11 +101,12 @@ def _chosen(presented: PresentedFrames, count: int, policy: FramePolicy) -> Sequ
     total, times = presented.count, presented.times
     if policy in {"first", "all", "deepfakebench"}:
         return range(total if policy == "all" else min(count, total))
+    missing = [] if times is None or total == len(times) else [total - 1]  # it is cut short
     if policy == "linspace" or times is None:
-        return sorted(set(map(int, np.linspace(0, total - 1, count, dtype=np.int64))))
+        evenly = np.linspace(0, total - 1, count, dtype=np.int64)
+        return sorted({*map(int, evenly), *missing})
     moments = np.linspace(times[0], times[-1], count) + _INSTANT
     on_screen = np.searchsorted(times, moments, side="right") - 1
-    missing = [total - 1] if total > len(times) else []  # of a file that is cut short
     return sorted({*map(int, on_screen), *missing})
 
 
@@ -196,6 +198,7 @@ def _resolved(name: str, split: str, plugins: Plugins) -> tuple[DatasetSpec, Dat
         return specs[kind], DatasetRequest(name=rest, root=found, split=split)
     family = name.partition("/")[0] + "/*"
     if name not in specs and family not in specs and _looks_like_a_path(name):
+        refuse_url(name, dataset=True)
         raise DataError(_missing(path))
     spec = plugins.get("dataset", name, also=" and no such file or folder")
     return spec, DatasetRequest(name=name, root=None, split=split)

@@ -11,6 +11,7 @@ from registry.plugins.discovery import Plugins
 from registry.plugins.needs import Absent, check_needs, named_data
 from registry.plugins.specs import DatasetSpec
 from registry.settings.shared import LearningSettings, ModelSettings
+from registry.urls import refuse_url
 
 __all__ = ["absent_data", "check_run"]
 
@@ -51,6 +52,7 @@ def _fault(flag: str, name: str, config: ModelSettings, plugins: Plugins) -> Ben
     if request.root is not None or not spec.needs:
         return None
     if root is not None:
+        refuse_url(root, dataset=True)
         gone = not Path(root).expanduser().exists()
         return DataError(f"no folder {root}; check --data-root DIR") if gone else None
     if name in _sets(plugins):

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
-from registry.contracts.types import FRAME, FRAME_CUBIC, WHOLE, Face, Frame
+from registry.contracts.types import FRAME, FRAME_CUBIC, NO_FACE, WHOLE, Face, Frame
 from registry.data.images import read_image
 from registry.data.sizes import MOST_PIXELS
 from registry.data.videos import VideoCursor, is_video
-from registry.errors import ConfigError, DataError, PluginError, did_you_mean, guarded, reading
+from registry.errors import ConfigError, DataError, PluginError, did_you_mean, reading
 from registry.faces.clock import StageClock
 from registry.faces.corruptions import Condition
 from registry.faces.crops import LANDMARK_BOX, area, iou, is_too_small, landmark_box
 from registry.faces.landmark_files import read_landmarks, read_landmarks_of
+from registry.faces.lending import lend_detectors, lend_landmarkers
 from registry.faces.tracking import FaceTracker
 from registry.files import expanded, file_sha256
 from registry.fingerprints import fingerprint
@@ -40,7 +41,7 @@ __all__ = [
 
 _CROP_FROM = ("auto", "landmarks", "detector", FRAME, FRAME_CUBIC)
 _LEAST_AREA = 0.5  # of the largest face's; smaller ones are bystanders (METHOD of SBI's inference)
-_OWN = {"_built", "clock"}  # what a pickled copy builds again
+_OWN = {"_built", "_detectors", "_locators", "clock"}  # what a pickled copy builds again
 T = TypeVar("T")
 
 
@@ -92,14 +93,21 @@ class FaceReader:
         self._tracked_at = self._face_detector.tracked_at if track and not every_face else None
         self.fingerprint: Final = self._fingerprint()
         self.left_out: dict[tuple[Path, int], int] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        """Set what is of this process alone."""
         self._built = threading.local()
-        self.clock = StageClock()  # of this process alone
+        self._detectors = lend_detectors(self._face_detector, self._size)
+        self._locators = lend_landmarkers(self._landmarker, self._predictor)
+        self.clock = StageClock()
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in _OWN}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _built=threading.local(), clock=StageClock())
+        vars(self).update(state)
+        self._begin()
 
     @property
     def choices(self) -> dict[str, str]:
@@ -163,7 +171,8 @@ class FaceReader:
         Other values of `crop_from` than `detector` need one for some frames, or for none.
         """
         if self.crop_from == "detector":
-            self._detector()
+            with self._detectors.lent():
+                pass
 
     def _check_asked_for(self, frame: Frame) -> None:
         """Raise a DataError if landmarks are missing and no landmarker was requested to find
@@ -199,49 +208,44 @@ class FaceReader:
 
     def _detect(self, image: NDArray[np.uint8], frame: Frame) -> list[Face]:
         """Return the visible faces of at least half the largest one's area, the largest first."""
-        detect = self._detector()
-        with self.clock.measure("detect"):
-            found = detect(image)
+        found = self._found(image)
         faces = sorted(found, key=lambda face: -area(face.box))
         if not faces or not area(faces[0].box) > 0:
             spec = self._face_detector
             hint = f" ({spec.misses})" if spec.misses else ""
-            raise DataError(f"no face found in {frame.path} by face detector {spec.name!r}{hint}")
+            raise DataError(f"{NO_FACE} in {frame.path} by face detector {spec.name!r}{hint}")
         seen = [face for face in faces if not is_too_small(face.box)] or faces[:1]
         large = [face for face in seen if area(face.box) >= self._least_area * area(faces[0].box)]
         if len(large) < len(seen):
             self.left_out[frame.path, frame.index] = len(seen) - len(large)
         return large
 
-    def _detector(self) -> Callable[[NDArray[np.uint8]], list[Face]]:
-        """Return this thread's detector; an error in it, or in building it, names its package."""
-        spec, what = self._face_detector, f"face detector {self._face_detector.name!r}"
-        build = spec.build if self._size is None else partial(spec.build, size=self._size)
-        detect = self._own("detect", lambda: guarded(what, spec.source, build))
-        called = partial(guarded, what, spec.source, detect)
+    def _found(self, image: NDArray[np.uint8]) -> list[Face]:
         if self._tracked_at is None:
-            return called
-        tracker: FaceTracker = self._own("tracker", partial(FaceTracker, called, self._tracked_at))
-        return tracker
+            with self._detectors.lent() as detect, self.clock.measure("detect"):
+                return detect(image)
+        build = partial(FaceTracker, self._anywhere, self._tracked_at)
+        tracker: FaceTracker = self._own("tracker", build)
+        with self.clock.measure("detect"):
+            return tracker(image)
+
+    def _anywhere(self, image: NDArray[np.uint8]) -> list[Face]:
+        with self._detectors.lent() as detect:
+            return detect(image)
 
     def _with_landmarks(self, image: NDArray[np.uint8], face: Face) -> Face:
-        spec, what = self._landmarker, f"landmarker {self._landmarker.name!r}"
-        locate = self._own(
-            "locate", lambda: guarded(what, spec.source, spec.build, self._predictor)
-        )
-        with self.clock.measure("landmarks"):
-            points = np.asarray(guarded(what, spec.source, locate, image, face), dtype=np.float32)
+        spec = self._landmarker
+        with self._locators.lent() as locate, self.clock.measure("landmarks"):
+            points = np.asarray(locate(image, face), dtype=np.float32)
         if points.shape != (spec.points, 2) or not np.isfinite(points).all():
             raise PluginError(
-                f"{what} of package {spec.source!r} gave landmarks of shape"
+                f"landmarker {spec.name!r} of package {spec.source!r} gave landmarks of shape"
                 f" {points.shape}; expected ({spec.points}, 2) finite numbers"
             )
         return replace(face, landmarks=points)
 
     def _own(self, name: str, build: Callable[[], Any]) -> Any:
-        """Build one per thread: what plugins build need not be thread-safe (dlib's detector is
-        not).
-        """
+        """Build one per thread: a thread reads all frames of a video, in order."""
         if not hasattr(self._built, name):
             setattr(self._built, name, build())
         return getattr(self._built, name)

@@ -186,7 +186,8 @@ class FaceDetectorSpec(Spec):
     `tracked_at` is how many pixels across a face has to be to be found, with half of it to spare;
     where it is set, the faces of a video may be searched for around where they were last, in a part
     of the frame at the frame's own scale, and in a small copy of the frame. It is for detectors
-    whose boxes depend on nothing further away than a quarter of the face.
+    whose boxes depend on nothing further away than a quarter of the face. What is built is used by
+    one thread at a time, by several in turn.
     """
 
     build: Callable[..., Callable[[NDArray[np.uint8]], list[Face]]]
@@ -197,7 +198,10 @@ class FaceDetectorSpec(Spec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LandmarkerSpec(Spec):
-    """`build(predictor_path | None) -> f(image, face) -> (points, 2) float32`."""
+    """`build(predictor_path | None) -> f(image, face) -> (points, 2) float32`.
+
+    What is built is used by one thread at a time, by several in turn.
+    """
 
     points: Literal[68, 81]
     build: Callable[[Path | None], Callable[[NDArray[np.uint8], Face], NDArray[np.float32]]]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from registry.contracts.types import NO_FACE
 from registry.files import file_sha256
 from registry.results.aggregation import Units, aggregate, variant_columns
 from registry.results.predictions import OK, Settings
@@ -100,6 +101,12 @@ class Prediction:
             return file_sha256(self.path)
         except OSError:
             return None
+
+    @property
+    def no_face(self) -> bool:
+        """Say whether the file was read, and shows no face in any of its frames."""
+        errors = [frame.error for frame in self.frames]
+        return bool(errors) and all(error.startswith(NO_FACE) for error in errors)
 
     @property
     def frames_used(self) -> int:

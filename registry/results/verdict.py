@@ -36,7 +36,10 @@ Array: TypeAlias = NDArray[np.float64]
 
 AUTHENTIC_ABOVE = 0.20
 _NONE = "No part can be singled out: "
-NOISE = "the scores of this detector are noise and mean nothing"
+NOISE = (
+    "the scores of this detector are noise (random numbers) and mean nothing; leave --detector out"
+    " for one that has learnt"
+)
 UNTRAINED = "the weights of the backbone are random, so its scores mean nothing"
 
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from registry.errors import ConfigError, did_you_mean
 from registry.settings.coerce import build
 from registry.settings.yaml_text import parse_yaml
+from registry.urls import url_of
 
 T = TypeVar("T")
 
@@ -39,7 +40,10 @@ def resolve(
 
     `file` is a path or the name of a YAML shipped in the folder `cls.folder`.
     """
-    return build(cls, merge(cls, file, sets, flags or {}))
+    config = build(cls, merge(cls, file, sets, flags or {}))
+    if url := url_of(str(getattr(config, "out", None) or "")):
+        raise ConfigError(f"--out {url} is a URL; name a path on this machine and copy it after")
+    return config
 
 
 def merge(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, ClassVar
 
 import fsspec
@@ -14,7 +13,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from registry import objects
 from registry.errors import ConfigError, DataError
-from registry.objects import object_names, opened_copy, read_object, transfers, url_of
+from registry.objects import object_names, opened_copy, read_object, transfers
 
 
 class Flaky(MemoryFileSystem):
@@ -64,21 +63,6 @@ def put(url: str, data: bytes) -> str:
     with fsspec.open(url, "wb") as file:
         file.write(data)
     return url
-
-
-@pytest.mark.parametrize(
-    ("path", "url"),
-    [
-        ("s3://bucket/a.tar", "s3://bucket/a.tar"),
-        ("s3:/bucket/a.tar", "s3://bucket/a.tar"),
-        ("simplecache::gs://b/c", "simplecache::gs://b/c"),
-        ("/data/a.tar", ""),
-        ("C:/data/a.tar", ""),
-        ("a:b/c.tar", ""),
-    ],
-)
-def test_a_path_keeps_the_url_that_it_was_made_of(path: str, url: str) -> None:
-    assert url_of(path) == url_of(Path(path)) == url
 
 
 def test_a_read_that_fails_goes_on_from_where_it_was(flaky: type[Flaky]) -> None:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def test_a_second_process_is_told_who_owns_it_until_the_first_is_killed(
     told = rf"in use by process {process.pid} on {socket.gethostname()}, started at "
     with pytest.raises(ConfigError, match=told + there["started"][:10]) as caught, owned(tmp_path):
         pass
-    assert f"delete {tmp_path / LOCK}" in str(caught.value)
+    assert str(caught.value).endswith(f"delete {tmp_path / LOCK}")
     assert record(tmp_path) == there
     process.send_signal(signal.SIGKILL)
     wait_for_zombie(process.pid)  # it has ended, though nobody has asked for its exit code
@@ -121,13 +122,54 @@ def test_an_owner_that_cannot_be_asked_is_gone_when_it_is_silent(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     lock_of(age=300, pid=2**22 + 1, **changed)
-    with pytest.raises(ConfigError, match="in use by process 4194305"), owned(tmp_path):
+    later = r"in use by process 4194305 .* once bench.lock is 10 minutes old \(now 30\d s;"
+    with pytest.raises(ConfigError, match=later), owned(tmp_path):
         pass
     assert names(tmp_path) == [LOCK]
     lock_of(age=900, pid=2**22 + 1, **changed)
     with owned(tmp_path):
         pass
     assert "took over" in capsys.readouterr().err
+
+
+def test_a_job_that_slurm_starts_again_waits_until_the_lost_owner_is_silent(
+    tmp_path: Path,
+    lock_of: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(registry.owner, "_LOOK", 0.01)
+    monkeypatch.setattr(registry.owner, "_SILENT", 300.2)
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "0")  # a first start
+    lock_of(age=300, host="lost")
+    with pytest.raises(ConfigError, match="in use by"), owned(tmp_path):
+        pass
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    begun = time.monotonic()
+    lock_of(age=300, host="lost")
+    with owned(tmp_path):
+        assert record(tmp_path)["host"] == socket.gethostname()
+    assert 0.1 < time.monotonic() - begun < 20
+    assert "on lost, started" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("what", ["renews", "removes"])
+def test_a_job_that_slurm_starts_again_waits_for_no_owner_that_is_there(
+    tmp_path: Path, lock_of: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr(registry.owner, "_LOOK", 0.01)
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "2")
+    lock = lock_of(age=20, host="elsewhere")
+    act = lock.unlink if what == "removes" else partial(os.utime, lock)
+    timer = threading.Timer(0.1, act)
+    timer.start()
+    if what == "renews":
+        with pytest.raises(ConfigError, match="in use by"), owned(tmp_path):
+            pass
+    else:
+        with owned(tmp_path):
+            assert record(tmp_path)["host"] == socket.gethostname()
+    timer.join()
 
 
 def test_an_owner_gives_signs_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from registry.builtin.datasets.listed_videos import Listed, listed_index
 from registry.builtin.datasets.splits import root_of
 from registry.contracts.types import DatasetRequest, VideoIndex
 from registry.data.media import scan_folder
+from registry.data.text_tables import reading_table
 from registry.errors import DataError, EmptySplitError
 from registry.special_files import refuse_special
 
@@ -47,10 +48,8 @@ def celeb_df_videos(request: DatasetRequest) -> VideoIndex:
 def _listed(root: Path) -> Iterator[Listed]:
     path = root / _LIST
     refuse_special(path)
-    try:
+    with reading_table(path):
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read {path}: {error}") from None
     seen: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
         flag, _, name = line.strip().partition(" ")

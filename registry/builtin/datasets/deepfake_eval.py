@@ -11,6 +11,7 @@ from typing import Literal
 from registry.builtin.datasets.listed_videos import Listed, listed_index
 from registry.builtin.datasets.splits import choose_split, root_of
 from registry.contracts.types import DatasetRequest, VideoIndex
+from registry.data.text_tables import check_columns, reading_table
 from registry.errors import DataError
 from registry.special_files import refuse_special
 
@@ -68,15 +69,7 @@ def _video(root: Path, row: dict[str, str]) -> Iterator[Listed]:
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
     refuse_special(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="")
-            columns = list(reader.fieldnames or ())
-            if missing := [name for name in (_NAME, _TRUTH) if name not in columns]:
-                raise DataError(
-                    f"{path} has no column {', '.join(missing)}; columns:"
-                    f" {', '.join(columns) or 'none'}"
-                )
-            yield from reader
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"cannot read {path}: {error}") from None
+    with reading_table(path), path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file, restval="")
+        check_columns(path, (_NAME, _TRUTH), reader.fieldnames or ())
+        yield from reader

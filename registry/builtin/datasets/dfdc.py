@@ -13,6 +13,7 @@ from typing import Literal
 from registry.builtin.datasets.listed_videos import Listed, listed_index
 from registry.builtin.datasets.splits import choose_split, root_of
 from registry.contracts.types import DatasetRequest, VideoIndex
+from registry.data.text_tables import reading_table
 from registry.errors import DataError
 from registry.files import is_there, read_json
 
@@ -78,21 +79,18 @@ def _is_metadata(path: Path) -> bool:
 
 
 def _of_csv(path: Path) -> Iterator[Listed]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, skipinitialspace=True)
-            header = [name.strip() for name in next(reader)]
-            for cells in filter(None, reader):
-                row = dict(zip(header, map(str.strip, cells), strict=False))
-                name, flag = row.get("filename"), row.get("label")
-                if not name or flag not in _FLAGS:
-                    raise DataError(
-                        f"{path}, line {reader.line_num}: {name!r} has the label {flag!r};"
-                        " expected a file name, and 0 (real) or 1 (fake)"
-                    )
-                yield _video(path.parent, name, _FLAGS[flag], "", None)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"cannot read {path}: {error}") from None
+    with reading_table(path), path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file, skipinitialspace=True)
+        header = [name.strip() for name in next(reader)]
+        for cells in filter(None, reader):
+            row = dict(zip(header, map(str.strip, cells), strict=False))
+            name, flag = row.get("filename"), row.get("label")
+            if not name or flag not in _FLAGS:
+                raise DataError(
+                    f"{path}, line {reader.line_num}: {name!r} has the label {flag!r};"
+                    " expected a file name, and 0 (real) or 1 (fake)"
+                )
+            yield _video(path.parent, name, _FLAGS[flag], "", None)
 
 
 def _of_json(path: Path) -> Iterator[Listed]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from registry.builtin.datasets.listed_videos import Listed, listed_index
 from registry.builtin.datasets.splits import root_of
 from registry.contracts.types import DatasetRequest, Frame, Video, VideoIndex
+from registry.data.text_tables import check_columns, reading_table
 from registry.data.videos import is_video
 from registry.errors import DataError, EmptySplitError
 from registry.special_files import refuse_special
@@ -179,15 +180,8 @@ def _files(root: Path) -> dict[str, list[Path]]:
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
     refuse_special(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="")
-            if missing := [name for name in _COLUMNS if name not in (reader.fieldnames or ())]:
-                raise DataError(
-                    f"{path} has no column {', '.join(missing)}; columns:"
-                    f" {', '.join(reader.fieldnames or ()) or 'none'}"
-                )
-            for row in reader:
-                yield {name: (row[name] or "").strip() for name in _COLUMNS}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"cannot read {path}: {error}") from None
+    with reading_table(path), path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file, restval="")
+        check_columns(path, _COLUMNS, reader.fieldnames or ())
+        for row in reader:
+            yield {name: (row[name] or "").strip() for name in _COLUMNS}

@@ -11,8 +11,9 @@ from typing import Literal
 from registry.builtin.datasets.splits import choose_split, root_of
 from registry.contracts.types import DatasetRequest, Frame, Video
 from registry.data.media import natural
+from registry.data.text_tables import check_columns, reading_table
 from registry.data.videos import is_video
-from registry.errors import DataError, did_you_mean
+from registry.errors import DataError
 
 __all__ = [
     "MANIFEST",
@@ -150,28 +151,20 @@ class _ManifestRows:
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield line numbers and cells by column, with path and label checked."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            header = [name.strip() for name in next(reader, [])]
-            _check_header(path, header)
-            for cells in reader:
-                if not cells:  # a blank line
-                    continue
-                row = dict(zip(header, map(str.strip, cells), strict=False))
-                _check_row(path, reader.line_num, row, len(cells), len(header))
-                yield reader.line_num, row
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"cannot read manifest {path}: {error}") from None
+    with reading_table(path, "manifest "), path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file)
+        header = [name.strip() for name in next(reader, [])]
+        _check_header(path, header)
+        for cells in reader:
+            if not cells:  # a blank line
+                continue
+            row = dict(zip(header, map(str.strip, cells), strict=False))
+            _check_row(path, reader.line_num, row, len(cells), len(header))
+            yield reader.line_num, row
 
 
 def _check_header(path: Path, header: list[str]) -> None:
-    missing = [name for name in _REQUIRED if name not in header]
-    if missing:
-        raise DataError(
-            f"{path} has no column {' and no column '.join(map(repr, missing))};"
-            f"{did_you_mean(missing[0], header)} columns: {', '.join(header) or 'none'}"
-        )
+    check_columns(path, _REQUIRED, header)
     if len(set(header)) < len(header):
         raise DataError(f"{path} names a column twice: {', '.join(header)}")
 

@@ -13,6 +13,7 @@ from registry.builtin.datasets.listed_paths import PathFinder
 from registry.builtin.datasets.splits import choose_split, root_of
 from registry.builtin.datasets.tally import FileTally
 from registry.contracts.types import DatasetRequest, Frame, Video, VideoIndex
+from registry.data.text_tables import reading_table
 from registry.data.videos import is_video
 from registry.errors import DataError, EmptySplitError
 from registry.special_files import refuse_special
@@ -85,10 +86,8 @@ class _Lines:
 def _videos(path: Path) -> Iterator[_Lines]:
     """Group lines by the video whose frames they are, in the order of the list."""
     refuse_special(path)
-    try:
+    with reading_table(path):
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read {path}: {error}") from None
     groups: dict[str, _Lines] = {}
     seen: set[str] = set()
     for number, raw in enumerate(text.splitlines(), start=1):

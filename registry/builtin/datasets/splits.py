@@ -9,6 +9,7 @@ from pathlib import Path
 
 from registry.contracts.types import DatasetRequest, Video
 from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean
+from registry.urls import refuse_url
 
 __all__ = ["choose_split", "root_of"]
 
@@ -56,8 +57,10 @@ def root_of(request: DatasetRequest, usage: str) -> Path:
     """
     root = request.root or request.options.data_root
     if root is None:
+        refuse_url(request.name, dataset=True)
         raise ConfigError(f"data set {request.name!r} is not a file or folder; write {usage}")
     if not root.exists():
+        refuse_url(root, dataset=True)
         where = "--data-root DIR" if request.root is None else "the path of the data set"
         raise ConfigError(f"no folder {root}; check {where}")
     return root

@@ -15,7 +15,8 @@ from registry.builtin.datasets.splits import choose_split
 from registry.contracts.types import DatasetRequest, Frame, Video, VideoIndex
 from registry.data.media import IMAGE_SUFFIXES, natural
 from registry.errors import ConfigError, DataError
-from registry.objects import object_names, url_of
+from registry.objects import object_names
+from registry.urls import url_of
 
 __all__ = ["recognises_shards", "shard_videos"]
 

@@ -14,6 +14,7 @@ from registry.contracts.types import Frame, Video
 from registry.data.index import find_index
 from registry.data.media import IMAGE_SUFFIXES, scan_folder, unread_notes
 from registry.data.options import data_options
+from registry.data.text_tables import check_columns, reading_table
 from registry.data.videos import is_video
 from registry.errors import ConfigError, DataError
 from registry.plugins.discovery import Plugins
@@ -141,24 +142,15 @@ def _read_labels(path: Path) -> dict[str, Marking]:
     """Read label and manipulation by path from a CSV file with a header."""
     markings: dict[str, Marking] = {}
     refuse_special(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="")
-            if missing := {"path", "label"} - set(reader.fieldnames or ()):
-                raise DataError(
-                    f"{path} has no column {', '.join(sorted(missing))}; columns:"
-                    f" {', '.join(reader.fieldnames or ()) or 'none'}"
-                )
-            for row in reader:
-                name, label = row["path"].strip(), _LABELS.get(row["label"].strip().lower())
-                where = f"{path}, line {reader.line_num}"
-                if label is None:
-                    raise DataError(
-                        f"{where}: label is {row['label']!r}; expected 0, 1, real or fake"
-                    )
-                marking = (label, (row.get("method") or "").strip() if label else "")
-                if markings.setdefault(name, marking) != marking:
-                    raise DataError(f"{where}: {name} has another label in an earlier line")
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"cannot read labels {path}: {error}") from None
+    with reading_table(path, "labels "), path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file, restval="")
+        check_columns(path, ("path", "label"), reader.fieldnames or ())
+        for row in reader:
+            name, label = row["path"].strip(), _LABELS.get(row["label"].strip().lower())
+            where = f"{path}, line {reader.line_num}"
+            if label is None:
+                raise DataError(f"{where}: label is {row['label']!r}; expected 0, 1, real or fake")
+            marking = (label, (row.get("method") or "").strip() if label else "")
+            if markings.setdefault(name, marking) != marking:
+                raise DataError(f"{where}: {name} has another label in an earlier line")
     return markings

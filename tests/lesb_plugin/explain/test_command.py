@@ -345,6 +345,15 @@ def test_noise_gives_scores_and_no_verdict(
     page = (tmp_path / "out" / "a.html").read_text("utf-8")
     assert "NO VERDICT" in page
     assert not re.search("compared with real faces|real faces score as high|none comparable", page)
+    assert "no maps: scores that mean nothing have nothing to explain" in page
+    main = page[page.index("<main") :]
+    for absent in ("A verdict is not proof", "Colours show", "backbone", "logit", "gradient"):
+        assert absent not in main
+    assert not re.search(r"<h2>[^<]*</h2></summary></details>", page)  # nothing to open
+    bench(write(tmp_path / "b.png", portrait()), "--explainer", "occlusion", detector="random")
+    page = (tmp_path / "out" / "b.html").read_text("utf-8")
+    assert "What explainer occlusion says about the parts" in page
+    assert "the part scores above" not in page
 
 
 # --- what stands in the way -------------------------------------------------------------------
@@ -362,7 +371,7 @@ def test_a_detector_without_gradient_or_parts_has_a_report_that_says_so(
     assert found["parts"] is None
     assert found["map_scales"] is None
     assert "scores only the face as a whole" in found["part"]["why"]
-    assert "no maps: explainer 'cam' needs the gradient" in found["report_notes"][0]
+    assert "no maps: explainer 'cam' follows a score back" in found["report_notes"][0]
     assert not list((tmp_path / "out").glob("*.npz"))
     page = (tmp_path / "out" / "a.html").read_text()
     assert "scores the face as a whole, not its parts" in page
@@ -403,13 +412,15 @@ def test_a_file_without_a_face_and_a_damaged_one_have_reports_and_the_others_go_
     code, out, err = bench(empty, broken, gone, good)
     assert code == 1
     assert "3 of 4 files have no score" in err
-    assert [line.split("\t")[1] for line in out.splitlines()[1:4]] == ["NOT READ"] * 3
+    words = {"empty": "NO FACE", "broken": "NOT READ", "gone": "NOT READ"}
+    assert [line.split("\t")[1] for line in out.splitlines()[1:4]] == [*words.values()]
     for name, reason in (("empty", "no face found"), ("broken", "decode"), ("gone", "no image")):
         found = record(tmp_path, name)
         assert reason in found["error"]
         assert (found["verdict"], found["score"], found["views"]) == (None, None, [])
         page = (tmp_path / "out" / f"{name}.html").read_text()
-        assert "NO VERDICT" in page
+        assert f"</span> {words[name]}</p>" in page
+        assert "NO VERDICT" not in page
         assert reason in page
     assert record(tmp_path, "good")["verdict"] is not None
 

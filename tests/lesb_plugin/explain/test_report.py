@@ -153,9 +153,9 @@ def test_the_index_lists_every_file_from_the_most_suspicious_and_so_does_the_tab
     text = pages["index"].read_text("utf-8")
     summary = (pages["index"].parent / "summary.csv").read_text("utf-8")
     rows = list(csv.DictReader(summary.splitlines()))
-    order = ["MANIPULATED", "UNDETERMINED", "AUTHENTIC", "NOT READ"]
+    order = ["MANIPULATED", "UNDETERMINED", "AUTHENTIC", "NO FACE"]
     assert [row["verdict"] for row in rows] == sorted((r["verdict"] for r in rows), key=order.index)
-    assert rows[-1]["verdict"] == "NOT READ"
+    assert rows[-1]["verdict"] == "NO FACE"
     places = [text.index(f'href="{html.escape(row["report"])}"') for row in rows]
     assert places == sorted(places)
     assert {row["report"] for row in rows} == {
@@ -240,7 +240,7 @@ def test_the_index_is_filtered_by_verdict_and_name_and_sorted_by_a_heading(
         "const rows = () => [...document.querySelectorAll('#files tbody tr')];"
         "const shown = () => rows().filter((row) => !row.hidden).length;"
         "const all = shown();"
-        "const box = document.querySelector('input[value=\"NOT READ\"]');"
+        "const box = document.querySelector('input[value=\"NO FACE\"]');"
         "box.checked = false; box.dispatchEvent(new Event('change'));"
         "const read = shown();"
         "const name = document.getElementById('name');"

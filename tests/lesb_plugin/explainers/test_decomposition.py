@@ -81,7 +81,7 @@ def test_a_part_outside_the_crop_is_told_of(reals: ExplainOptions) -> None:
 def test_what_cannot_be_taken_apart_is_an_error(reals: ExplainOptions) -> None:
     with pytest.raises(ConfigError, match="embedding of backbone 'tiny' is not just such a mean"):
         build_parts(TinyDetector(TinyBackbone(mean_pooled=False)), reals)
-    with pytest.raises(ConfigError, match="MeanColour has none"):
+    with pytest.raises(ConfigError, match="offers none to follow"):
         build_parts(MeanColour(np.ones((SIZE, SIZE), np.float32)), reals)
     curved = TinyDetector(TinyBackbone())
     curved.logits = lambda embedding: {"face": embedding.square().sum(1)}  # type: ignore[method-assign]

@@ -101,7 +101,7 @@ def test_a_hook_is_gone_after_the_map() -> None:
 def test_a_detector_without_logits_is_told_which_explainers_it_has() -> None:
     detector: Detector = MeanColour(np.ones((SIZE, SIZE), np.float32))
     assert not isinstance(detector, DifferentiableDetector)
-    with pytest.raises(ConfigError, match=r"MeanColour has none .* occlusion, occlusion_grid and"):
+    with pytest.raises(ConfigError, match="offers none to follow; occlusion, occlusion_grid and"):
         build_cam(detector)
 
 

@@ -10,10 +10,13 @@ import pytest
 from registry.builtin.leaderboard.entries import BoardEntry, Cell
 from registry.builtin.leaderboard.page import page as leaderboard
 from registry.builtin.reports.html import write_html
-from tests.shared.page_checks import axe_violations, contrast, faults
+from registry.results.figure import CountedFigure
+from registry.results.robustness import CLEAN, FIGURES, Dose
+from registry.results.robustness_report import write_robustness
+from tests.shared.page_checks import axe_violations, contrast, faults, unfolded
 from tests.shared.synthetic_run import drawn_rows, run_folder
 
-KINDS = ("report", "leaderboard")
+KINDS = ("report", "leaderboard", "robustness")
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +37,13 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         for kind, name, selection in (("measured", "alpha", "test"), ("reported", "beta", "val"))
     ]
     report = write_html(result, folder).read_text("utf-8")
-    return {"report": report, "leaderboard": leaderboard(entries)}
+    some = CountedFigure(value=0.7, low=0.6, high=0.8, count=40)
+    doses = [
+        Dose(condition=name, dose="CRF 30", dataset="A", figures=dict.fromkeys(FIGURES, some))
+        for name in (CLEAN, "h264:1", "h264:5", "jpeg:2", "h264:1+jpeg:2")
+    ]
+    robustness = write_robustness(doses, folder, "Of few faces.").read_text("utf-8")
+    return {"report": report, "leaderboard": leaderboard(entries), "robustness": robustness}
 
 
 @pytest.mark.slow
@@ -78,6 +87,12 @@ def test_what_is_wrong_is_found(before: str, after: str, fault: str, pages: dict
     assert before in pages["report"]
     found = faults(pages["report"].replace(before, after, 1))
     assert any(fault in each for each in found), found
+
+
+def test_what_is_folded_is_looked_at_too() -> None:
+    page = '<details>a</details><details id="b" class="c">b</details><details open>c</details>'
+    opened = '<details open>a</details><details open id="b" class="c">b</details>'
+    assert unfolded(page) == f"{opened}<details open>c</details>"
 
 
 def test_contrast_is_that_of_the_published_examples() -> None:

@@ -58,6 +58,13 @@ def test_what_makes_an_answer_doubtful_is_on_its_line() -> None:
     assert "low quality: small face (50 x 50 pixels)" in verdict_cells(prediction(side=50))[6]
     lost = Prediction(path=Path("a.png"), error="no face found")
     assert verdict_cells(lost)[1:] == ["NOT READ", "", "", "", "", "no face found"]
+    faceless = FrameScore(index=0, error="no face found in a.png by face detector 'dlib'")
+    unread = FrameScore(index=1, error="cannot decode a.png")
+    words = [
+        verdict_cells(Prediction(path=Path("a.png"), error="x", frames=frames))[1]
+        for frames in ((faceless,), (faceless, faceless), (faceless, unread), (unread,))
+    ]
+    assert words == ["NO FACE", "NO FACE", "NOT READ", "NOT READ"]
     run = Segment(first=88, last=160, start=3.52, end=6.4)
     found = prediction(segments=(run,), reals=reals)
     assert verdict_cells(found)[5] == "3.5 s to 6.4 s look changed"

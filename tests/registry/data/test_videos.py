@@ -159,6 +159,34 @@ def test_a_stream_that_ends_within_a_packet_is_cut_short(
         VideoCursor().read(path, count_frames(path) - 1)
 
 
+@pytest.mark.parametrize("skipped", [0, 1, 100, 187, 188 * 3 + 50])
+@pytest.mark.parametrize(("before", "after"), [(0, 0), (4, 0), (0, 16)], ids=["188", "192", "204"])
+def test_a_transport_stream_that_begins_within_a_packet_is_known_to_end_in_one(
+    tmp_path: Path, skipped: int, before: int, after: int
+) -> None:
+    plain = write_video(tmp_path / "a.ts", 12).read_bytes()
+    packets = [plain[at : at + 188] for at in range(0, len(plain), 188)]
+    data = b"".join(bytes(before) + packet + bytes(after) for packet in packets)[skipped:]
+    path = tmp_path / "b.ts"
+    path.write_bytes(data)
+    assert not is_cut_short(path)
+    for lost in (1, 100, 187):
+        path.write_bytes(data[:-lost])
+        assert is_cut_short(path)
+
+
+def test_one_frame_of_a_file_that_is_cut_short_is_not_scored_without_a_word(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.ts", 12)
+    video = Video(dataset="", id="v", label=0, frames=(), file=path)
+    assert [frame.index for frame in select_frames(video, 1)] == [0]
+    path.write_bytes(path.read_bytes()[:-20])
+    for policy in ("linspace", "time"):
+        first, last = select_frames(video, 1, policy)
+        assert number_of(VideoCursor().read(path, first.index)) == 0
+        with pytest.raises(DataError, match=r"cut short|truncated or damaged"):
+            VideoCursor().read(path, last.index)
+
+
 def test_damage_in_the_middle_is_no_picture(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.avi", 30, "mpeg4")
     data = bytearray(path.read_bytes())

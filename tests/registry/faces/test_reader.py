@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -297,18 +298,57 @@ def test_the_fingerprint_tells_configurations_apart(tmp_path: Path) -> None:
 # --- threads, processes, samples --------------------------------------------------------------
 
 
-def test_each_thread_builds_a_detector_of_its_own_once(frame: Frame) -> None:
+def test_threads_that_come_later_take_over_what_those_before_have_built(frame: Frame) -> None:
     built = Built()
     reader = reader_of(plugins=specs(built), crop_from="detector")
+    reader.check()
+    for _ in range(3):  # one thread after another, as each file that `bench serve` is sent has
+        with ThreadPoolExecutor(1) as pool:
+            assert len(pool.submit(reader.read, frame).result()[1]) == 2
+    assert len(built.threads) == 1
+
+
+def test_a_detector_that_failed_is_not_lost(frame: Frame) -> None:
+    calls = []
+
+    def detect(image: NDArray[np.uint8]) -> list[Face]:
+        calls.append(image.shape)
+        raise RuntimeError("out of cheese")
+
+    built: list[int] = []
+
+    def build() -> Callable[[NDArray[np.uint8]], list[Face]]:
+        built.append(1)
+        return detect
+
+    reader = reader_of(plugins=specs(build), crop_from="detector")
+    for _ in range(2):
+        with pytest.raises(PluginError, match="out of cheese"):
+            reader.read(frame)
+    assert (len(built), len(calls)) == (1, 2)
+
+
+def test_threads_at_once_have_a_detector_each(frame: Frame) -> None:
     meet = threading.Barrier(3)
+    users: list[list[int]] = []
 
-    def read(_: int) -> int:
-        meet.wait(timeout=30)
-        return len(reader.read(frame)[1])
+    def build() -> Callable[[NDArray[np.uint8]], list[Face]]:
+        inside: list[int] = []
+        users.append(inside)
 
+        def detect(image: NDArray[np.uint8]) -> list[Face]:
+            inside.append(1)
+            meet.wait(timeout=30)  # until all three are in one
+            assert len(inside) == 1
+            inside.pop()
+            return detect_three(image)
+
+        return detect
+
+    reader = reader_of(plugins=specs(build), crop_from="detector")
     with ThreadPoolExecutor(3) as pool:
-        assert list(pool.map(read, range(12))) == [2] * 12
-    assert len(built.threads) == len(set(built.threads)) == 3
+        assert list(pool.map(lambda _: len(reader.read(frame)[1]), range(12))) == [2] * 12
+    assert len(users) == 3
 
 
 def test_a_sample_survives_pickling_and_loads_its_main_face(marked: Frame) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import heapq
+import re
+from pathlib import Path
 
 import pytest
 
@@ -78,3 +80,21 @@ def test_what_one_process_does_alone_limits_many() -> None:
 def test_nothing_on_nothing_is_told(images: int, processes: int) -> None:
     with pytest.raises(ConfigError, match="both must be 1 or more"):
         forecast({}, images, processes, Hardware(cores=1, workers=1, gpu=False))
+
+
+def test_the_tables_of_the_documentation_follow_from_their_stages_and_the_results() -> None:
+    docs = Path(__file__).parents[3] / "docs"
+    page = (docs / "cluster.md").read_text("utf-8")
+    page = page[page.index("## How long will it take?") : page.index("### GPUs that are not here")]
+    stages = {
+        name: Stage(name, float(ms) / 1e3)
+        for name, ms in re.findall(r"^\| (\w+) \| ([\d.]+) \|", page, re.MULTILINE)
+    }
+    (forward,) = re.findall(r"takes (\S+) ms of a core", (docs / "results.md").read_text("utf-8"))
+    assert stages["forward"].seconds == pytest.approx(float(forward) / 1e3)
+    rows = re.findall(r"^\| (\d+) \| ([\d,]+) \| (?:(\d+) h )?(\d+) min", page, re.MULTILINE)
+    assert [count for count, *_ in rows] == ["1", "8", "64"]
+    for count, rate, hours, minutes in rows:
+        found = forecast(stages, 3_000_000, int(count), Hardware(cores=2, workers=8, gpu=False))
+        assert float(rate.replace(",", "")) == pytest.approx(found.rate, rel=0.005)
+        assert 60 * int(hours or 0) + int(minutes) == pytest.approx(found.seconds / 60, abs=1)

@@ -249,7 +249,7 @@ def test_what_cannot_be_scored_has_a_reason_and_the_others_go_on(
     lines = [line.split("\t") for line in out.splitlines()][1:]
     no_video = "not a readable video (Invalid data found when processing input)"
     assert [line[0] for line in lines] == [str(path) for path in (nobody, *bad, good)]
-    assert [line[1] for line in lines] == ["NOT READ"] * 6 + ["MANIPULATED"]
+    assert [line[1] for line in lines] == ["NO FACE", *(["NOT READ"] * 5), "MANIPULATED"]
     assert [line[6] for line in lines[:-1]] == [
         f"3 x no face found in {nobody} by face detector 'dlib'",
         f"cannot decode {bad[0]}: the JPEG is truncated",

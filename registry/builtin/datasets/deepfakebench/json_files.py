@@ -13,6 +13,7 @@ from registry.contracts.types import DataOptions
 from registry.data.media import natural
 from registry.errors import ConfigError, DataError, EmptySplitError, did_you_mean
 from registry.files import read_json
+from registry.urls import refuse_url
 
 __all__ = ["Index", "JsonEntry", "find_json", "is_index", "read_index"]
 
@@ -198,6 +199,7 @@ def _folders(json_dir: Path | None, data_root: Path | None) -> list[Path]:
             " and --json-dir DIR if its JSON files are elsewhere"
         )
     if not data_root.is_dir():
+        refuse_url(data_root)
         raise ConfigError(f"no folder {data_root}; check --data-root DIR")
     likely = [(data_root / folder).resolve() for folder in (*_FOLDERS, *_ABOVE)]
     return list(dict.fromkeys(folder for folder in likely if folder.is_dir()))

@@ -104,7 +104,7 @@ def test_a_missing_column_is_named_with_those_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
-        ((), "no column 'path' and no column 'label'"),
+        ((), "no column 'path', 'label'"),
         (("path,label",), "a header and no rows"),
         (("path,label,path", "a,0,a"), "names a column twice"),
         (("path,label", "a.png"), "line 2: 1 cells for 2 columns"),

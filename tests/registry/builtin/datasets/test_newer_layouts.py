@@ -100,7 +100,7 @@ def test_a_name_that_two_of_exddvs_files_bear_is_no_guess(tmp_path: Path) -> Non
         find_index(str(tmp_path), "train", load_plugins())
     (tmp_path / "ExDDV.csv").write_text("movie_name,text\n")
     with pytest.raises(
-        DataError, match="has no column dataset, manipulation, click_locations, split"
+        DataError, match="has no column 'dataset', 'manipulation', 'click_locations', 'split'"
     ):
         find_index(str(tmp_path), "train", load_plugins())
 
@@ -119,7 +119,7 @@ def test_deepfake_eval_is_what_its_table_calls_real_or_fake(tmp_path: Path) -> N
     )
     assert brief(find_index(str(tmp_path), "train", load_plugins())) == [("a", 0, "")]
     table.write_text("Filename\na.mp4\n")
-    with pytest.raises(DataError, match="has no column Video Ground Truth"):
+    with pytest.raises(DataError, match="has no column 'Video Ground Truth'"):
         find_index(str(tmp_path), "test", load_plugins())
 
 

@@ -461,7 +461,7 @@ def test_what_the_table_does_not_list_is_labelled_as_a_whole(
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
-        (("path,fake", "a,1"), "has no column label"),
+        (("path,fake", "a,1"), "has no column 'label'"),
         (("path,label", "a,maybe"), "line 2: label is 'maybe'; expected 0, 1, real or fake"),
         (("path,label", "a,1", "a,0"), "line 3: a has another label"),
         (("path,label", "b,1"), r"a\.mp4 has no label in .*--label sets"),
