@@ -33,7 +33,7 @@ TRAINED_ON = (
     Training(dataset="voteview", task="forgery"),
 )
 INPUT_SIZE = 224  # pixels of the sides of a crop
-WEIGHTS_SHA256 = "966c6a23005ca3020fcf34b5794ad7a37456ba02339269755ae5f06c5faa204b"
+WEIGHTS_SHA256 = "1e2b971a71d6aad1f7e94ed4d7b62bca5f053b2c080af1be34ba07b41e3dad0a"
 RECIPE = TimmRecipe(
     arch="tf_efficientnet_lite0",
     file="weights of `bench train --backbone sbi_efflite0` or efflite0_in1k",
