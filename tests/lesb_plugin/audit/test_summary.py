@@ -16,7 +16,9 @@ from lesb_plugin.weights import WEIGHTS_SHA256
 from lesb_plugin.weights.shipped import shipped_artefact
 from registry import ConfigError
 from registry.cli import main
+from registry.plugins.discovery import _load_once
 from registry.results.audit_summary import audit_file
+from tests.shared.calibrated_grey import install
 
 
 def few(faces: Path, folder: Path, kinds: frozenset[str]) -> Path:
@@ -102,13 +104,31 @@ def test_without_a_fake_that_has_one_changed_part_there_is_nothing_to_keep(
 
 
 @pytest.mark.slow
-def test_a_detector_without_artefact_is_told_before_any_work(
-    faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("detector", "told"),
+    [
+        ("linear", "detector 'linear' scores no parts of a face"),
+        ("calibrated_grey", "detector 'calibrated_grey' has no artefact to keep an audit with"),
+    ],
+)
+def test_a_detector_with_nothing_to_keep_is_told_before_any_work(
+    detector: str,
+    told: str,
+    faces: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    install(tmp_path / "site")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    _load_once.cache_clear()
     data = few(faces, tmp_path / "few", frozenset({"mouth"}))
-    line = ["audit", "--detector", "linear", "--dataset", str(data), "--split", "dev", "--keep"]
-    assert main([*line, "--out", str(tmp_path / "out"), "--quiet"]) == 2
-    assert "detector 'linear' has no artefact to keep an audit with" in capsys.readouterr().err
+    line = ["audit", "--detector", detector, "--dataset", str(data), "--split", "dev", "--keep"]
+    try:
+        assert main([*line, "--out", str(tmp_path / "out"), "--quiet"]) == 2
+    finally:
+        _load_once.cache_clear()
+    assert told in capsys.readouterr().err
     assert not (tmp_path / "out" / "audit.json").exists()
 
 
