@@ -82,8 +82,12 @@ def _first_odd(text: str) -> str:
 
 
 def _rewrite(path: Path, encoding: str, separator: str) -> str:
-    """Return what to do, with a command that writes the text again as it must be."""
-    new = f"open('new{path.suffix}', 'w', encoding='utf-8', newline='')"
+    """Return what to do, with a command that writes the text again as it must be.
+
+    The new file lies beside the old one, as paths in it are relative to its folder.
+    """
+    target = str(path.with_name(f"{path.stem}_utf8{path.suffix}"))
+    new = f"open({target!r}, 'w', encoding='utf-8', newline='')"
     old = f"open({str(path)!r}, encoding={encoding!r}, newline='')"
     if separator == ",":
         return f'save it again in UTF-8, or run python -c "{new}.write({old}.read())"'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -231,10 +232,10 @@ class FileVerdict:
         manipulated = f"MANIPULATED up to {MANIPULATED_UP_TO:.2f}"
         authentic = f"AUTHENTIC above {AUTHENTIC_ABOVE:.2f}"
         if self.p_run is None:
-            return f"p = {self.p:.2f} ({manipulated}, {authentic})"
+            return f"p = {_p_text(self.p)} ({manipulated}, {authentic})"
         both = (
-            f"p = {self.p_run:.2f} for the highest run ({authentic}), {self.p:.2f} for the clip"
-            f" ({manipulated})"
+            f"p = {self.p_run:.2f} for the highest run ({authentic}), {_p_text(self.p)} for the"
+            f" clip ({manipulated})"
         )
         return "; ".join(filter(None, [both, self.why_two_p]))
 
@@ -297,6 +298,13 @@ class FileVerdict:
             "reals_within": REALS_WITHIN,
             "readable": self.readable,
         }
+
+
+def _p_text(p: float) -> str:
+    """Return a p in two digits; in three, rounded up, where two would seem to reach MANIPULATED."""
+    text = f"{p:.2f}"
+    crosses = float(text) <= MANIPULATED_UP_TO < p
+    return f"{math.ceil(1000 * p) / 1000:.3f}" if crosses else text
 
 
 def _seconds(segment: Segment) -> list[float] | None:

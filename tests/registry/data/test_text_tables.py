@@ -51,8 +51,10 @@ def test_the_command_that_an_error_names_makes_the_manifest_readable(
     assert found in message
     command = re.search(r'run python -c "(.*)"$', message)
     assert command is not None, message
-    subprocess.run([sys.executable, "-c", command[1]], cwd=tmp_path, check=True, timeout=60)
-    videos = manifest_videos(request(tmp_path / "new.csv"))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    subprocess.run([sys.executable, "-c", command[1]], cwd=elsewhere, check=True, timeout=60)
+    videos = manifest_videos(request(tmp_path / "mine_utf8.csv"))
     assert ids(videos) == ["Zoë, 1", "b"]
     assert [video.method for video in videos] == ["", "für"]
 
