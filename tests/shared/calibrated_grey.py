@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from registry import Crop, DetectorContext, DetectorSpec, Scores, hookimpl
+from registry.plugins.discovery import _load_once
 
-__all__ = ["CalibratedGrey", "install"]
+__all__ = ["CalibratedGrey", "installed"]
 
 
 class CalibratedGrey:
@@ -32,8 +35,9 @@ class CalibratedGrey:
         return Scores(fake=np.array([crop.image.mean() / 255 for crop in crops]))
 
 
-def install(folder: Path) -> None:
-    """Leave in `folder` what an installation leaves in site-packages."""
+@contextmanager
+def installed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leave in `folder` what an installation leaves in site-packages, found within the block."""
     info = folder / "bench_calibrated_grey-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(
@@ -42,6 +46,12 @@ def install(folder: Path) -> None:
     (info / "entry_points.txt").write_text(
         "[bench]\ncalibrated_grey = tests.shared.calibrated_grey\n"
     )
+    monkeypatch.syspath_prepend(str(folder))
+    _load_once.cache_clear()
+    try:
+        yield
+    finally:
+        _load_once.cache_clear()
 
 
 @hookimpl

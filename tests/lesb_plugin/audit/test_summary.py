@@ -16,9 +16,8 @@ from lesb_plugin.weights import WEIGHTS_SHA256
 from lesb_plugin.weights.shipped import shipped_artefact
 from registry import ConfigError
 from registry.cli import main
-from registry.plugins.discovery import _load_once
 from registry.results.audit_summary import audit_file
-from tests.shared.calibrated_grey import install
+from tests.shared.calibrated_grey import installed
 
 
 def few(faces: Path, folder: Path, kinds: frozenset[str]) -> Path:
@@ -119,15 +118,10 @@ def test_a_detector_with_nothing_to_keep_is_told_before_any_work(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    install(tmp_path / "site")
-    monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    _load_once.cache_clear()
     data = few(faces, tmp_path / "few", frozenset({"mouth"}))
     line = ["audit", "--detector", detector, "--dataset", str(data), "--split", "dev", "--keep"]
-    try:
+    with installed(tmp_path / "site", monkeypatch):
         assert main([*line, "--out", str(tmp_path / "out"), "--quiet"]) == 2
-    finally:
-        _load_once.cache_clear()
     assert told in capsys.readouterr().err
     assert not (tmp_path / "out" / "audit.json").exists()
 

@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 
 from registry.cli import main
-from registry.plugins.discovery import _load_once
 from registry.results.predictions import read_predictions
-from tests.shared.calibrated_grey import install
+from tests.shared.calibrated_grey import installed
 
 FLAT, SOFT, SHARP = 0, 9, 40  # levels between the squares of a chequered face and their mean
 Drawn = list[tuple[int, float]]
@@ -54,9 +53,6 @@ def evaluated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[tuple[Path, str]]:
     """The run folder of `bench eval` on two data sets of reals and one of fakes, and its output."""
-    install(tmp_path / "site")
-    monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    _load_once.cache_clear()
     sets = [
         _write(tmp_path / name, drawn, label)
         for name, drawn, label in (("one", ONE, 0), ("two", TWO, 0), ("forged", FAKES, 1))
@@ -64,9 +60,9 @@ def evaluated(
     line = ["eval", "--detector", "calibrated_grey", "--crop-from", "frame", "--draws", "20"]
     for each in sets:
         line += ["--dataset", each]
-    assert main([*line, "--quiet", "--out", str(tmp_path / "run")]) == 0
-    yield tmp_path / "run", capsys.readouterr().out
-    _load_once.cache_clear()
+    with installed(tmp_path / "site", monkeypatch):
+        assert main([*line, "--quiet", "--out", str(tmp_path / "run")]) == 0
+        yield tmp_path / "run", capsys.readouterr().out
 
 
 def _shares(text: str) -> str:
