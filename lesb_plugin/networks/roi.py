@@ -7,7 +7,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from lesb_plugin.networks.network import DetectorNetwork, NetworkOutput, as_landmarks
-from lesb_plugin.roi.encoding import part_and_rest_weights
+from lesb_plugin.roi.encoding import drawn_weights
 from lesb_plugin.roi.fitted import FittedRoi, RoiModel
 from registry import Backbone, ConfigError, DataError, Features, FineBackbone
 
@@ -45,16 +45,13 @@ class RoiNetwork(DetectorNetwork):
         self._fewest = 1 + max(_EYES, *(max(polygon) for polygon in polygons))
 
     def part_weights(self, landmarks: ArrayLike | torch.Tensor) -> torch.Tensor:
-        """Return part weights (N, K + 1, h, w) of each position, from landmarks (N, P, 2) in
-        pixels.
+        """Return part weights (N, K, h, w) of each position, from landmarks (N, P, 2) in pixels.
 
-        The last is what belongs to no part. A crop that a part lies outside of has NaN, and so have
-        its scores. A graph takes these in place of landmarks.
+        A crop that a part lies outside of has NaN, and so have its scores. A graph takes these in
+        place of landmarks.
         """
         points = as_landmarks(landmarks, self._fewest)
-        drawn = [
-            part_and_rest_weights(each, self.regions, self.crop.size, self.grid) for each in points
-        ]
+        drawn = [drawn_weights(each, self.regions, self.crop.size, self.grid) for each in points]
         return torch.from_numpy(np.stack(drawn)).to(self.device)
 
     def forward(
@@ -73,10 +70,8 @@ class RoiNetwork(DetectorNetwork):
         self._check_weights(weights, images)
         features, finest = self._features(images)  # (N, C, h, w)
         embedding = self.backbone.embed(features)  # (N, d)
-        density = self._densities(finest, weights)  # (N, K, h, w)
-        shares = weights[:, :-1]
-        maps = shares * density
-        z = maps.sum(dim=(2, 3)) / shares.sum(dim=(2, 3))  # (N, K)
+        maps = weights * self._densities(finest)  # (N, K, h, w)
+        z = maps.sum(dim=(2, 3)) / weights.sum(dim=(2, 3))  # (N, K)
         scores, parts = self._scores(z, embedding)
         return NetworkOutput(
             scores=scores,
@@ -95,14 +90,11 @@ class RoiNetwork(DetectorNetwork):
         fused = self._head(embedding) + weight * z.amax(dim=1) + offset
         return fused.sigmoid(), (slope * contrast + intercept).sigmoid()
 
-    def _densities(self, finest: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    def _densities(self, finest: torch.Tensor) -> torch.Tensor:
         """Return what each position contributes to each head, in standard deviations of real
         faces.
         """
-        rest = weights[:, -1:]  # (N, 1, h, w)
-        usual = (rest * finest).sum(dim=(2, 3)) / rest.sum(dim=(2, 3))  # (N, C)
-        centred = finest - usual[..., None, None]
-        return torch.einsum("kc,nchw->nkhw", self.weight, centred) + self.offset[:, None, None]
+        return torch.einsum("kc,nchw->nkhw", self.weight, finest) + self.offset[:, None, None]
 
     def _features(self, images: torch.Tensor) -> tuple[Features, torch.Tensor]:
         """Return the backbone's features, and the finest map of the same pass."""
@@ -134,7 +126,7 @@ class RoiNetwork(DetectorNetwork):
         return self.part_weights(landmarks)
 
     def _check_weights(self, weights: torch.Tensor, images: torch.Tensor) -> None:
-        count, due = images.shape[0], (len(self.parts) + 1, *self.grid)
+        count, due = images.shape[0], (len(self.parts), *self.grid)
         # len(images) would fix the batch of a graph.
         if weights.shape[0] != count or weights.shape[1:] != due:
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""`lesb_roi`: LESB whose part scores localise. A head sees its part, minus the rest of the face."""
+"""`lesb_roi`: LESB whose part scores localise. A head sees its part alone."""
 
 from __future__ import annotations
 
@@ -70,8 +70,7 @@ class RoiDetector:
         return self._encode(np.stack([crop.image for crop in crops]), landmarks)
 
     def part_maps(self, crops: Sequence[Crop]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return what is pooled: maps (B, C, h, w) and weights (B, K + 1, h, w) of parts and
-        rest.
+        """Return what is pooled: maps (B, C, h, w) and weights (B, K, h, w) of the parts.
 
         Weights are NaN where a part lies outside of the crop.
         """

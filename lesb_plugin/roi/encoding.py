@@ -21,21 +21,19 @@ __all__ = [
     "FEATURES",
     "Encoded",
     "RoiEncoder",
+    "drawn_weights",
     "global_embedding",
-    "part_and_rest_weights",
     "part_features",
 ]
 
-FEATURES = "parts less the rest"  # what artefacts say that their heads read
-LEAST_REST = 0.01  # share of the crop: below it the mean is one of rounding errors
+FEATURES = "means of parts"  # what artefacts say that their heads read
 
 
 class RoiEncoder:
     """Images with landmarks to vectors (d + K C), in one forward pass.
 
-    First the backbone's embedding, then the means of its finest map over each part, less the mean
-    over what belongs to no part: the person, the light and the camera are in both, a change of the
-    part is not. A crop that a part lies outside of has NaN there: it has no part scores.
+    First the backbone's embedding, then the means of its finest map over each part. A crop that a
+    part lies outside of has NaN there: it has no part scores.
     """
 
     def __init__(self, embedder: Embedder, regions: RegionSet) -> None:
@@ -50,22 +48,20 @@ class RoiEncoder:
     ) -> NDArray[np.float32]:
         """Return (B, d + K C) of images (B, S, S, 3) with landmarks (P, 2) in their pixels."""
         embeddings, maps, weights = self.seen(images, landmarks)
-        pooled = pool(maps, weights)  # (B, K + 1, C)
-        features = pooled[:, :-1] - pooled[:, -1:]
+        features = pool(maps, weights)  # (B, K, C)
         return np.concatenate([embeddings, features.reshape(len(features), -1)], axis=1)
 
     def seen(
         self, images: NDArray[np.uint8], landmarks: Iterable[NDArray[np.floating[Any]]]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Return embeddings (B, d), finest maps (B, C, h, w) and weights (B, K + 1, h, w) on them.
+        """Return embeddings (B, d), finest maps (B, C, h, w) and parts' weights (B, K, h, w) on them.
 
-        Weights are those of the parts and the rest; NaN where a part lies outside of the crop.
+        Weights are NaN where a part lies outside of the crop.
         """
         embeddings, maps = self.embedder.with_map(images)
         size, grid = images.shape[1], (maps.shape[2], maps.shape[3])
-        drawn = [part_and_rest_weights(each, self.regions, size, grid) for each in landmarks]
-        weights = np.stack(drawn)
-        return embeddings, maps, weights
+        drawn = [drawn_weights(each, self.regions, size, grid) for each in landmarks]
+        return embeddings, maps, np.stack(drawn)
 
     def fault(
         self, images: NDArray[np.uint8], landmarks: Iterable[NDArray[np.floating[Any]]]
@@ -74,38 +70,23 @@ class RoiEncoder:
         shape = self.embedder.with_map(images[:1])[1].shape
         for points in landmarks:
             try:
-                _parts_and_rest(points, self.regions, images.shape[1], (shape[2], shape[3]))
+                part_weights(points, self.regions, images.shape[1], (shape[2], shape[3]))
             except ValueError as error:
                 return str(error)
         return ""
 
 
-def part_and_rest_weights(
+def drawn_weights(
     landmarks: NDArray[np.floating[Any]], regions: RegionSet, size: int, grid: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """Return weights (K + 1, h, w) of the parts and the rest; NaN where a part lies outside of the
-    crop.
+    """Return weights (K, h, w) of the parts; NaN where one of them lies outside of the crop.
 
     `landmarks` are (P, 2) in pixels of a crop of side `size`.
     """
     try:
-        return _parts_and_rest(landmarks, regions, size, grid)
+        return part_weights(landmarks, regions, size, grid)
     except ValueError:
-        return np.full((len(regions.parts) + 1, *grid), np.nan, np.float32)
-
-
-def _parts_and_rest(
-    landmarks: NDArray[np.floating[Any]], regions: RegionSet, size: int, grid: tuple[int, int]
-) -> NDArray[np.float32]:
-    """Return weights (K + 1, h, w) of the parts, and of what belongs to none of them.
-
-    ValueError where a part lies outside of the crop, or the parts cover all of it.
-    """
-    parts = part_weights(landmarks, regions, size, grid)
-    rest = np.maximum(1.0 - parts.sum(axis=0, keepdims=True), 0.0)
-    if rest.mean() < LEAST_REST:
-        raise ValueError("the parts cover the whole crop and leave nothing to compare them with")
-    return np.concatenate([parts, rest])
+        return np.full((len(regions.parts), *grid), np.nan, np.float32)
 
 
 def global_embedding(encoded: NDArray[np.float32], dim: int) -> NDArray[np.float32]:

@@ -1,10 +1,10 @@
 """The explainer `part_heads`: what each position of a part contributes to that part's head.
 
 A head of `lesb_roi` is linear and sees the mean of features A(u) over its part, under the weights
-m_k(u) of the positions u, less their mean r over the rest of the face. With mean mu_k and deviation
-sigma_k of real faces' logits, its score on their scale is a mean over the part as well:
+m_k(u) of the positions u. With mean mu_k and deviation sigma_k of real faces' logits, its score on
+their scale is a mean over the part as well:
 
-    z_k = sum_u m_k(u) d_k(u) / sum_u m_k(u),   d_k(u) = (w_k (A(u) - r) + b_k - mu_k) / sigma_k
+    z_k = sum_u m_k(u) d_k(u) / sum_u m_k(u),   d_k(u) = (w_k A(u) + b_k - mu_k) / sigma_k
 
 The map is sum_k m_k(u) d_k(u): exact, of the forward pass that scores, on one scale for all parts
 and faces, and 0 where no part is.
@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 
-from lesb_plugin.lfd.part_grid import pool
 from lesb_plugin.roi.detector import RoiDetector
 from lesb_plugin.roi.fitted import FittedRoi, RoiModel
 from registry import ConfigError, Crop, Detector, Explain, Explanation
@@ -45,13 +44,12 @@ def build_part_heads(detector: Detector) -> Explain:
         if not crops:
             return []
         maps, weights = detector.part_maps(crops)
-        found = densities(detector.model.model, maps, weights)  # (B, K, h, w)
-        shares = weights[:, :-1]
+        found = densities(detector.model.model, maps)  # (B, K, h, w)
         return [
             Explanation(note="a part lies outside the crop, so its head has no evidence")
             if np.isnan(share).any()
             else Explanation(maps=_by_part(share * each, names), usual=usual)
-            for each, share in zip(found, shares, strict=True)
+            for each, share in zip(found, weights, strict=True)
         ]
 
     return explain
@@ -75,15 +73,12 @@ def usual_density(fitted: FittedRoi) -> float:
     return max(0.0, float(np.quantile(z.max(axis=0), 0.95)))
 
 
-def densities(model: RoiModel, maps: NDArray[np.float32], weights: NDArray[np.float32]) -> Array:
-    """Return D (B, K, h, w) of feature maps (B, C, h, w) and weights (B, K + 1, h, w) of parts
-    and rest.
+def densities(model: RoiModel, maps: NDArray[np.float32]) -> Array:
+    """Return D (B, K, h, w) of feature maps (B, C, h, w).
 
     Its mean under a part's weights is the part's standardised logit.
     """
-    rest = pool(maps, weights)[:, -1].astype(np.float64)  # (B, C)
     heads, scale = model.heads, model.calibration
     seen = np.einsum("kc,bchw->bkhw", heads.weight, maps.astype(np.float64), optimize=True)
-    rest_logit = rest @ heads.weight.T  # (B, K)
-    offset = (heads.bias - scale.mean) - rest_logit
-    return np.asarray((seen + offset[..., None, None]) / scale.deviation[:, None, None])
+    usual = (scale.mean - heads.bias)[:, None, None]
+    return np.asarray((seen - usual) / scale.deviation[:, None, None])

@@ -178,7 +178,7 @@ def rows_of_fakes(
 
 
 def lfd_variants(args: argparse.Namespace, backbone: Any) -> list[dict[str, Any]]:
-    """Less the rest: (K, M, K, C) of each face, part k changed and features pooled in part j."""
+    """(K, M, K, C) of each face: part k changed, features pooled in part j."""
     chosen = real_samples(args, "train", args.train_faces // 3)
     dataset = VariantDataset(chosen, PARTS, psi_preset("paper"), backbone.crop, args.variants)
     found = []
@@ -191,7 +191,7 @@ def lfd_variants(args: argparse.Namespace, backbone: Any) -> list[dict[str, Any]
         per_part = []
         for images in item.images:
             rows = seen(backbone, images, np.repeat(points[None], len(images), 0))
-            per_part.append(np.stack([row["fine"][:-1] - row["fine"][-1] for row in rows]))
+            per_part.append(np.stack([row["fine"][:-1] for row in rows]))
         found.append({"variants": np.stack(per_part)})
     return found
 
@@ -244,68 +244,77 @@ def variants_of(train: Rows, changes: NDArray[np.float32]) -> dict[str, Variant]
     """By name, those in which nothing is drawn at random."""
     y = train["y"]
     faces = np.repeat(np.fmax.reduce(y, axis=1)[:, None], 3, axis=1)
-    less, less_last = less_rest("fine"), less_rest("last")
-
-    less_earlier = less_rest("earlier")
-
-    def both(rows: Rows) -> NDArray[np.float32]:
-        return np.concatenate([less(rows), less_last(rows)], axis=2)
-
-    def both_fine(rows: Rows) -> NDArray[np.float32]:
-        return np.concatenate([less(rows), less_earlier(rows)], axis=2)
-
-    features, scatters = less(train), scatters_of(changes)
+    fine, last, earlier = (stage(name) for name in ("fine", "last", "earlier"))
+    features, scatters = fine(train), scatters_of(changes)
     local = local_subspaces(scatters)
     shifted = with_shift(local[:, :, :-1], features, train)
     contrastive = contrastive_subspaces(scatters, features, train)
     return {
-        "as shipped": Variant(inputs=less, labels=y),
-        "without the margin": Variant(inputs=less, labels=y, recipe=PartRecipe(margin=0.0)),
-        "logits not on the scale of reals": Variant(inputs=less, labels=y, on_scale=False),
-        "not less the rest of the face": Variant(inputs=stage("fine"), labels=y),
+        "as shipped": Variant(inputs=fine, labels=y),
+        "without the margin": Variant(inputs=fine, labels=y, recipe=PartRecipe(margin=0.0)),
+        "logits not on the scale of reals": Variant(inputs=fine, labels=y, on_scale=False),
+        "less the rest of the face": Variant(inputs=less_rest("fine"), labels=y),
+        "beside the rest of the face": Variant(inputs=beside(fine, rest_of("fine")), labels=y),
+        "beside the other parts": Variant(inputs=beside(fine, others("fine")), labels=y),
         f"less {SHARED} directions that parts share": within(without_shared(scatters), y),
-        "last stage": Variant(inputs=less_last, labels=y),
-        "last stage, not less the rest": Variant(inputs=stage("last"), labels=y),
-        "both stages": Variant(inputs=both, labels=y),
-        "the stage before, of stride 16 too": Variant(inputs=less_earlier, labels=y),
-        "both stages of stride 16": Variant(inputs=both_fine, labels=y),
+        "last stage": Variant(inputs=last, labels=y),
+        "last stage, less the rest": Variant(inputs=less_rest("last"), labels=y),
+        "last two stages": Variant(inputs=beside(fine, last), labels=y),
+        "the stage before, of stride 16 too": Variant(inputs=earlier, labels=y),
+        "both stages of stride 16": Variant(inputs=beside(fine, earlier), labels=y),
         f"in LFD's subspaces, rank {RANK}": within(local, y),
         "the same with the mean shift": within(shifted, y),
         "in contrastive subspaces": within(contrastive, y),
         "of the whole embedding": Variant(
             inputs=lambda rows: np.stack([rows["embedding"]] * 3), labels=y
         ),
-        "labels of whole faces": Variant(inputs=less, labels=faces),
+        "labels of whole faces": Variant(inputs=fine, labels=faces),
     }
 
 
 def drawn_variants(train: Rows, seed: int) -> dict[str, Variant]:
     """By name, those in which something is drawn, with `seed`."""
-    y, less = train["y"], less_rest("fine")
+    y, fine = train["y"], stage("fine")
     dim = train["fine"].shape[-1]
     rngs = (np.random.default_rng([seed, k]) for k in range(3))
     random = np.stack([random_subspace(dim, RANK, rng) for rng in rngs])
     spread = np.random.default_rng(seed).permutation(len(y))
     return {
         "in random subspaces": within(random, y),
-        "labels shuffled": Variant(inputs=less, labels=y[spread]),
+        "labels shuffled": Variant(inputs=fine, labels=y[spread]),
     }
 
 
 def within(bases: NDArray[np.floating], labels: NDArray[np.float32]) -> Variant:
     """As `lesb_roi`, in subspaces with the bases (K, C, r)."""
-    less, narrow = less_rest("fine"), bases.astype(np.float32)
-    return Variant(inputs=lambda rows: less(rows) @ narrow, labels=labels)
+    fine, narrow = stage("fine"), bases.astype(np.float32)
+    return Variant(inputs=lambda rows: fine(rows) @ narrow, labels=labels)
 
 
 def stage(name: str) -> Inputs:
     return lambda rows: np.ascontiguousarray(rows[name][:, :-1].transpose(1, 0, 2))
 
 
+def rest_of(name: str) -> Inputs:
+    """The mean over what belongs to no part, the same for each."""
+    return lambda rows: np.repeat(rows[name][None, :, -1], len(PARTS.parts), axis=0)
+
+
 def less_rest(name: str) -> Inputs:
-    """As `lesb_roi` has it: the mean over what belongs to no part is taken off."""
+    """As `lesb_roi` once had it: the mean over what belongs to no part is taken off."""
+    parts, rest = stage(name), rest_of(name)
+    return lambda rows: parts(rows) - rest(rows)
+
+
+def others(name: str) -> Inputs:
+    """The mean of the other parts."""
     parts = stage(name)
-    return lambda rows: parts(rows) - rows[name][None, :, -1]
+    return lambda rows: (parts(rows).sum(axis=0) - parts(rows)) / (len(PARTS.parts) - 1)
+
+
+def beside(first: Inputs, second: Inputs) -> Inputs:
+    """Features of both, one after the other."""
+    return lambda rows: np.concatenate([first(rows), second(rows)], axis=2)
 
 
 def scatters_of(changes: NDArray[np.float32]) -> Scatters:

@@ -116,7 +116,7 @@ def test_what_does_not_fit_is_refused(network: RoiNetwork, crops: list[Crop]) ->
         ((images, landmarks[0]), r"landmarks must be \(N, P, 2\).*\(81, 2\)"),
         ((images, landmarks[:, :5]), r"at least 60 points.*\(4, 5, 2\)"),
         ((images, np.full_like(landmarks, np.nan)), "finite numbers"),
-        ((images, landmarks[:3]), r"4 images need landmarks of 4 faces.*\(3, 4, \d+, \d+\)"),
+        ((images, landmarks[:3]), r"4 images need landmarks of 4 faces.*\(3, 3, \d+, \d+\)"),
         ((images[..., 1:], landmarks), rf"takes images \(N, 3, {size}, {size}\), floats"),
         ((images.to(torch.uint8), landmarks), r"module.pixels\(images\) makes them"),
     ]:

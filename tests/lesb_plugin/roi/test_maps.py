@@ -41,8 +41,8 @@ def inside(roi: RoiDetector, crop: Crop, number: int) -> NDArray[np.bool_]:
 def test_the_mean_over_a_part_is_its_score(roi: RoiDetector) -> None:
     faces = crops(4)
     maps, weights = roi.part_maps(faces)
-    found = densities(roi.model.model, maps, weights)
-    shares = weights[:, :-1].astype(np.float64)
+    found = densities(roi.model.model, maps)
+    shares = weights.astype(np.float64)
     means = (shares * found).sum(axis=(2, 3)) / shares.sum(axis=(2, 3))
     np.testing.assert_allclose(means.T, standardised(roi, faces), rtol=1e-4, atol=1e-4)
 
@@ -50,12 +50,12 @@ def test_the_mean_over_a_part_is_its_score(roi: RoiDetector) -> None:
 def test_the_map_is_what_the_parts_positions_say_and_nothing_elsewhere(roi: RoiDetector) -> None:
     faces = crops(3)
     maps, weights = roi.part_maps(faces)
-    found = densities(roi.model.model, maps, weights)
+    found = densities(roi.model.model, maps)
     for row, explanation in enumerate(build_part_heads(roi)(faces)):
         heat = explanation.maps["face"]
         by_hand = sum(weights[row, k] * found[row, k] for k in range(3))
         np.testing.assert_allclose(heat, by_hand, rtol=1e-5, atol=1e-5)
-        assert np.abs(heat[weights[row, -1] == 1]).max() < 1e-5  # but for rounding
+        assert np.abs(heat[weights[row].sum(axis=0) == 0]).max() < 1e-5  # but for rounding
         assert not explanation.regions
         parts = [explanation.maps[name] for name in ("eyes", "nose", "mouth")]
         np.testing.assert_allclose(np.sum(parts, axis=0), heat, rtol=1e-5, atol=1e-5)
