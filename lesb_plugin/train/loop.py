@@ -24,7 +24,7 @@ from lesb_plugin.train.checkpoint import (
 )
 from lesb_plugin.train.lessons import Truth, build_learner
 from lesb_plugin.train.monitor import Stop, write_log
-from lesb_plugin.train.optimiser import Average, rate, set_rate, weight_groups
+from lesb_plugin.train.optimiser import Average, rate, set_rate, train_mode, weight_groups
 from lesb_plugin.train.options import TrainConfig
 from lesb_plugin.train.parallel import Parallel, Step, norms_of
 from lesb_plugin.train.pictures import show_embeddings, show_pairs
@@ -162,7 +162,7 @@ class Trainer:
         labels = torch.arange(len(images), device=self.device) % 2
         step_size = rate(self.config, self.done, len(self.order))
         set_rate(self.optimiser, step_size)
-        self.network.train()
+        train_mode(self.network, frozen_norms=self.config.batch_norm == "frozen")
         pixels = images.permute(0, 3, 1, 2).float() / 255
         self.parallel.begin(len(batch.images))
         own = step_gradients(self.network, pixels, labels, truth, self.config, self.parallel)

@@ -13,7 +13,15 @@ from torch import nn
 
 from lesb_plugin.train.options import TrainConfig
 
-__all__ = ["Average", "perturbed", "rate", "set_rate", "still_statistics", "weight_groups"]
+__all__ = [
+    "Average",
+    "perturbed",
+    "rate",
+    "set_rate",
+    "still_statistics",
+    "train_mode",
+    "weight_groups",
+]
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -79,10 +87,22 @@ def perturbed(parameters: Iterable[nn.Parameter], rho: float) -> Iterator[None]:
                 each.copy_(value)
 
 
+def train_mode(network: nn.Module, *, frozen_norms: bool) -> None:
+    """Set a network to train; frozen batch norms use their running statistics and keep them."""
+    network.train()
+    if frozen_norms:
+        for norm in _batch_norms(network):
+            norm.eval()
+
+
+def _batch_norms(network: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
+    return [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+
+
 @contextmanager
 def still_statistics(network: nn.Module) -> Iterator[None]:
     """Let batch norms use the batch without changing their running statistics."""
-    norms = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    norms = _batch_norms(network)
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 0.0

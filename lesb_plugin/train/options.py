@@ -84,10 +84,11 @@ class TrainConfig(ValSettings):
     )
     flat: float = option(0.0, "share of the steps before the step size falls", min=0, max=0.99)
     smoothing: float = option(0.05, "label smoothing", min=0, max=0.5)
-    batch_norm: Literal["auto", "synchronised", "per-rank"] = option(
+    batch_norm: Literal["auto", "synchronised", "per-rank", "frozen"] = option(
         "auto",
-        "under torchrun: statistics of the images of all processes or of each one's own; auto:"
-        " synchronised on GPUs",
+        "statistics: frozen are those of the weights that the run begins with; else of each pass,"
+        " under torchrun of the images of all processes or of each one's own; auto: synchronised"
+        " on GPUs",
     )
     aux: Literal["masks", "parts", "none"] = option(
         "masks",

@@ -25,7 +25,7 @@ from registry import ConfigError, meeting, this_rank
 
 __all__ = ["Parallel", "Step", "norms_of", "seed_rank", "with_norms"]
 
-Norms = Literal["", "synchronised", "per-rank"]
+Norms = Literal["", "synchronised", "per-rank", "frozen"]
 
 
 def norms_of(config: TrainConfig, device: str) -> Norms:

@@ -55,6 +55,20 @@ def test_loss_falls_and_val_auc_rises_on_fakes_that_are_easy(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("batch_norm", ["frozen", "auto"])
+def test_frozen_norms_keep_their_statistics_while_weights_learn(
+    tmp_path: Path, batch_norm: str
+) -> None:
+    run = trainer(tmp_path, faces=8, epochs=1, pairs=4, batch_norm=batch_norm)
+    before = {name: tensor.clone() for name, tensor in run.network.state_dict().items()}
+    run.run(Stop(None))
+    after = run.network.state_dict()
+    moved = {name for name, tensor in before.items() if not torch.equal(tensor, after[name])}
+    assert any(name.endswith("running_mean") for name in moved) is (batch_norm == "auto")
+    assert any(name.endswith("weight") for name in moved)
+
+
+@pytest.mark.slow
 def test_shuffled_labels_teach_nothing(tmp_path: Path) -> None:
     # One seed says little: with labels that mean nothing the direction a run takes is chance, and
     # its AUC on one easy family spreads with a standard deviation of .18 (true labels: .89, .03).

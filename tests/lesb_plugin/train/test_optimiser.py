@@ -17,6 +17,7 @@ from lesb_plugin.train.optimiser import (
     rate,
     set_rate,
     still_statistics,
+    train_mode,
     weight_groups,
 )
 from lesb_plugin.train.options import TrainConfig
@@ -104,6 +105,21 @@ def test_statistics_stand_still_only_within_the_context() -> None:
     torch.testing.assert_close(norm.running_mean, torch.zeros(2))
     norm(torch.full((8, 2), 3.0))
     torch.testing.assert_close(norm.running_mean, torch.full((2,), 0.3))
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_frozen_norms_use_and_keep_the_statistics_that_they_have(frozen: bool) -> None:
+    norm = nn.BatchNorm1d(1, eps=1e-12)
+    norm.running_mean, norm.running_var = torch.tensor([1.0]), torch.tensor([4.0])
+    network = nn.Sequential(norm, nn.Dropout(0.5))
+    train_mode(network.eval(), frozen_norms=frozen)
+    assert network[1].training
+    found = norm(torch.tensor([[3.0], [7.0]]))
+    expected = [[1.0], [3.0]] if frozen else [[-1.0], [1.0]]  # (x - 1) / 2, or (x - 5) / 2
+    torch.testing.assert_close(found, torch.tensor(expected))
+    assert (norm.running_mean.item() == 1.0) is frozen
+    found.sum().backward()
+    assert norm.weight.grad is not None  # scale and shift go on learning
 
 
 def test_the_average_is_the_weighted_sum_of_its_closed_form() -> None:

@@ -31,6 +31,7 @@ def test_batch_norms_are_synchronised_where_they_can_be(monkeypatch: pytest.Monk
     assert norms_of(config(), "cuda:1") == "synchronised"
     assert norms_of(config(), "cpu") == "per-rank"
     assert norms_of(config(batch_norm="per-rank"), "cuda:1") == "per-rank"
+    assert norms_of(config(batch_norm="frozen"), "cpu") == "frozen"
     with pytest.raises(ConfigError, match=r"--batch-norm synchronised needs a GPU.*on cpu"):
         norms_of(config(batch_norm="synchronised"), "cpu")
     with pytest.raises(ConfigError, match="--pairs 1 cannot be split over 2 processes"):
