@@ -54,7 +54,7 @@ class RoiEncoder:
     def seen(
         self, images: NDArray[np.uint8], landmarks: Iterable[NDArray[np.floating[Any]]]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Return embeddings (B, d), finest maps (B, C, h, w) and parts' weights (B, K, h, w) on them.
+        """Return embeddings (B, d), finest maps (B, C, h, w), and weights (B, K, h, w) of parts.
 
         Weights are NaN where a part lies outside of the crop.
         """
