@@ -33,7 +33,7 @@ TRAINED_ON = (
     Training(dataset="voteview", task="forgery"),
 )
 INPUT_SIZE = 224  # pixels of the sides of a crop
-WEIGHTS_SHA256 = "1e2b971a71d6aad1f7e94ed4d7b62bca5f053b2c080af1be34ba07b41e3dad0a"
+WEIGHTS_SHA256 = "8fc10c25000a6d58b6fe37ef58624075550f4c2f1448baecc03de44d64b047e6"
 RECIPE = TimmRecipe(
     arch="tf_efficientnet_lite0",
     file="weights of `bench train --backbone sbi_efflite0` or efflite0_in1k",
