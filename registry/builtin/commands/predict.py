@@ -61,8 +61,9 @@ reference, segments), score, parts (score, p, z, and the low and high ends of wh
 faces have), part (singled_out, why, readable), variants, faces, faces_left_out, frames_used,
 sharpness, notes, error, frames (index, seconds, score, parts, variants, error, left_out, and faces
 with score, parts, variants and box, the rectangle that was cropped, x0 y0 x1 y1 in pixels of the
-upright frame), audit (how well part scores show where a face was changed) and origin
-(weights, artefact, crops and settings)."""
+upright frame), audit (how well part scores show where a face was changed) and origin (weights,
+artefact, crops and settings). Audit and origin are the same on every line, so that each can be
+read alone, whichever lines are picked."""
 
 
 def configure_predict(parser: argparse.ArgumentParser) -> None:
