@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Literal, Protocol, TextIO, TypeVar
 
-from registry.streams import output, write
+from registry.streams import BAR_LINE, output, same_place, write
 from registry.untrusted import one_line
 
 T = TypeVar("T")
@@ -94,6 +94,8 @@ def progress_bar(
     from tqdm import tqdm
 
     interactive = sys.stderr.isatty()
+    if not interactive:
+        output().flush()  # lines that were printed before stand above the bar, if both go to a log
     with tqdm(
         desc=_numbered(label),
         total=total,
@@ -102,7 +104,7 @@ def progress_bar(
         disable=quiet or total == 0,
         dynamic_ncols=interactive,
         mininterval=0.1 if interactive else 10.0,
-        file=sys.stderr,
+        file=sys.stderr if interactive else BAR_LINE,
     ) as bar:
 
         def advance(count: int, figures: str = "") -> None:
@@ -124,13 +126,17 @@ def say_block(text: str) -> None:
 
 
 def say_above_bar(text: str) -> None:
-    """Print one line on standard output at once, without running into a bar on a terminal."""
+    """Print one line on standard output at once, without running into a bar on a terminal or in a
+    pipe that both share.
+    """
     if output().isatty() and sys.stderr.isatty():
         from tqdm import tqdm
 
         with tqdm.external_write_mode(sys.stderr):  # where bars are
             say(text)
     else:
+        if same_place(output(), sys.stderr):
+            BAR_LINE.end()
         say(text)
     output().flush()
 
@@ -145,7 +151,8 @@ def byte_count(count: int) -> str:
 
 
 def tell(text: str) -> None:
-    """Print one line on standard error, which pipes do not carry."""
+    """Print one line on standard error, which pipes do not carry; below a bar in a log."""
+    BAR_LINE.end()
     write(text + "\n", sys.stderr)
 
 

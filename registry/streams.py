@@ -15,7 +15,15 @@ from typing import TextIO
 
 from registry.untrusted import visible
 
-__all__ = ["OutputError", "output", "own_output", "shared_output", "write"]
+__all__ = [
+    "BAR_LINE",
+    "OutputError",
+    "output",
+    "own_output",
+    "same_place",
+    "shared_output",
+    "write",
+]
 
 _STDOUT, _STDERR = 1, 2
 _own: list[TextIO] = []  # where lines of the command go while `own_output` is open
@@ -23,6 +31,45 @@ _own: list[TextIO] = []  # where lines of the command go while `own_output` is o
 
 class OutputError(OSError):
     """Standard output cannot be written, for example because the disk is full."""
+
+
+class BarLine:
+    """Standard error for progress bars in a log: it knows whether their line is unfinished."""
+
+    def __init__(self) -> None:
+        self._unfinished = False
+
+    def write(self, text: str) -> None:
+        """Write a part of a bar."""
+        sys.stderr.write(text)
+        if text:
+            self._unfinished = not text.endswith("\n")
+
+    def flush(self) -> None:
+        """Flush standard error."""
+        sys.stderr.flush()
+
+    @property
+    def encoding(self) -> str:
+        """Return the encoding of standard error, which decides what bars are drawn with."""
+        return sys.stderr.encoding
+
+    def end(self) -> None:
+        """End the line of a bar that stands there unfinished; it is drawn anew below."""
+        if self._unfinished:
+            self.write("\n")
+            self.flush()
+
+
+BAR_LINE = BarLine()
+
+
+def same_place(one: TextIO, other: TextIO) -> bool:
+    """Say whether two streams lead to one file or pipe, as after `2>&1`."""
+    try:
+        return os.path.samestat(os.fstat(one.fileno()), os.fstat(other.fileno()))
+    except (OSError, AttributeError, io.UnsupportedOperation):
+        return False
 
 
 def output() -> TextIO:

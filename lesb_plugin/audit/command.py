@@ -135,7 +135,10 @@ def _audit_all(
 def _finished(done: Sequence[AuditPlan], plans: Sequence[AuditPlan]) -> str:
     """Say after Ctrl-C which audits are written, and that the same line makes all of them anew."""
     if not done:
-        return "nothing was written; the same line begins anew"
+        return (
+            "nothing was written, as only the rows of --extended are saved one by one; the same"
+            " line begins anew, and --faces N or --only ROWS take less time"
+        )
     folders = ", ".join(str(plan.folder) for plan in done)
     left = _conditions([plan for plan in plans if plan not in done]) or "none"
     return f"finished: {folders}; not audited: {left}; the same line measures all of them anew"

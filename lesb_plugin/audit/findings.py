@@ -17,8 +17,7 @@ NAMING = "right_part"
 
 def of_rows(rows: Sequence[Row]) -> str:
     """Say how many aims are met, and whether the explanation names the changed part."""
-    judged = [row.met for row in rows if row.met is not None]
-    aims = f"{sum(judged)} of {len(judged)} aims are met." if judged else "No row here has an aim."
+    aims = _of_aims(rows)
     naming = next((row for row in rows if row.key == NAMING), None)
     if naming is None or naming.figure.value is None:
         return aims
@@ -41,8 +40,19 @@ def of_matrix(parts: Sequence[str], matrix: NDArray[np.float64]) -> str:
     )
 
 
+def _of_aims(rows: Sequence[Row]) -> str:
+    judged = [row.met for row in rows if row.met is not None]
+    unclear = sum(bool(row.undecided and row.aim.text) for row in rows)
+    if not judged and not unclear:
+        return "No row here has an aim."
+    rest = f", and {unclear} cannot be judged" if unclear else ""
+    return f"{sum(judged)} of {len(judged)} aims are met{rest}."
+
+
 def _of_naming(row: Row) -> str:
     control = row.controls.get(CONSTANT)
+    if row.undecided:
+        return f"It is open whether the explanation names the changed part: {row.undecided}."
     if control is None or control.value is None or row.figure.low is None:
         return f"The changed part comes first in {row.figure.value:.3f} of the fakes."
     beaten = row.figure.low > control.value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lesb_plugin.audit.measures.intervals import Figure
-from lesb_plugin.audit.rows.row import Row, best_control, number
+from lesb_plugin.audit.rows.row import OPEN, Row, best_control, number
 from lesb_plugin.audit.run import Audit
 from lesb_plugin.audit.table import control_names, interval_text
 from registry import Markup, joined, table_head, tag
@@ -62,6 +62,8 @@ def _figure(figure: Figure) -> Markup:
 
 
 def _chip(row: Row) -> tuple[str, ...]:
+    if row.undecided:
+        return (" ", tag("span", OPEN, class_="chip"))
     if row.met is None:
         return ()
     return (" ", tag("span", "met" if row.met else "missed", class_=f"chip met-{int(row.met)}"))

@@ -27,7 +27,7 @@ from lesb_plugin.audit.measures.naming import standardised
 from lesb_plugin.audit.options import AuditConfig
 from lesb_plugin.audit.rows.map_rows import map_rows
 from lesb_plugin.audit.rows.part_rows import part_rows
-from lesb_plugin.audit.rows.row import Row, at_most, called_out, number
+from lesb_plugin.audit.rows.row import Row, at_most, called_out, number, undecided
 from lesb_plugin.lfd.presets import region_preset
 from registry import (
     AuditInputs,
@@ -79,6 +79,11 @@ class Audit:
     @property
     def summary(self) -> str:
         """Return the audit in a sentence, for whoever reads the explanations themselves."""
+        if self.first is not None and self.first.undecided:
+            return (
+                "This audit cannot tell whether the explanation shows where a face was changed:"
+                f" {self.first.undecided}."
+            )
         if self.first is None or self.localises is None:
             return ""
         figure, control = self.first.figure, self.first.controls[CONSTANT]
@@ -258,10 +263,10 @@ def _notes(read: FaceSet, found: Collected, wanted: Collection[str]) -> tuple[st
 
 
 def _notes_of(rows: Collection[Row]) -> list[str]:
-    """Return notes on extended rows: better rivals, and what is missing."""
+    """Return notes on rows: better rivals, and what cannot be told or is missing."""
     missing = [row for row in rows if row.figure.value is None and not row.n]
     reasons = [f"No value for {row.title}: {row.figure.reason}." for row in missing]
-    return [*filter(None, [rivals(list(rows))]), *reasons]
+    return [*filter(None, [rivals(list(rows))]), *undecided(list(rows)), *reasons]
 
 
 def _record(

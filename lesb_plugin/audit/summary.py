@@ -40,10 +40,14 @@ def keep(audit: Audit) -> Path:
 
 
 def summary_of(audit: Audit) -> PartSummary:
-    """Summarise the audit; a DataError if the first row has no figure or no interval."""
+    """Summarise the audit; a DataError if the first row has no figure or interval, or cannot
+    tell.
+    """
     first = audit.first
-    if first is None or first.figure.low is None:
-        why = "no fake has exactly one changed part" if first is None else first.figure.reason
+    if first is None or first.figure.low is None or first.undecided:
+        why = "no fake has exactly one changed part"
+        if first is not None:
+            why = first.undecided or first.figure.reason
         raise DataError(f"there is no audit to keep: {why}; audit more fakes, or other ones")
     rows = {row.key: row for row in audit.rows if row.figure.value is not None}
     record = audit.record
@@ -72,11 +76,14 @@ def summary_of(audit: Audit) -> PartSummary:
 
 
 def _below(rows: dict[str, Row], key: str) -> dict[str, AuditFigure]:
-    """Return figures of the rows `key.NAME` by name; flagged ones are not kinds of change."""
+    """Return figures of the rows `key.NAME` by name.
+
+    Flagged ones are not kinds of change, and what cannot tell would read as a finding.
+    """
     return {
         each.removeprefix(f"{key}."): _figure(row)
         for each, row in rows.items()
-        if each.startswith(f"{key}.") and each != _FLAGGED
+        if each.startswith(f"{key}.") and each != _FLAGGED and not row.undecided
     }
 
 

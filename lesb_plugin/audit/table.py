@@ -60,7 +60,9 @@ def control_names(audit: Audit) -> tuple[str, ...]:
 
 
 def verdict(row: Row) -> str:
-    """Say whether the aim is met, in a word."""
+    """Say whether the aim is met, in a word; "?" where the row cannot tell."""
+    if row.undecided:
+        return "?"
     return {True: "yes", False: "no", None: "-"}[row.met]
 
 

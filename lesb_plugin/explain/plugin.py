@@ -62,7 +62,12 @@ def bench_explainers() -> Iterable[ExplainerSpec]:
     return [
         *(
             ExplainerSpec(
-                name=name, summary=summary, build=lazy(target), options=_OPTIONS, unit=unit
+                name=name,
+                summary=summary,
+                build=lazy(target),
+                options=_OPTIONS,
+                unit=unit,
+                detector_parts=name == "contrastive",
             )
             for name, (summary, target, unit) in _EXPLAINERS.items()
         ),
@@ -72,6 +77,7 @@ def bench_explainers() -> Iterable[ExplainerSpec]:
                 "exact contribution of each position of a part to that part's own head; lesb_roi"
             ),
             build=lazy("lesb_plugin.roi.maps:build_part_heads"),
+            detector_parts=True,
         ),
     ]
 

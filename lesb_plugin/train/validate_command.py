@@ -41,8 +41,8 @@ def run_validate(args: argparse.Namespace) -> int:
     print_table(
         title, ("pseudo-fakes", "images", f"{config.split} AUC", "95 % interval"), found.rows()
     )
-    reals = found.verdict.reals
-    say(f"{100 * (reals > 0).mean():.1f} % of the reals score above 0.5")
+    share, low, high = (f"{100 * each:.1f}" for each in found.above_half)
+    say(f"{share} % of the reals score above 0.5 (95 % interval {low} to {high} %)")
     if config.out is not None and config.flagged is not None:
         say(f"{100 * config.flagged:.1f} % of them do with the recalibrated weights:"
         f" {config.out}, sha256 {found.sha256}")  # fmt: skip

@@ -20,6 +20,7 @@ from registry.backbones.zoo import member_of
 from registry.errors import DataError, reading
 from registry.files import expanded, file_sha256
 from registry.special_files import refuse_special
+from registry.urls import refuse_url
 
 __all__ = [
     "State",
@@ -99,6 +100,7 @@ def _first_bytes(path: Path) -> bytes:
         with path.open("rb") as stream:
             head = stream.read(512)
     except FileNotFoundError:
+        refuse_url(path)
         raise DataError(f"no weights file at {path}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

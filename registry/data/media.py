@@ -14,6 +14,7 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "animation_notes",
     "find_media",
+    "is_media",
     "natural",
     "scan_folder",
     "unread_notes",
@@ -54,7 +55,7 @@ def unread_notes(folders: Iterable[Path]) -> list[str]:
         path.suffix.lower()
         for folder in dict.fromkeys(folders)
         for path in _visible_files(folder)
-        if not _is_media(path)
+        if not is_media(path)
     )
     return [f"skipped, as neither images nor videos: {_counted(unread)}"] if unread else []
 
@@ -86,7 +87,7 @@ def scan_folder(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    return filter(_is_media, _visible_files(root))
+    return filter(is_media, _visible_files(root))
 
 
 def _visible_files(root: Path) -> Iterator[Path]:
@@ -95,7 +96,8 @@ def _visible_files(root: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in sorted(_visible(names), key=natural))
 
 
-def _is_media(path: Path) -> bool:
+def is_media(path: Path) -> bool:
+    """Say whether a name is that of an image or a video file."""
     return path.suffix.lower() in IMAGE_SUFFIXES or is_video(path)
 
 

@@ -27,6 +27,7 @@ from registry.fingerprints import fingerprint
 from registry.plugins.chosen import ChosenFaces
 from registry.plugins.specs import FaceDetectorSpec
 from registry.settings.shared import FaceSettings
+from registry.urls import refuse_url
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,6 +81,7 @@ class FaceReader:
                 f"known: {', '.join(_CROP_FROM)}"
             )
         if predictor is not None and not predictor.is_file():
+            refuse_url(predictor)
             raise ConfigError(f"no landmark predictor at {predictor}; check --landmarks PATH")
         self.crop_from: Final = crop_from
         self._predictor = predictor

@@ -15,6 +15,7 @@ from registry.plugins.chosen import Chosen, ChosenBackbone, check_member
 from registry.results.fit_report import artefact_file
 from registry.settings.shared import DetectorSettings, ModelSettings
 from registry.settings.tasks import ScoredDataSettings
+from registry.urls import refuse_url
 
 __all__ = [
     "HUB",
@@ -149,6 +150,7 @@ def _missing(chosen: Chosen, backbone: ChosenBackbone, config: ModelSettings) ->
 
 def _check_file(backbone: ChosenBackbone, weights: str | None) -> None:
     if weights is not None and not is_no_file(weights) and not _may_be_there(weights):
+        refuse_url(weights)
         raise DataError(
             f"no weights file at {weights}; pass the file for backbone {backbone.name!r} as"
             " --weights, or --weights random to run it untrained"

@@ -213,12 +213,14 @@ class ExplainerSpec(Spec):
 
     Where `options` loads a frozen dataclass, `build(detector, options)` takes one too and does with
     the defaults where it is left out. `unit` says what its numbers of parts are in, "log-odds of
-    fake" for one: it stands above them in reports.
+    fake" for one: it stands above them in reports. `detector_parts` says that it speaks of parts
+    only where the detector itself scores parts: an audit of another one is refused.
     """
 
     build: Callable[..., Explain]
     options: Lazy | None = None
     unit: str = ""
+    detector_parts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from registry.contracts.detector import FitReport
 from registry.errors import BenchError, DataError, PluginError
 from registry.files import read_json, write_text
+from registry.urls import refuse_url
 
 __all__ = ["artefact_file", "artefact_in", "checked_report", "write_report"]
 
@@ -36,6 +37,7 @@ def artefact_file(path: Path) -> Path:
     """Return the artefact at `path`, a file or its folder; a DataError if there is none."""
     file = artefact_in(path) if path.is_dir() else path
     if not file.is_file():
+        refuse_url(file)
         raise DataError(
             f"no artefact at {file}; pass the folder that `bench fit --out` wrote, or the"
             " artefact itself"

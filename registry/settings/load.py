@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 from registry.errors import ConfigError, did_you_mean
 from registry.settings.coerce import build
 from registry.settings.yaml_text import parse_yaml
-from registry.urls import url_of
+from registry.urls import refuse_url, url_of
 
 T = TypeVar("T")
 
@@ -95,6 +95,7 @@ def load_yaml(folder: str, name_or_path: str) -> dict[str, Any]:
     if plain and shipped.is_file():
         return _read_yaml(shipped)
     if not asked.is_file():
+        refuse_url(name_or_path)
         raise ConfigError(_no_configuration(folder, name_or_path))
     return _read_yaml(asked)
 

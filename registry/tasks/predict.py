@@ -19,6 +19,7 @@ from registry.console import progress_bar
 from registry.contracts.detector import Detector, Explain
 from registry.contracts.embedder import Embedder
 from registry.contracts.types import WHOLE, Crop, CropPolicy, Frame, Sample, Video
+from registry.data.dataset_hints import dataset_notes
 from registry.data.in_memory import Picture, as_files
 from registry.data.media import animation_notes, find_media, unread_notes
 from registry.data.videos import is_video
@@ -181,9 +182,10 @@ class Predictor:
         }
 
     def notes_on(self, inputs: Sequence[Path]) -> list[str]:
-        """List which of `inputs` are not read, or only in part."""
+        """List which of `inputs` are not read, or only in part, and which are data sets."""
         folders = [path for path in inputs if os.path.isdir(path)]  # noqa: PTH112 - raises nothing
-        return [*unread_notes(folders), *animation_notes(find_media(inputs))]
+        labelled = dataset_notes(inputs, self._plugins.unambiguous("dataset").values())
+        return [*unread_notes(folders), *animation_notes(find_media(inputs)), *labelled]
 
     def __call__(self, inputs: Iterable[Path]) -> Generator[Prediction, None, None]:
         """Yield a Prediction for each file, in order, each as soon as it is ready."""

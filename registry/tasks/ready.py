@@ -80,15 +80,19 @@ def _check_parts(plugins: Plugins, config: AuditSettings) -> None:
     """Raise a ConfigError for a detector known to score no parts, where no explainer does."""
     known: dict[str, DetectorSpec] = plugins.unambiguous("detector")
     spec = known.get(config.detector)
-    if config.explainer is not None or not config.reads_parts:
+    if not config.reads_parts or spec is None or spec.scores_parts is not False:
         return
-    if spec is None or spec.scores_parts is not False:
-        return
+    name, says = config.explainer, "scores no parts of a face, which are what is audited"
+    if name is not None:
+        explainer: ExplainerSpec = plugins.get("explainer", name)
+        if not explainer.detector_parts:
+            return
+        says = f"scores no parts of a face, and explainer {name!r} then says nothing of them either"
     able = ", ".join(name for name, each in known.items() if each.scores_parts)
     raise ConfigError(
-        f"detector {config.detector!r} scores no parts of a face, which are what is audited;"
-        f" choose one that does (--detector {able or 'of a plugin'}), or an explainer of its score"
-        " with --explainer (`bench list explainers`)"
+        f"detector {config.detector!r} {says}; choose one that does (--detector"
+        f" {able or 'of a plugin'}), or {'another' if name else 'an'} explainer of its score with"
+        " --explainer (`bench list explainers`)"
     )
 
 

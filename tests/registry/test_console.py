@@ -158,3 +158,30 @@ def test_a_line_above_a_bar_does_not_run_into_it() -> None:
     before, _, _ = written.decode().partition("clip.mp4  AUTHENTIC")
     assert "0/2" in before
     assert not before.rpartition("\r")[2].strip()  # what is left of the bar in this line
+
+
+_ANSWERS = """
+from registry.console import progress_bar, say_above_bar, tell
+with progress_bar("faces", total=3) as advance:
+    for name in ("one", "two"):
+        say_above_bar(f"answer {name}")
+        advance(1)
+    tell("note: a note")
+"""
+
+
+def test_answers_and_notes_have_lines_of_their_own_where_a_pipe_carries_bars_too() -> None:
+    line = [sys.executable, "-c", _ANSWERS]
+    joined = subprocess.run(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True)
+    lines = joined.stdout.decode().split("\n")
+    assert [each for each in lines if "answer" in each] == ["answer one", "answer two"]
+    assert "note: a note" in lines
+    assert sum("faces:" in each for each in lines) >= 2  # before the first answer, and at the end
+    assert lines[-1] == ""
+
+
+def test_a_bar_in_a_log_of_its_own_is_not_broken_by_answers() -> None:
+    answers = _ANSWERS.replace('tell("note: a note")', "pass")
+    apart = subprocess.run([sys.executable, "-c", answers], capture_output=True, check=True)
+    assert apart.stdout.decode() == "answer one\nanswer two\n"
+    assert apart.stderr.decode().count("\n") == 1

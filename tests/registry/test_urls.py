@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from registry.backbones.checkpoint import load_state
+from registry.cli import main
 from registry.cli.file_commands import check_inputs
 from registry.contracts.types import DataOptions
 from registry.data.index import find_index, resolve_data
 from registry.data.needs import absent_data
 from registry.errors import ConfigError, DataError
 from registry.plugins.discovery import load_plugins
-from registry.settings.load import resolve
+from registry.results.fit_report import artefact_file
+from registry.settings.load import load_yaml, resolve
 from registry.settings.tasks import EvalConfig
 from registry.urls import refuse_url, url_of
 
@@ -79,3 +83,27 @@ def test_a_data_set_at_a_url_names_shards_too(name: str) -> None:
 def test_results_are_not_written_into_a_folder_named_as_a_url(out: str) -> None:
     with pytest.raises(ConfigError, match=f"--out {out} is a URL; name a path on this machine"):
         resolve(EvalConfig, flags={"out": out})
+
+
+@pytest.mark.parametrize("flag", ["--weights", "--landmarks", "--artefact", "--config"])
+@pytest.mark.parametrize("command", ["predict", "eval", "audit"])
+def test_a_file_of_a_flag_at_a_url_must_be_downloaded(
+    flag: str, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = "https://x.org/some.file"
+    given = [str(tmp_path)] if command == "predict" else ["--dataset", "toy"]
+    line = [command, *given, "--detector", "lesb", "--backbone", "sbi_efflite0", flag, url]
+    assert main([*line, "--quiet"]) == 2
+    said = capsys.readouterr().err
+    assert f"{url} is a URL; download it first, for example `curl -LO '{url}'`" in said
+
+
+def test_other_files_at_a_url_must_be_downloaded_too() -> None:
+    url = "s3://b/some"
+    for read in (
+        partial(load_state, Path(url)),
+        partial(artefact_file, Path(url)),
+        partial(load_yaml, "regions", url),
+    ):
+        with pytest.raises(DataError, match=f"{url} is a URL; download it first"):
+            read()

@@ -46,7 +46,8 @@ _PERCEIVED = (
 class _Question:
     """`ask(z)` is the statistic of part scores; `n` faces decide it.
 
-    It is asked of the controls `compared`, None for all. `controls` replace those of the same name,
+    It is asked of the controls `compared`, None for all. The faces are of so many `people`, where
+    that was counted. `controls` replace those of the same name,
     where a row has a better oracle or constant answer.
     """
 
@@ -58,6 +59,7 @@ class _Question:
     higher_is_better: bool = True
     compared: Collection[str] | None = None
     controls: Evidence = field(default_factory=dict)
+    people: int | None = None
 
 
 def part_rows(
@@ -99,6 +101,7 @@ def _answer(question: _Question, z: Array, evidence: Evidence, draws: Draws) -> 
         aim=question.aim,
         higher_is_better=question.higher_is_better,
         controls={name: figure for name, figure in controls.items() if figure.value is not None},
+        people=question.people,
     )
 
 
@@ -135,7 +138,9 @@ def _named(key: str, title: str, aim: Aim, found: Collected, rows: Flags) -> _Qu
         return lambda weights: naming.macro_recall(share, truth, weights)
 
     constant = constant_part(truth)  # of the parts that this row is about
-    return _Question(key, title, aim, int(rows.sum()), ask, controls={CONSTANT: constant})
+    people = len(np.unique(found.identity[rows]))
+    count = int(rows.sum())
+    return _Question(key, title, aim, count, ask, controls={CONSTANT: constant}, people=people)
 
 
 # --- single scores ---------------------------------------------------------------------------

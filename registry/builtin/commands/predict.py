@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from registry.cli.processes import on_interrupt
 from registry.cli.verdict_lines import VerdictLines
 from registry.console import say_above_bar, tell
 from registry.data.media import find_media
+from registry.errors import ConfigError, did_you_mean
 from registry.files import replacing
 from registry.settings.load import resolve
 from registry.settings.tasks import PredictConfig
@@ -34,6 +36,7 @@ examples:
   bench predict holiday/ clip.mp4 --frames 64
   bench predict clip.mp4 --json | jq '.verdict.segments'
   bench predict crops/ --crop-from frame --out scores.tsv
+  bench predict holiday/ --start-at holiday/7.jpg     go on with this file, as after Ctrl-C
 
 One line per file: its name, a verdict, the score, how many of 100 comparable real faces score
 lower, the face part that stands out if one does, when a video looks changed, and notes. In a pipe
@@ -58,13 +61,20 @@ reference, segments), score, parts (score, p, z, and the low and high ends of wh
 faces have), part (singled_out, why, readable), variants, faces, faces_left_out, frames_used,
 sharpness, notes, error, frames (index, seconds, score, parts, variants, error, left_out, and faces
 with score, parts, variants and box, the rectangle that was cropped, x0 y0 x1 y1 in pixels of the
-upright frame), audit (how well part scores show where a face was changed) and origin
-(weights, artefact, crops and settings)."""
+upright frame), audit (how well part scores show where a face was changed) and origin (weights,
+artefact, crops and settings). Audit and origin are the same on every line, so that each can be
+read alone, whichever lines are picked."""
 
 
 def configure_predict(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `bench predict`: those of PredictConfig and the chosen detector's own."""
     configure_for_files(parser, PredictConfig, _EXAMPLES)
+    parser.add_argument(
+        "--start-at",
+        type=Path,
+        metavar="FILE",
+        help="go on with this file of the inputs and leave out those before it",
+    )
 
 
 def run_predict(args: argparse.Namespace) -> int:
@@ -72,10 +82,21 @@ def run_predict(args: argparse.Namespace) -> int:
     config = resolve(PredictConfig, args.config, args.set, given_flags(args, PredictConfig))
     check_inputs(args.inputs)
     reals = check_ready(config)
+    inputs = args.inputs if args.start_at is None else _from(args.start_at, args.inputs)
     scored: list[bool] = []  # of each file that is finished, whether it has a score
-    with on_interrupt(lambda: _finished(len(scored), args.inputs, config.out)):
-        _predict(config, reals, args.inputs, scored)
+    with on_interrupt(lambda: _finished(len(scored), inputs, config.out)):
+        _predict(config, reals, inputs, scored)
     return unscored(scored.count(False), len(scored))
+
+
+def _from(first: Path, inputs: Sequence[Path]) -> list[Path]:
+    """List the files of `inputs` from `first` on; a ConfigError if it is none of them."""
+    files = [*find_media(inputs)]
+    if first not in files:
+        hint = did_you_mean(str(first), map(str, files))
+        listed = ", ".join(map(str, files[:3])) + (", ..." if len(files) > 3 else "")
+        raise ConfigError(f"--start-at {first} is no file of the inputs;{hint} files: {listed}")
+    return files[files.index(first) :]
 
 
 def _predict(
@@ -111,10 +132,8 @@ def _finished(done: int, inputs: Sequence[Path], out: str | None) -> str:
     files = [*find_media(inputs)]
     if done >= len(files):
         return "every file has its line"
-    return (
-        f"{done} of {len(files)} files have their line; name the others to go on, the first is"
-        f" {files[done]}"
-    )
+    where = shlex.join(["--start-at", str(files[done])])
+    return f"{done} of {len(files)} files have their line; the same line with {where} goes on"
 
 
 @contextmanager

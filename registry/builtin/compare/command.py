@@ -92,6 +92,8 @@ def run_names(paths: Sequence[Path]) -> list[str]:
 
 def _print(rows: Sequence[Comparison], draws: int) -> None:
     title = f"AUC per video against {rows[0].first}"
+    for note in _trials(rows):
+        say(f"note: {note}")
     differs = any(row.differs for row in rows)
     columns = len(_HEADER) - (not differs)
     print_table(title, _HEADER[:columns], [_cells(row)[:columns] for row in rows])
@@ -116,6 +118,15 @@ def _print(rows: Sequence[Comparison], draws: int) -> None:
     for row in rows:
         if row.reason and (draws or row.p is None):
             say(f"{row.dataset}, {row.second}: {row.reason}")
+
+
+def _trials(rows: Sequence[Comparison]) -> list[str]:
+    """Say of each run on a part of its data that it is one."""
+    limits = {name: limit for row in rows for name, limit in row.trials.items()}
+    return [
+        f"{name}: a trial (--limit {limit}), not a result for whole data sets"
+        for name, limit in limits.items()
+    ]
 
 
 def finding(row: Comparison) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +40,12 @@ class ComparedRun:
         return backbone.crop if backbone is not None else self.provenance.crop
 
     @property
+    def limit(self) -> int | None:
+        """Return how many real and fake videos were scored at most, None for all."""
+        limit: int | None = self.provenance.config.get("limit")
+        return limit
+
+    @property
     def datasets(self) -> set[str]:
         return set(pc.unique(self.table["dataset"]).to_pylist())
 
@@ -50,7 +56,8 @@ class Comparison:
 
     `low`, `high` and `p` are DeLong's, `bootstrap_*` those of draws that both runs share; `*_holm`
     are corrected over all comparisons made. None stands where `reason` says why. `differs` says in
-    what, beside the detector, the runs are not alike.
+    what, beside the detector, the runs are not alike; `trials` has the limit of videos of those
+    that scored a part of the data only.
     """
 
     dataset: str
@@ -71,6 +78,7 @@ class Comparison:
     bootstrap_p_holm: float | None = None
     reason: str = ""
     differs: tuple[str, ...] = ()
+    trials: Mapping[str, int] = field(default_factory=dict)
 
 
 def load_run(folder: Path, name: str) -> ComparedRun:
@@ -168,6 +176,7 @@ def _compared(
         reals=len(units) - fakes,
         fakes=fakes,
         differs=differs,
+        trials={run.name: run.limit for run in (first, second) if run.limit is not None},
     )
     try:
         aucs = [float(auc.compute(units.label, scores)) for scores in (a, b)]

@@ -10,8 +10,10 @@ from registry.contracts.training import Training
 from registry.contracts.types import ALL_METHODS
 from registry.errors import ConfigError
 from registry.fingerprints import fingerprint
+from registry.results.figure import figure_text
 from registry.results.profiles import STRICT
 from registry.results.result import Result
+from registry.results.sources import DataSource
 from registry.settings.coerce import build
 from registry.settings.load import config_dir, load_yaml
 
@@ -67,12 +69,14 @@ class BoardEntry:
     of the method's paper and `source_link` that of the publication with these numbers; "" without
     one. Rows of one `setup` are of the same detector, weights, artefact and protocol. `split` is
     that of a run ("" for a publication); `limit` is set where a run scored only so many videos of
-    each label, and then the row competes with no other.
+    each label, and then the row competes with no other. `reals` says of the data sets that have
+    reals only, and so no AUC, how many of them are called fake.
     """
 
     kind: Literal["measured", "reported"]
     name: str
     cells: Mapping[str, Cell]
+    reals: Mapping[str, str] = field(default_factory=dict)
     level: str
     protocol: str
     source: str
@@ -124,6 +128,7 @@ def measured(result: Result, run: str, variant: str | None = None, doubt: str = 
         kind="measured",
         name=f"{chosen}{on} ({run})",
         cells=_cells(result, chosen),
+        reals={} if variant else _reals(result),
         level="video" if settings.profile == STRICT else f"video, profile {settings.profile}",
         protocol=f"profile {settings.profile}, {config.get('frames', UNKNOWN)} frames a video,"
         f" split {config.get('split', UNKNOWN)}",
@@ -175,6 +180,19 @@ def _cells(result: Result, variant: str) -> dict[str, Cell]:
         domain = IN_DOMAIN if name in seen else origin.domains.get(each.dataset, UNKNOWN)
         cells[name] = Cell(auc=each.value, low=each.low, high=each.high, domain=domain)
     return cells
+
+
+def _reals(result: Result) -> dict[str, str]:
+    """Say of each data set without fakes which share of its reals is called fake."""
+    fakes = {each.dataset for each in result.counts if each.fakes}
+    return {each.dataset: _alarms(each) for each in result.sources if each.dataset not in fakes}
+
+
+def _alarms(source: DataSource) -> str:
+    called = ""
+    if source.manipulated.value is not None:
+        called = f", {figure_text(source.manipulated)} called MANIPULATED"
+    return f"{figure_text(source.above_half)} above 0.5{called}"
 
 
 def _trained_on(result: Result) -> Iterable[Training]:

@@ -43,6 +43,7 @@ def _one(runs: Sequence[BoardEntry]) -> BoardRow:
         newest,
         name=newest.detector or newest.name,
         cells=cells,
+        reals={name: text for run in ranked for name, text in run.reals.items()},
         source="; ".join(run.source for run in runs),
         run=", ".join(run.run for run in runs),
         seconds_per_frame=seconds[-1] if seconds else None,

@@ -13,6 +13,7 @@ from registry.builtin.leaderboard.text import (
     milliseconds,
     parameters,
     percent,
+    reals_only,
     remarks,
     rows_in_order,
     selection,
@@ -177,7 +178,7 @@ def _between(low: float, high: float) -> str:
 def _average(entry: BoardEntry, best: tuple[frozenset[str], float] | None) -> Markup:
     value = entry.average
     if value is None:
-        return tag("td", "-", class_="number average")
+        return tag("td", "reals only" if reals_only(entry) else "-", class_="number average")
     small = tag("small", f"over {len(entry.averaged)}", class_="interval")
     is_best = best == (entry.averaged, value)
     class_ = "number average best" if is_best else "number average"

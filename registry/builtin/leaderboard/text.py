@@ -19,6 +19,7 @@ __all__ = [
     "milliseconds",
     "parameters",
     "percent",
+    "reals_only",
     "remarks",
     "rows_in_order",
     "selection",
@@ -83,6 +84,11 @@ def percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.2f}"
 
 
+def reals_only(entry: BoardEntry) -> bool:
+    """Say whether a run has no AUC because its data has no fakes."""
+    return bool(entry.reals) and not entry.cells
+
+
 def parameters(count: int | None) -> str:
     """Format a number of parameters: `17.6 M`, or `unknown`."""
     return "unknown" if count is None else f"{count / 1e6:.1f} M"
@@ -105,13 +111,20 @@ def split_text(entry: BoardEntry) -> str:
 
 
 def remarks(entries: Sequence[BoardEntry]) -> list[str]:
-    """Say which runs' numbers are in doubt, rest on a part of the data, or are of other splits."""
+    """Say which runs' numbers are in doubt, rest on a part of the data or on reals alone, or are
+    of other splits.
+    """
     own = [entry for entry in entries if entry.kind == "measured"]
     found = [f"{each.name}: {each.doubt}." for each in own if each.doubt]
     found += [
         f"{each.name}: scored only a part of its data (--limit {each.limit}); it gets no star."
         for each in own
         if each.limit is not None
+    ]
+    found += [
+        f"{each.name}: no AUC on {name}, which has reals only: {text}."
+        for each in own
+        for name, text in each.reals.items()
     ]
     splits = list(dict.fromkeys(entry.split for entry in own))
     if len(splits) > 1:
@@ -233,6 +246,7 @@ def terminal_rows(
         cells = [_marked(entry.cells.get(name), best.values.get(name)) for name in datasets]
         star = "*" if best.average == (entry.averaged, entry.average) else ""
         mean = f"{percent(entry.average)}{star} ({len(entry.averaged)})"
+        mean = "reals only" if reals_only(entry) else mean
         of_run = [split_text(entry), entry.run] if measured else []
         lines.append([entry.name, *cells, mean, entry.level, *of_run])
     header = ["detector", *datasets, "average (over)", "level"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lesb_plugin.audit.findings import of_matrix, of_rows
 from lesb_plugin.audit.measures.controls import CONSTANT
 from lesb_plugin.audit.measures.intervals import Figure
-from lesb_plugin.audit.rows.row import Aim, Row, at_least, at_most
+from lesb_plugin.audit.rows.row import Aim, Row, at_least, at_most, undecided
 
 
 def _row(key: str, figure: Figure, aim: Aim, control: float | None = None) -> Row:
@@ -26,6 +28,41 @@ def test_aims_are_counted_and_naming_is_beside_always_the_same_part(low: float, 
     said = of_rows(rows)
     assert said.startswith("1 of 2 aims are met. The explanation names the changed part ")
     assert f"part {how} than always" in said
+
+
+ALWAYS = "always naming the same part is right in every one of these fakes"
+BEATS = Aim(f"beats {CONSTANT}", above=CONSTANT)
+
+
+def test_few_fakes_and_fakes_of_one_part_decide_nothing() -> None:
+    """Three of three right have an interval of no width above a third, which shows nothing."""
+    sure, third = Figure(1.0, 1.0, 1.0), {CONSTANT: Figure(1 / 3)}
+    few = Row(key="right_part", title="few", n=3, figure=sure, aim=BEATS, controls=third)
+    one_part = replace(few, title="one part", n=50, controls={CONSTANT: Figure(1.0)})
+    one_person = replace(few, title="one family", n=50, people=2)
+    enough = replace(few, title="enough", n=10, people=5)
+    assert [row.met for row in (few, one_part, one_person, enough)] == [None, None, None, True]
+    assert undecided([few, replace(few, title="also"), one_part, one_person, enough]) == [
+        "Cannot tell, as 3 fakes are too few (at least 10): few; also.",
+        f"Cannot tell, as {ALWAYS}: one part.",
+        "Cannot tell, as fakes of 2 people are too few (at least 5): one family.",
+    ]
+    said = of_rows([few, enough])
+    assert said.startswith("1 of 1 aims are met, and 1 cannot be judged. It is open whether")
+    assert said.endswith("names the changed part: 3 fakes are too few (at least 10).")
+    assert few.to_json()["undecided"] == "3 fakes are too few (at least 10)"
+    assert few.to_json()["met"] is None
+    assert "undecided" not in enough.to_json()
+
+
+def test_an_aim_that_no_control_is_named_for_is_open_too_where_one_part_was_changed() -> None:
+    row = _row("right_part.transplants", Figure(0.9, 0.8, 1.0), at_least(0.8), 1.0)
+    assert row.met is None
+    assert replace(row, controls={CONSTANT: Figure(0.4)}).met is True
+
+
+def test_rows_of_something_else_than_parts_are_judged_by_any_number() -> None:
+    assert replace(_row("cost", Figure(1.0), at_most(1.05)), n=0).met is True
 
 
 def test_rows_without_an_aim_say_so() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
-from lesb_plugin.audit.measures.controls import ORACLE
+from lesb_plugin.audit.measures.controls import CONSTANT, ORACLE
 from lesb_plugin.audit.measures.intervals import Figure
 from lesb_plugin.audit.page_table import group_of, grouped_table
 from lesb_plugin.audit.rows.row import Aim, Row, at_least, at_most, best_control
@@ -56,3 +58,10 @@ def test_the_groups_stand_in_order_and_aims_are_met_or_missed() -> None:
     assert ">met<" in rows["cost"]
     assert ">missed<" in rows["right_part.warps"]
     assert "chip" not in rows["restore"]
+
+
+def test_a_row_of_few_fakes_is_neither_met_nor_missed() -> None:
+    few = row("right_part", aim=at_least(0.1), controls={CONSTANT: Figure(0.3)})
+    text = grouped_table(SimpleNamespace(rows=(few,)))  # type: ignore[arg-type]
+    assert ">cannot tell<" in text
+    assert ">met<" not in text

@@ -7,14 +7,19 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from lesb_plugin.audit.measures.controls import CONSTANT
+from lesb_plugin.audit.measures.intervals import Figure
 from lesb_plugin.audit.options import AuditConfig
-from lesb_plugin.audit.summary import check_can_keep
+from lesb_plugin.audit.rows.row import Aim, Row
+from lesb_plugin.audit.summary import check_can_keep, summary_of
 from lesb_plugin.weights import WEIGHTS_SHA256
 from lesb_plugin.weights.shipped import shipped_artefact
-from registry import ConfigError
+from registry import ConfigError, DataError
 from registry.cli import main
 from registry.results.audit_summary import audit_file
 from tests.shared.calibrated_grey import installed
@@ -70,9 +75,8 @@ def test_what_is_kept_are_the_figures_of_the_audit_and_reports_say_them(
         **{name: first[name] for name in ("value", "low", "high")},
         "control": first["controls"]["constant part"]["value"],
     }
-    assert set(kept["groups"]) == {
-        key.partition(".")[2] for key in rows if key.startswith("right_part.")
-    } - {"flagged"}
+    assert kept["groups"] == {}  # six fakes of a kind cannot tell
+    assert "undecided" in rows["right_part.warps"]
     assert kept["auc_diagonal"]["value"] == rows["auc_matrix.diagonal"]["value"]
     assert kept["redundancy"]["single_part"]["value"] == rows["redundancy.single_part"]["value"]
     assert (kept["artefact_sha256"], kept["weights_sha256"]) == (before, WEIGHTS_SHA256)
@@ -124,6 +128,37 @@ def test_a_detector_with_nothing_to_keep_is_told_before_any_work(
         assert main([*line, "--out", str(tmp_path / "out"), "--quiet"]) == 2
     assert told in capsys.readouterr().err
     assert not (tmp_path / "out" / "audit.json").exists()
+
+
+def audited(**counts: int) -> Any:
+    """An audit of rows `right_part` and below it, of so many fakes, a third of them by chance."""
+    rows = tuple(
+        Row(
+            key=f"right_part.{name}".removesuffix(".first"),
+            title=name,
+            n=count,
+            figure=Figure(0.6, 0.5, 0.7),
+            aim=Aim(above=CONSTANT),
+            controls={CONSTANT: Figure(1 / 3)},
+        )
+        for name, count in counts.items()
+    )
+    record = dict.fromkeys(("weights_sha256", "artefact_sha256", "data_fingerprint"), "ab")
+    return SimpleNamespace(
+        rows=rows,
+        first=rows[0],
+        config=AuditConfig(),
+        found=SimpleNamespace(names=("eyes", "nose", "mouth")),
+        record={**record, "datasets": ["few"], "reals": 9, "fakes": {"": sum(counts.values())}}
+        | {"identities": 9, "created": "2026-01-01", "version": "0"},
+    )
+
+
+def test_kinds_of_change_are_kept_where_their_fakes_can_tell() -> None:
+    summary = summary_of(audited(first=30, warps=12, transplants=9, flagged=20))
+    assert set(summary.groups) == {"warps"}
+    with pytest.raises(DataError, match=r"no audit to keep: 9 fakes are too few .*audit more"):
+        summary_of(audited(first=9))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from lesb_plugin.audit.measures.controls import CONSTANT, ORACLE, SUBSPACES
 from lesb_plugin.audit.measures.intervals import Figure
-from lesb_plugin.audit.rows.row import Aim, Row, at_least, standing
+from lesb_plugin.audit.rows.row import Aim, Row, at_least, called_out, standing
 from lesb_plugin.audit.table import print_audit
 
 CONTROLS = {
@@ -80,6 +81,16 @@ def test_at_80_columns_the_table_is_one_block(
     table = printed[1 : printed.index(next(line for line in printed if "Indented" in line))]
     assert max(map(len, table)) <= 80
     assert sum(line.startswith("row ") for line in table) == 1
+
+
+def test_a_row_that_cannot_tell_has_a_question_mark_and_calls_no_control_beaten(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    few = replace(ROWS[0], n=3, figure=Figure(1.0, 1.0, 1.0))
+    table = [" ".join(line.split()) for line in lines((few,), capsys)[3:6]]
+    assert table[0].endswith(f"1.000 to 1.000 {BEATS.text} ?")
+    assert all(line.endswith("cannot tell") for line in table[1:])
+    assert called_out(few) == ""
 
 
 def test_rows_without_controls_need_no_words_on_them(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,12 +13,13 @@ import torch
 from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from lesb_plugin.train.options import ValidateConfig
 from lesb_plugin.train.validate import Validation, validate
-from lesb_plugin.train.validation import ValSet, verdict
+from lesb_plugin.train.validation import ValSet, Verdict, verdict
 from registry import resolve
 from registry.cli import main
 from tests.shared.drawn_training import BACKBONE, EASY
@@ -88,6 +89,31 @@ def logits_of(path: Path, images: NDArray[np.uint8], classes: int = 2) -> NDArra
         pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
         found = model((pixels - mean) / std).double().numpy()
     return found[:, -1] - (found[:, 0] if classes == 2 else 0)
+
+
+def of_reals(above: int, images: int, people: int) -> Validation:
+    reals = np.repeat([1.0, -1.0], [above, images - above])
+    return Validation(
+        verdict=Verdict(0.9, 0.8, 1.0, {}, reals), counts={"": images}, people=people, sha256=""
+    )
+
+
+@pytest.mark.parametrize("above", [0, 3, 40])
+def test_the_share_of_flagged_reals_has_scipys_exact_interval(above: int) -> None:
+    exact = binomtest(above, 40).proportion_ci(0.95, method="exact")
+    found = of_reals(above, 40, people=40).above_half
+    assert found == pytest.approx((above / 40, exact.low, exact.high))
+    four_each = of_reals(4 * above, 160, people=40).above_half  # no more people than before
+    assert four_each == pytest.approx(found)
+
+
+def test_the_command_prints_the_interval_beside_the_share(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lesb_plugin.train.validate.validate", lambda _: of_reals(3, 40, people=40))
+    assert main(["validate", "--train", "toy", "--quiet"]) == 0
+    said = capsys.readouterr().out
+    assert "7.5 % of the reals score above 0.5 (95 % interval 1.6 to 20.4 %)" in said
 
 
 @pytest.mark.slow

@@ -51,7 +51,7 @@ class Slow:
     ("finished", "told"),
     [
         (0, "no file was finished; the same line begins anew"),
-        (2, "2 of 3 files have their line; name the others to go on, the first is {}/c.png"),
+        (2, "2 of 3 files have their line; the same line with --start-at {}/c.png goes on"),
         (3, "every file has its line"),
     ],
 )
@@ -76,6 +76,28 @@ def test_predict_says_which_file_comes_next(
     assert main(["predict", str(folder), *TINY, "--out", str(out)]) == 130
     assert f"{out} was not written; the same line scores all" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_predict_goes_on_with_the_file_that_was_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("1", "2", "10"):
+        write(tmp_path / f"{name}.png", portrait())
+    given: list[Path] = []
+
+    class Listing(Slow):
+        def __call__(self, inputs: Sequence[Path]) -> Iterator[Prediction]:
+            given.extend(inputs)
+            for path in inputs:
+                yield Prediction(path=path, error="no face")
+
+    monkeypatch.setattr(registry.tasks.predict, "Predictor", Listing)
+    line = ["predict", str(tmp_path), *TINY, "--start-at"]
+    assert main([*line, str(tmp_path / "2.png")]) == 1
+    assert given == [tmp_path / "2.png", tmp_path / "10.png"]  # in natural order
+    assert "1.png" not in capsys.readouterr().out
+    assert main([*line, str(tmp_path / "20.png")]) == 2
+    assert f"20.png is no file of the inputs; did you mean '{tmp_path}/2" in capsys.readouterr().err
 
 
 def test_cost_has_written_nothing(

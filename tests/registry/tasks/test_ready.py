@@ -57,6 +57,11 @@ def test_a_detector_without_part_scores_is_not_audited_by_them() -> None:
         assert isinstance(error, ConfigError)
         assert f"detector {name!r} scores no parts" in str(error)
         assert "--detector lesb, lesb_gep, lesb_roi" in str(error)
+    for name in ("contrastive", "part_heads"):  # which have them from the detector
+        error = refused(AuditConfig(explainer=name, dataset=("toy",), **TINY))
+        assert f"explainer {name!r} then says nothing of them either" in str(error)
+        check_ready(ExplainConfig(explainer=name, **TINY))
+        check_ready(AuditConfig(explainer=name, dataset=("toy",)))
     check_ready(AuditConfig(explainer="occlusion", dataset=("toy",), **TINY))
     check_ready(CostConfig(dataset=("toy",), **TINY))
     check_ready(AuditConfig(dataset=("toy",)))

@@ -417,7 +417,7 @@ def test_aims(aim: Aim, met: bool | None) -> None:
 
 
 def row_of(figure: Figure, aim: Aim, controls: dict[str, Figure]) -> Row:
-    return Row(key="a", title="a figure", n=3, figure=figure, aim=aim, controls=controls)
+    return Row(key="a", title="a figure", n=30, figure=figure, aim=aim, controls=controls)
 
 
 def test_the_control_that_a_row_beats_is_not_called_out() -> None:

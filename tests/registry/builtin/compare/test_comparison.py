@@ -192,6 +192,24 @@ def test_the_command_prints_a_table_or_json(
     assert main(["compare", str(tmp_path / "a"), str(tmp_path / "absent")]) == 2
 
 
+def test_a_trial_is_called_one_before_the_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("whole", "part"):
+        run_folder(tmp_path / name, scored(1, 1), vote_variants=frozenset(), draws=0)
+    results = tmp_path / "part" / "results.json"
+    stored = json.loads(results.read_text())
+    stored["provenance"]["config"]["limit"] = 30
+    results.write_text(json.dumps(stored))
+    line = ["compare", str(tmp_path / "whole"), str(tmp_path / "part"), "--draws", "0"]
+    assert main(line) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("note: part: a trial (--limit 30), not a result for whole data sets\n")
+    assert out.count("trial") == 1
+    assert main([*line, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["trials"] == {"part": 30}
+
+
 def test_several_comparisons_are_counted_and_no_bootstrap_is_not_spoken_of(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

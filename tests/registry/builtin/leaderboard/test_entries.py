@@ -327,3 +327,24 @@ def test_data_that_a_papers_table_lacks_have_no_rows_of_dashes_and_are_named(
     assert out.count("Left out because they are not in this table: portraits, sketches.") == 1
     assert main(["leaderboard", runs[0], "--paper", "table1"]) == 0
     assert "not in this table" not in capsys.readouterr().out
+
+
+def test_a_run_of_reals_only_says_so_and_what_it_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = drawn_rows("portraits")
+    made = run_folder(tmp_path / "reals", [each for each in both if not each["label"]], draws=20)
+    run_folder(tmp_path / "both", both, draws=0)
+    runs = [str(tmp_path / name) for name in ("reals", "both")]
+    assert main(["leaderboard", runs[0]]) == 0
+    out = capsys.readouterr().out
+    assert main(["leaderboard", runs[0], "--out", str(tmp_path / "board")]) == 0
+    (share,) = (each.above_half for each in made.sources)
+    note = f"no AUC on portraits, which has reals only: {share.value:.3f} [{share.low:.3f} "
+    assert note in out
+    assert note in (tmp_path / "board" / "leaderboard.md").read_text()
+    (row,) = (line for line in out.splitlines() if line.startswith("lesb"))
+    assert "reals only" in row
+    assert ">reals only</td>" in (tmp_path / "board" / "leaderboard.html").read_text()
+    assert measured(Result.load(tmp_path / "both"), "both").reals == {}
+    assert measured(made, "reals", variant="head").reals == {}
