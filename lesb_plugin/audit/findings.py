@@ -55,6 +55,9 @@ def _of_naming(row: Row) -> str:
         return f"It is open whether the explanation names the changed part: {row.undecided}."
     if control is None or control.value is None or row.figure.low is None:
         return f"The changed part comes first in {row.figure.value:.3f} of the fakes."
-    beaten = row.figure.low > control.value
-    how = "more often than" if beaten else "not clearly more often than"
-    return f"The explanation names the changed part {how} always naming the same part does."
+    how = "not clearly more often"
+    if row.figure.low > control.value:
+        how = "more often"
+    elif row.figure.high is not None and row.figure.high < control.value:
+        how = "less often"
+    return f"The explanation names the changed part {how} than always naming the same part does."

@@ -61,9 +61,11 @@ class PartSummary(AuditSummary):
         if not self.localises:
             return f"the part scores of {self.detector} do not show where a face was changed"
         control = self.right_part.control
-        than = "" if control is None else f" ({100 * control:.0f} % by chance)"
+        chance = "" if control is None else f"; {100 * control:.0f} % by chance"
         first = f"{self.detector} names the changed part first"
-        return f"{first} in {_percent(self.right_part)} of audited fakes{than}"
+        return (
+            f"{first} in {_percent(self.right_part)} of audited fakes (mean over the parts{chance})"
+        )
 
     @property
     def words(self) -> str:

@@ -33,6 +33,11 @@ def norms_of(config: TrainConfig, device: str) -> Norms:
 
     ConfigError for ranks that cannot share what `config` asks for.
     """
+    if config.batch_norm == "frozen" and config.weights == "random":
+        raise ConfigError(
+            "--batch-norm frozen keeps the statistics of trained weights, and --weights random has"
+            " none; pass --weights FILE, or omit --batch-norm"
+        )
     count = this_rank().count
     if count == 1:
         return ""

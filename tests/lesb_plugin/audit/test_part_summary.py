@@ -66,7 +66,8 @@ def test_parts_that_localise_come_with_how_often_they_are_right_and_where_they_a
     good = AuditFigure(value=0.61, low=0.55, high=0.66, control=1 / 3)
     words = summary(artefact, right_part=good, made_edits=True).words
     assert summary(artefact, right_part=good).line == (
-        "some names the changed part first in 61 % [55, 66] of audited fakes (33 % by chance)"
+        "some names the changed part first in 61 % [55, 66] of audited fakes (mean over the parts;"
+        " 33 % by chance)"
     )
     assert words.startswith("Audited on edits made of manipulated, ")
     assert "first in 61 % [55, 66] of faces" in words

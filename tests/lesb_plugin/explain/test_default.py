@@ -254,7 +254,8 @@ def test_an_audited_detector_comes_with_how_often_its_parts_are_right(
     _, _, err = bench(copies)
     told = "lesb_roi names the changed part first in 65 % [60, 70] of faces"
     short = (
-        "lesb_roi names the changed part first in 65 % [60, 70] of audited fakes (33 % by chance)"
+        "lesb_roi names the changed part first in 65 % [60, 70] of audited fakes (mean over the"
+        " parts; 33 % by chance)"
     )
     assert f"note: {short}; the whole audit: " in err
     assert told in record(tmp_path)["audit"]["words"]

@@ -34,6 +34,8 @@ def test_batch_norms_are_synchronised_where_they_can_be(monkeypatch: pytest.Monk
     assert norms_of(config(batch_norm="frozen"), "cpu") == "frozen"
     with pytest.raises(ConfigError, match=r"--batch-norm synchronised needs a GPU.*on cpu"):
         norms_of(config(batch_norm="synchronised"), "cpu")
+    with pytest.raises(ConfigError, match="frozen keeps the statistics of trained weights"):
+        norms_of(config(batch_norm="frozen", weights="random"), "cpu")
     with pytest.raises(ConfigError, match="--pairs 1 cannot be split over 2 processes"):
         norms_of(config(pairs=1), "cpu")
 
