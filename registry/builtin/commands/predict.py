@@ -82,7 +82,10 @@ def run_predict(args: argparse.Namespace) -> int:
     config = resolve(PredictConfig, args.config, args.set, given_flags(args, PredictConfig))
     check_inputs(args.inputs)
     reals = check_ready(config)
-    inputs = args.inputs if args.start_at is None else _from(args.start_at, args.inputs)
+    inputs = args.inputs
+    if args.start_at is not None:
+        inputs = _from(args.start_at, inputs)
+        _check_new(config.out)
     scored: list[bool] = []  # of each file that is finished, whether it has a score
     with on_interrupt(lambda: _finished(len(scored), inputs, config.out)):
         _predict(config, reals, inputs, scored)
@@ -92,11 +95,22 @@ def run_predict(args: argparse.Namespace) -> int:
 def _from(first: Path, inputs: Sequence[Path]) -> list[Path]:
     """List the files of `inputs` from `first` on; a ConfigError if it is none of them."""
     files = [*find_media(inputs)]
+    if first not in files and first.exists():  # under another name
+        first = next((each for each in files if each.samefile(first)), first)
     if first not in files:
         hint = did_you_mean(str(first), map(str, files))
         listed = ", ".join(map(str, files[:3])) + (", ..." if len(files) > 3 else "")
         raise ConfigError(f"--start-at {first} is no file of the inputs;{hint} files: {listed}")
     return files[files.index(first) :]
+
+
+def _check_new(out: str | None) -> None:
+    """Raise a ConfigError where the lines of some files would replace those of others."""
+    if out is not None and Path(out).exists():
+        raise ConfigError(
+            f"--start-at leaves files out, and {out} exists: its lines would be lost; choose"
+            " another --out"
+        )
 
 
 def _predict(

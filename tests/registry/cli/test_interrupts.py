@@ -96,6 +96,14 @@ def test_predict_goes_on_with_the_file_that_was_named(
     assert main([*line, str(tmp_path / "2.png")]) == 1
     assert given == [tmp_path / "2.png", tmp_path / "10.png"]  # in natural order
     assert "1.png" not in capsys.readouterr().out
+    (tmp_path / "sub").mkdir()
+    assert main([*line, str(tmp_path / "sub" / ".." / "10.png")]) == 1
+    assert given[2:] == [tmp_path / "10.png"]
+    earlier = tmp_path / "earlier.tsv"
+    earlier.write_text("the lines of other files")
+    assert main([*line, str(tmp_path / "2.png"), "--out", str(earlier)]) == 2
+    assert "earlier.tsv exists: its lines would be lost; choose" in capsys.readouterr().err
+    assert earlier.read_text() == "the lines of other files"
     assert main([*line, str(tmp_path / "20.png")]) == 2
     assert f"20.png is no file of the inputs; did you mean '{tmp_path}/2" in capsys.readouterr().err
 
