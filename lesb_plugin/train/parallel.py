@@ -31,7 +31,8 @@ Norms = Literal["", "synchronised", "per-rank", "frozen"]
 def norms_of(config: TrainConfig, device: str) -> Norms:
     """Decide over which images batch norm computes its statistics; "" for a single process.
 
-    ConfigError for ranks that cannot share what `config` asks for.
+    ConfigError for ranks that cannot share what `config` asks for, and for frozen statistics of
+    random weights.
     """
     if config.batch_norm == "frozen" and config.weights == "random":
         raise ConfigError(

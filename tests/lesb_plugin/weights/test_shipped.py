@@ -119,9 +119,14 @@ def _asked(line: list[str]) -> tuple[dict[str, Any], set[str]]:
     return asdict(resolve(TrainConfig, args.config, args.set, flags)), set(flags)
 
 
-def _train_lines() -> list[list[str]]:
+def _commands() -> list[list[str]]:
+    """The commands of the card, in words; `bench` is the first."""
     text = CARD.replace("\\\n", " ")
-    return [line.split()[2:] for line in text.splitlines() if line.startswith("    bench train")]
+    return [line.split() for line in text.splitlines() if line.startswith("    bench ")]
+
+
+def _train_lines() -> list[list[str]]:
+    return [words[2:] for words in _commands() if words[1] == "train"]
 
 
 def test_the_shipped_recipe_is_that_of_the_last_run_without_flags_of_its_own() -> None:
@@ -138,10 +143,8 @@ def test_the_shipped_recipe_is_that_of_the_last_run_without_flags_of_its_own() -
 
 
 def test_every_command_of_the_card_is_whole_and_understood() -> None:
-    text = CARD.replace("\\\n", " ")
-    lines = [line.split() for line in text.splitlines() if line.startswith("    bench ")]
-    assert sum(line[1] == "train" for line in lines) == len(LOG["runs"])
-    for line in lines:
+    assert len(_train_lines()) == len(LOG["runs"])
+    for line in _commands():
         assert "..." not in line
         command = load_plugins().get("command", line[1])
         parser = CommandParser(line[1], "")
