@@ -101,7 +101,7 @@ if TYPE_CHECKING:
     from registry.data.codecs import CODECS, Coding, Motion, missing_encoders, video_frame
     from registry.data.file_facts import file_facts
     from registry.data.in_memory import Picture, as_files
-    from registry.data.media import find_media
+    from registry.data.inputs import find_media
     from registry.faces.aligned_crop import similarity
     from registry.faces.corruptions import conditions
     from registry.faces.crops import crop_face, shown_aspect
@@ -275,7 +275,7 @@ _PLACES = {
         "VERDICT_COLUMNS VerdictLines line_notes plain_sentence verdict_cells"
     ),
     "registry.data.file_facts": "file_facts",
-    "registry.data.media": "find_media",
+    "registry.data.inputs": "find_media",
     "registry.data.in_memory": "Picture as_files",
     "registry.results.prediction_list": "Predictions",
     "registry.results.file_scores": "FaceScore FrameScore Prediction",

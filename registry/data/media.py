@@ -13,8 +13,8 @@ from registry.data.videos import VIDEO_SUFFIXES, is_video
 __all__ = [
     "IMAGE_SUFFIXES",
     "animation_notes",
-    "find_media",
     "is_media",
+    "media_in",
     "natural",
     "scan_folder",
     "unread_notes",
@@ -31,19 +31,6 @@ _LISTED = 8  # suffixes that a note names
 def natural(text: str) -> list[str | int]:
     """Return a sort key that treats numbers in a name as numbers: frame2 before frame10."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", text)]
-
-
-def find_media(inputs: Iterable[Path]) -> dict[Path, str]:
-    """List every file of `inputs` once and in order, with what is known to be wrong ("": nothing).
-
-    A folder stands for the images and videos in it and in its sub-folders, except hidden ones
-    and linked folders. Anything else counts as a file of a known kind: reading it will show.
-    """
-    found: dict[Path, str] = {}
-    for path in inputs:
-        inside = dict.fromkeys(_walk(path), "") if os.path.isdir(path) else {path: ""}  # noqa: PTH112 - raises nothing
-        found |= inside or {path: "the folder has no image or video file that can be read"}
-    return {path: fault or _fault_of_name(path) for path, fault in found.items()}
 
 
 def unread_notes(folders: Iterable[Path]) -> list[str]:
@@ -68,6 +55,14 @@ def animation_notes(files: Iterable[Path]) -> list[str]:
     )
 
 
+def media_in(folder: Path) -> list[Path]:
+    """List the images and videos in a folder and in its sub-folders, in natural order.
+
+    Hidden files, and folders that are hidden or behind links, are not looked at.
+    """
+    return [path for path in _visible_files(folder) if is_media(path)]
+
+
 def scan_folder(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
     """List images, video files and folders in natural order; hidden and other files are skipped."""
     images, files, folders = [], [], []
@@ -84,10 +79,6 @@ def scan_folder(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
         elif suffix in VIDEO_SUFFIXES:
             files.append(folder / name)
     return images, files, folders
-
-
-def _walk(root: Path) -> Iterator[Path]:
-    return filter(is_media, _visible_files(root))
 
 
 def _visible_files(root: Path) -> Iterator[Path]:
@@ -118,11 +109,3 @@ def _counted(suffixes: Counter[str]) -> str:
     cells = [f"{count} {suffix or 'without a suffix'}" for suffix, count in named]
     rest = suffixes.total() - sum(count for _, count in named)
     return ", ".join(cells) + (f", {rest} of other suffixes" if rest else "")
-
-
-def _fault_of_name(path: Path) -> str:
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        return "the name of the file is not UTF-8; rename it"
-    return ""

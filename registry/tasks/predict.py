@@ -21,7 +21,8 @@ from registry.contracts.embedder import Embedder
 from registry.contracts.types import WHOLE, Crop, CropPolicy, Frame, Sample, Video
 from registry.data.dataset_hints import dataset_notes
 from registry.data.in_memory import Picture, as_files
-from registry.data.media import animation_notes, find_media, unread_notes
+from registry.data.inputs import find_media
+from registry.data.media import animation_notes, unread_notes
 from registry.data.videos import is_video
 from registry.detectors.model import audit_of, build_explainer
 from registry.faces.clock import StageClock

@@ -16,7 +16,7 @@ from registry.cli.flags import given_flags
 from registry.cli.processes import on_interrupt
 from registry.cli.verdict_lines import VerdictLines
 from registry.console import say_above_bar, tell
-from registry.data.media import find_media
+from registry.data.inputs import find_media
 from registry.errors import ConfigError, did_you_mean
 from registry.files import replacing
 from registry.settings.load import resolve
@@ -55,6 +55,8 @@ all scores them too, as the forged face may be a small one. Every image and vide
 file of its own. A file without a score (no face, damaged, not an image) gets a line with the
 reason, and the other files are still scored. The exit code is 0 if every file has a score, 1 if one
 has none, and 2 if nothing was scored because the input or a setting must be changed first.
+
+If a folder is a data set (a note says so), what lies in its folders mask and masks is left out.
 
 --json: one object per line with schema, path, sha256, verdict (word, p, higher_than_of_100,
 reference, segments), score, parts (score, p, z, and the low and high ends of what 90 % of real

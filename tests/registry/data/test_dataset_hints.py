@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from registry.data.dataset_hints import dataset_notes
+from registry.data.inputs import find_media
 from registry.plugins.discovery import load_plugins
 from registry.plugins.specs import DatasetSpec
 
@@ -63,3 +64,18 @@ def test_of_many_sidecars_only_some_are_looked_at(tmp_path: Path) -> None:
     spec = DatasetSpec(name="odd", summary="odd", videos=list, recognises=never)  # type: ignore[arg-type]
     assert dataset_notes([tmp_path], [spec]) == []
     assert len(looked) == 21  # the folder, and twenty lists
+
+
+def test_masks_of_a_data_set_are_no_faces_and_the_note_counts_them(tmp_path: Path) -> None:
+    names = ["frames/0.png", "masks/0.png", "masks/a/1.png", "mask/b/2.png", "unmasked/masks.png"]
+    for name in names:
+        (tmp_path / "faces" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "faces" / name).touch()
+    folder = tmp_path / "faces"
+    assert len(find_media([folder])) == 5  # somebody's pictures of masks
+    (folder / "manifest.csv").write_text("path,label\nframes/0.png,0\n")
+    read = [folder / "frames/0.png", folder / "unmasked/masks.png"]
+    assert list(find_media([folder])) == read
+    (note,) = notes(folder)
+    assert "; the 3 files in its folders of masks are left out; to measure" in note
+    assert len(find_media([folder, folder / "masks"])) == 4  # that were asked for

@@ -13,7 +13,8 @@ from registry.builtin.datasets.class_folders import folder_videos
 from registry.cli import main
 from registry.contracts.types import DatasetRequest
 from registry.data.index import find_index
-from registry.data.media import animation_notes, find_media, scan_folder, unread_notes
+from registry.data.inputs import find_media
+from registry.data.media import animation_notes, scan_folder, unread_notes
 from registry.errors import BenchError
 from registry.plugins.discovery import load_plugins
 from tests.shared.films import encoded

@@ -32,7 +32,7 @@ from registry import (
 )
 from registry.cli import main
 from registry.cli.file_record import FILE_SCHEMA
-from registry.data.media import find_media
+from registry.data.inputs import find_media
 from registry.plugins.discovery import Plugins
 from tests.shared.layouts import cut, write_video
 
