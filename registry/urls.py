@@ -9,8 +9,9 @@ from registry.errors import DataError
 
 __all__ = ["refuse_url", "url_of"]
 
-# Of two letters at least: `C:/` is a drive. A Path makes `s3:/bucket` of `s3://bucket`.
-_URL = re.compile(r"((?:[a-z0-9+.-]+::)*[a-z][a-z0-9+.-]+):/+")
+# Of two letters at least: `C:/` is a drive. A Path makes `s3:/bucket` of `s3://bucket`. Schemes are
+# case-insensitive (RFC 3986, 3.1).
+_URL = re.compile(r"((?:[a-z0-9+.-]+::)*[a-z][a-z0-9+.-]+):/+", re.IGNORECASE)
 _FETCH = {
     "http": "`curl -LO '{}'`",
     "https": "`curl -LO '{}'`",
@@ -20,10 +21,12 @@ _FETCH = {
 
 
 def url_of(path: Path | str) -> str:
-    """Return the URL that a path or a text stands for; "" for a local one."""
+    """Return the URL that a path or a text stands for, its scheme in small letters; "" for a local
+    one.
+    """
     text = path if isinstance(path, str) else path.as_posix()
     found = _URL.match(text)
-    return f"{found[1]}://{text[found.end() :]}" if found else ""
+    return f"{found[1].lower()}://{text[found.end() :]}" if found else ""
 
 
 def refuse_url(path: Path | str, *, dataset: bool = False) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from registry.errors import DataError, did_you_mean
 from registry.results.parts import refuse_part
+from registry.urls import refuse_url
 
 __all__ = ["CHUNKS", "damaged_table", "lacking"]
 
@@ -21,6 +22,7 @@ def lacking(path: Path, name: str, other: str) -> DataError:
     """
     refuse_part(path)
     if not path.exists():
+        refuse_url(path)
         beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
         hint = did_you_mean(path.name, beside)
         return DataError(

@@ -14,6 +14,8 @@ from registry.data.needs import absent_data
 from registry.errors import ConfigError, DataError
 from registry.plugins.discovery import load_plugins
 from registry.results.fit_report import artefact_file
+from registry.results.predictions import read_predictions
+from registry.results.result import Result
 from registry.settings.load import load_yaml, resolve
 from registry.settings.tasks import EvalConfig
 from registry.urls import refuse_url, url_of
@@ -25,6 +27,9 @@ from registry.urls import refuse_url, url_of
         ("s3://bucket/a.tar", "s3://bucket/a.tar"),
         ("s3:/bucket/a.tar", "s3://bucket/a.tar"),
         ("simplecache::gs://b/c", "simplecache::gs://b/c"),
+        ("HTTPS://X.org/A.jpg", "https://X.org/A.jpg"),
+        ("SimpleCache::S3://B/c", "simplecache::s3://B/c"),
+        ("c:/data/a.tar", ""),
         ("/data/a.tar", ""),
         ("C:/data/a.tar", ""),
         ("a:b/c.tar", ""),
@@ -42,6 +47,7 @@ def test_a_path_keeps_the_url_that_it_was_made_of(path: str, url: str) -> None:
         ("gs://b/a.mp4", "for example `gcloud storage cp 'gs://b/a.mp4' .`, and name the copy"),
         ("adl://b/a.mp4", "adl://b/a.mp4 is a URL; download it first, and name the copy"),
         ("file:///home/me/a.jpg", "write the path itself: /home/me/a.jpg"),
+        ("HTTPS://x.org/a.jpg", "download it first, for example `curl -LO 'https://x.org/a.jpg'`"),
     ],
 )
 def test_a_picture_at_a_url_must_be_downloaded_even_beside_files_that_are_here(
@@ -104,6 +110,8 @@ def test_other_files_at_a_url_must_be_downloaded_too() -> None:
         partial(load_state, Path(url)),
         partial(artefact_file, Path(url)),
         partial(load_yaml, "regions", url),
+        partial(read_predictions, Path(url)),
+        partial(Result.load, Path(url)),
     ):
         with pytest.raises(DataError, match=f"{url} is a URL; download it first"):
             read()

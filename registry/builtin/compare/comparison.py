@@ -129,7 +129,7 @@ def _differences(first: ComparedRun, second: ComparedRun, dataset: str) -> tuple
     lines = []
     if mine != theirs:
         only = f"{len(mine - theirs)} only in {first.name}, {len(theirs - mine)} in {second.name}"
-        lines.append(f"scored frames: {only}")
+        lines.append(f"scored frames: {only}{_limits(first, second)}")
     elif first.datasets == second.datasets and _data(first) != _data(second):
         lines.append("data: different files under the same names (fingerprints differ)")
     if first.crop != second.crop:
@@ -138,6 +138,17 @@ def _differences(first: ComparedRun, second: ComparedRun, dataset: str) -> tuple
         profiles = f"{first.settings.profile} and {second.settings.profile}"
         lines.append(f"profiles: {profiles}, compared under strict")
     return tuple(lines)
+
+
+def _limits(*runs: ComparedRun) -> str:
+    """Say which runs are trials, where not all have the same limit; frames differ due to that."""
+    if len({run.limit for run in runs}) == 1:
+        return ""
+    limits = [
+        f"no --limit in {run.name}" if run.limit is None else f"--limit {run.limit} in {run.name}"
+        for run in runs
+    ]
+    return f" ({', '.join(limits)})"
 
 
 def _frames(table: pa.Table, dataset: str) -> set[tuple[str, int]]:

@@ -22,6 +22,7 @@ __all__ = ["recognises_shards", "shard_videos"]
 
 _TAR = ".tar"
 _MASK = "mask.png"
+_FILE = "file://"
 # The key of a sample is the name up to the first dot after the last slash, as WebDataset has it.
 _MEMBER = re.compile(r"((?:.*/)?[^./]+)\.([^/]+)")
 _LABELS: Mapping[Any, Literal[0, 1]] = {0: 0, 1: 1, "real": 0, "fake": 1}
@@ -64,7 +65,8 @@ def shard_videos(request: DatasetRequest) -> VideoIndex:
 def _archives(request: DatasetRequest) -> list[str]:
     """Return paths and URLs of the shards, in order; a BenchError without any."""
     text = str(request.root) if request.root is not None else request.name
-    text = text.removeprefix("file://")
+    if text.lower().startswith(_FILE):
+        text = text[len(_FILE) :]
     found = [each for pattern in _expanded(text) for each in _of_pattern(pattern)]
     if not found:
         raise DataError(f"no {_TAR} files in {text}; {_USAGE}")

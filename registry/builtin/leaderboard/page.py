@@ -139,7 +139,7 @@ def _detector(row: BoardRow, datasets: Sequence[str], best: Best) -> list[Markup
 
 
 def _is_address(link: str) -> bool:
-    return link.startswith("https://")
+    return link.lower().startswith("https://")
 
 
 def _cells(entry: BoardEntry, datasets: Sequence[str], best: Best) -> list[Markup]:

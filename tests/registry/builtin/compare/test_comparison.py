@@ -210,6 +210,20 @@ def test_a_trial_is_called_one_before_the_table(
     assert json.loads(capsys.readouterr().out)[0]["trials"] == {"part": 30}
 
 
+def test_frames_that_only_one_run_has_come_with_the_limits_that_explain_them() -> None:
+    def limited(rows: list[Row], name: str, limit: int | None) -> ComparedRun:
+        short = run(rows, name)
+        return replace(short, provenance=replace(short.provenance, config={"limit": limit}))
+
+    whole, part = limited(scored(1, 1), "whole", None), limited(scored(1, 1)[10:-10], "part", 20)
+    told = r"scored frames: 20 only in whole, 0 in part \(no --limit in whole, --limit 20 in part\)"
+    with pytest.raises(ConfigError, match=told):
+        of(whole, part)
+    alike = limited(scored(1, 1)[9:-9], "other", 20)
+    with pytest.raises(ConfigError, match=r"scored frames: 0 only in part, 2 in other\. A diff"):
+        of(part, alike)
+
+
 def test_several_comparisons_are_counted_and_no_bootstrap_is_not_spoken_of(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

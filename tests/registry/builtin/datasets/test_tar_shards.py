@@ -109,7 +109,13 @@ def test_shards_are_scored_as_the_folder_is_to_the_last_bit(
     assert set(folder["status"]) == {"ok"}
     own = shards[0].parent
     for at, name in enumerate(
-        (f"wds:{own}", pattern(shards, str(own)), str(own), f"wds:file://{own}")
+        (
+            f"wds:{own}",
+            pattern(shards, str(own)),
+            str(own),
+            f"wds:file://{own}",
+            f"wds:FILE://{own}",
+        )
     ):
         assert same_but_paths(run(name, f"wds {at}", crop_from=crop_from), folder), name
 

@@ -305,8 +305,8 @@ def test_the_header_and_the_names_stay_in_view(browse: Browse, width: int) -> No
 
 def test_names_and_sources_link_to_papers_over_https_alone() -> None:
     own = entry("reported", "paper", A=0.5)
-    good = replace(own, link="https://example.org/a", source_link="https://example.org/b")
+    good = replace(own, link="https://example.org/a", source_link="HTTPS://example.org/b")
     text = page([good, replace(own, name="bad", link="javascript:alert(1)")])
     assert '<a href="https://example.org/a">paper</a>' in text
-    assert '<a href="https://example.org/b">s</a>' in text
+    assert '<a href="HTTPS://example.org/b">s</a>' in text
     assert "javascript:" not in text
