@@ -38,6 +38,7 @@ with another backbone:
 
 
 _DISTRIBUTION = "lesb-plugin"  # whose commands print by `say` alone
+_MISSING = "the following arguments are required: "  # argparse's words
 _NAMED = 3  # commands that an error lists
 _CLOSE = 0.7  # likeness of two flags' names: a slip of a letter or two, no other short word
 
@@ -99,6 +100,14 @@ class CommandParser(argparse.ArgumentParser):
             return f", which belongs to {listed}{more}"
         return _close_flag(flag, self.flags)
 
+    def _choices_of(self, missing: Sequence[str]) -> str:
+        """List what may stand for those missing arguments that are one of a few words."""
+        few = [each for each in self._actions if each.choices and each.dest in missing]
+        listed = [
+            f"{each.dest} is one of {', '.join(map(str, each.choices or ()))}" for each in few
+        ]
+        return "".join(f"; {each}" for each in listed)
+
     def _print_config(self, args: argparse.Namespace) -> None:
         """Print the configuration of a command with `--print-config`, and do nothing else."""
         if getattr(args, "print_config", False):
@@ -112,6 +121,8 @@ class CommandParser(argparse.ArgumentParser):
         write(message, output())
 
     def error(self, message: str) -> NoReturn:
+        if message.startswith(_MISSING):
+            message += self._choices_of(message.removeprefix(_MISSING).split(", "))
         raise ConfigError(f"{message} (`{self.prog}{self.chosen} --help` lists the flags)")
 
 

@@ -108,7 +108,8 @@ def _no_configuration(folder: str, name_or_path: str) -> str:
     instead = (
         f"pass a YAML file, or one of these names: {', '.join(shipped)}"
         if shipped
-        else "pass a YAML file, as `--print-config > FILE.yaml` writes it"
+        else "pass a YAML file, as `--print-config > FILE.yaml` writes it; none is shipped for this"
+        " command"
     )
     return f"no configuration {name_or_path!r} ({what});{hint} {instead}"
 

@@ -59,7 +59,9 @@ def configure_cache(parser: argparse.ArgumentParser) -> None:
     parser.usage = f"{parser.prog} {{size,prune,clear}} [KIND ...] [options]"
     parser.epilog = _EXAMPLES
     parser.add_argument("action", choices=["size", "prune", "clear"], help="what to do")
-    parser.add_argument("kind", nargs="*", help=f"of clear: {', '.join(_KINDS)} (default: all)")
+    parser.add_argument(
+        "kind", nargs="*", default=[], help=f"of clear: {', '.join(_KINDS)} (default: all)"
+    )
     parser.add_argument(
         "--limit", metavar="SIZE", help="of prune: what may stay, such as 20GB (BENCH_CACHE_LIMIT)"
     )

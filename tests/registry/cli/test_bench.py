@@ -150,6 +150,8 @@ def test_version(bench: Run) -> None:
         (("eval", "--frames", "many"), "frames must be a whole number, got 'many'"),
         (("eval", "--set", "fraems=3"), "unknown key 'fraems'; did you mean 'frames'?"),
         (("eval", "--config", "absent.yaml"), "no configuration 'absent.yaml'"),
+        (("figure",), "kind, RUN, --out; kind is one of parts, outcomes, datasets ("),
+        (("figure", "parts"), "arguments are required: RUN, --out ("),
         (("eval", "--crop-from", "mask"), "crop_from cannot be 'mask'; choices: auto, landmarks"),
         (
             ("fit", "--detector", "lesb_roi", "--images", "9"),

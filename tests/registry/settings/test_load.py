@@ -283,7 +283,7 @@ def test_every_shipped_run_configuration_resolves_with_its_detectors_options(
 def test_a_configuration_that_is_not_there_is_told_with_what_to_give_instead() -> None:
     with pytest.raises(
         ConfigError,
-        match=r"no configuration 'nope' \(no such file\); pass .* `--print-config > FILE",
+        match=r"no configuration 'nope' \(no such file\); pass .* `--print-config > FILE.* none is shipped for",
     ):
         resolve(EvalConfig, "nope")
     with pytest.raises(

@@ -79,6 +79,7 @@ def test_clear_deletes_kinds_and_never_files_of_others(
     [
         (["clear", "embedings"], "did you mean 'embeddings'?"),
         (["clear", "weights"], "delete by hand"),
+        ([], "arguments are required: action; action is one of size, prune, clear ("),
         (["size", "--limit", "1GB"], "--limit is of `bench cache prune`"),
         (["prune", "toy"], "takes no kinds"),
         (["prune", "--limit", "many"], "write a size such as 20GB"),
