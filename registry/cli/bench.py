@@ -103,10 +103,7 @@ class CommandParser(argparse.ArgumentParser):
     def _choices_of(self, missing: Sequence[str]) -> str:
         """List what may stand for those missing arguments that are one of a few words."""
         few = [each for each in self._actions if each.choices and each.dest in missing]
-        listed = [
-            f"{each.dest} is one of {', '.join(map(str, each.choices or ()))}" for each in few
-        ]
-        return "".join(f"; {each}" for each in listed)
+        return "".join(f"; {each.dest} is one of {', '.join(each.choices or ())}" for each in few)
 
     def _print_config(self, args: argparse.Namespace) -> None:
         """Print the configuration of a command with `--print-config`, and do nothing else."""

@@ -115,5 +115,5 @@ def _aligned(found: Prediction, name: int, more: Sequence[str]) -> str:
         cells += [verdict.part_stands_out] if verdict.part else []
         cells += filter(None, [verdict.looks_changed])
     notes = "; ".join(line_notes(found))
-    cells += [f"({notes})"] if notes else []
+    cells += [notes] if notes else []  # in no brackets: they have their own
     return "  ".join([*cells, *map(one_line, more)]).rstrip()

@@ -41,6 +41,14 @@ def test_columns_are_aligned_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> N
     assert "\t" not in first + second
 
 
+def test_notes_in_a_terminal_stand_in_no_brackets_around_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("registry.cli.verdict_lines.output", Terminal)
+    line = VerdictLines([]).text(prediction(word="UNDETERMINED", p=0.08), "a.html")
+    assert line.endswith("  p = 0.08 (MANIPULATED up to 0.05, AUTHENTIC above 0.20)  a.html")
+
+
 class Terminal:
     def isatty(self) -> bool:
         return True

@@ -283,7 +283,8 @@ def test_every_shipped_run_configuration_resolves_with_its_detectors_options(
 def test_a_configuration_that_is_not_there_is_told_with_what_to_give_instead() -> None:
     with pytest.raises(
         ConfigError,
-        match=r"no configuration 'nope' \(no such file\); pass .* `--print-config > FILE.* none is shipped for",
+        match=r"no configuration 'nope' \(no such file\); pass .* `--print-config > FILE"
+        r".* none is shipped for this command",
     ):
         resolve(EvalConfig, "nope")
     with pytest.raises(
