@@ -140,6 +140,14 @@ def test_the_results_of_the_readme_are_those_of_the_page() -> None:
     assert all(figure in page for figure in figures)
 
 
+def test_every_cost_names_what_measures_it() -> None:
+    costs = (DOCS / "results.md").read_text("utf-8").partition("## Cost")[2].partition("\n## ")[0]
+    _, _, *rows = re.findall(r"^\|.*\|$", costs, re.M)
+    measured = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    assert len(measured) > 10
+    assert all(re.match(r"`(\w+\.py|time bench \w+)\b", command) for _, _, command in measured)
+
+
 _FIGURE = r"\b[01]\.\d\d+"
 _ALARMS = re.compile(  # how many reals are called fake, and of which data
     r"(?:\d+|none) of \d+ real (\w+)|\d\.\d\d+ of the real (\w+) above 0\.5"
