@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from scipy.stats import beta
 from torch import nn
 
 from lesb_plugin.pseudo_fakes.pairs import load_recipe
@@ -19,6 +18,7 @@ from lesb_plugin.train.validation import ValSet, Verdict, verdict
 from registry import (
     Backbone,
     ConfigError,
+    CountedFigure,
     Sample,
     TrainableBackbone,
     TrainableNetwork,
@@ -31,7 +31,6 @@ from registry import (
 __all__ = ["Validation", "validate"]
 
 Row = tuple[str, str, str, str]
-_TAIL = 0.025
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,17 +47,13 @@ class Validation:
 
     @property
     def above_half(self) -> tuple[float, float, float]:
-        """Return the share of the reals above 0.5, and its exact 95 % interval (Clopper and
-        Pearson).
+        """Return the share of the reals above 0.5, and its exact 95 % interval.
 
         Images of one person are alike, so that the interval is that of as many images as people.
         """
         reals = self.verdict.reals
         share, people = float((reals > 0).mean()), min(self.people, len(reals))
-        found = share * people
-        low = beta.ppf(_TAIL, found, people - found + 1) if found > 0 else 0.0
-        high = beta.ppf(1 - _TAIL, found + 1, people - found) if found < people else 1.0
-        return share, float(low), float(high)
+        return share, *CountedFigure.ends_of_share(share * people, people)
 
     def rows(self) -> Sequence[Row]:
         """Return the rows of a table: pseudo-fakes, their number, AUC, its 95 % interval over

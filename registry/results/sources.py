@@ -25,7 +25,6 @@ from registry.results.predictions import CONFORMAL, Settings
 __all__ = ["Across", "DataSource", "across", "bound_of_none", "by_source"]
 
 _ALARMS, _AUC = "false_alarms", "auc"
-_TAIL = 0.025  # of a 95 % interval, on either side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,12 +111,11 @@ def bound_of_none(figure: CountedFigure) -> float | None:
     """Return the largest share that finding none agrees with; None for a share that is not
     0, or has no interval.
 
-    The upper end of Clopper and Pearson's exact 95 % interval for 0 of `figure.count`: the
-    bootstrap of a share that is 0 has no width.
+    It is the upper end of the exact interval: the bootstrap of a share that is 0 has no width.
     """
     if figure.value != 0 or figure.low is None or not figure.count:
         return None
-    return float(1 - _TAIL ** (1 / figure.count))
+    return CountedFigure.ends_of_share(0, figure.count)[1]
 
 
 def _datasets(videos: Units) -> list[str]:

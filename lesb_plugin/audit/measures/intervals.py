@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
-from registry import draw_weights, interval
+from registry import CountedFigure, draw_weights, interval
 
 __all__ = ["Draws", "Figure", "Statistic", "of_share", "overlap"]
 
@@ -52,13 +51,12 @@ class Draws:
 
 
 def of_share(flags: NDArray[np.bool_], reason: str = "") -> Figure:
-    """Return the share of flags (n,) that are set, and its exact interval (Clopper and Pearson,
-    1934).
+    """Return the share of flags (n,) that are set, and its exact interval.
 
     Faces are treated as independent, even those of one person.
     """
-    found = binomtest(int(flags.sum()), len(flags)).proportion_ci(0.95, method="exact")
-    return Figure(float(flags.mean()), float(found.low), float(found.high), reason)
+    low, high = CountedFigure.ends_of_share(int(flags.sum()), len(flags))
+    return Figure(float(flags.mean()), low, high, reason)
 
 
 def overlap(one: Figure, other: Figure) -> bool:
