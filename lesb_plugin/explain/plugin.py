@@ -12,74 +12,74 @@ _BLURRED = (
     "drop in log-odds when the part is blurred; compare parts with each other, as blur"
     " itself can look fake"
 )
-_EXPLAINERS = {
-    "cam": (
-        (
+_EXPLAINERS = (
+    ExplainerSpec(
+        name="cam",
+        summary=(
             "class activation maps of every head by gradient at any layer; at the last layer"
             " without a backward pass"
         ),
-        "lesb_plugin.explainers.maps:build_cam",
-        "",
+        build=lazy("lesb_plugin.explainers.maps:build_cam"),
+        options=_OPTIONS,
     ),
-    "parts": (
-        "exact split of the face's logit into what each part adds; for mean-pooled networks",
-        "lesb_plugin.explainers.decomposition:build_parts",
-        "log-odds of fake, relative to the mean of real faces",
+    ExplainerSpec(
+        name="parts",
+        summary=(
+            "exact split of the face's logit into what each part adds; for mean-pooled networks"
+        ),
+        build=lazy("lesb_plugin.explainers.decomposition:build_parts"),
+        options=_OPTIONS,
+        unit="log-odds of fake, relative to the mean of real faces",
     ),
-    "occlusion": (
-        "drop in score when each part is blurred; any detector",
-        "lesb_plugin.explainers.occlusion:build_occlusion",
-        _BLURRED,
+    ExplainerSpec(
+        name="occlusion",
+        summary="drop in score when each part is blurred; any detector",
+        build=lazy("lesb_plugin.explainers.occlusion:build_occlusion"),
+        options=_OPTIONS,
+        unit=_BLURRED,
     ),
-    "occlusion_grid": (
-        "drop in score when each cell of a grid is blurred; any detector",
-        "lesb_plugin.explainers.occlusion:build_occlusion_grid",
-        "",
+    ExplainerSpec(
+        name="occlusion_grid",
+        summary="drop in score when each cell of a grid is blurred; any detector",
+        build=lazy("lesb_plugin.explainers.occlusion:build_occlusion_grid"),
+        options=_OPTIONS,
     ),
-    "shapley": (
-        (
+    ExplainerSpec(
+        name="shapley",
+        summary=(
             "exact Shapley value of each part for the score, over all subsets of blurred"
             " parts; any detector"
         ),
-        "lesb_plugin.explainers.shapley:build_shapley",
-        _BLURRED,
+        build=lazy("lesb_plugin.explainers.shapley:build_shapley"),
+        options=_OPTIONS,
+        unit=_BLURRED,
     ),
-    "contrastive": (
-        "distance of each part from the nearest real faces, relative to that of real faces",
-        "lesb_plugin.explainers.contrastive:build_contrastive",
-        "standard deviations of real faces",
+    ExplainerSpec(
+        name="contrastive",
+        summary="distance of each part from the nearest real faces, relative to that of real faces",
+        build=lazy("lesb_plugin.explainers.contrastive:build_contrastive"),
+        options=_OPTIONS,
+        unit="standard deviations of real faces",
+        detector_parts=True,
     ),
-    "rollout": (
-        "gradient rollout of a transformer's attention, for every head",
-        "lesb_plugin.explainers.rollout:build_rollout",
-        "",
+    ExplainerSpec(
+        name="rollout",
+        summary="gradient rollout of a transformer's attention, for every head",
+        build=lazy("lesb_plugin.explainers.rollout:build_rollout"),
+        options=_OPTIONS,
     ),
-}
+    ExplainerSpec(
+        name="part_heads",
+        summary="exact contribution of each position of a part to that part's own head; lesb_roi",
+        build=lazy("lesb_plugin.roi.maps:build_part_heads"),
+        detector_parts=True,
+    ),
+)
 
 
 @hookimpl
 def bench_explainers() -> Iterable[ExplainerSpec]:
-    return [
-        *(
-            ExplainerSpec(
-                name=name,
-                summary=summary,
-                build=lazy(target),
-                options=_OPTIONS,
-                unit=unit,
-                detector_parts=name == "contrastive",
-            )
-            for name, (summary, target, unit) in _EXPLAINERS.items()
-        ),
-        ExplainerSpec(
-            name="part_heads",
-            summary=(
-                "exact contribution of each position of a part to that part's own head; lesb_roi"
-            ),
-            build=lazy("lesb_plugin.roi.maps:build_part_heads"),
-            detector_parts=True,
-        ),
-    ]
+    return _EXPLAINERS
 
 
 @hookimpl
