@@ -119,7 +119,7 @@ def _check_same_ranks(state: Mapping[str, Any], norms: str) -> None:
             f"cannot resume with {count} {_processes(count)}: the run was begun with {then}; start"
             f" as many with torchrun (--nproc-per-node {then}), or train with --overwrite"
         )
-    if state.get("norms", "") != norms:
+    if count > 1 and state.get("norms", "") != norms:  # of one process the settings decide
         raise ConfigError(
             f"cannot resume: batch norms were {state.get('norms')}, and would be {norms} on this"
             " device; resume on one like that of the run's beginning, or train with --overwrite"

@@ -73,8 +73,8 @@ class Trainer:
             size, parts = self.maker.crop.size, len(self.maker.regions.parts)
             self.network = build_learner(config.aux, self.network, size, config.seed, parts)
         # Once: a style file that is edited or gone while the run goes on is not this run's recipe.
-        norms = norms_of(config, self.device)
-        self.identity = run_identity(config, self.data_fingerprint, norms)
+        self.norms = norms_of(config, self.device)
+        self.identity = run_identity(config, self.data_fingerprint, self.norms)
         self.network.to(self.device)
         self.order = Order(len(self.maker), config.pairs, config.epochs, config.seed)
         self.average = Average(self.network, config.ema)
@@ -162,7 +162,7 @@ class Trainer:
         labels = torch.arange(len(images), device=self.device) % 2
         step_size = rate(self.config, self.done, len(self.order))
         set_rate(self.optimiser, step_size)
-        train_mode(self.network, frozen_norms=self.config.batch_norm == "frozen")
+        train_mode(self.network, frozen_norms=self.norms == "frozen")
         pixels = images.permute(0, 3, 1, 2).float() / 255
         self.parallel.begin(len(batch.images))
         own = step_gradients(self.network, pixels, labels, truth, self.config, self.parallel)

@@ -29,7 +29,7 @@ Norms = Literal["", "synchronised", "per-rank", "frozen"]
 
 
 def norms_of(config: TrainConfig, device: str) -> Norms:
-    """Decide over which images batch norm computes its statistics; "" for a single process.
+    """Decide over which images batch norm computes its statistics; "" for those of one process.
 
     ConfigError for ranks that cannot share what `config` asks for, and for frozen statistics of
     random weights.
@@ -41,7 +41,7 @@ def norms_of(config: TrainConfig, device: str) -> Norms:
         )
     count = this_rank().count
     if count == 1:
-        return ""
+        return "frozen" if config.batch_norm == "frozen" else ""
     if config.pairs < count:
         raise ConfigError(
             f"--pairs {config.pairs} cannot be split over {count} processes; pass --pairs {count}"

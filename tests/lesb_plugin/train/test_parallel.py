@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from lesb_plugin.train.checkpoint import load_same_run, run_identity, save_checkpoint
 from lesb_plugin.train.options import TrainConfig
 from lesb_plugin.train.parallel import Parallel, norms_of, seed_rank, with_norms
 from registry import ConfigError, Rank, resolve
@@ -27,6 +29,7 @@ def with_rank(monkeypatch: pytest.MonkeyPatch, number: int, count: int) -> None:
 
 def test_batch_norms_are_synchronised_where_they_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     assert norms_of(config(batch_norm="synchronised"), "cpu") == ""  # of one process
+    assert norms_of(config(batch_norm="frozen"), "cpu") == "frozen"
     with_rank(monkeypatch, 1, 2)
     assert norms_of(config(), "cuda:1") == "synchronised"
     assert norms_of(config(), "cpu") == "per-rank"
@@ -38,6 +41,23 @@ def test_batch_norms_are_synchronised_where_they_can_be(monkeypatch: pytest.Monk
         norms_of(config(batch_norm="frozen", weights="random"), "cpu")
     with pytest.raises(ConfigError, match="--pairs 1 cannot be split over 2 processes"):
         norms_of(config(pairs=1), "cpu")
+
+
+def test_a_process_goes_on_with_frozen_norms_whatever_its_checkpoint_calls_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frozen, path = config(batch_norm="frozen"), tmp_path / "checkpoint.pt"
+    rest = ("network", "average", "optimiser", "random", "done", "best", "seconds", "tally", "log")
+    for norms in ("", "frozen"):
+        state = {**run_identity(frozen, "data", norms), **dict.fromkeys(rest, 0)}
+        save_checkpoint(path, state)
+        assert load_same_run(path, "cpu", frozen, "data", "frozen") == state
+    with pytest.raises(ConfigError, match=r"other settings \(batch_norm was 'frozen', is 'auto'\)"):
+        load_same_run(path, "cpu", config(), "data")
+    monkeypatch.setattr("lesb_plugin.train.checkpoint.this_rank", lambda: Rank(0, 2))
+    save_checkpoint(path, {**state, "ranks": 2, "norms": "synchronised"})
+    with pytest.raises(ConfigError, match="were synchronised, and would be frozen on this device"):
+        load_same_run(path, "cpu", frozen, "data", "frozen")
 
 
 def test_synchronised_norms_keep_weights_names_and_activations() -> None:
