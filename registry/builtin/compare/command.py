@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from registry.console import print_table, say, say_block
 from registry.errors import ConfigError
@@ -65,16 +65,20 @@ def run_compare(args: argparse.Namespace) -> int:
     from registry.builtin.compare.comparison import compare, load_run
 
     names = run_names(args.runs)
+    runs = [load_run(path, name) for path, name in zip(args.runs, names, strict=True)]
     rows = compare(
-        [load_run(path, name) for path, name in zip(args.runs, names, strict=True)],
+        runs,
         load_plugins().get("metric", "auc"),
         draws=args.draws,
         seed=args.seed,
         allow_differences=args.allow_differences,
     )
+    limits = {run.name: run.limit for run in runs if run.limit is not None}
     if args.json:
-        say_block(json.dumps([asdict(row) for row in rows], indent=1))
+        say_block(json.dumps([_record(row, limits) for row in rows], indent=1))
         return 0
+    for name, limit in limits.items():
+        say(f"note: {name}: a trial (--limit {limit}), not a result for whole data sets")
     _print(rows, args.draws)
     return 0
 
@@ -92,8 +96,6 @@ def run_names(paths: Sequence[Path]) -> list[str]:
 
 def _print(rows: Sequence[Comparison], draws: int) -> None:
     title = f"AUC per video against {rows[0].first}"
-    for note in _trials(rows):
-        say(f"note: {note}")
     differs = any(row.differs for row in rows)
     columns = len(_HEADER) - (not differs)
     print_table(title, _HEADER[:columns], [_cells(row)[:columns] for row in rows])
@@ -120,13 +122,10 @@ def _print(rows: Sequence[Comparison], draws: int) -> None:
             say(f"{row.dataset}, {row.second}: {row.reason}")
 
 
-def _trials(rows: Sequence[Comparison]) -> list[str]:
-    """Say of each run on a part of its data that it is one."""
-    limits = {name: limit for row in rows for name, limit in row.trials.items()}
-    return [
-        f"{name}: a trial (--limit {limit}), not a result for whole data sets"
-        for name, limit in limits.items()
-    ]
+def _record(row: Comparison, limits: Mapping[str, int]) -> dict[str, Any]:
+    """Return plain data of a row; `trials` are the limits of its runs, where they have any."""
+    trials = {name: limits[name] for name in (row.first, row.second) if name in limits}
+    return {**asdict(row), "trials": trials}
 
 
 def finding(row: Comparison) -> str:

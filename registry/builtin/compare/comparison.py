@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -56,8 +56,7 @@ class Comparison:
 
     `low`, `high` and `p` are DeLong's, `bootstrap_*` those of draws that both runs share; `*_holm`
     are corrected over all comparisons made. None stands where `reason` says why. `differs` says in
-    what, beside the detector, the runs are not alike; `trials` has the limit of videos of those
-    that scored a part of the data only.
+    what, beside the detector, the runs are not alike.
     """
 
     dataset: str
@@ -78,7 +77,6 @@ class Comparison:
     bootstrap_p_holm: float | None = None
     reason: str = ""
     differs: tuple[str, ...] = ()
-    trials: Mapping[str, int] = field(default_factory=dict)
 
 
 def load_run(folder: Path, name: str) -> ComparedRun:
@@ -187,7 +185,6 @@ def _compared(
         reals=len(units) - fakes,
         fakes=fakes,
         differs=differs,
-        trials={run.name: run.limit for run in (first, second) if run.limit is not None},
     )
     try:
         aucs = [float(auc.compute(units.label, scores)) for scores in (a, b)]

@@ -208,6 +208,11 @@ def test_a_trial_is_called_one_before_the_table(
     assert out.count("trial") == 1
     assert main([*line, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["trials"] == {"part": 30}
+    run_folder(tmp_path / "other", scored(1, 2), vote_variants=frozenset(), draws=0)
+    assert (
+        main([*line[:3], str(tmp_path / "other"), *line[3:], "--json"]) == 0
+    )  # of a pair without it: none
+    assert [each["trials"] for each in json.loads(capsys.readouterr().out)] == [{"part": 30}, {}]
 
 
 def test_frames_that_only_one_run_has_come_with_the_limits_that_explain_them() -> None:
