@@ -82,7 +82,8 @@ class AuditConfig(AuditSettings):
         " them",
     )
     out: str | None = option(
-        None, "folder for audit.json and audit.html (default: a new one under runs/)"
+        None,
+        "folder for audit.json and audit.html (default: one under runs/, named by the settings)",
     )
     overwrite: bool = option(False, "replace a different audit in --out")
     crop_from: Literal["auto", "landmarks", "detector"] = option(
