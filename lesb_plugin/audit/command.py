@@ -83,7 +83,7 @@ def run_audit_command(args: argparse.Namespace) -> int:
     config = resolve(AuditConfig, args.config, args.set, given_flags(args, AuditConfig))
     from lesb_plugin.audit.conditions import plan_audits
 
-    plans = plan_audits(config, Path(config.out or _default_folder(config)))
+    plans = plan_audits(config)
     finished: list[tuple[AuditPlan, Audit]] = []
     with on_interrupt(lambda: _finished([plan for plan, _ in finished], plans)):
         _check(config, plans)
@@ -185,11 +185,6 @@ def _write(audit: Audit, report: str, plan: AuditPlan, line: Callable[[str], Non
     line(f"report:  {(plan.folder / PAGE).resolve().as_uri()}")
     if plan.config.keep:
         line(f"kept:    {keep(audit)}")
-
-
-def _default_folder(config: AuditConfig) -> str:
-    names = ["audit", config.detector, config.explainer or "", config.backbone or ""]
-    return "runs/" + "_".join(name.replace("/", "_") for name in names if name)
 
 
 def _refuse_other(plan: AuditPlan) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lesb_plugin.audit.folder import audit_folder
 from lesb_plugin.audit.options import AuditConfig
 from registry import (
     CLEAN,
@@ -40,21 +41,23 @@ class AuditPlan:
     dose: str = ""
 
 
-def plan_audits(config: AuditConfig, out: Path) -> list[AuditPlan]:
+def plan_audits(config: AuditConfig) -> list[AuditPlan]:
     """List the audits that `corrupt` asks for.
 
-    None or one condition is one audit, in `out`. Several are one without any, in `out`, and one
-    for each in its folder `corrupted`.
+    None or one condition is one audit, in `out` or a folder named by its settings. Several are one
+    without any, there, and one for each in its folder `corrupted`.
     """
     wanted = conditions(config.corrupt)
     if len(wanted) < 2:
-        return [AuditPlan(config=config, folder=out)]
+        return [AuditPlan(config=config, folder=audit_folder(config))]
     if config.keep:
         raise ConfigError(
             "--keep stores one audit, of frames as they are, and --corrupt names"
             f" {len(wanted)} conditions; keep the audit without --corrupt"
         )
-    audits = [AuditPlan(config=replace(config, corrupt=()), folder=out)]
+    clean = replace(config, corrupt=())
+    out = audit_folder(clean)
+    audits = [AuditPlan(config=clean, folder=out)]
     for each in wanted:
         folder = out / CORRUPTED / each.name.replace(":", "-")
         own = replace(config, corrupt=(each.name,), out=str(folder))

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lesb_plugin.audit.measures.controls import CONSTANT
-from lesb_plugin.audit.rows.row import Row
+from lesb_plugin.audit.rows.row import FEWEST_FACES, FEWEST_PEOPLE, Row
 
-__all__ = ["of_matrix", "of_rows"]
+__all__ = ["AimCount", "count_aims", "of_matrix", "of_rows"]
 
 NAMING = "right_part"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AimCount:
+    """Of `judged` aims so many are `met`, and so many `only_reached`, which a control does as well
+    or better; `undecided` ones cannot be judged.
+    """
+
+    judged: int
+    met: int
+    only_reached: int
+    undecided: int
 
 
 def of_rows(rows: Sequence[Row]) -> str:
@@ -24,8 +37,25 @@ def of_rows(rows: Sequence[Row]) -> str:
     return f"{aims} {_of_naming(naming)}"
 
 
-def of_matrix(parts: Sequence[str], matrix: NDArray[np.float64]) -> str:
-    """Say whether each part's score answers to its own change; `matrix` (K, K), by score a row."""
+def of_matrix(
+    parts: Sequence[str], matrix: NDArray[np.float64], alone: Sequence[tuple[int, int]]
+) -> str:
+    """Say whether each part's score answers to its own change; `matrix` (K, K), by score a row.
+
+    `alone` has for each part in how many fakes, and of how many people, nothing else was changed.
+    This is about a score beside itself on other faces; whether the explanation shows where a face
+    was changed is about the scores of one face.
+    """
+    few = [
+        f"{part} {fakes}, of {people} people"
+        for part, (fakes, people) in zip(parts, alone, strict=True)
+        if fakes < FEWEST_FACES or people < FEWEST_PEOPLE
+    ]
+    if few:
+        return (
+            "Which score responds to which part is open, as fakes with one part changed are too few"
+            f" (at least {FEWEST_FACES}, of {FEWEST_PEOPLE} people): {'; '.join(few)}."
+        )
     with_own = np.diag(matrix)
     others = np.where(np.eye(len(parts), dtype=np.bool_), -np.inf, np.nan_to_num(matrix, nan=-1.0))
     mixed = [
@@ -35,18 +65,32 @@ def of_matrix(parts: Sequence[str], matrix: NDArray[np.float64]) -> str:
         return "Every part's score responds most to a change of its own part."
     listed = " and ".join([", ".join(mixed[:-1]), mixed[-1]] if len(mixed) > 1 else mixed)
     return (
-        f"The score of {listed} responds to other parts as much as to its own: it does not"
-        " show where a face was changed."
+        f"The score of {listed} responds to other parts as much as to its own: a high one alone"
+        " does not tell which part was changed."
+    )
+
+
+def count_aims(rows: Sequence[Row]) -> AimCount:
+    """Count the rows with an aim by how they stand."""
+    judged = [row for row in rows if row.met is not None]
+    met = sum(bool(row.met) for row in judged)
+    return AimCount(
+        judged=len(judged),
+        met=met,
+        only_reached=sum(bool(row.reached) for row in judged) - met,
+        undecided=sum(bool(row.undecided and row.aim.text) for row in rows),
     )
 
 
 def _of_aims(rows: Sequence[Row]) -> str:
-    judged = [row.met for row in rows if row.met is not None]
-    unclear = sum(bool(row.undecided and row.aim.text) for row in rows)
-    if not judged and not unclear:
+    count = count_aims(rows)
+    if not count.judged and not count.undecided:
         return "No row here has an aim."
-    rest = f", and {unclear} cannot be judged" if unclear else ""
-    return f"{sum(judged)} of {len(judged)} aims are met{rest}."
+    rest = f", and {count.undecided} cannot be judged" if count.undecided else ""
+    said = f"{count.met} of {count.judged} aims are met{rest}."
+    if count.only_reached:
+        said += f" Reached, but no better than a control: {count.only_reached}."
+    return said
 
 
 def _of_naming(row: Row) -> str:

@@ -68,7 +68,11 @@ class AuditConfig(AuditSettings):
     only: tuple[str, ...] = option(
         (), f"rows to measure, separated by commas: {', '.join((*ROWS, *EXTENDED_ROWS))}"
     )
-    extended: bool = option(False, f"also the rows {', '.join(EXTENDED_ROWS)}, which take longer")
+    extended: bool = option(
+        False,
+        f"also the rows {', '.join(EXTENDED_ROWS)}, which take longer; for superpixels and LIME the"
+        " attack needs the extra `audit`",
+    )
     extended_faces: int = option(64, "number of fakes for the extended rows", min=2)
     attack_top: int = option(1, "attack the highest 1 to N parts", min=1, max=3)
     attack_steps: int = option(50, "steps per attack at most; each needs 41 scores", min=1)
@@ -82,7 +86,8 @@ class AuditConfig(AuditSettings):
         " them",
     )
     out: str | None = option(
-        None, "folder for audit.json and audit.html (default: a new one under runs/)"
+        None,
+        "folder for audit.json and audit.html (default: one under runs/, named by the settings)",
     )
     overwrite: bool = option(False, "replace a different audit in --out")
     crop_from: Literal["auto", "landmarks", "detector"] = option(

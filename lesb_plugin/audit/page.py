@@ -8,12 +8,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from lesb_plugin.audit.evidence.picture import SCALE, colour_bar, mapped, outlined, scored
+from lesb_plugin.audit.findings import of_matrix, of_rows
 from lesb_plugin.audit.measures.intervals import Figure
 from lesb_plugin.audit.page_table import all_controls, grouped_table
+from lesb_plugin.audit.rows.digits import digits_of, interval_text, number
 from lesb_plugin.audit.rows.map_rows import enlarged
-from lesb_plugin.audit.rows.row import Row, number
+from lesb_plugin.audit.rows.row import Row
 from lesb_plugin.audit.run import Audit
-from lesb_plugin.audit.table import headline, interval_text
+from lesb_plugin.audit.table import headline
 from registry import Markup, html_page, joined, picture_uri, table_head, tag
 
 __all__ = ["audit_page"]
@@ -61,6 +63,7 @@ def audit_page(audit: Audit) -> str:
         *notes,
         _section(
             "Results",
+            tag("p", of_rows(audit.rows)),
             _scrolling(grouped_table(audit), "Results"),
             all_controls(audit),
             _reading(),
@@ -88,9 +91,10 @@ def _cards(audit: Audit) -> Markup:
 
 def _card(row: Row) -> Markup:
     constant = row.controls.get("constant part", Figure())
-    value = tag("span", number(row.figure.value), class_="value")
-    below = f"95 % interval {interval_text(row.figure)}"
-    control = f"always the same part: {number(constant.value)}; n = {row.n}"
+    digits = digits_of(row)
+    value = tag("span", number(row.figure.value, digits), class_="value")
+    below = f"95 % interval {interval_text(row.figure, digits)}"
+    control = f"always the same part: {number(constant.value, digits)}; n = {row.n}"
     return tag("li", row.title, value, below, tag("br"), control)
 
 
@@ -103,19 +107,22 @@ def _reading() -> Markup:
         " part that is always named, the part nearest to the centre, the largest part,"
         " the explanation's own scores under the names of other parts, and for LESB's"
         " detectors the whole-face head in random subspaces of the embedding. Each row"
-        " has the controls that make sense for it.",
+        " has the controls that make sense for it. Beside a row stand the control that its"
+        " aim names and those as good as the row or better, or else the best. An aim that is"
+        " only reached does not count as met: where a control that does not know what was"
+        " changed does as well or better, reaching it proves nothing.",
         class_="soft",
     )
 
 
 def _controls(audit: Audit) -> Markup:
-    """Return controls that ignore the face and score as well."""
+    """Return controls that ignore the face and are not clearly beaten."""
     if not audit.called_out:
         return Markup()
     items = [tag("li", line) for line in audit.called_out]
     how = "What is compared are 95 % intervals, which the table of every control shows."
     return joined(
-        tag("h3", "Controls that score as well or better"),
+        tag("h3", "Controls that are not clearly beaten"),
         tag("p", how, class_="soft"),
         tag("ul", *items),
     )
@@ -132,7 +139,9 @@ def _matrix(audit: Audit) -> Markup:
         cells = [tag("td", "-" if np.isnan(v) else f"{v:.3f}", class_="number") for v in values]
         rows.append(tag("tr", tag("th", part, scope="row"), *cells))
     caption = tag("caption", "AUC of a part's score, faces with one part changed against reals")
-    return _scrolling(tag("table", caption, head, tag("tbody", *rows)), "AUC matrix")
+    table = tag("table", caption, head, tag("tbody", *rows))
+    said = of_matrix(parts, audit.matrix, audit.found.alone)
+    return joined(_scrolling(table, "AUC matrix"), tag("p", said))
 
 
 def _scrolling(table: Markup, label: str) -> Markup:

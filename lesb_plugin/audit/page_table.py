@@ -1,13 +1,13 @@
-"""The rows of audit.html in four groups, each next to its best control."""
+"""The rows of audit.html in four groups, each next to the controls that decide it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from lesb_plugin.audit.measures.intervals import Figure
-from lesb_plugin.audit.rows.row import OPEN, Row, best_control, number
+from lesb_plugin.audit.rows.digits import digits_of, interval_text, number
+from lesb_plugin.audit.rows.row import Row
+from lesb_plugin.audit.rows.standing import OPEN, Compared, compared_controls
 from lesb_plugin.audit.run import Audit
-from lesb_plugin.audit.table import control_names, interval_text
+from lesb_plugin.audit.table import control_names
 from registry import Markup, joined, table_head, tag
 
 __all__ = ["all_controls", "grouped_table"]
@@ -30,7 +30,7 @@ def group_of(row: Row) -> str:
 
 def grouped_table(audit: Audit) -> Markup:
     """Return one table: a body for each group that has rows."""
-    head = table_head(("measure", "value", "aim", "best control", "faces"))
+    head = table_head(("measure", "value", "aim", "controls", "faces"))
     bodies = []
     for name in GROUPS:
         rows = [row for row in audit.rows if group_of(row) == name]
@@ -41,24 +41,29 @@ def grouped_table(audit: Audit) -> Markup:
 
 
 def _row(row: Row) -> Markup:
-    best = best_control(row)
-    beside: Sequence[str] = ("-",)
-    if best is not None:
-        beside = (number(best[1].value), tag("small", best[0], class_="interval"))
+    digits = digits_of(row)
+    beside = [
+        joined(number(each.figure.value, digits), tag("small", _label(each), class_="interval"))
+        for each in compared_controls(row)
+    ]
     return tag(
         "tr",
         tag("th", row.title, scope="row"),
-        _figure(row.figure),
+        _figure(row.figure, digits),
         tag("td", row.aim.text, *_chip(row)) if row.aim.text else tag("td", "-"),
-        tag("td", *beside, class_="number"),
+        tag("td", joined(*beside) if beside else "-", class_="number"),
         tag("td", f"{row.n:,}" if row.n else "-", class_="number"),
     )
 
 
-def _figure(figure: Figure) -> Markup:
-    interval = interval_text(figure)
+def _label(control: Compared) -> str:
+    return f"{control.name}: {control.standing}" if control.standing else control.name
+
+
+def _figure(figure: Figure, digits: int) -> Markup:
+    interval = interval_text(figure, digits)
     below = "" if interval == "-" else tag("small", interval, class_="interval")
-    return tag("td", number(figure.value), below, class_="number")
+    return tag("td", number(figure.value, digits), below, class_="number")
 
 
 def _chip(row: Row) -> tuple[str, ...]:
@@ -66,6 +71,8 @@ def _chip(row: Row) -> tuple[str, ...]:
         return (" ", tag("span", OPEN, class_="chip"))
     if row.met is None:
         return ()
+    if row.reached and not row.met:
+        return (" ", tag("span", "reached", class_="chip met-0"))
     return (" ", tag("span", "met" if row.met else "missed", class_=f"chip met-{int(row.met)}"))
 
 
@@ -73,8 +80,8 @@ def all_controls(audit: Audit) -> Markup:
     """Return every control of every row, folded."""
     names = control_names(audit)
     rows = [
-        tag("tr", tag("th", row.title, scope="row"), _figure(row.figure),
-            *(_figure(row.controls.get(name, Figure())) for name in names))
+        tag("tr", tag("th", row.title, scope="row"), _figure(row.figure, digits_of(row)),
+            *(_figure(row.controls.get(name, Figure()), digits_of(row)) for name in names))
         for row in audit.rows
         if row.controls
     ]  # fmt: skip

@@ -20,14 +20,17 @@ from lesb_plugin.audit.evidence.subject import Subject
 from lesb_plugin.audit.extended.methods import rivals
 from lesb_plugin.audit.extended.rows import extended_rows
 from lesb_plugin.audit.extended.study import Study
+from lesb_plugin.audit.findings import count_aims
 from lesb_plugin.audit.measures.controls import CONSTANT, SUBSPACES
 from lesb_plugin.audit.measures.discrimination import auc_matrix
 from lesb_plugin.audit.measures.intervals import Draws, Figure
 from lesb_plugin.audit.measures.naming import standardised
 from lesb_plugin.audit.options import AuditConfig
+from lesb_plugin.audit.rows.digits import digits_of, number
 from lesb_plugin.audit.rows.map_rows import map_rows
 from lesb_plugin.audit.rows.part_rows import part_rows
-from lesb_plugin.audit.rows.row import Row, at_most, called_out, number, undecided
+from lesb_plugin.audit.rows.row import Row, at_most, undecided
+from lesb_plugin.audit.rows.standing import called_out
 from lesb_plugin.lfd.presets import region_preset
 from registry import (
     AuditInputs,
@@ -74,7 +77,7 @@ class Audit:
     @property
     def localises(self) -> bool | None:
         """Say whether it names changed parts better than one constant answer; None if unknown."""
-        return None if self.first is None else self.first.met
+        return None if self.first is None else self.first.reached
 
     @property
     def summary(self) -> str:
@@ -86,15 +89,27 @@ class Audit:
             )
         if self.first is None or self.localises is None:
             return ""
-        figure, control = self.first.figure, self.first.controls[CONSTANT]
-        recall = f"{number(figure.value)} [{number(figure.low)}, {number(figure.high)}]"
-        chance = number(control.value)
+        figure, digits = self.first.figure, digits_of(self.first)
+        value, low, high, chance = (
+            number(each, digits)
+            for each in (figure.value, figure.low, figure.high, self.first.controls[CONSTANT].value)
+        )
         verb, conjunction = ("shows", "where") if self.localises else ("does not show", "and")
         return (
             f"The explanation {verb} where a face was changed: it names the right part"
-            f" first with a recall of {recall}, {conjunction} always naming the same part"
-            f" gets {chance}."
+            f" first with a recall of {value} [{low}, {high}], {conjunction} always naming the"
+            f" same part gets {chance}.{self._as_good}"
         )
+
+    @property
+    def _as_good(self) -> str:
+        """Return a sentence on controls that name the right part as often as it, if any."""
+        if self.first is None or not (self.localises and self.first.as_good):
+            return ""
+        digits = digits_of(self.first)
+        named = (f"{name} ({number(each.value, digits)})"
+                 for name, each in self.first.as_good.items())  # fmt: skip
+        return f" But as good or better, without knowledge of the change: {', '.join(named)}."
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data: `right_part` is the first row's figure, everything else has its
@@ -110,6 +125,7 @@ class Audit:
             "summary": self.summary,
             "detection": {name: asdict(each) for name, each in self.detection.items()},
             "parts": list(self.found.names),
+            "aims": asdict(count_aims(self.rows)),
             "rows": [row.to_json() for row in self.rows],
             "auc_matrix": matrix or None,
             "called_out": list(self.called_out),

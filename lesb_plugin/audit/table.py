@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lesb_plugin.audit.findings import of_matrix, of_rows
-from lesb_plugin.audit.measures.intervals import Figure
-from lesb_plugin.audit.rows.row import Row, best_control, number, standing
+from lesb_plugin.audit.rows.digits import digits_of, interval_text, number
+from lesb_plugin.audit.rows.row import Row
+from lesb_plugin.audit.rows.standing import compared_controls
 from lesb_plugin.audit.run import Audit
 from registry import print_table, say
 
-__all__ = ["control_names", "headline", "interval_text", "print_audit", "verdict"]
+__all__ = ["control_names", "headline", "print_audit", "verdict"]
 
 _HEADER = ("row", "n", "value", "95 % interval", "aim, control", "met")
 _READING = (
-    "Indented are controls: the one that the aim names, and the best of those that do not know what"
-    " was changed. One is not clearly beaten where its 95 % interval overlaps the row's, and not"
-    " beaten where its value is no worse besides. audit.html has every control."
+    "Indented are controls that do not know what was changed: the one that the aim names, and those"
+    " as good as the row or better, or else the best. One is not clearly beaten where its 95 %"
+    " interval overlaps the row's, and not beaten where its value is no worse besides. `reached` is"
+    " not met: the aim is reached, but a control does as well or better, so that it proves nothing."
+    " audit.html has every control."
 )
 
 
@@ -36,7 +39,7 @@ def print_audit(audit: Audit) -> None:
         say()
         header = ("AUC against reals", *(f"{part} changed" for part in parts))
         print_table("", header, matrix)
-        say(of_matrix(parts, audit.matrix))
+        say(of_matrix(parts, audit.matrix, audit.found.alone))
     for line in audit.notes:
         say(f"note: {line}")
     if audit.summary:
@@ -60,39 +63,35 @@ def control_names(audit: Audit) -> tuple[str, ...]:
 
 
 def verdict(row: Row) -> str:
-    """Say whether the aim is met, in a word; "?" where the row cannot tell."""
+    """Say whether the aim is met, in a word: "reached" where a control is as good as the row, "?"
+    where the row cannot tell.
+    """
     if row.undecided:
-        return "?"
+        return "?" if row.aim.text else "-"
+    if row.reached and not row.met:
+        return "reached"
     return {True: "yes", False: "no", None: "-"}[row.met]
 
 
-def interval_text(figure: Figure) -> str:
-    """Format an interval: `0.21 to 0.35`, or a dash."""
-    if figure.low is None or figure.high is None:
-        return "-"
-    return f"{figure.low:.3f} to {figure.high:.3f}"
-
-
 def _cells(row: Row) -> tuple[str, ...]:
+    digits = digits_of(row)
     return (
         row.title,
         str(row.n) if row.n else "-",
-        number(row.figure.value),
-        interval_text(row.figure),
+        number(row.figure.value, digits),
+        interval_text(row.figure, digits),
         row.aim.text or "-",
         verdict(row),
     )
 
 
 def _controls(row: Row) -> Iterator[tuple[str, ...]]:
-    """Yield the cells of the control that the aim is to beat, and of the best one."""
-    best = best_control(row)
-    if best is None:
-        return
-    for name in dict.fromkeys((row.aim.above, best[0])):
-        if name in row.controls:
-            figure, how = row.controls[name], standing(row, name)
-            yield (f"  {name}", "", number(figure.value), interval_text(figure), how, "")
+    """Yield the cells of the controls that the row is compared with."""
+    digits = digits_of(row)
+    for each in compared_controls(row):
+        value = number(each.figure.value, digits)
+        interval = interval_text(each.figure, digits)
+        yield (f"  {each.name}", "", value, interval, each.standing, "")
 
 
 def _or_none(value: float) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from registry.settings.shared import (
@@ -48,6 +49,19 @@ class ScoredDataSettings(DetectorSettings, FailureSettings, VideoSettings, DataS
         " damages, commas separate conditions): jpeg, resize, blur, noise, crop_shift, crop_scale,"
         " h264, h264_veryfast, h265, gamma",
     )
+
+    @property
+    def data_names(self) -> tuple[str, ...]:
+        """Return the data sets as they stand in the name of a run's folder."""
+        return tuple(map(_stem, self.dataset))
+
+
+def _stem(dataset: str) -> str:
+    """Name a data set; a manifest goes by its folder, or by its own stem."""
+    path = Path(dataset.removeprefix("manifest:")).absolute()
+    if path.suffix == ".csv":
+        path = path.parent if path.name == "manifest.csv" else path.with_suffix("")
+    return path.name.replace(":", "_")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -157,7 +157,7 @@ def prepare_job(config: EvalConfig, shard: Shard = _WHOLE) -> EvalJob:
 def run_folder(config: EvalConfig, shard: Shard = _WHOLE) -> Path:
     """Choose where a run goes; a ConfigError if another run or part is there already."""
     names = [config.detector, config.wrap or "", config.backbone or ""]
-    names += [*map(_stem, config.dataset), config.split]
+    names += [*config.data_names, config.split]
     names += [] if config.limit is None else [f"limit-{config.limit}"]
     names += [each.replace(":", "-") for each in config.corrupt]
     names += [] if shard == _WHOLE else [f"shard-{shard.number}-of-{shard.count}"]
@@ -193,14 +193,6 @@ def _run_there(folder: Path) -> dict[str, Any]:
         return load_yaml("", str(folder / "config.yaml"))
     except ConfigError:
         return {}
-
-
-def _stem(dataset: str) -> str:
-    """Name a data set in the name of a run; a manifest goes by its folder, or by its own stem."""
-    path = Path(dataset.removeprefix("manifest:")).absolute()
-    if path.suffix == ".csv":
-        path = path.parent if path.name == "manifest.csv" else path.with_suffix("")
-    return path.name.replace(":", "_")
 
 
 # --- measuring -------------------------------------------------------------------------------

@@ -109,7 +109,7 @@ def test_two_ranks_audit_as_one_process(folder: Path) -> None:
     for found in (one, two):
         (cost,) = (row for row in found["rows"] if row["key"] == "cost")
         assert cost.pop("value") > 0
-        del cost["met"]
+        del cost["met"], cost["reached"], found["aims"]["met"]  # as the time that it took
         assert "quiet" in found["config"]
         del found["config"]["quiet"]
     measured = {row["key"].partition(".")[0] for row in one["rows"]}

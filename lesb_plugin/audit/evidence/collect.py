@@ -97,6 +97,12 @@ class Collected:
         """Return fakes with every part changed."""
         return np.asarray(self.known & self.truth.all(axis=1))
 
+    @property
+    def alone(self) -> list[tuple[int, int]]:
+        """Return for each part in how many fakes, and of how many people, it alone was changed."""
+        rows = self.single[:, None] & self.truth  # (n, K)
+        return [(int(each.sum()), len(np.unique(self.identity[each]))) for each in rows.T]
+
 
 def collect(
     subject: Subject,

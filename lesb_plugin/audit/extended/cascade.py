@@ -113,6 +113,7 @@ def _row(study: Study, depth: float, rows: NDArray[np.int64]) -> Row:
         figure=study.draws.figure(correlation),
         aim=_AIM,
         higher_is_better=False,
+        people=study.draws.people(rows),
     )
 
 

@@ -82,6 +82,7 @@ def labels_row(study: Study) -> list[Row]:
             aim=at_most(0.5),
             higher_is_better=False,
             controls={TRUE_LABELS: study.draws.figure(recall(shares[-1]))},
+            people=study.draws.people(rows[truth.any(axis=1)]),
         )
     ]
 

@@ -13,8 +13,9 @@ from lesb_plugin.audit.measures import localisation
 from lesb_plugin.audit.measures.controls import CONSTANT, OWN, map_controls
 from lesb_plugin.audit.measures.naming import standardised
 from lesb_plugin.audit.rows.compared import mean_row, unmeasured
+from lesb_plugin.audit.rows.digits import number
 from lesb_plugin.audit.rows.map_rows import enlarged
-from lesb_plugin.audit.rows.row import Aim, Row, number
+from lesb_plugin.audit.rows.row import Aim, Row
 from lesb_plugin.explainers.cam import METHODS
 from lesb_plugin.explainers.maps import build_cam
 from lesb_plugin.explainers.occlusion import build_occlusion

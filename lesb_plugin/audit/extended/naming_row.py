@@ -39,4 +39,5 @@ def naming_row(study: Study, key: str, title: str, rows: NDArray[np.int64], z: A
         figure=figure(z),
         aim=Aim(f"beats {CONSTANT}", above=CONSTANT),
         controls={name: figure(each) for name, each in others.items()},
+        people=study.draws.people(rows[truth.any(axis=1)]),
     )

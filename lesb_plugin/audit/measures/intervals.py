@@ -39,6 +39,11 @@ class Draws:
         blocks = list(draw_weights(fake, identity, draws, rng)) if draws else []
         self._weights = [block.astype(np.float64) for block in blocks]
         self._ones = np.ones((1, len(fake)))
+        self._identity = identity
+
+    def people(self, faces: NDArray[np.bool_] | NDArray[np.int64]) -> int:
+        """Return of how many people faces are, given as flags (n,) or as rows (m,)."""
+        return len(np.unique(self._identity[faces]))
 
     def figure(self, statistic: Statistic) -> Figure:
         """Return the statistic of the sample, and where 95 % of the draws lie."""

@@ -30,14 +30,16 @@ def mean_row(
     controls.
     """
     figures = {who: _figure(column, draws) for who, column in values.items()}
+    there = ~np.isnan(values[OWN])
     return Row(
         key=key,
         title=title,
-        n=int((~np.isnan(values[OWN])).sum()),
+        n=int(there.sum()),
         figure=figures.pop(OWN),
         aim=aim,
         higher_is_better=higher,
         controls=figures,
+        people=draws.people(there),
     )
 
 

@@ -14,6 +14,7 @@ __all__ = ["no_part_row"]
 
 _KEY, _TITLE = "no_part_on_real", "reals with a part above 95 %"
 _FOLDS = 2
+_PROMISED = 0.05
 
 
 def no_part_row(found: Collected, draws: Draws) -> Row:
@@ -41,8 +42,9 @@ def no_part_row(found: Collected, draws: Draws) -> Row:
         title=f"{_TITLE} of {by}",
         n=int(found.real.sum()),
         figure=figure,
-        aim=Aim("interval holds 0.05", contains=0.05),
+        aim=Aim(f"interval holds {_PROMISED}", contains=_PROMISED, fewest=round(1 / _PROMISED)),
         higher_is_better=False,
+        people=draws.people(found.real),
     )
 
 

@@ -44,22 +44,20 @@ _PERCEIVED = (
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """`ask(z)` is the statistic of part scores; `n` faces decide it.
+    """`ask(z)` is the statistic of part scores; the faces `rows` (n,) decide it.
 
-    It is asked of the controls `compared`, None for all. The faces are of so many `people`, where
-    that was counted. `controls` replace those of the same name,
+    It is asked of the controls `compared`, None for all. `controls` replace those of the same name,
     where a row has a better oracle or constant answer.
     """
 
     key: str
     title: str
     aim: Aim
-    n: int
+    rows: Flags
     ask: Callable[[Array], Statistic]
     higher_is_better: bool = True
     compared: Collection[str] | None = None
     controls: Evidence = field(default_factory=dict)
-    people: int | None = None
 
 
 def part_rows(
@@ -75,7 +73,7 @@ def part_rows(
     rows = [
         _answer(question, z, evidence, draws)
         for question in _questions(found)
-        if wanted(question.key) and question.n
+        if wanted(question.key) and question.rows.any()
     ]
     if wanted("no_part_on_real"):
         rows.append(no_part_row(found, draws))
@@ -96,12 +94,12 @@ def _answer(question: _Question, z: Array, evidence: Evidence, draws: Draws) -> 
     return Row(
         key=question.key,
         title=question.title,
-        n=question.n,
+        n=int(question.rows.sum()),
         figure=draws.figure(question.ask(z)),
         aim=question.aim,
         higher_is_better=question.higher_is_better,
         controls={name: figure for name, figure in controls.items() if figure.value is not None},
-        people=question.people,
+        people=draws.people(question.rows),
     )
 
 
@@ -138,9 +136,7 @@ def _named(key: str, title: str, aim: Aim, found: Collected, rows: Flags) -> _Qu
         return lambda weights: naming.macro_recall(share, truth, weights)
 
     constant = constant_part(truth)  # of the parts that this row is about
-    people = len(np.unique(found.identity[rows]))
-    count = int(rows.sum())
-    return _Question(key, title, aim, count, ask, controls={CONSTANT: constant}, people=people)
+    return _Question(key, title, aim, rows, ask, controls={CONSTANT: constant})
 
 
 # --- single scores ---------------------------------------------------------------------------
@@ -150,19 +146,18 @@ def _auc(found: Collected) -> Iterator[_Question]:
     def matrix(z: Array, weights: Array) -> Array:
         return discrimination.auc_matrix(z, found.truth, found.real, weights)
 
-    count = int(found.single.sum())
     yield _Question(
         "auc_matrix.diagonal",
         "AUC of a part's score for changes of that part",
         at_least(0.85),
-        count,
+        found.single,
         lambda z: lambda weights: discrimination.diagonal(matrix(z, weights)),
     )
     yield _Question(
         "auc_matrix.selectivity",
         "selectivity: that AUC minus other parts' AUC",
         at_least(0.25),
-        count,
+        found.single,
         lambda z: lambda weights: discrimination.selectivity(matrix(z, weights)),
     )
 
@@ -183,7 +178,7 @@ def _redundancy(found: Collected) -> Iterator[_Question]:
             f"redundancy.{key}",
             title,
             aim,
-            int(rows.sum()),
+            rows,
             lambda z, rows=rows: (
                 lambda weights: discrimination.redundancy(  # type: ignore[misc]
                     z[rows], weights[:, rows]
@@ -199,7 +194,6 @@ def _redundancy(found: Collected) -> Iterator[_Question]:
 
 def _sets(found: Collected) -> Iterator[_Question]:
     known, truth = found.known, found.truth
-    count = int(known.sum())
     always = {CONSTANT: constant_alarm(truth, found.real)}
 
     def jaccard(z: Array) -> Statistic:
@@ -207,7 +201,7 @@ def _sets(found: Collected) -> Iterator[_Question]:
         return lambda weights: naming.mean(np.where(known, values, np.nan), weights)
 
     title = "parts above their reals' 95th percentile: Jaccard"
-    yield _Question("several_parts", title, at_least(0.7), count, jaccard, controls=always)
+    yield _Question("several_parts", title, at_least(0.7), known, jaccard, controls=always)
     if found.judged.any():
         yield from _agreement(found, found.judged, found.perceived, _PERCEIVED)
     else:
@@ -234,11 +228,11 @@ def _agreement(
             answers.ravel(), scores, np.repeat(w[:, rows], parts, axis=1)
         )
 
-    oracle, count = {ORACLE: named.astype(np.float64)}, int(rows.sum())
+    oracle = {ORACLE: named.astype(np.float64)}
     always = oracle | {CONSTANT: constant_alarm(named, found.real)}
-    yield _Question("agreement.kappa", titles[0], _BEATS, count, kappa, controls=always)
+    yield _Question("agreement.kappa", titles[0], _BEATS, rows, kappa, controls=always)
     constant = oracle | {CONSTANT: constant_part(named)}
-    yield _Question("agreement.auc", titles[1], _BEATS, count, within, controls=constant)
+    yield _Question("agreement.auc", titles[1], _BEATS, rows, within, controls=constant)
 
 
 # --- what the scores do ----------------------------------------------------------------------
@@ -253,7 +247,7 @@ def _exchanges(found: Collected) -> Iterator[_Question]:
             key,
             title,
             at_least(0.8),
-            int((~np.isnan(effect)).all(axis=1).sum()),
+            np.asarray(~np.isnan(effect).any(axis=1)),
             lambda z, effect=effect: _mean_of(spearman(z, effect)),  # type: ignore[misc]
             controls={ORACLE: effect},
         )
@@ -279,7 +273,7 @@ def _sanity(found: Collected, subspaces: Array) -> _Question:
         "sanity",
         "Spearman with the scores of random subspaces",
         at_most(0.2),
-        int(fakes.sum()),
+        fakes,
         ask,
         higher_is_better=False,
         controls=other,

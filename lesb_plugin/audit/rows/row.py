@@ -7,34 +7,32 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lesb_plugin.audit.measures.controls import CONSTANT, ORACLE, OWN, TRUE_LABELS
-from lesb_plugin.audit.measures.intervals import Figure, overlap
+from lesb_plugin.audit.measures.intervals import Figure
 
 __all__ = [
-    "BEATEN",
-    "OPEN",
+    "FEWEST_FACES",
+    "FEWEST_PEOPLE",
     "Aim",
     "Row",
     "at_least",
     "at_most",
-    "best_control",
-    "called_out",
-    "number",
-    "standing",
+    "rarely",
     "undecided",
 ]
 
-BEATEN, UNCLEAR, ALIKE, BETTER = "beaten", "not clearly beaten", "not beaten", "better"
-OPEN = "cannot tell"
 # By chance alone an interval lies above the constant part's value in up to 8 % of samples with
 # fewer fakes, up to 12 % with fewer people, and 2 to 6 % with these; 2.5 % is what it promises.
-FEWEST_FAKES, FEWEST_PEOPLE = 10, 5
+FEWEST_FACES, FEWEST_PEOPLE = 10, 5
 _KNOWING = {ORACLE, OWN, TRUE_LABELS}  # controls that know what was changed
+_ALIKE = 1e-9  # sums of floats in another order differ by less
 
 
 @dataclass(frozen=True, slots=True)
 class Aim:
     """What a figure should be: at least, at most, an interval that holds a value, or more than a
     control: the interval's lower end above that control's value.
+
+    Fewer faces than `fewest` cannot tell whether it is.
     """
 
     text: str = ""
@@ -42,15 +40,16 @@ class Aim:
     most: float | None = None
     contains: float | None = None
     above: str = ""
+    fewest: int = FEWEST_FACES
 
-    def met(self, figure: Figure, controls: Mapping[str, Figure]) -> bool | None:
-        """Say whether the aim is met; None without an aim, a figure or an interval to compare."""
+    def reached(self, figure: Figure, controls: Mapping[str, Figure]) -> bool | None:
+        """Say whether it is reached; None without an aim, a figure or an interval to compare."""
         if figure.value is None:
             return None
         if self.least is not None:
-            return figure.value >= self.least
+            return figure.value >= self.least - _ALIKE
         if self.most is not None:
-            return figure.value <= self.most
+            return figure.value <= self.most + _ALIKE
         if figure.low is None or figure.high is None:
             return None
         if self.contains is not None:
@@ -67,6 +66,14 @@ def at_least(value: float) -> Aim:
 def at_most(value: float) -> Aim:
     """Return the value that a figure should stay below."""
     return Aim(f"<= {value:g}", most=value)
+
+
+def rarely(share: float) -> Aim:
+    """Return the share of faces that should have something at most.
+
+    Where one face is a larger share, none of them is no evidence: such few cannot tell.
+    """
+    return Aim(f"<= {share:g}", most=share, fewest=max(FEWEST_FACES, round(1 / share)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,25 +93,61 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Say whether the aim is met; None where that is unknown, or the row cannot tell."""
-        return None if self.undecided else self.aim.met(self.figure, self.controls)
+        """Say whether the aim is reached, and by no control as well: a threshold that something
+        passes that does not know what was changed proves nothing. None as in `reached`.
+        """
+        return self.reached and not self.as_good
+
+    @property
+    def reached(self) -> bool | None:
+        """Say whether the aim is reached, whatever other controls have; None where that is unknown,
+        or the row cannot tell.
+        """
+        return None if self.undecided else self.aim.reached(self.figure, self.controls)
+
+    @property
+    def blind(self) -> dict[str, Figure]:
+        """Return the controls that do not know what was changed and have a value, best first."""
+        sign = 1 if self.higher_is_better else -1
+        known = [
+            (name, figure)
+            for name, figure in self.controls.items()
+            if name not in _KNOWING and figure.value is not None
+        ]
+        return dict(sorted(known, key=lambda each: -sign * (each[1].value or 0.0)))
+
+    @property
+    def as_good(self) -> dict[str, Figure]:
+        """Return those of `blind` whose value is as good as the row's or better, best first."""
+        value = self.figure.value
+        if value is None:
+            return {}
+        sign = 1 if self.higher_is_better else -1
+        return {
+            name: figure
+            for name, figure in self.blind.items()
+            if figure.value is not None and sign * (figure.value - value) >= -_ALIKE
+        }
 
     @property
     def undecided(self) -> str:
-        """Say why a row that is compared with a control cannot tell; "" if it can."""
-        if self.figure.value is None or not (self.aim.above or CONSTANT in self.controls):
+        """Say why a row with an aim or controls cannot tell; "" if it can."""
+        if self.figure.value is None or not (self.aim.text or self.aim.above or self.controls):
             return ""
         constant = self.controls.get(CONSTANT, Figure()).value
-        if constant is not None and abs(constant - 1.0) < 1e-9 and self.higher_is_better:
+        if constant is not None and abs(constant - 1.0) < _ALIKE and self.higher_is_better:
             return "always naming the same part is right in every one of these fakes"
-        if self.n < FEWEST_FAKES:
-            return f"{self.n} fakes are too few (at least {FEWEST_FAKES})"
+        if 0 < self.n < self.aim.fewest:  # 0: it is not counted in faces
+            return f"{self.n} faces are too few (at least {self.aim.fewest})"
         if self.people is not None and self.people < FEWEST_PEOPLE:
-            return f"fakes of {self.people} people are too few (at least {FEWEST_PEOPLE})"
+            return f"faces of {self.people} people are too few (at least {FEWEST_PEOPLE})"
         return ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain data; `undecided` only where the row cannot tell."""
+        """Return plain data; `undecided` only where the row cannot tell.
+
+        Where the aim is reached and not met, `as_good` names the controls that are why.
+        """
         return {
             "key": self.key,
             "title": self.title,
@@ -112,51 +155,12 @@ class Row:
             **_plain(self.figure),
             "higher_is_better": self.higher_is_better,
             "aim": self.aim.text,
+            "reached": self.reached,
             "met": self.met,
+            **({"as_good": list(self.as_good)} if self.reached and self.as_good else {}),
             **({"undecided": self.undecided} if self.undecided else {}),
             "controls": {name: _plain(figure) for name, figure in self.controls.items()},
         }
-
-
-def best_control(row: Row) -> tuple[str, Figure] | None:
-    """Return the best control without knowledge of the face; None if there is none."""
-    sign = 1 if row.higher_is_better else -1
-    return max(_blind(row), key=lambda each: sign * (each[1].value or 0.0), default=None)
-
-
-def standing(row: Row, name: str) -> str:
-    """Say how a control stands against the row: BEATEN, UNCLEAR, ALIKE, BETTER or OPEN.
-
-    Where the intervals overlap it is not beaten, or not clearly if the row's value is the better
-    one. The control that the aim is to beat is BEATEN where the aim is met, so that a row never
-    says both. All are OPEN where the row cannot tell, "" where a value or the row's interval is
-    missing.
-    """
-    value, control = row.figure.value, row.controls[name]
-    if value is None or row.figure.low is None or control.value is None:
-        return ""
-    if row.undecided:
-        return OPEN
-    ahead = value - control.value if row.higher_is_better else control.value - value
-    if name == row.aim.above and row.met:
-        return BEATEN
-    if overlap(row.figure, control):
-        return UNCLEAR if ahead > 0 else ALIKE
-    return BETTER if ahead < 0 else BEATEN
-
-
-def called_out(row: Row) -> str:
-    """Return a sentence if controls score like the explanation or better; "" if none do."""
-    found: dict[str, list[str]] = {}
-    for name, control in _blind(row):
-        found.setdefault(standing(row, name), []).append(f"{name} ({number(control.value)})")
-    kinds = (
-        ("no better than", ALIKE),
-        ("not clearly better than", UNCLEAR),
-        ("worse than", BETTER),
-    )
-    clauses = [f"{how} {_listed(found[kind])}" for how, kind in kinds if kind in found]
-    return f"{row.title} ({number(row.figure.value)}) is {_listed(clauses)}." if clauses else ""
 
 
 def undecided(rows: Sequence[Row]) -> list[str]:
@@ -166,24 +170,6 @@ def undecided(rows: Sequence[Row]) -> list[str]:
         if row.undecided:
             titles.setdefault(row.undecided, []).append(row.title)
     return [f"Cannot tell, as {why}: {'; '.join(each)}." for why, each in titles.items()]
-
-
-def _blind(row: Row) -> list[tuple[str, Figure]]:
-    """Return the controls that do not know what was changed and have a value."""
-    return [
-        (name, figure)
-        for name, figure in row.controls.items()
-        if name not in _KNOWING and figure.value is not None
-    ]
-
-
-def number(value: float | None) -> str:
-    """Format a number as tables show it."""
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _plain(figure: Figure) -> dict[str, Any]:

@@ -41,6 +41,7 @@ FACTS = (
 )
 
 
+_DIGITS = 6  # of the CSV
 _FIRST = ("FaceForensics++", "Celeb-DF-v2", "DFDC", "DFDCP", "FFIW", "DFD")
 
 
@@ -87,6 +88,13 @@ def percent(value: float | None) -> str:
 def reals_only(entry: BoardEntry) -> bool:
     """Say whether a run has no AUC because its data has no fakes."""
     return bool(entry.reals) and not entry.cells
+
+
+def _average(entry: BoardEntry, star: str = "") -> str:
+    """Format the average and over how many data sets it is: `81.20* (3)`."""
+    if reals_only(entry):
+        return "reals only"
+    return f"{percent(entry.average)}{star} ({len(entry.averaged)})"
 
 
 def parameters(count: int | None) -> str:
@@ -162,7 +170,7 @@ def _markdown_table(rows: Sequence[BoardEntry], datasets: Sequence[str]) -> list
         [
             entry.name,
             *(_markdown_cell(entry.cells.get(name)) for name in datasets),
-            f"{percent(entry.average)} ({len(entry.averaged)})",
+            _average(entry),
             entry.level,
             split_text(entry),
             selection(entry),
@@ -194,8 +202,8 @@ def _markdown_cell(cell: Cell | None) -> str:
 
 
 def as_csv(entries: Sequence[BoardEntry]) -> str:
-    """Return a line per row: AUC in [0, 1], interval and domain of each data set, empty if
-    unknown.
+    """Return a line per row: AUC in [0, 1], interval and domain of each data set, empty if unknown;
+    six decimals.
     """
     datasets = datasets_of(entries)
     parts = ("auc", "low", "high", "domain")
@@ -215,10 +223,10 @@ def as_csv(entries: Sequence[BoardEntry]) -> str:
             [
                 *(entry.kind, csv_cell(entry.name)),
                 *(_csv_value(cell, part) for cell in cells for part in parts),
-                *(entry.average, len(entry.averaged)),
+                *(_rounded(entry.average), len(entry.averaged)),
                 *map(csv_cell, (entry.level, entry.split)),
                 *(entry.limit, csv_cell(entry.checkpoint_selection)),
-                *(entry.parameters, entry.seconds_per_frame),
+                *(entry.parameters, _rounded(entry.seconds_per_frame)),
                 *map(csv_cell, (entry.crop, entry.weights_sha256)),
                 *map(csv_cell, (entry.date, entry.protocol, entry.source)),
             ]
@@ -228,7 +236,12 @@ def as_csv(entries: Sequence[BoardEntry]) -> str:
 
 def _csv_value(cell: Cell | None, part: str) -> str | float | None:
     value = getattr(cell, part, "")
-    return csv_cell(value) if isinstance(value, str) else value
+    return csv_cell(value) if isinstance(value, str) else _rounded(value)
+
+
+def _rounded(value: float | None) -> float | None:
+    """Leave out the digits that sums of floats add: 0.7665000000000001."""
+    return None if value is None else round(value, _DIGITS)
 
 
 # --- terminal --------------------------------------------------------------------------------
@@ -245,10 +258,8 @@ def terminal_rows(
         best = best_of(bests, entry)
         cells = [_marked(entry.cells.get(name), best.values.get(name)) for name in datasets]
         star = "*" if best.average == (entry.averaged, entry.average) else ""
-        mean = f"{percent(entry.average)}{star} ({len(entry.averaged)})"
-        mean = "reals only" if reals_only(entry) else mean
         of_run = [split_text(entry), entry.run] if measured else []
-        lines.append([entry.name, *cells, mean, entry.level, *of_run])
+        lines.append([entry.name, *cells, _average(entry, star), entry.level, *of_run])
     header = ["detector", *datasets, "average (over)", "level"]
     return ([*header, "split", "runs"] if measured else header), lines
 

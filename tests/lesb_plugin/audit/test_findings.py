@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lesb_plugin.audit.findings import of_matrix, of_rows
-from lesb_plugin.audit.measures.controls import CONSTANT
+from lesb_plugin.audit.findings import AimCount, count_aims, of_matrix, of_rows
+from lesb_plugin.audit.measures.controls import CONSTANT, ORACLE
 from lesb_plugin.audit.measures.intervals import Figure
-from lesb_plugin.audit.rows.row import Aim, Row, at_least, at_most, undecided
+from lesb_plugin.audit.rows.row import Aim, Row, at_least, at_most, rarely, undecided
 
 
 def _row(key: str, figure: Figure, aim: Aim, control: float | None = None) -> Row:
@@ -40,6 +40,61 @@ def test_aims_are_counted_and_naming_is_beside_always_the_same_part(
     assert f"part {how} than always" in said
 
 
+@pytest.mark.parametrize(
+    ("row", "met", "as_good"),
+    [
+        (_row("stability", Figure(0.842), at_least(0.8), 0.931), False, [CONSTANT]),
+        (_row("stability", Figure(0.842), at_least(0.8), 0.842), False, [CONSTANT]),
+        (_row("stability", Figure(0.842), at_least(0.8), 0.841), True, None),
+        (replace(_row("same", Figure(0.2), at_most(0.3), 0.1), higher_is_better=False), False,
+         [CONSTANT]),
+        (replace(_row("same", Figure(0.2), at_most(0.3), 0.3), higher_is_better=False), True, None),
+        (_row("missed", Figure(0.7), at_least(0.8), 0.931), False, None),
+    ],
+)  # fmt: skip
+def test_an_aim_is_not_met_where_a_control_does_as_well(
+    row: Row, met: bool, as_good: list[str] | None
+) -> None:
+    """A map that never changes is perfectly stable: to be stable shows nothing by itself."""
+    plain = row.to_json()
+    assert (plain["met"], plain.get("as_good")) == (met, as_good)
+    assert plain["reached"] is (row.key != "missed")
+    knowing = replace(row, controls={ORACLE: Figure(0.0 if row.key == "same" else 1.0)})
+    assert knowing.met is plain["reached"]  # an oracle is no reason to doubt
+
+
+def test_aims_that_are_only_reached_are_counted_by_themselves() -> None:
+    rows = [
+        _row("stability", Figure(0.842), at_least(0.8), 0.931),
+        _row("equivariance", Figure(0.9), at_least(0.8), 0.1),
+        _row("restore", Figure(0.5), at_least(0.8), 0.1),
+        replace(_row("reports.real", Figure(0.0, 0.0, 0.522), rarely(0.05)), n=5),
+    ]
+    assert of_rows(rows) == (
+        "1 of 3 aims are met, and 1 cannot be judged. Reached, but no better than a control: 1."
+    )
+    assert count_aims(rows) == AimCount(judged=3, met=1, only_reached=1, undecided=1)
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        (replace(_row("restore", Figure(0.9), at_least(0.8)), n=9),
+         "9 faces are too few (at least 10)"),
+        (replace(_row("restore", Figure(0.9), at_least(0.8)), people=4),
+         "faces of 4 people are too few (at least 5)"),
+        (replace(_row("reports.real", Figure(0.0), rarely(0.05)), n=19),
+         "19 faces are too few (at least 20)"),
+        (replace(_row("reports.real", Figure(0.0), rarely(0.05)), n=20), ""),
+        (replace(_row("moved", Figure(0.9), Aim(), 0.1), n=9), "9 faces are too few (at least 10)"),
+        (replace(_row("nothing to compare", Figure(0.9), Aim()), n=9), ""),
+    ],
+)  # fmt: skip
+def test_thresholds_are_not_judged_on_few_faces_or_people(row: Row, why: str) -> None:
+    assert row.undecided == why
+    assert (row.met is None) is bool(why or not row.aim.text)
+
+
 ALWAYS = "always naming the same part is right in every one of these fakes"
 BEATS = Aim(f"beats {CONSTANT}", above=CONSTANT)
 
@@ -53,14 +108,14 @@ def test_few_fakes_and_fakes_of_one_part_decide_nothing() -> None:
     enough = replace(few, title="enough", n=10, people=5)
     assert [row.met for row in (few, one_part, one_person, enough)] == [None, None, None, True]
     assert undecided([few, replace(few, title="also"), one_part, one_person, enough]) == [
-        "Cannot tell, as 3 fakes are too few (at least 10): few; also.",
+        "Cannot tell, as 3 faces are too few (at least 10): few; also.",
         f"Cannot tell, as {ALWAYS}: one part.",
-        "Cannot tell, as fakes of 2 people are too few (at least 5): one family.",
+        "Cannot tell, as faces of 2 people are too few (at least 5): one family.",
     ]
     said = of_rows([few, enough])
     assert said.startswith("1 of 1 aims are met, and 1 cannot be judged. It is open whether")
-    assert said.endswith("names the changed part: 3 fakes are too few (at least 10).")
-    assert few.to_json()["undecided"] == "3 fakes are too few (at least 10)"
+    assert said.endswith("names the changed part: 3 faces are too few (at least 10).")
+    assert few.to_json()["undecided"] == "3 faces are too few (at least 10)"
     assert few.to_json()["met"] is None
     assert "undecided" not in enough.to_json()
 
@@ -80,10 +135,18 @@ def test_rows_without_an_aim_say_so() -> None:
 
 
 def test_a_score_that_rises_for_other_parts_is_named() -> None:
+    many = [(10, 5)] * 3
     clear = np.array([[0.9, 0.6, 0.5], [0.5, 0.8, 0.6], [0.6, 0.5, 0.9]])
     names = ("eyes", "nose", "mouth")
-    assert of_matrix(names, clear).startswith("Every part's score responds most")
+    assert of_matrix(names, clear, many).startswith("Every part's score responds most")
+    for few in ((9, 9), (10, 4), (0, 0)):
+        said = of_matrix(names, clear, [(10, 5), few, (10, 5)])
+        assert said.endswith(f"5 people): nose {few[0]}, of {few[1]} people.")
+        assert "responds most" not in said
     clear[0, 2] = 0.9
-    assert of_matrix(names, clear).startswith("The score of eyes responds to other parts as much")
+    assert of_matrix(names, clear, many).startswith(
+        "The score of eyes responds to other parts as much"
+    )
     clear[1] = np.nan
-    assert of_matrix(names, clear).startswith("The score of eyes and nose responds")
+    assert "show where" not in of_matrix(names, clear, many)  # an explanation may, all in all
+    assert of_matrix(names, clear, many).startswith("The score of eyes and nose responds")

@@ -51,6 +51,7 @@ def page() -> str:
         names=("eyes", "nose", "mouth"),
         real=np.array([True, True, False, False]),
         faces=[],
+        alone=[(10, 5)] * 3,
         reading=SimpleNamespace(maps=None),
     )
     audit: Any = SimpleNamespace(
@@ -66,6 +67,11 @@ def page() -> str:
         to_json=dict,
     )
     return audit_page(audit)
+
+
+def test_the_page_counts_aims_and_reads_the_matrix(page: str) -> None:
+    assert "4 of 5 aims are met." in page
+    assert "The score of eyes, nose and mouth responds to other parts as much" in page
 
 
 def test_nothing_keeps_anybody_from_using_the_page(page: str) -> None:

@@ -157,7 +157,7 @@ def audited(**counts: int) -> Any:
 def test_kinds_of_change_are_kept_where_their_fakes_can_tell() -> None:
     summary = summary_of(audited(first=30, warps=12, transplants=9, flagged=20))
     assert set(summary.groups) == {"warps"}
-    with pytest.raises(DataError, match=r"no audit to keep: 9 fakes are too few .*audit more"):
+    with pytest.raises(DataError, match=r"no audit to keep: 9 faces are too few .*audit more"):
         summary_of(audited(first=9))
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from lesb_plugin.audit.measures.controls import CONSTANT, ORACLE, SUBSPACES
 from lesb_plugin.audit.measures.intervals import Figure
-from lesb_plugin.audit.rows.row import Aim, Row, at_least, called_out, standing
+from lesb_plugin.audit.rows.row import Aim, Row, at_least, at_most
+from lesb_plugin.audit.rows.standing import called_out, standing
 from lesb_plugin.audit.table import print_audit
 
 CONTROLS = {
@@ -77,7 +78,9 @@ def test_at_80_columns_the_table_is_one_block(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("registry.console.terminal_width", lambda _=None: 80)
-    printed = lines(ROWS, capsys)
+    reached = replace(ROWS[1], controls={"edges of the image": Figure(0.931, 0.92, 0.94)})
+    printed = lines((*ROWS, reached), capsys)
+    assert any("reached" in line for line in printed[1:])
     table = printed[1 : printed.index(next(line for line in printed if "Indented" in line))]
     assert max(map(len, table)) <= 80
     assert sum(line.startswith("row ") for line in table) == 1
@@ -91,6 +94,23 @@ def test_a_row_that_cannot_tell_has_a_question_mark_and_calls_no_control_beaten(
     assert table[0].endswith(f"1.000 to 1.000 {BEATS.text} ?")
     assert all(line.endswith("cannot tell") for line in table[1:])
     assert called_out(few) == ""
+
+
+def test_a_control_that_is_better_keeps_a_reached_aim_from_being_met(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    controls = {"edges": Figure(0.931, 0.92, 0.94), "noise": Figure(0.1, 0.0, 0.2)}
+    still = row("stability", Figure(0.842, 0.83, 0.86), at_least(0.8), controls)
+    printed = lines((still,), capsys)
+    table = [" ".join(line.split()) for line in printed[3:5]]
+    assert table[0].endswith(">= 0.8 reached")
+    assert table[1] == "edges 0.931 0.920 to 0.940 better"
+    assert "0 of 1 aims are met. Reached, but no better than a control: 1." in printed
+
+
+def test_more_decimals_are_printed_where_they_decide(capsys: pytest.CaptureFixture[str]) -> None:
+    slow = replace(row("cost", Figure(1.0504), at_most(1.05), {}), n=0)
+    assert "1.0504" in lines((slow,), capsys)[3]
 
 
 def test_rows_without_controls_need_no_words_on_them(capsys: pytest.CaptureFixture[str]) -> None:

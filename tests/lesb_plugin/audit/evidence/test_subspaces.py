@@ -21,7 +21,8 @@ from lesb_plugin.audit.measures.agreement import kendall
 from lesb_plugin.audit.measures.controls import SUBSPACES
 from lesb_plugin.audit.measures.intervals import Draws
 from lesb_plugin.audit.rows.part_rows import part_rows
-from lesb_plugin.audit.rows.row import Row, called_out
+from lesb_plugin.audit.rows.row import Row
+from lesb_plugin.audit.rows.standing import called_out
 from lesb_plugin.lesb.fitted import FittedLesb, ValReals
 from lesb_plugin.lesb.probe import Probe
 from lesb_plugin.lfd.presets import region_preset

@@ -74,7 +74,7 @@ def test_who_knows_what_was_changed_undoes_it_in_the_first_step(
 def test_a_map_of_the_change_beats_a_random_one(curves: dict[str, Row]) -> None:
     assert len(curves) == 4
     for row in curves.values():
-        assert row.undecided == "6 fakes are too few (at least 10)"
+        assert row.undecided == "6 faces are too few (at least 10)"
         assert replace(row, n=10).met is True, row.key  # of as many as a judgement takes
         assert set(row.controls) == {"random map", "centre", "oracle"}  # no gradient: no GradCAM
 

@@ -24,7 +24,7 @@ from lesb_plugin.audit.extended.cascade import (
 )
 from lesb_plugin.audit.extended.labels import _of_roi, labels_row
 from lesb_plugin.audit.extended.methods import method_rows, rivals
-from lesb_plugin.audit.rows.row import called_out
+from lesb_plugin.audit.rows.standing import called_out
 from registry import Crop, CropPolicy, Embedder, Explanation, Features, Scores, Training
 from tests.shared.green import NAMES, SIZE, GreenDetector, green_map, painted_faces, study_of
 

@@ -21,7 +21,8 @@ from lesb_plugin.audit.measures.equivariance import MOVES, move_points
 from lesb_plugin.audit.measures.intervals import Draws, Figure
 from lesb_plugin.audit.rows.map_rows import map_rows
 from lesb_plugin.audit.rows.part_rows import part_rows
-from lesb_plugin.audit.rows.row import Aim, Row, at_least, called_out
+from lesb_plugin.audit.rows.row import Aim, Row, at_least
+from lesb_plugin.audit.rows.standing import called_out
 from lesb_plugin.lfd.presets import region_preset
 from registry import ConfigError, Crop, DataError, Explanation, Scores, sharpness
 from tests.shared.green import NAMES, SIZE, GreenDetector, collected, green_map, painted_faces
@@ -221,7 +222,8 @@ def test_reals_are_held_against_the_reals_of_the_fit(faces: list[AuditFace]) -> 
     # Clopper and Pearson, from the beta distribution: 1 of 10.
     assert row.figure.low == pytest.approx(beta.ppf(0.025, 1, 10))
     assert row.figure.high == pytest.approx(beta.ppf(0.975, 2, 9))
-    assert row.met is True
+    assert row.undecided == "10 faces are too few (at least 20)"
+    assert replace(row, n=20, people=20).met is True
     assert row.title.endswith("of val's reals")
     assert "the 400 val reals of the artefact" in row.to_json()["reason"]
 
@@ -270,7 +272,8 @@ def test_rows_on_reports_count_what_would_be_singled_out(faces: list[AuditFace])
         row = rows[f"reports.{key}"]
         assert (row.n, row.figure.value, row.aim.text) == (10, pytest.approx(value), aim)
         assert row.higher_is_better is (key == "singled")
-    assert rows["reports.real"].met is False
+    assert rows["reports.real"].undecided == "10 faces are too few (at least 20)"
+    assert replace(rows["reports.real"], n=20).met is False
 
 
 @pytest.mark.slow
@@ -316,7 +319,8 @@ def test_maps_on_the_change_are_localised_and_move_with_it(faces: list[AuditFace
     assert rows["localisation.mass"].met is True
     assert rows["equivariance.flip"].figure.value > 0.9  # type: ignore[operator]
     assert rows["outside.mass"].figure.value == pytest.approx(0.0, abs=0.02)
-    assert rows["outside.corner"].met is True
+    assert rows["outside.corner"].undecided == "30 faces are too few (at least 50)"
+    assert replace(rows["outside.corner"], n=50).met is True
 
 
 def test_a_part_that_a_move_takes_out_of_the_image_costs_no_audit(faces: list[AuditFace]) -> None:
@@ -412,8 +416,8 @@ def test_no_draws_no_interval() -> None:
     ],
 )
 def test_aims(aim: Aim, met: bool | None) -> None:
-    assert aim.met(Figure(0.6, 0.4, 0.8), {"random": Figure(0.3)}) is met
-    assert aim.met(Figure(), {}) is None
+    assert aim.reached(Figure(0.6, 0.4, 0.8), {"random": Figure(0.3)}) is met
+    assert aim.reached(Figure(), {}) is None
 
 
 def row_of(figure: Figure, aim: Aim, controls: dict[str, Figure]) -> Row:
@@ -435,9 +439,9 @@ def test_the_control_that_a_row_beats_is_not_called_out() -> None:
     [
         (
             True,
-            "no better than same (0.500) and more (0.700) and not clearly better than less (0.3",
+            "no better than more (0.700) and same (0.500) and not clearly better than less (0.3",
         ),
-        (False, "no better than same (0.500) and less (0.300) and not clearly better than more (0"),
+        (False, "no better than less (0.300) and same (0.500) and not clearly better than more (0"),
     ],
 )
 def test_of_overlapping_intervals_the_value_decides_what_is_said(

@@ -27,7 +27,7 @@ def test_a_detector_that_is_always_right_is_not_judged_by_one_part_or_few_people
     assert (first(seen).met, first(seen).people) == (True, 10)
     of_four = replace(seen, identity=seen.identity % 4)
     assert (first(of_four).figure.value, first(of_four).met) == (1.0, None)
-    assert first(of_four).undecided == "fakes of 4 people are too few (at least 5)"
+    assert first(of_four).undecided == "faces of 4 people are too few (at least 5)"
     turned = np.where(seen.single[:, None], np.array([True, False, False]), seen.truth)
     one_part = replace(seen, truth=turned)  # only the eyes, in which it is right four times
     assert first(one_part).controls["constant part"].value == 1.0

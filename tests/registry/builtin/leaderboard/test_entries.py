@@ -248,6 +248,13 @@ def test_csv_gives_every_value_back() -> None:
     assert row["checkpoint selection"] == "test"
 
 
+def test_csv_has_no_digits_that_sums_of_floats_add() -> None:
+    text = as_csv([replace(entry("a", A=0.7, B=0.8331, C=0.7664), seconds_per_frame=0.1 + 0.2)])
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert sum((0.7, 0.8331, 0.7664)) / 3 != 0.7665
+    assert (row["average"], row["B auc"], row["seconds per frame"]) == ("0.7665", "0.8331", "0.3")
+
+
 def test_a_folder_without_results_is_left_out_and_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -342,7 +349,10 @@ def test_a_run_of_reals_only_says_so_and_what_it_has(
     (share,) = (each.above_half for each in made.sources)
     note = f"no AUC on portraits, which has reals only: {share.value:.3f} [{share.low:.3f} "
     assert note in out
-    assert note in (tmp_path / "board" / "leaderboard.md").read_text()
+    markdown = (tmp_path / "board" / "leaderboard.md").read_text()
+    assert note in markdown
+    assert "| reals only |" in markdown
+    assert "(0)" not in markdown
     (row,) = (line for line in out.splitlines() if line.startswith("lesb"))
     assert "reals only" in row
     assert ">reals only</td>" in (tmp_path / "board" / "leaderboard.html").read_text()
