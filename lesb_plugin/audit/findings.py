@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesb_plugin.audit.measures.controls import CONSTANT
-from lesb_plugin.audit.rows.row import FEWEST_FACES, FEWEST_PEOPLE, Row
+from lesb_plugin.audit.rows.row import FEWEST_FACES, FEWEST_PEOPLE, Row, persons
 
 __all__ = ["AimCount", "count_aims", "of_matrix", "of_rows"]
 
@@ -47,7 +47,7 @@ def of_matrix(
     was changed is about the scores of one face.
     """
     few = [
-        f"{part} {fakes}, of {people} people"
+        f"{part} {fakes}, of {persons(people)}"
         for part, (fakes, people) in zip(parts, alone, strict=True)
         if fakes < FEWEST_FACES or people < FEWEST_PEOPLE
     ]

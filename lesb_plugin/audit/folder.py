@@ -53,5 +53,5 @@ def _text(name: str, value: Any) -> str:
     if name == "regions":  # a file, or the name of one
         return Path(value).stem
     if isinstance(value, tuple):
-        return ",".join(value)
+        return "-".join(value)
     return str(value)

@@ -16,6 +16,7 @@ __all__ = [
     "Row",
     "at_least",
     "at_most",
+    "persons",
     "rarely",
     "undecided",
 ]
@@ -140,7 +141,7 @@ class Row:
         if 0 < self.n < self.aim.fewest:  # 0: it is not counted in faces
             return f"{self.n} faces are too few (at least {self.aim.fewest})"
         if self.people is not None and self.people < FEWEST_PEOPLE:
-            return f"faces of {self.people} people are too few (at least {FEWEST_PEOPLE})"
+            return f"faces of {persons(self.people)} are too few (at least {FEWEST_PEOPLE})"
         return ""
 
     def to_json(self) -> dict[str, Any]:
@@ -161,6 +162,11 @@ class Row:
             **({"undecided": self.undecided} if self.undecided else {}),
             "controls": {name: _plain(figure) for name, figure in self.controls.items()},
         }
+
+
+def persons(count: int) -> str:
+    """Format a number of people: `1 person`, `4 people`."""
+    return f"{count} {'person' if count == 1 else 'people'}"
 
 
 def undecided(rows: Sequence[Row]) -> list[str]:

@@ -83,6 +83,8 @@ def test_aims_that_are_only_reached_are_counted_by_themselves() -> None:
          "9 faces are too few (at least 10)"),
         (replace(_row("restore", Figure(0.9), at_least(0.8)), people=4),
          "faces of 4 people are too few (at least 5)"),
+        (replace(_row("restore", Figure(0.9), at_least(0.8)), people=1),
+         "faces of 1 person are too few (at least 5)"),
         (replace(_row("reports.real", Figure(0.0), rarely(0.05)), n=19),
          "19 faces are too few (at least 20)"),
         (replace(_row("reports.real", Figure(0.0), rarely(0.05)), n=20), ""),

@@ -26,7 +26,7 @@ def folder(**settings: Any) -> str:
         ({"split": "dev"}, "lesb_sbi_efflite0_faces_dev"),
         ({"faces": 40}, "lesb_sbi_efflite0_faces_test_faces-40"),
         ({"make_edits": True, "edits": 2}, "lesb_sbi_efflite0_faces_test_make-edits_edits-2"),
-        ({"only": ("cost,restore",)}, "lesb_sbi_efflite0_faces_test_only-cost,restore"),
+        ({"only": ("cost,restore",)}, "lesb_sbi_efflite0_faces_test_only-cost-restore"),
         ({"extended": True, "extended_faces": 8},
          "lesb_sbi_efflite0_faces_test_extended_extended-faces-8"),
         ({"corrupt": ("resize:2+jpeg:3",)}, "lesb_sbi_efflite0_faces_test_resize-2+jpeg-3"),
