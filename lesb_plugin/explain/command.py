@@ -39,6 +39,7 @@ _EXAMPLES = """\
 examples:
   bench explain photo.jpg
   bench explain holiday/ clip.mp4 --out reports --reference MY_REAL_PHOTOS
+  bench explain frames/ --clips                       frames/ID/000.png ...: a report for each clip
   bench explain photo.jpg --detector linear --explainer parts
   bench explain photo.jpg --explainer cam --set explain.method=layercam --style jet
   bench explain holiday/ --json | jq -r '[.path, .verdict.word, .files.report] | @tsv'
@@ -76,7 +77,7 @@ def run_explain(args: argparse.Namespace) -> int:
     reals = check_ready(config)
     scored: list[bool] = []  # of each file that has its report, whether it has a score
     with (
-        on_interrupt(lambda: _finished(len(scored), args.inputs, config.out)),
+        on_interrupt(lambda: _finished(len(scored), args.inputs, config)),
         owned_folder(Path(config.out)) as out,
     ):
         _explain(config, reals, args.inputs, out, scored)
@@ -97,12 +98,13 @@ def _explain(
     started = time.perf_counter()
     explaining = Explaining(config, reals)
     ready = time.perf_counter() - started
-    unread = explaining.predictor.notes_on(inputs)
+    unread = explaining.predictor.notes_on(inputs, clips=config.clips)
     for note in (*unread, *explaining.notes, *explaining.verdict_notes):
         tell(f"note: {note}")
-    names, lines = _Names(out), VerdictLines(find_media(inputs), ("report",))
+    names = _Names(out)
+    lines = VerdictLines(find_media(inputs, clips=config.clips), ("report",))
     entries: list[IndexEntry] = []
-    with closing(explaining(inputs)) as found:
+    with closing(explaining(inputs, clips=config.clips)) as found:
         for each in found:
             name = names.of(each.prediction.path)
             entry, record = write_files(each, explaining, out, name)
@@ -116,16 +118,16 @@ def _explain(
     tell(_times(ready, explaining.predictor.clock.spent, time.perf_counter() - started, config))
 
 
-def _finished(done: int, inputs: Sequence[Path], out: str) -> str:
+def _finished(done: int, inputs: Sequence[Path], config: ExplainConfig) -> str:
     """Say after Ctrl-C which files have their report, and how to go on."""
     if not done:
         return "no report was finished; the same line begins anew"
-    files = [*find_media(inputs)]
+    files = [*find_media(inputs, clips=config.clips)]
     if done >= len(files):
-        return f"every report is in {out}; the same line writes them anew"
+        return f"every report is in {config.out}; the same line writes them anew"
     return (
-        f"{done} of {len(files)} files have their report in {out}; name the others to go on, the"
-        f" first is {files[done]}, or run the same line for all of them and their index"
+        f"{done} of {len(files)} files have their report in {config.out}; name the others to go on,"
+        f" the first is {files[done]}, or run the same line for all of them and their index"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from registry.data.videos import VIDEO_SUFFIXES, is_video
@@ -33,15 +33,17 @@ def natural(text: str) -> list[str | int]:
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", text)]
 
 
-def find_media(inputs: Iterable[Path]) -> dict[Path, str]:
+def find_media(inputs: Iterable[Path], *, clips: bool = False) -> dict[Path, str]:
     """List every file of `inputs` once and in order, with what is known to be wrong ("": nothing).
 
     A folder stands for the images and videos in it and in its sub-folders, except hidden ones
-    and linked folders. Anything else counts as a file of a known kind: reading it will show.
+    and linked folders; with `clips`, a folder without sub-folders stands there in place of its
+    images, which are the frames of one clip. Anything else counts as a file of a known kind:
+    reading it will show.
     """
     found: dict[Path, str] = {}
     for path in inputs:
-        inside = dict.fromkeys(_walk(path), "") if os.path.isdir(path) else {path: ""}  # noqa: PTH112 - raises nothing
+        inside = _inside(path, clips=clips) if os.path.isdir(path) else {path: ""}  # noqa: PTH112 - raises nothing
         found |= inside or {path: "the folder has no image or video file that can be read"}
     return {path: fault or _fault_of_name(path) for path, fault in found.items()}
 
@@ -86,8 +88,17 @@ def scan_folder(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
     return images, files, folders
 
 
-def _walk(root: Path) -> Iterator[Path]:
-    return filter(is_media, _visible_files(root))
+def _inside(root: Path, *, clips: bool) -> dict[Path, str]:
+    files = [path for path in _visible_files(root) if is_media(path)]
+    return dict.fromkeys(_as_clips(files) if clips else files, "")
+
+
+def _as_clips(files: Sequence[Path]) -> Iterator[Path]:
+    """Yield folders that hold files and no folders of files in place of their images."""
+    branches = {folder for file in files for folder in file.parent.parents}
+    for file in files:
+        is_frame = file.suffix.lower() in IMAGE_SUFFIXES and file.parent not in branches
+        yield file.parent if is_frame else file
 
 
 def _visible_files(root: Path) -> Iterator[Path]:

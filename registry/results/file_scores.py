@@ -186,7 +186,7 @@ def predictions(
     """Yield the files of a table of face rows, in its order.
 
     By path and index of their frame, `left_out` counts faces that were not scored, and `seconds`
-    are when frames are shown.
+    are when frames are shown. Reasons name the file, or the folder whose images are its frames.
     """
     rows: dict[str, dict[int, list[Row]]] = {}
     for row in table.to_pylist():
@@ -198,11 +198,12 @@ def predictions(
     of_videos = dict(zip(videos, _scores(units.get("video"), settings), strict=True))
     columns = variant_columns(table, settings.detector)
     for name, by_frame in rows.items():
+        places = {index: (Path(own[0]["path"]), index) for index, own in by_frame.items()}
         frames = tuple(
             replace(
                 _frame(index, own, of_frames.get((name, index), {}), columns, settings),
-                left_out=(left_out or {}).get((Path(name), index), 0),
-                seconds=(seconds or {}).get((Path(name), index)),
+                left_out=(left_out or {}).get(places[index], 0),
+                seconds=(seconds or {}).get(places[index]),
             )
             for index, own in by_frame.items()
         )
@@ -249,7 +250,7 @@ def _frame(
 
 def _reason(row: Row) -> str:
     """Say why a row has no score, with the file's name, which rows omit to be counted together."""
-    return str(row["status"]).replace("FILE", row["path"])
+    return str(row["status"]).replace("FILE", row["video"])
 
 
 def _file(path: Path, frames: tuple[FrameScore, ...], scores: Mapping[str, Any]) -> Prediction:

@@ -196,5 +196,10 @@ class PredictConfig(ScoringConfig):
 
     folder: ClassVar[str] = "predict"
 
+    clips: bool = option(
+        False,
+        "read the images of a folder without sub-folders as the frames of one clip, in the order of"
+        " the numbers in their names: one line for the folder",
+    )
     json: bool = option(False, "JSON lines: one object per file, with every frame and face")
     out: str | None = option(None, "file to write the lines to, instead of standard output")

@@ -35,6 +35,7 @@ examples:
   bench predict photo.jpg
   bench predict holiday/ clip.mp4 --frames 64
   bench predict clip.mp4 --json | jq '.verdict.segments'
+  bench predict frames/ --clips                       frames/ID/000.png ...: a line for each clip ID
   bench predict crops/ --crop-from frame --out scores.tsv
   bench predict holiday/ --start-at holiday/7.jpg     go on with this file, as after Ctrl-C
 
@@ -52,18 +53,20 @@ high may just be from another camera, and is called MANIPULATED at 1 % only.
 
 Faces with less than half the area of the largest one are left out, and the line says so: --faces
 all scores them too, as the forged face may be a small one. Every image and video in a folder is a
-file of its own. A file without a score (no face, damaged, not an image) gets a line with the
-reason, and the other files are still scored. The exit code is 0 if every file has a score, 1 if one
-has none, and 2 if nothing was scored because the input or a setting must be changed first.
+file of its own; with --clips, the images of a folder without sub-folders are the frames of one
+clip, judged as a video is, and its line names the folder. A file without a score (no face, damaged,
+not an image) gets a line with the reason, and the other files are still scored. The exit code is 0
+if every file has a score, 1 if one has none, and 2 if nothing was scored because the input or a
+setting must be changed first.
 
---json: one object per line with schema, path, sha256, verdict (word, p, higher_than_of_100,
-reference, segments), score, parts (score, p, z, and the low and high ends of what 90 % of real
-faces have), part (singled_out, why, readable), variants, faces, faces_left_out, frames_used,
-sharpness, notes, error, frames (index, seconds, score, parts, variants, error, left_out, and faces
-with score, parts, variants and box, the rectangle that was cropped, x0 y0 x1 y1 in pixels of the
-upright frame), audit (how well part scores show where a face was changed) and origin (weights,
-artefact, crops and settings). Audit and origin are the same on every line, so that each can be
-read alone, whichever lines are picked."""
+--json: one object per line with schema, path, sha256 (null for a folder), verdict (word, p,
+higher_than_of_100, reference, segments), score, parts (score, p, z, and the low and high ends of
+what 90 % of real faces have), part (singled_out, why, readable), variants, faces, faces_left_out,
+frames_used, sharpness, notes, error, frames (index, seconds, score, parts, variants, error,
+left_out, and faces with score, parts, variants and box, the rectangle that was cropped, x0 y0 x1 y1
+in pixels of the upright frame), audit (how well part scores show where a face was changed) and
+origin (weights, artefact, crops and settings). Audit and origin are the same on every line, so that
+each can be read alone, whichever lines are picked."""
 
 
 def configure_predict(parser: argparse.ArgumentParser) -> None:
@@ -84,17 +87,17 @@ def run_predict(args: argparse.Namespace) -> int:
     reals = check_ready(config)
     inputs = args.inputs
     if args.start_at is not None:
-        inputs = _from(args.start_at, inputs)
+        inputs = _from(args.start_at, inputs, config)
         _check_new(config.out)
     scored: list[bool] = []  # of each file that is finished, whether it has a score
-    with on_interrupt(lambda: _finished(len(scored), inputs, config.out)):
+    with on_interrupt(lambda: _finished(len(scored), inputs, config)):
         _predict(config, reals, inputs, scored)
     return unscored(scored.count(False), len(scored))
 
 
-def _from(first: Path, inputs: Sequence[Path]) -> list[Path]:
+def _from(first: Path, inputs: Sequence[Path], config: PredictConfig) -> list[Path]:
     """List the files of `inputs` from `first` on; a ConfigError if it is none of them."""
-    files = [*find_media(inputs)]
+    files = [*find_media(inputs, clips=config.clips)]
     if first not in files and first.exists():  # under another name
         first = next((each for each in files if each.samefile(first)), first)
     if first not in files:
@@ -123,13 +126,14 @@ def _predict(
     from registry.tasks.predict import Predictor  # loads torch: after what can go wrong without it
 
     predictor = Predictor(config, reals)
-    for note in (*predictor.notes, *predictor.notes_on(inputs)):
+    for note in (*predictor.notes, *predictor.notes_on(inputs, clips=config.clips)):
         tell(f"note: {note}")
     with (
         _output(config.out) as write,
-        closing(predictor(inputs)) as found,
+        closing(predictor(inputs, clips=config.clips)) as found,
     ):
-        lines = VerdictLines(find_media(inputs), plain=config.out is not None)
+        paths = find_media(inputs, clips=config.clips)
+        lines = VerdictLines(paths, plain=config.out is not None)
         for prediction in found:
             write(_json_line(prediction, predictor) if config.json else lines.text(prediction))
             scored.append(prediction.score is not None)
@@ -137,13 +141,13 @@ def _predict(
         tell(f"note: {note}")
 
 
-def _finished(done: int, inputs: Sequence[Path], out: str | None) -> str:
+def _finished(done: int, inputs: Sequence[Path], config: PredictConfig) -> str:
     """Say after Ctrl-C which files have their line, and how to go on."""
-    if out is not None:
-        return f"{out} was not written; the same line scores all files anew"
+    if config.out is not None:
+        return f"{config.out} was not written; the same line scores all files anew"
     if not done:
         return "no file was finished; the same line begins anew"
-    files = [*find_media(inputs)]
+    files = [*find_media(inputs, clips=config.clips)]
     if done >= len(files):
         return "every file has its line"
     where = shlex.join(["--start-at", str(files[done])])

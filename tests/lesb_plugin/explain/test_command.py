@@ -291,6 +291,20 @@ def test_of_a_video_three_high_frames_apart_in_time_are_drawn_in_its_order(
     assert [frame["seconds"] for frame in found["frames"]] == [n / 25 for n in range(6)]
 
 
+def test_a_folder_of_frames_has_one_report_as_a_video_has(bench: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "frames" / "id0"
+    folder.mkdir(parents=True)
+    for number, red in enumerate((0, 30, 5, 20, 10, 25)):
+        write(folder / f"{number}.png", portrait(number, red=red))
+    code, out, _ = bench(folder.parent, "--clips", detector="redness")
+    assert (code, len(out.splitlines())) == (0, 2)
+    found = record(tmp_path, "id0")
+    assert (found["path"], found["frames_used"]) == (str(folder), 6)
+    assert [view["frame"] for view in found["views"]] == [1, 3, 5]
+    page = (tmp_path / "out" / "id0.html").read_text()
+    assert "Scores of the face over 6 frames" in page
+
+
 def test_a_smaller_face_that_was_left_out_is_told_on_the_line_and_the_page(
     bench: Run, tmp_path: Path
 ) -> None:

@@ -37,10 +37,10 @@ class Slow:
     def __init__(self, *_: object) -> None:
         pass
 
-    def notes_on(self, _: Sequence[Path]) -> list[str]:
+    def notes_on(self, _: Sequence[Path], *, clips: bool) -> list[str]:
         return []
 
-    def __call__(self, inputs: Sequence[Path]) -> Iterator[Prediction]:
+    def __call__(self, inputs: Sequence[Path], *, clips: bool) -> Iterator[Prediction]:
         files = sorted(inputs[0].iterdir())
         for path in files[: self.finished]:
             yield Prediction(path=path, error="no face")
@@ -86,7 +86,7 @@ def test_predict_goes_on_with_the_file_that_was_named(
     given: list[Path] = []
 
     class Listing(Slow):
-        def __call__(self, inputs: Sequence[Path]) -> Iterator[Prediction]:
+        def __call__(self, inputs: Sequence[Path], *, clips: bool) -> Iterator[Prediction]:
             given.extend(inputs)
             for path in inputs:
                 yield Prediction(path=path, error="no face")
