@@ -176,8 +176,8 @@ class ScoringConfig(DetectorSettings, SeveralFacesSettings, VideoSettings):
         AUTO,
         "data with the real faces to compare scores with (at most --reference-faces of them):"
         " a path, or a name; auto: the"
-        " faces of the val split stored with the detector's fit, else toy, whose faces"
-        " are drawn",
+        " faces of the val split stored with the detector's fit; without these, every"
+        " verdict is UNDETERMINED",
     )
     reference_faces: int = option(
         100, "use at most this many faces of --reference; auto uses all of val", min=19

@@ -44,6 +44,7 @@ from registry.scoring.rows import rows_of
 from registry.scoring.scorer import Scorer
 from registry.settings.tasks import PredictConfig, ScoringConfig
 from registry.tasks.default_detector import build_chosen
+from registry.tasks.ready import check_parts
 from registry.tasks.reference import reference_data, score_reals
 from registry.tasks.verdicts import Verdicts
 
@@ -229,6 +230,7 @@ class Predictor:
 
         A ConfigError if it cannot explain this detector.
         """
+        check_parts(self._plugins, self.config.detector, name)
         spec = self.explainer_spec(name)
         cls = None if spec.options is None else spec.options.load()
         known = () if cls is None else {each.name for each in fields(cls)}
