@@ -202,4 +202,8 @@ class PredictConfig(ScoringConfig):
         " the numbers in their names: one line for the folder",
     )
     json: bool = option(False, "JSON lines: one object per file, with every frame and face")
-    out: str | None = option(None, "file to write the lines to, instead of standard output")
+    out: str | None = option(
+        None,
+        "file to write the lines to, instead of standard output; after Ctrl-C it holds those of the"
+        " files that are finished, and --start-at goes on in it",
+    )

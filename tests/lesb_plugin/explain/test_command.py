@@ -108,10 +108,33 @@ def test_an_interrupt_says_which_files_have_their_report(
     monkeypatch.setattr(lesb_plugin.explain.command, "write_files", interrupted)
     code, _, err = bench(first, *others)
     assert code == 130
-    assert f"; 1 of 3 files have their report in {tmp_path / 'out'}; name the others" in err
-    assert f"the first is {others[0]}, or run the same line for all of them and their index" in err
+    assert f"; 1 of 3 files have their report in {tmp_path / 'out'}; the same line with" in err
+    assert err.endswith(f"--start-at {others[0]} goes on\n")
     assert {"a.html", "a.json"} <= files(tmp_path)
     assert "; no report was finished; the same line begins anew" in bench(*others)[2]
+
+
+def test_a_run_that_goes_on_lists_the_earlier_reports_too(bench: Run, tmp_path: Path) -> None:
+    given = [
+        write(tmp_path / "a.png", portrait()),
+        write(tmp_path / "b.png", np.full((64, 64, 3), 30, np.uint8)),
+        film(tmp_path / "c.mp4", [portrait(n, red=20 * (n > 3)) for n in range(8)]),
+        write(tmp_path / "d.png", portrait(1)),
+    ]
+    out = tmp_path / "out"
+    bench(*given)
+    whole = (out / "summary.csv").read_text()
+    (out / "index.html").unlink()
+    code, printed, err = bench(*given, "--start-at", given[3])
+    assert (code, len(printed.splitlines())) == (0, 2)
+    assert "no report in" not in err
+    assert (out / "summary.csv").read_text() == whole
+    page = (out / "index.html").read_text()
+    assert page.count("<img") == 3  # all but the file without a face
+    (out / "a.json").unlink()
+    err = bench(*given, "--start-at", given[2])[2]
+    assert "1 of the 2 files before --start-at have no report in" in err
+    assert len((out / "summary.csv").read_text().splitlines()) == 4
 
 
 def test_the_numbers_of_a_file_are_complete(bench: Run, tmp_path: Path, reals: str) -> None:
