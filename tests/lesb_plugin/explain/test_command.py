@@ -114,6 +114,7 @@ def test_an_interrupt_says_which_files_have_their_report(
     assert "; no report was finished; the same line begins anew" in bench(*others)[2]
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_lists_the_earlier_reports_too(bench: Run, tmp_path: Path) -> None:
     given = [
         write(tmp_path / "a.png", portrait()),
