@@ -123,10 +123,11 @@ def explain(
         )
     with as_files(inputs) as files:
         check_inputs(list(files))
-        explaining = Explaining(replace(config or ExplainConfig(), **settings))
+        config = replace(config or ExplainConfig(), **settings)
+        explaining = Explaining(config)
         return [
             _explanation(found, explaining, files.get(found.prediction.path))
-            for found in explaining(files)
+            for found in explaining(files, clips=config.clips)
         ]
 
 

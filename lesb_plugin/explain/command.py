@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import time
 import webbrowser
 from collections import Counter
@@ -39,8 +40,10 @@ _EXAMPLES = """\
 examples:
   bench explain photo.jpg
   bench explain holiday/ clip.mp4 --out reports --reference MY_REAL_PHOTOS
+  bench explain frames/ --clips                       frames/ID/000.png ...: a report for each clip
   bench explain photo.jpg --detector linear --explainer parts
   bench explain photo.jpg --explainer cam --set explain.method=layercam --style jet
+  bench explain holiday/ --start-at holiday/7.jpg     go on with this file, as after Ctrl-C
   bench explain holiday/ --json | jq -r '[.path, .verdict.word, .files.report] | @tsv'
 
 Writes one report per file, OUT/NAME.html, which needs no network and no other file, and beside it
@@ -72,37 +75,44 @@ def configure_explain(parser: argparse.ArgumentParser) -> None:
 def run_explain(args: argparse.Namespace) -> int:
     """Write a report for each file and print a line; return 1 if one has no score."""
     config = resolve(ExplainConfig, args.config, args.set, given_flags(args, ExplainConfig))
-    check_inputs(args.inputs)
+    inputs = check_inputs(args.inputs, args.start_at, clips=config.clips)
+    files = [] if args.start_at is None else [*find_media(args.inputs, clips=config.clips)]
+    before = files[: len(files) - len(inputs)]
     reals = check_ready(config)
     scored: list[bool] = []  # of each file that has its report, whether it has a score
     with (
-        on_interrupt(lambda: _finished(len(scored), args.inputs, config.out)),
+        on_interrupt(lambda: _finished(len(scored), inputs, config)),
         owned_folder(Path(config.out)) as out,
     ):
-        _explain(config, reals, args.inputs, out, scored)
+        _explain(config, reals, before, inputs, out, scored)
     return unscored(scored.count(False), len(scored))
 
 
 def _explain(
     config: ExplainConfig,
     reals: Sequence[Sample] | None,
+    before: Sequence[Path],
     inputs: Sequence[Path],
     out: Path,
     scored: list[bool],
 ) -> None:
-    """Write the reports into `out` and print a line for each; append to `scored` after each."""
+    """Write the reports into `out` and print a line for each; append to `scored` after each.
+
+    The index lists the reports of the files `before` them as well.
+    """
     from lesb_plugin.explain.explained import Explaining  # loads torch: after what fails without it
     from lesb_plugin.explain.record import line_of
 
     started = time.perf_counter()
     explaining = Explaining(config, reals)
     ready = time.perf_counter() - started
-    unread = explaining.predictor.notes_on(inputs)
+    unread = explaining.predictor.notes_on(inputs, clips=config.clips)
     for note in (*unread, *explaining.notes, *explaining.verdict_notes):
         tell(f"note: {note}")
-    names, lines = _Names(out), VerdictLines(find_media(inputs), ("report",))
-    entries: list[IndexEntry] = []
-    with closing(explaining(inputs)) as found:
+    names = _Names(out)
+    lines = VerdictLines(find_media(inputs, clips=config.clips), ("report",))
+    entries = _earlier(before, names, out)
+    with closing(explaining(inputs, clips=config.clips)) as found:
         for each in found:
             name = names.of(each.prediction.path)
             entry, record = write_files(each, explaining, out, name)
@@ -116,24 +126,39 @@ def _explain(
     tell(_times(ready, explaining.predictor.clock.spent, time.perf_counter() - started, config))
 
 
-def _finished(done: int, inputs: Sequence[Path], out: str) -> str:
+def _finished(done: int, inputs: Sequence[Path], config: ExplainConfig) -> str:
     """Say after Ctrl-C which files have their report, and how to go on."""
     if not done:
         return "no report was finished; the same line begins anew"
-    files = [*find_media(inputs)]
+    files = [*find_media(inputs, clips=config.clips)]
     if done >= len(files):
-        return f"every report is in {out}; the same line writes them anew"
-    return (
-        f"{done} of {len(files)} files have their report in {out}; name the others to go on, the"
-        f" first is {files[done]}, or run the same line for all of them and their index"
-    )
+        return f"every report is in {config.out}; the same line writes them anew"
+    go_on = f"the same line with {shlex.join(['--start-at', str(files[done])])} goes on"
+    return f"{done} of {len(files)} files have their report in {config.out}; {go_on}"
+
+
+def _earlier(files: Sequence[Path], names: _Names, out: Path) -> list[IndexEntry]:
+    """Return what the index keeps of files whose reports were written earlier."""
+    from lesb_plugin.explain.record import record_of
+    from lesb_plugin.explain.report_index import entry_of_record
+
+    entries = []
+    for path in files:
+        name = names.of(path)
+        record = record_of(out, name)
+        entries.append(entry_of_record(out, f"{name}.html", record) if record else None)
+    found = [entry for entry in entries if entry is not None]
+    if len(found) < len(files):
+        told = f"{len(files) - len(found)} of the {len(files)} files before --start-at have no"
+        tell(f"note: {told} report in {out}, and are not in the index")
+    return found
 
 
 def _finish(out: Path, entries: list[IndexEntry], config: ExplainConfig) -> None:
     """Write an index of several files, and open a page if requested."""
     from lesb_plugin.explain.report_index import write_index
 
-    page = out / entries[0].report
+    page = out / entries[-1].report
     if len(entries) > 1:
         page = write_index(out, entries)
         tell(f"all files: {page}, and as a table: {out / 'summary.csv'}")

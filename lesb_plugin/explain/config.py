@@ -36,6 +36,11 @@ class ExplainSettings(ScoringConfig):
 class ExplainConfig(ExplainSettings):
     """One run of `bench explain`; build it with `resolve`, which checks every value."""
 
+    clips: bool = option(
+        False,
+        "read the images of a folder without sub-folders as the frames of one clip, in the order of"
+        " the numbers in their names: one report for the folder",
+    )
     out: str = option("runs/explain", "folder of the reports")
     json: bool = option(False, "JSON lines: one object per file, with every number and path")
     open: bool = option(False, "open the report, or the index of several, in the browser")

@@ -142,9 +142,11 @@ class Explaining:
         self._counted = spent
         return {stage: seconds - before.get(stage, 0.0) for stage, seconds in spent.items()}
 
-    def __call__(self, inputs: Iterable[Path]) -> Generator[Explained, None, None]:
-        """Yield every file, in order, as soon as it is ready."""
-        with closing(self.predictor(inputs)) as found:
+    def __call__(
+        self, inputs: Iterable[Path], *, clips: bool = False
+    ) -> Generator[Explained, None, None]:
+        """Yield every file, in order, as soon as it is ready; `clips` is that of a Predictor."""
+        with closing(self.predictor(inputs, clips=clips)) as found:
             for prediction in found:
                 yield self._one(prediction)
 

@@ -30,6 +30,7 @@ __all__ = [
     "clear_pictures",
     "draw",
     "line_of",
+    "record_of",
     "report_of",
     "with_stages",
     "write_json",
@@ -97,7 +98,7 @@ def _into_frame(view: FaceView, points: NDArray[np.float32]) -> NDArray[np.float
 
 def report_of(folder: Path, name: str) -> str | None:
     """Return the file that the report NAME in a folder describes; None if none can be read."""
-    path = _earlier(folder, name).get("path")
+    path = record_of(folder, name).get("path")
     return path if isinstance(path, str) else None
 
 
@@ -105,14 +106,15 @@ def clear_pictures(folder: Path, name: str) -> None:
     """Delete the pictures and maps of an earlier report NAME: a new one may have none."""
     listed = [f"{name}.maps.npz"]
     with suppress(TypeError, AttributeError):  # a file that is not as this program writes it
-        views = _earlier(folder, name).get("views") or ()
+        views = record_of(folder, name).get("views") or ()
         listed += [each for view in views for each in view.get("pictures", {}).values()]
     for picture in map(str, listed):
         if picture == Path(picture).name and picture.startswith(f"{name}."):
             (folder / picture).unlink(missing_ok=True)
 
 
-def _earlier(folder: Path, name: str) -> dict[str, Any]:
+def record_of(folder: Path, name: str) -> dict[str, Any]:
+    """Read the numbers of the report NAME in a folder; nothing if none can be read."""
     try:
         earlier = read_json(folder / f"{name}.json")
     except (OSError, BenchError):

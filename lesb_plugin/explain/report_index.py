@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -30,7 +31,7 @@ from registry import (
     write_text,
 )
 
-__all__ = ["IndexEntry", "entry_of", "write_index"]
+__all__ = ["IndexEntry", "entry_of", "entry_of_record", "write_index"]
 
 _THUMBNAIL = 120  # pixels of the longer side
 _ORDER = ("MANIPULATED", "UNDETERMINED", "AUTHENTIC", "NO VERDICT", "NO FACE", "NOT READ")
@@ -67,6 +68,22 @@ def entry_of(found: Explained, drawn: Sequence[Pictures], report: str) -> IndexE
         whole = found.views[at].picture if layer is not None else drawn[at]["photo"]
         thumbnail = _small(whole if layer is None else composed(whole, layer))
     return IndexEntry(prediction=found.prediction, report=report, thumbnail=thumbnail)
+
+
+def entry_of_record(folder: Path, report: str, record: Mapping[str, Any]) -> IndexEntry | None:
+    """Return what the index keeps of a file whose report was written earlier; None if its numbers
+    are not as this program writes them.
+    """
+    try:
+        found = Prediction.of_record(record)
+        best: dict[str, Any] = max(record["views"], key=lambda view: view["score"], default={})
+        pictures = best.get("pictures", {})
+        name = pictures.get("overlay") or pictures.get("photo")
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+    image = None if name is None else cv2.imread(str(folder / Path(name).name))
+    thumbnail = None if image is None else _small(np.asarray(image[..., ::-1], np.uint8))
+    return IndexEntry(prediction=found, report=report, thumbnail=thumbnail)
 
 
 def write_index(folder: Path, entries: Sequence[IndexEntry]) -> Path:

@@ -25,17 +25,23 @@ _SENTENCE = 44  # "higher than 100 of 100 comparable real faces"
 class VerdictLines:
     """Formats lines of verdicts; `more` names further columns, given with each line.
 
-    `plain` ones are for a file, whatever standard output is.
+    `plain` ones are for a file, whatever standard output is; where it is `headed`, the names of the
+    columns stand there already.
     """
 
     def __init__(
-        self, paths: Iterable[Path], more: Sequence[str] = (), *, plain: bool = False
+        self,
+        paths: Iterable[Path],
+        more: Sequence[str] = (),
+        *,
+        plain: bool = False,
+        headed: bool = False,
     ) -> None:
         self._more = tuple(more)
         self._terminal = output().isatty() and not plain
         widest = max((len(_name(path)) for path in paths), default=0)
         self._name = min(_WIDE, widest)
-        self._headed = False
+        self._headed = headed
 
     def text(self, found: Prediction, *more: str) -> str:
         """Return the line of one file; in a pipe, the first one follows the column names."""

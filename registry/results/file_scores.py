@@ -15,7 +15,7 @@ from registry.contracts.types import NO_FACE
 from registry.files import file_sha256
 from registry.results.aggregation import Units, aggregate, variant_columns
 from registry.results.predictions import OK, Settings
-from registry.results.verdict import FileVerdict
+from registry.results.verdict import Choice, FileVerdict, PartRow, Segment
 
 __all__ = ["FaceScore", "FrameScore", "Prediction", "predictions"]
 
@@ -79,6 +79,19 @@ class Prediction:
             return self
         error = self.error.replace(str(self.path), name)
         return replace(self, path=Path(name), error=error)
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> Prediction:
+        """Return what an object of `bench predict --json` describes; its verdict has no reals."""
+        return cls(
+            path=Path(record["path"]),
+            score=record["score"],
+            parts={name: row["score"] for name, row in (record["parts"] or {}).items()},
+            variants=record["variants"] or {},
+            frames=tuple(map(_frame_of_record, record["frames"])),
+            error=record["error"] or "",
+            verdict=None if record["score"] is None else _verdict_of_record(record),
+        )
 
     def __repr__(self) -> str:
         """Show the file and its verdict, without the frames."""
@@ -186,7 +199,7 @@ def predictions(
     """Yield the files of a table of face rows, in its order.
 
     By path and index of their frame, `left_out` counts faces that were not scored, and `seconds`
-    are when frames are shown.
+    are when frames are shown. Reasons name the file, or the folder whose images are its frames.
     """
     rows: dict[str, dict[int, list[Row]]] = {}
     for row in table.to_pylist():
@@ -198,11 +211,12 @@ def predictions(
     of_videos = dict(zip(videos, _scores(units.get("video"), settings), strict=True))
     columns = variant_columns(table, settings.detector)
     for name, by_frame in rows.items():
+        places = {index: (Path(own[0]["path"]), index) for index, own in by_frame.items()}
         frames = tuple(
             replace(
                 _frame(index, own, of_frames.get((name, index), {}), columns, settings),
-                left_out=(left_out or {}).get((Path(name), index), 0),
-                seconds=(seconds or {}).get((Path(name), index)),
+                left_out=(left_out or {}).get(places[index], 0),
+                seconds=(seconds or {}).get(places[index]),
             )
             for index, own in by_frame.items()
         )
@@ -249,7 +263,35 @@ def _frame(
 
 def _reason(row: Row) -> str:
     """Say why a row has no score, with the file's name, which rows omit to be counted together."""
-    return str(row["status"]).replace("FILE", row["path"])
+    return str(row["status"]).replace("FILE", row["video"])
+
+
+def _frame_of_record(frame: Mapping[str, Any]) -> FrameScore:
+    faces = (FaceScore(**{**face, "box": tuple(face["box"])}) for face in frame["faces"])
+    return FrameScore(**{**frame, "faces": tuple(faces)})
+
+
+def _verdict_of_record(record: Mapping[str, Any]) -> FileVerdict:
+    said, part, parts = record["verdict"], record["part"], record["parts"] or {}
+    if said is None:
+        return FileVerdict(none=record["no_verdict"] or "")
+    runs = [(run["frames"], run["seconds"] or (None, None)) for run in said["segments"]]
+    return FileVerdict(
+        word=said["word"],
+        incomparable=said["undetermined_because"] if said["p"] is None else "",
+        p=said["p"],
+        p_run=said["p_of_highest_run"],
+        below=said["higher_than_of_100"],
+        parts=tuple(PartRow(name=name, **row) for name, row in parts.items() if "p" in row),
+        choice=part and Choice(part=part["singled_out"], text=part["why"], lead=part["lead"]),
+        readable=part is None or part["readable"],
+        segments=tuple(
+            Segment(first=first, last=last, start=start, end=end)
+            for (first, last), (start, end) in runs
+        ),
+        partial=said["rest_looks_real"],
+        band=said["reals_between"] and tuple(said["reals_between"]),
+    )
 
 
 def _file(path: Path, frames: tuple[FrameScore, ...], scores: Mapping[str, Any]) -> Prediction:

@@ -21,7 +21,8 @@ class RealScores:
 
     `name` says from which data; `advice` adds what a reader must know. `sharpness` (n,) is that
     of the images, None where it is not known: then faces of all qualities are compared alike.
-    `narrowed` says that they are of one class of quality.
+    `narrowed` says that they are of one class of quality. There may be none to compare with, n = 0:
+    `advice` then says why, and what to do.
     """
 
     name: str
@@ -36,6 +37,8 @@ class RealScores:
 
     def like(self, sharpness: float | None) -> RealScores | None:
         """Choose those of the same class of quality; None if there are none."""
+        if not len(self):
+            return None
         if self.sharpness is None or sharpness is None:
             return self
         classes = QualityClasses.of(self.sharpness)
@@ -56,6 +59,8 @@ class RealScores:
     @property
     def sentence(self) -> str:
         """Say in plain words what scores are compared with."""
+        if not len(self):
+            return f"Scores are compared with nothing, so no verdict is given: {self.advice}."
         faces = f"{len(self)} pictures of real faces ({self.name})"
         if self.sharpness is not None and not self.narrowed:
             faces = f"those of similar sharpness among {faces}"

@@ -180,13 +180,15 @@ class FileVerdict:
     """The verdict on a file that has a score.
 
     Without a `word` there is no verdict, and `none` says why. `p` is None where no real face is
-    comparable; `p_run`, of a video alone, is that of its highest run of frames by itself, which
-    decides on AUTHENTIC; `below` is how many of 100 comparable real faces score lower (of a video:
-    have no run of frames as high). `band` is where 90 % of the comparable real faces lie.
+    comparable, and `incomparable` says why; `p_run`, of a video alone, is that of its highest run
+    of frames by itself, which decides on AUTHENTIC; `below` is how many of 100 comparable real
+    faces score lower (of a video: have no run of frames as high). `band` is where 90 % of the
+    comparable real faces lie.
     """
 
     word: Word | None = None
     none: str = ""
+    incomparable: str = ""
     p: float | None = None
     p_run: float | None = None
     below: int | None = None
@@ -228,7 +230,7 @@ class FileVerdict:
         if self.word != "UNDETERMINED":
             return ""
         if self.p is None:
-            return "too soft or too sharp to compare with real faces"
+            return self.incomparable
         manipulated = f"MANIPULATED up to {MANIPULATED_UP_TO:.2f}"
         authentic = f"AUTHENTIC above {AUTHENTIC_ABOVE:.2f}"
         if self.p_run is None:

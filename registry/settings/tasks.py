@@ -190,8 +190,8 @@ class ScoringConfig(DetectorSettings, SeveralFacesSettings, VideoSettings):
         AUTO,
         "data with the real faces to compare scores with (at most --reference-faces of them):"
         " a path, or a name; auto: the"
-        " faces of the val split stored with the detector's fit, else toy, whose faces"
-        " are drawn",
+        " faces of the val split stored with the detector's fit; without these, every"
+        " verdict is UNDETERMINED",
     )
     reference_faces: int = option(
         100, "use at most this many faces of --reference; auto uses all of val", min=19
@@ -210,5 +210,14 @@ class PredictConfig(ScoringConfig):
 
     folder: ClassVar[str] = "predict"
 
+    clips: bool = option(
+        False,
+        "read the images of a folder without sub-folders as the frames of one clip, in the order of"
+        " the numbers in their names: one line for the folder",
+    )
     json: bool = option(False, "JSON lines: one object per file, with every frame and face")
-    out: str | None = option(None, "file to write the lines to, instead of standard output")
+    out: str | None = option(
+        None,
+        "file to write the lines to, instead of standard output; after Ctrl-C it holds those of the"
+        " files that are finished, and --start-at goes on in it",
+    )

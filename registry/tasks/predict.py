@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.cli.file_commands import check_inputs
 from registry.console import progress_bar
 from registry.contracts.detector import Detector, Explain
 from registry.contracts.embedder import Embedder
 from registry.contracts.types import WHOLE, Crop, CropPolicy, Frame, Sample, Video
 from registry.data.dataset_hints import dataset_notes
+from registry.data.frame_folders import frame_at, frame_folder_notes, frames_in
 from registry.data.in_memory import Picture, as_files
 from registry.data.inputs import find_media
 from registry.data.media import animation_notes, unread_notes
@@ -44,6 +44,8 @@ from registry.scoring.rows import rows_of
 from registry.scoring.scorer import Scorer
 from registry.settings.tasks import PredictConfig, ScoringConfig
 from registry.tasks.default_detector import build_chosen
+from registry.tasks.inputs import check_inputs
+from registry.tasks.ready import check_parts
 from registry.tasks.reference import reference_data, score_reals
 from registry.tasks.verdicts import Verdicts
 
@@ -56,14 +58,16 @@ def predict(*inputs: Picture, config: PredictConfig | None = None, **settings: A
 
     `inputs` are paths of files and folders, arrays of uint8 (RGB (H, W, 3), or (N, H, W, 3)),
     images of Pillow, and lists of them; those without a path are named `image 1` and so on. Takes a
-    PredictConfig, its fields as keywords (the flags of `bench predict`), or both. A file that
-    cannot be scored has an `error`; a DataError is raised if no path exists, and other BenchErrors
-    say what else must be changed.
+    PredictConfig, its fields as keywords (the flags of `bench predict`), or both. With `clips`, the
+    images of a folder without sub-folders are the frames of one clip, as those of a video file are.
+    A file that cannot be scored has an `error`; a DataError is raised if no path exists, and other
+    BenchErrors say what else must be changed.
     """
     with as_files(inputs) as files:
         check_inputs(list(files))
-        predictor = Predictor(replace(config or PredictConfig(), **settings))
-        return Predictions(each.named(files.get(each.path)) for each in predictor(files))
+        config = replace(config or PredictConfig(), **settings)
+        found = Predictor(config)(files, clips=config.clips)
+        return Predictions(each.named(files.get(each.path)) for each in found)
 
 
 class Predictor:
@@ -182,15 +186,23 @@ class Predictor:
             "seed": config.seed,
         }
 
-    def notes_on(self, inputs: Sequence[Path]) -> list[str]:
-        """List which of `inputs` are not read, or only in part, and which are data sets."""
+    def notes_on(self, inputs: Sequence[Path], *, clips: bool = False) -> list[str]:
+        """List which of `inputs` are not read, or only in part, which may be frames of one clip,
+        and which are data sets.
+        """
         folders = [path for path in inputs if os.path.isdir(path)]  # noqa: PTH112 - raises nothing
         labelled = dataset_notes(inputs, self._plugins.unambiguous("dataset").values())
-        return [*unread_notes(folders), *animation_notes(find_media(inputs)), *labelled]
+        frames = frame_folder_notes(find_media(inputs, clips=clips))
+        return [*unread_notes(folders), *animation_notes(find_media(inputs)), *frames, *labelled]
 
-    def __call__(self, inputs: Iterable[Path]) -> Generator[Prediction, None, None]:
-        """Yield a Prediction for each file, in order, each as soon as it is ready."""
-        files = find_media(inputs)
+    def __call__(
+        self, inputs: Iterable[Path], *, clips: bool = False
+    ) -> Generator[Prediction, None, None]:
+        """Yield a Prediction for each file, in order, each as soon as it is ready.
+
+        With `clips`, the images of a folder without sub-folders are the frames of one clip.
+        """
+        files = find_media(inputs, clips=clips)
         scored = self._score([_video(path) for path, fault in files.items() if not fault])
         with closing(scored):
             for path, fault in files.items():
@@ -207,7 +219,7 @@ class Predictor:
         impossible.
         """
         read = self._reader.read_marked if landmarks else self._reader.read
-        image, faces = read(Frame(path=path, index=index))
+        image, faces = read(frame_at(path, index))
         crops = [crop_face(image, face, self.crop) for face in faces]
         return image, [
             replace(crop, video=str(path), frame=index, face=number)
@@ -219,6 +231,7 @@ class Predictor:
 
         A ConfigError if it cannot explain this detector.
         """
+        check_parts(self._plugins, self.config.detector, name)
         spec = self.explainer_spec(name)
         cls = None if spec.options is None else spec.options.load()
         known = () if cls is None else {each.name for each in fields(cls)}
@@ -269,7 +282,9 @@ class Predictor:
 
 
 def _video(path: Path) -> Video:
-    """Wrap a file as a Video; its label is unknown and unused."""
+    """Wrap a file, or a folder of frames, as a Video; its label is unknown and unused."""
+    if os.path.isdir(path):  # noqa: PTH112 - raises nothing
+        return Video(dataset="", id=str(path), label=0, frames=frames_in(path))
     file = path if is_video(path) else None
     frames = () if file else (Frame(path=path),)
     return Video(dataset="", id=str(path), label=0, frames=frames, file=file)

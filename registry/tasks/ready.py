@@ -24,7 +24,7 @@ from registry.settings.tasks import (
     ScoringConfig,
 )
 
-__all__ = ["check_ready"]
+__all__ = ["check_parts", "check_ready"]
 
 
 def check_ready(config: ModelSettings) -> Sequence[Sample] | None:
@@ -36,13 +36,16 @@ def check_ready(config: ModelSettings) -> Sequence[Sample] | None:
     """
     plugins = load_plugins()
     _check_faces(plugins, config)
-    _check_explainer(plugins, getattr(config, "explainer", None), getattr(config, "explain", {}))
+    explainer: str | None = getattr(config, "explainer", None)
+    _check_explainer(plugins, explainer, getattr(config, "explain", {}))
     if isinstance(config, ScoredDataSettings):
         _check_corruptions(config)
         _check_splits(plugins, config)
-    if isinstance(config, AuditSettings):
-        _check_parts(plugins, config)
+    if isinstance(config, AuditSettings) and config.reads_parts:
+        check_parts(plugins, config.detector, explainer)
     if isinstance(config, ScoringConfig):
+        if explainer is not None:
+            check_parts(plugins, config.detector, explainer)
         return _check_scoring(plugins, config)
     named = config if isinstance(config, EvalConfig) else None
     chosen = choose(
@@ -76,13 +79,15 @@ def _check_explainer(plugins: Plugins, name: str | None, options: Mapping[str, A
         resolve_options(spec.options, options, "explain.")
 
 
-def _check_parts(plugins: Plugins, config: AuditSettings) -> None:
-    """Raise a ConfigError for a detector known to score no parts, where no explainer does."""
+def check_parts(plugins: Plugins, detector: str, name: str | None) -> None:
+    """Raise a ConfigError for a detector known to score no parts, where the explainer `name` has
+    them from the detector, or there is none.
+    """
     known: dict[str, DetectorSpec] = plugins.unambiguous("detector")
-    spec = known.get(config.detector)
-    if not config.reads_parts or spec is None or spec.scores_parts is not False:
+    spec = known.get(detector)
+    if spec is None or spec.scores_parts is not False:
         return
-    name, says = config.explainer, "scores no parts of a face, which are what is audited"
+    says = "scores no parts of a face, which are what is audited"
     if name is not None:
         explainer: ExplainerSpec = plugins.get("explainer", name)
         if not explainer.detector_parts:
@@ -90,7 +95,7 @@ def _check_parts(plugins: Plugins, config: AuditSettings) -> None:
         says = f"scores no parts of a face, and explainer {name!r} then says nothing of them either"
     able = ", ".join(name for name, each in known.items() if each.scores_parts)
     raise ConfigError(
-        f"detector {config.detector!r} {says}; choose one that does (--detector"
+        f"detector {detector!r} {says}; choose one that does (--detector"
         f" {able or 'of a plugin'}), or {'another' if name else 'an'} explainer of its score with"
         " --explainer (`bench list explainers`)"
     )

@@ -1,5 +1,5 @@
 """The real faces that files are compared with: those that the fit kept, or data scored and
-cached.
+cached; none where a detector kept none and no data are named.
 """
 
 from __future__ import annotations
@@ -27,7 +27,11 @@ from registry.settings.tasks import AUTO, ScoringConfig
 __all__ = ["reference_data", "score_reals"]
 
 _FORMAT = 3
-_DRAWN = "toy"  # drawn faces, which come with the package
+_DRAWN = "toy"  # drawn faces, which come with the package: photographs are not compared with them
+_KEPT_NONE = (
+    "the detector keeps no real faces of its own; name photographs of real faces with --reference"
+    " DATA, or leave --detector out for one that keeps some"
+)
 _BATCH = 8
 
 
@@ -54,49 +58,49 @@ class _Scoring(Protocol):
 def score_reals(by: _Scoring) -> RealScores:
     """Score --reference; by default take the scores that the fit stored for its val split.
 
-    A detector that keeps none is compared with drawn faces. What is scored here is kept in the
-    cache for the same crops and weights; a detector without a backbone has no weights to be known
-    by and is never cached.
+    Of a detector that keeps none, or too few, there are none by default. What is scored here is
+    kept in the cache for the same crops and weights; a detector without a backbone has no weights
+    to be known by and is never cached.
     """
-    data, stored = reference_data(by.config), _of_fit(by.detector, by.config)
-    name, advice = _described(by.detector, data, from_fit=stored is not None)
-    scores = _scored(by, data) if stored is None else stored
+    if by.config.reference == AUTO:
+        return _of_fit(by.detector)
+    data = by.config.reference
+    scores = _scored(by, data)
+    drawn = "They are drawn, not photographed; name photographs with --reference."
     return RealScores(
-        name=name,
+        name=data,
         fake=np.asarray(scores.fake, np.float64),
         parts=scores.regions,
-        advice=advice,
-        sharpness=None if stored is None else _sharpness_of_fit(by.detector),
+        advice=drawn if data == _DRAWN else "",
     )
 
 
 def reference_data(config: ScoringConfig) -> str:
-    """Return the data to take real faces from if the artefact has none to show."""
+    """Return the data to show real faces of: drawn ones where none are named."""
     return _DRAWN if config.reference == AUTO else config.reference
 
 
-def _of_fit(detector: Detector, config: ScoringConfig) -> Scores | None:
-    """Return what the fit stored, if requested and enough for a verdict."""
-    if config.reference != AUTO or not isinstance(detector, CalibratedDetector):
-        return None
-    return detector.val_reals if len(detector.val_reals.fake) >= FEWEST_REALS else None
+def _of_fit(detector: Detector) -> RealScores:
+    """Return what the fit stored, if enough for a verdict, else no real faces at all."""
+    stored = detector.val_reals if isinstance(detector, CalibratedDetector) else None
+    if stored is None or len(stored.fake) < FEWEST_REALS:
+        return RealScores(name="none", fake=np.empty(0), parts={}, advice=_KEPT_NONE)
+    trained_on = ", ".join(traits_of(detector).trained_on) or "its data"
+    return RealScores(
+        name=f"val split of {trained_on}",
+        fake=np.asarray(stored.fake, np.float64),
+        parts=stored.regions,
+        advice=(
+            "The detector was not trained on them, but it was selected and calibrated with their"
+            " help; if you have real faces from the same source as your files, name them with"
+            " --reference."
+        ),
+        sharpness=_sharpness_of_fit(detector),
+    )
 
 
 def _sharpness_of_fit(detector: Detector) -> NDArray[np.float64] | None:
     return detector.val_sharpness if isinstance(detector, QualityCalibratedDetector) else None
-
-
-def _described(detector: Detector, data: str, *, from_fit: bool) -> tuple[str, str]:
-    """Describe the real faces by name and advice, as `RealScores` has them."""
-    if from_fit:
-        trained_on = ", ".join(traits_of(detector).trained_on) or "its data"
-        return f"val split of {trained_on}", (
-            "The detector was not trained on them, but it was selected and calibrated"
-            " with their help; if you have real faces from the same source as your files,"
-            " name them with --reference."
-        )
-    drawn = "They are drawn, not photographed; name photographs with --reference."
-    return data, drawn if data == _DRAWN else ""
 
 
 def _scored(by: _Scoring, data: str) -> Scores:

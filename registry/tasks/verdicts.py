@@ -72,8 +72,7 @@ class Verdicts:
             return None
         reals = self.reals.like(found.sharpness)
         if reals is None:
-            choice = Choice(part=None, text=self._like_none(found))
-            return FileVerdict(word="UNDETERMINED", choice=choice, readable=not self.cannot_tell)
+            return self._open(found)
         return self._beside(found, found.score, reals)
 
     def _beside(self, found: Prediction, score: float, reals: RealScores) -> FileVerdict:
@@ -105,14 +104,24 @@ class Verdicts:
             scale=scale,
         )
 
-    def _like_none(self, found: Prediction) -> str:
-        """Say why a face unlike any reference face gets neither a verdict nor a part."""
+    def _open(self, found: Prediction) -> FileVerdict:
+        """Return neither a verdict nor a part, with the reason why no real face is comparable."""
         known = self.reals.sharpness
-        assert known is not None  # noqa: S101 - or every face would be comparable
-        return (
-            "No comparable real faces: the sharpness of this one is"
-            f" {found.sharpness:.0f}, that of the reference faces {known.min():.0f} to"
-            f" {known.max():.0f}. Name similar real faces with --reference."
+        if known is None:
+            why = f"no real faces to compare with: {self.reals.advice}"
+            text = f"{why[:1].upper()}{why[1:]}."
+        else:
+            why = "too soft or too sharp to compare with real faces"
+            text = (
+                "No comparable real faces: the sharpness of this one is"
+                f" {found.sharpness:.0f}, that of the reference faces {known.min():.0f} to"
+                f" {known.max():.0f}. Name similar real faces with --reference."
+            )
+        return FileVerdict(
+            word="UNDETERMINED",
+            incomparable=why,
+            choice=Choice(part=None, text=text),
+            readable=not self.cannot_tell,
         )
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from registry import check_inputs
 from registry.backbones.checkpoint import load_state
 from registry.cli import main
-from registry.cli.file_commands import check_inputs
 from registry.contracts.types import DataOptions
 from registry.data.index import find_index, resolve_data
 from registry.data.needs import absent_data

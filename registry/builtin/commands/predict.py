@@ -5,22 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry.cli.file_commands import check_inputs, configure_for_files, unscored
+from registry.builtin.commands.line_file import earlier_lines, line_file
+from registry.cli.file_commands import configure_for_files, unscored
 from registry.cli.file_record import file_record
 from registry.cli.flags import given_flags
 from registry.cli.processes import on_interrupt
 from registry.cli.verdict_lines import VerdictLines
 from registry.console import say_above_bar, tell
 from registry.data.inputs import find_media
-from registry.errors import ConfigError, did_you_mean
-from registry.files import replacing
 from registry.settings.load import resolve
 from registry.settings.tasks import PredictConfig
+from registry.tasks.inputs import check_inputs
 from registry.tasks.ready import check_ready
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ examples:
   bench predict photo.jpg
   bench predict holiday/ clip.mp4 --frames 64
   bench predict clip.mp4 --json | jq '.verdict.segments'
+  bench predict frames/ --clips                       frames/ID/000.png ...: a line for each clip ID
   bench predict crops/ --crop-from frame --out scores.tsv
   bench predict holiday/ --start-at holiday/7.jpg     go on with this file, as after Ctrl-C
 
@@ -52,86 +53,71 @@ high may just be from another camera, and is called MANIPULATED at 1 % only.
 
 Faces with less than half the area of the largest one are left out, and the line says so: --faces
 all scores them too, as the forged face may be a small one. Every image and video in a folder is a
-file of its own. A file without a score (no face, damaged, not an image) gets a line with the
-reason, and the other files are still scored. The exit code is 0 if every file has a score, 1 if one
-has none, and 2 if nothing was scored because the input or a setting must be changed first.
+file of its own; with --clips, the images of a folder without sub-folders are the frames of one
+clip, judged as a video is, and its line names the folder. A file without a score (no face, damaged,
+not an image) gets a line with the reason, and the other files are still scored. The exit code is 0
+if every file has a score, 1 if one has none, and 2 if nothing was scored because the input or a
+setting must be changed first.
 
 If a folder is a data set (a note says so), what lies in its folders mask and masks is left out.
 
---json: one object per line with schema, path, sha256, verdict (word, p, higher_than_of_100,
-reference, segments), score, parts (score, p, z, and the low and high ends of what 90 % of real
-faces have), part (singled_out, why, readable), variants, faces, faces_left_out, frames_used,
-sharpness, notes, error, frames (index, seconds, score, parts, variants, error, left_out, and faces
-with score, parts, variants and box, the rectangle that was cropped, x0 y0 x1 y1 in pixels of the
-upright frame), audit (how well part scores show where a face was changed) and origin (weights,
-artefact, crops and settings). Audit and origin are the same on every line, so that each can be
-read alone, whichever lines are picked."""
+--json: one object per line with schema, path, sha256 (null for a folder), verdict (word, p,
+higher_than_of_100, reference, segments), score, parts (score, p, z, and the low and high ends of
+what 90 % of real faces have), part (singled_out, why, readable), variants, faces, faces_left_out,
+frames_used, sharpness, notes, error, frames (index, seconds, score, parts, variants, error,
+left_out, and faces with score, parts, variants and box, the rectangle that was cropped, x0 y0 x1 y1
+in pixels of the upright frame), audit (how well part scores show where a face was changed) and
+origin (weights, artefact, crops and settings). Audit and origin are the same on every line, so that
+each can be read alone, whichever lines are picked."""
 
 
 def configure_predict(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `bench predict`: those of PredictConfig and the chosen detector's own."""
     configure_for_files(parser, PredictConfig, _EXAMPLES)
-    parser.add_argument(
-        "--start-at",
-        type=Path,
-        metavar="FILE",
-        help="go on with this file of the inputs and leave out those before it",
-    )
 
 
 def run_predict(args: argparse.Namespace) -> int:
     """Print or write a line for each file; return 1 if one has no score."""
     config = resolve(PredictConfig, args.config, args.set, given_flags(args, PredictConfig))
-    check_inputs(args.inputs)
+    inputs = check_inputs(args.inputs, args.start_at, clips=config.clips)
     reals = check_ready(config)
-    inputs = args.inputs
-    if args.start_at is not None:
-        inputs = _from(args.start_at, inputs)
-        _check_new(config.out)
+    earlier = "" if args.start_at is None else _earlier(config, args.inputs, inputs)
     scored: list[bool] = []  # of each file that is finished, whether it has a score
-    with on_interrupt(lambda: _finished(len(scored), inputs, config.out)):
-        _predict(config, reals, inputs, scored)
+    with on_interrupt(lambda: _finished(len(scored), inputs, config)):
+        _predict(config, reals, inputs, earlier, scored)
     return unscored(scored.count(False), len(scored))
 
 
-def _from(first: Path, inputs: Sequence[Path]) -> list[Path]:
-    """List the files of `inputs` from `first` on; a ConfigError if it is none of them."""
-    files = [*find_media(inputs)]
-    if first not in files and first.exists():  # under another name
-        first = next((each for each in files if each.samefile(first)), first)
-    if first not in files:
-        hint = did_you_mean(str(first), map(str, files))
-        listed = ", ".join(map(str, files[:3])) + (", ..." if len(files) > 3 else "")
-        raise ConfigError(f"--start-at {first} is no file of the inputs;{hint} files: {listed}")
-    return files[files.index(first) :]
-
-
-def _check_new(out: str | None) -> None:
-    """Raise a ConfigError where the lines of some files would replace those of others."""
-    if out is not None and Path(out).exists():
-        raise ConfigError(
-            f"--start-at leaves files out, and {out} exists: its lines would be lost; choose"
-            " another --out"
-        )
+def _earlier(config: PredictConfig, every: Sequence[Path], inputs: Sequence[Path]) -> str:
+    """Return the lines of --out that those of `inputs` come after."""
+    if config.out is None:
+        return ""
+    files = [*find_media(every, clips=config.clips)]
+    before = files[: len(files) - len(inputs)]
+    return earlier_lines(Path(config.out), before, is_json=config.json)
 
 
 def _predict(
     config: PredictConfig,
     reals: Sequence[Sample] | None,
     inputs: Sequence[Path],
+    earlier: str,
     scored: list[bool],
 ) -> None:
-    """Score the files and print or write their lines; append to `scored` after each."""
+    """Score the files and print or write their lines, after those that are written already; append
+    to `scored` after each.
+    """
     from registry.tasks.predict import Predictor  # loads torch: after what can go wrong without it
 
     predictor = Predictor(config, reals)
-    for note in (*predictor.notes, *predictor.notes_on(inputs)):
+    for note in (*predictor.notes, *predictor.notes_on(inputs, clips=config.clips)):
         tell(f"note: {note}")
     with (
-        _output(config.out) as write,
-        closing(predictor(inputs)) as found,
+        _output(config.out, earlier) as write,
+        closing(predictor(inputs, clips=config.clips)) as found,
     ):
-        lines = VerdictLines(find_media(inputs), plain=config.out is not None)
+        paths = find_media(inputs, clips=config.clips)
+        lines = VerdictLines(paths, plain=config.out is not None, headed=bool(earlier))
         for prediction in found:
             write(_json_line(prediction, predictor) if config.json else lines.text(prediction))
             scored.append(prediction.score is not None)
@@ -139,27 +125,21 @@ def _predict(
         tell(f"note: {note}")
 
 
-def _finished(done: int, inputs: Sequence[Path], out: str | None) -> str:
+def _finished(done: int, inputs: Sequence[Path], config: PredictConfig) -> str:
     """Say after Ctrl-C which files have their line, and how to go on."""
-    if out is not None:
-        return f"{out} was not written; the same line scores all files anew"
     if not done:
         return "no file was finished; the same line begins anew"
-    files = [*find_media(inputs)]
+    place = "" if config.out is None else f" in {config.out}"
+    files = [*find_media(inputs, clips=config.clips)]
     if done >= len(files):
-        return "every file has its line"
-    where = shlex.join(["--start-at", str(files[done])])
-    return f"{done} of {len(files)} files have their line; the same line with {where} goes on"
+        return f"every file has its line{place}"
+    go_on = f"the same line with {shlex.join(['--start-at', str(files[done])])} goes on"
+    return f"{done} of {len(files)} files have their line{place}; {go_on}"
 
 
-@contextmanager
-def _output(out: str | None) -> Iterator[Callable[[str], object]]:
-    """Yield what takes lines: standard output, or a file that is written whole or not at all."""
-    if out is None:
-        yield _print
-        return
-    with replacing(Path(out)) as temporary, temporary.open("w", encoding="utf-8") as file:
-        yield lambda line: file.write(line + "\n")
+def _output(out: str | None, earlier: str) -> AbstractContextManager[Callable[[str], object]]:
+    """Return what takes lines: standard output, or a file that holds those of earlier files."""
+    return nullcontext(_print) if out is None else line_file(Path(out), earlier)
 
 
 def _print(text: str) -> None:

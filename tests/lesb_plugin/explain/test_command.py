@@ -108,10 +108,34 @@ def test_an_interrupt_says_which_files_have_their_report(
     monkeypatch.setattr(lesb_plugin.explain.command, "write_files", interrupted)
     code, _, err = bench(first, *others)
     assert code == 130
-    assert f"; 1 of 3 files have their report in {tmp_path / 'out'}; name the others" in err
-    assert f"the first is {others[0]}, or run the same line for all of them and their index" in err
+    assert f"; 1 of 3 files have their report in {tmp_path / 'out'}; the same line with" in err
+    assert err.endswith(f"--start-at {others[0]} goes on\n")
     assert {"a.html", "a.json"} <= files(tmp_path)
     assert "; no report was finished; the same line begins anew" in bench(*others)[2]
+
+
+@pytest.mark.slow
+def test_a_run_that_goes_on_lists_the_earlier_reports_too(bench: Run, tmp_path: Path) -> None:
+    given = [
+        write(tmp_path / "a.png", portrait()),
+        write(tmp_path / "b.png", np.full((64, 64, 3), 30, np.uint8)),
+        film(tmp_path / "c.mp4", [portrait(n, red=20 * (n > 3)) for n in range(8)]),
+        write(tmp_path / "d.png", portrait(1)),
+    ]
+    out = tmp_path / "out"
+    bench(*given)
+    whole = (out / "summary.csv").read_text()
+    (out / "index.html").unlink()
+    code, printed, err = bench(*given, "--start-at", given[3])
+    assert (code, len(printed.splitlines())) == (0, 2)
+    assert "no report in" not in err
+    assert (out / "summary.csv").read_text() == whole
+    page = (out / "index.html").read_text()
+    assert page.count("<img") == 3  # all but the file without a face
+    (out / "a.json").unlink()
+    err = bench(*given, "--start-at", given[2])[2]
+    assert "1 of the 2 files before --start-at have no report in" in err
+    assert len((out / "summary.csv").read_text().splitlines()) == 4
 
 
 def test_the_numbers_of_a_file_are_complete(bench: Run, tmp_path: Path, reals: str) -> None:
@@ -289,6 +313,20 @@ def test_of_a_video_three_high_frames_apart_in_time_are_drawn_in_its_order(
     page = (tmp_path / "out" / "clip.html").read_text()
     assert "Scores of the face over 6 frames" in page
     assert [frame["seconds"] for frame in found["frames"]] == [n / 25 for n in range(6)]
+
+
+def test_a_folder_of_frames_has_one_report_as_a_video_has(bench: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "frames" / "id0"
+    folder.mkdir(parents=True)
+    for number, red in enumerate((0, 30, 5, 20, 10, 25)):
+        write(folder / f"{number}.png", portrait(number, red=red))
+    code, out, _ = bench(folder.parent, "--clips", detector="redness")
+    assert (code, len(out.splitlines())) == (0, 2)
+    found = record(tmp_path, "id0")
+    assert (found["path"], found["frames_used"]) == (str(folder), 6)
+    assert [view["frame"] for view in found["views"]] == [1, 3, 5]
+    page = (tmp_path / "out" / "id0.html").read_text()
+    assert "Scores of the face over 6 frames" in page
 
 
 def test_a_smaller_face_that_was_left_out_is_told_on_the_line_and_the_page(

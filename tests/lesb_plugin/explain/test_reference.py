@@ -1,4 +1,4 @@
-"""What scores are compared with where nothing is named: the reals that the fit kept, else toy."""
+"""What scores are compared with where nothing is named: the reals that the fit kept, or none."""
 
 from __future__ import annotations
 
@@ -68,15 +68,32 @@ def test_scores_are_compared_with_what_the_fit_kept(
         assert "40 pictures of real faces (val split of faces). The detector was" in text
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("count", [None, 18])
-def test_a_detector_that_kept_none_or_few_is_compared_with_drawn_faces(
+def test_a_detector_that_kept_none_or_few_gives_no_verdict_and_says_what_to_do(
     bench: Run, monkeypatch: pytest.MonkeyPatch, count: int | None
 ) -> None:
     if count is not None:
         monkeypatch.setattr(Redness, "val_reals", kept(count), raising=False)
-    record, page, told = bench("--reference-faces", "20")
+    record, page, told = bench()
+    verdict = record["verdict"]
+    assert (verdict["word"], verdict["p"], verdict["reference"]) == ("UNDETERMINED", None, None)
+    assert (verdict["reference_faces"], record["part"]["singled_out"]) == (0, None)
+    assert record["score"] is not None
+    remedy = "name photographs of real faces with --reference DATA, or leave --detector out"
+    assert (
+        f"no real faces to compare with: the detector keeps no real faces of its own; {remedy}"
+        in (verdict["undetermined_because"])
+    )
+    for text in (page, told):
+        assert "Scores are compared with nothing, so no verdict is given: the detector" in text
+        assert remedy in text
+
+
+@pytest.mark.slow
+def test_drawn_faces_are_compared_with_where_they_are_named(bench: Run) -> None:
+    record, page, told = bench("--reference", "toy", "--reference-faces", "20")
     assert record["verdict"]["reference"] == "toy"
+    assert record["verdict"]["p"] is not None
     assert record["verdict"]["reference_faces"] == 20
     for text in (page, told):
         assert "20 pictures of real faces (toy). They are drawn, not photographed" in text

@@ -94,8 +94,8 @@ def test_an_undetermined_answer_gives_its_reason_and_calls_nothing_changed() -> 
     assert verdict_cells(photo)[6] == "p = 0.08 (MANIPULATED up to 0.05, AUTHENTIC above 0.20)"
     close = prediction(word="UNDETERMINED", p=0.05056)
     assert verdict_cells(close)[6] == "p = 0.051 (MANIPULATED up to 0.05, AUTHENTIC above 0.20)"
-    unlike = prediction(word="UNDETERMINED", p=None, below=None)
-    assert verdict_cells(unlike)[6] == "too soft or too sharp to compare with real faces"
+    unlike = prediction(word="UNDETERMINED", p=None, below=None, incomparable="nothing like it")
+    assert verdict_cells(unlike)[6] == "nothing like it"
     assert verdict_cells(prediction())[6] == ""
 
 

@@ -27,8 +27,11 @@ from registry import (
     Face,
     FaceDetectorSpec,
     LandmarkerSpec,
+    Prediction,
     Scores,
+    file_record,
     predict,
+    verdict_cells,
 )
 from registry.cli import main
 from registry.cli.file_record import FILE_SCHEMA
@@ -341,6 +344,39 @@ def test_json_lines_hold_every_frame_and_face(tmp_path: Path, bench: Run) -> Non
     assert first["origin"]["crop_from"] == "detector"
     assert first["audit"]["words"].startswith("The part scores of levels have not been audited")
     assert second["audit"] is None  # no score, so none of parts
+
+
+def test_a_record_is_read_back_as_what_it_was_written_of(tmp_path: Path) -> None:
+    write(tmp_path / "a.png", picture((10, LOW), (100, HIGH)))
+    write(tmp_path / "nobody.png", picture())
+    film(tmp_path / "c.mp4", [picture((20, colour)) for colour in [LOW] * 6 + [HIGH] * 5])
+    film(tmp_path / "d.mp4", [picture((20, HIGH)), picture(), two_sizes()])
+    (tmp_path / "broken.mp4").write_bytes(b"no")
+    for found in predict(tmp_path, **HOW):
+        record = json.loads(json.dumps(file_record(found, audit=None, origin={})))
+        again = Prediction.of_record(record)
+        assert verdict_cells(again) == verdict_cells(found)
+        assert again.frames == found.frames
+        assert file_record(again, audit=None, origin={})["parts"] == record["parts"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_a_list_of_a_data_set_alone_is_refused_and_beside_files_has_a_line(
+    tmp_path: Path, bench: Run, kind: str
+) -> None:
+    path = write(tmp_path / "a.png", picture((20, HIGH)))
+    listed = tmp_path / f"manifest.{kind}"
+    test = {"a": {"label": "real", "frames": ["a.png"]}}
+    text = {"csv": "path,label\na.png,0\n", "json": json.dumps({"s": {"real": {"test": test}}})}
+    listed.write_text(text[kind])
+    for inputs in ([listed], [listed, tmp_path / "gone.png"]):
+        code, out, err = bench(*inputs)
+        assert (code, out) == (2, "")
+        assert f"no image or video to score: {listed} is a data set with labels" in err
+        assert f"bench eval --dataset {listed}" in err
+    code, out, _ = bench(listed, path)
+    assert code == 1
+    assert [line.split("\t")[1] for line in out.splitlines()[1:]] == ["NOT READ", "MANIPULATED"]
 
 
 def test_standard_output_holds_lines_alone_and_the_bar_goes_elsewhere(

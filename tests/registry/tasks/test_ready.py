@@ -51,7 +51,7 @@ def test_fewer_real_faces_than_a_verdict_needs_are_refused_by_their_number(tmp_p
     check_ready(PredictConfig(reference=write_reals(tmp_path / "enough", 24), **TINY))
 
 
-def test_a_detector_without_part_scores_is_not_audited_by_them() -> None:
+def test_a_detector_without_part_scores_is_not_audited_or_explained_by_them() -> None:
     for name in ("random", "linear"):
         error = refused(AuditConfig(detector=name, dataset=("toy",)))
         assert isinstance(error, ConfigError)
@@ -60,9 +60,12 @@ def test_a_detector_without_part_scores_is_not_audited_by_them() -> None:
     for name in ("contrastive", "part_heads"):  # which have them from the detector
         error = refused(AuditConfig(explainer=name, dataset=("toy",), **TINY))
         assert f"explainer {name!r} then says nothing of them either" in str(error)
-        check_ready(ExplainConfig(explainer=name, **TINY))
+        assert str(refused(ExplainConfig(explainer=name, **TINY))) == str(error)
+        check_ready(ExplainConfig(explainer=name))
         check_ready(AuditConfig(explainer=name, dataset=("toy",)))
     check_ready(AuditConfig(explainer="occlusion", dataset=("toy",), **TINY))
+    for name in (None, "occlusion"):
+        check_ready(ExplainConfig(explainer=name, **TINY))
     check_ready(CostConfig(dataset=("toy",), **TINY))
     check_ready(AuditConfig(dataset=("toy",)))
 

@@ -1,0 +1,63 @@
+"""What commands that score files are given: paths that exist, from one of them on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from registry.data.dataset_hints import dataset_notes
+from registry.data.inputs import find_media
+from registry.data.media import is_media
+from registry.errors import ConfigError, DataError, did_you_mean
+from registry.plugins.discovery import load_plugins
+from registry.urls import refuse_url
+
+__all__ = ["check_inputs"]
+
+
+def check_inputs(
+    inputs: Sequence[Path], first: Path | None = None, *, clips: bool = False
+) -> list[Path]:
+    """Return the inputs, or their files from `first` on, before a model is built.
+
+    A DataError if none exists, one is a URL, or all are lists of data sets; if some can be scored,
+    each of the others has a line of its own. A ConfigError if `first` is no file of theirs;
+    `clips` is that of `find_media`.
+    """
+    missing = [path for path in inputs if not os.path.exists(path)]  # noqa: PTH110 - raises nothing
+    for path in missing:
+        refuse_url(path)
+    if inputs and len(missing) == len(inputs):
+        raise DataError(
+            f"no such file or folder: {_listed(inputs)}; name an image, a video, or a folder of"
+            " them"
+        )
+    _refuse_lists([path for path in inputs if path not in missing])
+    return [*inputs] if first is None else _from(first, [*find_media(inputs, clips=clips)])
+
+
+def _refuse_lists(inputs: Sequence[Path]) -> None:
+    """Raise a DataError if every input is a manifest or another list of a data set's files."""
+    if any(is_media(path) or not path.is_file() for path in inputs):
+        return
+    notes = dataset_notes(inputs, load_plugins().unambiguous("dataset").values())
+    if notes and len(notes) == len(set(inputs)):
+        raise DataError(f"there is no image or video to score: {notes[0]}")
+
+
+def _from(first: Path, files: Sequence[Path]) -> list[Path]:
+    """List the files from `first` on; a ConfigError if it is none of them."""
+    if first not in files and first.exists():  # under another name
+        first = next((each for each in files if each.samefile(first)), first)
+    if first not in files:
+        hint = did_you_mean(str(first), map(str, files))
+        raise ConfigError(
+            f"--start-at {first} is no file of the inputs;{hint} files: {_listed(files)}"
+        )
+    return [*files[files.index(first) :]]
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    return f"{', '.join(map(str, paths[:3]))}{more}"
