@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from registry.backbones.recipe import TimmRecipe, spec_of
     from registry.backbones.timm_recipe import build_timm_backbone
     from registry.cli.detector_flags import configure_for_detectors
-    from registry.cli.file_commands import configure_for_files, unscored
     from registry.cli.file_record import file_record
     from registry.cli.flags import add_config_flags, add_dry_run_flag, add_json_flag, given_flags
     from registry.cli.processes import end_with_parent, on_interrupt
@@ -177,9 +176,9 @@ if TYPE_CHECKING:
     from registry.tasks.corrupted import Corrupted, evaluate_corrupted
     from registry.tasks.evaluate import evaluate
     from registry.tasks.explain import explain
+    from registry.tasks.file_commands import check_inputs, configure_for_files, unscored
     from registry.tasks.finished_run import FinishedRun, ScoredFace
     from registry.tasks.fit import fit
-    from registry.tasks.inputs import check_inputs
     from registry.tasks.predict import Predictor, predict
     from registry.tasks.ready import check_ready
     from registry.tasks.reference import reference_data
@@ -230,7 +229,6 @@ _PLACES = {
     "registry.backbones.recipe": "TimmRecipe spec_of",
     "registry.backbones.timm_recipe": "build_timm_backbone",
     "registry.cli.detector_flags": "configure_for_detectors",
-    "registry.cli.file_commands": "configure_for_files unscored",
     "registry.cli.file_record": "file_record",
     "registry.cli.flags": "add_config_flags add_dry_run_flag add_json_flag given_flags",
     "registry.console": (
@@ -307,7 +305,7 @@ _PLACES = {
     "registry.tasks.finished_run": "FinishedRun ScoredFace",
     "registry.tasks.explain": "explain",
     "registry.tasks.fit": "fit",
-    "registry.tasks.inputs": "check_inputs",
+    "registry.tasks.file_commands": "check_inputs configure_for_files unscored",
     "registry.tasks.predict": "Predictor predict",
     "registry.tasks.ready": "check_ready",
     "registry.tasks.run_folder": "refuse_other_run",

@@ -149,8 +149,8 @@ def _earlier(files: Sequence[Path], names: _Names, out: Path) -> list[IndexEntry
         entries.append(entry_of_record(out, f"{name}.html", record) if record else None)
     found = [entry for entry in entries if entry is not None]
     if len(found) < len(files):
-        told = f"{len(files) - len(found)} of the {len(files)} files before --start-at have no"
-        tell(f"note: {told} report in {out}, and are not in the index")
+        count = f"{len(files) - len(found)} of the {len(files)} files before --start-at"
+        tell(f"note: {count} have no report in {out}, and are not in the index")
     return found
 
 

@@ -272,16 +272,16 @@ def _frame_of_record(frame: Mapping[str, Any]) -> FrameScore:
 
 
 def _verdict_of_record(record: Mapping[str, Any]) -> FileVerdict:
-    said, part, parts = record["verdict"], record["part"], record["parts"] or {}
-    if said is None:
+    verdict, part, parts = record["verdict"], record["part"], record["parts"] or {}
+    if verdict is None:
         return FileVerdict(none=record["no_verdict"] or "")
-    runs = [(run["frames"], run["seconds"] or (None, None)) for run in said["segments"]]
+    runs = [(run["frames"], run["seconds"] or (None, None)) for run in verdict["segments"]]
     return FileVerdict(
-        word=said["word"],
-        incomparable=said["undetermined_because"] if said["p"] is None else "",
-        p=said["p"],
-        p_run=said["p_of_highest_run"],
-        below=said["higher_than_of_100"],
+        word=verdict["word"],
+        incomparable=verdict["undetermined_because"] if verdict["p"] is None else "",
+        p=verdict["p"],
+        p_run=verdict["p_of_highest_run"],
+        below=verdict["higher_than_of_100"],
         parts=tuple(PartRow(name=name, **row) for name, row in parts.items() if "p" in row),
         choice=part and Choice(part=part["singled_out"], text=part["why"], lead=part["lead"]),
         readable=part is None or part["readable"],
@@ -289,8 +289,8 @@ def _verdict_of_record(record: Mapping[str, Any]) -> FileVerdict:
             Segment(first=first, last=last, start=start, end=end)
             for (first, last), (start, end) in runs
         ),
-        partial=said["rest_looks_real"],
-        band=said["reals_between"] and tuple(said["reals_between"]),
+        partial=verdict["rest_looks_real"],
+        band=verdict["reals_between"] and tuple(verdict["reals_between"]),
     )
 
 

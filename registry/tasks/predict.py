@@ -44,7 +44,7 @@ from registry.scoring.rows import rows_of
 from registry.scoring.scorer import Scorer
 from registry.settings.tasks import PredictConfig, ScoringConfig
 from registry.tasks.default_detector import build_chosen
-from registry.tasks.inputs import check_inputs
+from registry.tasks.file_commands import check_inputs
 from registry.tasks.ready import check_parts
 from registry.tasks.reference import reference_data, score_reals
 from registry.tasks.verdicts import Verdicts

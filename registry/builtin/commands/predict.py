@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.builtin.commands.line_file import earlier_lines, line_file
-from registry.cli.file_commands import configure_for_files, unscored
 from registry.cli.file_record import file_record
 from registry.cli.flags import given_flags
 from registry.cli.processes import on_interrupt
@@ -20,7 +19,7 @@ from registry.console import say_above_bar, tell
 from registry.data.inputs import find_media
 from registry.settings.load import resolve
 from registry.settings.tasks import PredictConfig
-from registry.tasks.inputs import check_inputs
+from registry.tasks.file_commands import check_inputs, configure_for_files, unscored
 from registry.tasks.ready import check_ready
 
 if TYPE_CHECKING:

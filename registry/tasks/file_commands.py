@@ -1,11 +1,15 @@
-"""What commands that score files are given: paths that exist, from one of them on."""
+"""What commands that score files have in common: their flags, their inputs and exit codes."""
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from registry.cli.detector_flags import configure_for_detectors
+from registry.console import tell
 from registry.data.dataset_hints import dataset_notes
 from registry.data.inputs import find_media
 from registry.data.media import is_media
@@ -13,7 +17,22 @@ from registry.errors import ConfigError, DataError, did_you_mean
 from registry.plugins.discovery import load_plugins
 from registry.urls import refuse_url
 
-__all__ = ["check_inputs"]
+__all__ = ["check_inputs", "configure_for_files", "unscored"]
+
+
+def configure_for_files(parser: argparse.ArgumentParser, cls: type[Any], examples: str) -> None:
+    """Add INPUT..., --start-at, and the flags of `cls` and of the chosen detector."""
+    configure_for_detectors(parser, cls, "options", examples)
+    parser.usage = f"{parser.prog} INPUT... [options]"
+    parser.add_argument(
+        "inputs", nargs="+", type=Path, metavar="INPUT", help="an image, a video, or a folder"
+    )
+    parser.add_argument(
+        "--start-at",
+        type=Path,
+        metavar="FILE",
+        help="go on with this file of the inputs and leave out those before it",
+    )
 
 
 def check_inputs(
@@ -35,6 +54,13 @@ def check_inputs(
         )
     _refuse_lists([path for path in inputs if path not in missing])
     return [*inputs] if first is None else _from(first, [*find_media(inputs, clips=clips)])
+
+
+def unscored(failed: int, count: int) -> int:
+    """Return the exit code, 1 if a file has no score; print how many of several files have none."""
+    if failed and count > 1:
+        tell(f"{failed} of {count} files {'has' if failed == 1 else 'have'} no score")
+    return int(failed > 0)
 
 
 def _refuse_lists(inputs: Sequence[Path]) -> None:
