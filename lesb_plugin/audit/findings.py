@@ -86,7 +86,7 @@ def _of_aims(rows: Sequence[Row]) -> str:
     count = count_aims(rows)
     if not count.judged and not count.undecided:
         return "No row here has an aim."
-    rest = f", and {count.undecided} cannot be judged" if count.undecided else ""
+    rest = f" ({count.undecided} more cannot be judged)" if count.undecided else ""
     said = f"{count.met} of {count.judged} aims are met{rest}."
     if count.only_reached:
         said += f" Reached, but no better than a control: {count.only_reached}."

@@ -122,8 +122,8 @@ def explain(
             " leave it out, or run `bench explain` for files"
         )
     with as_files(inputs) as files:
-        check_inputs(list(files))
         config = replace(config or ExplainConfig(), **settings)
+        check_inputs(list(files), clips=config.clips)
         explaining = Explaining(config)
         return [
             _explanation(found, explaining, files.get(found.prediction.path))

@@ -45,10 +45,12 @@ class FrameScore:
     """A frame: `score` is its highest face's, None where `error` says why there is none.
 
     `left_out` is how many faces were found and not scored, for being much smaller than another;
-    `seconds` is when a video shows the frame, where that is known.
+    `seconds` is when a video shows the frame, where that is known; `file` is the frame's own image,
+    where the file is a folder of them.
     """
 
     index: int
+    file: str | None = None
     seconds: float | None = None
     score: float | None = None
     parts: Mapping[str, float] = field(default_factory=dict)
@@ -186,8 +188,17 @@ class Prediction:
 
     @property
     def frame_errors(self) -> Counter[str]:
-        """Count the reasons why frames have no score."""
-        return Counter(frame.error for frame in self.frames if frame.error)
+        """Count the reasons why frames have no score; several images of a folder go by its name."""
+        lost = [frame for frame in self.frames if frame.error]
+        alike = [
+            frame.error.replace(frame.file, str(self.path)) if frame.file else frame.error
+            for frame in lost
+        ]
+        count = Counter(alike)
+        return Counter(
+            frame.error if count[text] == 1 else text
+            for frame, text in zip(lost, alike, strict=True)
+        )
 
 
 def predictions(
@@ -199,7 +210,7 @@ def predictions(
     """Yield the files of a table of face rows, in its order.
 
     By path and index of their frame, `left_out` counts faces that were not scored, and `seconds`
-    are when frames are shown. Reasons name the file, or the folder whose images are its frames.
+    are when frames are shown. Reasons name the file, or the image of a folder.
     """
     rows: dict[str, dict[int, list[Row]]] = {}
     for row in table.to_pylist():
@@ -258,12 +269,18 @@ def _frame(
         for row in rows
         if row["status"] == OK
     )
-    return FrameScore(index=index, faces=faces, error="" if faces else _reason(rows[0]), **scores)
+    return FrameScore(
+        index=index,
+        file=rows[0]["path"] if rows[0]["path"] != rows[0]["video"] else None,
+        faces=faces,
+        error="" if faces else _reason(rows[0]),
+        **scores,
+    )
 
 
 def _reason(row: Row) -> str:
     """Say why a row has no score, with the file's name, which rows omit to be counted together."""
-    return str(row["status"]).replace("FILE", row["video"])
+    return str(row["status"]).replace("FILE", row["path"])
 
 
 def _frame_of_record(frame: Mapping[str, Any]) -> FrameScore:

@@ -92,7 +92,7 @@ class FrameSettings(_Checked):
 
     heading: ClassVar[str] = "frames and faces"
 
-    frames: int = option(32, "frames to take from each video", min=1)
+    frames: int = option(32, "frames to take from each video", min=1, max=1_000_000)
     frame_policy: Literal["linspace", "time", "first", "all", "deepfakebench"] = option(
         "linspace",
         "which frames: spread evenly by number (linspace) or by time (for variable frame rates),"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from registry.cli.detector_flags import configure_for_detectors
 from registry.console import tell
-from registry.data.dataset_hints import dataset_notes
+from registry.data.dataset_hints import dataset_notes, is_dataset
 from registry.data.inputs import find_media
 from registry.data.media import is_media
 from registry.errors import ConfigError, DataError, did_you_mean
@@ -25,7 +26,7 @@ def configure_for_files(parser: argparse.ArgumentParser, cls: type[Any], example
     configure_for_detectors(parser, cls, "options", examples)
     parser.usage = f"{parser.prog} INPUT... [options]"
     parser.add_argument(
-        "inputs", nargs="+", type=Path, metavar="INPUT", help="an image, a video, or a folder"
+        "inputs", nargs="+", type=_path, metavar="INPUT", help="an image, a video, or a folder"
     )
     parser.add_argument(
         "--start-at",
@@ -35,14 +36,20 @@ def configure_for_files(parser: argparse.ArgumentParser, cls: type[Any], example
     )
 
 
+def _path(text: str) -> Path:
+    if not text:  # Path("") is the working directory
+        raise argparse.ArgumentTypeError("an empty name, as of a variable that is not set")
+    return Path(text)
+
+
 def check_inputs(
     inputs: Sequence[Path], first: Path | None = None, *, clips: bool = False
 ) -> list[Path]:
     """Return the inputs, or their files from `first` on, before a model is built.
 
-    A DataError if none exists, one is a URL, or all are lists of data sets; if some can be scored,
-    each of the others has a line of its own. A ConfigError if `first` is no file of theirs;
-    `clips` is that of `find_media`.
+    A DataError if none exists, one is a URL, all are lists of data sets, or with `clips`, that of
+    `find_media`, one is a data set; if some can be scored, each of the others has a line of its
+    own. A ConfigError if `first` is no file of theirs.
     """
     missing = [path for path in inputs if not os.path.exists(path)]  # noqa: PTH110 - raises nothing
     for path in missing:
@@ -53,6 +60,8 @@ def check_inputs(
             " them"
         )
     _refuse_lists([path for path in inputs if path not in missing])
+    if clips:
+        _refuse_data_sets(inputs)
     return [*inputs] if first is None else _from(first, [*find_media(inputs, clips=clips)])
 
 
@@ -70,6 +79,17 @@ def _refuse_lists(inputs: Sequence[Path]) -> None:
     notes = dataset_notes(inputs, load_plugins().unambiguous("dataset").values())
     if notes and len(notes) == len(set(inputs)):
         raise DataError(f"there is no image or video to score: {notes[0]}")
+
+
+def _refuse_data_sets(inputs: Sequence[Path]) -> None:
+    """Raise a DataError for an input whose list says which images are the frames of a clip."""
+    for path in inputs:
+        if is_dataset(path):
+            raise DataError(
+                f"{path} is a data set, and --clips takes each of its folders for one clip,"
+                " whatever its list says; name folders of frames inside it, or let its list say"
+                f" which they are: bench eval --dataset {shlex.quote(str(path))}"
+            )
 
 
 def _from(first: Path, files: Sequence[Path]) -> list[Path]:

@@ -18,8 +18,13 @@ from registry.console import progress_bar
 from registry.contracts.detector import Detector, Explain
 from registry.contracts.embedder import Embedder
 from registry.contracts.types import WHOLE, Crop, CropPolicy, Frame, Sample, Video
-from registry.data.dataset_hints import dataset_notes
-from registry.data.frame_folders import frame_at, frame_folder_notes, frames_in
+from registry.data.dataset_hints import dataset_notes, is_dataset
+from registry.data.frame_folders import (
+    frame_at,
+    frame_folder_notes,
+    frames_in,
+    picture_notes,
+)
 from registry.data.in_memory import Picture, as_files
 from registry.data.inputs import find_media
 from registry.data.media import animation_notes, unread_notes
@@ -64,8 +69,8 @@ def predict(*inputs: Picture, config: PredictConfig | None = None, **settings: A
     BenchErrors say what else must be changed.
     """
     with as_files(inputs) as files:
-        check_inputs(list(files))
         config = replace(config or PredictConfig(), **settings)
+        check_inputs(list(files), clips=config.clips)
         found = Predictor(config)(files, clips=config.clips)
         return Predictions(each.named(files.get(each.path)) for each in found)
 
@@ -192,7 +197,8 @@ class Predictor:
         """
         folders = [path for path in inputs if os.path.isdir(path)]  # noqa: PTH112 - raises nothing
         labelled = dataset_notes(inputs, self._plugins.unambiguous("dataset").values())
-        frames = frame_folder_notes(find_media(inputs, clips=clips))
+        files = find_media([path for path in inputs if not is_dataset(path)], clips=clips)
+        frames = picture_notes(files) if clips else frame_folder_notes(files)
         return [*unread_notes(folders), *animation_notes(find_media(inputs)), *frames, *labelled]
 
     def __call__(

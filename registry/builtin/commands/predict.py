@@ -63,11 +63,11 @@ If a folder is a data set (a note says so), what lies in its folders mask and ma
 --json: one object per line with schema, path, sha256 (null for a folder), verdict (word, p,
 higher_than_of_100, reference, segments), score, parts (score, p, z, and the low and high ends of
 what 90 % of real faces have), part (singled_out, why, readable), variants, faces, faces_left_out,
-frames_used, sharpness, notes, error, frames (index, seconds, score, parts, variants, error,
-left_out, and faces with score, parts, variants and box, the rectangle that was cropped, x0 y0 x1 y1
-in pixels of the upright frame), audit (how well part scores show where a face was changed) and
-origin (weights, artefact, crops and settings). Audit and origin are the same on every line, so that
-each can be read alone, whichever lines are picked."""
+frames_used, sharpness, notes, error, frames (index, file of a folder's frame, seconds, score,
+parts, variants, error, left_out, and faces with score, parts, variants and box, the rectangle that
+was cropped, x0 y0 x1 y1 in pixels of the upright frame), audit (how well part scores show where a
+face was changed) and origin (weights, artefact, crops and settings). Audit and origin are the same
+on every line, so that each can be read alone, whichever lines are picked."""
 
 
 def configure_predict(parser: argparse.ArgumentParser) -> None:

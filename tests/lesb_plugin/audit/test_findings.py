@@ -71,7 +71,7 @@ def test_aims_that_are_only_reached_are_counted_by_themselves() -> None:
         replace(_row("reports.real", Figure(0.0, 0.0, 0.522), rarely(0.05)), n=5),
     ]
     assert of_rows(rows) == (
-        "1 of 3 aims are met, and 1 cannot be judged. Reached, but no better than a control: 1."
+        "1 of 3 aims are met (1 more cannot be judged). Reached, but no better than a control: 1."
     )
     assert count_aims(rows) == AimCount(judged=3, met=1, only_reached=1, undecided=1)
 
@@ -115,7 +115,7 @@ def test_few_fakes_and_fakes_of_one_part_decide_nothing() -> None:
         "Cannot tell, as faces of 2 people are too few (at least 5): one family.",
     ]
     said = of_rows([few, enough])
-    assert said.startswith("1 of 1 aims are met, and 1 cannot be judged. It is open whether")
+    assert said.startswith("1 of 1 aims are met (1 more cannot be judged). It is open whether")
     assert said.endswith("names the changed part: 3 faces are too few (at least 10).")
     assert few.to_json()["undecided"] == "3 faces are too few (at least 10)"
     assert few.to_json()["met"] is None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from registry.contracts.types import Frame
-from registry.data.frame_folders import frame_at, frame_folder_notes, frames_in
+from registry.data.frame_folders import frame_at, frame_folder_notes, frames_in, picture_notes
 from registry.data.inputs import find_media
 
 
@@ -69,6 +69,8 @@ def test_images_that_are_numbered_like_frames_are_noticed_once() -> None:
     [
         (EVEN, True),
         (EVEN[:7], False),
+        ([f"{folder}/{number}.png" for folder in "abc" for number in range(3)], True),
+        ([f"{folder}/{number}.png" for folder in "abcde" for number in range(2)], False),
         ([*EVEN[:4], *EVEN[5:], "cover.png", "096.png"], True),  # a face was not found in one
         ([f"id0_{number}.jpg" for number in range(3, 12)], True),
         ([f"id{number}_0.jpg" for number in range(3, 12)], False),
@@ -79,3 +81,13 @@ def test_images_that_are_numbered_like_frames_are_noticed_once() -> None:
 )
 def test_other_names_are_not(names: list[str], noticed: bool) -> None:
     assert bool(frame_folder_notes(listed("a", names))) is noticed
+
+
+def test_images_that_are_no_frames_are_counted(tmp_path: Path) -> None:
+    touch(tmp_path, "a/1.png", "photo.jpg", "portrait.png/1.png")
+    files = find_media([tmp_path], clips=True)
+    (note,) = picture_notes(files)
+    assert note.startswith(f"{tmp_path / 'photo.jpg'} is judged as a picture in spite of --clips")
+    (note,) = picture_notes([*files, tmp_path / "other.jpg"])
+    assert note.startswith("2 images are judged as pictures")
+    assert picture_notes(find_media([tmp_path / "a"], clips=True)) == []

@@ -70,7 +70,7 @@ def bench(how: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> Bench:
 
 def without_times(found: Prediction) -> dict[str, Any]:
     """Return all that a prediction says, but for its name and the seconds of frames."""
-    frames = tuple(replace(frame, seconds=None) for frame in found.frames)
+    frames = tuple(replace(frame, seconds=None, file=None) for frame in found.frames)
     verdict = found.verdict
     assert verdict is not None
     runs = [(each.first, each.last) for each in verdict.segments]
@@ -92,6 +92,8 @@ def test_a_folder_is_judged_as_the_film_of_its_frames(
     assert len(found.frames) == min(frames, len(REDS))
     assert found.verdict is not None
     assert found.verdict.p_run is not None  # runs of frames were looked for
+    assert {frame.file for frame in film.frames} == {None}
+    assert all(frame.file == str(folder / f"{frame.index}.png") for frame in found.frames)
     assert len(predict(folder, **settings)) == len(REDS)
 
 
@@ -106,12 +108,40 @@ def test_every_clip_has_a_line_and_frames_without_a_face_are_counted(
     first, second, third = (line.split("\t") for line in out.splitlines()[1:])
     assert [first[0], second[0], third[0]] == [str(one), str(two), str(photo)]
     assert f"8 of 10 frames scored (2 x no face found in {two} by face detector" in second[6]
-    assert (code, "--clips" in err) == (0, False)
+    assert code == 0
+    assert err.count("--clips") == 1
+    assert f"{photo} is judged as a picture in spite of --clips" in err
     code, out, _ = bench(one.parent, "--clips", "--json", "--start-at", two)
     (record,) = map(json.loads, out.splitlines())
     assert (record["path"], record["sha256"], record["error"]) == (str(two), None, None)
     assert [frame["index"] for frame in record["frames"]] == list(range(10))
     assert [frame["seconds"] for frame in record["frames"]] == [None] * 10
+
+
+def test_a_frame_that_cannot_be_read_is_named(clip: Path, tmp_path: Path, bench: Bench) -> None:
+    folder = frames_of(clip, tmp_path / "frames/id0")
+    (folder / "4.png").write_bytes(b"")
+    code, out, _ = bench(folder, "--clips")
+    assert code == 0
+    assert f"9 of 10 frames scored (1 x {folder / '4.png'} is an empty file)" in out
+    (folder / "5.png").write_bytes(b"")
+    assert f"8 of 10 frames scored (2 x {folder} is an empty file)" in bench(folder, "--clips")[1]
+
+
+def test_the_folders_of_a_data_set_are_no_clips(clip: Path, tmp_path: Path, bench: Bench) -> None:
+    folder = frames_of(clip, tmp_path / "data/frames")
+    (folder.parent / "manifest.csv").write_text("path,label\nframes/0.png,0\n", "utf-8")
+    code, out, err = bench(folder.parent, "--clips")
+    assert (code, out) == (2, "")
+    assert f"{folder.parent} is a data set, and --clips" in err
+    assert bench(folder, "--clips")[0] == 0
+    assert "numbered like the frames" not in bench(folder.parent)[2]  # its list is better
+
+
+def test_an_empty_name_is_not_the_working_directory(bench: Bench) -> None:
+    code, out, err = bench("")
+    assert (code, out) == (2, "")
+    assert "an empty name" in err
 
 
 def test_smaller_faces_that_are_left_out_of_a_folder_are_counted(

@@ -333,7 +333,8 @@ def test_json_lines_hold_every_frame_and_face(tmp_path: Path, bench: Run) -> Non
     assert (first["faces"], first["frames_used"], first["error"]) == (2, 1, None)
     (frame,) = first["frames"]
     assert set(frame) == {
-        *("index", "seconds", "score", "parts", "variants", "faces", "error", "left_out")
+        *("index", "file", "seconds", "score", "parts", "variants"),
+        *("faces", "error", "left_out"),
     }
     keys = {"score", "parts", "variants", "box", "sharpness"}
     assert [set(face) for face in frame["faces"]] == [keys] * 2
