@@ -87,10 +87,10 @@ def _of_aims(rows: Sequence[Row]) -> str:
     if not count.judged and not count.undecided:
         return "No row here has an aim."
     rest = f" ({count.undecided} more cannot be judged)" if count.undecided else ""
-    said = f"{count.met} of {count.judged} aims are met{rest}."
+    text = f"{count.met} of {count.judged} aims are met{rest}."
     if count.only_reached:
-        said += f" Reached, but no better than a control: {count.only_reached}."
-    return said
+        text += f" Reached, but no better than a control: {count.only_reached}."
+    return text
 
 
 def _of_naming(row: Row) -> str:

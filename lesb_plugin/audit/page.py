@@ -140,8 +140,8 @@ def _matrix(audit: Audit) -> Markup:
         rows.append(tag("tr", tag("th", part, scope="row"), *cells))
     caption = tag("caption", "AUC of a part's score, faces with one part changed against reals")
     table = tag("table", caption, head, tag("tbody", *rows))
-    said = of_matrix(parts, audit.matrix, audit.found.alone)
-    return joined(_scrolling(table, "AUC matrix"), tag("p", said))
+    sentence = of_matrix(parts, audit.matrix, audit.found.alone)
+    return joined(_scrolling(table, "AUC matrix"), tag("p", sentence))
 
 
 def _scrolling(table: Markup, label: str) -> Markup:

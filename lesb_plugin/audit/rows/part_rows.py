@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,7 +47,8 @@ class _Question:
     """`ask(z)` is the statistic of part scores; the faces `rows` (n,) decide it.
 
     It is asked of the controls `compared`, None for all. `controls` replace those of the same name,
-    where a row has a better oracle or constant answer.
+    where a row has a better oracle or constant answer. `each_part` counts the fakes of each part,
+    and their people, where those of a part are compared apart.
     """
 
     key: str
@@ -58,6 +59,7 @@ class _Question:
     higher_is_better: bool = True
     compared: Collection[str] | None = None
     controls: Evidence = field(default_factory=dict)
+    each_part: Sequence[tuple[int, int]] = ()
 
 
 def part_rows(
@@ -100,6 +102,7 @@ def _answer(question: _Question, z: Array, evidence: Evidence, draws: Draws) -> 
         higher_is_better=question.higher_is_better,
         controls={name: figure for name, figure in controls.items() if figure.value is not None},
         people=draws.people(question.rows),
+        each_part=question.each_part,
     )
 
 
@@ -152,6 +155,7 @@ def _auc(found: Collected) -> Iterator[_Question]:
         at_least(0.85),
         found.single,
         lambda z: lambda weights: discrimination.diagonal(matrix(z, weights)),
+        each_part=[each for each in found.alone if each[0]],
     )
     yield _Question(
         "auc_matrix.selectivity",
@@ -159,6 +163,7 @@ def _auc(found: Collected) -> Iterator[_Question]:
         at_least(0.25),
         found.single,
         lambda z: lambda weights: discrimination.selectivity(matrix(z, weights)),
+        each_part=[each for each in found.alone if each[0]],
     )
 
 

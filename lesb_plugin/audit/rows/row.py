@@ -80,7 +80,8 @@ def rarely(share: float) -> Aim:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """A `figure` from `n` faces; `controls` are the same statistic without knowledge of the
-    face. `people` is of how many people the faces are, None where that was not counted.
+    face. `people` is of how many people the faces are, None where that was not counted; `each_part`
+    counts the fakes of each part and their people, where those of a part are compared apart.
     """
 
     key: str
@@ -91,6 +92,7 @@ class Row:
     higher_is_better: bool = True
     controls: Mapping[str, Figure] = field(default_factory=dict)
     people: int | None = None
+    each_part: Sequence[tuple[int, int]] = ()
 
     @property
     def met(self) -> bool | None:
@@ -142,6 +144,12 @@ class Row:
             return f"{self.n} faces are too few (at least {self.aim.fewest})"
         if self.people is not None and self.people < FEWEST_PEOPLE:
             return f"faces of {persons(self.people)} are too few (at least {FEWEST_PEOPLE})"
+        for fakes, people in self.each_part:
+            if fakes < FEWEST_FACES or people < FEWEST_PEOPLE:
+                return (
+                    f"a part has only {fakes} fakes of {persons(people)} (at least {FEWEST_FACES},"
+                    f" of {FEWEST_PEOPLE} people)"
+                )
         return ""
 
     def to_json(self) -> dict[str, Any]:

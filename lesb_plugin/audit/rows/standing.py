@@ -31,10 +31,10 @@ def compared_controls(row: Row) -> list[Compared]:
     """
     as_good = [] if row.undecided else list(row.as_good)
     names = as_good or list(row.blind)[:1]
-    shown = dict.fromkeys((row.aim.above, *names)) if names else ()
+    beside = dict.fromkeys((row.aim.above, *names)) if names else ()
     return [
         Compared(name, row.controls[name], standing(row, name))
-        for name in shown
+        for name in beside
         if name in row.controls
     ]
 
@@ -64,8 +64,8 @@ def called_out(row: Row) -> str:
     """Return a sentence if controls are not clearly beaten; "" if all are."""
     digits, found = digits_of(row), dict[str, list[str]]()
     for name, control in row.blind.items():
-        said = f"{name} ({number(control.value, digits)})"
-        found.setdefault(standing(row, name), []).append(said)
+        text = f"{name} ({number(control.value, digits)})"
+        found.setdefault(standing(row, name), []).append(text)
     kinds = (
         ("worse than", BETTER),
         ("no better than", ALIKE),

@@ -202,8 +202,8 @@ def _markdown_cell(cell: Cell | None) -> str:
 
 
 def as_csv(entries: Sequence[BoardEntry]) -> str:
-    """Return a line per row: AUC in [0, 1], interval and domain of each data set, empty if unknown;
-    six decimals.
+    """Return a line per row: AUC in [0, 1], interval and domain of each data set, empty if unknown,
+    and what data sets with reals only have instead; six decimals.
     """
     datasets = datasets_of(entries)
     parts = ("auc", "low", "high", "domain")
@@ -213,6 +213,7 @@ def as_csv(entries: Sequence[BoardEntry]) -> str:
         *("average", "average over", "level", "split", "limit", "checkpoint selection"),
         "parameters",
         *("seconds per frame", "crop", "weights sha256", "date", "protocol", "source"),
+        "reals only",
     ]
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -229,6 +230,7 @@ def as_csv(entries: Sequence[BoardEntry]) -> str:
                 *(entry.parameters, _rounded(entry.seconds_per_frame)),
                 *map(csv_cell, (entry.crop, entry.weights_sha256)),
                 *map(csv_cell, (entry.date, entry.protocol, entry.source)),
+                csv_cell("; ".join(f"{name}: {text}" for name, text in entry.reals.items())),
             ]
         )
     return stream.getvalue()

@@ -246,6 +246,13 @@ def test_csv_gives_every_value_back() -> None:
     ]
     assert (row["D auc"], other["D auc"], other["CDF auc"]) == ("", "0.7", "")
     assert row["checkpoint selection"] == "test"
+    assert row["reals only"] == ""
+
+
+def test_csv_says_what_data_with_reals_alone_have() -> None:
+    mine = replace(entry("a", A=0.7), reals={"clips": "0.067 above 0.5", "faces": "none above 0.5"})
+    (row,) = csv.DictReader(io.StringIO(as_csv([mine])))
+    assert row["reals only"] == "clips: 0.067 above 0.5; faces: none above 0.5"
 
 
 def test_csv_has_no_digits_that_sums_of_floats_add() -> None:
