@@ -97,7 +97,8 @@ class CommandParser(argparse.ArgumentParser):
         if commands:
             listed = ", ".join(f"`bench {name}`" for name in commands[:_NAMED])
             more = f" and {len(commands) - _NAMED} more" if len(commands) > _NAMED else ""
-            return f", which belongs to {listed}{more}"
+            own = next((each for each in self.flags if each.startswith(flag)), "")
+            return f", which belongs to {listed}{more}{f'; here there is {own}' if own else ''}"
         return _close_flag(flag, self.flags)
 
     def _choices_of(self, missing: Sequence[str]) -> str:

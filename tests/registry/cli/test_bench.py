@@ -169,6 +169,7 @@ def test_version(bench: Run) -> None:
             "unknown argument '--images', which belongs to `bench cost`, `bench fit` (`bench eval",
         ),
         (("doctor", "--fit-on", "x"), "'--fit-on', which belongs to `bench eval`, `bench "),
+        (("predict", "x.png", "--clip"), "belongs to `bench train`; here there is --clips ("),
         (("list", "--detector", "x"), " more (`bench list --help` lists the flags)"),
         (("fit", "--datset", "x"), "unknown argument '--datset' (`bench fit --help` lists"),
         (("list", "detectors", "--timm", "*"), "--timm lists backbones"),
