@@ -8,7 +8,7 @@ import shlex
 import time
 import webbrowser
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,7 +111,7 @@ def _explain(
         tell(f"note: {note}")
     names = _Names(out)
     lines = VerdictLines(find_media(inputs, clips=config.clips), ("report",))
-    entries = _earlier(before, names, out)
+    entries = _earlier(before, names, out, explaining.predictor.refuse_other)
     with closing(explaining(inputs, clips=config.clips)) as found:
         for each in found:
             name = names.of(each.prediction.path)
@@ -137,7 +137,12 @@ def _finished(done: int, inputs: Sequence[Path], config: ExplainConfig) -> str:
     return f"{done} of {len(files)} files have their report in {config.out}; {go_on}"
 
 
-def _earlier(files: Sequence[Path], names: _Names, out: Path) -> list[IndexEntry]:
+def _earlier(
+    files: Sequence[Path],
+    names: _Names,
+    out: Path,
+    refuse_other: Callable[[Mapping[str, Any], Path], None],
+) -> list[IndexEntry]:
     """Return what the index keeps of files whose reports were written earlier."""
     from lesb_plugin.explain.record import record_of
     from lesb_plugin.explain.report_index import entry_of_record
@@ -146,6 +151,8 @@ def _earlier(files: Sequence[Path], names: _Names, out: Path) -> list[IndexEntry
     for path in files:
         name = names.of(path)
         record = record_of(out, name)
+        if record:
+            refuse_other(record, out)
         entries.append(entry_of_record(out, f"{name}.html", record) if record else None)
     found = [entry for entry in entries if entry is not None]
     if len(found) < len(files):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
@@ -30,6 +31,7 @@ from registry.data.inputs import find_media
 from registry.data.media import animation_notes, unread_notes
 from registry.data.videos import is_video
 from registry.detectors.model import audit_of, build_explainer
+from registry.errors import ConfigError
 from registry.faces.clock import StageClock
 from registry.faces.crops import crop_face
 from registry.faces.reader import build_reader
@@ -190,6 +192,18 @@ class Predictor:
             "backend": embedder and embedder.backend,
             "seed": config.seed,
         }
+
+    def refuse_other(self, record: Mapping[str, Any], where: Path) -> None:
+        """Raise a ConfigError for a line of `--json`, or a report's, that is by other settings."""
+        own, other = json.loads(json.dumps(self.origin)), record.get("origin") or {}
+        differing = [name for name, value in own.items() if other.get(name) != value]
+        if differing:
+            name = differing[0]
+            raise ConfigError(
+                f"{where} holds what other settings gave ({name} was {other.get(name)!r}, and is"
+                f" {own[name]!r}); --start-at goes on with the same line: give that, or another"
+                " --out"
+            )
 
     def notes_on(self, inputs: Sequence[Path], *, clips: bool = False) -> list[str]:
         """List which of `inputs` are not read, or only in part, which may be frames of one clip,

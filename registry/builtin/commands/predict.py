@@ -109,6 +109,8 @@ def _predict(
     from registry.tasks.predict import Predictor  # loads torch: after what can go wrong without it
 
     predictor = Predictor(config, reals)
+    if earlier and config.json:
+        predictor.refuse_other(json.loads(earlier.splitlines()[-1]), Path(str(config.out)))
     for note in (*predictor.notes, *predictor.notes_on(inputs, clips=config.clips)):
         tell(f"note: {note}")
     with (

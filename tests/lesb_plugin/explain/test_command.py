@@ -132,6 +132,9 @@ def test_a_run_that_goes_on_lists_the_earlier_reports_too(bench: Run, tmp_path: 
     assert (out / "summary.csv").read_text() == whole
     page = (out / "index.html").read_text()
     assert page.count("<img") == 3  # all but the file without a face
+    code, _, err = bench(*given, "--start-at", given[3], "--frames", 7)
+    assert code == 2
+    assert f"{out} holds what other settings gave (frames was 32, and is 7); --start-at" in err
     (out / "a.json").unlink()
     err = bench(*given, "--start-at", given[2])[2]
     assert "1 of the 2 files before --start-at have no report in" in err

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -42,6 +42,9 @@ class Slow:
 
     def notes_on(self, _: Sequence[Path], *, clips: bool) -> list[str]:
         return []
+
+    def refuse_other(self, record: Mapping[str, Any], where: Path) -> None:
+        assert record["origin"] == self.origin
 
     def __call__(self, inputs: Sequence[Path], *, clips: bool) -> Iterator[Prediction]:
         files = sorted(inputs[0].iterdir())

@@ -138,6 +138,21 @@ def test_the_folders_of_a_data_set_are_no_clips(clip: Path, tmp_path: Path, benc
     assert "numbered like the frames" not in bench(folder.parent)[2]  # its list is better
 
 
+def test_lines_of_other_settings_are_not_gone_on_with(tmp_path: Path, bench: Bench) -> None:
+    (tmp_path / "files").mkdir()
+    one, two = (write(tmp_path / f"files/{name}.png", portrait()) for name in "ab")
+    given = (one.parent, "--json", "--out", tmp_path / "lines")
+    bench(*given)
+    first, second = (tmp_path / "lines").read_text().splitlines(keepends=True)
+    (tmp_path / "lines").write_text(first)
+    code, _, err = bench(*given, "--start-at", two, "--seed", 3)
+    assert code == 2
+    assert f"{tmp_path / 'lines'} holds what other settings gave (seed was 0, and is 3)" in err
+    assert (tmp_path / "lines").read_text() == first
+    assert bench(*given, "--start-at", two)[0] == 0
+    assert (tmp_path / "lines").read_text() == first + second
+
+
 def test_an_empty_name_is_not_the_working_directory(bench: Bench) -> None:
     code, out, err = bench("")
     assert (code, out) == (2, "")
